@@ -1,0 +1,147 @@
+"""gradcheck: do the rules give the derivative that the function really has?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.errors import DTypeError, GradientError
+from ..engine.tensor import Tensor
+from ..engine.walk import grad
+from .numerical import Estimate, Function, element_slopes, is_analytic, outputs, slope
+
+SMALL = 48
+"""Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
+
+
+def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e-7, seed: int = 0) -> bool:
+    """Check the gradients of a function against numerical ones, to the given order.
+
+    The function's outputs are weighted at random, and the gradient of that sum is compared along a random direction of
+    each input, and for small inputs element by element: by a complex step where every recorded op is analytic, else by
+    central differences with their own error bar. The plain and the recorded backward pass must agree to the last bit.
+    Order 2 then checks the gradients' own gradients in the same way, and so on.
+
+    Args:
+        function: of Tensors, to one Tensor or several.
+        inputs: arrays or Tensors; floating-point ones are checked in float64, others are passed on as they are.
+        order: up to which derivative.
+        rtol: largest error, relative to the sum of the absolute terms.
+        seed: of the random weights and directions.
+
+    Returns:
+        True; there is no False, since a mismatch raises.
+
+    Raises:
+        GradientError: for a gradient that differs, naming the input, its worst index and both values.
+        DTypeError: for inputs none of which is floating-point.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> mt.gradcheck(mt.batch_norm, np.random.default_rng(0).normal(size=(7, 4)), np.ones(4), np.zeros(4))
+    True
+    """
+    names = [getattr(x, "name", None) for x in inputs]
+    points = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
+    points = [p.astype(np.float64) if p.dtype.kind == "f" else p for p in points]
+    if not any(p.dtype.kind == "f" for p in points):
+        raise DTypeError(f"gradcheck: none of the {len(points)} inputs is floating-point, so there is nothing to check")
+    analytic = is_analytic(outputs(function, points))
+    _check(function, points, names, order, 1, analytic, rtol, np.random.default_rng(seed))
+    return True
+
+
+def _check(
+    function: Function,
+    points: list[Any],
+    names: list[Any],
+    order: int,
+    level: int,
+    analytic: bool,
+    rtol: float,
+    rng: Any,
+) -> None:
+    weights = [rng.standard_normal(y.shape) for y in outputs(function, points)]
+
+    def gradients(*tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
+        out = function(*tensors)
+        ys = [out] if isinstance(out, Tensor) else list(out)
+        pairs = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
+        wanted = [x for x in tensors if x.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(wanted)
+        if pairs:
+            found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs], create_graph=create_graph)
+        return [Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+
+    def at_points(create_graph: bool) -> list[Any]:
+        tensors = [Tensor(p, requires_grad=p.dtype.kind == "f") for p in points]
+        return [np.asarray(g.data) for g in gradients(*tensors, create_graph=create_graph)]
+
+    plain, recorded = at_points(False), at_points(True)
+    inputs = [k for k, p in enumerate(points) if p.dtype.kind == "f"]
+    small = sum(points[k].size for k in inputs) <= SMALL
+    for k, ours, again in zip(inputs, plain, recorded, strict=True):
+        label = f"gradcheck, order {level}: the gradient of input {k + 1}{f' {names[k]!r}' if names[k] else ''}"
+        if ours.shape != points[k].shape:
+            raise GradientError(f"{label} has shape {ours.shape}, but the input has {points[k].shape}")
+        if not np.array_equal(ours, again, equal_nan=True):
+            worst = _index(int(np.argmax(ours != again)), ours.shape)
+            raise GradientError(
+                f"{label} at {worst} is {ours[tuple(worst)]!r} from the plain backward pass "
+                f"and {again[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
+            )
+        directions = [np.zeros(p.shape) for p in points]
+        directions[k] = rng.standard_normal(points[k].shape)
+        expected = slope(function, points, directions, weights, analytic)
+        terms = np.abs(ours * directions[k]).sum()
+        if small or not _agree(float((ours * directions[k]).sum()), expected, float(terms), rtol):
+            _elements(function, points, k, ours, weights, analytic, rtol, label, bool(small))
+    if order > level:
+        _check(gradients, points, names, order, level + 1, analytic, rtol, rng)
+
+
+def _agree(ours: float, expected: Estimate, scale: float, rtol: float) -> bool:
+    """Whether they agree; an error bar as large as the value itself says nothing, so it does not excuse."""
+    allowed = rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
+    return bool(abs(ours - expected.value) <= allowed)
+
+
+def _elements(
+    function: Function,
+    points: list[Any],
+    k: int,
+    ours: Any,
+    weights: list[Any],
+    analytic: bool,
+    rtol: float,
+    label: str,
+    all_of_them: bool,
+) -> None:
+    """Find the worst element of one input's gradient, and raise for it unless everything agrees after all."""
+    places = list(range(ours.size))
+    if not all_of_them and ours.size > 1000:
+        places = [int(i) for i in np.linspace(0, ours.size - 1, 1000)]
+    expected = element_slopes(function, points, k, places, weights, analytic)
+    mine = [float(ours.flat[i]) for i in places]
+    scale = max((abs(v) for v in [*mine, *(e.value for e in expected)]), default=0.0)
+    wrong = [i for i, (m, e) in enumerate(zip(mine, expected, strict=True)) if not _agree(m, e, scale, rtol)]
+    if not all_of_them and not wrong:
+        raise GradientError(f"{label} differs along a random direction, though each of {len(places)} elements agrees")
+    if wrong:
+        worst = max(wrong, key=lambda i: _distance(mine[i], expected[i].value))
+        index = _index(places[worst], ours.shape)
+        raise GradientError(
+            f"{label} at {index} is {mine[worst]:.12g}, but numerically {expected[worst].value:.12g} "
+            f"({expected[worst].method}{f', ± {expected[worst].bar:.1e}' if expected[worst].bar else ''})"
+        )
+
+
+def _distance(a: float, b: float) -> float:
+    distance = abs(a - b)
+    return distance if np.isfinite(distance) else np.inf
+
+
+def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
+    return [int(i) for i in np.unravel_index(flat, shape)]

@@ -1,0 +1,52 @@
+"""Duck arrays: what a Tensor's array may be, and how a value becomes one.
+
+NumPy arrays are made read-only. Anything else that speaks NumPy's protocols (``__array_ufunc__`` or
+``__array_function__``: Dask, CuPy, …) is kept as it is: never copied, never converted, never written to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError
+
+NUMBERS = frozenset({int, float, complex, bool})
+"""Python's numbers stay what they are: NumPy lets them take the dtype of the array that they meet."""
+
+
+def is_duck(value: Any) -> bool:
+    """Whether the value is a foreign array, to be kept as it is.
+
+    >>> is_duck(np.zeros(3)), is_duck(np.float32(1)), is_duck([1.0, 2.0])
+    (False, False, False)
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        return False
+    return hasattr(value, "__array_ufunc__") or hasattr(value, "__array_function__")
+
+
+def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
+    """A read-only array of the value: a private copy, or with ``copy=False`` a read-only view where that is possible.
+
+    Raises:
+        DTypeError: for objects, strings and anything else that is neither a number nor a truth value.
+    """
+    if is_duck(value):
+        return value if dtype is None else value.astype(dtype)
+    try:
+        array = np.array(value, dtype=dtype, copy=True) if copy else np.asarray(value, dtype=dtype).view()
+    except (ValueError, TypeError) as error:
+        raise DTypeError(f"cannot make an array of {value!r:.60}: {error}") from None
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(
+            f"cannot make a tensor of {value!r:.60}: it has type {array.dtype}; give numbers or truth values"
+        )
+    array.setflags(write=False)
+    return array
+
+
+def settled(result: Any) -> Any:
+    """What a NumPy call gave, as an array: NumPy answers with scalars where 0-d arrays were meant."""
+    return np.asarray(result) if isinstance(result, (np.generic, float, int, complex)) else result

@@ -1,0 +1,101 @@
+"""What went wrong, in the user's own terms: the op, its operands as they were named, and one way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.exceptions import AxisError
+
+
+class ShapeError(ValueError):
+    """Shapes, axes or indices that do not fit together."""
+
+
+class GradientError(RuntimeError):
+    """A gradient that was asked for cannot be had: no graph, no upstream, or a graph that no longer holds."""
+
+
+class DTypeError(TypeError):
+    """A data type that the op, or a gradient, does not admit."""
+
+
+def describe(operand: Any) -> str:
+    """Name and shape of an operand, such as ``x_norm (7, 4)``, ``the result of sub (7, 4)`` or ``1e-05``."""
+    shape = getattr(operand, "shape", None)
+    if shape is None:
+        return repr(operand) if len(repr(operand)) <= 40 else f"a {type(operand).__name__}"
+    name = getattr(operand, "name", None)
+    if name is None:
+        op = getattr(operand, "op", None)
+        name = (
+            f"the result of {op.name}" if op is not None else "an array" if not hasattr(operand, "born") else "a tensor"
+        )
+    return f"{name} {tuple(shape)}"
+
+
+def short(operand: Any) -> str:
+    """How an expression would call the operand: its name, its number, or ``…`` where it has none."""
+    if getattr(operand, "shape", None) is None:
+        return repr(operand)
+    return getattr(operand, "name", None) or "…"
+
+
+def explain(op: str, operands: Sequence[Any], params: Mapping[str, Any], error: Exception) -> Exception:
+    """Turn what NumPy raised inside an op into the error a user can act on. Unknown kinds come back as they are."""
+    shapes = [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
+    listed = " and ".join(describe(x) for x in operands) if len(operands) < 4 else f"{len(operands)} operands"
+    if isinstance(error, AxisError) and len(operands) == 1:
+        axes, rank = params.get("axis", params.get("axes")), len(shapes[0])
+        allowed = f"its axes are {-rank}…{rank - 1}" if rank else "it has no axes"
+        return ShapeError(f"{op}: axis {axes} is out of range for {listed}; {allowed}")
+    if isinstance(error, IndexError):
+        return ShapeError(f"{op}: {listed}: {error}")
+    if isinstance(error, ValueError):
+        if op == "matmul" and len(shapes) == 2:
+            return ShapeError(f"matmul: {listed} {_why_no_chain(operands, shapes)}")
+        if op == "reshape":
+            return ShapeError(
+                f"reshape: {listed} has {operands[0].size} elements, which do not fill {params.get('shape')}"
+            )
+        if len(operands) == 2 and not params:
+            return ShapeError(f"{op}: {listed} do not broadcast{_why_no_broadcast(operands, shapes)}")
+        return ShapeError(f"{op}: {listed}{_settings(params)}: {error}")
+    if isinstance(error, TypeError):
+        kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
+        return DTypeError(f"{op}: {listed} of type {kinds}{_settings(params)}: {error}")
+    return error
+
+
+def _settings(params: Mapping[str, Any]) -> str:
+    return " with " + ", ".join(f"{k}={v!r}" for k, v in params.items()) if params else ""
+
+
+def _why_no_broadcast(operands: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> str:
+    (a, b), rank = shapes, min(map(len, shapes))
+    wrong = next((-i for i in range(1, rank + 1) if a[-i] != b[-i] and 1 not in (a[-i], b[-i])), None)
+    if wrong is None:
+        return ""
+    why = f": {a[wrong]} ≠ {b[wrong]} on axis {wrong}"
+    for this, other, operand in ((a, b, operands[0]), (b, a, operands[1])):
+        if len(this) == 1 and len(other) == 2 and this[0] == other[0]:
+            return f"{why}. Did you mean {short(operand)}.reshape(({this[0]}, 1))?"
+        if len(this) == len(other) == 2 and this[::-1] == other:
+            return f"{why}. Did you mean {short(operand)}.T?"
+    return f"{why}. Axes are matched from the last one; each pair must be equal, or one of them 1"
+
+
+def _why_no_chain(operands: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> str:
+    a, b = shapes
+    if not a or not b:
+        return "do not chain: a 0-d operand has no axis to sum over. Did you mean mul (*)?"
+    inner = b[-2] if len(b) > 1 else b[0]
+    if a[-1] == inner:
+        return "do not chain: their leading axes do not broadcast"
+    way = ""
+    if len(b) == 2 and a[-1] == b[1]:
+        way = f". Did you mean {short(operands[1])}.T?"
+    elif len(a) == 2 and a[0] == inner:
+        way = f". Did you mean {short(operands[0])}.T?"
+    way = way or ". The last axis of the left is summed against the last but one of the right"
+    return f"do not chain: {a[-1]} ≠ {inner}{way}"

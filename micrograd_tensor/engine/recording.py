@@ -1,0 +1,160 @@
+"""Recording: whether ops are recorded, under which scope, and how watchfully.
+
+One immutable `Recording` lives in a context variable, so every thread and every asyncio task has its own; each
+context manager here swaps it and puts the old one back, on exceptions too. An op reads it once.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """A named part of a graph. Two entries of the same name are two scopes: a net has many layers called "norm".
+
+    >>> Scope("batch_norm", Scope("block1")).path
+    'block1/batch_norm'
+    """
+
+    name: str
+    parent: Scope | None = None
+
+    @property
+    def path(self) -> str:
+        """The names from the outermost scope to this one, joined by slashes."""
+        names, scope = [self.name], self.parent
+        while scope is not None:
+            names.append(scope.name)
+            scope = scope.parent
+        return "/".join(reversed(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
+
+    `trace` also records ops that no gradient flows through (masks, counts), whole chains of them, as a reader that runs
+    the graph again on other values needs. `outer` is the state to go back to, so that the blocks keep none themselves.
+    """
+
+    on: bool = True
+    scope: Scope | None = None
+    anomaly: bool = False
+    trace: bool = False
+    outer: Recording | None = None
+
+
+_START = Recording()
+recording: ContextVar[Recording] = ContextVar("recording", default=_START)
+
+
+class _Block:
+    """Another recording state within a `with` block. It holds only the changes, so one object serves any thread."""
+
+    __slots__ = ("_changes",)
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+
+    def __enter__(self) -> None:
+        now = recording.get()
+        recording.set(replace(now, outer=now, **self._changes))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        recording.set(recording.get().outer or _START)
+
+
+class no_grad(_Block):  # noqa: N801 -- PyTorch's name
+    """Within the block nothing is recorded: results need no gradient and keep no operand alive.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(2.0, requires_grad=True)
+    >>> with mt.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(on=False)
+
+
+class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
+    """Within the block ops are recorded again, inside `no_grad` too.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(2.0, requires_grad=True)
+    >>> with mt.no_grad(), mt.enable_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    True
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(on=True)
+
+
+class tracing(_Block):  # noqa: N801 -- a context manager, like its neighbours
+    """Within the block chains of non-differentiable ops are recorded too, for readers that need the whole program."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(trace=True)
+
+
+class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
+    """Within the block the first op, forward or backward, that makes a NaN or an infinity raises `GradientError`.
+
+    The message names the op, its operands with their names and shapes, and the line of the caller's file that ran it.
+    Every op is checked, which costs a pass over its result; NumPy's own floating-point warnings are silenced meanwhile.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, -1.0], name="x", requires_grad=True)
+    >>> with mt.detect_anomaly():
+    ...     mt.log(x)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    micrograd_tensor.engine.errors.GradientError: log of x (2,) made a NaN at [1], where x is -1.0, in ..., line 2...
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(anomaly=True)
+
+
+class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
+    """Ops recorded within the block belong to a named part of the graph; blocks nest. Pictures draw it as a cluster.
+
+    Args:
+        name: what the part is called, as pictures and reports show it.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(2.0, requires_grad=True)
+    >>> with mt.scope("block1"), mt.scope("norm"):
+    ...     y = x * x
+    >>> y.scope.path
+    'block1/norm'
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"scope({name!r}): a scope's name is a string, such as scope('block1')")
+        super().__init__(name=name)
+
+    def __enter__(self) -> None:
+        now = recording.get()
+        recording.set(Recording(now.on, Scope(self._changes["name"], now.scope), now.anomaly, now.trace, now))

@@ -1,0 +1,486 @@
+"""Elementwise ops: one number in, one number out, with NumPy's broadcasting between operands.
+
+Every rule reads: ``g`` is the gradient of the result ``y``; the answer is the gradient of one operand, before the walk
+sums over the axes along which that operand was broadcast. Derivatives: any calculus text, for instance Abramowitz and
+Stegun, *Handbook of Mathematical Functions*, chapters 3 and 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Array, Operand, primitive
+from ..tensor import Tensor
+
+# ---------------------------------------------------------------------------------------------------- arithmetic
+
+
+@primitive("+", "{0} + {1}", lambda g, y, a, b: g, lambda g, y, a, b: g)
+def add(a: Operand, b: Operand, /) -> Array:
+    """Sum ``a + b``; local gradients 1 and 1.
+
+    Operands of any shapes that broadcast; the dtype is NumPy's. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.add(mt.tensor([1.0, 2.0]), 10)
+    tensor([11., 12.])
+    """
+    return np.add(a, b)
+
+
+@primitive("−", "{0} − {1}", lambda g, y, a, b: g, lambda g, y, a, b: -g)
+def sub(a: Operand, b: Operand, /) -> Array:
+    """Difference ``a − b``; local gradients 1 and −1.
+
+    Operands of any shapes that broadcast; the dtype is NumPy's. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sub(mt.tensor([1.0, 2.0]), 10)
+    tensor([-9., -8.])
+    """
+    return np.subtract(a, b)
+
+
+@primitive("×", "{0} · {1}", lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+def mul(a: Operand, b: Operand, /) -> Array:
+    """Product ``a · b``; local gradients b and a.
+
+    Operands of any shapes that broadcast; the dtype is NumPy's. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.mul(mt.tensor([1.0, 2.0]), 10)
+    tensor([10., 20.])
+    """
+    return np.multiply(a, b)
+
+
+@primitive("÷", "{0} / {1}", lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+def div(a: Operand, b: Operand, /) -> Array:
+    """Quotient ``a / b``; local gradients 1/b and −a/b², the latter computed as −y/b.
+
+    Operands of any shapes that broadcast; integers give float64, as in NumPy. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.div(mt.tensor([1.0, 2.0]), 4)
+    tensor([0.25, 0.5 ])
+    """
+    return np.true_divide(a, b)
+
+
+@primitive("−", "−{0}", lambda g, y, x: -g)
+def neg(x: Operand, /) -> Array:
+    """Negative ``−x``; local gradient −1. Any shape and numeric dtype.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.neg(mt.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
+    return np.negative(x)
+
+
+def _of_base(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """Gradient b · aᵇ⁻¹ of a power to its base; 0 where both are 0, where the formula alone has 0 · ∞."""
+    lost = equal(a, 0) * equal(b, 0)
+    if np.any(plain(lost)):
+        return where(lost, 0, g * (b * pow(where(lost, 1, a), b - 1)))
+    return g * (b * pow(a, b - 1))
+
+
+def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """Gradient aᵇ · ln a of a power to its exponent; its limit 0 at a = 0, where the formula alone has 0 · ∞."""
+    base = a if hasattr(a, "dtype") else np.full_like(plain(y), a)
+    lost = equal(base, 0)
+    if np.any(plain(lost)):
+        return where(lost, 0, g * (y * log(where(lost, 1, base))))
+    return g * (y * log(base))
+
+
+@primitive("xⁿ", "{0}^{1}", _of_base, _of_exponent)
+def pow(a: Operand, b: Operand, /) -> Array:
+    """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and at a = 0 respectively.
+
+    Operands of any shapes that broadcast. A negative float base with a fractional exponent is NaN, as in NumPy. The
+    operator ``x ** 2`` records `square`, ``x ** 0.5`` `sqrt` and ``x ** -1`` `reciprocal` instead.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.pow(mt.tensor([1.0, 2.0]), 3)
+    tensor([1., 8.])
+    """
+    return np.power(a, b)
+
+
+@primitive("x²", "{0}²", lambda g, y, x: g * (2 * x))
+def square(x: Operand, /) -> Array:
+    """Square ``x²``; local gradient 2x. Any shape and numeric dtype.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.square(mt.tensor([1.0, -3.0]))
+    tensor([1., 9.])
+    """
+    return np.square(x)
+
+
+@primitive("√", "√{0}", lambda g, y, x: g / (2 * y))
+def sqrt(x: Operand, /) -> Array:
+    """Square root ``√x``; local gradient 1/(2√x), infinite at 0. Any shape; NaN for negative numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sqrt(mt.tensor([1.0, 9.0]))
+    tensor([1., 3.])
+    """
+    return np.sqrt(x)
+
+
+@primitive("1/x", "1/{0}", lambda g, y, x: -g * square(y))
+def reciprocal(x: Operand, /) -> Array:
+    """Reciprocal ``1/x``; local gradient −1/x², computed as −y². Any shape; integers give float64, unlike in NumPy.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.reciprocal(mt.tensor([2, 4]))
+    tensor([0.5 , 0.25])
+    """
+    return np.true_divide(1, x)
+
+
+# ----------------------------------------------------------------------------------- exponentials and trigonometry
+
+
+@primitive("eˣ", "exp({0})", lambda g, y, x: g * y)
+def exp(x: Operand, /) -> Array:
+    """Exponential ``eˣ``; local gradient eˣ. Any shape; overflows to infinity above 709 (float64) or 88 (float32).
+
+    >>> import micrograd_tensor as mt
+    >>> mt.exp(mt.tensor([0.0, 1.0]))
+    tensor([1.        , 2.71828183])
+    """
+    return np.exp(x)
+
+
+@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1))
+def expm1(x: Operand, /) -> Array:
+    """``eˣ − 1`` without cancellation near 0; local gradient eˣ, computed as y + 1. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.expm1(mt.tensor([0.0, 1e-10]))
+    tensor([0.e+00, 1.e-10])
+    """
+    return np.expm1(x)
+
+
+@primitive("ln", "ln({0})", lambda g, y, x: g / x)
+def log(x: Operand, /) -> Array:
+    """Natural logarithm ``ln x``; local gradient 1/x. Any shape; −∞ at 0, NaN for negative numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.log(mt.tensor([1.0, 10.0]))
+    tensor([0.        , 2.30258509])
+    """
+    return np.log(x)
+
+
+@primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x))
+def log1p(x: Operand, /) -> Array:
+    """``ln(1 + x)`` without cancellation near 0; local gradient 1/(1 + x). Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.log1p(mt.tensor([0.0, 1e-10]))
+    tensor([0.e+00, 1.e-10])
+    """
+    return np.log1p(x)
+
+
+@primitive("sin", "sin({0})", lambda g, y, x: g * cos(x))
+def sin(x: Operand, /) -> Array:
+    """Sine of an angle in radians; local gradient cos x. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sin(mt.tensor([0.0, 1.0]))
+    tensor([0.        , 0.84147098])
+    """
+    return np.sin(x)
+
+
+@primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x))
+def cos(x: Operand, /) -> Array:
+    """Cosine of an angle in radians; local gradient −sin x. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.cos(mt.tensor([0.0, 1.0]))
+    tensor([1.        , 0.54030231])
+    """
+    return np.cos(x)
+
+
+@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)))
+def tanh(x: Operand, /) -> Array:
+    """Hyperbolic tangent; local gradient 1 − tanh² x. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.tanh(mt.tensor([0.0, 1.0]))
+    tensor([0.        , 0.76159416])
+    """
+    return np.tanh(x)
+
+
+@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)))
+def sigmoid(x: Operand, /) -> Array:
+    """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y). Any shape; never overflows.
+
+    For x < 0 it is computed as eˣ/(1 + eˣ), so that the exponential's argument is never positive.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sigmoid(mt.tensor([0.0, -1000.0]))
+    tensor([0.5, 0. ])
+    """
+    positive = np.real(x) >= 0
+    small = np.exp(np.where(positive, np.multiply(x, -1.0), x))
+    return np.where(positive, 1, small) / (1 + small)
+
+
+# ----------------------------------------------------------------------------------------------- kinks and choices
+
+
+@primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
+def relu(x: Operand, /) -> Array:
+    """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.relu(mt.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+@primitive("|x|", "|{0}|", lambda g, y, x: g * sign(x), analytic=False)
+def abs(x: Operand, /) -> Array:
+    """Absolute value ``|x|``; local gradient sign x, so 0 at 0. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.abs(mt.tensor([-1.5, 0.0]))
+    tensor([1.5, 0. ])
+    """
+    return np.abs(x)
+
+
+@primitive("sign", "sign({0})", lambda g, y, x: zeros_like(x), analytic=False)
+def sign(x: Operand, /) -> Array:
+    """Sign −1, 0 or 1 in the dtype of x; local gradient 0, also at the jump. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sign(mt.tensor([-1.5, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    return np.sign(x)
+
+
+def _share(y: Array, a: Array, b: Array) -> Array:
+    """How much of the gradient of ``y``, the larger or smaller of a and b, is a's: all, none, or half at a tie."""
+    return where(equal(a, b), 0.5, astype(equal(a, y), dtype=y.dtype))
+
+
+@primitive(
+    "max",
+    "max({0}, {1})",
+    lambda g, y, a, b: g * _share(y, a, b),
+    lambda g, y, a, b: g * _share(y, b, a),
+    analytic=False,
+)
+def maximum(a: Operand, b: Operand, /) -> Array:
+    """The larger of a and b; the gradient goes to it, and half to each at a tie.
+
+    Operands of any shapes that broadcast. NaN if either is NaN. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.maximum(mt.tensor([1.0, 5.0]), 2.0)
+    tensor([2., 5.])
+    """
+    return np.maximum(a, b)
+
+
+@primitive(
+    "min",
+    "min({0}, {1})",
+    lambda g, y, a, b: g * _share(y, a, b),
+    lambda g, y, a, b: g * _share(y, b, a),
+    analytic=False,
+)
+def minimum(a: Operand, b: Operand, /) -> Array:
+    """The smaller of a and b; the gradient goes to it, and half to each at a tie.
+
+    Operands of any shapes that broadcast. NaN if either is NaN. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.minimum(mt.tensor([1.0, 5.0]), 2.0)
+    tensor([1., 2.])
+    """
+    return np.minimum(a, b)
+
+
+@primitive(
+    "clip",
+    "clip({0}, {min}, {max})",
+    lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
+    analytic=False,
+)
+def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
+    """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
+
+    Any shape; the bounds are numbers. For bounds that are tensors use `maximum` and `minimum`.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.clip(mt.tensor([-1.0, 0.5, 7.0]), 0, 1)
+    tensor([0. , 0.5, 1. ])
+    """
+    return np.clip(x, min, max)
+
+
+@primitive(
+    "where",
+    "where({0}, {1}, {2})",
+    None,
+    lambda g, y, condition, a, b: where(condition, g, 0),
+    lambda g, y, condition, a, b: where(condition, 0, g),
+)
+def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
+    """a where the condition holds, else b; the gradient goes to the one that was taken.
+
+    Operands of any shapes that broadcast; a number beside an array takes the array's dtype.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([-2.0, 3.0])
+    >>> mt.where(x > 0, x, 0.1 * x)
+    tensor([-0.2,  3. ])
+    """
+    return np.where(condition, a, b)
+
+
+# ---------------------------------------------------------------------------------------- not differentiable
+
+
+@primitive(">", "{0} > {1}", None, None, analytic=False)
+def greater(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a > b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.greater(mt.tensor([1.0, 3.0]), 2)
+    tensor([False,  True])
+    """
+    return np.greater(a, b)
+
+
+@primitive("≥", "{0} ≥ {1}", None, None, analytic=False)
+def greater_equal(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a ≥ b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.greater_equal(mt.tensor([1.0, 2.0]), 2)
+    tensor([False,  True])
+    """
+    return np.greater_equal(a, b)
+
+
+@primitive("<", "{0} < {1}", None, None, analytic=False)
+def less(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a < b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.less(mt.tensor([1.0, 3.0]), 2)
+    tensor([ True, False])
+    """
+    return np.less(a, b)
+
+
+@primitive("≤", "{0} ≤ {1}", None, None, analytic=False)
+def less_equal(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a ≤ b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.less_equal(mt.tensor([1.0, 3.0]), 1)
+    tensor([ True, False])
+    """
+    return np.less_equal(a, b)
+
+
+@primitive("=", "{0} = {1}", None, None, analytic=False)
+def equal(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a = b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.equal(mt.tensor([1.0, 3.0]), 3)
+    tensor([False,  True])
+    """
+    return np.equal(a, b)
+
+
+@primitive("≠", "{0} ≠ {1}", None, None, analytic=False)
+def not_equal(a: Operand, b: Operand, /) -> Array:
+    """Truth of ``a ≠ b``, elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.not_equal(mt.tensor([1.0, 3.0]), 3)
+    tensor([ True, False])
+    """
+    return np.not_equal(a, b)
+
+
+@primitive("finite", "isfinite({0})", None, analytic=False)
+def isfinite(x: Operand, /) -> Array:
+    """Truth of "neither NaN nor infinite", elementwise; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.isfinite(mt.tensor([1.0, float("inf")]))
+    tensor([ True, False])
+    """
+    return np.isfinite(x)
+
+
+@primitive("stop", "stop({0})", None)
+def stop_gradient(x: Operand, /) -> Array:
+    """x itself, but a constant to derivatives. Unlike with `Tensor.detach`, the graph still shows where it came from.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, requires_grad=True)
+    >>> (mt.stop_gradient(x) * x).backward()
+    >>> x.grad
+    tensor(3.)
+    """
+    return x.view() if isinstance(x, np.ndarray) else x
+
+
+@primitive("dtype", "{dtype}({0})", lambda g, y, x, dtype: astype(g, x.dtype))
+def to_float(x: Operand, /, dtype: Any) -> Array:
+    """The floating-point case of `astype`, through which gradients flow."""
+    return x.astype(dtype)
+
+
+@primitive("dtype", "{dtype}({0})", None, analytic=False)
+def to_integer(x: Operand, /, dtype: Any) -> Array:
+    """The integer and boolean case of `astype`, not differentiable."""
+    return x.astype(dtype)
+
+
+def astype(x: Operand, dtype: Any) -> Tensor:
+    """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
+
+    Any shape. `DTypeError` where NumPy knows no such conversion.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.5])
+    >>> mt.astype(x, "float32"), mt.astype(x, int)
+    (tensor([1. , 2.5], dtype=float32), tensor([1, 2]))
+    """
+    wanted = np.dtype(dtype)
+    x = x if hasattr(x, "astype") else np.asarray(x)
+    return (to_float if wanted.kind in "fc" else to_integer)(x, dtype=wanted)
+
+
+def zeros_like(x: Array) -> Array:
+    """Zeros of the shape and dtype of x: a constant, so never recorded."""
+    return np.zeros_like(plain(x))
+
+
+def plain(x: Array) -> Array:
+    """The array of a Tensor; anything else as it is."""
+    return x.data if isinstance(x, Tensor) else x

@@ -1,0 +1,120 @@
+"""Products that sum: matmul and einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..primitive import Array, Operand, primitive
+from ..tensor import Tensor
+from .elementwise import plain
+from .reductions import broadcast_to
+from .shapes import expand_dims, reshape, squeeze, swapaxes
+
+
+def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """``g @ bᵀ``, with the axis that a vector lacks put in and taken out again."""
+    if b.ndim == 1:
+        return expand_dims(g, axis=-1) * b
+    if a.ndim == 1:
+        return squeeze(matmul(b, expand_dims(g, axis=-1)), axis=-1)
+    return matmul(g, swapaxes(b, -1, -2))
+
+
+def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """``aᵀ @ g``, with the axis that a vector lacks put in and taken out again."""
+    if a.ndim == 1:
+        return expand_dims(g, axis=-1 if b.ndim == 1 else -2) * (a if b.ndim == 1 else expand_dims(a, axis=-1))
+    if b.ndim == 1:
+        return squeeze(matmul(swapaxes(a, -1, -2), expand_dims(g, axis=-1)), axis=-1)
+    return matmul(swapaxes(a, -1, -2), g)
+
+
+@primitive("@", "{0} @ {1}", _of_left, _of_right)
+def matmul(a: Operand, b: Operand, /) -> Array:
+    """Matrix product ``a @ b``; local gradients ``g @ bᵀ`` and ``aᵀ @ g``.
+
+    Shapes ``(…, n, k)`` and ``(…, k, m)`` give ``(…, n, m)``, leading axes broadcast; a 1-D operand is a row on the
+    left, a column on the right, and its axis disappears, as in `numpy.matmul`. `ShapeError` where they do not chain.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.matmul(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), mt.tensor([1.0, 10.0]))
+    tensor([21., 43.])
+    """
+    return np.matmul(a, b)
+
+
+def _letters(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """Operand labels and output labels of an einsum, ellipses written out in letters that are still free."""
+    text = subscripts.replace(" ", "")
+    sources, arrow, target = text.partition("->")
+    inputs = sources.split(",")
+    if len(inputs) != len(ranks):
+        raise ShapeError(f"einsum: {subscripts!r} names {len(inputs)} operands, but {len(ranks)} were given")
+    free = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBAzyxwvutsrqponmlkjihgfedcba" if c not in text]
+    widest = max(r - len(s.replace("...", "")) for s, r in zip(inputs, ranks, strict=True))
+    dots = "".join(free[: max(widest, 0)][::-1])
+    full = []
+    for labels, rank in zip(inputs, ranks, strict=True):
+        hidden = rank - len(labels.replace("...", ""))
+        if hidden < 0 or (hidden and "..." not in labels):
+            raise ShapeError(f"einsum: {labels!r} in {subscripts!r} does not label the {rank} axes of its operand")
+        full.append(labels.replace("...", dots[len(dots) - hidden :]))
+    if not arrow:
+        letters = "".join(full)
+        target = ("..." if "..." in text else "") + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
+        )
+    return full, target.replace("...", dots)
+
+
+def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) -> Array:
+    """The same contraction with g in the operand's place and the operand's labels as the output."""
+    labels, target = _letters(subscripts, [np.ndim(plain(x)) for x in operands])
+    mine, shape = labels[i], np.shape(plain(operands[i]))
+    others = [(labels[j], x) for j, x in enumerate(operands) if j != i]
+    once = "".join(dict.fromkeys(mine))
+    reach = [c for c in once if c in target or any(c in other for other, _ in others)]
+    wanted = "".join(reach)
+    result = contract(
+        g, *[x for _, x in others], subscripts=",".join([target, *[s for s, _ in others]]) + "->" + wanted
+    )
+    # A label that only this operand has was summed away: its gradient is the same all along that axis.
+    sizes = dict(zip(mine, shape, strict=True))
+    seen = dict(zip(wanted, result.shape, strict=True))
+    result = reshape(result, shape=tuple(seen.get(c, 1) for c in once))
+    result = broadcast_to(result, shape=tuple(max(sizes[c], seen.get(c, 1)) for c in once))
+    if once == mine:
+        return result
+    # A label that stands twice reads a diagonal: the gradient lies on it, and is 0 elsewhere.
+    axes = np.ix_(*[np.arange(n) for n in shape])
+    on_diagonal = np.ones(shape, dtype=bool)
+    for c in once:
+        first, *again = [axis for label, axis in zip(mine, axes, strict=True) if label == c]
+        for other in again:
+            on_diagonal &= first == other
+    spread = reshape(result, shape=tuple(sizes[c] if mine.index(c) == k else 1 for k, c in enumerate(mine)))
+    return spread * on_diagonal
+
+
+@primitive("einsum", "einsum({0}, …)", each=_of_factor, name="einsum")
+def contract(*operands: Operand, subscripts: str) -> Array:
+    """What `einsum` records: every tensor is an operand, the subscripts are a parameter."""
+    return np.einsum(subscripts, *operands)
+
+
+def einsum(subscripts: str, *operands: Operand) -> Tensor:
+    """Sum of products over labelled axes, as `numpy.einsum`: ``"ij,jk->ik"``; ellipses and repeated labels included.
+
+    The gradient of an operand is another einsum, with the upstream gradient in its place. Shapes follow from the
+    labels. `ShapeError` where labels and shapes do not fit.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> mt.einsum("ij,ij->i", x, x)
+    tensor([ 5., 25.])
+    """
+    _letters(subscripts, [np.ndim(plain(x)) for x in operands])
+    return contract(*operands, subscripts=subscripts)

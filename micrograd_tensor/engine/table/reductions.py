@@ -1,0 +1,186 @@
+"""Reductions and their dual, broadcasting: sum, mean, max, min, prod, cumsum, broadcast_to.
+
+``axis`` is None (all axes), an int (negative ones count from the last) or a tuple of ints, as in NumPy; with
+``keepdims=True`` a reduced axis stays with length 1. A sum copies its gradient to every term; a copy sums
+its gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Array, Axis, Operand, primitive
+from .elementwise import astype, equal, plain
+from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
+
+add_reduce: Any = np.add.reduce  # directly, because np.sum and np.mean take microseconds to arrive there
+
+SMALL = 1 << 14
+"""Up to this many elements a copy is quicker than NumPy's `broadcast_to`; beyond, the strided view saves a pass."""
+
+
+@primitive("copy", "copy({0})", lambda g, y, x, shape: unbroadcast(g, x.shape))
+def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
+    """x repeated along new or length-1 axes up to a shape; the gradient is summed over them.
+
+    `ShapeError` where x does not broadcast to the shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.broadcast_to(mt.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    if isinstance(x, (np.ndarray, np.generic)) and math.prod(shape) <= SMALL:
+        filled = np.empty(shape, x.dtype)
+        filled[...] = x
+        return filled
+    return np.broadcast_to(x, shape)
+
+
+def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+    """Sum a gradient over the axes along which an operand of this shape was broadcast.
+
+    >>> unbroadcast(np.ones((7, 4)), (4,))
+    array([7., 7., 7., 7.])
+    """
+    new = g.ndim - len(shape)
+    axes = tuple(i for i, n in enumerate(g.shape) if i < new or (n != 1 and shape[i - new] == 1))
+    if axes:
+        g = sum(g, axis=axes[0] if len(axes) == 1 else axes)
+    return g if g.shape == shape else reshape(g, shape=shape)
+
+
+def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Copy the gradient of a reduction of x over ``axis`` back to the shape of x."""
+    return broadcast_to(_aligned(g, x, axis, keepdims), shape=x.shape)
+
+
+def _aligned(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Something of a reduction's shape, shaped so that it broadcasts against x."""
+    if keepdims or axis is None or axis == 0:
+        return reduced
+    return expand_dims(reduced, axis=axis if isinstance(axis, int) else tuple(i % x.ndim for i in axis))
+
+
+def _terms(x: Array, y: Array) -> int:
+    """How many elements of x went into each element of its reduction y."""
+    return x.size // y.size if y.size else 1
+
+
+@primitive("Σ", "Σ{0}", lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims))
+def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Sum over ``axis``; the gradient is copied to every term. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sum(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([4., 6.])
+    """
+    if type(x) is np.ndarray:
+        return add_reduce(x, axis, None, None, keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@primitive("Σ/n", "mean({0})", lambda g, y, x, axis=None, keepdims=False: spread(g / _terms(x, y), x, axis, keepdims))
+def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
+
+    `ShapeError` for an axis out of range; NaN for the mean of nothing, as in NumPy.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.mean(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([2., 3.])
+    """
+    if type(x) is np.ndarray:
+        total = add_reduce(x, axis, None, None, keepdims)
+        return total / (x.size // total.size if total.size else 1)
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The gradient of the largest or smallest element goes to it, in equal parts to each where several tie."""
+    chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=plain(x).dtype)
+    return spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims) * chosen
+
+
+@primitive("max", "max({0})", _of_extreme, analytic=False)
+def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Largest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
+
+    `ShapeError` for an axis out of range, and for the maximum of nothing.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> mt.max(x).backward()
+    >>> x.grad
+    tensor([0. , 0.5, 0.5])
+    """
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive("min", "min({0})", _of_extreme, analytic=False)
+def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Smallest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
+
+    `ShapeError` for an axis out of range, and for the minimum of nothing.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.min(mt.tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1)
+    tensor([1., 0.])
+    """
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+def _of_prod(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Each factor's local gradient is the product of the others, found without dividing, so zeros do no harm."""
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(i % x.ndim for i in axes)
+    order = tuple(i for i in range(x.ndim) if i not in axes) + axes
+    last = transpose(x, axes=order)
+    kept = last.shape[: x.ndim - len(axes)]
+    others = reshape(_others(reshape(last, shape=(*kept, _terms(x, y)))), shape=last.shape)
+    back = tuple(int(i) for i in np.argsort(order))
+    return spread(g, x, axis, keepdims) * transpose(others, axes=back)
+
+
+def _others(x: Array) -> Array:
+    """Along the last axis, the product of all other elements, by halving: pair them, recur, give each its partner."""
+    n = x.shape[-1]
+    if n <= 1:
+        return np.ones_like(plain(x))
+    if n % 2:
+        x = concatenate([x, np.ones_like(plain(x)[..., :1])], axis=-1)
+    even, odd = getitem(x, (..., slice(0, None, 2))), getitem(x, (..., slice(1, None, 2)))
+    rest = _others(even * odd)
+    each = reshape(stack([rest * odd, rest * even], axis=-1), shape=x.shape)
+    return getitem(each, (..., slice(0, n)))
+
+
+@primitive("Π", "Π{0}", _of_prod)
+def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
+
+    `ShapeError` for an axis out of range; the product of nothing is 1.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> mt.prod(x).backward()
+    >>> x.grad
+    tensor([ 0., 10.,  0.])
+    """
+    return np.prod(x, axis=axis, keepdims=keepdims)
+
+
+@primitive("cumΣ", "cumsum({0})", lambda g, y, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis))
+def cumsum(x: Operand, /, axis: int) -> Array:
+    """Running sum along one axis, which must be named; the gradient is the running sum from the other end.
+
+    `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]), axis=0)
+    tensor([1., 3., 6.])
+    """
+    return np.cumsum(x, axis=axis)

@@ -1,0 +1,324 @@
+"""Ops that move numbers without changing them: reshape, transpose, flip, pad, indexing, concatenate, sort, tril.
+
+Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`) is undone by what adds into them
+(`put_add`, `put_along_axis_add`), and the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..primitive import Array, Operand, primitive
+from ..tensor import Tensor
+from .elementwise import plain
+
+
+@primitive("reshape", "{0}", lambda g, y, x, shape: reshape(g, shape=x.shape))
+def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
+    """The same elements in row-major order under another shape, in which one length may be −1, "whatever is left".
+
+    `ShapeError` where the elements do not fill the shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.reshape(mt.tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    return np.reshape(x, shape)
+
+
+def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = None) -> Array:
+    return transpose(g, axes=axes if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes])))
+
+
+@primitive("T", "{0}ᵀ", _of_transpose)
+def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
+    """Axes in another order: result axis i is axis ``axes[i]`` of x; by default in reverse. `ShapeError` for others.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.transpose(mt.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    return np.transpose(x, axes)
+
+
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
+    """x with two axes exchanged. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.swapaxes(mt.tensor([[[1.0, 2.0]]]), 0, 2).shape
+    (2, 1, 1)
+    """
+    order = list(range(np.ndim(plain(x))))
+    try:
+        order[axis1], order[axis2] = order[axis2], order[axis1]
+    except IndexError:
+        raise ShapeError(f"swapaxes: axes {axis1} and {axis2} of a tensor with {len(order)} axes") from None
+    return transpose(x, axes=tuple(order))
+
+
+@primitive("squeeze", "{0}", lambda g, y, x, axis=None: reshape(g, shape=x.shape))
+def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
+    """x without its axes of length 1, or without the named ones. `ShapeError` where a named one is longer.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.squeeze(mt.tensor([[[1.0], [2.0]]]), axis=0)
+    tensor([[1.],
+            [2.]])
+    """
+    return np.squeeze(x, axis=axis)
+
+
+@primitive("expand", "{0}", lambda g, y, x, axis: reshape(g, shape=x.shape))
+def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
+    """x with new axes of length 1, at these positions of the result. `ShapeError` for positions out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.expand_dims(mt.tensor([1.0, 2.0]), axis=1)
+    tensor([[1.],
+            [2.]])
+    """
+    return np.expand_dims(x, axis)
+
+
+@primitive("flip", "flip({0})", lambda g, y, x, axis=None: flip(g, axis=axis))
+def flip(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
+    """x with the order along the axes reversed; by default along all. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.flip(mt.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 2., 1.])
+    """
+    return np.flip(x, axis)
+
+
+def _of_pad(g: Array, y: Array, x: Array, pad_width: Any, value: float = 0) -> Array:
+    widths = np.broadcast_to(pad_width, (x.ndim, 2))
+    return getitem(g, tuple(slice(int(a), int(a) + n) for (a, _), n in zip(widths, x.shape, strict=True)))
+
+
+@primitive("pad", "pad({0})", _of_pad)
+def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
+    """x with ``value`` added around it; the gradient of the border is dropped.
+
+    ``pad_width`` is ``(before, after)`` per axis, one such pair for all axes, or one number, as in `numpy.pad`.
+    `ShapeError` where it does not fit.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.pad(mt.tensor([1.0, 2.0]), (1, 2))
+    tensor([0., 1., 2., 0., 0.])
+    """
+    return np.pad(x, pad_width, constant_values=value)
+
+
+@primitive("tril", "tril({0})", lambda g, y, x, k=0: tril(g, k=k))
+def tril(x: Operand, /, k: int = 0) -> Array:
+    """x with the elements above the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.tril(mt.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[1., 0.],
+            [3., 4.]])
+    """
+    if np.ndim(x) < 2:
+        raise ValueError("it needs at least two axes")
+    return np.tril(x, k)
+
+
+@primitive("triu", "triu({0})", lambda g, y, x, k=0: triu(g, k=k))
+def triu(x: Operand, /, k: int = 0) -> Array:
+    """x with the elements below the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.triu(mt.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[1., 2.],
+            [0., 4.]])
+    """
+    if np.ndim(x) < 2:
+        raise ValueError("it needs at least two axes")
+    return np.triu(x, k)
+
+
+# ------------------------------------------------------------------------------------------------ reading places
+
+_HERE = "array"
+"""Stands in an index for the next index array, which is an operand: so a graph shows it, and can be run on another."""
+
+
+def getitem(x: Operand, index: Any) -> Tensor:
+    """``x[index]`` with NumPy's indexing: ints, slices, ``...``, None, boolean masks, arrays of ints, in any mixture.
+
+    Where an index array names a place several times, its gradients are added. `ShapeError` for places out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> x[[0, 2, 2]].sum().backward()
+    >>> x.grad
+    tensor([1., 0., 2.])
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    simple = (int, slice, type(None), type(...))
+    arrays = [
+        np.asarray(i) if isinstance(i, list) else i
+        for i in parts
+        if not isinstance(i, simple) or i is True or i is False
+    ]
+    template = tuple(i if isinstance(i, simple) and not isinstance(i, bool) else _HERE for i in parts)
+    return read(x, *arrays, index=template)
+
+
+def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """The index that a template and its arrays stand for."""
+    rest = iter(arrays)
+    return tuple(next(rest) if part is _HERE else part for part in template)
+
+
+@primitive(
+    "[ ]",
+    "{0}[…]",
+    lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape),
+    name="getitem",
+)
+def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
+    """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
+    return x[_filled(index, arrays)]
+
+
+@primitive("put", "put({0})", lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index))
+def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
+    full = np.zeros(shape, x.dtype)
+    if arrays:
+        np.add.at(full, _filled(index, arrays), x)
+    else:
+        full[index] = x
+    return full
+
+
+@primitive(
+    "take",
+    "take({0}, {1})",
+    lambda g, y, x, indices, axis: put_along_axis_add(g, indices, axis=axis, shape=x.shape),
+)
+def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
+    """Elements of x along an axis at integer indices of the same number of axes, as `numpy.take_along_axis`.
+
+    Where a place is named several times, its gradients are added. `ShapeError` for places out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.take_along_axis(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1)
+    tensor([[2.],
+            [3.]])
+    """
+    return np.take_along_axis(x, np.asarray(indices) if isinstance(indices, list) else indices, axis)
+
+
+@primitive("put", "put({0}, {1})", lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis))
+def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
+    """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
+    full = np.zeros(shape, x.dtype)
+    places: list[Any] = [
+        np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)
+    ]
+    places[axis] = indices
+    np.add.at(full, tuple(places), x)
+    return full
+
+
+@primitive("argsort", "argsort({0})", None, analytic=False)
+def argsort(x: Operand, /, axis: int = -1) -> Array:
+    """The indices that sort x along an axis; equal elements keep their order. Not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.argsort(mt.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def sort(x: Operand, axis: int = -1) -> Tensor:
+    """x in ascending order along an axis; each gradient returns to the place its element came from.
+
+    Equal elements keep their order, which decides whose gradient is whose. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.sort(mt.tensor([3.0, 1.0, 2.0]))
+    tensor([1., 2., 3.])
+    """
+    return take_along_axis(x, argsort(x, axis=axis), axis=axis)
+
+
+# ------------------------------------------------------------------------------------------- putting together, apart
+
+
+def _of_part(i: int, g: Array, y: Array, *parts: Array, axis: int = 0) -> Array:
+    start = 0
+    for part in parts[:i]:
+        start += part.shape[axis]
+    places: list[Any] = [slice(None)] * y.ndim
+    places[axis] = slice(start, start + parts[i].shape[axis])
+    return getitem(g, tuple(places))
+
+
+@primitive("concat", "concat({0}, …)", each=_of_part, name="concatenate")
+def join(*parts: Operand, axis: int = 0) -> Array:
+    """What `concatenate` records: every part is an operand."""
+    return np.concatenate(parts, axis=axis)
+
+
+def concatenate(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
+    """Tensors joined along an existing axis; each gets its slice of the gradient.
+
+    `ShapeError` where their other axes differ, or where there is none.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.concatenate([mt.tensor([1.0]), mt.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    if not len(tensors):
+        raise ShapeError("concatenate: no tensors given; it needs at least one")
+    return join(*tensors, axis=axis)
+
+
+def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.stack([mt.tensor([1.0, 2.0]), mt.tensor([3.0, 4.0])], axis=1)
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    shapes = {np.shape(plain(x)) for x in tensors}
+    if len(shapes) != 1:
+        raise ShapeError(
+            f"stack: shapes {sorted(shapes)} differ" if shapes else "stack: no tensors given; it needs at least one"
+        )
+    return join(*[expand_dims(x, axis=axis) for x in tensors], axis=axis)
+
+
+def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """x cut along an axis into so many equal parts, or before each of the given places, as `numpy.split`.
+
+    `ShapeError` where it does not divide into equal parts, or for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.split(mt.tensor([1.0, 2.0, 3.0, 4.0]), 2)
+    [tensor([1., 2.]), tensor([3., 4.])]
+    """
+    shape = np.shape(plain(x))
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeError(f"split: axis {axis} is out of range for a tensor of shape {shape}")
+    n = shape[axis]
+    if isinstance(sections, int):
+        if sections < 1 or n % sections:
+            raise ShapeError(f"split: {n} elements along axis {axis} do not divide into {sections} equal parts")
+        sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
+    bounds = [0, *sections, n]
+    before = (slice(None),) * (axis % len(shape))
+    return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(bounds)]

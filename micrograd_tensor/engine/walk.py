@@ -1,0 +1,269 @@
+"""Walk: carry gradients from results back to operands, along the recorded calls, newest first.
+
+One loop serves the plain and the recorded backward pass. It applies each op's rules, sums over the axes along which an
+operand was broadcast, and adds up what arrives where a value was used several times. A tensor is visited once, when all
+its users have been: they were born later, and the heap hands out the latest-born first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from . import anomaly
+from .arrays import is_duck, settled
+from .errors import DTypeError, GradientError, ShapeError, describe
+from .recording import enable_grad, no_grad, recording
+from .table.elementwise import astype, mul
+from .table.reductions import unbroadcast
+from .tensor import Tensor
+
+Edge: TypeAlias = "Callable[[Tensor, int, Any], None]"
+"""Told of each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
+
+
+def pull(
+    pending: dict[Tensor, Any],
+    arrived: Callable[[Tensor, Any], None],
+    useful: set[Tensor] | None = None,
+    create_graph: bool = False,
+    on_edge: Edge | None = None,
+) -> None:
+    """Carry the pending gradients back through the graph.
+
+    Args:
+        pending: the tensors to start from with their gradients; emptied by the walk.
+        arrived: told of each tensor, and its whole gradient, as it is reached.
+        useful: the tensors worth a visit; None for all that need gradients.
+        create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
+        on_edge: told of each contribution before they are added up.
+    """
+    watched = recording.get().anomaly
+    y: Any
+    operands: Sequence[Any]
+    heap = [(-tensor.born, tensor) for tensor in pending]
+    heapify(heap)
+    while heap:
+        _, node = heappop(heap)
+        g = pending.pop(node)
+        arrived(node, g)
+        row = node.op
+        if row is None:
+            continue
+        if not row.analytic and node.saved[0].dtype.kind == "c":
+            raise DTypeError(f"{row.name} of {describe(node.operands[0])} is not complex-differentiable")
+        if create_graph:
+            y, operands = node, _unchanged(node)
+        else:
+            y, operands = node.data, node.saved
+        params = node.params
+        for i, (x, used, rule) in enumerate(zip(node.operands, node.saved, row.vjps, strict=False)):
+            if not isinstance(x, Tensor) or not x.requires_grad or rule is None:
+                continue
+            if useful is not None and x not in useful:
+                continue
+            if watched:
+                gx = anomaly.backward(node, i, rule, g, y, *operands, **params)
+            else:
+                gx = rule(g, y, *operands, **params)
+            if gx.shape != used.shape:
+                gx = unbroadcast(gx, used.shape)
+            if gx.dtype is not used.dtype and gx.dtype != used.dtype:
+                gx = astype(gx, used.dtype)
+            if on_edge is not None:
+                on_edge(node, i, gx)
+            if x in pending:
+                pending[x] = pending[x] + gx
+            else:
+                pending[x] = gx
+                heappush(heap, (-x.born, x))
+
+
+def _unchanged(node: Tensor) -> tuple[Any, ...]:
+    """The operands, as Tensors, for rules that record; refused where one has been given a new value since."""
+    for x, used in zip(node.operands, node.saved, strict=True):
+        if isinstance(x, Tensor) and x.data is not used:
+            raise GradientError(
+                f"{describe(x)} was assigned a new value after {describe(node)} was computed from it, so a recorded "
+                "backward pass would mix the two; compute it again, or differentiate without create_graph"
+            )
+    return node.operands
+
+
+def checked_upstream(output: Tensor, upstream: Any) -> Any:
+    """The upstream gradient of an output as an array of its shape and dtype, or as the Tensor that was given."""
+    if not output.requires_grad:
+        raise GradientError(
+            f"{describe(output)} has no graph: nothing it was computed from asks for gradients; "
+            "make an input with mt.tensor(..., requires_grad=True), outside mt.no_grad()"
+        )
+    if upstream is None:
+        if output.size != 1:
+            raise GradientError(
+                f"{describe(output)} is not a scalar, so it needs an upstream gradient of its shape; "
+                "give one, or differentiate its sum()"
+            )
+        return np.ones_like(output.data)
+    given = upstream.data if isinstance(upstream, Tensor) else upstream
+    if not is_duck(given):
+        given = np.asarray(given)
+        if given.dtype.kind not in "biufc":
+            raise DTypeError(f"the upstream gradient of {describe(output)} holds {given.dtype}, not numbers")
+    if given.shape != output.shape:
+        raise ShapeError(f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the same")
+    if given.dtype == output.dtype:
+        return upstream if isinstance(upstream, Tensor) else given
+    if given.dtype.kind == "c":
+        raise DTypeError(f"the upstream gradient of {describe(output)} is complex, and {output.dtype} is not")
+    return astype(upstream if isinstance(upstream, Tensor) else given, output.dtype)
+
+
+class _Owned:
+    """Hands out gradients as Tensors of which none shares memory with another, with an upstream or with an operand."""
+
+    def __init__(self, upstreams: Sequence[Any]) -> None:
+        self._taken = {id(array): array for array in upstreams}
+
+    def __call__(self, g: Any) -> Tensor:
+        array = g.data if isinstance(g, Tensor) else settled(g)
+        if isinstance(array, np.ndarray):
+            shared = array.base is not None or id(array) in self._taken
+            if isinstance(g, Tensor):
+                g = mul(g, 1) if shared else g
+                array = g.data
+            elif shared or not array.flags.writeable:
+                array = array.copy()
+            array.setflags(write=False)
+            self._taken[id(array)] = array
+        return g if isinstance(g, Tensor) else Tensor(array)
+
+
+def backward(output: Tensor, upstream: Any = None) -> None:
+    """Pull the upstream gradient back through the graph and add what arrives to ``.grad`` of every leaf.
+
+    Nothing is recorded: for derivatives of derivatives use `grad` with ``create_graph=True``, whose result no leaf
+    holds, so that no reference cycle arises. Calling it twice adds twice.
+
+    Args:
+        output: the tensor to start from.
+        upstream: gradient of the final output with respect to it, of its shape; 1 for a scalar.
+
+    Raises:
+        GradientError: without a graph, or without an upstream for a tensor that is not a scalar.
+        ShapeError: for an upstream of another shape.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * 3.0).backward([1.0, 10.0])
+    >>> x.grad
+    tensor([ 3., 30.])
+    """
+    seed = checked_upstream(output, upstream)
+    seed = seed.data if isinstance(seed, Tensor) else seed
+    reached: list[tuple[Tensor, Any]] = []
+
+    def arrived(node: Tensor, g: Any) -> None:
+        if node.op is None or node.keeps_grad:
+            reached.append((node, g))
+
+    with no_grad():
+        pull({output: seed}, arrived)
+        owned = _Owned([seed])
+        for node, g in reached:  # only now, so that an error on the way leaves every .grad as it was
+            node.grad = owned(g if node.grad is None else node.grad.data + g)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    upstream: Any = None,
+    *,
+    create_graph: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of one output, or of the sum of several, with respect to inputs: leaves or intermediate results.
+
+    Args:
+        outputs: a Tensor or a sequence of them.
+        inputs: a Tensor or a sequence of them, each of which needs gradients.
+        upstream: gradient of the final output with respect to each output, of its shape: an array or a Tensor, or for
+            several outputs a sequence of these; 1 for a scalar.
+        create_graph: record the backward pass, so that the gradients can be differentiated again.
+
+    Returns:
+        A tuple with one Tensor per input, of its shape and dtype, or None where no output depends on it.
+
+    Raises:
+        GradientError: for an output or input that needs no gradients, or a missing upstream.
+        ShapeError: for an upstream of another shape.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, requires_grad=True)
+    >>> (dx,) = mt.grad(x * x * x, x, create_graph=True)
+    >>> dx.item(), mt.grad(dx, x)[0].item()
+    (27.0, 18.0)
+    """
+    single = isinstance(outputs, Tensor)
+    outs: list[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    ins: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    seeds = [upstream] if single else [None] * len(outs) if upstream is None else list(upstream)
+    if len(seeds) != len(outs):
+        raise GradientError(f"grad: {len(outs)} outputs, but {len(seeds)} upstream gradients; give one for each")
+    for x in ins:
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            raise GradientError(
+                f"grad: {describe(x)} needs no gradients; make it with mt.tensor(..., requires_grad=True)"
+            )
+    pending: dict[Tensor, Any] = {}
+    with enable_grad() if create_graph else nullcontext():
+        for output, up in zip(outs, seeds, strict=True):
+            seed = checked_upstream(output, up)
+            if create_graph and not isinstance(seed, Tensor):
+                seed = Tensor(_frozen_copy(seed))
+            elif not create_graph and isinstance(seed, Tensor):
+                seed = seed.data
+            pending[output] = pending[output] + seed if output in pending else seed
+    wanted, found = set(ins), {}
+    given = [g.data if isinstance(g, Tensor) else g for g in pending.values()]
+
+    def arrived(node: Tensor, g: Any) -> None:
+        if node in wanted:
+            found[node] = g
+
+    useful = on_the_way(outs, wanted)
+    with enable_grad() if create_graph else no_grad():
+        pull(pending, arrived, useful, create_graph)
+        owned = _Owned(given)
+        results = {x: owned(g) for x, g in found.items()}
+    return tuple(results.get(x) for x in ins)
+
+
+def _frozen_copy(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        array = array.copy()
+        array.setflags(write=False)
+    return array
+
+
+def history(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs and all that they were computed from, in order of birth, so operands come before results."""
+    seen = set(outputs)
+    stack = list(outputs)
+    while stack:
+        for x in stack.pop().operands:
+            if isinstance(x, Tensor) and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return sorted(seen, key=lambda tensor: tensor.born)
+
+
+def on_the_way(outputs: Sequence[Tensor], inputs: set[Tensor]) -> set[Tensor]:
+    """The tensors through which gradients flow from the outputs to the inputs, both included."""
+    useful = set(inputs)
+    for tensor in history(outputs):
+        if tensor.requires_grad and any(isinstance(x, Tensor) and x in useful for x in tensor.operands):
+            useful.add(tensor)
+    return useful

@@ -1,0 +1,53 @@
+"""Softmax and its logarithm, stable for numbers of any size.
+
+All three subtract the largest value first, so that no exponential overflows. The results do not depend on what is
+subtracted, so it is a constant to derivatives (`stop_gradient`), and they stay exact to any order.
+"""
+
+from __future__ import annotations
+
+from ..engine.primitive import Operand
+from ..engine.table.elementwise import div, exp, isfinite, log, stop_gradient, sub, where
+from ..engine.table.reductions import max, sum
+from ..engine.table.shapes import reshape
+from ..engine.tensor import Tensor
+
+
+def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
+    """The largest value along the axis, 0 where it is infinite, since ∞ − ∞ has no value."""
+    top = max(x, axis=axis, keepdims=True)
+    return stop_gradient(where(isfinite(top), top, 0))
+
+
+def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.logsumexp(mt.tensor([1000.0, 1000.0]))
+    tensor(1000.69314718)
+    """
+    top = _largest(x, axis)
+    total = sum(exp(x - top), axis=axis, keepdims=keepdims)
+    return log(total) + (top if keepdims else reshape(top, shape=total.shape))
+
+
+def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
+    """``eˣ / Σeˣ`` over ``axis``: positive numbers that add up to 1. `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.softmax(mt.tensor([1000.0, 1000.0, -1000.0]))
+    tensor([0.5, 0.5, 0. ])
+    """
+    parts = exp(sub(x, _largest(x, axis)))
+    return div(parts, sum(parts, axis=axis, keepdims=True))
+
+
+def log_softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
+    """``x − ln Σeˣ`` over ``axis``, the logarithm of `softmax` without its underflow. `ShapeError` for a bad axis.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.log_softmax(mt.tensor([0.0, -1000.0]))
+    tensor([    0., -1000.])
+    """
+    shifted = sub(x, _largest(x, axis))
+    return sub(shifted, log(sum(exp(shifted), axis=axis, keepdims=True)))

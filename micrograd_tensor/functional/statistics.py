@@ -1,0 +1,63 @@
+"""Variance, standard deviation and length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine.errors import ShapeError, describe
+from ..engine.primitive import Axis, Operand
+from ..engine.protocols import SAME
+from ..engine.table.elementwise import sqrt, square
+from ..engine.table.reductions import mean, sum
+from ..engine.tensor import Tensor
+
+
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+    """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
+
+    ``correction=0`` is the mean squared deviation, as NumPy has it; ``correction=1`` is Bessel's, unbiased for samples.
+
+    Raises:
+        ShapeError: for an axis out of range, or where n is not greater than the correction.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.var(mt.tensor([1.0, 2.0, 3.0, 4.0])), mt.var(mt.tensor([1.0, 2.0, 3.0, 4.0]), correction=1)
+    (tensor(1.25), tensor(1.66666667))
+    """
+    squares = square(x - mean(x, axis=axis, keepdims=True))
+    if not correction:
+        return mean(squares, axis=axis, keepdims=keepdims)
+    total = sum(squares, axis=axis, keepdims=keepdims)
+    n = squares.size // total.size if total.size else 1
+    if n <= correction:
+        raise ShapeError(f"var: {n} values of {describe(x)} and correction={correction} leave nothing to divide by")
+    return total / (n - correction)
+
+
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+    """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
+
+    `ShapeError` for an axis out of range, or where n is not greater than the correction.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.std(mt.tensor([1.0, 3.0]))
+    tensor(1.)
+    """
+    return sqrt(var(x, axis, keepdims, correction=correction))
+
+
+def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Euclidean length over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where there is none.
+
+    `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.l2_norm(mt.tensor([[3.0, 4.0], [6.0, 8.0]]), axis=1)
+    tensor([ 5., 10.])
+    """
+    return sqrt(sum(square(x), axis=axis, keepdims=keepdims))
+
+
+for _name, _composition in {"var": var, "std": std}.items():  # NumPy users expect them as methods too
+    setattr(Tensor, _name, _composition)
+SAME[np.var], SAME[np.std] = var, std

@@ -1,0 +1,130 @@
+"""Capture: take a recorded graph, and on request its backward pass, out of the engine as a `Graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..engine.errors import GradientError, describe
+from ..engine.recording import enable_grad, tracing
+from ..engine.tensor import Tensor, tensor
+from ..engine.walk import checked_upstream, history, pull
+from .nodes import Edge, Graph, Node
+
+
+def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: bool = True) -> Graph:
+    """The graph that was recorded for one output or several, with its backward pass where an upstream is given.
+
+    The tensors themselves stay as they are; their ``.grad`` is not touched.
+
+    Args:
+        outputs: a Tensor or a sequence of them.
+        upstream: gradient with respect to each output, of its shape; a sequence for several outputs. Without it the
+            graph is captured forward only.
+        values: keep the arrays. They are shared with the tensors, not copied.
+
+    Raises:
+        GradientError: for an upstream to an output that needs no gradients, or where an input was assigned since.
+        ShapeError: for an upstream of another shape.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
+    >>> captured = mt.graph(mt.l2_norm(x), 1.0)
+    >>> [node.op.name for node in captured.nodes if node.op]
+    ['square', 'sum', 'sqrt']
+    >>> captured.gradients[captured["x"]].value
+    array([0.6, 0.8])
+    """
+    single = isinstance(outputs, Tensor)
+    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    for out in outs:
+        if not isinstance(out, Tensor):
+            raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")
+    forward = history(outs)
+    nodes = _Nodes(values)
+    if upstream is None:
+        made = [nodes.add(t) for t in forward]
+        return Graph(tuple(made), tuple(nodes[t] for t in outs))
+
+    ups = [upstream] if single else list(upstream)
+    if len(ups) != len(outs):
+        raise GradientError(f"graph: {len(outs)} outputs, but {len(ups)} upstream gradients; give one for each")
+    pending: dict[Tensor, Any] = {}
+    totals: dict[Tensor, Tensor] = {}
+    edges: dict[tuple[Tensor, int], Tensor] = {}
+
+    def arrived(node: Tensor, g: Any) -> None:
+        totals[node] = g
+
+    def on_edge(node: Tensor, operand: int, gx: Any) -> None:
+        edges[node, operand] = gx if isinstance(gx, Tensor) else tensor(gx)
+
+    with enable_grad(), tracing():
+        for out, up in zip(outs, ups, strict=True):
+            given = checked_upstream(out, up)
+            seed = tensor(given.data if isinstance(given, Tensor) else given, requires_grad=True)
+            pending[out] = pending[out] + seed if out in pending else seed
+        pull(pending, arrived, create_graph=True, on_edge=on_edge)
+
+    for t in forward:
+        nodes.add(t)
+    old = set(forward)
+    later = [t for t in history([*totals.values(), *edges.values()]) if t not in old]
+    rules = _rules(edges, old, totals)
+    names = {g: f"d{t.name}" for t, g in reversed(totals.items()) if t.name}
+    for t in later:
+        edge = rules.get(t)
+        nodes.add(t, names.get(t), (nodes[edge[0]], edge[1]) if edge else None)
+    return Graph(
+        nodes=tuple(nodes[t] for t in forward),
+        outputs=tuple(nodes[t] for t in outs),
+        backward=tuple(nodes[t] for t in later),
+        contributions={(nodes[t], i): nodes[g] for (t, i), g in edges.items()},
+        gradients={nodes[t]: nodes[g] for t, g in totals.items()},
+    )
+
+
+class _Nodes:
+    """The nodes made so far, by tensor."""
+
+    def __init__(self, values: bool) -> None:
+        self._values = values
+        self._made: dict[Tensor, Node] = {}
+
+    def __getitem__(self, t: Tensor) -> Node:
+        return self._made[t]
+
+    def add(self, t: Tensor, name: str | None = None, rule_of: Edge | None = None) -> Node:
+        node = self._made[t] = Node(
+            rank=len(self._made),
+            op=t.op,
+            operands=tuple(self._made[x] if isinstance(x, Tensor) else x for x in t.operands),
+            params={**t.op.parameters, **t.params} if t.op else {},
+            shape=t.shape,
+            dtype=t.dtype,
+            name=t.name or name,
+            scope=t.scope,
+            requires_grad=t.requires_grad,
+            value=t.data if self._values else None,
+            rule_of=rule_of,
+        )
+        return node
+
+
+def _rules(
+    edges: dict[tuple[Tensor, int], Tensor], forward: set[Tensor], totals: dict[Tensor, Tensor]
+) -> dict[Tensor, tuple[Tensor, int]]:
+    """Which edge's rule made each backward tensor: all that its contribution rests on, down to values known before."""
+    known = forward | set(totals.values())
+    made: dict[Tensor, tuple[Tensor, int]] = {}
+    for edge, contribution in edges.items():
+        stack = [contribution]
+        while stack:
+            t = stack.pop()
+            # A contribution may itself be the whole gradient of its operand, and is then the rule's work all the same.
+            if t in made or t in forward or (t in known and t is not contribution) or t is totals[edge[0]]:
+                continue
+            if t.op is not None or t is contribution:
+                made[t] = edge
+            stack.extend(x for x in t.operands if isinstance(x, Tensor))
+    return made

@@ -1,0 +1,140 @@
+"""Node and Graph: what a recorded graph is, once it is taken out of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..engine.errors import GradientError
+from ..engine.primitive import Row
+from ..engine.recording import Scope
+
+Edge: TypeAlias = "tuple[Node, int]"
+"""The use of a value: by which node, as which of its operands."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One value of a graph and the op that made it.
+
+    Attributes:
+        rank: its place in the order of birth: the same on every run, and greater than its operands'.
+        op: the row of the table that made it, or None for a leaf.
+        operands: nodes, and Python numbers as they were given.
+        params: all parameters of the op, those left out with their defaults.
+        shape: length along each axis.
+        dtype: type of the elements.
+        name: what the user called it, or None; gradients are called ``d`` + the name of what they belong to.
+        scope: the scope it was made in, or None.
+        requires_grad: whether gradients flow to it.
+        value: the array, read-only, or None where values were not wanted.
+        rule_of: for a backward node the edge whose rule made it; None for forward nodes and sums at forks.
+    """
+
+    rank: int
+    op: Row | None
+    operands: tuple[Any, ...]
+    params: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    name: str | None
+    scope: Scope | None
+    requires_grad: bool
+    value: Any = None
+    rule_of: Edge | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made it."""
+        return self.op is None
+
+    def __repr__(self) -> str:
+        made = self.op.name if self.op else "leaf"
+        return f"<node {self.rank}: {made}{f' {self.name!r}' if self.name else ''} {self.shape} {self.dtype}>"
+
+
+@dataclass(frozen=True, slots=False, eq=False)
+class Graph:
+    """A recorded graph, forward and, where it was asked for, backward.
+
+    Attributes:
+        nodes: the forward nodes by rank, operands before results.
+        outputs: the results that the graph was captured from.
+        backward: the nodes of the recorded backward pass by rank; empty where no upstream was given.
+        contributions: the gradient that each edge passes back, before those of a fork are added up.
+        gradients: the whole gradient of each forward node that one arrived at.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> print(mt.graph((x * x).named("y"), [1.0, 1.0]))
+    0  x   leaf         (2,)
+    1  y   mul 0, 0     (2,)
+    2  dy  leaf         (2,)
+    3      mul 2, 0     (2,)  rule of 1 for operand 1
+    4      mul 2, 0     (2,)  rule of 1 for operand 2
+    5  dx  add 3, 4     (2,)
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    backward: tuple[Node, ...] = ()
+    contributions: Mapping[Edge, Node] = field(default_factory=dict)
+    gradients: Mapping[Node, Node] = field(default_factory=dict)
+
+    @cached_property
+    def users(self) -> Mapping[Node, tuple[Edge, ...]]:
+        """Where each forward node is used, in order of rank; a node used several times is a fork."""
+        found: dict[Node, list[Edge]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for i, operand in enumerate(node.operands):
+                if isinstance(operand, Node):
+                    found[operand].append((node, i))
+        return {node: tuple(edges) for node, edges in found.items()}
+
+    @cached_property
+    def named(self) -> Mapping[str, Node]:
+        """The forward nodes that have names; of several with one name, the first."""
+        found: dict[str, Node] = {}
+        for node in self.nodes:
+            if node.name is not None:
+                found.setdefault(node.name, node)
+        return found
+
+    def __getitem__(self, name: str) -> Node:
+        """The forward node of this name.
+
+        Raises:
+            GradientError: for a name that no node has, with the nearest ones.
+        """
+        if name not in self.named:
+            raise GradientError(f"no node is called {name!r}{nearest(name, self.named)}")
+        return self.named[name]
+
+    def contributions_to(self, node: Node) -> tuple[tuple[Edge, Node], ...]:
+        """What arrives at a forward node, edge by edge, in the order in which it is added."""
+        edges = sorted(self.users[node], key=lambda edge: (-edge[0].rank, edge[1]))
+        return tuple((edge, self.contributions[edge]) for edge in edges if edge in self.contributions)
+
+    def __str__(self) -> str:
+        rows = [_row(node) for node in (*self.nodes, *self.backward)]
+        widths = [max((len(row[k]) for row in rows), default=0) for k in range(4)]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)) for row in rows]
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(node: Node) -> tuple[str, str, str, str, str]:
+    operands = ", ".join(str(x.rank) if isinstance(x, Node) else f"({x!r})" for x in node.operands)
+    made = f"{node.op.name} {operands}" if node.op else "leaf"
+    rule = f"rule of {node.rule_of[0].rank} for operand {node.rule_of[1] + 1}" if node.rule_of else ""
+    return str(node.rank), node.name or "", made.ljust(11), str(node.shape), rule
+
+
+def nearest(name: str, names: Any) -> str:
+    """``; did you mean …?`` with the names that are spelled most alike, or all where there are few."""
+    close = get_close_matches(name, list(names), n=3, cutoff=0.4) or sorted(names)[:8]
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
