@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import DTypeError, GradientError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, leaf
 from ..engine.walk import grad
 from .numerical import Estimate, Function, element_slopes, is_analytic, outputs, slope
 
@@ -73,10 +73,10 @@ def _check(
         found: Sequence[Tensor | None] = [None] * len(wanted)
         if pairs:
             found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs], create_graph=create_graph)
-        return [Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+        return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
 
     def at_points(create_graph: bool) -> list[Any]:
-        tensors = [Tensor(p, requires_grad=p.dtype.kind == "f") for p in points]
+        tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in points]
         return [np.asarray(g.data) for g in gradients(*tensors, create_graph=create_graph)]
 
     plain, recorded = at_points(False), at_points(True)

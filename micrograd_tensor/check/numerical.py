@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, leaf
 
 COMPLEX_STEP = 1e-30
 STEPS = (1e-2, 1e-3, 1e-4, 1e-5)
@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
 
 def outputs(function: Function, points: Sequence[Any]) -> list[Tensor]:
     """What the function returns at these points, one Tensor or several, as a list."""
-    result = function(*[Tensor(p, requires_grad=p.dtype.kind in "fc") for p in points])
+    result = function(*[leaf(p, requires_grad=p.dtype.kind in "fc") for p in points])
     return [result] if isinstance(result, Tensor) else list(result)
 
 

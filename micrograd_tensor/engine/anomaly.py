@@ -44,10 +44,10 @@ def backward(node: Tensor, operand: int, rule: Callable[..., Any], *args: Any, *
     arrays = [getattr(x, "data", x) if hasattr(x, "born") else x for x in (result, args[0])]
     found = _first_bad(arrays[0], [*arrays[1:], *node.saved])
     if found:
+        line = getattr(node, "line", "a place that was not watched: open detect_anomaly around the forward pass too")
         raise GradientError(
-            f"the backward of {node.op.name if node.op else node}, of {_listed(node.operands)}, "
-            f"{_where(found, node.operands, node.saved)} of the gradient of operand {operand + 1}; "
-            f"the forward was in {getattr(node, 'line', 'a place not watched: open detect_anomaly around it too')}"
+            f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "
+            f"{_where(found, node.operands, node.saved)}; the forward was in {line}"
         )
     return result
 

@@ -15,7 +15,7 @@ import numpy as np
 from .errors import GradientError, ShapeError, describe
 from .recording import enable_grad
 from .table.shapes import reshape, stack
-from .tensor import Tensor, tensor
+from .tensor import Tensor, leaf, tensor
 from .walk import grad
 
 Inputs = Any
@@ -55,15 +55,13 @@ def _called(function: Callable[..., Any]) -> str:
 def _pulled(out: Tensor, inputs: list[Tensor], upstream: Any, create_graph: bool) -> list[Tensor]:
     """The gradients of an output, zeros for an input that it does not depend on."""
     if not out.requires_grad:
-        return [Tensor(_zeros(x)) for x in inputs]
+        return [_zeros(x) for x in inputs]
     found = grad(out, inputs, upstream, create_graph=create_graph)
-    return [Tensor(_zeros(x)) if g is None else g for x, g in zip(inputs, found, strict=True)]
+    return [_zeros(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
 
 
-def _zeros(x: Tensor) -> Any:
-    zeros = np.zeros_like(x.data)
-    zeros.setflags(write=False)
-    return zeros
+def _zeros(x: Tensor) -> Tensor:
+    return leaf(np.zeros_like(x.data))
 
 
 def _like(inputs: Inputs, results: list[Any]) -> Any:
@@ -141,14 +139,14 @@ def jvp(
         out = _output(function, ready)
     value = out if create_graph else out.detach()
     if not out.requires_grad:
-        return value, Tensor(_zeros(out))
-    upstream = Tensor(_zeros(out), requires_grad=True)
+        return value, _zeros(out)
+    upstream = _zeros(out).requires_grad_()
     pulled = grad(out, ready, upstream, create_graph=True)
     pairs = [(g, v) for g, v in zip(pulled, directions, strict=True) if g is not None and g.requires_grad]
     if not pairs:
-        return value, Tensor(_zeros(out))
+        return value, _zeros(out)
     (change,) = grad([g for g, _ in pairs], upstream, [v for _, v in pairs], create_graph=create_graph)
-    return value, Tensor(_zeros(out)) if change is None else change
+    return value, _zeros(out) if change is None else change
 
 
 def hvp(
@@ -169,9 +167,9 @@ def hvp(
     first = _pulled(out, ready, None, create_graph=True)
     pairs = [(g, v) for g, v in zip(first, directions, strict=True) if g.requires_grad]
     if not pairs:
-        return value, _like(inputs, [Tensor(_zeros(x)) for x in ready])
+        return value, _like(inputs, [_zeros(x) for x in ready])
     found = grad([g for g, _ in pairs], ready, [v for _, v in pairs], create_graph=create_graph)
-    return value, _like(inputs, [Tensor(_zeros(x)) if g is None else g for x, g in zip(ready, found, strict=True)])
+    return value, _like(inputs, [_zeros(x) if g is None else g for x, g in zip(ready, found, strict=True)])
 
 
 def jacobian(function: Callable[..., Any], inputs: Inputs, *, create_graph: bool = False) -> Any:
@@ -196,7 +194,7 @@ def jacobian(function: Callable[..., Any], inputs: Inputs, *, create_graph: bool
     full = []
     for x, column in zip(ready, rows, strict=True):
         shape = (*out.shape, *x.shape)
-        full.append(reshape(stack(column), shape=shape) if column else Tensor(np.zeros(shape, x.dtype)))
+        full.append(reshape(stack(column), shape=shape) if column else leaf(np.zeros(shape, x.dtype)))
     return _like(inputs, full)
 
 

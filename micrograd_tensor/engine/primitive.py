@@ -15,7 +15,7 @@ from . import anomaly
 from .arrays import NUMBERS, frozen, is_duck, settled
 from .errors import explain
 from .recording import recording
-from .tensor import Tensor, births
+from .tensor import Tensor, births, leaf
 
 P = ParamSpec("P")
 Array: TypeAlias = Any
@@ -126,7 +126,7 @@ def primitive(
                 data = settled(data)
             if type(data) is ndarray:
                 data.setflags(write=False)
-            y = new(Tensor)  # not Tensor(data): there is nothing left to check
+            y = new(Tensor)  # not Tensor(…): there is nothing left to copy or check
             y.data = data
             y.grad = y.name = None
             y.keeps_grad = False
@@ -155,4 +155,4 @@ def _constant(operand: Any) -> Any:
     """An operand that a graph can keep: what is not a Tensor, a number or a duck is copied, so no one can change it."""
     if isinstance(operand, Tensor) or type(operand) in NUMBERS or is_duck(operand):
         return operand
-    return Tensor(frozen(operand))
+    return leaf(frozen(operand))

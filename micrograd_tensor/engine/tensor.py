@@ -77,15 +77,16 @@ class Tensor(Operators):
     saved: list[Any]
     params: dict[str, Any]
 
-    def __init__(self, data: Any, *, name: str | None = None, requires_grad: bool = False) -> None:
-        self.data = data
-        self.requires_grad = False
-        self.grad = self.op = None
-        self.operands, self.saved, self.params = (), [], {}
-        self.keeps_grad = False
-        self.name = name
-        self.scope = recording.get().scope
-        self.born = next(births)
+    def __init__(
+        self,
+        value: Any,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        requires_grad: bool = False,
+        copy: bool = True,
+    ) -> None:
+        _fill(self, frozen(value.data if isinstance(value, Tensor) else value, dtype, copy), name)
         if requires_grad:
             self.requires_grad_()
 
@@ -154,7 +155,7 @@ class Tensor(Operators):
 
     def detach(self) -> Tensor:
         """The same values as a leaf without history: derivatives take it for a constant. No copy is made."""
-        return Tensor(self.data, name=self.name)
+        return leaf(self.data, self.name)
 
     def numpy(self) -> Any:
         """The array itself, read-only; ``.numpy().copy()`` for one to write to.
@@ -254,6 +255,26 @@ class Tensor(Operators):
         return np.array(self.data, dtype=dtype, copy=copy)
 
 
+def _fill(new: Tensor, data: Any, name: str | None) -> None:
+    new.data = data
+    new.requires_grad = new.keeps_grad = False
+    new.grad = new.op = None
+    new.operands, new.saved, new.params = (), [], {}
+    new.name = name
+    new.scope = recording.get().scope
+    new.born = next(births)
+
+
+def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A leaf around an array that nobody else will write to: frozen as it is, neither copied nor checked."""
+    new = object.__new__(Tensor)
+    if isinstance(array, np.ndarray):
+        array.setflags(write=False)
+    _fill(new, array, name)
+    new.requires_grad = requires_grad
+    return new
+
+
 def tensor(
     value: Any, *, name: str | None = None, dtype: Any = None, requires_grad: bool = False, copy: bool = True
 ) -> Tensor:
@@ -275,6 +296,4 @@ def tensor(
     tensor([[1., 2.],
             [3., 4.]], dtype=float32, name='x', requires_grad=True)
     """
-    if isinstance(value, Tensor):
-        value = value.data
-    return Tensor(frozen(value, dtype, copy), name=name, requires_grad=requires_grad)
+    return Tensor(value, name=name, dtype=dtype, requires_grad=requires_grad, copy=copy)

@@ -17,10 +17,10 @@ import numpy as np
 from . import anomaly
 from .arrays import is_duck, settled
 from .errors import DTypeError, GradientError, ShapeError, describe
-from .recording import enable_grad, no_grad, recording
+from .recording import enable_grad, recording
 from .table.elementwise import astype, mul
 from .table.reductions import unbroadcast
-from .tensor import Tensor
+from .tensor import Tensor, leaf
 
 Edge: TypeAlias = "Callable[[Tensor, int, Any], None]"
 """Told of each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
@@ -137,9 +137,8 @@ class _Owned:
                 array = g.data
             elif shared or not array.flags.writeable:
                 array = array.copy()
-            array.setflags(write=False)
             self._taken[id(array)] = array
-        return g if isinstance(g, Tensor) else Tensor(array)
+        return g if isinstance(g, Tensor) else leaf(array)
 
 
 def backward(output: Tensor, upstream: Any = None) -> None:
@@ -170,11 +169,10 @@ def backward(output: Tensor, upstream: Any = None) -> None:
         if node.op is None or node.keeps_grad:
             reached.append((node, g))
 
-    with no_grad():
-        pull({output: seed}, arrived)
-        owned = _Owned([seed])
-        for node, g in reached:  # only now, so that an error on the way leaves every .grad as it was
-            node.grad = owned(g if node.grad is None else node.grad.data + g)
+    pull({output: seed}, arrived)
+    owned = _Owned([seed])
+    for node, g in reached:  # only now, so that an error on the way leaves every .grad as it was
+        node.grad = owned(g if node.grad is None else node.grad.data + g)
 
 
 def grad(
@@ -222,7 +220,7 @@ def grad(
         for output, up in zip(outs, seeds, strict=True):
             seed = checked_upstream(output, up)
             if create_graph and not isinstance(seed, Tensor):
-                seed = Tensor(_frozen_copy(seed))
+                seed = leaf(seed.copy())
             elif not create_graph and isinstance(seed, Tensor):
                 seed = seed.data
             pending[output] = pending[output] + seed if output in pending else seed
@@ -234,18 +232,11 @@ def grad(
             found[node] = g
 
     useful = on_the_way(outs, wanted)
-    with enable_grad() if create_graph else no_grad():
+    with enable_grad() if create_graph else nullcontext():
         pull(pending, arrived, useful, create_graph)
         owned = _Owned(given)
         results = {x: owned(g) for x, g in found.items()}
     return tuple(results.get(x) for x in ins)
-
-
-def _frozen_copy(array: Any) -> Any:
-    if isinstance(array, np.ndarray):
-        array = array.copy()
-        array.setflags(write=False)
-    return array
 
 
 def history(outputs: Sequence[Tensor]) -> list[Tensor]:

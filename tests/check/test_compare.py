@@ -1,0 +1,225 @@
+"""compare: what it calls right and wrong, at a generic point, and that it finds planted mistakes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+
+N, D = 7, 4
+STAGES = [
+    "scaled_x",
+    "x_norm",
+    "inverted_stddev",
+    "stddev",
+    "var",
+    "dev_from_mean_sq",
+    "dev_from_mean",
+    "mean",
+    "beta",
+    "gamma",
+    "x",
+]
+
+
+def point(seed=0, dtype=np.float64):
+    """Batch norm at a generic point: output, upstream, and the right gradients of every stage, from the graph."""
+    rng = np.random.default_rng(seed)
+    shapes = {"x": (N, D), "gamma": (D,), "beta": (D,)}
+    leaves = {k: mt.tensor(rng.normal(size=s).astype(dtype), name=k, requires_grad=True) for k, s in shapes.items()}
+    out, dout = mt.batch_norm(**leaves), rng.normal(size=(N, D)).astype(dtype)
+    captured = mt.graph(out, dout)
+    right = {f"d{name}": captured.gradients[captured[name]].value.copy() for name in STAGES}
+    return out, dout, right
+
+
+def test_the_right_derivation_is_right_at_every_stage():
+    out, dout, right = point()
+    report = mt.compare(out, dout, right)
+    assert report.ok
+    assert report.wrong == []
+    assert list(report.stages) == STAGES
+    assert {stage.status for stage in report.stages.values()} == {"right"}
+    assert all(stage.error == 0 for stage in report.stages.values())
+    report.raise_if_wrong()
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(
+    "mistake",
+    [lambda g: 1.001 * g, lambda g: -g, lambda g: g + 1e-3 * np.abs(g).max(), lambda g: g * np.nan],
+    ids=["0.1 % scale", "sign", "offset", "NaN"],
+)
+def test_a_mistake_at_any_stage_is_found_there_and_nowhere_else(name, mistake):
+    out, dout, right = point()
+    report = mt.compare(out, dout, {**right, f"d{name}": mistake(right[f"d{name}"])})
+    assert not report.ok
+    assert report.wrong == [name]
+    with pytest.raises(mt.GradientError, match=f"d{name}"):
+        report.raise_if_wrong()
+
+
+def test_one_wrong_element_is_named_with_both_values():
+    out, dout, right = point()
+    wrong = right["dx"].copy()
+    wrong[3, 2] += 0.5
+    stage = mt.compare(out, dout, {"dx": wrong}).stages["x"]
+    assert stage.status == "wrong"
+    assert stage.worst == ((3, 2), wrong[3, 2], right["dx"][3, 2])
+    assert 0.01 < stage.error <= 0.5 / np.abs(right["dx"]).max() * 1.001
+
+
+def test_rounding_is_measured_against_the_largest_term_not_against_what_cancellation_left():
+    x = mt.tensor([1.0, 2.0, 3.0], name="x", requires_grad=True)
+    out = (x * 1e8 - x * 1e8 * (1 + 1e-15)) + 0.0 * x
+    upstream = np.ones(3)
+    captured = mt.graph(out, upstream)
+    gradient = captured.gradients[captured["x"]].value
+    assert np.abs(gradient).max() < 1e-6  # nothing but rounding is left
+    assert mt.compare(captured, hand={"dx": np.zeros(3)}).ok
+    assert not mt.compare(captured, hand={"dx": np.ones(3)}).ok
+
+
+def test_terms_summed_inside_a_rule_count_too():
+    x = mt.tensor(np.ones(1000), name="x", requires_grad=True)
+    w = mt.tensor(2.0, name="w", requires_grad=True)
+    upstream = np.resize([1e6, -1e6], 1000)
+    right = {"dw": np.array(1e-6), "dx": 2.0 * upstream}
+    assert mt.compare(x * w, upstream, right).ok  # 1e-6 against terms of 1e6
+
+
+def test_shapes_are_compared_before_values_and_never_broadcast():
+    out, dout, right = point()
+    report = mt.compare(out, dout, {"dvar": right["dvar"][None, :], "dbeta": right["dbeta"].sum()})
+    assert report.wrong == ["var", "beta"]
+    assert [report.stages[name].status for name in report.wrong] == ["wrong shape"] * 2
+    assert report.stages["var"].given_shape == (1, D)
+    assert report.stages["var"].shape == (D,)
+    assert "given (1, 4)" in str(report)
+
+
+def test_what_was_not_given_is_said_and_not_judged():
+    out, dout, right = point()
+    report = mt.compare(out, dout, {"dx": right["dx"], "dgamma": None})
+    assert report.ok
+    assert report.stages["gamma"].status == "not given"
+    assert report.stages["gamma"].error is None
+
+
+def test_stages_answer_to_both_names():
+    out, dout, right = point()
+    stages = mt.compare(out, dout, right).stages
+    assert stages["dvar"] is stages["var"]
+    assert stages["ddev_from_mean"] is stages["dev_from_mean"]
+    with pytest.raises(KeyError, match="did you mean 'var'"):
+        stages["vra"]
+
+
+def test_locals_of_a_derivation_are_understood():
+    out, dout, right = point()
+
+    def backward():
+        N, D = dout.shape  # noqa: N806 -- as people write it
+        gamma, x_norm, cache, axis = np.ones(D), np.ones((N, D)), {}, 0
+        dx, dgamma, dbeta = right["dx"], right["dgamma"], right["dbeta"]
+        return locals()
+
+    report = mt.compare(out, dout, backward())
+    assert report.ok
+    given = [name for name, stage in report.stages.items() if stage.status != "not given"]
+    assert given == ["out", "beta", "gamma", "x"]  # dout among them, which it closes over
+
+
+def test_bare_names_are_gradients_where_no_name_has_a_d():
+    out, dout, right = point()
+    assert mt.compare(out, dout, {"x": right["dx"], "beta": right["dbeta"]}).ok
+    assert mt.compare(out, dout, {"x": right["dx"] * 2}).wrong == ["x"]
+
+
+def test_tensors_lists_and_integers_are_gradients_too():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    for hand in ([2, 4], (2.0, 4.0), mt.tensor([2.0, 4.0]), np.array([2, 4])):
+        assert mt.compare(mt.square(x), [1.0, 1.0], {"dx": hand}).ok
+
+
+def test_the_upstream_may_be_left_out_for_a_scalar():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    assert mt.compare(mt.square(x).sum(), hand={"dx": [2.0, 4.0]}).ok
+
+
+def test_the_given_upstream_is_a_stage_when_it_is_given_back():
+    out, dout, right = point()
+    assert mt.compare(out, dout, {"dout": dout, **right}).stages["out"].status == "right"
+    assert mt.compare(out, dout, {"dout": 2 * dout}).wrong == ["out"]
+
+
+def test_float32_has_its_own_tolerance():
+    out, dout, right = point(dtype=np.float32)
+    report = mt.compare(out, dout, {"dx": right["dx"] * (1 + 1e-6)})
+    assert report.ok
+    assert report.rtol == pytest.approx(np.finfo(np.float32).eps ** (2 / 3))
+    assert not mt.compare(out, dout, {"dx": right["dx"] * 1.001}).ok
+    assert not mt.compare(out, dout, {"dx": right["dx"] * (1 + 1e-6)}, rtol=1e-8).ok
+
+
+def test_a_missing_eps_is_found_in_float64():
+    """The smallest of the mistakes that people make: eps left out of the backward pass, a factor of 1 + 5e-6."""
+    out, dout, right = point()
+    assert mt.compare(out, dout, {"dvar": right["dvar"] * (1 + 5e-6)}).wrong == ["var"]
+
+
+def test_two_tensors_of_one_name_are_told_apart_by_scope():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    with mt.scope("first"):
+        y = mt.square(x).named("y")
+    with mt.scope("second"):
+        z = mt.square(y).named("y")
+    report = mt.compare(z + 0.0, [1.0, 1.0], {"dy": [2.0, 8.0], "dsecond/y": [1.0, 1.0]})
+    assert report.ok
+    assert set(report.stages) == {"y", "second/y", "x"}
+
+
+def test_zero_size_gradients_are_right_when_their_shape_is():
+    x = mt.tensor(np.zeros((0, 3)), name="x", requires_grad=True)
+    assert mt.compare(x * 2.0, np.zeros((0, 3)), {"dx": np.zeros((0, 3))}).ok
+    assert mt.compare(x * 2.0, np.zeros((0, 3)), {"dx": np.zeros((3, 0))}).wrong == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("hand", "error", "said"),
+    [
+        ({"dvra": np.ones(D)}, mt.GradientError, "did you mean 'dvar'"),
+        ({"dx": np.ones((N, D)), "dxx": np.ones((N, D))}, mt.GradientError, "'dxx'"),
+        ({"vra": np.ones(D)}, mt.GradientError, "'vra'"),
+        ({}, mt.GradientError, "no gradient was given"),
+        ({"dx": None}, mt.GradientError, "no gradient was given"),
+        ({"dx": "a"}, mt.DTypeError, "dx holds"),
+        ({"dx": np.array([None])}, mt.DTypeError, "dx holds object"),
+    ],
+)
+def test_unusable_gradients_are_refused_with_the_way_out(hand, error, said):
+    out, dout, _ = point()
+    with pytest.raises(error, match=said):
+        mt.compare(out, dout, hand)
+
+
+def test_a_graph_without_its_backward_pass_is_refused():
+    out, _, right = point()
+    with pytest.raises(mt.GradientError, match="give graph\\(\\) an upstream"):
+        mt.compare(mt.graph(out), hand=right)
+
+
+def test_an_upstream_of_another_shape_is_refused():
+    out, dout, right = point()
+    with pytest.raises(mt.ShapeError, match="upstream"):
+        mt.compare(out, dout[0], right)
+
+
+def test_the_report_prints_a_line_for_each_stage():
+    out, dout, right = point()
+    text = str(mt.compare(out, dout, {**right, "dvar": 2 * right["dvar"]}))
+    lines = [line for line in text.splitlines() if line.startswith("│")]
+    assert [line.split("│")[1].strip() for line in lines] == [f"d{name}" for name in STAGES]
+    assert [line.split("│")[3].strip() for line in lines].count("wrong") == 1
+    assert "\x1b" not in text
