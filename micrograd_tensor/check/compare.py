@@ -143,6 +143,8 @@ def compare(
     captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
     if not captured.gradients:
         raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")
+    if any(node.value is None for node in captured.nodes):
+        raise GradientError("compare: the graph was captured with values=False; capture it with its values")
     known = {name: node for name, node in _named(captured).items() if node in captured.gradients}
     given = _by_tensor(hand or {}, known)
     stages = []

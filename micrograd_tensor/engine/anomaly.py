@@ -11,6 +11,7 @@ import numpy as np
 
 from .arrays import settled
 from .errors import GradientError, describe
+from .recording import unwatched
 
 if TYPE_CHECKING:
     from .primitive import Row
@@ -37,17 +38,18 @@ def forward(row: Row, operands: Sequence[Any], arrays: Sequence[Any], params: di
     return result
 
 
-def backward(node: Tensor, operand: int, rule: Callable[..., Any], *args: Any, **params: Any) -> Any:
+def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: Any, *operands: Any) -> Any:
     """Run the rule of one operand; raise if a NaN, or a first infinity, comes out of it."""
-    with np.errstate(all="ignore"):
-        result = rule(*args, **params)
-    arrays = [getattr(x, "data", x) if hasattr(x, "born") else x for x in (result, args[0])]
-    found = _first_bad(arrays[0], [*arrays[1:], *node.saved])
+    with np.errstate(all="ignore"), unwatched():
+        result = rule(g, y, *operands, **node.params)
+    upstream = g.data if hasattr(g, "born") else g
+    found = _first_bad(result.data if hasattr(result, "born") else result, [upstream, *node.saved])
     if found:
+        place = _where(found, ["the upstream gradient", *node.operands], [upstream, *node.saved])
         line = getattr(node, "line", "a place that was not watched: open detect_anomaly around the forward pass too")
         raise GradientError(
             f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "
-            f"{_where(found, node.operands, node.saved)}; the forward was in {line}"
+            f"{place}; the forward was in {line}"
         )
     return result
 
@@ -72,14 +74,20 @@ def _listed(operands: Sequence[Any]) -> str:
     return " and ".join(map(describe, operands))
 
 
-def _where(found: tuple[str, tuple[int, ...]], operands: Sequence[Any], arrays: Sequence[Any]) -> str:
+def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: Sequence[Any]) -> str:
+    """Where it is, and where it came from: an operand that held a NaN already, or the value that it was made of."""
     kind, index = found
     place = f" at {list(index)}" if index else ""
-    for operand, array in zip(operands, map(settled, arrays), strict=True):
+    known = [(x, settled(a)) for x, a in zip(sources, arrays, strict=True)]
+    for source, array in known:
         if kind == "NaN" and array.dtype.kind in "fc" and bool(np.isnan(array).any()):
-            return f"passed on a NaN{place}, which {describe(operand)} already held"
+            return (
+                f"passed on a NaN{place}, which {source if isinstance(source, str) else describe(source)} already held"
+            )
     text = f"made {'a NaN' if kind == 'NaN' else 'an infinity'}{place}"
-    if len(operands) == 1 and getattr(arrays[0], "shape", None) is not None and len(index) == arrays[0].ndim:
-        inside = all(i < n for i, n in zip(index, arrays[0].shape, strict=True))
-        text += f", where {operands[0].name or 'the operand'} is {arrays[0][index]}" if inside else ""
+    operands = [(x, array) for x, array in known if hasattr(x, "born")]
+    if len(operands) == 1:
+        [(operand, array)] = operands
+        if len(index) == array.ndim and all(i < n for i, n in zip(index, array.shape, strict=True)):
+            text += f", where {operand.name or 'the operand'} is {array[index]}"
     return text

@@ -47,6 +47,11 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     return array
 
 
+def is_complex(value: Any) -> bool:
+    """Whether an operand holds complex numbers."""
+    return isinstance(value, complex) or (hasattr(value, "dtype") and value.dtype.kind == "c")
+
+
 def settled(result: Any) -> Any:
     """What a NumPy call gave, as an array: NumPy answers with scalars where 0-d arrays were meant."""
     return np.asarray(result) if isinstance(result, (np.generic, float, int, complex)) else result

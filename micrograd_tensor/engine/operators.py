@@ -22,11 +22,11 @@ class Operators:
 
     __slots__ = ()
 
-    __add__ = __iadd__ = e.add
-    __sub__ = __isub__ = e.sub
-    __mul__ = __imul__ = e.mul
-    __truediv__ = __itruediv__ = e.div
-    __matmul__ = __imatmul__ = matrix.matmul
+    __add__ = e.add
+    __sub__ = e.sub
+    __mul__ = e.mul
+    __truediv__ = e.div
+    __matmul__ = matrix.matmul
     __neg__ = e.neg
     __abs__ = e.abs
     __lt__, __le__, __gt__, __ge__ = e.less, e.less_equal, e.greater, e.greater_equal
@@ -35,6 +35,9 @@ class Operators:
     __hash__ = object.__hash__
     __getitem__ = shapes.getitem
     __array_ufunc__, __array_function__ = array_ufunc, array_function
+
+    def __pos__(self: Any) -> Tensor:
+        return self  # type: ignore[no-any-return]
 
     def __radd__(self, other: Operand) -> Tensor:
         return e.add(other, self)

@@ -91,8 +91,7 @@ def primitive(
 
         def call(*operands: Any, **params: Any) -> Any:
             if len(operands) > arity:
-                params = {**dict(zip(parameters, operands[arity:], strict=False)), **params}
-                operands = operands[:arity]
+                operands, params = _sorted_out(row, arity, operands, params)
             boxed = tracked = loose = False
             arrays: list[Any] = []
             for x in operands:
@@ -114,10 +113,10 @@ def primitive(
                 return forward(*arrays, **params)
             state = now()
             live = state.on and (tracked or (state.trace and any(map(_has_history, operands))))
-            if live and loose:
-                operands = tuple(map(_constant, operands))
-                arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
             try:
+                if live and loose:
+                    operands = tuple(map(_constant, operands))
+                    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
@@ -145,6 +144,20 @@ def primitive(
         return update_wrapper(call, forward)
 
     return decorate
+
+
+def _sorted_out(
+    row: Row, arity: int, given: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Operands and parameters, where some parameters were given by position, as in ``mt.sum(x, 0)``."""
+    names, extra = list(row.parameters), given[arity:]
+    if len(extra) > len(names):
+        known = f"{len(names)} ({', '.join(names)})" if names else "none"
+        raise TypeError(f"{row.name} takes {arity} operands and {known} as parameters, but {len(given)} were given")
+    twice = [name for name in names[: len(extra)] if name in params]
+    if twice:
+        raise TypeError(f"{row.name} was given {twice[0]} twice, by position and by name")
+    return given[:arity], {**dict(zip(names, extra, strict=False)), **params}
 
 
 def _has_history(operand: Any) -> bool:

@@ -133,6 +133,15 @@ class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
         super().__init__(anomaly=True)
 
 
+class unwatched(_Block):  # noqa: N801 -- a context manager, like its neighbours
+    """Within the block numbers are not checked: for the steps of something that is checked as a whole."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(anomaly=False)
+
+
 class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
     """Ops recorded within the block belong to a named part of the graph; blocks nest. Pictures draw it as a cluster.
 

@@ -230,6 +230,10 @@ class Tensor(Operators):
         return len(self.data)
 
     def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ShapeError(
+                f"{describe(self)} has {self.data.size} truth values, not one; use .numpy().any() or .numpy().all()"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import anomaly
-from .arrays import is_duck, settled
+from .arrays import is_complex, is_duck, settled
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .recording import enable_grad, recording
 from .table.elementwise import astype, mul
@@ -54,10 +54,11 @@ def pull(
         row = node.op
         if row is None:
             continue
-        if not row.analytic and node.saved[0].dtype.kind == "c":
-            raise DTypeError(f"{row.name} of {describe(node.operands[0])} is not complex-differentiable")
+        if not row.analytic and any(map(is_complex, node.saved)):
+            listed = " and ".join(map(describe, node.operands))
+            raise DTypeError(f"{row.name} of {listed} is not complex-differentiable")
         if create_graph:
-            y, operands = node, _unchanged(node)
+            y, operands = node, unchanged(node)
         else:
             y, operands = node.data, node.saved
         params = node.params
@@ -66,10 +67,7 @@ def pull(
                 continue
             if useful is not None and x not in useful:
                 continue
-            if watched:
-                gx = anomaly.backward(node, i, rule, g, y, *operands, **params)
-            else:
-                gx = rule(g, y, *operands, **params)
+            gx = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **params)
             if gx.shape != used.shape:
                 gx = unbroadcast(gx, used.shape)
             if gx.dtype is not used.dtype and gx.dtype != used.dtype:
@@ -83,13 +81,13 @@ def pull(
                 heappush(heap, (-x.born, x))
 
 
-def _unchanged(node: Tensor) -> tuple[Any, ...]:
-    """The operands, as Tensors, for rules that record; refused where one has been given a new value since."""
+def unchanged(node: Tensor) -> tuple[Any, ...]:
+    """The operands, as Tensors; refused where one has been given a new value since."""
     for x, used in zip(node.operands, node.saved, strict=True):
         if isinstance(x, Tensor) and x.data is not used:
             raise GradientError(
-                f"{describe(x)} was assigned a new value after {describe(node)} was computed from it, so a recorded "
-                "backward pass would mix the two; compute it again, or differentiate without create_graph"
+                f"{describe(x)} was assigned a new value after {describe(node)} was computed from it, and the graph "
+                "would mix the two; compute it again (a plain backward pass is still right)"
             )
     return node.operands
 
@@ -220,7 +218,7 @@ def grad(
         for output, up in zip(outs, seeds, strict=True):
             seed = checked_upstream(output, up)
             if create_graph and not isinstance(seed, Tensor):
-                seed = leaf(seed.copy())
+                seed = leaf(seed.copy() if isinstance(seed, np.ndarray) else seed)
             elif not create_graph and isinstance(seed, Tensor):
                 seed = seed.data
             pending[output] = pending[output] + seed if output in pending else seed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..engine.errors import ShapeError, describe
 from ..engine.primitive import Operand
 from ..engine.recording import scope
@@ -36,13 +38,12 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
     """
     keepdims = axis != 0
     x = x if isinstance(x, Tensor) else tensor(x)
+    if _samples(x.shape, axis) < 2:
+        raise ShapeError(
+            f"batch_norm: {describe(x)} has {_samples(x.shape, axis)} sample(s); a batch needs two or more"
+        )
     with scope("batch_norm"):
-        average = mean(x, axis=axis, keepdims=keepdims)
-        if x.size == average.size:
-            raise ShapeError(
-                f"batch_norm: {describe(x)} has one value per feature along axis {axis}; a batch needs two or more"
-            )
-        average.named("mean")
+        average = mean(x, axis=axis, keepdims=keepdims).named("mean")
         dev_from_mean = sub(x, average).named("dev_from_mean")
         dev_from_mean_sq = square(dev_from_mean).named("dev_from_mean_sq")
         var = mean(dev_from_mean_sq, axis=axis, keepdims=keepdims).named("var")
@@ -51,3 +52,9 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
         x_norm = mul(dev_from_mean, inverted_stddev).named("x_norm")
         scaled_x = mul(x_norm, gamma).named("scaled_x")
         return add(scaled_x, beta).named("out")
+
+
+def _samples(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> int:
+    """How many values each feature has; enough for the op itself to say so where the axis is out of range."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return prod(shape[i] if -len(shape) <= i < len(shape) else 2 for i in axes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..engine.errors import GradientError, describe
 from ..engine.recording import enable_grad, tracing
 from ..engine.tensor import Tensor, tensor
-from ..engine.walk import checked_upstream, history, pull
+from ..engine.walk import checked_upstream, history, pull, unchanged
 from .nodes import Edge, Graph, Node
 
 
@@ -24,7 +25,8 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         values: keep the arrays. They are shared with the tensors, not copied.
 
     Raises:
-        GradientError: for an upstream to an output that needs no gradients, or where an input was assigned since.
+        GradientError: for an upstream to an output that needs no gradients, or where an input was assigned a new value
+            since, beside which the results would be wrong.
         ShapeError: for an upstream of another shape.
 
     >>> import micrograd_tensor as mt
@@ -41,6 +43,8 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         if not isinstance(out, Tensor):
             raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")
     forward = history(outs)
+    for t in forward:
+        unchanged(t)
     nodes = _Nodes(values)
     if upstream is None:
         made = [nodes.add(t) for t in forward]
@@ -79,8 +83,8 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         nodes=tuple(nodes[t] for t in forward),
         outputs=tuple(nodes[t] for t in outs),
         backward=tuple(nodes[t] for t in later),
-        contributions={(nodes[t], i): nodes[g] for (t, i), g in edges.items()},
-        gradients={nodes[t]: nodes[g] for t, g in totals.items()},
+        contributions=MappingProxyType({(nodes[t], i): nodes[g] for (t, i), g in edges.items()}),
+        gradients=MappingProxyType({nodes[t]: nodes[g] for t, g in totals.items()}),
     )
 
 
@@ -99,7 +103,7 @@ class _Nodes:
             rank=len(self._made),
             op=t.op,
             operands=tuple(self._made[x] if isinstance(x, Tensor) else x for x in t.operands),
-            params={**t.op.parameters, **t.params} if t.op else {},
+            params=MappingProxyType({**t.op.parameters, **t.params} if t.op else {}),
             shape=t.shape,
             dtype=t.dtype,
             name=t.name or name,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,7 +95,7 @@ class Graph:
             for i, operand in enumerate(node.operands):
                 if isinstance(operand, Node):
                     found[operand].append((node, i))
-        return {node: tuple(edges) for node, edges in found.items()}
+        return MappingProxyType({node: tuple(edges) for node, edges in found.items()})
 
     @cached_property
     def named(self) -> Mapping[str, Node]:
@@ -103,7 +104,7 @@ class Graph:
         for node in self.nodes:
             if node.name is not None:
                 found.setdefault(node.name, node)
-        return found
+        return MappingProxyType(found)
 
     def __getitem__(self, name: str) -> Node:
         """The forward node of this name.

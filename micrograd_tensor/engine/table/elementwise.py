@@ -449,7 +449,7 @@ def stop_gradient(x: Operand, /) -> Array:
     return x.view() if isinstance(x, np.ndarray) else x
 
 
-@primitive("dtype", "{dtype}({0})", lambda g, y, x, dtype: astype(g, x.dtype))
+@primitive("dtype", "{dtype}({0})", lambda g, y, x, dtype: astype(g, x.dtype), analytic=False)
 def to_float(x: Operand, /, dtype: Any) -> Array:
     """The floating-point case of `astype`, through which gradients flow."""
     return x.astype(dtype)

@@ -85,7 +85,7 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     sizes = dict(zip(mine, shape, strict=True))
     seen = dict(zip(wanted, result.shape, strict=True))
     result = reshape(result, shape=tuple(seen.get(c, 1) for c in once))
-    result = broadcast_to(result, shape=tuple(max(sizes[c], seen.get(c, 1)) for c in once))
+    result = broadcast_to(result, shape=tuple(sizes[c] if seen.get(c, 1) == 1 else seen[c] for c in once))
     if once == mine:
         return result
     # A label that stands twice reads a diagonal: the gradient lies on it, and is 0 elsewhere.

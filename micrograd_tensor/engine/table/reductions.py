@@ -60,7 +60,7 @@ def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
 
 def _aligned(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Something of a reduction's shape, shaped so that it broadcasts against x."""
-    if keepdims or axis is None or axis == 0:
+    if keepdims or axis is None or axis == 0 or not x.ndim:
         return reduced
     return expand_dims(reduced, axis=axis if isinstance(axis, int) else tuple(i % x.ndim for i in axis))
 
@@ -136,7 +136,7 @@ def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 def _of_prod(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Each factor's local gradient is the product of the others, found without dividing, so zeros do no harm."""
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(i % x.ndim for i in axes)
+    axes = tuple(i % x.ndim for i in axes) if x.ndim else ()  # NumPy lets a 0-d array be reduced over axis 0 and -1
     order = tuple(i for i in range(x.ndim) if i not in axes) + axes
     last = transpose(x, axes=order)
     kept = last.shape[: x.ndim - len(axes)]

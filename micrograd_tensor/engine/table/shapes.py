@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import is_duck
 from ..errors import ShapeError
 from ..primitive import Array, Operand, primitive
 from ..tensor import Tensor
@@ -193,6 +194,11 @@ def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
 @primitive("put", "put({0})", lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index))
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
+    if not arrays and is_duck(x):  # which may not be writable: read every place, from x or from nowhere
+        source = np.full(shape, -1)
+        source[index] = np.arange(x.size).reshape(x.shape)
+        read_at = np.take(np.reshape(x, -1), np.maximum(source, 0).reshape(-1))
+        return np.reshape(np.where(source.reshape(-1) < 0, 0, read_at), shape)
     full = np.zeros(shape, x.dtype)
     if arrays:
         np.add.at(full, _filled(index, arrays), x)
