@@ -35,6 +35,8 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     """
     if is_duck(value):
         return value if dtype is None else value.astype(dtype)
+    if is_complex(value) and dtype is not None and np.dtype(dtype).kind != "c":
+        raise DTypeError(f"{np.dtype(dtype)} cannot hold complex numbers; take their real part first")
     try:
         array = np.array(value, dtype=dtype, copy=True) if copy else np.asarray(value, dtype=dtype).view()
     except (ValueError, TypeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from numpy.exceptions import AxisError
@@ -59,12 +60,20 @@ def explain(op: str, operands: Sequence[Any], params: Mapping[str, Any], error: 
                 f"reshape: {listed} has {operands[0].size} elements, which do not fill {params.get('shape')}"
             )
         if len(operands) == 2 and not params:
+            if _broadcast(shapes):
+                return DTypeError(f"{op}: {listed}: {error}")
             return ShapeError(f"{op}: {listed} do not broadcast{_why_no_broadcast(operands, shapes)}")
         return ShapeError(f"{op}: {listed}{_settings(params)}: {error}")
     if isinstance(error, TypeError):
         kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
         return DTypeError(f"{op}: {listed} of type {kinds}{_settings(params)}: {error}")
     return error
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]]) -> bool:
+    return all(
+        len({n for n in lengths if n != 1}) < 2 for lengths in zip_longest(*[s[::-1] for s in shapes], fillvalue=1)
+    )
 
 
 def _settings(params: Mapping[str, Any]) -> str:

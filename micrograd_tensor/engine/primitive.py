@@ -111,6 +111,10 @@ def primitive(
                     arrays.append(x)
             if not boxed:
                 return forward(*arrays, **params)
+            for value in params.values():
+                if type(value) is list or type(value) is ndarray:
+                    params = {key: _kept(value) for key, value in params.items()}
+                    break
             state = now()
             live = state.on and (tracked or (state.trace and any(map(_has_history, operands))))
             try:
@@ -158,6 +162,13 @@ def _sorted_out(
     if twice:
         raise TypeError(f"{row.name} was given {twice[0]} twice, by position and by name")
     return given[:arity], {**dict(zip(names, extra, strict=False)), **params}
+
+
+def _kept(value: Any) -> Any:
+    """A parameter that a graph can keep: what its owner could change is copied."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_kept, value))
+    return frozen(value) if isinstance(value, np.ndarray) else value
 
 
 def _has_history(operand: Any) -> bool:

@@ -71,7 +71,7 @@ def pull(
             if gx.shape != used.shape:
                 gx = unbroadcast(gx, used.shape)
             if gx.dtype is not used.dtype and gx.dtype != used.dtype:
-                gx = astype(gx, used.dtype)
+                gx = _cast(gx, used.dtype, x)
             if on_edge is not None:
                 on_edge(node, i, gx)
             if x in pending:
@@ -79,6 +79,13 @@ def pull(
             else:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))
+
+
+def _cast(g: Any, dtype: Any, to: Tensor) -> Any:
+    """A gradient in the dtype of the tensor it belongs to."""
+    if is_complex(g) and dtype.kind != "c":
+        raise DTypeError(f"the gradient of {describe(to)} is complex, but it holds {dtype}; make it complex too")
+    return astype(g, dtype)
 
 
 def unchanged(node: Tensor) -> tuple[Any, ...]:
@@ -94,6 +101,8 @@ def unchanged(node: Tensor) -> tuple[Any, ...]:
 
 def checked_upstream(output: Tensor, upstream: Any) -> Any:
     """The upstream gradient of an output as an array of its shape and dtype, or as the Tensor that was given."""
+    if not isinstance(output, Tensor):
+        raise GradientError(f"grad: {describe(output)} is not a Tensor, so it has no graph")
     if not output.requires_grad:
         raise GradientError(
             f"{describe(output)} has no graph: nothing it was computed from asks for gradients; "
@@ -115,7 +124,7 @@ def checked_upstream(output: Tensor, upstream: Any) -> Any:
         raise ShapeError(f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the same")
     if given.dtype == output.dtype:
         return upstream if isinstance(upstream, Tensor) else given
-    if given.dtype.kind == "c":
+    if is_complex(given) and output.dtype.kind != "c":
         raise DTypeError(f"the upstream gradient of {describe(output)} is complex, and {output.dtype} is not")
     return astype(upstream if isinstance(upstream, Tensor) else given, output.dtype)
 

@@ -66,7 +66,6 @@ def test_the_line_is_the_users_also_inside_a_composition():
     assert str(caught.value).endswith(expected)
 
 
-# BUG: the recorded pass names the op that the rule was recorded as, not the op whose rule it is, nor its line.
 @pytest.mark.parametrize("create_graph", [False, True], ids=["plain", "recorded"])
 def test_the_first_bad_backward_op_is_named_with_the_line_of_its_forward(create_graph):
     x = parameter([4.0, 0.0], "x")
@@ -177,7 +176,6 @@ def test_the_named_file_is_this_one():
 
 
 def test_a_nan_of_the_upstream_is_not_blamed_on_the_rule():
-    # BUG: says that the rule of mul made the NaN, which the upstream gradient already held.
     x = parameter([1.0, 2.0], "x")
     with mt.detect_anomaly():
         y = x * 2.0

@@ -136,7 +136,6 @@ def test_no_grad_computes_the_same_and_records_nothing(case):
 # ------------------------------------------------------------------------------------------------------------ gradients
 
 
-# BUG: astype to float64 is marked analytic, but NumPy drops the imaginary part of gradcheck's complex step.
 @every_differentiable
 def test_gradients_to_second_order_are_the_numerical_ones(case):
     with np.errstate(under="ignore"):
@@ -285,7 +284,6 @@ def test_arrays_beside_tensors_are_not_changed_and_may_be_changed_later(case, ho
 # ------------------------------------------------------------------------------------------------------- Python numbers
 
 
-# BUG: maximum and minimum with a number on the left: the walk asks ``saved[0]``, a Python number, for its dtype.
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("number", [2, 2.5])
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -301,7 +299,6 @@ def test_python_numbers_stay_weak(name, side, number, create_graph):
         assert gg is None or gg.dtype == np.float32
 
 
-# BUG: the same for maximum and minimum.
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_numbers_beside_tensors_pass_gradcheck(name, side):

@@ -242,7 +242,6 @@ def test_one_sample_is_refused():
 
 
 def test_an_empty_batch_is_refused():
-    # BUG: mean and out have the same size, 0, only where there is no feature either; N = 0 gives NaN with a warning.
     with pytest.raises(mt.ShapeError):
         mt.batch_norm(parameter(np.ones((0, 3))), np.ones(3), np.zeros(3))
 

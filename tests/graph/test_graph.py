@@ -307,7 +307,6 @@ def test_nodes_and_graphs_cannot_be_changed():
 
 
 def test_mappings_of_a_graph_cannot_be_changed():
-    # BUG: gradients, contributions, users, named and params are plain dicts.
     g = captured()
     for mapping in (g.gradients, g.contributions, g.users, g.named, g.nodes[-1].params):
         with pytest.raises((TypeError, AttributeError)):
@@ -374,7 +373,6 @@ def test_tensors_assigned_since_are_refused():
 
 
 def test_a_forward_graph_of_tensors_assigned_since_does_not_lie():
-    # BUG: captured forward only, the leaf shows its new value beside results that were computed from the old one.
     x = parameter([1.0, 2.0], "x")
     y = x * 2.0
     x.assign_([10.0, 20.0])

@@ -333,6 +333,8 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
     >>> mt.clip(mt.tensor([-1.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        raise TypeError("the bounds are numbers; for tensors use maximum and minimum")
     return np.clip(x, min, max)
 
 

@@ -62,7 +62,7 @@ def _aligned(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Something of a reduction's shape, shaped so that it broadcasts against x."""
     if keepdims or axis is None or axis == 0 or not x.ndim:
         return reduced
-    return expand_dims(reduced, axis=axis if isinstance(axis, int) else tuple(i % x.ndim for i in axis))
+    return expand_dims(reduced, axis=axis)
 
 
 def _terms(x: Array, y: Array) -> int:
@@ -173,14 +173,19 @@ def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
-@primitive("cumΣ", "cumsum({0})", lambda g, y, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis))
-def cumsum(x: Operand, /, axis: int) -> Array:
-    """Running sum along one axis, which must be named; the gradient is the running sum from the other end.
+def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
+    """Each term is in all sums from its own place on, so its gradient is the running sum from the other end."""
+    return reshape(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x.shape)
+
+
+@primitive("cumΣ", "cumsum({0})", _of_cumsum)
+def cumsum(x: Operand, /, axis: int | None = None) -> Array:
+    """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.
 
     `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
-    >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]), axis=0)
+    >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]))
     tensor([1., 3., 6.])
     """
     return np.cumsum(x, axis=axis)

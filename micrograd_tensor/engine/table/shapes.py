@@ -166,7 +166,7 @@ def getitem(x: Operand, index: Any) -> Tensor:
     parts = index if isinstance(index, tuple) else (index,)
     simple = (int, slice, type(None), type(...))
     arrays = [
-        np.asarray(i) if isinstance(i, list) else i
+        np.asarray(i, dtype=None if len(i) else np.intp) if isinstance(i, list) else i
         for i in parts
         if not isinstance(i, simple) or i is True or i is False
     ]
