@@ -49,7 +49,9 @@ SAME: dict[Callable[..., Any], Callable[..., Any]] = {
     np.sum: reductions.sum,
     np.mean: reductions.mean,
     np.max: reductions.max,
+    np.amax: reductions.max,
     np.min: reductions.min,
+    np.amin: reductions.min,
     np.prod: reductions.prod,
     np.cumsum: reductions.cumsum,
     np.broadcast_to: reductions.broadcast_to,
@@ -84,9 +86,14 @@ def array_ufunc(_self: Any, ufunc: Any, method: str, *inputs: Any, **settings: A
 
 def array_function(_self: Any, function: Any, _types: Any, args: Any, settings: Any) -> Any:
     """NEP 18: likewise for NumPy's other functions."""
+    if function in (np.shape, np.ndim, np.size):
+        return function(args[0].data, *args[1:], **settings)
     op = SAME.get(function)
     if op is None:
         raise DTypeError(
             f"np.{function.__name__} has no recorded counterpart; use mt's own ops, or x.numpy() for the array"
         )
-    return op(*args, **settings)
+    try:
+        return op(*args, **settings)
+    except TypeError as error:
+        raise DTypeError(f"np.{function.__name__} on a Tensor: {error}; see help(mt.{op.__name__})") from None

@@ -206,11 +206,10 @@ class Tensor(Operators):
         return self.op is None
 
     def __repr__(self) -> str:
-        text = (
-            np.array2string(self.data, separator=", ", prefix="tensor(")
-            if isinstance(self.data, np.ndarray)
-            else repr(self.data)
-        )
+        plain = isinstance(self.data, np.ndarray)
+        text = np.array2string(self.data, separator=", ", prefix="tensor(") if plain else repr(self.data)
+        if not self.data.size:
+            text += f", shape={self.shape}"
         if self.data.dtype not in (np.float64, np.int64, np.bool_):
             text += f", dtype={self.data.dtype}"
         if self.name is not None:

@@ -28,20 +28,24 @@ Edge: TypeAlias = "Callable[[Tensor, int, Any], None]"
 
 def pull(
     pending: dict[Tensor, Any],
-    arrived: Callable[[Tensor, Any], None],
+    wanted: set[Tensor] | None = None,
     useful: set[Tensor] | None = None,
     create_graph: bool = False,
     on_edge: Edge | None = None,
-) -> None:
+) -> dict[Tensor, Any]:
     """Carry the pending gradients back through the graph.
 
     Args:
         pending: the tensors to start from with their gradients; emptied by the walk.
-        arrived: told of each tensor, and its whole gradient, as it is reached.
+        wanted: the tensors whose gradients to return; None for the leaves and those that retain theirs.
         useful: the tensors worth a visit; None for all that need gradients.
         create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
         on_edge: told of each contribution before they are added up.
+
+    Returns:
+        The whole gradient of each wanted tensor that one arrived at, latest-born first.
     """
+    found: dict[Tensor, Any] = {}
     watched = recording.get().anomaly
     y: Any
     operands: Sequence[Any]
@@ -50,8 +54,9 @@ def pull(
     while heap:
         _, node = heappop(heap)
         g = pending.pop(node)
-        arrived(node, g)
         row = node.op
+        if (row is None or node.keeps_grad) if wanted is None else node in wanted:
+            found[node] = g
         if row is None:
             continue
         if not row.analytic and any(map(is_complex, node.saved)):
@@ -79,6 +84,7 @@ def pull(
             else:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))
+    return found
 
 
 def _cast(g: Any, dtype: Any, to: Tensor) -> Any:
@@ -170,15 +176,9 @@ def backward(output: Tensor, upstream: Any = None) -> None:
     """
     seed = checked_upstream(output, upstream)
     seed = seed.data if isinstance(seed, Tensor) else seed
-    reached: list[tuple[Tensor, Any]] = []
-
-    def arrived(node: Tensor, g: Any) -> None:
-        if node.op is None or node.keeps_grad:
-            reached.append((node, g))
-
-    pull({output: seed}, arrived)
+    found = pull({output: seed})
     owned = _Owned([seed])
-    for node, g in reached:  # only now, so that an error on the way leaves every .grad as it was
+    for node, g in found.items():  # only now, so that an error on the way leaves every .grad as it was
         node.grad = owned(g if node.grad is None else node.grad.data + g)
 
 
@@ -231,17 +231,10 @@ def grad(
             elif not create_graph and isinstance(seed, Tensor):
                 seed = seed.data
             pending[output] = pending[output] + seed if output in pending else seed
-    wanted, found = set(ins), {}
-    given = [g.data if isinstance(g, Tensor) else g for g in pending.values()]
-
-    def arrived(node: Tensor, g: Any) -> None:
-        if node in wanted:
-            found[node] = g
-
-    useful = on_the_way(outs, wanted)
+    owned = _Owned([g.data if isinstance(g, Tensor) else g for g in pending.values()])
+    wanted = set(ins)
     with enable_grad() if create_graph else nullcontext():
-        pull(pending, arrived, useful, create_graph)
-        owned = _Owned(given)
+        found = pull(pending, wanted, on_the_way(outs, wanted), create_graph)
         results = {x: owned(g) for x, g in found.items()}
     return tuple(results.get(x) for x in ins)
 

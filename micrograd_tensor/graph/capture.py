@@ -54,11 +54,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     if len(ups) != len(outs):
         raise GradientError(f"graph: {len(outs)} outputs, but {len(ups)} upstream gradients; give one for each")
     pending: dict[Tensor, Any] = {}
-    totals: dict[Tensor, Tensor] = {}
     edges: dict[tuple[Tensor, int], Tensor] = {}
-
-    def arrived(node: Tensor, g: Any) -> None:
-        totals[node] = g
 
     def on_edge(node: Tensor, operand: int, gx: Any) -> None:
         edges[node, operand] = gx if isinstance(gx, Tensor) else tensor(gx)
@@ -68,7 +64,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
             given = checked_upstream(out, up)
             seed = tensor(given.data if isinstance(given, Tensor) else given, requires_grad=True)
             pending[out] = pending[out] + seed if out in pending else seed
-        pull(pending, arrived, create_graph=True, on_edge=on_edge)
+        totals = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
 
     for t in forward:
         nodes.add(t)

@@ -40,9 +40,7 @@ WRONG = [
     wrong("where", lambda v: mt.where(v.x > 0, v.x, v.b), S, "where", "x (3, 4)", "b (3,)"),
     wrong("maximum", lambda v: mt.maximum(v.x, v.b), S, "maximum", "x (3, 4)", "b (3,)"),
     wrong("pow", lambda v: v.x**v.b, S, "pow", "x (3, 4)", "b (3,)"),
-    # BUG: NumPy's clip hands the question back to ours, until the stack ends (RecursionError).
     wrong("bounds that are tensors", lambda v: mt.clip(v.x, mt.tensor(0.0)), D, "clip", "x (3, 4)", "maximum"),
-    # BUG: said not to broadcast (ShapeError).
     wrong("integers to a negative power", lambda v: mt.pow(v.n, -2), D, "pow", "n (2,)", "-2", "negative"),
     wrong("broadcast_to", lambda v: mt.broadcast_to(v.x, (3, 5)), S, "broadcast_to", "x (3, 4)", "(3, 5)"),
     wrong("batch_norm", lambda v: mt.batch_norm(v.x, v.b, v.b), S, "mul", "b (3,)"),
@@ -119,7 +117,6 @@ WRONG = [
     wrong("complex upstream", lambda v: v.x.sum().backward(1j), D, "upstream", "complex"),
     wrong("input without", lambda v: mt.grad(v.x.sum(), v.constant), G, "grad", "constant (2,)", "requires_grad=True"),
     wrong("input no tensor", lambda v: mt.grad(v.x.sum(), [np.ones(2)]), G, "grad", "(2,)"),
-    # BUG: AttributeError, as an array is taken for a sequence of outputs.
     wrong("output no tensor", lambda v: mt.grad(np.ones(2), v.x), G, "grad"),
     wrong("upstreams", lambda v: mt.grad([v.x.sum(), v.b.sum()], v.x, [1.0]), G, "2 outputs", "1 upstream"),
     wrong("retain_grad", lambda v: v.constant.retain_grad(), G, "constant (2,)", "needs no gradient"),
@@ -134,7 +131,6 @@ WRONG = [
     wrong("dates", lambda v: mt.tensor(np.array(["2020-01-01"], dtype="datetime64[D]")), D, "numbers"),
     wrong("unknown dtype", lambda v: mt.astype(v.x, "float33"), (D, TypeError), "float33"),
     wrong("assign_", lambda v: v.x.assign_(np.ones(4)), S, "assign_", "x (3, 4)", "(4,)"),
-    # BUG: a ComplexWarning, and otherwise the imaginary part is lost in silence.
     wrong("assign_ complex", lambda v: v.b.assign_(np.ones(3) * 1j), D, "complex"),
     wrong("assign_ to a result", lambda v: (v.x * 2.0).assign_(np.ones((3, 4))), G, "mul", "leaf"),
     wrong("setitem", lambda v: v.x.__setitem__(0, 1.0), G, "x (3, 4)", "read-only", "mt.where", "assign_"),

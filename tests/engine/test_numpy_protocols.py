@@ -78,7 +78,7 @@ def test_numpy_functions_record_the_same_op_as_ours(function):
 def test_every_entry_of_the_list_has_a_call_of_its_arity():
     unary = {
         "negative", "square", "sqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "absolute",
-        "sign", "isfinite", "tril", "triu",
+        "sign", "isfinite", "tril", "triu", "amax", "amin",
     }  # fmt: skip
     assert {f.__name__ for f in SAME} - {f.__name__ for f in CALLS} <= unary
 
@@ -184,3 +184,16 @@ def test_numpys_own_variance_is_recorded_too():
     out = (x - np.mean(x, axis=0)) / np.sqrt(np.var(x, axis=0) + 1e-5)
     np.testing.assert_allclose(out.numpy(), (X - X.mean(0)) / np.sqrt(X.var(0) + 1e-5))
     assert out.requires_grad
+
+
+@pytest.mark.parametrize("function", [np.shape, np.ndim, np.size])
+def test_questions_about_a_tensor_are_answered_as_for_its_array(function):
+    assert function(mt.tensor(X, requires_grad=True)) == function(X)
+
+
+def test_a_setting_that_is_not_recorded_is_named():
+    x = mt.tensor(X, requires_grad=True)
+    with pytest.raises(mt.DTypeError, match=r"np\.var.*ddof"):
+        np.var(x, ddof=1)
+    with pytest.raises(mt.DTypeError, match=r"np\.sort.*kind"):
+        np.sort(x, kind="stable")

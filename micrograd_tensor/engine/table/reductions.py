@@ -47,9 +47,10 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     array([7., 7., 7., 7.])
     """
     new = g.ndim - len(shape)
+    if new == 1 and g.shape[1:] == shape:  # a vector for each row of a matrix: the usual case
+        return sum(g, axis=0)
     axes = tuple(i for i, n in enumerate(g.shape) if i < new or (n != 1 and shape[i - new] == 1))
-    if axes:
-        g = sum(g, axis=axes[0] if len(axes) == 1 else axes)
+    g = sum(g, axis=axes) if axes else g
     return g if g.shape == shape else reshape(g, shape=shape)
 
 

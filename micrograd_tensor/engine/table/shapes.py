@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import is_duck
-from ..errors import ShapeError
+from ..errors import ShapeError, describe
 from ..primitive import Array, Operand, primitive
 from ..tensor import Tensor
 from .elementwise import plain
@@ -305,6 +305,10 @@ def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
         raise ShapeError(
             f"stack: shapes {sorted(shapes)} differ" if shapes else "stack: no tensors given; it needs at least one"
         )
+    rank = len(shapes.pop())
+    if not -rank - 1 <= axis <= rank:
+        listed = describe(tensors[0])
+        raise ShapeError(f"stack: axis {axis} is out of range for {listed}; the result's are {-rank - 1}…{rank}")
     return join(*[expand_dims(x, axis=axis) for x in tensors], axis=axis)
 
 
@@ -321,7 +325,7 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tens
     if not -len(shape) <= axis < len(shape):
         raise ShapeError(f"split: axis {axis} is out of range for a tensor of shape {shape}")
     n = shape[axis]
-    if isinstance(sections, int):
+    if isinstance(sections, (int, np.integer)):
         if sections < 1 or n % sections:
             raise ShapeError(f"split: {n} elements along axis {axis} do not divide into {sections} equal parts")
         sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
