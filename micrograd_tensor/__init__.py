@@ -4,13 +4,14 @@
 >>> x = mt.tensor([1.0, 2.0, 4.0], name="x", requires_grad=True)
 >>> y = ((x - x.mean()) ** 2).sum()
 >>> y.backward()
->>> y.item(), x.grad.numpy().round(3).tolist()
-(4.666666666666667, [-2.667, -0.667, 3.333])
+>>> round(y.item(), 3), x.grad.numpy().round(3).tolist()
+(4.667, [-2.667, -0.667, 3.333])
 
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
 """
 
 from .check import Report, Stage, compare, gradcheck
+from .draw import Circuit, DrawError, draw
 from .engine.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .engine.errors import DTypeError, GradientError, ShapeError
 from .engine.recording import detect_anomaly, enable_grad, no_grad, scope
@@ -79,7 +80,9 @@ permute = transpose
 __version__ = "0.1.0"
 
 __all__ = [
+    "Circuit",
     "DTypeError",
+    "DrawError",
     "GradientError",
     "Graph",
     "Node",
@@ -100,6 +103,7 @@ __all__ = [
     "cumsum",
     "detect_anomaly",
     "div",
+    "draw",
     "einsum",
     "enable_grad",
     "equal",

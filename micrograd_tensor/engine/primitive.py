@@ -116,7 +116,7 @@ def primitive(
                     params = {key: _kept(value) for key, value in params.items()}
                     break
             state = now()
-            live = state.on and (tracked or (state.trace and any(map(_has_history, operands))))
+            live = state.on and (tracked or state.trace)
             try:
                 if live and loose:
                     operands = tuple(map(_constant, operands))
@@ -169,10 +169,6 @@ def _kept(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(map(_kept, value))
     return frozen(value) if isinstance(value, np.ndarray) else value
-
-
-def _has_history(operand: Any) -> bool:
-    return isinstance(operand, Tensor) and (operand.requires_grad or operand.op is not None)
 
 
 def _constant(operand: Any) -> Any:

@@ -36,8 +36,8 @@ class Scope:
 class Recording(NamedTuple):
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
-    `trace` also records ops that no gradient flows through (masks, counts), whole chains of them, as a reader that runs
-    the graph again on other values needs. `outer` is the state to go back to, so that the blocks keep none themselves.
+    `trace` also records ops that no gradient flows through (masks, counts, constants), as a reader that shows all, or
+    runs the graph again on other values, needs. `outer` is the state to go back to, so that the blocks keep none themselves.
     """
 
     on: bool = True
@@ -104,7 +104,7 @@ class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
 
 
 class tracing(_Block):  # noqa: N801 -- a context manager, like its neighbours
-    """Within the block chains of non-differentiable ops are recorded too, for readers that need the whole program."""
+    """Within the block ops that no gradient flows through are recorded too, for readers that need them all."""
 
     __slots__ = ()
 

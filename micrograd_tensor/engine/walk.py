@@ -77,6 +77,8 @@ def pull(
                 gx = unbroadcast(gx, used.shape)
             if gx.dtype is not used.dtype and gx.dtype != used.dtype:
                 gx = _cast(gx, used.dtype, x)
+            if create_graph and not isinstance(gx, Tensor):
+                gx = leaf(gx)  # a constant, such as the zeros of sign
             if on_edge is not None:
                 on_edge(node, i, gx)
             if x in pending:

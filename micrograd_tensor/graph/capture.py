@@ -56,8 +56,8 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     pending: dict[Tensor, Any] = {}
     edges: dict[tuple[Tensor, int], Tensor] = {}
 
-    def on_edge(node: Tensor, operand: int, gx: Any) -> None:
-        edges[node, operand] = gx if isinstance(gx, Tensor) else tensor(gx)
+    def on_edge(node: Tensor, operand: int, gx: Tensor) -> None:
+        edges[node, operand] = gx
 
     with enable_grad(), tracing():
         for out, up in zip(outs, ups, strict=True):

@@ -1,0 +1,5 @@
+"""The `micrograd-tensor` command."""
+
+from .main import main
+
+__all__ = ["main"]

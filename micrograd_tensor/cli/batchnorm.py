@@ -1,0 +1,241 @@
+"""``micrograd-tensor batchnorm``: batch normalization of a data set, forward, backward, drawn and compared.
+
+**The test point.** The upstream gradient is drawn at random, and so are gamma and beta, because at a special point a
+wrong backward pass goes unnoticed. Normalization removes from the gradient whatever is constant over the batch or
+proportional to x_norm, so with ``out.sum()`` as the loss dx is 0 whatever one writes, and with ``(out ** 2).sum()``
+nearly so; with gamma = 1 a forgotten gamma is invisible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..check.compare import Report, Stage, compare
+from ..check.numerical import element_slopes
+from ..check.terms import largest_term
+from ..derive import formula, rule
+from ..draw import DrawError, draw
+from ..engine.errors import GradientError
+from ..engine.recording import detect_anomaly
+from ..engine.tensor import Tensor, tensor
+from ..functional import batch_norm
+from ..graph import Graph, graph
+from .matrix_file import read_matrix
+from .unusable import UnusableError
+
+PARTS = ("x", "gamma", "beta")
+PROBES = 400
+"""So many elements of each gradient, evenly spread, are checked numerically; all of them where there are fewer."""
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to the command line's parser."""
+    parser = commands.add_parser(
+        "batchnorm",
+        help="normalize a data set; show values, gradients and circuit; compare with derivations by hand",
+        description="Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
+        "and the gradients stage by stage, compares the gradients with two hand-derived backward passes and a "
+        "numerical one, and draws the circuit. Without --input it takes Fisher's iris measurements. The upstream "
+        "gradient, gamma and beta are drawn at random, since a wrong backward pass can pass at gamma = 1 or with "
+        "out.sum() as the loss. Exit status: 0 all agree, 1 they differ, 2 the input or output is unusable.",
+    )
+    parser.add_argument("--input", type=Path, metavar="FILE", help="samples by features, .csv or .npy (default: iris)")
+    parser.add_argument("--eps", type=_eps, default=1e-5, help="added to the variance (default: 1e-5)")
+    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
+    parser.add_argument("--seed", type=_seed, default=0, help="of gamma, beta and the upstream gradient (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the picture (default: .)")
+    parser.add_argument("--format", choices=("svg", "png", "pdf", "dot"), default="svg", help="default: svg")
+    parser.set_defaults(run=run)
+
+
+def _eps(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def examples() -> Path:
+    """The examples' folder: inside an installed package, or beside the package in a source tree."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "examples", package.parent / "examples"):
+        if (folder / "batchnorm_by_hand.py").is_file():
+            return folder
+    raise UnusableError("the examples are missing from this installation; install micrograd-tensor again")
+
+
+def _by_hand() -> ModuleType:
+    path = examples() / "batchnorm_by_hand.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UnusableError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the subcommand; returns the exit status."""
+    path = given.input or examples() / "data" / "iris.csv"
+    x, columns = read_matrix(path, given.dtype)
+    folder = _folder(given.out)
+    n, d = x.shape
+    rng = np.random.default_rng(given.seed)
+    gamma = (rng.uniform(0.5, 2.0, d) * rng.choice([-1.0, 1.0], d)).astype(x.dtype)
+    beta, dout = rng.normal(size=d).astype(x.dtype), rng.normal(size=(n, d)).astype(x.dtype)
+
+    values = dict(zip(PARTS, (x, gamma, beta), strict=True))
+    try:
+        with detect_anomaly():
+            leaves = [tensor(value, name=name, requires_grad=True) for name, value in values.items()]
+            out = batch_norm(leaves[0], leaves[1], leaves[2], given.eps)
+            captured = graph(out, dout)
+    except GradientError as error:
+        reason = str(error).split(", in ")[0].split("; the forward")[0]
+        raise UnusableError(f"{path} cannot be normalized in {given.dtype} with eps {given.eps:g}: {reason}") from None
+
+    by_hand = _by_hand()
+    _, cache = by_hand.batchnorm_forward(x, gamma, beta, given.eps)
+    staged = compare(captured, hand=by_hand.batchnorm_backward_staged(dout, cache))
+    closed = compare(captured, hand=by_hand.batchnorm_backward_closed_form(dout, cache))
+    numerical = _numerical(captured, values, dout, given.eps)
+
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120  # a file or a pipe has no width of its own
+    named = f" ({', '.join(columns)})" if columns and d <= 8 else ""
+    console.print(Text(f"{n} × {d} numbers{named} from {path}", style="bold"), soft_wrap=True)
+    console.print(
+        Text(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n"), soft_wrap=True
+    )
+    console.print(_forward_table(captured), "")
+    console.print(_gradient_table(captured), "")
+    ok = staged.ok and closed.ok and all(stage.status == "right" for stage in numerical.values())
+    console.print(_comparison_table(captured, staged, closed, numerical), "")
+    console.print(Text("All agree." if ok else "They differ: see the verdicts.", style="green" if ok else "bold red"))
+    try:
+        written = draw(captured).save(folder / f"batchnorm.{given.format}")
+    except (DrawError, OSError) as error:
+        raise UnusableError(str(error)) from None
+    console.print(Text(f"circuit: {written}"), soft_wrap=True)
+    return 0 if ok else 1
+
+
+def _folder(folder: Path) -> Path:
+    """The output folder, made if need be, and found to be writable before anything is computed."""
+    probe = folder / ".micrograd-tensor-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnusableError(f"{folder} cannot be written to: {error.strerror or error}") from None
+    return folder
+
+
+def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:
+    """The recorded gradients against a complex step through the forward pass, in float64, at probed elements."""
+
+    def forward(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        return batch_norm(x, gamma, beta, eps)
+
+    points = [value.astype(np.float64) for value in values.values()]
+    weights = [dout.astype(np.float64)]
+    stages = {}
+    for k, name in enumerate(values):
+        ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
+        places = np.unique(np.linspace(0, ours.size - 1, min(ours.size, PROBES)).astype(int)).tolist()
+        found = element_slopes(forward, points, k, places, weights, analytic=True)
+        by_number = np.array([estimate.value for estimate in found])
+        recorded = ours.reshape(-1)[places]
+        error = float(np.abs(by_number - recorded).max() / largest_term(captured, captured[name]))
+        limit = float(np.finfo(values[name].dtype).eps ** (2 / 3))
+        stages[name] = Stage(name, "right" if error <= limit else "wrong", ours.shape, ours.shape, error)
+    return stages
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _extent(value: Any) -> tuple[str, str]:
+    return _number(float(np.min(value))), _number(float(np.max(value)))
+
+
+def _forward_table(captured: Graph) -> Table:
+    table = Table(title="Forward, stage by stage", title_justify="left", title_style="bold")
+    for heading, justify in (("", "right"), ("stage", "left"), ("formula", "left"), ("shape", "left")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich's literal type
+    table.add_column("min", justify="right")
+    table.add_column("max", justify="right")
+    step = 0
+    for node in captured.nodes:
+        if node.is_leaf:
+            table.add_row("", node.name, "given", str(node.shape), *_extent(node.value))
+        elif node.name:
+            step += 1
+            table.add_row(f"({step})", node.name, formula(node), str(node.shape), *_extent(node.value))
+    return table
+
+
+def _gradient_table(captured: Graph) -> Table:
+    table = Table(title="Backward, as it fell out of the graph", title_justify="left", title_style="bold")
+    for heading in ("gradient", "local rules", "shape"):
+        table.add_column(heading)
+    table.add_column("min", justify="right")
+    table.add_column("max", justify="right")
+    for node in sorted(captured.gradients, key=lambda node: -node.rank):
+        if node.name is None:
+            continue
+        g = captured.gradients[node]
+        rules = [
+            f"d{edge[0].name or f'({formula(edge[0])})'}: {', '.join(rule(captured, edge))}"
+            for edge, _ in captured.contributions_to(node)
+        ]
+        table.add_row(f"d{node.name}", "\n+ ".join(rules) or "given", str(node.shape), *_extent(g.value))
+    return table
+
+
+def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical: dict[str, Stage]) -> Table:
+    table = Table(
+        title=f"Recorded against derived: error relative to the largest term (tolerance {staged.rtol:.1e})",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("gradient")
+    for heading in ("largest term", "staged by hand", "closed form", "numerical"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in staged.stages:
+        term = _number(largest_term(captured, captured[name]))
+        verdicts = [_verdict(found.get(name)) for found in (staged.stages, closed.stages, numerical)]
+        table.add_row(f"d{name}", term, *verdicts)
+    return table
+
+
+def _verdict(stage: Stage | None) -> Text:
+    if stage is None or stage.status == "not given":
+        return Text("")
+    if stage.error is None:
+        return Text(stage.status, style="bold red")
+    right = stage.status == "right"
+    return Text(f"{stage.error:.1e} {'✓' if right else '✗ wrong'}", style="green" if right else "bold red")

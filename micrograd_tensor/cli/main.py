@@ -1,0 +1,42 @@
+"""The command line: which subcommands there are, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from . import batchnorm
+from .unusable import UnusableError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, by default the process's own.
+
+    Returns:
+        The exit status: 0 when all agrees, 1 when not, 2 for unusable input, which is told in one line.
+    """
+    parser = argparse.ArgumentParser(
+        prog="micrograd-tensor",
+        description="Record a computation as a graph of elementary ops; run it, draw it, check gradients with it.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    batchnorm.add_to(commands)
+    given = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal knows no Σ, a question mark beats a traceback
+    try:
+        status: int = given.run(given)
+        sys.stdout.flush()
+    except UnusableError as error:
+        print(f"micrograd-tensor: {error}", file=sys.stderr)  # noqa: T201 -- a command talks
+        return 2
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -1,0 +1,275 @@
+"""Place: where every item, wire and scope goes.
+
+Items take their turns in order of birth, each as far left as its rows allow. All there is to know for that is how far
+each row is filled: an item brings along the lines of text before it, the boxes that belong to it and the vertical runs
+of its wires, and goes where all of these clear what their rows hold. So nothing can overlap, whatever the graph.
+
+All lengths are in pixels, x to the right and y downwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..derive.formula import plain
+from ..engine.recording import Scope
+from .metrics import text_width
+from .rows import assign_rows, chains
+from .scene import CAPTION, GATE, NAME, Item, Scene, Wire
+
+LANE = 5.0
+"""Half the distance between the forward and the backward lane."""
+
+RUN, BETWEEN_RUNS, BEND = 12.0, 22.0, 24.0
+"""Half the width that a vertical run takes; the distance of two at one item; what a corner takes of its row."""
+
+ARROW = 13.0
+"""Room for an arrow head beside a wire's lines."""
+
+MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 24.0, 10.0
+"""Around the picture, between rows, above what a scope contains, and around it on the other sides."""
+
+TEXT_GAP, CAPTION_HEIGHT = 4.0, 20.0
+"""Between a lane and the lines beside it; what a caption takes above its gate."""
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """The rectangle of a scope; `level` counts the frames nested in it, itself included."""
+
+    id: str
+    name: str
+    left: float
+    right: float = 0.0
+    rows: set[int] = field(default_factory=set)
+    level: int = 1
+    top: float = 0.0
+    bottom: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Layout:
+    """The frames of a scene whose items and wires now have places, and its size."""
+
+    frames: list[Frame]
+    width: float
+    height: float
+
+
+class _Part(NamedTuple):
+    """What an item takes of a row, relative to its centre; only a solid part keeps other wires' lines away."""
+
+    row: int
+    left: float
+    right: float
+    solid: bool
+
+
+def place(scene: Scene) -> Layout:
+    """Give every item and wire of a scene its place."""
+    return _Placing(scene).layout
+
+
+class _Placing:
+    def __init__(self, scene: Scene) -> None:
+        self.inputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
+        self.outputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
+        for wire in scene.wires:
+            self.inputs[wire.target].append(wire)
+            self.outputs[wire.source].append(wire)
+        made = chains(scene)
+        self._put_first(made[0].items)
+        order = sorted(scene.items, key=lambda item: item.time)
+        rows = assign_rows(made, {item: turn for turn, item in enumerate(order)})
+        for item in scene.items:
+            self._spread(item)
+            # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
+            if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
+                item.caption += f": {item.reads}"
+        self.front = [MARGIN] * rows
+        self.solid: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+        self.frames: list[Frame] = []
+        self.open: list[tuple[Scope, Frame]] = []
+        self.latest = MARGIN
+        for item in order:
+            if not self._belongs_to_gate(item):
+                self._enter(_named(item.scope))
+                self._put(item)
+        self._enter([])
+        for wire in scene.wires:
+            wire.x = self._centre(wire)
+        self.layout = Layout(self.frames, max(self.front) + MARGIN, self._stack(scene))
+
+    def _put_first(self, main: list[Item]) -> None:
+        """The leaf where the main path starts, and the fork after it, stand at the far left, outside of any scope."""
+        for item in main[:2]:
+            if item.depth <= 0 and item.kind not in ("gate", "output"):
+                item.time, item.scope = (-1, item.time[1]), None
+                if item.is_box:
+                    item.kind = "data"
+
+    def _belongs_to_gate(self, item: Item) -> bool:
+        """Whether it is a box that stands right before the one gate it leads to, and is placed together with it."""
+        users = self.outputs[item]
+        return item.is_box and item.kind != "data" and len(users) == 1 and users[0].target.kind == "gate"
+
+    def _spread(self, item: Item) -> None:
+        """Tell apart the vertical runs at an item, so that none crosses another, and make it wide enough for them."""
+        arriving = sorted((w for w in self.inputs[item] if w.arrives is not None), key=lambda w: w.row)
+        for wire, offset in zip(arriving, _offsets(len(arriving)), strict=True):
+            wire.arrives = offset
+        leaving = sorted((w for w in self.outputs[item] if w.leaves is not None), key=lambda w: -w.row)
+        for wire, offset in zip(leaving, _offsets(len(leaving)), strict=True):
+            wire.leaves = offset
+        if len(leaving) > 1:
+            item.width += BETWEEN_RUNS * (len(leaving) - 1)
+        if len(arriving) > 2:  # a circle has room for two
+            item.width = max(item.width, BETWEEN_RUNS * (len(arriving) - 1) + 2 * GATE)
+
+    # ------------------------------------------------------------------------------------------ from left to right
+
+    def _put(self, item: Item) -> None:
+        parts = list(self._parts(item))
+        least = self.latest - self._length(item) if item.kind in ("param", "constant") else MARGIN
+        x = item.x = max(least + item.width / 2, *(self.front[part.row] - part.left for part in parts))
+        for part in parts:
+            self.front[part.row] = max(self.front[part.row], x + part.right)
+            if part.solid:
+                self.solid[part.row].append((x + part.left, x + part.right))
+        for wire in self.inputs[item]:
+            if self._belongs_to_gate(wire.source):
+                wire.source.x = x + self._box_right(wire) - wire.source.width / 2
+        if item.kind == "gate":
+            self.latest = x
+        for scope, frame in self.open:
+            frame.rows.add(item.row)
+            frame.rows.update(w.row for w in self.inputs[item] if scope in _named(w.source.scope))
+            frame.rows.update(w.row for w in self.outputs[item] if scope in _named(w.target.scope))
+
+    def _length(self, item: Item) -> float:
+        """How far a leaf that is used several times reaches up to and with its fork."""
+        return item.width + sum(2 * ARROW + w.width + w.target.width for w in self.outputs[item])
+
+    def _parts(self, item: Item) -> Iterator[_Part]:
+        half = _half(item)
+        yield _Part(item.row, -half, half, solid=True)
+        for wire in self.inputs[item]:
+            if self._belongs_to_gate(wire.source):
+                right = self._box_right(wire)
+                yield _Part(wire.row, right - wire.source.width - ROW_GAP / 2, right, solid=True)
+            if wire.arrives is None:
+                yield _Part(wire.row, self._lines_left(wire) - ARROW, half, solid=False)
+            else:
+                yield _Part(wire.row, self._lines_left(wire) - ARROW, wire.arrives + RUN, solid=False)
+                for row in range(item.row + 1, wire.row + 1):
+                    yield _Part(row, wire.arrives - RUN, wire.arrives + RUN, solid=True)
+        for wire in self.outputs[item]:
+            if wire.leaves is not None:
+                for row in range(item.row + 1, wire.row + 1):
+                    yield _Part(row, wire.leaves - RUN, wire.leaves + RUN, solid=True)
+
+    def _lines_left(self, wire: Wire) -> float:
+        """Where the lines of a wire begin if they stand right before its target, relative to the target's centre."""
+        end = wire.arrives - BEND if wire.arrives is not None else -_half(wire.target) - _arrow(wire.target)
+        return end - wire.width
+
+    def _box_right(self, wire: Wire) -> float:
+        return self._lines_left(wire) - ARROW
+
+    def _centre(self, wire: Wire) -> float:
+        """The middle of the longest stretch of a wire along which its lines meet nothing."""
+        start = wire.source.x + (BEND if wire.leaves is not None else _half(wire.source) + ARROW) + (wire.leaves or 0.0)
+        end = wire.target.x + self._lines_left(wire) + wire.width
+        best = (end - wire.width, end)
+        for left, right in [*sorted(self.solid[wire.row]), (end, end)]:
+            if left > start and min(left, end) - start > best[1] - best[0] + 1:
+                best = (start, min(left, end))
+            start = max(start, right)
+            if start >= end:
+                break
+        return (best[0] + best[1]) / 2
+
+    def _enter(self, scopes: list[Scope]) -> None:
+        """Close the frames of scopes that are left and open those that are entered; each takes all rows for itself."""
+        common = 0
+        while common < min(len(scopes), len(self.open)) and scopes[common] is self.open[common][0]:
+            common += 1
+        while len(self.open) > common:
+            _, frame = self.open.pop()
+            heading = text_width(plain(frame.name), NAME, bold=True) + 2 * FRAME
+            frame.right = math.ceil(max(max(self.front) + FRAME, frame.left + heading))
+            self._bar(frame.right)
+            if self.open:
+                outer = self.open[-1][1]
+                outer.level = max(outer.level, frame.level + 1)
+        for scope in scopes[common:]:
+            frame = Frame(f"scope-{len(self.frames)}", plain(scope.name), math.ceil(max(self.front)) + FRAME)
+            self.frames.append(frame)
+            self.open.append((scope, frame))
+            self._bar(frame.left)
+
+    def _bar(self, x: float) -> None:
+        """Keep everything away from a frame's side."""
+        for row in range(len(self.front)):
+            self.front[row] = x + FRAME
+            self.solid[row].append((x - FRAME / 2, x + FRAME / 2))
+
+    # ------------------------------------------------------------------------------------------ from top to bottom
+
+    def _stack(self, scene: Scene) -> float:
+        """Give every row its y, and all that stands in it; returns the height of the picture."""
+        above, below = ([GATE] * len(self.front) for _ in range(2))
+        for item in scene.items:
+            half = item.height / 2
+            above[item.row] = max(above[item.row], half + CAPTION_HEIGHT * bool(item.caption))
+            below[item.row] = max(below[item.row], half)
+        for wire in scene.wires:
+            beside = (LANE if wire.backward else 0.0) + TEXT_GAP
+            above[wire.row] = max(above[wire.row], beside + wire.above)
+            below[wire.row] = max(below[wire.row], beside + wire.below)
+        header, footer = ([0.0] * len(self.front) for _ in range(2))
+        for frame in self.frames:
+            header[min(frame.rows)] = max(header[min(frame.rows)], HEADER * frame.level)
+            footer[max(frame.rows)] = max(footer[max(frame.rows)], FRAME * frame.level)
+        ys = []
+        bottom = MARGIN - ROW_GAP
+        for row in range(len(self.front)):
+            ys.append(bottom + ROW_GAP + header[row] + above[row])
+            bottom = ys[-1] + below[row] + footer[row]
+        for item in scene.items:
+            item.y = ys[item.row]
+        for wire in scene.wires:
+            wire.y = ys[wire.row]
+        for frame in self.frames:
+            first, last = min(frame.rows), max(frame.rows)
+            frame.top = ys[first] - above[first] - HEADER * frame.level
+            frame.bottom = ys[last] + below[last] + FRAME * frame.level
+        return bottom + MARGIN
+
+
+def _offsets(n: int) -> list[float]:
+    """Where n vertical runs stand, relative to the middle of them."""
+    return [(k - (n - 1) / 2) * BETWEEN_RUNS for k in range(n)]
+
+
+def _half(item: Item) -> float:
+    """Half of what an item takes of its row, its caption included."""
+    return max(item.width / 2, text_width(item.caption, CAPTION) / 2 + TEXT_GAP if item.caption else 0.0)
+
+
+def _arrow(item: Item) -> float:
+    """Room for an arrow head before an item: a caption that is wider than its gate leaves it some of that."""
+    return max(TEXT_GAP, ARROW - (_half(item) - item.width / 2))
+
+
+def _named(scope: Scope | None) -> list[Scope]:
+    """The named scopes from the outermost one in."""
+    found: list[Scope] = []
+    while scope is not None:
+        if scope.name.strip():
+            found.append(scope)
+        scope = scope.parent
+    return found[::-1]

@@ -1,0 +1,82 @@
+"""Render: DOT to SVG, PNG or PDF, by Graphviz in this process or, where that is missing, by a ``dot`` on the PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import DrawError, NoRendererError
+
+TIMEOUT = 120.0
+"""In seconds; the largest picture that is drawn at all takes a few."""
+
+
+def render(dot: str, kind: str) -> bytes:
+    """Paint DOT whose layout is final.
+
+    Args:
+        dot: its text.
+        kind: ``svg``, ``png`` or ``pdf``.
+
+    Raises:
+        DrawError: where Graphviz fails, with what it said.
+        NoRendererError: where there is no Graphviz, with both ways to get one.
+    """
+    try:
+        from pygraphviz import AGraph
+    except ImportError:
+        return _by_program(dot, kind)
+    try:
+        graph = AGraph(string=dot)
+        # Asking for nop2 by name would make pygraphviz warn of a long layout, where none is made.
+        graph.has_layout = True
+        with _without_font_warnings():
+            painted: bytes = graph.draw(format=kind)
+    except Exception as error:
+        raise DrawError(f"Graphviz could not paint the picture: {_said(str(error))}") from error
+    return painted
+
+
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Keep to ourselves what the carried fontconfig, older than some systems' settings, has to say about these."""
+    with tempfile.TemporaryFile() as said:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            said.seek(0)
+            for line in said:
+                if not line.startswith(b"Fontconfig warning:"):
+                    os.write(2, line)
+
+
+def _by_program(dot: str, kind: str) -> bytes:
+    program = shutil.which("dot")
+    if program is None:
+        raise NoRendererError(
+            "there is no Graphviz here to paint with: `pip install pygraphviz` brings it along, "
+            "or install Graphviz so that `dot` is on the PATH"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 -- no shell, a fixed program, and the graph comes in on stdin
+            [program, f"-T{kind}"], input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DrawError(f"{program} could not paint the picture: {error}") from error
+    if done.returncode or not done.stdout:
+        raise DrawError(f"{program} could not paint the picture: {_said(done.stderr.decode(errors='replace'))}")
+    return done.stdout
+
+
+def _said(text: str) -> str:
+    return " ".join(text.split())[:300] or "it did not say why"

@@ -1,0 +1,143 @@
+"""Scene: what a picture is made of, items and wires with their texts; places are filled in later.
+
+An item is a gate, a box (leaf, constant, output) or a fork. A wire runs from one item to another; it carries a value
+forward and, where one was computed, a gradient back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..engine.recording import Scope
+from .metrics import text_width
+
+GATE, FORK, SPLIT = 18.0, 9.0, 3.5
+"""Radii of gates, of forks where gradients are added, of forks where none are."""
+
+NAME, VALUE, CAPTION, BOXED = 12.5, 11.0, 10.5, 13.5
+"""Font sizes: a name or rule, a shape with its numbers, what stands above a gate, the first line of a box."""
+
+NAME_LINE, VALUE_LINE = 15.0, 13.5
+"""Heights of a line."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """Something that wires lead from or to.
+
+    Attributes:
+        id: of its element in the picture.
+        kind: ``gate``, ``fork`` (gradients are added), ``split`` (they are not), ``data``, ``param``, ``constant`` or
+            ``output``.
+        time: its turn to be placed: a rank, then its turn among those of that rank.
+        title: what a screen reader says and a tooltip shows.
+        lines: the symbol of a gate, or the lines in a box.
+        caption: what stands above a gate.
+        op: name of a gate's op.
+        reads: the formula of a gate, where the order of its operands matters.
+        dead: whether it is a gate that no gradient can pass.
+        depth: the number of gates on the longest way to it; −1 for Python numbers.
+        shape: of its value.
+        scope: the scope that it is drawn in.
+        width, height: its size.
+        row, x, y: the row it stands in and its centre, once it has a place.
+    """
+
+    id: str
+    kind: str
+    time: tuple[int, int]
+    title: str
+    lines: tuple[str, ...] = ()
+    caption: str = ""
+    op: str = ""
+    reads: str = ""
+    dead: bool = False
+    depth: int = 0
+    shape: tuple[int, ...] = ()
+    scope: Scope | None = None
+    width: float = 0.0
+    height: float = 0.0
+    row: int = 0
+    x: float = 0.0
+    y: float = 0.0
+
+    @property
+    def is_box(self) -> bool:
+        """Whether it is a rectangle with text in it."""
+        return self.kind in ("data", "param", "constant", "output")
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether a value parts in it."""
+        return self.kind in ("fork", "split")
+
+
+@dataclass(slots=True, eq=False)
+class Wire:
+    """A value on its way from one item to another, and its gradient on the way back.
+
+    Attributes:
+        source, target: the items.
+        operand: which operand of the target it is.
+        forward, backward: ids of its lanes; no backward lane where no gradient was carried along it.
+        title: what a screen reader says of the value and of the gradient.
+        name, value: the lines above it.
+        rule, gradient: the lines below it.
+        row: the row it runs in, once it has a place.
+        leaves, arrives: where it turns into its row, and out of it, relative to the centre of its source and target;
+            None where it does not turn.
+        x, y: the centre of its lines.
+    """
+
+    source: Item
+    target: Item
+    operand: int
+    forward: str
+    backward: str | None
+    title: tuple[str, str] = ("", "")
+    name: str = ""
+    value: str = ""
+    rule: tuple[str, ...] = ()
+    gradient: str = ""
+    row: int = 0
+    leaves: float | None = None
+    arrives: float | None = None
+    x: float = 0.0
+    y: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """The width of its lines."""
+        bold = [text_width(line, NAME, bold=True) for line in (self.name, *self.rule)]
+        return max(28.0, *bold, *(text_width(line, VALUE) for line in (self.value, self.gradient)))
+
+    @property
+    def above(self) -> float:
+        """The height of the lines above it."""
+        return NAME_LINE * bool(self.name) + VALUE_LINE * bool(self.value)
+
+    @property
+    def below(self) -> float:
+        """The height of the lines below it."""
+        return NAME_LINE * len(self.rule) + VALUE_LINE * bool(self.gradient)
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """The items and wires of a picture, operands before results.
+
+    Attributes:
+        backward: whether gradients are shown.
+        numbered: whether a value is called by the number of its gate, such as y₁.
+        items, wires: what there is.
+    """
+
+    backward: bool
+    numbered: bool = False
+    items: list[Item] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+
+
+def symbol_size(symbol: str) -> float:
+    """The font size at which a gate's symbol fills the circle."""
+    return {1: 21.0, 2: 16.0, 3: 13.5}.get(len(symbol), 11.5)

@@ -1,0 +1,194 @@
+"""``micrograd-tensor batchnorm``: what it prints and writes, its exit status, and that nothing ends in a traceback."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from micrograd_tensor.cli import batchnorm, main
+
+STAGES = ["mean", "dev_from_mean", "dev_from_mean_sq", "var", "stddev", "inverted_stddev", "x_norm", "scaled_x", "out"]
+
+
+def run(capsys, *arguments):
+    """Exit status, standard output and standard error of the command, run in this process."""
+    try:
+        status = main([str(a) for a in arguments])
+    except SystemExit as stop:  # argparse's own refusals
+        status = stop.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def errors(printed):
+    """The numbers with a tick behind them."""
+    return [float(number) for number in re.findall(r"([\d.]+e[+-]\d+) ✓", printed)]
+
+
+def test_iris_agrees_with_everything_to_1e12(tmp_path, capsys):
+    status, printed, said = run(capsys, "batchnorm", "--out", tmp_path)
+    assert status == 0
+    assert said == ""
+    assert "150 × 4" in printed
+    for name in STAGES:
+        assert name in printed
+    assert "✗" not in printed
+    assert "All agree." in printed
+    found = errors(printed)
+    assert len(found) == 11 + 3 + 3  # staged at every stage; closed form and numerical at the three ends
+    assert max(found) <= 1e-12
+    written = tmp_path / "batchnorm.svg"
+    assert str(written) in printed.replace("\n", "")
+    assert ElementTree.fromstring(written.read_bytes()).tag.endswith("svg")  # noqa: S314 -- our own picture
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot"])
+def test_each_format_is_written(tmp_path, capsys, suffix):
+    start = {"svg": b"<", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}[suffix]
+    status, _, _ = run(capsys, "batchnorm", "--out", tmp_path / "new" / "folder", "--format", suffix)
+    assert status == 0
+    assert (tmp_path / "new" / "folder" / f"batchnorm.{suffix}").read_bytes().lstrip().startswith(start)
+
+
+def test_float32_and_other_options_agree_too(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(3.0, 2.0, (1000, 7)))
+    arguments = ["--input", tmp_path / "x.npy", "--dtype", "float32", "--eps", "1e-3", "--seed", "7", "--out", tmp_path]
+    status, printed, _ = run(capsys, "batchnorm", *arguments)
+    assert status == 0
+    assert "1000 × 7" in printed
+    assert "float32" in printed
+
+
+def test_the_seed_decides_the_point(tmp_path, capsys):
+    pictures = []
+    for seed in (1, 1, 2):
+        assert run(capsys, "batchnorm", "--seed", seed, "--out", tmp_path)[0] == 0
+        pictures.append((tmp_path / "batchnorm.svg").read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_gamma_is_generic_and_the_upstream_lies_in_no_null_space(tmp_path, capsys, monkeypatch):
+    seen = {}
+    original = batchnorm.draw
+    monkeypatch.setattr(batchnorm, "draw", lambda graph: seen.update(graph=graph) or original(graph))
+    assert run(capsys, "batchnorm", "--out", tmp_path)[0] == 0
+    gamma = seen["graph"]["gamma"].value
+    assert len(set(np.abs(gamma))) == len(gamma)
+    assert np.abs(gamma).min() >= 0.5
+    x_norm, dout = seen["graph"]["x_norm"].value, seen["graph"].gradients[seen["graph"]["out"]].value
+    basis, _ = np.linalg.qr(np.stack([np.ones(150), x_norm[:, 0]], axis=1))
+    rest = dout[:, 0] - basis @ (basis.T @ dout[:, 0])
+    assert np.linalg.norm(rest) > 0.9 * np.linalg.norm(dout[:, 0])
+
+
+@pytest.mark.parametrize("which", ["batchnorm_backward_staged", "batchnorm_backward_closed_form"])
+@pytest.mark.parametrize("name", ["dx", "dgamma", "dbeta"])
+def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, which, name):
+    original = batchnorm._by_hand
+
+    def planted():
+        module = original()
+        right = getattr(module, which)
+
+        def wrong(dout, cache):
+            gradients = right(dout, cache)
+            return {**gradients, name: gradients[name] * 1.001}
+
+        setattr(module, which, wrong)
+        return module
+
+    monkeypatch.setattr(batchnorm, "_by_hand", planted)
+    status, printed, _ = run(capsys, "batchnorm", "--out", tmp_path)
+    assert status == 1
+    assert printed.count("✗ wrong") == 1
+    assert "They differ" in printed
+
+
+def test_a_wrong_rule_in_the_engine_is_exit_status_1(tmp_path, capsys, monkeypatch):
+    """The numerical column does not trust the graph: all three derivations cannot hide a wrong one together."""
+    original = batchnorm.element_slopes
+
+    def shifted(*args, **kwargs):
+        return [e._replace(value=e.value * 1.001) for e in original(*args, **kwargs)]
+
+    monkeypatch.setattr(batchnorm, "element_slopes", shifted)
+    assert run(capsys, "batchnorm", "--out", tmp_path)[0] == 1
+
+
+UNUSABLE = {
+    "a missing file": (["--input", "missing.csv"], "missing.csv cannot be read"),
+    "a directory": (["--input", "folder.csv"], "is a directory"),
+    "an unknown suffix": (["--input", "x.txt"], "suffix '.txt' is unknown"),
+    "one row": (["--input", "one.csv"], "one row only"),
+    "a word": (["--input", "word.csv"], "row 2, column 1: 'x' is not a number"),
+    "an overflow": (["--input", "huge.csv"], "cannot be normalized"),
+    "a constant column without eps": (["--input", "constant.csv", "--eps", "0"], "cannot be normalized"),
+    "a negative eps": (["--eps", "-1"], "not a finite number of at least 0"),
+    "an eps that is no number": (["--eps", "tiny"], "'tiny' is not a finite number"),
+    "an infinite eps": (["--eps", "inf"], "not a finite number"),
+    "a seed that is no number": (["--seed", "x"], "'x' is not a whole number"),
+    "a negative seed": (["--seed=-1"], "not a whole number"),
+    "an unknown dtype": (["--dtype", "float16"], "invalid choice"),
+    "an unknown format": (["--format", "gif"], "invalid choice"),
+    "an output folder that is a file": (["--out", "one.csv"], "one.csv cannot be written to"),
+    "an output folder below a file": (["--out", "one.csv/folder"], "cannot be written to"),
+    "an unknown option": (["--colour"], "unrecognized arguments"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_unusable_input_is_one_line_and_exit_status_2(tmp_path, capsys, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "x.txt").write_text("1,2\n3,4\n")
+    (tmp_path / "one.csv").write_text("1,2\n")
+    (tmp_path / "word.csv").write_text("1,2\nx,4\n")
+    (tmp_path / "huge.csv").write_text("1e200,2\n-1e200,4\n")
+    (tmp_path / "constant.csv").write_text("1,2\n1,4\n1,3\n")
+    before = sorted(tmp_path.iterdir())
+    arguments, expected = UNUSABLE[case]
+    status, printed, said = run(capsys, "batchnorm", *arguments)
+    assert status == 2
+    assert expected in said
+    assert "Traceback" not in said
+    assert len([line for line in said.splitlines() if "error:" in line or line.startswith("micrograd-tensor:")]) == 1
+    assert printed == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_existing_picture_stays_as_it_was_when_the_new_one_fails(tmp_path, capsys, monkeypatch):
+    (tmp_path / "batchnorm.svg").write_text("the old picture")
+
+    class Broken:
+        def save(self, path):
+            raise batchnorm.DrawError("no renderer; pip install pygraphviz")
+
+    monkeypatch.setattr(batchnorm, "draw", lambda graph: Broken())
+    status, _, said = run(capsys, "batchnorm", "--out", tmp_path)
+    assert status == 2
+    assert "no renderer" in said
+    assert (tmp_path / "batchnorm.svg").read_text() == "the old picture"
+    assert [p.name for p in tmp_path.iterdir()] == ["batchnorm.svg"]
+
+
+def test_without_a_command_it_says_which_there_are(capsys):
+    status, _, said = run(capsys)
+    assert status == 2
+    assert "COMMAND" in said
+
+
+def test_it_runs_as_a_program_of_its_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "micrograd_tensor.cli", "batchnorm", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONIOENCODING": "utf-8", "COLUMNS": "140", "PATH": ""},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "All agree." in done.stdout

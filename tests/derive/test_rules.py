@@ -1,0 +1,104 @@
+"""Local rules: the ops that the backward pass recorded, clause by clause."""
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.derive import rule
+from micrograd_tensor.engine.primitive import TABLE
+
+
+def leaf(name, *shape):
+    values = np.random.default_rng(len(name)).uniform(0.5, 2.0, shape)
+    return mt.tensor(values, name=name, requires_grad=True)
+
+
+def rules(out, **options):
+    """The rule of every edge, by the name or rank of what the gradient belongs to."""
+    captured = mt.graph(out, np.ones(out.shape))
+    found = {}
+    for node, i in captured.contributions:
+        operand = node.operands[i]
+        found.setdefault(operand.name or operand.rank, []).append(rule(captured, (node, i), **options))
+    return found
+
+
+a, b, c, W = leaf("a", 3, 4), leaf("b", 3, 4), leaf("c", 4), leaf("W", 4, 2)
+
+
+@pytest.fixture
+def batch_norm():
+    return mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4), leaf("beta", 4))
+
+
+def test_rules_of_batch_norm(batch_norm):
+    assert rules(batch_norm) == {
+        "scaled_x": [("× 1",)],
+        "beta": [("× 1", "Σ over axis 0")],
+        "x_norm": [("× gamma",)],
+        "gamma": [("× x_norm", "Σ over axis 0")],
+        "dev_from_mean": [("× inverted_stddev",), ("× 2 · dev_from_mean",)],
+        "inverted_stddev": [("× dev_from_mean", "Σ over axis 0")],
+        "stddev": [("× −1", "× inverted_stddev²")],
+        7: [("÷ (2 · stddev)",)],
+        "var": [("× 1",)],
+        "dev_from_mean_sq": [("÷ 7", "copy to (7, 4)")],
+        "x": [("× 1",), ("÷ 7", "copy to (7, 4)")],
+        "mean": [("× −1", "Σ over axis 0")],
+    }
+
+
+def test_lengths_can_have_names(batch_norm):
+    found = rules(batch_norm, dims={"N": 7, "D": 4})
+    assert found["gamma"] == [("× x_norm", "Σ over N")]
+    assert found["dev_from_mean_sq"] == [("÷ 7", "copy to (N, D)")]
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "texts"),
+    [
+        (lambda: a @ W, "a", [("@ Wᵀ",)]),
+        (lambda: a @ W, "W", [("aᵀ @",)]),
+        (lambda: (a * b) @ W, "W", [("(a · b)ᵀ @",)]),
+        (lambda: a @ (W * 2), "a", [("@ (W · 2)ᵀ",)]),
+        (lambda: mt.relu(a), "a", [("where a > 0",)]),
+        (lambda: mt.where(a > 1, 0, b), "b", [("where(a > 1, 0, g)",)]),
+        (lambda: mt.sum(a), "a", [("copy to (3, 4)",)]),
+        (lambda: mt.mean(a, axis=1), "a", [("÷ 4", "copy to (3, 4)")]),
+        (lambda: mt.tanh(a).named("t"), "a", [("× (1 − t²)",)]),
+        (lambda: a * a, "a", [("× a",), ("× a",)]),
+        (lambda: a.T, "a", [("gᵀ",)]),
+        (lambda: a[1:], "a", [("put(g)",)]),
+        (lambda: a.reshape(12), "a", [("reshape to (3, 4)",)]),
+        (lambda: a**3, "a", [("× 3 · a^2",)]),
+        (lambda: (a / b).named("q"), "b", [("× −1", "× q", "÷ b")]),
+        (lambda: a / (b + c), "a", [("÷ (b + c)",)]),
+    ],
+)
+def test_rule(made, name, texts):
+    assert rules(made())[name] == texts
+
+
+def test_rule_is_one_formula_where_the_gradient_enters_twice():
+    captured = mt.graph((mt.exp(a) * 2).named("y"), np.ones((3, 4)))
+    edge = (captured["y"], 0)
+    g, end = captured.gradients[edge[0]], captured.contributions[edge]
+    twice = type(end)(99, TABLE["add"], (g, end), {}, g.shape, g.dtype, None, None, True)
+    changed = type(captured)(captured.nodes, captured.outputs, (), {edge: twice}, captured.gradients)
+    assert rule(changed, edge) == ("g + g · 2",)
+
+
+def test_a_result_without_name_or_short_formula_is_y():
+    assert [("× y",)] in rules(mt.exp(a * b + c - 2 * a * c)).values()
+
+
+def test_rule_of_an_edge_without_gradient():
+    captured = mt.graph(a * 2)
+    with pytest.raises(KeyError):
+        rule(captured, (captured.outputs[0], 0))
+
+
+def test_clauses_are_cut():
+    x = mt.tensor([1.0], name="x" * 60, requires_grad=True)
+    ((clause,), _) = rules(x * (x + x * x + x))["x" * 60][:2]
+    assert len(clause) <= 44

@@ -1,0 +1,246 @@
+"""Graphs of every kind that a picture must cope with, each as a function that draws one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import micrograd_tensor as mt
+from micrograd_tensor.draw import Circuit, draw
+
+
+def values(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def leaf(name, *shape, seed=0):
+    return mt.tensor(values(*shape, seed=seed), name=name, requires_grad=True)
+
+
+def batch_norm():
+    out = mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2))
+    return draw(out, values(7, 4, seed=3))
+
+
+def batch_norm_with_dims():
+    out = mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2))
+    return draw(out, values(7, 4, seed=3), dims={"N": 7, "D": 4})
+
+
+def forward_only():
+    return draw(mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2)))
+
+
+def without_values():
+    out = mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2))
+    return draw(out, values(7, 4, seed=3), values=False)
+
+
+def same_value_twice():
+    x = leaf("x", 2)
+    return draw((x * x).named("y"), [1.0, 1.0])
+
+
+def used_five_times():
+    x = leaf("x", 3)
+    y = mt.tanh(x).named("y")
+    total = y * y + mt.sin(y) + mt.exp(y) * mt.cos(y)
+    return draw(total.named("total"), np.ones(3))
+
+
+def many_operands():
+    parts = [mt.tanh(leaf(f"part{i}", 2, seed=i)) for i in range(5)]
+    return draw(mt.concatenate(parts).named("joined"), np.ones(10))
+
+
+def diamonds():
+    x = leaf("x", 3, 3)
+    for i in range(3):
+        x = (mt.sin(x) + mt.cos(x).named(f"cos{i}")).named(f"sum{i}")
+    return draw(x, np.ones((3, 3)))
+
+
+def softmax():
+    return draw(mt.softmax(leaf("scores", 5, 10)).named("p"), values(5, 10, seed=1))
+
+
+def cross_entropy():
+    logits, labels = leaf("logits", 5, 3), mt.tensor(np.eye(3)[[0, 1, 2, 0, 1]], name="labels")
+    return draw((-(labels * mt.log_softmax(logits)).sum(axis=1).mean()).named("loss"), 1.0)
+
+
+def layer_norm():
+    x, gamma, beta = leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2)
+    with mt.scope("layer_norm"):
+        centred = (x - x.mean(axis=1, keepdims=True)).named("centred")
+        spread = mt.std(x, axis=1, keepdims=True).named("std")
+        out = (centred / (spread + 1e-5) * gamma + beta).named("out")
+    return draw(out, values(7, 4, seed=3))
+
+
+def two_layers():
+    x = mt.tensor(values(8, 5), name="x")
+    h = x
+    for k, (n, m) in enumerate([(5, 6), (6, 3)], 1):
+        with mt.scope(f"layer{k}"):
+            h = h @ leaf(f"W{k}", n, m, seed=k) + leaf(f"b{k}", m, seed=k + 5)
+            h = mt.batch_norm(h, leaf(f"gamma{k}", m, seed=k + 7), leaf(f"beta{k}", m, seed=k + 9))
+            h = mt.relu(h).named(f"h{k}")
+    return draw(h.sum().named("loss"), 1.0)
+
+
+def residual():
+    x = leaf("x", 4, 4)
+    for k in range(2):
+        with mt.scope(f"block{k}"):
+            x = (x + mt.relu(x @ leaf(f"W{k}", 4, 4, seed=k))).named(f"h{k}")
+    return draw(x, np.ones((4, 4)))
+
+
+def tied_weights():
+    x, w = leaf("x", 3, 4), leaf("w", 4, 4)
+    h = mt.tanh(x @ w)
+    h = mt.tanh(h @ w)
+    h = mt.tanh(h @ w.T)
+    return draw(((h * h).mean() + 0.01 * (w * w).sum()).named("loss"), 1.0)
+
+
+def attention():
+    x = leaf("x", 5, 4)
+    with mt.scope("attention"):
+        q, k, v = (x @ leaf(f"W{c}", 4, 4, seed=i) for i, c in enumerate("qkv"))
+        p = mt.softmax(q.named("q") @ k.named("k").T / 2.0).named("p")
+        out = (p @ v.named("v")).named("out")
+    return draw(out, values(5, 4, seed=9))
+
+
+def scalars():
+    a, b = mt.tensor(2.0, name="a", requires_grad=True), mt.tensor(-3.0, name="b", requires_grad=True)
+    c = (a * b).named("c")
+    return draw(mt.tanh(c + a - 1 / b).named("o"), 1.0)
+
+
+def order_matters():
+    x, w = leaf("x", 3, 3), mt.tensor(values(2, 3), name="w", requires_grad=True)
+    q = (1 - x).named("q")
+    return draw((2 / (w @ mt.tanh(q)) - q.sum()).named("r"), np.ones((2, 3)))
+
+
+def several_outputs():
+    x = leaf("x", 4)
+    logits = (x * 2.0).named("logits")
+    loss = mt.exp(logits).sum().named("loss")
+    return draw([logits, loss, x], [np.ones(4), 1.0, np.zeros(4)])
+
+
+def just_a_leaf():
+    return draw(leaf("x", 3), np.ones(3))
+
+
+def constant_leaf():
+    return draw(mt.tensor([1.0, 2.0]))
+
+
+def choices():
+    x = leaf("x", 6)
+    y = mt.where(x > 0, x * x, mt.maximum(x, -1.0))
+    return draw(y.clip(-0.5, 2.0).named("y"), np.ones(6))
+
+
+def without_gradient():
+    x = leaf("x", 3)
+    w = leaf("w", 3, seed=1)
+    return draw((mt.stop_gradient(x) * w).named("y"), np.ones(3))
+
+
+def empty_and_numbers_apart():
+    x = mt.tensor(np.zeros((0, 4)), name="nothing", requires_grad=True)
+    return draw((x * 2.0).sum(axis=0).named("y"), np.ones(4))
+
+
+def nan_and_infinity():
+    x = mt.tensor([np.nan, np.inf, -np.inf, 1.0], name="x", requires_grad=True)
+    return draw(mt.relu(x).named("y"), [1.0, np.nan, np.inf, 0.0])
+
+
+def hostile_names():
+    bad = [
+        "<script>alert(1)</script>",
+        'a"b\\n\\N\\',
+        "line\none\r\ttwo\x00\x1b",
+        "&lt;b&gt; &amp;",
+        "x" * 200,
+        "{a|b}",
+    ]
+    total = leaf("<b>bold</b>", 2)
+    with mt.scope('scope "><script>'):
+        for i, name in enumerate(bad):
+            total = mt.tanh(total * leaf(name, 2, seed=i)).named(name[::-1] if i % 2 else name)
+    return draw(total, np.ones(2))
+
+
+def nested_scopes():
+    x = leaf("x", 3)
+    skip = x
+    with mt.scope("outer"):
+        y = mt.exp(x)
+        with mt.scope("inner with a rather long name"):
+            y = mt.log(y + 1.0)
+            with mt.scope("innermost"):
+                y = y * y
+        y = mt.sin(y)
+        with mt.scope("second"):
+            y = mt.cos(y)
+    return draw((y + skip * leaf("w", 3)).named("z"), np.ones(3))
+
+
+def chain():
+    x = leaf("x", 2)
+    for _ in range(60):
+        x = mt.tanh(x)
+    return draw(x, np.ones(2))
+
+
+def random_graph(seed=0, gates=40):
+    random = np.random.default_rng(seed)
+    made = [leaf(f"leaf{i}", 3, seed=i) for i in range(4)]
+    for _ in range(gates):
+        a, b = (made[-1 - int(random.integers(min(len(made), 6)))] for _ in range(2))
+        made.append(mt.tanh(a) if random.random() < 0.3 else a * b if random.random() < 0.5 else a + b)
+    return draw(made[-1], np.ones(3))
+
+
+GALLERY: dict[str, Callable[[], Circuit]] = {
+    make.__name__: make
+    for make in (
+        batch_norm,
+        batch_norm_with_dims,
+        forward_only,
+        without_values,
+        same_value_twice,
+        used_five_times,
+        many_operands,
+        diamonds,
+        softmax,
+        cross_entropy,
+        layer_norm,
+        two_layers,
+        residual,
+        tied_weights,
+        attention,
+        scalars,
+        order_matters,
+        several_outputs,
+        just_a_leaf,
+        constant_leaf,
+        choices,
+        without_gradient,
+        empty_and_numbers_apart,
+        nan_and_infinity,
+        hostile_names,
+        nested_scopes,
+        chain,
+        random_graph,
+    )
+}

@@ -1,0 +1,115 @@
+"""In a browser nothing overlaps and nothing is clipped, with the usual fonts and with others, light and dark."""
+
+import os
+from pathlib import Path
+
+import pytest
+from gallery import GALLERY, random_graph
+from overlaps import OVERLAPS
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+STYLE = """rules => {
+  const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
+  style.textContent = rules;
+  document.documentElement.append(style);
+}"""
+
+
+def missing(what):
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and this test has to run here")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright")
+    if not CHROMIUM.exists():
+        missing("Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1200, "height": 600})
+    yield page
+    page.close()
+
+
+def opened(page, circuit, tmp_path):
+    page.goto(circuit.save(tmp_path / "circuit.svg").as_uri())
+    return page
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_nothing_overlaps(page, name, tmp_path):
+    assert opened(page, GALLERY[name](), tmp_path).evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_overlaps_in_random_graphs(page, seed, tmp_path):
+    assert opened(page, random_graph(seed), tmp_path).evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize("font", ["DejaVu Sans", "serif", "monospace"])
+@pytest.mark.parametrize("name", ["batch_norm", "attention", "hostile_names"])
+def test_nothing_overlaps_with_other_fonts(page, name, font, tmp_path):
+    opened(page, GALLERY[name](), tmp_path)
+    page.evaluate(STYLE, f".mt text {{ font-family: {font!r} !important }}")
+    assert page.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "#node-10 { transform: translate(-40px, 20px) }",
+        "#node-1 { transform: translate(120px, 0) }",
+        "#edge-10-11-fwd text { transform: translateX(140px) }",
+        "#edge-11-10-bwd text { transform: translateY(-12px) }",
+        "#edge-12-out-fwd { transform: translateY(-60px) }",
+    ],
+)
+def test_the_check_finds_what_overlaps(page, fault, tmp_path):
+    opened(page, GALLERY["batch_norm"](), tmp_path)
+    page.evaluate(STYLE, fault)
+    assert page.evaluate(OVERLAPS) != []
+
+
+@pytest.mark.parametrize(("scheme", "background"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(15, 20, 25)")])
+def test_colours_follow_the_page(browser, scheme, background, tmp_path):
+    page = browser.new_page(color_scheme=scheme)
+    opened(page, GALLERY["batch_norm"](), tmp_path)
+    fill = "e => getComputedStyle(e).fill"
+    assert page.eval_on_selector("svg > rect", fill) == background
+    texts = page.eval_on_selector_all("text", "all => all.map(e => getComputedStyle(e).fill)")
+    assert background not in texts
+    page.close()
+
+
+def test_it_asks_for_nothing_and_runs_nothing(page, tmp_path):
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message))
+    page.on("dialog", lambda dialog: said.append(dialog) or dialog.dismiss())
+    opened(page, GALLERY["hostile_names"](), tmp_path)
+    assert len(asked) == 1
+    assert said == []

@@ -1,0 +1,80 @@
+"""README and docs: every Python block runs and prints what the text block after it says; every link leads on."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def run(text, folder):
+    """Run a document's Python blocks in one namespace; yield what each printed, and what the text after it says."""
+    blocks = BLOCK.findall(text)
+    namespace: dict[str, object] = {}
+    with contextlib.chdir(folder):
+        for i, (language, code) in enumerate(blocks):
+            if language != "python":
+                continue
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, f"block {i + 1}", "exec"), namespace)  # noqa: S102 -- our own documents
+            following = blocks[i + 1] if i + 1 < len(blocks) else ("", "")
+            yield printed.getvalue().rstrip(), following[1].rstrip() if following[0] == "text" else ""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_code_runs_and_prints_what_is_said(document, tmp_path):
+    for printed, said in run(document.read_text(encoding="utf-8"), tmp_path):
+        assert printed == said
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (document.parent / target).exists(), target
+
+
+def test_a_wrong_number_in_a_document_is_found(tmp_path):
+    [(printed, said)] = run("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", tmp_path)
+    assert (printed, said) == ("2", "3")
+
+
+def test_the_readme_has_the_two_commands_and_a_short_example():
+    listed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "readme_commands.py", ROOT / "README.md"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert len(listed) == 2
+    assert "micrograd-tensor batchnorm" in listed[0]
+    assert "pytest" in listed[1]
+    example = next(code for language, code in BLOCK.findall((ROOT / "README.md").read_text()) if language == "python")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 15
+
+
+def test_the_pictures_are_those_that_the_code_draws(tmp_path):
+    runpy.run_path(str(ROOT / "docs" / "pictures.py"))["draw_all"](tmp_path)
+    drawn = sorted(tmp_path.iterdir())
+    assert [path.name for path in drawn] == sorted(path.name for path in (ROOT / "docs").glob("*.svg"))
+    for path in drawn:
+        assert path.read_bytes() == (ROOT / "docs" / path.name).read_bytes(), f"run docs/pictures.py: {path.name}"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_examples_run(script, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    runpy.run_path(str(script), run_name="__main__")
+    assert capsys.readouterr().out
