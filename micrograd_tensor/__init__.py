@@ -14,6 +14,7 @@ from .check import Report, Stage, compare, gradcheck
 from .draw import Circuit, DrawError, draw
 from .engine.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .engine.errors import DTypeError, GradientError, ShapeError
+from .engine.randomness import manual_seed
 from .engine.recording import detect_anomaly, enable_grad, no_grad, scope
 from .engine.table.elementwise import (
     abs,
@@ -70,6 +71,7 @@ from .engine.table.shapes import (
     tril,
     triu,
 )
+from .engine.table.special import erf
 from .engine.tensor import Tensor, tensor
 from .engine.walk import grad
 from .functional import batch_norm, l2_norm, log_softmax, logsumexp, softmax, std, var
@@ -107,6 +109,7 @@ __all__ = [
     "einsum",
     "enable_grad",
     "equal",
+    "erf",
     "exp",
     "expand_dims",
     "expm1",
@@ -129,6 +132,7 @@ __all__ = [
     "log1p",
     "log_softmax",
     "logsumexp",
+    "manual_seed",
     "matmul",
     "max",
     "maximum",
