@@ -37,7 +37,7 @@ class Recording(NamedTuple):
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
     `trace` also records ops that no gradient flows through (masks, counts, constants), as a reader that shows all, or
-    runs the graph again on other values, needs. `outer` is the state to go back to, so that the blocks keep none themselves.
+    runs the graph again on other values, needs. `outer` is the state to go back to: the blocks keep none themselves.
     """
 
     on: bool = True
