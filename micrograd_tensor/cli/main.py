@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import batchnorm
+from . import batchnorm, summary, train
 from .unusable import UnusableError
 
 
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Record a computation as a graph of elementary ops; run it, draw it, check gradients with it.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    batchnorm.add_to(commands)
+    for command in (batchnorm, train, summary):
+        command.add_to(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

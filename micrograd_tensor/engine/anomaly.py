@@ -32,7 +32,7 @@ def forward(row: Row, operands: Sequence[Any], arrays: Sequence[Any], params: di
     """Run an op's forward; raise if a NaN, or a first infinity, comes out of it."""
     with np.errstate(all="ignore"):
         result = row.forward(*arrays, **params)
-    found = _first_bad(result, arrays)
+    found = _first_bad(result, [*arrays, *(p for p in params.values() if isinstance(p, float))])
     if found:
         raise GradientError(f"{row.name} of {_listed(operands)} {_where(found, operands, arrays)}, in {caller()}")
     return result

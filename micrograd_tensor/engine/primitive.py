@@ -100,6 +100,9 @@ def primitive(
                     if x.requires_grad:
                         tracked = True
                     arrays.append(x.data)
+                elif type(x) is ndarray:
+                    loose = True
+                    arrays.append(x)
                 elif type(x) in NUMBERS:
                     arrays.append(x)
                 elif isinstance(x, Tensor):

@@ -157,6 +157,15 @@ class Tensor(Operators):
         """The same values as a leaf without history: derivatives take it for a constant. No copy is made."""
         return leaf(self.data, self.name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.op is not None:
+            raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf is copied: detach() it")
+        new = object.__new__(type(self))
+        _fill(new, self.data, self.name)
+        new.requires_grad, new.grad = self.requires_grad, self.grad
+        memo[id(self)] = new
+        return new
+
     def numpy(self) -> Any:
         """The array itself, read-only; ``.numpy().copy()`` for one to write to.
 

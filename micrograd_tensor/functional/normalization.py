@@ -1,15 +1,48 @@
-"""Batch normalization, as ten elementary ops in a row."""
+"""The normalizations: one row of elementary ops, and four choices of the axes that it averages over."""
 
 from __future__ import annotations
 
 from math import prod
+
+import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.primitive import Operand
 from ..engine.recording import scope
 from ..engine.table.elementwise import add, mul, reciprocal, sqrt, square, sub
 from ..engine.table.reductions import mean
-from ..engine.tensor import Tensor, tensor
+from ..engine.table.shapes import reshape
+from ..engine.tensor import Tensor
+from .operands import as_tensor
+
+Axes = int | tuple[int, ...]
+
+
+def normalize(
+    x: Tensor, axis: Axes, gamma: Operand | None, beta: Operand | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Zero mean and unit variance over ``axis``, scaled and shifted; returns the result, the mean and the variance.
+
+    The intermediate results carry the names of the stages. gamma and beta, where not None, broadcast to x.
+    """
+    keepdims = axis != 0
+    average = mean(x, axis=axis, keepdims=keepdims).named("mean")
+    dev_from_mean = sub(x, average).named("dev_from_mean")
+    dev_from_mean_sq = square(dev_from_mean).named("dev_from_mean_sq")
+    var = mean(dev_from_mean_sq, axis=axis, keepdims=keepdims).named("var")
+    return rescale(dev_from_mean, var, gamma, beta, eps), average, var
+
+
+def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | None, eps: float) -> Tensor:
+    """The second half: ``gamma · dev / √(var + eps) + beta``, where deviations and variance are known."""
+    stddev = sqrt(add(var, eps)).named("stddev")
+    inverted_stddev = reciprocal(stddev).named("inverted_stddev")
+    out = mul(dev, inverted_stddev).named("x_norm")
+    if gamma is not None:
+        out = mul(out, gamma).named("scaled_x")
+    if beta is not None:
+        out = add(out, beta)
+    return out.named("out")
 
 
 def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axis: int | tuple[int, ...] = 0) -> Tensor:
@@ -36,22 +69,144 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
     array([[-1.,  3.],
            [ 1.,  7.]])
     """
-    keepdims = axis != 0
-    x = x if isinstance(x, Tensor) else tensor(x)
+    x = as_tensor(x)
     if _samples(x.shape, axis) < 2:
         raise ShapeError(
             f"batch_norm: {describe(x)} has {_samples(x.shape, axis)} sample(s); a batch needs two or more"
         )
     with scope("batch_norm"):
-        average = mean(x, axis=axis, keepdims=keepdims).named("mean")
-        dev_from_mean = sub(x, average).named("dev_from_mean")
-        dev_from_mean_sq = square(dev_from_mean).named("dev_from_mean_sq")
-        var = mean(dev_from_mean_sq, axis=axis, keepdims=keepdims).named("var")
-        stddev = sqrt(add(var, eps)).named("stddev")
-        inverted_stddev = reciprocal(stddev).named("inverted_stddev")
-        x_norm = mul(dev_from_mean, inverted_stddev).named("x_norm")
-        scaled_x = mul(x_norm, gamma).named("scaled_x")
-        return add(scaled_x, beta).named("out")
+        return normalize(x, axis, gamma, beta, eps)[0]
+
+
+def layer_norm(
+    x: Operand,
+    normalized_shape: int | tuple[int, ...],
+    weight: Operand | None = None,
+    bias: Operand | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each sample over its last axes, as `torch.nn.functional.layer_norm`; Ba et al., 2016.
+
+    Args:
+        x: ``(…, *normalized_shape)``.
+        normalized_shape: the lengths of the axes to average over, or the one length.
+        weight: scale, of that shape, or None.
+        bias: shift, of that shape, or None.
+        eps: added to the (biased) variance.
+
+    Raises:
+        ShapeError: where x does not end in that shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).numpy().round(2)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    x = as_tensor(x)
+    axis = last_axes("layer_norm", x, normalized_shape)
+    with scope("layer_norm"):
+        return normalize(x, axis, weight, bias, eps)[0]
+
+
+def group_norm(
+    x: Operand, num_groups: int, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Normalize each sample's channels group by group, as `torch.nn.functional.group_norm`; Wu and He, 2018.
+
+    Args:
+        x: ``(N, C, …)``.
+        num_groups: into how many equal parts the C channels are divided.
+        weight: scale, ``(C,)``, or None.
+        bias: shift, ``(C,)``, or None.
+        eps: added to the (biased) variance.
+
+    Raises:
+        ShapeError: where the channels do not divide into so many groups.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.group_norm([[1.0, 3.0, 10.0, 30.0]], 2).numpy().round(2)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    x = as_tensor(x)
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        channels = f"{x.shape[1]} channels" if x.ndim > 1 else "no axis of channels"
+        raise ShapeError(
+            f"group_norm: {describe(x)} has {channels}, which do not divide into {num_groups} groups; "
+            "channels stand on axis 1, and num_groups must be one of their divisors"
+        )
+    inner = (num_groups, x.shape[1] // num_groups, *(1,) * (x.ndim - 2))
+    grouped = reshape(x, shape=(x.shape[0], *inner[:2], *x.shape[2:]))
+    with scope("group_norm"):
+        scale, shift = (None if p is None else reshape(p, shape=inner) for p in (weight, bias))
+        out, _, _ = normalize(grouped, tuple(range(2, grouped.ndim)), scale, shift, eps)
+        return reshape(out, shape=x.shape)
+
+
+def instance_norm(x: Operand, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5) -> Tensor:
+    """Normalize each channel of each sample over its pixels; Ulyanov et al., 2016.
+
+    Args:
+        x: ``(N, C, …)`` with one axis of pixels or more.
+        weight: scale, ``(C,)``, or None.
+        bias: shift, ``(C,)``, or None.
+        eps: added to the (biased) variance.
+
+    Raises:
+        ShapeError: for a single pixel, whose variance says nothing, or no axis of pixels.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.instance_norm([[[1.0, 3.0], [10.0, 30.0]]]).numpy().round(2)
+    array([[[-1.,  1.],
+            [-1.,  1.]]])
+    """
+    x = as_tensor(x)
+    if x.ndim < 3 or prod(x.shape[2:]) < 2:
+        raise ShapeError(f"instance_norm: {describe(x)} has less than two pixels for each channel; give (N, C, L, …)")
+    with scope("instance_norm"):
+        scale, shift = (along_channels(p, x) for p in (weight, bias))
+        return normalize(x, tuple(range(2, x.ndim)), scale, shift, eps)[0]
+
+
+def rms_norm(
+    x: Operand, normalized_shape: int | tuple[int, ...], weight: Operand | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide by the root of the mean square over the last axes, as `torch.nn.functional.rms_norm`.
+
+    Layer normalization that takes no mean off; Zhang and Sennrich, 2019.
+
+    Args:
+        x: ``(…, *normalized_shape)``.
+        normalized_shape: the lengths of the axes to average over, or the one length.
+        weight: scale, of that shape, or None.
+        eps: added to the mean square; by default the spacing of the dtype's numbers at 1.
+
+    Raises:
+        ShapeError: where x does not end in that shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.rms_norm([3.0, 4.0], 2).numpy().round(4)
+    array([0.8485, 1.1314])
+    """
+    x = as_tensor(x)
+    axis = last_axes("rms_norm", x, normalized_shape)
+    with scope("rms_norm"):
+        mean_square = mean(square(x), axis=axis, keepdims=True).named("mean_square")
+        return rescale(x, mean_square, weight, None, float(np.finfo(x.dtype).eps) if eps is None else eps)
+
+
+def last_axes(op: str, x: Tensor, normalized_shape: int | tuple[int, ...]) -> Axes:
+    """The axes, from the end, that have these lengths."""
+    lengths = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not lengths or x.shape[-len(lengths) :] != lengths:
+        raise ShapeError(
+            f"{op}: {describe(x)} does not end in normalized_shape={lengths}; give the lengths of its last axes"
+        )
+    return tuple(range(-len(lengths), 0)) if len(lengths) > 1 else -1
+
+
+def along_channels(parameter: Operand, x: Tensor) -> Operand:
+    """A scale or shift ``(C,)``, shaped so that it broadcasts against x ``(N, C, …)``; None stays None."""
+    return parameter if parameter is None or x.ndim == 2 else reshape(parameter, shape=(-1, *(1,) * (x.ndim - 2)))
 
 
 def _samples(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> int:

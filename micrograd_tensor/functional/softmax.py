@@ -6,8 +6,11 @@ subtracted, so it is a constant to derivatives (`stop_gradient`), and they stay 
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..engine.arrays import is_duck
 from ..engine.primitive import Operand
-from ..engine.table.elementwise import div, exp, isfinite, log, stop_gradient, sub, where
+from ..engine.table.elementwise import div, exp, isfinite, log, plain, stop_gradient, sub, where
 from ..engine.table.reductions import max, sum
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
@@ -16,7 +19,9 @@ from ..engine.tensor import Tensor
 def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
     """The largest value along the axis, 0 where it is infinite, since ∞ − ∞ has no value."""
     top = max(x, axis=axis, keepdims=True)
-    return stop_gradient(where(isfinite(top), top, 0))
+    if is_duck(plain(top)) or not np.isfinite(plain(top)).all():
+        top = where(isfinite(top), top, 0)
+    return stop_gradient(top)
 
 
 def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:

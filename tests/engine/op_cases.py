@@ -4,6 +4,7 @@ A case draws its operands from a seed, at generic points: no two magnitudes are 
 so nothing sits on a kink or a tie unless a case says so.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 
 import micrograd_tensor as mt
+from micrograd_tensor import functional
 from micrograd_tensor.engine.recording import tracing
 from micrograd_tensor.engine.table.shapes import put_add, put_along_axis_add
 from micrograd_tensor.engine.table.special import erf
+from micrograd_tensor.engine.table.windows import add_windows, windows
 from micrograd_tensor.engine.walk import history
 
 REAL, POSITIVE, TRUTH = "real", "positive", "truth"
@@ -574,6 +577,202 @@ case(
     (3, 1, 1),
     plain=False,
     params={"axis": (0, 2, 3)},
+)
+
+# ------------------------------------------------------------------------------------------------------------ windows
+
+
+def _windows(x, size, stride, dilation):
+    rank = len(size)
+    seen = np.lib.stride_tricks.sliding_window_view(
+        x, [d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)], tuple(range(-rank, 0))
+    )
+    lead = (slice(None),) * (x.ndim - rank)
+    seen = seen[(*lead, *(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))]
+    return np.moveaxis(seen, range(-rank, 0), range(rank))
+
+
+def _add_windows(x, shape, stride, dilation):
+    rank = len(shape)
+    full = np.zeros((*x.shape[rank : x.ndim - rank], *shape), x.dtype)
+    for place in np.ndindex(*x.shape[:rank], *x.shape[x.ndim - rank :]):
+        at = tuple(p * s + i * d for i, p, s, d in zip(place[:rank], place[rank:], stride, dilation, strict=True))
+        full[(..., *at)] += x[(*place[:rank], ..., *place[rank:])]
+    return full
+
+
+for _name, _shape, _params in (
+    ("sequence", (7,), {"size": (3,), "stride": (1,), "dilation": (1,)}),
+    ("with gaps", (2, 7), {"size": (2,), "stride": (3,), "dilation": (1,)}),
+    ("dilated", (2, 8), {"size": (3,), "stride": (2,), "dilation": (2,)}),
+    ("images", (2, 1, 4, 5), {"size": (2, 3), "stride": (2, 1), "dilation": (1, 2)}),
+    ("of one", (3, 4), {"size": (1, 1), "stride": (1, 2), "dilation": (1, 1)}),
+    ("as large as it is", (3, 4), {"size": (3, 4), "stride": (1, 1), "dilation": (1, 1)}),
+    ("no samples", (0, 4), {"size": (2,), "stride": (1,), "dilation": (1,)}),
+    ("empty size", (3,), {"size": (), "stride": (), "dilation": ()}),
+):
+    case(f"windows, {_name}", windows, _windows, _shape, params=_params)
+    _seen = _windows(np.zeros(_shape), **_params).shape
+    _back = {**_params, "shape": _shape[len(_shape) - len(_params["size"]) :]}
+    del _back["size"]
+    case(f"add_windows, {_name}", add_windows, _add_windows, _seen, params=_back)
+_params = {"stride": (2, 1), "dilation": (1, 2), "axis": (1, -2)}
+case(
+    "windows, inner axes",
+    windows,
+    lambda x, axis, **params: np.moveaxis(_windows(np.moveaxis(x, 3, 1), **params), 3, -1),
+    (2, 5, 6, 3),
+    params={**_params, "size": (3, 2)},
+)
+case(
+    "add_windows, inner axes",
+    add_windows,
+    lambda x, axis, **params: np.moveaxis(_add_windows(np.moveaxis(x, -1, 3), **params), 1, 3),
+    (3, 2, 2, 2, 4, 3),
+    params={**_params, "shape": (5, 6)},
+)
+
+# -------------------------------------------------------------------------------- compositions that nets are made of
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _normalized(x, axis, weight=1.0, bias=0.0, eps=1e-5):
+    return weight * (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps) + bias
+
+
+def _conv(x, weight, bias, stride, padding):
+    rank = weight.ndim - 2
+    x = np.pad(x, [(0, 0), (0, 0), *[(padding, padding)] * rank])
+    seen = _windows(x, weight.shape[2:], (stride,) * rank, (1,) * rank)
+    subscripts = "inct,oci->not" if rank == 1 else "ijncxy,ocij->noxy"
+    return np.einsum(subscripts, seen, weight) + bias.reshape(-1, *(1,) * rank)
+
+
+def _pooled(x, size, how):
+    return how(_windows(x, (size, size), (size, size), (1, 1)), axis=(0, 1))
+
+
+def _attended(q, k, v):
+    return _softmax(q @ np.swapaxes(k, -1, -2) / np.asarray(np.sqrt(q.shape[-1]), q.dtype)) @ v
+
+
+def _half_dropped(x):
+    return np.where(np.random.default_rng(0).random(x.shape) >= 0.5, 2 * x, 0)
+
+
+_RATIO = math.sqrt(2 / math.pi)
+_PLACES = np.array([[2, 0], [1, 1]])
+_TARGETS = np.array([2, 0, 1])
+_ROWS = np.arange(3)
+for _name, _reference in {
+    "leaky_relu": lambda x: np.where(x > 0, x, x / 100),
+    "gelu": lambda x: x * np.vectorize(lambda v: (1 + erf_of_number(v / math.sqrt(2))) / 2, otypes=[x.dtype])(x),
+    "silu": lambda x: x * _sigmoid(x),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "logsigmoid": lambda x: np.log(_sigmoid(x)),
+}.items():
+    case(_name, getattr(functional, _name), _reference, (3, 4), plain=False)
+case(
+    "gelu, tanh",
+    functional.gelu,
+    lambda x, approximate: x * (1 + np.tanh(_RATIO * (x + 0.044715 * x**3))) / 2,
+    (3, 4),
+    plain=False,
+    params={"approximate": "tanh"},
+)
+case(
+    "dropout",
+    functional.dropout,
+    _half_dropped,
+    (3, 4),
+    function=lambda x: functional.dropout(x, generator=np.random.default_rng(0)),
+    plain=False,
+)
+for _shape in ((5, 4), (4,), (2, 3, 4), (0, 4)):
+    case(f"linear, {_shape}", functional.linear, lambda x, w, b: x @ w.T + b, _shape, (3, 4), (3,), plain=False)
+case("flatten", functional.flatten, lambda x: x.reshape(-1), (2, 3), plain=False)
+case("embedding", functional.embedding, lambda i, w: w[i], _PLACES, (3, 2), plain=False)
+case("conv1d", functional.conv1d, _conv, (2, 2, 5), (3, 2, 2), (3,), plain=False, params={"stride": 2, "padding": 1})
+case(
+    "conv2d",
+    functional.conv2d,
+    _conv,
+    *((2, 2, 3, 4), (3, 2, 2, 2), (3,)),
+    plain=False,
+    params={"stride": 1, "padding": 1},
+)
+case(
+    "max_pool2d",
+    functional.max_pool2d,
+    lambda x: _pooled(x, 2, np.max),
+    (2, 4, 5),
+    args=(),
+    plain=False,
+    function=lambda x: functional.max_pool2d(x, 2),
+)
+case(
+    "avg_pool2d",
+    functional.avg_pool2d,
+    lambda x: _pooled(x, 2, np.mean),
+    (2, 4, 5),
+    plain=False,
+    function=lambda x: functional.avg_pool2d(x, 2),
+)
+case(
+    "adaptive_avg_pool2d",
+    functional.adaptive_avg_pool2d,
+    lambda x: _pooled(x, 2, np.mean),
+    (2, 4, 4),
+    plain=False,
+    function=lambda x: functional.adaptive_avg_pool2d(x, 2),
+)
+case(
+    "layer_norm",
+    functional.layer_norm,
+    lambda x, w, b: _normalized(x, -1, w, b),
+    (3, 4),
+    (4,),
+    (4,),
+    plain=False,
+    function=lambda x, w, b: functional.layer_norm(x, 4, w, b),
+)
+case(
+    "group_norm",
+    functional.group_norm,
+    lambda x: _normalized(x.reshape(2, 2, 2), -1).reshape(2, 4),
+    (2, 4),
+    plain=False,
+    function=lambda x: functional.group_norm(x, 2),
+)
+case("instance_norm", functional.instance_norm, lambda x: _normalized(x, -1), (2, 3, 4), plain=False)
+case(
+    "rms_norm",
+    functional.rms_norm,
+    lambda x: x / np.sqrt(np.mean(x * x, -1, keepdims=True) + 1e-5),
+    (3, 4),
+    plain=False,
+    function=lambda x: functional.rms_norm(x, 4, eps=1e-5),
+)
+case("attention", functional.scaled_dot_product_attention, _attended, (2, 3, 2), (2, 4, 2), (2, 4, 3), plain=False)
+for _name, _reference in {
+    "mse_loss": lambda x, z: np.mean((x - z) ** 2),
+    "l1_loss": lambda x, z: np.mean(np.abs(x - z)),
+    "smooth_l1_loss": lambda x, z: np.mean(
+        np.where(np.abs(x - z) < 1, (x - z) ** 2 / 2, np.abs(x - z) - np.asarray(0.5, x.dtype))
+    ),
+    "binary_cross_entropy_with_logits": lambda x, z: np.mean(np.log(1 + np.exp(x)) - z * x),
+}.items():
+    case(_name, getattr(functional, _name), _reference, (3, 4), (3, 4), plain=False)
+case("nll_loss", functional.nll_loss, lambda x, t: -np.mean(x[_ROWS, t]), (3, 4), _TARGETS, plain=False)
+case(
+    "cross_entropy",
+    functional.cross_entropy,
+    lambda x, t: -np.mean(np.log(_softmax(x))[_ROWS, t]),
+    *((3, 4), _TARGETS),
+    plain=False,
 )
 
 DIFFERENTIABLE = [c for c in CASES if c.differentiable]

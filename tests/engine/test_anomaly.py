@@ -189,3 +189,8 @@ def test_an_infinite_upstream_is_passed_on():
     with mt.detect_anomaly():
         (x * 2.0).backward([np.inf, 1.0])
     assert x.grad.tolist() == [np.inf, 2.0]
+
+
+def test_an_infinity_among_the_parameters_was_given_not_made():
+    with mt.detect_anomaly():
+        assert mt.pad(parameter([1.0], "x"), 1, value=-np.inf).numpy()[0] == -np.inf

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import gc
 import sys
 import threading
@@ -851,3 +852,16 @@ def test_law_11_backward_and_errors_leave_the_state_as_it_was():
         with pytest.raises((ValueError, RuntimeError)):
             wrong()
     assert recording.get() is before
+
+
+def test_law_6_a_deep_copy_is_a_leaf_of_its_own():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    (x * x).sum().backward()
+    twin = copy.deepcopy({"x": x, "again": x})
+    assert twin["x"] is twin["again"] is not x
+    assert (twin["x"].name, twin["x"].requires_grad, twin["x"].born > x.born) == ("x", True, True)
+    assert not twin["x"].numpy().flags.writeable
+    twin["x"].assign_([5.0, 6.0])
+    assert x.tolist() == [1.0, 2.0]
+    with pytest.raises(mt.GradientError, match="only a leaf"):
+        copy.deepcopy(x * x)

@@ -355,7 +355,25 @@ def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     >>> mt.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
+    if type(b) is int and b == 0 and _maskable(condition, a):
+        return _masked(condition, a)
+    if type(a) is int and a == 0 and _maskable(condition, b):
+        return _masked(~condition, b)
     return np.where(condition, a, b)
+
+
+def _maskable(condition: Array, x: Array) -> bool:
+    plain_arrays = type(x) is np.ndarray and type(condition) is np.ndarray and condition.dtype == np.bool_
+    return plain_arrays and x.dtype.kind == "f" and x.itemsize <= 8
+
+
+def _masked(keep: Array, x: Array) -> Array:
+    """x where a mask holds, else 0, bit by bit: NumPy's own where guesses at every element which way it will go.
+
+    On a random mask that takes ten times longer, and the gradient of relu has one.
+    """
+    bits = x.view(f"i{x.itemsize}")
+    return (bits & np.negative(keep.view(np.int8)).astype(bits.dtype)).view(x.dtype)
 
 
 # ---------------------------------------------------------------------------------------- not differentiable

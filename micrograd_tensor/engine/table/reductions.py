@@ -16,7 +16,10 @@ from ..primitive import Array, Axis, Operand, primitive
 from .elementwise import astype, equal, plain
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
-add_reduce: Any = np.add.reduce  # directly, because np.sum and np.mean take microseconds to arrive there
+# Directly, because np.sum, np.max and their like take microseconds to arrive there.
+add_reduce: Any = np.add.reduce
+maximum_reduce: Any = np.maximum.reduce
+minimum_reduce: Any = np.minimum.reduce
 
 SMALL = 1 << 14
 """Up to this many elements a copy is quicker than NumPy's `broadcast_to`; beyond, the strided view saves a pass."""
@@ -118,6 +121,8 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> x.grad
     tensor([0. , 0.5, 0.5])
     """
+    if type(x) is np.ndarray:
+        return maximum_reduce(x, axis, None, None, keepdims)
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -131,6 +136,8 @@ def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> mt.min(mt.tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1)
     tensor([1., 0.])
     """
+    if type(x) is np.ndarray:
+        return minimum_reduce(x, axis, None, None, keepdims)
     return np.min(x, axis=axis, keepdims=keepdims)
 
 

@@ -1,0 +1,229 @@
+"""``micrograd-tensor summary FILE.py:MODEL``: the layers of a net, their shapes, parameters and memory.
+
+The figures are read off the recorded graph of one forward pass, so they hold for any module, with layers or without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .. import nn
+from ..engine.recording import recording
+from ..engine.tensor import Tensor, tensor
+from ..engine.walk import history
+from .unusable import UnusableError
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to the command line's parser."""
+    parser = commands.add_parser(
+        "summary",
+        help="list a net's layers, with shapes, parameters and memory",
+        description="Import a Python file, run the net in it forward once on zeros, and list its layers. The file is "
+        "executed, so name only one that you trust. Exit status: 0, or 2 for unusable input.",
+    )
+    parser.add_argument(
+        "model", metavar="FILE.py:MODEL", help="a module in the file, or a function or class that makes one"
+    )
+    parser.add_argument(
+        "--input", type=_shape, metavar="SHAPE", help="of one sample, such as 64 or 1,8,8 (default: what Linear takes)"
+    )
+    parser.add_argument("--batch", type=_count, default=32, metavar="N", help="samples in the batch (default: 32)")
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(_count, text.split(",")))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shape such as 64 or 1,8,8") from None
+
+
+@dataclass(eq=False)
+class Layer:
+    """What a table's row shows of a module."""
+
+    name: str
+    module: nn.Module
+    shape: str = "not run"
+    kept: int = 0
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the subcommand; returns the exit status."""
+    model = _load(given.model)
+    x = np.zeros((given.batch, *_one_sample(given, model)), "int64" if _takes_places(model) else _dtype(model))
+    layers = [Layer(name, module) for name, module in model.named_modules()]
+    try:
+        with _watched(layers) as scopes:
+            out = model(tensor(x, name="x"))
+    except Exception as error:  # whatever the net raises, the user wants to know why, in one line
+        raise UnusableError(f"{given.model} fails on x {x.shape}: {_line(error)}; is --input right?") from None
+    constants = {id(value.data) for value in (*model.parameters(), *model.buffers())}
+    kept = _attribute(out, scopes, constants) if isinstance(out, Tensor) else 0
+    console = Console()
+    console.print(Text(f"{given.model} on x {x.shape}, {x.dtype}", style="bold"), soft_wrap=True)
+    console.print(_table(layers))
+    parameters = list(model.parameters())
+    numbers, size = sum(p.size for p in parameters), sum(p.data.nbytes for p in parameters)
+    learned = sum(p.size for p in parameters if p.requires_grad)
+    console.print(Text(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, gradients as much again"))
+    console.print(Text(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}"))
+    return 0
+
+
+def _load(place: str) -> nn.Module:
+    file, colon, name = place.rpartition(":")
+    if not colon or not file.endswith(".py") or not name:
+        raise UnusableError(f"{place!r} does not name a net; write FILE.py:MODEL, such as nets.py:net")
+    path = Path(file)
+    if not path.is_file():
+        raise UnusableError(f"{file} is not a file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UnusableError(f"{file} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem], before = module, sys.modules.get(path.stem)  # dataclasses look their module up there
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise UnusableError(f"{file} cannot be imported: {_line(error)}") from None
+    finally:
+        sys.path.remove(str(path.parent))
+        sys.modules.pop(path.stem, None)
+        if before is not None:
+            sys.modules[path.stem] = before
+    made = getattr(module, name, None)
+    if made is None:
+        nets = [key for key, value in vars(module).items() if isinstance(value, nn.Module)]
+        raise UnusableError(f"{file} has no {name!r}" + (f"; it has {', '.join(nets)}" if nets else ""))
+    if not isinstance(made, nn.Module) and callable(made):
+        try:
+            made = made()
+        except Exception as error:
+            raise UnusableError(f"{name}() in {file} fails: {_line(error)}") from None
+    if not isinstance(made, nn.Module):
+        raise UnusableError(f"{name!r} in {file} is a {type(made).__name__}, not a Module")
+    return made
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip() or "no reason given"
+    return f"{type(error).__name__}: {text.splitlines()[0]}"
+
+
+def _first(model: nn.Module) -> nn.Module:
+    """The first module that has no others within."""
+    return next(m for m in model.modules() if not list(m.children()))
+
+
+def _one_sample(given: argparse.Namespace, model: nn.Module) -> tuple[int, ...]:
+    if given.input:
+        return tuple(given.input)
+    first = next((m for m in model.modules() if not list(m.children()) and not isinstance(m, nn.Flatten)), None)
+    if isinstance(first, nn.Linear):
+        return (first.in_features,)
+    kind = type(first).__name__ if first else "Flatten"
+    raise UnusableError(
+        f"the shape of a sample does not follow from {kind}, the first layer; give --input, such as 1,8,8"
+    )
+
+
+def _takes_places(model: nn.Module) -> bool:
+    return isinstance(_first(model), nn.Embedding)
+
+
+def _dtype(model: nn.Module) -> Any:
+    return next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+
+
+@contextmanager
+def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
+    """Within the block every module notes the shape of its result, and in which scope it ran."""
+    scopes: dict[Any, Layer] = {}
+
+    def watch(layer: Layer) -> None:
+        forward = layer.module.forward
+
+        def watched(*inputs: Any, **settings: Any) -> Any:
+            scopes[recording.get().scope] = layer
+            out = forward(*inputs, **settings)
+            parts = out if isinstance(out, tuple) else (out,)
+            layer.shape = ", ".join(str(part.shape) for part in parts if isinstance(part, Tensor))
+            return out
+
+        vars(layer.module)["forward"] = watched
+
+    for layer in layers:
+        watch(layer)
+    try:
+        yield scopes
+    finally:
+        for layer in layers:
+            del vars(layer.module)["forward"]
+
+
+def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> int:
+    """Charge every array that the graph keeps to the innermost module that made it; returns their bytes in all."""
+    seen, total = set(constants), 0
+    for node in history([out]):
+        scope = node.scope
+        while scope is not None and scope not in scopes:
+            scope = scope.parent
+        for array in (node.data, *node.saved):
+            owner = array
+            while getattr(owner, "base", None) is not None:
+                owner = owner.base
+            size = getattr(owner, "nbytes", 0)
+            if id(owner) in seen or id(array) in constants or not size or (node.op is None and scope is None):
+                continue
+            seen.add(id(owner))
+            total += size
+            if scope is not None:
+                scopes[scope].kept += size
+    return total
+
+
+def _table(layers: list[Layer]) -> Table:
+    table = Table()
+    table.add_column("layer", no_wrap=True, overflow="ellipsis")
+    table.add_column("output")
+    table.add_column("parameters", justify="right")
+    table.add_column("kept", justify="right")
+    for layer in layers:
+        depth = layer.name.count(".") + 1 if layer.name else 0
+        own = sum(p.size for p in layer.module.parameters(recurse=False))
+        last = layer.name.rpartition(".")[2]
+        label = Text("  " * depth + (f"{last}: " if last else "") + type(layer.module).__name__)
+        settings = layer.module.extra_repr()
+        label.append(f" {settings}" if settings else "", style="dim")
+        kept = _bytes(layer.kept) if layer.kept else ""
+        table.add_row(label, layer.shape, f"{own:,}" if own else "", kept)
+    return table
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024:
+            return f"{n:,.0f} {unit}" if unit == "B" else f"{n:,.1f} {unit}"
+        n /= 1024
+    return f"{n:,.1f} GiB"

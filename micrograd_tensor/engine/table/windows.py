@@ -1,0 +1,124 @@
+"""Sliding windows, on which convolution and pooling stand, and their counterpart, which adds windows back.
+
+Each is the other's rule: an element that several windows see gets the sum of what their gradients say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+
+import numpy as np
+
+from ..arrays import is_duck
+from ..primitive import Array, Operand, primitive
+from .elementwise import add
+from .shapes import put_add
+
+Lengths = tuple[int, ...]
+
+
+@primitive(
+    "windows",
+    "windows({0}, {size})",
+    lambda g, y, x, size, stride, dilation, axis=None: add_windows(
+        g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
+    ),
+)
+def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None) -> Array:
+    """All windows of a size over some axes of x, ``(…)`` to ``(*size, …)``; as many positions on the axes as fit.
+
+    Over one axis, element ``[i, p]`` of the result is ``x[p·stride + i·dilation]``. The places within a window come
+    first, so ``max(windows(x, …), axis=(0, 1))`` pools an image. The result is a view of x.
+
+    Args:
+        x: any shape.
+        size: of a window, along each of the axes.
+        stride: from one window to the next.
+        dilation: from one place of a window to the next.
+        axis: the axes; by default the last ones, as many as the size has numbers.
+
+    `ShapeError` where not even one window fits.
+
+    >>> import micrograd_tensor as mt
+    >>> windows(mt.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), size=(3,), stride=(2,), dilation=(1,))
+    tensor([[1., 3.],
+            [2., 4.],
+            [3., 5.]])
+    """
+    axes = _axes(axis, len(size), x.ndim)
+    positions = _positions(_along(x, axes), size, stride, dilation)
+    if not isinstance(x, np.ndarray):  # place by place, since a foreign array need not know about strides
+        seen = [x[i] for i in _seen(size, positions, stride, dilation, axes, x.ndim)]
+        return np.reshape(np.stack(seen), (*size, *seen[0].shape))
+    shape, strides = list(x.shape), list(x.strides)
+    for i, n, step in zip(axes, positions, stride, strict=True):
+        shape[i], strides[i] = n, strides[i] * step
+    within = [x.strides[i] * step for i, step in zip(axes, dilation, strict=True)]
+    return np.lib.stride_tricks.as_strided(x, (*size, *shape), (*within, *strides), writeable=False)
+
+
+@primitive(
+    "put windows",
+    "put({0})",
+    lambda g, y, x, shape, stride, dilation, axis=None: windows(
+        g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
+    ),
+)
+def add_windows(
+    x: Operand, /, shape: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None
+) -> Array:
+    """Zeros, with every window added where `windows` reads it: ``(*size, …)`` to ``(…)`` with ``shape`` on the axes.
+
+    The other arguments are those of `windows`. `ShapeError` where these are not the windows of such a shape.
+
+    >>> import micrograd_tensor as mt
+    >>> add_windows(mt.tensor([[1.0, 2.0], [10.0, 20.0]]), shape=(3,), stride=(1,), dilation=(1,))
+    tensor([ 1., 12., 20.])
+    """
+    rank = len(shape)
+    size, full = x.shape[:rank], list(x.shape[rank:])
+    axes = _axes(axis, rank, len(full))
+    positions, found = _positions(shape, size, stride, dilation), tuple(full[i] for i in axes)
+    if positions != found:
+        raise ValueError(f"a shape of {shape} has {positions} windows, not {found}")
+    for i, n in zip(axes, shape, strict=True):
+        full[i] = n
+    places = _seen(size, positions, stride, dilation, axes, len(full))
+    each = (x[offset] for offset in np.ndindex(*size))
+    if is_duck(x):  # which may not be writable
+        spread = (put_add(part, index=i, shape=tuple(full)) for i, part in zip(places, each, strict=True))
+        return reduce(add, spread)
+    total = np.zeros_like(x[(0,) * rank], shape=tuple(full))  # laid out in memory as x is, which is what comes next
+    for index, part in zip(places, each, strict=True):
+        total[index] += part
+    return total
+
+
+def _axes(axis: Lengths | None, rank: int, ndim: int) -> Lengths:
+    """The axes, counted from 0."""
+    return tuple(range(ndim - rank, ndim)) if axis is None else tuple(i % ndim for i in axis)
+
+
+def _along(x: Array, axes: Lengths) -> Lengths:
+    """The lengths of x along some axes."""
+    return tuple(x.shape[i] for i in axes)
+
+
+def _positions(lengths: Lengths, size: Lengths, stride: Lengths, dilation: Lengths) -> Lengths:
+    """How many windows fit along each axis."""
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
+    if any(n < r for n, r in zip(lengths, reach, strict=True)):
+        raise ValueError(f"windows that reach over {reach} do not fit into {tuple(lengths)}; pad it first")
+    return tuple((n - r) // s + 1 for n, r, s in zip(lengths, reach, stride, strict=True))
+
+
+def _seen(
+    size: Lengths, positions: Lengths, stride: Lengths, dilation: Lengths, axes: Lengths, ndim: int
+) -> Iterator[tuple[slice, ...]]:
+    """For each place of a window the index of the elements that the windows have there."""
+    for offset in np.ndindex(*size):
+        index = [slice(None)] * ndim
+        for i, k, n, s, d in zip(axes, offset, positions, stride, dilation, strict=True):
+            index[i] = slice(k * d, k * d + s * (n - 1) + 1, s)
+        yield tuple(index)

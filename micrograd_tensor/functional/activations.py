@@ -1,0 +1,121 @@
+"""Activations: elementwise functions between the linear maps of a net."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from ..engine.primitive import Operand
+from ..engine.randomness import generator_or_default
+from ..engine.table.elementwise import add, div, exp, greater, log1p, mul, neg, sigmoid, sub, tanh, where
+from ..engine.table.special import erf
+from ..engine.tensor import Tensor, leaf
+from .operands import as_tensor
+
+
+def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
+    """x where it is positive, else ``negative_slope · x``; its slope at 0 is the negative one's. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.leaky_relu([-1.0, 0.0, 2.0])
+    tensor([-0.01,  0.  ,  2.  ])
+    """
+    x = as_tensor(x)
+    return where(greater(x, 0), x, mul(x, negative_slope))
+
+
+def gelu(x: Operand, approximate: str = "none") -> Tensor:
+    """``x · Φ(x)`` with the normal distribution Φ; Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016.
+
+    Args:
+        x: any shape.
+        approximate: ``"none"`` for the exact ``Φ(x) = (1 + erf(x/√2))/2``, or ``"tanh"`` for the paper's
+            ``Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³)))/2``.
+
+    Raises:
+        ValueError: for another approximation.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.gelu([-1.0, 0.0, 2.0])
+    tensor([-0.15865525,  0.        ,  1.95449974])
+    """
+    x = as_tensor(x)
+    if approximate == "none":
+        steps = erf(mul(x, 1 / sqrt(2)))
+    elif approximate == "tanh":
+        steps = tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), sqrt(2 / pi)))
+    else:
+        raise ValueError(f"gelu: approximate={approximate!r}; it is 'none' or 'tanh'")
+    return mul(mul(x, 0.5), add(steps, 1))
+
+
+def silu(x: Operand) -> Tensor:
+    """``x · σ(x)``, also called swish; Elfwing et al., 2017. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.silu([-1.0, 0.0, 2.0])
+    tensor([-0.26894142,  0.        ,  1.76159416])
+    """
+    x = as_tensor(x)
+    return mul(x, sigmoid(x))
+
+
+def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """``ln(1 + e^(β·x)) / β``, a smooth rectifier; x itself where ``β·x`` exceeds the threshold. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.softplus([-1.0, 0.0, 1000.0])
+    tensor([3.13261688e-01, 6.93147181e-01, 1.00000000e+03])
+    """
+    x = as_tensor(x)
+    scaled = x if beta == 1 else mul(x, beta)
+    beyond = greater(scaled, threshold)
+    smooth = log1p(exp(where(beyond, 0, scaled)))  # the other branch must not overflow, or its gradient is NaN
+    return where(beyond, x, smooth if beta == 1 else div(smooth, beta))
+
+
+def logsigmoid(x: Operand) -> Tensor:
+    """``ln σ(x)``, without overflow for any x, and with exact derivatives of any order, at 0 too. Any shape.
+
+    For x > 0 it is ``−ln(1 + e⁻ˣ)``, else ``x − ln(1 + eˣ)``.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.logsigmoid([-1000.0, 0.0])
+    tensor([-1.00000000e+03, -6.93147181e-01])
+    """
+    x = as_tensor(x)
+    positive = greater(x, 0)
+    return sub(where(positive, 0, x), log1p(exp(where(positive, neg(x), x))))
+
+
+def dropout(
+    x: Operand, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Set each number to 0 with probability p and divide the others by ``1 − p``, so that the mean stays.
+
+    Srivastava et al., *Dropout*, 2014, in its "inverted" form. Any shape; x itself when not training. The factors are a
+    constant of the graph, named ``mask``.
+
+    Args:
+        x: any shape, floating-point.
+        p: probability of a 0.
+        training: whether to drop anything at all.
+        generator: where the random numbers come from; by default the one that `manual_seed` sets.
+
+    Raises:
+        ValueError: for a p outside 0…1.
+
+    >>> import micrograd_tensor as mt
+    >>> _ = mt.manual_seed(0)
+    >>> mt.dropout([1.0, 2.0, 3.0, 4.0], p=0.5)
+    tensor([2., 0., 0., 0.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p={p!r} is not a probability; it must lie in 0…1")
+    values = as_tensor(x)
+    if not training or p == 0:
+        return values
+    kept = generator_or_default(generator).random(values.shape) >= p
+    mask = np.asarray(kept / (1 - p) if p < 1 else kept, values.dtype)
+    return mul(values, leaf(mask, "mask"))

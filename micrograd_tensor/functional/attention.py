@@ -1,0 +1,80 @@
+"""Attention: means of values, weighted by how well keys match queries.
+
+Vaswani et al., *Attention is all you need*, 2017, section 3.2.1.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from ..engine.errors import ShapeError, describe
+from ..engine.primitive import Operand
+from ..engine.table.elementwise import add, mul, where
+from ..engine.table.matrix import matmul
+from ..engine.table.shapes import swapaxes
+from ..engine.tensor import Tensor
+from .activations import dropout
+from .operands import as_tensor
+from .softmax import softmax
+
+
+def scaled_dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    attn_mask: Operand | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    *,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """``softmax(query @ keyᵀ · scale + mask) @ value``, as `torch.nn.functional.scaled_dot_product_attention`.
+
+    Args:
+        query: ``(…, L, E)``.
+        key: ``(…, S, E)``.
+        value: ``(…, S, V)``.
+        attn_mask: broadcasts to ``(…, L, S)``: truth values, where False hides a key, or numbers that are added.
+        dropout_p: probability with which each weight is dropped.
+        is_causal: hide from each query the keys after its own place.
+        scale: by default ``1/√E``.
+        generator: of what is dropped.
+
+    Returns:
+        ``(…, L, V)``.
+
+    Raises:
+        ShapeError: for shapes that do not fit.
+        ValueError: for a mask together with ``is_causal``.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.scaled_dot_product_attention([[0.0], [9.0]], [[0.0], [9.0]], [[1.0], [3.0]])
+    tensor([[2.],
+            [3.]])
+    """
+    weights = attention_weights(query, key, attn_mask, is_causal, scale)
+    return matmul(dropout(weights, dropout_p, generator=generator), as_tensor(value))
+
+
+def attention_weights(
+    query: Operand, key: Operand, attn_mask: Operand | None = None, is_causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """How much each query takes of each key's value: rows ``(…, L, S)`` that add up to 1."""
+    q, k = as_tensor(query), as_tensor(key)
+    if q.ndim < 2 or k.ndim < 2 or q.shape[-1] != k.shape[-1]:
+        raise ShapeError(
+            f"attention: the query {describe(q)} and the key {describe(k)} must end in the same number of features: "
+            "(…, L, E) and (…, S, E)"
+        )
+    scores = mul(matmul(q, swapaxes(k, -1, -2)), 1 / sqrt(q.shape[-1]) if scale is None else scale)
+    if is_causal:
+        if attn_mask is not None:
+            raise ValueError("attention: attn_mask and is_causal=True; give one of them")
+        attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
+    if attn_mask is not None:
+        mask = as_tensor(attn_mask)
+        scores = where(mask, scores, -np.inf) if mask.dtype.kind == "b" else add(scores, mask)
+    return softmax(scores, axis=-1)

@@ -1,0 +1,105 @@
+"""Linear maps of features, axes made one, and rows looked up in a table."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..engine.errors import DTypeError, ShapeError, describe
+from ..engine.primitive import Operand
+from ..engine.table.elementwise import add, equal, stop_gradient, where
+from ..engine.table.matrix import matmul
+from ..engine.table.shapes import expand_dims, getitem, reshape, transpose
+from ..engine.tensor import Tensor
+from .operands import as_tensor
+
+
+def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
+    """``x @ weightᵀ + bias``: each of the outputs a weighted sum of the features, as `torch.nn.functional.linear`.
+
+    Args:
+        x: ``(…, in)``.
+        weight: ``(out, in)``, or ``(in,)`` for a single output without an axis of its own.
+        bias: ``(out,)``, or None.
+
+    Raises:
+        ShapeError: where x has another number of features than the weight takes.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.linear([[1.0, 2.0]], mt.tensor([[1.0, 10.0], [0.0, 1.0], [1.0, 1.0]]), [0.0, 0.0, 0.5])
+    tensor([[21. ,  2. ,  3.5]])
+    """
+    x, weight = as_tensor(x), as_tensor(weight)
+    shape, wanted = x.shape, weight.shape
+    if not shape or not wanted or shape[-1] != wanted[-1]:
+        has = f"{shape[-1]} features" if shape else "no axis of features"
+        raise ShapeError(
+            f"linear: {describe(x)} has {has}, but {describe(weight)} takes {wanted[-1] if wanted else 'none'}; "
+            f"{_way_out(shape, wanted)}"
+        )
+    # One long matrix product, whose gradient to the weight is one too, instead of a stack of short ones to add up.
+    flat = reshape(x, shape=(-1, shape[-1])) if len(shape) > 2 and x.size else x
+    out = matmul(flat, transpose(weight) if len(wanted) > 1 else weight)
+    if bias is not None:
+        out = add(out, bias)
+    return out if flat is x else reshape(out, shape=(*shape[:-1], *wanted[:-1]))
+
+
+def _way_out(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if len(shape) > 2 and wanted and prod(shape[1:]) == wanted[-1]:
+        return "put nn.Flatten() before it"
+    if len(shape) == 2 and wanted and shape[0] == wanted[-1]:
+        return "did you mean x.T?"
+    return "features stand on the last axis"
+
+
+def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes from ``start_dim`` to ``end_dim`` as one, in row-major order, as `torch.flatten`.
+
+    `ShapeError` for axes out of range, or in the wrong order.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.flatten(mt.tensor([[[1.0, 2.0], [3.0, 4.0]]]), start_dim=1)
+    tensor([[1., 2., 3., 4.]])
+    """
+    x = as_tensor(x)
+    rank = max(x.ndim, 1)
+    if not all(-rank <= i < rank for i in (start_dim, end_dim)) or start_dim % rank > end_dim % rank:
+        raise ShapeError(
+            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; they count from 0, or back from -1"
+        )
+    start, end = start_dim % rank, end_dim % rank
+    shape = x.shape
+    return reshape(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
+    """The rows of a table at the given places, as `torch.nn.functional.embedding`.
+
+    Args:
+        indices: integers of any shape ``(…)``, from 0 to below the number of rows.
+        weight: ``(rows, features)``.
+        padding_idx: a row that gets no gradient.
+
+    Returns:
+        ``(…, features)``.
+
+    Raises:
+        DTypeError: for indices that are not integers.
+        ShapeError: for a place that the table does not have.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.embedding([2, 0], mt.tensor([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]]))
+    tensor([[2. , 2.1],
+            [0. , 0.1]])
+    """
+    indices, weight = as_tensor(indices), as_tensor(weight)
+    if indices.dtype.kind not in "iu":
+        raise DTypeError(f"embedding: {describe(indices)} holds {indices.dtype}; places are integers: astype(int)")
+    rows = weight.shape[0]
+    if indices.size and not 0 <= indices.data.min() <= indices.data.max() < rows:
+        lost = indices.data.min() if indices.data.min() < 0 else indices.data.max()
+        raise ShapeError(f"embedding: place {lost} is not in {describe(weight)}, which has rows 0…{rows - 1}")
+    found = getitem(weight, indices)
+    if padding_idx is None:
+        return found
+    return where(expand_dims(equal(indices, padding_idx % rows), axis=-1), stop_gradient(found), found)

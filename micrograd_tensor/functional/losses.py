@@ -1,0 +1,249 @@
+"""Losses: how far outputs are from targets. All take ``reduction``: ``"mean"``, ``"sum"``, or ``"none"`` for each one.
+
+Targets are constants, or Tensors, through which gradients flow where they are floating-point.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.errors import DTypeError, ShapeError, describe
+from ..engine.primitive import Operand
+from ..engine.table.elementwise import abs, add, div, less, mul, neg, plain, square, sub, where
+from ..engine.table.reductions import mean, sum
+from ..engine.table.shapes import reshape, take_along_axis
+from ..engine.tensor import Tensor, leaf
+from .activations import logsigmoid
+from .operands import as_tensor
+from .softmax import log_softmax
+
+
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
+    """Mean squared error ``(input − target)²``, as `torch.nn.functional.mse_loss`.
+
+    Any shape, the same for both: `ShapeError` otherwise, since broadcasting them is nearly always a mistake.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.mse_loss([1.0, 2.0], [1.0, 4.0])
+    tensor(2.)
+    """
+    return _reduced(square(_difference("mse_loss", input, target)), reduction)
+
+
+def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002
+    """Mean absolute error ``|input − target|``; its gradient at 0 is 0. `ShapeError` for shapes that differ.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.l1_loss([1.0, 2.0], [1.0, 4.0])
+    tensor(1.)
+    """
+    return _reduced(abs(_difference("l1_loss", input, target)), reduction)
+
+
+def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:  # noqa: A002
+    """``d²/(2·beta)`` where ``d = |input − target|`` is below beta, else ``d − beta/2``; Girshick, *Fast R-CNN*, 2015.
+
+    `ShapeError` for shapes that differ, `ValueError` for a negative beta. With ``beta=0`` it is `l1_loss`.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.smooth_l1_loss([1.0, 2.0], [1.5, 4.0], reduction="none")
+    tensor([0.125, 1.5  ])
+    """
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: beta={beta!r} is negative; it is a distance")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    d = _difference("smooth_l1_loss", input, target)
+    distance = abs(d)
+    return _reduced(where(less(distance, beta), mul(square(d), 0.5 / beta), sub(distance, 0.5 * beta)), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Operand,  # noqa: A002
+    target: Operand,
+    weight: Operand | None = None,
+    reduction: str = "mean",
+    pos_weight: Operand | None = None,
+) -> Tensor:
+    """``−(p·z·ln σ(x) + (1 − z)·ln(1 − σ(x)))`` for logits x and truths z in 0…1, without overflow.
+
+    Args:
+        input: logits, any shape.
+        target: of the same shape, floating-point.
+        weight: of every loss; broadcasts.
+        reduction: see above.
+        pos_weight: the p by which positive examples count more; broadcasts.
+
+    Raises:
+        ShapeError: for shapes that differ.
+
+    >>> import micrograd_tensor as mt
+    >>> round(mt.binary_cross_entropy_with_logits([0.0, 100.0], [1.0, 1.0]).item(), 4)
+    0.3466
+    """
+    x, z = _alike("binary_cross_entropy_with_logits", input, target)
+    log_likelihood = logsigmoid(x)
+    # ln(1 − σ(x)) = ln σ(x) − x
+    if pos_weight is not None:
+        log_likelihood = mul(log_likelihood, add(1, mul(sub(pos_weight, 1), z)))
+    losses = sub(mul(sub(1, z), x), log_likelihood)
+    return _reduced(losses if weight is None else mul(losses, weight), reduction)
+
+
+def nll_loss(
+    input: Operand,  # noqa: A002
+    target: Operand,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Negative log-likelihood: minus the entry of each row of log-probabilities that its target names.
+
+    Args:
+        input: log-probabilities ``(N, C)``, ``(N, C, d1, …)`` or ``(C,)``.
+        target: classes, integers from 0 to below C, of the shape without the axis C.
+        weight: of each class, ``(C,)``; the mean is then weighted.
+        ignore_index: a target that counts for nothing.
+        reduction: see above.
+
+    Raises:
+        ShapeError: for shapes that do not fit, or a class that is not there.
+        DTypeError: for targets that are not integers.
+
+    >>> import micrograd_tensor as mt
+    >>> round(mt.nll_loss(mt.log_softmax([[0.0, 0.0], [0.0, 100.0]]), [0, 1]).item(), 4)
+    0.3466
+    """
+    return _of_classes("nll_loss", as_tensor(input), target, weight, ignore_index, reduction, 0.0)
+
+
+def cross_entropy(
+    input: Operand,  # noqa: A002
+    target: Operand,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross entropy between logits and classes, ``−ln softmax(input)[target]``, or and probabilities of the classes.
+
+    Args:
+        input: logits ``(N, C)``, ``(N, C, d1, …)`` or ``(C,)``.
+        target: classes, integers of the shape without the axis C; or probabilities of the same shape as the logits.
+        weight: of each class, ``(C,)``; the mean over classes is then weighted.
+        ignore_index: a target that counts for nothing.
+        reduction: see above.
+        label_smoothing: the share ε of each target that is spread evenly over all classes; Szegedy et al., 2016.
+
+    Raises:
+        ShapeError: for shapes that do not fit, or a class that is not there.
+        ValueError: for a smoothing outside 0…1.
+
+    >>> import micrograd_tensor as mt
+    >>> round(mt.cross_entropy([[0.0, 0.0], [0.0, 100.0]], [0, 1]).item(), 4)
+    0.3466
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing!r} is not a share; it must lie in 0…1")
+    logits, target = as_tensor(input), as_tensor(target)
+    log_p = log_softmax(logits, axis=_class_axis(logits))
+    if target.dtype.kind in "fc":
+        return _of_probabilities(log_p, target, weight, reduction, label_smoothing)
+    return _of_classes("cross_entropy", log_p, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def _of_classes(
+    op: str, log_p: Tensor, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
+    """Each loss counts with the weight of its class, and a mean divides by all that was counted."""
+    classes, ignored = _checked_classes(op, log_p, as_tensor(target), ignore_index)
+    axis = _class_axis(log_p)
+    places = leaf(classes.data.reshape(*classes.shape[:axis], 1, *classes.shape[axis:]), "target")
+    losses = neg(reshape(take_along_axis(log_p, places, axis=axis), shape=classes.shape))
+    counted = None if weight is None else plain(as_tensor(weight)).astype(log_p.dtype)[classes.data]
+    if counted is not None:
+        losses = mul(losses, counted)
+    if smoothing:
+        losses = sub(mul(losses, 1 - smoothing), mul(_over_classes(log_p, weight), smoothing / log_p.shape[axis]))
+    if ignored is not None:
+        losses = where(ignored, 0, losses)
+        counted = np.where(ignored, 0, np.ones_like(losses.data) if counted is None else counted)
+        if reduction == "mean" and not counted.any():
+            raise ValueError(f"{op}: every target is ignore_index={ignore_index}, so there is no mean; skip this batch")
+    if reduction == "mean" and counted is not None:
+        return div(sum(losses), leaf(np.asarray(counted.sum()), "counted"))
+    return _reduced(losses, reduction)
+
+
+def _of_probabilities(log_p: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
+    """Each class counts with its probability; a mean divides by the number of distributions."""
+    if target.shape != log_p.shape:
+        raise ShapeError(
+            f"cross_entropy: probabilities {describe(target)} beside logits of shape {log_p.shape}; they must have "
+            "the same shape. Classes are integers: astype(int)"
+        )
+    if smoothing:
+        target = add(mul(target, 1 - smoothing), smoothing / log_p.shape[_class_axis(log_p)])
+    return _reduced(neg(_over_classes(mul(log_p, target), weight)), reduction)
+
+
+def _class_axis(x: Tensor) -> int:
+    if not x.ndim:
+        raise ShapeError(f"{describe(x)} has no axis of classes; give (N, C) or (C,)")
+    return 1 if x.ndim > 1 else 0
+
+
+def _over_classes(terms: Tensor, weight: Any) -> Tensor:
+    """The sum over the classes, weighted where there are weights."""
+    axis = _class_axis(terms)
+    if weight is not None:
+        each = plain(as_tensor(weight)).astype(terms.dtype)
+        terms = mul(terms, reshape(each, shape=(-1, *(1,) * (terms.ndim - 1 - axis))))
+    return sum(terms, axis=axis)
+
+
+def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
+    """The classes, those that are ignored replaced by 0, and where that is; None where nothing is ignored."""
+    axis, given = _class_axis(log_p), target.data
+    if given.dtype.kind not in "iu":
+        raise DTypeError(f"{op}: the targets {describe(target)} hold {given.dtype}; classes are integers: astype(int)")
+    wanted, count = (*log_p.shape[:axis], *log_p.shape[axis + 1 :]), log_p.shape[axis]
+    if given.shape != wanted:
+        raise ShapeError(
+            f"{op}: the targets {describe(target)} do not fit logits of shape {log_p.shape}; one class for each is "
+            f"{wanted}, and classes stand on axis {axis}"
+        )
+    if given.size and given.min() >= 0 and given.max() < count and not 0 <= ignore_index < count:
+        return target, None
+    ignored = given == ignore_index
+    wrong = given[~ignored & ((given < 0) | (given >= count))]
+    if wrong.size:
+        raise ShapeError(f"{op}: class {wrong[0]} among the targets, but {describe(log_p)} has classes 0…{count - 1}")
+    return (leaf(np.where(ignored, 0, given), target.name), ignored) if ignored.any() else (target, None)
+
+
+def _alike(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:  # noqa: A002
+    x, z = as_tensor(input), as_tensor(target)
+    if x.shape != z.shape:
+        way_out = " Did you mean reshape?" if x.size == z.size else ""
+        raise ShapeError(
+            f"{op}: {describe(x)} and the target {describe(z)} have different shapes, and nothing is broadcast here."
+            + way_out
+        )
+    return x, z
+
+
+def _difference(op: str, input: Operand, target: Operand) -> Tensor:  # noqa: A002
+    return sub(*_alike(op, input, target))
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return mean(losses)
+    if reduction == "sum":
+        return sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f"reduction={reduction!r}; it is 'mean', 'sum' or 'none'")

@@ -1,0 +1,173 @@
+"""Pooling: one number for every window of an image, the largest or the mean."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from ..engine.errors import ShapeError, describe
+from ..engine.primitive import Operand
+from ..engine.table.elementwise import div
+from ..engine.table.matrix import matmul
+from ..engine.table.reductions import max, mean, sum
+from ..engine.table.shapes import reshape, transpose
+from ..engine.table.windows import windows
+from ..engine.tensor import Tensor, leaf
+from .convolution import padded
+from .operands import as_tensor, each_axis
+
+Lengths = int | tuple[int, ...]
+
+
+def max_pool2d(
+    x: Operand,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
+    dilation: Lengths = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest value of every window, as `torch.nn.functional.max_pool2d`; equal ones share the gradient evenly.
+
+    Args:
+        x: ``(N, C, H, W)`` or ``(C, H, W)``.
+        kernel_size: of the windows; one number or one for each of the two axes, as for the others.
+        stride: from one window to the next; by default as long as the window.
+        padding: a border that is never the largest, at most half a window wide.
+        dilation: from one element of a window to the next.
+        ceil_mode: take a last window that is only partly filled, too.
+
+    Raises:
+        ShapeError: for other ranks, or where no window fits.
+        ValueError: for a wider border.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.max_pool2d([[[1.0, 2.0, 5.0, 3.0], [4.0, 0.0, 1.0, 1.0]]], 2)
+    tensor([[[4., 5.]]])
+    """
+    x = _image("max_pool2d", as_tensor(x))
+    seen, _ = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -np.inf)
+    return max(seen, axis=0)
+
+
+def avg_pool2d(
+    x: Operand,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of every window, as `torch.nn.functional.avg_pool2d`.
+
+    Args:
+        x: ``(N, C, H, W)`` or ``(C, H, W)``.
+        kernel_size: of the windows; one number or one for each of the two axes, as for the others.
+        stride: from one window to the next; by default as long as the window.
+        padding: a border of zeros, at most half a window wide.
+        ceil_mode: take a last window that is only partly filled, too.
+        count_include_pad: whether the border's zeros count in the mean.
+        divisor_override: divide by this instead of by the number of elements.
+
+    Raises:
+        ShapeError: for other ranks, or where no window fits.
+        ValueError: for a wider border.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.avg_pool2d([[[1.0, 2.0, 5.0, 3.0], [4.0, 1.0, 1.0, 1.0]]], 2)
+    tensor([[[2. , 2.5]]])
+    """
+    x = _image("avg_pool2d", as_tensor(x))
+    seen, widths = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
+    if divisor_override is not None:
+        return div(sum(seen, axis=0), divisor_override)
+    if not any(map(any, widths)):
+        return mean(seen, axis=0)
+    ones = np.ones(x.shape[-2:], x.dtype)
+    if count_include_pad:  # the border counts, but never what only ceil_mode adds beyond it
+        ones = np.ones([n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True)], x.dtype)
+        widths = tuple((0, after - before) for before, after in widths)
+    counts, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
+    return div(sum(seen, axis=0), leaf(counts.data.sum(axis=0), "counts"))
+
+
+def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:
+    """Means over as many windows as are asked for, as `torch.nn.functional.adaptive_avg_pool2d`.
+
+    Window i of n reaches from ``⌊i·H/n⌋`` to ``⌈(i+1)·H/n⌉``: side by side where n divides H, else overlapping.
+
+    Args:
+        x: ``(N, C, H, W)`` or ``(C, H, W)``.
+        output_size: of the result, one number or two; None keeps an axis as it is.
+
+    Raises:
+        ShapeError: for other ranks.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.adaptive_avg_pool2d([[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]], (1, 2))
+    tensor([[[2.5, 3.5]]])
+    """
+    x = _image("adaptive_avg_pool2d", as_tensor(x))
+    wanted = (output_size,) * 2 if output_size is None or isinstance(output_size, int) else output_size
+    (h, w), (rows, columns) = x.shape[-2:], (n or k for n, k in zip(wanted, x.shape[-2:], strict=True))
+    if h % rows == 0 and w % columns == 0:
+        return mean(reshape(x, shape=(*x.shape[:-2], rows, h // rows, columns, w // columns)), axis=(-3, -1))
+    return matmul(matmul(_shares(h, rows, x.dtype), x), _shares(w, columns, x.dtype).T)
+
+
+def _shares(length: int, windows: int, dtype: np.dtype[Any]) -> Any:
+    """A matrix of which each row averages over one window."""
+    matrix = np.zeros((windows, length), dtype)
+    for i, row in enumerate(matrix):
+        start, stop = i * length // windows, -(-(i + 1) * length // windows)
+        row[start:stop] = 1 / (stop - start)
+    return matrix
+
+
+def _image(op: str, x: Tensor) -> Tensor:
+    if x.ndim not in (3, 4):
+        raise ShapeError(f"{op}: {describe(x)} has {x.ndim} axes; give (N, C, H, W) or (C, H, W)")
+    return x
+
+
+def _windows(
+    op: str,
+    x: Tensor,
+    kernel_size: Lengths,
+    stride: Lengths | None,
+    padding: Lengths,
+    dilation: Lengths,
+    ceil_mode: bool,
+    value: float,
+) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
+    """The windows of x in its border, ``(places, …, *positions)``, and how wide the border is, before and after."""
+    size, dilation = each_axis(kernel_size, 2, "kernel_size"), each_axis(dilation, 2, "dilation")
+    steps = size if stride is None else each_axis(stride, 2, "stride")
+    border = each_axis(padding, 2, "padding")
+    if any(2 * p > k for p, k in zip(border, size, strict=True)):
+        raise ValueError(f"{op}: padding={padding!r} is more than half of kernel_size={kernel_size!r}; take less")
+    widths = []
+    for n, k, s, p, d in zip(x.shape[-2:], size, steps, border, dilation, strict=True):
+        beyond = 0
+        if ceil_mode:
+            room = n + 2 * p - d * (k - 1) - 1
+            last = -(-room // s) * s  # where the last window starts, which must be in x or in the border before it
+            last -= s if last >= n + p else 0
+            beyond = builtins.max(last - room, 0)
+        widths.append((p, p + beyond))
+    order = _in_memory(x)
+    axes = (order.index(x.ndim - 2), order.index(x.ndim - 1))
+    bordered = padded(transpose(x, axes=order), axes, tuple(widths), value)
+    seen = windows(bordered, size=size, stride=steps, dilation=dilation, axis=axes)
+    # One axis of places, which takes a copy: reducing the overlapping view itself is ten times slower.
+    seen = reshape(seen, shape=(size[0] * size[1], *seen.shape[2:]))
+    return transpose(seen, axes=(0, *(1 + order.index(i) for i in range(x.ndim)))), tuple(widths)
+
+
+def _in_memory(x: Tensor) -> tuple[int, ...]:
+    """The axes of x as they lie in memory, outermost first: in this order it is copied in one go."""
+    strides = getattr(x.data, "strides", None) or range(x.ndim, 0, -1)
+    return tuple(sorted(range(x.ndim), key=lambda i: -abs(strides[i])))

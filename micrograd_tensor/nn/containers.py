@@ -1,0 +1,92 @@
+"""Containers: modules in a row, and modules in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from .module import Module
+
+
+class _Numbered(Module):
+    """Modules under the names 0, 1, 2, …, or under their own."""
+
+    def __len__(self) -> int:
+        return len(list(self.children()))
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self.children())[index]
+        return type(self)(*found) if isinstance(found, list) and isinstance(self, Sequential) else found
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, list(dict(self.named_children()))[index], module)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end; returns the container itself."""
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}: {module!r:.60} is not a Module but {type(module).__name__}")
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end; returns the container itself."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class Sequential(_Numbered):
+    """Modules that are applied one after the other, as `torch.nn.Sequential`.
+
+    Args:
+        modules: in order; or one mapping from names to modules.
+
+    Raises:
+        TypeError: for what is not a Module; a function stands in a net through a small Module around it.
+
+    >>> import micrograd_tensor as mt
+    >>> from micrograd_tensor import nn
+    >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    >>> net(mt.tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+    (1, 3)
+    >>> net
+    Sequential(
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=8, out_features=3, bias=True)
+    )
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.add_module(name, module)
+        else:
+            self.extend(modules)
+
+    def forward(self, x: Any) -> Any:
+        """Apply every module to the result of the one before."""
+        for module in self.children():
+            x = module(x)
+        return x
+
+
+class ModuleList(_Numbered):
+    """Modules in a list, for a forward that calls them as it likes, as `torch.nn.ModuleList`.
+
+    Args:
+        modules: in order.
+
+    >>> from micrograd_tensor import nn
+    >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    >>> len(layers), [name for name, _ in layers[0].named_parameters()]
+    (3, ['weight', 'bias'])
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)

@@ -1,0 +1,270 @@
+"""Module: parameters, buffers and other modules under their names, and a forward pass that composes recorded ops.
+
+Parameters, buffers and modules are ordinary attributes, in the order in which they were first set, which is the order
+of `state_dict` too. No module has a gradient rule: what `forward` records can be differentiated as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any, ClassVar, Self
+
+from ..engine.recording import recording, scope
+from ..engine.tensor import Tensor, tensor
+from .parameter import Parameter
+from .place import key, not_entered
+from .state import Keys, load
+
+
+class Module:
+    """The base of all layers and nets. A subclass calls ``super().__init__()``, sets attributes, and writes `forward`.
+
+    Calling a module runs `forward` in a scope named after its place: the class's name in lower case for the outermost,
+    then the names of the attributes, such as ``net/norm1``. Its parameters are named as in `state_dict`.
+
+    Attributes:
+        training: whether it is being trained, which dropout and batch normalization ask; see `train` and `eval`.
+
+    >>> import micrograd_tensor as mt
+    >>> class Net(Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.slope = Parameter([2.0, 3.0])
+    ...
+    ...     def forward(self, x):
+    ...         return x * self.slope
+    >>> net = Net()
+    >>> y = net(mt.tensor([10.0, 10.0]))
+    >>> y, y.scope.path
+    (tensor([20., 30.], op=mul), 'net')
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ()
+    """The attributes that the module's text shows."""
+
+    training: bool
+    _path: tuple[str, ...]
+    _scope: scope
+    _buffers: dict[str, bool]
+
+    def __init__(self) -> None:
+        path = (type(self).__name__.lower(),)
+        vars(self).update(training=True, _path=path, _scope=scope(path[-1]), _buffers={})
+
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
+        """What the module computes; every subclass writes its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(); write one that composes ops")
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """Run `forward` in the scope of this module's place."""
+        at, path = recording.get().scope, self._path
+        if at is None if len(path) == 1 else at is not None and at.name == path[-2]:
+            with self._scope:
+                return self.forward(*inputs, **settings)
+        with ExitStack() as stack:
+            for name in not_entered(path, at):
+                stack.enter_context(scope(name))
+            return self.forward(*inputs, **settings)
+
+    # ------------------------------------------------------------------------------------------------ attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Parameter, Module)) and "_path" not in vars(self):
+            raise AttributeError(f"{type(self).__name__}.{name}: call super().__init__() before setting it")
+        if isinstance(vars(self).get(name), Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter and cannot become {type(value).__name__}; "
+                f"give it a new value with {name}.assign_(…)"
+            )
+        object.__setattr__(self, name, value)
+        if isinstance(value, Module):
+            value._settle((*self._path, name))
+        elif isinstance(value, Parameter):
+            value.name = value.name or key(self._path, name)
+
+    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+        """Keep a tensor that is state but not learned, such as a running mean, as an attribute.
+
+        Args:
+            name: of the attribute.
+            value: a Tensor, an array or numbers; or None, for a buffer that this module does without.
+            persistent: whether `state_dict` holds it.
+        """
+        self._buffers[name] = persistent
+        setattr(self, name, None if value is None else tensor(value, name=key(self._path, name)))
+
+    def register_parameter(self, name: str, value: Parameter | None) -> None:
+        """Set a parameter by name; the same as ``module.name = value``."""
+        setattr(self, name, value)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set a module by name; the same as ``module.name = value``."""
+        setattr(self, name, module)
+
+    def named(self, name: str) -> Self:
+        """Call the outermost scope something else than the class's name; returns the module itself.
+
+        >>> class Net(Module):
+        ...     pass
+        >>> Net().named("encoder")._path
+        ('encoder',)
+        """
+        self._settle((*self._path[:-1], name))
+        return self
+
+    def _settle(self, path: tuple[str, ...]) -> None:
+        """Take a place in a tree of modules, with everything below; names that a user gave to parameters stay."""
+        before, self._path, self._scope = self._path, path, scope(path[-1])
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                value._settle((*path, name))
+            elif isinstance(value, Tensor) and value.name == key(before, name):
+                value.name = key(path, name)
+
+    # ------------------------------------------------------------------------------------------- walks over the tree
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly in this one, with the names of their attributes."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly in this one."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """The module and all within it, each before its children, by dotted names; a shared one only once."""
+        seen: set[Module] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if module in seen and remove_duplicate:
+                continue
+            seen.add(module)
+            yield name, module
+            below = [(f"{name}.{child}" if name else child, value) for child, value in module.named_children()]
+            stack.extend(reversed(below))
+
+    def modules(self) -> Iterator[Module]:
+        """The module and all within it; a shared one only once."""
+        return (module for _, module in self.named_modules())
+
+    def _members(
+        self, kept: Callable[[Module], Iterator[tuple[str, Any]]], prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]:
+            for name, value in kept(module):
+                if id(value) not in seen or not remove_duplicate:
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters of this module and, unless ``recurse=False``, all within, by dotted names.
+
+        >>> from micrograd_tensor.nn import Linear, Sequential
+        >>> [(name, p.shape) for name, p in Sequential(Linear(2, 3)).named_parameters()]
+        [('0.weight', (3, 2)), ('0.bias', (3,))]
+        """
+        return self._members(_parameters, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and, unless ``recurse=False``, all within; a shared one only once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers, persistent or not, by dotted names."""
+        return self._members(_buffers, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, persistent or not; a shared one only once."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call a function of every module within, children first, then of this one; returns the module itself."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # ------------------------------------------------------------------------------------------------ modes and state
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all within to training, or with False to evaluation; returns the module itself."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation: dropout drops nothing, batch normalization uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for gradients of all parameters, or no longer; returns the module itself."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or with ``set_to_none=False`` make those that there are zeros."""
+        for p in self.parameters():
+            p.grad = None if set_to_none or p.grad is None else tensor(0 * p.grad.data)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Parameters and persistent buffers by PyTorch's dotted names: the values of this moment, without history.
+
+        Nothing is copied, since values never change in place: later training gives the module other arrays.
+        """
+        return {name: value.detach() for name, value in self._state()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
+        """Take up the values of a `state_dict`: Tensors or arrays by name, each kept in the dtype that is here.
+
+        Args:
+            state_dict: as `state_dict` gives it, or PyTorch's.
+            strict: refuse names that are missing or unexpected.
+
+        Returns:
+            Those ``missing_keys`` and ``unexpected_keys``.
+
+        Raises:
+            ValueError: for names that are missing or unexpected, all of them in one message.
+            ShapeError: likewise, where shapes are wrong too.
+            DTypeError: for what is not numbers, or complex ones for real.
+
+        After an error nothing has changed.
+        """
+        return load(type(self).__name__, dict(self._state()), state_dict, strict)
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        return self._members(_kept, "", recurse=True, remove_duplicate=False)
+
+    # ----------------------------------------------------------------------------------------------------------- text
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the module's text: the settings that it shows."""
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
+
+    def __repr__(self) -> str:
+        children = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        if not children:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *children, ")"])
+
+
+def _parameters(module: Module) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in vars(module).items() if isinstance(value, Parameter))
+
+
+def _buffers(module: Module) -> Iterator[tuple[str, Any]]:
+    found = ((name, vars(module).get(name)) for name in module._buffers)
+    return ((name, value) for name, value in found if value is not None)
+
+
+def _kept(module: Module) -> Iterator[tuple[str, Any]]:
+    yield from _parameters(module)
+    yield from ((name, value) for name, value in _buffers(module) if module._buffers[name])

@@ -1,0 +1,51 @@
+"""Loading a state: everything is checked first, so that it is taken up whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..engine.arrays import frozen
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.tensor import Tensor
+
+
+class Keys(NamedTuple):
+    """The names that a loaded state lacked, and those that nothing here answers to.
+
+    >>> Keys(["bias"], [])
+    Keys(missing_keys=['bias'], unexpected_keys=[])
+    """
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool) -> Keys:
+    """Assign the given values to the targets of the same names, or raise and leave all as they were."""
+    keys = Keys([key for key in targets if key not in given], [key for key in given if key not in targets])
+    arrays = {key: _array(key, given[key], targets[key]) for key in targets if key in given}
+    misshapen = [
+        f"{key} has shape {tuple(array.shape)}, not {targets[key].shape}"
+        for key, array in arrays.items()
+        if tuple(array.shape) != targets[key].shape
+    ]
+    faults = [f"misshapen: {'; '.join(misshapen)}"] if misshapen else []
+    if strict:
+        faults += [f"missing: {', '.join(keys.missing_keys)}"] if keys.missing_keys else []
+        faults += [f"unexpected: {', '.join(keys.unexpected_keys)}"] if keys.unexpected_keys else []
+    if faults:
+        way_out = "" if misshapen else "; strict=False takes what fits"
+        raise (ShapeError if misshapen else ValueError)(
+            f"load_state_dict of {owner}: {'. '.join(faults)}. Nothing was loaded{way_out}"
+        )
+    for key, array in arrays.items():
+        targets[key].assign_(array)
+    return keys
+
+
+def _array(key: str, value: Any, target: Tensor) -> Any:
+    array = frozen(value.data if isinstance(value, Tensor) else value, copy=False)
+    if array.dtype.kind == "c" and target.dtype.kind != "c":
+        raise DTypeError(f"load_state_dict: {key} holds {array.dtype}, not {target.dtype}; give its real part")
+    return array

@@ -1,0 +1,14 @@
+"""Optimizers, schedules of their learning rate, and limits on gradients, with PyTorch's names and defaults.
+
+An optimizer is one rule: a pure function of a parameter, its gradient and what it remembers of earlier steps, written
+with ordinary operators. On arrays it runs plain NumPy, in place; on Tensors it records, like any other composition.
+"""
+
+from . import lr_scheduler
+from .adam import Adam, AdamW
+from .clip import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer
+from .rmsprop import RMSprop
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]

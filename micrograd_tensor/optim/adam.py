@@ -1,0 +1,144 @@
+"""Adam and AdamW: steps of nearly equal length for every parameter, whatever the size of its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, sqrt
+from typing import Any
+
+from ..engine.table.elementwise import maximum
+from ..engine.table.elementwise import sqrt as root
+from .optimizer import Optimizer
+
+
+def adam(
+    p: Any,
+    g: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    max_exp_avg_sq: Any = None,
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0,
+    amsgrad: bool = False,
+    maximize: bool = False,
+    decoupled_weight_decay: bool = False,
+) -> tuple[Any, ...]:
+    """The rule of `Adam` and `AdamW`: the new parameter, and the new running averages of the gradient and its square.
+
+    ``m = β₁ m + (1 − β₁) g``, ``v = β₂ v + (1 − β₂) g²`` and ``p = p − lr · m̂ / (√v̂ + eps)``, where
+    ``m̂ = m / (1 − β₁ᵗ)`` and ``v̂ = v / (1 − β₂ᵗ)`` undo the bias of averages that began at 0; Kingma and Ba, *Adam*,
+    2015, algorithm 1. AMSGrad takes the largest v so far (Reddi et al., 2018); decoupled weight decay shrinks p
+    itself, ``p = p − lr · λ p``, instead of adding λ p to the gradient (Loshchilov and Hutter, 2019).
+    """
+    beta1, beta2 = betas
+    g = -g if maximize else g
+    if weight_decay and decoupled_weight_decay:
+        p *= 1 - lr * weight_decay
+    elif weight_decay:
+        g = g + weight_decay * p
+    exp_avg *= beta1
+    exp_avg += (1 - beta1) * g
+    squares = g * g
+    squares *= 1 - beta2
+    exp_avg_sq *= beta2
+    exp_avg_sq += squares
+    if amsgrad:
+        max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
+    unbias = sqrt(1 - beta2**step)  # numerator and divisor times it: one pass less, as section 2 of the paper has it
+    spread = root(max_exp_avg_sq if amsgrad else exp_avg_sq)
+    spread += eps * unbias
+    change = (lr * unbias / (1 - beta1**step)) * exp_avg
+    change /= spread
+    p -= change
+    return (p, exp_avg, exp_avg_sq, max_exp_avg_sq) if amsgrad else (p, exp_avg, exp_avg_sq)
+
+
+class Adam(Optimizer):
+    """Adam: the running average of the gradient, divided by that of its size; see `adam` for the formula.
+
+    Args:
+        params: the parameters, or groups of them.
+        lr: learning rate, about the length of a step for every single number.
+        betas: how slowly the running averages of the gradient and of its square forget.
+        eps: added to the divisor, against division by zero.
+        weight_decay: times the parameter is added to the gradient (L2 penalty).
+        amsgrad: divide by the largest average so far.
+        maximize: ascend instead of descending.
+        decoupled_weight_decay: shrink the parameter itself instead, as `AdamW` does.
+
+    >>> import micrograd_tensor as mt
+    >>> w = mt.tensor([1.0, 200.0], requires_grad=True)
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([  0.9, 199.9], requires_grad=True)
+    """
+
+    rule = staticmethod(adam)
+    ranges = {"lr": (0, inf), "eps": (0, inf), "betas": (0, 1), "weight_decay": (0, inf)}  # noqa: RUF012
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared
+        return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: every step shrinks the parameters by ``lr · weight_decay``; see `adam`.
+
+    Args:
+        params: the parameters, or groups of them.
+        lr: learning rate.
+        betas: how slowly the running averages forget.
+        eps: added to the divisor.
+        weight_decay: how much of itself a parameter loses in a step, in units of ``lr``.
+        amsgrad: divide by the largest average so far.
+        maximize: ascend instead of descending.
+
+    >>> import micrograd_tensor as mt
+    >>> w = mt.tensor([1.0, 200.0], requires_grad=True)
+    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([  0.85, 189.9 ], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

@@ -1,0 +1,182 @@
+"""Optimizer: parameters in groups, what is remembered of each, and the step that applies a rule to all of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..engine.arrays import is_duck
+from ..engine.errors import DTypeError, GradientError, describe
+from ..engine.recording import enable_grad
+from ..engine.tensor import Tensor
+from .bucket import Alone, Bucket
+from .state import checked_state, packed_state
+
+
+class Optimizer:
+    """What all optimizers share. A subclass gives its `rule`, the `buffers` that the rule keeps, and its settings.
+
+    Args:
+        params: Tensors (leaves), or dictionaries with such under ``"params"`` and settings that differ for them.
+        defaults: settings for all groups.
+
+    Attributes:
+        param_groups: a list of dictionaries: ``"params"`` and the settings. A scheduler changes ``"lr"`` there.
+        state: what is remembered of each parameter: ``step`` and arrays of its shape, to be read only.
+
+    Raises:
+        ValueError: for no parameters at all, one that is given twice, an unknown setting, or one out of its range.
+        GradientError: for the result of an op: only leaves can be updated.
+        DTypeError: for what is not a Tensor of real floating-point numbers.
+    """
+
+    rule: ClassVar[Callable[..., tuple[Any, ...]]]
+    counted: ClassVar[bool] = True
+    """Whether ``state`` holds the number of steps, as PyTorch's does for all but SGD."""
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
+    """For each number among the settings the least value allowed and the first too large one."""
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise DTypeError(f"params is one Tensor, {describe(params)}; give a list: [{params.name or 'w'}]")
+        groups = list(params)
+        if not groups:
+            raise ValueError(f"{type(self).__name__}: no parameters given; does the model have any?")
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self._plans: dict[int, tuple[list[Tensor], tuple[str, ...], list[Bucket | Alone]]] = {}
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The names of what the rule remembers of each parameter, given a group's settings."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which buffers its rule keeps")
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add parameters with their own settings; what the group does not say is taken from the defaults."""
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        full = {**self.defaults, **group, "params": params}
+        taken = {p for other in self.param_groups for p in other["params"]}
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise DTypeError(f"{type(self).__name__}: {p!r:.60} is not a Tensor but {type(p).__name__}")
+            if p.op is not None:
+                raise GradientError(f"{describe(p)} is the result of {p.op.name}, not a leaf, so it cannot be updated")
+            if p.dtype.kind != "f":
+                raise DTypeError(f"{describe(p)} holds {p.dtype}; parameters to optimize are real floating-point")
+            if p in taken:
+                raise ValueError(f"{type(self).__name__}: {describe(p)} is given twice; it must be in one group, once")
+            taken.add(p)
+        self._check(full)
+        self.param_groups.append(full)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
+        if unknown:
+            listed = ", ".join(map(repr, sorted(unknown)))
+            raise ValueError(f"{type(self).__name__} has no setting {listed}; it has {', '.join(self.defaults)}")
+        for name, (least, below) in self.ranges.items():
+            for value in group[name] if isinstance(group[name], Sequence) else (group[name],):
+                if not least <= value < below:
+                    limit = f"and below {below:g}" if np.isfinite(below) else "and finite"
+                    raise ValueError(
+                        f"{type(self).__name__}: {name}={group[name]!r}; it must be at least {least:g} {limit}"
+                    )
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: computes the loss and its gradients again; its result is returned.
+
+        Raises:
+            ShapeError: for a gradient that does not have its parameter's shape; then nothing has changed.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        plans = [(group, self._buckets(k, group)) for k, group in enumerate(self.param_groups)]
+        for _, buckets in plans:
+            for bucket in buckets:
+                bucket.gather()
+        for group, buckets in plans:
+            settings = {name: group[name] for name in self.defaults}
+            for bucket in buckets:
+                bucket.update(type(self).rule, settings)
+                for p, memory in zip(bucket.params, bucket.memories, strict=False):
+                    if self.counted:
+                        memory["step"] = bucket.step
+                    self.state[p] = memory
+        return loss
+
+    def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
+        """The buckets of a group; made anew when other parameters have gradients than the last time."""
+        live = [p for p in group["params"] if p.grad is not None]
+        names = self.buffers(group)
+        if k in self._plans:
+            known, known_names, planned = self._plans[k]
+            if names == known_names and len(live) == len(known) and all(map(operator.is_, live, known)):
+                return planned
+        buckets: list[Bucket | Alone] = []
+        alike: dict[tuple[Any, int], list[Tensor]] = {}
+        for p in live:
+            steps = self.state[p].get("step", 1) if p in self.state else 0
+            if is_duck(p.data):
+                buckets.append(Alone(p, names, self.state, steps))
+            else:
+                alike.setdefault((p.dtype, steps), []).append(p)
+        buckets += [Bucket(params, names, self.state, steps) for (_, steps), params in alike.items()]
+        for bucket in buckets if self.counted else ():
+            bucket.memories = [{"step": bucket.step, **memory} for memory in bucket.memories]
+        self._plans[k] = live, names, buckets
+        return buckets
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or with ``set_to_none=False`` make those that there are zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                keep = p.grad is not None and not set_to_none
+                p.grad = Tensor(np.zeros_like(p.data), copy=False) if keep else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain data and arrays in PyTorch's layout: ``{"state": {0: {"step": 1, …}}, "param_groups": [{…}]}``.
+
+        Parameters are numbered in the order of the groups. The arrays are copies: later steps do not change them.
+        """
+        return packed_state(self.param_groups, self.state)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a state that `state_dict`, this one's or PyTorch's, gave; arrays take their parameter's dtype.
+
+        Raises:
+            KeyError: for a setting or a buffer that is missing, by name.
+            ValueError: for other numbers of groups or parameters.
+            ShapeError: for a buffer of another shape than its parameter.
+
+        After an error nothing has changed.
+        """
+        lacking = [part for part in ("state", "param_groups") if part not in state_dict]
+        if lacking:
+            raise KeyError(f"{type(self).__name__}: the state lacks {' and '.join(lacking)}; is it a model's?")
+        buffers = [
+            self.buffers({**g, **s}) for g, s in zip(self.param_groups, state_dict["param_groups"], strict=False)
+        ]
+        groups, state = checked_state(type(self).__name__, self, state_dict, buffers)
+        for group, new in zip(self.param_groups, groups, strict=True):
+            group.update(new)
+        self.state = state
+        self._plans.clear()
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {sum(p.size for p in group['params']):,} numbers in {len(group['params'])} parameters: "
+            + ", ".join(f"{name}={value!r}" for name, value in group.items() if name != "params")
+            for group in self.param_groups
+        ]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])

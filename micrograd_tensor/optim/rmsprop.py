@@ -1,0 +1,110 @@
+"""RMSprop: gradients divided by the running average of their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from ..engine.table.elementwise import sqrt
+from .optimizer import Optimizer
+
+
+def rmsprop(
+    p: Any,
+    g: Any,
+    square_avg: Any,
+    *more: Any,
+    step: int,  # noqa: ARG001 -- every rule is told
+    lr: float,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0,
+    momentum: float = 0,
+    centered: bool = False,
+    maximize: bool = False,
+) -> tuple[Any, ...]:
+    """The rule of `RMSprop`: the new parameter, the average of g², then those of g and of the direction, where kept.
+
+    ``v = α v + (1 − α) g²`` and ``p = p − lr · g / (√v + eps)``; Tieleman and Hinton, *Lecture 6.5*, 2012. Centered,
+    the average of g, squared, is taken from v, which makes it a variance (Graves, 2013); with momentum the quotients
+    are accumulated, ``b = μ b + g / (√v + eps)``, and b is the direction.
+    """
+    grad_avg: Any = more[0] if centered else None
+    momentum_buffer: Any = more[-1] if momentum else None
+    g = -g if maximize else g
+    if weight_decay:
+        g = g + weight_decay * p
+    square_avg *= alpha
+    square_avg += (1 - alpha) * (g * g)
+    spread = square_avg
+    if centered:
+        grad_avg *= alpha
+        grad_avg += (1 - alpha) * g
+        spread = square_avg - grad_avg * grad_avg
+    direction = g / (sqrt(spread) + eps)
+    if momentum:
+        momentum_buffer *= momentum
+        momentum_buffer += direction
+        direction = momentum_buffer
+    p -= lr * direction
+    return (p, square_avg, *((grad_avg,) if centered else ()), *((momentum_buffer,) if momentum else ()))
+
+
+class RMSprop(Optimizer):
+    """RMSprop: every gradient divided by the running root mean square of its past; see `rmsprop` for the formula.
+
+    Args:
+        params: the parameters, or groups of them.
+        lr: learning rate.
+        alpha: how slowly the running averages forget.
+        eps: added to the divisor, against division by zero.
+        weight_decay: times the parameter is added to the gradient (L2 penalty).
+        momentum: how much of the last step's direction is kept.
+        centered: divide by the standard deviation instead of the root mean square.
+        maximize: ascend instead of descending.
+
+    >>> import micrograd_tensor as mt
+    >>> w = mt.tensor([1.0, 200.0], requires_grad=True)
+    >>> optimizer = RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy().round(6)
+    array([  0., 199.])
+    """
+
+    rule = staticmethod(rmsprop)
+    ranges = {  # noqa: RUF012 -- declared in Optimizer
+        "lr": (0, inf),
+        "alpha": (0, inf),
+        "eps": (0, inf),
+        "weight_decay": (0, inf),
+        "momentum": (0, inf),
+    }
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "alpha": alpha,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "centered": centered,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared
+        kept = {"grad_avg": group["centered"], "momentum_buffer": group["momentum"]}
+        return ("square_avg", *(name for name, wanted in kept.items() if wanted))

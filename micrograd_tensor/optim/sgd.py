@@ -1,0 +1,103 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from .optimizer import Optimizer
+
+
+def sgd(
+    p: Any,
+    g: Any,
+    momentum_buffer: Any = None,
+    *,
+    step: int,
+    lr: float,
+    momentum: float = 0,
+    dampening: float = 0,
+    weight_decay: float = 0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> tuple[Any, ...]:
+    """The rule of `SGD`: the new parameter, and with momentum the new buffer.
+
+    ``b = μ b + (1 − τ) g``, at the first step ``b = g``; then ``p = p − lr · b``, with Nesterov ``p − lr (g + μ b)``;
+    Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013, in PyTorch's form.
+
+    >>> sgd(1.0, 2.0, step=1, lr=0.25)
+    (0.5,)
+    """
+    g = -g if maximize else g
+    if weight_decay:
+        g = g + weight_decay * p
+    if not momentum:
+        p -= lr * g
+        return (p,)
+    if step == 1:
+        momentum_buffer = g
+    else:
+        momentum_buffer *= momentum
+        momentum_buffer += (1 - dampening) * g
+    p -= lr * (g + momentum * momentum_buffer if nesterov else momentum_buffer)
+    return p, momentum_buffer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: every parameter moves against its gradient, ``lr`` times as far; see `sgd`.
+
+    Args:
+        params: the parameters, or groups of them.
+        lr: learning rate.
+        momentum: how much of the last step's direction is kept.
+        dampening: how much of the gradient is left out of the direction.
+        weight_decay: times the parameter is added to the gradient (L2 penalty).
+        nesterov: look ahead along the new direction; needs momentum, and no dampening.
+        maximize: ascend instead of descending.
+
+    >>> import micrograd_tensor as mt
+    >>> w = mt.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8, 1.6], requires_grad=True)
+    """
+
+    rule = staticmethod(sgd)
+    counted = False
+    ranges = {"lr": (0, inf), "momentum": (0, inf), "weight_decay": (0, inf)}  # noqa: RUF012 -- declared in Optimizer
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError(
+                f"SGD: nesterov=True needs momentum above 0 and no dampening, not momentum={group['momentum']!r}, "
+                f"dampening={group['dampening']!r}"
+            )
+
+    def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared
+        return ("momentum_buffer",) if group["momentum"] else ()

@@ -1,0 +1,173 @@
+"""``micrograd-tensor train``: what it prints and writes, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from micrograd_tensor import saving
+from micrograd_tensor.cli import train
+from micrograd_tensor.cli.unusable import UnusableError
+from micrograd_tensor.training.digits import Settings, build
+from micrograd_tensor.training.watch import Watch
+
+pytest.importorskip("safetensors")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser(prog="micrograd-tensor")
+    train.add_to(parser.add_subparsers())
+    given = parser.parse_args(["train", "digits", *map(str, arguments)])
+    return given.run(given)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    assert command("--quick", "--out", folder, "--save", folder / "net.safetensors") == 0
+    return folder
+
+
+def test_it_writes_checkpoint_picture_and_net(trained):
+    assert {path.name for path in trained.iterdir()} == {"digits-mlp.safetensors", "digits-mlp.png", "net.safetensors"}
+    assert (trained / "digits-mlp.png").read_bytes().startswith(b"\x89PNG")
+    state = saving.load_checkpoint(trained / "digits-mlp.safetensors")
+    assert len(state["history"]) == 2
+    assert state["settings"]["epochs"] == 2
+    net = saving.load(trained / "net.safetensors")
+    assert net.keys() == state["model"].keys()
+    assert all(np.array_equal(net[name], state["model"][name]) for name in net)
+
+
+def test_it_learns_and_says_so(tmp_path, capsys):
+    assert command("--epochs", 5, "--no-twin", "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "mlp of 26,378 numbers, adamw, 5 epochs; 1437 digits to learn from, 360 held out" in printed
+    history = saving.load_checkpoint(tmp_path / "digits-mlp.safetensors")["history"]
+    accuracy = history[-1]["with batch norm"]["held_out_accuracy"]
+    assert accuracy > 0.95
+    assert f"{accuracy:.2%} of the digits held out recognized" in printed
+    assert [list(entry) for entry in history] == [["with batch norm"]] * 5
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_every_optimizer_learns(tmp_path, optimizer):
+    assert command("--epochs", 3, "--optimizer", optimizer, "--no-twin", "--out", tmp_path) == 0
+    history = saving.load_checkpoint(tmp_path / "digits-mlp.safetensors")["history"]
+    assert history[-1]["with batch norm"]["held_out_accuracy"] > 0.9
+
+
+def test_the_convolutional_net_learns(tmp_path):
+    assert command("--model", "cnn", "--epochs", 1, "--no-twin", "--out", tmp_path) == 0
+    history = saving.load_checkpoint(tmp_path / "digits-cnn.safetensors")["history"]
+    assert history[-1]["with batch norm"]["held_out_accuracy"] > 0.8
+    assert len(history[-1]["with batch norm"]["activations"]) == 3
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(tmp_path):
+    found = []
+    for i, seed in enumerate((3, 3, 4)):
+        command("--quick", "--seed", seed, "--out", tmp_path / str(i))
+        found.append(repr(saving.load_checkpoint(tmp_path / str(i) / "digits-mlp.safetensors")["history"]))
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_finished_run_resumed_is_drawn_again(trained, tmp_path, capsys):
+    assert command("--resume", trained / "digits-mlp.safetensors", "--out", tmp_path) == 0
+    assert "from epoch 3" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["digits-mlp.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--model", "transformer"], "invalid choice: 'transformer'"),
+        (["--epochs", "0"], "'0' is not a whole number of at least 1"),
+        (["--epochs", "two"], "'two' is not a whole number"),
+        (["--batch", "1"], "'1' is not a whole number of at least 2, which batch normalization needs"),
+        (["--lr", "nan"], "'nan' is not a finite number"),
+        (["--lr", "-1"], "'-1' is not a finite number of at least 0"),
+        (["--seed", "-1"], "'-1' is not a whole number of at least 0"),
+        (["--optimizer", "lion"], "invalid choice: 'lion'"),
+    ],
+)
+def test_wrong_options_are_quoted(arguments, says, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command(*arguments)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def model_alone(folder):
+    return ["--resume", saving.save({"w": np.ones(2)}, folder / "w.safetensors")]
+
+
+def other_checkpoint(folder):
+    return ["--resume", saving.save_checkpoint(folder / "c.safetensors", settings={"model": "mlp", "wings": 2})]
+
+
+def text(folder):
+    (folder / "notes.txt").write_text("no checkpoint at all")
+    return ["--resume", folder / "notes.txt"]
+
+
+def changed_net(folder):
+    command("--quick", "--no-twin", "--out", folder)
+    path = folder / "digits-mlp.safetensors"
+    state = saving.load_checkpoint(path)
+    state["model"]["1.weight"] = np.zeros((3, 3), np.float32)
+    del state["model"]["7.bias"]
+    return ["--resume", saving.save_checkpoint(path, **state)]
+
+
+def file_in_the_way(folder):
+    (folder / "file").touch()
+    return ["--out", folder / "file"]
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: ["--resume", folder / "none.safetensors"], "none.safetensors cannot be read: No such file"),
+        (lambda folder: ["--resume", folder], "cannot be read: Is a directory"),
+        (text, "notes.txt is not a checkpoint of this training: .*not a whole safetensors file"),
+        (model_alone, "w.safetensors is not a checkpoint of this training: .*holds arrays, but no checkpoint"),
+        (other_checkpoint, "c.safetensors is not a checkpoint of this training: .*wings"),
+        (changed_net, r"1\.weight has shape \(3, 3\).*missing: 7\.bias"),
+        (lambda folder: ["--resume", folder, "--epochs", 3, "--no-twin"], "leave out --epochs, --no-twin"),
+        (lambda folder: ["--resume", folder, "--quick"], "leave out --quick"),
+        (file_in_the_way, "cannot be written to"),
+        (lambda folder: ["--batch", 2000, "--out", folder], "--batch 2000 exceeds the 1437 samples"),
+        (lambda folder: ["--quick", "--out", folder, "--save", folder], "cannot write"),
+    ],
+)
+def test_unusable_input_is_told_in_one_line(tmp_path, make, says):
+    with pytest.raises(UnusableError, match=says) as found:
+        command(*make(tmp_path))
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("library", ["sklearn.datasets", "matplotlib", "safetensors"])
+def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UnusableError, match=r"pip install 'micrograd-tensor\[train\]'"):
+        command("--quick", "--out", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_progress_bar_shows_epoch_loss_and_accuracy():
+    run = build(Settings(epochs=2, twin=False))
+    text = io.StringIO()
+    with Watch(run, Console(file=text, force_terminal=True, width=160)) as watch:
+        for _ in run.steps():
+            watch.step()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue())
+    assert re.search(r"epoch 2/2 .*loss 0\.\d{3}, accuracy +\d+\.\d%, held out +\d+\.\d%", shown)

@@ -1,0 +1,141 @@
+"""Input that does not fit: the error quotes what was written, with both numbers, and names a way out."""
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn
+from micrograd_tensor.engine.table.windows import add_windows, windows
+
+
+def x(*shape):
+    return mt.tensor(np.ones(shape), name="x")
+
+
+def integers(*values):
+    return mt.tensor(np.array(values), name="y")
+
+
+BAD = [
+    # linear
+    (lambda: nn.Linear(3, 2)(x(5, 4)), mt.ShapeError, ["x (5, 4)", "4 features", "weight (2, 3)", "takes 3"]),
+    (lambda: nn.Linear(6, 2)(x(5, 2, 3)), mt.ShapeError, ["x (5, 2, 3)", "nn.Flatten()"]),
+    (lambda: nn.Linear(5, 2)(x(5, 4)), mt.ShapeError, ["x.T"]),
+    (lambda: nn.Linear(5, 2)(1.0), mt.ShapeError, ["no axis of features"]),
+    (lambda: nn.Flatten(1, 3)(x(2, 3)), mt.ShapeError, ["x (2, 3)", "no axes 1 to 3"]),
+    (lambda: nn.Flatten(1, 0)(x(2, 3)), mt.ShapeError, ["1 to 0"]),
+    (lambda: nn.Embedding(3, 2)([0, 3]), mt.ShapeError, ["place 3", "weight (3, 2)", "0…2"]),
+    (lambda: nn.Embedding(3, 2)([0, -1]), mt.ShapeError, ["place -1"]),
+    (lambda: nn.Embedding(3, 2)([0.5]), mt.DTypeError, ["float64", "astype(int)"]),
+    # convolutions and poolings
+    (lambda: nn.Conv2d(3, 4, 2)(x(1, 2, 5, 5)), mt.ShapeError, ["x (1, 2, 5, 5)", "2 channels", "takes 3"]),
+    (lambda: nn.Conv2d(3, 4, 2)(x(5, 5)), mt.ShapeError, ["x (5, 5) has 2 axes", "(N, C, H, W)"]),
+    (lambda: nn.Conv1d(3, 4, 2)(x(1, 3, 5, 5)), mt.ShapeError, ["has 4 axes", "(N, C, L)"]),
+    (lambda: nn.Conv2d(3, 4, 6)(x(1, 3, 5, 5)), mt.ShapeError, ["(6, 6)", "(5, 5)", "pad it"]),
+    (lambda: nn.Conv2d(3, 4, 2, groups=2), mt.ShapeError, ["3 channels in", "4 out", "groups=2"]),
+    (lambda: nn.Conv2d(2, 3, 2, groups=2), mt.ShapeError, ["2 channels in", "3 out", "groups=2"]),
+    (lambda: mt.conv2d(x(1, 3, 5, 5), x(2, 3, 2)), mt.ShapeError, ["has 3 axes", "a weight has 4"]),
+    (lambda: mt.conv1d(x(1, 3, 5), x(4, 1, 2), groups=2), mt.ShapeError, ["3 channels in", "groups=2"]),
+    (lambda: nn.Conv2d(1, 1, 2, stride=2, padding="same"), ValueError, ["padding='same'", "stride=2"]),
+    (lambda: mt.conv1d(x(1, 1, 5), x(1, 1, 2), padding="full"), ValueError, ["'full'", "'same', 'valid'"]),
+    (lambda: nn.Conv2d(1, 1, (2, 2, 2)), ValueError, ["kernel_size=(2, 2, 2)", "or 2, one for each"]),
+    (lambda: nn.Conv2d(1, 1, 2.5), ValueError, ["kernel_size=2.5"]),
+    (lambda: nn.MaxPool2d(2)(x(5, 5)), mt.ShapeError, ["x (5, 5)", "(N, C, H, W)"]),
+    (lambda: nn.MaxPool2d(6)(x(1, 5, 5)), mt.ShapeError, ["(6, 6)", "(5, 5)"]),
+    (lambda: nn.MaxPool2d(2, padding=2)(x(1, 5, 5)), ValueError, ["padding=2", "kernel_size=2"]),
+    (lambda: nn.AvgPool2d(2)(x(5)), mt.ShapeError, ["x (5,)"]),
+    (lambda: nn.AdaptiveAvgPool2d(2)(x(5, 5)), mt.ShapeError, ["x (5, 5)"]),
+    # normalizations
+    (lambda: nn.BatchNorm1d(3)(x(5, 4)), mt.ShapeError, ["x (5, 4)", "4 channels", "not 3", "num_features=4"]),
+    (lambda: nn.BatchNorm1d(3)(x(5)), mt.ShapeError, ["has 1 axes", "(N, C) or (N, C, L)"]),
+    (lambda: nn.BatchNorm1d(3)(x(5, 3, 2, 2)), mt.ShapeError, ["has 4 axes"]),
+    (lambda: nn.BatchNorm2d(3)(x(5, 3)), mt.ShapeError, ["has 2 axes", "(N, C, H, W)"]),
+    (lambda: nn.BatchNorm3d(3)(x(5, 3, 2, 2)), mt.ShapeError, ["(N, C, D, H, W)"]),
+    (lambda: nn.BatchNorm1d(3)(x(1, 3)), mt.ShapeError, ["x (1, 3)", "1 value(s)", "eval()"]),
+    (lambda: nn.BatchNorm1d(3)(x(0, 3)), mt.ShapeError, ["0 value(s)"]),
+    (lambda: nn.InstanceNorm1d(3)(x(4, 3, 1)), mt.ShapeError, ["1 value(s)"]),
+    (lambda: nn.InstanceNorm2d(3)(x(4, 3, 2)), mt.ShapeError, ["has 3 axes"]),
+    (lambda: mt.instance_norm(x(4, 3)), mt.ShapeError, ["x (4, 3)", "two pixels"]),
+    (lambda: nn.LayerNorm(4)(x(5, 3)), mt.ShapeError, ["x (5, 3)", "(4,)"]),
+    (lambda: nn.LayerNorm((5, 3))(x(3)), mt.ShapeError, ["(5, 3)"]),
+    (lambda: nn.RMSNorm(4)(x(5, 3)), mt.ShapeError, ["x (5, 3)", "(4,)"]),
+    (lambda: nn.GroupNorm(2, 3), mt.ShapeError, ["3 channels", "2 groups"]),
+    (lambda: nn.GroupNorm(2, 4)(x(2, 6)), mt.ShapeError, ["x (2, 6)", "4 channels"]),
+    (lambda: mt.group_norm(x(2, 6), 4), mt.ShapeError, ["6 channels", "4 groups"]),
+    (lambda: mt.group_norm(x(6), 2), mt.ShapeError, ["no axis of channels"]),
+    # recurrence and attention
+    (lambda: nn.RNNCell(3, 2)(x(5, 4)), mt.ShapeError, ["x (5, 4)", "weight_ih (2, 3)"]),
+    (lambda: nn.LSTMCell(3, 2)(x(5, 3), (x(4, 2), x(5, 2))), mt.ShapeError, ["x (4, 2)", "must be (5, 2)"]),
+    (lambda: nn.GRUCell(3, 2)(x(3), x(1, 2)), mt.ShapeError, ["must be (2,)"]),
+    (lambda: nn.RNNCell(3, 2, nonlinearity="gelu"), ValueError, ["'gelu'", "'tanh' or 'relu'"]),
+    (lambda: nn.MultiheadAttention(5, 2), mt.ShapeError, ["embed_dim=5", "num_heads=2"]),
+    (
+        lambda: nn.MultiheadAttention(4, 2)(x(3, 5), x(3, 4), x(3, 4)),
+        mt.ShapeError,
+        ["the query is x (3, 5)", "(L, 4)"],
+    ),
+    (lambda: nn.MultiheadAttention(4, 2)(x(3, 4), x(3, 1, 4), x(3, 4)), mt.ShapeError, ["the key is x (3, 1, 4)"]),
+    (
+        lambda: nn.MultiheadAttention(4, 2)(*[x(3, 4)] * 3, attn_mask=np.ones((2, 3))),
+        mt.ShapeError,
+        ["attn_mask", "(2, 3)", "(3, 3)"],
+    ),
+    (
+        lambda: nn.MultiheadAttention(4, 2)(*[x(3, 2, 4)] * 3, key_padding_mask=np.ones((3, 2), bool)),
+        mt.ShapeError,
+        ["key_padding_mask", "(3, 2)", "(2, 3)"],
+    ),
+    (lambda: mt.scaled_dot_product_attention(x(3, 4), x(3, 5), x(3, 5)), mt.ShapeError, ["x (3, 4)", "x (3, 5)"]),
+    (
+        lambda: mt.scaled_dot_product_attention(*[x(3, 4)] * 3, attn_mask=x(3, 3), is_causal=True),
+        ValueError,
+        ["attn_mask and is_causal"],
+    ),
+    # losses
+    (lambda: nn.MSELoss()(x(5, 1), x(5)), mt.ShapeError, ["x (5, 1)", "x (5,)", "reshape"]),
+    (lambda: nn.L1Loss()(x(5, 2), x(5)), mt.ShapeError, ["different shapes"]),
+    (lambda: nn.BCEWithLogitsLoss()(x(5), x(1)), mt.ShapeError, ["different shapes"]),
+    (lambda: nn.SmoothL1Loss(beta=-1.0)(x(5), x(5)), ValueError, ["beta=-1.0"]),
+    (lambda: nn.MSELoss(reduction="average"), ValueError, ["'average'", "'mean', 'sum' or 'none'"]),
+    (lambda: mt.mse_loss(x(2), x(2), "average"), ValueError, ["'average'"]),
+    (lambda: nn.CrossEntropyLoss()(x(2, 3), integers(0, 3)), mt.ShapeError, ["class 3", "0…2"]),
+    (lambda: nn.CrossEntropyLoss()(x(2, 3), integers(0, -1)), mt.ShapeError, ["class -1"]),
+    (lambda: nn.CrossEntropyLoss()(x(2, 3), integers(0, 1, 2)), mt.ShapeError, ["y (3,)", "(2, 3)", "(2,)"]),
+    (lambda: nn.CrossEntropyLoss()(x(2, 3), x(2)), mt.ShapeError, ["x (2,)", "(2, 3)", "astype(int)"]),
+    (lambda: nn.NLLLoss()(x(2, 3), x(2)), mt.DTypeError, ["float64", "astype(int)"]),
+    (lambda: nn.NLLLoss()(x(), integers(0)), mt.ShapeError, ["no axis of classes"]),
+    (lambda: nn.CrossEntropyLoss()(x(), integers(0)), mt.ShapeError, ["no axis of classes"]),
+    (lambda: nn.CrossEntropyLoss(ignore_index=1)(x(2, 3), integers(1, 1)), ValueError, ["every target", "skip"]),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=1.5)(x(2, 3), integers(1, 1)), ValueError, ["1.5", "0…1"]),
+    # activations
+    (lambda: nn.Dropout(1.5), ValueError, ["p=1.5", "0…1"]),
+    (lambda: mt.dropout(x(3), -0.1), ValueError, ["p=-0.1"]),
+    (lambda: nn.GELU("fast")(x(3)), ValueError, ["'fast'", "'none' or 'tanh'"]),
+    (lambda: nn.Softmax(dim=2)(x(3, 3)), mt.ShapeError, ["axis 2"]),
+    (lambda: mt.erf(mt.tensor([1j])), mt.DTypeError, ["erf"]),
+    # windows
+    (
+        lambda: windows(x(3), size=(4,), stride=(1,), dilation=(1,)),
+        mt.ShapeError,
+        ["windows", "x (3,)", "(4,)"],
+    ),
+    (
+        lambda: add_windows(x(2, 3), shape=(9,), stride=(1,), dilation=(1,)),
+        mt.ShapeError,
+        ["add_windows", "(8,)", "(3,)"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "said"), BAD)
+def test_the_error_quotes_and_helps(call, error, said):
+    with pytest.raises(error) as caught:
+        call()
+    for text in said:
+        assert text in str(caught.value), str(caught.value)
+
+
+def test_backward_without_a_graph():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Tanh()).requires_grad_(False)
+    with pytest.raises(mt.GradientError, match="no graph"):
+        net(x(1, 2)).sum().backward()

@@ -1,0 +1,116 @@
+"""Files that PyTorch writes load here and give the same outputs, and the other way round."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn, optim, saving
+
+torch = pytest.importorskip("torch")
+files = pytest.importorskip("safetensors.torch")
+pytestmark = pytest.mark.torch
+
+PICTURES, WORDS = (6, 2, 8, 8), (6, 5)
+
+
+def layers(lib, kind):
+    """The same net in either library."""
+    return {
+        "mlp": lambda: [lib.Flatten(), lib.Linear(128, 16), lib.BatchNorm1d(16), lib.GELU(), lib.Linear(16, 3)],
+        "cnn": lambda: [
+            lib.Conv2d(2, 4, 3, padding=1, bias=False),
+            lib.BatchNorm2d(4),
+            lib.SiLU(),
+            lib.MaxPool2d(2),
+            lib.Conv2d(4, 6, 3, stride=2, groups=2),
+            lib.GroupNorm(3, 6),
+            lib.AdaptiveAvgPool2d(1),
+            lib.Flatten(),
+            lib.Linear(6, 3),
+        ],
+        "words": lambda: [lib.Embedding(9, 4), lib.LayerNorm(4), lib.Flatten(), lib.Linear(20, 7), lib.Tanh()],
+    }[kind]()
+
+
+def pair(kind):
+    torch.manual_seed(0)
+    theirs = torch.nn.Sequential(*layers(torch.nn, kind))
+    ours = nn.Sequential(*layers(nn, kind))
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 9, WORDS) if kind == "words" else rng.normal(size=PICTURES).astype(np.float32)
+    for _ in range(3):  # so that running statistics are not what they start from
+        theirs(torch.tensor(x))
+        ours(mt.tensor(x))
+    return ours, theirs, x
+
+
+def same_outputs(ours, theirs, x):
+    for mode in (False, True):
+        a = ours.train(mode)(mt.tensor(x)).numpy()
+        b = theirs.train(mode)(torch.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "words"])
+def test_what_pytorch_wrote_gives_the_same_outputs_here(tmp_path, kind):
+    ours, theirs, x = pair(kind)
+    files.save_file(theirs.state_dict(), tmp_path / "m.safetensors")
+    saving.load(tmp_path / "m.safetensors", ours)
+    same_outputs(ours, theirs, x)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "words"])
+def test_what_is_written_here_gives_the_same_outputs_in_pytorch(tmp_path, kind):
+    ours, theirs, x = pair(kind)
+    saving.save(ours, tmp_path / "m.safetensors", {"made by": "micrograd_tensor"})
+    theirs.load_state_dict(files.load_file(tmp_path / "m.safetensors"))
+    same_outputs(ours, theirs, x)
+
+
+def test_pytorchs_optimizer_goes_on_from_a_checkpoint(tmp_path):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=5), rng.normal(size=(8, 5))
+    w = mt.tensor(start, requires_grad=True)
+    ours = optim.Adam([w], lr=0.1)
+    for k, g in enumerate(gradients):
+        if k == 4:
+            path = saving.save_checkpoint(tmp_path / "c", w={"w": w}, optimizer=ours)
+        w.grad = mt.tensor(g)
+        ours.step()
+    saved = saving.load_checkpoint(path)
+    v = torch.tensor(saved["w"]["w"], requires_grad=True)
+    theirs = torch.optim.Adam([v])
+    memory = {n: torch.tensor(value) for n, value in saved["optimizer"]["state"][0].items()}
+    groups = [{**theirs.state_dict()["param_groups"][0], **saved["optimizer"]["param_groups"][0]}]
+    theirs.load_state_dict({"state": {0: memory}, "param_groups": groups})
+    for g in gradients[4:]:
+        v.grad = torch.tensor(g)
+        theirs.step()
+    np.testing.assert_allclose(w.numpy(), v.detach().numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda s: s.pop("4.bias"), "4.bias"),
+        (lambda s: s.update(extra=torch.zeros(2)), "extra"),
+        (lambda s: s.update({"2.weight": torch.zeros(7)}), r"2\.weight has shape \(7,\), not \(16,\)"),
+    ],
+)
+def test_a_key_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path, change, says):
+    ours, theirs, _ = pair("mlp")
+    state = dict(theirs.state_dict())
+    change(state)
+    files.save_file(state, tmp_path / "m.safetensors")
+    before = {name: value.numpy() for name, value in ours.state_dict().items()}
+    with pytest.raises(ValueError, match=says):
+        saving.load(tmp_path / "m.safetensors", ours)
+    assert all(np.array_equal(value.numpy(), before[name]) for name, value in ours.state_dict().items())
+
+
+def test_a_type_that_numpy_lacks_is_named(tmp_path):
+    files.save_file({"w": torch.zeros(3, dtype=torch.bfloat16)}, tmp_path / "m.safetensors")
+    with pytest.raises(mt.DTypeError, match="w holds BF16, which NumPy does not know; save it as float32"):
+        saving.load(tmp_path / "m.safetensors")
