@@ -33,6 +33,10 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     Raises:
         DTypeError: for objects, strings and anything else that is neither a number nor a truth value.
     """
+    if copy and type(value) is np.ndarray and value.dtype == dtype:  # an update, of which a training makes millions
+        array = value.copy(order="K")
+        array.setflags(write=False)
+        return array
     if is_duck(value):
         return value if dtype is None else value.astype(dtype)
     if is_complex(value) and dtype is not None and np.dtype(dtype).kind != "c":

@@ -105,10 +105,10 @@ class _RunningNorm(Module):
         count = self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
         share = 1 / count.item() if self.momentum is None else self.momentum
         for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
-            found = np.reshape(found, (-1, self.num_features))  # a row for each sample, where they are kept apart
-            found = found[0] if len(found) == 1 else np.mean(found, axis=0)
+            if found.ndim > 1:  # a row for each sample, where they are kept apart
+                found = np.mean(np.reshape(found, (-1, self.num_features)), axis=0)
             found = np.real(found) if found.dtype.kind == "c" else found  # gradcheck's complex step moves nothing
-            running.assign_((1 - share) * running.data + share * correction * found)
+            running.assign_((1 - share) * running.data + (share * correction) * found)
 
 
 _SHAPES = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}

@@ -29,7 +29,15 @@ def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
         return expand_dims(g, axis=-1 if b.ndim == 1 else -2) * (a if b.ndim == 1 else expand_dims(a, axis=-1))
     if b.ndim == 1:
         return squeeze(matmul(swapaxes(a, -1, -2), expand_dims(g, axis=-1)), axis=-1)
+    if _lies_transposed(b):
+        return swapaxes(matmul(swapaxes(g, -1, -2), a), -1, -2)
     return matmul(swapaxes(a, -1, -2), g)
+
+
+def _lies_transposed(x: Array) -> bool:
+    """Whether a matrix is the transpose of one in memory, as weights mostly are; its gradient then had better be too."""
+    flags = getattr(plain(x), "flags", None)
+    return flags is not None and flags.f_contiguous and not flags.c_contiguous
 
 
 @primitive("@", "{0} @ {1}", _of_left, _of_right)
