@@ -35,7 +35,7 @@ def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
 
 
 def _lies_transposed(x: Array) -> bool:
-    """Whether a matrix is the transpose of one in memory, as weights mostly are; its gradient then had better be too."""
+    """Whether a matrix is the transpose of one in memory, as weights mostly are; its gradient should then be too."""
     flags = getattr(plain(x), "flags", None)
     return flags is not None and flags.f_contiguous and not flags.c_contiguous
 
