@@ -91,6 +91,7 @@ def main() -> None:
     figure.colorbar(shown, shrink=0.8)
     axis.set(title="Where each place looks", xlabel="place looked at", ylabel="place that looks")
     axis.grid(False)
+    given.out = given.out if given.out.suffix else given.out.with_suffix(".png")
     figure.savefig(given.out, dpi=150)
     print(f"picture: {given.out}")
 

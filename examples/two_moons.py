@@ -82,6 +82,7 @@ def main() -> None:
     axis.set(title=f"Two moons: {accuracy:.1%} of new points told apart", xlim=(-1.6, 2.6), ylim=(-1.2, 1.7))
     axis.set_aspect("equal")
     axis.grid(False)
+    given.out = given.out if given.out.suffix else given.out.with_suffix(".png")
     figure.savefig(given.out, dpi=150)
     print(f"picture: {given.out}")
 

@@ -100,6 +100,7 @@ def main() -> None:
     axes[0, 0].annotate("guessing", (epochs, math.log(10) * 1.15), ha="right", fontsize=7.5, color="#777777")
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
+    given.out = given.out if given.out.suffix else given.out.with_suffix(".png")
     figure.savefig(given.out, dpi=150)
     Console().print(table)
     print(f"picture: {given.out}")
