@@ -32,6 +32,7 @@ from ..engine.tensor import Tensor, tensor
 from ..functional import batch_norm
 from ..graph import Graph, graph
 from .matrix_file import read_matrix
+from .output_folder import output_folder
 from .unusable import UnusableError
 
 PARTS = ("x", "gamma", "beta")
@@ -98,7 +99,7 @@ def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
     path = given.input or examples() / "data" / "iris.csv"
     x, columns = read_matrix(path, given.dtype)
-    folder = _folder(given.out)
+    folder = output_folder(given.out)
     n, d = x.shape
     rng = np.random.default_rng(given.seed)
     gamma = (rng.uniform(0.5, 2.0, d) * rng.choice([-1.0, 1.0], d)).astype(x.dtype)
@@ -139,18 +140,6 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError(str(error)) from None
     console.print(Text(f"circuit: {written}"), soft_wrap=True)
     return 0 if ok else 1
-
-
-def _folder(folder: Path) -> Path:
-    """The output folder, made if need be, and found to be writable before anything is computed."""
-    probe = folder / ".micrograd-tensor-probe"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UnusableError(f"{folder} cannot be written to: {error.strerror or error}") from None
-    return folder
 
 
 def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:

@@ -25,6 +25,7 @@ from ..training.digits import MODELS, RATES, Settings, build
 from ..training.picture import pyplot, save_picture
 from ..training.run import Run
 from ..training.watch import Watch
+from .output_folder import output_folder
 from .unusable import UnusableError
 
 DEFAULTS = Settings()
@@ -99,7 +100,7 @@ def run(given: argparse.Namespace) -> int:
     settings = Settings(**training.settings)
     folder = given.out or (given.resume.parent if given.resume else Path())
     checkpoint = given.resume or folder / f"digits-{settings.model}.safetensors"
-    _writable(folder)
+    output_folder(folder)
     if settings.batch > len(training.batches.arrays[0]):
         raise UnusableError(
             f"--batch {settings.batch} exceeds the {len(training.batches.arrays[0])} samples to learn from"
@@ -195,16 +196,6 @@ def _interrupt() -> Iterator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _writable(folder: Path) -> None:
-    probe = folder / ".micrograd-tensor-probe"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UnusableError(f"{folder} cannot be written to: {error.strerror or error}") from None
 
 
 def _headline(training: Run, settings: Settings) -> str:

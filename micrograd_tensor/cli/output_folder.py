@@ -1,0 +1,23 @@
+"""The output folder: made if need be, and tried before anything is computed that could not be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .unusable import UnusableError
+
+
+def output_folder(folder: Path) -> Path:
+    """The folder itself, which now exists and can be written to.
+
+    Raises:
+        UnusableError: where it cannot be made, or nothing be written into it.
+    """
+    probe = folder / ".micrograd-tensor-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnusableError(f"{folder} cannot be written to: {error.strerror or error}") from None
+    return folder
