@@ -199,7 +199,7 @@ def _by_tensor(hand: Mapping[str, Any], known: Mapping[str, Node]) -> dict[str, 
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, Tensor))
+    return isinstance(value, (np.ndarray, np.generic, Tensor, float, list))
 
 
 def _judge(captured: Graph, name: str, node: Node, value: Any, rtol: float | None) -> Stage:

@@ -117,11 +117,17 @@ def run(given: argparse.Namespace) -> int:
 
     by_hand = _by_hand()
     _, cache = by_hand.batchnorm_forward(x, gamma, beta, given.eps)
-    staged = compare(captured, hand=by_hand.batchnorm_backward_staged(dout, cache))
-    closed = compare(captured, hand=by_hand.batchnorm_backward_closed_form(dout, cache))
-    numerical = _numerical(captured, values, dout, given.eps)
+    limit = _tolerance(captured)
+    staged = compare(captured, hand=by_hand.batchnorm_backward_staged(dout, cache), rtol=limit)
+    closed = compare(captured, hand=by_hand.batchnorm_backward_closed_form(dout, cache), rtol=limit)
+    numerical = _numerical(captured, values, dout, given.eps, limit)
 
-    console = Console()
+    try:
+        written = draw(captured).save(folder / f"batchnorm.{given.format}")
+    except (DrawError, OSError) as error:
+        raise UnusableError(str(error)) from None
+
+    console = _Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a file or a pipe has no width of its own
     named = f" ({', '.join(columns)})" if columns and d <= 8 else ""
@@ -134,15 +140,18 @@ def run(given: argparse.Namespace) -> int:
     ok = staged.ok and closed.ok and all(stage.status == "right" for stage in numerical.values())
     console.print(_comparison_table(captured, staged, closed, numerical), "")
     console.print(Text("All agree." if ok else "They differ: see the verdicts.", style="green" if ok else "bold red"))
-    try:
-        written = draw(captured).save(folder / f"batchnorm.{given.format}")
-    except (DrawError, OSError) as error:
-        raise UnusableError(str(error)) from None
     console.print(Text(f"circuit: {written}"), soft_wrap=True)
     return 0 if ok else 1
 
 
-def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:
+def _tolerance(captured: Graph) -> float:
+    """``eps ** (2/3)`` of the dtype, and what rounding x does to x_norm where its mean is large beside its spread."""
+    x, stddev = captured["x"].value, captured["stddev"].value
+    eps = float(np.finfo(x.dtype).eps)
+    return float(eps ** (2 / 3) + 8 * eps * (np.abs(x).max(axis=0) / stddev).max())
+
+
+def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float, limit: float) -> dict[str, Stage]:
     """The recorded gradients against a complex step through the forward pass, in float64, at probed elements."""
 
     def forward(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
@@ -157,10 +166,16 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -
         found = element_slopes(forward, points, k, places, weights, analytic=True)
         by_number = np.array([estimate.value for estimate in found])
         recorded = ours.reshape(-1)[places]
-        error = float(np.abs(by_number - recorded).max() / largest_term(captured, captured[name]))
-        limit = float(np.finfo(values[name].dtype).eps ** (2 / 3))
+        error = float(np.abs(by_number - recorded).max() / (largest_term(captured, captured[name]) or 1.0))
         stages[name] = Stage(name, "right" if error <= limit else "wrong", ours.shape, ours.shape, error)
     return stages
+
+
+class _Console(Console):
+    """A console that leaves a closed pipe, as of `head`, to the command, which then ends as it would have."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .primitive import Row
     from .tensor import Tensor
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def caller() -> str:
@@ -52,6 +53,14 @@ def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: An
             f"{place}; the forward was in {line}"
         )
     return result
+
+
+def carried(to: Tensor, g: Any, parts: Sequence[Any]) -> None:
+    """Raise if a gradient that the walk summed or cast from these parts is bad, where no part was."""
+    total, *sources = (x.data if hasattr(x, "born") else x for x in (g, *parts))
+    found = _first_bad(total, sources)
+    if found and not any(_first_bad(source, []) for source in sources):
+        raise GradientError(f"adding up the gradient of {describe(to)} made a {found[0]} at {list(found[1])}")
 
 
 def _first_bad(result: Any, sources: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:

@@ -73,16 +73,22 @@ def pull(
             if useful is not None and x not in useful:
                 continue
             gx = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **params)
+            given = gx
             if gx.shape != used.shape:
                 gx = unbroadcast(gx, used.shape)
             if gx.dtype is not used.dtype and gx.dtype != used.dtype:
                 gx = _cast(gx, used.dtype, x)
+            if watched:
+                anomaly.carried(x, gx, [given])
             if create_graph and not isinstance(gx, Tensor):
                 gx = leaf(gx)  # a constant, such as the zeros of sign
             if on_edge is not None:
                 on_edge(node, i, gx)
             if x in pending:
-                pending[x] = pending[x] + gx
+                parts = (pending[x], gx)
+                pending[x] = parts[0] + parts[1]
+                if watched:
+                    anomaly.carried(x, pending[x], parts)
             else:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))

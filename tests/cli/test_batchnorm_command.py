@@ -192,3 +192,25 @@ def test_it_runs_as_a_program_of_its_own(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "All agree." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (np.ones((20, 2)), "float64"),
+        (np.random.default_rng(0).normal(size=(200, 3)) + 1e6, "float64"),
+        (np.random.default_rng(0).normal(101325.0, 300.0, size=(500, 2)), "float32"),
+    ],
+    ids=["constant", "offset", "pressure in float32"],
+)
+def test_a_right_computation_is_not_called_different(tmp_path, capsys, values, dtype):
+    np.save(tmp_path / "x.npy", values)
+    status, printed, said = run(capsys, "batchnorm", "--input", tmp_path / "x.npy", "--dtype", dtype, "--out", tmp_path)
+    assert (status, said) == (0, ""), printed
+
+
+def test_a_reader_that_has_had_enough_changes_nothing(tmp_path):
+    command = f'"{sys.executable}" -m micrograd_tensor.cli batchnorm --out "{tmp_path}" | head -n 1'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "batchnorm.svg").exists()

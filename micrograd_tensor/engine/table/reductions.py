@@ -97,7 +97,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> mt.mean(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([2., 3.])
     """
-    if type(x) is np.ndarray:
+    if type(x) is np.ndarray and x.dtype != np.float16:  # of which NumPy adds up in float32
         total = add_reduce(x, axis, None, None, keepdims)
         return total / (x.size // total.size if total.size else 1)
     return np.mean(x, axis=axis, keepdims=keepdims)
