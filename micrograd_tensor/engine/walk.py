@@ -97,6 +97,8 @@ def pull(
 
 def _cast(g: Any, dtype: Any, to: Tensor) -> Any:
     """A gradient in the dtype of the tensor it belongs to."""
+    if dtype.kind not in "fc":
+        raise DTypeError(f"{describe(to)} holds {dtype}, and gradients need floating-point values; give dtype=float")
     if is_complex(g) and dtype.kind != "c":
         raise DTypeError(f"the gradient of {describe(to)} is complex, but it holds {dtype}; make it complex too")
     return astype(g, dtype)

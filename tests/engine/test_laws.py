@@ -865,3 +865,11 @@ def test_law_6_a_deep_copy_is_a_leaf_of_its_own():
     assert x.tolist() == [1.0, 2.0]
     with pytest.raises(mt.GradientError, match="only a leaf"):
         copy.deepcopy(x * x)
+
+
+def test_law_7_integers_that_were_told_to_ask_for_gradients_are_refused_in_the_walk():
+    n = mt.tensor([2, 3], name="n")
+    n.requires_grad = True
+    with pytest.raises(mt.DTypeError, match=r"n \(2,\) holds int64"):
+        (n * 1.5).sum().backward()
+    assert n.grad is None
