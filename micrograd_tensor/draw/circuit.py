@@ -15,14 +15,11 @@ from ..engine.tensor import Tensor
 from ..engine.walk import history
 from ..graph import Graph
 from ..graph import graph as capture
-from .build import scene
 from .errors import DrawError, NoRendererError
-from .legend import legend
-from .paint import paint
-from .place import place
+from .options import Options
 from .render import render
-from .scene import Scene
 from .svg import finish
+from .views import VIEWS
 
 LIMIT = 400
 """The greatest number of gates in a picture; beyond, there is nothing to be seen in it."""
@@ -38,11 +35,10 @@ class Circuit:
         svg: the picture as SVG text, for light and dark pages.
     """
 
-    def __init__(self, graph: Graph, *, values: bool = True, dims: Mapping[str, int] | None = None) -> None:
-        self._scene = scene(graph, values, dims)
-        layout = place(self._scene)
-        entries = legend(self._scene, layout)
-        self._painting = paint(self._scene, layout, entries)
+    def __init__(self, graph: Graph, view: str = "overlay", options: Options | None = None) -> None:
+        if view not in VIEWS:
+            raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
+        self._painting = VIEWS[view](graph, options or Options())
         self._called = ", ".join(plain(out.name) if out.name else "output" for out in graph.outputs)
 
     @property
@@ -57,7 +53,7 @@ class Circuit:
         Raises:
             DrawError: where there is no Graphviz to paint it.
         """
-        return finish(render(self.dot, "svg"), self._painting, f"Circuit of {self._called}", _described(self._scene))
+        return finish(render(self.dot, "svg"), self._painting, f"Circuit of {self._called}", self._painting.description)
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 -- as Matplotlib calls it
         """Save the picture, in the format that the suffix of the path names: ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
@@ -108,23 +104,38 @@ class Circuit:
             return None
 
     def __repr__(self) -> str:
-        return f"<circuit of {self._called}: {_described(self._scene)}; .save('circuit.svg') to look at it>"
+        return f"<circuit of {self._called}: {self._painting.description}; .save('circuit.svg') to look at it>"
 
 
 def draw(
     outputs: Tensor | Sequence[Tensor] | Graph,
     upstream: Any = None,
     *,
-    values: bool = True,
+    view: str = "overlay",
+    at: Any = None,
+    against: Any = None,
+    detail: str = "full",
+    depth: int | None = None,
+    collapse: str | Sequence[str] = (),
+    theme: str = "auto",
     dims: Mapping[str, int] | None = None,
+    width: float | None = None,
 ) -> Circuit:
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
     Args:
         outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them.
         upstream: gradient with respect to each output, of its shape; a sequence for several outputs.
-        values: show the smallest and largest element of every array.
+        view: what is shown of the graph; "overlay" shows all of it, in both directions.
+        at: the part of the graph that a view of one part shows.
+        against: what a view of differences compares the graph with.
+        detail: "full" says on every wire its shape and the smallest and largest element, "shape" leaves the elements
+            out, "name" the shapes too.
+        depth: how deep scopes may be nested in the picture; deeper ones are boxes.
+        collapse: paths of scopes that are shown as boxes.
+        theme: "light", "dark", or "auto" for what the page is.
         dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
+        width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
 
     Raises:
         DrawError: for more than 400 gates.
@@ -136,11 +147,13 @@ def draw(
     >>> draw((x * x).named("y"), [1.0, 1.0])
     <circuit of y: 1 gate, 1 leaf, forward and backward; .save('circuit.svg') to look at it>
     """
+    paths = (collapse,) if isinstance(collapse, str) else tuple(collapse)
+    options = Options(detail, theme, dims or {}, width, depth, paths, at, against)
     if isinstance(outputs, Graph):
         if upstream is not None:
             raise DrawError("draw: a Graph has its upstream already; give it to mt.graph(...), or draw the Tensors")
         _check_size(sum(node.op is not None for node in outputs.nodes))
-        return Circuit(outputs, values=values, dims=dims)
+        return Circuit(outputs, view, options)
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for out in outs:
         if not isinstance(out, Tensor):
@@ -148,7 +161,7 @@ def draw(
     if not outs:
         raise DrawError("draw: no outputs were given; give one Tensor at least")
     _check_size(sum(tensor.op is not None for tensor in history(outs)))
-    return Circuit(capture(outputs, upstream), values=values, dims=dims)
+    return Circuit(capture(outputs, upstream), view, options)
 
 
 def _check_size(gates: int) -> None:
@@ -157,15 +170,6 @@ def _check_size(gates: int) -> None:
             f"draw: this graph has {gates:,} gates, and a picture shows {LIMIT} at most; "
             "draw a smaller part of it, such as the output of one layer"
         )
-
-
-def _described(shown: Scene) -> str:
-    counts = {
-        "gate": sum(item.kind == "gate" for item in shown.items),
-        "leaf": sum(item.kind in ("data", "param", "constant") for item in shown.items),
-    }
-    words = [f"{n} {what if n == 1 else {'leaf': 'leaves'}.get(what, what + 's')}" for what, n in counts.items()]
-    return f"{', '.join(words)}, {'forward and backward' if shown.backward else 'forward only'}"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -42,11 +42,16 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Painting:
-    """The DOT of a picture, and by the ids of its elements their lines of text and what they are."""
+    """The DOT of a picture, and by the ids of its elements their lines of text and what they are.
 
+    The description says in a few words what there is to be seen.
+    """
+
+    scene: Scene
     width: float
     height: float
     dot: str = ""
+    description: str = ""
     lines: dict[str, list[Line]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
 
@@ -58,7 +63,7 @@ def paint(scene: Scene, layout: Layout, legend: list[Entry]) -> Painting:
 
 class _Painter:
     def __init__(self, scene: Scene, layout: Layout, legend: list[Entry]) -> None:
-        self.painting = Painting(layout.width, layout.height)
+        self.painting = Painting(scene, layout.width, layout.height)
         self.dot = graphviz.Digraph(
             "circuit",
             graph_attr={

@@ -2,5 +2,6 @@
 
 from .capture import graph
 from .nodes import Graph, Node
+from .replay import Replayed, replay_backward, replay_forward
 
-__all__ = ["Graph", "Node", "graph"]
+__all__ = ["Graph", "Node", "Replayed", "graph", "replay_backward", "replay_forward"]

@@ -64,12 +64,13 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
             given = checked_upstream(out, up)
             seed = tensor(given.data if isinstance(given, Tensor) else given, requires_grad=True)
             pending[out] = pending[out] + seed if out in pending else seed
+        given_for = dict(pending)
         totals = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
 
     for t in forward:
         nodes.add(t)
     old = set(forward)
-    later = [t for t in history([*totals.values(), *edges.values()]) if t not in old]
+    later = [t for t in history([*totals.values(), *edges.values(), *given_for.values()]) if t not in old]
     rules = _rules(edges, old, totals)
     names = {g: f"d{t.name}" for t, g in reversed(totals.items()) if t.name}
     for t in later:
@@ -81,6 +82,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         backward=tuple(nodes[t] for t in later),
         contributions=MappingProxyType({(nodes[t], i): nodes[g] for (t, i), g in edges.items()}),
         gradients=MappingProxyType({nodes[t]: nodes[g] for t, g in totals.items()}),
+        upstreams=MappingProxyType({nodes[t]: nodes[g] for t, g in given_for.items()}),
     )
 
 

@@ -69,6 +69,7 @@ class Graph:
         backward: the nodes of the recorded backward pass by rank; empty where no upstream was given.
         contributions: the gradient that each edge passes back, before those of a fork are added up.
         gradients: the whole gradient of each forward node that one arrived at.
+        upstreams: the gradient that was given for each output; of its whole gradient a part where it is used too.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -86,6 +87,7 @@ class Graph:
     backward: tuple[Node, ...] = ()
     contributions: Mapping[Edge, Node] = field(default_factory=dict)
     gradients: Mapping[Node, Node] = field(default_factory=dict)
+    upstreams: Mapping[Node, Node] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> Mapping[Node, tuple[Edge, ...]]:

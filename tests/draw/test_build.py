@@ -161,7 +161,7 @@ def test_more_branches_than_letters():
 
 def test_ids_are_unique():
     for make in GALLERY.values():
-        shown = make()._scene
+        shown = make()._painting.scene
         ids = [x.id for x in shown.items] + [w.forward for w in shown.wires]
         ids += [w.backward for w in shown.wires if w.backward]
         assert len(ids) == len(set(ids))

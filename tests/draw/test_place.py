@@ -57,16 +57,16 @@ def check_nothing_overlaps(shown):
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_nothing_overlaps(name):
-    check_nothing_overlaps(GALLERY[name]()._scene)
+    check_nothing_overlaps(GALLERY[name]()._painting.scene)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 60))
 def test_nothing_overlaps_in_random_graphs(seed, gates):
-    check_nothing_overlaps(random_graph(seed, gates)._scene)
+    check_nothing_overlaps(random_graph(seed, gates)._painting.scene)
 
 
 def test_the_check_finds_what_overlaps():
-    shown = GALLERY["batch_norm"]()._scene
+    shown = GALLERY["batch_norm"]()._painting.scene
     moved = next(item for item in shown.items if item.id == "node-9")
     moved.x += 60
     with pytest.raises(AssertionError):
@@ -74,7 +74,7 @@ def test_the_check_finds_what_overlaps():
 
 
 def test_main_path_of_batch_norm_is_straight():
-    shown = GALLERY["batch_norm"]()._scene
+    shown = GALLERY["batch_norm"]()._painting.scene
     main = chains(shown)[0].items
     assert [item.id for item in main] == [
         "node-0", "fork-0", "node-4", "fork-4", "node-10", "node-11", "node-12", "sink-12"
@@ -97,12 +97,12 @@ def test_main_path_follows_the_data_not_the_weights():
 
 @given(st.integers(0, 10**6))
 def test_wires_lead_from_left_to_right(seed):
-    for wire in random_graph(seed)._scene.wires:
+    for wire in random_graph(seed)._painting.scene.wires:
         assert wire.source.x < wire.target.x
 
 
 def test_caption_tells_the_order_of_operands_where_the_picture_does_not():
-    captions = {item.op: item.caption for item in GALLERY["order_matters"]()._scene.items if item.op}
+    captions = {item.op: item.caption for item in GALLERY["order_matters"]()._painting.scene.items if item.op}
     assert captions["sub"] == "(6) sub"
     shown = scene(mt.graph((1 - leaf("x", 2)).named("q")))
     place(shown)
@@ -114,17 +114,17 @@ def test_caption_tells_the_order_of_operands_where_the_picture_does_not():
 
 def test_scopes_contain_their_gates_and_no_others():
     circuit = GALLERY["two_layers"]()
-    layout = place(circuit._scene)
+    layout = place(circuit._painting.scene)
     frames = [frame for frame in layout.frames if frame.name == "layer1"]
     assert [frame.name for frame in layout.frames] == ["layer1", "batch_norm", "layer2", "batch_norm"]
-    for item in circuit._scene.items:
+    for item in circuit._painting.scene.items:
         if item.kind == "gate":
             inside = frames[0].left < item.x - GATE and item.x + GATE < frames[0].right
             assert inside == (item.scope is not None and item.scope.path.startswith("layer1"))
 
 
 def test_nested_scopes_lie_within_each_other():
-    layout = place(GALLERY["nested_scopes"]()._scene)
+    layout = place(GALLERY["nested_scopes"]()._painting.scene)
     outer, inner, innermost, second = layout.frames
     for a, b in ((outer, inner), (inner, innermost), (outer, second)):
         assert a.left < b.left < b.right < a.right
@@ -139,8 +139,8 @@ def test_unnamed_scopes_have_no_frame():
 
 
 def test_residual_connection_runs_around_the_block():
-    layout = place(GALLERY["residual"]()._scene)
-    shown = GALLERY["residual"]()._scene
+    layout = place(GALLERY["residual"]()._painting.scene)
+    shown = GALLERY["residual"]()._painting.scene
     skip = next(w for w in shown.wires if w.source.id == "fork-0" and w.leaves is not None)
     assert skip.y > layout.frames[0].bottom
 
@@ -149,7 +149,7 @@ def test_everything_is_within_the_picture():
     for make in GALLERY.values():
         circuit = make()
         width, height = circuit._painting.width, circuit._painting.height
-        for _, left, top, right, bottom in boxes(circuit._scene):
+        for _, left, top, right, bottom in boxes(circuit._painting.scene):
             assert left >= 0
             assert top >= 0
             assert right <= width

@@ -36,7 +36,7 @@ def test_every_lane_and_text_is_in_the_picture():
     circuit = GALLERY["batch_norm"]()
     root = tree(circuit)
     groups = {element.get("id"): element for element in root.iter(f"{NAMESPACE}g")}
-    for wire in circuit._scene.wires:
+    for wire in circuit._painting.scene.wires:
         for lane, texts in (
             (wire.forward, [wire.name, wire.value]),
             (wire.backward, [*wire.rule, wire.gradient]),
