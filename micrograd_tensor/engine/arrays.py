@@ -24,7 +24,10 @@ def is_duck(value: Any) -> bool:
     """
     if isinstance(value, (np.ndarray, np.generic)):
         return False
-    return hasattr(value, "__array_ufunc__") or hasattr(value, "__array_function__")
+    # A table's column answers to ufuncs too, but matches rows by their labels, and offers itself as an array instead.
+    return not hasattr(value, "to_numpy") and (
+        hasattr(value, "__array_ufunc__") or hasattr(value, "__array_function__")
+    )
 
 
 def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
@@ -37,6 +40,8 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
         array = value.copy(order="K")
         array.setflags(write=False)
         return array
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(f"a masked array of shape {value.shape} would lose its mask; give value.filled(...) instead")
     if is_duck(value):
         return value if dtype is None else value.astype(dtype)
     if is_complex(value) and dtype is not None and np.dtype(dtype).kind != "c":

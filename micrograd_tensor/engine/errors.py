@@ -47,8 +47,10 @@ def explain(op: str, operands: Sequence[Any], params: Mapping[str, Any], error: 
     shapes = [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
     listed = " and ".join(describe(x) for x in operands) if len(operands) < 4 else f"{len(operands)} operands"
     if isinstance(error, AxisError) and len(operands) == 1:
-        axes, rank = params.get("axis", params.get("axes")), len(shapes[0])
-        allowed = f"its axes are {-rank}…{rank - 1}" if rank else "it has no axes"
+        added = op == "expand_dims"
+        axes, rank = params.get("axis", params.get("axes")), len(shapes[0]) + added
+        whose = "the result's" if added else "its"
+        allowed = f"{whose} axes are {-rank}…{rank - 1}" if rank else "it has no axes"
         return ShapeError(f"{op}: axis {axes} is out of range for {listed}; {allowed}")
     if isinstance(error, IndexError):
         return ShapeError(f"{op}: {listed}: {error}")

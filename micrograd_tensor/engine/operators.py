@@ -32,6 +32,7 @@ class Operators:
     __lt__, __le__, __gt__, __ge__ = e.less, e.less_equal, e.greater, e.greater_equal
     __eq__ = e.equal  # type: ignore[assignment]  # elementwise, as in NumPy
     __ne__ = e.not_equal  # type: ignore[assignment]
+    __and__, __or__, __invert__ = e.bitwise_and, e.bitwise_or, e.invert
     __hash__ = object.__hash__
     __getitem__ = shapes.getitem
     __array_ufunc__, __array_function__ = array_ufunc, array_function
@@ -57,6 +58,12 @@ class Operators:
     def __pow__(self, exponent: Operand) -> Tensor:
         simpler = _POWERS.get(exponent) if type(exponent) in (int, float) else None
         return e.pow(self, exponent) if simpler is None else simpler(self)
+
+    def __rand__(self, other: Operand) -> Tensor:
+        return e.bitwise_and(other, self)
+
+    def __ror__(self, other: Operand) -> Tensor:
+        return e.bitwise_or(other, self)
 
     def __rpow__(self, base: Operand) -> Tensor:
         return e.pow(base, self)

@@ -97,9 +97,9 @@ def primitive(
             for x in operands:
                 if type(x) is Tensor:
                     boxed = True
-                    if x.requires_grad:
+                    if x._requires_grad:
                         tracked = True
-                    arrays.append(x.data)
+                    arrays.append(x._data)
                 elif type(x) is ndarray:
                     loose = True
                     arrays.append(x)
@@ -107,15 +107,15 @@ def primitive(
                     arrays.append(x)
                 elif isinstance(x, Tensor):
                     boxed = True
-                    tracked |= x.requires_grad
-                    arrays.append(x.data)
+                    tracked |= x._requires_grad
+                    arrays.append(x._data)
                 else:
                     loose = True
                     arrays.append(x)
             if not boxed:
                 return forward(*arrays, **params)
             for value in params.values():
-                if type(value) is list or type(value) is ndarray:
+                if type(value) is list or type(value) is ndarray or (type(value) is tuple and not _is_plain(value)):
                     params = {key: _kept(value) for key, value in params.items()}
                     break
             state = now()
@@ -123,7 +123,7 @@ def primitive(
             try:
                 if live and loose:
                     operands = tuple(map(_constant, operands))
-                    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
+                    arrays = [x._data if isinstance(x, Tensor) else x for x in operands]
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
@@ -133,18 +133,18 @@ def primitive(
             if type(data) is ndarray:
                 data.setflags(write=False)
             y = new(Tensor)  # not Tensor(…): there is nothing left to copy or check
-            y.data = data
-            y.grad = y.name = None
+            y._data = data
+            y._grad = y.name = None
             y.keeps_grad = False
             y.scope = state.scope
             y.born = next(births)
             if live:
-                y.requires_grad = tracked and differentiable
+                y._requires_grad = tracked and differentiable
                 y.op, y.operands, y.saved, y.params = row, operands, arrays, params
                 if watch:
                     y.line = anomaly.caller()
             else:
-                y.requires_grad = False
+                y._requires_grad = False
                 y.op, y.operands, y.saved, y.params = None, (), [], params
             return y
 
@@ -165,6 +165,11 @@ def _sorted_out(
     if twice:
         raise TypeError(f"{row.name} was given {twice[0]} twice, by position and by name")
     return given[:arity], {**dict(zip(names, extra, strict=False)), **params}
+
+
+def _is_plain(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple, such as a shape, holds nothing that its owner could change."""
+    return all(type(x) is int for x in value)
 
 
 def _kept(value: Any) -> Any:

@@ -28,8 +28,8 @@ class Tensor(Operators):
     a result to its operands only, so a graph is freed as soon as its last result is.
 
     Attributes:
-        data: the array, read-only.
-        requires_grad: whether gradients flow to this tensor.
+        data: the array, read-only; to set it is to `assign_`.
+        requires_grad: whether gradients flow to this tensor; to set it is to call `requires_grad_`.
         grad: the gradient that `backward` accumulated here, a Tensor of its shape and dtype, or None: not computed.
         name: what reports and pictures call it, or None.
         scope: the `Scope` it was made in, or None.
@@ -50,23 +50,23 @@ class Tensor(Operators):
 
     __slots__ = (
         "__weakref__",
+        "_data",
+        "_grad",
+        "_requires_grad",
         "born",
-        "data",
-        "grad",
         "keeps_grad",
         "line",
         "name",
         "op",
         "operands",
         "params",
-        "requires_grad",
         "saved",
         "scope",
     )
 
-    data: Any
-    requires_grad: bool
-    grad: Tensor | None
+    _data: Any
+    _grad: Tensor | None
+    _requires_grad: bool
     keeps_grad: bool
     line: str
     name: str | None
@@ -90,6 +90,35 @@ class Tensor(Operators):
         if requires_grad:
             self.requires_grad_()
 
+    @property
+    def data(self) -> Any:
+        """The array, read-only. To set it is to `assign_`."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.assign_(value)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor. To set it is to call `requires_grad_`."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` accumulated here, a Tensor of this shape and dtype, or None: not computed."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise DTypeError(f"the gradient of {describe(self)} is a Tensor or None, not {gradient!r:.40}")
+        self._grad = gradient
+
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients of this leaf, or no longer; returns the tensor itself.
 
@@ -104,7 +133,7 @@ class Tensor(Operators):
                 f"{describe(self)} holds {self.data.dtype}, and gradients need floating-point values; "
                 "give dtype=float, or write 1.0 for 1"
             )
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         return self
 
     def named(self, name: str) -> Tensor:
@@ -150,7 +179,7 @@ class Tensor(Operators):
         new = frozen(value.data if isinstance(value, Tensor) else value, dtype=self.data.dtype)
         if new.shape != self.data.shape:
             raise ShapeError(f"assign_: {describe(self)} cannot take a value of shape {new.shape}")
-        self.data = new
+        self._data = new
         return self
 
     def detach(self) -> Tensor:
@@ -162,7 +191,7 @@ class Tensor(Operators):
             raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf is copied: detach() it")
         new = object.__new__(type(self))
         _fill(new, self.data, self.name)
-        new.requires_grad, new.grad = self.requires_grad, self.grad
+        new._requires_grad, new._grad = self._requires_grad, self._grad
         memo[id(self)] = new
         return new
 
@@ -268,9 +297,9 @@ class Tensor(Operators):
 
 
 def _fill(new: Tensor, data: Any, name: str | None) -> None:
-    new.data = data
-    new.requires_grad = new.keeps_grad = False
-    new.grad = new.op = None
+    new._data = data
+    new._requires_grad = new.keeps_grad = False
+    new._grad = new.op = None
     new.operands, new.saved, new.params = (), [], {}
     new.name = name
     new.scope = recording.get().scope
@@ -283,7 +312,7 @@ def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Te
     if isinstance(array, np.ndarray):
         array.setflags(write=False)
     _fill(new, array, name)
-    new.requires_grad = requires_grad
+    new._requires_grad = requires_grad
     return new
 
 

@@ -65,10 +65,10 @@ def pull(
         if create_graph:
             y, operands = node, unchanged(node)
         else:
-            y, operands = node.data, node.saved
+            y, operands = node._data, node.saved
         params = node.params
         for i, (x, used, rule) in enumerate(zip(node.operands, node.saved, row.vjps, strict=False)):
-            if not isinstance(x, Tensor) or not x.requires_grad or rule is None:
+            if not isinstance(x, Tensor) or not x._requires_grad or rule is None:
                 continue
             if useful is not None and x not in useful:
                 continue

@@ -171,6 +171,25 @@ for _name, _reference in COMPARISONS.items():
     for _kind, _pair in SHAPES_2.items():
         case(f"{_name}, {_kind}", getattr(mt, _name), _reference, *_pair, differentiable=False)
 
+MASKS = {"bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or}
+for _name, _reference in MASKS.items():
+    for _kind, _pair in SHAPES_2.items():
+        case(
+            f"{_name}, {_kind}",
+            getattr(mt, _name),
+            lambda a, b, _reference=_reference: _reference(a > 0, b > 0),
+            *_pair,
+            function=lambda a, b, _name=_name: getattr(mt, _name)(mt.greater(a, 0), mt.greater(b, 0)),
+            differentiable=False,
+        )
+case(
+    "invert",
+    mt.invert,
+    lambda x: ~(x > 0),
+    (3, 4),
+    function=lambda x: mt.invert(mt.greater(x, 0)),
+    differentiable=False,
+)
 case("pow, base of any sign, whole exponent", mt.pow, np.power, (3, 4), args=(3,))
 case("pow, negative exponent", mt.pow, np.power, (3, 4), args=(-2,))
 case("pow, a number as base", mt.pow, lambda b: np.power(2.5, b), (3, 4), function=lambda b: mt.pow(2.5, b))
@@ -451,6 +470,7 @@ for _axis in (0, -1):
     case(f"sort, axis={_axis}", mt.sort, np.sort, (3, 4), params={"axis": _axis})
 
 case("argsort, empty", mt.argsort, np.argsort, (0, 3), params={"axis": 0}, differentiable=False)
+case("sort, axis=None", mt.sort, np.sort, (3, 4), params={"axis": None})
 case("sort, empty", mt.sort, np.sort, (0, 3), params={"axis": 0})
 case("sort, of rows that are not there", mt.sort, np.sort, (0, 3), params={"axis": 1})
 case("getitem, empty", mt.getitem, lambda x, index: x[index], (0, 3), args=((slice(None), [1, 1]),))

@@ -17,6 +17,7 @@ from op_cases import CASES, outputs, upstreams
 import micrograd_tensor as mt
 from micrograd_tensor.engine.primitive import TABLE
 from micrograd_tensor.engine.recording import recording
+from micrograd_tensor.engine.tensor import leaf
 from micrograd_tensor.engine.walk import history
 
 
@@ -868,8 +869,7 @@ def test_law_6_a_deep_copy_is_a_leaf_of_its_own():
 
 
 def test_law_7_integers_that_were_told_to_ask_for_gradients_are_refused_in_the_walk():
-    n = mt.tensor([2, 3], name="n")
-    n.requires_grad = True
+    n = leaf(np.array([2, 3]), "n", requires_grad=True)
     with pytest.raises(mt.DTypeError, match=r"n \(2,\) holds int64"):
         (n * 1.5).sum().backward()
     assert n.grad is None

@@ -22,6 +22,9 @@ CALLS = {
         compare: lambda f, x: f(x, 1.0)
         for compare in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
     },
+    np.bitwise_and: lambda f, x: f(x > 0.5, X < 1.5),
+    np.bitwise_or: lambda f, x: f(X < 0.5, x > 1.5),
+    np.invert: lambda f, x: f(x > 1.0),
     np.matmul: lambda f, x: f(x, np.ones((3, 2))),
     np.where: lambda f, x: f(X > 1, x, 0.0),
     np.clip: lambda f, x: f(x, 0.2, 1.0),

@@ -456,6 +456,45 @@ def isfinite(x: Operand, /) -> Array:
     return np.isfinite(x)
 
 
+@primitive("&", "{0} & {1}", None, None, analytic=False)
+def bitwise_and(a: Operand, b: Operand, /) -> Array:
+    """``a & b``: of truth values "and", of integers bit by bit; not differentiable.
+
+    `DTypeError` for other numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([-1.0, 0.5, 2.0])
+    >>> (x > 0) & (x < 1)
+    tensor([False,  True, False])
+    """
+    return np.bitwise_and(a, b)
+
+
+@primitive("|", "{0} | {1}", None, None, analytic=False)
+def bitwise_or(a: Operand, b: Operand, /) -> Array:
+    """``a | b``: of truth values "or", of integers bit by bit; not differentiable.
+
+    `DTypeError` for other numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([-1.0, 0.5, 2.0])
+    >>> (x < 0) | (x > 1)
+    tensor([ True, False,  True])
+    """
+    return np.bitwise_or(a, b)
+
+
+@primitive("~", "~{0}", None, analytic=False)
+def invert(x: Operand, /) -> Array:
+    """``~x``: of truth values "not", of integers bit by bit; not differentiable. `DTypeError` for other numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> ~mt.tensor([True, False])
+    tensor([False,  True])
+    """
+    return np.invert(x)
+
+
 @primitive("stop", "stop({0})", None)
 def stop_gradient(x: Operand, /) -> Array:
     """x itself, but a constant to derivatives. Unlike with `Tensor.detach`, the graph still shows where it came from.

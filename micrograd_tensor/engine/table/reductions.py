@@ -69,6 +69,10 @@ def _aligned(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     return expand_dims(reduced, axis=axis)
 
 
+HALF_RANGE = 65504
+"""The greatest number that float16 holds; a count beyond it would be infinite there."""
+
+
 def _terms(x: Array, y: Array) -> int:
     """How many elements of x went into each element of its reduction y."""
     return x.size // y.size if y.size else 1
@@ -87,7 +91,14 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-@primitive("Σ/n", "mean({0})", lambda g, y, x, axis=None, keepdims=False: spread(g / _terms(x, y), x, axis, keepdims))
+def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    n = _terms(x, y)
+    if n > HALF_RANGE and plain(g).dtype == np.float16:
+        g, n = g / 2**15, n / 2**15
+    return spread(g / n, x, axis, keepdims)
+
+
+@primitive("Σ/n", "mean({0})", _of_mean)
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
 

@@ -6,7 +6,7 @@ Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -222,6 +222,8 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     tensor([[2.],
             [3.]])
     """
+    if axis is None:
+        raise ShapeError("take them along axis 0 of x.reshape(-1) instead")
     return np.take_along_axis(x, np.asarray(indices) if isinstance(indices, list) else indices, axis)
 
 
@@ -248,8 +250,8 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
-def sort(x: Operand, axis: int = -1) -> Tensor:
-    """x in ascending order along an axis; each gradient returns to the place its element came from.
+def sort(x: Operand, axis: int | None = -1) -> Tensor:
+    """x in ascending order along an axis, or with None all of it; each gradient returns to where its element was.
 
     Equal elements keep their order, which decides whose gradient is whose. `ShapeError` for an axis out of range.
 
@@ -257,6 +259,8 @@ def sort(x: Operand, axis: int = -1) -> Tensor:
     >>> mt.sort(mt.tensor([3.0, 1.0, 2.0]))
     tensor([1., 2., 3.])
     """
+    if axis is None:
+        return sort(reshape(x, shape=-1), axis=0)
     return take_along_axis(x, argsort(x, axis=axis), axis=axis)
 
 
@@ -278,8 +282,8 @@ def join(*parts: Operand, axis: int = 0) -> Array:
     return np.concatenate(parts, axis=axis)
 
 
-def concatenate(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
-    """Tensors joined along an existing axis; each gets its slice of the gradient.
+def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Tensor:
+    """Tensors joined along an existing axis, or with None all in a row; each gets its part of the gradient.
 
     `ShapeError` where their other axes differ, or where there is none.
 
@@ -287,12 +291,15 @@ def concatenate(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
     >>> mt.concatenate([mt.tensor([1.0]), mt.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
-    if not len(tensors):
+    parts = list(tensors)
+    if not parts:
         raise ShapeError("concatenate: no tensors given; it needs at least one")
-    return join(*tensors, axis=axis)
+    if axis is None:
+        return join(*[reshape(part, shape=-1) for part in parts], axis=0)
+    return join(*parts, axis=axis)
 
 
-def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
+def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
 
     >>> import micrograd_tensor as mt
@@ -300,16 +307,17 @@ def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    shapes = {np.shape(plain(x)) for x in tensors}
+    parts = list(tensors)
+    shapes = {np.shape(plain(x)) for x in parts}
     if len(shapes) != 1:
         raise ShapeError(
             f"stack: shapes {sorted(shapes)} differ" if shapes else "stack: no tensors given; it needs at least one"
         )
     rank = len(shapes.pop())
     if not -rank - 1 <= axis <= rank:
-        listed = describe(tensors[0])
+        listed = describe(parts[0])
         raise ShapeError(f"stack: axis {axis} is out of range for {listed}; the result's are {-rank - 1}…{rank}")
-    return join(*[expand_dims(x, axis=axis) for x in tensors], axis=axis)
+    return join(*[expand_dims(part, axis=axis) for part in parts], axis=axis)
 
 
 def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
