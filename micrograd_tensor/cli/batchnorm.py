@@ -36,8 +36,9 @@ from .output_folder import output_folder
 from .unusable import UnusableError
 
 PARTS = ("x", "gamma", "beta")
-PROBES = 400
-"""So many elements of each gradient, evenly spread, are checked numerically; all of them where there are fewer."""
+PROBES, FEWEST, ELEMENTS = 400, 8, 50_000_000
+"""So many elements of each gradient, evenly spread, are checked numerically, or all of them where there are fewer. Each
+takes a forward pass of its own, so of large data fewer: about so many elements in all are passed forward for each."""
 
 
 def add_to(commands: Any) -> None:
@@ -162,7 +163,8 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float, l
     stages = {}
     for k, name in enumerate(values):
         ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
-        places = np.unique(np.linspace(0, ours.size - 1, min(ours.size, PROBES)).astype(int)).tolist()
+        probes = min(ours.size, PROBES, max(FEWEST, ELEMENTS // values["x"].size))
+        places = np.unique(np.linspace(0, ours.size - 1, probes).astype(int)).tolist()
         found = element_slopes(forward, points, k, places, weights, analytic=True)
         by_number = np.array([estimate.value for estimate in found])
         recorded = ours.reshape(-1)[places]

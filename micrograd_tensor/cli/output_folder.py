@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from .unusable import UnusableError
@@ -13,11 +14,10 @@ def output_folder(folder: Path) -> Path:
     Raises:
         UnusableError: where it cannot be made, or nothing be written into it.
     """
-    probe = folder / ".micrograd-tensor-probe"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UnusableError(f"{folder} cannot be written to: {error.strerror or error}") from None
     return folder

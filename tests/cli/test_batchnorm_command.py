@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from xml.etree import ElementTree
 
 import numpy as np
@@ -214,3 +215,24 @@ def test_a_reader_that_has_had_enough_changes_nothing(tmp_path):
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "batchnorm.svg").exists()
+
+
+def test_it_tells_its_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == f"micrograd-tensor {version('micrograd-tensor')}"
+
+
+def test_of_large_data_fewer_elements_are_checked_numerically(tmp_path, capsys, monkeypatch):
+    asked = []
+    original = batchnorm.element_slopes
+
+    def counted(function, points, which, places, *rest, **named):
+        asked.append(len(places))
+        return original(function, points, which, places, *rest, **named)
+
+    monkeypatch.setattr(batchnorm, "element_slopes", counted)
+    monkeypatch.setattr(batchnorm, "ELEMENTS", 150 * 4 * 20)
+    assert main(["batchnorm", "--out", str(tmp_path)]) == 0
+    assert asked == [20, 4, 4]
