@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
+
+WIDTH = 900
+"""Pixels, which a page has room for."""
+
+VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "scopes": ("mlp", {"depth": 1, "width": WIDTH}),
+    "names": ("attention", {"detail": "name", "width": WIDTH}),
+    "forward": ("batchnorm", {"view": "forward", "width": WIDTH}),
+    "backward": ("batchnorm", {"view": "backward"}),
+    "gate": ("batchnorm", {"view": "gate", "at": "x_norm"}),
+    "path": ("batchnorm", {"view": "path", "at": ("x", "out")}),
+    "steps": ("batchnorm", {"view": "steps", "width": WIDTH}),
+}
+"""What the gallery shows beside each built-in graph: its name, the graph and what is asked of the picture."""
 
 
 def draw_all(folder: Path) -> None:
@@ -14,7 +30,26 @@ def draw_all(folder: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = {"x": (7, 4), "gamma": (4,), "beta": (4,)}
     leaves = {name: mt.tensor(rng.normal(size=s), name=name, requires_grad=True) for name, s in shapes.items()}
-    mt.draw(mt.batch_norm(**leaves), rng.normal(size=(7, 4))).save(folder / "batchnorm.svg")
+    mt.draw(mt.batch_norm(**leaves), rng.normal(size=(7, 4)), width=WIDTH).save(folder / "batchnorm.svg")
+    gallery = folder / "gallery"
+    gallery.mkdir(exist_ok=True)
+    for name, builtin in BUILTINS.items():
+        boxes = {"collapse": "conv"} if name == "conv_bn_relu" else {}
+        mt.draw(*made(name), dims=builtin.dims, width=WIDTH, **boxes).save(gallery / f"{name}.svg")
+    for name, (graph, asked) in VIEWS.items():
+        mt.draw(*made(graph), dims=BUILTINS[graph].dims, **asked).save(gallery / f"{name}.svg")
+    difference().save(gallery / "difference.svg")
+
+
+def difference() -> mt.Circuit:
+    """Batch normalization beside a derivation by hand in which the mean's share of dx was forgotten."""
+    out, dout = made("batchnorm")
+    captured = mt.graph(out, dout)
+    x_norm, inverted_stddev, gamma = (captured[name].value for name in ("x_norm", "inverted_stddev", "gamma"))
+    dgamma, dbeta = (dout * x_norm).sum(axis=0), dout.sum(axis=0)
+    dx = gamma * inverted_stddev / 7 * (7 * dout - x_norm * dgamma)
+    report = mt.compare(captured, hand={"dx": dx, "dgamma": dgamma, "dbeta": dbeta})
+    return mt.draw(captured, view="difference", against=report, dims=BUILTINS["batchnorm"].dims)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
 """
 
-from . import data, nn, optim
+from . import check, data, nn, optim
 from .check import Report, Stage, compare, gradcheck
 from .draw import Circuit, DrawError, draw
 from .engine.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -143,6 +143,7 @@ __all__ = [
     "bitwise_and",
     "bitwise_or",
     "broadcast_to",
+    "check",
     "clip",
     "compare",
     "concatenate",

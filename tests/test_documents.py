@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from micrograd_tensor.cli.builtin_graphs import BUILTINS
+from micrograd_tensor.draw.views import VIEWS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 NEEDS = {"training.md": "safetensors", "README.md": "sklearn"}
@@ -71,7 +74,20 @@ def test_the_readme_has_the_two_commands_and_a_short_example():
 
 def test_the_pictures_are_those_that_the_code_draws(tmp_path):
     runpy.run_path(str(ROOT / "docs" / "pictures.py"))["draw_all"](tmp_path)
-    drawn = sorted(tmp_path.iterdir())
-    assert [path.name for path in drawn] == sorted(path.name for path in (ROOT / "docs").glob("*.svg"))
-    for path in drawn:
-        assert path.read_bytes() == (ROOT / "docs" / path.name).read_bytes(), f"run docs/pictures.py: {path.name}"
+    drawn = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("**/*.svg")}
+    there = {path.relative_to(ROOT / "docs"): path.read_bytes() for path in (ROOT / "docs").glob("**/*.svg")}
+    assert sorted(drawn) == sorted(there)
+    for path, content in drawn.items():
+        assert content == there[path], f"run docs/pictures.py: {path}"
+    assert sum(map(len, there.values())) < 1_500_000
+
+
+def test_the_gallery_shows_every_picture_and_every_built_in_graph():
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"!\[[^]]+\]\((gallery/[^)]+)\)", text))
+    assert shown == {f"gallery/{path.name}" for path in (ROOT / "docs" / "gallery").iterdir()}
+    assert set(re.findall(r"^### (\w+)$", text, re.MULTILINE)) >= {*BUILTINS, *VIEWS} - {
+        "overlay",
+        "forward",
+        "backward",
+    }

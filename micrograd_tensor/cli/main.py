@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from . import batchnorm, summary, train
+from . import batchnorm, check, draw, summary, train
 from .unusable import UnusableError
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('micrograd-tensor')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (batchnorm, train, summary):
+    for command in (batchnorm, check, draw, train, summary):
         command.add_to(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
+from unicodedata import bidirectional, combining
 
 import numpy as np
 
@@ -17,6 +18,13 @@ ATOM, POSTFIX, POWER, PREFIX, PRODUCT, MATRIX, SUM, COMPARISON, ANY = range(8, -
 INFIX = {"·": PRODUCT, "/": PRODUCT, "@": MATRIX, "+": SUM, MINUS: SUM} | dict.fromkeys(">≥<≤=≠", COMPARISON)
 LONGEST_NAME = 40
 """In characters."""
+
+MARKS = 3
+"""So many combining marks stand on a character at most, which a line has room for."""
+
+JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
+"""What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
+direction."""
 
 EXPANDED = 64
 """A formula shows at most so many ops, so its cost does not depend on how much was computed before."""
@@ -50,7 +58,7 @@ def formula(node: Node, names: Mapping[Node, str] | None = None, limit: int = 80
     >>> formula(mt.graph(y).outputs[0])
     '√(x² − mean(x) + 1e−5)'
     """
-    text = _of_op(node, names or {}, limit) if node.op is not None else _of_leaf(node)
+    text = _of_op(node, names or {}, limit) if node.op is not None else leaf_text(node)
     return cut(text.text, limit)
 
 
@@ -60,7 +68,10 @@ def cut(text: str, limit: int) -> str:
     >>> cut("dev_from_mean", 8)
     'dev_fro…'
     """
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 1]
+    return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
 
 
 def number(value: Any) -> str:
@@ -78,11 +89,23 @@ def number(value: Any) -> str:
 def plain(name: str) -> str:
     """A name on one line, without control characters, cut where it is too long to be shown.
 
+    One that is written from right to left is isolated, so that it leaves the order of what stands around it alone; and
+    of marks that pile up on a character three are kept.
+
     >>> plain("a\\nb\\x00"), len(plain("x" * 90))
     ('a b\ufffd', 40)
     """
     line = " ".join(name.split())
-    return cut("".join(c if c.isprintable() else "\ufffd" for c in line), LONGEST_NAME)
+    shown: list[str] = []
+    marks = 0
+    for c in line:
+        marks = marks + 1 if combining(c) else 0
+        if marks and not shown:
+            shown.append(NO_LETTER)
+        if marks <= MARKS:
+            shown.append(c if c.isprintable() or c in JOINERS else "\ufffd")
+    text = cut("".join(shown), LONGEST_NAME)
+    return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text
 
 
 def expression(x: Any, names: Mapping[Node, str], limit: int) -> Text:
@@ -91,29 +114,34 @@ def expression(x: Any, names: Mapping[Node, str], limit: int) -> Text:
         return _of_number(x)
     if x in names:
         return Text(names[x], ATOM)
-    return _of_op(x, names, limit) if _is_inner(x, names) else _of_leaf(x)
+    return _of_op(x, names, limit) if is_inner(x, names) else leaf_text(x)
 
 
 def _of_op(node: Node, names: Mapping[Node, str], limit: int) -> Text:
     """The formula of an op, without recursion: the ops to show are found from the top, then written bottom up."""
-    shown = {node}
-    queue = [node]
-    for this in queue:
-        for x in this.operands:
-            if _is_inner(x, names) and x not in shown:
-                if len(shown) == EXPANDED:
-                    break
-                shown.add(x)
-                queue.append(x)
     made: dict[Node, Text] = {}
-    for this in sorted(shown, key=lambda n: n.rank):
-        operands = [made.get(x, UNKNOWN) if _is_inner(x, names) else expression(x, names, limit) for x in this.operands]
+    for this in shown_ops(node, names):
+        operands = [made.get(x, UNKNOWN) if is_inner(x, names) else expression(x, names, limit) for x in this.operands]
         text = _applied(this, operands)
         made[this] = text if len(text.text) <= limit or this is node else UNKNOWN
     return made[node]
 
 
-def _is_inner(x: Any, names: Mapping[Node, str]) -> bool:
+def shown_ops(node: Node, names: Container[Node]) -> list[Node]:
+    """The ops that the formula of an op shows, down to what has a name, by rank; not too many."""
+    shown = {node}
+    queue = [node]
+    for this in queue:
+        for x in this.operands:
+            if is_inner(x, names) and x not in shown:
+                if len(shown) == EXPANDED:
+                    break
+                shown.add(x)
+                queue.append(x)
+    return sorted(shown, key=lambda n: n.rank)
+
+
+def is_inner(x: Any, names: Container[Node]) -> bool:
     """Whether an operand is itself shown as the formula of an op."""
     return isinstance(x, Node) and x.op is not None and x.name is None and x not in names
 
@@ -123,7 +151,7 @@ def _of_number(value: Any) -> Text:
     return Text(text, SUM if text.startswith(MINUS) or isinstance(value, complex) else ATOM)
 
 
-def _of_leaf(node: Node) -> Text:
+def leaf_text(node: Node) -> Text:
     """A name; else the number that all elements share; else what little can be said."""
     if node.name is not None:
         return Text(plain(node.name), ATOM)
@@ -141,23 +169,24 @@ def _applied(node: Node, operands: list[Text]) -> Text:
     pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(node.op.notation)]
     if pieces == [("", "0")]:
         return operands[0]
-    level, needs = _levels(node.op.notation, len(operands))
+    level, needs = levels(node.op.notation, len(operands))
     out = []
     for literal, name in pieces:
         out.append(literal)
         if name is not None:
-            out.append(operands[int(name)].at(needs[int(name)]) if name.isdigit() else _setting(node.params[name]))
+            out.append(operands[int(name)].at(needs[int(name)]) if name.isdigit() else setting(node.params[name]))
     return Text("".join(out), level)
 
 
-def _setting(value: Any) -> str:
+def setting(value: Any) -> str:
+    """A parameter as a notation shows it."""
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def _levels(notation: str, arity: int) -> tuple[int, list[int]]:
+def levels(notation: str, arity: int) -> tuple[int, list[int]]:
     """How tightly a notation holds together, and how tightly each of its operands has to, read from its signs.
 
-    >>> _levels("{0} − {1}", 2) == (SUM, [SUM, MATRIX]), _levels("exp({0})", 1) == (ATOM, [ANY])
+    >>> levels("{0} − {1}", 2) == (SUM, [SUM, MATRIX]), levels("exp({0})", 1) == (ATOM, [ANY])
     (True, True)
     """
     sign = infix(notation)

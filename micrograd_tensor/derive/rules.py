@@ -93,13 +93,13 @@ def _clause(node: Node, place: int, names: Mapping[Node, str], dims: Mapping[str
     if op.name == "neg":
         yield f"× {MINUS}1"
     elif op.name == "sum":
-        yield f"Σ over {_axes(g.shape, node.params['axis'], dims)}"
+        yield f"Σ over {axes_text(g.shape, node.params['axis'], dims)}"
     elif op.name == "broadcast_to":
-        yield f"copy to {_shape(node.shape, dims)}"
+        yield f"copy to {shape_text(node.shape, dims)}"
     elif op.notation == "{0}":
         # Axes of length 1 come and go beside a sum or a copy, which already says what happens to them.
         if _without_ones(node.shape) != _without_ones(g.shape):
-            yield f"reshape to {_shape(node.shape, dims)}"
+            yield f"reshape to {shape_text(node.shape, dims)}"
     elif op.name == "where" and place == 1 and _is_zero(node.operands[2]):
         yield f"where {_met(node.operands[0], ANY, names, limit)}"
     elif sign is not None and (place == 0 or sign == "·"):
@@ -125,17 +125,23 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def _axes(shape: tuple[int, ...], axis: Any, dims: Mapping[str, int]) -> str:
-    if axis is None:
+def axes_text(shape: tuple[int, ...], axis: Any, dims: Mapping[str, int]) -> str:
+    """The axes that an array of a shape is reduced over, by the names of their lengths where all have one."""
+    if axis is None or not shape:
         return "all elements"
-    axes = [a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = [int(a) % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
     lengths = _by_length(dims)
     if all(shape[a] in lengths for a in axes):
         return ", ".join(lengths[shape[a]] for a in axes)
     return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
-def _shape(shape: tuple[int, ...], dims: Mapping[str, int]) -> str:
+def shape_text(shape: tuple[int, ...], dims: Mapping[str, int]) -> str:
+    """A shape, with the names of its lengths.
+
+    >>> shape_text((7, 4), {"N": 7})
+    '(N, 4)'
+    """
     lengths = _by_length(dims)
     inner = ", ".join(lengths.get(n, str(n)) for n in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"

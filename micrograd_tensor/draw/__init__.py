@@ -4,6 +4,7 @@
 down as DOT, which Graphviz paints (`render`); `svg` finishes what a browser shows.
 """
 
+from . import notebook as notebook  # lends its methods to graphs and tensors
 from .circuit import Circuit, draw
 from .errors import DrawError
 

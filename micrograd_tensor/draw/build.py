@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from string import ascii_uppercase
-from typing import Any, TypeAlias
+from textwrap import wrap
+from typing import Any
 
 from ..derive import formula, rule
-from ..derive.formula import cut, infix, number, plain
-from ..derive.rules import SHORT
-from ..engine.primitive import Row
+from ..derive.formula import LONGEST_NAME, cut, number, plain
+from ..engine.recording import Scope
 from ..graph import Graph, Node
+from .boxes import box_lines, rules_through
+from .called import Called
+from .collapse import Collapsed
 from .metrics import text_width
-from .numbers import summary
-from .scene import BOXED, FORK, GATE, SPLIT, VALUE, Item, Scene, Wire, symbol_size
+from .options import Failure, Options
+from .repeats import Box
+from .scene import FORK, GATE, SPLIT, Item, Scene, Wire, symbol_size
+from .texts import boxed, commutes, letter, lines, only_moves, value
+from .uses import Use, Uses
+
+MOST_SAID = 8
+"""In lines, of what an error says."""
 
 LONGEST_CAPTION = 32
 """In characters, of a formula above a gate."""
@@ -22,85 +29,131 @@ LONGEST_CAPTION = 32
 UNKNOWN = "—"
 """A gradient that was not computed, which is not 0."""
 
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
-Use: TypeAlias = "tuple[Node | None, int]"
-"""Where a value is used: by a node as one of its operands, or, without a node, as an output."""
-
-
-def scene(graph: Graph, values: bool = True, dims: Mapping[str, int] | None = None) -> Scene:
+def scene(graph: Graph, options: Options | None = None, collapsed: Collapsed | None = None) -> Scene:
     """The items and wires of a graph, with all their texts.
 
     Args:
         graph: forward only, or with its backward pass.
-        values: say what is in the arrays.
-        dims: names for lengths, such as ``{"N": 7}``, for the rules.
+        options: detail and dims are heeded.
+        collapsed: what is shown as boxes; nothing by default.
     """
-    return _Builder(graph, values, dims or {}).scene
+    return _Builder(graph, options or Options(), collapsed or Collapsed()).scene
 
 
 class _Builder:
     """Goes through the nodes by rank; what a node's wires start from is made before any wire needs it."""
 
-    def __init__(self, graph: Graph, values: bool, dims: Mapping[str, int]) -> None:
-        self.graph, self.values, self.dims = graph, values, dims
-        self.scene = Scene(backward=bool(graph.gradients))
+    def __init__(self, graph: Graph, options: Options, collapsed: Collapsed) -> None:
+        self.graph, self.options, self.box_of = graph, options, collapsed.box_of
+        self.scene = Scene(bool(graph.gradients), scopes=collapsed.names, detail=options.detail, notes=collapsed.notes)
         self.outputs = dict.fromkeys(graph.outputs)
-        self.gates = 0
-        self.called: dict[Node, str] = {}
-        self.stand_ins: dict[Node, str] = {}
+        names = Called(graph)
+        self.gates, self.called, self.stand_ins = names.numbers, names.values, names.stand_ins
+        self._gradient_name = names.gradient
+        self.uses = Uses(graph, collapsed)
+        self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.stand_ins)
         self.outlets: dict[Node, Item] = {}
-        self.letters: dict[tuple[Node, Use], str] = {}
+        self.letters: dict[Use, str] = {}
         for node in graph.nodes:
-            self.gates += node.op is not None
-            self._call(node)
-            item = self._gate(node) if node.op else self._leaf(node)
-            self.scene.items.append(item)
-            for i, operand in enumerate(node.operands):
-                if isinstance(operand, Node):
-                    self._use(operand, node, i, item)
-                else:
-                    self._number(operand, node, i, item)
-            self.outlets[node] = self._fork(node, item) or item
+            box = self.box_of.get(node)
+            if box is not None and node is box.gates[-1]:
+                self._collapsed(box)
+            elif box is None and node.op is not None:
+                self._gate(node)
+            elif node.op is None and node not in self.uses.owned:
+                self._leaf(node)
         for node in self.outputs:
             self._output(node)
+        if options.failed:
+            self._failure(options.failed)
 
     # ------------------------------------------------------------------------------------------------------- items
 
-    def _gate(self, node: Node) -> Item:
+    def _gate(self, node: Node) -> None:
         assert node.op is not None  # noqa: S101 -- for the type checker
         name = f"{plain(node.name)} = " if node.name else ""
         text = formula(node, self.stand_ins)
         symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
-        return Item(
+        item = Item(
             id=f"node-{node.rank}",
             kind="gate",
             time=(node.rank, 2),
-            title=f"gate {self.gates}, {node.op.name}: {name}{text}",
+            title=f"gate {self.gates[node]}, {node.op.name}: {name}{text}",
             lines=(symbol,),
-            caption=f"({self.gates}) {node.op.name}",
+            caption=f"({self.gates[node]}) {node.op.name}",
             op=node.op.name,
-            reads="" if _commutes(node.op) else cut(text, LONGEST_CAPTION),
+            reads="" if commutes(node.op) else cut(text, LONGEST_CAPTION),
             dead=not node.requires_grad,
-            depth=1 + max((self.outlets[x].depth for x in node.operands if isinstance(x, Node)), default=0),
             shape=node.shape,
             scope=node.scope,
             width=max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4),
             height=2 * GATE,
         )
+        self._deepen(item, [x for x in node.operands if isinstance(x, Node)])
+        item.moves += only_moves(node.op)
+        self.scene.items.append(item)
+        for i, operand in enumerate(node.operands):
+            if isinstance(operand, Node):
+                use = self.uses.of_edge[node, i]
+                earlier = sum(x is operand for x in node.operands[:i])
+                ends = f"-{earlier}" if earlier else ""
+                self._use(
+                    operand, use, item, i, (f"{operand.rank}-{node.rank}{ends}", f"{node.rank}-{operand.rank}{ends}")
+                )
+            else:
+                self._number(operand, node, i, item)
+        self.outlets[node] = self._fork(node, item) or item
 
-    def _leaf(self, node: Node) -> Item:
-        users = self.graph.users[node]
+    def _collapsed(self, box: Box) -> None:
+        """A scope as one box, after its last gate, when all that leads into it is there."""
+        taken, made = self.uses.into[box], [node for node in box.gates if self.uses[node]]
+        said = box_lines(box, self.uses.leaves[box], self.options.detail)
+        item = boxed(
+            Item(
+                id=f"box-{box.gates[0].rank}",
+                kind="box",
+                time=(box.gates[0].rank, 2),
+                title=f"scope {box.scopes[0].path}, collapsed: {', '.join(said)}",
+                lines=said,
+                dead=not any(node.requires_grad for node in made),
+                shape=made[-1].shape if made else box.gates[-1].shape,
+                scope=box.scopes[0].parent,
+            )
+        )
+        item.height = max(item.height, 54.0)
+        self._deepen(item, [use.value for use in taken])
+        self.scene.items.append(item)
+        for i, use in enumerate(taken):
+            self._use(use.value, use, item, i, (f"{use.value.rank}-{item.id}", f"{item.id}-{use.value.rank}"))
+        for node in made:
+            self.outlets[node] = self._fork(node, item) or item
+
+    def _deepen(self, item: Item, operands: list[Node]) -> None:
+        """An item is one deeper than what leads into it."""
+        sources = [self.outlets[x] for x in operands]
+        deepest = max(sources, key=lambda x: x.depth, default=None)
+        if deepest is not None:
+            item.depth, item.moves = deepest.depth, deepest.moves
+        item.depth += 1
+
+    def _leaf(self, node: Node) -> None:
+        first = next((use.turn for use in self.uses[node] if use.target is not None), None)
+        word = "leaf" if node.requires_grad else "constant"
         item = Item(
             id=f"node-{node.rank}",
             kind="param" if node.requires_grad else "constant",
-            time=(users[0][0].rank if users else node.rank, 0),
-            title=f"{'leaf' if node.requires_grad else 'constant'} {self._described(node)}",
-            lines=self._lines(node, self.called[node]),
+            time=(first.rank if first else node.rank, 0),
+            title=f"{word} {self._described(node)}",
+            lines=lines(self.called[node], node, self.options.detail) or (word,),
             shape=node.shape,
-            scope=users[0][0].scope if users else None,
+            scope=self._scope_of(first) if first else None,
         )
-        return _boxed(item)
+        self.scene.items.append(boxed(item))
+        self.outlets[node] = self._fork(node, item) or item
+
+    def _scope_of(self, gate: Node) -> Scope | None:
+        return self.box_of[gate].scopes[0].parent if gate in self.box_of else gate.scope
 
     def _number(self, operand: Any, node: Node, i: int, gate: Item) -> None:
         """A Python number: a box of its own at every gate that takes it."""
@@ -113,20 +166,19 @@ class _Builder:
             depth=-1,
             scope=node.scope,
         )
-        self.scene.items.append(_boxed(item))
+        self.scene.items.append(boxed(item))
         forward = f"edge-{node.rank}-number-{i}-fwd"
         self.scene.wires.append(Wire(item, gate, i, forward, None, title=(f"constant {operand!r}", "")))
 
     def _fork(self, node: Node, item: Item) -> Item | None:
         """Where a value that is used several times parts, with the wire that leads there; gradients are added in it."""
-        uses: list[Use] = [*self.graph.users[node], *([(None, 0)] if node in self.outputs else [])]
+        uses = self.uses[node]
         if len(uses) < 2:
             return None
-        given: list[Use] = [(None, 0)] if self.scene.backward and node in self.outputs else []
-        parts = [*given, *(edge for edge, _ in self.graph.contributions_to(node))]
+        parts = self.uses.carrying(node)
         adds = len(parts) > 1
-        letters = [_letter(k) for k in range(len(parts))] if adds else []
-        self.letters |= {(node, use): letter for use, letter in zip(parts, letters, strict=False)}
+        letters = [letter(k) for k in range(len(parts))] if adds else []
+        self.letters |= dict(zip(parts, letters, strict=False))
         radius = FORK if adds else SPLIT
         fork = Item(
             id=f"fork-{node.rank}",
@@ -137,17 +189,19 @@ class _Builder:
             lines=("+",) if adds else (),
             dead=item.dead,
             depth=item.depth,
+            moves=item.moves,
             shape=node.shape,
             scope=item.scope,
             width=2 * radius,
             height=2 * radius,
         )
         self.scene.items.append(fork)
-        wire = self._wire(node, item, fork, 0, f"edge-{node.rank}-fork-fwd", f"edge-fork-{node.rank}-bwd")
-        name = self._gradient_name(node)
+        wire = self._wire(node, item, fork, 0, (f"{node.rank}-fork", f"fork-{node.rank}"))
+        gradient = self.uses.added(node, parts)
+        name = self._gradient_name(node) if gradient is self.graph.gradients.get(node) else ""
         total = " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
         clauses = (f"{name} = {total}" if name else total,) if adds else ()
-        self._say_gradient(wire, node, self.graph.gradients.get(node), clauses, "" if adds else name)
+        self._say_gradient(wire, node, gradient, clauses, "" if adds else name)
         return fork
 
     def _output(self, node: Node) -> None:
@@ -157,44 +211,64 @@ class _Builder:
             kind="output",
             time=(self.graph.nodes[-1].rank + 1, 0),
             title=f"output {self._described(node)}",
-            lines=self._lines(node, plain(node.name) if node.name else "output"),
+            lines=lines(plain(node.name) if node.name else "output", node, self.options.detail),
             depth=outlet.depth,
             shape=node.shape,
         )
-        self.scene.items.append(_boxed(item))
-        wire = self._wire(node, outlet, item, 0, f"edge-{node.rank}-out-fwd", f"edge-out-{node.rank}-bwd")
-        letter = self.letters.get((node, (None, 0)))
-        upstream = f"{letter}: upstream" if letter else "upstream"
-        self._say_gradient(wire, node, self.graph.gradients.get(node), (upstream,), self._gradient_name(node))
-        if outlet.is_fork:
-            wire.gradient = ""  # the graph knows the whole gradient, not what of it was given
+        self.scene.items.append(boxed(item))
+        wire = self._wire(node, outlet, item, 0, (f"{node.rank}-out", f"out-{node.rank}"))
+        given = self.graph.upstreams.get(node)
+        use = self.uses.as_output(node)
+        mark = self.letters.get(use) if use else None
+        name = self._gradient_name(node) if given is self.graph.gradients.get(node) else ""
+        self._say_gradient(wire, node, given, (f"{mark}: upstream" if mark else "upstream",), name)
+
+    def _failure(self, failed: Failure) -> None:
+        """Mark the gate that failed, with what it said beside it."""
+        node, gate = failed.gate, self.outlets[failed.gate]
+        gate.look, gate.title = "failed", f"{gate.title} failed: {failed.text}"
+        said = [plain(line) for line in wrap(failed.text, LONGEST_NAME)]
+        item = Item(
+            f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {failed.text}", depth=gate.depth
+        )
+        item.lines = (failed.kind, *said[:MOST_SAID], *["…"] * (len(said) > MOST_SAID))
+        self.scene.items.append(boxed(item))
+        wire = Wire(
+            gate, item, 0, f"edge-{node.rank}-error-fwd", None, title=("no result", ""), looks=("failed", "backward")
+        )
+        self.scene.wires.append(wire)
 
     # ------------------------------------------------------------------------------------------------------- wires
 
-    def _wire(self, node: Node, source: Item, target: Item, operand: int, forward: str, backward: str) -> Wire:
+    def _wire(self, node: Node, source: Item, target: Item, operand: int, ends: tuple[str, str]) -> Wire:
         """A wire that carries the value of a node, with what is said of that: after a fork no more than the name."""
+        forward, backward = f"edge-{ends[0]}-fwd", f"edge-{ends[1]}-bwd"
         wire = Wire(source, target, operand, forward, backward, title=(f"value {self._described(node)}", ""))
         if source.is_fork or node.op:  # a box says itself what is in it
             wire.name = self.called[node]
         if node.op and not source.is_fork:
             wire.value = self._value(node)
+        shape = "" if self.options.detail == "name" else str(node.shape)
+        wire.says = tuple(filter(None, (self.called[node], shape)))
         self.scene.wires.append(wire)
         return wire
 
-    def _use(self, operand: Node, node: Node, i: int, gate: Item) -> None:
-        """The wire from a value to a gate that takes it, and the rule by which the gate passes its gradient back."""
-        earlier = sum(x is operand for x in node.operands[:i])
-        ends = f"-{earlier}" if earlier else ""
-        forward, backward = f"edge-{operand.rank}-{node.rank}{ends}-fwd", f"edge-{node.rank}-{operand.rank}{ends}-bwd"
+    def _use(self, operand: Node, use: Use, target: Item, i: int, ends: tuple[str, str]) -> None:
+        """The wire from a value to what takes it, and the rule by which its gradient is passed back."""
         outlet = self.outlets[operand]
-        wire = self._wire(operand, outlet, gate, i, forward, backward)
-        contribution = self.graph.contributions.get((node, i))
+        wire = self._wire(operand, outlet, target, i, ends)
+        wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
+        contribution = self.uses.added(operand, [use]) if self.uses.carries(use) else None
         clauses: tuple[str, ...] = ()
         if contribution is not None:
-            clauses = rule(self.graph, (node, i), self.dims, self.stand_ins)
-            letter = self.letters.get((operand, (node, i)))
-            clauses = (f"{letter}: {clauses[0]}", *clauses[1:]) if letter else clauses
-        name = "" if outlet.is_fork else self._gradient_name(operand)
+            if use.box is None:
+                clauses = rule(self.graph, use.edges[0], self.options.dims, self.stand_ins)
+            else:
+                clauses = rules_through(self.graph, use, self.options.dims, self.stand_ins)
+            mark = self.letters.get(use)
+            clauses = (f"{mark}: {clauses[0]}", *clauses[1:]) if mark else clauses
+        whole = contribution is None or contribution is self.graph.gradients.get(operand)
+        name = "" if outlet.is_fork or not whole else self._gradient_name(operand)
         self._say_gradient(wire, operand, contribution, clauses, name)
 
     def _say_gradient(self, wire: Wire, node: Node, gradient: Node | None, clauses: tuple[str, ...], name: str) -> None:
@@ -211,49 +285,8 @@ class _Builder:
 
     # ------------------------------------------------------------------------------------------------------- texts
 
-    def _call(self, node: Node) -> None:
-        """Settle what a value is called: its name, its formula if that is short, or y with the number of its gate."""
-        called = plain(node.name) if node.name else formula(node, self.stand_ins) if node.op else ""
-        if node.op and not node.name and len(called) > SHORT:
-            self.scene.numbered = True
-            called = self.stand_ins[node] = "y" + str(self.gates).translate(_SUBSCRIPTS)
-        self.called[node] = called
-
-    def _gradient_name(self, node: Node) -> str:
-        name = plain(node.name) if node.name else self.stand_ins.get(node)
-        return f"d{name}" if name else ""
-
-    def _summary(self, node: Node) -> str:
-        return summary(node.value) if self.values else ""
-
     def _value(self, node: Node) -> str:
-        return f"{node.shape}  {self._summary(node)}".strip()
+        return value(node, self.options.detail)
 
     def _described(self, node: Node) -> str:
         return f"{self.called[node]} {self._value(node)}".strip()
-
-    def _lines(self, node: Node, name: str) -> tuple[str, ...]:
-        """The lines of a box."""
-        lines = (name, str(node.shape), self._summary(node)) if node.shape else (name, self._value(node))
-        return tuple(line for line in lines if line)
-
-
-def _commutes(op: Row) -> bool:
-    """Whether an op has one operand only, or gives the same whatever their order."""
-    sign = infix(op.notation)
-    return "{1}" not in op.notation or (sign is not None and sign in "+·=≠") or op.name in ("maximum", "minimum")
-
-
-def _letter(k: int) -> str:
-    """A, B, …, Z, AA, AB, …"""
-    k, last = divmod(k, 26)
-    return (_letter(k - 1) if k else "") + ascii_uppercase[last]
-
-
-def _boxed(item: Item) -> Item:
-    """The item, sized to its lines."""
-    first, *rest = item.lines
-    widest = max(text_width(first, BOXED, bold=True), *(text_width(line, VALUE) for line in rest), 0.0)
-    item.width = 2 * math.ceil(widest / 2) + 22  # whole points: some Graphviz round the sizes of nodes to these
-    item.height = 26 + 14.0 * len(rest)
-    return item

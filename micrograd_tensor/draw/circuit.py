@@ -1,11 +1,12 @@
-"""Circuit: draw a recorded graph, show it, and save it as SVG, PNG, PDF or DOT."""
+"""Circuit: draw a recorded graph, show it, and save it."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,24 @@ from ..engine.tensor import Tensor
 from ..engine.walk import history
 from ..graph import Graph
 from ..graph import graph as capture
+from .ascii import WIDTH, listing
+from .canvas import Painting
+from .collapse import LIMIT
+from .collapse import collapse as collapsed
 from .errors import DrawError, NoRendererError
+from .files import kind_of, write
+from .html import page
+from .inline import inline
 from .options import Options
+from .paper import paper
 from .render import render
 from .svg import finish
+from .theme import in_theme
+from .unfinished import given, unfinished
 from .views import VIEWS
 
-LIMIT = 400
-"""The greatest number of gates in a picture; beyond, there is nothing to be seen in it."""
-
-FORMATS = ("svg", "png", "pdf", "dot")
+LISTED = 4000
+"""The greatest number of gates in a listing."""
 
 
 class Circuit:
@@ -33,18 +42,26 @@ class Circuit:
     Attributes:
         dot: the picture as DOT text with final positions, which any Graphviz paints alike.
         svg: the picture as SVG text, for light and dark pages.
+        text: the circuit as a listing for terminals.
     """
 
     def __init__(self, graph: Graph, view: str = "overlay", options: Options | None = None) -> None:
-        if view not in VIEWS:
-            raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
-        self._painting = VIEWS[view](graph, options or Options())
-        self._called = ", ".join(plain(out.name) if out.name else "output" for out in graph.outputs)
+        self._graph, self._view, self._options = graph, view, options or Options()
+        VIEWS[view].check(self._options)
+        if view != "ascii":  # whose picture is made only where one is asked for
+            _ = self._painting
+        self._called = (
+            ", ".join(plain(out.name) if out.name else "output" for out in graph.outputs) or "an unfinished graph"
+        )
+
+    @cached_property
+    def _painting(self) -> Painting:
+        return VIEWS[self._view](self._graph, self._options)
 
     @property
     def dot(self) -> str:
         """The picture as DOT text with final positions, which any Graphviz paints alike."""
-        return self._painting.dot
+        return in_theme(self._painting.dot, self._options.theme)
 
     @cached_property
     def svg(self) -> str:
@@ -53,17 +70,55 @@ class Circuit:
         Raises:
             DrawError: where there is no Graphviz to paint it.
         """
-        return finish(render(self.dot, "svg"), self._painting, f"Circuit of {self._called}", self._painting.description)
+        painted = render(self._painting.dot, "svg")
+        title, said = f"Circuit of {self._called}", self.description
+        return finish(painted, self._painting, title, said, self._options.theme)
+
+    @property
+    def text(self) -> str:
+        """The circuit as a listing for terminals, of 100 columns, or of ``width`` in the view "ascii"."""
+        return self.listing()
+
+    def listing(self, encoding: str = "utf-8") -> str:
+        """The same, spelled out in ASCII where the encoding of a terminal, such as "cp1252", lacks any of its signs."""
+        asked = self._options.width if self._view == "ascii" else None
+        title, columns = f"Circuit of {self._called}", int(asked or WIDTH)
+        text = listing(self._graph, title, self._options, columns)
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = listing(self._graph, title, self._options, columns, spell=True)
+        return text
+
+    @property
+    def description(self) -> str:
+        """What there is to be seen, in a few words."""
+        return self._painting.description
+
+    def inline(self, prefix: str | None = None) -> str:
+        """The picture as SVG text for an HTML page with others: its ids and style rules are kept apart from theirs.
+
+        Args:
+            prefix: before each id, such as "first" for ``first-node-7``; by default it follows from the picture itself.
+
+        Raises:
+            DrawError: for a prefix that cannot begin an id, or without Graphviz.
+        """
+        return inline(self.svg, prefix)
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 -- as Matplotlib calls it
-        """Save the picture, in the format that the suffix of the path names: ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
+        """Save the picture, in the format that the suffix of the path names.
+
+        ``.svg`` follows light and dark pages. ``.png``, of two pixels to one of the SVG, and ``.pdf`` look the same;
+        they are light unless ``theme`` is "dark". ``.html`` plays forward and backward pass gate by gate, ``.dot`` is
+        text for Graphviz, and ``.txt`` the listing for terminals.
 
         An existing file is replaced once the new one is whole. Where there is no Graphviz to paint the picture, the DOT
         text is saved beside the path.
 
         Args:
             path: where to save it.
-            format: one of the four, whatever the suffix.
+            format: one of the six, whatever the suffix.
 
         Returns:
             The path.
@@ -79,36 +134,49 @@ class Circuit:
         'square.dot'
         """
         path = Path(path)
-        kind = (path.suffix if format is None else format).lower().removeprefix(".")
-        if kind not in FORMATS:
-            asked = f"format={format!r}" if format is not None else f"{path.name!r}"
-            raise DrawError(f"save: {asked} names none of the formats .svg, .png, .pdf and .dot")
+        kind = kind_of(path, format)
         try:
             content = self._content(kind)
         except NoRendererError as error:
             beside = path.with_suffix(".dot")
-            _write(beside, self.dot.encode())
+            if beside.exists():
+                raise DrawError(f"save: {error}. format='dot' saves the DOT text") from None
+            write(beside, self.dot.encode())
             raise DrawError(f"save: {error}. The DOT text is in {beside}") from None
-        _write(path, content)
+        write(path, content)
         return path
 
     def _content(self, kind: str) -> bytes:
         if kind == "dot":
             return self.dot.encode()
-        return self.svg.encode() if kind == "svg" else render(self.dot, kind)
+        if kind == "svg":
+            return self.svg.encode()
+        if kind == "txt":
+            return self.text.encode()
+        if kind == "html":
+            return page(self._graph, self.svg, f"Circuit of {self._called}", self._view, self._options.against).encode()
+        return paper(self._painting.dot, self.svg, kind, self._options.theme)
 
     def _repr_svg_(self) -> str | None:
         try:
-            return self.svg
-        except NoRendererError:
+            return None if self._view == "ascii" else self.inline()
+        except Exception:  # a notebook then shows the repr, whatever it was
             return None
 
+    def _repr_html_(self) -> str | None:
+        if self._view == "ascii":
+            return f"<pre>{escape(self.text)}</pre>"
+        picture = self._repr_svg_()
+        return picture and f'<div style="overflow-x:auto">{picture}</div>'
+
     def __repr__(self) -> str:
-        return f"<circuit of {self._called}: {self._painting.description}; .save('circuit.svg') to look at it>"
+        if self._view == "ascii":
+            return self.text
+        return f"<circuit of {self._called}: {self.description}; .save('circuit.svg') to look at it>"
 
 
 def draw(
-    outputs: Tensor | Sequence[Tensor] | Graph,
+    outputs: Tensor | Sequence[Tensor] | Graph | BaseException,
     upstream: Any = None,
     *,
     view: str = "overlay",
@@ -124,21 +192,27 @@ def draw(
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
     Args:
-        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them.
+        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
+            to see what was recorded up to there, with the gate that failed marked.
         upstream: gradient with respect to each output, of its shape; a sequence for several outputs.
-        view: what is shown of the graph; "overlay" shows all of it, in both directions.
-        at: the part of the graph that a view of one part shows.
-        against: what a view of differences compares the graph with.
+        view: what is shown of the graph. "overlay" is all of it in both directions, "forward" and "backward" one
+            direction alone, the latter by the ops that it recorded; "steps" one small picture for each step; "gate" one
+            gate, or leaf, with its arrays; "path" the ways from one value to another; "difference" what differs.
+        at: for "gate" the number of a gate, the name of a value, a Tensor or a Node; for "path" two of these, or one,
+            from which the ways lead to the output.
+        against: for "difference" another Graph or Tensor, or the report of `compare`.
         detail: "full" says on every wire its shape and the smallest and largest element, "shape" leaves the elements
             out, "name" the shapes too.
-        depth: how deep scopes may be nested in the picture; deeper ones are boxes.
-        collapse: paths of scopes that are shown as boxes.
+        depth: how deep scopes may be nested in the picture; deeper ones are boxes, and at 0 all are. Three or more
+            equal ones in a row are drawn once. Where neither this nor collapse is given and there are more than 60
+            gates, it is as deep as shows no more than that.
+        collapse: scopes that are shown as boxes: a path such as "net/layer1", or the end of one where that is unique.
         theme: "light", "dark", or "auto" for what the page is.
         dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
         width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
 
     Raises:
-        DrawError: for more than 400 gates.
+        DrawError: for a scope, view or setting that there is not, and for more than 400 gates and boxes to be seen.
         GradientError: where the backward pass cannot be recorded.
         ShapeError: for an upstream of another shape.
 
@@ -147,12 +221,22 @@ def draw(
     >>> draw((x * x).named("y"), [1.0, 1.0])
     <circuit of y: 1 gate, 1 leaf, forward and backward; .save('circuit.svg') to look at it>
     """
+    if view not in VIEWS:
+        raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
     paths = (collapse,) if isinstance(collapse, str) else tuple(collapse)
     options = Options(detail, theme, dims or {}, width, depth, paths, at, against)
+    if isinstance(outputs, BaseException):
+        if upstream is not None or view not in ("overlay", "forward"):
+            raise DrawError(
+                "draw: an error is drawn as far as it came: without an upstream, with view='overlay' or 'forward'"
+            )
+        _check_size(given(outputs), (), view, options)
+        graph, failed = unfinished(outputs)
+        return Circuit(graph, view, replace(options, failed=failed))
     if isinstance(outputs, Graph):
         if upstream is not None:
             raise DrawError("draw: a Graph has its upstream already; give it to mt.graph(...), or draw the Tensors")
-        _check_size(sum(node.op is not None for node in outputs.nodes))
+        _check_size(outputs.nodes, outputs.outputs, view, options)
         return Circuit(outputs, view, options)
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for out in outs:
@@ -160,29 +244,18 @@ def draw(
             raise DrawError(f"draw: {describe(out)} is neither a Tensor nor a Graph, so there is nothing to draw")
     if not outs:
         raise DrawError("draw: no outputs were given; give one Tensor at least")
-    _check_size(sum(tensor.op is not None for tensor in history(outs)))
+    _check_size(history(outs), outs, view, options)
     return Circuit(capture(outputs, upstream), view, options)
 
 
-def _check_size(gates: int) -> None:
-    if gates > LIMIT:
+def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options: Options) -> None:
+    """Refuse what is too much for a picture, before the costly work."""
+    gates = sum(x.op is not None for x in born)
+    if gates > LIMIT and VIEWS[view].heeds("collapse"):
+        gates = collapsed(born, options, outputs).shown
+    if gates > (LISTED if view == "ascii" else LIMIT):
         raise DrawError(
-            f"draw: this graph has {gates:,} gates, and a picture shows {LIMIT} at most; "
-            "draw a smaller part of it, such as the output of one layer"
+            f"draw: there would be {gates:,} gates to be seen, and a picture shows {LIMIT} at most; "
+            f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].heeds('collapse') else ''}"
+            "draw a smaller part, such as the output of one layer"
         )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks finds the old content or the new, and never a part of it."""
-    if path.is_dir():
-        raise DrawError(f"save: {path} is a folder; give a file in it, such as {path / 'circuit.svg'}")
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            with unfinished.open("xb") as file:
-                file.write(content)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise DrawError(f"save: cannot write {path}: {error.strerror or error}") from error

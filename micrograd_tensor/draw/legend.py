@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .metrics import text_width
@@ -23,15 +24,45 @@ class Entry(NamedTuple):
 
 def legend(scene: Scene, layout: Layout) -> list[Entry]:
     """The entries that a scene needs, below the layout, which grows by them."""
-    means = {"forward": "forward: name, shape, min…max of the value"}
+    return listed(meanings(scene), layout)
+
+
+SAID = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
+"""What a picture says of a value beside its name, by detail."""
+
+CONTINUED = "a wire that goes on in the next line"
+"""What a mark at the end of a line means."""
+
+
+def meanings(scene: Scene) -> dict[str, str]:
+    """What the signs in a scene mean."""
+    said = f"name{SAID[scene.detail]}"
+    kinds = {item.kind for item in scene.items}
+    means = {"forward": f"forward: {said} of the value"}
     if scene.backward:
-        means["backward"] = "backward: local rule; name, shape, min…max of the gradient"
-    if any(item.kind == "fork" for item in scene.items):
+        means["backward"] = f"backward: local rule; {said} of the gradient"
+    if "fork" in kinds:
         means["+"] = "value used several times: its gradients A, B, … are added"
-    if any(item.kind == "gate" for item in scene.items):
+    if "gate" in kinds:
         means["(1)"] = "gates in the order of computation" + ("; y₁ is the result of (1)" if scene.numbered else "")
+    if "error" in kinds:
+        means["failed"] = "where it failed, and why"
+    if "mark" in kinds:
+        means["…"] = CONTINUED
+    if "box" in kinds:
+        means |= {"box": "scope, drawn as one box", **scene.notes}
+    return means
+
+
+def least_width(means: Mapping[str, str]) -> float:
+    """How wide a picture has to be for its legend."""
+    return max(SIGN + text_width(text, VALUE) for text in means.values()) + 2 * MARGIN
+
+
+def listed(means: Mapping[str, str], layout: Layout) -> list[Entry]:
+    """The entries that say what signs mean, below the layout, which grows by them."""
     widths = {sign: SIGN + text_width(text, VALUE) for sign, text in means.items()}
-    layout.width = max(layout.width, max(widths.values()) + 2 * MARGIN)
+    layout.width = max(layout.width, least_width(means))
     entries: list[Entry] = []
     x, y = MARGIN, layout.height + HEIGHT / 2
     for sign, text in means.items():

@@ -23,7 +23,7 @@ _ADVANCES = {
     833: "mM",
     889: "%",
     944: "W",
-    1000: "@…—∞",
+    1000: "@…—∞→←",
 }
 _ADVANCE = {character: advance for advance, characters in _ADVANCES.items() for character in characters}
 """Advance widths of Arial in thousandths of the font size, from Adobe's metrics of Helvetica."""
@@ -42,8 +42,8 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def _advance(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
     if character in _ADVANCE:
         return _ADVANCE[character]
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
     return _WIDE if unicodedata.east_asian_width(character) in "WF" else _UNKNOWN

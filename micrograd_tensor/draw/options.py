@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..graph import Node
 from .errors import DrawError
 
 DETAILS = ("full", "shape", "name")
 THEMES = ("auto", "light", "dark")
 
 
+class Failure(NamedTuple):
+    """The gate at which a graph ends unfinished, the kind of the error, and what that said."""
+
+    gate: Node
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of a picture; `draw` documents each.
+    """What is asked of a picture; `draw` documents each. Of an unfinished graph `failed` says where it ends.
 
     Raises:
-        DrawError: for a detail or a theme that there is not.
+        DrawError: for a detail or a theme that there is not, and for what is no depth, path or width.
     """
 
     detail: str = "full"
@@ -28,8 +38,15 @@ class Options:
     collapse: tuple[str, ...] = ()
     at: Any = None
     against: Any = None
+    failed: Failure | None = None
 
     def __post_init__(self) -> None:
         for name, given, known in (("detail", self.detail, DETAILS), ("theme", self.theme, THEMES)):
             if given not in known:
                 raise DrawError(f"draw: {name}={given!r} is none of {', '.join(map(repr, known))}")
+        if self.depth is not None and (type(self.depth) is not int or self.depth < 0):
+            raise DrawError(f"draw: depth={self.depth!r} is no number of scopes, such as 0, 1 or 2")
+        if not all(isinstance(path, str) for path in self.collapse):
+            raise DrawError(f"draw: collapse={self.collapse!r} are no paths of scopes, such as 'layer1'")
+        if self.width is not None and not (isinstance(self.width, int | float) and 0 < self.width < math.inf):
+            raise DrawError(f"draw: width={self.width!r} is no width in pixels, such as 900")

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from ..derive.formula import plain
 from ..engine.recording import Scope
+from .collapse import named
 from .metrics import text_width
 from .rows import assign_rows, chains
-from .scene import CAPTION, GATE, NAME, Item, Scene, Wire
+from .scene import CAPTION, GATE, NAME, SAVED_GAP, SAVED_HEIGHT, VALUE, Item, Scene, Wire
 
 LANE = 5.0
 """Half the distance between the forward and the backward lane."""
@@ -32,13 +33,16 @@ ARROW = 13.0
 MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 24.0, 10.0
 """Around the picture, between rows, above what a scope contains, and around it on the other sides."""
 
+STRIP_GAP = 20.0
+"""Between strips, in addition to that between rows."""
+
 TEXT_GAP, CAPTION_HEIGHT = 4.0, 20.0
 """Between a lane and the lines beside it; what a caption takes above its gate."""
 
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """The rectangle of a scope; `level` counts the frames nested in it, itself included."""
+    """The rectangle of a scope in one strip; `level` counts the frames nested in it, itself included."""
 
     id: str
     name: str
@@ -46,6 +50,7 @@ class Frame:
     right: float = 0.0
     rows: set[int] = field(default_factory=set)
     level: int = 1
+    strip: int = 0
     top: float = 0.0
     bottom: float = 0.0
 
@@ -69,12 +74,17 @@ class _Part(NamedTuple):
 
 
 def place(scene: Scene) -> Layout:
-    """Give every item and wire of a scene its place."""
-    return _Placing(scene).layout
+    """Give every item and wire of a scene its place, all in one strip; `wrap` does it in several."""
+    placing = Placing(scene)
+    placing.run()
+    return placing.layout()
 
 
-class _Placing:
+class Placing:
+    """Places a scene from left to right, as often as it is run."""
+
     def __init__(self, scene: Scene) -> None:
+        self.scene = scene
         self.inputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
         self.outputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
         for wire in scene.wires:
@@ -83,30 +93,49 @@ class _Placing:
         made = chains(scene)
         self._put_first(made[0].items)
         order = sorted(scene.items, key=lambda item: item.time)
-        rows = assign_rows(made, {item: turn for turn, item in enumerate(order)})
+        self.rows = assign_rows(made, {item: turn for turn, item in enumerate(order)})
         for item in scene.items:
             self._spread(item)
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
                 item.caption += f": {item.reads}"
-        self.front = [MARGIN] * rows
-        self.solid: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+        self.order = [item for item in order if not self._belongs_to_gate(item)]
+        self.scopes = {scope: named(scope) for scope in dict.fromkeys(item.scope for item in scene.items)}
+
+    def run(self) -> None:
+        """Give every item its x, and every scope its frame."""
         self.frames: list[Frame] = []
         self.open: list[tuple[Scope, Frame]] = []
+        self.solid: list[list[list[tuple[float, float]]]] = []
+        self.begin(MARGIN)
+        for item in self.order:
+            self.step(item)
+        self.enter([])
+
+    def begin(self, left: float) -> None:
+        """Begin a strip."""
+        self.front = [left] * self.rows
+        self.solid.append([[] for _ in range(self.rows)])
         self.latest = MARGIN
-        for item in order:
-            if not self._belongs_to_gate(item):
-                self._enter(_named(item.scope))
-                self._put(item)
-        self._enter([])
-        for wire in scene.wires:
+
+    def step(self, item: Item) -> None:
+        """Place an item."""
+        self.enter(self.scopes[item.scope])
+        self.put(item)
+
+    def layout(self) -> Layout:
+        """The layout, once every item has its x."""
+        for strip in self.solid:
+            for solid in strip:
+                solid.sort()
+        for wire in self.scene.wires:
             wire.x = self._centre(wire)
-        self.layout = Layout(self.frames, max(self.front) + MARGIN, self._stack(scene))
+        return Layout(self.frames, max(self.front) + MARGIN, self._stack())
 
     def _put_first(self, main: list[Item]) -> None:
         """The leaf where the main path starts, and the fork after it, stand at the far left, outside of any scope."""
         for item in main[:2]:
-            if item.depth <= 0 and item.kind not in ("gate", "output"):
+            if item.depth <= 0 and item.kind not in ("gate", "box", "output"):
                 item.time, item.scope = (-1, item.time[1]), None
                 if item.is_box:
                     item.kind = "data"
@@ -114,47 +143,53 @@ class _Placing:
     def _belongs_to_gate(self, item: Item) -> bool:
         """Whether it is a box that stands right before the one gate it leads to, and is placed together with it."""
         users = self.outputs[item]
-        return item.is_box and item.kind != "data" and len(users) == 1 and users[0].target.kind == "gate"
+        before = item.kind in ("param", "constant")
+        return before and len(users) == 1 and users[0].target.kind in ("gate", "box")
 
     def _spread(self, item: Item) -> None:
         """Tell apart the vertical runs at an item, so that none crosses another, and make it wide enough for them."""
         arriving = sorted((w for w in self.inputs[item] if w.arrives is not None), key=lambda w: w.row)
-        for wire, offset in zip(arriving, _offsets(len(arriving)), strict=True):
-            wire.arrives = offset
         leaving = sorted((w for w in self.outputs[item] if w.leaves is not None), key=lambda w: -w.row)
-        for wire, offset in zip(leaving, _offsets(len(leaving)), strict=True):
+        offsets = _offsets(len(arriving) + len(leaving))  # only boxes have both
+        for wire, offset in zip(arriving, offsets, strict=False):
+            wire.arrives = offset
+        for wire, offset in zip(leaving, offsets[len(arriving) :], strict=True):
             wire.leaves = offset
-        if len(leaving) > 1:
+        if item.kind == "box":
+            item.width = max(item.width, BETWEEN_RUNS * len(offsets))
+        elif len(leaving) > 1:
             item.width += BETWEEN_RUNS * (len(leaving) - 1)
-        if len(arriving) > 2:  # a circle has room for two
+        if item.kind == "gate" and len(arriving) > 2:  # a circle has room for two
             item.width = max(item.width, BETWEEN_RUNS * (len(arriving) - 1) + 2 * GATE)
 
     # ------------------------------------------------------------------------------------------ from left to right
 
-    def _put(self, item: Item) -> None:
+    def put(self, item: Item) -> None:
+        """Place an item with what belongs to it, as far left as its rows allow."""
+        item.strip = len(self.solid) - 1
         parts = list(self._parts(item))
         least = self.latest - self._length(item) if item.kind in ("param", "constant") else MARGIN
         x = item.x = max(least + item.width / 2, *(self.front[part.row] - part.left for part in parts))
         for part in parts:
             self.front[part.row] = max(self.front[part.row], x + part.right)
             if part.solid:
-                self.solid[part.row].append((x + part.left, x + part.right))
+                self.solid[-1][part.row].append((x + part.left, x + part.right))
         for wire in self.inputs[item]:
             if self._belongs_to_gate(wire.source):
-                wire.source.x = x + self._box_right(wire) - wire.source.width / 2
-        if item.kind == "gate":
+                wire.source.x, wire.source.strip = x + self._box_right(wire) - wire.source.width / 2, item.strip
+        if item.kind in ("gate", "box"):
             self.latest = x
         for scope, frame in self.open:
             frame.rows.add(item.row)
-            frame.rows.update(w.row for w in self.inputs[item] if scope in _named(w.source.scope))
-            frame.rows.update(w.row for w in self.outputs[item] if scope in _named(w.target.scope))
+            frame.rows.update(w.row for w in self.inputs[item] if scope in self.scopes[w.source.scope])
+            frame.rows.update(w.row for w in self.outputs[item] if scope in self.scopes[w.target.scope])
 
     def _length(self, item: Item) -> float:
         """How far a leaf that is used several times reaches up to and with its fork."""
         return item.width + sum(2 * ARROW + w.width + w.target.width for w in self.outputs[item])
 
     def _parts(self, item: Item) -> Iterator[_Part]:
-        half = _half(item)
+        half = half_width(item)
         yield _Part(item.row, -half, half, solid=True)
         for wire in self.inputs[item]:
             if self._belongs_to_gate(wire.source):
@@ -173,7 +208,7 @@ class _Placing:
 
     def _lines_left(self, wire: Wire) -> float:
         """Where the lines of a wire begin if they stand right before its target, relative to the target's centre."""
-        end = wire.arrives - BEND if wire.arrives is not None else -_half(wire.target) - _arrow(wire.target)
+        end = wire.arrives - BEND if wire.arrives is not None else -half_width(wire.target) - _arrow(wire.target)
         return end - wire.width
 
     def _box_right(self, wire: Wire) -> float:
@@ -181,10 +216,14 @@ class _Placing:
 
     def _centre(self, wire: Wire) -> float:
         """The middle of the longest stretch of a wire along which its lines meet nothing."""
-        start = wire.source.x + (BEND if wire.leaves is not None else _half(wire.source) + ARROW) + (wire.leaves or 0.0)
+        start = (
+            wire.source.x
+            + (BEND if wire.leaves is not None else half_width(wire.source) + ARROW)
+            + (wire.leaves or 0.0)
+        )
         end = wire.target.x + self._lines_left(wire) + wire.width
         best = (end - wire.width, end)
-        for left, right in [*sorted(self.solid[wire.row]), (end, end)]:
+        for left, right in [*self.solid[wire.target.strip][wire.row], (end, end)]:
             if left > start and min(left, end) - start > best[1] - best[0] + 1:
                 best = (start, min(left, end))
             start = max(start, right)
@@ -192,62 +231,79 @@ class _Placing:
                 break
         return (best[0] + best[1]) / 2
 
-    def _enter(self, scopes: list[Scope]) -> None:
+    def enter(self, scopes: list[Scope]) -> None:
         """Close the frames of scopes that are left and open those that are entered; each takes all rows for itself."""
+        self.leave(scopes)
+        for scope in scopes[len(self.open) :]:
+            self.frame(scope, self.scene.scopes.get(scope, plain(scope.name)))
+
+    def leave(self, scopes: list[Scope]) -> None:
+        """Close the frames of scopes that are left."""
         common = 0
         while common < min(len(scopes), len(self.open)) and scopes[common] is self.open[common][0]:
             common += 1
         while len(self.open) > common:
             _, frame = self.open.pop()
-            heading = text_width(plain(frame.name), NAME, bold=True) + 2 * FRAME
-            frame.right = math.ceil(max(max(self.front) + FRAME, frame.left + heading))
+            frame.right = math.ceil(max(max(self.front) + FRAME, frame.left + heading(frame)))
             self._bar(frame.right)
             if self.open:
                 outer = self.open[-1][1]
                 outer.level = max(outer.level, frame.level + 1)
-        for scope in scopes[common:]:
-            frame = Frame(f"scope-{len(self.frames)}", plain(scope.name), math.ceil(max(self.front)) + FRAME)
-            self.frames.append(frame)
-            self.open.append((scope, frame))
-            self._bar(frame.left)
+
+    def frame(self, scope: Scope, name: str) -> None:
+        """Open the frame of a scope."""
+        strip = len(self.solid) - 1
+        frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(max(self.front)) + FRAME, strip=strip)
+        self.frames.append(frame)
+        self.open.append((scope, frame))
+        self._bar(frame.left)
 
     def _bar(self, x: float) -> None:
         """Keep everything away from a frame's side."""
-        for row in range(len(self.front)):
+        for row, solid in enumerate(self.solid[-1]):
             self.front[row] = x + FRAME
-            self.solid[row].append((x - FRAME / 2, x + FRAME / 2))
+            solid.append((x - FRAME / 2, x + FRAME / 2))
 
     # ------------------------------------------------------------------------------------------ from top to bottom
 
-    def _stack(self, scene: Scene) -> float:
-        """Give every row its y, and all that stands in it; returns the height of the picture."""
-        above, below = ([GATE] * len(self.front) for _ in range(2))
-        for item in scene.items:
-            half = item.height / 2
-            above[item.row] = max(above[item.row], half + CAPTION_HEIGHT * bool(item.caption))
-            below[item.row] = max(below[item.row], half)
-        for wire in scene.wires:
-            beside = (LANE if wire.backward else 0.0) + TEXT_GAP
-            above[wire.row] = max(above[wire.row], beside + wire.above)
-            below[wire.row] = max(below[wire.row], beside + wire.below)
-        header, footer = ([0.0] * len(self.front) for _ in range(2))
+    def _stack(self) -> float:
+        """Give every row of every strip its y, and all that stands in it; returns the height of the picture."""
+        above: dict[tuple[int, int], float] = {}
+        below: dict[tuple[int, int], float] = {}
+        for item in self.scene.items:
+            key, half = (item.strip, item.row), item.height / 2
+            above[key] = max(above.get(key, GATE), half + CAPTION_HEIGHT * bool(item.caption))
+            below[key] = max(below.get(key, GATE), half + (SAVED_GAP + SAVED_HEIGHT) * bool(item.saved))
+        for wire in self.scene.wires:
+            key, beside = (wire.target.strip, wire.row), (LANE if wire.backward else 0.0) + TEXT_GAP
+            above[key] = max(above.get(key, GATE), beside + wire.above)
+            below[key] = max(below.get(key, GATE), beside + wire.below)
+        header: dict[tuple[int, int], float] = {}
+        footer: dict[tuple[int, int], float] = {}
         for frame in self.frames:
-            header[min(frame.rows)] = max(header[min(frame.rows)], HEADER * frame.level)
-            footer[max(frame.rows)] = max(footer[max(frame.rows)], FRAME * frame.level)
-        ys = []
-        bottom = MARGIN - ROW_GAP
-        for row in range(len(self.front)):
-            ys.append(bottom + ROW_GAP + header[row] + above[row])
-            bottom = ys[-1] + below[row] + footer[row]
-        for item in scene.items:
-            item.y = ys[item.row]
-        for wire in scene.wires:
-            wire.y = ys[wire.row]
+            first, last = (frame.strip, min(frame.rows)), (frame.strip, max(frame.rows))
+            header[first] = max(header.get(first, 0.0), HEADER * frame.level)
+            footer[last] = max(footer.get(last, 0.0), FRAME * frame.level)
+        ys: dict[tuple[int, int], float] = {}
+        bottom, before = MARGIN - ROW_GAP, 0
+        for key in sorted(above):
+            bottom += STRIP_GAP * (key[0] != before)
+            ys[key] = bottom + ROW_GAP + header.get(key, 0.0) + above[key]
+            bottom, before = ys[key] + below[key] + footer.get(key, 0.0), key[0]
+        for item in self.scene.items:
+            item.y = ys[item.strip, item.row]
+        for wire in self.scene.wires:
+            wire.y = ys[wire.target.strip, wire.row]
         for frame in self.frames:
-            first, last = min(frame.rows), max(frame.rows)
+            first, last = (frame.strip, min(frame.rows)), (frame.strip, max(frame.rows))
             frame.top = ys[first] - above[first] - HEADER * frame.level
             frame.bottom = ys[last] + below[last] + FRAME * frame.level
         return bottom + MARGIN
+
+
+def heading(frame: Frame) -> float:
+    """How wide a frame has to be for its name."""
+    return text_width(frame.name, NAME, bold=True) + 2 * FRAME
 
 
 def _offsets(n: int) -> list[float]:
@@ -255,21 +311,13 @@ def _offsets(n: int) -> list[float]:
     return [(k - (n - 1) / 2) * BETWEEN_RUNS for k in range(n)]
 
 
-def _half(item: Item) -> float:
-    """Half of what an item takes of its row, its caption included."""
-    return max(item.width / 2, text_width(item.caption, CAPTION) / 2 + TEXT_GAP if item.caption else 0.0)
+def half_width(item: Item) -> float:
+    """Half of what an item takes of its row, with its caption and the box below it."""
+    caption = text_width(item.caption, CAPTION) / 2 + TEXT_GAP if item.caption else 0.0
+    saved = text_width(item.saved, VALUE) / 2 + 6 + TEXT_GAP if item.saved else 0.0
+    return max(item.width / 2, caption, saved)
 
 
 def _arrow(item: Item) -> float:
     """Room for an arrow head before an item: a caption that is wider than its gate leaves it some of that."""
-    return max(TEXT_GAP, ARROW - (_half(item) - item.width / 2))
-
-
-def _named(scope: Scope | None) -> list[Scope]:
-    """The named scopes from the outermost one in."""
-    found: list[Scope] = []
-    while scope is not None:
-        if scope.name.strip():
-            found.append(scope)
-        scope = scope.parent
-    return found[::-1]
+    return max(TEXT_GAP, ARROW - (half_width(item) - item.width / 2))

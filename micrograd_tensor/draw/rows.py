@@ -74,10 +74,17 @@ def chains(scene: Scene) -> list[Chain]:
     return made
 
 
-def _straightness(wire: Wire) -> tuple[bool, bool, int, int]:
+NOT_ALIKE = ("matmul", "einsum", "take_along_axis")
+"""Their results may well have the shape of a weight or an index."""
+
+
+def _straightness(wire: Wire) -> tuple[bool, bool, int, bool, int]:
     """The straight input has the result's shape and lets gradients pass; else it is the deepest, then the first."""
-    source = wire.source
-    return source.shape == wire.target.shape, not source.dead, source.depth, -wire.operand
+    source, target = wire.source, wire.target
+    product = target.op in NOT_ALIKE
+    alike = source.shape == target.shape and not product
+    constant = product and source.kind == "constant"  # rather than a weight
+    return alike, not source.dead, source.depth - source.moves, constant, -wire.operand
 
 
 def assign_rows(made: list[Chain], turn: dict[Item, int]) -> int:

@@ -2,10 +2,17 @@
 
 An item is a gate, a box (leaf, constant, output) or a fork. A wire runs from one item to another; it carries a value
 forward and, where one was computed, a gradient back.
+
+Elements of the picture are called after ranks in the graph: ``node-7`` is a gate or a leaf, ``fork-7`` where value 7
+parts, ``sink-7`` the box of output 7, ``box-7`` a collapsed scope whose first gate is 7, ``error-7`` what gate 7 said
+when it failed. The lanes of a wire are ``edge-3-7-fwd`` and ``edge-7-3-bwd``, with ``-1`` and so on for a second use,
+``fork``, ``out`` or ``box-7`` in place of a rank, and ``-part-1`` and so on where it goes on in another line, between
+``mark-3-7-1-end`` and ``mark-3-7-1-start``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..engine.recording import Scope
@@ -20,6 +27,9 @@ NAME, VALUE, CAPTION, BOXED = 12.5, 11.0, 10.5, 13.5
 NAME_LINE, VALUE_LINE = 15.0, 13.5
 """Heights of a line."""
 
+SAVED_HEIGHT, SAVED_GAP = 20.0, 14.0
+"""Height of the small box below a gate, and its distance, which an arrow bridges."""
+
 
 @dataclass(slots=True, eq=False)
 class Item:
@@ -27,8 +37,9 @@ class Item:
 
     Attributes:
         id: of its element in the picture.
-        kind: ``gate``, ``fork`` (gradients are added), ``split`` (they are not), ``data``, ``param``, ``constant`` or
-            ``output``.
+        kind: ``gate``, ``fork`` (gradients are added), ``split`` (they are not), ``data``, ``param``, ``constant``,
+            ``output``, ``box`` for a collapsed scope, ``mark`` where a wire goes on in another line, ``error``
+            for what a gate that failed said, or ``panel`` for a value that is shown as heat maps.
         time: its turn to be placed: a rank, then its turn among those of that rank.
         title: what a screen reader says and a tooltip shows.
         lines: the symbol of a gate, or the lines in a box.
@@ -37,10 +48,15 @@ class Item:
         reads: the formula of a gate, where the order of its operands matters.
         dead: whether it is a gate that no gradient can pass.
         depth: the number of gates on the longest way to it; −1 for Python numbers.
+        moves: how many of these only move elements about, as a transposition does.
         shape: of its value.
         scope: the scope that it is drawn in.
         width, height: its size.
+        back: whether it is a gate or a split of the backward pass.
+        saved: what a gate of the backward pass takes from the forward pass, in a small box below it.
+        look: the look whose colour its outline has, thick, where it stands out.
         row, x, y: the row it stands in and its centre, once it has a place.
+        strip: which line of a wrapped circuit it is in.
     """
 
     id: str
@@ -53,18 +69,23 @@ class Item:
     reads: str = ""
     dead: bool = False
     depth: int = 0
+    moves: int = 0
     shape: tuple[int, ...] = ()
     scope: Scope | None = None
     width: float = 0.0
     height: float = 0.0
+    back: bool = False
+    saved: str = ""
+    look: str = ""
     row: int = 0
     x: float = 0.0
     y: float = 0.0
+    strip: int = 0
 
     @property
     def is_box(self) -> bool:
         """Whether it is a rectangle with text in it."""
-        return self.kind in ("data", "param", "constant", "output")
+        return self.kind in ("data", "param", "constant", "output", "box", "mark", "error", "panel")
 
     @property
     def is_fork(self) -> bool:
@@ -79,10 +100,14 @@ class Wire:
     Attributes:
         source, target: the items.
         operand: which operand of the target it is.
+        edges: of the graph, by the ranks of the nodes and the indices of their operands; several that lead into one
+            box, and none where it leads to a fork, an output or a mark.
         forward, backward: ids of its lanes; no backward lane where no gradient was carried along it.
         title: what a screen reader says of the value and of the gradient.
         name, value: the lines above it.
         rule, gradient: the lines below it.
+        looks: of its two lanes.
+        says: what stands on a mark where it goes on in another line: what the value is called, and its shape.
         row: the row it runs in, once it has a place.
         leaves, arrives: where it turns into its row, and out of it, relative to the centre of its source and target;
             None where it does not turn.
@@ -99,6 +124,9 @@ class Wire:
     value: str = ""
     rule: tuple[str, ...] = ()
     gradient: str = ""
+    looks: tuple[str, str] = ("forward", "backward")
+    edges: tuple[tuple[int, int], ...] = ()
+    says: tuple[str, ...] = ()
     row: int = 0
     leaves: float | None = None
     arrives: float | None = None
@@ -129,11 +157,17 @@ class Scene:
     Attributes:
         backward: whether gradients are shown.
         numbered: whether a value is called by the number of its gate, such as y₁.
+        scopes: what scopes are called, where that is more than their names.
+        detail: what is said of a value beside its name: "full", "shape" or "name".
+        notes: what was left out and how it can be seen, by the signs of the legend.
         items, wires: what there is.
     """
 
     backward: bool
     numbered: bool = False
+    scopes: Mapping[Scope, str] = field(default_factory=dict)
+    detail: str = "full"
+    notes: Mapping[str, str] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from .canvas import Line, Painting
 from .metrics import text_width
-from .paint import Line, Painting
 from .theme import LIGHT, style_sheet
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
@@ -21,8 +21,8 @@ UNSTRETCHED = 3
 """Lines of so few characters keep their natural width."""
 
 
-def finish(painted: bytes, painting: Painting, title: str, description: str) -> str:
-    """The final SVG text of what Graphviz painted."""
+def finish(painted: bytes, painting: Painting, title: str, description: str, theme: str = "auto") -> str:
+    """The final SVG text of what Graphviz painted, which follows the page or has the theme it is given."""
     root = ElementTree.fromstring(painted)  # noqa: S314 -- Graphviz wrote it just now
     for element in root.iter():
         element.tag = element.tag.removeprefix(_NAMESPACE)
@@ -35,7 +35,7 @@ def finish(painted: bytes, painting: Painting, title: str, description: str) -> 
     width, height = f"{painting.width:.0f}", f"{painting.height:.0f}"
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
-        "class": "mt circuit",
+        "class": "mt circuit" if theme == "auto" else f"mt circuit {theme}",
         "width": width,
         "height": height,
         "viewBox": f"0 0 {width} {height}",

@@ -6,6 +6,8 @@ variables, of which dark pages have other values; so every role needs a light co
 
 from __future__ import annotations
 
+import re
+
 COLOURS: dict[str, tuple[str, str]] = {
     "background": ("#ffffff", "#0f1419"),
     "ink": ("#1b1f24", "#e6edf3"),
@@ -19,6 +21,13 @@ COLOURS: dict[str, tuple[str, str]] = {
     "fork": ("#fff1f0", "#3a1a1a"),
     "scope": ("#fafbfc", "#141a20"),
     "scope-line": ("#d0d7de", "#313a44"),
+    "right": ("#1a7f37", "#3fb950"),
+    "given": ("#9a6700", "#d29922"),
+    "changed": ("#0b5fce", "#7cb7ff"),
+    "positive": ("#d97706", "#f59e0b"),
+    "negative": ("#2166ac", "#4f93d6"),
+    "on-positive": ("#1b1f23", "#0f1418"),
+    "on-negative": ("#fefefe", "#0f141a"),
 }
 """Role: light, dark."""
 
@@ -29,20 +38,46 @@ FONT, BOLD = "Arial", "Arial Bold"
 
 FAMILY = "Arial,'Liberation Sans',Arimo,Helvetica,'DejaVu Sans',sans-serif"
 
+_IN_DOT = re.compile(r'(color=")(#[0-9a-f]{6})([0-9a-f]{2})?"')
 
-def style_sheet() -> str:
-    """The rules of every picture: light, dark where the page or the class ``dark`` says so, light in print."""
-    light = "".join(f"--mt-{role}:{colour};" for role, (colour, _) in COLOURS.items())
-    dark = "".join(f"--mt-{role}:{colour};" for role, (_, colour) in COLOURS.items())
-    roles = "".join(
-        f'.mt [fill="{colour}"]{{fill:var(--mt-{role})}}.mt [stroke="{colour}"]{{stroke:var(--mt-{role})}}'
-        for role, colour in LIGHT.items()
-    )
-    return (
-        f".mt{{{light}color-scheme:light dark}}.mt.dark{{{dark}}}"
-        f"@media (prefers-color-scheme:dark){{.mt:not(.light){{{dark}}}}}"
-        f"@media print{{.mt,.mt.dark,.mt:not(.light){{{light}}}}}"
-        f".mt text{{font-family:{FAMILY};white-space:pre}}"
-        ".mt .bwd path{stroke-dasharray:6 3.5}.mt .bwd polygon{stroke-dasharray:none}"
-        f"{roles}"
-    )
+_PAGES = {
+    "light": ("[data-jp-theme-light=false]", ".vscode-dark"),
+    "dark": ("[data-jp-theme-light=true]", ".vscode-light"),
+}
+"""How notebooks say that they are of the other scheme, whatever the system's is."""
+
+
+def style_sheet(scope: str | None = None) -> str:
+    """The rules of a picture: light, dark where the page or the class ``dark`` says so, light in print.
+
+    Args:
+        scope: of a picture within a page, a class that no other picture there has, which keeps the rules apart.
+    """
+    mt = f".{scope or 'mt'}"
+    light, dark = ("".join(f"--mt-{role}:{pair[k]};" for role, pair in COLOURS.items()) for k in range(2))
+    rules = [
+        f"{mt}{{{light}color-scheme:light dark}}{mt}.light{{color-scheme:light}}{mt}.dark{{{dark}color-scheme:dark}}",
+        f"@media (prefers-color-scheme:dark){{{mt}:not(.light){{{dark}}}}}",
+    ]
+    if scope:
+        for forced, colours in (("light", dark), ("dark", light)):
+            rules.append(",".join(f"{page} {mt}:not(.{forced})" for page in _PAGES[forced]) + f"{{{colours}}}")
+    rules += [
+        f"@media print{{{mt * 4}{{{light}}}}}",
+        f"{mt} text{{font-family:{FAMILY};white-space:pre;direction:ltr}}",
+        f"{mt} .bwd path{{stroke-dasharray:6 3.5}}{mt} .bwd polygon{{stroke-dasharray:none}}",
+    ]
+    for role, colour in LIGHT.items():
+        for paint in ("fill", "stroke"):
+            rules.append(f'{mt} [{paint}="{colour}"]{{{paint}:var(--mt-{role})}}')
+    return "".join(rules)
+
+
+def in_theme(dot: str, theme: str) -> str:
+    """DOT text in the colours of a theme, which is written in light ones.
+
+    >>> in_theme('a [fontcolor="#1b1f24"]', "dark")
+    'a [fontcolor="#e6edf3"]'
+    """
+    dark = dict(COLOURS.values()) if theme == "dark" else {}
+    return _IN_DOT.sub(lambda found: f'{found[1]}{dark.get(found[2], found[2])}{found[3] or ""}"', dot)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import settled
-from .errors import GradientError, describe
-from .recording import unwatched
+from .errors import GradientError, attempted, describe
+from .recording import recording, unwatched
 
 if TYPE_CHECKING:
     from .primitive import Row
@@ -35,7 +35,8 @@ def forward(row: Row, operands: Sequence[Any], arrays: Sequence[Any], params: di
         result = row.forward(*arrays, **params)
     found = _first_bad(result, [*arrays, *(p for p in params.values() if isinstance(p, float))])
     if found:
-        raise GradientError(f"{row.name} of {_listed(operands)} {_where(found, operands, arrays)}, in {caller()}")
+        error = f"{row.name} of {_listed(operands)} {_where(found, operands, arrays)}, in {caller()}"
+        raise attempted(GradientError(error), row, operands, params, recording.get().scope)
     return result
 
 
@@ -48,10 +49,11 @@ def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: An
     if found:
         place = _where(found, ["the upstream gradient", *node.operands], [upstream, *node.saved])
         line = getattr(node, "line", "a place that was not watched: open detect_anomaly around the forward pass too")
-        raise GradientError(
+        error = (
             f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "
             f"{place}; the forward was in {line}"
         )
+        raise attempted(GradientError(error), node.op, node.operands, node.params, node.scope, node)
     return result
 
 

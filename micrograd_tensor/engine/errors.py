@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.exceptions import AxisError
 
 
-class ShapeError(ValueError):
+class Attempt(NamedTuple):
+    """What an op was given when it failed; `result` is what it had made, where a rule of it failed later."""
+
+    row: Any
+    operands: tuple[Any, ...]
+    params: Mapping[str, Any]
+    scope: Any
+    result: Any = None
+
+
+class OpError(Exception):
+    """An error that may come from an op, and then says what that was given, so that the circuit can be drawn."""
+
+    attempt: Attempt | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args  # what it was given stays in this process
+
+
+class ShapeError(OpError, ValueError):
     """Shapes, axes or indices that do not fit together."""
 
 
-class GradientError(RuntimeError):
+class GradientError(OpError, RuntimeError):
     """A gradient that was asked for cannot be had: no graph, no upstream, or a graph that no longer holds."""
 
 
-class DTypeError(TypeError):
+class DTypeError(OpError, TypeError):
     """A data type that the op, or a gradient, does not admit."""
+
+
+def attempted(error: Exception, *attempt: Any) -> Exception:
+    """The error, with what the op was given."""
+    if isinstance(error, OpError):
+        error.attempt = Attempt(*attempt)
+    return error
 
 
 def describe(operand: Any) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import anomaly
 from .arrays import NUMBERS, frozen, is_duck, settled
-from .errors import explain
+from .errors import attempted, explain
 from .recording import recording
 from .tensor import Tensor, births, leaf
 
@@ -127,7 +127,7 @@ def primitive(
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
-                raise explain(called, operands, params, error) from None
+                raise attempted(explain(called, operands, params, error), row, operands, params, state.scope) from None
             if type(data) is not ndarray:
                 data = settled(data)
             if type(data) is ndarray:

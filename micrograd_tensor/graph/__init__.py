@@ -2,6 +2,7 @@
 
 from .capture import graph
 from .nodes import Graph, Node
-from .replay import Replayed, replay_backward, replay_forward
+from .replay import Replayed, replay_backward, replay_edge, replay_forward
+from .rewrites import backward_graph
 
-__all__ = ["Graph", "Node", "Replayed", "graph", "replay_backward", "replay_forward"]
+__all__ = ["Graph", "Node", "Replayed", "backward_graph", "graph", "replay_backward", "replay_edge", "replay_forward"]

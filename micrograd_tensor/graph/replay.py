@@ -100,6 +100,26 @@ def replay_backward(
     return ran
 
 
+def replay_edge(graph: Graph, edge: Edge, gradient: Any, values: Mapping[Node, Any] | None = None) -> Any:
+    """What the rule of one edge makes of another gradient.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        edge: one that a gradient was carried along.
+        gradient: of the result, in place of the recorded one.
+        values: values of forward nodes that the rule gets, in place of the recorded ones.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph(mt.square(x).named("y"), 1.0)
+    >>> float(replay_edge(captured, (captured["y"], 0), 10.0))
+    60.0
+    """
+    known = {node: node.value for node in graph.nodes} | dict(values or {}) | {graph.gradients[edge[0]]: gradient}
+    with np.errstate(all="ignore"):
+        return _computed(graph.contributions[edge], known, None)
+
+
 def _computed(node: Node, seen: dict[Node, Any], watch: Watch | None) -> Any:
     """The value of a node, computed from those already seen, to which all that is computed on the way is added."""
     stack = [node]

@@ -13,7 +13,8 @@ OVERLAPS = """() => {
     for (let j = i + 1; j < texts.length; j++)
       if (meet(texts[i].b, texts[j].b)) bad.push(`text "${texts[i].s}" on text "${texts[j].s}"`);
   const bodies = [...svg.querySelectorAll('g.gate > *, g.fork > *, g.split > *, g.data > *, g.param > *, ' +
-    'g.constant > *, g.output > *')].filter(e => ['ellipse', 'path', 'polygon'].includes(e.tagName));
+    'g.constant > *, g.output > *, g.box > *, g.panel > *, ' +
+    'g.mark > *, g.error > *')].filter(e => ['ellipse', 'path', 'polygon'].includes(e.tagName));
   for (const e of bodies) {
     const id = e.closest('g').id, r = e.getBoundingClientRect(), round = e.tagName === 'ellipse';
     for (const t of texts) {
@@ -39,7 +40,10 @@ OVERLAPS = """() => {
         if (x > t.b.l && x < t.b.r && y > t.b.t && y < t.b.b) met.add(`line ${id} through "${t.s}"`);
       for (const e of bodies) {
         const q = e.getBoundingClientRect(), inset = 3;
-        if (x > q.left + inset && x < q.right - inset && y > q.top + inset && y < q.bottom - inset)
+        const from = Math.hypot(x - (q.left + q.right) / 2, y - (q.top + q.bottom) / 2);
+        const inside = e.tagName === 'ellipse' ? from < q.width / 2 - 2
+          : x > q.left + inset && x < q.right - inset && y > q.top + inset && y < q.bottom - inset;
+        if (inside)
           met.add(`line ${id} through ${e.closest('g').id}`);
       }
     }

@@ -1,58 +1,18 @@
 """In a browser nothing overlaps and nothing is clipped, with the usual fonts and with others, light and dark."""
 
-import os
-from pathlib import Path
-
 import pytest
-from gallery import GALLERY, random_graph
+from gallery import GALLERY, random_graph, random_scopes
 from overlaps import OVERLAPS
 
-pytestmark = pytest.mark.browser
+from micrograd_tensor.draw import draw
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+pytestmark = pytest.mark.browser
 
 STYLE = """rules => {
   const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
   style.textContent = rules;
   document.documentElement.append(style);
 }"""
-
-
-def missing(what):
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and this test has to run here")
-    pytest.skip(f"{what} is missing")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright")
-    if not CHROMIUM.exists():
-        missing("Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1200, "height": 600})
-    yield page
-    page.close()
 
 
 def opened(page, circuit, tmp_path):
@@ -70,8 +30,17 @@ def test_nothing_overlaps_in_random_graphs(page, seed, tmp_path):
     assert opened(page, random_graph(seed), tmp_path).evaluate(OVERLAPS) == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_overlaps_in_random_graphs_with_collapsed_scopes_and_in_lines(page, seed, tmp_path):
+    graph = random_scopes(seed, 30)
+    circuit = draw(graph, depth=seed % 3, width=1100 if seed % 2 else None)
+    assert opened(page, circuit, tmp_path).evaluate(OVERLAPS) == []
+
+
 @pytest.mark.parametrize("font", ["DejaVu Sans", "serif", "monospace"])
-@pytest.mark.parametrize("name", ["batch_norm", "attention", "hostile_names"])
+@pytest.mark.parametrize(
+    "name", ["batch_norm", "attention", "hostile_names", "batch_norm_in_500_pixels", "lstm_cell_as_a_box"]
+)
 def test_nothing_overlaps_with_other_fonts(page, name, font, tmp_path):
     opened(page, GALLERY[name](), tmp_path)
     page.evaluate(STYLE, f".mt text {{ font-family: {font!r} !important }}")
@@ -90,6 +59,21 @@ def test_nothing_overlaps_with_other_fonts(page, name, font, tmp_path):
 )
 def test_the_check_finds_what_overlaps(page, fault, tmp_path):
     opened(page, GALLERY["batch_norm"](), tmp_path)
+    page.evaluate(STYLE, fault)
+    assert page.evaluate(OVERLAPS) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("collapsed_layers", "#box-19 { transform: translate(-60px, 0) }"),
+        ("batch_norm_in_900_pixels", "#mark-4-10-1-end { transform: translate(-130px, 0) }"),
+        ("batch_norm_in_900_pixels", "#mark-4-10-2-start-name { transform: translate(0, 14px) }"),
+        ("failed_op", "#error-5-name { transform: translate(-120px, 10px) }"),
+    ],
+)
+def test_the_check_finds_what_overlaps_boxes_marks_and_errors(page, name, fault, tmp_path):
+    opened(page, GALLERY[name](), tmp_path)
     page.evaluate(STYLE, fault)
     assert page.evaluate(OVERLAPS) != []
 

@@ -6,6 +6,7 @@ from gallery import GALLERY, leaf, values
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw.build import scene
+from micrograd_tensor.draw.options import Options
 from micrograd_tensor.graph import Node
 
 
@@ -139,13 +140,13 @@ def test_fork_of_which_only_one_branch_carries_a_gradient_adds_nothing():
 
 
 def test_values_can_be_left_out(batch_norm):
-    shown = scene(batch_norm, values=False)
+    shown = scene(batch_norm, Options(detail="shape"))
     assert wires(shown)["edge-10-11-fwd"].value == "(3, 2)"
     assert items(shown)["node-1"].lines == ("gamma", "(2,)")
 
 
 def test_lengths_can_have_names(batch_norm):
-    assert wires(scene(batch_norm, dims={"N": 3}))["edge-2-12-fwd"].rule == ("× 1", "Σ over N")
+    assert wires(scene(batch_norm, Options(dims={"N": 3})))["edge-2-12-fwd"].rule == ("× 1", "Σ over N")
 
 
 def test_more_branches_than_letters():

@@ -32,8 +32,11 @@ def test_well_formed_with_unique_ids(name):
     assert not any(element.tag.endswith(("script", "a", "image", "foreignObject")) for element in root.iter())
 
 
-def test_every_lane_and_text_is_in_the_picture():
-    circuit = GALLERY["batch_norm"]()
+@pytest.mark.parametrize(
+    "name", ["batch_norm", "many_ways_through_boxes", "batch_norm_in_500_pixels", "lstm_cell", "equal_blocks_once"]
+)
+def test_every_lane_and_text_is_in_the_picture(name):
+    circuit = GALLERY[name]()
     root = tree(circuit)
     groups = {element.get("id"): element for element in root.iter(f"{NAMESPACE}g")}
     for wire in circuit._painting.scene.wires:
@@ -78,7 +81,18 @@ def test_every_colour_has_a_role():
             assert element.get("stroke") in known
 
 
-@pytest.mark.parametrize("name", ["batch_norm", "random_graph", "attention"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch_norm",
+        "random_graph",
+        "attention",
+        "many_ways_through_boxes",
+        "collapsed_for_its_size",
+        "random_graph_in_lines",
+        "failed_op",
+    ],
+)
 def test_the_same_bytes_on_every_run_and_without_fonts(name):
     program = f"from gallery import GALLERY; c = GALLERY[{name!r}](); print(c.svg); print(c.dot)"
     printed = []

@@ -3,13 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 
 from ...graph import Graph
+from ..canvas import Painting
+from ..errors import DrawError
 from ..options import Options
-from ..paint import Painting
+from .ascii import ascii_view
+from .backward import backward
+from .difference import difference
+from .forward import forward
+from .gate import gate
 from .overlay import overlay
+from .path import path
+from .steps import steps
 
-View = Callable[[Graph, Options], Painting]
 
-VIEWS: Mapping[str, View] = {"overlay": overlay}
+@dataclass(frozen=True, slots=True)
+class View:
+    """A kind of picture.
+
+    Attributes:
+        shows: in a few words what there is to be seen.
+        paints: makes the painting of a graph.
+        needs: the options that have to be given.
+        takes: further options that it heeds; detail, theme and dims are heeded by all.
+    """
+
+    shows: str
+    paints: Callable[[Graph, Options], Painting]
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+    def heeds(self, option: str) -> bool:
+        """Whether an option makes a difference to it."""
+        return option in ("detail", "theme", "dims", *self.needs, *self.takes)
+
+    def __call__(self, graph: Graph, options: Options) -> Painting:
+        """The painting of a graph."""
+        self.check(options)
+        return self.paints(graph, options)
+
+    def check(self, options: Options) -> None:
+        """Refuse options that are missing, or given though the view cannot heed them.
+
+        Raises:
+            DrawError: which names the views that heed it.
+        """
+        name = next(name for name, view in VIEWS.items() if view is self)
+        for option in fields(options):
+            given = getattr(options, option.name)
+            if option.name in self.needs and given is None:
+                raise DrawError(f"draw: view={name!r} needs {option.name}=, {_ASKS[option.name]}")
+            unset = given is option.default or (isinstance(given, tuple) and not given)
+            if not self.heeds(option.name) and not unset:
+                able = " or ".join(repr(other) for other, view in VIEWS.items() if view.heeds(option.name))
+                raise DrawError(
+                    f"draw: view={name!r} heeds no {option.name}={given!r}; leave it out, or ask for view={able}"
+                )
+
+
+_ASKS = {
+    "at": "the number of a gate, the name of a value, or a Tensor",
+    "against": "a Graph, a Tensor, or a report of mt.compare(...)",
+}
+
+OF_CIRCUITS = tuple(option.name for option in fields(Options) if option.name not in ("at", "against"))
+"""The options that pictures of whole circuits heed."""
+
+VIEWS: Mapping[str, View] = {
+    "overlay": View("values forward and gradients back", overlay, takes=OF_CIRCUITS),
+    "forward": View("the forward pass alone", forward, takes=OF_CIRCUITS),
+    "backward": View("the backward pass alone", backward, takes=("width",)),
+    "steps": View("every step of the computation, the last one first", steps, takes=("width",)),
+    "gate": View("one gate with its upstream, local rules and downstream", gate, needs=("at",)),
+    "path": View("the ways from one value to another", path, needs=("at",)),
+    "difference": View("what differs from another graph, or is wrong", difference, ("against",), ("width",)),
+    "ascii": View("a listing for terminals, whose width is in columns", ascii_view, takes=("width",)),
+}
 """Every view by the name that `draw` knows it by."""

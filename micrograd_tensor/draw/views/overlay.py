@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ...graph import Graph
 from ..build import scene
-from ..legend import legend
+from ..canvas import Painting
+from ..collapse import collapse
+from ..legend import least_width, legend, meanings
 from ..options import Options
-from ..paint import Painting, paint
-from ..place import place
+from ..paint import paint
 from ..scene import Scene
+from ..wrap import lay_out
 
 
 def overlay(graph: Graph, options: Options) -> Painting:
     """The circuit, each wire with its value above and its gradient below."""
-    shown = scene(graph, options.detail == "full", options.dims)
-    layout = place(shown)
+    collapsed = collapse(graph.nodes, options, graph.outputs, options.failed.gate.scope if options.failed else None)
+    shown = scene(graph, options, collapsed)
+    layout = lay_out(shown, options.width, least_width(meanings(shown)))
     painting = paint(shown, layout, legend(shown, layout))
     painting.description = described(shown)
     return painting
@@ -22,9 +27,12 @@ def overlay(graph: Graph, options: Options) -> Painting:
 
 def described(shown: Scene) -> str:
     """What is in a scene, counted."""
-    counts = {
-        "gate": sum(item.kind == "gate" for item in shown.items),
-        "leaf": sum(item.kind in ("data", "param", "constant") for item in shown.items),
-    }
-    words = [f"{n} {what if n == 1 else {'leaf': 'leaves'}.get(what, what + 's')}" for what, n in counts.items()]
-    return f"{', '.join(words)}, {'forward and backward' if shown.backward else 'forward only'}"
+    kinds = {"gate": "gate", "box": "collapsed scope"} | dict.fromkeys(("data", "param", "constant"), "leaf")
+    counts = Counter(kinds.get(item.kind, "") for item in shown.items)
+    said = [f"{counts['gate']} {'gate' if counts['gate'] == 1 else 'gates'}"]
+    if counts["collapsed scope"]:
+        said.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
+    said.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
+    said.append("forward and backward" if shown.backward else "forward only")
+    said += [f"{item.op} failed" for item in shown.items if item.look == "failed"]
+    return "; ".join([", ".join(said), *shown.notes.values()])

@@ -460,12 +460,12 @@ def isfinite(x: Operand, /) -> Array:
 def bitwise_and(a: Operand, b: Operand, /) -> Array:
     """``a & b``: of truth values "and", of integers bit by bit; not differentiable.
 
-    `DTypeError` for other numbers.
+    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([-1.0, 0.5, 2.0])
-    >>> (x > 0) & (x < 1)
-    tensor([False,  True, False])
+    >>> mt.bitwise_and(x > 0, x < 1), (x > 0) & (x < 1)
+    (tensor([False,  True, False]), tensor([False,  True, False]))
     """
     return np.bitwise_and(a, b)
 
@@ -474,12 +474,12 @@ def bitwise_and(a: Operand, b: Operand, /) -> Array:
 def bitwise_or(a: Operand, b: Operand, /) -> Array:
     """``a | b``: of truth values "or", of integers bit by bit; not differentiable.
 
-    `DTypeError` for other numbers.
+    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([-1.0, 0.5, 2.0])
-    >>> (x < 0) | (x > 1)
-    tensor([ True, False,  True])
+    >>> mt.bitwise_or(x < 0, x > 1), (x < 0) | (x > 1)
+    (tensor([ True, False,  True]), tensor([ True, False,  True]))
     """
     return np.bitwise_or(a, b)
 
@@ -489,8 +489,8 @@ def invert(x: Operand, /) -> Array:
     """``~x``: of truth values "not", of integers bit by bit; not differentiable. `DTypeError` for other numbers.
 
     >>> import micrograd_tensor as mt
-    >>> ~mt.tensor([True, False])
-    tensor([False,  True])
+    >>> mt.invert(mt.tensor([True, False])), ~mt.tensor([True, False])
+    (tensor([False,  True]), tensor([False,  True]))
     """
     return np.invert(x)
 

@@ -92,7 +92,7 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    n = _terms(x, y)
+    n: float = _terms(x, y)
     if n > HALF_RANGE and plain(g).dtype == np.float16:
         g, n = g / 2**15, n / 2**15
     return spread(g / n, x, axis, keepdims)

@@ -1,0 +1,174 @@
+"""Error carried forward: what every gradient should be, given the user's own gradients upstream of it.
+
+The recorded rules run on the user's gradients. One of another shape is brought to the right one where it can be, and
+besides carried on as it is, as the user's own code would carry it: through the rules to the letter, and, as NumPy
+broadcasts, slice by slice along axes that it has too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, Node, replay_backward
+from ..graph.nodes import Edge
+from ..graph.replay import replay_edge
+from .flexible import flexible
+
+SLICES = 512
+"""Gradients with axes too many are followed where these have up to this many places."""
+
+Slice = tuple[tuple[int, ...], dict[Node, Any]]
+"""A place along the surplus axes, and what is expected of every node with that slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A backward pass from the user's own gradients.
+
+    Attributes:
+        given: the gradients that went on from their nodes, in the shape that the rules need.
+        expected: the gradient of every node, from what its users passed back.
+        contributions: what each edge passed back.
+        literal: for nodes after one whose gradient has another shape, what the rules make of it as it is.
+        slices: what is expected with each slice of those gradients that have axes too many.
+        surplus: the lengths of these axes, by their place counted from the last, which is -1.
+    """
+
+    given: dict[Node, Any]
+    expected: dict[Node, Any]
+    contributions: dict[Edge, Any]
+    literal: dict[Node, Any] = field(default_factory=dict)
+    slices: list[Slice] = field(default_factory=list)
+    surplus: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def used(self) -> dict[Node, Any]:
+        """The gradient of every node that went on from it: the user's where it was given, else ours."""
+        return {**self.expected, **self.given}
+
+    def readings(self, node: Node) -> Iterator[Any]:
+        """What else a user may get at a node whose gradients upstream have other shapes."""
+        if node in self.literal:
+            yield self.literal[node]
+        broadcast = self._broadcast(node) if self.slices else None
+        if broadcast is not None:
+            yield broadcast
+
+    def _broadcast(self, node: Node) -> Any:
+        """The slices put together as elementwise operations do: along axes that the node lacks, else each its own."""
+        rank = max(len(node.shape), *(-axis for axis in self.surplus))
+        shape = [1] * (rank - len(node.shape)) + list(node.shape)
+        for axis, length in self.surplus.items():
+            if shape[axis] not in (1, length):
+                return None
+            shape[axis] = length
+        made = np.empty(shape, np.result_type(*(expected[node] for _, expected in self.slices)))
+        for place, expected in self.slices:
+            index: list[Any] = [slice(None)] * rank
+            for axis, i in zip(self.surplus, place, strict=True):
+                index[axis] = slice(i, i + 1)
+            own = np.asarray(expected[node])
+            own = own.reshape((1,) * (rank - own.ndim) + own.shape)
+            made[tuple(index)] = own[tuple(s if own.shape[k] > 1 else slice(None) for k, s in enumerate(index))]
+        return made
+
+
+def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -> Carried:
+    """Run the recorded backward pass from the user's own gradients.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        given: the user's gradients, as they were given.
+        values: the forward values in use.
+    """
+    odd = {node: value for node, value in given.items() if value.shape != node.shape}
+    fitting = {node: value for node, value in given.items() if node not in odd}
+    for node, value in odd.items():
+        fits = fitted(value, node.shape)
+        if fits is not None:
+            fitting[node] = fits
+    ran = replay_backward(graph, fitting, values)
+    if not odd:
+        return Carried(fitting, ran.gradients, ran.contributions)
+    literal = _literal(graph, given, odd, ran.contributions, values)
+    surplus = _surplus(odd)
+    slices = []
+    for place in np.ndindex(*surplus.values()) if surplus else ():
+        each = {**fitting, **{node: _sliced(value, node.shape, surplus, place) for node, value in odd.items()}}
+        each = {node: value for node, value in each.items() if value is not None}
+        slices.append((place, replay_backward(graph, each, values).gradients))
+    return Carried(fitting, ran.gradients, ran.contributions, literal, slices, surplus)
+
+
+def _literal(
+    graph: Graph,
+    given: Mapping[Node, Any],
+    odd: Mapping[Node, Any],
+    contributions: Mapping[Edge, Any],
+    values: Mapping[Node, Any],
+) -> dict[Node, Any]:
+    """What the rules make of gradients of other shapes as they are, as far as they make anything of them."""
+    found: dict[Node, Any] = {}
+    for node in sorted(graph.gradients, key=lambda n: -n.rank):
+        edges = [edge for edge, _ in graph.contributions_to(node)]
+        concerned = [edge for edge in edges if edge[0] in odd or (edge[0] in found and edge[0] not in given)]
+        if not concerned or node in graph.upstreams:
+            continue
+        try:
+            parts = [
+                replay_edge(flexible(graph, edge), edge, odd.get(edge[0], found.get(edge[0])), values)
+                if edge in concerned
+                else contributions[edge]
+                for edge in edges
+            ]
+            found[node] = np.asarray(sum(parts[1:], start=parts[0]))
+        except (ValueError, IndexError, TypeError):  # nor would the user's own code have made anything of it
+            continue
+    return found
+
+
+def _surplus(odd: Mapping[Node, Any]) -> dict[int, int]:
+    """The axes that gradients of other shapes have too many, where they agree about them."""
+    found: dict[int, int] = {}
+    for node, value in odd.items():
+        shape = (1,) * (value.ndim - len(node.shape)) + node.shape
+        if value.ndim != len(shape) and value.ndim > 0:
+            shape = node.shape[len(node.shape) - value.ndim :]
+        for axis in range(-value.ndim, 0):
+            if shape[axis] == 1 < value.shape[axis] and found.setdefault(axis, value.shape[axis]) != value.shape[axis]:
+                return {}
+    return found if np.prod(list(found.values())) <= SLICES else {}
+
+
+def _sliced(value: Any, shape: tuple[int, ...], surplus: Mapping[int, int], place: tuple[int, ...]) -> Any:
+    """The slice of a gradient at a place along the surplus axes, in the shape that the rules need, if it has one."""
+    index: list[Any] = [slice(None)] * value.ndim
+    for axis, i in zip(surplus, place, strict=True):
+        if -axis <= value.ndim and value.shape[axis] > 1:
+            index[axis] = slice(i, i + 1)
+    cut = value[tuple(index)]
+    try:
+        return np.broadcast_to(cut.reshape(cut.shape[max(0, cut.ndim - len(shape)) :]), shape)
+    except ValueError:
+        return None
+
+
+def fitted(value: Any, shape: tuple[int, ...]) -> Any:
+    """An array brought to a shape that differs in axes of length 1, or to which it broadcasts; else None."""
+    if value.shape == shape:
+        return value
+    if squeezed(value.shape) == squeezed(shape):
+        return value.reshape(shape)
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        return None
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its axes of length 1."""
+    return tuple(n for n in shape if n != 1)

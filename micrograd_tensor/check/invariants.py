@@ -1,0 +1,283 @@
+"""Invariants: properties that a gradient must have whatever the upstream is, so that they need no right gradient.
+
+* Directions in the null space. Where moving an input along v hardly changes the result, its gradient has hardly a
+  component along v: ``|⟨gradient, v⟩| ≤ ‖J v‖ · ‖upstream‖``. They are found by probing the recorded backward pass with
+  random upstreams: what no gradient ever contains. Of batch normalization these are, column by column, the constant
+  vector and, up to eps, x_norm.
+* Euler's identity. Where the result is homogeneous of degree k in some inputs, which is found by scaling them,
+  ``Σ ⟨gradient, input⟩ = k · ⟨upstream, result⟩``.
+* Linearity in the upstream, where the backward pass itself can be called.
+
+One that fails names the branch whose contribution, added once more or taken away, restores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, combinations
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, Node, graph, replay_backward, replay_forward
+from ..graph.nodes import Edge
+from .findings import Invariant
+from .given import read
+from .running import run
+from .stages import named_nodes
+from .tolerance import Tolerances, recorded_tolerances
+
+LARGE = 64
+"""Inputs of up to this many elements are probed for a null space."""
+NULL = 1e-3
+"""How little of a random gradient lies along a direction of the null space, at most."""
+DEGREES = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0)
+"""The degrees of homogeneity that are looked for."""
+
+
+@np.errstate(all="ignore")
+def invariants(
+    outputs: Any,
+    upstream: Any = None,
+    hand: Mapping[str, Any] | Callable[..., Any] | None = None,
+    forward: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[Invariant, ...]:
+    """Check properties of hand-derived gradients without the right ones.
+
+    Args:
+        outputs: as `compare` takes them.
+        upstream: likewise.
+        hand: gradients by name, or the backward pass itself, called as ``hand(upstream, forward)`` on copies, without
+            ``forward`` on the recorded values by name; then its linearity in the upstream is checked too.
+        forward: what the backward pass needs of the forward pass, by name.
+        seed: of the probes.
+
+    Returns:
+        One for each property of each input whose gradient was given, those that fail first.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0, 4.0], name="x", requires_grad=True)
+    >>> dout = np.array([1.0, 0.0, -3.0])
+    >>> for found in mt.check.invariants(x - x.mean(), dout, {"dx": dout}):  # the mean taken for a constant
+    ...     print(found.kind, found.holds, found.branch)
+    Euler False mean
+    null space False mean
+    """
+    captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    named = named_nodes(captured)
+    stages = {name: node for name, node in named.items() if node in captured.gradients}
+    found: list[Invariant] = []
+    entries: Any = hand
+    if callable(hand):
+        cache = {name: node.value for name, node in named.items()} if forward is None else forward
+        inputs = [name for name, node in stages.items() if node.is_leaf]
+        entries, linear = _linearity(captured, hand, cache, inputs, stages, seed)
+        found += linear
+    given = read(entries, None, stages, named).gradients
+    of_inputs = {stages[name]: value for name, value in given.items()}
+    found += check_invariants(captured, of_inputs, recorded_tolerances(captured), seed)
+    return tuple(sorted(found, key=lambda invariant: invariant.holds))
+
+
+def check_invariants(
+    captured: Graph, given: Mapping[Node, Any], allowed: Tolerances, seed: int = 0
+) -> tuple[Invariant, ...]:
+    """The null spaces and Euler's identity, for the given gradients of a graph's inputs."""
+    names = {node: name for name, node in named_nodes(captured).items()}
+    inputs = {
+        node: np.asarray(value, np.float64)
+        for node, value in given.items()
+        if node.is_leaf and value.shape == node.shape and node.dtype.kind == "f" and value.size
+    }
+    checks = _Checks(captured, names, inputs, allowed, seed)
+    return tuple(sorted(chain(checks.euler(), checks.null_spaces()), key=lambda invariant: invariant.holds))
+
+
+class _Checks:
+    def __init__(
+        self,
+        captured: Graph,
+        names: Mapping[Node, str],
+        inputs: Mapping[Node, Any],
+        allowed: Tolerances,
+        seed: int,
+    ) -> None:
+        self.graph, self.names, self.inputs, self.allowed = captured, names, inputs, allowed
+        self.rng = np.random.default_rng(seed)
+
+    def null_spaces(self) -> Iterator[Invariant]:
+        """Directions along which the gradients of an input have no component."""
+        small = [node for node in self.inputs if node.value.size <= LARGE]
+        if not small:
+            return
+        size = max(node.value.size for node in small)
+        probes: dict[Node, list[Any]] = {node: [] for node in small}
+        upstreams = []
+        for _ in range(min(size, sum(g.value.size for g in self.graph.upstreams.values())) + 4):
+            drawn = {n: self.rng.standard_normal(n.shape).astype(n.dtype) for n in self.graph.upstreams}
+            inner = {n: g for n, g in drawn.items() if not self.graph.contributions_to(n)}
+            ran = replay_backward(self.graph, inner)
+            upstreams.append(float(np.sqrt(sum(np.sum(np.square(g)) for g in drawn.values()))))
+            for node in small:
+                probes[node].append(np.asarray(inner.get(node, ran.gradients[node]), np.float64).ravel())
+        ours = float(np.sqrt(sum(np.sum(np.square(g.value)) for g in self.graph.upstreams.values())))
+        for node in small:
+            rows = np.stack(probes[node]) / np.array(upstreams)[:, None]
+            if not np.all(np.isfinite(rows)):
+                continue
+            _, strengths, directions = np.linalg.svd(rows)
+            full = np.zeros(len(directions))
+            full[: len(strengths)] = strengths
+            null = full <= NULL * full[0]
+            if full[0] > 0 and null.any() and not null.all():
+                yield self._null_space(node, directions[null], full[null], ours)
+
+    def _null_space(self, node: Node, directions: Any, strengths: Any, upstream: float) -> Invariant:
+        rounding = np.abs(directions) @ np.ravel(np.asarray(self.allowed.absolute[node], np.float64))
+        bounds = 4.0 * np.sqrt(len(directions)) * strengths * upstream + rounding
+        size = float(np.max(self.allowed.terms[node].largest, initial=0.0)) or 1.0
+
+        def excess(gradient: Any) -> float:
+            along = np.abs(directions @ gradient.ravel())
+            return float(np.max((along - bounds) / size))
+
+        holds = excess(self.inputs[node]) <= 0
+        name = self.names[node]
+        text = f"d{name} has no component along {len(directions)} directions"
+        in_words = _in_words(node, directions)
+        if in_words:
+            text += f", such as {in_words}"
+        branch = "" if holds else self._branch(node, lambda g: excess(g) <= 0)
+        return Invariant(name, "null space", bool(holds), max(excess(self.inputs[node]), 0.0), text, branch)
+
+    def euler(self) -> Iterator[Invariant]:
+        """Euler's identity for each smallest set of inputs in which the result is homogeneous."""
+        outputs = list(self.graph.upstreams)
+        done: list[set[Node]] = []
+        for group in chain.from_iterable(combinations(self.inputs, n) for n in (1, 2)):
+            if len(self.inputs) > 8 or any(known <= set(group) for known in done):
+                continue
+            degree = self._degree(group, outputs)
+            if degree is None:
+                continue
+            done.append(set(group))
+            parts = [self.graph.upstreams[n].value * n.value for n in outputs]
+            expected = degree * float(sum(np.sum(p) for p in parts))
+            size = sum(float(np.sum(np.abs(self.allowed.terms[n].largest * n.value))) for n in group) or 1.0
+            rounding = sum(float(np.sum(self.allowed.absolute[n] * np.abs(n.value))) for n in group)
+            rounding += 1e2 * float(np.finfo(np.float64).eps) * sum(float(np.sum(np.abs(p))) for p in parts)
+            if rounding > 1e-3 * size:
+                continue  # nothing can be said through so much rounding
+
+            def off(gradients: Mapping[Node, Any], group: Any = group, expected: float = expected) -> float:
+                return abs(sum(float(np.sum(gradients[n] * n.value)) for n in group) - expected)
+
+            error, holds = off(self.inputs) / size, off(self.inputs) <= rounding
+            branch = ""
+            for node in () if holds else group:
+                branch = branch or self._branch(
+                    node,
+                    lambda g, node=node, off=off, rounding=rounding: off({**self.inputs, node: g}) <= rounding,  # type: ignore[misc]  # defaults of a lambda have no type
+                )
+            names = [self.names[n] for n in group]
+            left = " + ".join(f"⟨d{name}, {name}⟩" for name in names)
+            right = "0" if degree == 0 else f"{degree:g} · ⟨upstream, result⟩" if degree != 1 else "⟨upstream, result⟩"
+            text = f"{left} = {right}, since the result is homogeneous of degree {degree:g} in {' and '.join(names)}"
+            yield Invariant(", ".join(names), "Euler", holds, error, text, branch)
+
+    def _degree(self, group: Any, outputs: list[Node]) -> float | None:
+        """Of homogeneity in these inputs together; None where there is none."""
+        made = [
+            replay_forward(self.graph, {n: factor * np.asarray(n.value, np.float64) for n in group})
+            for factor in (1.0, 1.25, 0.8)
+        ]
+        scaled = [
+            {**values, **{n: factor * np.asarray(n.value, np.float64) for n in group}}
+            for values, factor in zip(made, (1.0, 1.25, 0.8), strict=True)
+        ]
+        for degree in DEGREES:
+            if all(
+                _near(scaled[k][n], factor**degree * np.asarray(scaled[0][n]))
+                for n in outputs
+                for k, factor in ((1, 1.25), (2, 0.8))
+            ):
+                return degree
+        return None
+
+    def _branch(self, node: Node, restored: Callable[[Any], bool]) -> str:
+        """The branch whose contribution, added once more or taken away, makes a property hold.
+
+        Branches are the contributions that meet at a fork, the input itself or a value that depends on it, each
+        followed from there to the input.
+        """
+        gradients = {n: g.value for n, g in self.graph.gradients.items()}
+        for sign in (1.0, -1.0):
+            for fork in sorted(self.graph.gradients, key=lambda n: n.rank):
+                edges = [edge for edge, _ in self.graph.contributions_to(fork)]
+                for edge in edges if len(edges) > 1 else ():
+                    part = np.asarray(self.graph.contributions[edge].value)
+                    if fork is not node:
+                        moved = replay_backward(self.graph, {fork: gradients[fork] + part}).gradients[node]
+                        part = np.asarray(moved) - gradients[node]
+                    mended = self.inputs[node] + sign * part.astype(np.float64)
+                    # A gradient of zero has every property there is.
+                    lost = np.abs(mended).max() <= 1e-9 * np.abs(part).max(initial=0.0)
+                    if np.any(part) and not lost and restored(mended):
+                        return self._called(edge)
+        return ""
+
+    def _called(self, edge: Edge) -> str:
+        return self.names.get(edge[0]) or (edge[0].op.name if edge[0].op else "")
+
+
+def _near(a: Any, b: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.abs(a - b) <= 1e-9 * (np.abs(a) + np.abs(b)))) and bool(np.any(b))
+
+
+def _in_words(node: Node, directions: Any) -> str:
+    """The axis, if any, over which a constant vector is among some directions."""
+    for axis in range(len(node.shape)):
+        if node.shape[axis] < 2:
+            continue
+        one = np.zeros(node.shape)
+        index: list[Any] = [0] * len(node.shape)
+        index[axis] = slice(None)
+        one[tuple(index)] = node.shape[axis] ** -0.5
+        if np.sum(np.square(directions @ one.ravel())) > 1 - 1e-6:
+            return f"sums over axis {axis}"
+    return ""
+
+
+def _linearity(
+    captured: Graph,
+    backward: Callable[..., Any],
+    cache: Any,
+    inputs: list[str],
+    stages: Mapping[str, Node],
+    seed: int,
+) -> tuple[Mapping[str, Any], list[Invariant]]:
+    """What the backward pass gives, and whether it is linear: a·u + b·v gives a times, and b times, as much."""
+    upstream = np.asarray(captured.upstreams[captured.outputs[0]].value)
+    other = np.random.default_rng(seed).standard_normal(upstream.shape).astype(upstream.dtype)
+    calls = [run(backward, g, cache, inputs) for g in (upstream, other, 2.0 * upstream - 3.0 * other)]
+    for call in calls:
+        if call.error is not None:
+            raise call.error
+    named = [read(call.names, None, stages, stages).gradients for call in calls]
+    found = []
+    for name, first in named[0].items():
+        node = stages[name]
+        if not node.is_leaf or not all(name in each and each[name].shape == first.shape for each in named):
+            continue
+        second, both = named[1][name], named[2][name]
+        apart = np.abs(both - (2.0 * first - 3.0 * second))
+        size = float(max(np.abs(x).max(initial=0.0) for x in (first, second, both))) or 1.0
+        error = float(np.max(apart, initial=0.0)) / size
+        holds = error <= 1e4 * float(np.finfo(node.dtype).eps)
+        text = f"d{name} is linear in the upstream gradient"
+        found.append(Invariant(name, "linearity", bool(holds), error, text))
+    return calls[0].names, found

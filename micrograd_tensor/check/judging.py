@@ -1,0 +1,258 @@
+"""Judging: the status of every gradient that was given, by error carried forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph import Graph, Node, replay_backward
+from .carried import Carried, carry, fitted, squeezed
+from .diagnose import diagnose
+from .diagnosis import Diagnosis
+from .difference import Difference, difference
+from .situation import SLACK, Situation
+from .stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from .tolerance import Passes, Tolerances, coarser, recorded_tolerances, tolerances
+
+
+class Judgement(NamedTuple):
+    """The stages, in backward order, and what is known of those that are wrong.
+
+    Attributes:
+        stages: one for each named gradient; those of outputs only where they were given.
+        situations: of the wrong ones.
+        diagnosis: of the wrong ones.
+    """
+
+    stages: list[Stage]
+    situations: dict[str, Situation]
+    diagnosis: dict[str, tuple[Diagnosis, ...]]
+
+    @property
+    def wrong(self) -> int:
+        """How many are wrong."""
+        return sum(stage.status == WRONG for stage in self.stages)
+
+
+class Judge:
+    """Judges the gradients of one comparison.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        names: the nodes that have stages, by name.
+        given: the user's gradients by name.
+        values: the forward values in use.
+        others: other forward values that a line may have been computed from: where the user's are wrong, it is not
+            known which of his lines used them.
+        passes: from `nudged_passes`.
+        rtol: the largest error that counts as right; None: what rounding explains.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        names: Mapping[str, Node],
+        given: Mapping[str, Any],
+        values: Mapping[Node, Any],
+        others: Sequence[Mapping[Node, Any]],
+        passes: Passes,
+        rtol: float | None,
+    ) -> None:
+        self.graph, self.names, self.values, self.passes, self.rtol = graph, names, values, passes, rtol
+        self.given = {names[name]: value for name, value in given.items()}
+        self.carried: Carried = carry(graph, self.given, values)
+        self.allowed: Tolerances = tolerances(graph, passes, self.carried.given, values, self.carried.expected)
+        self.others = [carry(graph, self.given, other) for other in others]
+        self.recorded: Tolerances | None = None
+        self.status: dict[Node, str] = {}
+        self.spoiled: set[Node] = set()
+        self.situations: dict[str, Situation] = {}
+        self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
+
+    def judge(self) -> Judgement:
+        """Judge every stage, from the output backwards."""
+        stages = []
+        for name, node in sorted(self.names.items(), key=lambda item: -item[1].rank):
+            if node in self.given:
+                stage = self._stage(name, node, self.given[node])
+                self.status[node] = stage.status
+                stages.append(stage)
+            elif node not in self.graph.outputs:
+                stages.append(Stage(name, NOT_GIVEN, node.shape))
+        return Judgement([self._spoiling(stage) for stage in stages], self.situations, self.diagnosis)
+
+    def _spoiling(self, stage: Stage) -> Stage:
+        """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
+        node = self.names[stage.name]
+        if node not in self.spoiled:
+            return stage
+        self._explain(stage.name, node)
+        return replace(stage, status=WRONG, note=f"{stage.note}, and broadcasting it spoils what comes after it")
+
+    def situation(self, node: Node) -> Situation:
+        """All there is to know about a stage."""
+        return Situation(
+            graph=self.graph,
+            node=node,
+            given=self.given[node],
+            expected=self.carried.expected[node],
+            parts={edge: self.carried.contributions[edge] for edge, _ in self.graph.contributions_to(node)},
+            used=self.carried.used,
+            values=self.values,
+            tolerance=self._tolerance(node, self.allowed),
+            terms=self.allowed.terms[node].total,
+            by_hand=frozenset(self.given),
+        )
+
+    def _tolerance(self, node: Node, allowed: Tolerances) -> Any:
+        """The absolute tolerance: a given rtol for a verdict; a hypothesis may always use what rounding explains."""
+        by_rounding = coarser(allowed.absolute[node], node, self.given[node])
+        if self.rtol is None:
+            return by_rounding
+        return np.maximum(by_rounding, self.rtol * allowed.terms[node].largest)
+
+    def _compare(self, node: Node, given: Any, expected: Any, allowed: Tolerances) -> Difference:
+        largest = allowed.terms[node].largest
+        tolerance = (
+            coarser(allowed.absolute[node], node, given)
+            if self.rtol is None
+            else np.maximum(self.rtol * np.asarray(largest), 4.0 * float(np.finfo(node.dtype).smallest_subnormal))
+        )
+        return difference(given, expected, tolerance, largest)
+
+    def _stage(self, name: str, node: Node, given: Any) -> Stage:
+        expected = np.asarray(self.carried.expected[node])
+        same_shape = given.shape == expected.shape
+        alike = squeezed(given.shape) == squeezed(expected.shape)
+        mine = given.reshape(expected.shape) if alike else given
+        found = self._compare(node, mine, expected, self.allowed) if alike else None
+        notes = []
+        if np.finfo(node.dtype).eps < _eps(given):
+            notes.append(f"given in {given.dtype}, so compared with what rounding to that can do")
+        if not same_shape:
+            notes.append(f"shape {given.shape}, where {expected.shape} belongs")
+
+        if found is not None and found.within:
+            status = RIGHT if not self._tainted(node) or self._equals_recorded(node, mine) else RIGHT_GIVEN
+            status = status if same_shape else WRONG_SHAPE
+        elif (reading := self._reading(node, given)) is not None:
+            status = RIGHT if same_shape and self._equals_recorded(node, mine) else RIGHT_GIVEN
+            found = self._compare(node, mine, reading, self.allowed) if same_shape else None
+            if not same_shape:
+                notes.append("that comes from the gradients before it")
+            self.spoiled |= {n for n in self._sources(node) if self.status.get(n) == WRONG_SHAPE}
+        elif same_shape and self._harmless(node):
+            status = HARMLESS
+            notes.append(f"it is not what the rules give, but the way on from {name} is identically zero")
+        elif self._right_after_all(name, node, mine, expected):
+            status = RIGHT if same_shape else WRONG_SHAPE
+            notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
+            found = self._compare(node, mine, self.graph.gradients[node].value, self._all_recorded())
+        else:
+            status = WRONG
+            notes += self._remarks(node, mine, expected)
+        error, worst, limit = (found.error, found.worst, found.limit) if found is not None else (None, None, None)
+        return Stage(name, status, expected.shape, given.shape, error, worst, limit, "; ".join(notes))
+
+    def _right_after_all(self, name: str, node: Node, given: Any, expected: Any) -> bool:
+        """Explain a stage that differs from what was expected; or whether it is right and merely not made from that.
+
+        An input's gradient that is right may come from a closed form; a stage between, if the difference is explained,
+        was derived, and undoes a mistake made before it.
+        """
+        self._explain(name, node)
+        if given.shape != expected.shape or not (self._tainted(node) and self._equals_recorded(node, given)):
+            return False
+        if not node.is_leaf and self.diagnosis[name] and np.all(np.isfinite(expected)):
+            return False
+        del self.diagnosis[name], self.situations[name]
+        return True
+
+    def _remarks(self, node: Node, given: Any, expected: Any) -> list[str]:
+        """What there is to say about a wrong stage besides its diagnosis."""
+        if given.shape != expected.shape:
+            as_it_is = any(isinstance(x, Node) and x in self.carried.literal for x in node.operands)
+            followed = fitted(given, node.shape) is not None or self.carried.slices or as_it_is
+            return [] if followed else ["what comes after it is judged as if the expected gradient had gone on"]
+        said = []
+        missing = int(np.count_nonzero(~np.isfinite(given) & np.isfinite(expected)))
+        if missing:
+            said.append(f"{missing} of {given.size} numbers are NaN or infinite where finite ones belong")
+        if self._tainted(node) and self._equals_recorded(node, given):
+            said.append("it equals the recorded gradient only because it undoes a mistake made before it")
+        if not self._reaches_an_input(node, given - expected):
+            said.append("at this point the difference reaches no input")
+        return said
+
+    def _explain(self, name: str, node: Node) -> None:
+        self.situations[name] = self.situation(node)
+        self.diagnosis[name] = explained(self.situations[name])
+
+    def _reading(self, node: Node, given: Any) -> Any:
+        """What else may have come out here without a mistake at this stage, if that is what was given; else None."""
+        situation = self.situation(node)
+        readings = [*self.carried.readings(node), *(other.expected[node] for other in self.others)]
+        return next((r for r in readings if situation.matches(r, given) is not None), None)
+
+    def _tainted(self, node: Node) -> bool:
+        """Whether something that the node's gradient was made from is not the recorded one."""
+        return bool(self.others) or any(
+            self.status.get(source) in (WRONG, RIGHT_GIVEN, HARMLESS) for source in self._sources(node)
+        )
+
+    def _sources(self, node: Node) -> Iterator[Node]:
+        """The nodes whose given gradients the node's gradient is made from."""
+        stack, seen = [edge[0] for edge, _ in self.graph.contributions_to(node)], {node}
+        while stack:
+            user = stack.pop()
+            if user in seen:
+                continue
+            seen.add(user)
+            if user in self.given:
+                yield user
+            else:
+                stack.extend(edge[0] for edge, _ in self.graph.contributions_to(user))
+
+    def _all_recorded(self) -> Tolerances:
+        """What rounding can do to the recorded gradients, from the output on."""
+        if self.recorded is None:
+            self.recorded = recorded_tolerances(self.graph, self.passes)
+        return self.recorded
+
+    def _equals_recorded(self, node: Node, given: Any) -> bool:
+        return self._compare(node, given, self.graph.gradients[node].value, self._all_recorded()).within
+
+    def _reaches_an_input(self, node: Node, change: Any) -> bool:
+        """Whether a change of a node's gradient, made as large as its terms, changes the gradient of any input.
+
+        The backward pass is linear in it, so what is invisible then is lost on the way, whatever its size.
+        """
+        if node.is_leaf:
+            return True
+        most, size = (float(np.abs(x).max(initial=0.0)) for x in (change, self.allowed.terms[node].total))
+        if not (np.isfinite(most) and np.isfinite(size) and most and size):
+            return True
+        expected = np.asarray(self.carried.expected[node])
+        changed = replay_backward(self.graph, {node: expected + change * (size / most)}, self.values).gradients
+        without = replay_backward(self.graph, {node: expected}, self.values).gradients
+        allowed = self._all_recorded().absolute
+        inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
+        with np.errstate(all="ignore"):
+            return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
+
+    def _harmless(self, node: Node) -> bool:
+        """Whether no gradient at all that arrives at this node reaches an input: its path is identically zero."""
+        rng = np.random.default_rng(0)
+        return not any(self._reaches_an_input(node, rng.standard_normal(node.shape)) for _ in range(2))
+
+
+def explained(situation: Situation) -> tuple[Diagnosis, ...]:
+    """The hypotheses that explain a stage; they are tested on real numbers only."""
+    return diagnose(situation) if situation.node.dtype.kind == "f" else ()
+
+
+def _eps(given: Any) -> float:
+    return float(np.finfo(given.dtype).eps) if given.dtype.kind in "fc" else 0.0

@@ -1,0 +1,212 @@
+"""mutation_score: would your own test notice? Every mistake that applies is made on purpose, and your test is asked."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import textwrap
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from ..engine.errors import GradientError
+from .mutation_calls import Call, Recorder, again, difference, local_shapes, redrawn, special_lengths
+from .mutation_source import read
+from .mutations import Mutant, mutants
+
+Backward = Callable[..., Any]
+
+ROUNDING = 1e-9
+"""Two results that differ by less than this, relative to the largest element, are the same."""
+
+BY_LENGTH = frozenset({"constant factor", "mean for sum", "sum for mean", "missing sum", "sum over everything"})
+"""Kinds of mistake that may only seem to make no difference where two lengths coincide or one is 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class MutationScore:
+    """What a test noticed.
+
+    Attributes:
+        killed: the mistakes that it found.
+        survived: those that it let pass; the ``note`` of each says why.
+        equivalent: changes that make no difference to the result whatever the arrays hold, so no test can find them.
+    """
+
+    killed: tuple[Mutant, ...]
+    survived: tuple[Mutant, ...]
+    equivalent: tuple[Mutant, ...]
+
+    @property
+    def score(self) -> float:
+        """The share of the mistakes that were found, of those that can be."""
+        return len(self.killed) / (len(self.killed) + len(self.survived))
+
+    def __rich__(self) -> Group:
+        found, all_ = len(self.killed), len(self.killed) + len(self.survived)
+        table = Table(title=f"mutation score {self.score:.0%}: {found} of {all_} mistakes found", title_justify="left")
+        for heading in ("kind of mistake", "made", "found", "let pass"):
+            table.add_column(heading, justify="left" if heading == "kind of mistake" else "right")
+        for kind in dict.fromkeys(mutant.kind for mutant in (*self.survived, *self.killed)):
+            killed, survived = (sum(m.kind == kind for m in group) for group in (self.killed, self.survived))
+            table.add_row(kind, str(killed + survived), str(killed), str(survived) if survived else "")
+        said = [Text("Let pass:", style="bold")] if self.survived else []
+        said += [Text(f"  {mutant}\n      {mutant.note}") for mutant in self.survived]
+        if self.equivalent:
+            said.append(
+                Text(f"{len(self.equivalent)} more changes make no difference to the result; they do not count.")
+            )
+        return Group(table, *said)
+
+    def __str__(self) -> str:
+        text = StringIO()
+        Console(file=text, width=120, color_system=None).print(self.__rich__(), soft_wrap=True)
+        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def mutation_score(hand_backward: Backward | str, my_test: Callable[[Backward], Any]) -> MutationScore:
+    """How many mistakes your own test of a backward pass would notice, and which it would let pass.
+
+    Every mistake of `mutants` that applies is made in the source, one at a time, and the test is run on each. A test
+    that passes everything at γ = 1, with ``out.sum()`` as the loss, or with a tolerance as large as the gradients, is
+    found out by the mistakes that survive it.
+
+    Args:
+        hand_backward: a function whose source can be found, or the source, of one function or of a module. The mistakes
+            are made in this function alone, and run with its module's own names.
+        my_test: takes a backward pass in its place, runs it, and raises (anything) or returns False where it finds it
+            wrong. It is called some hundred times; what a mistaken backward pass writes into its arguments is undone
+            after each.
+
+    Returns:
+        The score, and the mistakes killed, survived and equivalent: an equivalent one gives the same results for
+        arrays drawn at random in place of those that the test used. A mistake that raises counts as killed. No change
+        touches the condition of a loop, so nothing is done against one that never ends.
+
+    Raises:
+        GradientError: where the source cannot be found or holds nothing to mistake, where the test finds the unchanged
+            backward pass wrong, and where it never calls it.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> source = "def backward(dout, cache): return {'dx': cache['gamma'] * dout}"
+    >>> def my_test(backward):
+    ...     assert np.allclose(backward(np.ones(3), {"gamma": np.ones(3)})["dx"], 1.0)
+    >>> score = mt.check.mutation_score(source, my_test)
+    >>> print(score.survived[0])
+    line 1, missing factor: return {'dx': cache['gamma'] * dout}  →  return {'dx': dout}
+    """
+    original = _found(hand_backward)
+    for backward in (hand_backward, original.make(original.source)):
+        asked = Recorder(backward if callable(backward) else original.make(original.source))
+        failure = _failure(my_test, asked)
+        asked.undo()
+        if failure is not None:
+            raise GradientError(f"mutation_score: the test finds {original.name} wrong as it is: {failure}")
+        if not asked.calls:
+            raise GradientError(
+                "mutation_score: the test did not call the backward pass that it was given; let it call its argument, "
+                f"not {original.name}"
+            )
+    shapes = local_shapes(asked.function, asked.calls[0])
+    killed, survived, equivalent = [], [], []
+    for mutant in mutants(original.source, shapes, original.name):
+        changed = Recorder(original.make(mutant.source))
+        failure = _failure(my_test, changed)
+        changed.undo()
+        found = replace(mutant, line=mutant.line + original.first_line - 1, note=failure or "")
+        if failure is not None:
+            killed.append(found)
+        elif _makes_no_difference(mutant.kind, asked.function, changed.function, asked.calls):
+            equivalent.append(found)
+        else:
+            survived.append(replace(found, note=_why(changed.function, asked.calls)))
+    if not killed and not survived:
+        raise GradientError(f"mutation_score: {original.name} computes nothing in which a mistake can be made")
+    return MutationScore(tuple(killed), tuple(survived), tuple(equivalent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """The source of a function, and what it needs to be run."""
+
+    name: str
+    source: str
+    first_line: int
+    names: dict[str, Any]
+
+    def make(self, source: str) -> Backward:
+        """The function, from its own or a changed source."""
+        names = dict(self.names)
+        code = compile(source, f"<{self.name} with a mistake>", "exec", dont_inherit=True)
+        exec(code, names)  # noqa: S102 -- the user's own source, asked to be run
+        made: Backward = names[self.name]
+        return made
+
+
+def _found(backward: Backward | str) -> _Original:
+    if isinstance(backward, str):
+        source = textwrap.dedent(backward)
+        return _Original(read(source).function.name, source, 1, {"np": np, "__name__": "backward"})
+    function = inspect.unwrap(backward)
+    try:
+        lines, first_line = inspect.getsourcelines(function)
+        outer = inspect.getclosurevars(function).nonlocals
+    except (OSError, TypeError, ValueError):
+        raise GradientError(
+            f"mutation_score: the source of {backward!r} cannot be found; give the source as text"
+        ) from None
+    source = textwrap.dedent("".join(lines))
+    definition = read(source, function.__name__).function
+    undecorated = "".join(source.splitlines(keepends=True)[definition.lineno - 1 :])
+    names = {**function.__globals__, **outer}
+    return _Original(definition.name, undecorated, first_line + definition.lineno - 1, names)
+
+
+def _failure(my_test: Callable[[Backward], Any], backward: Backward) -> str | None:
+    """What the test has against a backward pass, or None."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            answer = my_test(backward)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # pytest.fail raises what is no Exception
+        said = str(error).strip().partition("\n")[0]
+        return f"{type(error).__name__}{': ' if said else ''}{said}"
+    if isinstance(answer, (bool, np.bool_)):
+        return None if answer else "it returned False"
+    return None if getattr(answer, "ok", True) else "it returned a report that is not ok"
+
+
+def _makes_no_difference(kind: str, backward: Backward, changed: Backward, calls: list[Call]) -> bool:
+    """Whether results agree for other numbers too, in arrays of the same shapes."""
+    if kind in BY_LENGTH and any(map(special_lengths, calls)):
+        return False
+    rng = np.random.default_rng(0)
+    for call in [redrawn(call, rng) for call in calls for _ in range(2)]:
+        try:
+            if not difference(again(backward, call), again(changed, call)) < ROUNDING:
+                return False
+        except Exception:  # the user's code, and numbers that it was not written for
+            return False
+    return True
+
+
+def _why(changed: Backward, calls: list[Call]) -> str:
+    """Why a test that made these calls let a mistake pass."""
+    far = max(difference(call.result, again(changed, call)) for call in calls)
+    if far < ROUNDING:
+        return "the results are the same at the points of your test: draw its arrays at random, each length another"
+    by = f"changes by {far:.1g} of its largest element" if np.isfinite(far) else "has another shape, or is not finite"
+    return f"a result {by}: does your test look at every result, and closely enough?"

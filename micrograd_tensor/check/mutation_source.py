@@ -1,0 +1,232 @@
+"""The source of a hand-derived backward pass, read: its statements, its gradients and its lengths."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from ..engine.errors import GradientError
+
+Tree = TypeVar("Tree")
+
+_ABOUT_SHAPE = frozenset({"shape", "size", "ndim", "dtype"})
+_ONLY_SHAPE = frozenset({"len", "ones", "zeros", "ones_like", "zeros_like", "empty_like", "full_like"})
+
+
+class Part(NamedTuple):
+    """One thing that a statement computes.
+
+    Attributes:
+        statement: the statement.
+        stage: the variable, or the key of a dict, that it goes to.
+        value: the expression.
+    """
+
+    statement: ast.stmt
+    stage: str
+    value: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A backward pass as source.
+
+    Attributes:
+        source: of the module or the function, as it was given.
+        function: the backward pass in it.
+        gradients: variables whose values come from the upstream gradient.
+        sizes: variables that hold the length of an axis or a number of elements.
+    """
+
+    source: str
+    function: ast.FunctionDef
+    gradients: frozenset[str]
+    sizes: frozenset[str]
+
+    def parts(self) -> Iterator[Part]:
+        """What is computed, in the order of the text; what is only unpacked or looked up is left aside."""
+        for statement in _body(self.function):
+            adds, returns = isinstance(statement, ast.AugAssign), isinstance(statement, ast.Return)
+            for part in _parts(statement):
+                hands_on = isinstance(part.value, ast.Name) and part.value.id in self.gradients
+                if adds or _computes(part.value) or (hands_on and not returns):
+                    yield part
+
+    def made_above(self, line: int) -> frozenset[str]:
+        """The variables that have a value when this line begins: the parameters, and what lines above it assign."""
+        made = {argument.arg for argument in ast.walk(self.function.args) if isinstance(argument, ast.arg)}
+        return frozenset(made).union(*(_targets(s) for s in _body(self.function) if s.lineno < line))
+
+    def read_outside(self, statement: ast.stmt) -> frozenset[str]:
+        """The variables that other statements than this one, and than what returns, read."""
+        others = [s for s in _body(self.function) if s is not statement and not isinstance(s, ast.Return)]
+        names = [node for other in others for node in ast.walk(other) if isinstance(node, ast.Name)]
+        return frozenset(name.id for name in names if isinstance(name.ctx, ast.Load))
+
+
+def read(source: str, name: str | None = None) -> Derivation:
+    """Read a backward pass.
+
+    Args:
+        source: of one function, or of a module.
+        name: of the function; by default ``backward``, or the only one there is.
+
+    Raises:
+        GradientError: for text that is no Python, and where it is not clear which function is meant.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise GradientError(f"the backward pass is no Python: {error.msg}, line {error.lineno}") from None
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    wanted = name or ("backward" if "backward" in functions else next(iter(functions), ""))
+    if wanted not in functions or (name is None and wanted != "backward" and len(functions) > 1):
+        raise GradientError(
+            f"the source defines {', '.join(functions) or 'no function'}; call the backward pass `backward`"
+        )
+    function = functions[wanted]
+    gradients, sizes = _upstreams(function), frozenset[str]()
+    while True:  # until nothing new is found: in a loop a name may be used above the line that makes it
+        before = gradients, sizes
+        for statement in _body(function):
+            made = _targets(statement)
+            value = getattr(statement, "value", None)
+            if made and value is not None:
+                sizes |= made if _is_size(value, sizes) else frozenset()
+                gradients |= made if mentions(value, gradients) else frozenset()
+        if before == (gradients, sizes):
+            return Derivation(source, function, gradients, sizes)
+
+
+def mentions(expression: ast.AST, names: frozenset[str]) -> bool:
+    """Whether the value, not just the shape, of one of these variables enters an expression."""
+    if isinstance(expression, ast.Name):
+        return expression.id in names
+    return not only_shape(expression) and any(mentions(child, names) for child in ast.iter_child_nodes(expression))
+
+
+def only_shape(expression: ast.AST) -> bool:
+    """Whether an expression asks for nothing but a shape: ``x.shape``, ``len(x)``, ``np.ones((N, D))``."""
+    if isinstance(expression, ast.Attribute):
+        return expression.attr in _ABOUT_SHAPE
+    return isinstance(expression, ast.Call) and called(expression) in _ONLY_SHAPE
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: ``sum`` for ``np.sum(x)`` and for ``x.sum()``."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
+    """Whether an expression is made of numbers and lengths alone: ``1.0 / N``, ``x.shape[0]``, ``-2``."""
+    if isinstance(expression, ast.Constant):
+        return isinstance(expression.value, (int, float))
+    if isinstance(expression, ast.Name):
+        return expression.id in sizes
+    if isinstance(expression, ast.UnaryOp):
+        return is_number(expression.operand, sizes)
+    if isinstance(expression, ast.BinOp):
+        return is_number(expression.left, sizes) and is_number(expression.right, sizes)
+    if isinstance(expression, ast.Call) and called(expression) in ("float", "int", "sqrt"):
+        return all(is_number(argument, sizes) for argument in expression.args)
+    return _is_length(expression)
+
+
+def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
+    """A copy of a tree with one node of it replaced."""
+    if tree is old:
+        return new  # type: ignore[return-value]  # an expression for an expression
+    if isinstance(tree, list):
+        return [replaced(item, old, new) for item in tree]  # type: ignore[return-value]  # a list for a list
+    if not isinstance(tree, ast.AST):
+        return tree
+    made = type(tree)(**{field: replaced(value, old, new) for field, value in ast.iter_fields(tree)})
+    return ast.copy_location(made, tree)
+
+
+def _is_length(expression: ast.AST) -> bool:
+    if isinstance(expression, ast.Subscript):
+        return isinstance(expression.value, ast.Attribute) and expression.value.attr == "shape"
+    if isinstance(expression, ast.Attribute):
+        return expression.attr in ("size", "ndim")
+    return isinstance(expression, ast.Call) and called(expression) == "len"
+
+
+def _is_size(value: ast.expr, sizes: frozenset[str]) -> bool:
+    unpacked = isinstance(value, ast.Attribute) and value.attr == "shape"
+    return unpacked or (not isinstance(value, ast.Constant) and is_number(value, sizes))
+
+
+def _upstreams(function: ast.FunctionDef) -> frozenset[str]:
+    """Parameters that are gradients: those called d…, up… or …grad…, or else the first."""
+    names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    likely = [name for name in names if name.startswith(("d", "up")) or "grad" in name]
+    return frozenset(likely or names[:1])
+
+
+def _body(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements inside, in the order of the text, but for functions and classes of their own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+        yield from _body(child)
+
+
+def _targets(statement: ast.stmt) -> frozenset[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    found = set()
+    for target in targets:
+        elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+        found |= {_variable(element) for element in elements}
+    return frozenset(found - {""})
+
+
+def _variable(target: ast.AST | None) -> str:
+    while isinstance(target, (ast.Subscript, ast.Starred)):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _stage(target: ast.AST | None) -> str:
+    """``dx`` for ``dx`` and ``dx[:, 0]``; the key for ``gradients["dx"]``."""
+    key = target.slice if isinstance(target, ast.Subscript) else None
+    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+        return key.value
+    return _variable(target)
+
+
+def _parts(statement: ast.stmt) -> list[Part]:
+    value = getattr(statement, "value", None)
+    if value is None:
+        return []
+    if isinstance(statement, ast.Return):
+        return _returned(statement, value)
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        return []
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    if not isinstance(target, ast.Tuple):
+        return [Part(statement, _stage(target), value)]
+    if not isinstance(value, ast.Tuple) or len(value.elts) != len(target.elts):
+        return []
+    return [Part(statement, _stage(t), item) for t, item in zip(target.elts, value.elts, strict=True)]
+
+
+def _returned(statement: ast.Return, value: ast.expr) -> list[Part]:
+    if isinstance(value, ast.Dict):
+        keys = [key.value if isinstance(key, ast.Constant) else "" for key in value.keys]
+        return [Part(statement, str(key), item) for key, item in zip(keys, value.values, strict=True)]
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    names = [f"result {i + 1}" if len(items) > 1 else "result" for i in range(len(items))]
+    return [Part(statement, name, item) for name, item in zip(names, items, strict=True)]
+
+
+def _computes(value: ast.expr) -> bool:
+    if isinstance(value, (ast.BinOp, ast.UnaryOp)):
+        return True
+    return isinstance(value, ast.Call) and called(value) not in _ONLY_SHAPE | {"dict", "locals", "get", "pop"}

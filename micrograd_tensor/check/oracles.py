@@ -1,0 +1,149 @@
+"""Oracles: the slope of the result along a direction of an input, from sources that share no code.
+
+The recorded backward pass gives it as ``⟨gradient, direction⟩``; a complex step and central differences get it by
+replaying the forward pass with the input moved. What no gradient flows through, such as a mask or `stop_gradient`, is
+held as it was recorded. Where the sources disagree, nothing that is compared with the recorded pass can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, Node, replay_forward
+from .findings import Oracle
+from .numerical import COMPLEX_STEP
+from .stages import named_nodes
+from .tolerance import Passes
+
+STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
+"""Of the central differences, in units of the input's own size; no more are tried once one is good enough."""
+ENOUGH = 1e-6
+"""An error bar this small, relative to the slope, is good enough."""
+INPUTS = 16
+"""So many inputs are looked at, one by one; further ones together along one direction."""
+
+
+def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int = 0) -> tuple[Oracle, ...]:
+    """Three slopes for each input of a graph, along a random direction; those that disagree first.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        passes: from `nudged_passes`.
+        allowed: what rounding can do to each recorded gradient, absolute.
+        seed: of the directions.
+    """
+    rng = np.random.default_rng(seed)
+    named = {node: name for name, node in named_nodes(graph).items()}
+    leaves = [n for n in graph.gradients if n.is_leaf and n.requires_grad and n.dtype.kind == "f" and n.value.size]
+    leaves.sort(key=lambda n: n.rank)
+    groups = [[leaf] for leaf in leaves[:INPUTS]] + ([leaves[INPUTS:]] if leaves[INPUTS:] else [])
+    noise = 0.0
+    for node, upstream in graph.upstreams.items():
+        if node.dtype.kind == "f":  # in float64, whatever the graph's dtype
+            finer = min(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(node.dtype).eps))
+            noise += float(np.sum(np.abs(upstream.value) * passes.moved[node])) * finer
+    found = []
+    for group in groups:
+        directions = {leaf: rng.standard_normal(leaf.shape) * _size(leaf.value) for leaf in group}
+        name = ", ".join(named.get(leaf, f"leaf {leaf.rank}") for leaf in group)
+        found.append(_oracle(graph, name, directions, allowed, noise))
+    return tuple(sorted(found, key=lambda oracle: oracle.agree))
+
+
+def _size(value: Any) -> float:
+    """How large a step is natural: the spread of the numbers, or their size where they are all alike."""
+    spread = float(np.std(np.asarray(value, np.float64)))
+    size = spread if spread > 0 else float(np.abs(value).max())
+    return size if np.isfinite(size) and size > 0 else 1.0
+
+
+def _oracle(
+    graph: Graph, name: str, directions: Mapping[Node, Any], allowed: Mapping[Node, Any], noise: float
+) -> Oracle:
+    recorded = rounding = 0.0
+    with np.errstate(all="ignore"):
+        for leaf, direction in directions.items():
+            recorded += float(np.sum(np.asarray(graph.gradients[leaf].value, np.float64) * direction))
+            # The replays run in float64 even where the graph does not.
+            coarser = max(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(leaf.dtype).eps))
+            rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
+    along = _Along(graph, directions)
+    by_complex_step = along.complex_step() if along.analytic else None
+    differences, bar = along.differences(noise)
+    near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
+    # A bar as large as the slope itself excuses nothing and accuses of nothing.
+    near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)
+    text = ""
+    if not near_step and near_differences:
+        text = f"d{name}: the complex step gives another slope than the recorded rules and central differences"
+    elif not near_step:
+        text = f"d{name}: the recorded rules give {recorded:.6g}, but numerically the slope is {by_complex_step:.6g}"
+    elif not near_differences:
+        text = f"d{name}: the recorded rules give {recorded:.6g}, but central differences {differences:.6g} ± {bar:.1g}"
+        if by_complex_step is not None or not along.analytic:
+            text += "; this point may lie at a kink or a jump"
+    return Oracle(name, recorded, by_complex_step, differences, bar, near_step and near_differences, text)
+
+
+def _close(a: float, b: float, allowed: float) -> bool:
+    return bool(abs(a - b) <= allowed) or (np.isnan(a) and np.isnan(b)) or a == b
+
+
+class _Along:
+    """The outputs, weighted with their upstreams, as a function of how far the inputs are moved along a direction."""
+
+    def __init__(self, graph: Graph, directions: Mapping[Node, Any]) -> None:
+        self._graph, self._directions = graph, directions
+        moved = set(directions)
+        self._held: dict[Node, Any] = {}
+        self.analytic = True
+        for node in graph.nodes:
+            if node.is_leaf:
+                if node not in moved and node.dtype.kind == "f":
+                    self._held[node] = np.asarray(node.value).astype(np.float64)
+                continue
+            if not any(x in moved for x in node.operands if isinstance(x, Node)):
+                continue
+            if node not in graph.gradients:
+                self._held[node] = node.value
+                continue
+            moved.add(node)
+            assert node.op is not None  # noqa: S101 -- for the type checker
+            self.analytic &= node.op.analytic and node.dtype.kind == "f"
+
+    def at(self, t: complex) -> tuple[Any, float]:
+        """The weighted outputs moved by t, and the sum of their absolute terms."""
+        moved = {leaf: np.asarray(leaf.value).astype(np.float64) + t * u for leaf, u in self._directions.items()}
+        made = replay_forward(self._graph, {**self._held, **moved})
+        total, size = 0.0, 0.0
+        with np.errstate(all="ignore"):
+            for node, upstream in self._graph.upstreams.items():
+                terms = np.asarray(moved.get(node, made[node])) * upstream.value
+                total, size = total + np.sum(terms), size + float(np.sum(np.abs(terms)))
+        return total, size
+
+    def complex_step(self) -> float:
+        """Im f(t·i)/t, which has no cancellation."""
+        return float(np.imag(self.at(1j * COMPLEX_STEP)[0]) / COMPLEX_STEP)
+
+    def differences(self, noise: float) -> tuple[float, float]:
+        """Central differences at two step sizes, combined as Richardson did, and their disagreement as error bar.
+
+        Args:
+            noise: what rounding does to the result itself.
+        """
+        best, best_bar = np.nan, np.inf
+        for h in STEPS:
+            at = {k: self.at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
+            wide = (at[1.0][0] - at[-1.0][0]) / (2 * h)
+            narrow = (at[0.5][0] - at[-0.5][0]) / h
+            rounding = (noise + 16.0 * float(np.finfo(np.float64).eps) * max(size for _, size in at.values())) / h
+            bar = float(abs(wide - narrow) + rounding)
+            if bar < best_bar:
+                best, best_bar = float(np.real((4 * narrow - wide) / 3)), bar
+            if best_bar <= ENOUGH * abs(best):
+                break
+        return best, best_bar

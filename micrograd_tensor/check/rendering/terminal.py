@@ -1,0 +1,222 @@
+"""A report in the terminal: tables, findings, and for each wrong stage as many of its three hints as are wanted.
+
+Wide terminals get all columns, narrow ones the verdicts, with the numbers in the hints. Every verdict has a sign and
+words besides its colour, and where the terminal's encoding has no such signs they are spelled in ASCII.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from . import words
+
+if TYPE_CHECKING:
+    from ..report import Report
+
+WIDE, NARROW = 100, 72
+"""From so many characters on a table has all its columns; below the lower number it has no shapes either."""
+
+STYLES = {
+    RIGHT: "green",
+    RIGHT_GIVEN: "cyan",
+    WRONG: "bold red",
+    WRONG_SHAPE: "yellow",
+    HARMLESS: "yellow",
+    NOT_GIVEN: "dim",
+}
+
+SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
+SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
+ASCII = str.maketrans(dict(pair.split(" ") for pair in SPELLED.split(",")))
+"""What stands for a sign where the terminal's encoding is ASCII."""
+
+
+def text(report: Report, *, hints: int = words.HINTS, width: int = 120) -> str:
+    """The report as plain text; ``hints`` from 0 to 3."""
+    written = StringIO()
+    Console(file=written, width=width, color_system=None).print(renderable(report, hints=hints))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+
+def show(report: Report, *, hints: int = words.HINTS, console: Console | None = None) -> None:
+    """Print the report, in colour where the terminal has it."""
+    (console or Console()).print(renderable(report, hints=hints))
+
+
+def renderable(report: Report, *, hints: int = words.HINTS) -> RenderableType:
+    """What `rich` prints."""
+    return _Shown(report, hints)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    report: Report
+    hints: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield from _Page(self.report, self.hints, options.max_width, options.ascii_only).parts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A report for a certain width and alphabet."""
+
+    report: Report
+    hints: int
+    width: int
+    ascii_only: bool
+
+    def parts(self) -> Iterator[RenderableType]:
+        """All that is shown, from the top."""
+        report = self.report
+        disagree = [oracle for oracle in report.oracles if not oracle.agree]
+        if disagree:
+            yield self.heading("The oracles disagree, so none of this can be trusted yet", "bold red")
+            yield from self.items(words.oracles(report))
+            yield Text()
+        if report.remarks:
+            yield from self.items(report.remarks, "!")
+            yield Text()
+        if report.findings:
+            yield self.heading("What this test point cannot tell apart", "bold yellow")
+            yield from self.items(map(str, report.findings))
+            yield Text()
+        if report.forward:
+            yield from self.forward()
+        yield self.table(report.stages, "Gradients, in backward order", "d")
+        yield from self.below(report.stages, "d")
+        yield from self.mistakes()
+        # Where every mistake is known by its kind, properties that are lost with it tell nothing more.
+        if words.invariants(report) and self.hints > 1 and not words.is_explained(report):
+            yield self.heading("Properties that your gradients should have, and do not")
+            yield from self.items(words.invariants(report))
+            yield Text()
+        if report.unused:
+            yield self.heading("Left aside: arrays of a stage's shape under names that are no stage")
+            yield from self.items(f"{words.shown(name)}: {reason}" for name, reason in report.unused.items())
+            yield Text()
+        if report.oracles and not disagree:
+            yield from self.items(words.oracles(report), style="dim")
+        yield self.line(words.headline(report), "bold green" if report.ok else "bold red")
+
+    # ------------------------------------------------------------------------------------------------------ the tables
+
+    def forward(self) -> Iterator[RenderableType]:
+        """The forward values: a sentence where all are right, which they usually are."""
+        stages = self.report.forward
+        if words.uses_right_values(self.report):
+            if words.forward_verdict(self.report):
+                yield self.line(words.forward_verdict(self.report), STYLES[RIGHT])
+                yield Text()
+            return
+        given = {name: stage for name, stage in stages.items() if stage.status != NOT_GIVEN}
+        yield self.table(given, "Forward values", "")
+        yield from self.below(given, "")
+
+    def table(self, stages: Mapping[str, Stage], title: str, d: str) -> Table:
+        """A row for each stage."""
+        wide, narrow = self.width >= WIDE, self.width < NARROW
+        cells = {name: words.worst_cells(stage) for name, stage in stages.items()}
+        numbers = wide and any(place for _, place, _, _ in cells.values())
+        rtol = self.report.rtol
+        table = Table(
+            title=self.said(title + (f", tolerance {rtol:.1e}" if rtol is not None else "")),
+            title_justify="left",
+            title_style="bold",
+            box=box.HEAVY_HEAD if wide else box.SIMPLE_HEAD,
+            padding=(0, 1) if wide else (0, 1, 0, 0),
+            pad_edge=wide,
+        )
+        table.add_column("gradient" if d else "value", overflow="fold")
+        if not narrow:
+            table.add_column("shape")
+        table.add_column("verdict")
+        table.add_column("error", justify="right", no_wrap=True)
+        if numbers:
+            table.add_column("worst at")
+            table.add_column("by hand", justify="right")
+            table.add_column("expected", justify="right")
+        for name, stage in stages.items():
+            table.add_row(
+                self.line(f"{d}{words.shown(stage.name)}"),
+                *([] if narrow else [words.shapes(stage)]),
+                self.line(f"{self.sign(stage.status)} {stage.status}", STYLES[stage.status]),
+                *(cells[name] if numbers else cells[name][:1]),
+            )
+        return table
+
+    def below(self, stages: Mapping[str, Stage], d: str) -> Iterator[RenderableType]:
+        """What the verdicts mean, and what else is to be said of single stages."""
+        for status, meaning in words.legend(stages.values()):
+            yield self.pair(self.sign(status), f"{status}: {meaning}", STYLES[status])
+        for name, note in words.notes(stages.values(), d):
+            yield self.pair(self.said("·"), f"{name}: {note}")
+        yield Text()
+
+    # ------------------------------------------------------------------------------------------------------- the hints
+
+    def mistakes(self) -> Iterator[RenderableType]:
+        """The hints of each wrong stage, forward ones first."""
+        if self.hints < 1:
+            return
+        wrong = [(name, True) for name in self.report.wrong_forward] + [(name, False) for name in self.report.wrong]
+        for name, forward in wrong:
+            gradient = f"{'' if forward else 'd'}{words.shown(name)}"
+            yield self.line(f"{self.sign(WRONG)} {gradient} is wrong", STYLES[WRONG])
+            grid = Table.grid(padding=(0, 1, 0, 0))
+            grid.add_column(no_wrap=True)
+            grid.add_column(overflow="fold")
+            for hint in words.hints(self.report, name, forward=forward)[: self.hints]:
+                first, *rest = [*hint.code, *hint.paragraphs] or [""]
+                grid.add_row(Text(f"{hint.number} {hint.title}", "bold"), self.line(first))
+                for paragraph in rest:
+                    grid.add_row("", self.line(paragraph))
+            yield Padding(grid, (0, 0, 1, 2))
+        if wrong and self.hints < words.HINTS:
+            more = "hints=2 says what kind of mistake, hints=3 the fix" if self.hints == 1 else "hints=3 says the fix"
+            yield self.line(f"There is more to know: {more}.", "dim")
+            yield Text()
+
+    # ------------------------------------------------------------------------------------------------------- the parts
+
+    def items(self, sentences: Iterable[str], sign: str = "·", style: str = "") -> Iterator[RenderableType]:
+        """Sentences one below the other, each with a sign before it."""
+        for sentence in sentences:
+            yield self.pair(self.said(sign), sentence, style)
+
+    def pair(self, sign: str, sentence: str, style: str = "") -> Table:
+        """A sign, and a sentence whose further lines are indented below its first."""
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(sign, style), self.line(sentence, style if style == "dim" else ""))
+        return grid
+
+    def heading(self, title: str, style: str = "bold") -> Text:
+        """A line above a part of the report."""
+        return self.line(title, style)
+
+    def line(self, sentence: str, style: str = "") -> Text:
+        """Text in this terminal's alphabet; nothing in it is taken for markup."""
+        return Text(self.said(sentence), style)
+
+    def sign(self, status: str) -> str:
+        """The sign of a verdict."""
+        return "." if self.ascii_only and status == NOT_GIVEN else self.said(words.SIGNS[status])
+
+    def said(self, sentence: str) -> str:
+        """A sentence in this terminal's alphabet."""
+        sentence = words.clean(sentence)
+        if not self.ascii_only:
+            return sentence
+        return sentence.translate(ASCII).encode("ascii", "replace").decode()

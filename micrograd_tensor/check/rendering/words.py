@@ -1,0 +1,327 @@
+"""What a report says, wherever it is shown: the signs of the verdicts, the sentences, the three hints of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...graph import Graph, Node
+from ..stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage, named_nodes
+
+if TYPE_CHECKING:
+    from ..diagnosis import Diagnosis
+    from ..report import Report
+
+HINTS = 3
+"""So many hints a wrong stage has: where it is, what kind of mistake, and the fix."""
+
+LONGEST_NAME, LONGEST_LINE = 40, 160
+"""In characters; what is longer is cut."""
+
+ALTERNATIVES = 2
+"""So many hypotheses are told beside the likeliest, where they explain the numbers too."""
+
+SIGNS = {RIGHT: "✓", RIGHT_GIVEN: "→", WRONG: "✗", WRONG_SHAPE: "!", HARMLESS: "○", NOT_GIVEN: "·"}
+
+MEANINGS = {
+    RIGHT: "equal to the recorded gradient.",
+    RIGHT_GIVEN: "it follows from your own earlier gradients, one of which is wrong; nothing to change here.",
+    WRONG: "it does not follow from your own earlier gradients.",
+    WRONG_SHAPE: "the numbers are right, the shape of their array is not; counted as right.",
+    HARMLESS: "it differs, but no input's gradient depends on that; counted as right.",
+    NOT_GIVEN: "there is no array of this name; the later stages were judged from the right one.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One of the three hints of a wrong stage.
+
+    Attributes:
+        number: from 1.
+        title: what it tells.
+        code: lines of source that it is about, or says.
+        paragraphs: the rest.
+    """
+
+    number: int
+    title: str
+    code: tuple[str, ...]
+    paragraphs: tuple[str, ...]
+
+
+# ------------------------------------------------------------------------------------------------------------ the whole
+
+
+def headline(report: Report) -> str:
+    """The verdict on the whole, in a sentence or two."""
+    gradients = [f"d{shown(name)}" for name in report.wrong]
+    values = [shown(name) for name in report.wrong_forward]
+    given = sum(stage.status != NOT_GIVEN for stage in report.stages.values())
+    said = []
+    if values:
+        said.append(f"{_are(len(values), 'forward value')} wrong: {listed(values)}.")
+    if gradients:
+        said.append(f"{_are(len(gradients), 'gradient')} wrong: {listed(gradients)}.")
+    if said:
+        return " ".join(said)
+    hidden = " But this point hides mistakes: see what it cannot tell apart." if report.findings else ""
+    if not is_complete(report):
+        return f"Nothing wrong so far; {counted(len(report.not_given), 'stage')} to go."
+    if report.not_given:
+        between = counted(len(report.not_given), "stage in between was", "stages in between were")
+        return f"The gradients of all inputs are right; {between} not given.{hidden}"
+    right = f"All {given} gradients are right." if given > 1 else "The gradient is right."
+    return right + hidden
+
+
+def is_complete(report: Report) -> bool:
+    """Whether the gradients of all inputs were given; those of the stages in between may be left out."""
+    missing = set(report.not_given)
+    if report.graph is None:
+        return not missing
+    named = named_nodes(report.graph)
+    return not any(named[name].is_leaf for name in missing if name in named)
+
+
+def is_explained(report: Report) -> bool:
+    """Whether something is wrong, and the kind of each mistake is known."""
+    keys = [*(f"forward:{name}" for name in report.wrong_forward), *report.wrong]
+    return bool(keys) and all(report.diagnosis.get(key) for key in keys)
+
+
+def oracles(report: Report) -> list[str]:
+    """What the oracles say of the recorded gradients, in sentences; disagreements only, where there are any."""
+    wrong = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
+    if wrong or not report.oracles:
+        return wrong
+    every = all(oracle.complex_step is not None for oracle in report.oracles)
+    others = "a complex step and central differences" if every else "central differences"
+    return [f"The recorded gradients agree with {others}, along a random direction of each input."]
+
+
+def invariants(report: Report) -> list[str]:
+    """The properties that the given gradients fail to have, and what would restore them."""
+    failing = [invariant for invariant in report.invariants if not invariant.holds]
+    return [f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing]
+
+
+def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
+    """What there is to say about stages beyond their verdicts, by the name of the gradient or the value."""
+    return [(f"{d}{shown(stage.name)}", stage.note) for stage in stages if stage.note]
+
+
+def uses_right_values(report: Report) -> bool:
+    """Whether all forward values that were given, if any, are right, so that a sentence says it."""
+    return all(stage.status in (RIGHT, NOT_GIVEN) for stage in report.forward.values())
+
+
+def forward_verdict(report: Report) -> str:
+    """That sentence, or nothing where there are no such values."""
+    given = any(stage.status == RIGHT for stage in report.forward.values())
+    return f"{SIGNS[RIGHT]} The forward values that it uses are right." if given else ""
+
+
+def legend(stages: Iterable[Stage]) -> list[tuple[str, str]]:
+    """The verdicts that occur and do not speak for themselves, with what they mean."""
+    present = {stage.status for stage in stages}
+    return [(status, MEANINGS[status]) for status in (RIGHT_GIVEN, WRONG_SHAPE, HARMLESS) if status in present]
+
+
+# ------------------------------------------------------------------------------------------------------------ the hints
+
+
+def hints(report: Report, name: str, *, forward: bool = False) -> tuple[Hint, Hint, Hint]:
+    """The three graded hints of a wrong stage: where it is, what kind of mistake, and the fix with its proof."""
+    key = f"forward:{name}" if forward else name
+    found = report.diagnosis.get(key, ())
+    stage = report.forward[name] if forward else report.stages[name]
+    lines = () if forward else report.lines.get(name, ())
+    statements = tuple(f"line {line}: {shown(text, LONGEST_LINE)}" for line, text in lines)
+    fix = tuple(_equation(name, first.fix, forward) for first in found[:1] if first.fix)
+    return (
+        Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
+        Hint(2, "what kind", (), tuple(_kind(found))),
+        Hint(3, "the fix", fix, tuple(_proof(report, stage, key, found))),
+    )
+
+
+def _where(report: Report, stage: Stage, key: str, forward: bool) -> Iterable[str]:
+    if stage.given_shape is not None and stage.given_shape != stage.shape:
+        yield f"Its shape is {stage.given_shape}; {stage.shape} is expected."
+    if stage.worst is not None:
+        index, mine, expected = stage.worst
+        mine, expected = apart(mine, expected)
+        at = f" at {list(index)}" if index else ""
+        yield f"{_how_many(report, key)}{at}: {mine} by hand, {expected} expected."
+    sources = _sources(report, stage.name, forward)
+    if sources:
+        yield _made_from(report, stage, sources, forward)
+
+
+def _made_from(report: Report, stage: Stage, sources: Sequence[str], forward: bool) -> str:
+    """What the expected numbers were computed from, which narrows down where the mistake can be."""
+    d = "" if forward else "d"
+    stages = report.forward if forward else report.stages
+    absent = [name for name in sources if name in stages and stages[name].status == NOT_GIVEN]
+    given = [f"{d}{shown(name)}" for name in sources if name not in absent]
+    if not given:
+        missing = listed([f"{d}{shown(name)}" for name in absent])
+        return f"It is made from {missing}, which you did not give, so the mistake may also lie on the way there."
+    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 and not forward else "this line"
+    have = "it" if len(given) == 1 else "them"
+    return f"The mistake is in {place}: what is expected was computed from {listed(given)}, as you have {have}."
+
+
+def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
+    if not found:
+        yield "None of the known mistakes alone gives these numbers. There may be two in this line."
+        return
+    yield f"{found[0].kind}: {found[0].text}"
+    others = [other for other in found[1:] if other.text not in found[0].text]
+    for other in others[:ALTERNATIVES]:
+        yield f"Or else, {other.kind}: {other.text}"
+
+
+def _proof(report: Report, stage: Stage, key: str, found: Sequence[Diagnosis]) -> Iterable[str]:
+    if found:
+        if found[0].proof:
+            yield f"Proof: {found[0].proof}"
+        return
+    situation = report.situations.get(key)
+    if situation is not None and np.asarray(situation.expected).size:
+        place, expected = _row(np.asarray(situation.expected), stage.worst[0] if stage.worst else None)
+        yield f"Expected{place}, from your own earlier arrays: {expected}"
+
+
+def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
+    """A few numbers of an array, those beside an index: where they stand, and themselves."""
+    place = ""
+    if expected.ndim > 1:
+        first = (index or (0,) * expected.ndim)[: expected.ndim - 1]
+        place, expected = f" at [{', '.join(map(str, first))}, :]", expected[first]
+    text = np.array2string(expected, precision=4, threshold=8, edgeitems=4, max_line_width=10**6)
+    return place, text
+
+
+def _equation(name: str, fix: str, forward: bool) -> str:
+    left = f"{'' if forward else 'd'}{shown(name)}"
+    return fix if fix.startswith(f"{left} ") else f"{left} = {fix}"
+
+
+def _how_many(report: Report, key: str) -> str:
+    """How much of the array is wrong, up to where its worst number follows."""
+    plain = "It differs most"
+    situation = report.situations.get(key)
+    if situation is None:
+        return plain
+    mine, expected = np.asarray(situation.given), np.asarray(situation.expected)
+    if mine.shape != expected.shape:
+        return plain
+    if mine.size == 1:
+        return "It differs"
+    with np.errstate(all="ignore"):
+        differs = ~((np.abs(mine - expected) <= situation.tolerance) | (np.isnan(mine) & np.isnan(expected)))
+    n = int(differs.sum())
+    if n == mine.size:
+        return f"All {n} numbers differ. Worst"
+    if n == 1:
+        return "Only one number differs,"
+    if mine.ndim == 2:
+        for axis, word in ((0, "row"), (1, "column")):
+            hit = np.flatnonzero(differs.any(axis=1 - axis))
+            if len(hit) == 1 and mine.shape[axis] > 1:
+                return f"Only {word} {hit[0]} differs. Worst"
+    return f"{n} of {mine.size} numbers differ. Worst" if n else plain
+
+
+def _sources(report: Report, name: str, forward: bool) -> list[str]:
+    """The named stages that a stage is computed from: gradients of what the value goes into, or its operands."""
+    if report.graph is None or name not in (named := named_nodes(report.graph)):
+        return []
+    names = {node: found for found, node in named.items()}
+    found = list(_forward_sources(named[name]) if forward else _backward_sources(report.graph, named[name], names))
+    ordered = [names[node] for node in dict.fromkeys(found) if node in names]
+    return ordered if len(ordered) == len(dict.fromkeys(found)) else []
+
+
+def _forward_sources(node: Node) -> Iterable[Node]:
+    stack = [x for x in node.operands if isinstance(x, Node)]
+    while stack:
+        top = stack.pop(0)
+        if top.name is None and top.op is not None:
+            stack = [x for x in top.operands if isinstance(x, Node)] + stack
+        else:
+            yield top
+
+
+def _backward_sources(graph: Graph, node: Node, names: dict[Node, str]) -> Iterable[Node]:
+    stack = [user for user, _ in graph.users[node]]
+    while stack:
+        top = stack.pop(0)
+        if top not in graph.gradients:
+            continue
+        if top not in names and top not in graph.outputs:
+            stack = [user for user, _ in graph.users[top]] + stack
+        else:
+            yield top
+
+
+# ------------------------------------------------------------------------------------------------------------ the parts
+
+
+def worst_cells(stage: Stage) -> tuple[str, str, str, str]:
+    """Error, place, the user's number and the expected one, as a table shows them; of a right stage the error alone."""
+    error = "" if stage.error is None else f"{stage.error:.1e}"
+    if stage.worst is None or stage.status in (RIGHT, RIGHT_GIVEN):
+        return error, "", "", ""
+    index, mine, expected = stage.worst
+    return error, str(list(index)), *apart(mine, expected)
+
+
+def shapes(stage: Stage) -> str:
+    """The shape, and the given one where it is another."""
+    if stage.given_shape is None or stage.given_shape == stage.shape:
+        return str(stage.shape)
+    return f"{stage.shape}, given {stage.given_shape}"
+
+
+def apart(mine: Any, expected: Any) -> tuple[str, str]:
+    """Two numbers, to six digits or as many more as it takes to see that they differ.
+
+    >>> apart(0.5, 1 / 3), apart(1.00000001, 1.0)
+    (('0.5', '0.333333'), ('1.00000001', '1'))
+    """
+    for digits in range(6, 18):
+        texts = f"{mine:.{digits}g}", f"{expected:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts if texts[0] != texts[1] else (f"{mine:.6g}", f"{expected:.6g}")
+
+
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """``1 stage``, ``12 stages``."""
+    return f"{n} {one if n == 1 else several or f'{one}s'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``dvar``, ``dvar and dx``, ``dvar, dmean and dx``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def shown(text: str, limit: int = LONGEST_NAME) -> str:
+    """A name or a line of source as one printable line, cut where it is too long."""
+    line = clean(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def clean(text: str) -> str:
+    """The text without control characters, which could drive a terminal or turn text around."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def _are(n: int, what: str) -> str:
+    return f"{counted(n, what)} {'is' if n == 1 else 'are'}"

@@ -1,0 +1,192 @@
+"""Running a hand-derived backward pass: what it returned, what it had computed, and what it changed on the way.
+
+The function runs as its author's own, on copies of the arrays, which it may write to. What is judged:
+
+* a dict that it returns (``locals()`` for instance), by the names in it, and nothing else;
+* a tuple, by the order of the inputs, and its local variables beside it;
+* an array, as the gradient of the only input, and its local variables beside it;
+* where it returns nothing, or too many or too few arrays, its local variables;
+* where it raises, its local variables at that moment, but for those that were still to be assigned or added to: the
+  stages reached so far.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Tensor
+from .snapshots import Snapshots
+from .source_lines import assignments
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one call.
+
+    Attributes:
+        names: what is to be judged, by name, as `compare` takes it.
+        returned: what the function returned; None where it raised.
+        error: what it raised, or None.
+        changed: which of its arguments it wrote into: ``"dout"``, ``"cache['x']"``.
+        remarks: what should be known about what it returned, in sentences.
+        shared: names whose arrays were changed under other names after their own last assignment, with those names.
+            What is judged is the value before.
+    """
+
+    names: Mapping[str, Any]
+    returned: Any = None
+    error: Exception | None = None
+    changed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
+    """Call ``backward(dout, cache)``, or ``backward(dout)`` where it takes one argument only.
+
+    Args:
+        backward: the hand-derived backward pass. What it raises is not raised again, but in the result.
+        dout: the upstream gradient.
+        cache: what it needs of the forward pass: a mapping or a sequence.
+        inputs: the names of the forward pass's inputs, in order, to name a tuple of gradients by.
+
+    >>> import numpy as np
+    >>> from micrograd_tensor.check.running import run
+    >>> def backward(dout, cache):
+    ...     dout *= 2
+    ...     return dout * cache["x"],
+    >>> came = run(backward, np.ones(2), {"x": np.array([1.0, 3.0])}, ["x"])
+    >>> came.names["dx"], came.changed
+    (array([2., 6.]), ('dout',))
+    """
+    mine, kept = _copied(dout), _copied(cache)
+    arguments = [mine, kept] if _takes_two(backward) else [mine]
+    before = {"dout": fingerprint(mine), **fingerprints(kept)}
+    code = _code(backward)
+    local: dict[str, Any] = {}
+    snapshots = Snapshots(backward, code)
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            local.clear()
+            local.update(frame.f_locals)
+
+    returned, error = None, None
+    previous = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        with snapshots.taken():
+            returned = backward(*arguments)
+    except Exception as raised:  # the user's own code may raise anything, and it is shown
+        error = raised
+    finally:
+        sys.setprofile(previous)
+    after = {"dout": fingerprint(mine), **fingerprints(kept)}
+    changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
+    names, remarks = _names(returned, error, local, inputs)
+    between = {name for name, value in names.items() if value is local.get(name) and name[1:] not in inputs}
+    names |= snapshots.restored(local, between)
+    for name in _unfinished(backward, code, error):
+        names.pop(name, None)
+    return Run(names, returned, error, changed, tuple(remarks), snapshots.shared)
+
+
+def _unfinished(backward: Callable[..., Any], code: CodeType | None, error: Exception | None) -> set[str]:
+    """The names that the line at which a call broke off, or one after it, would still have assigned or added to."""
+    trace, line = error.__traceback__ if error is not None else None, None
+    while trace is not None:
+        line = trace.tb_lineno if trace.tb_frame.f_code is code else line
+        trace = trace.tb_next
+    if line is None:
+        return set()
+    return {name for statement in assignments(backward) if statement.last >= line for name in statement.names}
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of an array's numbers, shape and dtype; of what is no array, nothing.
+
+    >>> import numpy as np
+    >>> from micrograd_tensor.check.running import fingerprint
+    >>> fingerprint(np.zeros(2)) == fingerprint(np.zeros(2)), fingerprint(np.zeros(2)) == fingerprint(np.ones(2))
+    (True, False)
+    """
+    array = value.data if isinstance(value, Tensor) else value
+    if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+        return ""
+    made = blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
+    made.update(np.ascontiguousarray(array).tobytes())
+    return made.hexdigest()
+
+
+def fingerprints(cache: Any) -> dict[str, str]:
+    """A hash for each array of a cache, a mapping or a sequence, by how it is written: ``cache['x']``, ``cache[0]``."""
+    if isinstance(cache, Mapping):
+        return {f"cache[{name!r}]": fingerprint(value) for name, value in cache.items()}
+    if isinstance(cache, (list, tuple)):
+        return {f"cache[{place}]": fingerprint(value) for place, value in enumerate(cache)}
+    return {"cache": fingerprint(cache)}
+
+
+def _copied(value: Any) -> Any:
+    """A copy whose arrays can be written to; what holds no arrays stays as it is."""
+    if isinstance(value, Tensor):
+        value = value.data
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)(_copied(x) for x in value)
+    if isinstance(value, Mapping):
+        return {name: _copied(x) for name, x in value.items()}
+    return value
+
+
+def _takes_two(backward: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(backward).parameters.values()
+    except (TypeError, ValueError):  # a callable of another language tells nothing
+        return True
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+    return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
+
+
+def _code(backward: Any) -> CodeType | None:
+    """The code that runs when a callable is called; None where it is no Python."""
+    while isinstance(backward, partial):
+        backward = backward.func
+    backward = inspect.unwrap(backward)
+    if not inspect.isroutine(backward):
+        backward = type(backward).__call__
+    return getattr(getattr(backward, "__func__", backward), "__code__", None)
+
+
+def _names(
+    returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The entries to be judged, and what is to be said about where they come from."""
+    if error is not None:
+        return dict(local), []
+    if isinstance(returned, Mapping):
+        return dict(returned), []
+    if returned is None:
+        return dict(local), ["backward returned nothing; judged are its local variables"]
+    several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    if len(several) != len(inputs):
+        names = ", ".join(f"d{name}" for name in inputs)
+        return dict(local), [
+            f"backward returned {len(several)} arrays, but there are {len(inputs)} inputs ({names}); "
+            "judged are its local variables"
+        ]
+    named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
+    elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
+    swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
+    said = [f"backward returned another variable in the place of {key}" for key in swapped]
+    return {**local, **named}, said

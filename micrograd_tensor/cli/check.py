@@ -1,0 +1,221 @@
+"""``micrograd-tensor check FILE.py``: a hand-derived backward pass, judged stage by stage.
+
+The forward pass of the file runs on Tensors and is recorded; its backward pass runs as it stands, on plain arrays, and
+every gradient that it computes under the name of a stage is compared. A derivation that is not finished is not right:
+the exit status is 0 only where the gradients of all inputs are given, nothing is wrong, and the backward pass neither
+breaks off nor changes the arrays that it was given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import linecache
+import re
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.text import Text
+
+from ..check.compare import compare
+from ..check.rendering import json, terminal, words
+from ..check.report import Report
+from ..check.running import Run
+from ..check.running import run as run_backward
+from ..check.source_lines import gradient_lines
+from ..check.stages import Stages, named_nodes
+from ..draw import DrawError, draw, player
+from ..engine.errors import DTypeError, GradientError
+from ..graph import Graph
+from . import exercise
+from .console import console
+from .unusable import UnusableError
+from .user_file import blamed, explained, user_file
+
+STARTERS = Path(__file__).parent / "starters"
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to the command line's parser."""
+    parser = commands.add_parser(
+        "check",
+        help="judge a backward pass derived by hand, stage by stage, with hints",
+        description="Import a Python file with forward(...), written on Tensors, backward(dout, cache), written in "
+        "plain NumPy, and inputs(); run both passes, and compare every gradient that backward computes with the "
+        "recorded one, given what it computed before. Each named result of forward is a stage, its gradient is called "
+        "d + name, and cache holds all values by name. The file is executed, so name only one that you trust. Exit "
+        "status: 0 all right, 1 something is wrong or not there yet, 2 the file or an option is unusable.",
+    )
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="the derivation to check")
+    parser.add_argument("--new", choices=_starters(), metavar="NAME", help=f"write a starter: {', '.join(_starters())}")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where --new writes it (default: NAME.py)")
+    parser.add_argument(
+        "--hints",
+        type=int,
+        choices=range(words.HINTS + 1),
+        default=words.HINTS,
+        help="for each wrong stage: 0 nothing, 1 where, 2 what kind of mistake too, 3 the fix too (default: 3)",
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="of the upstream gradient, and of inputs(seed=0)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON; - for standard output")
+    parser.add_argument(
+        "--player",
+        type=Path,
+        metavar="FILE",
+        help="write the circuit as a page to step through; it shows the right rules",
+    )
+    parser.set_defaults(run=run)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _starters() -> list[str]:
+    return sorted(path.stem for path in STARTERS.glob("*.py"))
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the subcommand; returns the exit status."""
+    if given.new is not None:
+        return _write_starter(given)
+    if given.file is None:
+        raise UnusableError("check: give FILE.py, or --new NAME for a file to begin with")
+    if given.output is not None:
+        raise UnusableError("check: -o goes with --new; --html and --json say where to write a report")
+    to_stdout = str(given.json) == "-"
+    # What the user's code prints must not come between the lines of the JSON.
+    elsewhere = redirect_stdout(sys.stderr) if to_stdout else nullcontext()
+    with elsewhere, user_file(given.file) as module:
+        task = exercise.read(module, given.file, given.seed)
+        report, ran = judge(task, given.file)
+    reasons = [f"it changes {words.listed(ran.changed)}, which it was given"] if ran.changed else []
+    reasons += ["it breaks off"] if ran.error is not None else []
+    about = {"file": str(given.file), "seed": given.seed, "also_wrong": reasons}
+    if given.html is not None:
+        _write(given.html, report.to_html(), given.file)
+    if given.json is not None and not to_stdout:
+        _write(given.json, json.text(report, **about), given.file)
+    if given.player is not None:
+        _write(given.player, _player(task.captured, report, given), given.file)
+    if to_stdout:
+        print(json.text(report, **about))  # noqa: T201 -- the output that was asked for
+    else:
+        drawn = f", upstream gradient dout drawn from seed {given.seed}" if task.drawn else ""
+        out = console()
+        out.print(Text(f"{given.file}{drawn}\n", "bold"), soft_wrap=True)
+        terminal.show(report, hints=given.hints, console=out)
+        if report.ok and reasons:
+            out.print(Text(f"But backward is not right yet: {words.listed(reasons)}.", "bold red"))
+        for path in (given.html, given.json, given.player):
+            if path is not None:
+                out.print(Text(f"written: {path}"), soft_wrap=True)
+    return 0 if report.ok and words.is_complete(report) and not reasons else 1
+
+
+def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
+    """Run the backward pass of an exercise and compare what it computed.
+
+    Raises:
+        UnusableError: where what it computed is not made of numbers.
+    """
+    graph = task.captured
+    named = named_nodes(graph)
+    inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
+    with blamed(path, "ends in backward"):
+        ran = run_backward(task.backward, task.dout, task.cache, inputs)
+    arguments = list(inspect.signature(task.backward).parameters)[:2]
+    hand = {name: value for name, value in ran.names.items() if name not in arguments}
+    output = next(name for name, node in named.items() if node is graph.outputs[0])
+    if all(hand.get(f"d{name}") is None for name in named):
+        hand[f"d{output}"] = task.dout  # nothing is given yet but this
+    own = task.cache if task.own_cache and isinstance(task.cache, Mapping) else None
+    try:
+        report = compare(graph, hand=hand, forward=own)
+    except (DTypeError, GradientError) as error:
+        raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
+    stages = Stages([stage for stage in report.stages.values() if stage.name != output])
+    remarks = (*_remarks(ran, path), *_shared(ran, report))
+    return replace(report, stages=stages, lines=gradient_lines(task.backward, stages), remarks=remarks), ran
+
+
+def _remarks(ran: Run, path: Path) -> list[str]:
+    """What happened on the way, in sentences."""
+    said = list(ran.remarks)
+    if ran.error is not None:
+        said.append(f"backward breaks off; what it computed before is judged below.\n{explained(ran.error, path)}")
+        said += [f"{name} is None there: fill it in first." for name in _missing(ran, path)]
+    for place in ran.changed:
+        what = "the upstream gradient that it was given" if place == "dout" else f"{place}, which it was given"
+        said.append(f"backward changes {what}: something is assigned in place, such as by +=. Work on a copy.")
+    return said
+
+
+def _missing(ran: Run, path: Path) -> list[str]:
+    """The names on the line that failed whose values are None, as the starters' are."""
+    found: list[str] = []
+    trace = ran.error.__traceback__ if ran.error is not None else None
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_code.co_filename == str(path):
+            words_on_line = re.findall(r"[^\W\d]\w*", linecache.getline(str(path), trace.tb_lineno))
+            found = [name for name in dict.fromkeys(words_on_line) if frame.f_locals.get(name, ...) is None]
+        trace = trace.tb_next
+    return found
+
+
+def _shared(ran: Run, report: Report) -> list[str]:
+    """Where something is wrong: the stages whose arrays were changed under other names, which may be why."""
+    if report.ok:
+        return []
+    return [
+        f"{name} and {words.listed(others)} are one array in memory, so what is done to one in place, as by +=, "
+        f"is done to all. {name} is judged as it was before. Write a = a + b in place of a += b, or begin with a copy."
+        for name, others in ran.shared.items()
+        if name[1:] in report.stages
+    ]
+
+
+def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
+    """The circuit as a page, each gradient with its verdict and, if hints were not declined, the kind of mistake."""
+    why = {name: f"{found[0].kind}: {found[0].text}" for name, found in report.diagnosis.items() if found}
+    verdicts = SimpleNamespace(stages=report.stages, diagnosis=why if given.hints > 1 else {})
+    try:
+        return player.page(graph, draw(graph).svg, title=f"{given.file}: backward", report=verdicts)
+    except DrawError as error:
+        raise UnusableError(f"check --player: {error}") from None
+
+
+def _write_starter(given: argparse.Namespace) -> int:
+    if given.file is not None:
+        raise UnusableError(f"check: --new writes a file; -o says where, so leave out {given.file}")
+    path = given.output or Path(f"{given.new}.py")
+    text = (STARTERS / f"{given.new}.py").read_text(encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace(f"check {given.new}.py", f"check {path.name}"))
+    except FileExistsError:
+        raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
+    except OSError as error:
+        raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None
+    console().print(
+        Text(f"{path} is written. Fill in its backward, and check it: micrograd-tensor check {path}"), soft_wrap=True
+    )
+    return 0
+
+
+def _write(path: Path, text: str, source: Path) -> None:
+    if path.exists() and path.samefile(source):
+        raise UnusableError(f"{path} is the derivation itself and stays as it is; write the report to another file")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None

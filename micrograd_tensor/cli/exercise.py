@@ -1,0 +1,184 @@
+"""A user's file as an exercise: its forward pass run and recorded at its inputs, and its backward pass to be judged."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..check.stages import named_nodes
+from ..engine.errors import DTypeError
+from ..engine.tensor import Tensor, tensor
+from ..graph import Graph, graph
+from ..graph.nodes import nearest
+from .unusable import UnusableError
+from .user_file import blamed
+
+UPSTREAM = "dout"
+INPUTS = """write a function that returns them by name, such as
+    def inputs():
+        rng = np.random.default_rng(0)
+        return {%s}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """All that is needed to judge a backward pass.
+
+    Attributes:
+        captured: the recorded graph, with values and backward pass.
+        dout: the upstream gradient.
+        drawn: whether it was drawn at random.
+        cache: what the backward pass gets, in plain arrays: all named values and arguments, or what forward returned
+            beside its result.
+        own_cache: whether forward returned it.
+        backward: the user's function.
+    """
+
+    captured: Graph
+    dout: Any
+    drawn: bool
+    cache: Any
+    own_cache: bool
+    backward: Callable[[Any, Any], Any]
+
+
+def read(module: ModuleType, path: Path, seed: int) -> Exercise:
+    """Run a file's forward pass.
+
+    Args:
+        module: the loaded file: ``forward(...)`` on Tensors, ``backward(dout, cache)`` on arrays, ``inputs()``.
+        path: of the file, for messages.
+        seed: of the upstream gradient, and of the inputs if `inputs` takes one.
+
+    Raises:
+        UnusableError: for whatever is missing, does not fit or fails, with the way out.
+    """
+    forward, backward = _function(module, path, "forward", "(x)"), _function(module, path, "backward", "(dout, cache)")
+    try:
+        inspect.signature(backward).bind(None, None)
+    except TypeError:
+        wanted = f"backward(dout, cache), not backward{inspect.signature(backward)}"
+        raise UnusableError(f"{path}: write {wanted}") from None
+    given = _inputs(module, path, forward, seed)
+    upstream = given.pop(UPSTREAM, None) if UPSTREAM not in inspect.signature(forward).parameters else None
+    arguments = {name: _argument(path, name, value) for name, value in given.items()}
+    if not any(isinstance(value, Tensor) and value.requires_grad for value in arguments.values()):
+        raise UnusableError(f"{path}: none of the inputs {_list(given)} is an array of floats, so there is no gradient")
+    with blamed(path, "fails in forward"):
+        returned = forward(**arguments)
+    out, own = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
+    if not isinstance(out, Tensor):
+        raise UnusableError(
+            f"{path}: forward returned {_kind(returned)}; it is to return a Tensor, or a Tensor and a cache"
+        )
+    if not out.requires_grad:
+        raise UnusableError(
+            f"{path}: what forward returned depends on no input of floats; compute it by operators and functions of mt"
+        )
+    if out.name is None:
+        out = out.named("out")
+    dout = _upstream(path, out, upstream, seed)
+    with blamed(path, "cannot be differentiated"):
+        captured = graph(out, dout)
+    cache = _plain(own)
+    if own is None:
+        cache = {name: _plain(value) for name, value in arguments.items()}
+        cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
+    return Exercise(captured, dout, upstream is None, cache, own is not None, backward)
+
+
+def _function(module: ModuleType, path: Path, name: str, signature: str) -> Callable[..., Any]:
+    found = getattr(module, name, None)
+    if not callable(found):
+        reason = "has no function" if found is None else f"has {_kind(found)} for"
+        raise UnusableError(f"{path} {reason} {name}; write def {name}{signature}, or see a file made by --new")
+    return found  # type: ignore[no-any-return]  # whatever it is, it can be called
+
+
+def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int) -> dict[str, Any]:
+    """The arguments of forward by name, and the upstream gradient if it is given."""
+    parameters = inspect.signature(forward).parameters
+    for parameter in parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise UnusableError(f"{path}: forward{inspect.signature(forward)} has {parameter}; give each input a name")
+    names = list(parameters)
+    if not hasattr(module, "inputs"):
+        example = ", ".join(f'"{name}": rng.normal(size=(7, 4))' for name in names)
+        raise UnusableError(f"{path} has no inputs() to run forward on; {INPUTS % example}")
+    inputs = _function(module, path, "inputs", "()")
+    with blamed(path, "fails in inputs"):
+        given = inputs(seed=seed) if "seed" in inspect.signature(inputs).parameters else inputs()
+    if given is None:
+        raise UnusableError(f"{path}: inputs() returned nothing; end it with return and the inputs of forward by name")
+    found = dict(given) if isinstance(given, Mapping) else _in_order(path, given, names)
+    for name in found:
+        if name not in names and name != UPSTREAM:
+            raise UnusableError(f"{path}: inputs() gives {name!r}, which forward does not take{nearest(name, names)}")
+    found = {name: p.default for name, p in parameters.items() if p.default is not p.empty} | found
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise UnusableError(f"{path}: inputs() gives no {_list(missing)}, which forward takes")
+    return found
+
+
+def _in_order(path: Path, given: Any, names: list[str]) -> dict[str, Any]:
+    """Inputs without names: several in a tuple or a list of arrays, or one alone."""
+    several = isinstance(given, tuple) or (isinstance(given, list) and any(isinstance(x, np.ndarray) for x in given))
+    values = given if several else (given,)
+    if len(values) > len(names):
+        raise UnusableError(
+            f"{path}: inputs() returned {len(values)} values, but forward takes {len(names)}: {_list(names)}"
+        )
+    return dict(zip(names, values, strict=False))
+
+
+def _argument(path: Path, name: str, value: Any) -> Any:
+    """Arrays and lists as named Tensors, those of floats with gradients; anything else as it is."""
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    if not isinstance(value, (np.ndarray, np.generic, list)):
+        return value
+    try:
+        array = np.asarray(value)
+        return tensor(array, name=name, requires_grad=array.dtype.kind == "f")
+    except (DTypeError, ValueError, TypeError) as error:
+        raise UnusableError(f"{path}: inputs() gives {name} as no array of numbers: {error}") from None
+
+
+def _upstream(path: Path, out: Tensor, given: Any, seed: int) -> Any:
+    """The upstream gradient: given, or drawn at random from a stream that no inputs() with this seed draws from."""
+    if given is None:
+        return np.asarray(np.random.default_rng([seed, 1]).standard_normal(out.shape), out.dtype)
+    try:
+        array = np.array(given.numpy() if isinstance(given, Tensor) else given, out.dtype)
+    except (ValueError, TypeError) as error:
+        raise UnusableError(f"{path}: inputs() gives {UPSTREAM} as no array of numbers: {error}") from None
+    if array.shape != out.shape:
+        raise UnusableError(f"{path}: inputs() gives {UPSTREAM} of shape {array.shape}, but out has {out.shape}")
+    return array
+
+
+def _plain(value: Any) -> Any:
+    """A cache with arrays in place of Tensors, copied, so that the backward pass may do what it likes with it."""
+    if isinstance(value, Tensor):
+        return np.array(value.numpy())
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__.removeprefix("nd")  # NumPy's word for an array
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _list(names: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,97 @@
+"""The user's Python file: loaded as a module of its own; where its code fails, shown in the user's lines alone."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from .unusable import UnusableError
+
+OURS = Path(__file__).parents[1].resolve()
+SHOWN = 4
+"""So many of the user's frames are shown, the innermost ones."""
+
+
+@contextmanager
+def user_file(path: Path) -> Iterator[ModuleType]:
+    """The module that a file defines, for as long as the block runs; its folder is then the first that imports search.
+
+    The file is compiled anew each time and leaves no ``__pycache__`` behind.
+
+    Raises:
+        UnusableError: for no such file, one that is no Python, and one whose code fails, with its line.
+    """
+    if not path.is_file():
+        reason = "is a directory" if path.is_dir() else "is not a file"
+        raise UnusableError(f"{path} {reason}; give a Python file")
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
+    name = f"given.{path.stem}"  # a name that shadows no other module, for dataclasses to look up
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    sys.modules[name] = module
+    linecache.checkcache(str(path))
+    try:
+        with blamed(path, "cannot be loaded"):
+            exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- asked for
+        yield module
+    finally:
+        sys.modules.pop(name, None)
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+@contextmanager
+def blamed(path: Path, what: str) -> Iterator[None]:
+    """Whatever fails within the block is the file's doing: an `UnusableError` that shows the user's lines.
+
+    Args:
+        path: of the file, as the user gave it.
+        what: follows the path in the message, such as "cannot be loaded".
+    """
+    try:
+        yield
+    except UnusableError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UnusableError(f"{path} {what}\n{explained(error, path)}") from None
+
+
+def explained(error: BaseException, path: Path) -> str:
+    """The user's frames, each with its file, line and source, and what was raised; none of ours or of libraries."""
+    lines = []
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename, path)]
+    if len(frames) > SHOWN:
+        lines.append(f"  … {len(frames) - SHOWN} calls before these")
+    for frame in frames[-SHOWN:]:
+        place = f", in {frame.name}" if frame.name != "<module>" else ""
+        lines.append(f"  {frame.filename}, line {frame.lineno}{place}")
+        if frame.line:
+            lines.append(f"    {frame.line}")
+    if isinstance(error, SyntaxError):
+        lines += traceback.format_exception_only(error)
+    else:
+        text = str(error).strip()
+        lines.append(f"{type(error).__name__}{f': {text}' if text else ''}")
+    return "\n".join(line.rstrip("\n") for line in lines)
+
+
+def _is_users(filename: str, path: Path) -> bool:
+    """Whether a frame's file is the user's, or lies beside it, and is no installed library's."""
+    if filename == str(path):
+        return True
+    found = Path(filename).resolve()
+    return (
+        found.is_relative_to(path.parent.resolve())
+        and not found.is_relative_to(OURS)
+        and "site-packages" not in found.parts
+    )

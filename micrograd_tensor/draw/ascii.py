@@ -1,0 +1,248 @@
+"""ASCII: a circuit as a listing for terminals, step by step forward and then back.
+
+Each row is a value, or a gradient, with the gate or the local rule that made it, its shape and what is in it. Tracks at
+the left lead from each row to those that use it. Where a terminal knows ASCII only, every sign has a spelling in that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from ..derive import formula, rule
+from ..derive.formula import plain
+from ..graph import Graph, Node
+from .called import Called
+from .errors import DrawError
+from .numbers import summary
+from .options import Options
+from .texts import letter
+from .tracks import Row, Step, tracks
+
+WIDTH, LEAST = 100, 40
+"""Columns of a listing, where no width is asked for, and at least."""
+
+LEAF, CONSTANT, GATE, OUTPUT, GIVEN, PART = "○", "◌", "●", "◆", "◇", "◦"
+MEANINGS = {
+    LEAF: "leaf",
+    CONSTANT: "constant, or not computed",
+    GATE: "gate",
+    OUTPUT: "output",
+    GIVEN: "upstream gradient",
+    PART: "one of several gradients, which are added",
+}
+
+_TRACKS = {**dict.fromkeys("├┤┴┬┼", "+"), **dict.fromkeys("╰╯╭╮", "'"), "│": "|", "─": "-"}
+_SIGNS = dict(zip("○◌●◆◇◦−×·÷≈—₀₁₂₃₄₅₆₇₈₉", "o.*@$:-**/~-0123456789", strict=True))
+_WORDS = {"√": "sqrt ", "Σ": "sum ", "Π": "prod ", "²": "^2", "∞": "inf", "…": "...", "ᵀ": ".T"}
+_RELATIONS = {"≤": "<=", "≥": ">=", "≠": "!=", "←": "<-", "→": "->", "\u2068": "", "\u2069": ""}
+_SPELLED = str.maketrans(_TRACKS | _SIGNS | _WORDS | _RELATIONS)
+"""How ASCII spells what is not in it."""
+
+
+class _Line(NamedTuple):
+    """A row of the listing: its step in the tracks, and its columns."""
+
+    step: Step
+    made_by: str
+    text: str
+    shape: str
+    values: str
+
+
+def listing(graph: Graph, title: str, options: Options | None = None, width: int = WIDTH, spell: bool = False) -> str:
+    """The listing of a graph.
+
+    Args:
+        graph: forward only, or with its backward pass.
+        title: its first line.
+        options: of which it heeds detail and dims.
+        width: the greatest number of columns.
+        spell: spell out in ASCII what is not ASCII.
+
+    Raises:
+        DrawError: for less than 40 columns.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> print(listing(mt.graph((x * x).named("y"), [1.0, 1.0]), "Circuit of y"), end="")
+    Circuit of y
+    <BLANKLINE>
+    forward
+    ○   leaf     x          (2,)  1.00…2.00
+    ├─╮
+    ◆─╯ (1) mul  y = x · x  (2,)  1.00…4.00
+    <BLANKLINE>
+    backward
+    ◇   upstream  dy          (2,)  1.00
+    ├─◦ (1) mul   A: × x      (2,)  1.00…2.00
+    ◦ │ (1) mul   B: × x      (2,)  1.00…2.00
+    ○─╯ +         dx = A + B  (2,)  2.00…4.00
+    <BLANKLINE>
+    ○ leaf  ◆ output  ◇ upstream gradient  ◦ one of several gradients, which are added
+    """
+    if width < LEAST:
+        raise DrawError(f"draw: a listing needs {LEAST} columns, and width={width!r} is less")
+    writer = _Writer(graph, options or Options(), width, spell)
+    blocks = [[writer.fitted(title)], writer.block("forward", list(writer.forward()))]
+    if graph.gradients:
+        blocks.append(writer.block("backward", list(writer.backward())))
+    blocks.append(writer.legend())
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+class _Writer:
+    def __init__(self, graph: Graph, options: Options, width: int, spell: bool) -> None:
+        self.graph, self.options, self.width, self.spell = graph, options, width, spell
+        self.called = Called(graph)
+        self.signs: dict[str, None] = {}
+
+    # ------------------------------------------------------------------------------------------------------- steps
+
+    def forward(self) -> Iterator[_Line]:
+        """The values in the order of computation, each leaf right before the first gate that takes it."""
+        listed: set[Node] = set()
+        scope = None
+        for node in self.graph.nodes:
+            if node.op:
+                for leaf in dict.fromkeys(x for x in node.operands if isinstance(x, Node) and not x.op):
+                    if leaf not in listed:
+                        listed.add(leaf)
+                        yield self._leaf(leaf)
+                if node.scope is not scope and node.scope is not None:
+                    yield _Line(Step(None, (), ""), f"[{plain(node.scope.path)}]", "", "", "")
+                scope = node.scope
+                yield self._gate(node)
+        for node in self.graph.nodes:  # outputs that no gate made, and none takes
+            if not node.op and node not in listed:
+                yield self._leaf(node)
+
+    def _leaf(self, node: Node) -> _Line:
+        kind = "leaf" if node.requires_grad else "constant"
+        sign = OUTPUT if node in self.graph.outputs else LEAF if node.requires_grad else CONSTANT
+        return _Line(Step(node, (), sign), kind, self.called.values[node] or formula(node), *self._said(node))
+
+    def _gate(self, node: Node) -> _Line:
+        assert node.op is not None  # noqa: S101 -- for the type checker
+        name, made = self.called.values[node], formula(node, self.called.stand_ins)
+        uses = [x for x in node.operands if isinstance(x, Node)]
+        return _Line(
+            Step(node, uses, OUTPUT if node in self.graph.outputs else GATE),
+            f"({self.called.numbers[node]}) {node.op.name}",
+            made if made == name else f"{name} = {made}",
+            *self._said(node),
+        )
+
+    def backward(self) -> Iterator[_Line]:
+        """The gradients from the outputs back, those of leaves as soon as all that is passed to them is there."""
+        for node in reversed(self.graph.nodes):
+            if node.op:
+                yield from self._gradient(node)
+                for leaf in dict.fromkeys(x for x in node.operands if isinstance(x, Node) and not x.op):
+                    if self.graph.users[leaf][0][0] is node:
+                        yield from self._gradient(leaf)
+            elif not self.graph.users[node]:
+                yield from self._gradient(node)
+
+    def _gradient(self, node: Node) -> Iterator[_Line]:
+        """What is passed to a value, each part of it where there are several, and the sum of them."""
+        gradient, parts = self.graph.gradients.get(node), self._parts(node)
+        name = self.called.gradient(node) or f"d({self.called.values[node] or formula(node)})"
+        if gradient is None:
+            if node.requires_grad:  # not computed, which is not 0
+                yield _Line(Step(node, (), CONSTANT), "", f"{name}: not computed", self._said(node)[0], "—")
+        elif len(parts) == 1:
+            [(_, uses, made_by, text, given)] = parts
+            sign = GIVEN if not uses else GATE if node.op else LEAF
+            yield _Line(Step(node, uses, sign), made_by, f"{name}: {text}" if text else name, *self._said(given))
+        else:
+            letters = [letter(k) for k in range(len(parts))]
+            for this, (key, uses, made_by, text, given) in zip(letters, parts, strict=True):
+                said = f"{this}: {text}" if text else this
+                yield _Line(Step(key, uses, PART if uses else GIVEN), made_by, said, *self._said(given))
+            step = Step(node, [key for key, *_ in parts], GATE if node.op else LEAF)
+            total = " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
+            yield _Line(step, "+", f"{name} = {total}", *self._said(gradient))
+
+    def _parts(self, node: Node) -> list[tuple[object, tuple[Node, ...], str, str, Node]]:
+        """What is added up to a value's gradient: a key, the gradients it rests on, its gate, its rule, and itself."""
+        parts: list[tuple[object, tuple[Node, ...], str, str, Node]] = []
+        if node in self.graph.upstreams:
+            parts.append((("upstream", node), (), "upstream", "", self.graph.upstreams[node]))
+        for edge, contribution in self.graph.contributions_to(node):
+            user = edge[0]
+            assert user.op is not None  # noqa: S101 -- for the type checker
+            clauses = rule(self.graph, edge, self.options.dims, self.called.stand_ins)
+            made_by = f"({self.called.numbers[user]}) {user.op.name}"
+            parts.append((edge, (user,), made_by, ", ".join(clauses), contribution))
+        return parts
+
+    def _said(self, node: Node) -> tuple[str, str]:
+        """The shape of a value, and what is in it."""
+        detail = self.options.detail
+        return (
+            "" if detail == "name" else str(node.shape),
+            summary(node.value) if detail == "full" else "",
+        )
+
+    # -------------------------------------------------------------------------------------------------------- rows
+
+    def block(self, heading: str, lines: list[_Line]) -> list[str]:
+        """A heading, and the lines with their tracks in columns of one width."""
+        self.signs |= dict.fromkeys(line.step.sign for line in lines)
+        rows, note = tracks(line.step for line in lines), ""
+        art = max((len(row.text) for row in rows), default=0)
+        if art > self.width // 3:
+            note = f" (its tracks are left out: side by side they take {art} columns)"
+            rows, art = [Row(line.step.sign, number, fork=False) for number, line in enumerate(lines)], 1
+        cells = [[self._spelled(cell) for cell in line[1:]] for line in lines]
+        widths = self._widths([row for row, line in zip(cells, lines, strict=True) if line.step.sign], art)
+        made = [self.fitted(heading + note)]
+        for row in rows:
+            text = set_cell_size(self._spelled(row.text), art)
+            if row.fork:
+                made.append(text.rstrip())
+            elif not lines[row.step].step.sign:
+                made.append(self.fitted(f"{text} {cells[row.step][0]}"))
+            else:
+                columns = [_cut(cell, size, self.spell) for cell, size in zip(cells[row.step], widths, strict=True)]
+                made.append(f"{text} {'  '.join(columns)}".rstrip())
+        return [_cut(line, min(cell_len(line), self.width), self.spell) for line in made]
+
+    def _widths(self, cells: list[list[str]], art: int) -> list[int]:
+        """Of the columns beside the tracks; where there is no room, formulas give way first, then what is in arrays."""
+        widths = [max((cell_len(row[k]) for row in cells), default=0) for k in range(4)]
+        for k, least in ((1, 10), (3, 4), (0, 4), (2, 4), (1, 0)):
+            excess = art + 1 + 2 * 3 + sum(widths) - self.width
+            widths[k] = max(widths[k] - max(excess, 0), min(widths[k], least))
+        return widths
+
+    def legend(self) -> list[str]:
+        """What the signs mean, those that occur."""
+        said = [f"{sign} {meaning}" for sign, meaning in MEANINGS.items() if sign in self.signs]
+        lines = [""]
+        for entry in map(self._spelled, said):
+            if lines[-1] and cell_len(lines[-1]) + 2 + cell_len(entry) > self.width:
+                lines.append("")
+            lines[-1] += f"  {entry}" if lines[-1] else entry
+        return [self.fitted(line) for line in lines]
+
+    def fitted(self, text: str) -> str:
+        """A line on its own."""
+        text = self._spelled(text)
+        return _cut(text, min(cell_len(text), self.width), self.spell).rstrip()
+
+    def _spelled(self, text: str) -> str:
+        if not self.spell:
+            return text
+        return text.translate(_SPELLED).encode("ascii", "backslashreplace").decode()
+
+
+def _cut(text: str, size: int, spell: bool) -> str:
+    """The text in exactly so many columns."""
+    dots = "..." if spell else "…"
+    if cell_len(text) > size >= len(dots):
+        return set_cell_size(text, size - len(dots)) + dots
+    return set_cell_size(text, size)

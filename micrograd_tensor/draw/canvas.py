@@ -1,0 +1,171 @@
+"""Canvas: DOT in which every position is given, so that Graphviz has nothing left to decide.
+
+Every ``dot`` draws the same picture from it, because the file itself names the layout engine ``nop2``, which keeps
+positions as they are. Where each line of text stands is kept beside the DOT, since Graphviz would place it by the fonts
+of the machine it runs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import graphviz
+
+from .metrics import text_width
+from .scene import NAME, NAME_LINE, VALUE, VALUE_LINE, Scene
+from .theme import BOLD, FONT, LIGHT
+
+POINTS = 72.0
+"""To the inch, in which DOT gives sizes; positions are in points, and a point is a pixel here."""
+
+
+class Line(NamedTuple):
+    """A line of text and the middle of it, y downwards."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+    bold: bool
+
+
+@dataclass(slots=True)
+class Painting:
+    """The DOT of a picture, and by the ids of its elements their lines of text and what they are.
+
+    The description says in a few words what there is to be seen.
+    """
+
+    scene: Scene
+    width: float
+    height: float
+    dot: str = ""
+    description: str = ""
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+
+
+class Canvas:
+    """What is put on it stands where it is put: x to the right, y downwards, in pixels."""
+
+    def __init__(self, scene: Scene, width: float, height: float) -> None:
+        self.painting = Painting(scene, width, height)
+        self._dot = graphviz.Digraph(
+            "circuit",
+            graph_attr={
+                "layout": "nop2",
+                "id": "circuit",
+                "bgcolor": LIGHT["background"],
+                "splines": "true",
+                "outputorder": "nodesfirst",
+                "pad": "0",
+                "margin": "0",
+                "notranslate": "true",
+            },
+            node_attr={"fixedsize": "true", "fontname": FONT, "label": "", "penwidth": "1.4"},
+            edge_attr={
+                "fontname": BOLD,
+                "fontsize": f"{NAME:g}",
+                "labelfontname": FONT,
+                "labelfontsize": f"{VALUE:g}",
+                "penwidth": "1.5",
+                "arrowsize": "0.8",
+            },
+        )
+        # Graphviz sizes the picture by what is in it; these two points keep it from measuring text for that.
+        for k, (x, y) in enumerate(((0.0, height), (width, 0.0))):
+            self.node(f"corner-{k}", x, y, 0.001, 0.001, shape="point", color="transparent")
+
+    def done(self) -> Painting:
+        """The painting, with all that was put on the canvas."""
+        self.painting.dot = self._dot.source
+        return self.painting
+
+    def node(self, name: str, x: float, y: float, width: float, height: float, **attributes: str) -> None:
+        """A shape around a centre."""
+        self._dot.node(
+            name,
+            id=name,
+            pos=f"{x:.2f},{-y:.2f}!",
+            width=f"{width / POINTS:.5f}",
+            height=f"{height / POINTS:.5f}",
+            **attributes,
+        )
+
+    def text(self, name: str, line: Line, colour: str, kind: str) -> None:
+        """A line of text in the colour of a role."""
+        self.painting.lines[name] = [line]
+        self.node(
+            name,
+            line.x,
+            line.y,
+            0.01,
+            0.01,
+            label=escaped(line.text),
+            shape="none",
+            fixedsize="shape",
+            fontsize=f"{line.size:g}",
+            fontname=BOLD if line.bold else FONT,
+            fontcolor=LIGHT[colour],
+            **{"class": kind},
+        )
+
+    def text_from(
+        self,
+        name: str,
+        text: str,
+        left: float,
+        y: float,
+        colour: str,
+        kind: str,
+        size: float = VALUE,
+        bold: bool = False,
+    ) -> None:
+        """A line of text that begins at the left."""
+        self.text(name, Line(text, left + text_width(text, size, bold) / 2, y, size, bold), colour, kind)
+
+    def edge(self, ends: tuple[str, str], name: str, spline: str, **attributes: str) -> None:
+        """A line between two nodes that runs as its spline says."""
+        self._dot.edge(*ends, id=name, pos=spline, **attributes)
+
+    def lane(
+        self,
+        ends: tuple[str, str],
+        name: str,
+        spline: str,
+        top: float,
+        said: tuple[Sequence[str], str],
+        where: tuple[float, tuple[str, str]],
+        **attributes: str,
+    ) -> None:
+        """A line between two nodes with what is said beside it.
+
+        Args:
+            ends: the names of the nodes.
+            name: of the line.
+            spline: its way.
+            top: of the lines of text.
+            said: names or rules, which are bold, and a value.
+            where: the middle of the lines of text, and the roles of their colours.
+            attributes: of the edge in DOT.
+        """
+        (bold, value), (x, (colour, colour_of_value)) = said, where
+        attributes |= {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
+        lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True) for k, text in enumerate(bold)]
+        if bold:
+            middle = top + NAME_LINE * len(bold) / 2
+            attributes |= {"label": escaped(*bold), "lp": f"{x:.2f},{-middle:.2f}"}
+        if value:
+            middle = top + NAME_LINE * len(bold) + VALUE_LINE / 2
+            lines.append(Line(value, x, middle, VALUE, False))
+            attributes |= {"taillabel": escaped(value), "tail_lp": f"{x:.2f},{-middle:.2f}"}
+        self.painting.lines[name] = lines
+        self.edge(ends, name, spline, **attributes)
+
+
+def escaped(*lines: str) -> str:
+    """Lines of text as DOT takes them for a label: nothing in them is an escape sequence, an entity or markup."""
+    text: str = graphviz.nohtml("\\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
+    return text

@@ -1,0 +1,204 @@
+"""Collapse: which scopes of a graph are drawn as one box each.
+
+Asked for by path, by depth, or chosen by size; of equal boxes in a row one stands for all. Works on Tensors as on
+Nodes, so that how much there is to draw is known before a graph is captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..derive.formula import plain
+from ..engine.recording import Scope
+from ..graph.nodes import nearest
+from .errors import DrawError
+from .options import Options
+from .repeats import Box, runs
+
+MANY = 60
+"""A picture of more gates than this has its deepest scopes collapsed, unless it was asked for by depth or path."""
+
+LIMIT = 400
+"""The greatest number of gates and boxes in a picture; beyond, there is nothing to be seen in it."""
+
+IN_A_ROW = 3
+"""So many equal boxes, one after another, are drawn once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collapsed:
+    """What of a graph is drawn as boxes.
+
+    Attributes:
+        boxes: in the order of computation.
+        box_of: by gate.
+        names: what scopes are called beside their neighbours: those of one name are numbered.
+        shown: how many gates and boxes there are to be seen.
+        gates: how many gates there are in all.
+        chosen: whether nobody asked for the boxes, and they are there because of the size.
+        deepest: how deep scopes are nested, so the depth that shows everything.
+    """
+
+    boxes: tuple[Box, ...] = ()
+    box_of: Mapping[Any, Box] = field(default_factory=dict)
+    names: Mapping[Scope, str] = field(default_factory=dict)
+    shown: int = 0
+    gates: int = 0
+    chosen: bool = False
+    deepest: int = 0
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is not to be seen for that, by the signs of the legend."""
+        n = sum(len(box.scopes) for box in self.boxes)
+        said = {}
+        if self.chosen:
+            way = f"depth={self.deepest}" if self.gates <= LIMIT else "a picture of a smaller part"
+            said["box"] = f"{n} {'scope' if n == 1 else 'scopes'} collapsed; {way} shows them"
+        if n > len(self.boxes):
+            said["n ×"] = "n equal scopes in a row, drawn once"
+        return said
+
+
+def collapse(
+    born: Iterable[Any], options: Options, outputs: Sequence[Any] = (), unfinished: Scope | None = None
+) -> Collapsed:
+    """What of a graph is drawn as boxes.
+
+    Args:
+        born: its Tensors or Nodes, by birth.
+        options: depth and collapse are heeded.
+        outputs: of the graph.
+        unfinished: a scope that is never collapsed, with those around it.
+
+    Raises:
+        DrawError: for a scope that there is not.
+
+    >>> import micrograd_tensor as mt
+    >>> with mt.scope("norm"):
+    ...     y = mt.exp(mt.tensor(1.0, requires_grad=True)) + 1.0
+    >>> [(box.name, len(box.gates)) for box in collapse(mt.graph(y).nodes, Options(depth=0)).boxes]
+    [('norm', 2)]
+    """
+    gates = [x for x in born if x.op is not None]
+    scopes = _Scopes(gates)
+    asked = {scope for given in options.collapse for scope in scopes.called(given)}
+    stay_open = set(named(unfinished))
+    makers = {x for x in outputs if x.op is not None}
+
+    def order(depth: int | None) -> list[Any]:
+        deeper = {around[-1] for around in scopes.around.values() if depth is not None and len(around) > depth}
+        return _drawn_once(_grouped(gates, (asked | deeper) - stay_open, scopes), makers, asked)
+
+    chosen = options.depth is None and not options.collapse and len(gates) > MANY and scopes.deepest > 0
+    depths = range(scopes.deepest - 1, -1, -1) if chosen else [options.depth]
+    for depth in depths:
+        shown = order(depth)
+        if len(shown) <= MANY:
+            break
+    boxes = tuple(x for x in shown if isinstance(x, Box))
+    box_of = {gate: box for box in boxes for gate in box.gates}
+    return Collapsed(boxes, box_of, scopes.names, len(shown), len(gates), chosen and bool(boxes), scopes.deepest)
+
+
+def _drawn_once(order: list[Any], outputs: Collection[Any], asked: set[Scope]) -> list[Any]:
+    """Gates and boxes with one box for equal ones in a row, of which none was asked for by name."""
+    if sum(isinstance(x, Box) for x in order) < IN_A_ROW:
+        return order
+    once: list[tuple[int, list[Box]]] = []
+    end = 0
+    for k, run in runs(order, outputs):
+        rest = run[max(end - k, 0) :]
+        if len(rest) >= IN_A_ROW and not any(box.scopes[0] in asked for box in rest):
+            end = k + len(run)
+            once.append((end - len(rest), rest))
+    for k, run in reversed(once):
+        order[k : k + len(run)] = [_once(run)]
+    return order
+
+
+def named(scope: Scope | None) -> list[Scope]:
+    """The scopes with a name from the outermost one in."""
+    found: list[Scope] = []
+    while scope is not None:
+        if scope.name.strip():
+            found.append(scope)
+        scope = scope.parent
+    return found[::-1]
+
+
+class _Scopes:
+    """The scopes of some gates.
+
+    Attributes:
+        around: for each scope those with a name around it, itself included, from the outermost one in.
+        names: what each of these is called beside its neighbours.
+        deepest: how deep they are nested.
+    """
+
+    def __init__(self, gates: Sequence[Any]) -> None:
+        self.around: dict[Scope | None, list[Scope]] = {}
+        for gate in gates:
+            if gate.scope not in self.around:
+                around = named(gate.scope)
+                self.around[gate.scope] = around
+                for k, scope in enumerate(around):
+                    self.around.setdefault(scope, around[: k + 1])
+        self.deepest = max(map(len, self.around.values()), default=0)
+        beside: dict[tuple[Scope | None, str], list[Scope]] = {}
+        for recorded_in, around in self.around.items():
+            if around and around[-1] is recorded_in:
+                outer = around[-2] if len(around) > 1 else None
+                beside.setdefault((outer, plain(around[-1].name)), []).append(around[-1])
+        self.names = {
+            scope: f"{name} #{k}" if len(same) > 1 else name
+            for (_, name), same in beside.items()
+            for k, scope in enumerate(same, 1)
+        }
+
+    def called(self, given: str) -> list[Scope]:
+        """The scopes that a path stands for, or the last part of one that is unique."""
+        by_path: dict[str, list[Scope]] = {}
+        for scope in self.names:
+            by_path.setdefault("/".join(part.name for part in self.around[scope]), []).append(scope)
+        if not by_path:
+            raise DrawError(f"draw: collapse={given!r}: this graph has no scopes; with mt.scope('name') it would")
+        found = [given] if given in by_path else [path for path in by_path if path.endswith(f"/{given}")]
+        if not found:
+            raise DrawError(f"draw: collapse={given!r} is no scope of this graph{nearest(given, by_path)}")
+        if len(found) > 1:
+            raise DrawError(
+                f"draw: collapse={given!r} may be any of {', '.join(map(repr, found))}; give the whole path"
+            )
+        return by_path[found[0]]
+
+
+def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: _Scopes) -> list[Any]:
+    """Gates and boxes in the order of computation.
+
+    What other threads recorded in between parts a box in two, since between the two a value may have gone through that.
+    """
+    home = {scope: next((x for x in around if x in shut), None) for scope, around in scopes.around.items()}
+    order: list[Any] = []
+    last: Scope | None = None
+    held: list[Any] = []
+    for gate in [*gates, None]:
+        scope = home[gate.scope] if gate is not None else None
+        if held and scope is not last:
+            assert last is not None  # noqa: S101 -- for the type checker
+            order.append(Box((last,), tuple(held), scopes.names[last]))
+            held = []
+        if scope is not None:
+            held.append(gate)
+        elif gate is not None:
+            order.append(gate)
+        last = scope
+    return order
+
+
+def _once(run: Sequence[Box]) -> Box:
+    """One box for several."""
+    scopes = tuple(box.scopes[0] for box in run)
+    return Box(scopes, tuple(gate for box in run for gate in box.gates), f"{run[0].name} … {run[-1].name}")

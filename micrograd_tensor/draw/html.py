@@ -1,0 +1,42 @@
+"""HTML: a picture as a page of its own, in which it can be played where it shows the whole circuit."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from ..graph import Graph
+from . import player
+from .inline import inline
+
+PLAYED = ("overlay", "forward", "ascii")
+"""Views with the gates and wires that the player steps through."""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>:root{{color-scheme:light dark}}body{{margin:0}}</style>
+</head>
+<body>
+{svg}</body>
+</html>
+"""
+
+
+def page(graph: Graph, svg: str, title: str, view: str, report: Any = None) -> str:
+    """An HTML page of a picture, without anything from outside.
+
+    Args:
+        graph: what the picture shows.
+        svg: the picture as a file of its own.
+        title: of the page.
+        view: what the picture shows of the graph; one that shows all of it is played gate by gate.
+        report: of hand-derived gradients, or None.
+    """
+    if view not in PLAYED:
+        return _PAGE.format(title=escape(title), svg=inline(svg))
+    return player.page(graph, svg, title=title, report=report)

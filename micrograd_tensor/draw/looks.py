@@ -1,0 +1,59 @@
+"""Looks: the kinds of lines in a picture, told apart by more than their colour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .theme import LIGHT
+
+
+class Look(NamedTuple):
+    """How a line is drawn.
+
+    Attributes:
+        colour: its role.
+        value: the role of the colour of shapes and numbers beside it.
+        back: whether it carries a gradient.
+        width: of the line.
+        dotted: whether it is dotted rather than solid, or dashed where it carries a gradient.
+    """
+
+    colour: str
+    value: str
+    back: bool = False
+    width: float = 1.5
+    dotted: bool = False
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The roles of the colours of names and of values beside it."""
+        return self.colour, self.value
+
+    @property
+    def line(self) -> dict[str, str]:
+        """Its attributes in DOT. Colour is not all that tells the two directions apart."""
+        style = "dotted" if self.dotted else "dashed" if self.back else "solid"
+        return {
+            "class": "bwd" if self.back else "fwd",
+            "arrowhead": "vee" if self.back else "normal",
+            "style": style,
+            "color": LIGHT[self.colour],
+        } | ({"penwidth": f"{self.width:g}"} if self.width != 1.5 else {})
+
+
+LOOKS = {
+    "forward": Look("ink", "muted"),
+    "backward": Look("backward", "backward-value", back=True),
+    "right": Look("right", "right", back=True, width=2),
+    "given": Look("given", "given", back=True, width=2),
+    "failed": Look("backward", "backward-value", width=2.5, dotted=True),
+    "wrong": Look("backward", "backward-value", back=True, width=3.5),
+    "not-given": Look("muted", "muted", back=True, dotted=True),
+    "changed": Look("changed", "changed", width=2.5),
+    "changed-back": Look("changed", "changed", back=True, width=2.5),
+    "here": Look("right", "right", width=2.5),
+    "here-back": Look("right", "right", back=True, width=2.5),
+    "there": Look("muted", "muted", dotted=True),
+    "there-back": Look("muted", "muted", back=True, dotted=True),
+}
+"""Every look by its name."""

@@ -1,0 +1,61 @@
+"""Notebook: there a graph, and a tensor with a small one, show their circuit, though neither knows of pictures.
+
+A notebook asks an object for ``_repr_html_`` when it is to be shown. The methods are lent to both classes here, and
+draw only when they are asked.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..engine.tensor import Tensor
+from ..graph import Graph
+from .circuit import draw
+
+SHOWN = 60
+"""Gates; a tensor with more behind it shows its values alone."""
+
+
+def of_graph(graph: Graph) -> str | None:
+    """The picture of a graph, or None where there can be none."""
+    try:
+        return draw(graph)._repr_html_()
+    except Exception:  # a notebook then shows the repr, whatever it was
+        return None
+
+
+def of_tensor(tensor: Tensor) -> str | None:
+    """The values of a tensor and the picture of what made it, or None where nothing did, or too much.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x")
+    >>> of_tensor(x) is None, "<svg" in (of_tensor(x * x + x) or "")
+    (True, False)
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> "<svg" in (of_tensor(x * x + x) or "")
+    True
+    """
+    try:
+        if not 0 < _gates(tensor) <= SHOWN:
+            return None
+        picture = draw(tensor)._repr_html_()
+        return picture and f"<pre>{escape(repr(tensor))}</pre>{picture}"
+    except Exception:  # as above
+        return None
+
+
+def _gates(tensor: Tensor) -> int:
+    """How many gates there are behind a tensor, counted no further than it matters."""
+    seen, waiting, gates = {tensor}, [tensor], 0
+    while waiting and gates <= SHOWN:
+        this = waiting.pop()
+        gates += this.op is not None
+        for x in this.operands:
+            if isinstance(x, Tensor) and x not in seen:
+                seen.add(x)
+                waiting.append(x)
+    return gates
+
+
+for _kind, _method in ((Graph, of_graph), (Tensor, of_tensor)):
+    setattr(_kind, "_repr_html_", _method)  # noqa: B010 -- the classes, of lower floors, declare no such method

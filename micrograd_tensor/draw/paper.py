@@ -1,0 +1,106 @@
+"""Paper: a picture as PNG or PDF, with every line of text where the SVG has it.
+
+Graphviz puts a line of text where the font that it finds wants it, and as wide as that font is. So it is asked first
+where each line would come to stand, and then given places and sizes that make up for the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import graphviz
+
+from ..derive.formula import ISOLATE
+from .canvas import escaped
+from .render import render
+from .theme import BOLD, FONT, in_theme
+
+PIXELS = 2
+"""Of a PNG to the pixel of the SVG, so that it is sharp on fine screens too."""
+
+FITS = 1.02
+"""A line that is wider than this, in parts of its place, is set smaller; fonts come in steps, so no less would help."""
+
+_FROM_LEFT = "\u200e"
+"""Before a line with a name from right to left, which Graphviz would else take for the direction of the whole line."""
+
+_LABEL = re.compile(r'\b(?:tail)?label=(?:"(?:[^"\\]|\\.)*"|[^\s\]"<]+)')
+_DATE = re.compile(rb"/CreationDate \(D:(\d+)")
+_NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+
+class _Text(NamedTuple):
+    """A line of text: the middle of its baseline, y downwards, and the width it may take."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+    bold: bool
+    colour: str
+    width: float
+
+
+def paper(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
+    """The picture as Graphviz paints it, the same bytes whenever it is asked with the same fonts.
+
+    Args:
+        dot: with final positions.
+        svg: what was made of it, which says where the lines of text stand.
+        kind: ``png`` or ``pdf``.
+        theme: ``dark``, or any other for light: paper follows no page.
+    """
+    root = ElementTree.fromstring(svg)  # noqa: S314 -- this package wrote it
+    texts = [_read(element) for element in root.iter(f"{_NAMESPACE}text") if element.text]
+    width, height = (float(root.get(side, "0")) for side in ("width", "height"))
+    settings = f'viewport="{width:g},{height:g},1,{width / 2:g},{-height / 2:g}"'
+    settings += f" dpi={72 * PIXELS}" if kind == "png" else ""
+    bare = _LABEL.sub('label=""', dot).rstrip().removesuffix("}")
+    bare = bare.replace("{\n", f"{{\n\tgraph [{settings}]\n", 1)
+    sizes = [line.size for line in texts]
+    measured = _measured(_dot(bare, texts, sizes, [0.0] * len(texts)))
+    for k, line in enumerate(texts):
+        if k in measured and measured[k][1] > FITS * line.width:
+            sizes[k] *= line.width / measured[k][1]
+    if sizes != [line.size for line in texts]:
+        measured = _measured(_dot(bare, texts, sizes, [0.0] * len(texts)))
+    lifts = [measured[k][0] - line.y if k in measured else 0.0 for k, line in enumerate(texts)]
+    painted = render(in_theme(_dot(bare, texts, sizes, lifts), theme), kind)
+    # Of the same length, because a PDF says at the end at which byte each of its parts begins.
+    return _DATE.sub(lambda date: date[0][: -len(date[1])] + b"20000101000000"[: len(date[1])], painted)
+
+
+def _read(element: ElementTree.Element) -> _Text:
+    said = element.attrib
+    width = float(said.get("textLength", "inf"))
+    bold = said.get("font-weight") == "bold"
+    place = float(said["x"]), float(said["y"]), float(said["font-size"])
+    return _Text(element.text or "", *place, bold, said.get("fill", "#000000"), width)
+
+
+def _dot(bare: str, texts: list[_Text], sizes: list[float], lifts: list[float]) -> str:
+    """The picture without its labels, and every line of text as a node of its own."""
+    nodes = graphviz.Digraph(node_attr={"shape": "none", "fixedsize": "shape", "width": "0.0001", "height": "0.0001"})
+    for k, (line, size, lift) in enumerate(zip(texts, sizes, lifts, strict=True)):
+        nodes.node(
+            f"text-{k}",
+            escaped(f"{_FROM_LEFT}{line.text}" if ISOLATE[0] in line.text else line.text),
+            pos=f"{line.x:.2f},{lift - line.y:.2f}!",
+            fontsize=f"{size:.3f}",
+            fontcolor=line.colour,
+            fontname=BOLD if line.bold else FONT,
+        )
+    return f"{bare}\n{''.join(list(nodes)[1:])}"
+
+
+def _measured(dot: str) -> dict[int, tuple[float, float]]:
+    """By their numbers the baselines of the lines of text, y downwards, and their widths."""
+    found = {}
+    for node in json.loads(render(dot, "json"))["objects"]:
+        if node["name"].startswith("text-"):
+            drawn = next(step for step in node["_ldraw_"] if step["op"] == "T")
+            found[int(node["name"].removeprefix("text-"))] = -drawn["pt"][1], drawn["width"]
+    return found

@@ -1,0 +1,283 @@
+"""Data: the steps of the player, made from a graph: forward gate by gate, then backward, with what is shown at each.
+
+Every formula, line of NumPy and number is printed from what was recorded; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...derive import (
+    backward_math,
+    formula,
+    forward_line,
+    forward_math,
+    identifiers,
+    rule,
+    saved_values,
+    starting_lines,
+    sum_math,
+)
+from ...derive.formula import infix, plain
+from ...derive.numpy_source import backward_lines_by_operand
+from ...graph import Graph, Node
+from ..called import Called
+from ..texts import letter
+from .arrays import PARTS, encoded
+from .elements import Elements
+from .texts import as_json, counted, first_sentence, tree
+from .verdicts import verdicts
+
+MOST_VALUES = 64_000
+"""In bytes: if the elements of all arrays take more, less of each is shown."""
+
+OVERVIEW = 8
+"""So many leaves and outputs are shown before the first step."""
+
+Panel = dict[str, Any]
+Step = dict[str, Any]
+
+
+def data(graph: Graph, svg: str, *, title: str, report: Any = None) -> dict[str, Any]:
+    """What the player shows of a graph: its ``title``, ``values`` by number, and ``steps``.
+
+    Args:
+        graph: forward only, or with its backward pass.
+        svg: its picture, whose elements the steps name.
+        title: of the player.
+        report: of hand-derived gradients, or None.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> captured = mt.graph((x * x).named("y"), [1.0, 1.0])
+    >>> [step["phase"] for step in data(captured, mt.draw(captured).svg, title="y")["steps"]]
+    ['overview', 'forward', 'upstream', 'backward', 'fork']
+    """
+    return _Player(graph, svg, title, report).data
+
+
+class _Player:
+    def __init__(self, graph: Graph, svg: str, title: str, report: Any) -> None:
+        self.graph = graph
+        self.elements = Elements(graph, svg)
+        self.called = Called(graph)
+        self.names = identifiers(graph)
+        self.verdicts = verdicts(graph, report)
+        self.shown: dict[Node, int] = {}
+        self.marks = (lambda k: str(k + 1)) if self.elements.has_boxes else letter
+        self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
+        steps = [self._overview()]
+        steps += [self._forward(node) for node in graph.nodes if node.op]
+        if graph.gradients:
+            steps.append(self._upstream())
+            steps += self._backward()
+        self.data = {"title": plain(title), "values": self._values(), "steps": steps}
+
+    # ------------------------------------------------------------------------------------------------------- steps
+
+    def _overview(self) -> Step:
+        gates = sum(node.op is not None for node in self.graph.nodes)
+        leaves = [node for node in self.graph.nodes if node.op is None]
+        contents = f"{counted(gates, 'gate')}, {counted(len(leaves), 'leaf', 'leaves')}."
+        said = [contents[0].upper() + contents[1:], "Solid arrows carry values forward, from left to right."]
+        if self.graph.gradients:
+            said.append("Dashed arrows carry gradients backward, from right to left.")
+        return {
+            "phase": "overview",
+            "title": "Overview",
+            "say": said,
+            "left": self._side("inputs", [self._panel(node) for node in leaves[:OVERVIEW]]),
+            "right": self._side("outputs", [self._panel(node) for node in self._outputs()[:OVERVIEW]]),
+        }
+
+    def _forward(self, node: Node) -> Step:
+        assert node.op is not None  # noqa: S101 -- for the type checker
+        operands = list(dict.fromkeys(x for x in node.operands if isinstance(x, Node)))
+        said = [first_sentence(node.op.forward.__doc__)]
+        if infix(node.op.notation) not in (None, "@"):
+            said += [
+                f"{self._caption(x)} {x.shape} is copied to {node.shape}." for x in operands if x.shape != node.shape
+            ]
+        return {
+            "phase": "forward",
+            "title": self._title(node),
+            "say": said,
+            "math": [tree(forward_math(node, self.math[node], self.math))],
+            "code": forward_line(node, self.names.values).split("\n"),
+            "mark": self.elements.gate(node),
+            "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
+            "items": self.elements.parts([self.elements.gate(node), self.elements.fork(node)]),
+            "left": self._side("inputs", [self._panel(x) for x in operands]),
+            "right": self._side("output", [self._panel(node)]),
+        }
+
+    def _upstream(self) -> Step:
+        given = [node for node in self._outputs() if node in self.graph.upstreams]
+        code = [f"{self.names.upstreams[node]}  # given, shape {node.shape}" for node in given]
+        return {
+            "phase": "upstream",
+            "title": "upstream gradient",
+            "say": [
+                "What comes after hands back one number for every element: how much it changes the final output L."
+            ],
+            "code": [*code, *starting_lines(self.graph, self.names)],
+            "mark": f"sink-{given[0].rank}",
+            "lanes": self.elements.parts(
+                lane
+                for node in given
+                for lane in (
+                    f"edge-out-{node.rank}-bwd",
+                    *([f"edge-fork-{node.rank}-bwd"] if self._is_alone(node) else []),
+                )
+            ),
+            "items": [],
+            "left": self._side("", []),
+            "right": self._side(
+                "given", [self._gradient(node, self.graph.upstreams[node], "upstream") for node in given]
+            ),
+        }
+
+    def _backward(self) -> Iterator[Step]:
+        for node in reversed(self.graph.nodes):
+            if node in self.graph.gradients and not self._is_alone(node):
+                yield self._sum(node)
+            edges = [(node, i) for i in range(len(node.operands)) if (node, i) in self.graph.contributions]
+            if edges:
+                yield self._rules(node, [i for _, i in edges])
+
+    def _rules(self, node: Node, operands: list[int]) -> Step:
+        lines = backward_lines_by_operand(self.graph, node, self.names)
+        said, handed, lanes, code = [], [], [], []
+        for i in operands:
+            x, part = node.operands[i], self.graph.contributions[node, i]
+            mark = self._letter(node, i)
+            clauses = ", ".join(rule(self.graph, (node, i), None, self.called.stand_ins))
+            said.append(f"to {self._name(x)}{f' ({mark})' if mark else ''}: {clauses}")
+            handed.append(self._gradient(x, part, mark))
+            lanes += self.elements.back_to(node, i, self._is_alone(x))
+            *before, last = lines[i] or ("",)
+            code += [*before, f"{last}  # {mark}" if mark else last]
+        complete = [node.operands[i] for i in operands if self._is_alone(node.operands[i])]
+        return {
+            "phase": "backward",
+            "title": self._title(node),
+            "say": said,
+            "math": [tree(backward_math(self.graph, (node, i), self.math)) for i in operands],
+            "code": code,
+            "mark": self.elements.gate(node),
+            "lanes": lanes,
+            "items": [],
+            "left": self._side("computed here, handed on to the left (downstream)", handed),
+            "right": self._side(
+                "arrives from the right (upstream)", [self._gradient(node, self.graph.gradients[node])]
+            ),
+            "kept": self._side(
+                "needed from the forward pass", [self._panel(x) for x in saved_values(self.graph, node)]
+            ),
+            "verdicts": self._judged(complete),
+        }
+
+    def _sum(self, node: Node) -> Step:
+        parts = self._parts(node)
+        letters = [self.marks(k) for k in range(len(parts))]
+        code = []
+        for (edge, _), mark in zip(parts, letters, strict=True):
+            if edge is None:
+                code.append(f"{self.names.gradients[node]} = {self.names.upstreams[node]}.copy()  # {mark}")
+            else:
+                code.append(f"{backward_lines_by_operand(self.graph, edge[0], self.names)[edge[1]][-1]}  # {mark}")
+        fork = self.elements.fork(node)
+        return {
+            "phase": "fork",
+            "title": f"{self._name(node)}: {counted(len(parts), 'gradient')} meet",
+            "say": [
+                f"{self._name(node)} is used {counted(len(parts), 'time')}, so L depends on it in "
+                f"{counted(len(parts), 'way')}: the gradients {', '.join(letters[:-1])} and {letters[-1]} are added."
+            ],
+            "math": [tree(sum_math(self._name(node), letters))],
+            "code": code,
+            "mark": fork or self.elements.gate(node),
+            "lanes": self.elements.parts([f"edge-fork-{node.rank}-bwd"]),
+            "items": [],
+            "left": self._side("the sum, handed on to the left", [self._gradient(node, self.graph.gradients[node])]),
+            "right": self._side(
+                "the gradients that arrive",
+                [self._gradient(node, part, mark) for (_, part), mark in zip(parts, letters, strict=True)],
+            )
+            | {"sum": True},
+            "verdicts": self._judged([node]),
+        }
+
+    # ------------------------------------------------------------------------------------------------------- parts
+
+    def _outputs(self) -> list[Node]:
+        return list(dict.fromkeys(self.graph.outputs))
+
+    def _parts(self, node: Node) -> list[tuple[Any, Node]]:
+        """What arrives at a node, by edge, in the order in which it is added; what was given has none."""
+        given = [(None, self.graph.upstreams[node])] if node in self.graph.upstreams else []
+        return [*given, *self.graph.contributions_to(node)]
+
+    def _is_alone(self, node: Node) -> bool:
+        """Whether nothing is added to make the gradient of a node."""
+        return len(self.graph.contributions_to(node)) + (node in self.graph.upstreams) == 1
+
+    def _letter(self, node: Node, i: int) -> str:
+        """Which of several contributions an edge's is, or nothing where it is the only one."""
+        x = node.operands[i]
+        edges = [edge for edge, _ in self._parts(x)]
+        return self.marks(edges.index((node, i))) if len(edges) > 1 else ""
+
+    def _judged(self, nodes: Iterable[Node]) -> list[dict[str, str]]:
+        return [self.verdicts[node] for node in dict.fromkeys(nodes) if node in self.verdicts]
+
+    # ------------------------------------------------------------------------------------------------------- texts
+
+    def _title(self, node: Node) -> str:
+        assert node.op is not None  # noqa: S101 -- only gates have titles
+        return f"({self.called.numbers[node]}) {node.op.name}"
+
+    def _caption(self, node: Node) -> str:
+        """What a value is called; of one without a name also by which formula it was computed."""
+        name = self._name(node)
+        return f"{name} = {formula(node, self.called.stand_ins, 40)}" if node.op and not node.name else name
+
+    def _name(self, node: Node) -> str:
+        """What a value is called, as in the picture; a leaf without a name is called as in the source."""
+        return self.called.in_short(node) or self.names.values[node]
+
+    # ------------------------------------------------------------------------------------------------------ panels
+
+    def _side(self, head: str, panels: list[Panel]) -> dict[str, Any]:
+        return {"head": head, "panels": panels}
+
+    def _panel(self, node: Node) -> Panel:
+        return {
+            "kind": "value",
+            "name": self._caption(node),
+            "code": self.names.values[node],
+            "value": self._number(node),
+        }
+
+    def _gradient(self, node: Node, gradient: Node, mark: str = "") -> Panel:
+        code = self.names.gradients[node]
+        return {
+            "kind": "gradient",
+            "name": f"d{self._name(node)}",
+            "mark": mark,
+            "code": code,
+            "value": self._number(gradient),
+        }
+
+    def _number(self, node: Node) -> int:
+        """The number of a value among those shown."""
+        return self.shown.setdefault(node, len(self.shown))
+
+    def _values(self) -> list[dict[str, Any]]:
+        """All values that are shown, as much of each as there is room for."""
+        for part in PARTS:
+            made = [encoded(node.value, node.shape, node.dtype, part) for node in self.shown]
+            if len(as_json({"values": [array["matrices"] for array in made]}).encode()) <= MOST_VALUES:
+                break
+        return made

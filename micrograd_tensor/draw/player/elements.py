@@ -1,0 +1,99 @@
+"""Elements: which parts of the picture belong to which part of the graph, found by their ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ...graph import Graph, Node
+
+_ID = re.compile(r'\sid="([^"]+)"')
+_LANE = re.compile(r"(edge-.+?-(?:fwd|bwd))(?:-.+)?")
+_ITEM = re.compile(r"((?:node|fork|box|sink)-\d+)(?:-.+)?")
+
+
+class Elements:
+    """The ids in a picture, by what they belong to.
+
+    A gate that is hidden in a box is stood for by the box, and a lane into it by the lane into the box.
+    """
+
+    def __init__(self, graph: Graph, svg: str) -> None:
+        self._graph = graph
+        self._parts: dict[str, list[str]] = {}
+        self._ids: dict[str, None] = dict.fromkeys(_ID.findall(svg))
+        for name in self._ids:
+            match = _LANE.fullmatch(name) or (None if "-number-" in name else _ITEM.fullmatch(name))
+            self._parts.setdefault(match[1] if match else name, []).append(name)
+        self._boxes = {int(name[4:]): name for name in self._ids if re.fullmatch(r"box-\d+", name)}
+        self._first_in: dict[object, int] = {}
+        for node in graph.nodes:
+            scope = node.scope if node.op else None
+            while scope is not None:
+                self._first_in.setdefault(scope, node.rank)
+                scope = scope.parent
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether some gates are hidden in boxes."""
+        return bool(self._boxes)
+
+    def parts(self, names: Iterable[str]) -> list[str]:
+        """The ids of what has these names, with their captions and continuations; none of what is not shown."""
+        return list(dict.fromkeys(part for name in names for part in self._parts.get(name, ())))
+
+    def gate(self, node: Node) -> str:
+        """The id of a gate, or of the box that it is in; nothing where neither is shown."""
+        name = f"node-{node.rank}"
+        if name in self._ids or node.op is None:
+            return name if name in self._ids else ""
+        scope = node.scope
+        while scope is not None:
+            if self._first_in[scope] in self._boxes:
+                return self._boxes[self._first_in[scope]]
+            scope = scope.parent
+        # Of equal boxes in a row that are drawn once, the first stands for all.
+        before = [rank for rank in self._boxes if rank <= node.rank]
+        return self._boxes[max(before)] if before else ""
+
+    def fork(self, node: Node) -> str:
+        """The id of the fork of a value, or nothing where it has none."""
+        name = f"fork-{node.rank}"
+        return name if name in self._ids else ""
+
+    def into(self, node: Node) -> list[str]:
+        """The lanes by which operands arrive at a gate, and of leaves and numbers the whole way."""
+        lanes = []
+        for i, x in enumerate(node.operands):
+            if not isinstance(x, Node):
+                lanes.append(f"edge-{node.rank}-number-{i}-fwd")
+                continue
+            lanes += self._between(node, i, "fwd")
+            if x.op is None:
+                lanes.append(f"edge-{x.rank}-fork-fwd")
+        return self.parts(lanes)
+
+    def out_of(self, node: Node) -> list[str]:
+        """The lanes by which a result leaves its gate: as far as its fork, if it has one, and where it is an output."""
+        lanes = [f"edge-{node.rank}-fork-fwd", f"edge-{node.rank}-out-fwd"]
+        if not self.fork(node):
+            lanes += [lane for user, i in self._graph.users[node] for lane in self._between(user, i, "fwd")]
+        return self.parts(lanes)
+
+    def back_to(self, node: Node, i: int, alone: bool) -> list[str]:
+        """The lanes by which a gradient leaves a gate for an operand; beyond its fork, if no other comes to that."""
+        lanes = self._between(node, i, "bwd")
+        if alone:
+            lanes.append(f"edge-fork-{node.operands[i].rank}-bwd")
+        return self.parts(lanes)
+
+    def _between(self, node: Node, i: int, way: str) -> list[str]:
+        x = node.operands[i]
+        earlier = sum(other is x for other in node.operands[:i])
+        gate = self.gate(node)
+        end = gate if gate.startswith("box-") else f"{node.rank}{f'-{earlier}' if earlier else ''}"
+        if way == "fwd":
+            return [f"edge-{x.rank}-{end}-fwd"]
+        # The second use by one gate has its number at the end, whichever way the lane leads.
+        target, _, number = end.partition("-") if not end.startswith("box-") else (end, "", "")
+        return [f"edge-{target}-{x.rank}{f'-{number}' if number else ''}-bwd"]

@@ -1,0 +1,150 @@
+"""Page: the player's shell, a picture and its steps put together, as a page of its own or as part of another.
+
+Nothing is loaded from anywhere. What comes from the graph is in the picture or in a block of JSON, and the script makes
+text of it, never markup; the page itself allows no script and no style but those it was made with.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ...derive.formula import plain
+from ...graph import Graph
+from ..inline import inline
+from ..theme import COLOURS, FAMILY
+from .data import data
+from .texts import as_json
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{policy}}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{title}}</title>
+<style>{{page_style}}</style>
+<style>{{style}}</style>
+</head>
+<body>
+{{player}}
+<script>{{script}}</script>
+</body>
+</html>
+"""
+
+_PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
+
+
+def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
+    """A page that plays a graph: forward and then backward, gate by gate, with formula, NumPy and numbers of each step.
+
+    It needs nothing from outside and no server, so it can be opened as a file or stand in the ``srcdoc`` of a frame.
+
+    Args:
+        graph: forward only, or with its backward pass.
+        svg: its picture, as a file of its own.
+        title: of the page.
+        report: of hand-derived gradients, with ``stages`` by name, whose verdict each step then shows.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> captured = mt.graph((x * x).named("y"), [1.0, 1.0])
+    >>> page(captured, mt.draw(captured).svg, title="Circuit of y").startswith("<!DOCTYPE html>")
+    True
+    """
+    player = _player(graph, svg, title, "player", report, " data-whole")
+    style, script = _style(), _script()
+    # Within the picture the browser decodes character references, elsewhere it takes a style as it stands.
+    in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
+    styles = " ".join(_hash(text) for text in dict.fromkeys([_PAGE_STYLE, style, *in_picture]))
+    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {styles}; base-uri 'none'; form-action 'none'"
+    return _filled(
+        _PAGE,
+        policy=policy,
+        title=html.escape(plain(title)),
+        page_style=_PAGE_STYLE,
+        style=style,
+        player=player,
+        script=script,
+    )
+
+
+def player_fragment(
+    graph: Graph, svg: str, *, title: str, prefix: str | None = None, report: Any = None, shell: bool = True
+) -> str:
+    """A player as part of an HTML page, where there may be others.
+
+    It heeds the keyboard while the focus or the pointer is in it, and the page's address where it is the only one.
+
+    Args:
+        graph: forward only, or with its backward pass.
+        svg: its picture, as a file of its own.
+        title: of the player.
+        prefix: before each id in it; by default "mt-" and eight digits that follow from the picture. Two players of one
+            picture in one page need different ones.
+        report: of hand-derived gradients.
+        shell: bring along style and script, which a page needs once, whatever the number of players.
+
+    Raises:
+        DrawError: for a prefix that cannot begin an id.
+
+    >>> import micrograd_tensor as mt
+    >>> captured = mt.graph(mt.tensor(3.0, name="x", requires_grad=True) * 2.0)
+    >>> 'id="first-node-1"' in player_fragment(captured, mt.draw(captured).svg, title="y", prefix="first")
+    True
+    """
+    prefix = prefix or f"mt-{hashlib.sha256(svg.encode()).hexdigest()[:8]}"
+    player = _player(graph, svg, title, prefix, report)
+    return f"<style>{_style()}</style>\n{player}\n<script>{_script()}</script>\n" if shell else player
+
+
+def _player(graph: Graph, svg: str, title: str, prefix: str, report: Any, whole: str = "") -> str:
+    """The shell's body around a picture and its data."""
+    forced = re.search(r'class="mt circuit[^"]* (light|dark)\b', svg)
+    return _filled(
+        _asset("player.html"),
+        prefix=prefix,
+        whole=whole,
+        scheme=f" {forced[1]}" if forced else "",
+        title=html.escape(plain(title)),
+        picture=inline(svg, prefix).strip(),
+        data=as_json(data(graph, svg, title=title, report=report)),
+    )
+
+
+def _filled(template: str, **values: str) -> str:
+    """A template with its places filled in one go, so that nothing in a value is taken for a place."""
+    return _PLACE.sub(lambda match: values[match[1]], template)
+
+
+@cache
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _style() -> str:
+    """The rules of every player, with the colours of the pictures."""
+    schemes = {
+        name: "".join(f"--{role}:{pair[k]};" for role, pair in COLOURS.items())
+        for k, name in enumerate(("light", "dark"))
+    }
+    return _filled(_asset("player.css"), font=FAMILY, **schemes)
+
+
+@cache
+def _script() -> str:
+    return _asset("player.js")
+
+
+def _hash(text: str) -> str:
+    """How a content security policy knows a script or a style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

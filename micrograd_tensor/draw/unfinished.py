@@ -1,0 +1,101 @@
+"""Unfinished: the circuit of what was recorded before an op failed, taken from the error that it raised."""
+
+from __future__ import annotations
+
+from string import Formatter
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import NUMBERS
+from ..engine.errors import Attempt, OpError, describe
+from ..engine.tensor import Tensor
+from ..engine.walk import history
+from ..graph import Graph, Node
+from ..graph import graph as capture
+from .errors import DrawError
+from .options import Failure
+
+
+def given(error: BaseException) -> list[Tensor]:
+    """All Tensors that the op which raised an error rests on, by birth.
+
+    Raises:
+        DrawError: where no op raised it.
+    """
+    attempt, _ = _attempt(error)
+    return history([x for x in attempt.operands if isinstance(x, Tensor)])
+
+
+def unfinished(error: BaseException) -> tuple[Graph, Failure]:
+    """The graph that ends in the op which raised an error, and that op.
+
+    Raises:
+        DrawError: where no op raised it.
+    """
+    attempt, cause = _attempt(error)
+    if attempt.result is not None:
+        graph = capture(attempt.result)
+        return Graph(graph.nodes, ()), Failure(graph.outputs[0], type(cause).__name__, str(cause))
+    tensors = list(dict.fromkeys(x for x in attempt.operands if isinstance(x, Tensor)))
+    captured = capture(tensors)
+    nodes = list(captured.nodes)
+    made = dict(zip(tensors, captured.outputs, strict=True))
+    operands: list[Any] = []
+    for x in [*attempt.operands, *[_MISSING] * (_arity(attempt) - len(attempt.operands))]:
+        if not isinstance(x, Tensor) and type(x) not in NUMBERS:
+            nodes.append(_leaf(len(nodes), x))
+        operands.append(made[x] if isinstance(x, Tensor) else x if type(x) in NUMBERS else nodes[-1])
+    gate = Node(
+        rank=len(nodes),
+        op=attempt.row,
+        operands=tuple(operands),
+        params=MappingProxyType({**attempt.row.parameters, **attempt.params}),
+        shape=(),
+        dtype=np.dtype(float),
+        name=None,
+        scope=attempt.scope,
+        requires_grad=any(x.requires_grad for x in tensors),
+    )
+    return Graph((*nodes, gate), ()), Failure(gate, type(cause).__name__, str(cause))
+
+
+_MISSING = object()
+
+
+def _attempt(error: BaseException) -> tuple[Attempt, BaseException]:
+    """What an op was given whose error this is, or led to this one; and that error."""
+    seen: set[BaseException] = set()
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        if isinstance(at, OpError) and at.attempt is not None:
+            return at.attempt, at
+        seen.add(at)
+        at = at.__cause__ or at.__context__
+    raise DrawError(
+        f"draw: no op raised this {type(error).__name__}, so there is no gate to show; draw the Tensors that were made"
+    )
+
+
+def _arity(attempt: Attempt) -> int:
+    """How many operands the notation of an op has at least."""
+    names = (name for _, name, _, _ in Formatter().parse(attempt.row.notation))
+    return max((int(name) + 1 for name in names if name and name.isdigit()), default=0)
+
+
+def _leaf(rank: int, x: Any) -> Node:
+    """A node for an operand that is no Tensor."""
+    known = isinstance(x, np.ndarray)
+    return Node(
+        rank=rank,
+        op=None,
+        operands=(),
+        params=MappingProxyType({}),
+        shape=tuple(getattr(x, "shape", ())),
+        dtype=x.dtype if known else np.dtype(object),
+        name="missing" if x is _MISSING else None if known else describe(x),
+        scope=None,
+        requires_grad=False,
+        value=x if known else None,
+    )

@@ -1,0 +1,153 @@
+"""Uses: where the values of a graph are used as a picture shows it, in which a box uses a value once at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+from ..graph import Graph, Node
+from ..graph.nodes import Edge
+from .collapse import Collapsed
+from .repeats import Box
+from .rows import NOT_ALIKE
+from .texts import only_moves
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """A use of a value: by a gate as one operand, by a box, or as an output.
+
+    Attributes:
+        value: what is used.
+        target: the gate or the box, or None for an output.
+        edges: of the graph; none for an output, for a box at least one.
+    """
+
+    value: Node
+    target: Node | Box | None
+    edges: tuple[Edge, ...] = ()
+
+    @property
+    def box(self) -> Box | None:
+        """The box that uses it, if it is one."""
+        return self.target if isinstance(self.target, Box) else None
+
+    @property
+    def turn(self) -> Node:
+        """The gate at whose turn it is drawn."""
+        return self.box.gates[0] if self.box is not None else self.edges[0][0]
+
+
+class Uses:
+    """The uses of every value outside of the box that it was made in.
+
+    Attributes:
+        of_edge: the use that an edge of the graph is part of; none for edges within a box.
+        into: of a box the values that come into it, in the order of first use.
+        owned: leaves that are used in one box only, and belong to it.
+        leaves: those of each box.
+    """
+
+    def __init__(self, graph: Graph, collapsed: Collapsed) -> None:
+        self._graph = graph
+        box_of, outputs = collapsed.box_of, set(graph.outputs)
+        self.of_edge: dict[Edge, Use] = {}
+        self.into: dict[Box, list[Use]] = {box: [] for box in collapsed.boxes}
+        self.leaves: dict[Box, list[Node]] = {box: [] for box in collapsed.boxes}
+        self._uses: dict[Node, list[Use]] = {}
+        for node in graph.nodes:
+            by_target: dict[Any, list[Edge]] = {}
+            for edge in graph.users[node]:
+                box = box_of.get(edge[0])
+                if box is None:
+                    by_target[edge] = [edge]
+                elif box is not box_of.get(node):
+                    by_target.setdefault(box, []).append(edge)
+            uses = [
+                Use(node, target if isinstance(target, Box) else target[0], tuple(edges))
+                for target, edges in by_target.items()
+            ]
+            self._uses[node] = [*uses, Use(node, None)] if node in outputs else uses
+            self.of_edge |= {edge: use for use in uses for edge in use.edges}
+        for node in graph.nodes:
+            uses = self._uses[node]
+            if node.op is None and len(uses) == 1 and uses[0].box is not None:
+                self.leaves[uses[0].box].append(node)
+        main = self._start([node for node in graph.nodes if node.op is not None]) if collapsed.boxes else None
+        for box in collapsed.boxes:
+            self._settle(box, main)
+        self.owned = {leaf for leaves in self.leaves.values() for leaf in leaves}
+
+    def __getitem__(self, node: Node) -> list[Use]:
+        return self._uses[node]
+
+    def _settle(self, box: Box, main: Node | None) -> None:
+        """What comes into a box. The leaf where the main path starts does; if nothing else, so do all that are data."""
+        inside = set(box.gates)
+        taken: dict[Use, None] = {}
+        for gate in box.gates:
+            outside = (i for i, x in enumerate(gate.operands) if isinstance(x, Node) and x not in inside)
+            taken.update(dict.fromkeys(self.of_edge[gate, i] for i in outside))
+        own = dict.fromkeys(leaf for leaf in self.leaves[box] if leaf is not main)
+        if all(use.value in own or use.value is main for use in taken):
+            data = [leaf for leaf in own if leaf.name and not leaf.requires_grad]
+            start = self._start(box.gates) if all(use.value is not main for use in taken) else None
+            for leaf in [*data, *([start] if start else [])]:
+                own.pop(leaf, None)
+        self.leaves[box] = list(own)
+        self.into[box] = [use for use in taken if use.value not in own]
+
+    def _start(self, gates: Sequence[Node]) -> Node | None:
+        """The leaf that the way back from the last gate ends at, by operands of its shape, else the longest."""
+        depth: dict[Node, int] = {}
+        for gate in gates:
+            assert gate.op is not None  # noqa: S101 -- for the type checker
+            before = max((depth.get(x, 0) for x in gate.operands if isinstance(x, Node)), default=0)
+            depth[gate] = before + (not only_moves(gate.op))
+        node = gates[-1] if gates else None
+        while node in depth:
+            assert node is not None and node.op is not None  # noqa: S101, PT018 -- for the type checker
+            product, shape = node.op.name in NOT_ALIKE, node.shape
+            operands = [x for x in node.operands if isinstance(x, Node)]
+            constant = {x: product and x.op is None and not x.requires_grad for x in operands}
+            node = max(operands, key=lambda x: (not product and x.shape == shape, depth.get(x, 0), constant[x]))
+        return node
+
+    # ---------------------------------------------------------------------------------------------------- gradients
+
+    def as_output(self, node: Node) -> Use | None:
+        """The use of a node as an output."""
+        return next((use for use in self._uses[node] if use.target is None), None)
+
+    def carries(self, use: Use) -> bool:
+        """Whether a gradient comes back from a use."""
+        if use.target is None:
+            return use.value in self._graph.upstreams
+        return any(edge in self._graph.contributions for edge in use.edges)
+
+    def carrying(self, node: Node) -> list[Use]:
+        """The uses that gradients come back from, in the order in which these are added up."""
+        given = self.as_output(node)
+        parts = dict.fromkeys([given] if given and self.carries(given) else [])
+        for edge, _ in self._graph.contributions_to(node):
+            if edge in self.of_edge:
+                parts[self.of_edge[edge]] = None
+        return list(parts)
+
+    def added(self, node: Node, uses: Sequence[Use]) -> Node | None:
+        """The sum of what comes back from some uses: the whole gradient, if from nowhere else any does."""
+        parts = [self._graph.upstreams[node]] if any(use.target is None for use in uses) else []
+        edges = {edge for use in uses for edge in use.edges}
+        parts += [part for edge, part in self._graph.contributions_to(node) if edge in edges]
+        if not parts:
+            return None
+        everything = len(self._graph.contributions_to(node)) + (node in self._graph.upstreams)
+        if len(parts) == everything:
+            return self._graph.gradients[node]
+        if len(parts) == 1:
+            return parts[0]
+        values = [part.value for part in parts]
+        return replace(parts[0], value=None if any(part is None for part in values) else reduce(add, values))

@@ -1,0 +1,77 @@
+"""Find: the node of a graph that somebody asks for by its name, its gate's number, or as a Tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...engine.errors import describe
+from ...engine.tensor import Tensor
+from ...graph import Graph, Node
+from ...graph.nodes import nearest
+from ..called import Called
+from ..errors import DrawError
+
+
+def find(graph: Graph, asked: Any, called: Called | None = None) -> Node:
+    """The forward node that is meant.
+
+    Args:
+        graph: to find it in.
+        asked: the number of a gate; a value's name, or ``scope/name`` where several have one name; a Tensor or a Node.
+        called: what the values are called, if that is known already.
+
+    Raises:
+        DrawError: for what is not there, with the nearest names, or of another kind.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> y = (x * x).named("y")
+    >>> captured = mt.graph(y)
+    >>> [find(captured, asked).rank for asked in ("x", "y", 1, y, captured.nodes[0])]
+    [0, 1, 1, 1, 0]
+    """
+    called = called or Called(graph)
+    if isinstance(asked, Node):
+        if asked in graph.users:
+            return asked
+        raise DrawError(f"draw: {asked!r} is a node of another graph, or of the backward pass")
+    if isinstance(asked, Tensor):
+        return _of_tensor(graph, asked)
+    if isinstance(asked, str):
+        names = value_names(graph, called)
+        if asked not in names:
+            raise DrawError(f"draw: at={asked!r} names no value of this graph{nearest(asked, names)}")
+        return names[asked]
+    gates = {number: node for node, number in called.numbers.items()}
+    if isinstance(asked, int) and not isinstance(asked, bool):
+        if asked not in gates:
+            raise DrawError(f"draw: there is no gate {asked}; {_range(len(gates))}")
+        return gates[asked]
+    raise DrawError(f"draw: at={asked!r} is neither the number of a gate nor the name of a value, a Tensor or a Node")
+
+
+def _range(gates: int) -> str:
+    return f"they are numbered from 1 to {gates}" if gates else "this graph has none, only a leaf"
+
+
+def _of_tensor(graph: Graph, tensor: Tensor) -> Node:
+    """A graph shares its arrays with the tensors that it was captured from."""
+    made = tensor.op.name if tensor.op else None
+    for node in graph.nodes:
+        if node.value is tensor.data and node.name == tensor.name and (node.op and node.op.name) == made:
+            return node
+    raise DrawError(f"draw: {describe(tensor)} is not in this graph; give a Tensor that the output was made from")
+
+
+def value_names(graph: Graph, called: Called) -> Mapping[str, Node]:
+    """Every node by its name, by that after the path of its scope, and, without a name, by what pictures call it."""
+    found: dict[str, Node] = dict(graph.named)
+    for node in graph.nodes:
+        if node.name is not None:
+            path = f"{node.scope.path if node.scope else ''}/{node.name}"
+            if found.setdefault(path, node) is not node:
+                found.setdefault(f"{path}#{node.rank}", node)
+        elif called.values[node]:
+            found.setdefault(called.values[node], node)
+    return found

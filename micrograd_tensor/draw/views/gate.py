@@ -1,0 +1,153 @@
+"""Gate: one gate with its upstream, its local rules and what goes downstream, all of them as heat maps."""
+
+from __future__ import annotations
+
+import re
+
+from ...derive import backward_lines, formula, forward_line, identifiers
+from ...derive.formula import cut, plain
+from ...derive.numpy_source import backward_lines_by_operand
+from ...graph import Graph, Node
+from ...graph.nodes import Edge
+from ..canvas import Painting
+from ..legend import listed
+from ..metrics import text_width
+from ..options import Options
+from ..panel import Column, PanelPainter, column, panel
+from ..place import MARGIN, place
+from ..scene import GATE, NAME, Item, Scene
+from .closeup import CloseUp
+from .find import find
+
+RADIUS = 32.0
+"""Of the gate."""
+
+LONGEST_LINE = 120
+"""In characters, of NumPy."""
+
+LINE, BESIDE = 19.0, 30.0
+"""The height of a line of NumPy, and the distance of these lines from the circuit."""
+
+
+def gate(graph: Graph, options: Options) -> Painting:
+    """The gate that makes the value asked for; of a leaf the uses that its gradient comes from."""
+    return _Builder(graph, options).painting
+
+
+class _Builder:
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self.graph, self.options = graph, options
+        self.close = CloseUp(graph, options)
+        self.panels: dict[Item, list[Column]] = {}
+        self.node = find(graph, options.at, self.close.called)
+        called = self.close.called.values[self.node] or "the leaf"
+        if self.node.op:
+            shown = self.close.gates([self.node], self._panel)
+            number = self.close.called.numbers[self.node]
+            self.heading = f"Gate ({number}), {self.node.op.name}, as NumPy"
+            said = f"gate {number}, {self.node.op.name}"
+            self._enlarge(shown)
+        else:
+            shown = self.close.forks(self.node, self._use)
+            self.heading = f"The gradient of {called}, as NumPy"
+            said = f"leaf {called} and its uses"
+        layout = place(shown)
+        beside = next((item for item in shown.items if item.kind == "gate"), None)
+        lines = self._lines()
+        if beside is not None:
+            left = beside.x + beside.width / 2 + BESIDE
+            result = shown.items[-1]
+            out = shown.wires[-1]
+            top = max(result.y + result.height / 2, out.y + 9 + out.below, beside.y + beside.height / 2) + BESIDE
+        else:
+            left, top = MARGIN, layout.height + BESIDE / 2
+        widths = [text_width(text, NAME, bold=not k) for k, (text, _) in enumerate(lines)]
+        layout.width = max(layout.width, left + max(widths, default=0.0) + MARGIN)
+        layout.height = max(layout.height, top + LINE * len(lines) + MARGIN)
+        entries = listed(self._meanings(shown), layout)
+        painter = PanelPainter(shown, layout, entries, self.panels)
+        for k, (text, colour) in enumerate(lines):
+            painter.text_from(f"numpy-{k}", text, left, top + LINE * k, colour, "line", NAME, bold=not k)
+        self.painting = painter.done()
+        self.painting.description = f"{said}, {'forward and backward' if graph.gradients else 'forward only'}"
+
+    def _meanings(self, shown: Scene) -> dict[str, str]:
+        means = {"forward": "forward: value", "backward": "backward: local rule and gradient"}
+        if not any(wire.backward for wire in shown.wires):
+            del means["backward"]
+        if any(each.shown for columns in self.panels.values() for each in columns):
+            means["heat"] = "blue: negative, orange: positive, transparent: 0; the deeper, the larger in its array"
+        return means
+
+    def _enlarge(self, shown: Scene) -> None:
+        item = next(item for item in shown.items if item.kind == "gate")
+        item.width, item.height = item.width / (2 * GATE) * 2 * RADIUS, 2 * RADIUS
+        shown.wires[-1].name = cut(formula(self.node, self.close.called.stand_ins), 40)
+
+    # ------------------------------------------------------------------------------------------------------ panels
+
+    def _panel(self, name: str, node: Node, edge: Edge | None) -> Item:
+        """The panel of an operand, or of the result."""
+        columns = [self._column("value", node, node)]
+        if edge is None:
+            if node.requires_grad:
+                trunk = self.close.trunk(node)
+                sums = trunk.rule[0].partition(" = ")[2] if trunk.target.is_fork and trunk.rule else ""
+                heading = f"gradient {sums}" if sums else "gradient (upstream)"
+                columns.append(self._column(heading, node, self.graph.gradients.get(node), True))
+        elif node.requires_grad:
+            columns.append(self._column(self._part(edge), node, self.graph.contributions.get(edge), True))
+        return self._titled(name, node, columns)
+
+    def _use(self, name: str, node: Node, edge: Edge | None) -> Item:
+        """The panel of a leaf, or of what a use of it passes back."""
+        if edge is not None:
+            heading = f"{self._part(edge)}, from gate ({self.close.called.numbers[edge[0]]})"
+            columns = [self._column(heading, self.node, self.graph.contributions.get(edge), True)]
+            return self._titled(name, node, columns)
+        if name.startswith("use"):
+            columns = [self._column("gradient (upstream)", node, self.graph.upstreams.get(node), True)]
+            return self._titled(name, node, columns, "output ")
+        columns = [self._column("value", node, node)]
+        if node.requires_grad:
+            columns.append(self._column("gradient", node, self.graph.gradients.get(node), True))
+        return self._titled(name, node, columns)
+
+    def _titled(self, name: str, node: Node, columns: list[Column], before: str = "") -> Item:
+        called = self.close.called.values[node] or ("leaf" if node.requires_grad else "constant")
+        shape = "" if self.options.detail == "name" else f"  {node.shape}"
+        item = Item(name, "panel", (0, 0), f"{before}{called}{shape}", (f"{before}{called}{shape}",), shape=node.shape)
+        self.panels[item] = columns
+        return panel(item, columns)
+
+    def _column(self, heading: str, owner: Node, node: Node | None, back: bool = False) -> Column:
+        called = plain(owner.name) if owner.name else self.close.called.values[owner] or "value"
+        what = (self.close.called.gradient(owner) or f"gradient of {called}") if back else called
+        return column(heading, what, node, self.options.detail, back)
+
+    def _part(self, edge: Edge) -> str:
+        """What an edge passes back is called: the whole gradient, or a part of it with its letter."""
+        rule = next((wire.rule for wire in self.close.circuit.wires if (edge[0].rank, edge[1]) in wire.edges), ())
+        mark, colon, _ = rule[0].partition(": ") if rule else ("", "", "")
+        return f"gradient {mark}" if colon and mark.isupper() and mark.isalpha() else "gradient"
+
+    # ------------------------------------------------------------------------------------------------------- NumPy
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """The lines of NumPy, each with the role of its colour."""
+        if any(node.value is None for node in self.graph.nodes):
+            return []
+        names = identifiers(self.graph)
+        if self.node.op:
+            forward = forward_line(self.node, names.values).split("\n")
+            back = list(backward_lines(self.graph, self.node, names))
+        else:
+            forward = []
+            back = [line for (gate, i), _ in self.graph.contributions_to(self.node)
+                    for line in backward_lines_by_operand(self.graph, gate, names).get(i, ())]  # fmt: skip
+        lines = [(line, "ink") for line in forward] + [(line, "backward") for line in back]
+        # Pictures call a value without a name by its formula, if that is short; a program cannot.
+        numbered = re.search(r"\by\d+\b", " ".join(line for line, _ in lines))
+        note = "; y1 is the result of gate (1)" if numbered else ""
+        heading = [(self.heading + note, "muted")] if lines else []
+        return heading + [(cut(line, LONGEST_LINE), colour) for line, colour in lines]

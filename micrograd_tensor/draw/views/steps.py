@@ -1,0 +1,172 @@
+"""Steps: the backward pass as one small picture per step, from the output to the inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...derive import formula
+from ...derive.formula import cut
+from ...graph import Graph, Node
+from ...graph.nodes import Edge
+from ..canvas import Painting
+from ..errors import DrawError
+from ..legend import SAID, listed
+from ..metrics import text_width
+from ..options import Options
+from ..paint import Painter
+from ..place import MARGIN, Frame, Layout, place
+from ..scene import NAME, VALUE, Item, Scene
+from ..texts import boxed, lines
+from .closeup import CloseUp
+
+WIDTH = 900.0
+"""Of the picture where none is asked for."""
+
+TITLE, GAP = 52.0, 14.0
+"""The height of a step's number and formula, and the distance of two steps."""
+
+LONGEST_FORMULA = 60
+"""In characters."""
+
+
+class _Step(NamedTuple):
+    """A step: its id, its heading, what is said beside that and below it, and the scene that shows it."""
+
+    id: str
+    heading: str
+    gates: str
+    formula: str
+    scene: Scene
+    layout: Layout
+
+    @property
+    def width(self) -> float:
+        heading = text_width(self.heading, NAME, bold=True) + 16 + text_width(self.gates, VALUE)
+        return max(self.layout.width, max(heading, text_width(self.formula, NAME, bold=True)) + 24)
+
+
+def steps(graph: Graph, options: Options) -> Painting:
+    """A panel for each step of the computation, the last one first: its upstream, local rules and downstream."""
+    built = list(_steps(CloseUp(graph, options), options))
+    if not built:
+        raise DrawError("draw: view='steps' shows the gates of a graph, and this one has none")
+    column = max(step.width for step in built)
+    columns = _columns(column, options.width)
+    shown, layout = Scene(bool(graph.gradients), detail=options.detail), Layout([], MARGIN, MARGIN)
+    for first in range(0, len(built), columns):
+        row = built[first : first + columns]
+        height = TITLE + max(step.layout.height for step in row)
+        for k, step in enumerate(row):
+            left = MARGIN + (column + GAP) * k
+            _move(step, left + (column - step.layout.width) / 2, layout.height + TITLE - MARGIN / 2)
+            frame = Frame(step.id, step.heading, left, left + column, top=layout.height, bottom=layout.height + height)
+            layout.frames.append(frame)
+            layout.width = max(layout.width, left + column + MARGIN)
+            shown.items += step.scene.items
+            shown.wires += step.scene.wires
+        layout.height += height + GAP
+    painter = Painter(shown, layout, listed(_meanings(shown), layout))
+    for step, frame in zip(built, layout.frames, strict=True):
+        left, top = frame.left, frame.top
+        x = left + 10 + text_width(step.heading, NAME, bold=True) + 12
+        painter.text_from(f"{step.id}-gates", step.gates, x, top + 12, "muted", "line")
+        painter.text_from(f"{step.id}-formula", step.formula, left + 10, top + 32, "ink", "line", NAME, bold=True)
+        painter.painting.titles[step.id] = f"{step.heading}, {step.gates}: {step.formula}"
+    painting = painter.done()
+    count = sum(step.heading != "Step 0" for step in built)
+    painting.description = f"{count} {'step' if count == 1 else 'steps'}, the last one first"
+    return painting
+
+
+def grouped(graph: Graph) -> list[list[Node]]:
+    """The gates of every step in the order of computation.
+
+    An op without a name by which no more than a constant joins a value, such as ``var + eps``, belongs to the step of
+    the one named op that takes its result.
+    """
+    found: dict[Node, list[Node]] = {}
+    for node in reversed([node for node in graph.nodes if node.op]):
+        users = graph.users[node]
+        joins = node.name is None and node not in graph.outputs and len(users) == 1 and len(node.operands) == 2
+        values = [x for x in node.operands if isinstance(x, Node) and (x.op or x.requires_grad)]
+        if joins and len(values) == 1:
+            group = next(group for group in found.values() if users[0][0] in group)
+            if group[-1].name is not None:
+                group.insert(0, node)
+                continue
+        found[node] = [node]
+    return list(found.values())[::-1]
+
+
+def _steps(close: CloseUp, options: Options) -> Iterator[_Step]:
+    """The steps, the last one first, and then what arrives at leaves that are used several times."""
+    groups = grouped(close.graph)
+    for k in range(len(groups), 0, -1):
+        gates, last = groups[k - 1], groups[k - 1][-1]
+        numbers = [str(close.called.numbers[node]) for node in gates]
+        text = formula(last, {node: name for node, name in close.called.stand_ins.items() if node not in gates})
+        called = close.called.values[last]
+        said = text if called == text else f"{called} = {text}"
+        word = "gate" if len(gates) == 1 else "gates"
+        box = _Boxes(close, options.detail)
+        scene = close.gates(gates, box.make, f"step-{k}-")
+        layout = place(scene)
+        box.colour()
+        yield _Step(f"step-{k}", f"Step {k}", f"{word} {', '.join(numbers)}", cut(said, LONGEST_FORMULA), scene, layout)
+    for node in close.graph.nodes:
+        if node.is_leaf and len(close.graph.contributions_to(node)) > 1:
+            box = _Boxes(close, options.detail)
+            scene = close.forks(node, box.make, f"step-0-{node.rank}-")
+            layout = place(scene)
+            box.colour()
+            arrived = close.trunk(node).rule[0]
+            called = close.called.values[node] or "a leaf"
+            yield _Step(f"step-0-{node.rank}", "Step 0", f"arriving at {called}", arrived, scene, layout)
+
+
+class _Boxes:
+    """Makes the boxes of one step."""
+
+    def __init__(self, close: CloseUp, detail: str) -> None:
+        self._close, self._detail = close, detail
+        self._kinds: dict[Item, str] = {}
+
+    def make(self, name: str, node: Node, _: Edge | None) -> Item:
+        """The box of a value."""
+        called = self._close.called.values[node] or ("leaf" if node.requires_grad else "constant")
+        item = Item(name, "param", (0, 0), called, lines(called, node, self._detail), shape=node.shape)
+        self._kinds[item] = (
+            "data" if node.op or node is self._close.data else "param" if node.requires_grad else "constant"
+        )
+        return boxed(item)
+
+    def colour(self) -> None:
+        """Colour the boxes; while they are placed all of them are side inputs."""
+        for item, kind in self._kinds.items():
+            item.kind = kind
+
+
+def _columns(column: float, width: float | None) -> int:
+    """How many steps of a width go beside each other."""
+    least = math.ceil(column + 2 * MARGIN)
+    if width is not None and width < least:
+        raise DrawError(f"draw: width={width:g} is too narrow for the widest step; the least is {least}")
+    return max(1, int(((width or WIDTH) - 2 * MARGIN + GAP) // (column + GAP)))
+
+
+def _move(step: _Step, x: float, y: float) -> None:
+    for item in step.scene.items:
+        item.x, item.y = item.x + x, item.y + y
+    for wire in step.scene.wires:
+        wire.x, wire.y = wire.x + x, wire.y + y
+
+
+def _meanings(shown: Scene) -> dict[str, str]:
+    means = {"forward": "forward"}
+    if any(wire.backward for wire in shown.wires):
+        means["backward"] = f"backward: local rule; name{SAID[shown.detail]} of the gradient"
+    if any(item.kind == "fork" for item in shown.items):
+        means["+"] = "value used several times: its gradients A, B, … are added"
+    return means

@@ -1,0 +1,72 @@
+"""Ways: how a value leads to another, along the edges of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .nodes import Edge, Graph, Node
+
+Along = Callable[[Edge], bool]
+"""Which edges may be taken."""
+
+
+def between(graph: Graph, source: Node, target: Node) -> set[Node]:
+    """The forward nodes that lie on a way from one to another, both included; none where no way leads there.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph((mt.exp(x) * 2.0 + mt.sin(x)).named("y"))
+    >>> sorted(node.rank for node in between(captured, captured.nodes[1], captured["y"]))
+    [1, 2, 4]
+    """
+    after = {source}
+    for node in graph.nodes:
+        if any(x in after for x in node.operands if isinstance(x, Node)):
+            after.add(node)
+    found: set[Node] = {target} & after
+    for node in reversed(graph.nodes):
+        if node in found:
+            found |= {x for x in node.operands if isinstance(x, Node) and x in after}
+    return found
+
+
+def count_ways(graph: Graph, target: Node, along: Along | None = None) -> dict[Node, int]:
+    """How many ways lead to a node from each node that one leads from.
+
+    The number can be astronomic; it is exact all the same.
+
+    >>> import micrograd_tensor as mt
+    >>> x = y = mt.tensor(1.0, name="x", requires_grad=True)
+    >>> for _ in range(100):
+    ...     y = y * y
+    >>> captured = mt.graph(y.named("y"))
+    >>> count_ways(captured, captured["y"])[captured["x"]] == 2**100
+    True
+    """
+    ways = {target: 1}
+    for node in reversed(graph.nodes):
+        if node in ways:
+            for i, x in enumerate(node.operands):
+                if isinstance(x, Node) and (along is None or along((node, i))):
+                    ways[x] = ways.get(x, 0) + ways[node]
+    return ways
+
+
+def ways(graph: Graph, source: Node, target: Node) -> Iterator[tuple[Edge, ...]]:
+    """Every way from one node to another, as the edges along it from the source on.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph((x * x).named("y"))
+    >>> list(ways(captured, captured["x"], captured["y"])) == [((captured["y"], i),) for i in (0, 1)]
+    True
+    """
+    inside = between(graph, source, target)
+    stack: list[tuple[Node, tuple[Edge, ...]]] = [(source, ())] if inside else []
+    while stack:
+        node, taken = stack.pop()
+        if node is target:
+            yield taken
+            continue
+        onward = [edge for edge in graph.users[node] if edge[0] in inside]
+        stack.extend((edge[0], (*taken, edge)) for edge in reversed(onward))

@@ -1,0 +1,159 @@
+"""How long a circuit takes to draw, by its size, and what the time goes to; torchviz with the system's dot beside it.
+
+    python tests/benchmarks/bench_draw.py [--rounds 3] [--theirs]
+
+Three kinds of graphs: a chain, a random graph, in which most values are forks, and a net of equal layers in scopes, all
+of whose gates are shown. A time is the least of the rounds, in milliseconds, from the recorded tensors to the SVG text:
+*capture* records the backward pass, *scene* finds what is to be said, *place* where it stands, *paint* writes DOT,
+*Graphviz* paints that, and *finish* makes the SVG of it. The last column is by how much twice the gates take longer.
+
+With ``--theirs``, where PyTorch, torchviz and a ``dot`` on the PATH are installed, the same graphs are drawn with these
+too; they show neither values, gradients nor rules. A drawing that takes more than a minute is given up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import micrograd_tensor as mt
+from micrograd_tensor.draw import draw
+from micrograd_tensor.draw.build import scene
+from micrograd_tensor.draw.collapse import collapse
+from micrograd_tensor.draw.legend import legend
+from micrograd_tensor.draw.options import Options
+from micrograd_tensor.draw.paint import paint
+from micrograd_tensor.draw.place import place
+from micrograd_tensor.draw.render import render
+from micrograd_tensor.draw.svg import finish
+
+SIZES = (25, 50, 100, 200, 400)
+STAGES = ("capture", "scene", "place", "paint", "Graphviz", "finish")
+TOO_LONG = 60.0
+ALL = Options(depth=99)
+
+Library = Any
+"""mt or torch: the graphs are written in what the two have in common."""
+
+
+def chain(lib: Library, leaf: Callable[..., Any], gates: int) -> Any:
+    """One gate after another."""
+    x = leaf(3)
+    for _ in range(gates):
+        x = lib.tanh(x)
+    return x
+
+
+def random(lib: Library, leaf: Callable[..., Any], gates: int) -> Any:
+    """Gates that take the last value, and any of the six before; so most values are used several times."""
+    choose = np.random.default_rng(0)
+    made = [leaf(3) for _ in range(4)]
+    for k in range(gates):
+        a, b = made[-1], made[-1 - int(choose.integers(6)) % len(made)]
+        made.append(lib.tanh(a) if k % 3 == 0 else a * b if k % 3 == 1 else a + b)
+    return made[-1]
+
+
+def net(lib: Library, leaf: Callable[..., Any], gates: int) -> Any:
+    """Layers of five gates each: a product with a weight, a shift, an activation, and a sum with what came in."""
+    x = leaf(4, 4)
+    for k in range(gates // 5):
+        with mt.scope(f"layer{k}"):
+            x = x + lib.tanh(x @ leaf(4, 4) + leaf(4)) * leaf(4)
+    return x
+
+
+GRAPHS: dict[str, Callable[..., Any]] = {"chain": chain, "random graph": random, "net": net}
+
+
+def our_leaf(*shape: int) -> Any:
+    return mt.tensor(np.full(shape, 0.5), name="leaf", requires_grad=True)
+
+
+def stages(out: Any) -> tuple[float, ...]:
+    """Seconds for each stage of drawing a result."""
+    times = [time.perf_counter()]
+
+    def next_one() -> None:
+        times.append(time.perf_counter())
+
+    graph = mt.graph(out, np.ones(out.shape))
+    next_one()
+    shown = scene(graph, ALL, collapse(graph.nodes, ALL, graph.outputs))
+    next_one()
+    layout = place(shown)
+    next_one()
+    painting = paint(shown, layout, legend(shown, layout))
+    next_one()
+    painted = render(painting.dot, "svg")
+    next_one()
+    finish(painted, painting, "", "")
+    next_one()
+    return tuple(b - a for a, b in pairwise(times))
+
+
+def whole(out: Any) -> float:
+    """Seconds for all of it, as a user asks for it."""
+    start = time.perf_counter()
+    svg = draw(out, np.ones(out.shape), depth=99).svg
+    assert svg.startswith("<svg")
+    return time.perf_counter() - start
+
+
+def theirs(make: Callable[..., Any], gates: int) -> str:
+    """Milliseconds that torchviz and dot take for the same graph."""
+    import torch
+    import torchviz
+
+    def leaf(*shape: int) -> Any:
+        return torch.full(shape, 0.5, requires_grad=True)
+
+    out = make(torch, leaf, gates)
+    start = time.perf_counter()
+    dot = torchviz.make_dot(out).source
+    try:
+        subprocess.run(["dot", "-Tsvg"], input=dot.encode(), capture_output=True, check=True, timeout=TOO_LONG)
+    except subprocess.TimeoutExpired:
+        return f"> {TOO_LONG * 1e3:,.0f}"
+    return f"{(time.perf_counter() - start) * 1e3:,.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="drawings of each graph (default: 3)")
+    parser.add_argument("--theirs", action="store_true", help="torchviz and dot beside it, where they are installed")
+    given = parser.parse_args()
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}; {platform.machine()}, {os.cpu_count()} cores")
+    beside = given.theirs and importlib.util.find_spec("torchviz") is not None and shutil.which("dot") is not None
+    if given.theirs and not beside:
+        print("torchviz or dot is not installed; ours alone")
+    columns = ["gates", "all", "ratio", *STAGES, *(["torchviz"] if beside else [])]
+    whole(chain(mt, our_leaf, 10))
+    for name, make in GRAPHS.items():
+        print(f"\n| {name}, ms: " + " | ".join(columns) + " |\n|" + "--:|" * len(columns))
+        before = None
+        for gates in SIZES:
+            out = make(mt, our_leaf, gates)
+            shown = sum(node.op is not None for node in mt.graph(out).nodes)
+            took = min(whole(out) for _ in range(given.rounds))
+            parts = [min(column) * 1e3 for column in zip(*(stages(out) for _ in range(given.rounds)), strict=True)]
+            ratio = f"{took / before:.1f}" if before else ""
+            row = [str(shown), f"{took * 1e3:,.0f}", ratio, *(f"{t:,.0f}" for t in parts)]
+            row += [theirs(make, gates)] if beside else []
+            print("| " + " | ".join(row) + " |")
+            before = took
+
+
+if __name__ == "__main__":
+    sys.exit(main())

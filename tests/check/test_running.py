@@ -1,0 +1,168 @@
+"""Running a derivation: what is judged of what it returns, changes and raises."""
+
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.check.running import fingerprint, fingerprints, run
+
+DOUT = np.array([1.0, 2.0, 3.0])
+CACHE = {"x": np.array([3.0, 4.0, 5.0]), "n": 3, "label": "a"}
+
+
+def as_dict(dout, cache):
+    left_out = 3  # noqa: F841 -- a local variable that is not returned
+    return {"dx": dout * cache["x"]}
+
+
+def as_locals(dout, cache):
+    dy = 2 * dout
+    dx = dy * cache["x"]
+    return locals()
+
+
+def as_tuple(dout, cache):
+    dy = 2 * dout
+    return dy * cache["x"], dy.sum()
+
+
+def as_array(dout, cache):
+    dy = 2 * dout
+    return dy * cache["x"]
+
+
+def as_nothing(dout, cache):
+    dx = dout * cache["x"]  # noqa: F841 -- what is judged
+
+
+def too_few(dout, cache):
+    dx = dout * cache["x"]
+    return (dx,)
+
+
+def raising(dout, cache):
+    dy = 2 * dout
+    dx = dy * cache["missing"]
+    return {"dx": dx}
+
+
+class Callable:
+    def __call__(self, dout, cache):
+        dy = 2 * dout  # noqa: F841 -- what is judged
+        return dout * cache["x"]
+
+    def method(self, dout, cache):
+        dy = 2 * dout  # noqa: F841 -- what is judged
+        return dout * cache["x"]
+
+
+@pytest.mark.parametrize(
+    ("backward", "inputs", "judged", "remarks"),
+    [
+        (as_dict, ["x"], {"dx"}, 0),
+        (as_locals, ["x"], {"dout", "cache", "dy", "dx"}, 0),
+        (as_tuple, ["x", "b"], {"dout", "cache", "dy", "dx", "db"}, 0),
+        (as_array, ["x"], {"dout", "cache", "dy", "dx"}, 0),
+        (as_nothing, ["x"], {"dout", "cache", "dx"}, 1),
+        (too_few, ["x", "b"], {"dout", "cache", "dx"}, 1),
+        (Callable(), ["x"], {"self", "dout", "cache", "dy", "dx"}, 0),
+        (Callable().method, ["x"], {"self", "dout", "cache", "dy", "dx"}, 0),
+        (partial(as_array), ["x"], {"dout", "cache", "dy", "dx"}, 0),
+    ],
+)
+def test_what_is_judged_depends_on_what_is_returned(backward, inputs, judged, remarks):
+    came = run(backward, DOUT, CACHE, inputs)
+    assert came.error is None
+    assert set(came.names) == judged
+    assert len(came.remarks) == remarks
+    assert "dy" not in came.names or np.array_equal(came.names["dy"], 2 * DOUT)
+
+
+def test_what_was_computed_before_an_exception_is_judged():
+    came = run(raising, DOUT, CACHE, ["x"])
+    assert isinstance(came.error, KeyError)
+    assert np.array_equal(came.names["dy"], 2 * DOUT)
+    assert "dx" not in came.names
+
+
+def test_what_was_still_to_be_added_to_when_it_broke_off_is_not_judged():
+    def broken(dout, cache):
+        dy = 2 * dout
+        dx = dy * cache["x"]
+        dz = dout
+        dx += dy @ cache["mask"]
+        dz = dz + 1
+        return dx, dz
+
+    came = run(broken, DOUT, {"x": CACHE["x"], "mask": np.ones((2, 2))}, ["x"])
+    assert isinstance(came.error, ValueError)
+    assert {name for name in came.names if name[:1] == "d"} == {"dout", "dy"}
+
+
+def test_the_upstream_and_the_cache_stay_as_they_are_and_what_was_changed_is_named():
+    def mutating(dout, cache):
+        cache["x"] *= 2
+        dout += 1
+        cache["extra"] = 3
+        return {"dx": dout * cache["x"]}
+
+    dout, cache = DOUT.copy(), {"x": CACHE["x"].copy(), "mask": np.ones(3)}
+    came = run(mutating, dout, cache, ["x"])
+    assert came.changed == ("dout", "cache['x']")
+    assert np.array_equal(dout, DOUT)
+    assert np.array_equal(cache["x"], CACHE["x"])
+    assert set(cache) == {"x", "mask"}
+
+
+def test_a_cache_may_be_a_sequence_or_missing():
+    assert run(lambda dout, cache: {"dx": dout * cache[0]}, DOUT, (CACHE["x"], 3), ["x"]).error is None
+
+    def sequence(dout, cache):
+        cache[1][:] = 0
+        return dout
+
+    assert run(sequence, DOUT, [np.ones(2), np.ones(3)], ["x"]).changed == ("cache[1]",)
+    assert np.array_equal(run(lambda dout: {"dx": dout}, DOUT, CACHE).names["dx"], DOUT)
+
+
+def test_arrays_are_handed_over_writable_even_where_the_graphs_are_not():
+    x = mt.tensor(CACHE["x"], name="x", requires_grad=True)
+    assert not x.data.flags.writeable
+    came = run(as_nothing, x.data, {"x": x}, ["x"])
+    assert isinstance(came.names["cache"]["x"], np.ndarray)
+    assert came.names["dout"].flags.writeable
+
+
+def test_a_profiler_that_was_running_runs_on():
+    seen = []
+    before = sys.getprofile()
+    sys.setprofile(lambda *event: seen.append(event))
+    try:
+        mine = sys.getprofile()
+        run(raising, DOUT, CACHE, ["x"])
+        assert sys.getprofile() is mine
+    finally:
+        sys.setprofile(before)
+
+
+def test_other_exceptions_than_errors_are_not_caught():
+    def interrupted(dout, cache):
+        raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupted, DOUT, CACHE)
+    assert sys.getprofile() is before
+
+
+def test_a_fingerprint_is_of_the_numbers_their_shape_and_dtype():
+    a = np.arange(6.0)
+    others = [a + 1e-16 * (a == 5) + 1e-9, a.reshape(2, 3), a.astype(np.float32), -a]
+    assert len({fingerprint(x) for x in (a, *others)}) == 5
+    assert fingerprint(a) == fingerprint(np.asfortranarray(a.reshape(2, 3)).reshape(6)) == fingerprint(mt.tensor(a))
+    assert fingerprint(np.asfortranarray(a.reshape(2, 3))) == fingerprint(a.reshape(2, 3))
+    assert fingerprint("text") == fingerprint(None) == fingerprint(np.array([None])) == ""
+    assert list(fingerprints({"a": a})) == ["cache['a']"]

@@ -1,0 +1,117 @@
+"""The user's file: loaded as a module of its own; what fails in it is shown in its own lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from micrograd_tensor.cli.unusable import UnusableError
+from micrograd_tensor.cli.user_file import blamed, user_file
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(text, name="mine.py"):
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def test_it_imports_what_lies_beside_it_and_is_gone_afterwards(write):
+    write("value = 7\n", "folder/lies_beside.py")
+    path = write(
+        "from dataclasses import dataclass\nimport lies_beside\n@dataclass\nclass A:\n    n: int\n", "folder/mine.py"
+    )
+    before = list(sys.path), set(sys.modules)
+    try:
+        with user_file(path) as module:
+            assert module.lies_beside.value == 7
+            assert module.A(3).n == 3
+            assert module.__file__ == str(path)
+            assert module.__name__ != "__main__"
+        assert list(sys.path) == before[0]
+        assert set(sys.modules) - before[1] <= {"lies_beside", "dataclasses"}
+    finally:
+        sys.modules.pop("lies_beside", None)
+
+
+def test_a_name_that_a_library_has_too_shadows_nothing(write):
+    import numpy as np
+
+    with user_file(write("def forward(): return 1\n", "numpy.py")) as module:
+        assert module.forward() == 1
+        assert sys.modules["numpy"] is np
+
+
+def said_of(path, what="cannot be loaded"):
+    with pytest.raises(UnusableError) as found, user_file(path) as module, blamed(path, "fails"):
+        module.run()
+    return str(found.value)
+
+
+def test_frames_are_the_users_own_from_the_outermost(write):
+    text = "import numpy as np\ndef run():\n    return inner(np.ones(2))\ndef inner(x):\n    return x.reshape(3)\n"
+    said = said_of(write(text)).splitlines()
+    assert said[0] == "mine.py fails"
+    assert said[1:5] == [
+        "  mine.py, line 3, in run",
+        "    return inner(np.ones(2))",
+        "  mine.py, line 5, in inner",
+        "    return x.reshape(3)",
+    ]
+    assert said[5].startswith("ValueError: cannot reshape")
+    assert len(said) == 6
+
+
+def test_frames_within_the_engine_are_left_out(write):
+    text = (
+        "import micrograd_tensor as mt\ndef run():\n    x = mt.tensor([1.0, 2.0])\n    return mt.softmax(x, axis=7)\n"
+    )
+    said = said_of(write(text))
+    assert "micrograd_tensor" not in said
+    assert "mine.py, line 4, in run" in said
+    assert "ShapeError" in said
+
+
+def test_of_a_deep_recursion_the_last_calls_are_shown(write):
+    said = said_of(write("def run():\n    return run()\n"))
+    assert "calls before these" in said
+    assert len(said.splitlines()) < 15
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xff\xfe\x00", "SyntaxError"),
+        (b"x = (1,\n", "line 1\n    x = (1,"),
+        ("x = 'ä".encode("latin-1"), "SyntaxError"),
+        (b"raise KeyboardInterrupt", None),
+    ],
+)
+def test_what_is_no_python_is_said(content, says, write):
+    path = write(content)
+    with pytest.raises(UnusableError if says else KeyboardInterrupt) as found, user_file(path):
+        pass
+    assert says is None or says in str(found.value)
+
+
+@pytest.mark.parametrize(("name", "says"), [("none.py", "is not a file"), (".", "is a directory")])
+def test_what_is_no_file_is_said(name, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnusableError, match=says), user_file(Path(name)):
+        pass
+
+
+def test_the_users_own_exit_is_an_error_and_an_unusable_one_passes(write):
+    path = write("x = 1\n")
+    with pytest.raises(UnusableError, match="SystemExit: 3"), blamed(path, "fails"):
+        raise SystemExit(3)
+    with pytest.raises(UnusableError, match=r"^as it is$"), blamed(path, "fails"):
+        raise UnusableError("as it is")

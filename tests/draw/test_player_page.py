@@ -1,0 +1,149 @@
+"""The player's page: one file that needs nothing else, allows nothing else, and is the same on every run."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from player_graphs import GRAPHS, HOSTILE, picture, played
+
+import micrograd_tensor as mt
+from micrograd_tensor.draw import DrawError
+from micrograd_tensor.draw.inline import inline
+from micrograd_tensor.draw.player import page, player_fragment
+from micrograd_tensor.draw.player.data import data
+from micrograd_tensor.draw.player.texts import as_json
+
+HERE = Path(__file__).parent
+SHELL = 60_000
+"""In bytes, the most that a page may take beside its picture and its data."""
+
+
+class Tags(HTMLParser):
+    """The start tags of a page with their attributes, and the scripts with what is in them."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.scripts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, text):
+        if self.tags and self.tags[-1][0] == "script" and self.scripts:
+            self.scripts[-1] += text
+
+
+@pytest.mark.parametrize("name", ["scalar", "attention"])
+def test_the_shell_is_small(name):
+    graph = GRAPHS[name]()
+    svg = picture(graph)
+    shell = page(graph, svg, title=name)
+    for part in (inline(svg, "player").strip(), as_json(data(graph, svg, title=name))):
+        assert part in shell
+        shell = shell.replace(part, "")
+    assert len(shell.encode()) <= SHELL
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_page_names_nothing_outside(name):
+    text = played(name)
+    for tag, attributes in Tags(text).tags:
+        assert not {"src", "href", "srcset", "action", "data-src"} & set(attributes), tag
+        assert not any(key.startswith("on") for key in attributes)
+    style = "".join(re.findall(r"<style>(.*?)</style>", text, re.DOTALL))
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_there_are_two_scripts_of_which_one_is_data(name):
+    tags = Tags(played(name))
+    kinds = [attributes.get("type") for tag, attributes in tags.tags if tag == "script"]
+    assert kinds == ["application/json", None]
+
+
+def test_the_policy_allows_only_what_is_there():
+    policy = next(a["content"] for tag, a in Tags(played("batch_norm")).tags if tag == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_title_is_text():
+    text = played("scalar", title="<i>{{data}} & \ud800")
+    assert "<title>&lt;i&gt;{{data}} &amp; \ufffd</title>" in text
+
+
+@pytest.mark.parametrize("name", ["hostile_names", "batch_norm"])
+def test_no_name_becomes_markup(name):
+    tags = Tags(played(name)).tags
+    assert {tag for tag, _ in tags} <= {
+        *("html", "head", "meta", "title", "style", "body", "div", "header", "h2", "h3", "button", "input", "span"),
+        *("label", "select", "option", "noscript", "p", "section", "pre", "ul", "details", "summary", "kbd", "script"),
+        *("svg", "desc", "rect", "g", "path", "polygon", "ellipse", "text"),
+    }
+    assert all(
+        attributes.keys() <= {"class", "id", "data-whole"}
+        for tag, attributes in tags
+        if tag == "div" and "id" in attributes
+    )
+
+
+def test_every_id_stands_once_and_begins_with_the_prefix():
+    graph = GRAPHS["batch_norm"]()
+    text = player_fragment(graph, picture(graph), title="one", prefix="one")
+    ids = [attributes["id"] for _, attributes in Tags(text).tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(name == "one" or name.startswith("one-") for name in ids)
+
+
+def test_a_fragment_without_shell_has_neither_style_of_its_own_nor_script():
+    graph = GRAPHS["scalar"]()
+    text = player_fragment(graph, picture(graph), title="one", shell=False)
+    assert [a.get("type") for tag, a in Tags(text).tags if tag == "script"] == ["application/json"]
+    assert ".mt-player" not in text
+
+
+def test_a_prefix_that_cannot_be_one():
+    graph = GRAPHS["scalar"]()
+    with pytest.raises(DrawError, match="prefix"):
+        player_fragment(graph, picture(graph), title="one", prefix='"><script>')
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_of_the_picture_is_the_players(theme):
+    graph = GRAPHS["scalar"]()
+    text = page(graph, mt.draw(graph, theme=theme).svg, title="o")
+    assert f'<div class="mt-player {theme}" id="player" data-whole>' in text
+
+
+def test_saving_as_html(tmp_path):
+    path = mt.draw(GRAPHS["batch_norm"]()).save(tmp_path / "player.html")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert 'class="data"' in text
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "hostile_names"])
+def test_the_same_bytes_on_every_run(name):
+    program = f"import sys; from player_graphs import played; sys.stdout.buffer.write(played({name!r}).encode())"
+    printed = []
+    for seed in ("1", "2"):
+        path = os.pathsep.join([str(HERE), *sys.path])
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    assert len(printed[0]) > 20_000
+
+
+def test_names_as_long_as_a_page_are_cut():
+    assert len(HOSTILE[8]) == 10_000
+    assert "x" * 100 not in played("hostile_names")

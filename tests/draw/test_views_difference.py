@@ -1,0 +1,239 @@
+"""The view of differences: what is the same, changed, or in one graph only; and the verdicts of a report."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from asked import ASKED, refused
+from gallery import leaf, values
+from test_place import check_nothing_overlaps
+
+import micrograd_tensor as mt
+from micrograd_tensor.draw import draw
+from micrograd_tensor.draw.build import scene
+from micrograd_tensor.draw.looks import LOOKS
+
+
+def batch_norm(eps=1e-5, gamma=1, seed=0):
+    x = leaf("x", 7, 4, seed=seed)
+    out = mt.batch_norm(x, leaf("gamma", 4, seed=gamma), leaf("beta", 4, seed=2), eps=eps)
+    return mt.graph(out, values(7, 4, seed=3))
+
+
+def looks(circuit):
+    return {wire.forward: wire.looks for wire in circuit._painting.scene.wires}
+
+
+def texts(circuit):
+    return [line.text for lines in circuit._painting.lines.values() for line in lines]
+
+
+# -------------------------------------------------------------------------------------------------------- two graphs
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_graph_does_not_differ_from_itself(name):
+    graph, options = ASKED[name]
+    circuit = draw(graph, view="difference", against=graph, **options)
+    assert {look for pair in looks(circuit).values() for look in pair} <= {"forward", "backward"}
+    assert not any(item.look for item in circuit._painting.scene.items)
+    assert f"{len(graph.nodes)} values are the same" in repr(circuit)
+    assert {wire.forward for wire in circuit._painting.scene.wires} == {wire.forward for wire in scene(graph).wires}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_graphs_of_nothing_in_common_are_both_there_whole(name):
+    graph, options = ASKED[name]
+    with mt.scope("elsewhere"):
+        y = mt.sin(mt.tensor([1.0], name="something else", requires_grad=True)).named("of its own")
+    other = mt.graph([y, y + 1.0])
+    circuit = draw(graph, view="difference", against=other, **options)
+    shown = circuit._painting.scene
+    gates = sum(item.kind == "gate" for item in shown.items)
+    assert gates == sum(node.op is not None for node in (*graph.nodes, *other.nodes))
+    assert sum(item.id.startswith("other-") and item.kind == "gate" for item in shown.items) >= 1
+
+
+def test_what_a_changed_parameter_reaches_is_changed_and_nothing_else():
+    here, there = batch_norm(), batch_norm(gamma=5)
+    circuit = draw(here, view="difference", against=there)
+    changed = {item.id for item in circuit._painting.scene.items if item.look == "changed"}
+    assert changed == {"node-1", "node-11", "node-12", "sink-12"}
+    shown = looks(circuit)
+    assert shown["edge-10-11-fwd"] == ("forward", "changed-back")  # the gradient of x_norm has gamma in it
+    assert shown["edge-11-12-fwd"] == ("changed", "backward")  # the gradient of the output has not
+    assert shown["edge-12-out-fwd"] == ("changed", "backward")
+    captions = [item.caption for item in circuit._painting.scene.items if item.id == "node-11"]
+    assert captions == ["≠ (9) mul"]
+
+
+def test_numbers_of_both_graphs_are_shown_beside_each_other():
+    here, there = batch_norm(), batch_norm(gamma=5)
+    (wire,) = (
+        w for w in draw(here, view="difference", against=there)._painting.scene.wires if w.forward == "edge-11-12-fwd"
+    )
+    mine, theirs = wire.value.removeprefix("(7, 4)  ").split(" ≠ ")
+    for said, node in ((mine, here["scaled_x"]), (theirs, there["scaled_x"])):
+        low, high = (float(part.replace("−", "-")) for part in said.split("…"))
+        assert np.allclose([low, high], [node.value.min(), node.value.max()], atol=0.0051)
+
+
+def test_a_difference_too_small_for_the_numbers_is_measured():
+    circuit = draw(batch_norm(), view="difference", against=batch_norm(eps=2e-5))
+    (wire,) = (w for w in circuit._painting.scene.wires if w.forward == "edge-8-9-fwd")
+    assert "differs by up to " in wire.value
+    assert "1e−5 ≠ 2e−5" in "\n".join(texts(circuit))
+
+
+def test_training_beside_evaluation():
+    layer, x = mt.nn.BatchNorm1d(4), leaf("x", 7, 4)
+    here = layer(x)
+    layer.eval()
+    there = layer(x)
+    circuit = draw(here, values(7, 4, seed=3), view="difference", against=there)
+    shown = circuit._painting.scene
+    added = {item.lines[0] for item in shown.items if item.look == "here" and item.is_box}
+    gates = {item.caption for item in shown.items if item.look == "here" and item.kind == "gate"}
+    assert gates >= {"+ (1) mean", "+ (4) mean", "+ (6) sqrt", "+ (7) reciprocal"}
+    assert {item.lines[0] for item in shown.items if item.look == "there"} == {"− running_mean", "− inverted_stddev"}
+    assert added <= {"+ 1e−5"}
+    (wire,) = (w for w in shown.wires if w.source.lines[:1] == ("− running_mean",))
+    assert (wire.target.caption, wire.looks[0]) == ("≠ (2) sub", "there")
+    back = draw(there, values(7, 4, seed=3), view="difference", against=here)._painting.scene
+    assert sum(item.look == "there" for item in back.items) == sum(item.look == "here" for item in shown.items)
+
+
+def test_a_use_that_only_the_other_has_leaves_a_fork():
+    def net(squared):
+        x = leaf("x", 3)
+        h = mt.tanh(x).named("h")
+        return mt.graph(((h * h) if squared else h * 2.0).named("y"), np.ones(3))
+
+    shown = draw(net(False), view="difference", against=net(True))._painting.scene
+    for item in shown.items:
+        if not item.is_fork:
+            assert sum(wire.source is item for wire in shown.wires) <= 1
+
+
+def test_tensors_are_captured_with_the_same_upstream():
+    x = leaf("x", 3)
+    y, z = (x * 2.0).named("y"), (x * 3.0).named("y")
+    by_tensor = draw(y, np.ones(3), view="difference", against=z)
+    by_graph = draw(y, np.ones(3), view="difference", against=mt.graph(z, np.ones(3)))
+    assert by_tensor.dot == by_graph.dot
+    assert draw([y], [np.ones(3)], view="difference", against=[z]).dot == by_graph.dot
+    shorter = (mt.sum(x) * 3.0).named("other")
+    assert "only here" in repr(draw(y, np.ones(3), view="difference", against=shorter))
+
+
+@pytest.mark.parametrize("against", ["x", 3, {"x": 1}, [], ["x"], object()])
+def test_what_cannot_be_compared_with_is_refused(against):
+    assert "cannot be compared with" in refused("batch_norm", view="difference", against=against)
+
+
+# ---------------------------------------------------------------------------------------------------------- a report
+
+VERDICTS = {
+    "beta": "right",
+    "gamma": "right",
+    "x_norm": "right",
+    "inverted_stddev": "wrong here",
+    "stddev": "right given upstream",
+    "var": "right given upstream",
+    "dev_from_mean_sq": "harmless",
+    "dev_from_mean": "not given",
+    "mean": "right values, wrong shape",
+    "x": "right given upstream",
+}
+
+
+def report(verdicts=VERDICTS):
+    return SimpleNamespace(stages={name: SimpleNamespace(status=status) for name, status in verdicts.items()})
+
+
+def test_every_verdict_is_marked_on_the_wire_that_carries_the_gradient():
+    graph = batch_norm()
+    circuit = draw(graph, view="difference", against=report())
+    trunks = {}
+    for wire in circuit._painting.scene.wires:
+        trunks.setdefault(wire.source.id, wire)
+    expected = {
+        "right": ("right", "✓ right"),
+        "right given upstream": ("given", "(✓) right given upstream"),
+        "harmless": ("given", "(✓) harmless"),
+        "wrong here": ("wrong", "✗ wrong here"),
+        "right values, wrong shape": ("wrong", "✗ right values, wrong shape"),
+    }
+    for name, status in VERDICTS.items():
+        wire = trunks[f"node-{graph[name].rank}"]
+        look, said = expected.get(status, ("not-given", None))
+        assert wire.looks == ("forward", look)
+        if said:
+            assert wire.rule[0] == said
+        assert wire.title[1].startswith(f"{status}: ")
+    unjudged = [wire for wire in circuit._painting.scene.wires if wire.source.is_fork and wire.backward]
+    assert {wire.looks[1] for wire in unjudged} == {"backward"}
+
+
+def test_the_legend_lists_the_gradients_of_each_verdict():
+    said = "\n".join(texts(draw(batch_norm(), view="difference", against=report())))
+    assert "✓ right: dbeta, dgamma, dx_norm" in said
+    assert "✗ wrong here: dinverted_stddev; ✗ right values, wrong shape: dmean" in said
+    assert "not given: ddev_from_mean" in said
+
+
+def test_a_report_of_compare_is_taken():
+    graph = batch_norm()
+    hand = {f"d{name}": graph.gradients[graph[name]].value for name in ("x", "gamma", "beta", "var", "x_norm")}
+    hand["dvar"] = 2.0 * hand["dvar"]
+    circuit = draw(graph, view="difference", against=mt.compare(graph, None, hand))
+    trunks = {wire.source.id: wire for wire in circuit._painting.scene.wires}
+    assert trunks[f"node-{graph['gamma'].rank}"].looks[1] == "right"
+    assert trunks[f"node-{graph['var'].rank}"].looks[1] == "wrong"
+
+
+def test_verdicts_can_have_the_gradients_names():
+    plain, dotted = (draw(batch_norm(), view="difference", against=report({name: "right"})) for name in ("var", "dvar"))
+    assert plain.dot == dotted.dot
+
+
+def test_a_report_on_another_graph_is_refused():
+    assert "has a stage 'varr'" in refused("batch_norm", view="difference", against=report({"varr": "right"}))
+    assert "this graph has none" in refused("forward_only", view="difference", against=report())
+
+
+def test_looks_are_told_apart_by_more_than_colour():
+    """Each is another line, or what is marked with it has another sign."""
+    signs = {
+        "right": "✓",
+        "given": "(✓)",
+        "wrong": "✗",
+        "changed": "≠",
+        "changed-back": "≠",
+        "here": "+",
+        "here-back": "+",
+        "there": "−",
+        "there-back": "−",
+    }
+    cues = [(signs.get(name), look.back, look.width, look.dotted) for name, look in LOOKS.items()]
+    assert len(set(cues)) == len(cues)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_overlaps_where_random_graphs_are_merged(seed):
+    def net(twist):
+        random = np.random.default_rng(seed)
+        made = [leaf(f"leaf{i}", 3, seed=i) for i in range(3)]
+        for k in range(15):
+            a, b = (made[-1 - int(random.integers(min(len(made), 5)))] for _ in range(2))
+            other = twist and k % 5 == 2
+            made.append(mt.sin(a) * b if other else mt.tanh(a) if random.random() < 0.3 else a * b)
+            if k % 4 == 0:
+                made[-1].named(f"value{k}")
+        return mt.graph(made[-1], np.ones(3))
+
+    shown = draw(net(False), view="difference", against=net(True))._painting.scene
+    check_nothing_overlaps(shown)
+    assert {wire.looks[0] for wire in shown.wires} > {"forward"}
+    for wire in shown.wires:
+        assert wire.source.x < wire.target.x

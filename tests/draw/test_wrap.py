@@ -1,0 +1,132 @@
+"""Circuits in lines: no wider than asked for, every wire cut and continued, and every element with an id of its own."""
+
+import itertools
+import re
+
+import pytest
+from gallery import batch_norm, failed_op, leaf, lstm_cell, nested_scopes, residual, two_layers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograd_tensor.draw import DrawError, draw
+
+
+def lines(circuit):
+    """The items of each line."""
+    found = {}
+    for item in circuit._painting.scene.items:
+        found.setdefault(item.strip, []).append(item)
+    return [found[k] for k in sorted(found)]
+
+
+def least(make):
+    with pytest.raises(DrawError, match="too narrow for this circuit; it takes") as caught:
+        make(width=10)
+    return int(re.search(r"takes (\d+)", str(caught.value))[1])
+
+
+MAKERS = [batch_norm, lstm_cell, nested_scopes, residual, two_layers]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_fits_stays_in_one_line(make):
+    assert make(width=10_000).svg == make().svg
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("width", [600, 777.5, 900, 1500])
+def test_no_line_is_wider_than_asked_for(make, width):
+    circuit = make(width=width)
+    assert circuit._painting.width <= width
+    assert len(lines(circuit)) > 1
+
+
+@pytest.mark.parametrize("make", [*MAKERS, failed_op])
+def test_the_least_width_that_is_named_will_do_and_less_will_not(make):
+    narrowest = least(make)
+    assert make(width=narrowest)._painting.width <= narrowest
+    with pytest.raises(DrawError, match=f"takes {narrowest}"):
+        make(width=narrowest - 1)
+
+
+@given(st.integers(0, 1000))
+def test_lines_are_never_more_than_a_wider_picture_has(more):
+    assert len(lines(batch_norm(width=500 + more))) >= len(lines(batch_norm(width=600 + more)))
+
+
+def test_lines_follow_each_other_downwards():
+    circuit = batch_norm(width=900)
+    spans = [(min(i.y - i.height / 2 for i in line), max(i.y + i.height / 2 for i in line)) for line in lines(circuit)]
+    assert all(above[1] < below[0] for above, below in itertools.pairwise(spans))
+
+
+def pieces(circuit):
+    """By the id of a wire all its pieces in order, from what made the value to what takes it."""
+    shown = circuit._painting.scene.wires
+    found = {}
+    for wire in shown:
+        found.setdefault(re.sub(r"-part-\d+$", "", wire.forward), []).append(wire)
+    return found
+
+
+def test_a_wire_that_is_cut_goes_on_in_the_next_line():
+    for parts in pieces(batch_norm(width=900)).values():
+        for n, (one, other) in enumerate(itertools.pairwise(parts), 1):
+            assert one.target.kind == other.source.kind == "mark"
+            assert one.target.id == other.source.id.replace("-start", "-end")
+            assert one.target.strip + 1 == other.source.strip
+            assert one.forward.endswith(f"-fwd-part-{n}")
+            assert bool(one.backward) == bool(other.backward)
+            assert one.target.row == other.source.row
+        assert not any(part.name or part.value or part.rule or part.gradient for part in parts[:-1])
+        assert not re.search(r"-part-\d+$", parts[-1].backward or "")
+        assert all(part.source.strip == part.target.strip for part in parts)
+
+
+def test_the_pieces_are_the_wires_of_the_picture_in_one_line():
+    whole, cut = batch_norm()._painting.scene, batch_norm(width=900)
+    assert {wire.forward for wire in whole.wires} == set(pieces(cut))
+    for wire in whole.wires:
+        parts = pieces(cut)[wire.forward]
+        assert parts[0].source.id == wire.source.id
+        last = parts[-1]
+        assert (last.forward, last.backward, last.target.id) == (wire.forward, wire.backward, wire.target.id)
+        said = (wire.name, wire.value, wire.rule, wire.gradient, wire.edges)
+        assert (last.name, last.value, last.rule, last.gradient, last.edges) == said
+    assert {item.id for item in whole.items} == {i.id for i in cut._painting.scene.items if i.kind != "mark"}
+
+
+def test_marks_say_what_is_carried():
+    marks = {item.id: item for item in batch_norm(width=900)._painting.scene.items if item.kind == "mark"}
+    assert marks["mark-4-10-1-end"].lines == ("dev_from_mean …", "(7, 4)")
+    assert marks["mark-4-10-1-start"].lines == ("… dev_from_mean", "(7, 4)")
+    marks = [item for item in batch_norm(width=900, detail="name")._painting.scene.items if item.kind == "mark"]
+    assert {len(item.lines) for item in marks} == {1}
+
+
+def test_scopes_that_are_cut_go_on():
+    circuit = batch_norm(width=900)
+    names = re.findall(r">(… )?(batch_norm)</text>", circuit.svg)
+    assert names == [("", "batch_norm"), *[("… ", "batch_norm")] * (len(lines(circuit)) - 1)]
+    assert len(set(re.findall(r'id="(scope-\d+)"', circuit.svg))) == len(lines(circuit))
+
+
+@pytest.mark.parametrize("width", [900, 500])
+def test_text_is_large_enough_to_read(width):
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', batch_norm(width=width).svg)]
+    assert min(sizes) >= 10.5
+
+
+@pytest.mark.parametrize("width", [0, -3, float("nan"), float("inf"), "900"])
+def test_what_is_no_width(width):
+    with pytest.raises(DrawError, match="is no width in pixels"):
+        batch_norm(width=width)
+
+
+def test_the_legend_counts_too():
+    assert least(lambda **options: draw(leaf("x", 2) * 2.0, [1.0, 1.0], **options)) > 300
+
+
+def test_pictures_in_lines_are_the_same_on_every_run():
+    circuit = lstm_cell(width=900)
+    assert circuit.svg == lstm_cell(width=900).svg
