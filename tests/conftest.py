@@ -28,7 +28,7 @@ def missing(what):
     pytest.skip(f"{what} is missing")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs an event loop, beside which tests of asyncio cannot run
 def browser():
     try:
         from playwright.sync_api import sync_playwright

@@ -82,9 +82,11 @@ def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -
 
     Args:
         graph: captured with an upstream and with its values.
-        given: the user's gradients, as they were given.
+        given: the user's gradients, as they were given. The rules get them in no coarser dtype than the recorded one:
+            what the user made of a coarse one need not be as coarse.
         values: the forward values in use.
     """
+    given = {n: g.astype(np.result_type(g.dtype, n.dtype), copy=False) for n, g in given.items()}
     odd = {node: value for node, value in given.items() if value.shape != node.shape}
     fitting = {node: value for node, value in given.items() if node not in odd}
     for node, value in odd.items():

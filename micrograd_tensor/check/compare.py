@@ -55,8 +55,8 @@ def compare(
         point: also look at the test point, the oracles and the invariants.
 
     Raises:
-        GradientError: where no gradient is given at all, with the nearest names, and where ``hand`` or ``forward`` has
-            no names.
+        GradientError: where no gradient is given at all, with the nearest names, where ``hand`` or ``forward`` has no
+            names, and for an ``rtol`` that is negative or no number.
         DTypeError: for a gradient that is not made of numbers, or of complex ones where real ones belong.
         ShapeError: for an upstream of another shape.
 
@@ -67,6 +67,8 @@ def compare(
     >>> report.ok, report.wrong, report.stages["x"].worst
     (False, ['x'], ((1,), 2.0, 4.0))
     """
+    if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
+        raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
     captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
     if not captured.gradients:
         raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")

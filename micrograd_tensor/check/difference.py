@@ -46,9 +46,9 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
         apart = np.abs(given - expected)
         apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
         within = apart <= tolerance
-        excess = np.where(apart == 0, 0.0, np.where(within, apart / tolerance, np.inf))
-        # Among those that are outside it is the tolerances passed, not how often they are, that are alike.
-        excess = np.where(within, excess, 1.0 + apart / np.where(largest > 0, largest, 1.0))
+        # The worst of those within is nearest to its tolerance; of those outside, furthest off beside its terms.
+        near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
+        excess = np.where(within, near, far)
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
         scale = float(largest[index])
         error, limit = float(apart[index]), float(tolerance[index])

@@ -58,7 +58,7 @@ class Invariant:
         holds: whether the given gradient has it.
         error: by how much it doesn't, relative to the terms.
         text: the property, in a sentence.
-        branch: the contribution that restores it when it is added or taken away, or "".
+        branch: where to look: the branch whose contribution restores it when it is added or taken away; or "".
     """
 
     name: str

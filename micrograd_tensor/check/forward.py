@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Graph, Node, replay_forward
 from .carried import squeezed
 from .diagnosis import Diagnosis
-from .difference import difference
+from .difference import Difference, difference
 from .judging import explained
 from .situation import Situation
 from .stages import RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
@@ -65,7 +65,7 @@ class Forward:
             self.others = ({**self.values, **mended}, {node: node.value for node in graph.nodes})
 
     def _stage(self, name: str, node: Node, given: Any, by_hand: frozenset[Node]) -> Stage:
-        expected, recorded = np.asarray(self._expected[node]), np.asarray(node.value)
+        expected = np.asarray(self._expected[node])
         if squeezed(given.shape) != squeezed(node.shape):
             note = "the recorded values were used in its place"
             return Stage(name, WRONG, node.shape, given.shape, note=note)
@@ -75,10 +75,10 @@ class Forward:
         found = difference(mine, expected, tolerance, largest)
         status, notes = WRONG, []
         if found.within:
-            right = difference(mine, recorded, self._tolerance(node, given, recorded), self._largest(node, recorded))
-            status = (RIGHT if right.within else RIGHT_GIVEN) if given.shape == node.shape else WRONG_SHAPE
-        elif difference(mine, recorded, self._tolerance(node, given, recorded), self._largest(node, recorded)).within:
-            status = RIGHT if given.shape == node.shape else WRONG_SHAPE
+            status = RIGHT if self._beside_recorded(node, mine, given).within else RIGHT_GIVEN
+            status = status if given.shape == node.shape else WRONG_SHAPE
+        elif (right := self._beside_recorded(node, mine, given)).within:
+            found, status = right, RIGHT if given.shape == node.shape else WRONG_SHAPE
             notes.append("it equals the recorded value, though your own earlier values would not give it")
             self._outlived |= {x for x in node.operands if isinstance(x, Node)}
         else:
@@ -97,6 +97,10 @@ class Forward:
             )
             self.situations[name], self.diagnosis[name] = situation, explained(situation)
         return Stage(name, status, node.shape, given.shape, found.error, found.worst, found.limit, "; ".join(notes))
+
+    def _beside_recorded(self, node: Node, mine: Any, given: Any) -> Difference:
+        recorded = np.asarray(node.value)
+        return difference(mine, recorded, self._tolerance(node, given, recorded), self._largest(node, recorded))
 
     def _overwritten(self, stage: Stage, node: Node) -> Stage:
         """Say so where what was computed from a wrong value is right: it was right then, and was changed later."""

@@ -25,7 +25,7 @@ from .findings import Invariant
 from .given import read
 from .running import run
 from .stages import named_nodes
-from .tolerance import Tolerances, recorded_tolerances
+from .tolerance import Tolerances, coarser, recorded_tolerances
 
 LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
@@ -63,8 +63,8 @@ def invariants(
     >>> dout = np.array([1.0, 0.0, -3.0])
     >>> for found in mt.check.invariants(x - x.mean(), dout, {"dx": dout}):  # the mean taken for a constant
     ...     print(found.kind, found.holds, found.branch)
-    Euler False mean
-    null space False mean
+    Euler False look at the branch through mean
+    null space False look at the branch through mean
     """
     captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
     named = named_nodes(captured)
@@ -92,7 +92,9 @@ def check_invariants(
         for node, value in given.items()
         if node.is_leaf and value.shape == node.shape and node.dtype.kind == "f" and value.size
     }
-    checks = _Checks(captured, names, inputs, allowed, seed)
+    coarsest = max(given.values(), key=_eps, default=np.zeros(()))
+    loose = {node: coarser(allowed.absolute[node], node, coarsest) for node in inputs}
+    checks = _Checks(captured, names, inputs, allowed._replace(absolute=loose), seed)
     return tuple(sorted(chain(checks.euler(), checks.null_spaces()), key=lambda invariant: invariant.holds))
 
 
@@ -146,7 +148,7 @@ class _Checks:
 
         holds = excess(self.inputs[node]) <= 0
         name = self.names[node]
-        text = f"d{name} has no component along {len(directions)} directions"
+        text = f"it must have no component along {len(directions)} directions, whatever the upstream gradient"
         in_words = _in_words(node, directions)
         if in_words:
             text += f", such as {in_words}"
@@ -230,7 +232,11 @@ class _Checks:
         return ""
 
     def _called(self, edge: Edge) -> str:
-        return self.names.get(edge[0]) or (edge[0].op.name if edge[0].op else "")
+        return f"look at the branch through {self.names.get(edge[0]) or (edge[0].op.name if edge[0].op else '')}"
+
+
+def _eps(array: Any) -> float:
+    return float(np.finfo(array.dtype).eps) if array.dtype.kind in "fc" else 0.0
 
 
 def _near(a: Any, b: Any) -> bool:
@@ -268,6 +274,7 @@ def _linearity(
         if call.error is not None:
             raise call.error
     named = [read(call.names, None, stages, stages).gradients for call in calls]
+    coarsest = max(_eps(value) for each in named for value in each.values())
     found = []
     for name, first in named[0].items():
         node = stages[name]
@@ -277,7 +284,7 @@ def _linearity(
         apart = np.abs(both - (2.0 * first - 3.0 * second))
         size = float(max(np.abs(x).max(initial=0.0) for x in (first, second, both))) or 1.0
         error = float(np.max(apart, initial=0.0)) / size
-        holds = error <= 1e4 * float(np.finfo(node.dtype).eps)
-        text = f"d{name} is linear in the upstream gradient"
+        holds = error <= 1e4 * max(float(np.finfo(node.dtype).eps), coarsest)
+        text = "it must be linear in the upstream gradient"
         found.append(Invariant(name, "linearity", bool(holds), error, text))
     return calls[0].names, found

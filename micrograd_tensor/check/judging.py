@@ -15,7 +15,7 @@ from .diagnosis import Diagnosis
 from .difference import Difference, difference
 from .situation import SLACK, Situation
 from .stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
-from .tolerance import Passes, Tolerances, coarser, recorded_tolerances, tolerances
+from .tolerance import Passes, Tolerances, coarser, recorded_tolerances, tolerances, wider
 
 
 class Judgement(NamedTuple):
@@ -64,9 +64,10 @@ class Judge:
         self.graph, self.names, self.values, self.passes, self.rtol = graph, names, values, passes, rtol
         self.given = {names[name]: value for name, value in given.items()}
         self.carried: Carried = carry(graph, self.given, values)
-        self.allowed: Tolerances = tolerances(graph, passes, self.carried.given, values, self.carried.expected)
+        self.recorded: Tolerances = recorded_tolerances(graph, passes)
+        local = tolerances(graph, passes, self.carried.given, values, self.carried.expected)
+        self.allowed: Tolerances = wider(local, self.recorded)
         self.others = [carry(graph, self.given, other) for other in others]
-        self.recorded: Tolerances | None = None
         self.status: dict[Node, str] = {}
         self.spoiled: set[Node] = set()
         self.situations: dict[str, Situation] = {}
@@ -75,7 +76,7 @@ class Judge:
     def judge(self) -> Judgement:
         """Judge every stage, from the output backwards."""
         stages = []
-        for name, node in sorted(self.names.items(), key=lambda item: -item[1].rank):
+        for name, node in sorted(self.names.items(), key=lambda item: self._when(item[1])):
             if node in self.given:
                 stage = self._stage(name, node, self.given[node])
                 self.status[node] = stage.status
@@ -84,13 +85,18 @@ class Judge:
                 stages.append(Stage(name, NOT_GIVEN, node.shape))
         return Judgement([self._spoiling(stage) for stage in stages], self.situations, self.diagnosis)
 
+    def _when(self, node: Node) -> tuple[int, int]:
+        """When the whole gradient of a node is there; of one that is handed on, the node that it arrives at first."""
+        return self.graph.gradients[node].rank, -node.rank
+
     def _spoiling(self, stage: Stage) -> Stage:
         """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
         node = self.names[stage.name]
         if node not in self.spoiled:
             return stage
         self._explain(stage.name, node)
-        return replace(stage, status=WRONG, note=f"{stage.note}, and broadcasting it spoils what comes after it")
+        note = f"{stage.note}, and broadcasting it spoils what comes after it"
+        return replace(stage, status=WRONG, error=None, worst=None, limit=None, note=note)
 
     def situation(self, node: Node) -> Situation:
         """All there is to know about a stage."""
@@ -150,10 +156,10 @@ class Judge:
         elif self._right_after_all(name, node, mine, expected):
             status = RIGHT if same_shape else WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
-            found = self._compare(node, mine, self.graph.gradients[node].value, self._all_recorded())
+            found = self._compare(node, mine, self.graph.gradients[node].value, self.recorded)
         else:
             status = WRONG
-            notes += self._remarks(node, mine, expected)
+            notes += self._exchanged(node, given) + self._remarks(name, node, mine, expected)
         error, worst, limit = (found.error, found.worst, found.limit) if found is not None else (None, None, None)
         return Stage(name, status, expected.shape, given.shape, error, worst, limit, "; ".join(notes))
 
@@ -171,7 +177,7 @@ class Judge:
         del self.diagnosis[name], self.situations[name]
         return True
 
-    def _remarks(self, node: Node, given: Any, expected: Any) -> list[str]:
+    def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
         """What there is to say about a wrong stage besides its diagnosis."""
         if given.shape != expected.shape:
             as_it_is = any(isinstance(x, Node) and x in self.carried.literal for x in node.operands)
@@ -185,6 +191,23 @@ class Judge:
             said.append("it equals the recorded gradient only because it undoes a mistake made before it")
         if not self._reaches_an_input(node, given - expected):
             said.append("at this point the difference reaches no input")
+        if not self.diagnosis[name] and node.dtype == np.float64:
+            rounded = coarser(self.allowed.absolute[node], node, np.zeros(0, np.float32))
+            if difference(given, expected, rounded, 1.0).within:
+                said.append("it is right to the precision of float32, as if something was rounded to that on the way")
+        return said
+
+    def _exchanged(self, node: Node, given: Any) -> list[str]:
+        """That what was given is another gradient that was given wrongly too, if it is."""
+        said, sources = [], set(self._sources(node))
+        for name, other in self.names.items():
+            due = np.asarray(self.carried.expected[other])
+            if other not in self.given or other is node or other in sources or other in self.graph.outputs:
+                continue
+            if given.shape == due.shape and np.any(given) and self._compare(other, given, due, self.allowed).within:
+                mine = self.given[other]
+                if mine.shape != due.shape or not self._compare(other, mine, due, self.allowed).within:
+                    said.append(f"it is what d{name} should be")
         return said
 
     def _explain(self, name: str, node: Node) -> None:
@@ -216,14 +239,8 @@ class Judge:
             else:
                 stack.extend(edge[0] for edge, _ in self.graph.contributions_to(user))
 
-    def _all_recorded(self) -> Tolerances:
-        """What rounding can do to the recorded gradients, from the output on."""
-        if self.recorded is None:
-            self.recorded = recorded_tolerances(self.graph, self.passes)
-        return self.recorded
-
     def _equals_recorded(self, node: Node, given: Any) -> bool:
-        return self._compare(node, given, self.graph.gradients[node].value, self._all_recorded()).within
+        return self._compare(node, given, self.graph.gradients[node].value, self.recorded).within
 
     def _reaches_an_input(self, node: Node, change: Any) -> bool:
         """Whether a change of a node's gradient, made as large as its terms, changes the gradient of any input.
@@ -238,7 +255,7 @@ class Judge:
         expected = np.asarray(self.carried.expected[node])
         changed = replay_backward(self.graph, {node: expected + change * (size / most)}, self.values).gradients
         without = replay_backward(self.graph, {node: expected}, self.values).gradients
-        allowed = self._all_recorded().absolute
+        allowed = self.recorded.absolute
         inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
         with np.errstate(all="ignore"):
             return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)

@@ -168,7 +168,7 @@ class _Lint:
                 part, elsewhere = self.here.contributions[edge], self.there.contributions[edge]
                 with np.errstate(all="ignore"):
                     lost = bool(np.all(np.abs(part) <= allowed)) and np.size(part) > 0
-                    seen = bool(np.any(np.abs(elsewhere) > 1e3 * np.max(allowed)))
+                    seen = bool(np.any(np.abs(elsewhere) > 1e3 * np.max(allowed, initial=0.0)))
                 if lost and seen:
                     by = self.names.get(edge[0], edge[0].op.name if edge[0].op else "")
                     yield Finding(

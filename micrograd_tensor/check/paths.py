@@ -19,6 +19,7 @@ from .hypotheses.point import Point
 from .hypotheses.powers import Factor, factors
 from .hypotheses.program import Array
 from .hypotheses.ways import Way, ways_of
+from .hypotheses.words import digits
 
 ILL_CONDITIONED = 1e-5
 """Ways whose smallest singular value, as a part of the largest, is below this cannot be told apart by a fit."""
@@ -162,14 +163,8 @@ def evidence(fit: Fit, name: str) -> str:
 def _shown(weight: Array) -> str:
     weight = np.where(np.abs(weight) < 1e-9, 0.0, weight)
     if np.ptp(weight) <= 1e-9 * max(float(np.abs(weight).max()), 1.0):
-        return _digits(float(weight.flat[0]))
-    return f"({', '.join(map(_digits, weight.reshape(-1)[:4].tolist()))}{', …' if weight.size > 4 else ''})"
-
-
-def _digits(weight: float) -> str:
-    """Four digits, of what is nearly 1 those of the difference."""
-    off = weight - 1.0
-    return f"1 {'+' if off > 0 else '-'} {abs(off):.2g}" if 1e-10 < abs(off) < 1e-3 else f"{weight:.4g}"
+        return digits(float(weight.flat[0]))
+    return f"({', '.join(map(digits, weight.reshape(-1)[:4].tolist()))}{', …' if weight.size > 4 else ''})"
 
 
 def _or(names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ class Report:
     """What `compare` found.
 
     Attributes:
-        stages: every named gradient by the name of its tensor, in backward order.
+        stages: every named gradient by the name of its tensor, in the order in which they are complete.
         forward: the forward values that the user gave, likewise, in forward order.
         diagnosis: for each stage that is wrong itself the hypotheses that explain it, the likeliest first. A forward
             value's stands under ``forward:`` + name.

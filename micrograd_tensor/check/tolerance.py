@@ -126,7 +126,7 @@ def _typical(moved: Any) -> Any:
     another equally correct one; those beside it on every axis did not. Sizes belong to rows and columns, so that small
     ones stay small beside large ones.
     """
-    if np.ndim(moved) < 2 or not np.all(np.isfinite(moved)):
+    if np.ndim(moved) < 2 or not np.size(moved) or not np.all(np.isfinite(moved)):
         return 0.0
     rest, sizes = moved, 1.0
     for axis in reversed(range(np.ndim(moved))):
@@ -134,6 +134,23 @@ def _typical(moved: Any) -> Any:
         size = np.sqrt(np.mean(np.square(rest), axis=others, keepdims=True))
         rest, sizes = np.where(size > 0, rest / size, 0.0), sizes * size
     return sizes
+
+
+def wider(local: Tolerances, recorded: Tolerances) -> Tolerances:
+    """What rounding can do at each stage, whatever the earlier values that it was computed from.
+
+    From the user's own upstream gradients a stage may be well conditioned and from the output on not; and nobody says
+    that it was computed from just those. So what rounding can do from the output on counts too, in proportion to the
+    terms where the user's are larger.
+    """
+    absolute = {}
+    for node, mine in local.absolute.items():
+        with np.errstate(all="ignore"):
+            ratio = np.asarray(local.terms[node].total / recorded.terms[node].total)
+            ratio = np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
+            from_output = recorded.absolute[node] * ratio
+        absolute[node] = np.fmax(mine, from_output)
+    return Tolerances(absolute, local.terms)
 
 
 def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
@@ -150,8 +167,10 @@ def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
     if array.dtype.kind == "c":
         part = array.real.dtype
         return nudged(array.real, part, seed) + 1j * nudged(array.imag, part, seed + 1)
-    fine = array.astype(np.result_type(array.dtype, np.float64))
-    return fine * (1.0 + STRENGTH * float(np.finfo(dtype).eps) * _between(fine.astype(np.float64), seed))
+    fine, unit = array.astype(np.result_type(array.dtype, np.float64)), np.finfo(dtype)
+    # Below the normal numbers the last place no longer shrinks with the number; what is exactly 0 is not rounded.
+    last_place = np.maximum(float(unit.eps) * np.abs(fine), (fine != 0) * float(unit.smallest_subnormal))
+    return fine + STRENGTH * last_place * _between(fine.astype(np.float64), seed)
 
 
 def _between(array: Any, seed: int) -> Any:

@@ -25,7 +25,7 @@ from rich.text import Text
 from ..check.compare import compare
 from ..check.rendering import json, terminal, words
 from ..check.report import Report
-from ..check.running import Run
+from ..check.running import Run, fingerprint
 from ..check.running import run as run_backward
 from ..check.source_lines import gradient_lines
 from ..check.stages import Stages, named_nodes
@@ -143,8 +143,9 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     stages = Stages([stage for stage in report.stages.values() if stage.name != output])
-    remarks = (*_remarks(ran, path), *_shared(ran, report))
-    return replace(report, stages=stages, lines=gradient_lines(task.backward, stages), remarks=remarks), ran
+    remarks = (*_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
+    assigned = gradient_lines(task.backward, [name for name in stages if f"d{name}" not in ran.swapped])
+    return replace(report, stages=stages, lines=assigned, remarks=remarks), ran
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:
@@ -182,6 +183,14 @@ def _shared(ran: Run, report: Report) -> list[str]:
         for name, others in ran.shared.items()
         if name[1:] in report.stages
     ]
+
+
+def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
+    """Where something is wrong: that the name of the upstream gradient was given to something else, which may be why."""
+    value = ran.names.get(name)
+    if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(dout):
+        return []
+    return [f"backward assigns {name} anew; from there on {name} is no longer the upstream gradient. Use another name."]
 
 
 def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:

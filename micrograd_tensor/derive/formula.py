@@ -82,7 +82,9 @@ def number(value: Any) -> str:
     """
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    text = f"{value:.12g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    # Python itself writes no number that is larger or smaller than its own.
+    beyond = isinstance(value, np.longdouble) and np.isfinite(value) and value and not 1e-300 < abs(value) < 1e300
+    text = (str(value) if beyond else f"{value:.12g}").replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return text.replace("-", MINUS).replace("inf", "∞").replace("nan", "NaN")
 
 

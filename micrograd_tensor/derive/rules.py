@@ -7,7 +7,7 @@ from typing import Any
 
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
-from .formula import ANY, INFIX, MINUS, PREFIX, PRODUCT, Text, cut, expression, formula, infix
+from .formula import ANY, INFIX, MINUS, PREFIX, PRODUCT, Text, cut, expression, formula, infix, plain
 
 APPLIED = {"·": "×", "/": "÷"}
 """How an infix op reads when only its second operand is written: g · b is "× b"."""
@@ -95,7 +95,8 @@ def _clause(node: Node, place: int, names: Mapping[Node, str], dims: Mapping[str
     elif op.name == "sum":
         yield f"Σ over {axes_text(g.shape, node.params['axis'], dims)}"
     elif op.name == "broadcast_to":
-        yield f"copy to {shape_text(node.shape, dims)}"
+        if node.shape != g.shape:
+            yield f"copy to {shape_text(node.shape, dims)}"
     elif op.notation == "{0}":
         # Axes of length 1 come and go beside a sum or a copy, which already says what happens to them.
         if _without_ones(node.shape) != _without_ones(g.shape):
@@ -151,5 +152,5 @@ def _by_length(dims: Mapping[str, int]) -> dict[int, str]:
     """The names by length; of two with one length, the first."""
     found: dict[int, str] = {}
     for name, length in dims.items():
-        found.setdefault(length, name)
+        found.setdefault(length, plain(name))
     return found

@@ -12,7 +12,7 @@ from ..engine.recording import Scope
 from ..graph import Graph, Node
 from .boxes import box_lines, rules_through
 from .called import Called
-from .collapse import Collapsed
+from .collapse import Collapsed, named
 from .metrics import text_width
 from .options import Failure, Options
 from .repeats import Box
@@ -108,13 +108,14 @@ class _Builder:
     def _collapsed(self, box: Box) -> None:
         """A scope as one box, after its last gate, when all that leads into it is there."""
         taken, made = self.uses.into[box], [node for node in box.gates if self.uses[node]]
+        path = "/".join(plain(scope.name) for scope in named(box.scopes[0]))
         said = box_lines(box, self.uses.leaves[box], self.options.detail)
         item = boxed(
             Item(
                 id=f"box-{box.gates[0].rank}",
                 kind="box",
                 time=(box.gates[0].rank, 2),
-                title=f"scope {box.scopes[0].path}, collapsed: {', '.join(said)}",
+                title=f"scope {path}, collapsed: {', '.join(said)}",
                 lines=said,
                 dead=not any(node.requires_grad for node in made),
                 shape=made[-1].shape if made else box.gates[-1].shape,
@@ -226,11 +227,10 @@ class _Builder:
     def _failure(self, failed: Failure) -> None:
         """Mark the gate that failed, with what it said beside it."""
         node, gate = failed.gate, self.outlets[failed.gate]
-        gate.look, gate.title = "failed", f"{gate.title} failed: {failed.text}"
         said = [plain(line) for line in wrap(failed.text, LONGEST_NAME)]
-        item = Item(
-            f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {failed.text}", depth=gate.depth
-        )
+        text = " ".join(said)
+        gate.look, gate.title = "failed", f"{gate.title} failed: {text}"
+        item = Item(f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {text}", depth=gate.depth)
         item.lines = (failed.kind, *said[:MOST_SAID], *["…"] * (len(said) > MOST_SAID))
         self.scene.items.append(boxed(item))
         wire = Wire(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..derive.formula import plain
 from ..engine.errors import describe
@@ -221,10 +223,10 @@ def draw(
     >>> draw((x * x).named("y"), [1.0, 1.0])
     <circuit of y: 1 gate, 1 leaf, forward and backward; .save('circuit.svg') to look at it>
     """
-    if view not in VIEWS:
+    if not isinstance(view, str) or view not in VIEWS:
         raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
-    paths = (collapse,) if isinstance(collapse, str) else tuple(collapse)
-    options = Options(detail, theme, dims or {}, width, depth, paths, at, against)
+    paths = (collapse,) if isinstance(collapse, str) or not isinstance(collapse, Iterable) else tuple(collapse)
+    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against)
     if isinstance(outputs, BaseException):
         if upstream is not None or view not in ("overlay", "forward"):
             raise DrawError(
@@ -238,14 +240,15 @@ def draw(
             raise DrawError("draw: a Graph has its upstream already; give it to mt.graph(...), or draw the Tensors")
         _check_size(outputs.nodes, outputs.outputs, view, options)
         return Circuit(outputs, view, options)
-    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    single = isinstance(outputs, (Tensor, str, np.ndarray)) or not isinstance(outputs, Iterable)
+    outs: list[Any] = [outputs] if single else list(outputs)
     for out in outs:
         if not isinstance(out, Tensor):
             raise DrawError(f"draw: {describe(out)} is neither a Tensor nor a Graph, so there is nothing to draw")
     if not outs:
         raise DrawError("draw: no outputs were given; give one Tensor at least")
     _check_size(history(outs), outs, view, options)
-    return Circuit(capture(outputs, upstream), view, options)
+    return Circuit(capture(outs[0] if single else outs, upstream), view, options)
 
 
 def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options: Options) -> None:
@@ -253,9 +256,10 @@ def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options:
     gates = sum(x.op is not None for x in born)
     if gates > LIMIT and VIEWS[view].heeds("collapse"):
         gates = collapsed(born, options, outputs).shown
-    if gates > (LISTED if view == "ascii" else LIMIT):
+    most, what = (LISTED, "listing") if view == "ascii" else (LIMIT, "picture")
+    if gates > most:
         raise DrawError(
-            f"draw: there would be {gates:,} gates to be seen, and a picture shows {LIMIT} at most; "
+            f"draw: there would be {gates:,} gates to be seen, and a {what} shows {most:,} at most; "
             f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].heeds('collapse') else ''}"
             "draw a smaller part, such as the output of one layer"
         )

@@ -20,7 +20,7 @@ def kind_of(path: Path, asked: str | None) -> str:
     >>> kind_of(Path("circuit.SVG"), None), kind_of(Path("circuit"), "png")
     ('svg', 'png')
     """
-    kind = (path.suffix if asked is None else asked).lower().removeprefix(".")
+    kind = (path.suffix if asked is None else str(asked)).lower().removeprefix(".")
     if kind not in FORMATS:
         given = f"format={asked!r}" if asked is not None else f"{path.name!r}"
         listed = ", ".join(f".{known}" for known in FORMATS[:-1])

@@ -46,10 +46,17 @@ class Heat(NamedTuple):
     Attributes:
         cells: by row; none of an array that is empty, or whose elements are not known.
         notes: what there is to say of it: which part it is, and its smallest and largest element.
+        ndim: how many axes the array has.
     """
 
     cells: list[list[Cell]]
     notes: tuple[str, ...]
+    ndim: int = 2
+
+    def place(self, i: int, j: int) -> str:
+        """Where in the array a cell is, as NumPy takes it: ``[0, i, j]`` in one of three axes, ``[j]`` in a vector."""
+        place = [*["0"] * (self.ndim - 2), str(i), str(j)][-self.ndim :] if self.ndim else []
+        return f"[{', '.join(place)}]" if place else ""
 
     @property
     def cell_width(self) -> float:
@@ -98,7 +105,7 @@ def heat(array: Any) -> Heat:
         cells = [[*row, more] for row in cells]
     if rows < len(matrix):
         cells.append([more] * len(cells[0]))
-    return Heat(cells, (*note, summary(array)))
+    return Heat(cells, (*note, summary(array)), array.ndim)
 
 
 def _index(array: Any, rows: int, columns: int) -> str:
@@ -137,7 +144,7 @@ def paint_heat(canvas: Canvas, name: str, shown: Heat, left: float, top: float, 
         for j, cell in enumerate(row):
             _paint_cell(canvas, f"{name}-{i}-{j}", cell, left + width * (j + 0.5), top + HEIGHT * (i + 0.5), width)
             if cell.exact:
-                canvas.painting.titles[f"{name}-{i}-{j}"] = f"{what}[{i}, {j}] = {cell.exact}"
+                canvas.painting.titles[f"{name}-{i}-{j}"] = f"{what}{shown.place(i, j)} = {cell.exact}"
     x, y = left + shown.width / 2, top + shown.height / 2
     look = {"shape": "box", "color": LIGHT[colour], "penwidth": "1", "class": "cells"}
     canvas.node(f"{name}-frame", x, y, shown.width + 2, shown.height + 2, **look)

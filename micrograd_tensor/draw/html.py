@@ -8,6 +8,7 @@ from typing import Any
 from ..graph import Graph
 from . import player
 from .inline import inline
+from .player.verdicts import is_report
 
 PLAYED = ("overlay", "forward", "ascii")
 """Views with the gates and wires that the player steps through."""
@@ -35,8 +36,9 @@ def page(graph: Graph, svg: str, title: str, view: str, report: Any = None) -> s
         svg: the picture as a file of its own.
         title: of the page.
         view: what the picture shows of the graph; one that shows all of it is played gate by gate.
-        report: of hand-derived gradients, or None.
+        report: of hand-derived gradients, or what else the picture compares the graph with, or None.
     """
-    if view not in PLAYED:
+    if view not in PLAYED and not is_report(report):
         return _PAGE.format(title=escape(title), svg=inline(svg))
-    return player.page(graph, svg, title=title, report=report)
+    played = Graph(graph.nodes, graph.outputs) if view == "forward" else graph
+    return player.page(played, svg, title=title, report=report)

@@ -25,7 +25,10 @@ def number(value: Any) -> str:
     elif isinstance(value, int):
         text = str(value) if size < 1e6 else f"{float(value):.1e}"
     elif size < 0.005 or size >= 1e5:
-        text = f"{value:.1e}".replace(".0e", "e") if size < 0.005 else f"{value:.1e}"
+        # Python itself writes no number that is longer than its own.
+        long = isinstance(value, np.longdouble)
+        text = np.format_float_scientific(value, 1, unique=False) if long else f"{value:.1e}"
+        text = text.replace(".0e", "e") if size < 0.005 else text
     else:
         text = f"{value:.2f}"
     mantissa, e, exponent = text.partition("e")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from ..graph import Node
@@ -44,9 +45,23 @@ class Options:
         for name, given, known in (("detail", self.detail, DETAILS), ("theme", self.theme, THEMES)):
             if given not in known:
                 raise DrawError(f"draw: {name}={given!r} is none of {', '.join(map(repr, known))}")
-        if self.depth is not None and (type(self.depth) is not int or self.depth < 0):
+        if self.depth is not None and not (_is_whole(self.depth) and self.depth >= 0):
             raise DrawError(f"draw: depth={self.depth!r} is no number of scopes, such as 0, 1 or 2")
-        if not all(isinstance(path, str) for path in self.collapse):
-            raise DrawError(f"draw: collapse={self.collapse!r} are no paths of scopes, such as 'layer1'")
-        if self.width is not None and not (isinstance(self.width, int | float) and 0 < self.width < math.inf):
+        for path in self.collapse:
+            if not isinstance(path, str):
+                raise DrawError(f"draw: collapse={path!r} is no path of a scope, such as 'layer1'")
+        if self.width is not None and not (_is_real(self.width) and 0 < self.width < math.inf):
             raise DrawError(f"draw: width={self.width!r} is no width in pixels, such as 900")
+        if not isinstance(self.dims, Mapping):
+            raise DrawError(f"draw: dims={self.dims!r} names no lengths; give them by name, such as {{'N': 7}}")
+        for name, length in self.dims.items():
+            if not (isinstance(name, str) and name.strip() and _is_whole(length) and length >= 0):
+                raise DrawError(f"draw: dims={{{name!r}: {length!r}}} is no name for a length, such as {{'N': 7}}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -21,7 +21,7 @@ def value(node: Node, detail: str = "full") -> str:
     >>> value(node), value(node, "shape"), value(node, "name")
     ('(2,)  1.00…2.00', '(2,)', '')
     """
-    if detail == "name":
+    if detail == "name" or node.dtype == object:  # what stands for no array has no shape
         return ""
     return f"{node.shape}  {summary(node.value) if detail == 'full' else ''}".strip()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from string import Formatter
+from traceback import walk_tb
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..engine.arrays import NUMBERS
 from ..engine.errors import Attempt, OpError, describe
+from ..engine.primitive import Row
 from ..engine.tensor import Tensor
 from ..engine.walk import history
 from ..graph import Graph, Node
@@ -73,9 +75,28 @@ def _attempt(error: BaseException) -> tuple[Attempt, BaseException]:
             return at.attempt, at
         seen.add(at)
         at = at.__cause__ or at.__context__
+    refused = _refused(error)
+    if refused is not None:
+        return refused, error
     raise DrawError(
         f"draw: no op raised this {type(error).__name__}, so there is no gate to show; draw the Tensors that were made"
     )
+
+
+def _refused(error: BaseException) -> Attempt | None:
+    """What a composition was given that looked at its operands and refused them: it stands for the op it never got to."""
+    found: Attempt | None = None
+    if not isinstance(error, OpError):
+        return None
+    for frame, _ in walk_tb(error.__traceback__):
+        code = frame.f_code
+        arguments = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]]
+        operands = tuple(x for x in arguments if isinstance(x, (Tensor, np.ndarray)))
+        if any(isinstance(x, Tensor) for x in operands) and not code.co_name.startswith("_"):
+            places = ", ".join(f"{{{k}}}" for k in range(len(operands)))
+            row = Row(code.co_name, code.co_name, f"{code.co_name}({places})", np.asarray, (), {}, analytic=False)
+            found = Attempt(row, operands, {}, None)
+    return found
 
 
 def _arity(attempt: Attempt) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -50,7 +50,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         made = [nodes.add(t) for t in forward]
         return Graph(tuple(made), tuple(nodes[t] for t in outs))
 
-    ups = [upstream] if single else list(upstream)
+    ups = [upstream] if single else list(upstream) if isinstance(upstream, Iterable) else [upstream]
     if len(ups) != len(outs):
         raise GradientError(f"graph: {len(outs)} outputs, but {len(ups)} upstream gradients; give one for each")
     pending: dict[Tensor, Any] = {}

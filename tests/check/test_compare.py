@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from solved import NAMES, solved
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.stages import RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE
@@ -12,17 +13,18 @@ from micrograd_tensor.graph import replay_backward
 N, D = 7, 4
 STAGES = [
     "scaled_x",
+    "beta",
     "x_norm",
+    "gamma",
     "inverted_stddev",
     "stddev",
     "var",
     "dev_from_mean_sq",
     "dev_from_mean",
     "mean",
-    "beta",
-    "gamma",
     "x",
 ]
+"""In the order in which their gradients are complete."""
 
 
 def point(seed=0, dtype=np.float64):
@@ -122,7 +124,7 @@ def test_right_values_in_a_wrong_shape_are_said_but_are_not_wrong():
     report = mt.compare(out, dout, {**right, "dvar": right["dvar"][None, :], "dgamma": right["dgamma"][:, None]})
     assert report.ok
     assert report.wrong == []
-    assert [name for name, stage in report.stages.items() if stage.status == WRONG_SHAPE] == ["var", "gamma"]
+    assert [name for name, stage in report.stages.items() if stage.status == WRONG_SHAPE] == ["gamma", "var"]
     assert report.stages["var"].note
     assert not mt.compare(out, dout, {**right, "dvar": 2 * right["dvar"][None, :]}).ok
 
@@ -265,3 +267,67 @@ def test_the_report_prints_a_line_for_each_stage():
     assert [line.split("│")[1].strip() for line in lines] == [f"d{name}" for name in STAGES]
     assert [line.split("│")[3].strip() for line in lines].count("✗ wrong here") == 1
     assert "\x1b" not in text
+
+
+def test_every_gradient_comes_after_those_that_it_is_made_from():
+    for name in NAMES:
+        captured = solved(name).graph
+        report = mt.compare(captured, hand=solved(name).hand(), point=False)
+        place = {captured[stage]: i for i, stage in enumerate(report.stages) if stage in captured.named}
+        for node, i in place.items():
+            users = [edge[0] for edge, _ in captured.contributions_to(node)]
+            assert all(place[user] < i for user in users if user in place)
+
+
+def test_exchanged_gradients_are_told():
+    out, dout, right = point()
+    report = mt.compare(out, dout, {**right, "dbeta": right["dgamma"], "dgamma": right["dbeta"]})
+    assert report.wrong == ["beta", "gamma"]
+    assert "it is what dgamma should be" in report.stages["beta"].note
+    assert "it is what dbeta should be" in report.stages["gamma"].note
+    report = mt.compare(out, dout, {**right, "dbeta": right["dgamma"]})
+    assert "should be" not in report.stages["beta"].note
+
+
+def test_a_gradient_rounded_to_float32_on_the_way_is_told():
+    out, dout, right = point()
+    rounded = np.float64(np.float32(right["dx_norm"]))
+    assert "precision of float32" in mt.compare(out, dout, {**right, "dx_norm": rounded}).stages["x_norm"].note
+    wrong = mt.compare(out, dout, {**right, "dx_norm": rounded + np.eye(N, D)})
+    assert "precision" not in wrong.stages["x_norm"].note
+
+
+def test_a_float64_gradient_made_from_one_in_float32_is_right_given_that():
+    x = mt.tensor(np.arange(3.0), name="x", requires_grad=True)
+    y = (x / 7.0).named("y")
+    g = np.array([0.1, 0.2, 0.3], np.float32)
+    assert mt.compare(y * 1.0, np.float64(g), {"dy": g, "dx": g / np.float64(7.0)}).ok
+
+
+def test_a_mistake_too_small_to_show_in_six_digits_is_told_by_its_difference():
+    out, dout, right = point()
+    (found, *_) = mt.compare(out, dout, {**right, "dvar": right["dvar"] * (1 + 2e-8)}).diagnosis["var"]
+    assert found.text == "dvar is multiplied by 1 + 2e-08"
+
+
+def test_where_only_the_end_is_given_the_fix_is_one_equation():
+    out, dout, right = point()
+    captured = mt.graph(out, dout)
+    dropped = captured.contributions[next(e for e, _ in captured.contributions_to(captured["dev_from_mean"]))].value
+    dev = right["ddev_from_mean"] - dropped
+    text = str(mt.compare(out, dout, {"dx": dev - dev.mean(axis=0)}))
+    fix = next(line for line in text.splitlines() if "the fix" in line)
+    assert fix.count(" = ") == 1
+
+
+@pytest.mark.parametrize("rtol", [-1.0, float("nan"), "1e-3"])
+def test_a_tolerance_that_is_none_is_refused(rtol):
+    out, dout, right = point()
+    with pytest.raises(mt.GradientError, match="rtol is"):
+        mt.compare(out, dout, right, rtol=rtol)
+
+
+def test_gradients_without_elements_are_compared_by_shape():
+    x = mt.tensor(np.ones((0, 3)), name="x", requires_grad=True)
+    assert mt.compare((x * x).sum(), None, {"dx": np.ones((0, 3))}).ok
+    assert mt.compare((x * x).sum(), None, {"dx": np.ones((3, 0))}).wrong == ["x"]

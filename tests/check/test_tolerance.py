@@ -46,6 +46,20 @@ def test_eps_left_out_is_seen_in_float64_at_any_offset(offset, spread):
     assert mt.compare(captured, hand={"dstddev": dstddev, "dvar": 0.5 / np.sqrt(var) * dstddev}).wrong == ["var"]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_numbers_below_the_normal_ones_round_coarsely(dtype):
+    """Halved before they are multiplied they lose a bit, which those halved afterwards keep."""
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=8).astype(dtype), name="x", requires_grad=True)
+    g = (rng.integers(3, 20, 8) * np.finfo(dtype).smallest_subnormal).astype(dtype)
+    large = dtype(100)
+    captured = mt.graph((x * large / 2.0).named("out"), g)
+    assert not np.array_equal(g * large / dtype(2), g / dtype(2) * large)
+    assert mt.compare(captured, hand={"dx": g * large / dtype(2)}, point=False).ok
+    assert mt.compare(captured, hand={"dx": g / dtype(2) * large}, point=False).ok
+    assert not mt.compare(captured, hand={"dx": g * 100 * large}, point=False).ok
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_change_of_1e_12_is_seen_at_every_stage_of_a_generic_point(name):
     of = solved(name)

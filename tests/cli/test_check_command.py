@@ -260,6 +260,22 @@ def test_rebinding_dout_is_nobodys_mistake(check):
     assert check(text)[0] == 0
 
 
+def test_rebinding_dout_is_told_where_something_is_wrong(check):
+    said = "backward assigns dout anew"
+    assert said not in check(SMALL.replace("    dproduct = dout", "    dout = 1.0 * dout\n    dproduct = dout"))[1]
+    status, out, _ = check(SMALL.replace("    dproduct = dout", "    dout = 2.0 * dout\n    dproduct = dout"))
+    assert status == 1
+    assert said in out
+
+
+def test_gradients_returned_in_the_wrong_order_are_told_and_no_line_is_blamed(check):
+    status, out, _ = check(SMALL.replace("return locals()", "return dw, dx"))
+    assert status == 1
+    assert "dx: shape (3, 4), where (5, 3) belongs; it is what dw should be" in out
+    assert "dw: shape (5, 3), where (3, 4) belongs; it is what dx should be" in out
+    assert "line" not in re.sub("this line", "", out)
+
+
 def test_upstream_and_cache_may_be_the_users_own(check):
     text = changed(
         ('"w": rng.normal(size=(3, 4))}', '"w": rng.normal(size=(3, 4)), "dout": rng.normal(size=(5, 4))}'),

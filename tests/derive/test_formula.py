@@ -5,6 +5,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.derive import formula
+from micrograd_tensor.derive.formula import number
 from micrograd_tensor.engine.primitive import TABLE
 
 
@@ -111,3 +112,10 @@ def test_every_notation_can_be_written():
         operands = (x,) * 4
         node = type(x)(0, row, operands, dict.fromkeys(row.parameters, 0), (), x.dtype, None, None, False)
         assert "{" not in formula(node)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("1e4000", "1e4000"), ("-1e-4000", "−1e−4000"), ("3", "3"), ("0", "0"), ("inf", "∞")]
+)
+def test_numbers_beyond_those_of_python(value, text):
+    assert number(np.longdouble(value)) == text

@@ -102,3 +102,22 @@ def test_clauses_are_cut():
     x = mt.tensor([1.0], name="x" * 60, requires_grad=True)
     ((clause,), _) = rules(x * (x + x * x + x))["x" * 60][:2]
     assert len(clause) <= 44
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("<b>", "<b>"), ("two\nlines", "two lines"), ("\ud800", "\ufffd"), ("N" * 99, "N" * 39 + "…")]
+)
+def test_hostile_names_of_lengths_are_text(name, shown):
+    assert rules(a.sum(axis=0).named("s"), dims={name: 3})["a"][0][-1].endswith(f"copy to ({shown}, 4)")
+
+
+@pytest.mark.parametrize(
+    ("made", "clauses"),
+    [
+        (lambda: mt.einsum("ij,kj->ik", a, b), ("einsum(g, …)",)),
+        (lambda: leaf("a", 3, 1).sum(axis=1, keepdims=True), ("× 1",)),
+        (lambda: a.sum(axis=1, keepdims=True), ("copy to (3, 4)",)),
+    ],
+)
+def test_nothing_is_copied_where_the_shape_stays(made, clauses):
+    assert rules(made())["a"] == [clauses]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_place import check_nothing_overlaps
 
 import micrograd_tensor as mt
+from micrograd_tensor.derive.formula import plain
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import Collapsed, collapse
@@ -427,3 +428,12 @@ def test_what_is_left_to_be_seen_counts():
 def test_nothing_is_collapsed_unless_asked_for():
     graph = two_layers()._graph
     assert collapse(graph.nodes, Options()).boxes == Collapsed().boxes == ()
+
+
+@pytest.mark.parametrize("name", ["nul\x00", "lone \ud800", "<b>"])
+def test_a_hostile_scope_is_collapsed_as_itself(name):
+    with mt.scope("outer"), mt.scope(name):
+        y = mt.exp(leaf("x", 2))
+    circuit = draw(y, collapse=f"outer/{name}")
+    assert [item.title.split(",")[0] for item in boxes(circuit)] == [f"scope outer/{plain(name)}"]
+    circuit.svg.encode()

@@ -27,6 +27,8 @@ from micrograd_tensor.draw.numbers import number, summary
         (np.array([3 + 4j]), "|·| 5.00"),
         (np.array([1.5], np.float32), "1.50"),
         (np.array([1.5, np.inf], np.float16), "1.50…∞"),
+        (np.array(["1e4000", "-1e-4000"], np.longdouble), "−1e−4000…1.0e4000"),
+        (np.array([np.inf, 0.001], np.longdouble), "1e−3…∞"),
         (None, ""),
         (object(), ""),
     ],

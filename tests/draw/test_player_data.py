@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -317,3 +318,45 @@ def test_json_can_stand_in_a_page(name):
 def test_json_with_a_number_that_json_cannot_hold_would_be_noticed():
     with pytest.raises(ValueError, match="JSON"):
         as_json({"values": [float("nan")]})
+
+
+# ------------------------------------------------------------------------------------------------------------- boxes
+
+
+def test_each_part_of_a_box_stands_for_its_own_gates():
+    x, made = leaf("x", 2), []
+    with mt.scope("mine"):
+        a = mt.exp(x)
+        other = threading.Thread(target=lambda: made.append(mt.sin(a)))
+        other.start()
+        other.join()
+        y = (mt.cos(made[0]) * x).named("y")
+    graph = mt.graph(y, np.ones(2))
+    svg = mt.draw(graph, depth=0).svg
+    steps = data(graph, svg, title="y")["steps"]
+    assert [s["mark"] for s in steps if s["phase"] == "forward"] == ["box-1", "node-2", "box-3", "box-3"]
+    assert [s["mark"] for s in steps if s["phase"] == "backward"] == ["box-3", "box-3", "node-2", "box-1"]
+    reached = {lane for step in steps for lane in step.get("lanes", ())}
+    assert {i for i in re.findall(r'id="([^"]+)"', svg) if re.fullmatch(r"edge-.+-(fwd|bwd)", i)} <= reached
+
+
+def test_gradients_of_a_leaf_in_a_box_meet_in_the_box():
+    x, w = leaf("x", 2), leaf("w", 2)
+    with mt.scope("layer"):
+        y = mt.tanh(x * w) * w
+    graph = mt.graph(y, np.ones(2))
+    [fork] = [s for s in data(graph, mt.draw(graph, depth=0).svg, title="y")["steps"] if s["phase"] == "fork"]
+    assert fork["mark"] == "box-2"
+
+
+def test_the_mean_of_large_numbers_is_none_too_large():
+    large = np.full((20, 20), 1e308)
+    assert encoded(large, large.shape, large.dtype)["note"] == "min 1.0e308 · mean 1.0e308 · max 1.0e308"
+
+
+def test_a_reason_with_half_a_surrogate_pair_can_be_written():
+    report = SimpleNamespace(
+        stages={"x_norm": SimpleNamespace(status="wrong here")}, diagnosis={"x_norm": "because of \ud800"}
+    )
+    _, shown = made("batch_norm", report=report)
+    assert json.loads(as_json(shown).encode())

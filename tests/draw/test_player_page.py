@@ -1,5 +1,6 @@
 """The player's page: one file that needs nothing else, allows nothing else, and is the same on every run."""
 
+import json
 import os
 import re
 import subprocess
@@ -147,3 +148,32 @@ def test_the_same_bytes_on_every_run(name):
 def test_names_as_long_as_a_page_are_cut():
     assert len(HOSTILE[8]) == 10_000
     assert "x" * 100 not in played("hostile_names")
+
+
+def steps(page):
+    return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["steps"]
+
+
+def test_a_picture_of_the_forward_pass_is_played_forward_alone(tmp_path):
+    graph = GRAPHS["batch_norm"]()
+    page = mt.draw(graph, view="forward").save(tmp_path / "forward.html").read_text(encoding="utf-8")
+    assert {step["phase"] for step in steps(page)} == {"overview", "forward"}
+
+
+def test_a_picture_of_verdicts_is_played_with_them(tmp_path):
+    graph = GRAPHS["batch_norm"]()
+    right = {f"d{name}": graph.gradients[graph[name]].value for name in ("gamma", "beta")}
+    report = mt.compare(graph, hand={**right, "dx": 2.0 * graph.gradients[graph["x"]].value})
+    page = (
+        mt.draw(graph, view="difference", against=report).save(tmp_path / "verdicts.html").read_text(encoding="utf-8")
+    )
+    judged = {verdict["name"]: verdict for step in steps(page) for verdict in step.get("verdicts", ())}
+    assert (judged["dx"]["mark"], judged["dgamma"]["mark"]) == ("✗", "✓")
+    first = report.diagnosis["x"][0]
+    assert judged["dx"]["why"] == f"{first.kind}: {first.text}"
+
+
+def test_a_picture_of_two_graphs_is_not_played(tmp_path):
+    graph = GRAPHS["batch_norm"]()
+    path = mt.draw(graph, view="difference", against=graph).save(tmp_path / "difference.html")
+    assert "<script" not in path.read_text(encoding="utf-8")

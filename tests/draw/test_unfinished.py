@@ -104,9 +104,8 @@ def test_an_error_that_another_one_was_raised_from():
 def test_an_error_that_no_op_raised():
     with pytest.raises(DrawError, match="no op raised this KeyError"):
         draw(KeyError("x"))
-    error = raised(lambda: mt.batch_norm(leaf("x", 1, 2), leaf("gamma", 2), leaf("beta", 2)))
     with pytest.raises(DrawError, match="no op raised this ShapeError"):
-        draw(error)
+        draw(mt.ShapeError("raised nowhere"))
 
 
 @pytest.mark.parametrize(("upstream", "view"), [(np.ones(2), "overlay"), (None, "backward")])
@@ -199,3 +198,28 @@ def test_forward_only_has_no_red_lane(name):
     assert "bwd" not in again.svg.split("</style>")[1]
     assert "#c5221f" not in again.svg.split("</style>")[1]
     assert "upstream" not in again.svg
+
+
+@pytest.mark.parametrize("name", ["nul\x00", "lone \ud800", "]]>", "two\nlines"])
+def test_an_error_that_quotes_a_hostile_name_is_drawn(name):
+    x, w = leaf(name, 2, 3), leaf("w", 2, 3)
+    circuit = draw(raised(lambda: x @ w))
+    ElementTree.fromstring(circuit.svg.encode())  # noqa: S314 -- this project wrote it
+    assert "ShapeError" in circuit._content("html").decode()
+
+
+@pytest.mark.parametrize("given", [None, "a"])
+def test_what_is_no_array_has_no_shape(given):
+    x = leaf("x", 2, 3)
+    items = draw(raised(lambda: x * given))._painting.scene.items
+    assert {item.lines for item in items if item.is_box and item.kind != "error"} >= {(repr(given),)}
+
+
+def test_a_composition_that_refused_its_operands_stands_for_the_op_it_never_got_to():
+    net = mt.nn.Sequential(mt.nn.Linear(4, 8), mt.nn.ReLU(), mt.nn.Linear(9, 3))
+    error = raised(lambda: net(mt.tensor(values(5, 4), name="x")))
+    gate, said = failing(draw(error))
+    assert gate.op == "linear"
+    assert "has 8 features" in said
+    shown = {line for item in draw(error)._painting.scene.items for line in item.lines}
+    assert {"2.weight", "2.bias", "relu"} <= shown

@@ -9,7 +9,7 @@ from gallery import leaf, values
 from test_place import check_nothing_overlaps
 
 import micrograd_tensor as mt
-from micrograd_tensor.draw import draw
+from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.looks import LOOKS
 
@@ -37,7 +37,8 @@ def test_a_graph_does_not_differ_from_itself(name):
     circuit = draw(graph, view="difference", against=graph, **options)
     assert {look for pair in looks(circuit).values() for look in pair} <= {"forward", "backward"}
     assert not any(item.look for item in circuit._painting.scene.items)
-    assert f"{len(graph.nodes)} values are the same" in repr(circuit)
+    said = "1 value is the same" if len(graph.nodes) == 1 else f"{len(graph.nodes)} values are the same"
+    assert said in repr(circuit)
     assert {wire.forward for wire in circuit._painting.scene.wires} == {wire.forward for wire in scene(graph).wires}
 
 
@@ -237,3 +238,60 @@ def test_nothing_overlaps_where_random_graphs_are_merged(seed):
     assert {wire.looks[0] for wire in shown.wires} > {"forward"}
     for wire in shown.wires:
         assert wire.source.x < wire.target.x
+
+
+def leaves(circuit):
+    return [" ".join(item.lines) for item in circuit._painting.scene.items if item.kind == "data"]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        (np.array([1, 5, 9], "uint8"), np.array([1, 6, 9], "uint8"), "differs by up to 1"),
+        (np.array([1, 5.5, np.inf]), np.array([1, 5.25, np.inf]), "differs by up to 0.25"),
+        (np.array([1j, 5, 2j]), np.array([1j, -5, 2j]), "differs by up to 10.00"),
+    ],
+)
+def test_how_much_values_of_one_range_differ(here, there, said):
+    [shown] = leaves(draw(mt.tensor(here), view="difference", against=mt.tensor(there)))
+    assert shown.endswith(said)
+
+
+def test_of_elements_that_are_not_known_in_both_no_difference_is_told():
+    here, there = mt.tensor([np.inf, np.nan], name="x"), mt.tensor([np.nan, np.inf], name="x")
+    assert leaves(draw(here, view="difference", against=there)) == ["≠ x (2,) ∞, 1 NaN"]
+
+
+def test_nan_as_an_operand_is_the_same_as_nan():
+    x = leaf("x", 2)
+    assert "2 values are the same" in repr(draw(x * np.nan, view="difference", against=x * float("nan")))
+
+
+def test_graphs_that_kept_no_values_are_not_called_the_same():
+    x = leaf("x", 2)
+    for here, there in ((False, False), (False, True), (True, False)):
+        against = mt.graph(x * 2.0, values=there)
+        with pytest.raises(DrawError, match="values=False"):
+            draw(mt.graph(x * 2.0, values=here), view="difference", against=against)
+
+
+def test_one_value_is_counted_as_one():
+    x = leaf("x", 2)
+    assert repr(draw(x * 2.0, view="difference", against=x * 3.0)).startswith(
+        "<circuit of output: two graphs: 1 value is the same, 1 differs;"
+    )
+
+
+def test_too_much_to_compare_is_refused_however_it_comes_together():
+    def chain(gates, op):
+        x = leaf("x", 1)
+        for _ in range(gates):
+            x = op(x)
+        return x
+
+    for here, there, gates in (
+        (chain(3, mt.sin), chain(401, mt.sin), 401),
+        (chain(201, mt.sin), chain(201, mt.tanh), 402),
+    ):
+        with pytest.raises(DrawError, match=f"there would be {gates} gates to be seen, and a picture shows 400"):
+            draw(here, view="difference", against=there)

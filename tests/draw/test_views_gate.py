@@ -8,12 +8,12 @@ from asked import ASKED, refused
 from gallery import leaf, values
 
 import micrograd_tensor as mt
-from micrograd_tensor.draw import draw
+from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.heat import COLUMNS, ROWS, heat
 from micrograd_tensor.draw.options import Options
 
-CELL = re.compile(r"^(?P<what>.+)\[(?P<i>\d+), (?P<j>\d+)\] = (?P<exact>.+)$")
+CELL = re.compile(r"^(?P<what>.+?)(?P<place>\[[\d, ]+\])? = (?P<exact>[^=]+)$")
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def test_nan_and_infinity_are_marked_and_do_not_dim_the_others():
     ("array", "note"), [(np.zeros((0, 4)), "empty"), (None, "values not known"), (object(), "values not known")]
 )
 def test_what_has_no_cells_says_why(array, note):
-    assert heat(array) == ([], (note,))
+    assert heat(array)[:2] == ([], (note,))
 
 
 def test_a_matrix_of_zeros_is_transparent():
@@ -251,3 +251,22 @@ def test_integers_near_the_end_of_their_range_do_not_overflow():
     shown = heat(np.array([-128, 127], dtype=np.int8))
     assert [cell.sign for cell in shown.cells[0]] == ["negative", "positive"]
     assert shown.cells[0][0].opacity == 1.0
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (1, 1, 2, 1, 3)])
+def test_a_cell_says_where_in_the_array_it_is(shape):
+    x = leaf("x", *shape)
+    found = 0
+    for title in draw((x * 2.0).named("y"), view="gate", at="y")._painting.titles.values():
+        cell = CELL.match(title)
+        if cell and cell["what"] == "x":
+            place = tuple(map(int, re.findall(r"\d+", cell["place"] or "")))
+            assert len(place) == len(shape)
+            assert str(x.data[place]) == cell["exact"]
+            found += 1
+    assert found == np.prod(shape[-2:], dtype=int)
+
+
+def test_what_is_likely_meant_is_told_without_empty_paths():
+    with pytest.raises(DrawError, match=r"did you mean 'x'\?$"):
+        draw((leaf("x", 2) * 2.0).named("result"), view="gate", at="xx")

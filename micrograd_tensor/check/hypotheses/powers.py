@@ -12,6 +12,7 @@ from .candidate import Candidate, changes
 from .constants import Constant, Constants
 from .point import Point
 from .program import Array, Known, Step
+from .words import digits
 
 PROBES = 64
 """So many elements, those that are known most sharply, decide; what they suggest is then tried on all."""
@@ -74,7 +75,7 @@ def factors(
         return
     best = float(ratio[0])
     if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
-        found = constants.explain(best, 8 * float(loose[0]) + 1e-14) or Constant(best, f"{best:.6g}", 9.0)
+        found = constants.explain(best, 8 * float(loose[0]) + 1e-14) or Constant(best, digits(best, 6, least=1e-13), 9.0)
         yield Factor(found, ())
         if due.size < 2:
             return

@@ -28,6 +28,16 @@ def number(value: Any) -> str:
     return f"{complex(value):.6g}" if np.iscomplexobj(value) else f"{float(value):.6g}"
 
 
+def digits(value: float, count: int = 4, *, least: float = 1e-10) -> str:
+    """A few digits of a number, of one that is nearly 1 those of the difference, if that is more than the least.
+
+    >>> digits(0.123456), digits(1 - 2e-8)
+    ('0.1235', '1 - 2e-08')
+    """
+    off = value - 1.0
+    return f"1 {'+' if off > 0 else '-'} {abs(off):.2g}" if least < abs(off) < 1e-3 else f"{value:.{count}g}"
+
+
 def formula(top: Any, deep: bool = True) -> str:
     """What a step computes, as NumPy text; results that have a name are called by it, the step itself is not.
 

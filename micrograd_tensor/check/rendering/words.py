@@ -171,7 +171,9 @@ def _made_from(report: Report, stage: Stage, sources: Sequence[str], forward: bo
     if not given:
         missing = listed([f"{d}{shown(name)}" for name in absent])
         return f"It is made from {missing}, which you did not give, so the mistake may also lie on the way there."
-    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 and not forward else "this line"
+    if forward:
+        return f"What is expected was computed from {listed(given)}: the mistake is there, or where it is changed later."
+    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 else "this line"
     have = "it" if len(given) == 1 else "them"
     return f"The mistake is in {place}: what is expected was computed from {listed(given)}, as you have {have}."
 
@@ -209,7 +211,7 @@ def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
 
 def _equation(name: str, fix: str, forward: bool) -> str:
     left = f"{'' if forward else 'd'}{shown(name)}"
-    return fix if fix.startswith(f"{left} ") else f"{left} = {fix}"
+    return fix if " = " in fix else f"{left} = {fix}"
 
 
 def _how_many(report: Report, key: str) -> str:

@@ -89,7 +89,10 @@ def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
         wide = real.astype(np.result_type(real, np.float64))
         there = wide[np.isfinite(wide)]
         if not whole and there.size:
-            said = (("min", there.min()), ("mean", there.mean()), ("max", there.max()))
+            with np.errstate(over="ignore"):  # the sum of large numbers may be infinite where their mean is not
+                mean = there.mean()
+            mean = mean if np.isfinite(mean) else (there / there.size).sum()
+            said = (("min", there.min()), ("mean", mean), ("max", there.max()))
             notes = [f"{name} {number(v)}" for name, v in said]
             notes[0] = f"|·| {notes[0]}" if real is not value else notes[0]
         counts = (("NaN", int(np.isnan(wide).sum())), ("infinite", int(np.isinf(wide).sum())))

@@ -26,12 +26,6 @@ class Elements:
             match = _LANE.fullmatch(name) or (None if "-number-" in name else _ITEM.fullmatch(name))
             self._parts.setdefault(match[1] if match else name, []).append(name)
         self._boxes = {int(name[4:]): name for name in self._ids if re.fullmatch(r"box-\d+", name)}
-        self._first_in: dict[object, int] = {}
-        for node in graph.nodes:
-            scope = node.scope if node.op else None
-            while scope is not None:
-                self._first_in.setdefault(scope, node.rank)
-                scope = scope.parent
 
     @property
     def has_boxes(self) -> bool:
@@ -43,17 +37,13 @@ class Elements:
         return list(dict.fromkeys(part for name in names for part in self._parts.get(name, ())))
 
     def gate(self, node: Node) -> str:
-        """The id of a gate, or of the box that it is in; nothing where neither is shown."""
+        """The id of a gate or leaf, or of the box that it is in; nothing where neither is shown."""
         name = f"node-{node.rank}"
-        if name in self._ids or node.op is None:
-            return name if name in self._ids else ""
-        scope = node.scope
-        while scope is not None:
-            if self._first_in[scope] in self._boxes:
-                return self._boxes[self._first_in[scope]]
-            scope = scope.parent
-        # Of equal boxes in a row that are drawn once, the first stands for all.
-        before = [rank for rank in self._boxes if rank <= node.rank]
+        if name in self._ids:
+            return name
+        # The gates of a box follow each other, and its number is that of the first; a leaf in it is used by them alone.
+        inside = node if node.op else next((user for user, _ in self._graph.users[node]), node)
+        before = [rank for rank in self._boxes if rank <= inside.rank]
         return self._boxes[max(before)] if before else ""
 
     def fork(self, node: Node) -> str:

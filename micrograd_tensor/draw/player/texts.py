@@ -16,6 +16,7 @@ def as_json(made: Any) -> str:
     '{"name":"\\\\u003c/script>"}'
     """
     text = json.dumps(made, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = text.encode(errors="replace").decode()  # half a surrogate pair is no text
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

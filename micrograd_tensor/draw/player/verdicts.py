@@ -5,7 +5,7 @@ The report is known by its shape only: ``stages`` by name, each with a ``status`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...derive.formula import plain
@@ -22,6 +22,11 @@ MARKS = {
     "not given": "–",
 }
 """By status; colour is not all that tells right from wrong."""
+
+
+def is_report(given: Any) -> bool:
+    """Whether something is a report, and not another graph to compare with."""
+    return isinstance(getattr(given, "stages", None), Mapping)
 
 
 def verdicts(graph: Graph, report: Any) -> dict[Node, dict[str, str]]:
@@ -49,7 +54,15 @@ def verdicts(graph: Graph, report: Any) -> dict[Node, dict[str, str]]:
         taken.add(name)
         if name in given:
             status = str(stages[name].status)
-            why = str(reasons.get(name) or reasons.get(f"d{name}") or "")
+            why = _said(reasons.get(name) or reasons.get(f"d{name}") or "")
             mark = MARKS.get(status, "?")
             found[node] = {"name": f"d{plain(node.name)}", "status": status, "mark": mark, "why": why}
     return found
+
+
+def _said(reason: Any) -> str:
+    """A reason in words: as it stands, or the first of several findings, by its kind and text."""
+    if isinstance(reason, Sequence) and not isinstance(reason, str):
+        reason = reason[0]
+    kind, text = getattr(reason, "kind", None), getattr(reason, "text", reason)
+    return f"{kind}: {text}" if kind else str(text)

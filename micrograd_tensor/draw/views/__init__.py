@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
+from ...engine.errors import describe
 from ...graph import Graph
 from ..canvas import Painting
 from ..errors import DrawError
@@ -58,9 +59,8 @@ class View:
             unset = given is option.default or (isinstance(given, tuple) and not given)
             if not self.heeds(option.name) and not unset:
                 able = " or ".join(repr(other) for other, view in VIEWS.items() if view.heeds(option.name))
-                raise DrawError(
-                    f"draw: view={name!r} heeds no {option.name}={given!r}; leave it out, or ask for view={able}"
-                )
+                asked = f"{option.name}={describe(given)}"
+                raise DrawError(f"draw: view={name!r} heeds no {asked}; leave it out, or ask for view={able}")
 
 
 _ASKS = {

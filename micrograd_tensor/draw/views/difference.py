@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...engine.errors import GradientError, ShapeError
+from ...engine.errors import GradientError, ShapeError, describe
 from ...engine.tensor import Tensor
 from ...graph import Graph
 from ...graph import graph as capture
@@ -13,11 +13,13 @@ from ...graph.nodes import nearest
 from ..build import scene
 from ..called import Called
 from ..canvas import Painting
+from ..collapse import LIMIT
 from ..errors import DrawError
 from ..legend import CONTINUED, least_width, listed, meanings
 from ..options import Options
 from ..paint import paint
 from ..place import Layout
+from ..player.verdicts import is_report
 from ..scene import Scene, Wire
 from ..wrap import lay_out
 from .find import value_names
@@ -37,7 +39,7 @@ WRONG = ("wrong", "✗")
 def difference(graph: Graph, options: Options) -> Painting:
     """The differences from a Graph or Tensor, or the verdicts of a report on the gradients."""
     against = options.against
-    if isinstance(getattr(against, "stages", None), Mapping):
+    if is_report(against):
         return _from_report(graph, options, against.stages)
     return _from_graph(graph, options, _captured(graph, against))
 
@@ -59,12 +61,19 @@ def _captured(graph: Graph, against: Any) -> Graph:
         except (GradientError, ShapeError):
             return capture(outs)
     raise DrawError(
-        f"draw: against={against!r} cannot be compared with; give a Graph, a Tensor, or the report of mt.compare(...)"
+        f"draw: against={describe(against)} cannot be compared with; "
+        "give a Graph, a Tensor, or the report of mt.compare(...)"
     )
 
 
 def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
+    if any(node.value is None for node in (*graph.nodes, *other.nodes)):
+        raise DrawError(
+            "draw: view='difference' compares values, and a graph of mt.graph(..., values=False) has kept none"
+        )
+    _check_size(sum(node.op is not None for node in other.nodes))  # before the costly work
     merged = Merged(graph, other, options)
+    _check_size(sum(item.kind == "gate" for item in merged.scene.items))
     means = {"forward": "the same in both"}
     if "changed" in merged.found:
         means["changed"] = "≠ in both, with different values: here ≠ there"
@@ -76,9 +85,19 @@ def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
         means["backward"] = "gradients likewise, dashed"
     layout = _laid_out(merged.scene, options, means)
     painting = paint(merged.scene, layout, listed(means, layout))
-    counts = [f"{merged.found[what]} {said}" for what, said in _COUNTED.items() if what in merged.found]
+    counts = [
+        f"{n} {one if n == 1 else several}" for what, (one, several) in _COUNTED.items() if (n := merged.found[what])
+    ]
     painting.description = f"two graphs: {', '.join(counts) or 'nothing in them'}"
     return painting
+
+
+def _check_size(gates: int) -> None:
+    if gates > LIMIT:
+        raise DrawError(
+            f"draw: there would be {gates:,} gates to be seen, and a picture shows {LIMIT} at most; "
+            "compare smaller parts, such as the outputs of one layer"
+        )
 
 
 def _laid_out(shown: Scene, options: Options, means: dict[str, str]) -> Layout:
@@ -88,7 +107,12 @@ def _laid_out(shown: Scene, options: Options, means: dict[str, str]) -> Layout:
     return layout
 
 
-_COUNTED = {"same": "values are the same", "changed": "differ", "here": "only here", "there": "only in the other"}
+_COUNTED = {
+    "same": ("value is the same", "values are the same"),
+    "changed": ("differs", "differ"),
+    "here": ("only here",) * 2,
+    "there": ("only in the other",) * 2,
+}
 
 
 # --------------------------------------------------------------------------------------------------------- a report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 from ...engine.errors import describe
@@ -41,13 +42,16 @@ def find(graph: Graph, asked: Any, called: Called | None = None) -> Node:
     if isinstance(asked, str):
         names = value_names(graph, called)
         if asked not in names:
-            raise DrawError(f"draw: at={asked!r} names no value of this graph{nearest(asked, names)}")
+            likely = [
+                name for name in names if not name.startswith("/")
+            ]  # where there is no scope its path says nothing
+            raise DrawError(f"draw: at={asked!r} names no value of this graph{nearest(asked, likely)}")
         return names[asked]
     gates = {number: node for node, number in called.numbers.items()}
-    if isinstance(asked, int) and not isinstance(asked, bool):
+    if isinstance(asked, Integral) and not isinstance(asked, bool):
         if asked not in gates:
             raise DrawError(f"draw: there is no gate {asked}; {_range(len(gates))}")
-        return gates[asked]
+        return gates[int(asked)]
     raise DrawError(f"draw: at={asked!r} is neither the number of a gate nor the name of a value, a Tensor or a Node")
 
 

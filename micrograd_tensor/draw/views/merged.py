@@ -57,7 +57,7 @@ class Merged:
             return "here"
         numbers = [(a, b) for a, b in zip(node.operands, other.operands, strict=False) if not isinstance(a, Node)]
         same = _equal(node.value, other.value) and node.shape == other.shape and dict(node.params) == dict(other.params)
-        return "same" if same and all(a == b for a, b in numbers) else "changed"
+        return "same" if same and all(_alike(a, b) for a, b in numbers) else "changed"
 
     def _state_of(self, item: Item) -> str:
         """Whether an item is the same; a Python number is what its gate is, where that is in one graph only."""
@@ -69,7 +69,7 @@ class Merged:
         if gate not in self.pairs:
             return "here"
         others = self.pairs[gate].operands
-        return "same" if len(others) > i and others[i] == gate.operands[i] else "changed"
+        return "same" if len(others) > i and _alike(others[i], gate.operands[i]) else "changed"
 
     def _other_number(self, item: Item) -> str:
         gate, i = self._nodes[item.id.partition("-number-")[0]], int(item.id.rpartition("-")[2])
@@ -146,9 +146,11 @@ class Merged:
             return f"{said} ≠ {summary(theirs)}"
         if not isinstance(mine, np.ndarray) or mine.dtype.kind not in "iufc":
             return said
+        larger, smaller = np.maximum(mine, theirs), np.minimum(mine, theirs)  # unsigned numbers have no negative ones
         with np.errstate(all="ignore"):
-            most = np.nanmax(np.abs(mine - theirs)) if mine.size and not np.all(np.isnan(mine)) else 0.0
-        return f"{said}, differs by up to {number(most)}"
+            apart = np.abs(larger - smaller) if mine.dtype.kind != "c" else np.abs(mine - theirs)
+        known = apart[~np.isnan(apart)]
+        return f"{said}, differs by up to {number(known.max())}" if known.size else said
 
     # ------------------------------------------------------------------------------------------------- what is not
 
@@ -265,6 +267,11 @@ _SAID = {"same": "same", "changed": "differs", "here": "only here", "there": "on
 
 def _forward_look(state: str) -> str:
     return "forward" if state == "same" else state
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two operands are one number; NaN is the same as NaN."""
+    return a == b or (not isinstance(a, Node) and not isinstance(b, Node) and a != a and b != b)
 
 
 def _equal(a: Any, b: Any) -> bool:
