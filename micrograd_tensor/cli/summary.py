@@ -6,8 +6,6 @@ The figures are read off the recorded graph of one forward pass, so they hold fo
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import history
 from .unusable import UnusableError
+from .user_file import blamed, user_file
 
 
 def add_to(commands: Any) -> None:
@@ -76,7 +75,8 @@ def run(given: argparse.Namespace) -> int:
         with _watched(layers) as scopes:
             out = model(tensor(x, name="x"))
     except Exception as error:  # whatever the net raises, the user wants to know why, in one line
-        raise UnusableError(f"{given.model} fails on x {x.shape}: {_line(error)}; is --input right?") from None
+        why = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0]
+        raise UnusableError(f"{given.model} fails on x {x.shape}: {why}; is --input right?") from None
     constants = {id(value.data) for value in (*model.parameters(), *model.buffers())}
     kept = _attribute(out, scopes, constants) if isinstance(out, Tensor) else 0
     console = Console()
@@ -95,40 +95,17 @@ def _load(place: str) -> nn.Module:
     if not colon or not file.endswith(".py") or not name:
         raise UnusableError(f"{place!r} does not name a net; write FILE.py:MODEL, such as nets.py:net")
     path = Path(file)
-    if not path.is_file():
-        raise UnusableError(f"{file} is not a file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UnusableError(f"{file} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem], before = module, sys.modules.get(path.stem)  # dataclasses look their module up there
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise UnusableError(f"{file} cannot be imported: {_line(error)}") from None
-    finally:
-        sys.path.remove(str(path.parent))
-        sys.modules.pop(path.stem, None)
-        if before is not None:
-            sys.modules[path.stem] = before
-    made = getattr(module, name, None)
-    if made is None:
-        nets = [key for key, value in vars(module).items() if isinstance(value, nn.Module)]
-        raise UnusableError(f"{file} has no {name!r}" + (f"; it has {', '.join(nets)}" if nets else ""))
-    if not isinstance(made, nn.Module) and callable(made):
-        try:
-            made = made()
-        except Exception as error:
-            raise UnusableError(f"{name}() in {file} fails: {_line(error)}") from None
+    with user_file(path) as module:
+        made = getattr(module, name, None)
+        if made is None:
+            nets = [key for key, value in vars(module).items() if isinstance(value, nn.Module)]
+            raise UnusableError(f"{file} has no {name!r}" + (f"; it has {', '.join(nets)}" if nets else ""))
+        if not isinstance(made, nn.Module) and callable(made):
+            with blamed(path, f"fails in {name}()"):
+                made = made()
     if not isinstance(made, nn.Module):
         raise UnusableError(f"{name!r} in {file} is a {type(made).__name__}, not a Module")
     return made
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip() or "no reason given"
-    return f"{type(error).__name__}: {text.splitlines()[0]}"
 
 
 def _first(model: nn.Module) -> nn.Module:
