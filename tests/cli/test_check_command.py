@@ -276,6 +276,13 @@ def test_gradients_returned_in_the_wrong_order_are_told_and_no_line_is_blamed(ch
     assert "line" not in re.sub("this line", "", out)
 
 
+def test_what_is_computed_where_it_is_returned_puts_no_blame_on_another_line(check):
+    out = check(SMALL.replace("return locals()", "return {'dx': 2 * dx, 'dw': 1 * dw}"))[1]
+    assert "dx is wrong" in out
+    assert "dx = dproduct @ w.T" not in out.split("dx is wrong")[1].split("2 what kind")[0]
+    assert "made from dproduct, which you did not give" in out
+
+
 def test_upstream_and_cache_may_be_the_users_own(check):
     text = changed(
         ('"w": rng.normal(size=(3, 4))}', '"w": rng.normal(size=(3, 4)), "dout": rng.normal(size=(5, 4))}'),
