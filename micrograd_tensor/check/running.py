@@ -40,7 +40,8 @@ class Run:
         remarks: what should be known about what it returned, in sentences.
         shared: names whose arrays were changed under other names after their own last assignment, with those names.
             What is judged is the value before.
-        swapped: gradients in whose place another variable was returned, so that no line that assigns them is to blame.
+        elsewhere: names under which something else was returned than the local variable that is called so, so that no
+            line that assigns this is to blame.
     """
 
     names: Mapping[str, Any]
@@ -49,7 +50,7 @@ class Run:
     changed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    swapped: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
@@ -94,12 +95,13 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
         sys.setprofile(previous)
     after = {"dout": fingerprint(mine), **fingerprints(kept)}
     changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
-    names, remarks, swapped = _names(returned, error, local, inputs)
+    names, remarks = _names(returned, error, local, inputs)
+    elsewhere = [name for name, value in names.items() if name in local and not _same(value, local[name])]
     between = {name for name, value in names.items() if value is local.get(name) and name[1:] not in inputs}
     names |= snapshots.restored(local, between)
     for name in _unfinished(backward, code, error):
         names.pop(name, None)
-    return Run(names, returned, error, changed, tuple(remarks), snapshots.shared, tuple(swapped))
+    return Run(names, returned, error, changed, tuple(remarks), snapshots.shared, tuple(elsewhere))
 
 
 def _unfinished(backward: Callable[..., Any], code: CodeType | None, error: Exception | None) -> set[str]:
@@ -127,6 +129,10 @@ def fingerprint(value: Any) -> str:
     made = blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
     made.update(np.ascontiguousarray(array).tobytes())
     return made.hexdigest()
+
+
+def _same(value: Any, local: Any) -> bool:
+    return value is local or fingerprint(value) == fingerprint(local) != ""
 
 
 def fingerprints(cache: Any) -> dict[str, str]:
@@ -172,21 +178,21 @@ def _code(backward: Any) -> CodeType | None:
 
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
-) -> tuple[dict[str, Any], list[str], list[str]]:
-    """The entries to be judged, what is to be said about where they come from, and those that were exchanged."""
+) -> tuple[dict[str, Any], list[str]]:
+    """The entries to be judged, and what is to be said about where they come from."""
     if error is not None:
-        return dict(local), [], []
+        return dict(local), []
     if isinstance(returned, Mapping):
-        return dict(returned), [], []
+        return dict(returned), []
     if returned is None:
-        return dict(local), ["backward returned nothing; judged are its local variables"], []
+        return dict(local), ["backward returned nothing; judged are its local variables"]
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     if len(several) != len(inputs):
         names = ", ".join(f"d{name}" for name in inputs)
-        said = f"backward returned {len(several)} arrays, but there are {len(inputs)} inputs ({names})"
-        return dict(local), [f"{said}; judged are its local variables"], []
+        count = f"backward returned {len(several)} arrays, but there are {len(inputs)} inputs ({names})"
+        return dict(local), [f"{count}; judged are its local variables"]
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
     said = [f"backward returned another variable in the place of {key}" for key in swapped]
-    return {**local, **named}, said, swapped
+    return {**local, **named}, said

@@ -144,7 +144,7 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     stages = Stages([stage for stage in report.stages.values() if stage.name != output])
     remarks = (*_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
-    assigned = gradient_lines(task.backward, [name for name in stages if f"d{name}" not in ran.swapped])
+    assigned = gradient_lines(task.backward, [name for name in stages if f"d{name}" not in ran.elsewhere])
     return replace(report, stages=stages, lines=assigned, remarks=remarks), ran
 
 
@@ -186,7 +186,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
 
 
 def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
-    """Where something is wrong: that the name of the upstream gradient was given to something else, which may be why."""
+    """Where something is wrong: that the upstream gradient's name was given to something else, which may be why."""
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(dout):
         return []

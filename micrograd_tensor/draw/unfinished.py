@@ -84,7 +84,7 @@ def _attempt(error: BaseException) -> tuple[Attempt, BaseException]:
 
 
 def _refused(error: BaseException) -> Attempt | None:
-    """What a composition was given that looked at its operands and refused them: it stands for the op it never got to."""
+    """What a composition was given that refused its operands: it stands for the op it never got to."""
     found: Attempt | None = None
     if not isinstance(error, OpError):
         return None

@@ -272,6 +272,7 @@ def test_where_nothing_it_is_made_from_was_given_the_mistake_may_lie_before():
     captured, hand = batch_norm()
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"], "dmean": hand["dmean"]}, point=False)
     assert "computed from dmean, as you have it." in squeezed(report.text(hints=1))
+    assert "It is made from ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"]}, point=False)
     assert "It is made from dmean and ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
 

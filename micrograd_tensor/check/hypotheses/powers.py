@@ -75,8 +75,8 @@ def factors(
         return
     best = float(ratio[0])
     if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
-        found = constants.explain(best, 8 * float(loose[0]) + 1e-14) or Constant(best, digits(best, 6, least=1e-13), 9.0)
-        yield Factor(found, ())
+        found = constants.explain(best, 8 * float(loose[0]) + 1e-14)
+        yield Factor(found or Constant(best, digits(best, 6, least=1e-13), 9.0), ())
         if due.size < 2:
             return
     if due.size > 1 and (ratio != 0).all():

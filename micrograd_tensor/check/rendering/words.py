@@ -168,14 +168,18 @@ def _made_from(report: Report, stage: Stage, sources: Sequence[str], forward: bo
     stages = report.forward if forward else report.stages
     absent = [name for name in sources if name in stages and stages[name].status == NOT_GIVEN]
     given = [f"{d}{shown(name)}" for name in sources if name not in absent]
-    if not given:
-        missing = listed([f"{d}{shown(name)}" for name in absent])
-        return f"It is made from {missing}, which you did not give, so the mistake may also lie on the way there."
-    if forward:
-        return f"What is expected was computed from {listed(given)}: the mistake is there, or where it is changed later."
-    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 else "this line"
     have = "it" if len(given) == 1 else "them"
-    return f"The mistake is in {place}: what is expected was computed from {listed(given)}, as you have {have}."
+    computed = f"what is expected was computed from {listed(given)}, as you have {have}."
+    if absent:
+        missing = listed([f"{d}{shown(name)}" for name in absent])
+        before = f"W{computed[1:]} " if given else ""
+        return (
+            f"{before}It is made from {missing}, which you did not give, so the mistake may also lie on the way there."
+        )
+    if forward:
+        return f"What is expected was computed from {listed(given)}: the mistake is there, or where it is changed."
+    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 else "this line"
+    return f"The mistake is in {place}: {computed}"
 
 
 def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
