@@ -90,8 +90,8 @@ def mutation_score(hand_backward: Backward | str, my_test: Callable[[Backward], 
 
     Returns:
         The score, and the mistakes killed, survived and equivalent: an equivalent one gives the same results for
-        arrays drawn at random in place of those that the test used. A mistake that raises counts as killed. No change
-        touches the condition of a loop, so nothing is done against one that never ends.
+        arrays drawn at random in place of those that the test used. A mistake that raises counts as killed. Counters
+        are left alone; beyond that nothing is done against a ``while`` that ends by what was computed, or then never.
 
     Raises:
         GradientError: where the source cannot be found or holds nothing to mistake, where the test finds the unchanged

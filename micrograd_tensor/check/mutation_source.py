@@ -48,11 +48,20 @@ class Derivation:
     def parts(self) -> Iterator[Part]:
         """What is computed, in the order of the text; what is only unpacked or looked up is left aside."""
         for statement in _body(self.function):
-            adds, returns = isinstance(statement, ast.AugAssign), isinstance(statement, ast.Return)
+            if self._counts(statement):  # changed, a counter may never end its loop
+                continue
             for part in _parts(statement):
+                computes = _computes(part.value) or isinstance(statement, ast.AugAssign)
                 hands_on = isinstance(part.value, ast.Name) and part.value.id in self.gradients
-                if adds or _computes(part.value) or (hands_on and not returns):
+                if computes or (hands_on and not isinstance(statement, ast.Return)):
                     yield part
+
+    def _counts(self, statement: ast.stmt) -> bool:
+        """Whether a variable that is no gradient is made from itself, as a counter is."""
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or mentions(statement, self.gradients):
+            return False
+        names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+        return isinstance(statement, ast.AugAssign) or bool(_targets(statement) & names)
 
     def made_above(self, line: int) -> frozenset[str]:
         """The variables that have a value when this line begins: the parameters, and what lines above it assign."""

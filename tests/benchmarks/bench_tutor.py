@@ -29,7 +29,16 @@ from catalogue import CATALOGUE, SHAPES, point  # noqa: E402
 from counting import Case, derivation, final, machine, pair, place, single  # noqa: E402
 from right_derivations import called_wrong  # noqa: E402
 
-DERIVATIONS = ("batchnorm", "layernorm", "softmax_cross_entropy", "l2_normalize", "lstm_cell", "two_layer_net")
+DERIVATIONS = (
+    "batchnorm",
+    "layernorm",
+    "softmax_cross_entropy",
+    "l2_normalize",
+    "lstm_cell",
+    "two_layer_net",
+    "attention",
+    "conv2d",
+)
 BACKWARD = [mistake for mistake in CATALOGUE if mistake.wrong and not mistake.forward]
 PAIRS = list(itertools.combinations(BACKWARD, 2))
 CHUNK = 500

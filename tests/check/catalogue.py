@@ -330,8 +330,8 @@ def local_variables(function: Any, *args: Any) -> Arrays:
         with np.errstate(all="ignore"):
             function(*args)
     except ValueError:  # shapes that do not broadcast
-        assigned = linecache.getline(function.__code__.co_filename, found["line"]).split("=")[0].strip(" +-")
-        found.pop(assigned, None)
+        assigned = linecache.getline(function.__code__.co_filename, found["line"]).split("=")[0].partition("[")[0]
+        found.pop(assigned.strip(" +-"), None)
     finally:
         sys.setprofile(before)
     return found

@@ -181,6 +181,19 @@ def backward(dout, cache):
     assert any(mutant.after == "dh = scaled(dout[t])" for mutant in made)
 
 
+def test_counters_are_left_alone():
+    source = """
+def backward(dout, cache):
+    t, k, dh = 3, 0, 0
+    while t >= 0:
+        dh += dout[t] * cache[t]
+        t -= 1
+        k = k + 1
+    return dh
+"""
+    assert {mutant.line for mutant in mutants(source)} == {5}
+
+
 def test_the_upstream_gradient_is_known_by_its_name_or_its_place():
     for signature, upstream in [
         ("cache, dout", "dout"),
