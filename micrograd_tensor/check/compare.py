@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.errors import GradientError
 from ..graph import Graph, graph
+from ..graph.status import Status
 from .findings import Finding, Invariant, Oracle
 from .forward import Forward
 from .given import read
@@ -18,7 +19,7 @@ from .judging import Judge
 from .lint import lint
 from .oracles import oracles
 from .report import Report
-from .stages import WRONG, Stages, named_nodes
+from .stages import Stages, named_nodes
 from .tolerance import nudged_passes, recorded_tolerances
 
 
@@ -86,7 +87,7 @@ def compare(
     if before.others and given.loose:
         again = Judge(captured, stages, given.gradients, ours, (), passes, rtol).judge()
         if not again.wrong:
-            strays = {s.name for s in before.stages if s.status == WRONG and s.name in given.loose}
+            strays = {s.name for s in before.stages if s.status == Status.WRONG and s.name in given.loose}
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
             before, judged = Forward(captured, named, kept, passes, rtol), again

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Node, replay_forward
+from ..graph.status import Status
 from .carried import squeezed
 from .diagnosis import Diagnosis
 from .difference import Difference, difference
 from .judging import explained
 from .situation import Situation
-from .stages import RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from .stages import Stage
 from .tolerance import MARGIN, SUMMING, Passes, coarser
 
 
@@ -59,8 +60,8 @@ class Forward:
             if name in given:
                 self.stages.append(self._stage(name, node, given[name], frozenset(fitting)))
         self.stages = [self._overwritten(stage, names[stage.name]) for stage in self.stages]
-        if any(stage.status in (WRONG, RIGHT_GIVEN) for stage in self.stages):
-            wrong = [names[stage.name] for stage in self.stages if stage.status == WRONG]
+        if any(stage.status in (Status.WRONG, Status.RIGHT_GIVEN) for stage in self.stages):
+            wrong = [names[stage.name] for stage in self.stages if stage.status == Status.WRONG]
             mended = {node: self._expected[node] for node in wrong if node in fitting}
             self.others = ({**self.values, **mended}, {node: node.value for node in graph.nodes})
 
@@ -68,17 +69,17 @@ class Forward:
         expected = np.asarray(self._expected[node])
         if squeezed(given.shape) != squeezed(node.shape):
             note = "the recorded values were used in its place"
-            return Stage(name, WRONG, node.shape, given.shape, note=note)
+            return Stage(name, Status.WRONG, node.shape, given.shape, note=note)
         mine = given.reshape(node.shape)
         tolerance = self._tolerance(node, given, expected)
         largest = self._largest(node, expected)
         found = difference(mine, expected, tolerance, largest)
-        status, notes = WRONG, []
+        status, notes = Status.WRONG, []
         if found.within:
-            status = RIGHT if self._beside_recorded(node, mine, given).within else RIGHT_GIVEN
-            status = status if given.shape == node.shape else WRONG_SHAPE
+            status = Status.RIGHT if self._beside_recorded(node, mine, given).within else Status.RIGHT_GIVEN
+            status = status if given.shape == node.shape else Status.WRONG_SHAPE
         elif (right := self._beside_recorded(node, mine, given)).within:
-            found, status = right, RIGHT if given.shape == node.shape else WRONG_SHAPE
+            found, status = right, Status.RIGHT if given.shape == node.shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded value, though your own earlier values would not give it")
             self._outlived |= {x for x in node.operands if isinstance(x, Node)}
         else:
@@ -104,7 +105,7 @@ class Forward:
 
     def _overwritten(self, stage: Stage, node: Node) -> Stage:
         """Say so where what was computed from a wrong value is right: it was right then, and was changed later."""
-        if stage.status != WRONG or node not in self._outlived:
+        if stage.status != Status.WRONG or node not in self._outlived:
             return stage
         return replace(stage, note="what follows from it is right, so it was changed later, such as by -= in place")
 

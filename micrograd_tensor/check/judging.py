@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Graph, Node, replay_backward
+from ..graph.status import Status
 from .carried import Carried, carry, fitted, squeezed
 from .diagnose import diagnose
 from .diagnosis import Diagnosis
 from .difference import Difference, difference
 from .situation import SLACK, Situation
-from .stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from .stages import Stage
 from .tolerance import Passes, Tolerances, coarser, recorded_tolerances, tolerances, wider
 
 
@@ -34,7 +35,7 @@ class Judgement(NamedTuple):
     @property
     def wrong(self) -> int:
         """How many are wrong."""
-        return sum(stage.status == WRONG for stage in self.stages)
+        return sum(stage.status == Status.WRONG for stage in self.stages)
 
 
 class Judge:
@@ -82,7 +83,7 @@ class Judge:
                 self.status[node] = stage.status
                 stages.append(stage)
             elif node not in self.graph.outputs:
-                stages.append(Stage(name, NOT_GIVEN, node.shape))
+                stages.append(Stage(name, Status.NOT_GIVEN, node.shape))
         return Judgement([self._spoiling(stage) for stage in stages], self.situations, self.diagnosis)
 
     def _when(self, node: Node) -> tuple[int, int]:
@@ -96,7 +97,7 @@ class Judge:
             return stage
         self._explain(stage.name, node)
         note = f"{stage.note}, and broadcasting it spoils what comes after it"
-        return replace(stage, status=WRONG, error=None, worst=None, limit=None, note=note)
+        return replace(stage, status=Status.WRONG, error=None, worst=None, limit=None, note=note)
 
     def situation(self, node: Node) -> Situation:
         """All there is to know about a stage."""
@@ -142,23 +143,24 @@ class Judge:
             notes.append(f"shape {given.shape}, where {expected.shape} belongs")
 
         if found is not None and found.within:
-            status = RIGHT if not self._tainted(node) or self._equals_recorded(node, mine) else RIGHT_GIVEN
-            status = status if same_shape else WRONG_SHAPE
+            follows = self._tainted(node) and not self._equals_recorded(node, mine)
+            status = Status.RIGHT_GIVEN if follows else Status.RIGHT
+            status = status if same_shape else Status.WRONG_SHAPE
         elif (reading := self._reading(node, given)) is not None:
-            status = RIGHT if same_shape and self._equals_recorded(node, mine) else RIGHT_GIVEN
+            status = Status.RIGHT if same_shape and self._equals_recorded(node, mine) else Status.RIGHT_GIVEN
             found = self._compare(node, mine, reading, self.allowed) if same_shape else None
             if not same_shape:
                 notes.append("that comes from the gradients before it")
-            self.spoiled |= {n for n in self._sources(node) if self.status.get(n) == WRONG_SHAPE}
+            self.spoiled |= {n for n in self._sources(node) if self.status.get(n) == Status.WRONG_SHAPE}
         elif same_shape and self._harmless(node):
-            status = HARMLESS
+            status = Status.HARMLESS
             notes.append(f"it is not what the rules give, but the way on from {name} is identically zero")
         elif self._right_after_all(name, node, mine, expected):
-            status = RIGHT if same_shape else WRONG_SHAPE
+            status = Status.RIGHT if same_shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
             found = self._compare(node, mine, self.graph.gradients[node].value, self.recorded)
         else:
-            status = WRONG
+            status = Status.WRONG
             notes += self._exchanged(node, given) + self._remarks(name, node, mine, expected)
         error, worst, limit = (found.error, found.worst, found.limit) if found is not None else (None, None, None)
         return Stage(name, status, expected.shape, given.shape, error, worst, limit, "; ".join(notes))
@@ -222,9 +224,8 @@ class Judge:
 
     def _tainted(self, node: Node) -> bool:
         """Whether something that the node's gradient was made from is not the recorded one."""
-        return bool(self.others) or any(
-            self.status.get(source) in (WRONG, RIGHT_GIVEN, HARMLESS) for source in self._sources(node)
-        )
+        differing = (Status.WRONG, Status.RIGHT_GIVEN, Status.HARMLESS)
+        return bool(self.others) or any(self.status.get(source) in differing for source in self._sources(node))
 
     def _sources(self, node: Node) -> Iterator[Node]:
         """The nodes whose given gradients the node's gradient is made from."""

@@ -11,12 +11,13 @@ from typing import Any
 
 from ..engine.errors import GradientError
 from ..graph import Graph
+from ..graph.status import Status
 from .diagnosis import Diagnosis
 from .findings import Finding, Invariant, Oracle
 from .rendering.words import HINTS
 from .situation import Situation
 from .source_lines import Lines
-from .stages import NOT_GIVEN, WRONG, Stage, Stages
+from .stages import Stage, Stages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,22 +57,22 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing that was given is wrong; a wrong shape around right values is said, but is not wrong."""
-        return not self.wrong and not self.wrong_forward
+        return all(s.status.counts_as_right for s in (*self.stages.values(), *self.forward.values()))
 
     @property
     def wrong(self) -> list[str]:
         """The names of the tensors whose gradients are wrong themselves, in backward order."""
-        return [name for name, stage in self.stages.items() if stage.status == WRONG]
+        return [name for name, stage in self.stages.items() if stage.status == Status.WRONG]
 
     @property
     def wrong_forward(self) -> list[str]:
         """The names of the tensors whose forward values are wrong themselves, in forward order."""
-        return [name for name, stage in self.forward.items() if stage.status == WRONG]
+        return [name for name, stage in self.forward.items() if stage.status == Status.WRONG]
 
     @property
     def not_given(self) -> list[str]:
         """The names of the tensors whose gradients were not given, in backward order."""
-        return [name for name, stage in self.stages.items() if stage.status == NOT_GIVEN]
+        return [name for name, stage in self.stages.items() if stage.status == Status.NOT_GIVEN]
 
     def raise_if_wrong(self) -> None:
         """Raise `GradientError` with the whole report unless nothing that was given is wrong."""

@@ -8,16 +8,7 @@ from typing import Any
 
 from ..graph import Graph, Node
 from ..graph.nodes import nearest
-
-RIGHT = "right"
-RIGHT_GIVEN = "right given upstream"
-WRONG = "wrong here"
-WRONG_SHAPE = "right values, wrong shape"
-HARMLESS = "harmless"
-NOT_GIVEN = "not given"
-
-STATUSES = (RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, HARMLESS, NOT_GIVEN)
-"""Every status that a stage can have."""
+from ..graph.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +17,7 @@ class Stage:
 
     Attributes:
         name: the tensor it belongs to; its gradient is called ``d`` + name.
-        status: one of `STATUSES`. ``"right"``: it equals the recorded one. ``"right given upstream"``: it follows from
-            the user's own upstream values, which are wrong. ``"wrong here"``: it doesn't. ``"right values, wrong
-            shape"``: squeezed, it would be right. ``"harmless"``: it doesn't, but no input's gradient depends on that.
+        status: the verdict; `Status` says what each means.
         shape: of the recorded array.
         given_shape: of the user's, or None.
         error: the difference at the worst element from what was expected there, relative to the largest term that was
@@ -40,7 +29,7 @@ class Stage:
     """
 
     name: str
-    status: str
+    status: Status
     shape: tuple[int, ...]
     given_shape: tuple[int, ...] | None = None
     error: float | None = None
@@ -52,8 +41,9 @@ class Stage:
 class Stages(Mapping[str, Stage]):
     """Stages by the tensor's name, with or without the gradient's leading ``d``.
 
-    >>> from micrograd_tensor.check.stages import NOT_GIVEN, Stage, Stages
-    >>> stages = Stages([Stage("var", NOT_GIVEN, (4,))])
+    >>> from micrograd_tensor.check.stages import Stage, Stages
+    >>> from micrograd_tensor.graph.status import Status
+    >>> stages = Stages([Stage("var", Status.NOT_GIVEN, (4,))])
     >>> stages["dvar"] is stages["var"]
     True
     """

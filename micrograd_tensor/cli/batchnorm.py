@@ -22,7 +22,6 @@ from rich.text import Text
 from ..check import Report, Stage, compare
 from ..check.difference import difference
 from ..check.numerical import element_slopes
-from ..check.stages import NOT_GIVEN, RIGHT, WRONG
 from ..check.terms import largest_term
 from ..check.tolerance import recorded_tolerances
 from ..derive import formula, rule
@@ -32,6 +31,7 @@ from ..engine.recording import detect_anomaly
 from ..engine.tensor import Tensor, tensor
 from ..functional import batch_norm
 from ..graph import Graph, graph
+from ..graph.status import Status
 from .console import console
 from .matrix_file import read_matrix
 from .output_folder import output_folder
@@ -137,7 +137,7 @@ def run(given: argparse.Namespace) -> int:
     )
     terminal.print(_forward_table(captured), "")
     terminal.print(_gradient_table(captured), "")
-    ok = staged.ok and closed.ok and all(stage.status == RIGHT for stage in numerical.values())
+    ok = staged.ok and closed.ok and all(stage.status == Status.RIGHT for stage in numerical.values())
     terminal.print(_comparison_table(captured, staged, closed, numerical), "")
     terminal.print(Text("All agree." if ok else "They differ: see the verdicts.", style="green" if ok else "bold red"))
     terminal.print(Text(f"circuit: {written}"), soft_wrap=True)
@@ -164,7 +164,7 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -
         allowed = tolerances.absolute[captured[name]].reshape(-1)[places]
         largest = tolerances.terms[captured[name]].largest.reshape(-1)[places]
         found = difference(recorded, by_number, allowed, largest)
-        stages[name] = Stage(name, RIGHT if found.within else WRONG, ours.shape, ours.shape, found.error)
+        stages[name] = Stage(name, Status.RIGHT if found.within else Status.WRONG, ours.shape, ours.shape, found.error)
     return stages
 
 
@@ -227,9 +227,9 @@ def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical
 
 
 def _verdict(stage: Stage | None) -> Text:
-    if stage is None or stage.status == NOT_GIVEN:
+    if stage is None or stage.status == Status.NOT_GIVEN:
         return Text("")
     if stage.error is None:
         return Text(stage.status, style="bold red")
-    right = stage.status == RIGHT
+    right = stage.status == Status.RIGHT
     return Text(f"{stage.error:.1e} {'✓' if right else '✗ wrong'}", style="green" if right else "bold red")

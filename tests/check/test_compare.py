@@ -7,8 +7,8 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.stages import RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE
 from micrograd_tensor.graph import replay_backward
+from micrograd_tensor.graph.status import Status
 
 N, D = 7, 4
 STAGES = [
@@ -73,7 +73,7 @@ def test_a_mistake_at_any_stage_is_found_there_and_nowhere_else(name, mistake):
     report = mt.compare(out, dout, carried_on(out, dout, right, name, mistake))
     assert not report.ok
     assert report.wrong == [name]
-    assert {stage.status for stage in report.stages.values()} <= {RIGHT, RIGHT_GIVEN, WRONG}
+    assert {stage.status for stage in report.stages.values()} <= {Status.RIGHT, Status.RIGHT_GIVEN, Status.WRONG}
     with pytest.raises(mt.GradientError, match=f"d{name}"):
         report.raise_if_wrong()
 
@@ -83,7 +83,7 @@ def test_one_wrong_element_is_named_with_both_values():
     wrong = right["dx"].copy()
     wrong[3, 2] += 0.5
     stage = mt.compare(out, dout, {"dx": wrong}).stages["x"]
-    assert stage.status == WRONG
+    assert stage.status == Status.WRONG
     assert stage.worst == ((3, 2), wrong[3, 2], pytest.approx(right["dx"][3, 2]))
     assert 1e-2 < stage.error < 1e2  # relative to the terms of that element
     assert 0 < stage.limit < 1e-12
@@ -112,7 +112,7 @@ def test_shapes_are_compared_before_values_and_never_broadcast():
     out, dout, right = point()
     report = mt.compare(out, dout, {"dvar": right["dvar"][None, :], "dbeta": right["dbeta"].sum()})
     assert report.wrong == ["beta"]
-    assert report.stages["var"].status == WRONG_SHAPE
+    assert report.stages["var"].status == Status.WRONG_SHAPE
     assert report.stages["var"].given_shape == (1, D)
     assert report.stages["beta"].given_shape == ()
     assert report.stages["var"].shape == (D,)
@@ -124,7 +124,7 @@ def test_right_values_in_a_wrong_shape_are_said_but_are_not_wrong():
     report = mt.compare(out, dout, {**right, "dvar": right["dvar"][None, :], "dgamma": right["dgamma"][:, None]})
     assert report.ok
     assert report.wrong == []
-    assert [name for name, stage in report.stages.items() if stage.status == WRONG_SHAPE] == ["gamma", "var"]
+    assert [name for name, stage in report.stages.items() if stage.status == Status.WRONG_SHAPE] == ["gamma", "var"]
     assert report.stages["var"].note
     assert not mt.compare(out, dout, {**right, "dvar": 2 * right["dvar"][None, :]}).ok
 

@@ -6,7 +6,7 @@ from solved import NAMES, solved
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.carried import carry
-from micrograd_tensor.check.stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE
+from micrograd_tensor.graph.status import Status
 
 
 def statuses(report):
@@ -19,8 +19,8 @@ def test_every_solved_derivation_is_right_at_every_stage(name, dtype):
     of = solved(name, dtype)
     report = mt.compare(of.graph, hand=of.hand(), forward=of.cache)
     assert report.ok, report
-    assert set(statuses(report).values()) == {RIGHT}
-    assert {stage.status for stage in report.forward.values()} == {RIGHT}
+    assert set(statuses(report).values()) == {Status.RIGHT}
+    assert {stage.status for stage in report.forward.values()} == {Status.RIGHT}
     assert all(oracle.agree for oracle in report.oracles)
     assert all(invariant.holds for invariant in report.invariants)
 
@@ -43,7 +43,9 @@ def test_one_wrong_line_is_one_wrong_stage_and_the_rest_follows_from_it(name):
     assert report.wrong == [name[1:]]
     for stage, node in ((s, of.graph[s]) for s in report.stages):
         same = np.allclose(hand[f"d{stage}"], of.graph.gradients[node].value, rtol=1e-9)
-        assert statuses(report)[stage] == (WRONG if stage == name[1:] else RIGHT if same else RIGHT_GIVEN)
+        assert statuses(report)[stage] == (
+            Status.WRONG if stage == name[1:] else Status.RIGHT if same else Status.RIGHT_GIVEN
+        )
     assert report.stages["dvar"].error < 1e-15 or name == "dvar"
 
 
@@ -69,7 +71,7 @@ def test_a_right_closed_form_beside_a_wrong_stage_is_not_called_wrong():
     of = solved("batchnorm")
     report = mt.compare(of.graph, hand={"dvar": 2 * of.hand()["dvar"], "dx": of.hand()["dx"]})
     assert report.wrong == ["var"]
-    assert report.stages["x"].status == RIGHT
+    assert report.stages["x"].status == Status.RIGHT
     assert "closed form" in report.stages["x"].note or "equals the recorded" in report.stages["x"].note
 
 
@@ -84,7 +86,7 @@ def test_a_forgotten_sum_is_found_where_it_was_forgotten_though_broadcasting_car
     assert report.wrong == ["inverted_stddev"]
     after = {"stddev": (7, 4), "var": (7, 4), "dev_from_mean_sq": (7, 4), "mean": (4,), "x": (7, 4)}
     for name, shape in after.items():
-        assert statuses(report)[name] == RIGHT_GIVEN
+        assert statuses(report)[name] == Status.RIGHT_GIVEN
         assert report.stages[name].given_shape == shape
     assert report.diagnosis["inverted_stddev"][0].kind == "missing sum"
 
@@ -93,7 +95,7 @@ def test_a_sum_over_everything_goes_on_as_a_number():
     of = solved("batchnorm")
     report = mt.compare(of.graph, hand=of.hand(("np.sum(ddev_from_mean, axis=0)", "np.sum(ddev_from_mean)")))
     assert report.wrong == ["mean"]
-    assert statuses(report)["x"] == RIGHT_GIVEN
+    assert statuses(report)["x"] == Status.RIGHT_GIVEN
 
 
 def test_a_missing_keepdims_is_a_note_until_broadcasting_spoils_something():
@@ -102,11 +104,11 @@ def test_a_missing_keepdims_is_a_note_until_broadcasting_spoils_something():
     flat = {**hand, "dtotal": hand["dtotal"].ravel()}
     report = mt.compare(of.graph, hand=flat)
     assert report.ok
-    assert statuses(report)["total"] == WRONG_SHAPE
+    assert statuses(report)["total"] == Status.WRONG_SHAPE
     spoiled = mt.compare(of.graph, hand=of.hand(_keepdims_lost(of)))
     assert spoiled.wrong == ["inverted_norm"]
     assert "spoils" in spoiled.stages["inverted_norm"].note
-    assert RIGHT_GIVEN in statuses(spoiled).values()
+    assert Status.RIGHT_GIVEN in statuses(spoiled).values()
 
 
 def _keepdims_lost(of):
@@ -119,7 +121,7 @@ def test_what_cannot_be_carried_on_is_said_and_ours_goes_on():
     report = mt.compare(of.graph, hand={**of.hand(), "dvar": np.ones(3)})
     assert report.wrong == ["var"]
     assert "as if the expected gradient had gone on" in report.stages["var"].note
-    assert statuses(report)["dev_from_mean_sq"] == RIGHT
+    assert statuses(report)["dev_from_mean_sq"] == Status.RIGHT
 
 
 @pytest.mark.parametrize(
@@ -150,9 +152,9 @@ def test_what_is_not_given_is_taken_from_the_graph():
     hand = {name: value for name, value in of.hand(MISTAKES["dvar"]).items() if name in ("dvar", "dmean", "dx")}
     report = mt.compare(of.graph, hand=hand)
     assert report.wrong == ["var"]
-    assert statuses(report)["dev_from_mean_sq"] == NOT_GIVEN
-    assert statuses(report)["x"] == RIGHT_GIVEN
-    assert report.not_given == [name for name, status in statuses(report).items() if status == NOT_GIVEN]
+    assert statuses(report)["dev_from_mean_sq"] == Status.NOT_GIVEN
+    assert statuses(report)["x"] == Status.RIGHT_GIVEN
+    assert report.not_given == [name for name, status in statuses(report).items() if status == Status.NOT_GIVEN]
 
 
 def test_a_stage_from_which_nothing_goes_on_is_harmless_whatever_it_holds():
@@ -164,7 +166,7 @@ def test_a_stage_from_which_nothing_goes_on_is_harmless_whatever_it_holds():
     right = captured.gradients[captured["again"]].value
     report = mt.compare(captured, hand={"dagain": 3 * right + 1, "dx": captured.gradients[captured["x"]].value})
     assert report.ok
-    assert statuses(report)["again"] == HARMLESS
+    assert statuses(report)["again"] == Status.HARMLESS
     assert "identically zero" in report.stages["again"].note
     assert mt.compare(captured, hand={"ddeviation": 3 * captured.gradients[captured["deviation"]].value}).wrong
 
@@ -191,7 +193,7 @@ def test_two_stages_that_share_one_gradient_are_judged_apart():
     assert of.graph.gradients[of.graph["out"]] is of.graph.gradients[of.graph["scaled_x"]]
     report = mt.compare(of.graph, hand={**hand, "dscaled_x": 2 * hand["dout"]})
     assert "scaled_x" in report.wrong
-    assert statuses(report)["out"] == statuses(report)["beta"] == RIGHT
+    assert statuses(report)["out"] == statuses(report)["beta"] == Status.RIGHT
 
 
 def test_a_graph_of_two_outputs_is_judged_too():

@@ -5,7 +5,7 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.stages import RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE
+from micrograd_tensor.graph.status import Status
 
 
 def forward(of, **changed):
@@ -50,9 +50,9 @@ def test_a_wrong_line_of_the_forward_pass_is_found_there_and_the_backward_pass_i
     assert report.wrong == []
     assert not report.ok
     later = list(report.forward)[list(report.forward).index(stage) + 1 :]
-    assert {report.forward[name].status for name in later} <= {RIGHT, RIGHT_GIVEN}
-    assert RIGHT_GIVEN in {report.forward[name].status for name in later}
-    assert report.stages["x"].status == RIGHT_GIVEN
+    assert {report.forward[name].status for name in later} <= {Status.RIGHT, Status.RIGHT_GIVEN}
+    assert Status.RIGHT_GIVEN in {report.forward[name].status for name in later}
+    assert report.stages["x"].status == Status.RIGHT_GIVEN
     with pytest.raises(mt.GradientError, match=f"forward values are wrong: {stage}"):
         report.raise_if_wrong()
 
@@ -86,8 +86,8 @@ def test_the_recorded_values_are_right_and_so_are_those_of_another_order(name):
 def test_a_value_of_another_shape_is_said():
     of = solved("batchnorm")
     report = mt.compare(of.graph, hand=of.hand(), forward={"var": of.cache["var"][None, :], "x_norm": np.ones(3)})
-    assert report.forward["var"].status == WRONG_SHAPE
-    assert report.forward["x_norm"].status == WRONG
+    assert report.forward["var"].status == Status.WRONG_SHAPE
+    assert report.forward["x_norm"].status == Status.WRONG
     assert report.wrong_forward == ["x_norm"]
     assert report.wrong == []
 
@@ -134,4 +134,4 @@ def test_rounding_in_the_forward_pass_is_not_held_against_the_backward_pass():
     hand = of_values({**values, "dout": of.dout}, of.module)
     report = mt.compare(of.graph, hand=hand, forward=values)
     assert report.ok
-    assert {stage.status for stage in (*report.forward.values(), *report.stages.values())} == {RIGHT}
+    assert {stage.status for stage in (*report.forward.values(), *report.stages.values())} == {Status.RIGHT}

@@ -5,7 +5,7 @@ import pytest
 from solved import solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.stages import NOT_GIVEN, RIGHT, WRONG
+from micrograd_tensor.graph.status import Status
 
 D = 4
 
@@ -40,7 +40,7 @@ def test_none_is_not_given():
     of, hand = batchnorm()
     report = mt.compare(of.graph, hand={**hand, "dvar": None})
     assert report.ok
-    assert report.stages["var"].status == NOT_GIVEN
+    assert report.stages["var"].status == Status.NOT_GIVEN
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_none_is_not_given():
 def test_lists_and_tensors_are_arrays(convert):
     of, hand = batchnorm()
     report = mt.compare(of.graph, hand={**hand, "dvar": convert(hand["dvar"]), "dx": convert(hand["dx"])})
-    assert report.stages["var"].status == report.stages["x"].status == RIGHT
+    assert report.stages["var"].status == report.stages["x"].status == Status.RIGHT
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_])
@@ -71,7 +71,7 @@ def test_nan_where_a_number_belongs_is_wrong_and_counted():
     dx = hand["dx"].copy()
     dx[0, :3] = np.nan
     stage = mt.compare(of.graph, hand={**hand, "dx": dx}).stages["x"]
-    assert stage.status == WRONG
+    assert stage.status == Status.WRONG
     assert "3 of 28 numbers are NaN" in stage.note
 
 

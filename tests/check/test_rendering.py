@@ -16,16 +16,8 @@ import micrograd_tensor as mt
 from micrograd_tensor.check import Diagnosis, Finding, Invariant, Oracle, Report, Situation, Stage, Stages
 from micrograd_tensor.check.rendering import html, terminal, words
 from micrograd_tensor.check.rendering.json import SCHEMA
-from micrograd_tensor.check.stages import (
-    HARMLESS,
-    NOT_GIVEN,
-    RIGHT,
-    RIGHT_GIVEN,
-    STATUSES,
-    WRONG,
-    WRONG_SHAPE,
-    named_nodes,
-)
+from micrograd_tensor.check.stages import named_nodes
+from micrograd_tensor.graph.status import COLOURS, Status
 
 HOSTILE = [
     "<script>document.title='run'</script>",
@@ -57,13 +49,13 @@ def report_of_everything():
     captured, _ = batch_norm()
     named = named_nodes(captured)
     made = {
-        "scaled_x": (RIGHT, {}),
-        "stddev": (RIGHT_GIVEN, {}),
-        "var": (WRONG, {"worst": ((2,), 2.0, 1.0)}),
-        "mean": (HARMLESS, {"note": "nothing depends on it"}),
-        "beta": (WRONG_SHAPE, {"given_shape": (1, 4)}),
-        "gamma": (NOT_GIVEN, {"given_shape": None, "error": None, "worst": None}),
-        "x": (WRONG, {"error": np.inf, "worst": ((2, 3), np.nan, 0.25)}),
+        "scaled_x": (Status.RIGHT, {}),
+        "stddev": (Status.RIGHT_GIVEN, {}),
+        "var": (Status.WRONG, {"worst": ((2,), 2.0, 1.0)}),
+        "mean": (Status.HARMLESS, {"note": "nothing depends on it"}),
+        "beta": (Status.WRONG_SHAPE, {"given_shape": (1, 4)}),
+        "gamma": (Status.NOT_GIVEN, {"given_shape": None, "error": None, "worst": None}),
+        "x": (Status.WRONG, {"error": np.inf, "worst": ((2, 3), np.nan, 0.25)}),
     }
     stages = [
         replace(Stage(n, status, named[n].shape, named[n].shape, 0.5, ((1,), 2.0, 1.0), 1e-14), **more)
@@ -75,7 +67,12 @@ def report_of_everything():
     )
     return Report(
         Stages(stages),
-        forward=Stages([Stage("var", WRONG, (4,), (4,), 0.1, ((0,), 1.0, 2.0)), Stage("mean", RIGHT, (4,), (4,), 0.0)]),
+        forward=Stages(
+            [
+                Stage("var", Status.WRONG, (4,), (4,), 0.1, ((0,), 1.0, 2.0)),
+                Stage("mean", Status.RIGHT, (4,), (4,), 0.0),
+            ]
+        ),
         diagnosis={
             "var": (
                 Diagnosis(
@@ -99,7 +96,7 @@ def report_of_everything():
 
 EVERYTHING = [
     *(f"d{name}" for name in ("scaled_x", "stddev", "var", "mean", "beta", "gamma", "x")),
-    *STATUSES,
+    *Status,
     "line 39: dvar = 0.5 * dstddev",
     "line 41: dvar *= 7",
     "Only one number differs, at [2]",
@@ -208,13 +205,16 @@ def test_without_complex_steps_only_the_differences_are_named():
 @pytest.mark.parametrize(
     ("statuses", "says"),
     [
-        ({"x": RIGHT, "var": RIGHT, "mean": HARMLESS}, "All 3 gradients are right."),
-        ({"x": RIGHT}, "The gradient is right."),
-        ({"x": RIGHT, "var": NOT_GIVEN}, "The gradients of all inputs are right; 1 stage in between was not given."),
-        ({"x": NOT_GIVEN, "var": RIGHT}, "Nothing wrong so far; 1 stage to go."),
-        ({"x": NOT_GIVEN, "var": NOT_GIVEN}, "Nothing wrong so far; 2 stages to go."),
-        ({"x": WRONG, "var": NOT_GIVEN}, "1 gradient is wrong: dx."),
-        ({"x": WRONG, "var": WRONG, "mean": WRONG}, "3 gradients are wrong: dx, dvar and dmean."),
+        ({"x": Status.RIGHT, "var": Status.RIGHT, "mean": Status.HARMLESS}, "All 3 gradients are right."),
+        ({"x": Status.RIGHT}, "The gradient is right."),
+        (
+            {"x": Status.RIGHT, "var": Status.NOT_GIVEN},
+            "The gradients of all inputs are right; 1 stage in between was not given.",
+        ),
+        ({"x": Status.NOT_GIVEN, "var": Status.RIGHT}, "Nothing wrong so far; 1 stage to go."),
+        ({"x": Status.NOT_GIVEN, "var": Status.NOT_GIVEN}, "Nothing wrong so far; 2 stages to go."),
+        ({"x": Status.WRONG, "var": Status.NOT_GIVEN}, "1 gradient is wrong: dx."),
+        ({"x": Status.WRONG, "var": Status.WRONG, "mean": Status.WRONG}, "3 gradients are wrong: dx, dvar and dmean."),
     ],
 )
 def test_the_headline(statuses, says):
@@ -222,7 +222,7 @@ def test_the_headline(statuses, says):
     report = Report(Stages([Stage(name, status, (4,)) for name, status in statuses.items()]), graph=captured)
     assert words.headline(report) == says
     assert report.text().splitlines()[-1] == says
-    assert words.is_complete(report) == (statuses["x"] != NOT_GIVEN)
+    assert words.is_complete(report) == (statuses["x"] != Status.NOT_GIVEN)
 
 
 def test_a_point_that_hides_mistakes_is_part_of_the_verdict():
@@ -232,12 +232,14 @@ def test_a_point_that_hides_mistakes_is_part_of_the_verdict():
         words.headline(report)
         == "All 11 gradients are right. But this point hides mistakes: see what it cannot tell apart."
     )
-    unfinished = replace(report, stages=Stages([Stage("x", NOT_GIVEN, (7, 4)), Stage("var", RIGHT, (4,))]))
+    unfinished = replace(
+        report, stages=Stages([Stage("x", Status.NOT_GIVEN, (7, 4)), Stage("var", Status.RIGHT, (4,))])
+    )
     assert "hides" not in words.headline(unfinished)
 
 
 def test_forward_values_that_are_right_take_one_line():
-    report = replace(report_of_everything(), forward=Stages([Stage("var", RIGHT, (4,), (4,), 0.0)]))
+    report = replace(report_of_everything(), forward=Stages([Stage("var", Status.RIGHT, (4,), (4,), 0.0)]))
     assert "✓ The forward values that it uses are right." in report.text()
     assert "Forward values\n" not in report.text()
 
@@ -291,15 +293,16 @@ def test_two_numbers_are_shown_to_as_many_digits_as_they_differ_in():
 def test_nothing_is_wider_than_the_terminal_and_no_verdict_is_lost(width):
     text = report_of_everything().text(width=width)
     assert max(map(len, text.splitlines())) <= width
-    for status in STATUSES:
-        assert f"{words.SIGNS[status]} {status.split(',')[0]}" in squeezed(text)
+    for status in Status:
+        assert f"{status.sign} {status.split(',')[0]}" in squeezed(text)
 
 
 def test_every_status_has_a_sign_of_its_own_and_a_style_and_a_class():
-    assert set(words.SIGNS) == set(terminal.STYLES) == set(html.CLASSES) == set(STATUSES) == set(words.MEANINGS)
-    assert len(set(words.SIGNS.values())) == len(STATUSES)
-    plain = [sign.translate(terminal.ASCII) for sign in words.SIGNS.values()]
-    assert len(set(plain)) == len(STATUSES)
+    assert {status.role for status in Status} == set(terminal.STYLES) <= set(COLOURS)
+    assert all(f".mt-report .{status.role} {{ color: var(--{status.role})" in html.STYLE for status in Status)
+    assert len({status.sign for status in Status}) == len({status.meaning for status in Status}) == len(Status)
+    plain = [status.sign.translate(terminal.ASCII) for status in Status]
+    assert len(set(plain)) == len(Status)
 
 
 @pytest.mark.parametrize("width", [60, 120])
@@ -389,7 +392,7 @@ def test_the_contrast_check_finds_text_that_is_too_faint(browser, tmp_path):
     path.write_text(report_of_everything().to_html(), encoding="utf-8")
     page = browser.new_page(color_scheme="light")
     page.goto(path.as_uri())
-    page.evaluate("document.querySelector('.absent').style.color = '#8a8a8a'")
+    page.evaluate("document.querySelector('.muted').style.color = '#8a8a8a'")
     assert min(page.evaluate(CONTRAST)) < 4.5
     page.close()
 
@@ -412,7 +415,7 @@ def test_the_table_says_what_its_cells_are():
     assert page.count('<th scope="col">') == 14
     assert page.count('<th scope="row">') == 9
     assert "<caption>Gradients, in backward order, tolerance 1.0e-07</caption>" in page
-    assert all(f'aria-hidden="true">{sign}</span>{status}</td>' in page for status, sign in words.SIGNS.items())
+    assert all(f'aria-hidden="true">{status.sign}</span>{status}</td>' in page for status in Status)
 
 
 def test_the_page_allows_its_own_style_and_nothing_else():
@@ -467,7 +470,7 @@ def words_of_schema():
 
 def test_numbers_of_json_are_exact_and_of_any_type():
     values = [np.float32(0.1), np.float64(0.1), np.longdouble(0.5), np.int64(3), np.bool_(True), -np.inf, 1 + 2j]
-    stages = [Stage(f"s{i}", WRONG, (1,), (1,), 0.0, ((0,), value, 0.1)) for i, value in enumerate(values)]
+    stages = [Stage(f"s{i}", Status.WRONG, (1,), (1,), 0.0, ((0,), value, 0.1)) for i, value in enumerate(values)]
     found = json.loads(Report(Stages(stages)).to_json())
     given = [stage["worst"]["given"] for stage in found["stages"]]
     assert given == [float(np.float32(0.1)), 0.1, 0.5, 3, True, "-Infinity", "(1+2j)"]

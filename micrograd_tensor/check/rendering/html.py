@@ -8,28 +8,21 @@ from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from ...graph.status import COLOURS, Status
+from ..stages import Stage
 from . import words
 
 if TYPE_CHECKING:
     from ..report import Report
 
-CLASSES = {
-    RIGHT: "right",
-    RIGHT_GIVEN: "follows",
-    WRONG: "wrong",
-    WRONG_SHAPE: "note",
-    HARMLESS: "note",
-    NOT_GIVEN: "absent",
-}
-
-LIGHT = "--ink: #1c2733; --paper: #ffffff; --faint: #5c6a79; --line: #d7dee6; --row: #f5f7f9; --right: #1a7f37; "
-LIGHT += "--follows: #0b6bcb; --wrong: #c01c28; --note: #8a5a00; --box: #fdf3f3;"
-DARK = "--ink: #e4eaf1; --paper: #0f1419; --faint: #98a6b5; --line: #303b47; --row: #171e26; --right: #57c76f; "
-DARK += "--follows: #6cb6ff; --wrong: #ff7b72; --note: #e3b341; --box: #231a1d;"
+PAGE = {"line": ("#d0d7de", "#303b47"), "row": ("#f5f7f9", "#171e26"), "box": ("#fdf3f3", "#231a1d")}
+"""What only the page has: lines, the row under the pointer, the box around a mistake."""
+LIGHT, DARK = (
+    " ".join(f"--{role}: {colours[scheme]};" for role, colours in (COLOURS | PAGE).items()) for scheme in (0, 1)
+)
 
 STYLE = f"""
-.mt-report {{ {LIGHT} color-scheme: light dark; color: var(--ink); background: var(--paper); max-width: 62rem;
+.mt-report {{ {LIGHT} color-scheme: light dark; color: var(--ink); background: var(--background); max-width: 62rem;
   font: 15px/1.5 system-ui, sans-serif; padding: 1px 1rem 1rem; }}
 @media (prefers-color-scheme: dark) {{ .mt-report {{ {DARK} }} }}
 [data-jp-theme-light="true"] .mt-report, .vscode-light .mt-report {{ {LIGHT} }}
@@ -42,14 +35,14 @@ STYLE = f"""
 .mt-report caption {{ text-align: left; font-weight: 600; padding: .3rem 0; }}
 .mt-report th, .mt-report td {{ text-align: left; padding: .28rem .8rem .28rem .4rem; white-space: nowrap;
   border-bottom: 1px solid var(--line); background: none; }}
-.mt-report thead th {{ color: var(--faint); font-weight: 600; font-size: .86em; }}
+.mt-report thead th {{ color: var(--muted); font-weight: 600; font-size: .86em; }}
 .mt-report tbody tr:hover {{ background: var(--row); }}
 .mt-report tbody th, .mt-report code, .mt-report .number {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace;
   font-size: .92em; font-weight: 500; }}
 .mt-report .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .mt-report .right {{ color: var(--right); }} .mt-report .follows {{ color: var(--follows); }}
 .mt-report .wrong {{ color: var(--wrong); font-weight: 700; }} .mt-report .note {{ color: var(--note); }}
-.mt-report .absent, .mt-report .quiet {{ color: var(--faint); }}
+.mt-report .muted {{ color: var(--muted); }}
 .mt-report .sign {{ display: inline-block; width: 1.2em; }}
 .mt-report ul {{ margin: .3rem 0; padding-left: 1.2rem; }}
 .mt-report li {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
@@ -61,10 +54,10 @@ STYLE = f"""
 """
 
 PAGE_STYLE = f"""
-body {{ margin: 0; background: #ffffff; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #0f1419; }} }}
+body {{ margin: 0; background: {COLOURS["background"][0]}; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: {COLOURS["background"][1]}; }} }}
 .mt-report {{ margin: 0 auto; }}
-@media print {{ .mt-report {{ {LIGHT} }} body {{ background: #ffffff; }} }}
+@media print {{ .mt-report {{ {LIGHT} }} body {{ background: {COLOURS["background"][0]}; }} }}
 """
 
 
@@ -115,7 +108,7 @@ def _parts(report: Report) -> Iterator[str]:
     if words.uses_right_values(report):
         yield f'<p class="right">{_text(words.forward_verdict(report))}</p>' if words.forward_verdict(report) else ""
     else:
-        given = {name: stage for name, stage in report.forward.items() if stage.status != NOT_GIVEN}
+        given = {name: stage for name, stage in report.forward.items() if stage.status != Status.NOT_GIVEN}
         yield from _table(report, given, "Forward values", "")
     yield from _table(report, report.stages, "Gradients, in backward order", "d")
     yield from _mistakes(report)
@@ -127,7 +120,7 @@ def _parts(report: Report) -> Iterator[str]:
         yield "<h2>Left aside: arrays of a stage's shape under names that are no stage</h2>"
         yield from _list(f"{words.shown(name)}: {reason}" for name, reason in report.unused.items())
     if report.oracles and not disagree:
-        yield f'<p class="quiet">{_text(" ".join(words.oracles(report)))}</p>'
+        yield f'<p class="muted">{_text(" ".join(words.oracles(report)))}</p>'
 
 
 def _table(report: Report, stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
@@ -139,15 +132,15 @@ def _table(report: Report, stages: Mapping[str, Stage], title: str, d: str) -> I
     yield "<tbody>"
     for stage in stages.values():
         error, place, mine, expected = map(_text, words.worst_cells(stage))
-        sign = f'<span class="sign" aria-hidden="true">{words.SIGNS[stage.status]}</span>'
+        sign = f'<span class="sign" aria-hidden="true">{stage.status.sign}</span>'
         yield (
             f'<tr><th scope="row">{d}{_text(words.shown(stage.name))}</th><td>{_text(words.shapes(stage))}</td>'
-            f'<td class="{CLASSES[stage.status]}">{sign}{stage.status}</td>'
+            f'<td class="{stage.status.role}">{sign}{stage.status}</td>'
             f'<td class="number">{error}</td><td class="number">{place}</td>'
             f'<td class="number">{mine}</td><td class="number">{expected}</td></tr>'
         )
     yield "</tbody></table></div>"
-    meanings = [f"{status}: {meaning}" for status, meaning in words.legend(stages.values())]
+    meanings = [f"{status}: {status.meaning}" for status in words.legend(stages.values())]
     yield from _list([*meanings, *(f"{name}: {note}" for name, note in words.notes(stages.values(), d))])
 
 

@@ -17,7 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage
+from ...graph.status import Status
+from ..stages import Stage
 from . import words
 
 if TYPE_CHECKING:
@@ -26,14 +27,8 @@ if TYPE_CHECKING:
 WIDE, NARROW = 100, 72
 """From so many characters on a table has all its columns; below the lower number it has no shapes either."""
 
-STYLES = {
-    RIGHT: "green",
-    RIGHT_GIVEN: "cyan",
-    WRONG: "bold red",
-    WRONG_SHAPE: "yellow",
-    HARMLESS: "yellow",
-    NOT_GIVEN: "dim",
-}
+STYLES = {"right": "green", "follows": "cyan", "wrong": "bold red", "note": "yellow", "muted": "dim"}
+"""How `rich` prints the colour roles of verdicts."""
 
 SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
 SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
@@ -116,10 +111,10 @@ class _Page:
         stages = self.report.forward
         if words.uses_right_values(self.report):
             if words.forward_verdict(self.report):
-                yield self.line(words.forward_verdict(self.report), STYLES[RIGHT])
+                yield self.line(words.forward_verdict(self.report), STYLES[Status.RIGHT.role])
                 yield Text()
             return
-        given = {name: stage for name, stage in stages.items() if stage.status != NOT_GIVEN}
+        given = {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
         yield self.table(given, "Forward values", "")
         yield from self.below(given, "")
 
@@ -150,15 +145,15 @@ class _Page:
             table.add_row(
                 self.line(f"{d}{words.shown(stage.name)}"),
                 *([] if narrow else [words.shapes(stage)]),
-                self.line(f"{self.sign(stage.status)} {stage.status}", STYLES[stage.status]),
+                self.line(f"{self.sign(stage.status)} {stage.status}", STYLES[stage.status.role]),
                 *(cells[name] if numbers else cells[name][:1]),
             )
         return table
 
     def below(self, stages: Mapping[str, Stage], d: str) -> Iterator[RenderableType]:
         """What the verdicts mean, and what else is to be said of single stages."""
-        for status, meaning in words.legend(stages.values()):
-            yield self.pair(self.sign(status), f"{status}: {meaning}", STYLES[status])
+        for status in words.legend(stages.values()):
+            yield self.pair(self.sign(status), f"{status}: {status.meaning}", STYLES[status.role])
         for name, note in words.notes(stages.values(), d):
             yield self.pair(self.said("·"), f"{name}: {note}")
         yield Text()
@@ -172,7 +167,7 @@ class _Page:
         wrong = [(name, True) for name in self.report.wrong_forward] + [(name, False) for name in self.report.wrong]
         for name, forward in wrong:
             gradient = f"{'' if forward else 'd'}{words.shown(name)}"
-            yield self.line(f"{self.sign(WRONG)} {gradient} is wrong", STYLES[WRONG])
+            yield self.line(f"{self.sign(Status.WRONG)} {gradient} is wrong", STYLES[Status.WRONG.role])
             grid = Table.grid(padding=(0, 1, 0, 0))
             grid.add_column(no_wrap=True)
             grid.add_column(overflow="fold")
@@ -210,9 +205,9 @@ class _Page:
         """Text in this terminal's alphabet; nothing in it is taken for markup."""
         return Text(self.said(sentence), style)
 
-    def sign(self, status: str) -> str:
+    def sign(self, status: Status) -> str:
         """The sign of a verdict."""
-        return "." if self.ascii_only and status == NOT_GIVEN else self.said(words.SIGNS[status])
+        return "." if self.ascii_only and status == Status.NOT_GIVEN else self.said(status.sign)
 
     def said(self, sentence: str) -> str:
         """A sentence in this terminal's alphabet."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...graph import Graph, Node
-from ..stages import HARMLESS, NOT_GIVEN, RIGHT, RIGHT_GIVEN, WRONG, WRONG_SHAPE, Stage, named_nodes
+from ...graph.status import Status
+from ..stages import Stage, named_nodes
 
 if TYPE_CHECKING:
     from ..diagnosis import Diagnosis
@@ -23,17 +24,6 @@ LONGEST_NAME, LONGEST_LINE = 40, 160
 
 ALTERNATIVES = 2
 """So many hypotheses are told beside the likeliest, where they explain the numbers too."""
-
-SIGNS = {RIGHT: "✓", RIGHT_GIVEN: "→", WRONG: "✗", WRONG_SHAPE: "!", HARMLESS: "○", NOT_GIVEN: "·"}
-
-MEANINGS = {
-    RIGHT: "equal to the recorded gradient.",
-    RIGHT_GIVEN: "it follows from your own earlier gradients, one of which is wrong; nothing to change here.",
-    WRONG: "it does not follow from your own earlier gradients.",
-    WRONG_SHAPE: "the numbers are right, the shape of their array is not; counted as right.",
-    HARMLESS: "it differs, but no input's gradient depends on that; counted as right.",
-    NOT_GIVEN: "there is no array of this name; the later stages were judged from the right one.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ def headline(report: Report) -> str:
     """The verdict on the whole, in a sentence or two."""
     gradients = [f"d{shown(name)}" for name in report.wrong]
     values = [shown(name) for name in report.wrong_forward]
-    given = sum(stage.status != NOT_GIVEN for stage in report.stages.values())
+    given = sum(stage.status != Status.NOT_GIVEN for stage in report.stages.values())
     said = []
     if values:
         said.append(f"{_are(len(values), 'forward value')} wrong: {listed(values)}.")
@@ -116,19 +106,19 @@ def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
 
 def uses_right_values(report: Report) -> bool:
     """Whether all forward values that were given, if any, are right, so that a sentence says it."""
-    return all(stage.status in (RIGHT, NOT_GIVEN) for stage in report.forward.values())
+    return all(stage.status in (Status.RIGHT, Status.NOT_GIVEN) for stage in report.forward.values())
 
 
 def forward_verdict(report: Report) -> str:
     """That sentence, or nothing where there are no such values."""
-    given = any(stage.status == RIGHT for stage in report.forward.values())
-    return f"{SIGNS[RIGHT]} The forward values that it uses are right." if given else ""
+    given = any(stage.status == Status.RIGHT for stage in report.forward.values())
+    return f"{Status.RIGHT.sign} The forward values that it uses are right." if given else ""
 
 
-def legend(stages: Iterable[Stage]) -> list[tuple[str, str]]:
-    """The verdicts that occur and do not speak for themselves, with what they mean."""
+def legend(stages: Iterable[Stage]) -> list[Status]:
+    """The verdicts that occur and do not speak for themselves."""
     present = {stage.status for stage in stages}
-    return [(status, MEANINGS[status]) for status in (RIGHT_GIVEN, WRONG_SHAPE, HARMLESS) if status in present]
+    return [s for s in (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS) if s in present]
 
 
 # ------------------------------------------------------------------------------------------------------------ the hints
@@ -166,7 +156,7 @@ def _made_from(report: Report, stage: Stage, sources: Sequence[str], forward: bo
     """What the expected numbers were computed from, which narrows down where the mistake can be."""
     d = "" if forward else "d"
     stages = report.forward if forward else report.stages
-    absent = [name for name in sources if name in stages and stages[name].status == NOT_GIVEN]
+    absent = [name for name in sources if name in stages and stages[name].status == Status.NOT_GIVEN]
     given = [f"{d}{shown(name)}" for name in sources if name not in absent]
     have = "it" if len(given) == 1 else "them"
     computed = f"what is expected was computed from {listed(given)}, as you have {have}."
@@ -282,7 +272,7 @@ def _backward_sources(graph: Graph, node: Node, names: dict[Node, str]) -> Itera
 def worst_cells(stage: Stage) -> tuple[str, str, str, str]:
     """Error, place, the user's number and the expected one, as a table shows them; of a right stage the error alone."""
     error = "" if stage.error is None else f"{stage.error:.1e}"
-    if stage.worst is None or stage.status in (RIGHT, RIGHT_GIVEN):
+    if stage.worst is None or stage.status in (Status.RIGHT, Status.RIGHT_GIVEN):
         return error, "", "", ""
     index, mine, expected = stage.worst
     return error, str(list(index)), *apart(mine, expected)
