@@ -31,6 +31,7 @@ from ..check.source_lines import gradient_lines
 from ..check.stages import Stages, named_nodes
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
+from ..engine.files import atomic_write
 from ..graph import Graph
 from . import exercise
 from .console import console
@@ -225,6 +226,6 @@ def _write(path: Path, text: str, source: Path) -> None:
     if path.exists() and path.samefile(source):
         raise UnusableError(f"{path} is the derivation itself and stays as it is; write the report to another file")
     try:
-        path.write_text(text, encoding="utf-8")
+        atomic_write(path, text.encode())
     except OSError as error:
         raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None

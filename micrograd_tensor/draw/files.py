@@ -1,11 +1,10 @@
-"""Files: the formats of a picture, and files that are whole or not there."""
+"""Files: the formats of a picture, and what cannot be written."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
+from ..engine.files import atomic_write
 from .errors import DrawError
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "txt")
@@ -29,7 +28,7 @@ def kind_of(path: Path, asked: str | None) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks finds the old content or the new, and never a part of it.
+    """Write a file whole or not at all; a device or a pipe is written to.
 
     Raises:
         DrawError: for a folder, or a path that cannot be written to.
@@ -37,17 +36,7 @@ def write(path: Path, content: bytes) -> None:
     try:
         if path.is_dir():
             raise DrawError(f"save: {path} is a folder; give a file in it, such as {path / 'circuit.svg'}")
-        if path.exists() and not path.is_file():  # a device or a pipe, in which nothing was before
-            path.write_bytes(content)
-            return
-        target = Path(os.path.realpath(path))
-        unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with unfinished.open("xb") as file:
-                file.write(content)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        atomic_write(path, content)
     except DrawError:
         raise
     except (OSError, ValueError) as error:  # a ValueError for a path with a NUL in it

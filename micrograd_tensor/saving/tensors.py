@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import DTypeError
-from .whole import write_whole
+from ..engine.files import atomic_write
 
 
 def library() -> tuple[Any, Any]:
@@ -41,7 +41,7 @@ def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise DTypeError(f"{name} holds {array.dtype}, which safetensors files do not; convert it with astype")
         plain[name] = np.array(array, order="C", copy=None)
-    return write_whole(path, numpy_format.save(plain, metadata=dict(metadata or {})))
+    return atomic_write(path, numpy_format.save(plain, metadata=dict(metadata or {})))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -117,14 +117,18 @@ def test_without_graphviz_dot_text_that_was_there_stays(circuit, tmp_path, monke
 def test_what_cannot_be_painted_leaves_the_file_as_it_was(circuit, kind, tmp_path, monkeypatch):
     path = tmp_path / f"y.{kind}"
     path.write_text("old")
-    module = sys.modules["micrograd_tensor.draw.files"]
 
     def fail(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DrawError, match="No space left"):
         circuit.save(path)
     monkeypatch.undo()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(DrawError, match=r"^save: .* is a folder; give a file in it, such as .*circuit\.svg$"):
+        write(tmp_path, b"")

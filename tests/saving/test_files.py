@@ -1,11 +1,8 @@
-"""Files written whole or not at all, and trees of plain data and arrays in them."""
+"""Saved models, and trees of plain data and arrays in them."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 
 import numpy as np
@@ -16,55 +13,8 @@ from hypothesis import strategies as st
 import micrograd_tensor as mt
 from micrograd_tensor import saving
 from micrograd_tensor.saving.tree import packed, unpacked
-from micrograd_tensor.saving.whole import write_whole
 
 LIBRARY = pytest.importorskip("safetensors")
-
-
-def test_a_file_is_replaced(tmp_path):
-    path = tmp_path / "a.bin"
-    for content in (b"one", b"two"):
-        assert write_whole(path, content) == path
-        assert path.read_bytes() == content
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_is_followed(tmp_path):
-    (tmp_path / "link").symlink_to(tmp_path / "a.bin")
-    write_whole(tmp_path / "link", b"x")
-    assert (tmp_path / "a.bin").read_bytes() == b"x"
-    assert (tmp_path / "link").is_symlink()
-
-
-@pytest.mark.parametrize("failing", ["fsync", "replace", "fdopen"])
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, failing, error):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
-
-    def fail(*args, **settings):
-        raise error
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, failing, fail)
-        with pytest.raises(type(error)):
-            write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
-def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
-    code = (
-        "import os, signal; from micrograd_tensor.saving.whole import write_whole\n"
-        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"write_whole({str(path)!r}, b'new')"
-    )
-    killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    assert path.read_bytes() == b"old"
 
 
 plain = st.recursive(
