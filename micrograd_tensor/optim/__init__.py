@@ -1,7 +1,7 @@
-"""Optimizers, schedules of their learning rate, and limits on gradients, with PyTorch's names and defaults.
+"""Optimizers, learning-rate schedules and gradient clipping, with PyTorch's names and defaults.
 
-An optimizer is one rule: a pure function of a parameter, its gradient and what it remembers of earlier steps, written
-with ordinary operators. On arrays it runs plain NumPy, in place; on Tensors it records, like any other composition.
+An optimizer is one rule: a function of a parameter, its gradient and the state kept from earlier steps, written with
+ordinary operators. On arrays it runs plain NumPy, in place; on Tensors it records, like any other composition.
 """
 
 from . import lr_scheduler

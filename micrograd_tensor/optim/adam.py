@@ -1,4 +1,4 @@
-"""Adam and AdamW: steps of nearly equal length for every parameter, whatever the size of its gradient."""
+"""Adam and AdamW: steps of about the same size for every parameter, however large its gradient."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def adam(
     maximize: bool = False,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Any, ...]:
-    """The rule of `Adam` and `AdamW`: the new parameter, and the new running averages of the gradient and its square.
+    """The rule of `Adam` and `AdamW`: returns the new parameter and the running averages of g and g².
 
     ``m = β₁ m + (1 − β₁) g``, ``v = β₂ v + (1 − β₂) g²`` and ``p = p − lr · m̂ / (√v̂ + eps)``, where
-    ``m̂ = m / (1 − β₁ᵗ)`` and ``v̂ = v / (1 − β₂ᵗ)`` undo the bias of averages that began at 0; Kingma and Ba, *Adam*,
-    2015, algorithm 1. AMSGrad takes the largest v so far (Reddi et al., 2018); decoupled weight decay shrinks p
+    ``m̂ = m / (1 − β₁ᵗ)`` and ``v̂ = v / (1 − β₂ᵗ)`` correct the bias of averages that start at 0; Kingma and Ba,
+    *Adam*, 2015, algorithm 1. AMSGrad uses the largest v so far (Reddi et al., 2018); decoupled weight decay shrinks p
     itself, ``p = p − lr · λ p``, instead of adding λ p to the gradient (Loshchilov and Hutter, 2019).
     """
     beta1, beta2 = betas
@@ -48,7 +48,7 @@ def adam(
     exp_avg_sq += squares
     if amsgrad:
         max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
-    unbias = sqrt(1 - beta2**step)  # numerator and divisor times it: one pass less, as section 2 of the paper has it
+    unbias = sqrt(1 - beta2**step)  # on numerator and divisor, which saves a pass: section 2 of the paper
     spread = root(max_exp_avg_sq if amsgrad else exp_avg_sq)
     spread += eps * unbias
     change = (lr * unbias / (1 - beta1**step)) * exp_avg
@@ -58,14 +58,14 @@ def adam(
 
 
 class Adam(Optimizer):
-    """Adam: the running average of the gradient, divided by that of its size; see `adam` for the formula.
+    """Adam: the running average of the gradient over the root of that of its square; see `adam` for the formula.
 
     Args:
         params: the parameters, or groups of them.
-        lr: learning rate, about the length of a step for every single number.
-        betas: how slowly the running averages of the gradient and of its square forget.
-        eps: added to the divisor, against division by zero.
-        weight_decay: times the parameter is added to the gradient (L2 penalty).
+        lr: learning rate, about the size of a step for every element.
+        betas: decay rates of the running averages of the gradient and of its square.
+        eps: added to the divisor to avoid division by zero.
+        weight_decay: λ of the L2 penalty, which adds λ times the parameter to the gradient.
         amsgrad: divide by the largest average so far.
         maximize: ascend instead of descending.
         decoupled_weight_decay: shrink the parameter itself instead, as `AdamW` does.
@@ -94,15 +94,15 @@ class Adam(Optimizer):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
+        defaults = dict(
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )
         super().__init__(params, defaults)
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared
@@ -115,9 +115,9 @@ class AdamW(Adam):
     Args:
         params: the parameters, or groups of them.
         lr: learning rate.
-        betas: how slowly the running averages forget.
+        betas: decay rates of the running averages.
         eps: added to the divisor.
-        weight_decay: how much of itself a parameter loses in a step, in units of ``lr``.
+        weight_decay: the fraction of itself that a parameter loses in a step, in units of ``lr``.
         amsgrad: divide by the largest average so far.
         maximize: ascend instead of descending.
 

@@ -1,9 +1,9 @@
 """Bucket: parameters that are updated alike, laid end to end, so that a step takes a few long passes over memory.
 
-A net has many small parameters, and NumPy's price for a call is that of some thousand additions. So the parameters,
+A net has many small parameters, and one NumPy call costs as much as a few thousand additions. So the parameters,
 their gradients and each buffer are gathered in flat arrays, which the rule updates in place, block by block, so that
-what it computes on the way stays in the processor's cache. The flat arrays are the optimizer's own: a parameter gets
-its new value through `Tensor.assign_`, as a fresh frozen copy, so graphs recorded before still hold the old one.
+its intermediate results stay in the processor's cache. The flat arrays belong to the optimizer: a parameter gets its
+new value through `Tensor.assign_`, as a fresh frozen copy, so graphs recorded earlier still hold the old one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.tensor import Tensor
 
+State = dict[Tensor, dict[str, Any]]
+"""What an optimizer keeps for each parameter: the number of its steps, and the rule's buffers, by name."""
+
 BLOCK = 1 << 17
-"""So many elements at a time: large enough to hide the price of a call, small enough for the cache."""
+"""Elements updated at a time: enough to hide the cost of a call, few enough for the cache."""
 
 
 class Bucket:
@@ -25,14 +28,12 @@ class Bucket:
 
     Args:
         params: Tensors with gradients.
-        names: of the buffers that the rule keeps.
-        state: what is remembered of each parameter, to begin with; zeros where there is nothing yet.
+        names: the buffers that the rule keeps.
+        state: their initial values; zeros where there are none yet.
         step: how many steps the parameters have taken.
     """
 
-    def __init__(
-        self, params: Sequence[Tensor], names: Sequence[str], state: dict[Tensor, dict[str, Any]], step: int
-    ) -> None:
+    def __init__(self, params: Sequence[Tensor], names: Sequence[str], state: State, step: int) -> None:
         self.params, self.step = list(params), step
         total = sum(p.size for p in params)
         flats = [np.zeros(total, params[0].dtype) for _ in range(2 + len(names))]
@@ -50,10 +51,10 @@ class Bucket:
         self.assigned: list[Any] = [None] * len(params)
 
     def gather(self) -> None:
-        """Copy in the gradients, and those parameters that someone else has assigned to.
+        """Copy in the gradients, and any parameter that was assigned to from outside.
 
         Raises:
-            ShapeError: for a gradient that does not have its parameter's shape.
+            ShapeError: for a gradient whose shape is not its parameter's.
         """
         for p, value, gradient, ours in zip(self.params, self.values, self.gradients, self.assigned, strict=True):
             gradient[...] = _gradient(p)
@@ -61,7 +62,7 @@ class Bucket:
                 value[...] = p.data
 
     def update(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule to every block, and give the parameters their new values."""
+        """Apply the rule to every block, and assign the parameters their new values."""
         self.step += 1
         for block in self.blocks:
             p, g, *buffers = block
@@ -72,26 +73,26 @@ class Bucket:
 
 
 class Alone:
-    """One parameter whose array is not NumPy's: it is kept as it is, and the rule works on it whole.
+    """One parameter whose array is not NumPy's: the array stays as it is, and the rule works on it whole.
 
     Args:
         p: a Tensor with a gradient.
-        names: of the buffers that the rule keeps.
-        state: what is remembered of each parameter, to begin with.
+        names: the buffers that the rule keeps.
+        state: their initial values.
         step: how many steps the parameter has taken.
     """
 
-    def __init__(self, p: Tensor, names: Sequence[str], state: dict[Tensor, dict[str, Any]], step: int) -> None:
+    def __init__(self, p: Tensor, names: Sequence[str], state: State, step: int) -> None:
         known = state.get(p, {})
         self.params, self.names, self.step = [p], names, step
         self.memories: list[dict[str, Any]] = [{name: known[name] if name in known else 0 * p.data for name in names}]
 
     def gather(self) -> None:
-        """See to it that the gradient has the parameter's shape, or raise `ShapeError`."""
+        """Check that the gradient has the parameter's shape; raise `ShapeError` otherwise."""
         _gradient(self.params[0])
 
     def update(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule, and give the parameter its new value."""
+        """Apply the rule, and assign the parameter its new value."""
         self.step += 1
         p, memory = self.params[0], self.memories[0]
         buffers = [memory[name].copy() for name in self.names]  # a rule may work in place
@@ -104,5 +105,5 @@ def _gradient(p: Tensor) -> Any:
     g = p.grad
     if g is None or g.data.shape != p.data.shape:
         has = "is gone" if g is None else f"has shape {g.shape}"
-        raise ShapeError(f"the gradient of {describe(p)} {has}; it must have the same")
+        raise ShapeError(f"the gradient of {describe(p)} {has}; it must have the parameter's shape")
     return g.data

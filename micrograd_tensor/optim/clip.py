@@ -1,4 +1,4 @@
-"""Limits on gradients, against the rare step that would throw a training off."""
+"""Limits on gradients, against the rare step that would derail training."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Scale all gradients by one factor, so that their norm, taken together, is at most ``max_norm``.
+    """Scale all gradients by one factor, so that their joint norm is at most ``max_norm``.
 
-    The factor is ``max_norm / (norm + 1e-6)`` where that is below 1, as in PyTorch; the direction of the step stays.
+    The factor is ``max_norm / (norm + 1e-6)`` where that is below 1, as in PyTorch; the step keeps its direction.
     Pascanu et al., *On the difficulty of training recurrent neural networks*, 2013, algorithm 1.
 
     Args:
-        parameters: Tensors; those without a gradient are passed over.
+        parameters: Tensors; those without a gradient are skipped.
         max_norm: the limit.
         norm_type: p of the p-norm; ``inf`` for the largest magnitude.
-        error_if_nonfinite: raise for a norm that is NaN or infinite, before anything has changed.
+        error_if_nonfinite: raise an error if the norm is NaN or infinite, before anything has changed.
 
     Returns:
         The norm before clipping.
+
+    Raises:
+        GradientError: for a norm that is not finite, with ``error_if_nonfinite=True``.
 
     >>> import micrograd_tensor as mt
     >>> w = mt.tensor([1.0, 2.0], requires_grad=True)
@@ -49,7 +52,7 @@ def clip_grad_norm_(
     total = float(np.linalg.norm(norms, norm_type)) if params else 0.0
     if error_if_nonfinite and not np.isfinite(total):
         raise GradientError(
-            f"clip_grad_norm_: the norm of the gradients is {total}; detect_anomaly finds where it began"
+            f"clip_grad_norm_: the norm of the gradients is {total}; detect_anomaly finds the op that made it"
         )
     factor = max_norm / (total + 1e-6)
     if not factor >= 1:  # NaN included

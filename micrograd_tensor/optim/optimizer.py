@@ -1,4 +1,4 @@
-"""Optimizer: parameters in groups, what is remembered of each, and the step that applies a rule to all of them."""
+"""Optimizer: parameters in groups, the state kept for each, and the step that applies a rule to all of them."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.arrays import is_duck
-from ..engine.errors import DTypeError, GradientError, describe
+from ..engine.errors import DTypeError, GradientError, ShapeError, describe
 from ..engine.recording import enable_grad
 from ..engine.tensor import Tensor
-from .bucket import Alone, Bucket
-from .state import checked_state, packed_state
+from .bucket import Alone, Bucket, State
 
 
 class Optimizer:
-    """What all optimizers share. A subclass gives its `rule`, the `buffers` that the rule keeps, and its settings.
+    """The base of all optimizers. A subclass defines its `rule`, the `buffers` that the rule keeps, and its settings.
 
     Args:
-        params: Tensors (leaves), or dictionaries with such under ``"params"`` and settings that differ for them.
+        params: leaf Tensors, or dictionaries that hold them under ``"params"``, with the settings of that group.
         defaults: settings for all groups.
 
     Attributes:
-        param_groups: a list of dictionaries: ``"params"`` and the settings. A scheduler changes ``"lr"`` there.
-        state: what is remembered of each parameter: ``step`` and arrays of its shape, to be read only.
+        param_groups: a list of dictionaries with ``"params"`` and the settings. A scheduler changes ``"lr"`` there.
+        state: for each parameter, ``step`` and arrays of its shape; read-only.
 
     Raises:
-        ValueError: for no parameters at all, one that is given twice, an unknown setting, or one out of its range.
+        ValueError: for no parameters at all, a repeated parameter, an unknown setting, or one out of range.
         GradientError: for the result of an op: only leaves can be updated.
-        DTypeError: for what is not a Tensor of real floating-point numbers.
+        DTypeError: for anything but Tensors of real floating-point numbers.
     """
 
     rule: ClassVar[Callable[..., tuple[Any, ...]]]
     counted: ClassVar[bool] = True
     """Whether ``state`` holds the number of steps, as PyTorch's does for all but SGD."""
     ranges: ClassVar[dict[str, tuple[float, float]]] = {}
-    """For each number among the settings the least value allowed and the first too large one."""
+    """The range of each numeric setting: at least the first value, below the second."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -47,17 +46,17 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: no parameters given; does the model have any?")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: State = {}
         self._plans: dict[int, tuple[list[Tensor], tuple[str, ...], list[Bucket | Alone]]] = {}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The names of what the rule remembers of each parameter, given a group's settings."""
-        raise NotImplementedError(f"{type(self).__name__} does not say which buffers its rule keeps")
+        """The names of the arrays that the rule keeps for each parameter, given a group's settings."""
+        raise NotImplementedError(f"{type(self).__name__} does not define buffers(), the names of what its rule keeps")
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add parameters with their own settings; what the group does not say is taken from the defaults."""
+        """Add parameters with settings of their own; the defaults fill in the rest."""
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         full = {**self.defaults, **group, "params": params}
@@ -116,7 +115,7 @@ class Optimizer:
         return loss
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
-        """The buckets of a group; made anew when other parameters have gradients than the last time."""
+        """The buckets of a group; rebuilt whenever a different set of parameters has gradients."""
         live = [p for p in group["params"] if p.grad is not None]
         names = self.buffers(group)
         if k in self._plans:
@@ -138,7 +137,7 @@ class Optimizer:
         return buckets
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters, or with ``set_to_none=False`` make those that there are zeros."""
+        """Clear the gradients of all parameters, or with ``set_to_none=False`` set the existing ones to zero."""
         for group in self.param_groups:
             for p in group["params"]:
                 keep = p.grad is not None and not set_to_none
@@ -149,26 +148,52 @@ class Optimizer:
 
         Parameters are numbered in the order of the groups. The arrays are copies: later steps do not change them.
         """
-        return packed_state(self.param_groups, self.state)
+        numbers = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        return {
+            "state": {
+                numbers[p]: {name: np.array(v) if isinstance(v, np.ndarray) else v for name, v in memory.items()}
+                for p, memory in sorted(self.state.items(), key=lambda item: numbers[item[0]])
+            },
+            "param_groups": [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a state that `state_dict`, this one's or PyTorch's, gave; arrays take their parameter's dtype.
+        """Restore a state that `state_dict` gave, this optimizer's or PyTorch's; arrays take their parameter's dtype.
 
         Raises:
-            KeyError: for a setting or a buffer that is missing, by name.
-            ValueError: for other numbers of groups or parameters.
-            ShapeError: for a buffer of another shape than its parameter.
+            KeyError: for a missing setting or buffer, by name.
+            ValueError: for a different number of groups or parameters.
+            ShapeError: for a buffer whose shape is not its parameter's.
 
         After an error nothing has changed.
         """
+        called, ours = type(self).__name__, self.param_groups
         lacking = [part for part in ("state", "param_groups") if part not in state_dict]
         if lacking:
-            raise KeyError(f"{type(self).__name__}: the state lacks {' and '.join(lacking)}; is it a model's?")
-        buffers = [
-            self.buffers({**g, **s}) for g, s in zip(self.param_groups, state_dict["param_groups"], strict=False)
-        ]
-        groups, state = checked_state(type(self).__name__, self, state_dict, buffers)
-        for group, new in zip(self.param_groups, groups, strict=True):
+            raise KeyError(f"{called}: the state lacks {' and '.join(lacking)}; is it a model's?")
+        theirs = state_dict["param_groups"]
+        if len(ours) != len(theirs):
+            raise ValueError(f"{called}: the state has {len(theirs)} parameter groups, the optimizer {len(ours)}")
+        settings: list[dict[str, Any]] = []
+        state: State = {}
+        for k, (group, saved) in enumerate(zip(ours, theirs, strict=True)):
+            if len(group["params"]) != len(saved["params"]):
+                raise ValueError(
+                    f"{called}: group {k} of the state has {len(saved['params'])} parameters, "
+                    f"the optimizer's {len(group['params'])}"
+                )
+            missing = [name for name in self.defaults if name not in saved]
+            if missing:
+                raise KeyError(
+                    f"{called}: group {k} of the state lacks {', '.join(missing)}; is it another optimizer's?"
+                )
+            settings.append({name: _plain(value) for name, value in saved.items() if name != "params"})
+            names = (*(("step",) if self.counted else ()), *self.buffers(saved))
+            for p, number in zip(group["params"], saved["params"], strict=True):
+                memory = {name: v for name, v in state_dict["state"].get(number, {}).items() if v is not None}
+                if memory:
+                    state[p] = _memory(f"{called}: state of parameter {number}", p, memory, names)
+        for group, new in zip(ours, settings, strict=True):
             group.update(new)
         self.state = state
         self._plans.clear()
@@ -180,3 +205,24 @@ class Optimizer:
             for group in self.param_groups
         ]
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+def _memory(what: str, p: Tensor, saved: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Private copies of what the state holds for one parameter."""
+    missing = [name for name in names if name not in saved]
+    if missing:
+        raise KeyError(f"{what} lacks {', '.join(missing)}; it has {', '.join(saved) or 'nothing'}")
+    memory: dict[str, Any] = {}
+    for name in names:
+        value = saved[name].data if isinstance(saved[name], Tensor) else saved[name]
+        memory[name] = int(value) if name == "step" else np.asarray(value).astype(p.dtype)
+        if name != "step" and memory[name].shape != p.shape:
+            raise ShapeError(f"{what}: {name} has shape {memory[name].shape}, not that of {describe(p)}")
+    return memory
+
+
+def _plain(value: Any) -> Any:
+    """A setting in Python's own types: lists, as JSON has them, become tuples again, 0-d arrays numbers."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value.item() if getattr(value, "shape", None) == () else value

@@ -1,4 +1,4 @@
-"""RMSprop: gradients divided by the running average of their size."""
+"""RMSprop: gradients divided by their running root mean square."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rmsprop(
     g: Any,
     square_avg: Any,
     *more: Any,
-    step: int,  # noqa: ARG001 -- every rule is told
+    step: int,  # noqa: ARG001 -- every rule gets it
     lr: float,
     alpha: float = 0.99,
     eps: float = 1e-8,
@@ -24,11 +24,11 @@ def rmsprop(
     centered: bool = False,
     maximize: bool = False,
 ) -> tuple[Any, ...]:
-    """The rule of `RMSprop`: the new parameter, the average of g², then those of g and of the direction, where kept.
+    """The rule of `RMSprop`: returns the new parameter, the average of g², then those of g and the direction, if kept.
 
-    ``v = α v + (1 − α) g²`` and ``p = p − lr · g / (√v + eps)``; Tieleman and Hinton, *Lecture 6.5*, 2012. Centered,
-    the average of g, squared, is taken from v, which makes it a variance (Graves, 2013); with momentum the quotients
-    are accumulated, ``b = μ b + g / (√v + eps)``, and b is the direction.
+    ``v = α v + (1 − α) g²`` and ``p = p − lr · g / (√v + eps)``; Tieleman and Hinton, *Lecture 6.5*, 2012. When
+    centered, the squared average of g is subtracted from v, which makes it a variance (Graves, 2013); with momentum
+    the quotients accumulate, ``b = μ b + g / (√v + eps)``, and b is the direction.
     """
     grad_avg: Any = more[0] if centered else None
     momentum_buffer: Any = more[-1] if momentum else None
@@ -52,15 +52,15 @@ def rmsprop(
 
 
 class RMSprop(Optimizer):
-    """RMSprop: every gradient divided by the running root mean square of its past; see `rmsprop` for the formula.
+    """RMSprop: every gradient divided by its running root mean square; see `rmsprop` for the formula.
 
     Args:
         params: the parameters, or groups of them.
         lr: learning rate.
-        alpha: how slowly the running averages forget.
-        eps: added to the divisor, against division by zero.
-        weight_decay: times the parameter is added to the gradient (L2 penalty).
-        momentum: how much of the last step's direction is kept.
+        alpha: decay rate of the running averages.
+        eps: added to the divisor to avoid division by zero.
+        weight_decay: λ of the L2 penalty, which adds λ times the parameter to the gradient.
+        momentum: the fraction of the last step's direction that is kept.
         centered: divide by the standard deviation instead of the root mean square.
         maximize: ascend instead of descending.
 
@@ -74,13 +74,7 @@ class RMSprop(Optimizer):
     """
 
     rule = staticmethod(rmsprop)
-    ranges = {  # noqa: RUF012 -- declared in Optimizer
-        "lr": (0, inf),
-        "alpha": (0, inf),
-        "eps": (0, inf),
-        "weight_decay": (0, inf),
-        "momentum": (0, inf),
-    }
+    ranges = dict.fromkeys(("lr", "alpha", "eps", "weight_decay", "momentum"), (0, inf))
 
     def __init__(
         self,
@@ -94,15 +88,15 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "centered": centered,
-            "maximize": maximize,
-        }
+        defaults = dict(
+            lr=lr,
+            alpha=alpha,
+            eps=eps,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            centered=centered,
+            maximize=maximize,
+        )
         super().__init__(params, defaults)
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared

@@ -22,7 +22,7 @@ def sgd(
     nesterov: bool = False,
     maximize: bool = False,
 ) -> tuple[Any, ...]:
-    """The rule of `SGD`: the new parameter, and with momentum the new buffer.
+    """The rule of `SGD`: returns the new parameter, and with momentum the new buffer.
 
     ``b = μ b + (1 − τ) g``, at the first step ``b = g``; then ``p = p − lr · b``, with Nesterov ``p − lr (g + μ b)``;
     Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013, in PyTorch's form.
@@ -46,15 +46,15 @@ def sgd(
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: every parameter moves against its gradient, ``lr`` times as far; see `sgd`.
+    """Stochastic gradient descent: every parameter moves by ``−lr`` times its gradient; see `sgd`.
 
     Args:
         params: the parameters, or groups of them.
         lr: learning rate.
-        momentum: how much of the last step's direction is kept.
-        dampening: how much of the gradient is left out of the direction.
-        weight_decay: times the parameter is added to the gradient (L2 penalty).
-        nesterov: look ahead along the new direction; needs momentum, and no dampening.
+        momentum: the fraction of the last step's direction that is kept.
+        dampening: the fraction of the gradient that is left out of the direction.
+        weight_decay: λ of the L2 penalty, which adds λ times the parameter to the gradient.
+        nesterov: look ahead along the new direction; needs momentum and no dampening.
         maximize: ascend instead of descending.
 
     >>> import micrograd_tensor as mt
@@ -81,14 +81,14 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
+        defaults = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+        )
         super().__init__(params, defaults)
 
     def _check(self, group: dict[str, Any]) -> None:

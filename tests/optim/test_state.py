@@ -70,7 +70,7 @@ def wrong(change):
         (
             lambda s: s["state"][3].update(exp_avg=np.zeros(6)),
             mt.ShapeError,
-            r"parameter 3: exp_avg has shape \(6,\), and p3 \(2, 1, 3\)",
+            r"parameter 3: exp_avg has shape \(6,\), not that of p3 \(2, 1, 3\)",
         ),
     ],
 )
