@@ -24,7 +24,6 @@ from ..check.difference import difference
 from ..check.numerical import element_slopes
 from ..check.terms import largest_term
 from ..check.tolerance import recorded_tolerances
-from ..derive import formula, rule
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly
@@ -32,6 +31,7 @@ from ..engine.tensor import Tensor, tensor
 from ..functional import batch_norm
 from ..graph import Graph, graph
 from ..graph.status import Status
+from ..notation import formula, rule
 from .console import console
 from .matrix_file import read_matrix
 from .output_folder import output_folder

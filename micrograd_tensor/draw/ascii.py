@@ -11,12 +11,9 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from ..derive import formula, rule
-from ..derive.formula import plain
 from ..graph import Graph, Node
-from .called import Called
+from ..notation import Called, formula, printable, rule, summary
 from .errors import DrawError
-from .numbers import summary
 from .options import Options
 from .texts import letter
 from .tracks import Row, Step, tracks
@@ -112,7 +109,7 @@ class _Writer:
                         listed.add(leaf)
                         yield self._leaf(leaf)
                 if node.scope is not scope and node.scope is not None:
-                    yield _Line(Step(None, (), ""), f"[{plain(node.scope.path)}]", "", "", "")
+                    yield _Line(Step(None, (), ""), f"[{printable(node.scope.path)}]", "", "", "")
                 scope = node.scope
                 yield self._gate(node)
         for node in self.graph.nodes:  # outputs that no gate made, and none takes
@@ -174,7 +171,7 @@ class _Writer:
         for edge, contribution in self.graph.contributions_to(node):
             user = edge[0]
             assert user.op is not None  # noqa: S101 -- for the type checker
-            clauses = rule(self.graph, edge, self.options.dims, self.called.stand_ins)
+            clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.options.dims)
             made_by = f"({self.called.numbers[user]}) {user.op.name}"
             parts.append((edge, (user,), made_by, ", ".join(clauses), contribution))
         return parts

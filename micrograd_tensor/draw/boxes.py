@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..derive import rule
-from ..derive.formula import cut, plain
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
+from ..notation import cut, printable, rule
 from .repeats import Box
 from .uses import Use
 
@@ -46,7 +45,7 @@ def _listed(leaves: Sequence[Node], detail: str) -> str:
     by_shape: dict[tuple[int, ...], list[str]] = {}
     for leaf in leaves:
         if leaf.name or leaf.requires_grad:
-            by_shape.setdefault(leaf.shape, []).append(plain((leaf.name or "").rpartition(".")[2]))
+            by_shape.setdefault(leaf.shape, []).append(printable((leaf.name or "").rpartition(".")[2]))
     if detail == "name":
         return cut(", ".join(name for names in by_shape.values() for name in names if name), LONGEST_LINE)
     return cut(
@@ -80,7 +79,7 @@ def rules_through(graph: Graph, use: Use, dims: Mapping[str, int], stand_ins: Ma
     whole = all(len(graph.contributions_to(gate)) == 1 and gate not in graph.upstreams for gate, _ in way[:-1])
     if len(first) != 1 or onward(way[-1][0]) or not whole:
         return counted
-    clauses = [clause for edge in reversed(way) for clause in rule(graph, edge, dims, stand_ins)]
+    clauses = [clause for edge in reversed(way) for clause in rule(graph, edge, stand_ins, dims=dims)]
     clauses = [clause for clause in clauses if clause != "× 1"] or ["× 1"]
     hidden = [name for node, name in stand_ins.items() if node in inside]
     if len(clauses) > MOST_CLAUSES or any(name in clause for name in hidden for clause in clauses):

@@ -6,12 +6,10 @@ import math
 from textwrap import wrap
 from typing import Any
 
-from ..derive import formula, rule
-from ..derive.formula import LONGEST_NAME, cut, number, plain
 from ..engine.recording import Scope
 from ..graph import Graph, Node
+from ..notation import LONGEST_NAME, Called, cut, formula, number, printable, rule
 from .boxes import box_lines, rules_through
-from .called import Called
 from .collapse import Collapsed, named
 from .metrics import text_width
 from .options import Failure, Options
@@ -72,7 +70,7 @@ class _Builder:
 
     def _gate(self, node: Node) -> None:
         assert node.op is not None  # noqa: S101 -- for the type checker
-        name = f"{plain(node.name)} = " if node.name else ""
+        name = f"{printable(node.name)} = " if node.name else ""
         text = formula(node, self.stand_ins)
         symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
         item = Item(
@@ -108,7 +106,7 @@ class _Builder:
     def _collapsed(self, box: Box) -> None:
         """A scope as one box, after its last gate, when all that leads into it is there."""
         taken, made = self.uses.into[box], [node for node in box.gates if self.uses[node]]
-        path = "/".join(plain(scope.name) for scope in named(box.scopes[0]))
+        path = "/".join(printable(scope.name) for scope in named(box.scopes[0]))
         said = box_lines(box, self.uses.leaves[box], self.options.detail)
         item = boxed(
             Item(
@@ -212,7 +210,7 @@ class _Builder:
             kind="output",
             time=(self.graph.nodes[-1].rank + 1, 0),
             title=f"output {self._described(node)}",
-            lines=lines(plain(node.name) if node.name else "output", node, self.options.detail),
+            lines=lines(printable(node.name) if node.name else "output", node, self.options.detail),
             depth=outlet.depth,
             shape=node.shape,
         )
@@ -227,7 +225,7 @@ class _Builder:
     def _failure(self, failed: Failure) -> None:
         """Mark the gate that failed, with what it said beside it."""
         node, gate = failed.gate, self.outlets[failed.gate]
-        said = [plain(line) for line in wrap(failed.text, LONGEST_NAME)]
+        said = [printable(line) for line in wrap(failed.text, LONGEST_NAME)]
         text = " ".join(said)
         gate.look, gate.title = "failed", f"{gate.title} failed: {text}"
         item = Item(f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {text}", depth=gate.depth)
@@ -262,7 +260,7 @@ class _Builder:
         clauses: tuple[str, ...] = ()
         if contribution is not None:
             if use.box is None:
-                clauses = rule(self.graph, use.edges[0], self.options.dims, self.stand_ins)
+                clauses = rule(self.graph, use.edges[0], self.stand_ins, dims=self.options.dims)
             else:
                 clauses = rules_through(self.graph, use, self.options.dims, self.stand_ins)
             mark = self.letters.get(use)

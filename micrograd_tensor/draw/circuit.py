@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.formula import plain
 from ..engine.errors import describe
 from ..engine.tensor import Tensor
 from ..engine.walk import history
 from ..graph import Graph
 from ..graph import graph as capture
+from ..notation import printable
 from .ascii import WIDTH, listing
 from .canvas import Painting
 from .collapse import LIMIT
@@ -53,7 +53,7 @@ class Circuit:
         if view != "ascii":  # whose picture is made only where one is asked for
             _ = self._painting
         self._called = (
-            ", ".join(plain(out.name) if out.name else "output" for out in graph.outputs) or "an unfinished graph"
+            ", ".join(printable(out.name) if out.name else "output" for out in graph.outputs) or "an unfinished graph"
         )
 
     @cached_property

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..derive.formula import plain
 from ..engine.recording import Scope
 from ..graph.nodes import nearest
+from ..notation import printable
 from .errors import DrawError
 from .options import Options
 from .repeats import Box, runs
@@ -151,7 +151,7 @@ class _Scopes:
         for recorded_in, around in self.around.items():
             if around and around[-1] is recorded_in:
                 outer = around[-2] if len(around) > 1 else None
-                beside.setdefault((outer, plain(around[-1].name)), []).append(around[-1])
+                beside.setdefault((outer, printable(around[-1].name)), []).append(around[-1])
         self.names = {
             scope: f"{name} #{k}" if len(same) > 1 else name
             for (_, name), same in beside.items()

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..notation import quantity, summary
 from .canvas import Canvas, Line, escaped
 from .metrics import text_width
-from .numbers import number, summary
 from .theme import LIGHT
 
 ROWS, COLUMNS = 12, 8
@@ -118,7 +118,7 @@ def _index(array: Any, rows: int, columns: int) -> str:
 
 
 def _cell(value: Any, size: float, largest: float) -> Cell:
-    text, exact = number(value), str(value)
+    text, exact = quantity(value), str(value)
     if not math.isfinite(size):
         return Cell(text, exact, odd=True)
     if not size or not largest:

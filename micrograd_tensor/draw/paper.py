@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import graphviz
 
-from ..derive.formula import ISOLATE
+from ..notation import ISOLATE
 from .canvas import escaped
 from .render import render
 from .theme import BOLD, FONT, in_theme

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..derive.formula import plain
 from ..engine.recording import Scope
+from ..notation import printable
 from .collapse import named
 from .metrics import text_width
 from .rows import assign_rows, chains
@@ -235,7 +235,7 @@ class Placing:
         """Close the frames of scopes that are left and open those that are entered; each takes all rows for itself."""
         self.leave(scopes)
         for scope in scopes[len(self.open) :]:
-            self.frame(scope, self.scene.scopes.get(scope, plain(scope.name)))
+            self.frame(scope, self.scene.scopes.get(scope, printable(scope.name)))
 
     def leave(self, scopes: list[Scope]) -> None:
         """Close the frames of scopes that are left."""

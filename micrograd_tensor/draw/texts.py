@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from string import ascii_uppercase
 
-from ..derive.formula import infix
 from ..engine.primitive import Row
 from ..graph import Node
+from ..notation import infix, summary
 from .metrics import text_width
-from .numbers import summary
 from .scene import BOXED, VALUE, Item
 
 

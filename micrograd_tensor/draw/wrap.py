@@ -11,8 +11,8 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..derive.formula import cut
 from ..engine.recording import Scope
+from ..notation import cut
 from .errors import DrawError
 from .metrics import text_width
 from .place import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place

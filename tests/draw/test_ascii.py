@@ -10,7 +10,7 @@ from rich.cells import cell_len
 import micrograd_tensor as mt
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.ascii import listing
-from micrograd_tensor.draw.numbers import summary
+from micrograd_tensor.notation import summary
 
 GRAPHS = {name: make()._graph for name, make in GALLERY.items()}
 

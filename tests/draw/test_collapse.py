@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from test_place import check_nothing_overlaps
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive.formula import plain
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import Collapsed, collapse
-from micrograd_tensor.draw.numbers import summary
 from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.place import place
 from micrograd_tensor.draw.wrap import wrap
 from micrograd_tensor.graph import Node
+from micrograd_tensor.notation import printable, summary
 
 
 def shown(circuit):
@@ -435,5 +434,5 @@ def test_a_hostile_scope_is_collapsed_as_itself(name):
     with mt.scope("outer"), mt.scope(name):
         y = mt.exp(leaf("x", 2))
     circuit = draw(y, collapse=f"outer/{name}")
-    assert [item.title.split(",")[0] for item in boxes(circuit)] == [f"scope outer/{plain(name)}"]
+    assert [item.title.split(",")[0] for item in boxes(circuit)] == [f"scope outer/{printable(name)}"]
     circuit.svg.encode()

@@ -8,8 +8,8 @@ import pytest
 from gallery import leaf
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive.formula import plain
 from micrograd_tensor.draw import draw
+from micrograd_tensor.notation import printable
 
 NAMES = {
     "<script>window.hit=1</script>": None,
@@ -99,7 +99,7 @@ def unharmed(page):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_shown_of_a_name(name):
-    assert plain(name) == SHOWN[name]
+    assert printable(name) == SHOWN[name]
 
 
 @pytest.mark.parametrize("group", range(len(CIRCUITS)))

@@ -10,10 +10,10 @@ from gallery import leaf
 from player_graphs import GRAPHS, picture, played
 
 import micrograd_tensor as mt
-from micrograd_tensor.draw.numbers import number
 from micrograd_tensor.draw.player import page as page_of
 from micrograd_tensor.draw.player import player_fragment
 from micrograd_tensor.draw.player.data import data
+from micrograd_tensor.notation import quantity
 
 pytestmark = pytest.mark.browser
 
@@ -100,7 +100,7 @@ def _text(cell, whole):
     if isinstance(cell, list):
         second = _text(cell[1], whole)
         return f"{_text(cell[0], whole)}{'' if second.startswith('−') else '+'}{second}j"
-    return number(cell if isinstance(cell, bool) else int(cell) if whole else float(cell))
+    return quantity(cell if isinstance(cell, bool) else int(cell) if whole else float(cell))
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "diamond"])
@@ -372,7 +372,7 @@ def test_matrices_of_more_axes_are_turned_over(player):
     player.page.click("[aria-label='Next matrix of x']")
     assert player.page.inner_text(".left figure .note >> nth=0") == "[0, 1, :, :] of (1, 2, 4, 4)"
     shown = player.page.evaluate(TABLES, "left")[0]
-    assert shown == [[number(v) for v in row] for row in graph["x"].value[0, 1]]
+    assert shown == [[quantity(v) for v in row] for row in graph["x"].value[0, 1]]
     player.page.hover(".left td >> nth=1")
     exact = _exact(graph["x"].value[0, 1, 0, 1])
     assert player.page.inner_text("p.readout[role=status]") == f"x[0, 1, 0, 1] = {exact}"
@@ -597,7 +597,7 @@ def test_what_is_planted_in_the_page_does_not_run(player, planted):
 def test_a_wrong_number_would_be_noticed(player):
     graph = GRAPHS["scalar"]()
     player.open(played("scalar").replace('"matrices":[[2.0]]', '"matrices":[[2.5]]'), "#step=1")
-    assert player.page.evaluate(TABLES, "left")[0] != [[number(graph["a"].value)]]
+    assert player.page.evaluate(TABLES, "left")[0] != [[quantity(graph["a"].value)]]
 
 
 def test_a_missing_id_would_be_noticed(player):

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...notation import quantity
 from ..heat import COLUMNS, ROWS
-from ..numbers import number
 
 
 class Part(NamedTuple):
@@ -93,7 +93,7 @@ def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
                 mean = there.mean()
             mean = mean if np.isfinite(mean) else (there / there.size).sum()
             said = (("min", there.min()), ("mean", mean), ("max", there.max()))
-            notes = [f"{name} {number(v)}" for name, v in said]
+            notes = [f"{name} {quantity(v)}" for name, v in said]
             notes[0] = f"|·| {notes[0]}" if real is not value else notes[0]
         counts = (("NaN", int(np.isnan(wide).sum())), ("infinite", int(np.isinf(wide).sum())))
         notes += [f"{count} {what}" for what, count in counts if count]

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...derive import (
+from ...graph import Graph, Node
+from ...notation import (
+    Called,
+    backward_lines_by_operand,
     backward_math,
     formula,
     forward_line,
     forward_math,
     identifiers,
+    infix,
+    printable,
     rule,
     saved_values,
     starting_lines,
     sum_math,
 )
-from ...derive.formula import infix, plain
-from ...derive.numpy_source import backward_lines_by_operand
-from ...graph import Graph, Node
-from ..called import Called
 from ..texts import letter
 from .arrays import PARTS, encoded
 from .elements import Elements
@@ -72,7 +73,7 @@ class _Player:
         if graph.gradients:
             steps.append(self._upstream())
             steps += self._backward()
-        self.data = {"title": plain(title), "values": self._values(), "steps": steps}
+        self.data = {"title": printable(title), "values": self._values(), "steps": steps}
 
     # ------------------------------------------------------------------------------------------------------- steps
 
@@ -152,7 +153,7 @@ class _Player:
         for i in operands:
             x, part = node.operands[i], self.graph.contributions[node, i]
             mark = self._letter(node, i)
-            clauses = ", ".join(rule(self.graph, (node, i), None, self.called.stand_ins))
+            clauses = ", ".join(rule(self.graph, (node, i), self.called.stand_ins))
             said.append(f"to {self._name(x)}{f' ({mark})' if mark else ''}: {clauses}")
             handed.append(self._gradient(x, part, mark))
             lanes += self.elements.back_to(node, i, self._is_alone(x))

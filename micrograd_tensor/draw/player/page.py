@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ...derive.formula import plain
 from ...graph import Graph
+from ...notation import printable
 from ..inline import inline
 from ..theme import COLOURS, FAMILY
 from .data import data
@@ -69,7 +69,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
     return _filled(
         _PAGE,
         policy=policy,
-        title=html.escape(plain(title)),
+        title=html.escape(printable(title)),
         page_style=_PAGE_STYLE,
         style=style,
         player=player,
@@ -114,7 +114,7 @@ def _player(graph: Graph, svg: str, title: str, prefix: str, report: Any, whole:
         prefix=prefix,
         whole=whole,
         scheme=f" {forced[1]}" if forced else "",
-        title=html.escape(plain(title)),
+        title=html.escape(printable(title)),
         picture=inline(svg, prefix).strip(),
         data=as_json(data(graph, svg, title=title, report=report)),
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...derive.formula import plain
 from ...graph import Graph, Node
+from ...notation import printable
 
 MARKS = {
     "right": "✓",
@@ -56,7 +56,7 @@ def verdicts(graph: Graph, report: Any) -> dict[Node, dict[str, str]]:
             status = str(stages[name].status)
             why = _said(reasons.get(name) or reasons.get(f"d{name}") or "")
             mark = MARKS.get(status, "?")
-            found[node] = {"name": f"d{plain(node.name)}", "status": status, "mark": mark, "why": why}
+            found[node] = {"name": f"d{printable(node.name)}", "status": status, "mark": mark, "why": why}
     return found
 
 

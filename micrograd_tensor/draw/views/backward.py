@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...derive.formula import ANY, cut, expression, formula
 from ...graph import Graph, Node, backward_graph
+from ...notation import ANY, Called, cut, expression, formula
 from ..build import LONGEST_CAPTION
 from ..build import scene as overlay_scene
-from ..called import Called
 from ..canvas import Painting
 from ..errors import DrawError
 from ..legend import CONTINUED, SAID, least_width, listed

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
+from ...notation import Called
 from ..build import scene
-from ..called import Called
 from ..options import Options
 from ..rows import chains
 from ..scene import Item, Scene, Wire

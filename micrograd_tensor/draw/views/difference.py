@@ -10,8 +10,8 @@ from ...engine.tensor import Tensor
 from ...graph import Graph
 from ...graph import graph as capture
 from ...graph.nodes import nearest
+from ...notation import Called
 from ..build import scene
-from ..called import Called
 from ..canvas import Painting
 from ..collapse import LIMIT
 from ..errors import DrawError

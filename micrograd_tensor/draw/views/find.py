@@ -10,7 +10,7 @@ from ...engine.errors import describe
 from ...engine.tensor import Tensor
 from ...graph import Graph, Node
 from ...graph.nodes import nearest
-from ..called import Called
+from ...notation import Called
 from ..errors import DrawError
 
 

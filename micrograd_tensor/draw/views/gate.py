@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ...derive import backward_lines, formula, forward_line, identifiers
-from ...derive.formula import cut, plain
-from ...derive.numpy_source import backward_lines_by_operand
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
+from ...notation import backward_lines, backward_lines_by_operand, cut, formula, forward_line, identifiers, printable
 from ..canvas import Painting
 from ..legend import listed
 from ..metrics import text_width
@@ -121,7 +119,7 @@ class _Builder:
         return panel(item, columns)
 
     def _column(self, heading: str, owner: Node, node: Node | None, back: bool = False) -> Column:
-        called = plain(owner.name) if owner.name else self.close.called.values[owner] or "value"
+        called = printable(owner.name) if owner.name else self.close.called.values[owner] or "value"
         what = (self.close.called.gradient(owner) or f"gradient of {called}") if back else called
         return column(heading, what, node, self.options.detail, back)
 

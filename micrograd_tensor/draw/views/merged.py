@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...derive.formula import number as exact
 from ...graph import Graph, Node
 from ...graph.match import match
+from ...notation import number, quantity, summary
 from ..build import scene
-from ..numbers import number, summary
 from ..options import Options
 from ..scene import SPLIT, Item, Wire
 from ..texts import boxed
@@ -74,7 +73,7 @@ class Merged:
     def _other_number(self, item: Item) -> str:
         gate, i = self._nodes[item.id.partition("-number-")[0]], int(item.id.rpartition("-")[2])
         others = self.pairs[gate].operands
-        return "nothing" if i >= len(others) else exact(others[i]) if not isinstance(others[i], Node) else "a value"
+        return "nothing" if i >= len(others) else number(others[i]) if not isinstance(others[i], Node) else "a value"
 
     def _mark(self, item: Item, state: str) -> None:
         if state == "same" or item.is_fork:
@@ -150,7 +149,7 @@ class Merged:
         with np.errstate(all="ignore"):
             apart = np.abs(larger - smaller) if mine.dtype.kind != "c" else np.abs(mine - theirs)
         known = apart[~np.isnan(apart)]
-        return f"{said}, differs by up to {number(known.max())}" if known.size else said
+        return f"{said}, differs by up to {quantity(known.max())}" if known.size else said
 
     # ------------------------------------------------------------------------------------------------- what is not
 

@@ -8,18 +8,15 @@ from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-from ...derive import rule
-from ...derive.formula import cut
 from ...graph import Graph, Node, replay_edge
 from ...graph.nodes import Edge
 from ...graph.ways import between, count_ways, ways
+from ...notation import Called, cut, rule, summary
 from ..build import scene
-from ..called import Called
 from ..canvas import Painting
 from ..errors import DrawError
 from ..legend import listed, meanings
 from ..metrics import text_width
-from ..numbers import summary
 from ..options import Options
 from ..paint import Painter
 from ..place import MARGIN, place
@@ -219,7 +216,7 @@ def _rules(graph: Graph, called: Called, way: Sequence[Edge], gradient: Any, opt
     """All rules along a way in one, from its end back to its start."""
     if gradient is None and any(edge not in graph.contributions for edge in way):
         return _Entry((("    no gradient comes back along it", "backward-value", False),))
-    clauses = [clause for edge in reversed(way) for clause in rule(graph, edge, options.dims, called.stand_ins)]
+    clauses = [clause for edge in reversed(way) for clause in rule(graph, edge, called.stand_ins, dims=options.dims)]
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = called.gradient(way[-1][0]) or "upstream"
     text = (f"    {upstream}: {cut(composite, longest)}", "backward", True)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...derive import formula
-from ...derive.formula import cut
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
+from ...notation import cut, formula
 from ..canvas import Painting
 from ..errors import DrawError
 from ..legend import SAID, listed

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive import formula
-from micrograd_tensor.derive.formula import number
 from micrograd_tensor.engine.primitive import TABLE
+from micrograd_tensor.notation import formula, number
 
 
 def leaf(name, *shape):

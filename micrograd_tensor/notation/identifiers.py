@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph import Graph, Node
-from .formula import LONGEST_NAME
+from .unicode import LONGEST_NAME
 
 RESERVED = re.compile(r"np|mt|complex|term\d+")
 """What the printed source calls its libraries, the one builtin it uses, and parts of a long expression."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive import rule
 from micrograd_tensor.engine.primitive import TABLE
+from micrograd_tensor.notation import rule
 
 
 def leaf(name, *shape):

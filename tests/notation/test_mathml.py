@@ -8,9 +8,9 @@ import pytest
 from op_cases import CASES, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive import backward_math, formula, forward_math, sum_math
 from micrograd_tensor.engine.primitive import TABLE
 from micrograd_tensor.engine.recording import tracing
+from micrograd_tensor.notation import backward_math, formula, forward_math, sum_math
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder"}
 PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2}

@@ -5,9 +5,9 @@ import pytest
 from op_cases import CASES, DIFFERENTIABLE, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.derive import backward_lines, forward_line, identifiers, starting_lines
 from micrograd_tensor.engine.primitive import TABLE
 from micrograd_tensor.engine.recording import tracing
+from micrograd_tensor.notation import backward_lines, forward_line, identifiers, starting_lines
 
 
 def leaf(name, *shape, seed=0, dtype=float):

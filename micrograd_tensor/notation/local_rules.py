@@ -7,7 +7,7 @@ from typing import Any
 
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
-from .formula import ANY, INFIX, MINUS, PREFIX, PRODUCT, Text, cut, expression, formula, infix, plain
+from .unicode import ANY, INFIX, MINUS, PREFIX, PRODUCT, Text, cut, expression, formula, infix, printable
 
 APPLIED = {"·": "×", "/": "÷"}
 """How an infix op reads when only its second operand is written: g · b is "× b"."""
@@ -19,8 +19,9 @@ SHORT = 20
 def rule(
     graph: Graph,
     edge: Edge,
-    dims: Mapping[str, int] | None = None,
     names: Mapping[Node, str] | None = None,
+    *,
+    dims: Mapping[str, int] | None = None,
     limit: int = 40,
 ) -> tuple[str, ...]:
     """How the gradient of a node becomes what one of its operands receives, clause by clause.
@@ -152,5 +153,5 @@ def _by_length(dims: Mapping[str, int]) -> dict[int, str]:
     """The names by length; of two with one length, the first."""
     found: dict[int, str] = {}
     for name, length in dims.items():
-        found.setdefault(length, plain(name))
+        found.setdefault(length, printable(name))
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from micrograd_tensor.draw.numbers import number, summary
+from micrograd_tensor.notation import quantity, summary
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_summary(value, text):
     ("value", "text"), [(0.0049, "4.9e−3"), (0.005, "0.01"), (99999.0, "99999.00"), (1e5, "1.0e5")]
 )
 def test_number(value, text):
-    assert number(value) == text
+    assert quantity(value) == text

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ..derive import formula
-from ..derive.formula import plain
-from ..derive.rules import SHORT
 from ..graph import Graph, Node
+from .local_rules import SHORT
+from .unicode import formula, printable
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -34,7 +33,7 @@ class Called:
         for node in graph.nodes:
             if node.op:
                 self.numbers[node] = len(self.numbers) + 1
-            text = plain(node.name) if node.name else formula(node, self.stand_ins) if node.op else ""
+            text = printable(node.name) if node.name else formula(node, self.stand_ins) if node.op else ""
             if node.op and not node.name and (len(text) > SHORT or "…" in text):
                 text = self.stand_ins[node] = self.in_short(node)
             self.values[node] = text
@@ -42,10 +41,10 @@ class Called:
     def in_short(self, node: Node) -> str:
         """A value's name, or y with the number of its gate; nothing for a leaf without a name."""
         if node.name:
-            return plain(node.name)
+            return printable(node.name)
         return f"y{str(self.numbers[node]).translate(_SUBSCRIPTS)}" if node.op else ""
 
     def gradient(self, node: Node) -> str:
         """What the gradient of a value is called, or nothing where the value has no more than a formula."""
-        name = plain(node.name) if node.name else self.stand_ins.get(node)
+        name = printable(node.name) if node.name else self.stand_ins.get(node)
         return f"d{name}" if name else ""

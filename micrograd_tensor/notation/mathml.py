@@ -14,7 +14,8 @@ from xml.sax.saxutils import escape
 
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
-from .formula import (
+from .local_rules import axes_text, shape_text
+from .unicode import (
     ATOM,
     MINUS,
     POWER,
@@ -25,11 +26,10 @@ from .formula import (
     leaf_text,
     levels,
     number,
-    plain,
+    printable,
     setting,
     shown_ops,
 )
-from .rules import axes_text, shape_text
 
 _SIGN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
@@ -59,7 +59,7 @@ def identifier(name: str) -> Markup:
     >>> identifier("a<b").xml
     '<mi>a&lt;b</mi>'
     """
-    shown = plain(name)
+    shown = printable(name)
     return Markup(f"<mi>{escape(shown)}</mi>", ATOM, len(shown))
 
 

@@ -88,13 +88,13 @@ def number(value: Any) -> str:
     return text.replace("-", MINUS).replace("inf", "∞").replace("nan", "NaN")
 
 
-def plain(name: str) -> str:
+def printable(name: str) -> str:
     """A name on one line, without control characters, cut where it is too long to be shown.
 
     One that is written from right to left is isolated, so that it leaves the order of what stands around it alone; and
     of marks that pile up on a character three are kept.
 
-    >>> plain("a\\nb\\x00"), len(plain("x" * 90))
+    >>> printable("a\\nb\\x00"), len(printable("x" * 90))
     ('a b\ufffd', 40)
     """
     line = " ".join(name.split())
@@ -156,7 +156,7 @@ def _of_number(value: Any) -> Text:
 def leaf_text(node: Node) -> Text:
     """A name; else the number that all elements share; else what little can be said."""
     if node.name is not None:
-        return Text(plain(node.name), ATOM)
+        return Text(printable(node.name), ATOM)
     value = node.value
     if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biuf":
         first = value.flat[0]

@@ -10,10 +10,10 @@ NOTHING = 1e-12
 """An array none of whose elements is larger than this is shown as ≈ 0: what remains is rounding."""
 
 
-def number(value: Any) -> str:
+def quantity(value: Any) -> str:
     """A number in few characters: two decimals, or a power of ten where these say too little or too much.
 
-    >>> [number(v) for v in (-3.4756, 2e-05, 0.0, 1234567.0, 7, float("-inf"), float("nan"), True)]
+    >>> [quantity(v) for v in (-3.4756, 2e-05, 0.0, 1234567.0, 7, float("-inf"), float("nan"), True)]
     ['−3.48', '2e−5', '0', '1.2e6', '7', '−∞', 'NaN', 'True']
     """
     value = value.item() if isinstance(value, np.generic) else value
@@ -50,7 +50,7 @@ def summary(value: Any) -> str:
         size = np.abs(value)
         return f"|·| {summary(size)}"
     if value.dtype.kind != "f":
-        low, high = number(value.min()), number(value.max())
+        low, high = quantity(value.min()), quantity(value.max())
         return low if low == high else f"{low}…{high}"
     missing = np.isnan(value)
     count = int(missing.sum())
@@ -61,5 +61,5 @@ def summary(value: Any) -> str:
     if 0 < max(-low, high) < NOTHING:
         text = "≈ 0"
     else:
-        text = number(low) if number(low) == number(high) else f"{number(low)}…{number(high)}"
+        text = quantity(low) if quantity(low) == quantity(high) else f"{quantity(low)}…{quantity(high)}"
     return f"{text}, {count} NaN" if count else text
