@@ -1,4 +1,4 @@
-"""Compositions: functions built from the table alone, so their gradients, pictures and checks fall out of the graph."""
+"""Compositions: functions built from primitives, whose gradients, pictures and checks fall out of the graph."""
 
 from .activations import dropout, gelu, leaky_relu, logsigmoid, silu, softplus
 from .attention import scaled_dot_product_attention

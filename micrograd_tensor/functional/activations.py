@@ -1,4 +1,4 @@
-"""Activations: elementwise functions between the linear maps of a net."""
+"""Activations: the elementwise functions between the linear maps of a net."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .operands import as_tensor
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
-    """x where it is positive, else ``negative_slope · x``; its slope at 0 is the negative one's. Any shape.
+    """x where it is positive, else ``negative_slope · x``; at 0 its slope is the negative one. Any shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.leaky_relu([-1.0, 0.0, 2.0])
@@ -26,7 +26,7 @@ def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
 
 
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
-    """``x · Φ(x)`` with the normal distribution Φ; Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016.
+    """``x · Φ(x)``, Φ being the normal distribution; Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016.
 
     Args:
         x: any shape.
@@ -34,7 +34,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
             ``Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³)))/2``.
 
     Raises:
-        ValueError: for another approximation.
+        ValueError: for any other approximation.
 
     >>> import micrograd_tensor as mt
     >>> mt.gelu([-1.0, 0.0, 2.0])
@@ -46,7 +46,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     elif approximate == "tanh":
         steps = tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), sqrt(2 / pi)))
     else:
-        raise ValueError(f"gelu: approximate={approximate!r}; it is 'none' or 'tanh'")
+        raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'")
     return mul(mul(x, 0.5), add(steps, 1))
 
 
@@ -71,14 +71,14 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     x = as_tensor(x)
     scaled = x if beta == 1 else mul(x, beta)
     beyond = greater(scaled, threshold)
-    smooth = log1p(exp(where(beyond, 0, scaled)))  # the other branch must not overflow, or its gradient is NaN
+    smooth = log1p(exp(where(beyond, 0, scaled)))  # if the other branch overflowed, its gradient would be NaN
     return where(beyond, x, smooth if beta == 1 else div(smooth, beta))
 
 
 def logsigmoid(x: Operand) -> Tensor:
-    """``ln σ(x)``, without overflow for any x, and with exact derivatives of any order, at 0 too. Any shape.
+    """``ln σ(x)``, which never overflows and has exact derivatives of any order, also at 0. Any shape.
 
-    For x > 0 it is ``−ln(1 + e⁻ˣ)``, else ``x − ln(1 + eˣ)``.
+    It is computed as ``−ln(1 + e⁻ˣ)`` for x > 0, else as ``x − ln(1 + eˣ)``.
 
     >>> import micrograd_tensor as mt
     >>> mt.logsigmoid([-1000.0, 0.0])
@@ -92,16 +92,16 @@ def logsigmoid(x: Operand) -> Tensor:
 def dropout(
     x: Operand, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None
 ) -> Tensor:
-    """Set each number to 0 with probability p and divide the others by ``1 − p``, so that the mean stays.
+    """Set each element to 0 with probability p and divide the others by ``1 − p``, which keeps the expected value.
 
-    Srivastava et al., *Dropout*, 2014, in its "inverted" form. Any shape; x itself when not training. The factors are a
-    constant of the graph, named ``mask``.
+    Srivastava et al., *Dropout*, 2014, in its "inverted" form. The factors are a constant of the graph named ``mask``;
+    when not training, the result is x itself.
 
     Args:
         x: any shape, floating-point.
-        p: probability of a 0.
+        p: the probability that an element is dropped.
         training: whether to drop anything at all.
-        generator: where the random numbers come from; by default the one that `manual_seed` sets.
+        generator: the source of the random numbers; by default the one that `manual_seed` seeds.
 
     Raises:
         ValueError: for a p outside 0…1.

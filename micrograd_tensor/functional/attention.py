@@ -1,4 +1,4 @@
-"""Attention: means of values, weighted by how well keys match queries.
+"""Attention: averages of values, weighted by how well their keys match a query.
 
 Vaswani et al., *Attention is all you need*, 2017, section 3.2.1.
 """
@@ -37,17 +37,17 @@ def scaled_dot_product_attention(
         query: ``(…, L, E)``.
         key: ``(…, S, E)``.
         value: ``(…, S, V)``.
-        attn_mask: broadcasts to ``(…, L, S)``: truth values, where False hides a key, or numbers that are added.
-        dropout_p: probability with which each weight is dropped.
-        is_causal: hide from each query the keys after its own place.
-        scale: by default ``1/√E``.
-        generator: of what is dropped.
+        attn_mask: broadcasts to ``(…, L, S)``: Booleans, where False hides a key, or numbers that are added to scores.
+        dropout_p: the probability that a weight is dropped.
+        is_causal: hide from each query the keys after its own position.
+        scale: the factor of the scores; by default ``1/√E``.
+        generator: the source of the random numbers that decide which weights are dropped.
 
     Returns:
         ``(…, L, V)``.
 
     Raises:
-        ShapeError: for shapes that do not fit.
+        ShapeError: for shapes that do not match.
         ValueError: for a mask together with ``is_causal``.
 
     >>> import micrograd_tensor as mt
@@ -62,7 +62,7 @@ def scaled_dot_product_attention(
 def attention_weights(
     query: Operand, key: Operand, attn_mask: Operand | None = None, is_causal: bool = False, scale: float | None = None
 ) -> Tensor:
-    """How much each query takes of each key's value: rows ``(…, L, S)`` that add up to 1."""
+    """The weight of each key's value for each query: rows ``(…, L, S)`` that add up to 1."""
     q, k = as_tensor(query), as_tensor(key)
     if q.ndim < 2 or k.ndim < 2 or q.shape[-1] != k.shape[-1]:
         raise ShapeError(
@@ -72,7 +72,7 @@ def attention_weights(
     scores = mul(matmul(q, swapaxes(k, -1, -2)), 1 / sqrt(q.shape[-1]) if scale is None else scale)
     if is_causal:
         if attn_mask is not None:
-            raise ValueError("attention: attn_mask and is_causal=True; give one of them")
+            raise ValueError("attention: attn_mask and is_causal=True are both given; give only one of them")
         attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
     if attn_mask is not None:
         mask = as_tensor(attn_mask)

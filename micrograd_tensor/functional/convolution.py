@@ -1,7 +1,7 @@
-"""Convolution: windows laid out as the columns of a matrix, and one matrix product with the weights.
+"""Convolution: the windows laid out as the columns of a matrix, and one matrix product with the weights.
 
 Chellapilla et al., *High performance convolutional neural networks for document processing*, 2006. As everywhere in
-deep learning, it is the cross-correlation: the weights are not flipped.
+deep learning, this is cross-correlation: the weights are not flipped.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from ..engine.table.matrix import matmul
 from ..engine.table.shapes import expand_dims, pad, reshape, squeeze, transpose
 from ..engine.table.windows import windows
 from ..engine.tensor import Tensor
-from .operands import as_tensor, each_axis
-
-Lengths = int | tuple[int, ...]
+from .operands import Lengths, as_tensor, each_axis
 
 
 def conv1d(
@@ -31,19 +29,19 @@ def conv1d(
 ) -> Tensor:
     """Weighted sums over the windows of a sequence, as `torch.nn.functional.conv1d`.
 
-    ``out[n, o, p] = bias[o] + Σ weight[o, c, i] · x[n, c, p·stride + i·dilation]`` over c and i, x padded with zeros.
+    ``out[n, o, p] = bias[o] + Σ weight[o, c, i] · x[n, c, p·stride + i·dilation]`` over c and i, with x zero-padded.
 
     Args:
         x: ``(N, C, L)``, or ``(C, L)`` for one sample.
         weight: ``(O, C/groups, k)``.
         bias: ``(O,)``, or None.
-        stride: from one window to the next.
+        stride: the step from one window to the next.
         padding: zeros on both sides; ``"valid"`` for none, ``"same"`` for as many as keep the length.
-        dilation: from one element of a window to the next.
-        groups: C and O are divided into so many parts, each output part seeing one input part.
+        dilation: the step from one element of a window to the next.
+        groups: the number of parts that C and O are divided into; each part of O sees one part of C.
 
     Raises:
-        ShapeError: for other ranks or numbers of channels, or where no window fits.
+        ShapeError: for a wrong rank or number of channels, or where no window fits.
         ValueError: for ``padding="same"`` with a stride.
 
     >>> import micrograd_tensor as mt
@@ -68,13 +66,13 @@ def conv2d(
         x: ``(N, C, H, W)``, or ``(C, H, W)`` for one sample.
         weight: ``(O, C/groups, kh, kw)``.
         bias: ``(O,)``, or None.
-        stride: and the rest as in `conv1d`, one number or one for each of the two axes.
+        stride: the step from one window to the next; like padding and dilation, one number or one for each axis.
         padding: zeros on both sides; ``"valid"`` for none, ``"same"`` for as many as keep the lengths.
-        dilation: from one element of a window to the next.
-        groups: C and O are divided into so many parts, each output part seeing one input part.
+        dilation: the step from one element of a window to the next.
+        groups: the number of parts that C and O are divided into; each part of O sees one part of C.
 
     Raises:
-        ShapeError: for other ranks or numbers of channels, or where no window fits.
+        ShapeError: for a wrong rank or number of channels, or where no window fits.
         ValueError: for ``padding="same"`` with a stride.
 
     >>> import numpy as np
@@ -104,15 +102,15 @@ def _convolution(
         alone = expand_dims(x, axis=0)
         return squeeze(_convolution(op, alone, weight, bias, stride, padding, dilation, groups, rank), axis=0)
     channels, size = x.shape[1], weight.shape[2:]
-    stride, dilation = each_axis(stride, rank, "stride"), each_axis(dilation, rank, "dilation")
-    # Channels first; last the longer of samples and width, since what lies last in memory is copied in one go.
+    steps, dilation = each_axis(stride, rank, "stride"), each_axis(dilation, rank, "dilation")
+    # Channels first, the longer of samples and width last: what is contiguous in memory is copied in one go.
     last = x.shape[0] > x.shape[-1]
     pixels = tuple(range(1, rank + 1)) if last else tuple(range(2, rank + 2))
     order = (1, *range(2, rank + 2), 0) if last else (1, 0, *pixels)
     x = padded(transpose(x, axes=order), pixels, margins(op, padding, size, stride, dilation))
-    seen = windows(x, size=size, stride=stride, dilation=dilation, axis=pixels)
+    seen = windows(x, size=size, stride=steps, dilation=dilation, axis=pixels)
     seen = transpose(seen, axes=(rank, *range(rank), *range(rank + 1, 2 * rank + 2)))
-    # The columns: what a weight is multiplied by, (C, *size), against where, the samples and positions.
+    # Down a column run the elements of one window, (C, *size); the columns are the samples and positions.
     where = seen.shape[rank + 1 :]
     columns = reshape(seen, shape=(groups, channels // groups * prod(size), prod(where)))
     rows = reshape(weight, shape=(groups, weight.shape[0] // groups, columns.shape[1]))
@@ -127,35 +125,40 @@ def _check(op: str, x: Tensor, weight: Tensor, groups: int, rank: int) -> None:
         raise ShapeError(f"{op}: {describe(x)} has {x.ndim} axes; give {wanted}")
     if weight.ndim != rank + 2:
         raise ShapeError(f"{op}: {describe(weight)} has {weight.ndim} axes; a weight has {rank + 2}: (O, C/groups, …)")
-    channels, outputs, each = x.shape[-rank - 1], weight.shape[0], weight.shape[1]
+    channels, takes = x.shape[-rank - 1], weight.shape[1] * groups
+    check_groups(op, channels, weight.shape[0], groups)
+    if channels != takes:
+        raise ShapeError(
+            f"{op}: {describe(x)} has {channels} channels, but {describe(weight)} takes {takes}; give {wanted}"
+        )
+
+
+def check_groups(op: str, channels: int, outputs: int, groups: int) -> None:
+    """Raise `ShapeError` unless both numbers of channels are multiples of the number of groups."""
     if groups < 1 or channels % groups or outputs % groups:
         raise ShapeError(
-            f"{op}: {channels} channels in and {outputs} out do not divide into groups={groups}; take a common divisor"
-        )
-    if channels != each * groups:
-        raise ShapeError(
-            f"{op}: {describe(x)} has {channels} channels, but {describe(weight)} takes {each * groups}; give {wanted}"
+            f"{op}: {channels} channels in and {outputs} out do not divide into groups={groups}; use a common divisor"
         )
 
 
 def margins(
-    op: str, padding: Lengths | str, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+    op: str, padding: Lengths | str, size: tuple[int, ...], stride: Lengths, dilation: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """How many elements to add before and after, along each spatial axis."""
+    """How many elements to add before and after along each spatial axis; `ValueError` for an invalid padding."""
     if padding == "valid":
         return ((0, 0),) * len(size)
     if padding == "same":
-        if any(s != 1 for s in stride):
+        if any(s != 1 for s in each_axis(stride, len(size), "stride")):
             raise ValueError(f"{op}: padding='same' with stride={stride}; only stride 1 keeps the lengths")
         more = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
         return tuple((m // 2, m - m // 2) for m in more)
     if isinstance(padding, str):
-        raise ValueError(f"{op}: padding={padding!r}; it is 'same', 'valid' or numbers")
+        raise ValueError(f"{op}: padding={padding!r} must be 'same', 'valid' or numbers")
     return tuple((p, p) for p in each_axis(padding, len(size), "padding"))
 
 
 def padded(x: Tensor, axes: tuple[int, ...], widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Tensor:
-    """x with so many values before and after along some axes; x itself where there are none to add."""
+    """x with a border of these widths, before and after, along some axes; x itself where all are 0."""
     if not any(map(any, widths)):
         return x
     each = dict(zip(axes, widths, strict=True))

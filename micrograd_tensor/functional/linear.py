@@ -1,4 +1,4 @@
-"""Linear maps of features, axes made one, and rows looked up in a table."""
+"""Linear maps of features, merged axes, and rows looked up in a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .operands import as_tensor
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
-    """``x @ weightᵀ + bias``: each of the outputs a weighted sum of the features, as `torch.nn.functional.linear`.
+    """``x @ weightᵀ + bias``: every output is a weighted sum of the features, as `torch.nn.functional.linear`.
 
     Args:
         x: ``(…, in)``.
@@ -22,7 +22,7 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
         bias: ``(out,)``, or None.
 
     Raises:
-        ShapeError: where x has another number of features than the weight takes.
+        ShapeError: where x does not have as many features as the weight takes.
 
     >>> import micrograd_tensor as mt
     >>> mt.linear([[1.0, 2.0]], mt.tensor([[1.0, 10.0], [0.0, 1.0], [1.0, 1.0]]), [0.0, 0.0, 0.5])
@@ -36,7 +36,7 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
             f"linear: {describe(x)} has {has}, but {describe(weight)} takes {wanted[-1] if wanted else 'none'}; "
             f"{_way_out(shape, wanted)}"
         )
-    # One long matrix product, whose gradient to the weight is one too, instead of a stack of short ones to add up.
+    # One long matrix product, whose gradient for the weight is one too, instead of a stack of short ones to add up.
     flat = reshape(x, shape=(-1, shape[-1])) if len(shape) > 2 and x.size else x
     out = matmul(flat, transpose(weight) if len(wanted) > 1 else weight)
     if bias is not None:
@@ -49,11 +49,11 @@ def _way_out(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
         return "put nn.Flatten() before it"
     if len(shape) == 2 and wanted and shape[0] == wanted[-1]:
         return "did you mean x.T?"
-    return "features stand on the last axis"
+    return "features are on the last axis"
 
 
 def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The axes from ``start_dim`` to ``end_dim`` as one, in row-major order, as `torch.flatten`.
+    """Merge the axes from ``start_dim`` to ``end_dim`` into one, in row-major order, as `torch.flatten`.
 
     `ShapeError` for axes out of range, or in the wrong order.
 
@@ -65,7 +65,7 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     rank = max(x.ndim, 1)
     if not all(-rank <= i < rank for i in (start_dim, end_dim)) or start_dim % rank > end_dim % rank:
         raise ShapeError(
-            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; they count from 0, or back from -1"
+            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; count them from 0, or back from -1"
         )
     start, end = start_dim % rank, end_dim % rank
     shape = x.shape
@@ -73,10 +73,10 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
-    """The rows of a table at the given places, as `torch.nn.functional.embedding`.
+    """The rows of a table at the given indices, as `torch.nn.functional.embedding`.
 
     Args:
-        indices: integers of any shape ``(…)``, from 0 to below the number of rows.
+        indices: integers of any shape ``(…)``, at least 0 and below the number of rows.
         weight: ``(rows, features)``.
         padding_idx: a row that gets no gradient.
 
@@ -85,7 +85,7 @@ def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None)
 
     Raises:
         DTypeError: for indices that are not integers.
-        ShapeError: for a place that the table does not have.
+        ShapeError: for an index outside the table.
 
     >>> import micrograd_tensor as mt
     >>> mt.embedding([2, 0], mt.tensor([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]]))
@@ -94,11 +94,11 @@ def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None)
     """
     indices, weight = as_tensor(indices), as_tensor(weight)
     if indices.dtype.kind not in "iu":
-        raise DTypeError(f"embedding: {describe(indices)} holds {indices.dtype}; places are integers: astype(int)")
+        raise DTypeError(f"embedding: {describe(indices)} holds {indices.dtype}; indices are integers: astype(int)")
     rows = weight.shape[0]
     if indices.size and not 0 <= indices.data.min() <= indices.data.max() < rows:
         lost = indices.data.min() if indices.data.min() < 0 else indices.data.max()
-        raise ShapeError(f"embedding: place {lost} is not in {describe(weight)}, which has rows 0…{rows - 1}")
+        raise ShapeError(f"embedding: index {lost} is not in {describe(weight)}, which has rows 0…{rows - 1}")
     found = getitem(weight, indices)
     if padding_idx is None:
         return found

@@ -1,6 +1,7 @@
-"""Losses: how far outputs are from targets. All take ``reduction``: ``"mean"``, ``"sum"``, or ``"none"`` for each one.
+"""Losses: how far outputs are from their targets.
 
-Targets are constants, or Tensors, through which gradients flow where they are floating-point.
+All take a ``reduction``: ``"mean"``, ``"sum"``, or ``"none"`` for one loss per sample. Targets are constants; gradients
+flow to Tensors among them that are floating-point.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .softmax import log_softmax
 def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
     """Mean squared error ``(input − target)²``, as `torch.nn.functional.mse_loss`.
 
-    Any shape, the same for both: `ShapeError` otherwise, since broadcasting them is nearly always a mistake.
+    Both have the same shape: `ShapeError` otherwise, since broadcasting them is nearly always a mistake.
 
     >>> import micrograd_tensor as mt
     >>> mt.mse_loss([1.0, 2.0], [1.0, 4.0])
@@ -33,7 +34,7 @@ def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor
 
 
 def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002
-    """Mean absolute error ``|input − target|``; its gradient at 0 is 0. `ShapeError` for shapes that differ.
+    """Mean absolute error ``|input − target|``; its gradient at 0 is 0. `ShapeError` for different shapes.
 
     >>> import micrograd_tensor as mt
     >>> mt.l1_loss([1.0, 2.0], [1.0, 4.0])
@@ -45,14 +46,14 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
 def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:  # noqa: A002
     """``d²/(2·beta)`` where ``d = |input − target|`` is below beta, else ``d − beta/2``; Girshick, *Fast R-CNN*, 2015.
 
-    `ShapeError` for shapes that differ, `ValueError` for a negative beta. With ``beta=0`` it is `l1_loss`.
+    `ShapeError` for different shapes, `ValueError` for a negative beta. With ``beta=0`` it is `l1_loss`.
 
     >>> import micrograd_tensor as mt
     >>> mt.smooth_l1_loss([1.0, 2.0], [1.5, 4.0], reduction="none")
     tensor([0.125, 1.5  ])
     """
     if beta < 0:
-        raise ValueError(f"smooth_l1_loss: beta={beta!r} is negative; it is a distance")
+        raise ValueError(f"smooth_l1_loss: beta={beta!r} must not be negative")
     if beta == 0:
         return l1_loss(input, target, reduction)
     d = _difference("smooth_l1_loss", input, target)
@@ -67,17 +68,17 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Operand | None = None,
 ) -> Tensor:
-    """``−(p·z·ln σ(x) + (1 − z)·ln(1 − σ(x)))`` for logits x and truths z in 0…1, without overflow.
+    """``−(p·z·ln σ(x) + (1 − z)·ln(1 − σ(x)))`` for logits x and targets z in 0…1, without overflow.
 
     Args:
         input: logits, any shape.
-        target: of the same shape, floating-point.
-        weight: of every loss; broadcasts.
-        reduction: see above.
-        pos_weight: the p by which positive examples count more; broadcasts.
+        target: probabilities of the same shape, floating-point.
+        weight: a factor of each loss; broadcasts.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        pos_weight: p, the factor of the positive examples; broadcasts.
 
     Raises:
-        ShapeError: for shapes that differ.
+        ShapeError: for different shapes.
 
     >>> import micrograd_tensor as mt
     >>> round(mt.binary_cross_entropy_with_logits([0.0, 100.0], [1.0, 1.0]).item(), 4)
@@ -99,18 +100,19 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """Negative log-likelihood: minus the entry of each row of log-probabilities that its target names.
+    """Negative log-likelihood: from each row of log-probabilities, minus the entry of its target class.
 
     Args:
         input: log-probabilities ``(N, C)``, ``(N, C, d1, …)`` or ``(C,)``.
-        target: classes, integers from 0 to below C, of the shape without the axis C.
-        weight: of each class, ``(C,)``; the mean is then weighted.
-        ignore_index: a target that counts for nothing.
-        reduction: see above.
+        target: classes, integers from 0 to C − 1, of the input's shape without the axis C.
+        weight: a factor of each class, ``(C,)``; the mean is then weighted.
+        ignore_index: targets of this value are left out.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ShapeError: for shapes that do not fit, or a class that is not there.
+        ShapeError: for shapes that do not match, or a class out of range.
         DTypeError: for targets that are not integers.
+        ValueError: where every target is ignored, so that there is no mean.
 
     >>> import micrograd_tensor as mt
     >>> round(mt.nll_loss(mt.log_softmax([[0.0, 0.0], [0.0, 100.0]]), [0, 1]).item(), 4)
@@ -127,26 +129,26 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross entropy between logits and classes, ``−ln softmax(input)[target]``, or and probabilities of the classes.
+    """Cross entropy of logits with classes, ``−ln softmax(input)[target]``, or with probabilities of the classes.
 
     Args:
         input: logits ``(N, C)``, ``(N, C, d1, …)`` or ``(C,)``.
-        target: classes, integers of the shape without the axis C; or probabilities of the same shape as the logits.
-        weight: of each class, ``(C,)``; the mean over classes is then weighted.
-        ignore_index: a target that counts for nothing.
-        reduction: see above.
-        label_smoothing: the share ε of each target that is spread evenly over all classes; Szegedy et al., 2016.
+        target: classes, integers of the input's shape without the axis C; or probabilities of the input's shape.
+        weight: a factor of each class, ``(C,)``; the mean over classes is then weighted.
+        ignore_index: target classes of this value are left out.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        label_smoothing: the fraction ε of each target that is spread evenly over all classes; Szegedy et al., 2016.
 
     Raises:
-        ShapeError: for shapes that do not fit, or a class that is not there.
-        ValueError: for a smoothing outside 0…1.
+        ShapeError: for shapes that do not match, or a class out of range.
+        ValueError: for a smoothing outside 0…1, and where every target is ignored, so that there is no mean.
 
     >>> import micrograd_tensor as mt
     >>> round(mt.cross_entropy([[0.0, 0.0], [0.0, 100.0]], [0, 1]).item(), 4)
     0.3466
     """
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing!r} is not a share; it must lie in 0…1")
+        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing!r} is not a fraction; it must lie in 0…1")
     logits, target = as_tensor(input), as_tensor(target)
     log_p = log_softmax(logits, axis=_class_axis(logits))
     if target.dtype.kind in "fc":
@@ -157,7 +159,7 @@ def cross_entropy(
 def _of_classes(
     op: str, log_p: Tensor, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
-    """Each loss counts with the weight of its class, and a mean divides by all that was counted."""
+    """The loss for classes: each is weighted by its class, and a mean divides by the sum of these weights."""
     classes, ignored = _checked_classes(op, log_p, as_tensor(target), ignore_index)
     axis = _class_axis(log_p)
     places = leaf(classes.data.reshape(*classes.shape[:axis], 1, *classes.shape[axis:]), "target")
@@ -178,11 +180,11 @@ def _of_classes(
 
 
 def _of_probabilities(log_p: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
-    """Each class counts with its probability; a mean divides by the number of distributions."""
+    """The loss for probabilities: each class is weighted by its own; a mean divides by the number of distributions."""
     if target.shape != log_p.shape:
         raise ShapeError(
-            f"cross_entropy: probabilities {describe(target)} beside logits of shape {log_p.shape}; they must have "
-            "the same shape. Classes are integers: astype(int)"
+            f"cross_entropy: probabilities {describe(target)} do not have the shape {log_p.shape} of the logits. "
+            "Classes are integers: astype(int)"
         )
     if smoothing:
         target = add(mul(target, 1 - smoothing), smoothing / log_p.shape[_class_axis(log_p)])
@@ -196,7 +198,7 @@ def _class_axis(x: Tensor) -> int:
 
 
 def _over_classes(terms: Tensor, weight: Any) -> Tensor:
-    """The sum over the classes, weighted where there are weights."""
+    """The sum over the classes, each with its weight if any."""
     axis = _class_axis(terms)
     if weight is not None:
         each = plain(as_tensor(weight)).astype(terms.dtype)
@@ -205,22 +207,22 @@ def _over_classes(terms: Tensor, weight: Any) -> Tensor:
 
 
 def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
-    """The classes, those that are ignored replaced by 0, and where that is; None where nothing is ignored."""
+    """The classes, with 0 for those that are ignored, and a mask of these; None where nothing is ignored."""
     axis, given = _class_axis(log_p), target.data
     if given.dtype.kind not in "iu":
         raise DTypeError(f"{op}: the targets {describe(target)} hold {given.dtype}; classes are integers: astype(int)")
     wanted, count = (*log_p.shape[:axis], *log_p.shape[axis + 1 :]), log_p.shape[axis]
     if given.shape != wanted:
         raise ShapeError(
-            f"{op}: the targets {describe(target)} do not fit logits of shape {log_p.shape}; one class for each is "
-            f"{wanted}, and classes stand on axis {axis}"
+            f"{op}: the targets {describe(target)} do not match logits of shape {log_p.shape}; with the classes on "
+            f"axis {axis}, one target each makes {wanted}"
         )
     if given.size and given.min() >= 0 and given.max() < count and not 0 <= ignore_index < count:
         return target, None
     ignored = given == ignore_index
     wrong = given[~ignored & ((given < 0) | (given >= count))]
     if wrong.size:
-        raise ShapeError(f"{op}: class {wrong[0]} among the targets, but {describe(log_p)} has classes 0…{count - 1}")
+        raise ShapeError(f"{op}: the targets hold class {wrong[0]}, but {describe(log_p)} has classes 0…{count - 1}")
     return (leaf(np.where(ignored, 0, given), target.name), ignored) if ignored.any() else (target, None)
 
 
@@ -229,7 +231,7 @@ def _alike(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:  
     if x.shape != z.shape:
         way_out = " Did you mean reshape?" if x.size == z.size else ""
         raise ShapeError(
-            f"{op}: {describe(x)} and the target {describe(z)} have different shapes, and nothing is broadcast here."
+            f"{op}: {describe(x)} and the target {describe(z)} have different shapes, and losses do not broadcast."
             + way_out
         )
     return x, z
@@ -246,4 +248,4 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
         return sum(losses)
     if reduction == "none":
         return losses
-    raise ValueError(f"reduction={reduction!r}; it is 'mean', 'sum' or 'none'")
+    raise ValueError(f"reduction={reduction!r} must be 'mean', 'sum' or 'none'")

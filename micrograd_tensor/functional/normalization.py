@@ -1,4 +1,4 @@
-"""The normalizations: one row of elementary ops, and four choices of the axes that it averages over."""
+"""The normalizations: one sequence of primitives, and four choices of the axes that it averages over."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from ..engine.table.elementwise import add, mul, reciprocal, sqrt, square, sub
 from ..engine.table.reductions import mean
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
-from .operands import as_tensor
-
-Axes = int | tuple[int, ...]
+from .operands import Lengths, as_shape, as_tensor
 
 
 def normalize(
-    x: Tensor, axis: Axes, gamma: Operand | None, beta: Operand | None, eps: float
+    x: Tensor, axis: int | tuple[int, ...], gamma: Operand | None, beta: Operand | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Zero mean and unit variance over ``axis``, scaled and shifted; returns the result, the mean and the variance.
+    """Normalize to zero mean and unit variance over ``axis``, scale and shift; returns result, mean and variance.
 
-    The intermediate results carry the names of the stages. gamma and beta, where not None, broadcast to x.
+    The intermediate results are named after the stages. gamma and beta, where not None, broadcast to x.
     """
     keepdims = axis != 0
     average = mean(x, axis=axis, keepdims=keepdims).named("mean")
@@ -34,7 +32,7 @@ def normalize(
 
 
 def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | None, eps: float) -> Tensor:
-    """The second half: ``gamma · dev / √(var + eps) + beta``, where deviations and variance are known."""
+    """The second half: ``gamma · dev / √(var + eps) + beta``, given deviations and variance."""
     stddev = sqrt(add(var, eps)).named("stddev")
     inverted_stddev = reciprocal(stddev).named("inverted_stddev")
     out = mul(dev, inverted_stddev).named("x_norm")
@@ -55,13 +53,13 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
 
     Args:
         x: ``(N, D)``, N samples of D features; or any shape with ``axis`` naming the axes to average over.
-        gamma: scale, ``(D,)``; for other axes than 0 any shape that broadcasts to x, such as ``(C, 1, 1)``.
+        gamma: scale, ``(D,)``; for axes other than 0 any shape that broadcasts to x, such as ``(C, 1, 1)``.
         beta: shift, likewise.
-        eps: added to the variance, in its units, against division by zero.
+        eps: added to the variance to avoid division by zero.
         axis: the axes to average over.
 
     Raises:
-        ShapeError: for one sample only, whose variance says nothing, and for shapes that do not broadcast.
+        ShapeError: for a single sample, which has no variance, and for shapes that do not broadcast.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([[1.0, 10.0], [3.0, 30.0]], requires_grad=True)
@@ -80,7 +78,7 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
 
 def layer_norm(
     x: Operand,
-    normalized_shape: int | tuple[int, ...],
+    normalized_shape: Lengths,
     weight: Operand | None = None,
     bias: Operand | None = None,
     eps: float = 1e-5,
@@ -89,13 +87,13 @@ def layer_norm(
 
     Args:
         x: ``(…, *normalized_shape)``.
-        normalized_shape: the lengths of the axes to average over, or the one length.
+        normalized_shape: the lengths of the axes to average over, or the only length.
         weight: scale, of that shape, or None.
         bias: shift, of that shape, or None.
         eps: added to the (biased) variance.
 
     Raises:
-        ShapeError: where x does not end in that shape.
+        ShapeError: where the shape of x does not end in that shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).numpy().round(2)
@@ -115,13 +113,13 @@ def group_norm(
 
     Args:
         x: ``(N, C, …)``.
-        num_groups: into how many equal parts the C channels are divided.
+        num_groups: the number of equal parts that the C channels are divided into.
         weight: scale, ``(C,)``, or None.
         bias: shift, ``(C,)``, or None.
         eps: added to the (biased) variance.
 
     Raises:
-        ShapeError: where the channels do not divide into so many groups.
+        ShapeError: where the channels do not divide evenly into the groups.
 
     >>> import micrograd_tensor as mt
     >>> mt.group_norm([[1.0, 3.0, 10.0, 30.0]], 2).numpy().round(2)
@@ -131,8 +129,8 @@ def group_norm(
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         channels = f"{x.shape[1]} channels" if x.ndim > 1 else "no axis of channels"
         raise ShapeError(
-            f"group_norm: {describe(x)} has {channels}, which do not divide into {num_groups} groups; "
-            "channels stand on axis 1, and num_groups must be one of their divisors"
+            f"group_norm: {describe(x)} has {channels} to divide into {num_groups} groups; "
+            "channels are on axis 1, and num_groups must divide their number"
         )
     inner = (num_groups, x.shape[1] // num_groups, *(1,) * (x.ndim - 2))
     grouped = reshape(x, shape=(x.shape[0], *inner[:2], *x.shape[2:]))
@@ -146,13 +144,13 @@ def instance_norm(x: Operand, weight: Operand | None = None, bias: Operand | Non
     """Normalize each channel of each sample over its pixels; Ulyanov et al., 2016.
 
     Args:
-        x: ``(N, C, …)`` with one axis of pixels or more.
+        x: ``(N, C, …)`` with at least one axis of pixels.
         weight: scale, ``(C,)``, or None.
         bias: shift, ``(C,)``, or None.
         eps: added to the (biased) variance.
 
     Raises:
-        ShapeError: for a single pixel, whose variance says nothing, or no axis of pixels.
+        ShapeError: for a single pixel, which has no variance, or no axis of pixels.
 
     >>> import micrograd_tensor as mt
     >>> mt.instance_norm([[[1.0, 3.0], [10.0, 30.0]]]).numpy().round(2)
@@ -161,27 +159,25 @@ def instance_norm(x: Operand, weight: Operand | None = None, bias: Operand | Non
     """
     x = as_tensor(x)
     if x.ndim < 3 or prod(x.shape[2:]) < 2:
-        raise ShapeError(f"instance_norm: {describe(x)} has less than two pixels for each channel; give (N, C, L, …)")
+        raise ShapeError(f"instance_norm: {describe(x)} has fewer than two pixels for each channel; give (N, C, L, …)")
     with scope("instance_norm"):
         scale, shift = (along_channels(p, x) for p in (weight, bias))
         return normalize(x, tuple(range(2, x.ndim)), scale, shift, eps)[0]
 
 
-def rms_norm(
-    x: Operand, normalized_shape: int | tuple[int, ...], weight: Operand | None = None, eps: float | None = None
-) -> Tensor:
-    """Divide by the root of the mean square over the last axes, as `torch.nn.functional.rms_norm`.
+def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = None, eps: float | None = None) -> Tensor:
+    """Divide by the root mean square over the last axes, as `torch.nn.functional.rms_norm`.
 
-    Layer normalization that takes no mean off; Zhang and Sennrich, 2019.
+    Layer normalization that does not subtract the mean; Zhang and Sennrich, 2019.
 
     Args:
         x: ``(…, *normalized_shape)``.
-        normalized_shape: the lengths of the axes to average over, or the one length.
+        normalized_shape: the lengths of the axes to average over, or the only length.
         weight: scale, of that shape, or None.
-        eps: added to the mean square; by default the spacing of the dtype's numbers at 1.
+        eps: added to the mean square; by default the dtype's machine epsilon.
 
     Raises:
-        ShapeError: where x does not end in that shape.
+        ShapeError: where the shape of x does not end in that shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.rms_norm([3.0, 4.0], 2).numpy().round(4)
@@ -194,9 +190,9 @@ def rms_norm(
         return rescale(x, mean_square, weight, None, float(np.finfo(x.dtype).eps) if eps is None else eps)
 
 
-def last_axes(op: str, x: Tensor, normalized_shape: int | tuple[int, ...]) -> Axes:
-    """The axes, from the end, that have these lengths."""
-    lengths = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+def last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:
+    """The last axes, whose lengths must be these; `ShapeError` otherwise."""
+    lengths = as_shape(normalized_shape)
     if not lengths or x.shape[-len(lengths) :] != lengths:
         raise ShapeError(
             f"{op}: {describe(x)} does not end in normalized_shape={lengths}; give the lengths of its last axes"
@@ -205,11 +201,11 @@ def last_axes(op: str, x: Tensor, normalized_shape: int | tuple[int, ...]) -> Ax
 
 
 def along_channels(parameter: Operand, x: Tensor) -> Operand:
-    """A scale or shift ``(C,)``, shaped so that it broadcasts against x ``(N, C, …)``; None stays None."""
+    """A scale or shift ``(C,)``, reshaped to broadcast against x ``(N, C, …)``; None stays None."""
     return parameter if parameter is None or x.ndim == 2 else reshape(parameter, shape=(-1, *(1,) * (x.ndim - 2)))
 
 
 def _samples(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> int:
-    """How many values each feature has; enough for the op itself to say so where the axis is out of range."""
+    """How many values each feature has; 2 for an axis out of range, which is left to the op to report."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     return prod(shape[i] if -len(shape) <= i < len(shape) else 2 for i in axes)

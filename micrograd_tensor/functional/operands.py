@@ -1,4 +1,4 @@
-"""What the compositions ask of their operands before they start."""
+"""How the compositions read their arguments."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 from ..engine.tensor import Tensor, tensor
 
+Lengths = int | tuple[int, ...]
+"""One number for all axes, or one for each."""
+
 
 def as_tensor(x: Any) -> Tensor:
-    """The Tensor itself, or a leaf of the given values.
+    """A Tensor as it is, anything else as a leaf of its values.
 
     >>> as_tensor([1.0, 2.0])
     tensor([1., 2.])
@@ -17,8 +20,20 @@ def as_tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else tensor(x)
 
 
-def each_axis(value: int | tuple[int, ...] | list[int], rank: int, what: str) -> tuple[int, ...]:
-    """One number for every axis, from one number or one for each.
+def as_shape(lengths: Lengths) -> tuple[int, ...]:
+    """A shape, from a tuple of lengths or the only length.
+
+    >>> as_shape(3), as_shape((2, 3))
+    ((3,), (2, 3))
+    """
+    return (lengths,) if isinstance(lengths, int) else tuple(lengths)
+
+
+def each_axis(value: Lengths | list[int], rank: int, what: str) -> tuple[int, ...]:
+    """One number for each spatial axis, from one number for all or one for each.
+
+    Raises:
+        ValueError: for another number of numbers, or for fractions.
 
     >>> each_axis(2, 2, "stride"), each_axis((1, 2), 2, "stride")
     ((2, 2), (1, 2))

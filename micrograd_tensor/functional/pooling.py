@@ -1,4 +1,4 @@
-"""Pooling: one number for every window of an image, the largest or the mean."""
+"""Pooling: one number for every window of an image, its maximum or its mean."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from ..engine.table.shapes import reshape, transpose
 from ..engine.table.windows import windows
 from ..engine.tensor import Tensor, leaf
 from .convolution import padded
-from .operands import as_tensor, each_axis
-
-Lengths = int | tuple[int, ...]
+from .operands import Lengths, as_tensor, each_axis
 
 
 def max_pool2d(
@@ -29,18 +27,18 @@ def max_pool2d(
     dilation: Lengths = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """The largest value of every window, as `torch.nn.functional.max_pool2d`; equal ones share the gradient evenly.
+    """The maximum of every window, as `torch.nn.functional.max_pool2d`; ties share the gradient evenly.
 
     Args:
         x: ``(N, C, H, W)`` or ``(C, H, W)``.
-        kernel_size: of the windows; one number or one for each of the two axes, as for the others.
-        stride: from one window to the next; by default as long as the window.
-        padding: a border that is never the largest, at most half a window wide.
-        dilation: from one element of a window to the next.
-        ceil_mode: take a last window that is only partly filled, too.
+        kernel_size: the size of the windows; like the others one number, or one for each of the two axes.
+        stride: the step from one window to the next; by default the size of the window.
+        padding: a border that is never the maximum, at most half a window wide.
+        dilation: the step from one element of a window to the next.
+        ceil_mode: also use a last window that is only partly filled.
 
     Raises:
-        ShapeError: for other ranks, or where no window fits.
+        ShapeError: for a wrong rank, or where no window fits.
         ValueError: for a wider border.
 
     >>> import micrograd_tensor as mt
@@ -65,15 +63,15 @@ def avg_pool2d(
 
     Args:
         x: ``(N, C, H, W)`` or ``(C, H, W)``.
-        kernel_size: of the windows; one number or one for each of the two axes, as for the others.
-        stride: from one window to the next; by default as long as the window.
+        kernel_size: the size of the windows; like the others one number, or one for each of the two axes.
+        stride: the step from one window to the next; by default the size of the window.
         padding: a border of zeros, at most half a window wide.
-        ceil_mode: take a last window that is only partly filled, too.
+        ceil_mode: also use a last window that is only partly filled.
         count_include_pad: whether the border's zeros count in the mean.
-        divisor_override: divide by this instead of by the number of elements.
+        divisor_override: divide by this instead of the number of elements.
 
     Raises:
-        ShapeError: for other ranks, or where no window fits.
+        ShapeError: for a wrong rank, or where no window fits.
         ValueError: for a wider border.
 
     >>> import micrograd_tensor as mt
@@ -95,16 +93,16 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:
-    """Means over as many windows as are asked for, as `torch.nn.functional.adaptive_avg_pool2d`.
+    """Means over a given number of windows, as `torch.nn.functional.adaptive_avg_pool2d`.
 
-    Window i of n reaches from ``⌊i·H/n⌋`` to ``⌈(i+1)·H/n⌉``: side by side where n divides H, else overlapping.
+    Window i of n runs from ``⌊i·H/n⌋`` to ``⌈(i+1)·H/n⌉``: side by side where n divides H, else overlapping.
 
     Args:
         x: ``(N, C, H, W)`` or ``(C, H, W)``.
-        output_size: of the result, one number or two; None keeps an axis as it is.
+        output_size: one number for both axes of the result, or two; None keeps an axis as it is.
 
     Raises:
-        ShapeError: for other ranks.
+        ShapeError: for a wrong rank.
 
     >>> import micrograd_tensor as mt
     >>> mt.adaptive_avg_pool2d([[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]], (1, 2))
@@ -119,7 +117,7 @@ def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | N
 
 
 def _shares(length: int, windows: int, dtype: np.dtype[Any]) -> Any:
-    """A matrix of which each row averages over one window."""
+    """A matrix whose rows each average over one window."""
     matrix = np.zeros((windows, length), dtype)
     for i, row in enumerate(matrix):
         start, stop = i * length // windows, -(-(i + 1) * length // windows)
@@ -143,18 +141,18 @@ def _windows(
     ceil_mode: bool,
     value: float,
 ) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
-    """The windows of x in its border, ``(places, …, *positions)``, and how wide the border is, before and after."""
+    """The windows of the padded x, ``(elements, …, *positions)``, and the widths of its border, before and after."""
     size, dilation = each_axis(kernel_size, 2, "kernel_size"), each_axis(dilation, 2, "dilation")
     steps = size if stride is None else each_axis(stride, 2, "stride")
     border = each_axis(padding, 2, "padding")
     if any(2 * p > k for p, k in zip(border, size, strict=True)):
-        raise ValueError(f"{op}: padding={padding!r} is more than half of kernel_size={kernel_size!r}; take less")
+        raise ValueError(f"{op}: padding={padding!r} is more than half of kernel_size={kernel_size!r}; use less")
     widths = []
     for n, k, s, p, d in zip(x.shape[-2:], size, steps, border, dilation, strict=True):
         beyond = 0
         if ceil_mode:
             room = n + 2 * p - d * (k - 1) - 1
-            last = -(-room // s) * s  # where the last window starts, which must be in x or in the border before it
+            last = -(-room // s) * s  # the start of the last window, which must lie in x or in the border before it
             last -= s if last >= n + p else 0
             beyond = builtins.max(last - room, 0)
         widths.append((p, p + beyond))
@@ -162,12 +160,12 @@ def _windows(
     axes = (order.index(x.ndim - 2), order.index(x.ndim - 1))
     bordered = padded(transpose(x, axes=order), axes, tuple(widths), value)
     seen = windows(bordered, size=size, stride=steps, dilation=dilation, axis=axes)
-    # One axis of places, which takes a copy: reducing the overlapping view itself is ten times slower.
+    # One axis for a window's elements, which takes a copy: reducing the overlapping view is ten times slower.
     seen = reshape(seen, shape=(size[0] * size[1], *seen.shape[2:]))
     return transpose(seen, axes=(0, *(1 + order.index(i) for i in range(x.ndim)))), tuple(widths)
 
 
 def _in_memory(x: Tensor) -> tuple[int, ...]:
-    """The axes of x as they lie in memory, outermost first: in this order it is copied in one go."""
+    """The axes of x in the order of memory, outermost first, in which it is copied in one go."""
     strides = getattr(x.data, "strides", None) or range(x.ndim, 0, -1)
     return tuple(sorted(range(x.ndim), key=lambda i: -abs(strides[i])))

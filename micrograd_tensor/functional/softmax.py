@@ -1,7 +1,7 @@
 """Softmax and its logarithm, stable for numbers of any size.
 
-All three subtract the largest value first, so that no exponential overflows. The results do not depend on what is
-subtracted, so it is a constant to derivatives (`stop_gradient`), and they stay exact to any order.
+All three functions subtract the maximum first, so that no exponential overflows. The result does not depend on what is
+subtracted, so derivatives treat it as a constant (`stop_gradient`) and are exact to any order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..engine.tensor import Tensor
 
 
 def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
-    """The largest value along the axis, 0 where it is infinite, since ∞ − ∞ has no value."""
+    """The maximum along the axis, or 0 where it is infinite, since ∞ − ∞ is NaN."""
     top = max(x, axis=axis, keepdims=True)
     if is_duck(plain(top)) or not np.isfinite(plain(top)).all():
         top = where(isfinite(top), top, 0)

@@ -1,4 +1,4 @@
-"""Variance, standard deviation and length."""
+"""Variance, standard deviation and Euclidean norm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..engine.tensor import Tensor
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
-    ``correction=0`` is the mean squared deviation, as NumPy has it; ``correction=1`` is Bessel's, unbiased for samples.
+    ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased.
 
     Raises:
         ShapeError: for an axis out of range, or where n is not greater than the correction.
@@ -47,7 +47,7 @@ def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 
 
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Euclidean length over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where there is none.
+    """Euclidean norm over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where it is undefined.
 
     `ShapeError` for an axis out of range.
 

@@ -1,6 +1,6 @@
 """Modules: state around the compositions of `functional`, with PyTorch's names, arguments, defaults and keys.
 
-Read `module` first. No layer has a gradient rule of its own: what its `forward` records is all there is.
+Read `module` first. No layer has a gradient rule of its own: its `forward` records ops, and the engine does the rest.
 """
 
 from . import init

@@ -1,4 +1,4 @@
-"""Activations as modules, for a place in `Sequential`. ``inplace`` is taken for PyTorch's sake and changes nothing."""
+"""Activations as modules, for use in `Sequential`. PyTorch's ``inplace`` is accepted and ignored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LeakyReLU(Module):
 
 
 class GELU(Module):
-    """``x · Φ(x)`` with the normal distribution Φ, exact or ``approximate="tanh"``; see `gelu`. Any shape.
+    """``x · Φ(x)``, Φ being the normal distribution, exact or ``approximate="tanh"``; see `gelu`. Any shape.
 
     >>> from micrograd_tensor import nn
     >>> nn.GELU()([0.0, 2.0])
@@ -169,12 +169,12 @@ class LogSoftmax(Module):
 
 
 class Dropout(Module):
-    """While training, each number is 0 with probability p and else divided by ``1 − p``; else x itself. Any shape.
+    """Sets each element to 0 with probability p and divides the others by ``1 − p``; x itself in evaluation. Any shape.
 
     Args:
-        p: probability of a 0.
-        inplace: taken for PyTorch's sake.
-        generator: where the random numbers come from; by default the one that `manual_seed` sets.
+        p: the probability that an element is dropped.
+        inplace: accepted for compatibility with PyTorch, and ignored.
+        generator: the source of the random numbers; by default the one that `manual_seed` seeds.
 
     Raises:
         ValueError: for a p outside 0…1.

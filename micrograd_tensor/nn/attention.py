@@ -24,25 +24,25 @@ from .parameter import Parameter
 
 
 class MultiheadAttention(Module):
-    """Several attentions side by side, each on its share of the features, as `torch.nn.MultiheadAttention`.
+    """Several attentions side by side, each on its part of the features, as `torch.nn.MultiheadAttention`.
 
-    Query, key and value are mapped to the heads by one linear layer each, whose weights lie in ``in_proj_weight`` one
-    below the other (in ``q_proj_weight``, … where key or value have other numbers of features), and what the heads
-    find is mapped by ``out_proj``. Vaswani et al., *Attention is all you need*, 2017, section 3.2.2.
+    A linear layer each maps query, key and value to the heads; their weights are stacked in ``in_proj_weight`` (or are
+    ``q_proj_weight``, … where keys or values have another number of features). ``out_proj`` maps the heads' results.
+    Vaswani et al., *Attention is all you need*, 2017, section 3.2.2.
 
     Args:
-        embed_dim: features E of queries and of the result.
+        embed_dim: E, the number of features of queries and of the result.
         num_heads: h, a divisor of E.
-        dropout: probability with which each weight is dropped while training.
+        dropout: the probability that a weight is dropped in training.
         bias: whether the linear layers have biases.
-        kdim: features of keys; E by default.
-        vdim: features of values; E by default.
-        batch_first: whether inputs are ``(N, L, E)`` instead of ``(L, N, E)``. Without samples, ``(L, E)``, either way.
-        dtype: of the parameters.
-        generator: of their initial values, Glorot's uniform ones, and of what is dropped.
+        kdim: the number of features of keys; E by default.
+        vdim: the number of features of values; E by default.
+        batch_first: whether inputs are ``(N, L, E)`` instead of ``(L, N, E)``. Unbatched they are ``(L, E)``.
+        dtype: the parameters' dtype.
+        generator: the source of the initial values, Glorot's uniform ones, and of dropout.
 
     Raises:
-        ShapeError: where the heads do not divide E; from `forward`, for shapes that do not fit.
+        ShapeError: where E is not a multiple of h; from `forward`, for shapes that do not match.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -97,21 +97,20 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """For each query a mean of the values, mapped back to E features, and the weights of the mean.
+        """For each query a weighted mean of the values, mapped back to E features, and its weights.
 
         Args:
             query: ``(N, L, E)`` or ``(L, N, E)``, see ``batch_first``; or ``(L, E)``.
             key: ``(N, S, kdim)`` likewise.
             value: ``(N, S, vdim)`` likewise.
-            key_padding_mask: ``(N, S)`` or ``(S,)``: truth values, where True hides a key, or numbers that are added.
+            key_padding_mask: ``(N, S)`` or ``(S,)``: Booleans, where True hides a key, or numbers added to scores.
             need_weights: whether to return the weights.
-            attn_mask: ``(L, S)`` or ``(N·h, L, S)``: truth values, where True hides a key from a query, or numbers.
-            average_attn_weights: the mean over the heads, or all of them.
-            is_causal: hide from each query the keys after its own place.
+            attn_mask: ``(L, S)`` or ``(N·h, L, S)``: Booleans, where True hides a key from a query, or numbers.
+            average_attn_weights: whether to average the weights over the heads.
+            is_causal: hide from each query the keys after its own position.
 
         Returns:
-            The result, of the query's shape, and the weights ``(N, L, S)`` or ``(N, h, L, S)``, before any are dropped,
-            or None.
+            The result, of the query's shape, and the weights before dropout: ``(N, L, S)``, ``(N, h, L, S)`` or None.
         """
         inputs = [as_tensor(x) for x in (query, key, value)]
         batched = self._checked(inputs)
@@ -127,7 +126,7 @@ class MultiheadAttention(Module):
         return out, weights if batched else squeeze(weights, axis=0)
 
     def _checked(self, inputs: list[Tensor]) -> bool:
-        """Whether there are samples."""
+        """Whether the inputs are batched."""
         for x, what, features in zip(
             inputs, ("query", "key", "value"), (self.embed_dim, self.kdim, self.vdim), strict=True
         ):
@@ -156,14 +155,14 @@ class MultiheadAttention(Module):
         return transpose(y, axes=(0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
 
     def _joined(self, y: Tensor, batched: bool) -> Tensor:
-        """The heads' features side by side again, in the order of the inputs' axes."""
+        """The heads' features side by side again, with the axes in the inputs' order."""
         n, _, length, _ = y.shape
         y = transpose(y, axes=(0, 2, 1, 3) if self.batch_first or not batched else (2, 0, 1, 3))
         lead = (length,) if not batched else (n, length) if self.batch_first else (length, n)
         return reshape(y, shape=(*lead, self.embed_dim))
 
     def _mask(self, attn_mask: Operand, key_padding_mask: Operand, q: Tensor, k: Tensor) -> Tensor | None:
-        """What to add to the scores ``(N, h, L, S)``: the sum of both masks, −∞ for what is hidden."""
+        """What to add to the scores ``(N, h, L, S)``: the sum of both masks, −∞ for hidden keys."""
         n, heads, length, _ = q.shape
         keys = k.shape[2]
         found = []

@@ -1,4 +1,4 @@
-"""Containers: modules in a row, and modules in a list."""
+"""Containers: modules in sequence, and modules in a list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .module import Module
 
 
 class _Numbered(Module):
-    """Modules under the names 0, 1, 2, …, or under their own."""
+    """Modules with the names 0, 1, 2, …, or names of their own."""
 
     def __len__(self) -> int:
         return len(list(self.children()))
@@ -25,27 +25,27 @@ class _Numbered(Module):
         setattr(self, list(dict(self.named_children()))[index], module)
 
     def append(self, module: Module) -> Self:
-        """Add a module at the end; returns the container itself."""
+        """Append a module; returns the container itself."""
         if not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}: {module!r:.60} is not a Module but {type(module).__name__}")
         self.add_module(str(len(self)), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
-        """Add modules at the end; returns the container itself."""
+        """Append modules; returns the container itself."""
         for module in modules:
             self.append(module)
         return self
 
 
 class Sequential(_Numbered):
-    """Modules that are applied one after the other, as `torch.nn.Sequential`.
+    """Applies modules one after the other, as `torch.nn.Sequential`.
 
     Args:
-        modules: in order; or one mapping from names to modules.
+        modules: the modules in order, or one mapping from names to modules.
 
     Raises:
-        TypeError: for what is not a Module; a function stands in a net through a small Module around it.
+        TypeError: for anything but a Module; wrap a function in a small Module.
 
     >>> import micrograd_tensor as mt
     >>> from micrograd_tensor import nn
@@ -69,17 +69,17 @@ class Sequential(_Numbered):
             self.extend(modules)
 
     def forward(self, x: Any) -> Any:
-        """Apply every module to the result of the one before."""
+        """Apply every module to the previous one's result."""
         for module in self.children():
             x = module(x)
         return x
 
 
 class ModuleList(_Numbered):
-    """Modules in a list, for a forward that calls them as it likes, as `torch.nn.ModuleList`.
+    """A list of modules, which a forward pass may call in any way, as `torch.nn.ModuleList`.
 
     Args:
-        modules: in order.
+        modules: the modules in order.
 
     >>> from micrograd_tensor import nn
     >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))

@@ -8,16 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.errors import ShapeError
 from ..engine.primitive import Operand
 from ..engine.tensor import Tensor
-from ..functional.convolution import conv1d, conv2d
-from ..functional.operands import each_axis
+from ..functional.convolution import check_groups, conv1d, conv2d, margins
+from ..functional.operands import Lengths, each_axis
 from . import init
 from .module import Module
 from .parameter import Parameter
-
-Lengths = int | tuple[int, ...]
 
 
 class _Conv(Module):
@@ -40,29 +37,24 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name, rank = type(self).__name__, self.rank
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ShapeError(
-                f"{name}: {in_channels} channels in and {out_channels} out do not divide into groups={groups}; "
-                "take a common divisor"
-            )
+        check_groups(name, in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = each_axis(kernel_size, rank, "kernel_size")
         self.stride, self.dilation = each_axis(stride, rank, "stride"), each_axis(dilation, rank, "dilation")
         self.padding = padding if isinstance(padding, str) else each_axis(padding, rank, "padding")
-        if padding == "same" and any(s != 1 for s in self.stride):
-            raise ValueError(f"{name}: padding='same' with stride={stride}; only stride 1 keeps the lengths")
+        margins(name, padding, self.kernel_size, stride, self.dilation)  # raises for what does not go together
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(np.zeros(shape, dtype))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         init.default_(self.weight, self.bias, prod(shape[1:]), generator)
 
     def forward(self, x: Operand) -> Tensor:
-        """Weigh and sum what every window sees."""
+        """Weighted sums over the windows."""
         function = type(self).function
         return function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
-        """The settings, those at their defaults left out."""
+        """The settings, without those at their defaults."""
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         text += f", padding={self.padding!r}" if self.padding != (0,) * self.rank else ""
         text += f", dilation={self.dilation}" if self.dilation != (1,) * self.rank else ""
@@ -75,19 +67,19 @@ class Conv1d(_Conv):
 
     Args:
         in_channels: C.
-        out_channels: of the result.
-        kernel_size: of the windows.
-        stride: from one window to the next.
-        padding: zeros on both sides, ``"same"`` or ``"valid"``.
-        dilation: from one element of a window to the next.
-        groups: channels are divided into so many parts that do not see each other.
-        bias: whether there is one.
-        dtype: of the parameters.
-        generator: of their initial values, uniform in ``±1/√(C/groups · kernel_size)``.
+        out_channels: the number of channels of the result.
+        kernel_size: the length of a window.
+        stride: the step from one window to the next.
+        padding: the number of zeros on both sides, ``"same"`` or ``"valid"``.
+        dilation: the step from one element of a window to the next.
+        groups: the number of independent parts that the channels are divided into.
+        bias: whether to add one.
+        dtype: the parameters' dtype.
+        generator: the source of the initial values, uniform in ``±1/√(C/groups · kernel_size)``.
 
     Raises:
-        ShapeError: where groups do not divide the channels; from `forward`, for other ranks and numbers of channels.
-        ValueError: for ``padding="same"`` with a stride.
+        ShapeError: where groups do not divide the channels; from `forward`, for a wrong rank or number of channels.
+        ValueError: for ``padding="same"`` with a stride, or another text.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn

@@ -1,7 +1,7 @@
-"""Initial values: PyTorch's initializers, each through `Tensor.assign_`, and the default of its layers.
+"""Initial values: PyTorch's initializers, and the defaults of its layers.
 
-Every one takes a leaf, gives it a new value in its own dtype, and returns it. Random ones take a ``generator``; by
-default the one that `manual_seed` sets.
+Each takes a leaf, assigns it a new value in its own dtype (`Tensor.assign_`), and returns it. The random ones take a
+``generator``; by default the one that `manual_seed` seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Generator = np.random.Generator
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Numbers uniform in ``a…b``.
+    """Uniform in ``a…b``.
 
     >>> import numpy as np
     >>> import micrograd_tensor as mt
@@ -29,12 +29,12 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Numbers of the normal distribution of this mean and standard deviation."""
+    """Normal, with this mean and standard deviation."""
     return tensor.assign_(generator_or_default(generator).normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """The same number everywhere.
+    """The same value everywhere.
 
     >>> import micrograd_tensor as mt
     >>> constant_(mt.tensor([0.0, 1.0]), 7)
@@ -54,10 +54,10 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much to scale initial values so that an activation keeps the variance of what passes through it.
+    """The factor of initial values with which an activation preserves the variance of what passes through it.
 
     1 for ``linear``, ``sigmoid`` and convolutions, 5/3 for ``tanh``, √2 for ``relu``, √(2/(1 + param²)) for
-    ``leaky_relu`` (slope ``param``, 0.01 by default), 3/4 for ``selu``. `ValueError` for others.
+    ``leaky_relu`` (slope ``param``, 0.01 by default), 3/4 for ``selu``. `ValueError` for any other.
 
     >>> calculate_gain("leaky_relu", 1.0)
     1.0
@@ -66,12 +66,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     gains = dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0)
     gains |= {"tanh": 5 / 3, "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 0.75}
     if nonlinearity not in gains:
-        raise ValueError(f"calculate_gain: nonlinearity={nonlinearity!r}; it is one of {', '.join(gains)}")
+        raise ValueError(f"calculate_gain: nonlinearity={nonlinearity!r} must be one of {', '.join(gains)}")
     return gains[nonlinearity]
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
-    """How many numbers go into one output, and how many outputs one input goes to, of a weight ``(out, in, …)``.
+    """The fan-in and the fan-out of a weight ``(out, in, …)``: inputs per output, and outputs per input.
 
     >>> import numpy as np
     >>> import micrograd_tensor as mt
@@ -79,7 +79,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     (75, 400)
     """
     if tensor.ndim < 2:
-        raise ShapeError(f"{describe(tensor)} has no fan in and out; that takes two axes, (out, in), or more")
+        raise ShapeError(f"{describe(tensor)} has no fan-in and fan-out; that takes two axes, (out, in), or more")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
@@ -91,7 +91,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal with deviation ``gain·√(2/(fan_in + fan_out))``; Glorot and Bengio, 2010."""
+    """Normal with standard deviation ``gain·√(2/(fan_in + fan_out))``; Glorot and Bengio, 2010."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
@@ -117,18 +117,18 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with deviation ``gain/√fan``, with the gain of the nonlinearity (slope ``a``); He et al., 2015."""
+    """Normal with standard deviation ``gain/√fan``, for the gain of a nonlinearity (slope ``a``); He et al., 2015."""
     return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity), generator)
 
 
 def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode={mode!r}; it is 'fan_in' or 'fan_out'")
+        raise ValueError(f"mode={mode!r} must be 'fan_in' or 'fan_out'")
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
 def default_(weight: Tensor, bias: Tensor | None, fan_in: int, generator: Generator | None) -> None:
-    """What PyTorch's linear and convolution layers start from: both uniform in ``±1/√fan_in``."""
+    """The initial values of PyTorch's linear and convolution layers: both uniform in ``±1/√fan_in``."""
     bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     uniform_(weight, -bound, bound, generator)
     if bias is not None:

@@ -1,4 +1,4 @@
-"""Linear layers: weighted sums of features, axes made one, rows of a table."""
+"""Linear layers: weighted sums of features, merged axes, rows of a table."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Linear(Module):
     """``x @ weightᵀ + bias``, as `torch.nn.Linear`: ``(…, in_features)`` to ``(…, out_features)``.
 
     Args:
-        in_features: on the last axis of x.
-        out_features: on the last axis of the result.
-        bias: whether there is one.
-        dtype: of the parameters.
-        generator: of their initial values, both uniform in ``±1/√in_features``.
+        in_features: the length of the last axis of x.
+        out_features: the length of the last axis of the result.
+        bias: whether to add one.
+        dtype: the parameters' dtype.
+        generator: the source of their initial values, uniform in ``±1/√in_features``.
 
     Raises:
         ShapeError: from `forward`, where x has another number of features.
@@ -49,7 +49,7 @@ class Linear(Module):
         init.default_(self.weight, self.bias, in_features, generator)
 
     def forward(self, x: Operand) -> Tensor:
-        """Weigh and sum the features of x."""
+        """Weighted sums of the features of x."""
         return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -58,7 +58,7 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """The axes from ``start_dim`` to ``end_dim`` as one, as `torch.nn.Flatten`; by default all but the first.
+    """Merges the axes from ``start_dim`` to ``end_dim``, by default all but the first, as `torch.nn.Flatten`.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -78,18 +78,18 @@ class Flatten(Module):
 
 
 class Embedding(Module):
-    """A row of numbers for each of the things that are counted from 0, as `torch.nn.Embedding`.
+    """A table of vectors, looked up by integers, as `torch.nn.Embedding`.
 
     Args:
-        num_embeddings: how many rows.
-        embedding_dim: how many numbers in each.
-        padding_idx: a row of zeros that is not learned.
-        dtype: of the parameters.
-        generator: of the initial values, which are standard normal.
+        num_embeddings: the number of rows.
+        embedding_dim: the length of a row.
+        padding_idx: a row that starts at 0 and is not learned.
+        dtype: the parameters' dtype.
+        generator: the source of the initial values, which are standard normal.
 
     Raises:
-        ShapeError: from `forward`, for a place that the table does not have.
-        DTypeError: from `forward`, for places that are not integers.
+        ShapeError: from `forward`, for an index outside the table.
+        DTypeError: from `forward`, for indices that are not integers.
 
     >>> from micrograd_tensor import nn
     >>> nn.Embedding(10, 4)([[1, 2, 3]]).shape

@@ -1,4 +1,4 @@
-"""Losses as modules: each holds the settings of the function of the same name."""
+"""Losses as modules, each with the settings of the function of the same name."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class _Loss(Module):
     weight: Tensor | None
     pos_weight: Tensor | None
 
-    def __init__(self, reduction: str) -> None:
+    def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"{type(self).__name__}: reduction={reduction!r}; it is 'mean', 'sum' or 'none'")
+            raise ValueError(f"{type(self).__name__}: reduction={reduction!r} must be 'mean', 'sum' or 'none'")
         self.reduction = reduction
 
 
@@ -36,11 +36,8 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002 -- PyTorch's name
-        """The loss of two tensors of one shape."""
+        """The loss of two tensors of the same shape."""
         return mse_loss(input, target, self.reduction)
 
 
@@ -52,11 +49,8 @@ class L1Loss(_Loss):
     tensor(1.)
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
-        """The loss of two tensors of one shape."""
+        """The loss of two tensors of the same shape."""
         return l1_loss(input, target, self.reduction)
 
 
@@ -73,12 +67,12 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
-        """The loss of two tensors of one shape."""
+        """The loss of two tensors of the same shape."""
         return smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Cross entropy of yes and no, from logits; see `binary_cross_entropy_with_logits`. The weights are buffers.
+    """Binary cross entropy, from logits; see `binary_cross_entropy_with_logits`. The weights are buffers.
 
     >>> from micrograd_tensor import nn
     >>> round(nn.BCEWithLogitsLoss(reduction="sum")([0.0, 100.0], [1.0, 1.0]).item(), 4)
@@ -91,7 +85,7 @@ class BCEWithLogitsLoss(_Loss):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
-        """The loss of two tensors of one shape."""
+        """The loss of two tensors of the same shape."""
         return binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 

@@ -1,7 +1,7 @@
-"""Module: parameters, buffers and other modules under their names, and a forward pass that composes recorded ops.
+"""Module: named parameters, buffers and submodules, and a forward pass that composes recorded ops.
 
-Parameters, buffers and modules are ordinary attributes, in the order in which they were first set, which is the order
-of `state_dict` too. No module has a gradient rule: what `forward` records can be differentiated as it stands.
+Parameters, buffers and submodules are ordinary attributes; the order in which they are first set is the order of
+`state_dict` too. No module has a gradient rule of its own: whatever `forward` records can be differentiated as it is.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any, ClassVar, Self
 
 from ..engine.recording import recording, scope
 from ..engine.tensor import Tensor, tensor
+from .module_path import key, not_entered
 from .parameter import Parameter
-from .place import key, not_entered
 from .state import Keys, load
 
 
 class Module:
     """The base of all layers and nets. A subclass calls ``super().__init__()``, sets attributes, and writes `forward`.
 
-    Calling a module runs `forward` in a scope named after its place: the class's name in lower case for the outermost,
-    then the names of the attributes, such as ``net/norm1``. Its parameters are named as in `state_dict`.
+    Calling a module runs `forward` in a scope named after its path: the class's name in lower case for the outermost
+    module, then the names of the attributes, such as ``net/norm1``. Parameters are named as in `state_dict`.
 
     Attributes:
-        training: whether it is being trained, which dropout and batch normalization ask; see `train` and `eval`.
+        training: the mode, on which dropout and batch normalization depend; see `train` and `eval`.
 
     >>> import micrograd_tensor as mt
     >>> class Net(Module):
@@ -41,7 +41,7 @@ class Module:
     """
 
     shown: ClassVar[tuple[str, ...]] = ()
-    """The attributes that the module's text shows."""
+    """The attributes that `repr` shows."""
 
     training: bool
     _path: tuple[str, ...]
@@ -57,7 +57,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one that composes ops")
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        """Run `forward` in the scope of this module's place."""
+        """Run `forward` in the scope of this module's path."""
         at, path = recording.get().scope, self._path
         if at is None if len(path) == 1 else at is not None and at.name == path[-2]:
             with self._scope:
@@ -79,61 +79,61 @@ class Module:
             )
         object.__setattr__(self, name, value)
         if isinstance(value, Module):
-            value._settle((*self._path, name))
+            value._move((*self._path, name))
         elif isinstance(value, Parameter):
             value.name = value.name or key(self._path, name)
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
-        """Keep a tensor that is state but not learned, such as a running mean, as an attribute.
+        """Make a tensor that is state but not learned, such as a running mean, an attribute.
 
         Args:
-            name: of the attribute.
-            value: a Tensor, an array or numbers; or None, for a buffer that this module does without.
+            name: the attribute's name.
+            value: a Tensor, an array or numbers; or None, for a buffer that is not used.
             persistent: whether `state_dict` holds it.
         """
         self._buffers[name] = persistent
         setattr(self, name, None if value is None else tensor(value, name=key(self._path, name)))
 
     def register_parameter(self, name: str, value: Parameter | None) -> None:
-        """Set a parameter by name; the same as ``module.name = value``."""
+        """Set a parameter by name, as ``module.name = value`` does."""
         setattr(self, name, value)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Set a module by name; the same as ``module.name = value``."""
+        """Set a submodule by name, as ``module.name = value`` does."""
         setattr(self, name, module)
 
     def named(self, name: str) -> Self:
-        """Call the outermost scope something else than the class's name; returns the module itself.
+        """Name the outermost scope, instead of after the class; returns the module itself.
 
         >>> class Net(Module):
         ...     pass
         >>> Net().named("encoder")._path
         ('encoder',)
         """
-        self._settle((*self._path[:-1], name))
+        self._move((*self._path[:-1], name))
         return self
 
-    def _settle(self, path: tuple[str, ...]) -> None:
-        """Take a place in a tree of modules, with everything below; names that a user gave to parameters stay."""
+    def _move(self, path: tuple[str, ...]) -> None:
+        """Move to this path, with everything below; names that a user gave to parameters stay."""
         before, self._path, self._scope = self._path, path, scope(path[-1])
         for name, value in vars(self).items():
             if isinstance(value, Module):
-                value._settle((*path, name))
+                value._move((*path, name))
             elif isinstance(value, Tensor) and value.name == key(before, name):
                 value.name = key(path, name)
 
     # ------------------------------------------------------------------------------------------- walks over the tree
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly in this one, with the names of their attributes."""
+        """The direct submodules, with the names of their attributes."""
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
-        """The modules directly in this one."""
+        """The direct submodules."""
         return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """The module and all within it, each before its children, by dotted names; a shared one only once."""
+        """The module and all below it, parents before children, by dotted names; shared ones once."""
         seen: set[Module] = set()
         stack: list[tuple[str, Module]] = [(prefix, self)]
         while stack:
@@ -146,7 +146,7 @@ class Module:
             stack.extend(reversed(below))
 
     def modules(self) -> Iterator[Module]:
-        """The module and all within it; a shared one only once."""
+        """The module and all below it; shared ones once."""
         return (module for _, module in self.named_modules())
 
     def _members(
@@ -162,7 +162,7 @@ class Module:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters of this module and, unless ``recurse=False``, all within, by dotted names.
+        """The parameters of this module and, unless ``recurse=False``, of all below it, by dotted names.
 
         >>> from micrograd_tensor.nn import Linear, Sequential
         >>> [(name, p.shape) for name, p in Sequential(Linear(2, 3)).named_parameters()]
@@ -171,7 +171,7 @@ class Module:
         return self._members(_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters of this module and, unless ``recurse=False``, all within; a shared one only once."""
+        """The parameters of this module and, unless ``recurse=False``, of all below it; shared ones once."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(
@@ -181,11 +181,11 @@ class Module:
         return self._members(_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, persistent or not; a shared one only once."""
+        """The buffers, persistent or not; shared ones once."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call a function of every module within, children first, then of this one; returns the module itself."""
+        """Call a function with every module below, children first, then with this one; returns the module itself."""
         for child in self.children():
             child.apply(function)
         function(self)
@@ -194,7 +194,7 @@ class Module:
     # ------------------------------------------------------------------------------------------------ modes and state
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all within to training, or with False to evaluation; returns the module itself."""
+        """Switch this module and all below it to training, or with False to evaluation; returns the module itself."""
         for module in self.modules():
             module.training = mode
         return self
@@ -204,37 +204,37 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Ask for gradients of all parameters, or no longer; returns the module itself."""
+        """Turn gradients of all parameters on or off; returns the module itself."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters, or with ``set_to_none=False`` make those that there are zeros."""
+        """Clear the gradients of all parameters, or with ``set_to_none=False`` set the existing ones to zero."""
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else tensor(0 * p.grad.data)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Parameters and persistent buffers by PyTorch's dotted names: the values of this moment, without history.
+        """Parameters and persistent buffers by PyTorch's dotted names: their current values, without history.
 
-        Nothing is copied, since values never change in place: later training gives the module other arrays.
+        Nothing is copied, since values never change in place: later training gives the module new arrays.
         """
         return {name: value.detach() for name, value in self._state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
-        """Take up the values of a `state_dict`: Tensors or arrays by name, each kept in the dtype that is here.
+        """Assign the values of a `state_dict`: Tensors or arrays by name, each converted to the dtype of its target.
 
         Args:
-            state_dict: as `state_dict` gives it, or PyTorch's.
-            strict: refuse names that are missing or unexpected.
+            state_dict: what `state_dict` gave, this module's or PyTorch's.
+            strict: whether missing or unexpected names are an error.
 
         Returns:
-            Those ``missing_keys`` and ``unexpected_keys``.
+            The ``missing_keys`` and ``unexpected_keys``.
 
         Raises:
-            ValueError: for names that are missing or unexpected, all of them in one message.
-            ShapeError: likewise, where shapes are wrong too.
-            DTypeError: for what is not numbers, or complex ones for real.
+            ValueError: for missing or unexpected names, all of them in one message.
+            ShapeError: likewise, if shapes are wrong too.
+            DTypeError: for values that are not numbers, or complex ones for a real target.
 
         After an error nothing has changed.
         """
@@ -246,7 +246,7 @@ class Module:
     # ----------------------------------------------------------------------------------------------------------- text
 
     def extra_repr(self) -> str:
-        """What stands between the parentheses of the module's text: the settings that it shows."""
+        """The settings that `repr` shows between the parentheses."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
     def __repr__(self) -> str:

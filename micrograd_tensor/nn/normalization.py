@@ -1,4 +1,4 @@
-"""The normalization family: one computation, and for each layer the axes that it averages over.
+"""The normalization layers: one computation, averaged over the axes that each layer chooses.
 
 ================  ==============================  ===========================================
 layer             averages over                   so that each of these has mean 0, variance 1
@@ -7,7 +7,7 @@ layer             averages over                   so that each of these has mean
 ``InstanceNorm``  pixels                          channel of a sample
 ``GroupNorm``     pixels and a group's channels   group of channels of a sample
 ``LayerNorm``     the last axes                   sample, or position of a sample
-``RMSNorm``       the last axes, no mean off      the same, for the mean square
+``RMSNorm``       the last axes, mean kept        the same, with mean square 1
 ================  ==============================  ===========================================
 """
 
@@ -23,11 +23,9 @@ from ..engine.primitive import Operand
 from ..engine.table.elementwise import sub
 from ..engine.tensor import Tensor
 from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
-from ..functional.operands import as_tensor
+from ..functional.operands import Lengths, as_shape, as_tensor
 from .module import Module
 from .parameter import Parameter
-
-Lengths = int | tuple[int, ...]
 
 
 def _scale_and_shift(shape: Lengths, affine: bool, dtype: Any) -> tuple[Parameter | None, Parameter | None]:
@@ -35,12 +33,12 @@ def _scale_and_shift(shape: Lengths, affine: bool, dtype: Any) -> tuple[Paramete
 
 
 class _RunningNorm(Module):
-    """Batch and instance normalization: by the statistics of x, or by a running average of earlier ones."""
+    """Batch and instance normalization: by the statistics of x, or by running averages of earlier ones."""
 
     ranks: ClassVar[tuple[int, ...]]
     """How many axes x may have."""
     over_samples: ClassVar[bool]
-    """Whether the samples are averaged over, beside the pixels."""
+    """Whether to average over the samples as well as over the pixels."""
 
     shown = ("num_features", "eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None
@@ -67,7 +65,7 @@ class _RunningNorm(Module):
         self.register_buffer("num_batches_tracked", np.array(0) if tracked else None)
 
     def forward(self, x: Operand) -> Tensor:
-        """Normalize x, by its own statistics while training or where no running ones are kept."""
+        """Normalize x, by its own statistics in training or where no running ones are kept."""
         x = self._checked(as_tensor(x))
         gamma, beta = along_channels(self.weight, x), along_channels(self.bias, x)
         if self.running_mean is not None and self.running_var is not None and not self.training:
@@ -93,19 +91,19 @@ class _RunningNorm(Module):
             n = prod(shape[2:]) * (shape[0] if self.over_samples else 1)
             if n < 2:
                 raise ShapeError(
-                    f"{type(self).__name__}: {describe(x)} has {n} value(s) for each channel, whose variance says "
-                    "nothing; give two or more, or switch to eval()"
+                    f"{type(self).__name__}: {describe(x)} has {n} value(s) for each channel, too few for "
+                    "a variance; give two or more, or switch to eval()"
                 )
         return x
 
     def _track(self, mean: Any, var: Any, n: int) -> None:
-        """Move the running statistics towards those of this batch, its variance made unbiased."""
+        """Move the running statistics towards the mean and the unbiased variance of this batch."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         count = self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
         share = 1 / count.item() if self.momentum is None else self.momentum
         for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
-            if found.ndim > 1:  # a row for each sample, where they are kept apart
+            if found.ndim > 1:  # statistics of each sample
                 found = np.mean(np.reshape(found, (-1, self.num_features)), axis=0)
             found = np.real(found) if found.dtype.kind == "c" else found  # gradcheck's complex step moves nothing
             running.assign_((1 - share) * running.data + (share * correction) * found)
@@ -117,19 +115,19 @@ _SHAPES = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
 class BatchNorm1d(_RunningNorm):
     """Batch normalization of ``(N, C)`` or ``(N, C, L)``, as `torch.nn.BatchNorm1d`; see `batch_norm`.
 
-    While training it uses the batch's mean and biased variance, and moves ``running_mean`` and ``running_var`` by
+    Training uses the batch's mean and biased variance, and moves ``running_mean`` and ``running_var`` by
     ``new = (1 − momentum)·old + momentum·batch`` towards the mean and the unbiased variance. Evaluation uses these.
 
     Args:
-        num_features: the channels C.
-        eps: added to the variance, in its units, against division by zero.
-        momentum: how far the running statistics move; None for the average of all batches.
+        num_features: C, the number of channels.
+        eps: added to the variance to avoid division by zero.
+        momentum: the fraction by which the running statistics move; None for the average of all batches.
         affine: whether to scale by ``weight`` and shift by ``bias``, which start at 1 and 0.
         track_running_stats: whether to keep them; without them evaluation uses the batch's statistics too.
-        dtype: of parameters and buffers.
+        dtype: the dtype of parameters and buffers.
 
     Raises:
-        ShapeError: from `forward`, for other shapes, and for one value per channel where the batch's statistics count.
+        ShapeError: from `forward`, for other shapes, and for one value per channel where batch statistics are used.
 
     >>> from micrograd_tensor import nn
     >>> norm = nn.BatchNorm1d(2)
@@ -213,14 +211,14 @@ class LayerNorm(Module):
     """Layer normalization over the last axes, as `torch.nn.LayerNorm`; see `layer_norm`.
 
     Args:
-        normalized_shape: the lengths of the last axes, or the one length.
+        normalized_shape: the lengths of the last axes, or the only length.
         eps: added to the variance.
         elementwise_affine: whether to scale by ``weight`` and shift by ``bias``, of that shape.
         bias: False for a scale alone.
-        dtype: of the parameters.
+        dtype: the parameters' dtype.
 
     Raises:
-        ShapeError: from `forward`, where x does not end in that shape.
+        ShapeError: from `forward`, where the shape of x does not end in that shape.
 
     >>> from micrograd_tensor import nn
     >>> nn.LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(2)
@@ -240,7 +238,7 @@ class LayerNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        lengths = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        lengths = as_shape(normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = lengths, eps, elementwise_affine
         self.weight, self.bias = _scale_and_shift(lengths, elementwise_affine, dtype)
         if not bias:
@@ -255,14 +253,14 @@ class GroupNorm(Module):
     """Group normalization of ``(N, C, …)``, as `torch.nn.GroupNorm`; see `group_norm`.
 
     Args:
-        num_groups: into how many equal parts the channels are divided.
+        num_groups: the number of equal parts that the channels are divided into.
         num_channels: C.
         eps: added to the variance.
         affine: whether to scale by ``weight`` and shift by ``bias``, one number for each channel.
-        dtype: of the parameters.
+        dtype: the parameters' dtype.
 
     Raises:
-        ShapeError: where the channels do not divide into so many groups, or x has another number of them.
+        ShapeError: where the channels do not divide evenly into the groups, or x has another number of channels.
 
     >>> from micrograd_tensor import nn
     >>> nn.GroupNorm(2, 4)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(2)
@@ -292,13 +290,13 @@ class RMSNorm(Module):
     """Division by the root mean square over the last axes, as `torch.nn.RMSNorm`; see `rms_norm`.
 
     Args:
-        normalized_shape: the lengths of the last axes, or the one length.
-        eps: added to the mean square; None for the spacing of the dtype's numbers at 1.
+        normalized_shape: the lengths of the last axes, or the only length.
+        eps: added to the mean square; None for the dtype's machine epsilon.
         elementwise_affine: whether to scale by ``weight``, of that shape.
-        dtype: of the parameter.
+        dtype: the parameter's dtype.
 
     Raises:
-        ShapeError: from `forward`, where x does not end in that shape.
+        ShapeError: from `forward`, where the shape of x does not end in that shape.
 
     >>> from micrograd_tensor import nn
     >>> nn.RMSNorm(2)([3.0, 4.0]).numpy().round(4)
@@ -316,7 +314,7 @@ class RMSNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        lengths = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        lengths = as_shape(normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = lengths, eps, elementwise_affine
         self.weight, _ = _scale_and_shift(lengths, elementwise_affine, dtype)
 

@@ -8,18 +8,18 @@ from ..engine.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A leaf `Tensor` that asks for gradients, and that a `Module` counts among its own once it is an attribute of it.
+    """A leaf `Tensor` that requires gradients; as an attribute of a `Module`, it is one of the module's parameters.
 
-    What ops make of it are plain Tensors. Its value changes through `Tensor.assign_` only, as optimizers do it.
+    The results of ops on it are plain Tensors. Its value changes only through `Tensor.assign_`, which optimizers use.
 
     Args:
-        data: numbers, an array of any shape, or a Tensor, whose history is left behind; a private copy is taken.
-        requires_grad: False for a parameter that stays as it is.
-        name: by default the module names it as its `Module.state_dict` does.
-        dtype: of the elements; by default the value's own.
+        data: numbers, an array of any shape, or a Tensor, without its history; it is copied.
+        requires_grad: False for a parameter that is not trained.
+        name: by default its name in `Module.state_dict`.
+        dtype: the elements' dtype; by default the value's own.
 
     Raises:
-        DTypeError: for values that are not floating-point numbers, unless they ask for no gradients.
+        DTypeError: for values that are not floating-point numbers, unless ``requires_grad=False``.
 
     >>> Parameter([1.0, 2.0], name="gamma")
     tensor([1., 2.], name='gamma', requires_grad=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from ..engine.primitive import Operand
 from ..engine.tensor import Tensor
+from ..functional.operands import Lengths
 from ..functional.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from .module import Module
 
-Lengths = int | tuple[int, ...]
-
 
 class MaxPool2d(Module):
-    """The largest value of every window, as `torch.nn.MaxPool2d`; see `max_pool2d` for arguments and errors.
+    """The maximum of every window, as `torch.nn.MaxPool2d`; see `max_pool2d` for arguments and errors.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -35,7 +34,7 @@ class MaxPool2d(Module):
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
 
     def forward(self, x: Operand) -> Tensor:
-        """``(N, C, H, W)`` or ``(C, H, W)`` to as many windows as fit."""
+        """``(N, C, H, W)`` or ``(C, H, W)`` to one number for each window."""
         return max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
@@ -65,13 +64,13 @@ class AvgPool2d(Module):
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, x: Operand) -> Tensor:
-        """``(N, C, H, W)`` or ``(C, H, W)`` to as many windows as fit."""
+        """``(N, C, H, W)`` or ``(C, H, W)`` to one number for each window."""
         size, stride, border = self.kernel_size, self.stride, self.padding
         return avg_pool2d(x, size, stride, border, self.ceil_mode, self.count_include_pad, self.divisor_override)
 
 
 class AdaptiveAvgPool2d(Module):
-    """Means over as many windows as are asked for, as `torch.nn.AdaptiveAvgPool2d`; see `adaptive_avg_pool2d`.
+    """Means over a given number of windows, as `torch.nn.AdaptiveAvgPool2d`; see `adaptive_avg_pool2d`.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of a sequence, from the input at that step and the state before it to the state after."""
+"""Recurrent cells: one step of a sequence, from its input and the previous state to the next state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .parameter import Parameter
 
 class _Cell(Module):
     gates: ClassVar[int]
-    """How many vectors of the hidden size the weights give at once."""
+    """How many vectors of the hidden size the weights produce at once."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class _Cell(Module):
         return linear(h, self.weight_hh, self.bias_hh)
 
     def _before(self, x: Tensor, h: Operand | None) -> Tensor:
-        """The state that was given, or zeros."""
+        """The given state, or zeros."""
         wanted = (*x.shape[:-1], self.hidden_size)
         if h is None:
             return leaf(np.zeros(wanted, x.dtype))
         h = as_tensor(h)
         if h.shape != wanted:
             raise ShapeError(
-                f"{type(self).__name__}: the state {describe(h)} does not fit the input {describe(x)}; "
+                f"{type(self).__name__}: the state {describe(h)} does not match the input {describe(x)}; "
                 f"its shape must be {wanted}"
             )
         return h
@@ -70,16 +70,16 @@ class RNNCell(_Cell):
     """``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``, as `torch.nn.RNNCell`; Elman, 1990.
 
     Args:
-        input_size: features of x, ``(N, input_size)`` or ``(input_size,)``.
-        hidden_size: features of the state, ``(N, hidden_size)`` or ``(hidden_size,)``.
-        bias: whether there are biases.
+        input_size: the number of features of x, ``(N, input_size)`` or ``(input_size,)``.
+        hidden_size: the number of features of the state, ``(N, hidden_size)`` or ``(hidden_size,)``.
+        bias: whether to add biases.
         nonlinearity: ``"tanh"`` or ``"relu"``.
-        dtype: of the parameters.
-        generator: of their initial values, uniform in ``±1/√hidden_size``.
+        dtype: the parameters' dtype.
+        generator: the source of their initial values, uniform in ``±1/√hidden_size``.
 
     Raises:
-        ShapeError: from `forward`, for features or a state that do not fit.
-        ValueError: for another nonlinearity.
+        ShapeError: from `forward`, for an input or a state that does not match.
+        ValueError: for any other nonlinearity.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -101,11 +101,11 @@ class RNNCell(_Cell):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype=dtype, generator=generator)
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"RNNCell: nonlinearity={nonlinearity!r}; it is 'tanh' or 'relu'")
+            raise ValueError(f"RNNCell: nonlinearity={nonlinearity!r} must be 'tanh' or 'relu'")
         self.nonlinearity = nonlinearity
 
     def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
-        """The state after x, from the state before it, by default 0."""
+        """The next state, from x and the previous state, which is 0 by default."""
         x = as_tensor(x)
         total = add(self._from_input(x), self._from_state(self._before(x, h)))
         return tanh(total) if self.nonlinearity == "tanh" else relu(total)
@@ -115,8 +115,8 @@ class LSTMCell(_Cell):
     """``c' = f·c + i·g``, ``h' = o·tanh(c')`` with gates i, f, o and candidate g, as `torch.nn.LSTMCell`.
 
     Hochreiter and Schmidhuber, 1997, with the forget gate of Gers et al., 2000. Each gate is
-    ``σ(W_ih x + b_ih + W_hh h + b_hh)`` with its own part of the weights, g the same with tanh, in the order
-    i, f, g, o. Arguments and errors as for `RNNCell`.
+    ``σ(W_ih x + b_ih + W_hh h + b_hh)`` with its own rows of the weights, and g the same with tanh, in the order
+    i, f, g, o. Arguments and errors are those of `RNNCell`.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -128,7 +128,7 @@ class LSTMCell(_Cell):
     gates = 4
 
     def forward(self, x: Operand, state: tuple[Operand, Operand] | None = None) -> tuple[Tensor, Tensor]:
-        """The state ``(h, c)`` after x, from the one before it, by default 0."""
+        """The next state ``(h, c)``, from x and the previous one, which is 0 by default."""
         x = as_tensor(x)
         h, c = (self._before(x, part) for part in state or (None, None))
         i, f, g, o = split(add(self._from_input(x), self._from_state(h)), 4, axis=-1)
@@ -140,7 +140,7 @@ class GRUCell(_Cell):
     """``h' = (1 − z)·n + z·h`` with ``n = tanh(W_n x + b_n + r·(U_n h + u_n))``, as `torch.nn.GRUCell`.
 
     Cho et al., 2014, with the reset gate after the product. The gates r and z are ``σ(W x + b + U h + u)`` with their
-    own parts of the weights, in the order r, z, n. Arguments and errors as for `RNNCell`.
+    own rows of the weights, in the order r, z, n. Arguments and errors are those of `RNNCell`.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn
@@ -151,7 +151,7 @@ class GRUCell(_Cell):
     gates = 3
 
     def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
-        """The state after x, from the state before it, by default 0."""
+        """The next state, from x and the previous state, which is 0 by default."""
         x = as_tensor(x)
         h = self._before(x, h)
         x_r, x_z, x_n = split(self._from_input(x), 3, axis=-1)

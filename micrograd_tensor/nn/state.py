@@ -1,4 +1,4 @@
-"""Loading a state: everything is checked first, so that it is taken up whole or not at all."""
+"""Loading a state: everything is checked first, so that all of it is loaded or nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..engine.tensor import Tensor
 
 
 class Keys(NamedTuple):
-    """The names that a loaded state lacked, and those that nothing here answers to.
+    """The names that a loaded state lacked, and those that the module does not have.
 
     >>> Keys(["bias"], [])
     Keys(missing_keys=['bias'], unexpected_keys=[])
@@ -22,7 +22,7 @@ class Keys(NamedTuple):
 
 
 def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool) -> Keys:
-    """Assign the given values to the targets of the same names, or raise and leave all as they were."""
+    """Assign the given values to the targets of the same names; after an error nothing has changed."""
     keys = Keys([key for key in targets if key not in given], [key for key in given if key not in targets])
     arrays = {key: _array(key, given[key], targets[key]) for key in targets if key in given}
     misshapen = [
@@ -35,7 +35,7 @@ def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], st
         faults += [f"missing: {', '.join(keys.missing_keys)}"] if keys.missing_keys else []
         faults += [f"unexpected: {', '.join(keys.unexpected_keys)}"] if keys.unexpected_keys else []
     if faults:
-        way_out = "" if misshapen else "; strict=False takes what fits"
+        way_out = "" if misshapen else "; strict=False loads what fits"
         raise (ShapeError if misshapen else ValueError)(
             f"load_state_dict of {owner}: {'. '.join(faults)}. Nothing was loaded{way_out}"
         )

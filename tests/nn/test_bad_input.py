@@ -24,8 +24,8 @@ BAD = [
     (lambda: nn.Linear(5, 2)(1.0), mt.ShapeError, ["no axis of features"]),
     (lambda: nn.Flatten(1, 3)(x(2, 3)), mt.ShapeError, ["x (2, 3)", "no axes 1 to 3"]),
     (lambda: nn.Flatten(1, 0)(x(2, 3)), mt.ShapeError, ["1 to 0"]),
-    (lambda: nn.Embedding(3, 2)([0, 3]), mt.ShapeError, ["place 3", "weight (3, 2)", "0…2"]),
-    (lambda: nn.Embedding(3, 2)([0, -1]), mt.ShapeError, ["place -1"]),
+    (lambda: nn.Embedding(3, 2)([0, 3]), mt.ShapeError, ["index 3", "weight (3, 2)", "0…2"]),
+    (lambda: nn.Embedding(3, 2)([0, -1]), mt.ShapeError, ["index -1"]),
     (lambda: nn.Embedding(3, 2)([0.5]), mt.DTypeError, ["float64", "astype(int)"]),
     # convolutions and poolings
     (lambda: nn.Conv2d(3, 4, 2)(x(1, 2, 5, 5)), mt.ShapeError, ["x (1, 2, 5, 5)", "2 channels", "takes 3"]),

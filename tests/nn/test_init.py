@@ -77,7 +77,7 @@ def test_the_results_of_ops_are_not_initialized():
 
 def test_vectors_have_no_fans():
     for function in (init.xavier_uniform_, init.xavier_normal_, init.kaiming_uniform_, init.kaiming_normal_):
-        with pytest.raises(mt.ShapeError, match=r"\(3,\) has no fan in and out"):
+        with pytest.raises(mt.ShapeError, match=r"\(3,\) has no fan-in and fan-out"):
             function(tensor((3,)))
     with pytest.raises(ValueError, match="'fan_in' or 'fan_out'"):
         init.kaiming_normal_(tensor(), mode="fan")

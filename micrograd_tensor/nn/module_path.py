@@ -1,4 +1,4 @@
-"""Places: where something stands in a tree of modules, as a key of the state and as the path of a scope."""
+"""Paths in a tree of modules: the key of a tensor in `state_dict`, and the scopes of a forward pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..engine.recording import Scope
 
 
 def key(path: tuple[str, ...], name: str) -> str:
-    """The name in a `state_dict`, which the outermost module's own name is not part of.
+    """The name in `state_dict`, which leaves out the outermost module's own name.
 
     >>> key(("net", "0", "norm"), "weight")
     '0.norm.weight'
@@ -15,9 +15,9 @@ def key(path: tuple[str, ...], name: str) -> str:
 
 
 def not_entered(path: tuple[str, ...], at: Scope | None) -> tuple[str, ...]:
-    """The part of a module's path that no open scope stands for: all of it, if none does.
+    """The part of a module's path whose scopes are not open yet: all of it, if none is.
 
-    A `ModuleList` is never called, and ``self.encoder.embed(x)`` passes the encoder by, yet both belong to the path.
+    A `ModuleList` is never called, and ``self.encoder.embed(x)`` bypasses the encoder, yet both belong to the path.
 
     >>> not_entered(("net", "layers", "0"), Scope("skip", Scope("net")))
     ('layers', '0')
