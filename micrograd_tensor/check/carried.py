@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_backward
+from ..graph import Graph, Node, evaluate_backward, pull_back
 from ..graph.nodes import Edge
-from ..graph.replay import replay_edge
 from .flexible import flexible
 
 SLICES = 512
@@ -93,7 +92,7 @@ def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -
         fits = fitted(value, node.shape)
         if fits is not None:
             fitting[node] = fits
-    ran = replay_backward(graph, fitting, values)
+    ran = evaluate_backward(graph, fitting, values)
     if not odd:
         return Carried(fitting, ran.gradients, ran.contributions)
     literal = _literal(graph, given, odd, ran.contributions, values)
@@ -102,7 +101,7 @@ def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -
     for place in np.ndindex(*surplus.values()) if surplus else ():
         each = {**fitting, **{node: _sliced(value, node.shape, surplus, place) for node, value in odd.items()}}
         each = {node: value for node, value in each.items() if value is not None}
-        slices.append((place, replay_backward(graph, each, values).gradients))
+        slices.append((place, evaluate_backward(graph, each, values).gradients))
     return Carried(fitting, ran.gradients, ran.contributions, literal, slices, surplus)
 
 
@@ -122,7 +121,7 @@ def _literal(
             continue
         try:
             parts = [
-                replay_edge(flexible(graph, edge), edge, odd.get(edge[0], found.get(edge[0])), values)
+                pull_back(flexible(graph, edge), edge, odd.get(edge[0], found.get(edge[0])), values)
                 if edge in concerned
                 else contributions[edge]
                 for edge in edges

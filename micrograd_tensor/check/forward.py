@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_forward
+from ..graph import Graph, Node, evaluate
 from ..graph.status import Status
 from .carried import squeezed
 from .diagnosis import Diagnosis
@@ -54,7 +54,7 @@ class Forward:
             for name, value in given.items()
             if squeezed(value.shape) == squeezed(names[name].shape)
         }
-        self._expected = replay_forward(graph, fitting)
+        self._expected = evaluate(graph, fitting)
         self.values = {**self._expected, **fitting}
         for name, node in sorted(names.items(), key=lambda item: item[1].rank):
             if name in given:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor, leaf
-from ..graph import Graph, graph, replay_backward, replay_forward
+from ..graph import Graph, evaluate, evaluate_backward, graph
 from .lint import lint
 from .oracles import oracles
 from .tolerance import nudged_passes, recorded_tolerances
@@ -124,8 +124,8 @@ def _smooth(captured: Graph) -> bool:
                 seen.append(np.array(made))
             return made
 
-        replay_forward(captured, values, watch)
-        replay_backward(captured, {}, {**replay_forward(captured, values), **values}, watch)
+        evaluate(captured, values, watch)
+        evaluate_backward(captured, {}, {**evaluate(captured, values), **values}, watch)
         return seen
 
     leaves = [n for n in captured.nodes if n.is_leaf and n.requires_grad]

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, graph, replay_backward, replay_forward
+from ..graph import Graph, Node, evaluate, evaluate_backward, graph
 from ..graph.nodes import Edge
 from .findings import Invariant
 from .given import read
@@ -121,7 +121,7 @@ class _Checks:
         for _ in range(min(size, sum(g.value.size for g in self.graph.upstreams.values())) + 4):
             drawn = {n: self.rng.standard_normal(n.shape).astype(n.dtype) for n in self.graph.upstreams}
             inner = {n: g for n, g in drawn.items() if not self.graph.contributions_to(n)}
-            ran = replay_backward(self.graph, inner)
+            ran = evaluate_backward(self.graph, inner)
             upstreams.append(float(np.sqrt(sum(np.sum(np.square(g)) for g in drawn.values()))))
             for node in small:
                 probes[node].append(np.asarray(inner.get(node, ran.gradients[node]), np.float64).ravel())
@@ -193,7 +193,7 @@ class _Checks:
     def _degree(self, group: Any, outputs: list[Node]) -> float | None:
         """Of homogeneity in these inputs together; None where there is none."""
         made = [
-            replay_forward(self.graph, {n: factor * np.asarray(n.value, np.float64) for n in group})
+            evaluate(self.graph, {n: factor * np.asarray(n.value, np.float64) for n in group})
             for factor in (1.0, 1.25, 0.8)
         ]
         scaled = [
@@ -222,7 +222,7 @@ class _Checks:
                 for edge in edges if len(edges) > 1 else ():
                     part = np.asarray(self.graph.contributions[edge].value)
                     if fork is not node:
-                        moved = replay_backward(self.graph, {fork: gradients[fork] + part}).gradients[node]
+                        moved = evaluate_backward(self.graph, {fork: gradients[fork] + part}).gradients[node]
                         part = np.asarray(moved) - gradients[node]
                     mended = self.inputs[node] + sign * part.astype(np.float64)
                     # A gradient of zero has every property there is.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_backward
+from ..graph import Graph, Node, evaluate_backward
 from ..graph.status import Status
 from .carried import Carried, carry, fitted, squeezed
 from .diagnose import diagnose
@@ -254,8 +254,8 @@ class Judge:
         if not (np.isfinite(most) and np.isfinite(size) and most and size):
             return True
         expected = np.asarray(self.carried.expected[node])
-        changed = replay_backward(self.graph, {node: expected + change * (size / most)}, self.values).gradients
-        without = replay_backward(self.graph, {node: expected}, self.values).gradients
+        changed = evaluate_backward(self.graph, {node: expected + change * (size / most)}, self.values).gradients
+        without = evaluate_backward(self.graph, {node: expected}, self.values).gradients
         allowed = self.recorded.absolute
         inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
         with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_backward, replay_forward
+from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.nodes import Edge
 from .findings import Finding
 from .stages import named_nodes
@@ -59,7 +59,7 @@ def nearby(graph: Graph, seed: int = 7) -> Point:
             shift = 0.1 * size * rng.standard_normal(node.shape)
             kept = np.abs(shift) if np.all(np.asarray(node.value) >= 0) else shift  # where a logarithm may come
             leaves[node] = (node.value * rng.uniform(0.6, 1.4, node.shape) + kept).astype(node.dtype)
-    values = {**replay_forward(graph, leaves), **leaves}
+    values = {**evaluate(graph, leaves), **leaves}
     upstream = {
         node: (rng.standard_normal(node.shape) * _size(given.value)).astype(node.dtype)
         for node, given in graph.upstreams.items()
@@ -69,7 +69,7 @@ def nearby(graph: Graph, seed: int = 7) -> Point:
 
 def _point(graph: Graph, values: Mapping[Node, Any], upstream: Mapping[Node, Any]) -> Point:
     inner = {node: g for node, g in upstream.items() if not graph.contributions_to(node)}
-    ran = replay_backward(graph, inner, values)
+    ran = evaluate_backward(graph, inner, values)
     gradients = {**ran.gradients, **inner}
     with np.errstate(all="ignore"):
         totals = {n: t.total for n, t in terms(graph, gradients, values, from_output=True).items()}
@@ -221,9 +221,9 @@ class _Lint:
             for number, other in (node.operands, node.operands[::-1]):
                 if isinstance(number, Node) or not isinstance(other, Node) or not number:
                     continue
-                made = replay_forward(self.graph, {node: other.value})
+                made = evaluate(self.graph, {node: other.value})
                 values = {**made, node: other.value}
-                ran = replay_backward(self.graph, {}, values).gradients
+                ran = evaluate_backward(self.graph, {}, values).gradients
                 error = 0.0
                 with np.errstate(all="ignore"):
                     lost = all(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_forward
+from ..graph import Graph, Node, evaluate
 from .findings import Oracle
 from .numerical import COMPLEX_STEP
 from .stages import named_nodes
@@ -117,7 +117,7 @@ class _Along:
     def at(self, t: complex) -> tuple[Any, float]:
         """The weighted outputs moved by t, and the sum of their absolute terms."""
         moved = {leaf: np.asarray(leaf.value).astype(np.float64) + t * u for leaf, u in self._directions.items()}
-        made = replay_forward(self._graph, {**self._held, **moved})
+        made = evaluate(self._graph, {**self._held, **moved})
         total, size = 0.0, 0.0
         with np.errstate(all="ignore"):
             for node, upstream in self._graph.upstreams.items():

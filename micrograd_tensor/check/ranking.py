@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import replay_backward
+from ..graph import evaluate_backward
 from .diagnosis import Diagnosis
 from .hypotheses.building import computed_from
 from .hypotheses.candidate import Candidate, fix, made_by
@@ -88,7 +88,7 @@ def proof(problem: Problem, candidate: Candidate) -> str:
     before = computed_from(here.node)
     known = {node: here.used[node] for node in here.by_hand if node not in before}
     try:
-        ran = replay_backward(here.graph, {**known, here.node: going_on}, here.values).gradients
+        ran = evaluate_backward(here.graph, {**known, here.node: going_on}, here.values).gradients
     except (ValueError, TypeError, IndexError):
         return reproduced
     others = [node for node in here.by_hand if node in ran and node is not here.node]

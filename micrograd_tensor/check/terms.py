@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_backward
+from ..graph import Graph, Node, evaluate_backward, joint
 
 MOVES = frozenset(
     (
@@ -53,8 +53,8 @@ def terms(
         values: of the forward nodes.
         from_output: follow the terms from the output on, through all forks, not only within each gradient's own rules.
     """
-    watch = _Watch(graph, used, values, from_output)
-    replay_backward(graph, used, values, watch)
+    watch = _Watch(joint(graph), used, values, from_output)
+    evaluate_backward(graph, used, values, watch)
     return watch.finished()
 
 
@@ -68,6 +68,8 @@ class _Watch:
         self.pending = deque(sorted(graph.gradients, key=lambda n: -n.rank))
 
     def __call__(self, node: Node, value: Any) -> Any:
+        if node.rule_of is None:
+            return value  # a sum at a fork, which is added up apart
         user = node.rule_of[0] if node.rule_of else None
         incoming = self.graph.gradients.get(user) if user is not None else None
         operands = []
@@ -101,11 +103,8 @@ class _Watch:
     def _add_next(self) -> None:
         node = self.pending.popleft()
         parts = [_alone(self.graph.upstreams[node].value)] if node in self.graph.upstreams else []
-        for edge, contribution in self.graph.contributions_to(node):
-            if contribution is self.graph.gradients[edge[0]]:
-                parts.append(self.arrived(edge[0]))
-            else:
-                parts.append(self.made.get(contribution) or _alone(contribution.value))
+        for _, contribution in self.graph.contributions_to(node):
+            parts.append(self.made.get(contribution) or _alone(contribution.value))
         self.sums[node] = reduce(_added, parts)
 
 

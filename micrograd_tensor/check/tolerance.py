@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, replay_backward, replay_forward
+from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 from .terms import MOVES, SUMS, Terms, summed, terms
 
 SAMPLES = 5
@@ -63,14 +63,14 @@ class Passes(NamedTuple):
 def nudged_passes(graph: Graph) -> Passes:
     """Run the forward pass several times with nudged leaves and results."""
     passes = Passes([], {}, {})
-    for node in (*graph.nodes, *graph.backward):
+    for node in joint(graph).nodes if graph.gradients else graph.nodes:
         if node.op is not None and node.op.name in SUMS and node.dtype.kind in "fc":
             sizes = summed(node)
             passes.summing[node] = float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
     large = sum(np.size(node.value) for node in graph.nodes) > LARGE
     for seed in range(2 if large else SAMPLES):
         leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
-        values = {**replay_forward(graph, leaves, _Nudges(passes, seed)), **leaves}
+        values = {**evaluate(graph, leaves, _Nudges(passes, seed)), **leaves}
         passes.values.append(values)
         for node, value in values.items():
             if node.dtype.kind in "fc":
@@ -99,12 +99,12 @@ def tolerances(
         passes: from `nudged_passes`.
         given: gradients that go on from their nodes in place of the recomputed ones, and are exact.
         values: the forward values in use.
-        expected: the gradients that the rules give with these, from `replay_backward`.
+        expected: the gradients that the rules give with these, from `evaluate_backward`.
     """
     found = terms(graph, {**expected, **given}, values)
     moved: dict[Node, Any] = {}
     for seed, run in enumerate(_around(values, passes)):
-        again = replay_backward(graph, given, run, _Nudges(passes, seed))
+        again = evaluate_backward(graph, given, run, _Nudges(passes, seed))
         for node, gradient in again.gradients.items():
             _widen(moved, node, gradient, expected[node])
     absolute = {}

@@ -7,7 +7,7 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.graph import replay_backward
+from micrograd_tensor.graph import evaluate_backward
 from micrograd_tensor.graph.status import Status
 
 N, D = 7, 4
@@ -53,7 +53,7 @@ def carried_on(out, dout, right, name, mistake):
     """The derivation with a mistake at one stage, and what follows from it after that."""
     captured = mt.graph(out, dout)
     wrong = mistake(right[f"d{name}"])
-    ran = replay_backward(captured, {captured[name]: wrong}).gradients
+    ran = evaluate_backward(captured, {captured[name]: wrong}).gradients
     return {f"d{stage}": ran[captured[stage]] for stage in STAGES} | {f"d{name}": wrong}
 
 

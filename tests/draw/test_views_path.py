@@ -9,7 +9,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.options import Options
-from micrograd_tensor.graph.ways import between, count_ways
+from micrograd_tensor.graph.paths import between, count_paths
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_number_of_ways_is_said(name):
     for more in sensible("path", graph):
         source = more["at"]
         target = next(out for out in graph.outputs if out is not source and between(graph, source, out))
-        count = count_ways(graph, target)[source]
+        count = count_paths(graph, target)[source]
         heading = listed(draw(graph, view="path", **more, **options))[0][0]
         assert heading.startswith(f"{count:,} way")
 

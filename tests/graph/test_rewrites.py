@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.graph import Node, backward_graph, replay_forward
+from micrograd_tensor.graph import Node, backward_graph, evaluate
 
 
 def values(*shape, seed=0):
@@ -77,7 +77,7 @@ GRAPHS = [
 def test_its_replay_gives_the_recorded_gradients(make):
     graph = make()
     back = backward_graph(graph)
-    computed = {node.rank: value for node, value in replay_forward(back).items()}
+    computed = {node.rank: value for node, value in evaluate(back).items()}
     for gradient in graph.gradients.values():
         assert np.array_equal(computed[gradient.rank], gradient.value)
     for contribution in graph.contributions.values():
@@ -123,7 +123,7 @@ def test_other_upstreams_give_other_gradients():
     graph = batch_norm()
     back = backward_graph(graph)
     (given,) = (node for node in back.nodes if node.is_leaf and node.requires_grad)
-    doubled = replay_forward(back, {given: 2.0 * given.value})
+    doubled = evaluate(back, {given: 2.0 * given.value})
     for node in back.outputs:
         assert np.allclose(doubled[node], 2.0 * node.value, rtol=1e-13)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...graph import Graph, Node, replay_forward
+from ...graph import Graph, Node, evaluate
 from .building import computed_from, name_of
 from .factors import SMALL
 from .program import Array, Known, Program
@@ -77,7 +77,7 @@ def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
         eps = _eps(node)
         return made - eps[1] if eps is not None else made
 
-    return replay_forward(graph, leaves, skip)
+    return evaluate(graph, leaves, skip)
 
 
 def _eps(node: Node) -> tuple[Node, float] | None:

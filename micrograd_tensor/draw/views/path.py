@@ -8,9 +8,9 @@ from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-from ...graph import Graph, Node, replay_edge
+from ...graph import Graph, Node, pull_back
 from ...graph.nodes import Edge
-from ...graph.ways import between, count_ways, ways
+from ...graph.paths import between, count_paths, paths
 from ...notation import Called, cut, rule, summary
 from ..build import scene
 from ..canvas import Painting
@@ -187,13 +187,13 @@ def _listed_ways(
     graph: Graph, called: Called, source: Node, target: Node, options: Options, longest: int
 ) -> list[_Entry]:
     """How many ways there are, and if these are few, what each does to the gradient."""
-    count = count_ways(graph, target)[source]
+    count = count_paths(graph, target)[source]
     ends = [called.values[end] or "the leaf" for end in (source, target)]
     heading = f"{count:,} {'way leads' if count == 1 else 'ways lead'} from {ends[0]} to {ends[1]}"
     if count > LISTED:
         return [_Entry(((f"{heading}: more than are listed here", "ink", True),))]
     entries = [_Entry(((heading, "ink", True),))]
-    taken = sorted(ways(graph, source, target), key=len)
+    taken = sorted(paths(graph, source, target), key=len)
     carried = [_carried(graph, target, way) for way in taken]
     names = _names(called, taken)
     for k, (way, gradient) in enumerate(zip(taken, carried, strict=True), 1):
@@ -237,15 +237,15 @@ def _carried(graph: Graph, target: Node, way: Sequence[Edge]) -> Any:
     for edge in reversed(way):
         if gradient is None or any(node.value is None for node in graph.nodes):
             return None
-        gradient = replay_edge(graph, edge, gradient)
+        gradient = pull_back(graph, edge, gradient)
     return gradient
 
 
 def _is_whole(graph: Graph, source: Node, target: Node) -> bool:
     """Whether whatever gradient arrives at the source has passed the target."""
     carries = graph.contributions.__contains__
-    here = count_ways(graph, target, carries).get(source, 0)
-    given = [count_ways(graph, out, carries) for out in graph.upstreams]
+    here = count_paths(graph, target, carries).get(source, 0)
+    given = [count_paths(graph, out, carries) for out in graph.upstreams]
     return sum(ways.get(source, 0) for ways in given) == here * sum(ways.get(target, 0) for ways in given)
 
 

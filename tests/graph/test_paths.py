@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.graph import Node, replay_edge
-from micrograd_tensor.graph.ways import between, count_ways, ways
+from micrograd_tensor.graph import Node, pull_back
+from micrograd_tensor.graph.paths import between, count_paths, paths
 
 
 def values(*shape, seed=0):
@@ -47,8 +47,8 @@ def test_they_are_counted_as_they_are_listed_and_as_recursion_counts(make):
     graph = make()
     out = graph.outputs[0]
     for node in graph.nodes:
-        listed = list(ways(graph, node, out))
-        assert len(set(listed)) == len(listed) == count_ways(graph, out).get(node, 0) == by_recursion(out, node)
+        listed = list(paths(graph, node, out))
+        assert len(set(listed)) == len(listed) == count_paths(graph, out).get(node, 0) == by_recursion(out, node)
 
 
 @pytest.mark.parametrize("make", GRAPHS)
@@ -56,7 +56,7 @@ def test_each_leads_from_one_end_to_the_other(make):
     graph = make()
     out = graph.outputs[0]
     for node in graph.nodes:
-        for way in ways(graph, node, out):
+        for way in paths(graph, node, out):
             steps = [node, *(user for user, _ in way)]
             assert steps[-1] is out
             for (before, user), (_, i) in zip(pairwise(steps), way, strict=True):
@@ -69,10 +69,10 @@ def test_what_they_carry_adds_up_to_the_gradient(make):
     out = graph.outputs[0]
     for node in graph.gradients:
         total = np.zeros(node.shape)
-        for way in ways(graph, node, out):
+        for way in paths(graph, node, out):
             gradient = graph.gradients[out].value
             for edge in reversed(way):
-                gradient = replay_edge(graph, edge, gradient)
+                gradient = pull_back(graph, edge, gradient)
             total = total + gradient
         assert np.allclose(total, graph.gradients[node].value, rtol=1e-10, atol=1e-10)
 
@@ -81,9 +81,9 @@ def test_what_they_carry_adds_up_to_the_gradient(make):
 def test_an_edge_passes_back_what_was_recorded(make):
     graph = make()
     for edge, contribution in graph.contributions.items():
-        again = replay_edge(graph, edge, graph.gradients[edge[0]].value)
+        again = pull_back(graph, edge, graph.gradients[edge[0]].value)
         assert np.array_equal(again, contribution.value)
-        assert np.allclose(replay_edge(graph, edge, 2.0 * graph.gradients[edge[0]].value), 2.0 * contribution.value)
+        assert np.allclose(pull_back(graph, edge, 2.0 * graph.gradients[edge[0]].value), 2.0 * contribution.value)
 
 
 @pytest.mark.parametrize("make", GRAPHS)
@@ -91,7 +91,7 @@ def test_what_lies_between_is_what_the_ways_touch(make):
     graph = make()
     out = graph.outputs[0]
     for node in graph.nodes:
-        touched = {node for way in ways(graph, node, out) for user, i in way for node in (user, user.operands[i])}
+        touched = {node for way in paths(graph, node, out) for user, i in way for node in (user, user.operands[i])}
         expected = touched or ({out} if node is out else set())
         assert between(graph, node, out) == expected
 
@@ -99,12 +99,12 @@ def test_what_lies_between_is_what_the_ways_touch(make):
 def test_where_no_way_leads_nothing_lies_between():
     graph = batch_norm()
     assert between(graph, graph["gamma"], graph["x_norm"]) == set()
-    assert list(ways(graph, graph["gamma"], graph["x_norm"])) == []
-    assert graph["gamma"] not in count_ways(graph, graph["x_norm"])
+    assert list(paths(graph, graph["gamma"], graph["x_norm"])) == []
+    assert graph["gamma"] not in count_paths(graph, graph["x_norm"])
 
 
 def test_only_some_edges_may_be_taken():
     x = leaf("x", 3)
     graph = mt.graph((x * mt.stop_gradient(x)).named("y"), np.ones(3))
-    assert count_ways(graph, graph["y"])[graph["x"]] == 2
-    assert count_ways(graph, graph["y"], graph.contributions.__contains__)[graph["x"]] == 1
+    assert count_paths(graph, graph["y"])[graph["x"]] == 2
+    assert count_paths(graph, graph["y"], graph.contributions.__contains__)[graph["x"]] == 1

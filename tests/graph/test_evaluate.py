@@ -1,10 +1,10 @@
-"""Replaying a graph gives what was recorded, and carries what is replaced onwards as the rules do."""
+"""Evaluating a graph gives what was recorded, and carries what is replaced onwards as the rules do."""
 
 import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.graph import replay_backward, replay_forward
+from micrograd_tensor.graph import evaluate, evaluate_backward
 
 
 def values(*shape, seed=0):
@@ -56,12 +56,12 @@ GRAPHS = [
 
 
 @pytest.mark.parametrize("make", GRAPHS)
-def test_a_replay_equals_the_record_to_the_last_bit(make):
+def test_evaluating_equals_the_record_to_the_last_bit(make):
     captured = make()
-    for node, value in replay_forward(captured).items():
+    for node, value in evaluate(captured).items():
         assert value.dtype == node.dtype
         assert np.array_equal(value, node.value)
-    ran = replay_backward(captured)
+    ran = evaluate_backward(captured)
     assert set(ran.gradients) == set(captured.gradients)
     for node, gradient in captured.gradients.items():
         assert np.array_equal(ran.gradients[node], gradient.value)
@@ -72,7 +72,7 @@ def test_a_replay_equals_the_record_to_the_last_bit(make):
 def test_a_replaced_gradient_is_carried_to_the_nodes_before_and_to_no_other():
     captured = batch_norm()
     var = captured["var"]
-    ran = replay_backward(captured, {var: 2.0 * captured.gradients[var].value})
+    ran = evaluate_backward(captured, {var: 2.0 * captured.gradients[var].value})
     upstream = captured.upstreams[captured["out"]].value
     for node, gradient in captured.gradients.items():
         changed = not np.array_equal(ran.gradients[node], gradient.value)
@@ -86,7 +86,7 @@ def test_gradients_of_two_values_that_one_array_serves_are_replaced_apart():
     captured = batch_norm()
     out, scaled = captured["out"], captured["scaled_x"]
     assert captured.gradients[out] is captured.gradients[scaled]
-    ran = replay_backward(captured, {scaled: np.zeros((7, 4))})
+    ran = evaluate_backward(captured, {scaled: np.zeros((7, 4))})
     assert np.array_equal(ran.gradients[captured["beta"]], captured.gradients[captured["beta"]].value)
     assert not ran.gradients[captured["x"]].any()
 
@@ -94,18 +94,18 @@ def test_gradients_of_two_values_that_one_array_serves_are_replaced_apart():
 def test_a_replaced_value_is_what_later_ops_and_rules_get():
     captured = batch_norm()
     gamma, doubled = captured["gamma"], 2.0 * captured["gamma"].value
-    again = replay_forward(captured, {gamma: doubled})
+    again = evaluate(captured, {gamma: doubled})
     assert np.array_equal(again[captured["scaled_x"]], captured["x_norm"].value * doubled)
     assert again[gamma] is gamma.value
-    ran = replay_backward(captured, values={gamma: doubled})
+    ran = evaluate_backward(captured, values={gamma: doubled})
     upstream = captured.upstreams[captured["out"]].value
     assert np.array_equal(ran.gradients[captured["x_norm"]], upstream * doubled)
 
 
-def test_what_watches_sees_every_op_and_may_change_its_result():
+def test_what_intercepts_sees_every_op_and_may_change_its_result():
     captured = several_uses()
     seen = []
-    replay_forward(captured, watch=lambda node, made: (seen.append(node), made)[1])
+    evaluate(captured, intercept=lambda node, made: (seen.append(node), made)[1])
     assert seen == [node for node in captured.nodes if node.op]
-    nothing = replay_backward(captured, watch=lambda node, made: 0.0 * made)
+    nothing = evaluate_backward(captured, intercept=lambda node, made: 0.0 * made)
     assert not nothing.gradients[captured["x"]].any()

@@ -1,4 +1,4 @@
-"""Ways: how a value leads to another, along the edges of a graph."""
+"""Paths: how a value leads to another, along the edges of a graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Along = Callable[[Edge], bool]
 
 
 def between(graph: Graph, source: Node, target: Node) -> set[Node]:
-    """The forward nodes that lie on a way from one to another, both included; none where no way leads there.
+    """The forward nodes that lie on a path from one to another, both included; none where no path leads there.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)
@@ -30,8 +30,8 @@ def between(graph: Graph, source: Node, target: Node) -> set[Node]:
     return found
 
 
-def count_ways(graph: Graph, target: Node, along: Along | None = None) -> dict[Node, int]:
-    """How many ways lead to a node from each node that one leads from.
+def count_paths(graph: Graph, target: Node, along: Along | None = None) -> dict[Node, int]:
+    """How many paths lead to a node from each node that one starts at.
 
     The number can be astronomic; it is exact all the same.
 
@@ -40,25 +40,25 @@ def count_ways(graph: Graph, target: Node, along: Along | None = None) -> dict[N
     >>> for _ in range(100):
     ...     y = y * y
     >>> captured = mt.graph(y.named("y"))
-    >>> count_ways(captured, captured["y"])[captured["x"]] == 2**100
+    >>> count_paths(captured, captured["y"])[captured["x"]] == 2**100
     True
     """
-    ways = {target: 1}
+    found = {target: 1}
     for node in reversed(graph.nodes):
-        if node in ways:
+        if node in found:
             for i, x in enumerate(node.operands):
                 if isinstance(x, Node) and (along is None or along((node, i))):
-                    ways[x] = ways.get(x, 0) + ways[node]
-    return ways
+                    found[x] = found.get(x, 0) + found[node]
+    return found
 
 
-def ways(graph: Graph, source: Node, target: Node) -> Iterator[tuple[Edge, ...]]:
-    """Every way from one node to another, as the edges along it from the source on.
+def paths(graph: Graph, source: Node, target: Node) -> Iterator[tuple[Edge, ...]]:
+    """Every path from one node to another, as the edges along it from the source on.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)
     >>> captured = mt.graph((x * x).named("y"))
-    >>> list(ways(captured, captured["x"], captured["y"])) == [((captured["y"], i),) for i in (0, 1)]
+    >>> list(paths(captured, captured["x"], captured["y"])) == [((captured["y"], i),) for i in (0, 1)]
     True
     """
     inside = between(graph, source, target)

@@ -1,0 +1,128 @@
+"""Evaluate: run a graph, or a part of one, once more on plain arrays, with some of its values replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .cut import needed
+from .joint import joint
+from .nodes import Edge, Graph, Node
+
+Intercept: TypeAlias = "Callable[[Node, Any], Any]"
+"""Sees every result of an op, and returns it or what takes its place."""
+
+
+class Backward(NamedTuple):
+    """A backward pass that was run again.
+
+    Attributes:
+        gradients: of every forward node that gradients flow to, the sum of what its users passed back.
+        contributions: what each edge passed back.
+    """
+
+    gradients: dict[Node, Any]
+    contributions: dict[Edge, Any]
+
+
+def evaluate(
+    graph: Graph,
+    given: Mapping[Node, Any] | None = None,
+    intercept: Intercept | None = None,
+    *,
+    targets: Iterable[Node] | None = None,
+) -> dict[Node, Any]:
+    """The values of a graph's nodes, computed again by their ops.
+
+    Args:
+        graph: with the values of its leaves.
+        given: what the users of these nodes get, in place of what is computed there.
+        intercept: sees every result of an op, operands before results.
+        targets: compute these alone and what they rest on, as far as that is not given; default: all nodes.
+
+    Returns:
+        What was computed, or recorded for a leaf; at a target that is given too, what would have been there.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph((x * x + 1.0).named("y"))
+    >>> float(evaluate(captured, {captured["x"]: 4.0})[captured["y"]])
+    17.0
+    """
+    given = given or {}
+    order = graph.nodes if targets is None else needed(targets, given)
+    made: dict[Node, Any] = {}
+    seen: dict[Node, Any] = dict(given)
+    with np.errstate(all="ignore"):
+        for node in order:
+            made[node] = node.value
+            if node.op is not None:
+                operands = (seen[x] if isinstance(x, Node) else x for x in node.operands)
+                made[node] = node.op.forward(*operands, **node.params)
+                if intercept is not None:
+                    made[node] = intercept(node, made[node])
+            seen.setdefault(node, made[node])
+    return made
+
+
+def evaluate_backward(
+    graph: Graph,
+    given: Mapping[Node, Any] | None = None,
+    values: Mapping[Node, Any] | None = None,
+    intercept: Intercept | None = None,
+) -> Backward:
+    """The gradients of the forward nodes and what each edge contributes, by the recorded backward pass run again.
+
+    With nothing replaced the results equal the recorded ones bit for bit.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        given: gradients of forward nodes that the rules get, in place of what their users pass back: so an error that
+            was made at one node is carried forward to the nodes before it, as the rules carry it.
+        values: values of forward nodes that the rules get, in place of the recorded ones.
+        intercept: sees every result of an op of the backward pass, nodes of `joint`.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> y = mt.square(x).named("y")
+    >>> captured = mt.graph((y * 2.0).named("z"), 1.0)
+    >>> gradients = evaluate_backward(captured, {captured["y"]: 10.0}).gradients
+    >>> float(gradients[captured["y"]]), float(gradients[captured["x"]])
+    (2.0, 60.0)
+    """
+    whole = joint(graph)
+    replaced = {whole.gradients[node]: gradient for node, gradient in (given or {}).items()}
+    targets = [*whole.gradients.values(), *whole.contributions.values()]
+    made = evaluate(whole, forward_values(graph, values) | replaced, intercept, targets=targets)
+    return Backward(
+        {node: made[gradient] for node, gradient in whole.gradients.items()},
+        {edge: made[contribution] for edge, contribution in whole.contributions.items()},
+    )
+
+
+def pull_back(graph: Graph, edge: Edge, gradient: Any, values: Mapping[Node, Any] | None = None) -> Any:
+    """What the rule of one edge makes of another gradient.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        edge: one that a gradient was carried along.
+        gradient: of the result, in place of the recorded one.
+        values: values of forward nodes that the rule gets, in place of the recorded ones.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph(mt.square(x).named("y"), 1.0)
+    >>> float(pull_back(captured, (captured["y"], 0), 10.0))
+    60.0
+    """
+    whole = joint(graph)
+    given = forward_values(graph, values) | {whole.gradients[edge[0]]: gradient}
+    target = whole.contributions[edge]
+    return evaluate(whole, given, targets=[target])[target]
+
+
+def forward_values(graph: Graph, values: Mapping[Node, Any] | None = None) -> dict[Node, Any]:
+    """The recorded values of the forward nodes, some of them replaced: the border of the backward pass."""
+    return {node: node.value for node in graph.nodes} | dict(values or {})
