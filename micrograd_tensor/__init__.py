@@ -13,35 +13,36 @@
 from . import check, data, nn, optim
 from .check import Report, Stage, compare, gradcheck
 from .draw import Circuit, DrawError, draw
-from .engine.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .engine.errors import DTypeError, GradientError, ShapeError
 from .engine.randomness import manual_seed
 from .engine.recording import detect_anomaly, enable_grad, no_grad, scope
-from .engine.table.elementwise import (
-    abs,
-    add,
-    astype,
+from .engine.table.comparisons import (
     bitwise_and,
     bitwise_or,
-    clip,
-    cos,
-    div,
     equal,
-    exp,
-    expm1,
     greater,
     greater_equal,
     invert,
     isfinite,
     less,
     less_equal,
+    not_equal,
+)
+from .engine.table.elementwise import (
+    abs,
+    add,
+    astype,
+    clip,
+    cos,
+    div,
+    exp,
+    expm1,
     log,
     log1p,
     maximum,
     minimum,
     mul,
     neg,
-    not_equal,
     pow,
     reciprocal,
     relu,
@@ -113,6 +114,7 @@ from .functional import (
     std,
     var,
 )
+from .functional.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, Node, graph
 from .saving import load, load_checkpoint, save, save_checkpoint
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ..engine.primitive import TABLE
+from ..engine.row import TABLE
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
 

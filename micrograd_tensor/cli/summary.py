@@ -20,7 +20,7 @@ from rich.text import Text
 from .. import nn
 from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
-from ..engine.walk import history
+from ..engine.walk import ancestors
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
@@ -162,7 +162,7 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
 def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> int:
     """Charge every array that the graph keeps to the innermost module that made it; returns their bytes in all."""
     seen, total = set(constants), 0
-    for node in history([out]):
+    for node in ancestors([out]):
         scope = node.scope
         while scope is not None and scope not in scopes:
             scope = scope.parent

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.errors import describe
 from ..engine.tensor import Tensor
-from ..engine.walk import history
+from ..engine.walk import ancestors
 from ..graph import Graph
 from ..graph import graph as capture
 from ..notation import printable
@@ -247,7 +247,7 @@ def draw(
             raise DrawError(f"draw: {describe(out)} is neither a Tensor nor a Graph, so there is nothing to draw")
     if not outs:
         raise DrawError("draw: no outputs were given; give one Tensor at least")
-    _check_size(history(outs), outs, view, options)
+    _check_size(ancestors(outs), outs, view, options)
     return Circuit(capture(outs[0] if single else outs, upstream), view, options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from string import ascii_uppercase
 
-from ..engine.primitive import Row
+from ..engine.row import Primitive
 from ..graph import Node
 from ..notation import infix, summary
 from .metrics import text_width
@@ -31,13 +31,13 @@ def lines(name: str, node: Node, detail: str = "full") -> tuple[str, ...]:
     return tuple(line for line in (name, *(said.split("  ") if node.shape else (said,))) if line)
 
 
-def commutes(op: Row) -> bool:
+def commutes(op: Primitive) -> bool:
     """Whether an op has one operand only, or gives the same whatever their order."""
     sign = infix(op.notation)
     return "{1}" not in op.notation or (sign is not None and sign in "+·=≠") or op.name in ("maximum", "minimum")
 
 
-def only_moves(op: Row) -> bool:
+def only_moves(op: Primitive) -> bool:
     """Whether an op changes no element and only puts them elsewhere."""
     return op.notation in ("{0}", "{0}ᵀ")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import NUMBERS
-from ..engine.errors import Attempt, OpError, describe
-from ..engine.primitive import Row
+from ..engine.errors import FailedCall, OpError, describe
+from ..engine.row import Primitive
 from ..engine.tensor import Tensor
-from ..engine.walk import history
+from ..engine.walk import ancestors
 from ..graph import Graph, Node
 from ..graph import graph as capture
 from .errors import DrawError
@@ -26,8 +26,8 @@ def given(error: BaseException) -> list[Tensor]:
     Raises:
         DrawError: where no op raised it.
     """
-    attempt, _ = _attempt(error)
-    return history([x for x in attempt.operands if isinstance(x, Tensor)])
+    call, _ = _failed_call(error)
+    return ancestors([x for x in call.operands if isinstance(x, Tensor)])
 
 
 def unfinished(error: BaseException) -> tuple[Graph, Failure]:
@@ -36,28 +36,28 @@ def unfinished(error: BaseException) -> tuple[Graph, Failure]:
     Raises:
         DrawError: where no op raised it.
     """
-    attempt, cause = _attempt(error)
-    if attempt.result is not None:
-        graph = capture(attempt.result)
+    call, cause = _failed_call(error)
+    if call.result is not None:
+        graph = capture(call.result)
         return Graph(graph.nodes, ()), Failure(graph.outputs[0], type(cause).__name__, str(cause))
-    tensors = list(dict.fromkeys(x for x in attempt.operands if isinstance(x, Tensor)))
+    tensors = list(dict.fromkeys(x for x in call.operands if isinstance(x, Tensor)))
     captured = capture(tensors)
     nodes = list(captured.nodes)
     made = dict(zip(tensors, captured.outputs, strict=True))
     operands: list[Any] = []
-    for x in [*attempt.operands, *[_MISSING] * (_arity(attempt) - len(attempt.operands))]:
+    for x in [*call.operands, *[_MISSING] * (_arity(call) - len(call.operands))]:
         if not isinstance(x, Tensor) and type(x) not in NUMBERS:
             nodes.append(_leaf(len(nodes), x))
         operands.append(made[x] if isinstance(x, Tensor) else x if type(x) in NUMBERS else nodes[-1])
     gate = Node(
         rank=len(nodes),
-        op=attempt.row,
+        op=call.op,
         operands=tuple(operands),
-        params=MappingProxyType({**attempt.row.parameters, **attempt.params}),
+        params=MappingProxyType({**call.op.parameters, **call.params}),
         shape=(),
         dtype=np.dtype(float),
         name=None,
-        scope=attempt.scope,
+        scope=call.scope,
         requires_grad=any(x.requires_grad for x in tensors),
     )
     return Graph((*nodes, gate), ()), Failure(gate, type(cause).__name__, str(cause))
@@ -66,13 +66,13 @@ def unfinished(error: BaseException) -> tuple[Graph, Failure]:
 _MISSING = object()
 
 
-def _attempt(error: BaseException) -> tuple[Attempt, BaseException]:
+def _failed_call(error: BaseException) -> tuple[FailedCall, BaseException]:
     """What an op was given whose error this is, or led to this one; and that error."""
     seen: set[BaseException] = set()
     at: BaseException | None = error
     while at is not None and at not in seen:
-        if isinstance(at, OpError) and at.attempt is not None:
-            return at.attempt, at
+        if isinstance(at, OpError) and at.failed_call is not None:
+            return at.failed_call, at
         seen.add(at)
         at = at.__cause__ or at.__context__
     refused = _refused(error)
@@ -83,9 +83,9 @@ def _attempt(error: BaseException) -> tuple[Attempt, BaseException]:
     )
 
 
-def _refused(error: BaseException) -> Attempt | None:
+def _refused(error: BaseException) -> FailedCall | None:
     """What a composition was given that refused its operands: it stands for the op it never got to."""
-    found: Attempt | None = None
+    found: FailedCall | None = None
     if not isinstance(error, OpError):
         return None
     for frame, _ in walk_tb(error.__traceback__):
@@ -94,14 +94,14 @@ def _refused(error: BaseException) -> Attempt | None:
         operands = tuple(x for x in arguments if isinstance(x, (Tensor, np.ndarray)))
         if any(isinstance(x, Tensor) for x in operands) and not code.co_name.startswith("_"):
             places = ", ".join(f"{{{k}}}" for k in range(len(operands)))
-            row = Row(code.co_name, code.co_name, f"{code.co_name}({places})", np.asarray, (), {}, analytic=False)
-            found = Attempt(row, operands, {}, None)
+            row = Primitive(code.co_name, code.co_name, f"{code.co_name}({places})", np.asarray, (), {})
+            found = FailedCall(row, operands, {}, None)
     return found
 
 
-def _arity(attempt: Attempt) -> int:
+def _arity(call: FailedCall) -> int:
     """How many operands the notation of an op has at least."""
-    names = (name for _, name, _, _ in Formatter().parse(attempt.row.notation))
+    names = (name for _, name, _, _ in Formatter().parse(call.op.notation))
     return max((int(name) + 1 for name in names if name and name.isdigit()), default=0)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import settled
-from .errors import GradientError, attempted, describe
-from .recording import recording, unwatched
+from .arrays import as_array
+from .errors import GradientError, describe, with_failed_call
+from .recording import recording, unchecked
 
 if TYPE_CHECKING:
-    from .primitive import Row
+    from .row import Primitive
     from .tensor import Tensor
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -29,20 +29,20 @@ def caller() -> str:
     return f'"{frame.f_code.co_filename}", line {frame.f_lineno}'
 
 
-def forward(row: Row, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+def forward(row: Primitive, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run an op's forward; raise if a NaN, or a first infinity, comes out of it."""
     with np.errstate(all="ignore"):
         result = row.forward(*arrays, **params)
     found = _first_bad(result, [*arrays, *(p for p in params.values() if isinstance(p, float))])
     if found:
         error = f"{row.name} of {_listed(operands)} {_where(found, operands, arrays)}, in {caller()}"
-        raise attempted(GradientError(error), row, operands, params, recording.get().scope)
+        raise with_failed_call(GradientError(error), row, operands, params, recording.get().scope)
     return result
 
 
 def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: Any, *operands: Any) -> Any:
     """Run the rule of one operand; raise if a NaN, or a first infinity, comes out of it."""
-    with np.errstate(all="ignore"), unwatched():
+    with np.errstate(all="ignore"), unchecked():
         result = rule(g, y, *operands, **node.params)
     upstream = g.data if hasattr(g, "born") else g
     found = _first_bad(result.data if hasattr(result, "born") else result, [upstream, *node.saved])
@@ -53,7 +53,7 @@ def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: An
             f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "
             f"{place}; the forward was in {line}"
         )
-        raise attempted(GradientError(error), node.op, node.operands, node.params, node.scope, node)
+        raise with_failed_call(GradientError(error), node.op, node.operands, node.params, node.scope, node)
     return result
 
 
@@ -67,12 +67,12 @@ def carried(to: Tensor, g: Any, parts: Sequence[Any]) -> None:
 
 def _first_bad(result: Any, sources: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:
     """What is bad and where; an infinity that an operand already held is passed on, not made."""
-    result = settled(result)
+    result = as_array(result)
     if result.dtype.kind not in "fc" or bool(np.isfinite(result).all()):
         return None
     if bool(np.isnan(result).any()):
         return "NaN", _first(np.isnan(result))
-    if any(bool(np.isinf(x).any()) for x in map(settled, sources) if x.dtype.kind in "fc"):
+    if any(bool(np.isinf(x).any()) for x in map(as_array, sources) if x.dtype.kind in "fc"):
         return None
     return "infinity", _first(np.isinf(result))
 
@@ -89,7 +89,7 @@ def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: S
     """Where it is, and where it came from: an operand that held a NaN already, or the value that it was made of."""
     kind, index = found
     place = f" at {list(index)}" if index else ""
-    known = [(x, settled(a)) for x, a in zip(sources, arrays, strict=True)]
+    known = [(x, as_array(a)) for x, a in zip(sources, arrays, strict=True)]
     for source, array in known:
         if kind == "NaN" and array.dtype.kind in "fc" and bool(np.isnan(array).any()):
             return (

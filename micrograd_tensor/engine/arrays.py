@@ -63,6 +63,6 @@ def is_complex(value: Any) -> bool:
     return isinstance(value, complex) or (hasattr(value, "dtype") and value.dtype.kind == "c")
 
 
-def settled(result: Any) -> Any:
+def as_array(result: Any) -> Any:
     """What a NumPy call gave, as an array: NumPy answers with scalars where 0-d arrays were meant."""
     return np.asarray(result) if isinstance(result, (np.generic, float, int, complex)) else result

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from numpy.exceptions import AxisError
 
 
-class Attempt(NamedTuple):
+class FailedCall(NamedTuple):
     """What an op was given when it failed; `result` is what it had made, where a rule of it failed later."""
 
-    row: Any
+    op: Any
     operands: tuple[Any, ...]
     params: Mapping[str, Any]
     scope: Any
@@ -22,7 +22,7 @@ class Attempt(NamedTuple):
 class OpError(Exception):
     """An error that may come from an op, and then says what that was given, so that the circuit can be drawn."""
 
-    attempt: Attempt | None = None
+    failed_call: FailedCall | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.args  # what it was given stays in this process
@@ -40,10 +40,10 @@ class DTypeError(OpError, TypeError):
     """A data type that the op, or a gradient, does not admit."""
 
 
-def attempted(error: Exception, *attempt: Any) -> Exception:
+def with_failed_call(error: Exception, *failed_call: Any) -> Exception:
     """The error, with what the op was given."""
     if isinstance(error, OpError):
-        error.attempt = Attempt(*attempt)
+        error.failed_call = FailedCall(*failed_call)
     return error
 
 

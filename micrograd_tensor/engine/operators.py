@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .primitive import Axis, Operand
 from .protocols import array_function, array_ufunc
+from .row import Axis, Operand
+from .table import comparisons as c
 from .table import elementwise as e
-from .table import matrix, reductions, shapes
+from .table import matrix, reductions, shapes, special
 from .tensor import Tensor
 from .walk import backward
 
@@ -29,10 +30,10 @@ class Operators:
     __matmul__ = matrix.matmul
     __neg__ = e.neg
     __abs__ = e.abs
-    __lt__, __le__, __gt__, __ge__ = e.less, e.less_equal, e.greater, e.greater_equal
-    __eq__ = e.equal  # type: ignore[assignment]  # elementwise, as in NumPy
-    __ne__ = e.not_equal  # type: ignore[assignment]
-    __and__, __or__, __invert__ = e.bitwise_and, e.bitwise_or, e.invert
+    __lt__, __le__, __gt__, __ge__ = c.less, c.less_equal, c.greater, c.greater_equal
+    __eq__ = c.equal  # type: ignore[assignment]  # elementwise, as in NumPy
+    __ne__ = c.not_equal  # type: ignore[assignment]
+    __and__, __or__, __invert__ = c.bitwise_and, c.bitwise_or, c.invert
     __hash__ = object.__hash__
     __getitem__ = shapes.getitem
     __array_ufunc__, __array_function__ = array_ufunc, array_function
@@ -60,10 +61,10 @@ class Operators:
         return e.pow(self, exponent) if simpler is None else simpler(self)
 
     def __rand__(self, other: Operand) -> Tensor:
-        return e.bitwise_and(other, self)
+        return c.bitwise_and(other, self)
 
     def __ror__(self, other: Operand) -> Tensor:
-        return e.bitwise_or(other, self)
+        return c.bitwise_or(other, self)
 
     def __rpow__(self, base: Operand) -> Tensor:
         return e.pow(base, self)
@@ -105,6 +106,7 @@ class Operators:
     prod, cumsum, broadcast_to = reductions.prod, reductions.cumsum, reductions.broadcast_to
     squeeze, expand_dims, flip, swapaxes = shapes.squeeze, shapes.expand_dims, shapes.flip, shapes.swapaxes
     argsort, sort, take_along_axis = shapes.argsort, shapes.sort, shapes.take_along_axis
+    erf, isfinite, stop_gradient = special.erf, c.isfinite, e.stop_gradient
     tril, triu, split = shapes.tril, shapes.triu, shapes.split
     matmul = dot = matrix.matmul
     backward = backward

@@ -3,64 +3,40 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial, update_wrapper
-from itertools import count
-from typing import Any, ParamSpec, TypeAlias
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, Protocol
 
 import numpy as np
 
 from . import anomaly
-from .arrays import NUMBERS, frozen, is_duck, settled
-from .errors import attempted, explain
+from .arrays import NUMBERS, as_array, frozen, is_duck
+from .errors import explain, with_failed_call
 from .recording import recording
-from .tensor import Tensor, births, leaf
+from .row import NONE, TABLE, Array, PerOperand, Primitive, Reading, Rule, Trait, answers
+from .tensor import Tensor, birth_numbers, leaf
 
 P = ParamSpec("P")
-Array: TypeAlias = Any
-"""Inside the table an operand is a Tensor, an array or a number alike; so is what a forward or a rule returns."""
-Operand: TypeAlias = Any
-Axis: TypeAlias = "int | tuple[int, ...] | None"
-Rule: TypeAlias = "Callable[..., Array] | None"
+Q = ParamSpec("Q")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """One elementary op: how to compute it, how to pull a gradient back through it, how to write and draw it.
+class Op(Protocol[P]):
+    """An op as users call it: a function, or a method, with its row at hand."""
 
-    Attributes:
-        name: ``"mul"``.
-        symbol: what its gate shows, ``"×"``.
-        notation: how a formula shows it, ``"{0} · {1}"``; parameters by name, ``"{axis}"``.
-        forward: operands and parameters to result, in NumPy.
-        vjps: one rule per operand: ``(g, y, *operands, **params)`` to the gradient of that operand, where ``g`` is the
-            gradient of the result ``y``; the walk sums over broadcast axes afterwards. None: not differentiable there.
-        parameters: the names of the keyword parameters with their defaults.
-        analytic: whether forward is complex-differentiable, so that a complex step can check it.
-    """
+    op: Primitive
+    __name__: str
 
-    name: str
-    symbol: str
-    notation: str
-    forward: Callable[..., Array]
-    vjps: Iterable[Rule]
-    parameters: dict[str, Any]
-    analytic: bool
+    def __call__(self, /, *operands: P.args, **params: P.kwargs) -> Tensor:
+        """Apply the op."""
+        raise NotImplementedError
+
+    def __get__(self: Op[Concatenate[Any, Q]], instance: Any, owner: Any = None) -> Callable[Q, Tensor]:
+        """As a method, the op is applied to the Tensor that it belongs to."""
+        raise NotImplementedError
 
 
-TABLE: dict[str, Row] = {}
-"""Every primitive by name, in the order of definition."""
-
-
-class Each:
-    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
-
-    def __init__(self, rule: Callable[..., Array]) -> None:
-        self.rule = rule
-
-    def __iter__(self) -> Any:
-        return (partial(self.rule, i) for i in count())
+OPS: dict[str, Op[...]] = {}
+"""Every op by the name of its row."""
 
 
 def primitive(
@@ -68,25 +44,45 @@ def primitive(
     notation: str,
     *vjps: Rule,
     each: Callable[..., Array] | None = None,
-    analytic: bool = True,
     name: str | None = None,
-) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
+    numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
+    method: str | tuple[str, ...] | None = None,
+    source: str | None = None,
+    reading: Reading | None = None,
+    traits: Trait = NONE,
+    analytic: bool = True,
+    template: str | None = None,
+) -> Callable[[Callable[P, Array]], Op[P]]:
     """Make a NumPy function an op of the engine: a row of the table, recorded when it is applied to Tensors.
 
     The function's positional-only arguments are the operands, the others are parameters, and its docstring is the op's.
     Applied to arrays and numbers alone it is the NumPy function itself, which is why a rule written with such ops and
-    operators serves both the plain and the recorded backward pass.
+    operators serves both the plain and the recorded backward pass. The rest is what `Primitive` lists; by default an op
+    is a method under its own name, and its source is a call of the first of its NumPy functions, or of ``mt.name``.
     """
 
-    def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
+    def decorate(forward: Callable[P, Array]) -> Op[P]:
         signature = inspect.signature(forward).parameters.values()
         parameters = {p.name: p.default for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
         arity = 2**31 if variadic else len(signature) - len(parameters)
-        rules = Each(each) if each else vjps
         called = name or forward.__name__
+        functions = numpy if isinstance(numpy, tuple) else (numpy,)
         differentiable = each is not None or any(rule is not None for rule in vjps)
-        row = TABLE[called] = Row(called, symbol, notation, forward, rules, parameters, analytic)
+        row = TABLE[called] = Primitive(
+            name=called,
+            symbol=symbol,
+            notation=notation,
+            forward=forward,
+            vjps=PerOperand(each) if each else vjps,
+            parameters=parameters,
+            numpy=functions,
+            method=(called,) if method is None else (method,) if isinstance(method, str) else method,
+            source=_as_call(called, functions, parameters) if source is None else source,
+            reading=reading,
+            traits=traits | Trait.ANALYTIC if analytic else traits,
+            template=template or notation,
+        )
         new, ndarray, now = object.__new__, np.ndarray, recording.get
 
         def call(*operands: Any, **params: Any) -> Any:
@@ -119,7 +115,7 @@ def primitive(
                     params = {key: _kept(value) for key, value in params.items()}
                     break
             state = now()
-            live = state.on and (tracked or state.trace)
+            live = state.on and (tracked or state.record_all)
             try:
                 if live and loose:
                     operands = tuple(map(_constant, operands))
@@ -127,9 +123,11 @@ def primitive(
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
-                raise attempted(explain(called, operands, params, error), row, operands, params, state.scope) from None
+                raise with_failed_call(
+                    explain(called, operands, params, error), row, operands, params, state.scope
+                ) from None
             if type(data) is not ndarray:
-                data = settled(data)
+                data = as_array(data)
             if type(data) is ndarray:
                 data.setflags(write=False)
             y = new(Tensor)  # not Tensor(…): there is nothing left to copy or check
@@ -137,7 +135,7 @@ def primitive(
             y._grad = y.name = None
             y.keeps_grad = False
             y.scope = state.scope
-            y.born = next(births)
+            y.born = next(birth_numbers)
             if live:
                 y._requires_grad = tracked and differentiable
                 y.op, y.operands, y.saved, y.params = row, operands, arrays, params
@@ -148,13 +146,25 @@ def primitive(
                 y.op, y.operands, y.saved, y.params = None, (), [], params
             return y
 
-        return update_wrapper(call, forward)
+        op: Any = update_wrapper(call, forward)
+        op.op, OPS[called] = row, op
+        return answers(*functions)(op)
 
     return decorate
 
 
+def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: dict[str, Any]) -> str:
+    """The template of a call: what has no default is given by position to a function of NumPy, by name to ours."""
+    called, keyword = (f"np.{functions[0].__name__}", "") if functions else (f"mt.{name}", "{0}=")
+    settings = [
+        f", {keyword.format(key)}{{{key}}}" if default is inspect.Parameter.empty else f"⟦, {key}={{{key}}}⟧"
+        for key, default in parameters.items()
+    ]
+    return f"{called}({{*}}{''.join(settings)})"
+
+
 def _sorted_out(
-    row: Row, arity: int, given: tuple[Any, ...], params: dict[str, Any]
+    row: Primitive, arity: int, given: tuple[Any, ...], params: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Operands and parameters, where some parameters were given by position, as in ``mt.sum(x, 0)``."""
     names, extra = list(row.parameters), given[arity:]

@@ -36,14 +36,14 @@ class Scope:
 class Recording(NamedTuple):
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
-    `trace` also records ops that no gradient flows through (masks, counts, constants), as a reader that shows all, or
-    runs the graph again on other values, needs. `outer` is the state to go back to: the blocks keep none themselves.
+    `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
+    or run the graph again on other values. `outer` is the state to go back to: the blocks keep none themselves.
     """
 
     on: bool = True
     scope: Scope | None = None
     anomaly: bool = False
-    trace: bool = False
+    record_all: bool = False
     outer: Recording | None = None
 
 
@@ -103,13 +103,13 @@ class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
         super().__init__(on=True)
 
 
-class tracing(_Block):  # noqa: N801 -- a context manager, like its neighbours
+class record_all(_Block):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block ops that no gradient flows through are recorded too, for readers that need them all."""
 
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(trace=True)
+        super().__init__(record_all=True)
 
 
 class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
@@ -133,7 +133,7 @@ class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
         super().__init__(anomaly=True)
 
 
-class unwatched(_Block):  # noqa: N801 -- a context manager, like its neighbours
+class unchecked(_Block):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block numbers are not checked: for the steps of something that is checked as a whole."""
 
     __slots__ = ()
@@ -165,4 +165,4 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(Recording(now.on, Scope(self._changes["name"], now.scope), now.anomaly, now.trace, now))
+        recording.set(Recording(now.on, Scope(self._changes["name"], now.scope), now.anomaly, now.record_all, now))

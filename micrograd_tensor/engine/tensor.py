@@ -13,11 +13,11 @@ from .recording import Scope, recording
 
 if TYPE_CHECKING:
     from .operators import Operators
-    from .primitive import Row
+    from .row import Primitive
 else:
     Operators = object
 
-births = count()
+birth_numbers = count()
 """Every Tensor takes the next number at birth. Operands are born before results, so this order is topological."""
 
 
@@ -72,7 +72,7 @@ class Tensor(Operators):
     name: str | None
     scope: Scope | None
     born: int
-    op: Row | None
+    op: Primitive | None
     operands: tuple[Any, ...]
     saved: list[Any]
     params: dict[str, Any]
@@ -303,7 +303,7 @@ def _fill(new: Tensor, data: Any, name: str | None) -> None:
     new.operands, new.saved, new.params = (), [], {}
     new.name = name
     new.scope = recording.get().scope
-    new.born = next(births)
+    new.born = next(birth_numbers)
 
 
 def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Tensor:

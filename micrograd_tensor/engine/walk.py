@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import anomaly
-from .arrays import is_complex, is_duck, settled
+from .arrays import as_array, is_complex, is_duck
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .recording import enable_grad, recording
 from .table.elementwise import astype, mul
@@ -152,7 +152,7 @@ class _Owned:
         self._taken = {id(array): array for array in upstreams}
 
     def __call__(self, g: Any) -> Tensor:
-        array = g.data if isinstance(g, Tensor) else settled(g)
+        array = g.data if isinstance(g, Tensor) else as_array(g)
         if isinstance(array, np.ndarray):
             shared = array.base is not None or id(array) in self._taken
             if isinstance(g, Tensor):
@@ -244,12 +244,12 @@ def grad(
     owned = _Owned([g.data if isinstance(g, Tensor) else g for g in pending.values()])
     wanted = set(ins)
     with enable_grad() if create_graph else nullcontext():
-        found = pull(pending, wanted, on_the_way(outs, wanted), create_graph)
+        found = pull(pending, wanted, between(outs, wanted), create_graph)
         results = {x: owned(g) for x, g in found.items()}
     return tuple(results.get(x) for x in ins)
 
 
-def history(outputs: Sequence[Tensor]) -> list[Tensor]:
+def ancestors(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs and all that they were computed from, in order of birth, so operands come before results."""
     seen = set(outputs)
     stack = list(outputs)
@@ -261,10 +261,10 @@ def history(outputs: Sequence[Tensor]) -> list[Tensor]:
     return sorted(seen, key=lambda tensor: tensor.born)
 
 
-def on_the_way(outputs: Sequence[Tensor], inputs: set[Tensor]) -> set[Tensor]:
+def between(outputs: Sequence[Tensor], inputs: set[Tensor]) -> set[Tensor]:
     """The tensors through which gradients flow from the outputs to the inputs, both included."""
     useful = set(inputs)
-    for tensor in history(outputs):
+    for tensor in ancestors(outputs):
         if tensor.requires_grad and any(isinstance(x, Tensor) and x in useful for x in tensor.operands):
             useful.add(tensor)
     return useful

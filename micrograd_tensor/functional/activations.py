@@ -6,9 +6,10 @@ from math import pi, sqrt
 
 import numpy as np
 
-from ..engine.primitive import Operand
 from ..engine.randomness import generator_or_default
-from ..engine.table.elementwise import add, div, exp, greater, log1p, mul, neg, sigmoid, sub, tanh, where
+from ..engine.row import Operand
+from ..engine.table.comparisons import greater
+from ..engine.table.elementwise import add, div, exp, log1p, mul, neg, sigmoid, sub, tanh, where
 from ..engine.table.special import erf
 from ..engine.tensor import Tensor, leaf
 from .operands import as_tensor

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import add, mul, where
 from ..engine.table.matrix import matmul
 from ..engine.table.shapes import swapaxes

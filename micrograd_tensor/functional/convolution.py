@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import add
 from ..engine.table.matrix import matmul
 from ..engine.table.shapes import expand_dims, pad, reshape, squeeze, transpose

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.primitive import Operand
-from ..engine.table.elementwise import add, equal, stop_gradient, where
+from ..engine.row import Operand
+from ..engine.table.comparisons import equal
+from ..engine.table.elementwise import add, stop_gradient, where
 from ..engine.table.matrix import matmul
 from ..engine.table.shapes import expand_dims, getitem, reshape, transpose
 from ..engine.tensor import Tensor

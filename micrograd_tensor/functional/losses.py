@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.primitive import Operand
-from ..engine.table.elementwise import abs, add, div, less, mul, neg, plain, square, sub, where
+from ..engine.row import Operand
+from ..engine.table.comparisons import less
+from ..engine.table.elementwise import abs, add, div, mul, neg, square, sub, unwrap, where
 from ..engine.table.reductions import mean, sum
 from ..engine.table.shapes import reshape, take_along_axis
 from ..engine.tensor import Tensor, leaf
@@ -164,7 +165,7 @@ def _of_classes(
     axis = _class_axis(log_p)
     places = leaf(classes.data.reshape(*classes.shape[:axis], 1, *classes.shape[axis:]), "target")
     losses = neg(reshape(take_along_axis(log_p, places, axis=axis), shape=classes.shape))
-    counted = None if weight is None else plain(as_tensor(weight)).astype(log_p.dtype)[classes.data]
+    counted = None if weight is None else unwrap(as_tensor(weight)).astype(log_p.dtype)[classes.data]
     if counted is not None:
         losses = mul(losses, counted)
     if smoothing:
@@ -201,7 +202,7 @@ def _over_classes(terms: Tensor, weight: Any) -> Tensor:
     """The sum over the classes, each with its weight if any."""
     axis = _class_axis(terms)
     if weight is not None:
-        each = plain(as_tensor(weight)).astype(terms.dtype)
+        each = unwrap(as_tensor(weight)).astype(terms.dtype)
         terms = mul(terms, reshape(each, shape=(-1, *(1,) * (terms.ndim - 1 - axis))))
     return sum(terms, axis=axis)
 

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
 from ..engine.recording import scope
+from ..engine.row import Operand
 from ..engine.table.elementwise import add, mul, reciprocal, sqrt, square, sub
 from ..engine.table.reductions import mean
 from ..engine.table.shapes import reshape

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.arrays import is_duck
-from ..engine.primitive import Operand
-from ..engine.table.elementwise import div, exp, isfinite, log, plain, stop_gradient, sub, where
+from ..engine.row import Operand
+from ..engine.table.comparisons import isfinite
+from ..engine.table.elementwise import div, exp, log, stop_gradient, sub, unwrap, where
 from ..engine.table.reductions import max, sum
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
@@ -19,7 +20,7 @@ from ..engine.tensor import Tensor
 def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
     """The maximum along the axis, or 0 where it is infinite, since ∞ − ∞ is NaN."""
     top = max(x, axis=axis, keepdims=True)
-    if is_duck(plain(top)) or not np.isfinite(plain(top)).all():
+    if is_duck(unwrap(top)) or not np.isfinite(unwrap(top)).all():
         top = where(isfinite(top), top, 0)
     return stop_gradient(top)
 

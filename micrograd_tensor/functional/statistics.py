@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Axis, Operand
-from ..engine.protocols import SAME
+from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import sqrt, square
 from ..engine.table.reductions import mean, sum
 from ..engine.tensor import Tensor
 
 
+@answers(np.var)
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
@@ -34,6 +34,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
     return total / (n - correction)
 
 
+@answers(np.std)
 def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
 
@@ -56,8 +57,3 @@ def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     tensor([ 5., 10.])
     """
     return sqrt(sum(square(x), axis=axis, keepdims=keepdims))
-
-
-for _name, _composition in {"var": var, "std": std}.items():  # NumPy users expect them as methods too
-    setattr(Tensor, _name, _composition)
-SAME[np.var], SAME[np.std] = var, std

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ..engine.errors import GradientError, describe
-from ..engine.recording import enable_grad, tracing
+from ..engine.recording import enable_grad, record_all
 from ..engine.tensor import Tensor, tensor
-from ..engine.walk import checked_upstream, history, pull, unchanged
+from ..engine.walk import ancestors, checked_upstream, pull, unchanged
 from .nodes import Edge, Graph, Node
 
 
@@ -42,7 +42,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     for out in outs:
         if not isinstance(out, Tensor):
             raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")
-    forward = history(outs)
+    forward = ancestors(outs)
     for t in forward:
         unchanged(t)
     nodes = _Nodes(values)
@@ -59,7 +59,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     def on_edge(node: Tensor, operand: int, gx: Tensor) -> None:
         edges[node, operand] = gx
 
-    with enable_grad(), tracing():
+    with enable_grad(), record_all():
         for out, up in zip(outs, ups, strict=True):
             given = checked_upstream(out, up)
             seed = tensor(given.data if isinstance(given, Tensor) else given, requires_grad=True)
@@ -70,7 +70,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     for t in forward:
         nodes.add(t)
     old = set(forward)
-    later = [t for t in history([*totals.values(), *edges.values(), *given_for.values()]) if t not in old]
+    later = [t for t in ancestors([*totals.values(), *edges.values(), *given_for.values()]) if t not in old]
     rules = _rules(edges, old, totals)
     names = {g: f"d{t.name}" for t, g in reversed(totals.items()) if t.name}
     for t in later:

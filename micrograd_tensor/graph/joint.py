@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..engine.errors import GradientError
-from ..engine.primitive import TABLE
+from ..engine.row import TABLE
 from .cut import needed
 from .nodes import Edge, Graph, Node
 

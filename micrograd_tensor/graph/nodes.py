@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..engine.primitive import Row
 from ..engine.recording import Scope
+from ..engine.row import Primitive
 
 Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
@@ -38,7 +38,7 @@ class Node:
     """
 
     rank: int
-    op: Row | None
+    op: Primitive | None
     operands: tuple[Any, ...]
     params: Mapping[str, Any]
     shape: tuple[int, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
 from ..engine.tensor import Tensor
 from ..functional.activations import dropout, gelu, leaky_relu, silu, softplus

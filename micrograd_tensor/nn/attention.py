@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import add
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import mean

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.convolution import check_groups, conv1d, conv2d, margins
 from ..functional.operands import Lengths, each_axis

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.linear import embedding, flatten, linear
 from . import init

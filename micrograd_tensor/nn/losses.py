@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.losses import (
     binary_cross_entropy_with_logits,

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import sub
 from ..engine.tensor import Tensor
 from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.operands import Lengths
 from ..functional.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.primitive import Operand
+from ..engine.row import Operand
 from ..engine.table.elementwise import add, mul, relu, sigmoid, sub, tanh
 from ..engine.table.shapes import split
 from ..engine.tensor import Tensor, leaf

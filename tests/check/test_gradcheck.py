@@ -8,8 +8,8 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine import walk
-from micrograd_tensor.engine.primitive import TABLE
 from micrograd_tensor.engine.recording import recording
+from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.engine.tensor import Tensor
 
 X = np.random.default_rng(0).uniform(0.5, 1.5, (3, 4))
@@ -29,7 +29,7 @@ def plant(monkeypatch):
         pull = walk.pull
 
         def pulled(pending, *args, **settings):
-            for t in walk.history(list(pending)):
+            for t in walk.ancestors(list(pending)):
                 if t.op is row:
                     t.op = wrong
             return pull(pending, *args, **settings)

@@ -11,7 +11,7 @@ from gallery import GALLERY, failed_op, found_anomaly, leaf, values
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw import DrawError, draw
-from micrograd_tensor.engine.primitive import TABLE
+from micrograd_tensor.engine.row import TABLE
 
 
 def raised(fail):
@@ -147,12 +147,12 @@ def test_errors_keep_nothing_alive_once_they_are_gone(no_collector):
         try:
             mt.tanh(x) + leaf("y", 3)
         except mt.ShapeError as error:
-            carried.append(error.attempt.operands[0].operands[0] is x)
+            carried.append(error.failed_call.operands[0].operands[0] is x)
         with mt.detect_anomaly():
             try:
                 mt.log(mt.tanh(x) * 0.0 - 1.0)
             except mt.GradientError as error:
-                carried.append(error.attempt.row.name == "log")
+                carried.append(error.failed_call.op.name == "log")
         return carried
 
     kept = []
@@ -163,7 +163,7 @@ def test_errors_keep_nothing_alive_once_they_are_gone(no_collector):
 def test_errors_travel_to_other_processes_without_what_they_carry():
     error = raised(lambda: leaf("x", 2) + leaf("y", 3))
     copied = pickle.loads(pickle.dumps(error))  # noqa: S301 -- made here
-    assert (type(copied), str(copied), copied.attempt) == (mt.ShapeError, str(error), None)
+    assert (type(copied), str(copied), copied.failed_call) == (mt.ShapeError, str(error), None)
 
 
 # ------------------------------------------------------------------------------------------- gradients that are missing

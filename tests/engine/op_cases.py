@@ -15,11 +15,11 @@ import numpy as np
 
 import micrograd_tensor as mt
 from micrograd_tensor import functional
-from micrograd_tensor.engine.recording import tracing
+from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.table.shapes import put_add, put_along_axis_add
 from micrograd_tensor.engine.table.special import erf
 from micrograd_tensor.engine.table.windows import add_windows, windows
-from micrograd_tensor.engine.walk import history
+from micrograd_tensor.engine.walk import ancestors
 
 REAL, POSITIVE, TRUTH = "real", "positive", "truth"
 
@@ -77,9 +77,9 @@ class Case:
 
     def rows(self) -> set[str]:
         """The names of the ops that the forward pass records."""
-        with tracing():
+        with record_all():
             outs = outputs(self.function(*self.tensors()))
-        return {t.op.name for t in history(outs) if t.op is not None}
+        return {t.op.name for t in ancestors(outs) if t.op is not None}
 
 
 def outputs(result: Any) -> list[Any]:

@@ -15,10 +15,10 @@ from ducks import Duck
 from op_cases import CASES, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import TABLE
 from micrograd_tensor.engine.recording import recording
+from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.engine.tensor import leaf
-from micrograd_tensor.engine.walk import history
+from micrograd_tensor.engine.walk import ancestors
 
 
 def parameters(*values):
@@ -44,7 +44,7 @@ def test_law_1_rules_on_arrays_make_no_tensor(monkeypatch):
         ups = upstreams(outs)
         made = []
         with monkeypatch.context() as patch:
-            patch.setattr("micrograd_tensor.engine.primitive.births", _Counted(made))
+            patch.setattr("micrograd_tensor.engine.primitive.birth_numbers", _Counted(made))
             mt.grad(outs, [t for t in tensors if t.requires_grad], ups)
         assert made == [], c.name
 
@@ -67,7 +67,7 @@ def test_law_1_recorded_rules_record():
     assert plain.op is None
     assert not plain.requires_grad
     assert recorded.requires_grad
-    assert "exp" in {t.op.name for t in history([recorded]) if t.op}
+    assert "exp" in {t.op.name for t in ancestors([recorded]) if t.op}
 
 
 def test_law_1_the_second_backward_needs_no_second_table():
@@ -267,7 +267,7 @@ def test_law_4_walks_need_no_stack(low_recursion_limit):
     (gg,) = mt.grad(g, x)
     assert g.item() == pytest.approx(mt.grad(y, x)[0].item())
     assert np.isfinite(gg.item())
-    assert len(history([y])) == 3001
+    assert len(ancestors([y])) == 3001
     captured = mt.graph(y, 1.0)
     assert len(captured.nodes) == 3001
     del y, g, gg, captured
@@ -301,13 +301,13 @@ def test_law_4_deep_diamonds_do_not_explode_at_second_order():
 
 def test_law_5_operands_are_born_before_results():
     for c in CASES:
-        for t in history(outputs(c.function(*c.tensors()))):
+        for t in ancestors(outputs(c.function(*c.tensors()))):
             assert all(x.born < t.born for x in t.operands if isinstance(x, mt.Tensor))
 
 
 def test_law_5_history_is_sorted_by_birth():
     inputs, _ = batch()
-    born = [t.born for t in history([mt.batch_norm(*inputs)])]
+    born = [t.born for t in ancestors([mt.batch_norm(*inputs)])]
     assert born == sorted(born)
     assert len(set(born)) == len(born)
 

@@ -8,7 +8,7 @@ import pytest
 from op_cases import BINARY, CASES, DIFFERENTIABLE, NOT_DIFFERENTIABLE, Case, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import TABLE
+from micrograd_tensor.engine.row import TABLE
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 every_differentiable = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=lambda c: c.name)

@@ -42,9 +42,9 @@ class Net(nn.Module):
 
 
 def scopes(y):
-    from micrograd_tensor.engine.walk import history
+    from micrograd_tensor.engine.walk import ancestors
 
-    return {t.scope.path if t.scope else "" for t in history([y]) if t.op}
+    return {t.scope.path if t.scope else "" for t in ancestors([y]) if t.op}
 
 
 # --------------------------------------------------------------------------------------------------------- names, walks

@@ -9,7 +9,7 @@ from module_cases import CASES, MODULES, called_with, outputs
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
-from micrograd_tensor.engine.walk import history
+from micrograd_tensor.engine.walk import ancestors
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
@@ -50,7 +50,7 @@ def test_gradients_are_right_to_the_second_order(case):
 def test_every_op_stands_in_a_scope_below_the_modules_own(case):
     module = case.ours().named("root")
     inputs = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in case.arrays()]
-    ops = [t for t in history(outputs(module(*inputs, **case.settings))) if t.op is not None]
+    ops = [t for t in ancestors(outputs(module(*inputs, **case.settings))) if t.op is not None]
     paths = {t.scope.path for t in ops}
     known = {"/".join(m._path) for m in module.modules()}
     assert all(path == "root" or path.startswith("root/") for path in paths)

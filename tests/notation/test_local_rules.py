@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import TABLE
+from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.notation import rule
 
 

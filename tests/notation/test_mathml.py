@@ -8,8 +8,8 @@ import pytest
 from op_cases import CASES, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import TABLE
-from micrograd_tensor.engine.recording import tracing
+from micrograd_tensor.engine.recording import record_all
+from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.notation import backward_math, formula, forward_math, sum_math
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder"}
@@ -44,7 +44,7 @@ def bare(text):
 
 
 def captured(case):
-    with tracing():
+    with record_all():
         outs = outputs(case.function(*case.tensors()))
     graph = mt.graph(outs, upstreams(outs)) if all(y.requires_grad for y in outs) else mt.graph(outs)
     names = {node: node.name or f"v{node.rank}" for node in graph.nodes}

@@ -5,8 +5,8 @@ import pytest
 from op_cases import CASES, DIFFERENTIABLE, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import TABLE
-from micrograd_tensor.engine.recording import tracing
+from micrograd_tensor.engine.recording import record_all
+from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.notation import backward_lines, forward_line, identifiers, starting_lines
 
 
@@ -115,7 +115,7 @@ def test_gradients_are_the_same_bit_for_bit(name):
 
 
 def captured(case):
-    with tracing():
+    with record_all():
         outs = outputs(case.function(*case.tensors()))
     if not all(y.requires_grad for y in outs):
         return mt.graph(outs)
@@ -202,7 +202,7 @@ a, b = leaf("a", 3, 4), leaf("b", 3, 4)
     ],
 )
 def test_forward_line(made, line):
-    with tracing():
+    with record_all():
         assert forward_line(mt.graph(made()).outputs[0]) == line
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitive import TABLE, Row
+from ...engine.row import TABLE, Primitive
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
 from .program import Array, Known, Operand, Program, Step
@@ -151,7 +151,7 @@ class _Builder:
 
     def step(
         self,
-        op: Row,
+        op: Primitive,
         operands: tuple[Operand, ...],
         params: Mapping[str, Any],
         shape: tuple[int, ...],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from ...engine.primitive import Row
+from ...engine.row import Primitive
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
 
@@ -57,7 +57,7 @@ class Step:
     """
 
     place: int
-    op: Row
+    op: Primitive
     operands: tuple[Operand, ...]
     params: Mapping[str, Any]
     shape: tuple[int, ...]

@@ -11,13 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Array, Operand, primitive
+from ..primitive import primitive
+from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait
 from ..tensor import Tensor
+from .comparisons import equal, greater
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
-@primitive("+", "{0} + {1}", lambda g, y, a, b: g, lambda g, y, a, b: g)
+@primitive(
+    "+",
+    "{0} + {1}",
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    numpy=np.add,
+    method="__add__",
+    source="{0} + {1}",
+    reading=Linear((1, 1)),
+    traits=Trait.COMMUTES,
+)
 def add(a: Operand, b: Operand, /) -> Array:
     """Sum ``a + b``; local gradients 1 and 1.
 
@@ -30,7 +42,16 @@ def add(a: Operand, b: Operand, /) -> Array:
     return np.add(a, b)
 
 
-@primitive("−", "{0} − {1}", lambda g, y, a, b: g, lambda g, y, a, b: -g)
+@primitive(
+    "−",
+    "{0} − {1}",
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    numpy=np.subtract,
+    method="__sub__",
+    source="{0} - {1}",
+    reading=Linear((1, -1)),
+)
 def sub(a: Operand, b: Operand, /) -> Array:
     """Difference ``a − b``; local gradients 1 and −1.
 
@@ -43,7 +64,17 @@ def sub(a: Operand, b: Operand, /) -> Array:
     return np.subtract(a, b)
 
 
-@primitive("×", "{0} · {1}", lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+@primitive(
+    "×",
+    "{0} · {1}",
+    lambda g, y, a, b: g * b,
+    lambda g, y, a, b: g * a,
+    numpy=np.multiply,
+    method="__mul__",
+    source="{0} * {1}",
+    reading=Product((1, 1)),
+    traits=Trait.COMMUTES | Trait.LINEAR,
+)
 def mul(a: Operand, b: Operand, /) -> Array:
     """Product ``a · b``; local gradients b and a.
 
@@ -56,7 +87,16 @@ def mul(a: Operand, b: Operand, /) -> Array:
     return np.multiply(a, b)
 
 
-@primitive("÷", "{0} / {1}", lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+@primitive(
+    "÷",
+    "{0} / {1}",
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
+    numpy=np.divide,
+    method="__truediv__",
+    source="{0} / {1}",
+    reading=Product((1, -1)),
+)
 def div(a: Operand, b: Operand, /) -> Array:
     """Quotient ``a / b``; local gradients 1/b and −a/b², the latter computed as −y/b.
 
@@ -69,7 +109,16 @@ def div(a: Operand, b: Operand, /) -> Array:
     return np.true_divide(a, b)
 
 
-@primitive("−", "−{0}", lambda g, y, x: -g)
+@primitive(
+    "−",
+    "−{0}",
+    lambda g, y, x: -g,
+    numpy=np.negative,
+    method="__neg__",
+    source="-{0}",
+    reading=Linear((-1,)),
+    traits=Trait.EXACT | Trait.LINEAR,
+)
 def neg(x: Operand, /) -> Array:
     """Negative ``−x``; local gradient −1. Any shape and numeric dtype.
 
@@ -83,21 +132,30 @@ def neg(x: Operand, /) -> Array:
 def _of_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     """Gradient b · aᵇ⁻¹ of a power to its base; 0 where both are 0, where the formula alone has 0 · ∞."""
     lost = equal(a, 0) * equal(b, 0)
-    if np.any(plain(lost)):
+    if np.any(unwrap(lost)):
         return where(lost, 0, g * (b * pow(where(lost, 1, a), b - 1)))
     return g * (b * pow(a, b - 1))
 
 
 def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
     """Gradient aᵇ · ln a of a power to its exponent; its limit 0 at a = 0, where the formula alone has 0 · ∞."""
-    base = a if hasattr(a, "dtype") else np.full_like(plain(y), a)
+    base = a if hasattr(a, "dtype") else np.full_like(unwrap(y), a)
     lost = equal(base, 0)
-    if np.any(plain(lost)):
+    if np.any(unwrap(lost)):
         return where(lost, 0, g * (y * log(where(lost, 1, base))))
     return g * (y * log(base))
 
 
-@primitive("xⁿ", "{0}^{1}", _of_base, _of_exponent)
+@primitive(
+    "xⁿ",
+    "{0}^{1}",
+    _of_base,
+    _of_exponent,
+    numpy=np.power,
+    method=("__pow__", "pow"),
+    source="{0} ** {1}",
+    reading=Power(),
+)
 def pow(a: Operand, b: Operand, /) -> Array:
     """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and at a = 0 respectively.
 
@@ -111,7 +169,7 @@ def pow(a: Operand, b: Operand, /) -> Array:
     return np.power(a, b)
 
 
-@primitive("x²", "{0}²", lambda g, y, x: g * (2 * x))
+@primitive("x²", "{0}²", lambda g, y, x: g * (2 * x), numpy=np.square, reading=Product((2,)))
 def square(x: Operand, /) -> Array:
     """Square ``x²``; local gradient 2x. Any shape and numeric dtype.
 
@@ -122,7 +180,7 @@ def square(x: Operand, /) -> Array:
     return np.square(x)
 
 
-@primitive("√", "√{0}", lambda g, y, x: g / (2 * y))
+@primitive("√", "√{0}", lambda g, y, x: g / (2 * y), numpy=np.sqrt, reading=Product((0.5,)))
 def sqrt(x: Operand, /) -> Array:
     """Square root ``√x``; local gradient 1/(2√x), infinite at 0. Any shape; NaN for negative numbers.
 
@@ -133,7 +191,9 @@ def sqrt(x: Operand, /) -> Array:
     return np.sqrt(x)
 
 
-@primitive("1/x", "1/{0}", lambda g, y, x: -g * square(y))
+@primitive(
+    "1/x", "1/{0}", lambda g, y, x: -g * square(y), numpy=np.reciprocal, source="1 / {0}", reading=Product((-1,))
+)
 def reciprocal(x: Operand, /) -> Array:
     """Reciprocal ``1/x``; local gradient −1/x², computed as −y². Any shape; integers give float64, unlike in NumPy.
 
@@ -147,7 +207,7 @@ def reciprocal(x: Operand, /) -> Array:
 # ----------------------------------------------------------------------------------- exponentials and trigonometry
 
 
-@primitive("eˣ", "exp({0})", lambda g, y, x: g * y)
+@primitive("eˣ", "exp({0})", lambda g, y, x: g * y, numpy=np.exp, reading=Function())
 def exp(x: Operand, /) -> Array:
     """Exponential ``eˣ``; local gradient eˣ. Any shape; overflows to infinity above 709 (float64) or 88 (float32).
 
@@ -158,7 +218,7 @@ def exp(x: Operand, /) -> Array:
     return np.exp(x)
 
 
-@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1))
+@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1), numpy=np.expm1, reading=Function())
 def expm1(x: Operand, /) -> Array:
     """``eˣ − 1`` without cancellation near 0; local gradient eˣ, computed as y + 1. Any shape.
 
@@ -169,7 +229,7 @@ def expm1(x: Operand, /) -> Array:
     return np.expm1(x)
 
 
-@primitive("ln", "ln({0})", lambda g, y, x: g / x)
+@primitive("ln", "ln({0})", lambda g, y, x: g / x, numpy=np.log, reading=Function())
 def log(x: Operand, /) -> Array:
     """Natural logarithm ``ln x``; local gradient 1/x. Any shape; −∞ at 0, NaN for negative numbers.
 
@@ -180,7 +240,7 @@ def log(x: Operand, /) -> Array:
     return np.log(x)
 
 
-@primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x))
+@primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x), numpy=np.log1p, reading=Function())
 def log1p(x: Operand, /) -> Array:
     """``ln(1 + x)`` without cancellation near 0; local gradient 1/(1 + x). Any shape.
 
@@ -191,7 +251,7 @@ def log1p(x: Operand, /) -> Array:
     return np.log1p(x)
 
 
-@primitive("sin", "sin({0})", lambda g, y, x: g * cos(x))
+@primitive("sin", "sin({0})", lambda g, y, x: g * cos(x), numpy=np.sin, reading=Function())
 def sin(x: Operand, /) -> Array:
     """Sine of an angle in radians; local gradient cos x. Any shape.
 
@@ -202,7 +262,7 @@ def sin(x: Operand, /) -> Array:
     return np.sin(x)
 
 
-@primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x))
+@primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x), numpy=np.cos, reading=Function())
 def cos(x: Operand, /) -> Array:
     """Cosine of an angle in radians; local gradient −sin x. Any shape.
 
@@ -213,7 +273,7 @@ def cos(x: Operand, /) -> Array:
     return np.cos(x)
 
 
-@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)))
+@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)), numpy=np.tanh, reading=Function())
 def tanh(x: Operand, /) -> Array:
     """Hyperbolic tangent; local gradient 1 − tanh² x. Any shape.
 
@@ -224,7 +284,7 @@ def tanh(x: Operand, /) -> Array:
     return np.tanh(x)
 
 
-@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)))
+@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)), reading=Function())
 def sigmoid(x: Operand, /) -> Array:
     """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y). Any shape; never overflows.
 
@@ -242,7 +302,15 @@ def sigmoid(x: Operand, /) -> Array:
 # ----------------------------------------------------------------------------------------------- kinks and choices
 
 
-@primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
+@primitive(
+    "relu",
+    "relu({0})",
+    lambda g, y, x: where(greater(x, 0), g, 0),
+    analytic=False,
+    source="np.maximum({0}, 0)",
+    reading=Function(),
+    traits=Trait.EXACT,
+)
 def relu(x: Operand, /) -> Array:
     """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
 
@@ -253,7 +321,17 @@ def relu(x: Operand, /) -> Array:
     return np.maximum(x, 0)
 
 
-@primitive("|x|", "|{0}|", lambda g, y, x: g * sign(x), analytic=False)
+@primitive(
+    "|x|",
+    "|{0}|",
+    lambda g, y, x: g * sign(x),
+    analytic=False,
+    numpy=np.absolute,
+    method=("__abs__", "abs"),
+    source="np.abs({0})",
+    reading=Function(),
+    traits=Trait.EXACT,
+)
 def abs(x: Operand, /) -> Array:
     """Absolute value ``|x|``; local gradient sign x, so 0 at 0. Any shape.
 
@@ -264,7 +342,15 @@ def abs(x: Operand, /) -> Array:
     return np.abs(x)
 
 
-@primitive("sign", "sign({0})", lambda g, y, x: zeros_like(x), analytic=False)
+@primitive(
+    "sign",
+    "sign({0})",
+    lambda g, y, x: zeros_like(x),
+    analytic=False,
+    numpy=np.sign,
+    reading=Function(),
+    traits=Trait.EXACT,
+)
 def sign(x: Operand, /) -> Array:
     """Sign −1, 0 or 1 in the dtype of x; local gradient 0, also at the jump. Any shape.
 
@@ -286,6 +372,9 @@ def _share(y: Array, a: Array, b: Array) -> Array:
     lambda g, y, a, b: g * _share(y, a, b),
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
+    numpy=np.maximum,
+    reading=Extremum("max"),
+    traits=Trait.EXACT | Trait.COMMUTES,
 )
 def maximum(a: Operand, b: Operand, /) -> Array:
     """The larger of a and b; the gradient goes to it, and half to each at a tie.
@@ -305,6 +394,9 @@ def maximum(a: Operand, b: Operand, /) -> Array:
     lambda g, y, a, b: g * _share(y, a, b),
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
+    numpy=np.minimum,
+    reading=Extremum("min"),
+    traits=Trait.EXACT | Trait.COMMUTES,
 )
 def minimum(a: Operand, b: Operand, /) -> Array:
     """The smaller of a and b; the gradient goes to it, and half to each at a tie.
@@ -323,6 +415,11 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     "clip({0}, {min}, {max})",
     lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
     analytic=False,
+    numpy=np.clip,
+    source="np.clip({0}, {min}, {max})",
+    reading=Function(),
+    traits=Trait.EXACT,
+    template="clip({0}, {min:number}, {max:number})",
 )
 def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
     """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
@@ -344,6 +441,10 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
     None,
     lambda g, y, condition, a, b: where(condition, g, 0),
     lambda g, y, condition, a, b: where(condition, 0, g),
+    numpy=np.where,
+    method=(),
+    reading=Choice(),
+    traits=Trait.MOVES,
 )
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b; the gradient goes to the one that was taken.
@@ -376,126 +477,10 @@ def _masked(keep: Array, x: Array) -> Array:
     return (bits & np.negative(keep.view(np.int8)).astype(bits.dtype)).view(x.dtype)
 
 
-# ---------------------------------------------------------------------------------------- not differentiable
+# --------------------------------------------------------------------------------------- constants and conversions
 
 
-@primitive(">", "{0} > {1}", None, None, analytic=False)
-def greater(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a > b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.greater(mt.tensor([1.0, 3.0]), 2)
-    tensor([False,  True])
-    """
-    return np.greater(a, b)
-
-
-@primitive("≥", "{0} ≥ {1}", None, None, analytic=False)
-def greater_equal(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a ≥ b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.greater_equal(mt.tensor([1.0, 2.0]), 2)
-    tensor([False,  True])
-    """
-    return np.greater_equal(a, b)
-
-
-@primitive("<", "{0} < {1}", None, None, analytic=False)
-def less(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a < b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.less(mt.tensor([1.0, 3.0]), 2)
-    tensor([ True, False])
-    """
-    return np.less(a, b)
-
-
-@primitive("≤", "{0} ≤ {1}", None, None, analytic=False)
-def less_equal(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a ≤ b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.less_equal(mt.tensor([1.0, 3.0]), 1)
-    tensor([ True, False])
-    """
-    return np.less_equal(a, b)
-
-
-@primitive("=", "{0} = {1}", None, None, analytic=False)
-def equal(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a = b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.equal(mt.tensor([1.0, 3.0]), 3)
-    tensor([False,  True])
-    """
-    return np.equal(a, b)
-
-
-@primitive("≠", "{0} ≠ {1}", None, None, analytic=False)
-def not_equal(a: Operand, b: Operand, /) -> Array:
-    """Truth of ``a ≠ b``, elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.not_equal(mt.tensor([1.0, 3.0]), 3)
-    tensor([ True, False])
-    """
-    return np.not_equal(a, b)
-
-
-@primitive("finite", "isfinite({0})", None, analytic=False)
-def isfinite(x: Operand, /) -> Array:
-    """Truth of "neither NaN nor infinite", elementwise; not differentiable.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.isfinite(mt.tensor([1.0, float("inf")]))
-    tensor([ True, False])
-    """
-    return np.isfinite(x)
-
-
-@primitive("&", "{0} & {1}", None, None, analytic=False)
-def bitwise_and(a: Operand, b: Operand, /) -> Array:
-    """``a & b``: of truth values "and", of integers bit by bit; not differentiable.
-
-    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([-1.0, 0.5, 2.0])
-    >>> mt.bitwise_and(x > 0, x < 1), (x > 0) & (x < 1)
-    (tensor([False,  True, False]), tensor([False,  True, False]))
-    """
-    return np.bitwise_and(a, b)
-
-
-@primitive("|", "{0} | {1}", None, None, analytic=False)
-def bitwise_or(a: Operand, b: Operand, /) -> Array:
-    """``a | b``: of truth values "or", of integers bit by bit; not differentiable.
-
-    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([-1.0, 0.5, 2.0])
-    >>> mt.bitwise_or(x < 0, x > 1), (x < 0) | (x > 1)
-    (tensor([ True, False,  True]), tensor([ True, False,  True]))
-    """
-    return np.bitwise_or(a, b)
-
-
-@primitive("~", "~{0}", None, analytic=False)
-def invert(x: Operand, /) -> Array:
-    """``~x``: of truth values "not", of integers bit by bit; not differentiable. `DTypeError` for other numbers.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.invert(mt.tensor([True, False])), ~mt.tensor([True, False])
-    (tensor([False,  True]), tensor([False,  True]))
-    """
-    return np.invert(x)
-
-
-@primitive("stop", "stop({0})", None)
+@primitive("stop", "stop({0})", None, reading=Identity(), traits=Trait.MOVES)
 def stop_gradient(x: Operand, /) -> Array:
     """x itself, but a constant to derivatives. Unlike with `Tensor.detach`, the graph still shows where it came from.
 
@@ -508,13 +493,24 @@ def stop_gradient(x: Operand, /) -> Array:
     return x.view() if isinstance(x, np.ndarray) else x
 
 
-@primitive("dtype", "{dtype}({0})", lambda g, y, x, dtype: astype(g, x.dtype), analytic=False)
+@primitive(
+    "dtype",
+    "{dtype}({0})",
+    lambda g, y, x, dtype: astype(g, x.dtype),
+    analytic=False,
+    method=(),
+    source="{0}.astype({dtype})",
+    reading=Identity(),
+    template="{dtype:text}({0})",
+)
 def to_float(x: Operand, /, dtype: Any) -> Array:
     """The floating-point case of `astype`, through which gradients flow."""
     return x.astype(dtype)
 
 
-@primitive("dtype", "{dtype}({0})", None, analytic=False)
+@primitive(
+    "dtype", "{dtype}({0})", None, analytic=False, method=(), source="{0}.astype({dtype})", template="{dtype:text}({0})"
+)
 def to_integer(x: Operand, /, dtype: Any) -> Array:
     """The integer and boolean case of `astype`, not differentiable."""
     return x.astype(dtype)
@@ -537,9 +533,9 @@ def astype(x: Operand, dtype: Any) -> Tensor:
 
 def zeros_like(x: Array) -> Array:
     """Zeros of the shape and dtype of x: a constant, so never recorded."""
-    return np.zeros_like(plain(x))
+    return np.zeros_like(unwrap(x))
 
 
-def plain(x: Array) -> Array:
+def unwrap(x: Array) -> Array:
     """The array of a Tensor; anything else as it is."""
     return x.data if isinstance(x, Tensor) else x

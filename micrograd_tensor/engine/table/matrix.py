@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
-from ..primitive import Array, Operand, primitive
+from ..primitive import primitive
+from ..row import Array, Contraction, Labels, Operand, Trait, answers
 from ..tensor import Tensor
-from .elementwise import plain
+from .elementwise import unwrap
 from .reductions import broadcast_to
 from .shapes import expand_dims, reshape, squeeze, swapaxes
 
@@ -36,11 +38,28 @@ def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
 
 def _lies_transposed(x: Array) -> bool:
     """Whether a matrix is the transpose of one in memory, as weights mostly are; its gradient should then be too."""
-    flags = getattr(plain(x), "flags", None)
+    flags = getattr(unwrap(x), "flags", None)
     return flags is not None and flags.f_contiguous and not flags.c_contiguous
 
 
-@primitive("@", "{0} @ {1}", _of_left, _of_right)
+def _labels(ranks: Sequence[int], _params: Mapping[str, Any]) -> Labels:
+    """matmul as an einsum, ``…nk,…km->…nm``: rows and columns of the result are n and m, and k is summed over."""
+    sources = ["...nk" if ranks[0] > 1 else "k", "...km" if ranks[1] > 1 else "k"]
+    target = "..." + "n" * (ranks[0] > 1) + "m" * (ranks[1] > 1)
+    return _letters(f"{','.join(sources)}->{target}", ranks)
+
+
+@primitive(
+    "@",
+    "{0} @ {1}",
+    _of_left,
+    _of_right,
+    numpy=np.matmul,
+    method=("__matmul__", "matmul", "dot"),
+    source="{0} @ {1}",
+    reading=Contraction(_labels),
+    traits=Trait.ADDS | Trait.LINEAR | Trait.CONTRACTS,
+)
 def matmul(a: Operand, b: Operand, /) -> Array:
     """Matrix product ``a @ b``; local gradients ``g @ bᵀ`` and ``aᵀ @ g``.
 
@@ -54,7 +73,7 @@ def matmul(a: Operand, b: Operand, /) -> Array:
     return np.matmul(a, b)
 
 
-def _letters(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+def _letters(subscripts: str, ranks: Sequence[int]) -> Labels:
     """Operand labels and output labels of an einsum, ellipses written out in letters that are still free."""
     text = subscripts.replace(" ", "")
     sources, arrow, target = text.partition("->")
@@ -75,13 +94,13 @@ def _letters(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         target = ("..." if "..." in text else "") + "".join(
             sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
         )
-    return full, target.replace("...", dots)
+    return tuple(full), target.replace("...", dots)
 
 
 def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) -> Array:
     """The same contraction with g in the operand's place and the operand's labels as the output."""
-    labels, target = _letters(subscripts, [np.ndim(plain(x)) for x in operands])
-    mine, shape = labels[i], np.shape(plain(operands[i]))
+    labels, target = _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
+    mine, shape = labels[i], np.shape(unwrap(operands[i]))
     others = [(labels[j], x) for j, x in enumerate(operands) if j != i]
     once = "".join(dict.fromkeys(mine))
     reach = [c for c in once if c in target or any(c in other for other, _ in others)]
@@ -107,12 +126,23 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     return spread * on_diagonal
 
 
-@primitive("einsum", "einsum({0}, …)", each=_of_factor, name="einsum")
+@primitive(
+    "einsum",
+    "einsum({0}, …)",
+    each=_of_factor,
+    name="einsum",
+    method=(),
+    source="np.einsum({subscripts}, {*})",
+    reading=Contraction(lambda ranks, params: _letters(params["subscripts"], ranks)),
+    traits=Trait.ADDS | Trait.LINEAR | Trait.CONTRACTS,
+    template="einsum({subscripts:text}, {*})",
+)
 def contract(*operands: Operand, subscripts: str) -> Array:
     """What `einsum` records: every tensor is an operand, the subscripts are a parameter."""
     return np.einsum(subscripts, *operands)
 
 
+@answers(np.einsum)
 def einsum(subscripts: str, *operands: Operand) -> Tensor:
     """Sum of products over labelled axes, as `numpy.einsum`: ``"ij,jk->ik"``; ellipses and repeated labels included.
 
@@ -124,5 +154,5 @@ def einsum(subscripts: str, *operands: Operand) -> Tensor:
     >>> mt.einsum("ij,ij->i", x, x)
     tensor([ 5., 25.])
     """
-    _letters(subscripts, [np.ndim(plain(x)) for x in operands])
+    _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
     return contract(*operands, subscripts=subscripts)

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Array, Axis, Operand, primitive
-from .elementwise import astype, equal, plain
+from ..primitive import primitive
+from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait
+from .comparisons import equal
+from .elementwise import astype, unwrap
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
 # Directly, because np.sum, np.max and their like take microseconds to arrive there.
@@ -25,7 +27,15 @@ SMALL = 1 << 14
 """Up to this many elements a copy is quicker than NumPy's `broadcast_to`; beyond, the strided view saves a pass."""
 
 
-@primitive("copy", "copy({0})", lambda g, y, x, shape: unbroadcast(g, x.shape))
+@primitive(
+    "copy",
+    "copy({0})",
+    lambda g, y, x, shape: unbroadcast(g, x.shape),
+    numpy=np.broadcast_to,
+    reading=Copy(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="copy({0}, {shape:shape})",
+)
 def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
     """x repeated along new or length-1 axes up to a shape; the gradient is summed over them.
 
@@ -78,7 +88,16 @@ def _terms(x: Array, y: Array) -> int:
     return x.size // y.size if y.size else 1
 
 
-@primitive("Σ", "Σ{0}", lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims))
+@primitive(
+    "Σ",
+    "Σ{0}",
+    lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
+    numpy=np.sum,
+    source="{0}.sum(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
+    reading=Reduction("sum"),
+    traits=Trait.ADDS | Trait.LINEAR,
+    template="Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
+)
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over ``axis``; the gradient is copied to every term. `ShapeError` for an axis out of range.
 
@@ -93,12 +112,21 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     n: float = _terms(x, y)
-    if n > HALF_RANGE and plain(g).dtype == np.float16:
+    if n > HALF_RANGE and unwrap(g).dtype == np.float16:
         g, n = g / 2**15, n / 2**15
     return spread(g / n, x, axis, keepdims)
 
 
-@primitive("Σ/n", "mean({0})", _of_mean)
+@primitive(
+    "Σ/n",
+    "mean({0})",
+    _of_mean,
+    numpy=np.mean,
+    source="{0}.mean(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
+    reading=Reduction("mean"),
+    traits=Trait.ADDS | Trait.LINEAR,
+    template="mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
+)
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
 
@@ -116,11 +144,21 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The gradient of the largest or smallest element goes to it, in equal parts to each where several tie."""
-    chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=plain(x).dtype)
+    chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=unwrap(x).dtype)
     return spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims) * chosen
 
 
-@primitive("max", "max({0})", _of_extreme, analytic=False)
+@primitive(
+    "max",
+    "max({0})",
+    _of_extreme,
+    analytic=False,
+    numpy=(np.max, np.amax),
+    source="{0}.max(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
+    reading=Reduction("max"),
+    traits=Trait.EXACT,
+    template="max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
+)
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
@@ -137,7 +175,17 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive("min", "min({0})", _of_extreme, analytic=False)
+@primitive(
+    "min",
+    "min({0})",
+    _of_extreme,
+    analytic=False,
+    numpy=(np.min, np.amin),
+    source="{0}.min(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
+    reading=Reduction("min"),
+    traits=Trait.EXACT,
+    template="min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
+)
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
@@ -168,16 +216,24 @@ def _others(x: Array) -> Array:
     """Along the last axis, the product of all other elements, by halving: pair them, recur, give each its partner."""
     n = x.shape[-1]
     if n <= 1:
-        return np.ones_like(plain(x))
+        return np.ones_like(unwrap(x))
     if n % 2:
-        x = concatenate([x, np.ones_like(plain(x)[..., :1])], axis=-1)
+        x = concatenate([x, np.ones_like(unwrap(x)[..., :1])], axis=-1)
     even, odd = getitem(x, (..., slice(0, None, 2))), getitem(x, (..., slice(1, None, 2)))
     rest = _others(even * odd)
     each = reshape(stack([rest * odd, rest * even], axis=-1), shape=x.shape)
     return getitem(each, (..., slice(0, n)))
 
 
-@primitive("Π", "Π{0}", _of_prod)
+@primitive(
+    "Π",
+    "Π{0}",
+    _of_prod,
+    numpy=np.prod,
+    source="{0}.prod(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
+    reading=Reduction("prod"),
+    template="Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
+)
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
 
@@ -197,7 +253,16 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
     return reshape(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x.shape)
 
 
-@primitive("cumΣ", "cumsum({0})", _of_cumsum)
+@primitive(
+    "cumΣ",
+    "cumsum({0})",
+    _of_cumsum,
+    numpy=np.cumsum,
+    source="{0}.cumsum(⟦axis={axis}⟧)",
+    reading=Cumulation(),
+    traits=Trait.ADDS | Trait.LINEAR,
+    template="cumsum({0}⟦, {axis:axis}⟧)",
+)
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.
 

@@ -14,12 +14,22 @@ import numpy as np
 
 from ..arrays import is_duck
 from ..errors import ShapeError, describe
-from ..primitive import Array, Operand, primitive
+from ..primitive import primitive
+from ..row import Array, Operand, Permutation, Reshape, Trait, answers
 from ..tensor import Tensor
-from .elementwise import plain
+from .elementwise import unwrap
 
 
-@primitive("reshape", "{0}", lambda g, y, x, shape: reshape(g, shape=x.shape))
+@primitive(
+    "reshape",
+    "{0}",
+    lambda g, y, x, shape: reshape(g, shape=x.shape),
+    numpy=np.reshape,
+    source="{0}.reshape({shape})",
+    reading=Reshape(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="reshape({0}, {shape:shape})",
+)
 def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """The same elements in row-major order under another shape, in which one length may be −1, "whatever is left".
 
@@ -37,7 +47,17 @@ def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = Non
     return transpose(g, axes=axes if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes])))
 
 
-@primitive("T", "{0}ᵀ", _of_transpose)
+@primitive(
+    "T",
+    "{0}ᵀ",
+    _of_transpose,
+    numpy=np.transpose,
+    method=("transpose", "permute", "T"),
+    source="{0}.transpose(⟦{axes}⟧)",
+    reading=Permutation(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="permute({0}, {axes:order})",
+)
 def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
     """Axes in another order: result axis i is axis ``axes[i]`` of x; by default in reverse. `ShapeError` for others.
 
@@ -49,6 +69,7 @@ def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
     return np.transpose(x, axes)
 
 
+@answers(np.swapaxes)
 def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
     """x with two axes exchanged. `ShapeError` for an axis out of range.
 
@@ -56,7 +77,7 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
     >>> mt.swapaxes(mt.tensor([[[1.0, 2.0]]]), 0, 2).shape
     (2, 1, 1)
     """
-    order = list(range(np.ndim(plain(x))))
+    order = list(range(np.ndim(unwrap(x))))
     try:
         order[axis1], order[axis2] = order[axis2], order[axis1]
     except IndexError:
@@ -64,7 +85,15 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
     return transpose(x, axes=tuple(order))
 
 
-@primitive("squeeze", "{0}", lambda g, y, x, axis=None: reshape(g, shape=x.shape))
+@primitive(
+    "squeeze",
+    "{0}",
+    lambda g, y, x, axis=None: reshape(g, shape=x.shape),
+    numpy=np.squeeze,
+    reading=Reshape(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="squeeze({0}⟦, {axis:axis}⟧)",
+)
 def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     """x without its axes of length 1, or without the named ones. `ShapeError` where a named one is longer.
 
@@ -76,7 +105,15 @@ def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     return np.squeeze(x, axis=axis)
 
 
-@primitive("expand", "{0}", lambda g, y, x, axis: reshape(g, shape=x.shape))
+@primitive(
+    "expand",
+    "{0}",
+    lambda g, y, x, axis: reshape(g, shape=x.shape),
+    numpy=np.expand_dims,
+    reading=Reshape(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="expand({0}, {axis:axis})",
+)
 def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     """x with new axes of length 1, at these positions of the result. `ShapeError` for positions out of range.
 
@@ -88,7 +125,14 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     return np.expand_dims(x, axis)
 
 
-@primitive("flip", "flip({0})", lambda g, y, x, axis=None: flip(g, axis=axis))
+@primitive(
+    "flip",
+    "flip({0})",
+    lambda g, y, x, axis=None: flip(g, axis=axis),
+    numpy=np.flip,
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="flip({0}⟦, {axis:axis}⟧)",
+)
 def flip(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     """x with the order along the axes reversed; by default along all. `ShapeError` for an axis out of range.
 
@@ -104,7 +148,15 @@ def _of_pad(g: Array, y: Array, x: Array, pad_width: Any, value: float = 0) -> A
     return getitem(g, tuple(slice(int(a), int(a) + n) for (a, _), n in zip(widths, x.shape, strict=True)))
 
 
-@primitive("pad", "pad({0})", _of_pad)
+@primitive(
+    "pad",
+    "pad({0})",
+    _of_pad,
+    source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)",
+    traits=Trait.MOVES,
+    template="pad({0}, {pad_width:text}⟦, {value:number}⟧)",
+    method=(),
+)
 def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     """x with ``value`` added around it; the gradient of the border is dropped.
 
@@ -118,7 +170,14 @@ def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     return np.pad(x, pad_width, constant_values=value)
 
 
-@primitive("tril", "tril({0})", lambda g, y, x, k=0: tril(g, k=k))
+@primitive(
+    "tril",
+    "tril({0})",
+    lambda g, y, x, k=0: tril(g, k=k),
+    numpy=np.tril,
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="tril({0}⟦, {k:number}⟧)",
+)
 def tril(x: Operand, /, k: int = 0) -> Array:
     """x with the elements above the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
 
@@ -132,7 +191,14 @@ def tril(x: Operand, /, k: int = 0) -> Array:
     return np.tril(x, k)
 
 
-@primitive("triu", "triu({0})", lambda g, y, x, k=0: triu(g, k=k))
+@primitive(
+    "triu",
+    "triu({0})",
+    lambda g, y, x, k=0: triu(g, k=k),
+    numpy=np.triu,
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="triu({0}⟦, {k:number}⟧)",
+)
 def triu(x: Operand, /, k: int = 0) -> Array:
     """x with the elements below the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
 
@@ -185,13 +251,25 @@ def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]
     "{0}[…]",
     lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape),
     name="getitem",
+    method="__getitem__",
+    source="{0}[{index:index}]",
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="{0}[{index:index}]",
 )
 def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
     return x[_filled(index, arrays)]
 
 
-@primitive("put", "put({0})", lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index))
+@primitive(
+    "put",
+    "put({0})",
+    lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index),
+    method=(),
+    source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, np.s_[{index:index}], {0})",
+    traits=Trait.SCATTERS | Trait.LINEAR,
+    template="put({0}, [{index:index}], {shape:shape})",
+)
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
     if not arrays and is_duck(x):  # which may not be writable: read every place, from x or from nowhere
@@ -211,6 +289,9 @@ def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tupl
     "take",
     "take({0}, {1})",
     lambda g, y, x, indices, axis: put_along_axis_add(g, indices, axis=axis, shape=x.shape),
+    numpy=np.take_along_axis,
+    traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS,
+    template="take({0}, {1}, {axis:axis})",
 )
 def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     """Elements of x along an axis at integer indices of the same number of axes, as `numpy.take_along_axis`.
@@ -227,7 +308,15 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     return np.take_along_axis(x, np.asarray(indices) if isinstance(indices, list) else indices, axis)
 
 
-@primitive("put", "put({0}, {1})", lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis))
+@primitive(
+    "put",
+    "put({0}, {1})",
+    lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis),
+    method=(),
+    source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, {axis:places}, {0})",
+    traits=Trait.SCATTERS | Trait.LINEAR,
+    template="put({0}, {1}, {axis:axis}, {shape:shape})",
+)
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
     full = np.zeros(shape, x.dtype)
@@ -239,7 +328,15 @@ def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[
     return full
 
 
-@primitive("argsort", "argsort({0})", None, analytic=False)
+@primitive(
+    "argsort",
+    "argsort({0})",
+    None,
+    analytic=False,
+    numpy=np.argsort,
+    source='np.argsort({0}, axis={axis}, kind="stable")',
+    template="argsort({0}⟦, {axis:axis}⟧)",
+)
 def argsort(x: Operand, /, axis: int = -1) -> Array:
     """The indices that sort x along an axis; equal elements keep their order. Not differentiable.
 
@@ -250,6 +347,7 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
+@answers(np.sort)
 def sort(x: Operand, axis: int | None = -1) -> Tensor:
     """x in ascending order along an axis, or with None all of it; each gradient returns to where its element was.
 
@@ -276,12 +374,22 @@ def _of_part(i: int, g: Array, y: Array, *parts: Array, axis: int = 0) -> Array:
     return getitem(g, tuple(places))
 
 
-@primitive("concat", "concat({0}, …)", each=_of_part, name="concatenate")
+@primitive(
+    "concat",
+    "concat({0}, …)",
+    each=_of_part,
+    name="concatenate",
+    method=(),
+    source="np.concatenate([{*}]⟦, axis={axis}⟧)",
+    traits=Trait.MOVES,
+    template="concat({*}⟦, {axis:axis}⟧)",
+)
 def join(*parts: Operand, axis: int = 0) -> Array:
     """What `concatenate` records: every part is an operand."""
     return np.concatenate(parts, axis=axis)
 
 
+@answers(np.concatenate)
 def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Tensor:
     """Tensors joined along an existing axis, or with None all in a row; each gets its part of the gradient.
 
@@ -299,6 +407,7 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Tensor:
     return join(*parts, axis=axis)
 
 
+@answers(np.stack)
 def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
 
@@ -308,7 +417,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
             [2., 4.]])
     """
     parts = list(tensors)
-    shapes = {np.shape(plain(x)) for x in parts}
+    shapes = {np.shape(unwrap(x)) for x in parts}
     if len(shapes) != 1:
         raise ShapeError(
             f"stack: shapes {sorted(shapes)} differ" if shapes else "stack: no tensors given; it needs at least one"
@@ -320,6 +429,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
     return join(*[expand_dims(part, axis=axis) for part in parts], axis=axis)
 
 
+@answers(np.split)
 def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """x cut along an axis into so many equal parts, or before each of the given places, as `numpy.split`.
 
@@ -329,7 +439,7 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tens
     >>> mt.split(mt.tensor([1.0, 2.0, 3.0, 4.0]), 2)
     [tensor([1., 2.]), tensor([3., 4.])]
     """
-    shape = np.shape(plain(x))
+    shape = np.shape(unwrap(x))
     if not -len(shape) <= axis < len(shape):
         raise ShapeError(f"split: axis {axis} is out of range for a tensor of shape {shape}")
     n = shape[axis]

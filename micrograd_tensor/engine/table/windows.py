@@ -11,7 +11,8 @@ from functools import reduce
 import numpy as np
 
 from ..arrays import is_duck
-from ..primitive import Array, Operand, primitive
+from ..primitive import primitive
+from ..row import Array, Operand, Trait
 from .elementwise import add
 from .shapes import put_add
 
@@ -24,6 +25,9 @@ Lengths = tuple[int, ...]
     lambda g, y, x, size, stride, dilation, axis=None: add_windows(
         g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
     ),
+    method=(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    template="windows({0}, size {size:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
 )
 def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None) -> Array:
     """All windows of a size over some axes of x, ``(…)`` to ``(*size, …)``; as many positions on the axes as fit.
@@ -64,6 +68,9 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
     lambda g, y, x, shape, stride, dilation, axis=None: windows(
         g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
     ),
+    method=(),
+    traits=Trait.SCATTERS | Trait.LINEAR,
+    template="put_windows({0}, shape {shape:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
 )
 def add_windows(
     x: Operand, /, shape: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GradientError, ShapeError, describe
-from .recording import enable_grad
-from .table.shapes import reshape, stack
-from .tensor import Tensor, leaf, tensor
-from .walk import grad
+from ..engine.errors import GradientError, ShapeError, describe
+from ..engine.recording import enable_grad
+from ..engine.table.shapes import reshape, stack
+from ..engine.tensor import Tensor, leaf, tensor
+from ..engine.walk import grad
 
 Inputs = Any
 """One array or Tensor, or a tuple of them."""

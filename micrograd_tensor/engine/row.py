@@ -1,0 +1,246 @@
+"""Primitive: all that is known about one elementary op. Whoever needs to know something about an op reads it here.
+
+A row tells how the op is computed and differentiated, how mathematics and NumPy write it, which NumPy functions and
+methods stand for it, how algebra reads it, and its traits. So no other file has to know an op by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Flag, auto
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias, TypeVar
+
+Array: TypeAlias = Any
+"""Inside the table an operand is a Tensor, an array or a number alike; so is what a forward or a rule returns."""
+Operand: TypeAlias = Any
+Axis: TypeAlias = "int | tuple[int, ...] | None"
+Rule: TypeAlias = "Callable[..., Array] | None"
+Labels: TypeAlias = "tuple[tuple[str, ...], str]"
+"""A letter for each axis, of each operand and of the result."""
+
+
+class Trait(Flag):
+    """What holds for an op whatever it is applied to."""
+
+    ANALYTIC = auto()
+    """It is complex-differentiable, so that a complex step can check it."""
+    COMMUTES = auto()
+    """Its two operands may be exchanged."""
+    LINEAR = auto()
+    """It is linear in each operand that it is differentiable in, the others being fixed."""
+    CONTRACTS = auto()
+    """The axes of the result are not those of the operands."""
+    EXACT = auto()
+    """It rounds nothing: each element of the result is one of an operand, up to its sign, or a constant."""
+    _MOVES = auto()
+    MOVES = _MOVES | EXACT
+    """It only brings elements elsewhere, repeats them, leaves some out, or fills with a constant."""
+    ADDS = auto()
+    """It adds up elements of one array."""
+    _SCATTERS = auto()
+    SCATTERS = _SCATTERS | ADDS
+    """It adds elements into places of an array of zeros."""
+
+
+NONE = Trait(0)
+
+
+class Reading:
+    """How algebra reads an op; an op without a reading is opaque to it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Reading):
+    """``Σ cᵢ·xᵢ``, elementwise: add is ``(1, 1)``, sub ``(1, −1)``."""
+
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product(Reading):
+    """``Π xᵢ^eᵢ``, elementwise: mul is ``(1, 1)``, div ``(1, −1)``, sqrt ``(½,)``."""
+
+    exponents: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Power(Reading):
+    """``a^b``, elementwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Reading):
+    """Any other function that is applied element by element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extremum(Reading):
+    """The larger (``"max"``) or the smaller (``"min"``) of two, element by element."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation(Reading):
+    """A truth value, elementwise: a comparison or a logical op, by its sign."""
+
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Reading):
+    """The second operand where the first holds, else the third."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction(Reading):
+    """``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"prod"`` over the axes of the parameter ``axis``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cumulation(Reading):
+    """A running sum along the parameter ``axis``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape(Reading):
+    """The same elements in row-major order under another shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permutation(Reading):
+    """The axes in the order of the parameter ``axes``; in reverse for None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Reading):
+    """Broadcast to the shape of the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction(Reading):
+    """A product of the operands, summed over the letters that the result lacks, as an einsum.
+
+    Attributes:
+        labels: the letters, from the operands' numbers of axes and the op's parameters.
+    """
+
+    labels: Callable[[Sequence[int], Mapping[str, Any]], Labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Reading):
+    """The operand itself: another dtype, or a constant to derivatives."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """One elementary op.
+
+    ``notation`` and ``source`` are templates. ``{0}`` is an operand, ``{*}`` all of them, separated by commas, and
+    ``{axis:axis}`` a parameter of a kind: axis, shape, index, order, number, flag or text. What stands in ``⟦…⟧`` is left
+    out where its parameters have their defaults, and so is a comma that would then follow a parenthesis.
+
+    Attributes:
+        name: ``"mul"``.
+        symbol: what its gate shows, ``"×"``.
+        notation: how mathematics writes it, ``"{0} · {1}"``.
+        forward: operands and parameters to result, in NumPy.
+        vjps: one rule per operand: ``(g, y, *operands, **params)`` to the gradient of that operand, where ``g`` is the
+            gradient of the result ``y``; the walk sums over broadcast axes afterwards. None: not differentiable there.
+        parameters: the names of the keyword parameters with their defaults.
+        numpy: the NumPy functions that it answers to when they are applied to Tensors.
+        method: the methods and operators of a Tensor that stand for it.
+        source: how NumPy source writes it, ``"{0} * {1}"``: an expression, or lines that assign to ``{y}``.
+        reading: how algebra reads it; None: opaque.
+        traits: what holds for it whatever it is applied to.
+    """
+
+    name: str
+    symbol: str
+    notation: str
+    forward: Callable[..., Array]
+    vjps: Iterable[Rule]
+    parameters: dict[str, Any]
+    numpy: tuple[Callable[..., Any], ...] = ()
+    method: tuple[str, ...] = ()
+    source: str = ""
+    reading: Reading | None = None
+    traits: Trait = NONE
+    template: str = ""
+
+    @property
+    def analytic(self) -> bool:
+        """Whether a complex step can check it."""
+        return Trait.ANALYTIC in self.traits
+
+    @property
+    def commutes(self) -> bool:
+        """Whether its two operands may be exchanged."""
+        return Trait.COMMUTES in self.traits
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is linear in each operand alone."""
+        return Trait.LINEAR in self.traits
+
+    @property
+    def contracts(self) -> bool:
+        """Whether the axes of the result are not those of the operands."""
+        return Trait.CONTRACTS in self.traits
+
+    @property
+    def exact(self) -> bool:
+        """Whether it rounds nothing."""
+        return Trait.EXACT in self.traits
+
+    @property
+    def moves(self) -> bool:
+        """Whether it only brings elements to other places."""
+        return Trait.MOVES in self.traits
+
+    @property
+    def adds(self) -> bool:
+        """Whether it adds up elements of one array."""
+        return Trait.ADDS in self.traits
+
+    @property
+    def scatters(self) -> bool:
+        """Whether it adds elements into places of an array of zeros."""
+        return Trait.SCATTERS in self.traits
+
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive by name, in the order of definition."""
+ANSWERS: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""The op, or the composition of ops, that does what a NumPy function does."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def answers(*functions: Callable[..., Any]) -> Callable[[F], F]:
+    """Let a composition answer to NumPy functions: ``np.stack`` of Tensors then calls it."""
+
+    def decorate(composition: F) -> F:
+        ANSWERS.update(dict.fromkeys(functions, composition))
+        return composition
+
+    return decorate
+
+
+class PerOperand:
+    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
+
+    def __init__(self, rule: Callable[..., Array]) -> None:
+        self.rule = rule
+
+    def __iter__(self) -> Iterator[Callable[..., Array]]:
+        return (partial(self.rule, i) for i in count())

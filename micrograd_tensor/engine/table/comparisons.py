@@ -1,0 +1,132 @@
+"""Comparisons and logic: truth values, element by element. None of them is differentiable, and none rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Op, primitive
+from ..row import Array, Function, Operand, Relation, Trait
+
+
+def comparison(
+    sign: str, python: str, function: Callable[..., Any], method: str, example: str, traits: Trait = Trait.EXACT
+) -> Op[[Operand, Operand]]:
+    """The op of one of NumPy's comparisons: its sign, Python's sign and method, and what it says of 1, 2 and 3."""
+
+    def compare(a: Operand, b: Operand, /) -> Array:
+        return function(a, b)
+
+    compare.__name__ = compare.__qualname__ = function.__name__
+    compare.__doc__ = f"""Truth of ``a {sign} b``, element by element; not differentiable.
+
+    Operands of any shapes that broadcast. `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.{function.__name__}(mt.tensor([1.0, 2.0, 3.0]), 2)
+    tensor({example})
+    """
+    return primitive(
+        sign,
+        f"{{0}} {sign} {{1}}",
+        None,
+        None,
+        numpy=function,
+        method=method,
+        source=f"{{0}} {python} {{1}}",
+        reading=Relation(sign),
+        traits=traits,
+        analytic=False,
+    )(compare)
+
+
+greater = comparison(">", ">", np.greater, "__gt__", "[False, False,  True]")
+greater_equal = comparison("≥", ">=", np.greater_equal, "__ge__", "[False,  True,  True]")
+less = comparison("<", "<", np.less, "__lt__", "[ True, False, False]")
+less_equal = comparison("≤", "<=", np.less_equal, "__le__", "[ True,  True, False]")
+equal = comparison("=", "==", np.equal, "__eq__", "[False,  True, False]", Trait.EXACT | Trait.COMMUTES)
+not_equal = comparison("≠", "!=", np.not_equal, "__ne__", "[ True, False,  True]", Trait.EXACT | Trait.COMMUTES)
+
+
+@primitive("finite", "isfinite({0})", None, numpy=np.isfinite, reading=Function(), traits=Trait.EXACT, analytic=False)
+def isfinite(x: Operand, /) -> Array:
+    """Truth of "neither NaN nor infinite", element by element; not differentiable.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.isfinite(mt.tensor([1.0, float("inf")]))
+    tensor([ True, False])
+    """
+    return np.isfinite(x)
+
+
+@primitive(
+    "&",
+    "{0} & {1}",
+    None,
+    None,
+    numpy=np.bitwise_and,
+    method="__and__",
+    source="{0} & {1}",
+    reading=Relation("&"),
+    traits=Trait.EXACT | Trait.COMMUTES,
+    analytic=False,
+)
+def bitwise_and(a: Operand, b: Operand, /) -> Array:
+    """``a & b``: of truth values "and", of integers bit by bit; not differentiable.
+
+    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([-1.0, 0.5, 2.0])
+    >>> mt.bitwise_and(x > 0, x < 1), (x > 0) & (x < 1)
+    (tensor([False,  True, False]), tensor([False,  True, False]))
+    """
+    return np.bitwise_and(a, b)
+
+
+@primitive(
+    "|",
+    "{0} | {1}",
+    None,
+    None,
+    numpy=np.bitwise_or,
+    method="__or__",
+    source="{0} | {1}",
+    reading=Relation("|"),
+    traits=Trait.EXACT | Trait.COMMUTES,
+    analytic=False,
+)
+def bitwise_or(a: Operand, b: Operand, /) -> Array:
+    """``a | b``: of truth values "or", of integers bit by bit; not differentiable.
+
+    `DTypeError` for other numbers, `ShapeError` for shapes that do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([-1.0, 0.5, 2.0])
+    >>> mt.bitwise_or(x < 0, x > 1), (x < 0) | (x > 1)
+    (tensor([ True, False,  True]), tensor([ True, False,  True]))
+    """
+    return np.bitwise_or(a, b)
+
+
+@primitive(
+    "~",
+    "~{0}",
+    None,
+    numpy=np.invert,
+    method="__invert__",
+    source="~{0}",
+    reading=Relation("~"),
+    traits=Trait.EXACT,
+    analytic=False,
+)
+def invert(x: Operand, /) -> Array:
+    """``~x``: of truth values "not", of integers bit by bit; not differentiable. `DTypeError` for other numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.invert(mt.tensor([True, False])), ~mt.tensor([True, False])
+    (tensor([False,  True]), tensor([False,  True]))
+    """
+    return np.invert(x)
