@@ -7,10 +7,10 @@ that type checkers take for Tensor's base, and are bound to Tensor at the end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .protocols import array_function, array_ufunc
-from .row import Axis, Operand
+from .row import Operand
 from .table import comparisons as c
 from .table import elementwise as e
 from .table import matrix, reductions, shapes, special
@@ -110,11 +110,7 @@ class Operators:
     tril, triu, split = shapes.tril, shapes.triu, shapes.split
     matmul = dot = matrix.matmul
     backward = backward
-
-    if TYPE_CHECKING:  # compositions, which `functional` binds
-
-        def var(self, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor: ...  # noqa: D102
-        def std(self, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor: ...  # noqa: D102
+    var, std = reductions.var, reductions.std
 
 
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal, 1: lambda x: e.pow(x, 1)}

@@ -145,8 +145,8 @@ class Primitive:
     """One elementary op.
 
     ``notation`` and ``source`` are templates. ``{0}`` is an operand, ``{*}`` all of them, separated by commas, and
-    ``{axis:axis}`` a parameter of a kind: axis, shape, index, order, number, flag or text. What stands in ``⟦…⟧`` is left
-    out where its parameters have their defaults, and so is a comma that would then follow a parenthesis.
+    ``{axis:axis}`` a parameter of a kind: axis, shape, index, order, number, flag or text. What stands in ``⟦…⟧`` is
+    left out where its parameters have their defaults, and so is a comma that would then follow a parenthesis.
 
     Attributes:
         name: ``"mul"``.

@@ -1,5 +1,6 @@
 """Compositions: functions built from primitives, whose gradients, pictures and checks fall out of the graph."""
 
+from ..engine.table.reductions import std, var
 from .activations import dropout, gelu, leaky_relu, logsigmoid, silu, softplus
 from .attention import scaled_dot_product_attention
 from .convolution import conv1d, conv2d
@@ -15,7 +16,7 @@ from .losses import (
 from .normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from .pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from .softmax import log_softmax, logsumexp, softmax
-from .statistics import l2_norm, std, var
+from .statistics import l2_norm
 
 __all__ = [
     "adaptive_avg_pool2d",

@@ -22,7 +22,11 @@ def public_ops() -> dict[str, object]:
     """The public functions that are rows of the table or compositions of them."""
     floors = ("micrograd_tensor.engine.table.", "micrograd_tensor.functional.")
     return {
-        name: f for name in mt.__all__ if inspect.isfunction(f := getattr(mt, name)) and f.__module__.startswith(floors)
+        name: f
+        for name in mt.__all__
+        if inspect.isfunction(f := getattr(mt, name))
+        and f.__module__.startswith(floors)
+        and not f.__module__.endswith(".derivatives")
     }
 
 

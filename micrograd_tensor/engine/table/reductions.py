@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError, describe
 from ..primitive import primitive
-from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait
+from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
+from ..tensor import Tensor
 from .comparisons import equal
-from .elementwise import astype, unwrap
+from .elementwise import astype, sqrt, square, unwrap
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
 # Directly, because np.sum, np.max and their like take microseconds to arrive there.
@@ -140,6 +142,42 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
         total = add_reduce(x, axis, None, None, keepdims)
         return total / (x.size // total.size if total.size else 1)
     return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+@answers(np.var)
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+    """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
+
+    ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased.
+
+    Raises:
+        ShapeError: for an axis out of range, or where n is not greater than the correction.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.var(mt.tensor([1.0, 2.0, 3.0, 4.0])), mt.var(mt.tensor([1.0, 2.0, 3.0, 4.0]), correction=1)
+    (tensor(1.25), tensor(1.66666667))
+    """
+    squares = square(x - mean(x, axis=axis, keepdims=True))
+    if not correction:
+        return mean(squares, axis=axis, keepdims=keepdims)
+    total = sum(squares, axis=axis, keepdims=keepdims)
+    n = squares.size // total.size if total.size else 1
+    if n <= correction:
+        raise ShapeError(f"var: {n} values of {describe(x)} and correction={correction} leave nothing to divide by")
+    return total / (n - correction)
+
+
+@answers(np.std)
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+    """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
+
+    `ShapeError` for an axis out of range, or where n is not greater than the correction.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.std(mt.tensor([1.0, 3.0]))
+    tensor(1.)
+    """
+    return sqrt(var(x, axis, keepdims, correction=correction))
 
 
 def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
