@@ -4,18 +4,14 @@ Beside these: `assert_gradients` for tests, `mutation_score` for the tests thems
 compare, `invariants` for what needs no right gradient, and `run` to call a backward pass and keep what it computed.
 """
 
-from .assertion import assert_gradients
-from .compare import compare
-from .diagnosis import Diagnosis
-from .findings import Finding, Invariant, Oracle
-from .generic_point import GenericPoint, generic_point
+from .compare import assert_gradients, compare
+from .found import Diagnosis, Finding, Invariant, Oracle, Stage, Stages, WrongStage
 from .gradcheck import gradcheck
 from .invariants import invariants
-from .mutation_score import mutation_score
+from .mutation import mutation_score
+from .point import GenericPoint, generic_point
 from .report import Report
 from .running import Run, run
-from .situation import Situation
-from .stages import Stage, Stages
 
 __all__ = [
     "Diagnosis",
@@ -25,9 +21,9 @@ __all__ = [
     "Oracle",
     "Report",
     "Run",
-    "Situation",
     "Stage",
     "Stages",
+    "WrongStage",
     "assert_gradients",
     "compare",
     "generic_point",

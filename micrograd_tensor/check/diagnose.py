@@ -12,14 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from .diagnosis import Diagnosis
+from .found import Diagnosis, WrongStage
 from .phases import jacobian, pairs, places, rarer, single
 from .problem import Problem
 from .ranking import ranked, undetermined
-from .situation import Situation
 
 
-def diagnose(situation: Situation) -> tuple[Diagnosis, ...]:
+def diagnose(situation: WrongStage) -> tuple[Diagnosis, ...]:
     """The mistakes that explain what was given at a wrong stage, the likeliest first; none where nothing does.
 
     Each phase is tried only where those before it found nothing. A derivative taken element by element shows only from

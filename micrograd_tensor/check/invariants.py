@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate, evaluate_backward, graph
+from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
 from ..graph.nodes import Edge
-from .findings import Invariant
+from .found import Invariant
 from .given import read
+from .rounding import Tolerances, coarser, recorded_tolerances
 from .running import run
-from .stages import named_nodes
-from .tolerance import Tolerances, coarser, recorded_tolerances
 
 LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate
-from .findings import Oracle
-from .numerical import COMPLEX_STEP
-from .stages import named_nodes
-from .tolerance import Passes
+from ..graph import Graph, Node, evaluate, named_nodes
+from .found import Oracle
+from .gradcheck import COMPLEX_STEP
+from .rounding import Passes
 
 STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
 """Of the central differences, in units of the input's own size; no more are tried once one is good enough."""

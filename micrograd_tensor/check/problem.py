@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Node
-from .carried import squeezed
+from .expected import squeezed
+from .found import WrongStage
 from .hypotheses.atoms import atoms_of, bare_values
 from .hypotheses.building import LeafError, TooLargeError, backward_program, forward_program
 from .hypotheses.candidate import Candidate, made_by
@@ -17,9 +18,8 @@ from .hypotheses.constants import Constants
 from .hypotheses.forks import forks_of
 from .hypotheses.point import Point
 from .hypotheses.program import Array, Known, Program
-from .lint import nearby
+from .nearby import nearby
 from .paths import Fit, fit_paths
-from .situation import Situation
 
 BUDGET = 30_000_000
 """So many elements are computed for one phase of a diagnosis, at most."""
@@ -36,7 +36,7 @@ class Match(NamedTuple):
 class Problem:
     """A wrong stage as a program with the values that it starts from, here and at another point."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: WrongStage) -> None:
         self.situation = situation
         self.given = np.asarray(situation.given)
         graph, node = situation.graph, situation.node

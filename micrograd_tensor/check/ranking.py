@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import evaluate_backward
-from .diagnosis import Diagnosis
+from .found import Diagnosis
 from .hypotheses.building import computed_from
 from .hypotheses.candidate import Candidate, fix, made_by
 from .hypotheses.program import Array

@@ -12,20 +12,22 @@ The function runs as its author's own, on copies of the arrays, which it may wri
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
+from textwrap import dedent
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.tensor import Tensor
-from .snapshots import Snapshots
-from .source_lines import assignments
+from .found import Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +198,149 @@ def _names(
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
     said = [f"backward returned another variable in the place of {key}" for key in swapped]
     return {**local, **named}, said
+
+
+class Snapshots:
+    """The arrays of a function's local names, as they were after each name's own last assignment.
+
+    Attributes:
+        shared: for each name whose array was changed later under other names, those names.
+    """
+
+    def __init__(self, function: Callable[..., Any], code: CodeType | None) -> None:
+        self._code = code
+        self._names: dict[int, tuple[str, ...]] = {}
+        for statement in assignments(function):
+            for line in range(statement.first, statement.last + 1):
+                self._names[line] = (*self._names.get(line, ()), *statement.names)
+        self._taken: dict[str, Any] = {}
+        self.shared: dict[str, tuple[str, ...]] = {}
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take them while the block runs; not where a debugger or the like is tracing already, which goes on."""
+        if self._code is None or not self._names or sys.gettrace() is not None:
+            yield
+            return
+        sys.settrace(self._enter)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+
+    def _enter(self, frame: FrameType, *_: Any) -> Any:
+        if frame.f_code is not self._code:
+            return None
+        line = 0
+
+        def step(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal line
+            if event in ("line", "return"):
+                for name in self._names.get(line, ()):  # the line that has run
+                    value = frame.f_locals.get(name)
+                    if isinstance(value, np.ndarray):
+                        self._taken[name] = value.copy()
+                line = frame.f_lineno
+            return step
+
+        return step
+
+    def restored(self, local: Mapping[str, Any], stages: Container[str]) -> dict[str, Any]:
+        """The snapshots that go in the place of arrays which were changed under other names.
+
+        Args:
+            local: the local names at the end.
+            stages: the names to look at.
+        """
+        arrays = {name: value for name, value in local.items() if isinstance(value, np.ndarray)}
+        found: dict[str, Any] = {}
+        for name, before in self._taken.items():
+            value = arrays.get(name)
+            if (
+                value is None
+                or name not in stages
+                or (value.shape == before.shape and np.array_equal(value, before, equal_nan=_numeric(value)))
+            ):
+                continue
+            others = tuple(other for other in arrays if other != name and np.may_share_memory(value, arrays[other]))
+            if others:  # else it was changed by a call, as by np.add.at, and is what it is
+                self.shared[name] = others
+                found[name] = before
+        return found
+
+
+def _numeric(value: Any) -> bool:
+    return value.dtype.kind in "biufc"
+
+
+class Statement(NamedTuple):
+    """An assignment.
+
+    Attributes:
+        names: what it assigns, in whole, in part or in place.
+        first: the line of the file that it begins on.
+        last: the line that it ends on.
+        text: on one line.
+    """
+
+    names: tuple[str, ...]
+    first: int
+    last: int
+    text: str
+
+
+def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
+    """For each name that a function assigns the statements that do, in their order.
+
+    Empty where the source is not to be had.
+
+    >>> from micrograd_tensor.check.running import assignments, source_lines
+    >>> source_lines(assignments)["tree"][0][1]
+    'tree = ast.parse(text)'
+    """
+    found: dict[str, Lines] = {}
+    for statement in assignments(function):
+        for name in statement.names:
+            found[name] = (*found.get(name, ()), (statement.first, statement.text))
+    return found
+
+
+def gradient_lines(function: Callable[..., Any], stages: Iterable[str]) -> dict[str, Lines]:
+    """The statements of a backward pass that assign the gradient of each stage, by the stage's name."""
+    found = source_lines(function)
+    return {name: found[f"d{name}"] for name in stages if f"d{name}" in found}
+
+
+def assignments(function: Callable[..., Any]) -> list[Statement]:
+    """The assignments of a function, in the order of their lines; none where the source is not to be had."""
+    try:
+        block, start = inspect.getsourcelines(inspect.unwrap(function))
+        text = dedent("".join(block))
+        tree = ast.parse(text)
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        names = tuple(dict.fromkeys(_assigned(node)))
+        if names and isinstance(node, (ast.stmt, ast.expr)):
+            segment = " ".join((ast.get_source_segment(text, node) or "").split())
+            found.append(
+                Statement(names, start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1, segment)
+            )
+    return sorted(found, key=lambda statement: statement.first)
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = list(node.targets)
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
+        targets = [node.target]
+    while targets:
+        target = targets.pop(0)
+        if isinstance(target, ast.Name):
+            yield target.id
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            targets += target.elts
+        elif isinstance(target, (ast.Subscript, ast.Starred)):
+            targets.append(target.value)

@@ -20,10 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..check import Report, Stage, compare
-from ..check.difference import difference
-from ..check.numerical import element_slopes
-from ..check.terms import largest_term
-from ..check.tolerance import recorded_tolerances
+from ..check.gradcheck import element_slopes
+from ..check.rounding import difference, largest_term, recorded_tolerances
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly

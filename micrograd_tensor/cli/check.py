@@ -23,16 +23,15 @@ from typing import Any
 from rich.text import Text
 
 from ..check.compare import compare
-from ..check.rendering import json, terminal, words
+from ..check.found import Stages
+from ..check.rendering import json, sentences, terminal
 from ..check.report import Report
-from ..check.running import Run, fingerprint
+from ..check.running import Run, fingerprint, gradient_lines
 from ..check.running import run as run_backward
-from ..check.source_lines import gradient_lines
-from ..check.stages import Stages, named_nodes
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
 from ..engine.files import atomic_write
-from ..graph import Graph
+from ..graph import Graph, named_nodes
 from . import exercise
 from .console import console
 from .unusable import UnusableError
@@ -58,8 +57,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--hints",
         type=int,
-        choices=range(words.HINTS + 1),
-        default=words.HINTS,
+        choices=range(sentences.HINTS + 1),
+        default=sentences.HINTS,
         help="for each wrong stage: 0 nothing, 1 where, 2 what kind of mistake too, 3 the fix too (default: 3)",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="of the upstream gradient, and of inputs(seed=0)")
@@ -98,7 +97,7 @@ def run(given: argparse.Namespace) -> int:
     with elsewhere, user_file(given.file) as module:
         task = exercise.read(module, given.file, given.seed)
         report, ran = judge(task, given.file)
-    reasons = [f"it changes {words.listed(ran.changed)}, which it was given"] if ran.changed else []
+    reasons = [f"it changes {sentences.listed(ran.changed)}, which it was given"] if ran.changed else []
     reasons += ["it breaks off"] if ran.error is not None else []
     about = {"file": str(given.file), "seed": given.seed, "also_wrong": reasons}
     if given.html is not None:
@@ -115,11 +114,11 @@ def run(given: argparse.Namespace) -> int:
         out.print(Text(f"{given.file}{drawn}\n", "bold"), soft_wrap=True)
         terminal.show(report, hints=given.hints, console=out)
         if report.ok and reasons:
-            out.print(Text(f"But backward is not right yet: {words.listed(reasons)}.", "bold red"))
+            out.print(Text(f"But backward is not right yet: {sentences.listed(reasons)}.", "bold red"))
         for path in (given.html, given.json, given.player):
             if path is not None:
                 out.print(Text(f"written: {path}"), soft_wrap=True)
-    return 0 if report.ok and words.is_complete(report) and not reasons else 1
+    return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
 
 
 def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
@@ -179,7 +178,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
     if report.ok:
         return []
     return [
-        f"{name} and {words.listed(others)} are one array in memory, so what is done to one in place, as by +=, "
+        f"{name} and {sentences.listed(others)} are one array in memory, so what is done to one in place, as by +=, "
         f"is done to all. {name} is judged as it was before. Write a = a + b in place of a += b, or begin with a copy."
         for name, others in ran.shared.items()
         if name[1:] in report.stages

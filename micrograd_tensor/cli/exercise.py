@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..check.stages import named_nodes
 from ..engine.errors import DTypeError
 from ..engine.tensor import Tensor, tensor
-from ..graph import Graph, graph
+from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
 from .unusable import UnusableError
 from .user_file import blamed

@@ -4,7 +4,18 @@ from .capture import graph
 from .cut import cut
 from .evaluate import evaluate, evaluate_backward, pull_back
 from .joint import joint
-from .nodes import Graph, Node
+from .nodes import Graph, Node, named_nodes
 from .rewrites import backward_graph
 
-__all__ = ["Graph", "Node", "backward_graph", "cut", "evaluate", "evaluate_backward", "graph", "joint", "pull_back"]
+__all__ = [
+    "Graph",
+    "Node",
+    "backward_graph",
+    "cut",
+    "evaluate",
+    "evaluate_backward",
+    "graph",
+    "joint",
+    "named_nodes",
+    "pull_back",
+]

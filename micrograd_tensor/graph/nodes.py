@@ -141,3 +141,16 @@ def nearest(name: str, names: Any) -> str:
     """``; did you mean …?`` with the names that are spelled most alike, or all where there are few."""
     close = get_close_matches(name, list(names), n=3, cutoff=0.4) or sorted(names)[:8]
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def named_nodes(graph: Graph) -> dict[str, Node]:
+    """The forward nodes that have names, by rank; several of one name are told apart by their scope's path."""
+    found: dict[str, Node] = {}
+    for node in graph.nodes:
+        if node.name is None:
+            continue
+        name = node.name
+        if name in found:
+            name = f"{node.scope.path if node.scope else ''}/{name}"
+        found[name if name not in found else f"{name}#{node.rank}"] = node
+    return found

@@ -15,7 +15,7 @@ import numpy as np
 from catalogue import CATALOGUE, Arrays, Mistake, Point, differs, functions, local_variables, run
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.mutations import Mutant, mutants
+from micrograd_tensor.check.mutation.rules import Mutant, mutants
 
 DERIVATIONS = Path(__file__).parent / "derivations"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.running import run
-from micrograd_tensor.check.stages import named_nodes
+from micrograd_tensor.graph import named_nodes
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "derivations").glob("*.py"))
 

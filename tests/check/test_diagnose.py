@@ -269,7 +269,7 @@ def test_large_arrays_cost_no_more_than_the_budget():
     right = captured.gradients[captured["x"]].value
     report = mt.compare(captured, hand={"dx": 3 * right}, point=False)
     assert report.diagnosis["x"][0].kind == "constant factor"
-    situation = mt.compare(captured, hand={"dx": rng.normal(size=right.shape)}, point=False).situations["x"]
+    situation = mt.compare(captured, hand={"dx": rng.normal(size=right.shape)}, point=False).wrong_stages["x"]
     assert diagnose(situation) == ()
     problem = Problem(situation)
     most = sum(step.shape != () and int(np.prod(step.shape)) for step in problem.program.steps)

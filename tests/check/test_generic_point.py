@@ -7,8 +7,8 @@ import pytest
 from solved import NAMES, module
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.lint import lint
-from micrograd_tensor.check.tolerance import recorded_tolerances
+from micrograd_tensor.check.point import lint
+from micrograd_tensor.check.rounding import recorded_tolerances
 
 CASES = {
     "batch_norm": (mt.batch_norm, {"x": (7, 4), "gamma": (4,), "beta": (4,)}),

@@ -5,8 +5,8 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.lint import lint
-from micrograd_tensor.check.tolerance import recorded_tolerances
+from micrograd_tensor.check.point import lint
+from micrograd_tensor.check.rounding import recorded_tolerances
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check import mutation_score
-from micrograd_tensor.check.mutation_calls import Recorder, again, difference, local_shapes, redrawn, special_lengths
+from micrograd_tensor.check.mutation.score import Recorder, again, difference, local_shapes, redrawn, special_lengths
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import batchnorm_by_hand as example

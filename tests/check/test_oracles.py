@@ -9,7 +9,7 @@ from solved import NAMES, solved
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.oracles import oracles
-from micrograd_tensor.check.tolerance import nudged_passes, recorded_tolerances
+from micrograd_tensor.check.rounding import nudged_passes, recorded_tolerances
 
 
 def asked(captured, seed=0):

@@ -73,7 +73,7 @@ def test_the_way_on_which_a_mistake_was_made_is_named(mistake):
     report = mt.compare(at.graph, hand={"dx": mistaken["dx"]}, point=False)
     first = report.diagnosis["x"][0]
     assert first.error < 1e-9
-    if mistaken["dx"].shape != (7, 4) or Problem(report.situations["x"]).fit.weights is None:
+    if mistaken["dx"].shape != (7, 4) or Problem(report.wrong_stages["x"]).fit.weights is None:
         assert first.kind in mistake.kinds  # outside the span of the ways
         assert "ways" not in first.text
         return

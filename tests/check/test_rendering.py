@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 import micrograd_tensor as mt
-from micrograd_tensor.check import Diagnosis, Finding, Invariant, Oracle, Report, Situation, Stage, Stages
-from micrograd_tensor.check.rendering import html, terminal, words
+from micrograd_tensor.check import Diagnosis, Finding, Invariant, Oracle, Report, Stage, Stages, WrongStage
+from micrograd_tensor.check.rendering import html, sentences, terminal
 from micrograd_tensor.check.rendering.json import SCHEMA
-from micrograd_tensor.check.stages import named_nodes
+from micrograd_tensor.graph import named_nodes
 from micrograd_tensor.graph.status import COLOURS, Status
 
 HOSTILE = [
@@ -62,7 +62,7 @@ def report_of_everything():
         for n, (status, more) in made.items()
     ]
     expected = captured.gradients[named["var"]].value
-    situation = Situation(
+    situation = WrongStage(
         captured, named["var"], np.where(np.arange(4) == 2, 7 * expected, expected), expected, {}, {}, {}, 1e-12, 1.0
     )
     return Report(
@@ -90,7 +90,7 @@ def report_of_everything():
         remarks=("backward returned nothing", "a second remark"),
         rtol=1e-7,
         graph=captured,
-        situations={"var": situation},
+        wrong_stages={"var": situation},
     )
 
 
@@ -220,22 +220,22 @@ def test_without_complex_steps_only_the_differences_are_named():
 def test_the_headline(statuses, says):
     captured, _ = batch_norm()
     report = Report(Stages([Stage(name, status, (4,)) for name, status in statuses.items()]), graph=captured)
-    assert words.headline(report) == says
+    assert sentences.headline(report) == says
     assert report.text().splitlines()[-1] == says
-    assert words.is_complete(report) == (statuses["x"] != Status.NOT_GIVEN)
+    assert sentences.is_complete(report) == (statuses["x"] != Status.NOT_GIVEN)
 
 
 def test_a_point_that_hides_mistakes_is_part_of_the_verdict():
     captured, hand = batch_norm()
     report = replace(mt.compare(captured, hand=hand, point=False), findings=report_of_everything().findings)
     assert (
-        words.headline(report)
+        sentences.headline(report)
         == "All 11 gradients are right. But this point hides mistakes: see what it cannot tell apart."
     )
     unfinished = replace(
         report, stages=Stages([Stage("x", Status.NOT_GIVEN, (7, 4)), Stage("var", Status.RIGHT, (4,))])
     )
-    assert "hides" not in words.headline(unfinished)
+    assert "hides" not in sentences.headline(unfinished)
 
 
 def test_forward_values_that_are_right_take_one_line():
@@ -280,10 +280,10 @@ def test_where_nothing_it_is_made_from_was_given_the_mistake_may_lie_before():
 
 
 def test_two_numbers_are_shown_to_as_many_digits_as_they_differ_in():
-    assert words.apart(1.0, 1.0 + 1e-9) == ("1", "1.000000001")
-    assert words.apart(0.5, 0.5) == ("0.5", "0.5")
-    assert words.apart(np.nan, np.inf) == ("nan", "inf")
-    assert words.apart(1 + 2j, 1.0) == ("1+2j", "1")
+    assert sentences.apart(1.0, 1.0 + 1e-9) == ("1", "1.000000001")
+    assert sentences.apart(0.5, 0.5) == ("0.5", "0.5")
+    assert sentences.apart(np.nan, np.inf) == ("nan", "inf")
+    assert sentences.apart(1 + 2j, 1.0) == ("1+2j", "1")
 
 
 # ------------------------------------------------------------------------------------------------- widths and alphabets

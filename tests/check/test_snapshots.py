@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from micrograd_tensor.check.running import run
-from micrograd_tensor.check.source_lines import assignments, source_lines
+from micrograd_tensor.check.running import assignments, run, source_lines
 
 
 def outcome(backward, *inputs):

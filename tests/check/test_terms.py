@@ -5,7 +5,7 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.terms import largest_term, terms
+from micrograd_tensor.check.rounding import largest_term, terms
 
 
 def terms_of(captured, name, **settings):

@@ -6,7 +6,7 @@ from right_derivations import called_wrong
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.tolerance import nudged, recorded_tolerances
+from micrograd_tensor.check.rounding import nudged, recorded_tolerances
 
 
 @pytest.mark.parametrize("first_seed", range(0, 400, 50))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..carried import squeezed
+from ..expected import squeezed
 from .candidate import Candidate, change, of, whole
 from .point import Point
 from .program import Array, Step

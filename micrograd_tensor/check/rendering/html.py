@@ -6,14 +6,10 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from html import escape
-from typing import TYPE_CHECKING
 
 from ...graph.status import COLOURS, Status
-from ..stages import Stage
-from . import words
-
-if TYPE_CHECKING:
-    from ..report import Report
+from ..found import Found, Stage
+from . import sentences
 
 PAGE = {"line": ("#d0d7de", "#303b47"), "row": ("#f5f7f9", "#171e26"), "box": ("#fdf3f3", "#231a1d")}
 """What only the page has: lines, the row under the pointer, the box around a mistake."""
@@ -61,7 +57,7 @@ body {{ margin: 0; background: {COLOURS["background"][0]}; }}
 """
 
 
-def page(report: Report, title: str = "Gradients by hand") -> str:
+def page(report: Found, title: str = "Gradients by hand") -> str:
     """A whole page, which loads nothing and runs nothing."""
     style = STYLE + PAGE_STYLE
     digest = b64encode(sha256(style.encode()).digest()).decode()
@@ -88,42 +84,46 @@ def page(report: Report, title: str = "Gradients by hand") -> str:
     )
 
 
-def fragment(report: Report) -> str:
+def fragment(report: Found) -> str:
     """The report for a notebook's cell, with its own style, which touches nothing around it."""
     return "\n".join([f"<style>{STYLE}</style>", '<div class="mt-report">', *_parts(report), "</div>"])
 
 
-def _parts(report: Report) -> Iterator[str]:
+def _parts(report: Found) -> Iterator[str]:
     verdict = "right" if report.ok else "wrong"
-    yield f'<h1 class="{verdict}">{_text(words.headline(report))}</h1>'
+    yield f'<h1 class="{verdict}">{_text(sentences.headline(report))}</h1>'
     disagree = any(not oracle.agree for oracle in report.oracles)
     if disagree:
         yield '<h2 class="wrong">The oracles disagree, so none of this can be trusted yet</h2>'
-        yield from _list(words.oracles(report))
+        yield from _list(sentences.oracles(report))
     if report.remarks:
         yield from _list(report.remarks)
     if report.findings:
         yield '<h2 class="note">What this test point cannot tell apart</h2>'
         yield from _list(map(str, report.findings))
-    if words.uses_right_values(report):
-        yield f'<p class="right">{_text(words.forward_verdict(report))}</p>' if words.forward_verdict(report) else ""
+    if sentences.uses_right_values(report):
+        yield (
+            f'<p class="right">{_text(sentences.forward_verdict(report))}</p>'
+            if sentences.forward_verdict(report)
+            else ""
+        )
     else:
         given = {name: stage for name, stage in report.forward.items() if stage.status != Status.NOT_GIVEN}
         yield from _table(report, given, "Forward values", "")
     yield from _table(report, report.stages, "Gradients, in backward order", "d")
     yield from _mistakes(report)
-    if words.invariants(report):
+    if sentences.invariants(report):
         yield "<details><summary>Properties that your gradients should have, and do not</summary>"
-        yield from _list(words.invariants(report))
+        yield from _list(sentences.invariants(report))
         yield "</details>"
     if report.unused:
         yield "<h2>Left aside: arrays of a stage's shape under names that are no stage</h2>"
-        yield from _list(f"{words.shown(name)}: {reason}" for name, reason in report.unused.items())
+        yield from _list(f"{sentences.shown(name)}: {reason}" for name, reason in report.unused.items())
     if report.oracles and not disagree:
-        yield f'<p class="muted">{_text(" ".join(words.oracles(report)))}</p>'
+        yield f'<p class="muted">{_text(" ".join(sentences.oracles(report)))}</p>'
 
 
-def _table(report: Report, stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
+def _table(report: Found, stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
     tolerance = f", tolerance {report.rtol:.1e}" if report.rtol is not None else ""
     headings = (f"{'gradient' if d else 'value'}", "shape", "verdict", "error", "worst at", "by hand", "expected")
     yield f'<div class="scroll" role="region" tabindex="0" aria-label="{_text(title)}"><table>'
@@ -131,27 +131,27 @@ def _table(report: Report, stages: Mapping[str, Stage], title: str, d: str) -> I
     yield "<thead><tr>" + "".join(f'<th scope="col">{heading}</th>' for heading in headings) + "</tr></thead>"
     yield "<tbody>"
     for stage in stages.values():
-        error, place, mine, expected = map(_text, words.worst_cells(stage))
+        error, place, mine, expected = map(_text, sentences.worst_cells(stage))
         sign = f'<span class="sign" aria-hidden="true">{stage.status.sign}</span>'
         yield (
-            f'<tr><th scope="row">{d}{_text(words.shown(stage.name))}</th><td>{_text(words.shapes(stage))}</td>'
+            f'<tr><th scope="row">{d}{_text(sentences.shown(stage.name))}</th><td>{_text(sentences.shapes(stage))}</td>'
             f'<td class="{stage.status.role}">{sign}{stage.status}</td>'
             f'<td class="number">{error}</td><td class="number">{place}</td>'
             f'<td class="number">{mine}</td><td class="number">{expected}</td></tr>'
         )
     yield "</tbody></table></div>"
-    meanings = [f"{status}: {status.meaning}" for status in words.legend(stages.values())]
-    yield from _list([*meanings, *(f"{name}: {note}" for name, note in words.notes(stages.values(), d))])
+    meanings = [f"{status}: {status.meaning}" for status in sentences.legend(stages.values())]
+    yield from _list([*meanings, *(f"{name}: {note}" for name, note in sentences.notes(stages.values(), d))])
 
 
-def _mistakes(report: Report) -> Iterator[str]:
+def _mistakes(report: Found) -> Iterator[str]:
     wrong = [(name, True) for name in report.wrong_forward] + [(name, False) for name in report.wrong]
     if wrong:
         yield "<h2>Hints, to be opened one by one</h2>"
     for name, forward in wrong:
-        gradient = f"{'' if forward else 'd'}{words.shown(name)}"
+        gradient = f"{'' if forward else 'd'}{sentences.shown(name)}"
         yield f'<section class="mistake"><h3><span class="wrong">✗</span> <code>{_text(gradient)}</code> is wrong</h3>'
-        for hint in words.hints(report, name, forward=forward):
+        for hint in sentences.hints(report, name, forward=forward):
             yield f"<details><summary>{hint.number} {hint.title}</summary>"
             for line in hint.code:
                 yield f"<p><code>{_text(line)}</code></p>"
@@ -169,4 +169,4 @@ def _list(sentences: Iterable[str]) -> Iterator[str]:
 
 def _text(sentence: str) -> str:
     """Text that HTML shows as it stands."""
-    return escape(words.clean(sentence), quote=True)
+    return escape(sentences.clean(sentence), quote=True)

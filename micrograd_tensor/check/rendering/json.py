@@ -28,20 +28,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..stages import Stage
-from .words import headline, is_complete
-
-if TYPE_CHECKING:
-    from ..report import Report
+from ..found import Found, Stage
+from .sentences import headline, is_complete
 
 SCHEMA = 1
 
 
-def text(report: Report, **more: Any) -> str:
+def text(report: Found, **more: Any) -> str:
     """The report as JSON, by the schema above.
 
     Args:
@@ -68,7 +65,7 @@ def text(report: Report, **more: Any) -> str:
     return json.dumps(_plain(found), indent=2, allow_nan=False)
 
 
-def _stage(report: Report, stage: Stage, key: str) -> dict[str, Any]:
+def _stage(report: Found, stage: Stage, key: str) -> dict[str, Any]:
     lines = () if key.startswith("forward:") else report.lines.get(stage.name, ())
     worst = None if stage.worst is None else dict(zip(("index", "given", "expected"), stage.worst, strict=True))
     return {

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -18,11 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...graph.status import Status
-from ..stages import Stage
-from . import words
-
-if TYPE_CHECKING:
-    from ..report import Report
+from ..found import Found, Stage
+from . import sentences
 
 WIDE, NARROW = 100, 72
 """From so many characters on a table has all its columns; below the lower number it has no shapes either."""
@@ -36,26 +32,26 @@ ASCII = str.maketrans(dict(pair.split(" ") for pair in SPELLED.split(",")))
 """What stands for a sign where the terminal's encoding is ASCII."""
 
 
-def text(report: Report, *, hints: int = words.HINTS, width: int = 120) -> str:
+def text(report: Found, *, hints: int = sentences.HINTS, width: int = 120) -> str:
     """The report as plain text; ``hints`` from 0 to 3."""
     written = StringIO()
     Console(file=written, width=width, color_system=None).print(renderable(report, hints=hints))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
-def show(report: Report, *, hints: int = words.HINTS, console: Console | None = None) -> None:
+def show(report: Found, *, hints: int = sentences.HINTS, console: Console | None = None) -> None:
     """Print the report, in colour where the terminal has it."""
     (console or Console()).print(renderable(report, hints=hints))
 
 
-def renderable(report: Report, *, hints: int = words.HINTS) -> RenderableType:
+def renderable(report: Found, *, hints: int = sentences.HINTS) -> RenderableType:
     """What `rich` prints."""
     return _Shown(report, hints)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    report: Report
+    report: Found
     hints: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
@@ -66,7 +62,7 @@ class _Shown:
 class _Page:
     """A report for a certain width and alphabet."""
 
-    report: Report
+    report: Found
     hints: int
     width: int
     ascii_only: bool
@@ -77,7 +73,7 @@ class _Page:
         disagree = [oracle for oracle in report.oracles if not oracle.agree]
         if disagree:
             yield self.heading("The oracles disagree, so none of this can be trusted yet", "bold red")
-            yield from self.items(words.oracles(report))
+            yield from self.items(sentences.oracles(report))
             yield Text()
         if report.remarks:
             yield from self.items(report.remarks, "!")
@@ -92,26 +88,26 @@ class _Page:
         yield from self.below(report.stages, "d")
         yield from self.mistakes()
         # Where every mistake is known by its kind, properties that are lost with it tell nothing more.
-        if words.invariants(report) and self.hints > 1 and not words.is_explained(report):
+        if sentences.invariants(report) and self.hints > 1 and not sentences.is_explained(report):
             yield self.heading("Properties that your gradients should have, and do not")
-            yield from self.items(words.invariants(report))
+            yield from self.items(sentences.invariants(report))
             yield Text()
         if report.unused:
             yield self.heading("Left aside: arrays of a stage's shape under names that are no stage")
-            yield from self.items(f"{words.shown(name)}: {reason}" for name, reason in report.unused.items())
+            yield from self.items(f"{sentences.shown(name)}: {reason}" for name, reason in report.unused.items())
             yield Text()
         if report.oracles and not disagree:
-            yield from self.items(words.oracles(report), style="dim")
-        yield self.line(words.headline(report), "bold green" if report.ok else "bold red")
+            yield from self.items(sentences.oracles(report), style="dim")
+        yield self.line(sentences.headline(report), "bold green" if report.ok else "bold red")
 
     # ------------------------------------------------------------------------------------------------------ the tables
 
     def forward(self) -> Iterator[RenderableType]:
         """The forward values: a sentence where all are right, which they usually are."""
         stages = self.report.forward
-        if words.uses_right_values(self.report):
-            if words.forward_verdict(self.report):
-                yield self.line(words.forward_verdict(self.report), STYLES[Status.RIGHT.role])
+        if sentences.uses_right_values(self.report):
+            if sentences.forward_verdict(self.report):
+                yield self.line(sentences.forward_verdict(self.report), STYLES[Status.RIGHT.role])
                 yield Text()
             return
         given = {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
@@ -121,7 +117,7 @@ class _Page:
     def table(self, stages: Mapping[str, Stage], title: str, d: str) -> Table:
         """A row for each stage."""
         wide, narrow = self.width >= WIDE, self.width < NARROW
-        cells = {name: words.worst_cells(stage) for name, stage in stages.items()}
+        cells = {name: sentences.worst_cells(stage) for name, stage in stages.items()}
         numbers = wide and any(place for _, place, _, _ in cells.values())
         rtol = self.report.rtol
         table = Table(
@@ -143,8 +139,8 @@ class _Page:
             table.add_column("expected", justify="right")
         for name, stage in stages.items():
             table.add_row(
-                self.line(f"{d}{words.shown(stage.name)}"),
-                *([] if narrow else [words.shapes(stage)]),
+                self.line(f"{d}{sentences.shown(stage.name)}"),
+                *([] if narrow else [sentences.shapes(stage)]),
                 self.line(f"{self.sign(stage.status)} {stage.status}", STYLES[stage.status.role]),
                 *(cells[name] if numbers else cells[name][:1]),
             )
@@ -152,9 +148,9 @@ class _Page:
 
     def below(self, stages: Mapping[str, Stage], d: str) -> Iterator[RenderableType]:
         """What the verdicts mean, and what else is to be said of single stages."""
-        for status in words.legend(stages.values()):
+        for status in sentences.legend(stages.values()):
             yield self.pair(self.sign(status), f"{status}: {status.meaning}", STYLES[status.role])
-        for name, note in words.notes(stages.values(), d):
+        for name, note in sentences.notes(stages.values(), d):
             yield self.pair(self.said("·"), f"{name}: {note}")
         yield Text()
 
@@ -166,18 +162,18 @@ class _Page:
             return
         wrong = [(name, True) for name in self.report.wrong_forward] + [(name, False) for name in self.report.wrong]
         for name, forward in wrong:
-            gradient = f"{'' if forward else 'd'}{words.shown(name)}"
+            gradient = f"{'' if forward else 'd'}{sentences.shown(name)}"
             yield self.line(f"{self.sign(Status.WRONG)} {gradient} is wrong", STYLES[Status.WRONG.role])
             grid = Table.grid(padding=(0, 1, 0, 0))
             grid.add_column(no_wrap=True)
             grid.add_column(overflow="fold")
-            for hint in words.hints(self.report, name, forward=forward)[: self.hints]:
+            for hint in sentences.hints(self.report, name, forward=forward)[: self.hints]:
                 first, *rest = [*hint.code, *hint.paragraphs] or [""]
                 grid.add_row(Text(f"{hint.number} {hint.title}", "bold"), self.line(first))
                 for paragraph in rest:
                     grid.add_row("", self.line(paragraph))
             yield Padding(grid, (0, 0, 1, 2))
-        if wrong and self.hints < words.HINTS:
+        if wrong and self.hints < sentences.HINTS:
             more = "hints=2 says what kind of mistake, hints=3 the fix" if self.hints == 1 else "hints=3 says the fix"
             yield self.line(f"There is more to know: {more}.", "dim")
             yield Text()
@@ -211,7 +207,7 @@ class _Page:
 
     def said(self, sentence: str) -> str:
         """A sentence in this terminal's alphabet."""
-        sentence = words.clean(sentence)
+        sentence = sentences.clean(sentence)
         if not self.ascii_only:
             return sentence
         return sentence.translate(ASCII).encode("ascii", "replace").decode()

@@ -8,7 +8,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.hypotheses.kinds import KINDS
-from micrograd_tensor.check.mutations import mutants
+from micrograd_tensor.check.mutation.rules import mutants
 
 SHAPES = {
     "dout": (7, 4),

@@ -5,7 +5,7 @@ import pytest
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.carried import carry
+from micrograd_tensor.check.expected import expect
 from micrograd_tensor.graph.status import Status
 
 
@@ -136,9 +136,9 @@ def test_carrying_on_broadcasts_as_numpy_does(shape, given):
     s = mt.square(u).named("s")
     captured = mt.graph((x * s).named("y"), rng.normal(size=(7, 4)))
     ds = rng.normal(size=given)
-    carried = carry(captured, {captured["s"]: ds}, {n: n.value for n in captured.nodes})
+    carried = expect(captured, {captured["s"]: ds}, {n: n.value for n in captured.nodes})
     by_numpy = ds * (2 * u.numpy())
-    readings = [carried.expected[captured["u"]], *carried.readings(captured["u"])]
+    readings = [carried.gradients[captured["u"]], *carried.other_readings(captured["u"])]
     assert any(r.shape == by_numpy.shape and np.allclose(r, by_numpy) for r in readings)
     report = mt.compare(captured, hand={"ds": ds, "du": by_numpy, "dv": by_numpy * u.numpy()})
     assert report.wrong == ["s"]

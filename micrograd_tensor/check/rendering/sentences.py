@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...graph import Graph, Node
+from ...graph import Graph, Node, named_nodes
 from ...graph.status import Status
-from ..stages import Stage, named_nodes
-
-if TYPE_CHECKING:
-    from ..diagnosis import Diagnosis
-    from ..report import Report
+from ..found import Diagnosis, Found, Stage
 
 HINTS = 3
 """So many hints a wrong stage has: where it is, what kind of mistake, and the fix."""
@@ -46,7 +42,7 @@ class Hint:
 # ------------------------------------------------------------------------------------------------------------ the whole
 
 
-def headline(report: Report) -> str:
+def headline(report: Found) -> str:
     """The verdict on the whole, in a sentence or two."""
     gradients = [f"d{shown(name)}" for name in report.wrong]
     values = [shown(name) for name in report.wrong_forward]
@@ -68,7 +64,7 @@ def headline(report: Report) -> str:
     return right + hidden
 
 
-def is_complete(report: Report) -> bool:
+def is_complete(report: Found) -> bool:
     """Whether the gradients of all inputs were given; those of the stages in between may be left out."""
     missing = set(report.not_given)
     if report.graph is None:
@@ -77,13 +73,13 @@ def is_complete(report: Report) -> bool:
     return not any(named[name].is_leaf for name in missing if name in named)
 
 
-def is_explained(report: Report) -> bool:
+def is_explained(report: Found) -> bool:
     """Whether something is wrong, and the kind of each mistake is known."""
     keys = [*(f"forward:{name}" for name in report.wrong_forward), *report.wrong]
     return bool(keys) and all(report.diagnosis.get(key) for key in keys)
 
 
-def oracles(report: Report) -> list[str]:
+def oracles(report: Found) -> list[str]:
     """What the oracles say of the recorded gradients, in sentences; disagreements only, where there are any."""
     wrong = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
     if wrong or not report.oracles:
@@ -93,7 +89,7 @@ def oracles(report: Report) -> list[str]:
     return [f"The recorded gradients agree with {others}, along a random direction of each input."]
 
 
-def invariants(report: Report) -> list[str]:
+def invariants(report: Found) -> list[str]:
     """The properties that the given gradients fail to have, and what would restore them."""
     failing = [invariant for invariant in report.invariants if not invariant.holds]
     return [f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing]
@@ -104,12 +100,12 @@ def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
     return [(f"{d}{shown(stage.name)}", stage.note) for stage in stages if stage.note]
 
 
-def uses_right_values(report: Report) -> bool:
+def uses_right_values(report: Found) -> bool:
     """Whether all forward values that were given, if any, are right, so that a sentence says it."""
     return all(stage.status in (Status.RIGHT, Status.NOT_GIVEN) for stage in report.forward.values())
 
 
-def forward_verdict(report: Report) -> str:
+def forward_verdict(report: Found) -> str:
     """That sentence, or nothing where there are no such values."""
     given = any(stage.status == Status.RIGHT for stage in report.forward.values())
     return f"{Status.RIGHT.sign} The forward values that it uses are right." if given else ""
@@ -124,7 +120,7 @@ def legend(stages: Iterable[Stage]) -> list[Status]:
 # ------------------------------------------------------------------------------------------------------------ the hints
 
 
-def hints(report: Report, name: str, *, forward: bool = False) -> tuple[Hint, Hint, Hint]:
+def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hint, Hint]:
     """The three graded hints of a wrong stage: where it is, what kind of mistake, and the fix with its proof."""
     key = f"forward:{name}" if forward else name
     found = report.diagnosis.get(key, ())
@@ -139,7 +135,7 @@ def hints(report: Report, name: str, *, forward: bool = False) -> tuple[Hint, Hi
     )
 
 
-def _where(report: Report, stage: Stage, key: str, forward: bool) -> Iterable[str]:
+def _where(report: Found, stage: Stage, key: str, forward: bool) -> Iterable[str]:
     if stage.given_shape is not None and stage.given_shape != stage.shape:
         yield f"Its shape is {stage.given_shape}; {stage.shape} is expected."
     if stage.worst is not None:
@@ -152,7 +148,7 @@ def _where(report: Report, stage: Stage, key: str, forward: bool) -> Iterable[st
         yield _made_from(report, stage, sources, forward)
 
 
-def _made_from(report: Report, stage: Stage, sources: Sequence[str], forward: bool) -> str:
+def _made_from(report: Found, stage: Stage, sources: Sequence[str], forward: bool) -> str:
     """What the expected numbers were computed from, which narrows down where the mistake can be."""
     d = "" if forward else "d"
     stages = report.forward if forward else report.stages
@@ -182,14 +178,14 @@ def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
         yield f"Or else, {other.kind}: {other.text}"
 
 
-def _proof(report: Report, stage: Stage, key: str, found: Sequence[Diagnosis]) -> Iterable[str]:
+def _proof(report: Found, stage: Stage, key: str, found: Sequence[Diagnosis]) -> Iterable[str]:
     if found:
         if found[0].proof:
             yield f"Proof: {found[0].proof}"
         return
-    situation = report.situations.get(key)
-    if situation is not None and np.asarray(situation.expected).size:
-        place, expected = _row(np.asarray(situation.expected), stage.worst[0] if stage.worst else None)
+    wrong = report.wrong_stages.get(key)
+    if wrong is not None and np.asarray(wrong.expected).size:
+        place, expected = _row(np.asarray(wrong.expected), stage.worst[0] if stage.worst else None)
         yield f"Expected{place}, from your own earlier arrays: {expected}"
 
 
@@ -208,19 +204,19 @@ def _equation(name: str, fix: str, forward: bool) -> str:
     return fix if " = " in fix else f"{left} = {fix}"
 
 
-def _how_many(report: Report, key: str) -> str:
+def _how_many(report: Found, key: str) -> str:
     """How much of the array is wrong, up to where its worst number follows."""
     plain = "It differs most"
-    situation = report.situations.get(key)
-    if situation is None:
+    wrong = report.wrong_stages.get(key)
+    if wrong is None:
         return plain
-    mine, expected = np.asarray(situation.given), np.asarray(situation.expected)
+    mine, expected = np.asarray(wrong.given), np.asarray(wrong.expected)
     if mine.shape != expected.shape:
         return plain
     if mine.size == 1:
         return "It differs"
     with np.errstate(all="ignore"):
-        differs = ~((np.abs(mine - expected) <= situation.tolerance) | (np.isnan(mine) & np.isnan(expected)))
+        differs = ~((np.abs(mine - expected) <= wrong.tolerance) | (np.isnan(mine) & np.isnan(expected)))
     n = int(differs.sum())
     if n == mine.size:
         return f"All {n} numbers differ. Worst"
@@ -234,7 +230,7 @@ def _how_many(report: Report, key: str) -> str:
     return f"{n} of {mine.size} numbers differ. Worst" if n else plain
 
 
-def _sources(report: Report, name: str, forward: bool) -> list[str]:
+def _sources(report: Found, name: str, forward: bool) -> list[str]:
     """The named stages that a stage is computed from: gradients of what the value goes into, or its operands."""
     if report.graph is None or name not in (named := named_nodes(report.graph)):
         return []

@@ -1,4 +1,4 @@
-"""Judging: the status of every gradient that was given, by error carried forward."""
+"""Judging: the status of every value and every gradient that was given, by error carried forward."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate_backward
+from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.status import Status
-from .carried import Carried, carry, fitted, squeezed
 from .diagnose import diagnose
-from .diagnosis import Diagnosis
-from .difference import Difference, difference
-from .situation import SLACK, Situation
-from .stages import Stage
-from .tolerance import Passes, Tolerances, coarser, recorded_tolerances, tolerances, wider
+from .expected import Expected, expect, fitted, squeezed
+from .found import SLACK, Diagnosis, Stage, WrongStage
+from .rounding import (
+    MARGIN,
+    SUMMING,
+    Difference,
+    Passes,
+    Tolerances,
+    coarser,
+    difference,
+    recorded_tolerances,
+    tolerances,
+    wider,
+)
 
 
 class Judgement(NamedTuple):
@@ -24,12 +32,12 @@ class Judgement(NamedTuple):
 
     Attributes:
         stages: one for each named gradient; those of outputs only where they were given.
-        situations: of the wrong ones.
+        wrong_stages: of the wrong ones.
         diagnosis: of the wrong ones.
     """
 
     stages: list[Stage]
-    situations: dict[str, Situation]
+    wrong_stages: dict[str, WrongStage]
     diagnosis: dict[str, tuple[Diagnosis, ...]]
 
     @property
@@ -64,14 +72,14 @@ class Judge:
     ) -> None:
         self.graph, self.names, self.values, self.passes, self.rtol = graph, names, values, passes, rtol
         self.given = {names[name]: value for name, value in given.items()}
-        self.carried: Carried = carry(graph, self.given, values)
+        self.expected: Expected = expect(graph, self.given, values)
         self.recorded: Tolerances = recorded_tolerances(graph, passes)
-        local = tolerances(graph, passes, self.carried.given, values, self.carried.expected)
+        local = tolerances(graph, passes, self.expected.given, values, self.expected.gradients)
         self.allowed: Tolerances = wider(local, self.recorded)
-        self.others = [carry(graph, self.given, other) for other in others]
+        self.others = [expect(graph, self.given, other) for other in others]
         self.status: dict[Node, str] = {}
         self.spoiled: set[Node] = set()
-        self.situations: dict[str, Situation] = {}
+        self.wrong_stages: dict[str, WrongStage] = {}
         self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
 
     def judge(self) -> Judgement:
@@ -84,7 +92,7 @@ class Judge:
                 stages.append(stage)
             elif node not in self.graph.outputs:
                 stages.append(Stage(name, Status.NOT_GIVEN, node.shape))
-        return Judgement([self._spoiling(stage) for stage in stages], self.situations, self.diagnosis)
+        return Judgement([self._spoiling(stage) for stage in stages], self.wrong_stages, self.diagnosis)
 
     def _when(self, node: Node) -> tuple[int, int]:
         """When the whole gradient of a node is there; of one that is handed on, the node that it arrives at first."""
@@ -99,15 +107,15 @@ class Judge:
         note = f"{stage.note}, and broadcasting it spoils what comes after it"
         return replace(stage, status=Status.WRONG, error=None, worst=None, limit=None, note=note)
 
-    def situation(self, node: Node) -> Situation:
+    def wrong_stage(self, node: Node) -> WrongStage:
         """All there is to know about a stage."""
-        return Situation(
+        return WrongStage(
             graph=self.graph,
             node=node,
             given=self.given[node],
-            expected=self.carried.expected[node],
-            parts={edge: self.carried.contributions[edge] for edge, _ in self.graph.contributions_to(node)},
-            used=self.carried.used,
+            expected=self.expected.gradients[node],
+            parts={edge: self.expected.contributions[edge] for edge, _ in self.graph.contributions_to(node)},
+            used=self.expected.used,
             values=self.values,
             tolerance=self._tolerance(node, self.allowed),
             terms=self.allowed.terms[node].total,
@@ -131,7 +139,7 @@ class Judge:
         return difference(given, expected, tolerance, largest)
 
     def _stage(self, name: str, node: Node, given: Any) -> Stage:
-        expected = np.asarray(self.carried.expected[node])
+        expected = np.asarray(self.expected.gradients[node])
         same_shape = given.shape == expected.shape
         alike = squeezed(given.shape) == squeezed(expected.shape)
         mine = given.reshape(expected.shape) if alike else given
@@ -176,14 +184,14 @@ class Judge:
             return False
         if not node.is_leaf and self.diagnosis[name] and np.all(np.isfinite(expected)):
             return False
-        del self.diagnosis[name], self.situations[name]
+        del self.diagnosis[name], self.wrong_stages[name]
         return True
 
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
         """What there is to say about a wrong stage besides its diagnosis."""
         if given.shape != expected.shape:
-            as_it_is = any(isinstance(x, Node) and x in self.carried.literal for x in node.operands)
-            followed = fitted(given, node.shape) is not None or self.carried.slices or as_it_is
+            as_it_is = any(isinstance(x, Node) and x in self.expected.as_given for x in node.operands)
+            followed = fitted(given, node.shape) is not None or self.expected.slices or as_it_is
             return [] if followed else ["what comes after it is judged as if the expected gradient had gone on"]
         said = []
         missing = int(np.count_nonzero(~np.isfinite(given) & np.isfinite(expected)))
@@ -203,7 +211,7 @@ class Judge:
         """That what was given is another gradient that was given wrongly too, if it is."""
         said, sources = [], set(self._sources(node))
         for name, other in self.names.items():
-            due = np.asarray(self.carried.expected[other])
+            due = np.asarray(self.expected.gradients[other])
             if other not in self.given or other is node or other in sources or other in self.graph.outputs:
                 continue
             if given.shape == due.shape and np.any(given) and self._compare(other, given, due, self.allowed).within:
@@ -213,14 +221,14 @@ class Judge:
         return said
 
     def _explain(self, name: str, node: Node) -> None:
-        self.situations[name] = self.situation(node)
-        self.diagnosis[name] = explained(self.situations[name])
+        self.wrong_stages[name] = self.wrong_stage(node)
+        self.diagnosis[name] = explained(self.wrong_stages[name])
 
     def _reading(self, node: Node, given: Any) -> Any:
         """What else may have come out here without a mistake at this stage, if that is what was given; else None."""
-        situation = self.situation(node)
-        readings = [*self.carried.readings(node), *(other.expected[node] for other in self.others)]
-        return next((r for r in readings if situation.matches(r, given) is not None), None)
+        wrong = self.wrong_stage(node)
+        readings = [*self.expected.other_readings(node), *(other.gradients[node] for other in self.others)]
+        return next((r for r in readings if wrong.matches(r, given) is not None), None)
 
     def _tainted(self, node: Node) -> bool:
         """Whether something that the node's gradient was made from is not the recorded one."""
@@ -253,7 +261,7 @@ class Judge:
         most, size = (float(np.abs(x).max(initial=0.0)) for x in (change, self.allowed.terms[node].total))
         if not (np.isfinite(most) and np.isfinite(size) and most and size):
             return True
-        expected = np.asarray(self.carried.expected[node])
+        expected = np.asarray(self.expected.gradients[node])
         changed = evaluate_backward(self.graph, {node: expected + change * (size / most)}, self.values).gradients
         without = evaluate_backward(self.graph, {node: expected}, self.values).gradients
         allowed = self.recorded.absolute
@@ -267,10 +275,119 @@ class Judge:
         return not any(self._reaches_an_input(node, rng.standard_normal(node.shape)) for _ in range(2))
 
 
-def explained(situation: Situation) -> tuple[Diagnosis, ...]:
+def explained(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     """The hypotheses that explain a stage; they are tested on real numbers only."""
-    return diagnose(situation) if situation.node.dtype.kind == "f" else ()
+    return diagnose(wrong) if wrong.node.dtype.kind == "f" else ()
 
 
 def _eps(given: Any) -> float:
     return float(np.finfo(given.dtype).eps) if given.dtype.kind in "fc" else 0.0
+
+
+class Forward:
+    """The user's forward pass beside the recorded one.
+
+    Args:
+        graph: captured with its values.
+        names: all named forward nodes.
+        given: the user's values by name.
+        passes: from `nudged_passes`.
+        rtol: the largest error that counts as right; None: what rounding explains.
+
+    Attributes:
+        stages: one for each value that was given, in forward order.
+        values: of every forward node, from the user's own earlier values.
+        others: where some of them differ from the recorded ones by more than rounding, other values that a derivation
+            may have used: with the wrong ones as they should have been, and the recorded ones.
+        wrong_stages, diagnosis: of the wrong ones, by name.
+    """
+
+    def __init__(
+        self, graph: Graph, names: Mapping[str, Node], given: Mapping[str, Any], passes: Passes, rtol: float | None
+    ) -> None:
+        self.graph, self.passes, self.rtol = graph, passes, rtol
+        self.stages: list[Stage] = []
+        self.wrong_stages: dict[str, WrongStage] = {}
+        self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
+        self.values: dict[Node, Any] = {node: node.value for node in graph.nodes}
+        self.others: tuple[dict[Node, Any], ...] = ()
+        self._outlived: set[Node] = set()
+        if not given:
+            return
+        fitting = {
+            names[name]: value.reshape(names[name].shape)
+            for name, value in given.items()
+            if squeezed(value.shape) == squeezed(names[name].shape)
+        }
+        self._expected = evaluate(graph, fitting)
+        self.values = {**self._expected, **fitting}
+        for name, node in sorted(names.items(), key=lambda item: item[1].rank):
+            if name in given:
+                self.stages.append(self._stage(name, node, given[name], frozenset(fitting)))
+        self.stages = [self._overwritten(stage, names[stage.name]) for stage in self.stages]
+        if any(stage.status in (Status.WRONG, Status.RIGHT_GIVEN) for stage in self.stages):
+            wrong = [names[stage.name] for stage in self.stages if stage.status == Status.WRONG]
+            mended = {node: self._expected[node] for node in wrong if node in fitting}
+            self.others = ({**self.values, **mended}, {node: node.value for node in graph.nodes})
+
+    def _stage(self, name: str, node: Node, given: Any, by_hand: frozenset[Node]) -> Stage:
+        expected = np.asarray(self._expected[node])
+        if squeezed(given.shape) != squeezed(node.shape):
+            note = "the recorded values were used in its place"
+            return Stage(name, Status.WRONG, node.shape, given.shape, note=note)
+        mine = given.reshape(node.shape)
+        tolerance = self._tolerance(node, given, expected)
+        largest = self._largest(node, expected)
+        found = difference(mine, expected, tolerance, largest)
+        status, notes = Status.WRONG, []
+        if found.within:
+            status = Status.RIGHT if self._beside_recorded(node, mine, given).within else Status.RIGHT_GIVEN
+            status = status if given.shape == node.shape else Status.WRONG_SHAPE
+        elif (right := self._beside_recorded(node, mine, given)).within:
+            found, status = right, Status.RIGHT if given.shape == node.shape else Status.WRONG_SHAPE
+            notes.append("it equals the recorded value, though your own earlier values would not give it")
+            self._outlived |= {x for x in node.operands if isinstance(x, Node)}
+        else:
+            wrong = WrongStage(
+                graph=self.graph,
+                node=node,
+                given=given,
+                expected=expected,
+                parts={},
+                used={},
+                values=self.values,
+                tolerance=tolerance,
+                terms=largest,
+                by_hand=by_hand,
+                forward=True,
+            )
+            self.wrong_stages[name], self.diagnosis[name] = wrong, explained(wrong)
+        return Stage(name, status, node.shape, given.shape, found.error, found.worst, found.limit, "; ".join(notes))
+
+    def _beside_recorded(self, node: Node, mine: Any, given: Any) -> Difference:
+        recorded = np.asarray(node.value)
+        return difference(mine, recorded, self._tolerance(node, given, recorded), self._largest(node, recorded))
+
+    def _overwritten(self, stage: Stage, node: Node) -> Stage:
+        """Say so where what was computed from a wrong value is right: it was right then, and was changed later."""
+        if stage.status != Status.WRONG or node not in self._outlived:
+            return stage
+        return replace(stage, note="what follows from it is right, so it was changed later, such as by -= in place")
+
+    def _tolerance(self, node: Node, given: Any, expected: Any) -> Any:
+        if node.dtype.kind not in "fc":
+            return np.zeros(node.shape)
+        largest = self._largest(node, expected)
+        if self.rtol is not None:
+            return self.rtol * largest
+        with np.errstate(all="ignore"):
+            rounding = MARGIN * self.passes.moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
+        return coarser(rounding, node, given)
+
+    def _largest(self, node: Node, expected: Any) -> Any:
+        """What a forward value was made from, where that can cancel: its operands' sizes."""
+        size = np.abs(expected)
+        if node.op is not None and node.op.name in ("add", "sub"):
+            for x in node.operands:
+                size = np.maximum(size, np.abs(self.values[x] if isinstance(x, Node) else x))
+        return size

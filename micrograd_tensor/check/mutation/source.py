@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from ..engine.errors import GradientError
+from ...engine.errors import GradientError
 
 Tree = TypeVar("Tree")
 

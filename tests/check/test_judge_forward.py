@@ -71,7 +71,7 @@ def test_diagnosis_covers_forward_values():
     values = forward(of, var=lambda v: v["dev_from_mean_sq"].sum(axis=0) / 6)
     report = mt.compare(of.graph, hand=of_values({**values, "dout": of.dout}, of.module), forward=values)
     assert report.diagnosis["forward:var"]
-    assert report.situations["forward:var"].forward
+    assert report.wrong_stages["forward:var"].forward
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,54 +21,54 @@ SLICES = 512
 """Gradients with axes too many are followed where these have up to this many places."""
 
 Slice = tuple[tuple[int, ...], dict[Node, Any]]
-"""A place along the surplus axes, and what is expected of every node with that slice."""
+"""A place along the extra_axes axes, and what is expected of every node with that slice."""
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Expected:
     """A backward pass from the user's own gradients.
 
     Attributes:
         given: the gradients that went on from their nodes, in the shape that the rules need.
-        expected: the gradient of every node, from what its users passed back.
+        gradients: the expected gradient of every node, from what its users passed back.
         contributions: what each edge passed back.
-        literal: for nodes after one whose gradient has another shape, what the rules make of it as it is.
+        as_given: for nodes after one whose gradient has another shape, what the rules make of it as it is.
         slices: what is expected with each slice of those gradients that have axes too many.
-        surplus: the lengths of these axes, by their place counted from the last, which is -1.
+        extra_axes: the lengths of these axes, by their place counted from the last, which is -1.
     """
 
     given: dict[Node, Any]
-    expected: dict[Node, Any]
+    gradients: dict[Node, Any]
     contributions: dict[Edge, Any]
-    literal: dict[Node, Any] = field(default_factory=dict)
+    as_given: dict[Node, Any] = field(default_factory=dict)
     slices: list[Slice] = field(default_factory=list)
-    surplus: dict[int, int] = field(default_factory=dict)
+    extra_axes: dict[int, int] = field(default_factory=dict)
 
     @property
     def used(self) -> dict[Node, Any]:
         """The gradient of every node that went on from it: the user's where it was given, else ours."""
-        return {**self.expected, **self.given}
+        return {**self.gradients, **self.given}
 
-    def readings(self, node: Node) -> Iterator[Any]:
+    def other_readings(self, node: Node) -> Iterator[Any]:
         """What else a user may get at a node whose gradients upstream have other shapes."""
-        if node in self.literal:
-            yield self.literal[node]
+        if node in self.as_given:
+            yield self.as_given[node]
         broadcast = self._broadcast(node) if self.slices else None
         if broadcast is not None:
             yield broadcast
 
     def _broadcast(self, node: Node) -> Any:
         """The slices put together as elementwise operations do: along axes that the node lacks, else each its own."""
-        rank = max(len(node.shape), *(-axis for axis in self.surplus))
+        rank = max(len(node.shape), *(-axis for axis in self.extra_axes))
         shape = [1] * (rank - len(node.shape)) + list(node.shape)
-        for axis, length in self.surplus.items():
+        for axis, length in self.extra_axes.items():
             if shape[axis] not in (1, length):
                 return None
             shape[axis] = length
         made = np.empty(shape, np.result_type(*(expected[node] for _, expected in self.slices)))
         for place, expected in self.slices:
             index: list[Any] = [slice(None)] * rank
-            for axis, i in zip(self.surplus, place, strict=True):
+            for axis, i in zip(self.extra_axes, place, strict=True):
                 index[axis] = slice(i, i + 1)
             own = np.asarray(expected[node])
             own = own.reshape((1,) * (rank - own.ndim) + own.shape)
@@ -76,7 +76,7 @@ class Carried:
         return made
 
 
-def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -> Carried:
+def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -> Expected:
     """Run the recorded backward pass from the user's own gradients.
 
     Args:
@@ -94,18 +94,18 @@ def carry(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) -
             fitting[node] = fits
     ran = evaluate_backward(graph, fitting, values)
     if not odd:
-        return Carried(fitting, ran.gradients, ran.contributions)
-    literal = _literal(graph, given, odd, ran.contributions, values)
-    surplus = _surplus(odd)
+        return Expected(fitting, ran.gradients, ran.contributions)
+    as_given = _as_given(graph, given, odd, ran.contributions, values)
+    extra_axes = _extra_axes(odd)
     slices = []
-    for place in np.ndindex(*surplus.values()) if surplus else ():
-        each = {**fitting, **{node: _sliced(value, node.shape, surplus, place) for node, value in odd.items()}}
+    for place in np.ndindex(*extra_axes.values()) if extra_axes else ():
+        each = {**fitting, **{node: _sliced(value, node.shape, extra_axes, place) for node, value in odd.items()}}
         each = {node: value for node, value in each.items() if value is not None}
         slices.append((place, evaluate_backward(graph, each, values).gradients))
-    return Carried(fitting, ran.gradients, ran.contributions, literal, slices, surplus)
+    return Expected(fitting, ran.gradients, ran.contributions, as_given, slices, extra_axes)
 
 
-def _literal(
+def _as_given(
     graph: Graph,
     given: Mapping[Node, Any],
     odd: Mapping[Node, Any],
@@ -132,7 +132,7 @@ def _literal(
     return found
 
 
-def _surplus(odd: Mapping[Node, Any]) -> dict[int, int]:
+def _extra_axes(odd: Mapping[Node, Any]) -> dict[int, int]:
     """The axes that gradients of other shapes have too many, where they agree about them."""
     found: dict[int, int] = {}
     for node, value in odd.items():
@@ -145,10 +145,10 @@ def _surplus(odd: Mapping[Node, Any]) -> dict[int, int]:
     return found if np.prod(list(found.values())) <= SLICES else {}
 
 
-def _sliced(value: Any, shape: tuple[int, ...], surplus: Mapping[int, int], place: tuple[int, ...]) -> Any:
-    """The slice of a gradient at a place along the surplus axes, in the shape that the rules need, if it has one."""
+def _sliced(value: Any, shape: tuple[int, ...], extra_axes: Mapping[int, int], place: tuple[int, ...]) -> Any:
+    """The slice of a gradient at a place along the extra_axes axes, in the shape that the rules need, if it has one."""
     index: list[Any] = [slice(None)] * value.ndim
-    for axis, i in zip(surplus, place, strict=True):
+    for axis, i in zip(extra_axes, place, strict=True):
         if -axis <= value.ndim and value.shape[axis] > 1:
             index[axis] = slice(i, i + 1)
     cut = value[tuple(index)]

@@ -8,18 +8,21 @@ there too comes from the lengths of the axes or from the function itself. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate, evaluate_backward
+from ..engine.errors import GradientError
+from ..engine.tensor import Tensor, leaf
+from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
 from ..graph.nodes import Edge
-from .findings import Finding
-from .stages import named_nodes
-from .terms import terms
-from .tolerance import Tolerances
+from .found import Finding
+from .nearby import Point, nearby, point_of
+from .oracles import oracles
+from .rounding import Tolerances, nudged_passes, recorded_tolerances
 
 CANCELS = 1e-3
 """What is left of its terms, where they are said to cancel."""
@@ -27,15 +30,6 @@ CONSTANTS = 16
 """So many numbers are left out on trial."""
 NEW_INPUTS = "check.generic_point makes inputs without such accidents"
 NEW_UPSTREAM = "Draw the upstream gradient at random"
-
-
-class Point(NamedTuple):
-    """A graph's numbers at one point: forward values, gradients, contributions, and the terms from the output on."""
-
-    values: Mapping[Node, Any]
-    gradients: Mapping[Node, Any]
-    contributions: Mapping[Edge, Any]
-    totals: Mapping[Node, Any]
 
 
 def lint(graph: Graph, allowed: Tolerances, rtol: float | None = None) -> tuple[Finding, ...]:
@@ -49,39 +43,12 @@ def lint(graph: Graph, allowed: Tolerances, rtol: float | None = None) -> tuple[
     return tuple(_Lint(graph, allowed, rtol).findings())
 
 
-def nearby(graph: Graph, seed: int = 7) -> Point:
-    """The graph at a generic point: every input moved by up to 40 %, the upstream drawn at random."""
-    rng = np.random.default_rng(seed)
-    leaves: dict[Node, Any] = {}
-    for node in graph.nodes:
-        if node.is_leaf and node.dtype.kind == "f" and (node.requires_grad or node.name is not None):
-            size = float(np.abs(node.value).max(initial=0.0)) or 1.0
-            shift = 0.1 * size * rng.standard_normal(node.shape)
-            kept = np.abs(shift) if np.all(np.asarray(node.value) >= 0) else shift  # where a logarithm may come
-            leaves[node] = (node.value * rng.uniform(0.6, 1.4, node.shape) + kept).astype(node.dtype)
-    values = {**evaluate(graph, leaves), **leaves}
-    upstream = {
-        node: (rng.standard_normal(node.shape) * _size(given.value)).astype(node.dtype)
-        for node, given in graph.upstreams.items()
-    }
-    return _point(graph, values, upstream)
-
-
-def _point(graph: Graph, values: Mapping[Node, Any], upstream: Mapping[Node, Any]) -> Point:
-    inner = {node: g for node, g in upstream.items() if not graph.contributions_to(node)}
-    ran = evaluate_backward(graph, inner, values)
-    gradients = {**ran.gradients, **inner}
-    with np.errstate(all="ignore"):
-        totals = {n: t.total for n, t in terms(graph, gradients, values, from_output=True).items()}
-    return Point(values, gradients, ran.contributions, totals)
-
-
 class _Lint:
     def __init__(self, graph: Graph, allowed: Tolerances, rtol: float | None) -> None:
         self.graph, self.allowed, self.rtol = graph, allowed, rtol
         self.names = {node: name for name, node in named_nodes(graph).items()}
         self.stages = [node for node in self.names if node in graph.gradients]
-        self.here = _point(graph, {n: n.value for n in graph.nodes}, {})
+        self.here = point_of(graph, {n: n.value for n in graph.nodes}, {})
         self.there = nearby(graph)
 
     def findings(self) -> Iterator[Finding]:
@@ -300,13 +267,131 @@ def _constant(value: Any) -> bool:
     return bool(array.size > 1 and np.all(array == array.flat[0]))
 
 
-def _size(value: Any) -> float:
-    largest = float(np.abs(value).max(initial=0.0))
-    return largest if np.isfinite(largest) and largest else 1.0
-
-
 def _left(gradient: Any, total: Any) -> float | None:
     """How much of its terms a gradient is, where it is most; None where there are none."""
     with np.errstate(all="ignore"):
         largest, sizes = np.abs(gradient).max(initial=0.0), np.max(total, initial=0.0)
         return float(largest / sizes) if np.isfinite(sizes) and sizes > 0 and np.isfinite(largest) else None
+
+
+TRIES = 8
+"""So many draws are looked at for each choice of signs."""
+OF_THE_POINT = frozenset(("constant input", "constant upstream", "hypotheses coincide", "vanishing contribution"))
+"""The findings that other numbers of the same shapes can cure."""
+
+
+class GenericPoint(NamedTuple):
+    """Where to compare a derivation.
+
+    Attributes:
+        inputs: an array for each input, by name.
+        upstream: the gradient of the result, of its shape.
+    """
+
+    inputs: dict[str, Any]
+    upstream: Any
+
+
+@np.errstate(all="ignore")
+def generic_point(
+    fn: Callable[..., Any],
+    shapes: Mapping[str, tuple[int, ...]] | Sequence[tuple[int, ...]],
+    seed: int = 0,
+) -> GenericPoint:
+    """Inputs of a function, and an upstream gradient, without accidents that hide mistakes.
+
+    They are drawn at random, from positive numbers only where the function, as a logarithm, is undefined for others,
+    and again where they lie close to a kink or the lint of the point finds an accident. Lengths are the caller's: give
+    every axis one of its own, at least 3 and best without common factors, such as 7 and 4.
+
+    Args:
+        fn: of Tensors, to a Tensor.
+        shapes: of its inputs, by parameter name or in order.
+        seed: equal seeds give equal points.
+
+    Raises:
+        GradientError: where no point was found at which everything is finite and smooth.
+
+    >>> import micrograd_tensor as mt
+    >>> point = mt.check.generic_point(mt.batch_norm, {"x": (7, 4), "gamma": (4,), "beta": (4,)})
+    >>> {name: array.shape for name, array in point.inputs.items()}, point.upstream.shape
+    ({'x': (7, 4), 'gamma': (4,), 'beta': (4,)}, (7, 4))
+    """
+    named = dict(shapes) if isinstance(shapes, Mapping) else dict(zip(_parameters(fn), shapes, strict=False))
+    if not named or (not isinstance(shapes, Mapping) and len(named) != len(shapes)):
+        raise GradientError(f"generic_point: {len(shapes)} shapes for a function of {', '.join(_parameters(fn))}")
+    rng = np.random.default_rng(seed)
+    reason = ""
+    for positive in _signs(list(named)):
+        for _ in range(TRIES):
+            inputs = {name: _drawn(rng, tuple(shape), name in positive) for name, shape in named.items()}
+            tensors = {name: leaf(v.copy(), name=name, requires_grad=True) for name, v in inputs.items()}
+            in_order = list(named) == _parameters(fn)[: len(named)]  # as functions of positions alone want it
+            out = fn(*tensors.values()) if in_order else fn(**tensors)
+            if not isinstance(out, Tensor):
+                raise GradientError(f"generic_point: fn returned a {type(out).__name__}, not a Tensor")
+            upstream = rng.standard_normal(out.shape)
+            captured = graph(out, upstream)
+            reason = _unfit(captured)
+            if not reason:
+                return GenericPoint(inputs, upstream)
+    raise GradientError(f"generic_point: found none for these shapes; the last one tried: {reason}")
+
+
+def _parameters(fn: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(fn).parameters.values()
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _signs(names: list[str]) -> Iterator[frozenset[str]]:
+    """Which inputs to draw positive: none, then one, then all."""
+    yield frozenset()
+    yield from (frozenset([name]) for name in names)
+    yield frozenset(names)
+
+
+def _drawn(rng: Any, shape: tuple[int, ...], positive: bool) -> Any:
+    """Numbers of either sign, none of them close to 0, where a kink often lies."""
+    sizes = rng.uniform(0.25, 2.0, shape)
+    return sizes if positive else sizes * rng.choice([-1.0, 1.0], shape)
+
+
+def _unfit(captured: Graph) -> str:
+    """Why a point will not do, or ""."""
+    arrays = [*(n.value for n in captured.nodes), *(g.value for g in captured.gradients.values())]
+    if not all(np.all(np.isfinite(a)) for a in arrays):
+        return "something there is not finite"
+    if not _smooth(captured):
+        return "it lies close to a kink"
+    passes = nudged_passes(captured)
+    allowed = recorded_tolerances(captured, passes)
+    accidents = [finding for finding in lint(captured, allowed) if finding.kind in OF_THE_POINT]
+    if accidents:
+        return str(accidents[0])
+    return next((oracle.text for oracle in oracles(captured, passes, allowed.absolute) if not oracle.agree), "")
+
+
+def _smooth(captured: Graph) -> bool:
+    """Whether no truth value or choice of the two passes changes when the inputs move by a thousandth."""
+    rng = np.random.default_rng(1)
+
+    def choices(values: Mapping[Any, Any]) -> list[Any]:
+        seen = []
+
+        def watch(node: Any, made: Any) -> Any:
+            if node.dtype.kind in "bi" or (node.op is not None and node.op.name == "sign"):
+                seen.append(np.array(made))
+            return made
+
+        evaluate(captured, values, watch)
+        evaluate_backward(captured, {}, {**evaluate(captured, values), **values}, watch)
+        return seen
+
+    leaves = [n for n in captured.nodes if n.is_leaf and n.requires_grad]
+    before = choices({})
+    for _ in range(2):
+        moved = {n: n.value * (1 + 1e-3 * rng.uniform(-1, 1, n.shape)) for n in leaves}
+        after = choices(moved)
+        if not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)):
+            return False
+    return True

@@ -1,0 +1,442 @@
+"""The mistakes that are made on purpose: what each turns an expression of a backward pass into.
+
+A rule takes an expression and yields changes of it, where it applies. The kinds are those of `diagnose`, as far as the
+mistake shows in the numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from .source import Part, called, is_number, mentions, only_shape, read, replaced
+
+SMALL = 0.01
+"""A constant below this, added to something, stands against a division by zero."""
+
+Shape = tuple[int, ...]
+
+
+class Change(NamedTuple):
+    """One change: of which kind, said in words, and what takes the expression's place."""
+
+    kind: str
+    description: str
+    instead: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known where an expression stands.
+
+    Attributes:
+        gradients: variables whose values come from the upstream gradient.
+        sizes: variables that hold lengths.
+        shapes: of arrays, by variable; empty where they are not known.
+        made: variables that have a value at this place.
+        goes_on: variables that other statements read.
+        begins_product: whether the expression is the beginning of a longer product.
+    """
+
+    gradients: frozenset[str]
+    sizes: frozenset[str]
+    shapes: Mapping[str, Shape]
+    made: frozenset[str]
+    goes_on: frozenset[str]
+    begins_product: bool = False
+
+    def is_gradient(self, expression: ast.AST) -> bool:
+        """Whether the upstream gradient enters it."""
+        return mentions(expression, self.gradients)
+
+    def is_number(self, expression: ast.AST) -> bool:
+        """Whether it is made of numbers and lengths alone."""
+        return is_number(expression, self.sizes)
+
+
+Rule = Callable[[ast.expr, Context], Iterator[Change]]
+
+
+def constant(expression: ast.expr) -> float | None:
+    """The number that is written here, or None."""
+    if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
+        found = constant(expression.operand)
+        return None if found is None else -found
+    if isinstance(expression, ast.Constant) and isinstance(expression.value, (int, float)):
+        return expression.value
+    return None
+
+
+def is_small(expression: ast.expr) -> bool:
+    """Whether it is an eps, by its name or its size."""
+    found = constant(expression)
+    name = ast.unparse(expression).lower().strip("'\"])").endswith(("eps", "epsilon"))
+    return name if found is None else 0 < abs(found) < SMALL
+
+
+def reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
+    """A sum forgotten, over everything, over another axis, a mean in its place, its axes kept or not."""
+    if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute)):
+        return
+    func, name = expression.func, called(expression)
+    if name not in ("sum", "mean"):
+        return
+    free = isinstance(func.value, ast.Name) and func.value.id in ("np", "numpy")
+    if free and not expression.args:
+        return
+    positional = list(expression.args[1:] if free else expression.args)
+    keywords = {keyword.arg: keyword.value for keyword in expression.keywords if keyword.arg}
+    axis = keywords.get("axis") or (positional[0] if positional else None)
+    array = expression.args[0] if free else func.value
+
+    def again(name: str = name, **changed: ast.expr | None) -> ast.expr:
+        kept = {"axis": axis, "keepdims": keywords.get("keepdims")} | changed
+        given = [ast.keyword(key, value) for key, value in kept.items() if value is not None]
+        made = ast.Attribute(func.value if free else array, name, ast.Load())
+        return ast.Call(made, [array] if free else [], given)
+
+    what = ast.unparse(array)
+    yield Change("missing sum", f"{what} is not summed up", array)
+    other = "mean" if name == "sum" else "sum"
+    yield Change("mean for sum" if name == "sum" else "sum for mean", f"{other} in place of {name}", again(other))
+    if axis is not None:
+        yield Change("sum over everything", f"{name} over all axes", again(axis=None))
+        turned = _other_axis(axis)
+        if turned is not None:
+            yield Change("wrong axis", f"{name} over axis {ast.unparse(turned)}", again(axis=turned))
+        if "keepdims" in keywords:
+            yield Change("missing keepdims", "keepdims is left out", again(keepdims=None))
+        else:
+            yield Change("missing keepdims", "keepdims is added", again(keepdims=ast.Constant(True)))
+
+
+def transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
+    """A transpose forgotten, or made where none belongs."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "T":
+        yield Change("transposed", f"{ast.unparse(expression.value)} is not transposed", expression.value)
+    if isinstance(expression, ast.Call) and called(expression) in ("transpose", "swapaxes", "moveaxis"):
+        func = expression.func
+        free = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id in ("np", "numpy")
+        array = expression.args[0] if free else func.value if isinstance(func, ast.Attribute) else None
+        if array is not None:
+            yield Change("transposed", f"the axes of {ast.unparse(array)} are not exchanged", array)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.MatMult):
+        left, right = expression.left, expression.right
+        for name, turned in (
+            (left, ast.BinOp(_transpose(left), ast.MatMult(), right)),
+            (right, ast.BinOp(left, ast.MatMult(), _transpose(right))),
+        ):
+            if isinstance(name, ast.Name) and _is_square(context.shapes.get(name.id)):
+                yield Change("transposed", f"{name.id} is transposed", turned)
+
+
+def products(expression: ast.expr, context: Context) -> Iterator[Change]:
+    """A factor of a product forgotten, applied twice, multiplied where it divides; a length taken for another."""
+    chain = _product(expression)
+    if context.begins_product or len(chain) < 2:
+        return
+    for i, (op, factor) in enumerate(chain):
+        before, after, what = chain[:i], chain[i + 1 :], ast.unparse(factor)
+        number, sign = context.is_number(factor), "÷ " if isinstance(op, ast.Div) else ""
+        local = not (context.is_gradient(factor) or _is_ones(factor) or _is_mask(factor))
+        if constant(factor) not in (1, -1) and not _is_ones(factor):
+            kind = "constant factor" if number else "missing mask" if _is_mask(factor) else "missing factor"
+            yield Change(kind, f"{sign}{what} is left out", _multiplied([*before, *after]))
+        if constant(factor) is None and local:
+            kind = "constant factor" if number else "factor twice"
+            yield Change(kind, f"{sign}{what} is applied twice", _multiplied([*before, (op, factor), *chain[i:]]))
+        if not number and local:
+            turned, said = (ast.Mult(), "multiplied") if isinstance(op, ast.Div) else (ast.Div(), "divided")
+            yield Change("not inverted", f"{said} by {what}", _multiplied([*before, (turned, factor), *after]))
+        for other, said in _other_lengths(factor, context) if number else ():
+            yield Change("constant factor", said, _multiplied([*before, (op, other), *after]))
+
+
+def _product(expression: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
+    """``a * b / c`` as [× a, × b, ÷ c]."""
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Mult, ast.Div)):
+        return [*_product(expression.left), (expression.op, expression.right)]
+    return [(ast.Mult(), expression)]
+
+
+def _multiplied(chain: list[tuple[ast.operator, ast.expr]]) -> ast.expr:
+    (op, product), *others = chain
+    if isinstance(op, ast.Div):
+        product = ast.BinOp(ast.Constant(1.0), ast.Div(), product)
+    for op, factor in others:
+        product = ast.BinOp(product, op, factor)
+    return product
+
+
+def _other_lengths(factor: ast.expr, context: Context) -> Iterator[tuple[ast.expr, str]]:
+    """The same number made of another length."""
+    lengths = sorted(context.sizes & context.made)
+    for name in [node for node in ast.walk(factor) if isinstance(node, ast.Name) and node.id in context.sizes]:
+        for other in lengths:
+            if other != name.id:
+                yield replaced(factor, name, ast.Name(other, ast.Load())), f"{other} in place of {name.id}"
+
+
+def _is_ones(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Call) and called(expression) in ("ones", "ones_like")
+
+
+def _is_mask(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Compare)
+
+
+def signs(expression: ast.expr, _: Context) -> Iterator[Change]:
+    """A sign flipped."""
+    if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
+        yield Change("sign", f"the sign of {ast.unparse(expression.operand)} is lost", expression.operand)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):
+        turned = ast.Sub() if isinstance(expression.op, ast.Add) else ast.Add()
+        if not is_small(expression.right):
+            yield Change(
+                "sign",
+                f"{ast.unparse(expression.right)} with the other sign",
+                ast.BinOp(expression.left, turned, expression.right),
+            )
+
+
+def powers(expression: ast.expr, _: Context) -> Iterator[Change]:
+    """A square or a root lost, an exponent off by one or of the other sign."""
+    if isinstance(expression, ast.Call) and called(expression) in ("square", "sqrt") and len(expression.args) == 1:
+        name = called(expression)
+        kind = "lost square" if name == "square" else "missing function"
+        yield Change(kind, f"the {'square' if name == 'square' else 'root'} is lost", expression.args[0])
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Pow):
+        exponent = constant(expression.right)
+        if exponent is None:
+            return
+        base = expression.left
+        if exponent == 2:
+            yield Change("lost square", "the square is lost", base)
+        elif exponent == 0.5:
+            yield Change("missing function", "the root is lost", base)
+        elif abs(exponent) > 1:
+            less = exponent - 1 if exponent > 0 else exponent + 1
+            yield Change("lost square", f"{less:g} as exponent", ast.BinOp(base, ast.Pow(), ast.Constant(less)))
+        if exponent < 0:
+            yield Change(
+                "not inverted", "the exponent's sign is lost", ast.BinOp(base, ast.Pow(), ast.Constant(-exponent))
+            )
+
+
+def epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
+    """eps left out."""
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Add):
+        for small, kept in ((expression.left, expression.right), (expression.right, expression.left)):
+            if is_small(small):
+                yield Change("eps left out", f"{ast.unparse(small)} is left out", kept)
+
+
+def terms(expression: ast.expr, context: Context) -> Iterator[Change]:
+    """A contribution to a gradient dropped or doubled; a term of a local derivative dropped."""
+    if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub))):
+        return
+    left, op, right = expression.left, expression.op, expression.right
+    if is_small(left) or is_small(right) or context.is_number(expression):
+        return
+    adds = context.is_gradient(left) and context.is_gradient(right)
+    kind = "dropped contribution" if adds else "dropped term"
+    yield Change(kind, f"{ast.unparse(right)} is left out", left)
+    alone = ast.UnaryOp(ast.USub(), right) if isinstance(op, ast.Sub) else right
+    yield Change(kind, f"{ast.unparse(left)} is left out", alone)
+    if adds:
+        for term, doubled in (
+            (left, ast.BinOp(ast.BinOp(left, ast.Add(), left), op, right)),
+            (right, ast.BinOp(expression, op, right)),
+        ):
+            yield Change("doubled contribution", f"{ast.unparse(term)} is added twice", doubled)
+
+
+def masks(expression: ast.expr, _: Context) -> Iterator[Change]:
+    """A gradient that passes where it should be cut off."""
+    if isinstance(expression, ast.Call) and called(expression) == "where" and len(expression.args) == 3:
+        yield Change("missing mask", "it passes everywhere", expression.args[1])
+
+
+def operands(expression: ast.expr, context: Context) -> Iterator[Change]:
+    """Another array of the same shape: a gradient for a gradient, a value for a value."""
+    if not isinstance(expression, ast.Name) or expression.id not in context.shapes:
+        return
+    name, is_gradient = expression.id, expression.id in context.gradients
+    for other, shape in context.shapes.items():
+        if other == name or shape != context.shapes[name] or other not in context.made:
+            continue
+        if (other in context.gradients) == is_gradient:
+            yield Change("exchanged operand", f"{other} in place of {name}", ast.Name(other, ast.Load()))
+
+
+WITHIN: tuple[Rule, ...] = (reductions, transposes, products, signs, powers, epsilons, terms, masks, operands)
+"""The rules for every expression inside a statement."""
+
+
+def whole(stage: str, value: ast.expr, context: Context) -> Iterator[Change]:
+    """What can befall a whole gradient: its sign, a constant factor, its axes; a statistic's set to zero."""
+    if not context.is_gradient(value):
+        return
+    if not isinstance(value, ast.UnaryOp):
+        yield Change("sign", "the sign is flipped", ast.UnaryOp(ast.USub(), value))
+    sizes = [ast.Name(size, ast.Load()) for size in sorted(context.sizes & context.made)]
+    for op, sign in ((ast.Mult(), "×"), (ast.Div(), "÷")):
+        for factor in (ast.Constant(2), *sizes):
+            yield Change("constant factor", f"{sign} {ast.unparse(factor)}", ast.BinOp(value, op, factor))
+    shape = context.shapes.get(stage)
+    if shape is None:
+        return
+    if len(shape) == 2 and min(shape) > 1:
+        yield Change("transposed", "the gradient is transposed", _transpose(value))
+    axes = [_axes(other) for name, other in context.shapes.items() if name in context.gradients]
+    if _axes(shape) < max(axes) and stage in context.goes_on:
+        zeros = ast.Attribute(ast.Name("np", ast.Load()), "zeros_like", ast.Load())
+        yield Change("statistic as constant", "no gradient flows to it", ast.Call(zeros, [value], []))
+
+
+def _axes(shape: Shape) -> int:
+    return sum(length > 1 for length in shape)
+
+
+def _is_square(shape: Shape | None) -> bool:
+    return shape is not None and len(shape) == 2 and shape[0] == shape[1]
+
+
+def _transpose(array: ast.expr) -> ast.expr:
+    return ast.Attribute(array, "T", ast.Load())
+
+
+def _other_axis(axis: ast.expr) -> ast.expr | None:
+    """1 for 0, 0 for 1 and −1; the other one for a variable; nothing for several axes."""
+    if isinstance(axis, ast.Name):
+        return ast.BinOp(ast.Constant(1), ast.Sub(), axis)
+    found = constant(axis)
+    return None if found is None else ast.Constant(1 if found == 0 else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One mistake made on purpose.
+
+    Attributes:
+        line: number of the line in the source that was given.
+        stage: the gradient, or other variable, that the line computes.
+        kind: of mistake, as in a diagnosis where the mistake shows in the numbers: ``"missing sum"``, ``"sign"``, ….
+        description: what was done, in words.
+        before: the statement.
+        after: the statement with the mistake.
+        source: the whole source with the mistake.
+        note: of a mutant that a test let pass, why.
+    """
+
+    line: int
+    stage: str
+    kind: str
+    description: str
+    before: str
+    after: str
+    source: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.kind}: {self.before}  →  {self.after}"
+
+
+def mutants(source: str, shapes: Mapping[str, Shape] | None = None, name: str | None = None) -> Iterator[Mutant]:
+    """The source of a staged backward pass with one mistake in it, for every mistake that applies, line by line.
+
+    Sums, means, axes, transposes, factors, signs, powers, eps, operands and contributions are changed, one at a time.
+    Where two changes make the same text it comes once.
+
+    Args:
+        source: of one function, or of a module.
+        shapes: of the arrays, by variable, so that an operand can be exchanged for another of its shape and a statistic
+            be told from a full gradient. Without them these changes are left out.
+        name: of the function, where the source has several and none is called ``backward``.
+
+    Raises:
+        GradientError: for text that is no Python, and where it is not clear which function is meant.
+
+    >>> backward = '''
+    ... def backward(dout, cache):
+    ...     return {"dbeta": np.sum(dout, axis=0)}
+    ... '''
+    >>> for mutant in list(mutants(backward))[:3]:
+    ...     print(mutant.line, mutant.kind, mutant.after)
+    3 sign return {'dbeta': -np.sum(dout, axis=0)}
+    3 constant factor return {'dbeta': np.sum(dout, axis=0) * 2}
+    3 constant factor return {'dbeta': np.sum(dout, axis=0) / 2}
+    """
+    derivation = read(source, name)
+    seen = set()
+    for part in derivation.parts():
+        line, before = part.statement.lineno, ast.unparse(part.statement)
+        made, goes_on = derivation.made_above(line), derivation.read_outside(part.statement)
+        context = Context(derivation.gradients, derivation.sizes, shapes or {}, made, goes_on)
+        for statement, change in _changed(part, context):
+            after = ast.unparse(statement)
+            if after != before and (line, after) not in seen:
+                seen.add((line, after))
+                changed = _with(derivation.source, part.statement, after)
+                yield Mutant(line, part.stage, change.kind, change.description, before, after, changed)
+
+
+def _changed(part: Part, context: Context) -> Iterator[tuple[ast.stmt, Change]]:
+    """The statement with one change in it."""
+    statement = part.statement
+    changes = _accumulated(statement) if isinstance(statement, ast.AugAssign) else ()
+    yield from changes
+    for change in () if changes else whole(part.stage, part.value, context):
+        yield replaced(statement, part.value, change.instead), change
+    for expression, inside in _expressions(part.value, context):
+        for rule in WITHIN:
+            for change in rule(expression, inside):
+                yield replaced(statement, expression, change.instead), change
+
+
+def _accumulated(statement: ast.AugAssign) -> list[tuple[ast.stmt, Change]]:
+    """``x += y``: y dropped, added twice, taken away, or put in the place of x."""
+    target, value, op = statement.target, statement.value, statement.op
+    opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
+    twice = ast.AugAssign(target, op, ast.BinOp(ast.Constant(2), ast.Mult(), value))
+    return [
+        (ast.Pass(), Change("dropped contribution", "the contribution is not added", value)),
+        (twice, Change("doubled contribution", "the contribution is added twice", value)),
+        (ast.AugAssign(target, opposite, value), Change("sign", "the contribution has the other sign", value)),
+        (
+            ast.Assign([target], value, lineno=statement.lineno),
+            Change("overwritten contribution", "= in place of +=", value),
+        ),
+    ]
+
+
+def _expressions(value: ast.expr, context: Context) -> Iterator[tuple[ast.expr, Context]]:
+    """All expressions inside one, itself first, and with each whether it begins a longer product."""
+    stack = [(value, False)]
+    while stack:
+        expression, begins = stack.pop()
+        yield expression, replace(context, begins_product=begins)
+        is_product = isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Mult, ast.Div))
+        left = getattr(expression, "left", None) if is_product else None
+        stack += [(child, child is left) for child in reversed(_inside(expression))]
+
+
+def _inside(expression: ast.expr) -> list[ast.expr]:
+    """The expressions directly inside one, but for an index, and for what only gives a shape."""
+    if isinstance(expression, ast.Subscript):
+        return [expression.value]
+    if only_shape(expression):
+        return []
+    children = [child.value if isinstance(child, ast.keyword) else child for child in ast.iter_child_nodes(expression)]
+    return [child for child in children if isinstance(child, ast.expr)]
+
+
+def _with(source: str, statement: ast.stmt, text: str) -> str:
+    """The source with another text in the statement's place."""
+    lines = source.splitlines(keepends=True)
+    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
+    before = lines[first].encode()[: statement.col_offset].decode()  # offsets count bytes
+    after = lines[last].encode()[statement.end_col_offset :].decode()
+    return "".join([*lines[:first], before, text, after, *lines[last + 1 :]])
