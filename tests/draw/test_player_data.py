@@ -11,8 +11,8 @@ from gallery import leaf, values
 from player_graphs import GRAPHS, picture
 
 import micrograd_tensor as mt
-from micrograd_tensor.draw.player.arrays import PARTS, encoded
-from micrograd_tensor.draw.player.data import MOST_VALUES, data
+from micrograd_tensor.draw.player.arrays import MAX_BYTES, MAX_WHOLE, PARTS, element, elements, encoded
+from micrograd_tensor.draw.player.data import data
 from micrograd_tensor.draw.player.texts import as_json
 
 EVERY = list(GRAPHS)
@@ -239,9 +239,43 @@ def test_all_values_together_stay_small(gates, columns):
         x = mt.tanh(x)
     graph = mt.graph(x, np.ones((40, 30)))
     kept = data(graph, picture(graph), title="chain")["values"]
-    assert len(as_json({"values": [array["matrices"] for array in kept]}).encode()) <= MOST_VALUES
+    assert len(as_json({"values": [array["matrices"] for array in kept]}).encode()) <= MAX_BYTES
     assert all(array["columns"] >= columns for array in kept)
     assert all(array["note"].startswith("min ") for array in kept)
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [
+        ((3, 1, 1), (1, 1, 3)),
+        ((1, 3, 1, 1), (1, 1, 3)),
+        ((7, 1), (1, 7, 1)),
+        ((12,), (1, 1, 12)),
+        ((2, 1, 3, 4), (2, 3, 4)),
+    ],
+)
+def test_axes_of_length_one_take_no_room(shape, shown):
+    array = values(*shape)
+    kept = encoded(array, shape, array.dtype)
+    assert (len(kept["matrices"]), kept["rows"], kept["columns"]) == shown
+    np.testing.assert_array_equal(array_of(kept), array)
+
+
+def test_small_arrays_are_whole_beside_large_ones():
+    x = leaf("x", 300, 400)
+    for _ in range(20):
+        x = mt.tanh(x * leaf("w", 8, 8, 1, 1).sum(axis=(2, 3)).sum())
+    graph = mt.graph(x, np.ones((300, 400)))
+    kept = data(graph, picture(graph), title="chain")["values"]
+    assert all(array["whole"] for array in kept if np.prod(array["shape"]) <= MAX_WHOLE)
+    assert {array["rows"] for array in kept if array["shape"] == [300, 400]} == {12}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_every_element_keeps_its_shortest_digits(dtype):
+    array = np.random.default_rng(0).integers(0, 2**62, 4000).view("u1").view(dtype)
+    for one, short in zip(array.tolist(), elements(array), strict=True):
+        assert short == element(np.dtype(dtype).type(one))
 
 
 def test_the_last_part_is_nothing_but_summaries():

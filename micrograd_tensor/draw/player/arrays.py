@@ -6,12 +6,22 @@ JSON knows neither NaN nor long numbers, so those are strings; a complex number 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...notation import quantity
 from ..heat import COLUMNS, ROWS
+
+MAX_WHOLE = 64
+"""Arrays of no more elements than this are always shown whole."""
+
+MAX_BYTES = 512_000
+"""What the elements of all larger arrays may take together; if they would take more, less of each is shown."""
+
+_BYTES = {"f2": 12, "f4": 16, "f8": 25, "c8": 35, "c16": 53, "b1": 6}
+"""The most that one element takes as JSON, by dtype."""
 
 
 class Part(NamedTuple):
@@ -21,12 +31,47 @@ class Part(NamedTuple):
     columns: int
     matrices: int
 
+    def of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The part of a stack of matrices that is shown."""
+        return min(shape[0], self.matrices), min(shape[1], self.rows), min(shape[2], self.columns)
+
 
 PARTS = (Part(ROWS, COLUMNS, 16), Part(ROWS, COLUMNS, 1), Part(6, 6, 1), Part(3, 4, 1), Part(0, 0, 0))
 """From all that there is room for on a page to summaries alone."""
 
+WHOLE = Part(MAX_WHOLE, MAX_WHOLE, MAX_WHOLE)
 
-def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part = PARTS[0]) -> dict[str, Any]:
+
+def parts(shapes: Sequence[tuple[tuple[int, ...], Any]]) -> list[Part]:
+    """How much of each array is shown, given their shapes and dtypes, so that all of them fit on the page.
+
+    What small arrays leave of their share goes to larger ones.
+
+    >>> [part.rows for part in parts([((8, 8), np.dtype(float)), ((90, 90), np.dtype(float))])]
+    [64, 12]
+    """
+    chosen = [WHOLE] * len(shapes)
+    large = {k: _stacked(shape) for k, (shape, _) in enumerate(shapes) if math.prod(shape) > MAX_WHOLE}
+    room = MAX_BYTES
+
+    def takes(k: int, part: Part) -> int:
+        return math.prod(part.of(large[k])) * _BYTES.get(shapes[k][1].str[1:], 42)
+
+    for done, k in enumerate(sorted(large, key=lambda k: takes(k, PARTS[0]))):
+        share = room / (len(large) - done)
+        chosen[k] = next(part for part in PARTS if takes(k, part) <= share)
+        room -= takes(k, chosen[k])
+    return chosen
+
+
+def _stacked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape as a stack of matrices; of more than two axes those of length 1 are left out."""
+    axes = [n for n in shape if n != 1] if len(shape) > 2 else list(shape)
+    rows, columns = [1, 1, *axes][-2:]
+    return math.prod(axes[:-2]), rows, columns
+
+
+def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part | None = None) -> dict[str, Any]:
     """An array for the player.
 
     Args:
@@ -42,7 +87,7 @@ def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part = PARTS[0
 
     >>> encoded(np.array([1.5, np.nan]), (2,), "float64")["matrices"]
     [[1.5, 'nan']]
-    >>> encoded(np.ones((30, 2)), (30, 2), "float64")["note"]
+    >>> encoded(np.ones((30, 2)), (30, 2), "float64", PARTS[0])["note"]
     'min 1.00 · mean 1.00 · max 1.00'
     """
     made: dict[str, Any] = {"shape": list(shape), "dtype": str(dtype), "rows": 0, "columns": 0, "matrices": []}
@@ -50,15 +95,32 @@ def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part = PARTS[0
         return {**made, "whole": False, "largest": 0, "note": "values not known"}
     if not value.size:
         return {**made, "whole": True, "largest": 0, "note": "empty"}
-    stacked = value.reshape(-1, *np.atleast_2d(value).shape[-2:])
-    shown = stacked[: part.matrices, : part.rows, : part.columns]
+    stacked = value.reshape(_stacked(value.shape))
+    part = part or (WHOLE if value.size <= MAX_WHOLE else PARTS[0])
+    matrices, rows, columns = part.of(stacked.shape)
+    shown = stacked[:matrices, :rows, :columns]
     whole = shown.size == value.size
     with np.errstate(all="ignore"):
         sizes = np.abs(value.astype(np.result_type(value, np.float64)))
-    made["rows"], made["columns"] = shown.shape[1:]
-    made["matrices"] = [[element(v) for v in matrix.flat] for matrix in shown]
+    made["rows"], made["columns"] = rows, columns
+    made["matrices"] = [elements(matrix.ravel()) for matrix in shown]
     largest = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
     return {**made, "whole": whole, "largest": largest if math.isfinite(largest) else 0, "note": _note(value, whole)}
+
+
+def elements(values: np.ndarray[Any, Any]) -> list[Any]:
+    """The elements of a vector, exactly.
+
+    >>> elements(np.array([0.1, 2.5], "float32")), elements(np.array([1.0, np.inf]))
+    ([0.1, 2.5], [1.0, 'inf'])
+    """
+    kind = values.dtype.str[1:]
+    plain = kind == "b1" or (kind[0] in "iu" and bool((np.abs(values.astype(float)) <= 2**52).all()))
+    if plain or (kind == "f8" and np.isfinite(values).all()):
+        return list(values.tolist())
+    if kind in ("f2", "f4") and np.isfinite(values).all():
+        return list(values.astype("U").astype(float).tolist())  # the digits that say it in its own dtype
+    return [element(v) for v in values]
 
 
 def element(value: Any) -> Any:

@@ -25,13 +25,10 @@ from ...notation import (
     sum_math,
 )
 from ..texts import letter
-from .arrays import PARTS, encoded
+from .arrays import encoded, parts
 from .elements import Elements
-from .texts import as_json, counted, first_sentence, tree
+from .texts import counted, first_sentence, tree
 from .verdicts import verdicts
-
-MOST_VALUES = 64_000
-"""In bytes: if the elements of all arrays take more, less of each is shown."""
 
 OVERVIEW = 8
 """So many leaves and outputs are shown before the first step."""
@@ -277,8 +274,5 @@ class _Player:
 
     def _values(self) -> list[dict[str, Any]]:
         """All values that are shown, as much of each as there is room for."""
-        for part in PARTS:
-            made = [encoded(node.value, node.shape, node.dtype, part) for node in self.shown]
-            if len(as_json({"values": [array["matrices"] for array in made]}).encode()) <= MOST_VALUES:
-                break
-        return made
+        shown = parts([(node.shape, node.dtype) for node in self.shown])
+        return [encoded(node.value, node.shape, node.dtype, part) for node, part in zip(self.shown, shown, strict=True)]

@@ -59,9 +59,12 @@
     return `np.array(${nested(array.whole ? array.matrices.flat() : array.matrices[0], shape, long)}, ${dtype})`;
   };
   const tuple = shape => `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`;
-  const leading = (array, k) => {
-    const index = [];
-    for (const n of array.shape.slice(0, -2).reverse()) { index.unshift(k % n); k = Math.floor(k / n); }
+  // Where in an array a row, a column or a slice of these is; of more than two axes those of length 1 are not shown.
+  const place = (array, matrix, row, column) => {
+    const index = array.shape.map(() => 0), axes = [...array.shape.keys()].filter(k => array.shape.length < 3 || array.shape[k] !== 1);
+    if (axes.length) index[axes.pop()] = column;
+    if (axes.length) index[axes.pop()] = row;
+    for (const axis of axes.reverse()) { index[axis] = matrix % array.shape[axis]; matrix = Math.floor(matrix / array.shape[axis]); }
     return index;
   };
 
@@ -122,7 +125,7 @@
           const row = table.insertRow();
           for (let j = 0; j < array.columns; j++) {
             const v = array.matrices[matrix][i * array.columns + j], cell = row.insertCell();
-            const at = [...leading(array, matrix), ...(array.shape.length > 1 ? [i, j] : array.shape.length ? [j] : [])];
+            const at = place(array, matrix, i, j);
             const magnitude = size(v), strength = array.largest && Number.isFinite(magnitude) ? (magnitude / array.largest) ** 0.8 : 0;
             const sign = Array.isArray(v) || Number(v) > 0 ? 'positive' : 'negative';
             cell.setAttribute('role', 'gridcell');
@@ -154,7 +157,7 @@
           next.focus();
         };
         cells.replaceChildren(...(array.rows ? [table] : []));
-        const from = [...leading(array, matrix), ...(array.shape.length > 1 ? [array.rows < array.shape.at(-2) ? `:${array.rows}` : ':'] : []), ...(array.columns < (array.shape.at(-1) ?? 1) ? [`:${array.columns}`] : [':'])];
+        const from = place(array, matrix, `:${array.rows}`, `:${array.columns}`).map((at, k) => at === `:${array.shape[k]}` ? ':' : at);
         const all = array.whole && array.matrices.length < 2;
         part.textContent = all || !array.rows ? '' : `[${from.join(', ')}] of ${tuple(array.shape)}`;
         part.hidden = !part.textContent;
