@@ -97,7 +97,7 @@ def test_no_module_imports_a_higher_floor(module, text, is_package):
         ("micrograd_tensor.functional.softmax", "from ..nn import Module"),
         ("micrograd_tensor.check.compare", "from ..draw import draw"),
         ("micrograd_tensor.check.compare", "from ..functional import var"),
-        ("micrograd_tensor.notation.formula", "from ..draw.place import place"),
+        ("micrograd_tensor.notation.formula", "from ..draw.layout import place"),
         ("micrograd_tensor.draw.scene", "from ..check.compare import compare"),
         ("micrograd_tensor.nn.layers", "from ..cli import main"),
     ],

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
-from ..draw.files import kind_of
+from ..draw.circuit import format_of
 from ..draw.options import DETAILS, THEMES
 from ..draw.views import VIEWS
 from ..engine.errors import DTypeError, GradientError, ShapeError
@@ -137,9 +137,9 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _check_suffix(path: Path) -> None:
-    """Refuse a format that there is not before anything is run."""
+    """Reject an unknown format before running anything."""
     try:
-        kind_of(path, None)
+        format_of(path, None)
     except DrawError as error:
         raise UnusableError(str(error)) from None
 

@@ -227,12 +227,12 @@ class _Builder:
         node, gate = failed.gate, self.outlets[failed.gate]
         said = [printable(line) for line in wrap(failed.text, LONGEST_NAME)]
         text = " ".join(said)
-        gate.look, gate.title = "failed", f"{gate.title} failed: {text}"
+        gate.style, gate.title = "failed", f"{gate.title} failed: {text}"
         item = Item(f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {text}", depth=gate.depth)
         item.lines = (failed.kind, *said[:MOST_SAID], *["…"] * (len(said) > MOST_SAID))
         self.scene.items.append(boxed(item))
         wire = Wire(
-            gate, item, 0, f"edge-{node.rank}-error-fwd", None, title=("no result", ""), looks=("failed", "backward")
+            gate, item, 0, f"edge-{node.rank}-error-fwd", None, title=("no result", ""), styles=("failed", "backward")
         )
         self.scene.wires.append(wire)
 

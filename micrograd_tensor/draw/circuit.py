@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import describe
+from ..engine.files import atomic_write
 from ..engine.tensor import Tensor
 from ..engine.walk import ancestors
 from ..graph import Graph
@@ -23,18 +24,19 @@ from .canvas import Painting
 from .collapse import LIMIT
 from .collapse import collapse as collapsed
 from .errors import DrawError, NoRendererError
-from .files import kind_of, write
+from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
 from .options import Options
-from .paper import paper
+from .raster import raster
 from .render import render
 from .svg import finish
 from .theme import in_theme
-from .unfinished import given, unfinished
 from .views import VIEWS
 
-LISTED = 4000
+FORMATS = ("svg", "png", "pdf", "html", "dot", "txt")
+
+MAX_LISTED = 4000
 """The greatest number of gates in a listing."""
 
 
@@ -136,7 +138,7 @@ class Circuit:
         'square.dot'
         """
         path = Path(path)
-        kind = kind_of(path, format)
+        kind = format_of(path, format)
         try:
             content = self._content(kind)
         except NoRendererError as error:
@@ -157,7 +159,7 @@ class Circuit:
             return self.text.encode()
         if kind == "html":
             return page(self._graph, self.svg, f"Circuit of {self._called}", self._view, self._options.against).encode()
-        return paper(self._painting.dot, self.svg, kind, self._options.theme)
+        return raster(self._painting.dot, self.svg, kind, self._options.theme)
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -232,8 +234,8 @@ def draw(
             raise DrawError(
                 "draw: an error is drawn as far as it came: without an upstream, with view='overlay' or 'forward'"
             )
-        _check_size(given(outputs), (), view, options)
-        graph, failed = unfinished(outputs)
+        _check_size(tensors_behind(outputs), (), view, options)
+        graph, failed = failed_graph(outputs)
         return Circuit(graph, view, replace(options, failed=failed))
     if isinstance(outputs, Graph):
         if upstream is not None:
@@ -256,10 +258,43 @@ def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options:
     gates = sum(x.op is not None for x in born)
     if gates > LIMIT and VIEWS[view].heeds("collapse"):
         gates = collapsed(born, options, outputs).shown
-    most, what = (LISTED, "listing") if view == "ascii" else (LIMIT, "picture")
+    most, what = (MAX_LISTED, "listing") if view == "ascii" else (LIMIT, "picture")
     if gates > most:
         raise DrawError(
             f"draw: there would be {gates:,} gates to be seen, and a {what} shows {most:,} at most; "
             f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].heeds('collapse') else ''}"
             "draw a smaller part, such as the output of one layer"
         )
+
+
+def format_of(path: Path, given: str | None) -> str:
+    """The given format, or else the one that the suffix of a path names.
+
+    Raises:
+        DrawError: for an unknown format.
+
+    >>> format_of(Path("circuit.SVG"), None), format_of(Path("circuit"), "png")
+    ('svg', 'png')
+    """
+    kind = (path.suffix if given is None else str(given)).lower().removeprefix(".")
+    if kind not in FORMATS:
+        named = f"format={given!r}" if given is not None else f"{path.name!r}"
+        listed = ", ".join(f".{known}" for known in FORMATS[:-1])
+        raise DrawError(f"save: {named} names none of the formats {listed} and .{FORMATS[-1]}")
+    return kind
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a device or a pipe is written to.
+
+    Raises:
+        DrawError: for a folder, or a path that cannot be written to.
+    """
+    try:
+        if path.is_dir():
+            raise DrawError(f"save: {path} is a folder; give a file in it, such as {path / 'circuit.svg'}")
+        atomic_write(path, content)
+    except DrawError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError for a path with a NUL in it
+        raise DrawError(f"save: cannot write {path}: {getattr(error, 'strerror', None) or error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 from ..graph import Graph
 from . import player
 from .inline import inline
-from .player.verdicts import is_report
+from .verdicts import is_report
 
 PLAYED = ("overlay", "forward", "ascii")
 """Views with the gates and wires that the player steps through."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .layout import MARGIN, Layout
 from .metrics import text_width
-from .place import MARGIN, Layout
 from .scene import VALUE, Scene
 
 SIGN, GAP, HEIGHT = 38.0, 26.0, 20.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .canvas import Canvas, Line, Painting, escaped
+from .layout import LANE, TEXT_GAP, Frame, Layout
 from .legend import SIGN, Entry
-from .looks import LOOKS
+from .line_styles import LINE_STYLES
 from .metrics import text_width
-from .place import LANE, TEXT_GAP, Frame, Layout
 from .route import lanes, spline
 from .scene import (
     BOXED,
@@ -93,8 +93,11 @@ class Painter(Canvas):
             size = symbol_size(item.lines[0]) * item.height / (2 * GATE) if gate else 15.0
             self.painting.lines[item.id] = [Line(item.lines[0], item.x, item.y, size, not gate)]
             style |= {"label": escaped(item.lines[0]), "fontsize": f"{size:g}", "fontname": FONT if gate else BOLD}
-        if item.look:
-            style |= {"color": LIGHT[LOOKS[item.look].colour], "penwidth": "5" if item.look == "failed" else "3"}
+        if item.style:
+            style |= {
+                "color": LIGHT[LINE_STYLES[item.style].colour],
+                "penwidth": "5" if item.style == "failed" else "3",
+            }
         self.node(
             item.id,
             item.x,
@@ -104,7 +107,7 @@ class Painter(Canvas):
             shape="circle" if round_ else "box",
             style="filled" if round_ else "rounded,filled",
             **style,
-            **{"class": f"gate op-{item.op}{' failed' * (item.look == 'failed')}" if gate else item.kind},
+            **{"class": f"gate op-{item.op}{' failed' * (item.style == 'failed')}" if gate else item.kind},
         )
         if item.caption:
             line = Line(item.caption, item.x, item.y - item.height / 2 - 10, CAPTION, False)
@@ -121,7 +124,7 @@ class Painter(Canvas):
         self.node(name, item.x, y, width, SAVED_HEIGHT, shape="box", **look, **{"class": "constant"})
         self.text(f"{name}-name", Line(item.saved, item.x, y, VALUE, False), "ink", "line")
         way = spline([(item.x, top + SAVED_GAP), (item.x, top + 1.6)], head=True)
-        self.edge((name, item.id), f"{name}-fwd", way, **LOOKS["forward"].line)
+        self.edge((name, item.id), f"{name}-fwd", way, **LINE_STYLES["forward"].line)
 
     def _box(self, item: Item) -> None:
         fill, line, width = _BOXES[item.kind]
@@ -134,8 +137,8 @@ class Painter(Canvas):
             shape="box",
             style="rounded,filled,dashed" if item.kind == "constant" else "rounded,filled",
             fillcolor=LIGHT[fill],
-            color=LIGHT[LOOKS[item.look].colour if item.look else line],
-            penwidth="3" if item.look else width,
+            color=LIGHT[LINE_STYLES[item.style].colour if item.style else line],
+            penwidth="3" if item.style else width,
             **{"class": item.kind},
         )
         (first, rest), between = ((VALUE, CAPTION), 12.0) if item.kind == "mark" else ((BOXED, VALUE), 14.0)
@@ -146,7 +149,7 @@ class Painter(Canvas):
 
     def _wire(self, wire: Wire) -> None:
         forward, backward = lanes(wire)
-        look, look_back = (LOOKS[name] for name in wire.looks)
+        look, look_back = (LINE_STYLES[name] for name in wire.styles)
         beside = (LANE if wire.backward else 0.0) + TEXT_GAP
         self.painting.titles[wire.forward] = wire.title[0]
         self.lane(
@@ -181,12 +184,12 @@ class Painter(Canvas):
             box = {"style": "rounded,filled", "fillcolor": LIGHT["gate"], "color": LIGHT["ink"], "penwidth": "1.8"}
             self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, shape="box", **box, **{"class": "legend"})
             return
-        if entry.sign not in LOOKS:
+        if entry.sign not in LINE_STYLES:
             adds = entry.sign in "+•"
             sign = Line(entry.sign, entry.x + 15, entry.y, 15.0 if adds else CAPTION, adds)
             self.text(f"{name}-sign", sign, "backward" if adds else "muted", "legend")
             return
-        look = LOOKS[entry.sign]
+        look = LINE_STYLES[entry.sign]
         start, tip = (entry.x + 30, entry.x) if look.back else (entry.x, entry.x + 30)
         ends = (f"{name}-start", f"{name}-tip")
         for end, x in zip(ends, (start, tip), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from .place import LANE
+from .layout import LANE
 from .scene import Item, Wire
 
 Point = tuple[float, float]

@@ -54,7 +54,7 @@ class Item:
         width, height: its size.
         back: whether it is a gate or a split of the backward pass.
         saved: what a gate of the backward pass takes from the forward pass, in a small box below it.
-        look: the look whose colour its outline has, thick, where it stands out.
+        style: the line style whose colour its outline has, thick, where it stands out.
         row, x, y: the row it stands in and its centre, once it has a place.
         strip: which line of a wrapped circuit it is in.
     """
@@ -76,7 +76,7 @@ class Item:
     height: float = 0.0
     back: bool = False
     saved: str = ""
-    look: str = ""
+    style: str = ""
     row: int = 0
     x: float = 0.0
     y: float = 0.0
@@ -106,7 +106,7 @@ class Wire:
         title: what a screen reader says of the value and of the gradient.
         name, value: the lines above it.
         rule, gradient: the lines below it.
-        looks: of its two lanes.
+        styles: of its two lanes.
         says: what stands on a mark where it goes on in another line: what the value is called, and its shape.
         row: the row it runs in, once it has a place.
         leaves, arrives: where it turns into its row, and out of it, relative to the centre of its source and target;
@@ -124,7 +124,7 @@ class Wire:
     value: str = ""
     rule: tuple[str, ...] = ()
     gradient: str = ""
-    looks: tuple[str, str] = ("forward", "backward")
+    styles: tuple[str, str] = ("forward", "backward")
     edges: tuple[tuple[int, int], ...] = ()
     says: tuple[str, ...] = ()
     row: int = 0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+from ..graph.status import COLOURS as VERDICTS
+
 COLOURS: dict[str, tuple[str, str]] = {
-    "background": ("#ffffff", "#0f1419"),
-    "ink": ("#1b1f24", "#e6edf3"),
-    "muted": ("#57606a", "#9aa7b4"),
+    **VERDICTS,
     "backward": ("#c5221f", "#ff8a80"),
     "backward-value": ("#9c3a36", "#e8a19b"),
     "gate": ("#f6f8fa", "#1c232b"),
@@ -21,15 +21,13 @@ COLOURS: dict[str, tuple[str, str]] = {
     "fork": ("#fff1f0", "#3a1a1a"),
     "scope": ("#fafbfc", "#141a20"),
     "scope-line": ("#d0d7de", "#313a44"),
-    "right": ("#1a7f37", "#3fb950"),
-    "given": ("#9a6700", "#d29922"),
     "changed": ("#0b5fce", "#7cb7ff"),
     "positive": ("#d97706", "#f59e0b"),
     "negative": ("#2166ac", "#4f93d6"),
     "on-positive": ("#1b1f23", "#0f1418"),
     "on-negative": ("#fefefe", "#0f141a"),
 }
-"""Role: light, dark."""
+"""Light and dark by role; those of verdicts, and of the page itself, are the same in every report."""
 
 LIGHT = {role: light for role, (light, _) in COLOURS.items()}
 

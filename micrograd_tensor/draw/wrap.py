@@ -14,8 +14,8 @@ from typing import NamedTuple
 from ..engine.recording import Scope
 from ..notation import cut
 from .errors import DrawError
+from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
 from .metrics import text_width
-from .place import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
 from .scene import CAPTION, VALUE, Item, Scene, Wire
 
 EDGE = FRAME + 1
@@ -185,7 +185,7 @@ class _Wrapping(Placing):
                 ending.strip, starting.strip = wire.source.strip, wire.source.strip + 1
                 part = Wire(wire.source, ending, wire.operand, f"{wire.forward}-part-{k}", None, wire.title)
                 part.backward = wire.backward and f"{wire.backward}-part-{k}"
-                part.looks, part.row, part.leaves = wire.looks, wire.row, wire.leaves
+                part.styles, part.row, part.leaves = wire.styles, wire.row, wire.leaves
                 wires.append(part)
                 wire.source, wire.leaves = starting, None
                 self.scene.items += [ending, starting]

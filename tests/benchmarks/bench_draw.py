@@ -31,10 +31,10 @@ import micrograd_tensor as mt
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import collapse
+from micrograd_tensor.draw.layout import place
 from micrograd_tensor.draw.legend import legend
 from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.paint import paint
-from micrograd_tensor.draw.place import place
 from micrograd_tensor.draw.render import render
 from micrograd_tensor.draw.svg import finish
 

@@ -8,14 +8,14 @@ import pytest
 from gallery import deep_net, leaf, lstm_cell, many_ways_through_boxes, random_scopes, two_layers, values
 from hypothesis import given
 from hypothesis import strategies as st
-from test_place import check_nothing_overlaps
+from test_layout import check_nothing_overlaps
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import Collapsed, collapse
+from micrograd_tensor.draw.layout import place
 from micrograd_tensor.draw.options import Options
-from micrograd_tensor.draw.place import place
 from micrograd_tensor.draw.wrap import wrap
 from micrograd_tensor.graph import Node
 from micrograd_tensor.notation import printable, summary

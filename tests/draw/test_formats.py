@@ -9,7 +9,7 @@ import pytest
 from gallery import GALLERY, leaf
 
 from micrograd_tensor.draw import DrawError, draw
-from micrograd_tensor.draw.files import FORMATS, kind_of, write
+from micrograd_tensor.draw.circuit import FORMATS, format_of, write
 
 HERE = Path(__file__).parent
 
@@ -57,7 +57,7 @@ def test_every_format_can_be_asked_for(circuit, kind, tmp_path):
     named = circuit.save(tmp_path / f"a.{kind}").read_bytes()
     assert circuit.save(tmp_path / "b", format=kind.upper()).read_bytes() == named
     assert circuit.save(tmp_path / "c.dot", format=f".{kind}").read_bytes() == named
-    assert kind_of(Path("x"), kind) == kind
+    assert format_of(Path("x"), kind) == kind
 
 
 @pytest.mark.parametrize("view", ["overlay", "forward", "ascii"])

@@ -14,6 +14,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.draw.player.arrays import MAX_BYTES, MAX_WHOLE, PARTS, element, elements, encoded
 from micrograd_tensor.draw.player.data import data
 from micrograd_tensor.draw.player.texts import as_json
+from micrograd_tensor.graph.status import Status
 
 EVERY = list(GRAPHS)
 
@@ -288,7 +289,7 @@ def test_the_last_part_is_nothing_but_summaries():
 
 # ---------------------------------------------------------------------------------------------------------- verdicts
 
-STATUSES = ["right", "right given upstream", "wrong here", "right values, wrong shape", "harmless", "not given"]
+STATUSES = [status.value for status in Status]
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -304,7 +305,7 @@ def test_the_verdict_stands_where_the_gradient_is_complete(status):
         ("dev_from_mean: two gradients meet", "ddev_from_mean"),
     ]
     assert all(verdict["status"] == status for _, verdict in judged)
-    assert all(verdict["mark"] in "✓✗–" for _, verdict in judged)
+    assert all(verdict["mark"] == Status(status).sign for _, verdict in judged)
     assert judged[1][1]["why"] == "only one of two ways"
 
 

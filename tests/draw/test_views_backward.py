@@ -102,7 +102,7 @@ def test_it_flows_from_right_to_left(name):
         assert wire.source.x > wire.target.x
         assert wire.backward is None
         saved = wire.source.kind == "constant"
-        assert wire.looks[0] == ("forward" if saved and "kept" in wire.source.id else "backward")
+        assert wire.styles[0] == ("forward" if saved and "kept" in wire.source.id else "backward")
 
 
 def test_gates_have_the_number_of_the_forward_gate_whose_rule_they_are():

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from asked import ASKED, refused
 from gallery import leaf, values
-from test_place import check_nothing_overlaps
+from test_layout import check_nothing_overlaps
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
-from micrograd_tensor.draw.looks import LOOKS
+from micrograd_tensor.draw.line_styles import LINE_STYLES
+from micrograd_tensor.draw.player.data import data
+from micrograd_tensor.graph.status import Status
 
 
 def batch_norm(eps=1e-5, gamma=1, seed=0):
@@ -21,7 +23,7 @@ def batch_norm(eps=1e-5, gamma=1, seed=0):
 
 
 def looks(circuit):
-    return {wire.forward: wire.looks for wire in circuit._painting.scene.wires}
+    return {wire.forward: wire.styles for wire in circuit._painting.scene.wires}
 
 
 def texts(circuit):
@@ -36,7 +38,7 @@ def test_a_graph_does_not_differ_from_itself(name):
     graph, options = ASKED[name]
     circuit = draw(graph, view="difference", against=graph, **options)
     assert {look for pair in looks(circuit).values() for look in pair} <= {"forward", "backward"}
-    assert not any(item.look for item in circuit._painting.scene.items)
+    assert not any(item.style for item in circuit._painting.scene.items)
     said = "1 value is the same" if len(graph.nodes) == 1 else f"{len(graph.nodes)} values are the same"
     assert said in repr(circuit)
     assert {wire.forward for wire in circuit._painting.scene.wires} == {wire.forward for wire in scene(graph).wires}
@@ -58,7 +60,7 @@ def test_graphs_of_nothing_in_common_are_both_there_whole(name):
 def test_what_a_changed_parameter_reaches_is_changed_and_nothing_else():
     here, there = batch_norm(), batch_norm(gamma=5)
     circuit = draw(here, view="difference", against=there)
-    changed = {item.id for item in circuit._painting.scene.items if item.look == "changed"}
+    changed = {item.id for item in circuit._painting.scene.items if item.style == "changed"}
     assert changed == {"node-1", "node-11", "node-12", "sink-12"}
     shown = looks(circuit)
     assert shown["edge-10-11-fwd"] == ("forward", "changed-back")  # the gradient of x_norm has gamma in it
@@ -93,15 +95,15 @@ def test_training_beside_evaluation():
     there = layer(x)
     circuit = draw(here, values(7, 4, seed=3), view="difference", against=there)
     shown = circuit._painting.scene
-    added = {item.lines[0] for item in shown.items if item.look == "here" and item.is_box}
-    gates = {item.caption for item in shown.items if item.look == "here" and item.kind == "gate"}
+    added = {item.lines[0] for item in shown.items if item.style == "here" and item.is_box}
+    gates = {item.caption for item in shown.items if item.style == "here" and item.kind == "gate"}
     assert gates >= {"+ (1) mean", "+ (4) mean", "+ (6) sqrt", "+ (7) reciprocal"}
-    assert {item.lines[0] for item in shown.items if item.look == "there"} == {"− running_mean", "− inverted_stddev"}
+    assert {item.lines[0] for item in shown.items if item.style == "there"} == {"− running_mean", "− inverted_stddev"}
     assert added <= {"+ 1e−5"}
     (wire,) = (w for w in shown.wires if w.source.lines[:1] == ("− running_mean",))
-    assert (wire.target.caption, wire.looks[0]) == ("≠ (2) sub", "there")
+    assert (wire.target.caption, wire.styles[0]) == ("≠ (2) sub", "there")
     back = draw(there, values(7, 4, seed=3), view="difference", against=here)._painting.scene
-    assert sum(item.look == "there" for item in back.items) == sum(item.look == "here" for item in shown.items)
+    assert sum(item.style == "there" for item in back.items) == sum(item.style == "here" for item in shown.items)
 
 
 def test_a_use_that_only_the_other_has_leaves_a_fork():
@@ -129,7 +131,7 @@ def test_tensors_are_captured_with_the_same_upstream():
 
 @pytest.mark.parametrize("against", ["x", 3, {"x": 1}, [], ["x"], object()])
 def test_what_cannot_be_compared_with_is_refused(against):
-    assert "cannot be compared with" in refused("batch_norm", view="difference", against=against)
+    assert "cannot compare with against=" in refused("batch_norm", view="difference", against=against)
 
 
 # ---------------------------------------------------------------------------------------------------------- a report
@@ -158,28 +160,20 @@ def test_every_verdict_is_marked_on_the_wire_that_carries_the_gradient():
     trunks = {}
     for wire in circuit._painting.scene.wires:
         trunks.setdefault(wire.source.id, wire)
-    expected = {
-        "right": ("right", "✓ right"),
-        "right given upstream": ("given", "(✓) right given upstream"),
-        "harmless": ("given", "(✓) harmless"),
-        "wrong here": ("wrong", "✗ wrong here"),
-        "right values, wrong shape": ("wrong", "✗ right values, wrong shape"),
-    }
-    for name, status in VERDICTS.items():
-        wire = trunks[f"node-{graph[name].rank}"]
-        look, said = expected.get(status, ("not-given", None))
-        assert wire.looks == ("forward", look)
-        if said:
-            assert wire.rule[0] == said
+    for name, text in VERDICTS.items():
+        wire, status = trunks[f"node-{graph[name].rank}"], Status(text)
+        assert wire.styles == ("forward", status.role)
+        assert wire.rule[0] == f"{status.sign} {status}"
         assert wire.title[1].startswith(f"{status}: ")
     unjudged = [wire for wire in circuit._painting.scene.wires if wire.source.is_fork and wire.backward]
-    assert {wire.looks[1] for wire in unjudged} == {"backward"}
+    assert {wire.styles[1] for wire in unjudged} == {"backward"}
 
 
 def test_the_legend_lists_the_gradients_of_each_verdict():
     said = "\n".join(texts(draw(batch_norm(), view="difference", against=report())))
     assert "✓ right: dbeta, dgamma, dx_norm" in said
-    assert "✗ wrong here: dinverted_stddev; ✗ right values, wrong shape: dmean" in said
+    assert "✗ wrong here: dinverted_stddev" in said
+    assert "! right values, wrong shape: dmean" in said
     assert "not given: ddev_from_mean" in said
 
 
@@ -189,8 +183,32 @@ def test_a_report_of_compare_is_taken():
     hand["dvar"] = 2.0 * hand["dvar"]
     circuit = draw(graph, view="difference", against=mt.compare(graph, None, hand))
     trunks = {wire.source.id: wire for wire in circuit._painting.scene.wires}
-    assert trunks[f"node-{graph['gamma'].rank}"].looks[1] == "right"
-    assert trunks[f"node-{graph['var'].rank}"].looks[1] == "wrong"
+    assert trunks[f"node-{graph['gamma'].rank}"].styles[1] == "right"
+    assert trunks[f"node-{graph['var'].rank}"].styles[1] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "status"),
+    [
+        ({}, Status.RIGHT),
+        ({"dvar": lambda g: 2.0 * g, "dx": lambda g: g}, Status.WRONG),
+        ({"dgamma": lambda g: g.reshape(1, -1)}, Status.WRONG_SHAPE),
+        ({"dx_norm": None}, Status.NOT_GIVEN),
+    ],
+)
+def test_the_picture_shows_a_cross_exactly_where_the_report_is_not_ok(mistakes, status):
+    graph = batch_norm()
+    hand = {f"d{node.name}": gradient.value for node, gradient in graph.gradients.items() if node.name}
+    for name, change in mistakes.items():
+        hand[name] = change(hand[name]) if change else None
+    report = mt.compare(graph, None, {name: array for name, array in hand.items() if array is not None})
+    assert status in {stage.status for stage in report.stages.values()}
+    rules = [wire.rule for wire in draw(graph, view="difference", against=report)._painting.scene.wires]
+    assert any(rule[:1] == (f"{status.sign} {status}",) for rule in rules)
+    assert report.ok == (not any(rule and rule[0].startswith(Status.WRONG.sign) for rule in rules))
+    played = data(graph, draw(graph).svg, title="", report=report)["steps"]
+    marks = {verdict["mark"] for step in played for verdict in step.get("verdicts", ())}
+    assert report.ok == (Status.WRONG.sign not in marks)
 
 
 def test_verdicts_can_have_the_gradients_names():
@@ -199,7 +217,9 @@ def test_verdicts_can_have_the_gradients_names():
 
 
 def test_a_report_on_another_graph_is_refused():
-    assert "has a stage 'varr'" in refused("batch_norm", view="difference", against=report({"varr": "right"}))
+    assert "has a stage 'varr', but this graph does not" in refused(
+        "batch_norm", view="difference", against=report({"varr": "right"})
+    )
     assert "this graph has none" in refused("forward_only", view="difference", against=report())
 
 
@@ -207,7 +227,8 @@ def test_looks_are_told_apart_by_more_than_colour():
     """Each is another line, or what is marked with it has another sign."""
     signs = {
         "right": "✓",
-        "given": "(✓)",
+        "follows": "→",
+        "note": "!",
         "wrong": "✗",
         "changed": "≠",
         "changed-back": "≠",
@@ -216,7 +237,7 @@ def test_looks_are_told_apart_by_more_than_colour():
         "there": "−",
         "there-back": "−",
     }
-    cues = [(signs.get(name), look.back, look.width, look.dotted) for name, look in LOOKS.items()]
+    cues = [(signs.get(name), look.back, look.width, look.dotted) for name, look in LINE_STYLES.items()]
     assert len(set(cues)) == len(cues)
 
 
@@ -235,7 +256,7 @@ def test_nothing_overlaps_where_random_graphs_are_merged(seed):
 
     shown = draw(net(False), view="difference", against=net(True))._painting.scene
     check_nothing_overlaps(shown)
-    assert {wire.looks[0] for wire in shown.wires} > {"forward"}
+    assert {wire.styles[0] for wire in shown.wires} > {"forward"}
     for wire in shown.wires:
         assert wire.source.x < wire.target.x
 

@@ -10,7 +10,7 @@ from gallery import leaf, values
 import micrograd_tensor as mt
 from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
-from micrograd_tensor.draw.heat import COLUMNS, ROWS, heat
+from micrograd_tensor.draw.heat import MAX_COLUMNS, MAX_ROWS, heat
 from micrograd_tensor.draw.options import Options
 
 CELL = re.compile(r"^(?P<what>.+?)(?P<place>\[[\d, ]+\])? = (?P<exact>[^=]+)$")
@@ -34,7 +34,7 @@ def cells(circuit, column):
 
 def check_cells(circuit, column, array):
     """That the cells of a column are those of an array, as far as it is shown."""
-    matrix = np.atleast_2d(np.asarray(array)[(0,) * (np.ndim(array) - 2)])[:ROWS, :COLUMNS]
+    matrix = np.atleast_2d(np.asarray(array)[(0,) * (np.ndim(array) - 2)])[:MAX_ROWS, :MAX_COLUMNS]
     found = cells(circuit, column)
     assert found == {(i, j): str(matrix[i, j]) for i in range(matrix.shape[0]) for j in range(matrix.shape[1])}
 
@@ -196,7 +196,7 @@ def test_cells_are_the_corner_of_the_first_matrix(shape):
     array = values(*shape, seed=4) if shape else np.array(-2.5)
     shown = heat(array)
     matrix = np.atleast_2d(array[(0,) * (array.ndim - 2)])
-    rows, columns = min(len(matrix), ROWS), min(matrix.shape[1], COLUMNS)
+    rows, columns = min(len(matrix), MAX_ROWS), min(matrix.shape[1], MAX_COLUMNS)
     assert len(shown.cells) == rows + (rows < len(matrix))
     assert all(len(row) == columns + (columns < matrix.shape[1]) for row in shown.cells)
     whole = (rows, columns) == matrix.shape and array.ndim <= 2

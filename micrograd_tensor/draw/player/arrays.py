@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...notation import quantity
-from ..heat import COLUMNS, ROWS
+from ..heat import MAX_COLUMNS, MAX_ROWS
 
 MAX_WHOLE = 64
 """Arrays of no more elements than this are always shown whole."""
@@ -36,7 +36,7 @@ class Part(NamedTuple):
         return min(shape[0], self.matrices), min(shape[1], self.rows), min(shape[2], self.columns)
 
 
-PARTS = (Part(ROWS, COLUMNS, 16), Part(ROWS, COLUMNS, 1), Part(6, 6, 1), Part(3, 4, 1), Part(0, 0, 0))
+PARTS = (Part(MAX_ROWS, MAX_COLUMNS, 16), Part(MAX_ROWS, MAX_COLUMNS, 1), Part(6, 6, 1), Part(3, 4, 1), Part(0, 0, 0))
 """From all that there is room for on a page to summaries alone."""
 
 WHOLE = Part(MAX_WHOLE, MAX_WHOLE, MAX_WHOLE)

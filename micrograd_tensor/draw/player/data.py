@@ -25,10 +25,10 @@ from ...notation import (
     sum_math,
 )
 from ..texts import letter
+from ..verdicts import verdicts
 from .arrays import encoded, parts
 from .elements import Elements
 from .texts import counted, first_sentence, tree
-from .verdicts import verdicts
 
 OVERVIEW = 8
 """So many leaves and outputs are shown before the first step."""
@@ -61,7 +61,7 @@ class _Player:
         self.elements = Elements(graph, svg)
         self.called = Called(graph)
         self.names = identifiers(graph)
-        self.verdicts = verdicts(graph, report)
+        self.verdicts = verdicts(graph, report, self.called)
         self.shown: dict[Node, int] = {}
         self.marks = (lambda k: str(k + 1)) if self.elements.has_boxes else letter
         self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
@@ -228,7 +228,11 @@ class _Player:
         return self.marks(edges.index((node, i))) if len(edges) > 1 else ""
 
     def _judged(self, nodes: Iterable[Node]) -> list[dict[str, str]]:
-        return [self.verdicts[node] for node in dict.fromkeys(nodes) if node in self.verdicts]
+        judged = [self.verdicts[node] for node in dict.fromkeys(nodes) if node in self.verdicts]
+        return [
+            {"name": name, "status": status, "mark": status.sign, "role": status.role, "why": reason}
+            for name, status, reason in judged
+        ]
 
     # ------------------------------------------------------------------------------------------------------- texts
 

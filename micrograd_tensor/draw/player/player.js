@@ -221,8 +221,8 @@
       find('.math').querySelectorAll('math').forEach(shrink);
       find('.code').textContent = (step.code || []).join('\n');
       find('.code').hidden = !step.code?.length;
-      find('.verdicts').replaceChildren(...(step.verdicts || []).map(({ name, status, mark, why }) => {
-        const item = make('li', mark === '✗' ? 'wrong' : '');
+      find('.verdicts').replaceChildren(...(step.verdicts || []).map(({ name, status, mark, role, why }) => {
+        const item = make('li', role);
         item.append(make('b', '', mark), `${name}: ${status}`);
         if (why) item.append(make('p', '', why));
         return item;

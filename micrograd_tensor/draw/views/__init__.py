@@ -10,12 +10,10 @@ from ...graph import Graph
 from ..canvas import Painting
 from ..errors import DrawError
 from ..options import Options
-from .ascii import ascii_view
 from .backward import backward
 from .difference import difference
-from .forward import forward
 from .gate import gate
-from .overlay import overlay
+from .overlay import ascii_view, forward, overlay
 from .path import path
 from .steps import steps
 

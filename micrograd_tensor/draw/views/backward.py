@@ -11,11 +11,11 @@ from ..build import LONGEST_CAPTION
 from ..build import scene as overlay_scene
 from ..canvas import Painting
 from ..errors import DrawError
+from ..layout import Layout
 from ..legend import CONTINUED, SAID, least_width, listed
 from ..metrics import text_width
 from ..options import Options
 from ..paint import paint
-from ..place import Layout
 from ..scene import GATE, SPLIT, Item, Scene, Wire, symbol_size
 from ..texts import boxed, commutes, letter, lines, value
 from ..wrap import lay_out
@@ -251,7 +251,7 @@ class _Builder:
         titles = " = ".join(self.titles.get(node.rank, ()))
         wire = Wire(source, target, operand, f"{name}{f'-{operand}' if twice else ''}-bwd", None)
         wire.title = (f"gradient {titles} {self._value(node)}".replace("  ", " "), "")
-        wire.looks = ("backward", "backward")
+        wire.styles = ("backward", "backward")
         mark = self.letters.get((user.rank, operand)) if user else None
         shape = "" if self.detail == "name" else str(node.shape)
         wire.says = tuple(filter(None, (self._name(node) or mark, shape)))

@@ -7,41 +7,29 @@ from typing import Any
 
 from ...engine.errors import GradientError, ShapeError, describe
 from ...engine.tensor import Tensor
-from ...graph import Graph
+from ...graph import Graph, Node
 from ...graph import graph as capture
-from ...graph.nodes import nearest
+from ...graph.status import Status
 from ...notation import Called
 from ..build import scene
 from ..canvas import Painting
 from ..collapse import LIMIT
 from ..errors import DrawError
+from ..layout import Layout
 from ..legend import CONTINUED, least_width, listed, meanings
 from ..options import Options
 from ..paint import paint
-from ..place import Layout
-from ..player.verdicts import is_report
 from ..scene import Scene, Wire
+from ..verdicts import Verdict, is_report, verdicts
 from ..wrap import lay_out
-from .find import value_names
 from .merged import Merged
-
-MARKS = {
-    "right": ("right", "✓"),
-    "right given upstream": ("given", "(✓)"),
-    "harmless": ("given", "(✓)"),
-    "not given": ("not-given", ""),
-}
-"""How a status is drawn and marked; any other is drawn as wrong."""
-
-WRONG = ("wrong", "✗")
 
 
 def difference(graph: Graph, options: Options) -> Painting:
     """The differences from a Graph or Tensor, or the verdicts of a report on the gradients."""
-    against = options.against
-    if is_report(against):
-        return _from_report(graph, options, against.stages)
-    return _from_graph(graph, options, _captured(graph, against))
+    if is_report(options.against):
+        return _from_report(graph, options)
+    return _from_graph(graph, options, _captured(graph, options.against))
 
 
 # ------------------------------------------------------------------------------------------------------- two graphs
@@ -61,7 +49,7 @@ def _captured(graph: Graph, against: Any) -> Graph:
         except (GradientError, ShapeError):
             return capture(outs)
     raise DrawError(
-        f"draw: against={describe(against)} cannot be compared with; "
+        f"draw: cannot compare with against={describe(against)}; "
         "give a Graph, a Tensor, or the report of mt.compare(...)"
     )
 
@@ -118,49 +106,38 @@ _COUNTED = {
 # --------------------------------------------------------------------------------------------------------- a report
 
 
-def _from_report(graph: Graph, options: Options, stages: Mapping[str, Any]) -> Painting:
+def _from_report(graph: Graph, options: Options) -> Painting:
     if not graph.gradients:
         raise DrawError("draw: a report is about gradients, and this graph has none; give draw the upstream")
     shown = scene(graph, Options(detail=options.detail, dims=options.dims))
-    judged = _judge(graph, shown, stages)
+    judged = verdicts(graph, options.against, Called(graph))
+    _mark(shown, judged)
     means = meanings(shown)
-    for status, names in judged.items():
-        look, mark = MARKS.get(status, WRONG)
-        said = f"{mark} {status}: {', '.join(names)}".strip()
-        means[look] = f"{means[look]}; {said}" if look in means else said
-    if any(wire.looks[1] == "backward" and wire.backward for wire in shown.wires):
+    found = {verdict.status for verdict in judged.values()}
+    by_status = {status: [each.name for each in judged.values() if each.status is status] for status in Status}
+    for status in (status for status in Status if status in found):
+        text = f"{status.sign} {status}: {', '.join(by_status[status])}"
+        means[status.role] = f"{means[status.role]}; {text}" if status.role in means else text
+    if any(wire.styles[1] == "backward" and wire.backward for wire in shown.wires):
         means["backward"] = f"without a verdict: {means['backward']}"
     else:
         del means["backward"]
     layout = _laid_out(shown, options, means)
     painting = paint(shown, layout, listed(means, layout))
     painting.description = "verdicts on a hand-derived backward pass: " + ", ".join(
-        f"{len(names)} {status}" for status, names in judged.items()
+        f"{len(names)} {status}" for status, names in by_status.items() if names
     )
     return painting
 
 
-def _judge(graph: Graph, shown: Scene, stages: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Mark every wire whose gradient a stage judges; returns the gradients by status."""
-    called = Called(graph)
-    names = value_names(graph, called)
+def _mark(shown: Scene, judged: Mapping[Node, Verdict]) -> None:
+    """Mark the wire of every gradient that has a verdict, where it arrives as a whole."""
     trunks: dict[str, Wire] = {}
     for wire in shown.wires:
         trunks.setdefault(wire.source.id, wire)
-    judged: dict[str, list[str]] = {}
-    for name, stage in stages.items():
-        node = names.get(name) or names.get(name.removeprefix("d"))
-        if node is None:
-            raise DrawError(f"draw: the report has a stage {name!r} that this graph has not{nearest(name, names)}")
-        status = str(stage.status)
-        look, mark = MARKS.get(status, WRONG)
-        judged.setdefault(status, []).append(called.gradient(node) or name)
+    for node, verdict in judged.items():
         trunk = trunks.get(f"node-{node.rank}")
-        if trunk is None or trunk.backward is None:
-            continue
-        trunk.looks = (trunk.looks[0], look)
-        trunk.title = (trunk.title[0], f"{status}: {trunk.title[1]}")
-        if mark:
-            trunk.rule = (f"{mark} {status}", *trunk.rule)
-    order = [*MARKS, *(status for status in judged if status not in MARKS)]
-    return {status: judged[status] for status in order if status in judged}
+        if trunk is not None and trunk.backward is not None:
+            trunk.styles = (trunk.styles[0], verdict.status.role)
+            trunk.title = (trunk.title[0], f"{verdict.status}: {trunk.title[1]}")
+            trunk.rule = (f"{verdict.status.sign} {verdict.status}", *trunk.rule)

@@ -8,14 +8,14 @@ from ...graph import Graph, Node
 from ...graph.nodes import Edge
 from ...notation import backward_lines, backward_lines_by_operand, cut, formula, forward_line, identifiers, printable
 from ..canvas import Painting
+from ..heat import Column, PanelPainter, column, panel
+from ..layout import MARGIN, place
 from ..legend import listed
+from ..lookup import lookup
 from ..metrics import text_width
 from ..options import Options
-from ..panel import Column, PanelPainter, column, panel
-from ..place import MARGIN, place
 from ..scene import GATE, NAME, Item, Scene
 from .closeup import CloseUp
-from .find import find
 
 RADIUS = 32.0
 """Of the gate."""
@@ -37,7 +37,7 @@ class _Builder:
         self.graph, self.options = graph, options
         self.close = CloseUp(graph, options)
         self.panels: dict[Item, list[Column]] = {}
-        self.node = find(graph, options.at, self.close.called)
+        self.node = lookup(graph, options.at, self.close.called)
         called = self.close.called.values[self.node] or "the leaf"
         if self.node.op:
             shown = self.close.gates([self.node], self._panel)

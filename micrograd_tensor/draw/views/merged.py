@@ -78,7 +78,7 @@ class Merged:
     def _mark(self, item: Item, state: str) -> None:
         if state == "same" or item.is_fork:
             return
-        item.look = state
+        item.style = state
         item.title = f"{_SAID[state]}: {item.title}"
         if item.is_box:
             item.lines = (f"{MARKS[state]}{item.lines[0]}", *item.lines[1:]) if item.lines else (MARKS[state].strip(),)
@@ -94,7 +94,7 @@ class Merged:
     def _compare_wire(self, wire: Wire) -> None:
         node = self._nodes.get(wire.source.id)
         if node is None:  # a Python number
-            wire.looks = (_forward_look(self._state_of(wire.source)), wire.looks[1])
+            wire.styles = (_forward_look(self._state_of(wire.source)), wire.styles[1])
             return
         other = self.pairs.get(node)
         user = None if wire.target.is_fork else self._nodes.get(wire.target.id) if wire.edges else None
@@ -102,7 +102,7 @@ class Merged:
         there = user is None or self._has_edge(user, wire.operand, other)
         if not there:
             state = "here"
-        wire.looks = (_forward_look(state), wire.looks[1])
+        wire.styles = (_forward_look(state), wire.styles[1])
         if state != "same" and wire.name:
             wire.name = f"{MARKS[state]}{wire.name}"
         if state == "changed" and wire.value and other is not None:
@@ -127,7 +127,7 @@ class Merged:
             state = "same" if same else "here" if theirs is None else "changed"
         if state == "same":
             return
-        wire.looks = (wire.looks[0], f"{state}-back")
+        wire.styles = (wire.styles[0], f"{state}-back")
         wire.rule = (f"{MARKS[state]}{wire.rule[0]}", *wire.rule[1:]) if wire.rule else (MARKS[state].strip(),)
         wire.title = (wire.title[0], f"{_SAID[state]}: {wire.title[1]}")
         if state == "changed" and mine is not None and theirs is not None and wire.gradient:
@@ -204,7 +204,7 @@ class Merged:
     def _add_wire(self, wire: Wire, source: Item, target: Item) -> None:
         new = replace(wire, source=source, target=target, forward=f"other-{wire.forward}", edges=())
         new.backward = f"other-{wire.backward}" if wire.backward else None
-        new.looks = ("there", "there-back")
+        new.styles = ("there", "there-back")
         new.name = f"− {wire.name}" if wire.name else ""
         new.rule = (f"− {wire.rule[0]}", *wire.rule[1:]) if wire.rule else ()
         new.title = (f"only in the other: {wire.title[0]}", f"only in the other: {wire.title[1]}")

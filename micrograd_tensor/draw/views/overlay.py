@@ -1,8 +1,9 @@
-"""Overlay: values forward and gradients back in one picture."""
+"""Overlay: values forward and gradients back in one picture, and the views that are parts of it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from ...graph import Graph
 from ..build import scene
@@ -25,6 +26,16 @@ def overlay(graph: Graph, options: Options) -> Painting:
     return painting
 
 
+def forward(graph: Graph, options: Options) -> Painting:
+    """The circuit without its gradients, where the overlay of both would have it."""
+    return overlay(Graph(graph.nodes, graph.outputs), options)
+
+
+def ascii_view(graph: Graph, options: Options) -> Painting:
+    """The picture beside the listing for terminals, whose width is in columns and no business of the picture."""
+    return overlay(graph, replace(options, width=None))
+
+
 def described(shown: Scene) -> str:
     """What is in a scene, counted."""
     kinds = {"gate": "gate", "box": "collapsed scope"} | dict.fromkeys(("data", "param", "constant"), "leaf")
@@ -34,5 +45,5 @@ def described(shown: Scene) -> str:
         said.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
     said.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
     said.append("forward and backward" if shown.backward else "forward only")
-    said += [f"{item.op} failed" for item in shown.items if item.look == "failed"]
+    said += [f"{item.op} failed" for item in shown.items if item.style == "failed"]
     return "; ".join([", ".join(said), *shown.notes.values()])

@@ -15,15 +15,15 @@ from ...notation import Called, cut, rule, summary
 from ..build import scene
 from ..canvas import Painting
 from ..errors import DrawError
+from ..layout import MARGIN, place
 from ..legend import listed, meanings
+from ..lookup import lookup
 from ..metrics import text_width
 from ..options import Options
 from ..paint import Painter
-from ..place import MARGIN, place
 from ..scene import NAME, VALUE, Item, Scene, Wire
 from ..texts import boxed, lines
 from .closeup import data
-from .find import find
 
 LISTED = 8
 """So many ways are listed one by one; more are only counted."""
@@ -82,9 +82,9 @@ def _ends(graph: Graph, at: Any, called: Called) -> tuple[Node, Node]:
             raise DrawError(
                 f"draw: at={at!r} has {len(at)} ends; give two, such as at=('x', 'out'), or one to start from"
             )
-        source, target = (find(graph, end, called) for end in at)
+        source, target = (lookup(graph, end, called) for end in at)
     else:
-        source = find(graph, at, called)
+        source = lookup(graph, at, called)
         target = next((out for out in graph.outputs if out is not source and between(graph, source, out)), source)
     names = [repr(called.values[end] or "the leaf") for end in (source, target)]
     if source is target:

@@ -11,11 +11,11 @@ from ...graph.nodes import Edge
 from ...notation import cut, formula
 from ..canvas import Painting
 from ..errors import DrawError
+from ..layout import MARGIN, Frame, Layout, place
 from ..legend import SAID, listed
 from ..metrics import text_width
 from ..options import Options
 from ..paint import Painter
-from ..place import MARGIN, Frame, Layout, place
 from ..scene import NAME, VALUE, Item, Scene
 from ..texts import boxed, lines
 from .closeup import CloseUp

@@ -1,4 +1,4 @@
-"""Paper: a picture as PNG or PDF, with every line of text where the SVG has it.
+"""Raster: a picture as PNG or PDF, with every line of text where the SVG has it.
 
 Graphviz puts a line of text where the font that it finds wants it, and as wide as that font is. So it is asked first
 where each line would come to stand, and then given places and sizes that make up for the difference.
@@ -19,7 +19,7 @@ from .render import render
 from .theme import BOLD, FONT, in_theme
 
 PIXELS = 2
-"""Of a PNG to the pixel of the SVG, so that it is sharp on fine screens too."""
+"""PNG pixels per SVG pixel; 2 stays sharp on high-density screens."""
 
 FITS = 1.02
 """A line that is wider than this, in parts of its place, is set smaller; fonts come in steps, so no less would help."""
@@ -44,14 +44,14 @@ class _Text(NamedTuple):
     width: float
 
 
-def paper(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
+def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
     """The picture as Graphviz paints it, the same bytes whenever it is asked with the same fonts.
 
     Args:
         dot: with final positions.
         svg: what was made of it, which says where the lines of text stand.
         kind: ``png`` or ``pdf``.
-        theme: ``dark``, or any other for light: paper follows no page.
+        theme: ``dark``, or any other for light: a file follows no page.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 -- this package wrote it
     texts = [_read(element) for element in root.iter(f"{_NAMESPACE}text") if element.text]

@@ -1,4 +1,4 @@
-"""Find: the node of a graph that somebody asks for by its name, its gate's number, or as a Tensor."""
+"""Lookup: the node of a graph that somebody asks for by its name, its gate's number, or as a Tensor."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-from ...engine.errors import describe
-from ...engine.tensor import Tensor
-from ...graph import Graph, Node
-from ...graph.nodes import nearest
-from ...notation import Called
-from ..errors import DrawError
+from ..engine.errors import describe
+from ..engine.tensor import Tensor
+from ..graph import Graph, Node
+from ..graph.nodes import nearest
+from ..notation import Called
+from .errors import DrawError
 
 
-def find(graph: Graph, asked: Any, called: Called | None = None) -> Node:
+def lookup(graph: Graph, asked: Any, called: Called | None = None) -> Node:
     """The forward node that is meant.
 
     Args:
-        graph: to find it in.
+        graph: to look in.
         asked: the number of a gate; a value's name, or ``scope/name`` where several have one name; a Tensor or a Node.
         called: what the values are called, if that is known already.
 
@@ -29,7 +29,7 @@ def find(graph: Graph, asked: Any, called: Called | None = None) -> Node:
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
     >>> y = (x * x).named("y")
     >>> captured = mt.graph(y)
-    >>> [find(captured, asked).rank for asked in ("x", "y", 1, y, captured.nodes[0])]
+    >>> [lookup(captured, asked).rank for asked in ("x", "y", 1, y, captured.nodes[0])]
     [0, 1, 1, 1, 0]
     """
     called = called or Called(graph)

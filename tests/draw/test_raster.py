@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from gallery import GALLERY, leaf
 
-from micrograd_tensor.draw import draw, paper, render
+from micrograd_tensor.draw import draw, raster, render
 
 HERE = Path(__file__).parent
 TEXTS = """() => [...document.querySelectorAll('text')].map(e => {
@@ -111,7 +111,7 @@ def test_the_program_paints_text_in_the_same_places(browser, monkeypatch, tmp_pa
 def test_the_comparison_finds_what_differs(browser, fault, monkeypatch, tmp_path):
     circuit = GALLERY["scalars"]()
     shown, texts = in_browser(browser, circuit, tmp_path)
-    original = paper._dot
+    original = raster._dot
 
     def planted(bare, lines, sizes, lifts):
         if not any(lifts):  # asked where it would stand, it would make up for the fault
@@ -128,7 +128,7 @@ def test_the_comparison_finds_what_differs(browser, fault, monkeypatch, tmp_path
             bare, wrong, [30.0 if line.size == 30.0 else s for line, s in zip(wrong, sizes, strict=True)], lifts
         )
 
-    monkeypatch.setattr(paper, "_dot", planted)
+    monkeypatch.setattr(raster, "_dot", planted)
     assert len(moved(shown, on_paper(circuit, "png", tmp_path), texts)) >= 1
 
 
@@ -167,11 +167,11 @@ def test_a_name_like_a_colour_or_a_label_stays_what_it_is():
     circuit = draw((x * x).named("label=b"), [1.0, 1.0], theme="dark")
     assert 'fontcolor=\\"#1b1f24\\" label=\\"a\\"' in circuit.dot
     seen = []
-    paper.render, original = lambda dot, kind: seen.append(dot) or original(dot, kind), paper.render
+    raster.render, original = lambda dot, kind: seen.append(dot) or original(dot, kind), raster.render
     try:
         circuit._content("png")
     finally:
-        paper.render = original
+        raster.render = original
     labels = [line for line in seen[-1].splitlines() if line.startswith(("\ttext-", '\t"text-'))]
     assert any('fontcolor=\\"#1b1f24\\" label=\\"a\\"' in line for line in labels)
     assert len(labels) == circuit.svg.count("<text")
@@ -187,10 +187,10 @@ def test_a_png_has_two_pixels_to_one(name):
 
 def test_wider_fonts_are_set_smaller(monkeypatch):
     """As wide as its place is what a line is at most, whichever font Graphviz found."""
-    seen, measured = [], paper._measured
+    seen, measured = [], raster._measured
     circuit = GALLERY["scalars"]()
-    monkeypatch.setattr(paper, "_measured", lambda dot: {k: (y, 2 * width) for k, (y, width) in measured(dot).items()})
-    monkeypatch.setattr(paper, "render", lambda dot, kind: seen.append(dot) or render.render(dot, kind))
+    monkeypatch.setattr(raster, "_measured", lambda dot: {k: (y, 2 * width) for k, (y, width) in measured(dot).items()})
+    monkeypatch.setattr(raster, "render", lambda dot, kind: seen.append(dot) or render.render(dot, kind))
     circuit._content("png")
     found = re.findall(r"fontsize=([\d.]+) [^\n]*pos=", seen[-1][seen[-1].index("text-0") :])
     texts = [e for e in ElementTree.fromstring(circuit.svg).iter() if e.tag.endswith("text")]  # noqa: S314 -- our own

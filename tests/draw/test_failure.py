@@ -21,7 +21,7 @@ def raised(fail):
 
 
 def failing(circuit):
-    [gate] = [item for item in circuit._painting.scene.items if item.look == "failed"]
+    [gate] = [item for item in circuit._painting.scene.items if item.style == "failed"]
     [said] = [item for item in circuit._painting.scene.items if item.kind == "error"]
     return gate, " ".join(said.lines)
 

@@ -1,4 +1,4 @@
-"""Looks: the kinds of lines in a picture, told apart by more than their colour."""
+"""Line styles: the kinds of lines in a picture, told apart by more than their colour."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .theme import LIGHT
 
 
-class Look(NamedTuple):
+class LineStyle(NamedTuple):
     """How a line is drawn.
 
     Attributes:
@@ -41,19 +41,20 @@ class Look(NamedTuple):
         } | ({"penwidth": f"{self.width:g}"} if self.width != 1.5 else {})
 
 
-LOOKS = {
-    "forward": Look("ink", "muted"),
-    "backward": Look("backward", "backward-value", back=True),
-    "right": Look("right", "right", back=True, width=2),
-    "given": Look("given", "given", back=True, width=2),
-    "failed": Look("backward", "backward-value", width=2.5, dotted=True),
-    "wrong": Look("backward", "backward-value", back=True, width=3.5),
-    "not-given": Look("muted", "muted", back=True, dotted=True),
-    "changed": Look("changed", "changed", width=2.5),
-    "changed-back": Look("changed", "changed", back=True, width=2.5),
-    "here": Look("right", "right", width=2.5),
-    "here-back": Look("right", "right", back=True, width=2.5),
-    "there": Look("muted", "muted", dotted=True),
-    "there-back": Look("muted", "muted", back=True, dotted=True),
+LINE_STYLES = {
+    "forward": LineStyle("ink", "muted"),
+    "backward": LineStyle("backward", "backward-value", back=True),
+    "right": LineStyle("right", "right", back=True, width=2),
+    "follows": LineStyle("follows", "follows", back=True, width=2),
+    "note": LineStyle("note", "note", back=True, width=2),
+    "failed": LineStyle("backward", "backward-value", width=2.5, dotted=True),
+    "wrong": LineStyle("wrong", "wrong", back=True, width=3.5),
+    "muted": LineStyle("muted", "muted", back=True, dotted=True),
+    "changed": LineStyle("changed", "changed", width=2.5),
+    "changed-back": LineStyle("changed", "changed", back=True, width=2.5),
+    "here": LineStyle("right", "right", width=2.5),
+    "here-back": LineStyle("right", "right", back=True, width=2.5),
+    "there": LineStyle("muted", "muted", dotted=True),
+    "there-back": LineStyle("muted", "muted", back=True, dotted=True),
 }
-"""Every look by its name."""
+"""Every style by its name; those of verdicts are named after their roles."""

@@ -1,4 +1,4 @@
-"""Unfinished: the circuit of what was recorded before an op failed, taken from the error that it raised."""
+"""Failure: the circuit of what was recorded before an op failed, taken from the error that it raised."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .errors import DrawError
 from .options import Failure
 
 
-def given(error: BaseException) -> list[Tensor]:
+def tensors_behind(error: BaseException) -> list[Tensor]:
     """All Tensors that the op which raised an error rests on, by birth.
 
     Raises:
@@ -30,7 +30,7 @@ def given(error: BaseException) -> list[Tensor]:
     return ancestors([x for x in call.operands if isinstance(x, Tensor)])
 
 
-def unfinished(error: BaseException) -> tuple[Graph, Failure]:
+def failed_graph(error: BaseException) -> tuple[Graph, Failure]:
     """The graph that ends in the op which raised an error, and that op.
 
     Raises:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw.build import scene
-from micrograd_tensor.draw.place import GATE, LANE, TEXT_GAP, place
+from micrograd_tensor.draw.layout import GATE, LANE, TEXT_GAP, place
 from micrograd_tensor.draw.rows import chains
 
 
