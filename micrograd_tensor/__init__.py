@@ -10,9 +10,9 @@
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
 """
 
-from . import check, data, nn, optim
-from .check import Report, Stage, compare, gradcheck
-from .draw import Circuit, DrawError, draw
+from typing import TYPE_CHECKING
+
+from .draw import DrawError, draw
 from .engine.errors import DTypeError, GradientError, ShapeError
 from .engine.randomness import manual_seed
 from .engine.recording import detect_anomaly, enable_grad, no_grad, scope
@@ -116,11 +116,33 @@ from .functional import (
 )
 from .functional.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, Node, graph
-from .saving import load, load_checkpoint, save, save_checkpoint
+
+if TYPE_CHECKING:
+    from . import check, data, nn, optim
+    from .check import Report, Stage, compare, gradcheck
+    from .draw import Circuit
+    from .saving import load, load_checkpoint, save, save_checkpoint
 
 permute = transpose
 
 __version__ = "0.1.0"
+
+_LOADED_WHEN_USED = {
+    "check": "check",
+    "data": "data",
+    "nn": "nn",
+    "optim": "optim",
+    "Report": "check",
+    "Stage": "check",
+    "compare": "check",
+    "gradcheck": "check",
+    "Circuit": "draw",
+    "load": "saving",
+    "load_checkpoint": "saving",
+    "save": "saving",
+    "save_checkpoint": "saving",
+}
+"""Public names and their modules, which would take most of the time that importing this package takes."""
 
 __all__ = [
     "Circuit",
@@ -256,3 +278,19 @@ __all__ = [
     "where",
     "windows",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, any name would exist
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name not in _LOADED_WHEN_USED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}")
+        value = module if name == _LOADED_WHEN_USED[name] else getattr(module, name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOADED_WHEN_USED})

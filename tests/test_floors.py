@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "training": {"engine", "graph", "functional", "nn", "optim", "data", "saving"},
 }
 """What each floor stands on, itself aside. The command and the package's first file stand on everything."""
-ON_TOP = {"cli", ""}
+ON_TOP = {"cli", "__main__", ""}
 
 
 def floor(module: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import tomllib
 from pathlib import Path
 
 import micrograd_tensor as mt
@@ -56,7 +57,10 @@ def test_public_functions_say_their_public_name():
             assert value.__name__ == other.get(name, name)
 
 
-def test_the_version_is_the_projects():
+def test_the_version_stands_once():
+    """In the package, where the build finds it."""
     project = Path(mt.__file__).parents[1] / "pyproject.toml"
     if project.is_file():
-        assert f'version = "{mt.__version__}"' in project.read_text(encoding="utf-8")
+        settings = tomllib.loads(project.read_text(encoding="utf-8"))
+        assert settings["project"]["dynamic"] == ["version"]
+        assert settings["tool"]["hatch"]["version"] == {"path": "micrograd_tensor/__init__.py"}

@@ -7,8 +7,8 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from .. import __version__
 from . import batchnorm, check, draw, summary, train
 from .unusable import UnusableError
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="micrograd-tensor",
         description="Record a computation as a graph of elementary ops; run it, draw it, check gradients with it.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('micrograd-tensor')}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (batchnorm, check, draw, train, summary):
         command.add_to(commands)

@@ -1,11 +1,85 @@
 """Draw: the picture of a recorded graph, values forward in black and gradients back in red.
 
 `scene` says what is shown, `rows` and `place` where it stands, `route` how the wires run, and `paint` writes all of it
-down as DOT, which Graphviz paints (`render`); `svg` finishes what a browser shows.
+down as DOT, which Graphviz paints (`render`); `svg` finishes what a browser shows. Importing this package loads none of
+that: the first picture does.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..engine.tensor import Tensor
+from ..graph import Graph
 from . import notebook as notebook  # lends its methods to graphs and tensors
-from .circuit import Circuit, draw
 from .errors import DrawError
+from .options import Options
+
+if TYPE_CHECKING:
+    from .circuit import Circuit
 
 __all__ = ["Circuit", "DrawError", "draw"]
+
+
+def draw(
+    outputs: Tensor | Sequence[Tensor] | Graph | BaseException,
+    upstream: Any = None,
+    *,
+    view: str = "overlay",
+    at: Any = None,
+    against: Any = None,
+    detail: str = "full",
+    depth: int | None = None,
+    collapse: str | Sequence[str] = (),
+    theme: str = "auto",
+    dims: Mapping[str, int] | None = None,
+    width: float | None = None,
+) -> Circuit:
+    """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
+
+    Args:
+        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
+            to see what was recorded up to there, with the gate that failed marked.
+        upstream: gradient with respect to each output, of its shape; a sequence for several outputs.
+        view: what is shown of the graph. "overlay" is all of it in both directions, "forward" and "backward" one
+            direction alone, the latter by the ops that it recorded; "steps" one small picture for each step; "gate" one
+            gate, or leaf, with its arrays; "path" the ways from one value to another; "difference" what differs.
+        at: for "gate" the number of a gate, the name of a value, a Tensor or a Node; for "path" two of these, or one,
+            from which the ways lead to the output.
+        against: for "difference" another Graph or Tensor, or the report of `compare`.
+        detail: "full" says on every wire its shape and the smallest and largest element, "shape" leaves the elements
+            out, "name" the shapes too.
+        depth: how deep scopes may be nested in the picture; deeper ones are boxes, and at 0 all are. Three or more
+            equal ones in a row are drawn once. Where neither this nor collapse is given and there are more than 60
+            gates, it is as deep as shows no more than that.
+        collapse: scopes that are shown as boxes: a path such as "net/layer1", or the end of one where that is unique.
+        theme: "light", "dark", or "auto" for what the page is.
+        dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
+        width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
+
+    Raises:
+        DrawError: for a scope, view or setting that there is not, and for more than 400 gates and boxes to be seen.
+        GradientError: where the backward pass cannot be recorded.
+        ShapeError: for an upstream of another shape.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> draw((x * x).named("y"), [1.0, 1.0])
+    <circuit of y: 1 gate, 1 leaf, forward and backward; .save('circuit.svg') to look at it>
+    """
+    from .circuit import circuit_of
+
+    paths = (collapse,) if isinstance(collapse, str) or not isinstance(collapse, Iterable) else tuple(collapse)
+    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against)
+    return circuit_of(outputs, upstream, view, options)
+
+
+if not TYPE_CHECKING:  # to a type checker, any name would exist
+
+    def __getattr__(name: str) -> object:
+        if name != "Circuit":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .circuit import Circuit
+
+        return Circuit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -134,7 +134,7 @@ class Circuit:
         >>> from tempfile import TemporaryDirectory
         >>> x = mt.tensor(3.0, name="x", requires_grad=True)
         >>> with TemporaryDirectory() as folder:
-        ...     draw(x * x, 1.0).save(f"{folder}/square.dot").name
+        ...     mt.draw(x * x, 1.0).save(f"{folder}/square.dot").name
         'square.dot'
         """
         path = Path(path)
@@ -179,56 +179,10 @@ class Circuit:
         return f"<circuit of {self._called}: {self.description}; .save('circuit.svg') to look at it>"
 
 
-def draw(
-    outputs: Tensor | Sequence[Tensor] | Graph | BaseException,
-    upstream: Any = None,
-    *,
-    view: str = "overlay",
-    at: Any = None,
-    against: Any = None,
-    detail: str = "full",
-    depth: int | None = None,
-    collapse: str | Sequence[str] = (),
-    theme: str = "auto",
-    dims: Mapping[str, int] | None = None,
-    width: float | None = None,
-) -> Circuit:
-    """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
-
-    Args:
-        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
-            to see what was recorded up to there, with the gate that failed marked.
-        upstream: gradient with respect to each output, of its shape; a sequence for several outputs.
-        view: what is shown of the graph. "overlay" is all of it in both directions, "forward" and "backward" one
-            direction alone, the latter by the ops that it recorded; "steps" one small picture for each step; "gate" one
-            gate, or leaf, with its arrays; "path" the ways from one value to another; "difference" what differs.
-        at: for "gate" the number of a gate, the name of a value, a Tensor or a Node; for "path" two of these, or one,
-            from which the ways lead to the output.
-        against: for "difference" another Graph or Tensor, or the report of `compare`.
-        detail: "full" says on every wire its shape and the smallest and largest element, "shape" leaves the elements
-            out, "name" the shapes too.
-        depth: how deep scopes may be nested in the picture; deeper ones are boxes, and at 0 all are. Three or more
-            equal ones in a row are drawn once. Where neither this nor collapse is given and there are more than 60
-            gates, it is as deep as shows no more than that.
-        collapse: scopes that are shown as boxes: a path such as "net/layer1", or the end of one where that is unique.
-        theme: "light", "dark", or "auto" for what the page is.
-        dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
-        width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
-
-    Raises:
-        DrawError: for a scope, view or setting that there is not, and for more than 400 gates and boxes to be seen.
-        GradientError: where the backward pass cannot be recorded.
-        ShapeError: for an upstream of another shape.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
-    >>> draw((x * x).named("y"), [1.0, 1.0])
-    <circuit of y: 1 gate, 1 leaf, forward and backward; .save('circuit.svg') to look at it>
-    """
+def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circuit:
+    """What `draw` returns, for options that are checked."""
     if not isinstance(view, str) or view not in VIEWS:
         raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
-    paths = (collapse,) if isinstance(collapse, str) or not isinstance(collapse, Iterable) else tuple(collapse)
-    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against)
     if isinstance(outputs, BaseException):
         if upstream is not None or view not in ("overlay", "forward"):
             raise DrawError(

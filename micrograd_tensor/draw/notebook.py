@@ -10,7 +10,7 @@ from html import escape
 
 from ..engine.tensor import Tensor
 from ..graph import Graph
-from .circuit import draw
+from .options import Options
 
 SHOWN = 60
 """Gates; a tensor with more behind it shows its values alone."""
@@ -19,7 +19,7 @@ SHOWN = 60
 def of_graph(graph: Graph) -> str | None:
     """The picture of a graph, or None where there can be none."""
     try:
-        return draw(graph)._repr_html_()
+        return _picture(graph)
     except Exception:  # a notebook then shows the repr, whatever it was
         return None
 
@@ -38,10 +38,16 @@ def of_tensor(tensor: Tensor) -> str | None:
     try:
         if not 0 < _gates(tensor) <= SHOWN:
             return None
-        picture = draw(tensor)._repr_html_()
+        picture = _picture(tensor)
         return picture and f"<pre>{escape(repr(tensor))}</pre>{picture}"
     except Exception:  # as above
         return None
+
+
+def _picture(shown: Graph | Tensor) -> str | None:
+    from .circuit import circuit_of
+
+    return circuit_of(shown, None, "overlay", Options())._repr_html_()
 
 
 def _gates(tensor: Tensor) -> int:

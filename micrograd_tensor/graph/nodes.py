@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -139,6 +138,8 @@ def _row(node: Node) -> tuple[str, str, str, str, str]:
 
 def nearest(name: str, names: Any) -> str:
     """``; did you mean …?`` with the names that are spelled most alike, or all where there are few."""
+    from difflib import get_close_matches  # needed for errors alone
+
     close = get_close_matches(name, list(names), n=3, cutoff=0.4) or sorted(names)[:8]
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 

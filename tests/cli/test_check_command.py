@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -510,9 +511,9 @@ def test_the_report_fits_the_terminal(width, check, monkeypatch):
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
     (tmp_path / "mine.py").write_text(changed(("dx = dproduct @ w.T", "dx = 2 * dproduct @ w.T")))
     ran = subprocess.run(
-        [sys.executable, "-m", "micrograd_tensor.cli", "check", "mine.py"],
+        [sys.executable, "-m", "micrograd_tensor", "check", "mine.py"],
         cwd=tmp_path,
-        env={"PYTHONIOENCODING": "ascii", "COLUMNS": "100", "PATH": ""},
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "100", "PATH": ""},
         capture_output=True,
         check=False,
     )

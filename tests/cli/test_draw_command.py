@@ -245,7 +245,7 @@ def test_its_width_is_in_columns(folder, capsys):
     ("encoding", "plain"), [("utf-8", False), ("ascii", True), ("latin-1", True), ("cp1252", True)]
 )
 def test_a_terminal_that_knows_ascii_only(tmp_path, encoding, plain):
-    command = [sys.executable, "-W", "error", "-m", "micrograd_tensor.cli", "draw", "attention", "--view", "ascii"]
+    command = [sys.executable, "-W", "error", "-m", "micrograd_tensor", "draw", "attention", "--view", "ascii"]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, capture_output=True, check=True, env=environment, cwd=tmp_path)
     text = done.stdout.decode(encoding)
@@ -323,7 +323,7 @@ def test_the_users_lines_are_shown_and_none_of_ours(folder, capsys):
 
 
 def test_it_runs_as_a_program_of_its_own(folder):
-    command = [sys.executable, "-W", "error", "-m", "micrograd_tensor.cli", "draw", "mine.py:square"]
+    command = [sys.executable, "-W", "error", "-m", "micrograd_tensor", "draw", "mine.py:square"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (folder / "square.svg").read_text().startswith("<svg")
