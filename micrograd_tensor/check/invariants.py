@@ -267,7 +267,7 @@ def _linearity(
 ) -> tuple[Mapping[str, Any], list[Invariant]]:
     """What the backward pass gives, and whether it is linear: a·u + b·v gives a times, and b times, as much."""
     upstream = np.asarray(captured.upstreams[captured.outputs[0]].value)
-    other = np.random.default_rng(seed).standard_normal(upstream.shape).astype(upstream.dtype)
+    other = np.asarray(np.random.default_rng(seed).standard_normal(upstream.shape), upstream.dtype)
     calls = [run(backward, g, cache, inputs) for g in (upstream, other, 2.0 * upstream - 3.0 * other)]
     for call in calls:
         if call.error is not None:

@@ -25,6 +25,9 @@ add_reduce: Any = np.add.reduce
 maximum_reduce: Any = np.maximum.reduce
 minimum_reduce: Any = np.minimum.reduce
 
+numpy: Any = np
+"""Untyped, because how NumPy annotates ``axis`` and ``keepdims`` differs from version to version."""
+
 SMALL = 1 << 14
 """Up to this many elements a copy is quicker than NumPy's `broadcast_to`; beyond, the strided view saves a pass."""
 
@@ -109,7 +112,7 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """
     if type(x) is np.ndarray:
         return add_reduce(x, axis, None, None, keepdims)
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return numpy.sum(x, axis=axis, keepdims=keepdims)
 
 
 def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -141,7 +144,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     if type(x) is np.ndarray and x.dtype != np.float16:  # of which NumPy adds up in float32
         total = add_reduce(x, axis, None, None, keepdims)
         return total / (x.size // total.size if total.size else 1)
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    return numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
 @answers(np.var)
@@ -210,7 +213,7 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """
     if type(x) is np.ndarray:
         return maximum_reduce(x, axis, None, None, keepdims)
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return numpy.max(x, axis=axis, keepdims=keepdims)
 
 
 @primitive(
@@ -235,7 +238,7 @@ def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """
     if type(x) is np.ndarray:
         return minimum_reduce(x, axis, None, None, keepdims)
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return numpy.min(x, axis=axis, keepdims=keepdims)
 
 
 def _of_prod(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -283,7 +286,7 @@ def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> x.grad
     tensor([ 0., 10.,  0.])
     """
-    return np.prod(x, axis=axis, keepdims=keepdims)
+    return numpy.prod(x, axis=axis, keepdims=keepdims)
 
 
 def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:

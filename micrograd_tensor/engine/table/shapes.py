@@ -305,7 +305,8 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     """
     if axis is None:
         raise ShapeError("take them along axis 0 of x.reshape(-1) instead")
-    return np.take_along_axis(x, np.asarray(indices) if isinstance(indices, list) else indices, axis)
+    places: Array = np.asarray(indices) if isinstance(indices, list) else indices
+    return np.take_along_axis(x, places, axis)
 
 
 @primitive(
