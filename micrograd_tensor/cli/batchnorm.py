@@ -1,7 +1,7 @@
 """``micrograd-tensor batchnorm``: batch normalization of a data set, forward, backward, drawn and compared.
 
-**The test point.** The upstream gradient is drawn at random, and so are gamma and beta, because at a special point a
-wrong backward pass goes unnoticed. Normalization removes from the gradient whatever is constant over the batch or
+**The test point.** The upstream gradient, gamma and beta are drawn at random, because at a special point a wrong
+backward pass goes unnoticed. Normalization removes from the gradient whatever is constant over the batch or
 proportional to x_norm, so with ``out.sum()`` as the loss dx is 0 whatever one writes, and with ``(out ** 2).sum()``
 nearly so; with gamma = 1 a forgotten gamma is invisible.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,55 +29,42 @@ from ..functional import batch_norm
 from ..graph import Graph, graph
 from ..graph.status import Status
 from ..notation import formula, rule
-from .console import console
+from .arguments import finite_number, whole_number
+from .console import console, table
 from .matrix_file import read_matrix
 from .output_folder import output_folder
 from .unusable import UnusableError
 
 PARTS = ("x", "gamma", "beta")
 PROBES, FEWEST, ELEMENTS = 400, 8, 50_000_000
-"""So many elements of each gradient, evenly spread, are checked numerically, or all of them where there are fewer. Each
-takes a forward pass of its own, so of large data fewer: about so many elements in all are passed forward for each."""
+"""How many elements of each gradient, evenly spread, are checked numerically, at most and at least; and how many
+elements the forward passes for them, one each, may compute in all, so that large data are checked at fewer."""
 
 
 def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
     parser = commands.add_parser(
         "batchnorm",
-        help="normalize a data set; show values, gradients and circuit; compare with derivations by hand",
+        help="normalize a data set; show values, gradients and circuit; compare with hand-derived gradients",
         description="Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
         "and the gradients stage by stage, compares the gradients with two hand-derived backward passes and a "
-        "numerical one, and draws the circuit. Without --input it takes Fisher's iris measurements. The upstream "
-        "gradient, gamma and beta are drawn at random, since a wrong backward pass can pass at gamma = 1 or with "
-        "out.sum() as the loss. Exit status: 0 all agree, 1 they differ, 2 the input or output is unusable.",
+        "numerical one, and draws the circuit. Without --input it uses Fisher's iris measurements. The upstream "
+        "gradient, gamma and beta are drawn at random, since at gamma = 1 or with out.sum() as the loss a wrong "
+        "backward pass can look right. Exit status: 0 all agree, 1 they differ, 2 the input or output is unusable.",
     )
     parser.add_argument("--input", type=Path, metavar="FILE", help="samples by features, .csv or .npy (default: iris)")
-    parser.add_argument("--eps", type=_eps, default=1e-5, help="added to the variance (default: 1e-5)")
+    parser.add_argument("--eps", type=finite_number, default=1e-5, help="added to the variance (default: 1e-5)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
-    parser.add_argument("--seed", type=_seed, default=0, help="of gamma, beta and the upstream gradient (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(), default=0, help="seed of gamma, beta and the upstream gradient (default: 0)"
+    )
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the picture (default: .)")
     parser.add_argument("--format", choices=("svg", "png", "pdf", "dot"), default="svg", help="default: svg")
     parser.set_defaults(run=run)
 
 
-def _eps(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
-    return value
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
 def examples() -> Path:
-    """The examples' folder: inside an installed package, or beside the package in a source tree."""
+    """The folder of the examples: inside an installed package, or next to the package in a source tree."""
     package = Path(__file__).parents[1]
     for folder in (package / "examples", package.parent / "examples"):
         if (folder / "batchnorm_by_hand.py").is_file():
@@ -129,16 +115,14 @@ def run(given: argparse.Namespace) -> int:
 
     terminal = console()
     named = f" ({', '.join(columns)})" if columns and d <= 8 else ""
-    terminal.print(Text(f"{n} × {d} numbers{named} from {path}", style="bold"), soft_wrap=True)
-    terminal.print(
-        Text(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n"), soft_wrap=True
-    )
+    terminal.say(f"{n} × {d} numbers{named} from {path}", "bold")
+    terminal.say(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n")
     terminal.print(_forward_table(captured), "")
     terminal.print(_gradient_table(captured), "")
     ok = staged.ok and closed.ok and all(stage.status == Status.RIGHT for stage in numerical.values())
     terminal.print(_comparison_table(captured, staged, closed, numerical), "")
-    terminal.print(Text("All agree." if ok else "They differ: see the verdicts.", style="green" if ok else "bold red"))
-    terminal.print(Text(f"circuit: {written}"), soft_wrap=True)
+    terminal.say("All agree." if ok else "They differ: see the verdicts.", "green" if ok else "bold red")
+    terminal.say(f"circuit: {written}")
     return 0 if ok else 1
 
 
@@ -175,27 +159,19 @@ def _extent(value: Any) -> tuple[str, str]:
 
 
 def _forward_table(captured: Graph) -> Table:
-    table = Table(title="Forward, stage by stage", title_justify="left", title_style="bold")
-    for heading, justify in (("", "right"), ("stage", "left"), ("formula", "left"), ("shape", "left")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich's literal type
-    table.add_column("min", justify="right")
-    table.add_column("max", justify="right")
+    found = table("Forward, stage by stage", ("", "stage", "formula", "shape"), ("min", "max"))
     step = 0
     for node in captured.nodes:
         if node.is_leaf:
-            table.add_row("", node.name, "given", str(node.shape), *_extent(node.value))
+            found.add_row("", node.name, "given", str(node.shape), *_extent(node.value))
         elif node.name:
             step += 1
-            table.add_row(f"({step})", node.name, formula(node), str(node.shape), *_extent(node.value))
-    return table
+            found.add_row(f"{f'({step})':>4}", node.name, formula(node), str(node.shape), *_extent(node.value))
+    return found
 
 
 def _gradient_table(captured: Graph) -> Table:
-    table = Table(title="Backward, as it fell out of the graph", title_justify="left", title_style="bold")
-    for heading in ("gradient", "local rules", "shape"):
-        table.add_column(heading)
-    table.add_column("min", justify="right")
-    table.add_column("max", justify="right")
+    found = table("Backward, as it follows from the graph", ("gradient", "local rules", "shape"), ("min", "max"))
     for node in sorted(captured.gradients, key=lambda node: -node.rank):
         if node.name is None:
             continue
@@ -204,24 +180,18 @@ def _gradient_table(captured: Graph) -> Table:
             f"d{edge[0].name or f'({formula(edge[0])})'}: {', '.join(rule(captured, edge))}"
             for edge, _ in captured.contributions_to(node)
         ]
-        table.add_row(f"d{node.name}", "\n+ ".join(rules) or "given", str(node.shape), *_extent(g.value))
-    return table
+        found.add_row(f"d{node.name}", "\n+ ".join(rules) or "given", str(node.shape), *_extent(g.value))
+    return found
 
 
 def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical: dict[str, Stage]) -> Table:
-    table = Table(
-        title="Recorded against derived: error relative to the largest term",
-        title_justify="left",
-        title_style="bold",
-    )
-    table.add_column("gradient")
-    for heading in ("largest term", "staged by hand", "closed form", "numerical"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    title = "Recorded against derived: error relative to the largest term"
+    found = table(title, ("gradient",), ("largest term", "staged by hand", "closed form", "numerical"))
     for name in staged.stages:
         term = _number(largest_term(captured, captured[name]))
-        verdicts = [_verdict(found.get(name)) for found in (staged.stages, closed.stages, numerical)]
-        table.add_row(f"d{name}", term, *verdicts)
-    return table
+        verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, numerical)]
+        found.add_row(f"d{name}", term, *verdicts)
+    return found
 
 
 def _verdict(stage: Stage | None) -> Text:

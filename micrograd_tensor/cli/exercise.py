@@ -1,4 +1,4 @@
-"""A user's file as an exercise: its forward pass run and recorded at its inputs, and its backward pass to be judged."""
+"""A user's file as an exercise: its forward pass, recorded at its inputs, and its backward pass to be judged."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ INPUTS = """write a function that returns them by name, such as
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """All that is needed to judge a backward pass.
+    """Everything needed to judge a backward pass.
 
     Attributes:
         captured: the recorded graph, with values and backward pass.
         dout: the upstream gradient.
         drawn: whether it was drawn at random.
-        cache: what the backward pass gets, in plain arrays: all named values and arguments, or what forward returned
-            beside its result.
+        cache: the backward pass's second argument, in plain arrays: all named values and arguments, or what forward
+            returned in addition to its result.
         own_cache: whether forward returned it.
         backward: the user's function.
     """
@@ -52,11 +52,11 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
 
     Args:
         module: the loaded file: ``forward(...)`` on Tensors, ``backward(dout, cache)`` on arrays, ``inputs()``.
-        path: of the file, for messages.
-        seed: of the upstream gradient, and of the inputs if `inputs` takes one.
+        path: the file, for messages.
+        seed: the seed of the upstream gradient, and of the inputs if `inputs` takes one.
 
     Raises:
-        UnusableError: for whatever is missing, does not fit or fails, with the way out.
+        UnusableError: for whatever is missing, does not match or fails, with the way out.
     """
     forward, backward = _function(module, path, "forward", "(x)"), _function(module, path, "backward", "(dout, cache)")
     try:
@@ -74,11 +74,11 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     out, own = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     if not isinstance(out, Tensor):
         raise UnusableError(
-            f"{path}: forward returned {_kind(returned)}; it is to return a Tensor, or a Tensor and a cache"
+            f"{path}: forward returned {_kind(returned)}; it must return a Tensor, or a Tensor and a cache"
         )
     if not out.requires_grad:
         raise UnusableError(
-            f"{path}: what forward returned depends on no input of floats; compute it by operators and functions of mt"
+            f"{path}: what forward returned depends on no input of floats; compute it with operators and mt functions"
         )
     if out.name is None:
         out = out.named("out")
@@ -118,16 +118,18 @@ def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: i
     found = dict(given) if isinstance(given, Mapping) else _in_order(path, given, names)
     for name in found:
         if name not in names and name != UPSTREAM:
-            raise UnusableError(f"{path}: inputs() gives {name!r}, which forward does not take{nearest(name, names)}")
+            raise UnusableError(
+                f"{path}: inputs() gives {name!r}, which is not a parameter of forward{nearest(name, names)}"
+            )
     found = {name: p.default for name, p in parameters.items() if p.default is not p.empty} | found
     missing = [name for name in names if name not in found]
     if missing:
-        raise UnusableError(f"{path}: inputs() gives no {_list(missing)}, which forward takes")
+        raise UnusableError(f"{path}: inputs() does not give {_list(missing)}, which forward takes")
     return found
 
 
 def _in_order(path: Path, given: Any, names: list[str]) -> dict[str, Any]:
-    """Inputs without names: several in a tuple or a list of arrays, or one alone."""
+    """Inputs without names: several in a tuple or a list of arrays, or a single one."""
     several = isinstance(given, tuple) or (isinstance(given, list) and any(isinstance(x, np.ndarray) for x in given))
     values = given if several else (given,)
     if len(values) > len(names):
@@ -138,7 +140,7 @@ def _in_order(path: Path, given: Any, names: list[str]) -> dict[str, Any]:
 
 
 def _argument(path: Path, name: str, value: Any) -> Any:
-    """Arrays and lists as named Tensors, those of floats with gradients; anything else as it is."""
+    """Arrays and lists become named Tensors, with gradients if they hold floats; anything else stays as it is."""
     if isinstance(value, Tensor):
         value = value.numpy()
     if not isinstance(value, (np.ndarray, np.generic, list)):
@@ -147,24 +149,24 @@ def _argument(path: Path, name: str, value: Any) -> Any:
         array = np.asarray(value)
         return tensor(array, name=name, requires_grad=array.dtype.kind == "f")
     except (DTypeError, ValueError, TypeError) as error:
-        raise UnusableError(f"{path}: inputs() gives {name} as no array of numbers: {error}") from None
+        raise UnusableError(f"{path}: inputs() gives {name}, which is not an array of numbers: {error}") from None
 
 
 def _upstream(path: Path, out: Tensor, given: Any, seed: int) -> Any:
-    """The upstream gradient: given, or drawn at random from a stream that no inputs() with this seed draws from."""
+    """The upstream gradient: as given, or drawn from a stream of its own, which no inputs() with this seed uses."""
     if given is None:
         return np.asarray(np.random.default_rng([seed, 1]).standard_normal(out.shape), out.dtype)
     try:
         array = np.array(given.numpy() if isinstance(given, Tensor) else given, out.dtype)
     except (ValueError, TypeError) as error:
-        raise UnusableError(f"{path}: inputs() gives {UPSTREAM} as no array of numbers: {error}") from None
+        raise UnusableError(f"{path}: inputs() gives {UPSTREAM}, which is not an array of numbers: {error}") from None
     if array.shape != out.shape:
         raise UnusableError(f"{path}: inputs() gives {UPSTREAM} of shape {array.shape}, but out has {out.shape}")
     return array
 
 
 def _plain(value: Any) -> Any:
-    """A cache with arrays in place of Tensors, copied, so that the backward pass may do what it likes with it."""
+    """A cache with arrays in place of Tensors, copied, so that the backward pass may change it."""
     if isinstance(value, Tensor):
         return np.array(value.numpy())
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The command line: which subcommands there are, and what becomes of errors."""
+"""The command line: its subcommands, and what happens to errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's own.
 
     Returns:
-        The exit status: 0 when all agrees, 1 when not, 2 for unusable input, which is told in one line.
+        The exit status: 0 for success, 1 where something is wrong, 2 for unusable input, which one line explains.
     """
     parser = argparse.ArgumentParser(
         prog="micrograd-tensor",
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where a terminal knows no Σ, a question mark beats a traceback
+            stream.reconfigure(errors="replace")  # a question mark for a Σ that the terminal lacks beats a traceback
     try:
         status: int = given.run(given)
         sys.stdout.flush()

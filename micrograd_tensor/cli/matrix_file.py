@@ -1,4 +1,4 @@
-"""Matrix files: samples by features, out of a CSV or NPY file, or a clear reason why not."""
+"""Matrix files: samples by features, from a CSV or NPY file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .unusable import UnusableError
 
 
 def read_matrix(path: Path, dtype: str = "float64") -> tuple[Any, list[str] | None]:
-    """The numbers of a file as an ``(N, D)`` array, and the names of its columns where it has a header.
+    """The numbers of a file as an ``(N, D)`` array, and the names of its columns if it has a header.
 
     Args:
         path: a ``.csv`` file, comma-separated, UTF-8, with or without a line of column names; or a 2-D ``.npy`` file.
-        dtype: of the result.
+        dtype: the dtype of the result.
 
     Raises:
-        UnusableError: for a file that cannot be read, an unknown suffix, and, naming row and column, for anything that
-            is not a finite number or does not line up; for fewer than two rows.
+        UnusableError: for a file that cannot be read, an unknown suffix, fewer than two rows, and, with row and column,
+            for anything that is not a finite number and for rows of different lengths.
     """
     readers = {".csv": _read_csv, ".npy": _read_npy}
     if path.suffix.lower() not in readers:
@@ -88,7 +88,7 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # Python's own notation, not a data file's
+    return "_" not in cell  # Python's notation, not a data file's
 
 
 def _read_npy(path: Path) -> tuple[Any, list[str] | None, list[int]]:

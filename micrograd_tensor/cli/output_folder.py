@@ -1,4 +1,4 @@
-"""The output folder: made if need be, and tried before anything is computed that could not be written."""
+"""The output folder: created if necessary, and tested before anything is computed that could not be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def output_folder(folder: Path) -> Path:
     """The folder itself, which now exists and can be written to.
 
     Raises:
-        UnusableError: where it cannot be made, or nothing be written into it.
+        UnusableError: where it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

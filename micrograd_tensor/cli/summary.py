@@ -1,6 +1,6 @@
 """``micrograd-tensor summary FILE.py:MODEL``: the layers of a net, their shapes, parameters and memory.
 
-The figures are read off the recorded graph of one forward pass, so they hold for any module, with layers or without.
+The figures are read from the recorded graph of one forward pass, so they hold for any module, with layers or without.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +20,8 @@ from .. import nn
 from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
+from .arguments import whole_number
+from .console import console
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
@@ -30,35 +31,34 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "summary",
         help="list a net's layers, with shapes, parameters and memory",
-        description="Import a Python file, run the net in it forward once on zeros, and list its layers. The file is "
+        description="Import a Python file, run its net forward once on zeros, and list the layers. The file is "
         "executed, so name only one that you trust. Exit status: 0, or 2 for unusable input.",
     )
     parser.add_argument(
         "model", metavar="FILE.py:MODEL", help="a module in the file, or a function or class that makes one"
     )
     parser.add_argument(
-        "--input", type=_shape, metavar="SHAPE", help="of one sample, such as 64 or 1,8,8 (default: what Linear takes)"
+        "--input",
+        type=_shape,
+        metavar="SHAPE",
+        help="shape of one sample, such as 64 or 1,8,8 (default: what Linear takes)",
     )
-    parser.add_argument("--batch", type=_count, default=32, metavar="N", help="samples in the batch (default: 32)")
+    parser.add_argument(
+        "--batch", type=whole_number(1), default=32, metavar="N", help="samples in the batch (default: 32)"
+    )
     parser.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def _shape(text: str) -> tuple[int, ...]:
     try:
-        return tuple(map(_count, text.split(",")))
+        return tuple(map(whole_number(1), text.split(",")))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a shape such as 64 or 1,8,8") from None
 
 
 @dataclass(eq=False)
 class Layer:
-    """What a table's row shows of a module."""
+    """What a row of the table shows about a module."""
 
     name: str
     module: nn.Module
@@ -69,24 +69,24 @@ class Layer:
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
     model = _load(given.model)
-    x = np.zeros((given.batch, *_one_sample(given, model)), "int64" if _takes_places(model) else _dtype(model))
+    x = np.zeros((given.batch, *_one_sample(given, model)), "int64" if _takes_indices(model) else _dtype(model))
     layers = [Layer(name, module) for name, module in model.named_modules()]
     try:
         with _watched(layers) as scopes:
             out = model(tensor(x, name="x"))
-    except Exception as error:  # whatever the net raises, the user wants to know why, in one line
+    except Exception as error:  # whatever the net raises, one line tells the user why
         why = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0]
         raise UnusableError(f"{given.model} fails on x {x.shape}: {why}; is --input right?") from None
     constants = {id(value.data) for value in (*model.parameters(), *model.buffers())}
     kept = _attribute(out, scopes, constants) if isinstance(out, Tensor) else 0
-    console = Console()
-    console.print(Text(f"{given.model} on x {x.shape}, {x.dtype}", style="bold"), soft_wrap=True)
-    console.print(_table(layers))
+    terminal = console()
+    terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
+    terminal.print(_table(layers))
     parameters = list(model.parameters())
     numbers, size = sum(p.size for p in parameters), sum(p.data.nbytes for p in parameters)
     learned = sum(p.size for p in parameters if p.requires_grad)
-    console.print(Text(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, gradients as much again"))
-    console.print(Text(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}"))
+    terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
+    terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
     return 0
 
 
@@ -109,7 +109,7 @@ def _load(place: str) -> nn.Module:
 
 
 def _first(model: nn.Module) -> nn.Module:
-    """The first module that has no others within."""
+    """The first module without submodules."""
     return next(m for m in model.modules() if not list(m.children()))
 
 
@@ -121,11 +121,11 @@ def _one_sample(given: argparse.Namespace, model: nn.Module) -> tuple[int, ...]:
         return (first.in_features,)
     kind = type(first).__name__ if first else "Flatten"
     raise UnusableError(
-        f"the shape of a sample does not follow from {kind}, the first layer; give --input, such as 1,8,8"
+        f"{kind}, the first layer, does not determine the shape of a sample; give --input, such as 1,8,8"
     )
 
 
-def _takes_places(model: nn.Module) -> bool:
+def _takes_indices(model: nn.Module) -> bool:
     return isinstance(_first(model), nn.Embedding)
 
 
@@ -135,7 +135,7 @@ def _dtype(model: nn.Module) -> Any:
 
 @contextmanager
 def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
-    """Within the block every module notes the shape of its result, and in which scope it ran."""
+    """Within the block every module records the shape of its result, and the scope it runs in."""
     scopes: dict[Any, Layer] = {}
 
     def watch(layer: Layer) -> None:
@@ -160,7 +160,7 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
 
 
 def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> int:
-    """Charge every array that the graph keeps to the innermost module that made it; returns their bytes in all."""
+    """Attribute every array that the graph keeps to the innermost module that made it; returns the total bytes."""
     seen, total = set(constants), 0
     for node in ancestors([out]):
         scope = node.scope

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib import import_module
@@ -16,15 +15,17 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
+from .. import nn
 from ..saving import load_checkpoint, save
 from ..saving.tensors import library
-from ..training.digits import MODELS, RATES, Settings, build
+from ..training.digits import MODELS, OPTIMIZERS, Settings, build
 from ..training.picture import pyplot, save_picture
 from ..training.run import Run
-from ..training.watch import Watch
+from .arguments import finite_number, whole_number
+from .console import console, table
 from .output_folder import output_folder
 from .unusable import UnusableError
 
@@ -36,10 +37,10 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a batch-normalized net on handwritten digits",
-        description="Train a small net with batch normalization, and beside it the same net without, on scikit-learn's "
-        "handwritten digits. Shows loss and accuracy as they change, and draws them at the end, with the mean and the "
-        "spread of what goes into each activation. A checkpoint is written after every epoch and on Ctrl-C; --resume "
-        "goes on from it, bit for bit. Exit status: 0 trained, 2 unusable input or output, 130 interrupted.",
+        description="Train a small net with batch normalization, and its twin without, on scikit-learn's handwritten "
+        "digits. Shows loss and accuracy while training, and draws them at the end, with the mean and the spread of "
+        "each activation's input. A checkpoint is written after every epoch and on Ctrl-C; --resume continues from it, "
+        "bit for bit. Exit status: 0 trained, 2 unusable input or output, 130 interrupted.",
     )
     parser.add_argument("task", choices=("digits",), help="what to train on")
     add_options(parser)
@@ -49,48 +50,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser, and the function that runs them."""
     add = parser.add_argument
     add("--model", choices=MODELS, help=f"fully connected or convolutional (default: {DEFAULTS.model})")
-    add("--epochs", type=_count, metavar="N", help=f"times through the data (default: {DEFAULTS.epochs}, cnn 20)")
-    add("--batch", type=_batch, metavar="N", help=f"samples in a batch (default: {DEFAULTS.batch})")
-    add("--optimizer", choices=RATES, help=f"default: {DEFAULTS.optimizer}")
-    add("--lr", type=_rate, help="learning rate to begin with (default: the optimizer's)")
-    add("--seed", type=_seed, help="of initial values and order of the samples (default: 0)")
+    add(
+        "--epochs",
+        type=whole_number(1),
+        metavar="N",
+        help=f"times through the data (default: {DEFAULTS.epochs}, cnn 20)",
+    )
+    batch = whole_number(2, ", which batch normalization needs")
+    add("--batch", type=batch, metavar="N", help=f"samples in a batch (default: {DEFAULTS.batch})")
+    add("--optimizer", choices=OPTIMIZERS, help=f"default: {DEFAULTS.optimizer}")
+    add("--lr", type=finite_number, help="initial learning rate (default: the optimizer's)")
+    add("--seed", type=whole_number(), help="seed of initial values and order of the samples (default: 0)")
     add("--no-twin", dest="twin", action="store_false", default=None, help="only the net with batch normalization")
     add("--quick", action="store_true", help="two epochs, to see that everything works")
-    add("--resume", type=Path, metavar="FILE", help="go on from a checkpoint, with the options of that training")
+    add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint, with its options")
     add("--out", type=Path, metavar="DIR", help="folder for checkpoint and picture (default: . or that of --resume)")
-    add("--save", type=Path, metavar="FILE", help="also write the trained net alone, as PyTorch can load it")
+    add("--save", type=Path, metavar="FILE", help="also write the trained net by itself, for PyTorch to load")
     parser.set_defaults(run=run)
-
-
-def _number(text: str, kind: type[int] | type[float], least: float, what: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = kind(-1)
-    if not (math.isfinite(value) and value >= least):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return value
-
-
-def _count(text: str) -> int:
-    return int(_number(text, int, 1, "a whole number of at least 1"))
-
-
-def _batch(text: str) -> int:
-    return int(_number(text, int, 2, "a whole number of at least 2, which batch normalization needs"))
-
-
-def _seed(text: str) -> int:
-    return int(_number(text, int, 0, "a whole number of at least 0"))
-
-
-def _rate(text: str) -> float:
-    return float(_number(text, float, 0, "a finite number of at least 0"))
 
 
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
-    console = Console()
     try:
         library()  # before the training, not after it
         pyplot()
@@ -98,35 +78,29 @@ def run(given: argparse.Namespace) -> int:
     except ImportError as error:
         raise UnusableError(str(error)) from None
     settings = Settings(**training.settings)
-    folder = given.out or (given.resume.parent if given.resume else Path())
+    folder = output_folder(given.out or (given.resume.parent if given.resume else Path()))
     checkpoint = given.resume or folder / f"digits-{settings.model}.safetensors"
-    output_folder(folder)
-    if settings.batch > len(training.batches.arrays[0]):
-        raise UnusableError(
-            f"--batch {settings.batch} exceeds the {len(training.batches.arrays[0])} samples to learn from"
-        )
-    console.print(Text(_headline(training, settings), style="bold"))
+    samples = len(training.batches.arrays[0])
+    if settings.batch > samples:
+        raise UnusableError(f"--batch {settings.batch} exceeds the {samples} samples to learn from")
+    terminal = console()
+    terminal.say(_headline(training, settings), "bold")
     started = time.perf_counter()
     try:
-        finished = _train(training, checkpoint, console)
-        if not finished:
+        if not _train(training, checkpoint, terminal):
             where = f"{training.epoch} of {training.epochs} epochs and {training.batches.place} batches"
-            console.print(Text(f"\nStopped after {where}. To go on:"))
-            console.print(
-                Text(f"  micrograd-tensor train digits --resume {shlex.quote(str(checkpoint))}"), soft_wrap=True
-            )
+            terminal.say(f"\nStopped after {where}. To go on:")
+            terminal.say(f"  micrograd-tensor train digits --resume {shlex.quote(str(checkpoint))}")
             return 130
-        console.print(_table(training), "")
+        terminal.print(_table(training), "")
+        accuracy = next(iter(training.history[-1].values()))["held_out_accuracy"]
         seconds = time.perf_counter() - started
-        share = next(iter(training.history[-1].values()))["held_out_accuracy"]
-        console.print(Text(f"{share:.2%} of the digits held out recognized, after {seconds:.1f} s", style="bold"))
-        console.print(Text(f"checkpoint: {checkpoint}"), soft_wrap=True)
+        terminal.say(f"{accuracy:.2%} of the held-out digits recognized, after {seconds:.1f} s", "bold")
+        terminal.say(f"checkpoint: {checkpoint}")
         title = f"Reading digits: {settings.model.upper()}, {settings.optimizer}, seed {settings.seed}"
-        picture = save_picture(training, folder / f"digits-{settings.model}.png", title)
-        console.print(Text(f"picture: {picture}"), soft_wrap=True)
+        terminal.say(f"picture: {save_picture(training, folder / f'digits-{settings.model}.png', title)}")
         if given.save:
-            written = save(next(iter(training.learners.values())).model, given.save)
-            console.print(Text(f"net: {written}"), soft_wrap=True)
+            terminal.say(f"net: {save(_model(training), given.save)}")
     except OSError as error:
         raise UnusableError(f"cannot write {error.filename or checkpoint}: {error.strerror or error}") from None
     return 0
@@ -146,9 +120,7 @@ def _resumed(given: argparse.Namespace) -> Run:
         f"--{'no-twin' if f.name == 'twin' else f.name}" for f in fields(Settings) if getattr(given, f.name) is not None
     ]
     if also or given.quick:
-        raise UnusableError(
-            f"--resume goes on with the options of the checkpoint; leave out {', '.join(also) or '--quick'}"
-        )
+        raise UnusableError(f"--resume uses the options of the checkpoint; leave out {', '.join(also) or '--quick'}")
     try:
         training = build(Settings(**load_checkpoint(given.resume)["settings"]))
         training.load(given.resume)
@@ -161,10 +133,10 @@ def _resumed(given: argparse.Namespace) -> Run:
 
 
 def _train(training: Run, checkpoint: Path, console: Console) -> bool:
-    """Learn until the run is over or Ctrl-C is pressed; returns which."""
-    with _one_thread(), _interrupt() as interrupted, Watch(training, console) as watch:
+    """Train until the run is over or Ctrl-C is pressed; returns which."""
+    with _one_thread(), _interrupt() as interrupted, progress(training, console) as advance:
         for _ in training.steps():
-            watch.step()
+            advance()
             if interrupted or not training.batches.place:
                 training.save(checkpoint)
             if interrupted and training.epoch < training.epochs:
@@ -172,18 +144,38 @@ def _train(training: Run, checkpoint: Path, console: Console) -> bool:
     return True
 
 
-def _one_thread() -> Any:
-    """Within the block matrix products take one thread.
+@contextmanager
+def progress(training: Run, console: Console) -> Iterator[Callable[[], None]]:
+    """Show a progress bar within the block, to be advanced after every batch; nothing where there is no terminal."""
 
-    With several, products as small as these spend their time waiting for each other, up to twentyfold where other
-    programs run; and how a sum is shared out would decide its last bits, which a resumed training must repeat.
+    def fields() -> dict[str, Any]:
+        name = next(iter(training.learners))
+        means, last = training.means(name), training.history[-1][name] if training.history else {}
+        figures = f"loss {means['loss']:.3f}, accuracy {means['accuracy']:6.1%}" if means else ""
+        figures += f", held out {last['held_out_accuracy']:6.1%}" if last else ""
+        return {"epoch": min(training.epoch + 1, training.epochs), "epochs": training.epochs, "figures": figures}
+
+    columns = "epoch {task.fields[epoch]}/{task.fields[epochs]}", BarColumn(), "{task.fields[figures]}"
+    times = TimeElapsedColumn(), "left", TimeRemainingColumn()
+    steps = len(training.batches)
+    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as bar:
+        done = training.epoch * steps + training.batches.place
+        task = bar.add_task("", total=training.epochs * steps, completed=done, **fields())
+        yield lambda: bar.update(task, advance=1, **fields())
+
+
+def _one_thread() -> Any:
+    """Matrix products use one thread within the block.
+
+    With several, threads spend most of products this small waiting for each other, up to twenty times longer when other
+    programs run; and how a sum is divided among them decides its last bits, which a resumed run must repeat.
     """
     return import_module("threadpoolctl").threadpool_limits(1, "blas")  # scikit-learn brings it
 
 
 @contextmanager
 def _interrupt() -> Iterator[list[int]]:
-    """A list that Ctrl-C makes non-empty, so that the step in progress is finished; a second Ctrl-C ends at once."""
+    """A list that Ctrl-C makes non-empty, so that the current step is finished; a second Ctrl-C ends at once."""
     pressed: list[int] = []
 
     def press(number: int, frame: FrameType | None) -> None:
@@ -198,23 +190,24 @@ def _interrupt() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _model(training: Run) -> nn.Module:
+    """The net to report on."""
+    return next(iter(training.learners.values())).model
+
+
 def _headline(training: Run, settings: Settings) -> str:
-    model = next(iter(training.learners.values())).model
-    numbers = sum(p.size for p in model.parameters())
-    learning, held_out = len(training.batches.arrays[0]), len(training.held_out[1])
+    size = sum(p.size for p in _model(training).parameters())
     place = f", from epoch {training.epoch + 1}" if training.epoch or training.batches.place else ""
     return (
-        f"{settings.model} of {numbers:,} numbers, {settings.optimizer}, {settings.epochs} epochs{place}; "
-        f"{learning} digits to learn from, {held_out} held out"
+        f"{settings.model} of {size:,} numbers, {settings.optimizer}, {settings.epochs} epochs{place}; "
+        f"{len(training.batches.arrays[0])} digits to learn from, {len(training.held_out[1])} held out"
     )
 
 
 def _table(training: Run) -> Table:
-    table = Table(title="After the last epoch", title_justify="left", title_style="bold")
-    table.add_column("net")
-    for heading in ("loss", "accuracy", "loss held out", "accuracy held out"):
-        table.add_column(heading, justify="right")
+    headings = ("loss", "accuracy", "loss held out", "accuracy held out")
+    found = table("After the last epoch", ("net",), headings)
     for name, last in training.history[-1].items():
         figures = f"{last['loss']:.4f}", f"{last['accuracy']:.2%}", f"{last['held_out_loss']:.4f}"
-        table.add_row(name, *figures, f"{last['held_out_accuracy']:.2%}")
-    return table
+        found.add_row(name, *figures, f"{last['held_out_accuracy']:.2%}")
+    return found

@@ -2,4 +2,4 @@
 
 
 class UnusableError(Exception):
-    """Input or output that the command cannot use; the message says in one line what and where."""
+    """Input or output that the command cannot use; the message says what is wrong, and where."""

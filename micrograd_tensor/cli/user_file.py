@@ -1,4 +1,4 @@
-"""The user's Python file: loaded as a module of its own; where its code fails, shown in the user's lines alone."""
+"""The user's Python file: loaded as a module of its own; its failures are shown in the user's lines alone."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from types import ModuleType
 from .unusable import UnusableError
 
 OURS = Path(__file__).parents[1].resolve()
-SHOWN = 4
-"""So many of the user's frames are shown, the innermost ones."""
+MAX_FRAMES = 4
+"""How many of the user's frames are shown, the innermost ones."""
 
 
 @contextmanager
 def user_file(path: Path) -> Iterator[ModuleType]:
-    """The module that a file defines, for as long as the block runs; its folder is then the first that imports search.
+    """The module that a file defines; within the block, imports search the file's folder first.
 
     The file is compiled anew each time and leaves no ``__pycache__`` behind.
 
     Raises:
-        UnusableError: for no such file, one that is no Python, and one whose code fails, with its line.
+        UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
     """
     if not path.is_file():
         reason = "is a directory" if path.is_dir() else "is not a file"
@@ -33,7 +33,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
         source = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
-    name = f"given.{path.stem}"  # a name that shadows no other module, for dataclasses to look up
+    name = f"given.{path.stem}"  # dataclasses look the module up; the name shadows no other
     module = ModuleType(name)
     module.__file__ = str(path)
     folder = str(path.parent.resolve())
@@ -42,7 +42,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     linecache.checkcache(str(path))
     try:
         with blamed(path, "cannot be loaded"):
-            exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- asked for
+            exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
         yield module
     finally:
         sys.modules.pop(name, None)
@@ -52,11 +52,11 @@ def user_file(path: Path) -> Iterator[ModuleType]:
 
 @contextmanager
 def blamed(path: Path, what: str) -> Iterator[None]:
-    """Whatever fails within the block is the file's doing: an `UnusableError` that shows the user's lines.
+    """Blame the file for whatever fails within the block: an `UnusableError` that shows the user's lines.
 
     Args:
-        path: of the file, as the user gave it.
-        what: follows the path in the message, such as "cannot be loaded".
+        path: the file, as the user gave it.
+        what: what follows the path in the message, such as "cannot be loaded".
     """
     try:
         yield
@@ -67,12 +67,12 @@ def blamed(path: Path, what: str) -> Iterator[None]:
 
 
 def explained(error: BaseException, path: Path) -> str:
-    """The user's frames, each with its file, line and source, and what was raised; none of ours or of libraries."""
+    """The error and the user's frames, with file, line and source, without this package's and libraries'."""
     lines = []
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename, path)]
-    if len(frames) > SHOWN:
-        lines.append(f"  … {len(frames) - SHOWN} calls before these")
-    for frame in frames[-SHOWN:]:
+    if len(frames) > MAX_FRAMES:
+        lines.append(f"  … {len(frames) - MAX_FRAMES} earlier calls")
+    for frame in frames[-MAX_FRAMES:]:
         place = f", in {frame.name}" if frame.name != "<module>" else ""
         lines.append(f"  {frame.filename}, line {frame.lineno}{place}")
         if frame.line:
@@ -86,7 +86,7 @@ def explained(error: BaseException, path: Path) -> str:
 
 
 def _is_users(filename: str, path: Path) -> bool:
-    """Whether a frame's file is the user's, or lies beside it, and is no installed library's."""
+    """Whether a frame's file is the user's or in the same folder, and not an installed library's."""
     if filename == str(path):
         return True
     found = Path(filename).resolve()

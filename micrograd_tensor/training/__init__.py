@@ -1,4 +1,4 @@
-"""Training that people can watch: a run that can be stopped and resumed, its progress bar, its picture."""
+"""Training for people to watch: a run that can be stopped and resumed, the digits that it learns, its picture."""
 
 from .run import Learner, Run
 

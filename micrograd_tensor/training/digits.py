@@ -1,7 +1,8 @@
-"""Handwritten digits: scikit-learn's 1797 scans of 8 × 8 pixels, two nets that read them, and a run to train them."""
+"""Handwritten digits: scikit-learn's 1797 scans of 8 × 8 pixels, two nets to classify them, and a run to train them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -14,15 +15,20 @@ from ..optim.lr_scheduler import CosineAnnealingLR
 from .run import Learner, Run
 
 HELD_OUT = 0.2
-"""The share of the scans that no net learns from; the same ones for every seed."""
+"""The fraction of the scans that no net is trained on; the same scans for every seed."""
 
-RATES = {"sgd": 0.05, "adam": 3e-3, "adamw": 3e-3, "rmsprop": 1e-3}
-"""The optimizers that can be asked for, and the learning rates that they begin with."""
+OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, float]]] = {
+    "sgd": (optim.SGD, {"lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}),
+    "adam": (optim.Adam, {"lr": 3e-3}),
+    "adamw": (optim.AdamW, {"lr": 3e-3, "weight_decay": 0.05}),
+    "rmsprop": (optim.RMSprop, {"lr": 1e-3}),
+}
+"""The optimizers to choose from, with the settings that they start with."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is built from, and what a checkpoint remembers of it."""
+    """What a run is built from; a checkpoint holds it too."""
 
     model: str = "mlp"
     epochs: int = 40
@@ -37,7 +43,7 @@ def load_digits() -> tuple[Any, Any]:
     """Scans ``(1797, 1, 8, 8)`` from 0 to 1 in float32, and their labels from 0 to 9.
 
     Raises:
-        ImportError: without scikit-learn, whose installation holds the scans: nothing is downloaded.
+        ImportError: without scikit-learn, which comes with the scans: nothing is downloaded.
     """
     try:
         digits = import_module("sklearn.datasets").load_digits()
@@ -47,67 +53,43 @@ def load_digits() -> tuple[Any, Any]:
 
 
 def mlp(norm: bool, rng: np.random.Generator) -> nn.Sequential:
-    """Pixels in a row, then 64-128-128-10 with batch normalization before every activation."""
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(64, 128, bias=not norm, generator=rng),
-        *([nn.BatchNorm1d(128)] if norm else []),
-        nn.ReLU(),
-        nn.Linear(128, 128, bias=not norm, generator=rng),
-        *([nn.BatchNorm1d(128)] if norm else []),
-        nn.ReLU(),
-        nn.Linear(128, 10, generator=rng),
-    )
+    """Flattened pixels, then 64-128-128-10 with batch normalization before every activation."""
+
+    def hidden(features: int) -> list[nn.Module]:
+        linear = nn.Linear(features, 128, bias=not norm, generator=rng)
+        return [linear, *([nn.BatchNorm1d(128)] if norm else []), nn.ReLU()]
+
+    return nn.Sequential(nn.Flatten(), *hidden(64), *hidden(128), nn.Linear(128, 10, generator=rng))
 
 
 def cnn(norm: bool, rng: np.random.Generator) -> nn.Sequential:
-    """Three 3 × 3 convolutions, 1-16-32-64 channels, halving the picture twice, and one linear layer."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1, bias=not norm, generator=rng),
-        *([nn.BatchNorm2d(16)] if norm else []),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, padding=1, bias=not norm, generator=rng),
-        *([nn.BatchNorm2d(32)] if norm else []),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1, bias=not norm, generator=rng),
-        *([nn.BatchNorm2d(64)] if norm else []),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(256, 10, generator=rng),
-    )
+    """Three 3 × 3 convolutions, 1-16-32-64 channels, that halve the picture twice, and one linear layer."""
+
+    def hidden(channels: int, outputs: int) -> list[nn.Module]:
+        convolution = nn.Conv2d(channels, outputs, 3, padding=1, bias=not norm, generator=rng)
+        return [convolution, *([nn.BatchNorm2d(outputs)] if norm else []), nn.ReLU()]
+
+    first, second = [*hidden(1, 16), *hidden(16, 32), nn.MaxPool2d(2)], [*hidden(32, 64), nn.MaxPool2d(2)]
+    return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(256, 10, generator=rng))
 
 
 MODELS = {"mlp": mlp, "cnn": cnn}
 
 
 def build(settings: Settings) -> Run:
-    """A run of a net with batch normalization and, as its twin, the same net without, on the same batches.
+    """A run of a net with batch normalization and of its twin, the same net without, on the same batches.
 
-    Everything random follows from the seed, but for the split, which is the same for all.
+    The seed determines everything random except the split, which is always the same.
     """
     learning, held_out = split(load_digits(), [1 - HELD_OUT, HELD_OUT], generator=0)
     learners = {}
     for name, norm in {"with batch norm": True, "without": False}.items():
         if norm or settings.twin:
             model = MODELS[settings.model](norm, np.random.default_rng([settings.seed, 0]))
-            optimizer = _optimizer(settings, model)
+            kind, defaults = OPTIMIZERS[settings.optimizer]
+            optimizer = kind(model.parameters(), **defaults | ({} if settings.lr is None else {"lr": settings.lr}))
             learners[name] = Learner(model, optimizer, CosineAnnealingLR(optimizer, settings.epochs))
     batches = DataLoader(
         learning, settings.batch, shuffle=True, drop_last=True, generator=np.random.default_rng([settings.seed, 1])
     )
     return Run(learners, batches, held_out, settings.epochs, asdict(settings))
-
-
-def _optimizer(settings: Settings, model: nn.Module) -> optim.Optimizer:
-    lr = RATES[settings.optimizer] if settings.lr is None else settings.lr
-    params = model.parameters()
-    match settings.optimizer:
-        case "sgd":
-            return optim.SGD(params, lr, momentum=0.9, weight_decay=5e-4)
-        case "adam":
-            return optim.Adam(params, lr)
-        case "adamw":
-            return optim.AdamW(params, lr, weight_decay=0.05)
-    return optim.RMSprop(params, lr)

@@ -1,4 +1,4 @@
-"""A picture of a training: loss, accuracy, and what goes into every activation, with batch norm and without."""
+"""A picture of a training run: loss, accuracy, and the input of every activation, with batch norm and without."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from .run import Run
 
 COLORS = ("#0b6e99", "#d9730d", "#448361")
-"""Of the learners; blue and orange also differ for those who do not tell red from green."""
+"""The learners' colors; blue and orange are distinct to color-blind readers too."""
 
 
 def pyplot() -> Any:
-    """Matplotlib, drawing to files only, in a plain style.
+    """Matplotlib's pyplot, for drawing to files, in a plain style.
 
     Raises:
         ImportError: without matplotlib.
@@ -23,27 +23,18 @@ def pyplot() -> Any:
         plt = import_module("matplotlib.pyplot")
     except ImportError:
         raise ImportError("the pictures need matplotlib: pip install 'micrograd-tensor[train]'") from None
-    plt.rcParams.update(
-        {
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e6e6e6",
-            "grid.linewidth": 0.6,
-            "legend.frameon": False,
-            "figure.constrained_layout.use": True,
-            "svg.hashsalt": "micrograd_tensor",
-        }
-    )
+    plt.rc("font", size=9)
+    plt.rc("axes", titlesize=10, titlelocation="left", titleweight="bold", grid=True)
+    plt.rc("axes.spines", top=False, right=False)
+    plt.rc("grid", color="#e6e6e6", linewidth=0.6)
+    plt.rc("legend", frameon=False)
+    plt.rc("figure.constrained_layout", use=True)
+    plt.rc("svg", hashsalt="micrograd_tensor")
     return plt
 
 
 def save_picture(run: Run, path: Path, title: str) -> Path:
-    """Draw the history of a run; the suffix of the path says in which format.
+    """Draw the history of a run, in the format of the path's suffix.
 
     Raises:
         ImportError: without matplotlib.
@@ -66,15 +57,9 @@ def save_picture(run: Run, path: Path, title: str) -> Path:
             for k in range(layers):
                 values = [entry[k][which] for entry in history]
                 axis.plot(epochs, values, color=color, alpha=0.35 + 0.65 * (k + 1) / layers, label="" if k else name)
-                axis.annotate(
-                    f"{k + 1}",
-                    (epochs[-1], values[-1]),
-                    (4 + 8 * i, 0),
-                    textcoords="offset points",
-                    color=color,
-                    va="center",
-                )
-        axis.set(title=f"{what} of what goes into each activation, by layer", xlabel="epoch")
+                end, offset = (epochs[-1], values[-1]), (4 + 8 * i, 0)
+                axis.annotate(f"{k + 1}", end, offset, textcoords="offset points", color=color, va="center")
+        axis.set(title=f"{what} of each activation's input, by layer", xlabel="epoch")
     axes[1, 0].set_ylim(bottom=0)
     for axis in axes.flat:
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
@@ -92,7 +77,7 @@ def _curves(axis: Any, run: Run, epochs: range, learning: str, held_out: str, pe
 
 
 def _lowest(run: Run) -> float:
-    """Where the axis of accuracies begins: so low that all but the first epochs are seen."""
+    """The lower end of the accuracy axis, which shows all but the first epochs."""
     late = [
         entry[name]["held_out_accuracy"] for entry in run.history[len(run.history) // 10 :] for name in run.learners
     ]

@@ -1,4 +1,4 @@
-"""A training run: nets that see the same batches, step by step, and all that it takes to stop and go on."""
+"""A training run: nets that see the same batches, step by step, and the state to stop and resume it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..saving import load_checkpoint, save_checkpoint
 
 @dataclass
 class Learner:
-    """A classifier, what updates it, and the schedule of its learning rate."""
+    """A classifier, its optimizer, and its learning-rate schedule."""
 
     model: nn.Sequential
     optimizer: Optimizer
     scheduler: LRScheduler
 
     def learn(self, x: Tensor, labels: Tensor) -> tuple[float, int]:
-        """One step; returns the loss, and how many samples were recognized."""
+        """One training step; returns the loss, and how many samples were classified correctly."""
         self.optimizer.zero_grad()
         logits = self.model(x)
         loss = cross_entropy(logits, labels)
@@ -35,7 +35,7 @@ class Learner:
         return loss.item(), _recognized(logits, labels)
 
     def judge(self, x: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Loss and accuracy on samples held out, and per layer mean and spread of what goes into the activations."""
+        """Loss and accuracy on held-out samples, and mean and standard deviation of each activation's input."""
         self.model.eval()
         activations = []
         with no_grad():
@@ -58,15 +58,15 @@ class Run:
     """Learners that see the same batches, for a number of epochs.
 
     Args:
-        learners: by name.
-        batches: of samples and labels.
-        held_out: samples and labels to judge by after every epoch.
-        epochs: how many there will be.
+        learners: the learners by name; the first is the one to report on.
+        batches: batches of samples and labels.
+        held_out: samples and labels to evaluate on after every epoch.
+        epochs: how many epochs to train for.
         settings: plain data from which the caller can build the same run again; kept in the checkpoint.
 
     Attributes:
-        history: for every epoch that is over, and every learner, loss and accuracy while learning and on the samples
-            held out, and the statistics of the activations.
+        history: for every finished epoch and every learner, loss and accuracy in training and on the held-out samples,
+            and the statistics of the activations.
     """
 
     def __init__(
@@ -80,38 +80,41 @@ class Run:
         self.learners, self.batches, self.epochs, self.settings = learners, batches, epochs, settings
         self.held_out = tensor(held_out[0]), tensor(held_out[1])
         self.history: list[dict[str, dict[str, Any]]] = []
-        self.sums = self._nothing_yet()
+        self.sums = self._zeros()
 
-    def _nothing_yet(self) -> dict[str, list[float]]:
+    def _zeros(self) -> dict[str, list[float]]:
         return {name: [0.0, 0, 0] for name in self.learners}
 
     @property
     def epoch(self) -> int:
-        """How many epochs are over."""
+        """How many epochs are finished."""
         return len(self.history)
 
     def steps(self) -> Iterator[None]:
-        """Learn; hands over after every batch. The run may be saved there, and left."""
+        """Train; yields after every batch, where the run may be saved or left."""
         while self.epoch < self.epochs:
             for x, labels in self.batches:
                 for name, learner in self.learners.items():
                     loss, recognized = learner.learn(x, labels)
-                    sums = self.sums[name]
-                    sums[0] += loss * len(labels)
-                    sums[1] += recognized
-                    sums[2] += len(labels)
+                    step = loss * len(labels), recognized, len(labels)
+                    self.sums[name] = [total + part for total, part in zip(self.sums[name], step, strict=True)]
                 if not self.batches.place:
-                    self._close_epoch()
+                    self._end_epoch()
                 yield
 
-    def _close_epoch(self) -> None:
-        entry = {}
-        for name, learner in self.learners.items():
-            loss, recognized, seen = self.sums[name]
-            entry[name] = {"loss": loss / seen, "accuracy": recognized / seen, **learner.judge(*self.held_out)}
+    def means(self, name: str) -> dict[str, Any]:
+        """The loss and the accuracy of a learner in the current epoch, or before its first step in the last one."""
+        loss, recognized, seen = self.sums[name]
+        if not seen:
+            return self.history[-1][name] if self.history else {}
+        return {"loss": loss / seen, "accuracy": recognized / seen}
+
+    def _end_epoch(self) -> None:
+        judged = {name: learner.judge(*self.held_out) for name, learner in self.learners.items()}
+        self.history.append({name: self.means(name) | found for name, found in judged.items()})
+        for learner in self.learners.values():
             learner.scheduler.step()
-        self.history.append(entry)
-        self.sums = self._nothing_yet()
+        self.sums = self._zeros()
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"batches": self.batches}
@@ -121,10 +124,10 @@ class Run:
         return parts
 
     def save(self, path: str | Path) -> Path:
-        """Write a checkpoint, from which `load` goes on bit for bit."""
+        """Write a checkpoint, from which `load` resumes bit for bit."""
         return save_checkpoint(path, **self._parts(), sums=self.sums, history=self.history, settings=self.settings)
 
     def load(self, path: str | Path) -> None:
-        """Take up the state of a run that was built with the same settings."""
+        """Restore the state of a run that was built with the same settings."""
         rest = load_checkpoint(path, **self._parts())
         self.sums, self.history = rest["sums"], rest["history"]

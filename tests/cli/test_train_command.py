@@ -15,7 +15,6 @@ from micrograd_tensor import saving
 from micrograd_tensor.cli import train
 from micrograd_tensor.cli.unusable import UnusableError
 from micrograd_tensor.training.digits import Settings, build
-from micrograd_tensor.training.watch import Watch
 
 pytest.importorskip("safetensors")
 pytest.importorskip("sklearn")
@@ -54,7 +53,7 @@ def test_it_learns_and_says_so(tmp_path, capsys):
     history = saving.load_checkpoint(tmp_path / "digits-mlp.safetensors")["history"]
     accuracy = history[-1]["with batch norm"]["held_out_accuracy"]
     assert accuracy > 0.95
-    assert f"{accuracy:.2%} of the digits held out recognized" in printed
+    assert f"{accuracy:.2%} of the held-out digits recognized" in printed
     assert [list(entry) for entry in history] == [["with batch norm"]] * 5
 
 
@@ -166,8 +165,8 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, librar
 def test_the_progress_bar_shows_epoch_loss_and_accuracy():
     run = build(Settings(epochs=2, twin=False))
     text = io.StringIO()
-    with Watch(run, Console(file=text, force_terminal=True, width=160)) as watch:
+    with train.progress(run, Console(file=text, force_terminal=True, width=160)) as advance:
         for _ in run.steps():
-            watch.step()
+            advance()
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue())
     assert re.search(r"epoch 2/2 .*loss 0\.\d{3}, accuracy +\d+\.\d%, held out +\d+\.\d%", shown)

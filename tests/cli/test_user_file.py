@@ -82,7 +82,7 @@ def test_frames_within_the_engine_are_left_out(write):
 
 def test_of_a_deep_recursion_the_last_calls_are_shown(write):
     said = said_of(write("def run():\n    return run()\n"))
-    assert "calls before these" in said
+    assert "earlier calls" in said
     assert len(said.splitlines()) < 15
 
 
