@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import tomllib
 from pathlib import Path
 
 import micrograd_tensor as mt
@@ -55,12 +54,3 @@ def test_public_functions_say_their_public_name():
         value = getattr(mt, name)
         if inspect.isfunction(value) or inspect.isclass(value):
             assert value.__name__ == other.get(name, name)
-
-
-def test_the_version_stands_once():
-    """In the package, where the build finds it."""
-    project = Path(mt.__file__).parents[1] / "pyproject.toml"
-    if project.is_file():
-        settings = tomllib.loads(project.read_text(encoding="utf-8"))
-        assert settings["project"]["dynamic"] == ["version"]
-        assert settings["tool"]["hatch"]["version"] == {"path": "micrograd_tensor/__init__.py"}
