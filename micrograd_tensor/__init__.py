@@ -12,116 +12,45 @@
 
 from typing import TYPE_CHECKING
 
-from .draw import DrawError, draw
-from .engine.errors import DTypeError, GradientError, ShapeError
-from .engine.randomness import manual_seed
-from .engine.recording import detect_anomaly, enable_grad, no_grad, scope
-from .engine.table.comparisons import (
-    bitwise_and,
-    bitwise_or,
-    equal,
-    greater,
-    greater_equal,
-    invert,
-    isfinite,
-    less,
-    less_equal,
-    not_equal,
-)
-from .engine.table.elementwise import (
-    abs,
-    add,
-    astype,
-    clip,
-    cos,
-    div,
-    exp,
-    expm1,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    reciprocal,
-    relu,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    square,
-    stop_gradient,
-    sub,
-    tanh,
-    where,
-)
-from .engine.table.matrix import einsum, matmul
-from .engine.table.reductions import broadcast_to, cumsum, max, mean, min, prod, sum
-from .engine.table.shapes import (
-    argsort,
-    concatenate,
-    expand_dims,
-    flip,
-    getitem,
-    pad,
-    reshape,
-    sort,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    take_along_axis,
-    transpose,
-    tril,
-    triu,
-)
-from .engine.table.special import erf
-from .engine.table.windows import add_windows, windows
-from .engine.tensor import Tensor, tensor
-from .engine.walk import grad
-from .functional import (
-    adaptive_avg_pool2d,
-    avg_pool2d,
-    batch_norm,
-    binary_cross_entropy_with_logits,
-    conv1d,
-    conv2d,
-    cross_entropy,
-    dropout,
-    embedding,
-    flatten,
-    gelu,
-    group_norm,
-    instance_norm,
-    l1_loss,
-    l2_norm,
-    layer_norm,
-    leaky_relu,
-    linear,
-    log_softmax,
-    logsigmoid,
-    logsumexp,
-    max_pool2d,
-    mse_loss,
-    nll_loss,
-    rms_norm,
-    scaled_dot_product_attention,
-    silu,
-    smooth_l1_loss,
-    softmax,
-    softplus,
-    std,
-    var,
-)
-from .functional.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .graph import Graph, Node, graph
+from .draw import DrawError as DrawError
+from .draw import draw as draw
+from .engine.errors import *
+from .engine.randomness import *
+from .engine.recording import *
+from .engine.table.comparisons import *
+from .engine.table.elementwise import *
+from .engine.table.matrix import *
+from .engine.table.reductions import *
+from .engine.table.shapes import *
+from .engine.table.special import *
+from .engine.table.windows import *
+from .engine.tensor import *
+from .engine.walk import *
+from .functional.activations import *
+from .functional.attention import *
+from .functional.convolution import *
+from .functional.derivatives import *
+from .functional.linear import *
+from .functional.losses import *
+from .functional.normalization import *
+from .functional.pooling import *
+from .functional.softmax import *
+from .functional.statistics import *
+from .graph import Graph as Graph
+from .graph import Node as Node
+from .graph import graph as graph
 
 if TYPE_CHECKING:
-    from . import check, data, nn, optim
-    from .check import Report, Stage, compare, gradcheck
-    from .draw import Circuit
-    from .saving import load, load_checkpoint, save, save_checkpoint
+    from . import check as check
+    from . import data as data
+    from . import nn as nn
+    from . import optim as optim
+    from .check import Report as Report
+    from .check import Stage as Stage
+    from .check import compare as compare
+    from .check import gradcheck as gradcheck
+    from .draw import Circuit as Circuit
+    from .saving import *
 
 permute = transpose
 
@@ -144,142 +73,8 @@ _LOADED_WHEN_USED = {
 }
 """Public names and their modules, which would take most of the time that importing this package takes."""
 
-__all__ = [
-    "Circuit",
-    "DTypeError",
-    "DrawError",
-    "GradientError",
-    "Graph",
-    "Node",
-    "Report",
-    "ShapeError",
-    "Stage",
-    "Tensor",
-    "abs",
-    "adaptive_avg_pool2d",
-    "add",
-    "add_windows",
-    "argsort",
-    "astype",
-    "avg_pool2d",
-    "batch_norm",
-    "binary_cross_entropy_with_logits",
-    "bitwise_and",
-    "bitwise_or",
-    "broadcast_to",
-    "check",
-    "clip",
-    "compare",
-    "concatenate",
-    "conv1d",
-    "conv2d",
-    "cos",
-    "cross_entropy",
-    "cumsum",
-    "data",
-    "detect_anomaly",
-    "div",
-    "draw",
-    "dropout",
-    "einsum",
-    "embedding",
-    "enable_grad",
-    "equal",
-    "erf",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "flatten",
-    "flip",
-    "gelu",
-    "getitem",
-    "grad",
-    "gradcheck",
-    "graph",
-    "greater",
-    "greater_equal",
-    "group_norm",
-    "hessian",
-    "hvp",
-    "instance_norm",
-    "invert",
-    "isfinite",
-    "jacobian",
-    "jvp",
-    "l1_loss",
-    "l2_norm",
-    "layer_norm",
-    "leaky_relu",
-    "less",
-    "less_equal",
-    "linear",
-    "load",
-    "load_checkpoint",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logsigmoid",
-    "logsumexp",
-    "manual_seed",
-    "matmul",
-    "max",
-    "max_pool2d",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mse_loss",
-    "mul",
-    "neg",
-    "nll_loss",
-    "nn",
-    "no_grad",
-    "not_equal",
-    "optim",
-    "pad",
-    "permute",
-    "pow",
-    "prod",
-    "reciprocal",
-    "relu",
-    "reshape",
-    "rms_norm",
-    "save",
-    "save_checkpoint",
-    "scaled_dot_product_attention",
-    "scope",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "sort",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "stop_gradient",
-    "sub",
-    "sum",
-    "swapaxes",
-    "take_along_axis",
-    "tanh",
-    "tensor",
-    "transpose",
-    "tril",
-    "triu",
-    "value_and_grad",
-    "var",
-    "vjp",
-    "where",
-    "windows",
-]
-
-if not TYPE_CHECKING:  # to a type checker, any name would exist
+if not TYPE_CHECKING:  # a type checker reads the imports, and would believe in any name that __getattr__ takes
+    __all__ = sorted({*_LOADED_WHEN_USED, *(name for name, value in globals().items() if callable(value))})
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

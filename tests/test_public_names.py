@@ -1,23 +1,14 @@
-"""The public names: sorted, all there, and each said once."""
+"""The public names: sorted, all there, each stated once, and known to type checkers."""
 
 import ast
 import inspect
+from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
+import pytest
+
 import micrograd_tensor as mt
-
-SOURCE = ast.parse(Path(mt.__file__).read_text(encoding="utf-8"))
-
-
-def imported():
-    """The names that the package's first file imports from its own modules."""
-    found = [n for n in ast.walk(SOURCE) if isinstance(n, ast.ImportFrom) and n.level == 1]
-    return [alias.asname or alias.name for node in found for alias in node.names]
-
-
-def assigned():
-    targets = [t for node in SOURCE.body if isinstance(node, ast.Assign) for t in node.targets]
-    return [t.id for t in targets if isinstance(t, ast.Name) and not t.id.startswith("_")]
 
 
 def test_all_is_sorted_and_without_repeats():
@@ -29,10 +20,30 @@ def test_all_names_exist():
         assert hasattr(mt, name)
 
 
-def test_all_is_what_is_imported_or_assigned():
-    names = [*imported(), *assigned()]
-    assert sorted(set(names)) == sorted(names)
-    assert {name for name in names if not name.startswith("_")} == set(mt.__all__)
+def test_every_module_names_only_its_own_in_all():
+    """So a public name is said once, where it is defined, and packages re-export it."""
+    said = Counter()
+    for path in sorted(Path(mt.__file__).parent.rglob("*.py")):
+        if path.name == "__init__.py":
+            continue
+        parts = path.relative_to(Path(mt.__file__).parents[1]).with_suffix("").parts
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any("__all__" in ast.dump(node) for node in tree.body):
+            module = import_module(".".join(parts))
+            defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+            defined |= {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets}
+            assert set(module.__all__) <= defined, path
+            said.update(module.__all__)
+    assert [name for name, times in said.items() if times > 1] == []
+
+
+def test_a_type_checker_sees_the_public_names_and_nothing_else(tmp_path):
+    api = pytest.importorskip("mypy.api")
+    lines = ["import micrograd_tensor as mt", *(f"mt.{name}" for name in mt.__all__), "mt.np", "mt.TYPE_CHECKING"]
+    (tmp_path / "user.py").write_text("\n".join(lines), encoding="utf-8")
+    printed, _, _ = api.run(["--strict", f"--cache-dir={tmp_path / 'cache'}", str(tmp_path / "user.py")])
+    wrong = [line.split(" error: ")[0] for line in printed.splitlines() if " error: " in line]
+    assert wrong == [f"{tmp_path / 'user.py'}:{len(lines) - 1}:", f"{tmp_path / 'user.py'}:{len(lines)}:"], printed
 
 
 def test_every_public_name_is_reexported_by_the_first_file_alone():

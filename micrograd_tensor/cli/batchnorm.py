@@ -25,7 +25,7 @@ from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly
 from ..engine.tensor import Tensor, tensor
-from ..functional import batch_norm
+from ..functional.normalization import batch_norm
 from ..graph import Graph, graph
 from ..graph.status import Status
 from ..notation import formula, rule

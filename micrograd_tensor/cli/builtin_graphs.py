@@ -11,7 +11,9 @@ from .. import nn
 from ..engine.recording import scope
 from ..engine.table.elementwise import relu
 from ..engine.tensor import Tensor, tensor
-from ..functional import batch_norm, cross_entropy, layer_norm, scaled_dot_product_attention
+from ..functional.attention import scaled_dot_product_attention
+from ..functional.losses import cross_entropy
+from ..functional.normalization import batch_norm, layer_norm
 
 Made: TypeAlias = "tuple[Tensor, Any]"
 """An output and its upstream gradient."""

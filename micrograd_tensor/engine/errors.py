@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from numpy.exceptions import AxisError
 
+__all__ = ["DTypeError", "GradientError", "ShapeError"]
+
 
 class FailedCall(NamedTuple):
     """What an op was given when it failed; `result` is what it had made, where a rule of it failed later."""

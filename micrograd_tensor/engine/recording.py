@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple
 
+__all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 else:
     Operators = object
 
+__all__ = ["Tensor", "tensor"]
+
 birth_numbers = count()
 """Every Tensor takes the next number at birth. Operands are born before results, so this order is topological."""
 

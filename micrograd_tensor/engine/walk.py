@@ -22,6 +22,8 @@ from .table.elementwise import astype, mul
 from .table.reductions import unbroadcast
 from .tensor import Tensor, leaf
 
+__all__ = ["grad"]
+
 Edge: TypeAlias = "Callable[[Tensor, int, Any], None]"
 """Told of each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
 

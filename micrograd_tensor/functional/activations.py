@@ -14,6 +14,8 @@ from ..engine.table.special import erf
 from ..engine.tensor import Tensor, leaf
 from .operands import as_tensor
 
+__all__ = ["dropout", "gelu", "leaky_relu", "logsigmoid", "silu", "softplus"]
+
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     """x where it is positive, else ``negative_slope · x``; at 0 its slope is the negative one. Any shape.

@@ -19,6 +19,8 @@ from .activations import dropout
 from .operands import as_tensor
 from .softmax import softmax
 
+__all__ = ["scaled_dot_product_attention"]
+
 
 def scaled_dot_product_attention(
     query: Operand,

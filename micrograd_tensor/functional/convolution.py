@@ -17,6 +17,8 @@ from ..engine.table.windows import windows
 from ..engine.tensor import Tensor
 from .operands import Lengths, as_tensor, each_axis
 
+__all__ = ["conv1d", "conv2d"]
+
 
 def conv1d(
     x: Operand,

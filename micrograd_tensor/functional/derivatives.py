@@ -18,6 +18,8 @@ from ..engine.table.shapes import reshape, stack
 from ..engine.tensor import Tensor, leaf, tensor
 from ..engine.walk import grad
 
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
 Inputs = Any
 """One array or Tensor, or a tuple of them."""
 

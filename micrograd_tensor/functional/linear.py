@@ -13,6 +13,8 @@ from ..engine.table.shapes import expand_dims, getitem, reshape, transpose
 from ..engine.tensor import Tensor
 from .operands import as_tensor
 
+__all__ = ["embedding", "flatten", "linear"]
+
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """``x @ weightᵀ + bias``: every output is a weighted sum of the features, as `torch.nn.functional.linear`.

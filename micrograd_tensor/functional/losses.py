@@ -21,6 +21,8 @@ from .activations import logsigmoid
 from .operands import as_tensor
 from .softmax import log_softmax
 
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss"]
+
 
 def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
     """Mean squared error ``(input − target)²``, as `torch.nn.functional.mse_loss`.

@@ -15,6 +15,8 @@ from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
 from .operands import Lengths, as_shape, as_tensor
 
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+
 
 def normalize(
     x: Tensor, axis: int | tuple[int, ...], gamma: Operand | None, beta: Operand | None, eps: float

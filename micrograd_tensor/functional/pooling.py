@@ -18,6 +18,8 @@ from ..engine.tensor import Tensor, leaf
 from .convolution import padded
 from .operands import Lengths, as_tensor, each_axis
 
+__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
+
 
 def max_pool2d(
     x: Operand,

@@ -16,6 +16,8 @@ from ..engine.table.reductions import max, sum
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
 
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
 
 def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
     """The maximum along the axis, or 0 where it is infinite, since ∞ − ∞ is NaN."""

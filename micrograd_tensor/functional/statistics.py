@@ -7,6 +7,8 @@ from ..engine.table.elementwise import sqrt, square
 from ..engine.table.reductions import sum
 from ..engine.tensor import Tensor
 
+__all__ = ["l2_norm"]
+
 
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Euclidean norm over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where it is undefined.

@@ -12,6 +12,8 @@ from ..functional.operands import as_tensor
 from ..functional.softmax import log_softmax, softmax
 from .module import Module
 
+__all__ = ["GELU", "Dropout", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+
 
 class ReLU(Module):
     """``max(x, 0)`` of any shape; its slope at 0 is 0.

@@ -22,6 +22,8 @@ from .linear import Linear
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["MultiheadAttention"]
+
 
 class MultiheadAttention(Module):
     """Several attentions side by side, each on its part of the features, as `torch.nn.MultiheadAttention`.

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from .module import Module
 
+__all__ = ["ModuleList", "Sequential"]
+
 
 class _Numbered(Module):
     """Modules with the names 0, 1, 2, …, or names of their own."""

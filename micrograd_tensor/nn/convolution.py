@@ -16,6 +16,8 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Conv1d", "Conv2d"]
+
 
 class _Conv(Module):
     rank: ClassVar[int]

@@ -13,6 +13,8 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Embedding", "Flatten", "Linear"]
+
 
 class Linear(Module):
     """``x @ weightᵀ + bias``, as `torch.nn.Linear`: ``(…, in_features)`` to ``(…, out_features)``.

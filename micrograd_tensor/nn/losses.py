@@ -16,6 +16,8 @@ from ..functional.losses import (
 )
 from .module import Module
 
+__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss"]
+
 
 class _Loss(Module):
     weight: Tensor | None

@@ -16,6 +16,8 @@ from .module_path import key, not_entered
 from .parameter import Parameter
 from .state import Keys, load
 
+__all__ = ["Module"]
+
 
 class Module:
     """The base of all layers and nets. A subclass calls ``super().__init__()``, sets attributes, and writes `forward`.

@@ -27,6 +27,9 @@ from ..functional.operands import Lengths, as_shape, as_tensor
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d"]
+__all__ += ["GroupNorm", "LayerNorm", "RMSNorm"]
+
 
 def _scale_and_shift(shape: Lengths, affine: bool, dtype: Any) -> tuple[Parameter | None, Parameter | None]:
     return (Parameter(np.ones(shape, dtype)), Parameter(np.zeros(shape, dtype))) if affine else (None, None)

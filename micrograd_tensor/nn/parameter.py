@@ -6,6 +6,8 @@ from typing import Any
 
 from ..engine.tensor import Tensor
 
+__all__ = ["Parameter"]
+
 
 class Parameter(Tensor):
     """A leaf `Tensor` that requires gradients; as an attribute of a `Module`, it is one of the module's parameters.

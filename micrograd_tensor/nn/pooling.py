@@ -8,6 +8,8 @@ from ..functional.operands import Lengths
 from ..functional.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from .module import Module
 
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
+
 
 class MaxPool2d(Module):
     """The maximum of every window, as `torch.nn.MaxPool2d`; see `max_pool2d` for arguments and errors.

@@ -17,6 +17,8 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["GRUCell", "LSTMCell", "RNNCell"]
+
 
 class _Cell(Module):
     gates: ClassVar[int]

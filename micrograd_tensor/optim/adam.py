@@ -10,6 +10,8 @@ from ..engine.table.elementwise import maximum
 from ..engine.table.elementwise import sqrt as root
 from .optimizer import Optimizer
 
+__all__ = ["Adam", "AdamW"]
+
 
 def adam(
     p: Any,

@@ -10,6 +10,8 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor, leaf
 
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
 
 def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)

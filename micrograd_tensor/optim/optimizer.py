@@ -14,6 +14,8 @@ from ..engine.recording import enable_grad
 from ..engine.tensor import Tensor
 from .bucket import Alone, Bucket, State
 
+__all__ = ["Optimizer"]
+
 
 class Optimizer:
     """The base of all optimizers. A subclass defines its `rule`, the `buffers` that the rule keeps, and its settings.

@@ -9,6 +9,8 @@ from typing import Any
 from ..engine.table.elementwise import sqrt
 from .optimizer import Optimizer
 
+__all__ = ["RMSprop"]
+
 
 def rmsprop(
     p: Any,

@@ -8,6 +8,8 @@ from typing import Any
 
 from .optimizer import Optimizer
 
+__all__ = ["SGD"]
+
 
 def sgd(
     p: Any,

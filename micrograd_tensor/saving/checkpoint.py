@@ -11,6 +11,8 @@ import numpy as np
 from .tensors import read_tensors, write_tensors
 from .tree import packed, unpacked
 
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
 _HEADER = "micrograd_tensor.checkpoint"
 
 

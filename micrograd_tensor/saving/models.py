@@ -11,6 +11,8 @@ import numpy as np
 from ..engine.tensor import Tensor
 from .tensors import read_tensors, write_tensors
 
+__all__ = ["load", "save"]
+
 
 def save(model: Any, path: str | Path, metadata: Mapping[str, str] | None = None) -> Path:
     """Write the parameters and buffers of a model to a safetensors file, whole or not at all.

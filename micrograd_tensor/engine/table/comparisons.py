@@ -10,6 +10,9 @@ import numpy as np
 from ..primitive import Op, primitive
 from ..row import Array, Function, Operand, Relation, Trait
 
+__all__ = ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal"]
+__all__ += ["bitwise_and", "bitwise_or", "invert", "isfinite"]
+
 
 def comparison(
     sign: str, python: str, function: Callable[..., Any], method: str, example: str, traits: Trait = Trait.EXACT

@@ -16,6 +16,10 @@ from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, 
 from ..tensor import Tensor
 from .comparisons import equal, greater
 
+__all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt", "square", "sub"]
+__all__ += ["cos", "exp", "expm1", "log", "log1p", "relu", "sigmoid", "sin", "tanh"]
+__all__ += ["astype", "clip", "maximum", "minimum", "stop_gradient", "where"]
+
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 

@@ -15,6 +15,8 @@ from .elementwise import unwrap
 from .reductions import broadcast_to
 from .shapes import expand_dims, reshape, squeeze, swapaxes
 
+__all__ = ["einsum", "matmul"]
+
 
 def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
     """``g @ bᵀ``, with the axis that a vector lacks put in and taken out again."""

@@ -20,6 +20,8 @@ from .comparisons import equal
 from .elementwise import astype, sqrt, square, unwrap
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
+__all__ = ["broadcast_to", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
+
 # Directly, because np.sum, np.max and their like take microseconds to arrive there.
 add_reduce: Any = np.add.reduce
 maximum_reduce: Any = np.maximum.reduce

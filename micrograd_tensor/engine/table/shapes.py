@@ -19,6 +19,9 @@ from ..row import Array, Operand, Permutation, Reshape, Trait, answers
 from ..tensor import Tensor
 from .elementwise import unwrap
 
+__all__ = ["expand_dims", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
+__all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
+
 
 @primitive(
     "reshape",

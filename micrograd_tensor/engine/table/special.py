@@ -10,6 +10,8 @@ from ..primitive import primitive
 from ..row import Array, Function, Operand
 from .elementwise import exp, square
 
+__all__ = ["erf"]
+
 _erf = np.frompyfunc(math.erf, 1, 1)  # a ufunc, so duck arrays know what to do with it
 
 

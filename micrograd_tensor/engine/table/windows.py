@@ -16,6 +16,8 @@ from ..row import Array, Operand, Trait
 from .elementwise import add
 from .shapes import put_add
 
+__all__ = ["add_windows", "windows"]
+
 Lengths = tuple[int, ...]
 
 
