@@ -81,13 +81,14 @@ def compare(
     stages = {name: node for name, node in named.items() if node in captured.gradients}
     given = read(hand, forward, stages, named)
     passes = nudged_passes(captured)
+    recorded = recorded_tolerances(captured, passes)
 
     ours = {node: node.value for node in captured.nodes}
     before = Forward(captured, named, given.values, passes, rtol)
-    judged = Judge(captured, stages, given.gradients, before.values, before.others, passes, rtol).judge()
+    judged = Judge(captured, stages, given.gradients, before.values, before.others, passes, recorded, rtol).judge()
     unused = dict(given.unused)
     if before.others and given.loose:
-        again = Judge(captured, stages, given.gradients, ours, (), passes, rtol).judge()
+        again = Judge(captured, stages, given.gradients, ours, (), passes, recorded, rtol).judge()
         if not again.wrong:
             strays = {s.name for s in before.stages if s.status == Status.WRONG and s.name in given.loose}
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
@@ -98,9 +99,8 @@ def compare(
     slopes: tuple[Oracle, ...] = ()
     properties: tuple[Invariant, ...] = ()
     if point:
-        allowed = recorded_tolerances(captured, passes)
-        findings, slopes = lint(captured, allowed, rtol), oracles(captured, passes, allowed.absolute)
-        properties = check_invariants(captured, {stages[name]: g for name, g in given.gradients.items()}, allowed)
+        findings, slopes = lint(captured, recorded, rtol), oracles(captured, passes, recorded.absolute)
+        properties = check_invariants(captured, {stages[name]: g for name, g in given.gradients.items()}, recorded)
     return Report(
         stages=Stages(judged.stages),
         forward=Stages(before.stages),

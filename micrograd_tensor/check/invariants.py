@@ -190,21 +190,22 @@ class _Checks:
             yield Invariant(", ".join(names), "Euler", holds, error, text, branch)
 
     def _degree(self, group: Any, outputs: list[Node]) -> float | None:
-        """Of homogeneity in these inputs together; None where there is none."""
-        made = [
-            evaluate(self.graph, {n: factor * np.asarray(n.value, np.float64) for n in group})
-            for factor in (1.0, 1.25, 0.8)
-        ]
-        scaled = [
-            {**values, **{n: factor * np.asarray(n.value, np.float64) for n in group}}
-            for values, factor in zip(made, (1.0, 1.25, 0.8), strict=True)
-        ]
-        for degree in DEGREES:
-            if all(
-                _near(scaled[k][n], factor**degree * np.asarray(scaled[0][n]))
-                for n in outputs
-                for k, factor in ((1, 1.25), (2, 0.8))
-            ):
+        """The degree of homogeneity in these inputs together; None where there is none."""
+
+        def scaled(factor: float) -> Mapping[Node, Any]:
+            leaves = {n: factor * np.asarray(n.value, np.float64) for n in group}
+            return evaluate(self.graph, leaves, targets=outputs) | leaves
+
+        def size(of: Mapping[Node, Any]) -> float:
+            return float(sum(np.sum(np.abs(of[n])) for n in outputs))
+
+        double = all(n.dtype != np.float32 and n.dtype != np.float16 for n in self.graph.nodes)
+        here = {n: n.value for n in outputs} if double else scaled(1.0)
+        larger = scaled(1.25)
+        likely = [d for d in DEGREES if np.isclose(size(larger), 1.25**d * size(here), rtol=1e-9, atol=0.0)]
+        pairs = [(1.25, larger), (0.8, scaled(0.8))] if likely else []
+        for degree in likely:
+            if all(_near(values[n], factor**degree * np.asarray(here[n])) for n in outputs for factor, values in pairs):
                 return degree
         return None
 

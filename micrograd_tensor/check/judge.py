@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.row import Linear
 from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.status import Status
 from .diagnose import diagnose
@@ -21,7 +22,6 @@ from .rounding import (
     Tolerances,
     coarser,
     difference,
-    recorded_tolerances,
     tolerances,
     wider,
 )
@@ -57,6 +57,7 @@ class Judge:
         others: other forward values that a line may have been computed from: where the user's are wrong, it is not
             known which of his lines used them.
         passes: from `nudged_passes`.
+        recorded: what rounding can do to the recorded gradients.
         rtol: the largest error that counts as right; None: what rounding explains.
     """
 
@@ -68,14 +69,17 @@ class Judge:
         values: Mapping[Node, Any],
         others: Sequence[Mapping[Node, Any]],
         passes: Passes,
+        recorded: Tolerances,
         rtol: float | None,
     ) -> None:
-        self.graph, self.names, self.values, self.passes, self.rtol = graph, names, values, passes, rtol
+        self.graph, self.names, self.values, self.recorded, self.rtol = graph, names, values, recorded, rtol
         self.given = {names[name]: value for name, value in given.items()}
         self.expected: Expected = expect(graph, self.given, values)
-        self.recorded: Tolerances = recorded_tolerances(graph, passes)
-        local = tolerances(graph, passes, self.expected.given, values, self.expected.gradients)
-        self.allowed: Tolerances = wider(local, self.recorded)
+        self.allowed = recorded
+        starts_over = not all(node.is_leaf for node in self.given)  # from a leaf nothing goes on
+        if starts_over or any(value is not node.value for node, value in values.items()):
+            local = tolerances(graph, passes, self.expected.given, values, self.expected.gradients)
+            self.allowed = wider(local, recorded)
         self.others = [expect(graph, self.given, other) for other in others]
         self.status: dict[Node, str] = {}
         self.spoiled: set[Node] = set()
@@ -387,7 +391,7 @@ class Forward:
     def _largest(self, node: Node, expected: Any) -> Any:
         """What a forward value was made from, where that can cancel: its operands' sizes."""
         size = np.abs(expected)
-        if node.op is not None and node.op.name in ("add", "sub"):
+        if node.op is not None and isinstance(node.op.reading, Linear):
             for x in node.operands:
                 size = np.maximum(size, np.abs(self.values[x] if isinstance(x, Node) else x))
         return size

@@ -17,12 +17,12 @@ from .found import Oracle
 from .gradcheck import COMPLEX_STEP
 from .rounding import Passes
 
-STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
-"""Of the central differences, in units of the input's own size; no more are tried once one is good enough."""
+STEPS = tuple(10.0**-k for k in (3, 2, 4, 5, 6, 7, 1))
+"""Central differences take these steps, in units of the input's own size, until one is good enough."""
 ENOUGH = 1e-6
 """An error bar this small, relative to the slope, is good enough."""
-INPUTS = 16
-"""So many inputs are looked at, one by one; further ones together along one direction."""
+MAX_INPUTS = 16
+"""How many inputs are examined one by one; further ones are moved together along one direction."""
 
 
 def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int = 0) -> tuple[Oracle, ...]:
@@ -38,7 +38,7 @@ def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int
     named = {node: name for name, node in named_nodes(graph).items()}
     leaves = [n for n in graph.gradients if n.is_leaf and n.requires_grad and n.dtype.kind == "f" and n.value.size]
     leaves.sort(key=lambda n: n.rank)
-    groups = [[leaf] for leaf in leaves[:INPUTS]] + ([leaves[INPUTS:]] if leaves[INPUTS:] else [])
+    groups = [[leaf] for leaf in leaves[:MAX_INPUTS]] + ([leaves[MAX_INPUTS:]] if leaves[MAX_INPUTS:] else [])
     noise = 0.0
     for node, upstream in graph.upstreams.items():
         if node.dtype.kind == "f":  # in float64, whatever the graph's dtype
@@ -116,7 +116,7 @@ class _Along:
     def at(self, t: complex) -> tuple[Any, float]:
         """The weighted outputs moved by t, and the sum of their absolute terms."""
         moved = {leaf: np.asarray(leaf.value).astype(np.float64) + t * u for leaf, u in self._directions.items()}
-        made = evaluate(self._graph, {**self._held, **moved})
+        made = evaluate(self._graph, {**self._held, **moved}, targets=self._graph.upstreams)
         total, size = 0.0, 0.0
         with np.errstate(all="ignore"):
             for node, upstream in self._graph.upstreams.items():

@@ -1,4 +1,4 @@
-"""The lint of the test point: what a comparison at this point cannot tell apart, found by numbers.
+"""The test point: what a comparison there cannot tell apart, and how to draw one without such accidents.
 
 A generic point near the given one serves as a witness: a relation between recorded numbers that holds at the given
 point, but not there, is an accident of the point, and hides whatever mistake exchanges the two sides. Two stages that
@@ -10,26 +10,33 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.errors import GradientError
+from ..engine.row import Function, Linear, Reduction
 from ..engine.tensor import Tensor, leaf
 from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
 from ..graph.nodes import Edge
 from .found import Finding
-from .nearby import Point, nearby, point_of
+from .nearby import Point, nearby, recorded
 from .oracles import oracles
-from .rounding import Tolerances, nudged_passes, recorded_tolerances
+from .rounding import Tolerances, nudged_passes, recorded_tolerances, terms
 
 CANCELS = 1e-3
-"""What is left of its terms, where they are said to cancel."""
-CONSTANTS = 16
-"""So many numbers are left out on trial."""
+"""Terms are said to cancel where less than this part of them is left."""
+MAX_CONSTANTS = 16
+"""How many constants are left out on trial."""
+TRIES = 8
+"""How many points are drawn for each choice of signs."""
+OF_THE_POINT = frozenset(("constant input", "constant upstream", "hypotheses coincide", "vanishing contribution"))
+"""The findings that other numbers of the same shapes can cure."""
 NEW_INPUTS = "check.generic_point makes inputs without such accidents"
 NEW_UPSTREAM = "Draw the upstream gradient at random"
+NO_RTOL = "Leave rtol out, so that rounding decides"
 
 
 def lint(graph: Graph, allowed: Tolerances, rtol: float | None = None) -> tuple[Finding, ...]:
@@ -48,8 +55,12 @@ class _Lint:
         self.graph, self.allowed, self.rtol = graph, allowed, rtol
         self.names = {node: name for name, node in named_nodes(graph).items()}
         self.stages = [node for node in self.names if node in graph.gradients]
-        self.here = point_of(graph, {n: n.value for n in graph.nodes}, {})
-        self.there = nearby(graph)
+        self.here = recorded(graph)
+
+    @cached_property
+    def there(self) -> Point:
+        """The witness; often nothing holds here that it would have to be asked about."""
+        return nearby(self.graph)
 
     def findings(self) -> Iterator[Finding]:
         """The findings, those that hide most first."""
@@ -63,23 +74,25 @@ class _Lint:
 
     def _cancelling(self) -> Iterator[Finding]:
         """Gradients of inputs of which next to nothing is left: an upstream in the null space, or nearly so."""
-        for node in self.stages:
-            if not node.is_leaf or not node.requires_grad:
-                continue
-            here, there = (_left(p.gradients[node], p.totals[node]) for p in (self.here, self.there))
-            if here is None or here >= CANCELS:
-                continue
-            name = f"d{self.names[node]}"
-            generic = there is not None and there >= CANCELS
+        with np.errstate(all="ignore"):
+            left = {node: _left(self.here.gradients[node], sums.total) for node, sums in self._from_output().items()}
+            blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < CANCELS]
+            sums = self._from_output(self.there) if blind else {}
+        for node in blind:
+            generic = CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf
             yield Finding(
                 "cancellation",
-                f"{name} is blind to whatever cancels with it",
-                f"only {here:.1e} of its terms is left"
-                + ("" if generic else ", and of other upstream gradients through the same function no more"),
+                f"d{self.names[node]} is blind to whatever cancels with it",
+                f"only {left[node]:.1e} of its terms is left"
+                + ("" if generic else ", and with other upstream gradients through the same function no more"),
                 f"{NEW_UPSTREAM}, in place of a special one such as that of a sum"
                 if generic
                 else "Compare the function before its last sum, with a random upstream gradient, or with longer axes",
             )
+
+    def _from_output(self, point: Point | None = None) -> dict[Node, Any]:
+        used, values = (None, None) if point is None else (point.gradients, point.values)
+        return terms(self.graph, used, values, from_output=True)
 
     def _alike(self) -> Iterator[Finding]:
         """Inputs and upstreams whose numbers are all one number."""
@@ -111,7 +124,7 @@ class _Lint:
                 alike.setdefault((node.shape, *first_number), []).append(node)
             for first, *others in alike.values():
                 equal = [n for n in others if self._equal_here_only(of, first, n)]
-                # Of arrays whose numbers are all alike it was said already.
+                # Arrays whose numbers are all alike were reported already.
                 if equal and not _constant(getattr(self.here, of)[first]):
                     names = [f"{prefix}{self.names[n]}" for n in (first, *equal)]
                     yield Finding(
@@ -122,31 +135,32 @@ class _Lint:
                     )
 
     def _equal_here_only(self, of: str, a: Node, b: Node) -> bool:
-        return a.shape == b.shape and self._same(of, self.here, a, b) and not self._same(of, self.there, a, b)
+        return a.shape == b.shape and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
 
     def _vanishing_contributions(self) -> Iterator[Finding]:
-        """Contributions to a fork that are lost beside the others here only."""
+        """Contributions to a fork that vanish, compared with the others, here only."""
         for node in self.stages:
             edges = [edge for edge, _ in self.graph.contributions_to(node)]
-            if len(edges) < 2:
-                continue
             allowed = self.allowed.absolute[node]
-            for edge in edges:
-                part, elsewhere = self.here.contributions[edge], self.there.contributions[edge]
+            for edge in edges if len(edges) > 1 else ():
+                part = self.here.contributions[edge]
                 with np.errstate(all="ignore"):
-                    lost = bool(np.all(np.abs(part) <= allowed)) and np.size(part) > 0
-                    seen = bool(np.any(np.abs(elsewhere) > 1e3 * np.max(allowed, initial=0.0)))
-                if lost and seen:
-                    by = self.names.get(edge[0], edge[0].op.name if edge[0].op else "")
-                    yield Finding(
-                        "vanishing contribution",
-                        f"d{self.names[node]} with and without what comes through {by} cannot be told apart",
-                        "that contribution is zero up to rounding at this point",
-                        f"{NEW_UPSTREAM}; {NEW_INPUTS}",
-                    )
+                    lost = np.size(part) > 0 and bool(np.all(np.abs(part) <= allowed))
+                    noise = 1e3 * np.max(allowed, initial=0.0)
+                    if lost and np.any(np.abs(self.there.contributions[edge]) > noise):
+                        yield Finding(
+                            "vanishing contribution",
+                            f"d{self.names[node]} with and without what comes through {self._called(edge[0])} "
+                            "cannot be told apart",
+                            "that contribution is zero up to rounding at this point",
+                            f"{NEW_UPSTREAM}; {NEW_INPUTS}",
+                        )
+
+    def _called(self, node: Node) -> str:
+        return self.names.get(node) or (node.op.name if node.op else "")
 
     def _lengths(self) -> Iterator[Finding]:
-        """Axes that have the same length, or so short a one that constants coincide."""
+        """Axes that have the same length, or are so short that constants coincide."""
         said, short = set(), False
         for node in self.names:
             if not (node.is_leaf and node.requires_grad) and node not in self.graph.outputs:
@@ -171,9 +185,10 @@ class _Lint:
                 )
 
     def _reduced(self, axis: int, node: Node) -> bool:
-        """Whether some op sums over an axis of this node's, forward or backward."""
+        """Whether some op adds up along an axis of this node's, forward or backward."""
         for x in (*self.graph.nodes, *self.graph.backward):
-            if x.op is not None and x.op.name in ("sum", "mean") and x.operands[0].shape == node.shape:
+            adds = x.op is not None and x.op.adds and isinstance(x.op.reading, Reduction)
+            if adds and x.operands[0].shape == node.shape:
                 over = x.params["axis"]
                 axes = range(len(node.shape)) if over is None else np.atleast_1d(over) % len(node.shape)
                 if axis in axes:
@@ -182,42 +197,46 @@ class _Lint:
 
     def _unseen_constants(self) -> Iterator[Finding]:
         """Numbers that were added in the forward pass, such as eps, and could be left out without being missed."""
-        sums = [n for n in self.graph.nodes if n.op is not None and n.op.name in ("add", "sub") and n.dtype.kind == "f"]
+        sums = [n for n in self.graph.nodes if n.op is not None and isinstance(n.op.reading, Linear)]
         with_numbers = [n for n in sums if n.requires_grad and not all(isinstance(x, Node) for x in n.operands)]
-        for node in with_numbers[:CONSTANTS]:
+        for node in with_numbers[:MAX_CONSTANTS]:
             for number, other in (node.operands, node.operands[::-1]):
                 if isinstance(number, Node) or not isinstance(other, Node) or not number:
                     continue
-                made = evaluate(self.graph, {node: other.value})
-                values = {**made, node: other.value}
-                ran = evaluate_backward(self.graph, {}, values).gradients
-                error = 0.0
-                with np.errstate(all="ignore"):
-                    lost = all(
-                        np.all(np.abs(ran[n] - g) <= self.allowed.absolute[n]) for n, g in self.here.gradients.items()
-                    )
-                    for n in self.stages:
-                        apart = np.abs(ran[n] - self.here.gradients[n]) / self.allowed.terms[n].largest
-                        error = max(error, float(np.max(apart[np.isfinite(apart)], initial=0.0)))
-                by = self.names.get(other, "what it is added to")
-                what = f"{number:g}, which is added to {by}, can be left out unseen"
+                what = f"{number:g}, which is added to {self.names.get(other, 'something without a name')}, "
+                lost, error = self._without(node, other)
                 if lost:
                     yield Finding(
                         "unseen constant",
-                        what,
+                        f"{what}can be left out unseen",
                         "without it no gradient changes by more than rounding",
-                        f"Use float64, and inputs beside which {number:g} is larger",
+                        f"Use float64, and smaller inputs, for which {number:g} matters",
                     )
                 elif self.rtol is not None and error <= self.rtol:
                     yield Finding(
                         "coarse tolerance",
-                        what,
+                        f"{what}can be left out unseen",
                         f"without it no gradient changes by more than {error:.1e}, and rtol is {self.rtol:.1e}",
-                        "Leave rtol out, so that rounding decides",
+                        NO_RTOL,
                     )
 
+    def _without(self, node: Node, other: Node) -> tuple[bool, float]:
+        """Whether no gradient notices that a node has another's value, and the largest error that this makes."""
+        later = [n for n in self.graph.nodes if n.rank > node.rank]
+        before = {n: n.value for n in self.graph.nodes if n.rank < node.rank}
+        made = evaluate(self.graph, before | {node: other.value}, targets=later)
+        ran = evaluate_backward(self.graph, {}, made | {node: other.value}).gradients
+        lost, error = True, 0.0
+        with np.errstate(all="ignore"):
+            for n, gradient in self.here.gradients.items():
+                apart = np.abs(ran[n] - gradient)
+                lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
+                relative = apart / self.allowed.terms[n].largest if n in self.names else np.zeros(0)
+                error = max(error, float(np.max(relative[np.isfinite(relative)], initial=0.0)))
+        return lost, error
+
     def _coarse(self) -> Iterator[Finding]:
-        """Numbers of low precision, and tolerances beyond what mistakes make."""
+        """Numbers of low precision, and tolerances larger than what mistakes make."""
         coarse = {str(n.dtype) for n in self.stages if n.dtype.kind == "f" and np.finfo(n.dtype).eps > 1e-10}
         if coarse:
             yield Finding(
@@ -226,40 +245,40 @@ class _Lint:
                 f"the numbers are {' and '.join(sorted(coarse))}",
                 "Derive and compare in float64",
             )
-        hidden = [
-            f"{self.names.get(edge[0], '')} to d{self.names[node]}"
-            for node in self.stages
-            for edge, _ in self.graph.contributions_to(node)
-            if self.rtol is not None and len(self.graph.contributions_to(node)) > 1 and self._within(edge, node)
-        ]
-        if hidden:
-            yield Finding(
-                "coarse tolerance",
-                f"the contribution of {hidden[0]} can be left out unseen",
-                f"it is smaller than the rtol of {self.rtol:.1e} beside the other terms",
-                "Leave rtol out, so that rounding decides",
-            )
+        if self.rtol is None:
+            return
+        for node in self.stages:
+            edges = [edge for edge, _ in self.graph.contributions_to(node)]
+            hidden = [edge for edge in edges if len(edges) > 1 and self._within(edge, node, self.rtol)]
+            if hidden:
+                yield Finding(
+                    "coarse tolerance",
+                    f"the contribution of {self._called(hidden[0][0])} to d{self.names[node]} can be left out unseen",
+                    f"compared with the other terms it is smaller than the rtol of {self.rtol:.1e}",
+                    NO_RTOL,
+                )
+                return
 
-    def _within(self, edge: Edge, node: Node) -> bool:
+    def _within(self, edge: Edge, node: Node, rtol: float) -> bool:
         """Whether a whole contribution is within the given rtol, though not within rounding."""
-        assert self.rtol is not None  # noqa: S101 -- for the type checker
         part = np.abs(self.here.contributions[edge])
         with np.errstate(all="ignore"):
-            inside = np.all(part <= self.rtol * np.asarray(self.allowed.terms[node].largest))
+            inside = np.all(part <= rtol * np.asarray(self.allowed.terms[node].largest))
             return bool(inside and np.any(part > self.allowed.absolute[node]))
 
-    def _only_here(self, node: Node, of: str, relation: Any) -> bool:
-        return bool(relation(getattr(self.here, of)[node]) and not relation(getattr(self.there, of)[node]))
+    def _only_here(self, node: Node, of: str, relation: Callable[[Any], bool]) -> bool:
+        return relation(getattr(self.here, of)[node]) and not relation(getattr(self.there, of)[node])
 
-    def _same(self, of: str, point: Point, a: Node, b: Node) -> bool:
-        """Whether two arrays of a point are equal up to rounding, and not empty."""
-        numbers = getattr(point, of)
-        first, second = np.asarray(numbers[a]), np.asarray(numbers[b])
-        if not first.size or first.dtype.kind not in "fc":
-            return False
-        unit = 64.0 * float(np.finfo(np.result_type(a.dtype, b.dtype)).eps)
-        with np.errstate(all="ignore"):
-            return bool(np.all(np.abs(first - second) <= unit * np.maximum(np.abs(first), np.abs(second))))
+
+def _equal(of: str, point: Point, a: Node, b: Node) -> bool:
+    """Whether two arrays of a point are equal up to rounding, and not empty."""
+    numbers = getattr(point, of)
+    first, second = np.asarray(numbers[a]), np.asarray(numbers[b])
+    if not first.size or first.dtype.kind not in "fc":
+        return False
+    unit = 64.0 * float(np.finfo(np.result_type(a.dtype, b.dtype)).eps)
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.abs(first - second) <= unit * np.maximum(np.abs(first), np.abs(second))))
 
 
 def _constant(value: Any) -> bool:
@@ -267,17 +286,10 @@ def _constant(value: Any) -> bool:
     return bool(array.size > 1 and np.all(array == array.flat[0]))
 
 
-def _left(gradient: Any, total: Any) -> float | None:
-    """How much of its terms a gradient is, where it is most; None where there are none."""
-    with np.errstate(all="ignore"):
-        largest, sizes = np.abs(gradient).max(initial=0.0), np.max(total, initial=0.0)
-        return float(largest / sizes) if np.isfinite(sizes) and sizes > 0 and np.isfinite(largest) else None
-
-
-TRIES = 8
-"""So many draws are looked at for each choice of signs."""
-OF_THE_POINT = frozenset(("constant input", "constant upstream", "hypotheses coincide", "vanishing contribution"))
-"""The findings that other numbers of the same shapes can cure."""
+def _left(gradient: Any, total: Any) -> float:
+    """How much of its terms a gradient is, where it is most; infinite where there are none."""
+    largest, size = np.abs(gradient).max(initial=0.0), np.max(total, initial=0.0)
+    return float(largest / size) if np.isfinite(size) and size > 0 and np.isfinite(largest) else np.inf
 
 
 class GenericPoint(NamedTuple):
@@ -379,8 +391,10 @@ def _smooth(captured: Graph) -> bool:
         seen = []
 
         def watch(node: Any, made: Any) -> Any:
-            if node.dtype.kind in "bi" or (node.op is not None and node.op.name == "sign"):
+            if node.dtype.kind in "bi":
                 seen.append(np.array(made))
+            elif node.op.exact and isinstance(node.op.reading, Function):  # sign, and what has kinks at 0
+                seen.append(np.sign(made))
             return made
 
         evaluate(captured, values, watch)

@@ -1,7 +1,7 @@
-"""Tolerance: how far rounding alone can move each gradient, measured by letting it.
+"""Rounding: how far it alone can move each gradient, measured by perturbing every result.
 
-The forward and the backward pass are run again a few times with every result nudged at random, by a few units in the
-last place. How far a gradient moves then is what rounding can do to it at this point, cancellation and ill-conditioned
+The forward and the backward pass run again a few times with every result nudged at random, by a few units in the last
+place. How far a gradient moves then is what rounding can do to it at this point, cancellation and ill-conditioned
 forward passes included; this is stochastic arithmetic (Vignes, *A stochastic arithmetic for reliable scientific
 computation*, Mathematics and Computers in Simulation 35, 1993). To that comes what summing in another order can do,
 known from the terms of the sums. So a tolerance belongs to an element, not to an array: a column of small numbers is
@@ -12,7 +12,6 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from math import prod
@@ -20,27 +19,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 
-MOVES = frozenset(
-    (
-        *("reshape", "transpose", "squeeze", "expand_dims", "flip", "pad", "tril", "triu", "getitem"),
-        *("take_along_axis", "concatenate", "broadcast_to", "where", "stop_gradient"),
-    )
-)
-"""The ops that only bring numbers to other places."""
-_SCATTERS = frozenset(("put_add", "put_along_axis_add", "add_windows"))
-SUMS = frozenset(("sum", "mean", "cumsum", "matmul", "einsum")) | _SCATTERS
-"""The ops that add up numbers of one array."""
+SAMPLES = 5
+"""How often the passes are run with nudges."""
+FEW, LARGE = 2, 1 << 18
+"""How often where a graph has more numbers than this: there each row and column shows many movements."""
+STRENGTH = 16.0
+"""The largest nudge, in units of the dtype's eps."""
+MARGIN = 4.0
+"""The tolerance is this many of the largest movements seen."""
+SUMMING = 4.0
+"""Summing in another order may cost this many ``eps · √count · Σ|terms|``."""
+
+# ------------------------------------------------------------------------------------------------------------ the terms
 
 
 class Terms(NamedTuple):
     """What was added to make an array, element by element.
 
     Attributes:
-        largest: the largest absolute term.
+        largest: the largest absolute term, or a bound of it that is not above ``total``.
         total: the sum of the absolute terms.
-        many: how many there are at most.
+        many: the largest number of terms of any element.
     """
 
     largest: Any
@@ -49,89 +51,54 @@ class Terms(NamedTuple):
 
 
 def terms(
-    graph: Graph, used: Mapping[Node, Any], values: Mapping[Node, Any], *, from_output: bool = False
+    graph: Graph,
+    used: Mapping[Node, Any] | None = None,
+    values: Mapping[Node, Any] | None = None,
+    *,
+    from_output: bool = False,
 ) -> dict[Node, Terms]:
-    """The terms of every gradient of a graph, in a backward pass from given gradients.
+    """The terms of every gradient: what was added at forks, over broadcast axes and in matrix products.
+
+    They are found by running the recorded rules on magnitudes: where a rule adds, the magnitudes are added, so that
+    what cancels in the gradient is still seen.
 
     Args:
         graph: captured with an upstream and with its values.
-        used: the gradient of every forward node that the rules get.
-        values: of the forward nodes.
+        used: the gradients of forward nodes that the rules get; None: the recorded ones.
+        values: of the forward nodes, likewise.
         from_output: follow the terms from the output on, through all forks, not only within each gradient's own rules.
     """
-    watch = _Watch(joint(graph), used, values, from_output)
-    evaluate_backward(graph, used, values, watch)
-    return watch.finished()
+    whole = joint(graph)
+    made = {upstream: _alone(upstream.value) for upstream in whole.upstreams.values()}
+    given = {n: g.value for n, g in whole.gradients.items()} if used is None else used
+    forward = {} if values is None else values
+    known: dict[Any, Any] = {} if from_output else {whole.gradients[n]: _alone(g) for n, g in given.items()}
 
+    def of(x: Any) -> Any:
+        """The terms of an operand; integers and truth values choose places and stay as they are."""
+        if not isinstance(x, Node):
+            return x
+        if x not in known and x not in made:  # a forward value
+            value = forward.get(x, x.value)
+            known[x] = _alone(value) if x.dtype.kind in "fc" else value
+        return known[x] if x in known else made[x]
 
-class _Watch:
-    """Follows the terms while a backward pass is replayed."""
-
-    def __init__(self, graph: Graph, used: Mapping[Node, Any], values: Mapping[Node, Any], from_output: bool) -> None:
-        self.graph, self.used, self.values, self.from_output = graph, used, values, from_output
-        self.made: dict[Node, Terms] = {}
-        self.sums: dict[Node, Terms] = {}
-        self.pending = deque(sorted(graph.gradients, key=lambda n: -n.rank))
-
-    def __call__(self, node: Node, value: Any) -> Any:
-        if node.rule_of is None:
-            return value  # a sum at a fork, which is added up apart
-        user = node.rule_of[0] if node.rule_of else None
-        incoming = self.graph.gradients.get(user) if user is not None else None
-        operands = []
-        for x in node.operands:
-            if not isinstance(x, Node):
-                operands.append(x)
-            elif x is incoming and user is not None:
-                operands.append(self.arrived(user))
-            elif x in self.made:
-                operands.append(self.made[x])
-            else:
-                known = self.values.get(x, x.value)
-                operands.append(_alone(known) if x.dtype.kind in "fc" else known)
-        self.made[node] = _through(node, operands, value)
+    def follow(node: Node, value: Any) -> Any:
+        made[node] = _through(node, [of(x) for x in node.operands], value)
         return value
 
-    def arrived(self, node: Node) -> Terms:
-        """What goes on from a node, whose own terms, and those of all nodes after it, are made by then."""
-        if not self.from_output:
-            return _alone(self.used[node])
-        while node not in self.sums:
-            self._add_next()
-        return self.sums[node]
-
-    def finished(self) -> dict[Node, Terms]:
-        """The terms of all nodes."""
-        while self.pending:
-            self._add_next()
-        return self.sums
-
-    def _add_next(self) -> None:
-        node = self.pending.popleft()
-        parts = [_alone(self.graph.upstreams[node].value)] if node in self.graph.upstreams else []
-        for _, contribution in self.graph.contributions_to(node):
-            parts.append(self.made.get(contribution) or _alone(contribution.value))
-        self.sums[node] = reduce(_added, parts)
-
-
-def summed(node: Node) -> Terms:
-    """The terms that one op of a graph added up, as they were recorded; for ops in `SUMS`."""
-    operands = [
-        _alone(x.value) if isinstance(x, Node) and x.dtype.kind in "fc" else getattr(x, "value", x)
-        for x in node.operands
-    ]
-    with np.errstate(all="ignore"):
-        return _through(node, operands, node.value)
+    if used is None and values is None:
+        for node in whole.nodes[len(graph.nodes) :]:
+            if node.op is not None:
+                follow(node, node.value)
+    else:
+        evaluate_backward(graph, given, forward, follow)
+    return {node: made[gradient] for node, gradient in whole.gradients.items()}
 
 
 def largest_term(captured: Graph, node: Node) -> float:
-    """The largest absolute value among the terms that were added to make the gradient of a forward node.
-
-    These are the contributions that meet at a fork, and within each the numbers that its rule summed up.
-    """
-    used = {n: g.value for n, g in captured.gradients.items()}
-    values = {n: n.value for n in captured.nodes}
-    largest = np.asarray(terms(captured, used, values)[node].largest)
+    """The largest absolute value among the terms that were added to make the gradient of a forward node."""
+    largest = np.asarray(terms(captured)[node].largest)
     finite = largest[np.isfinite(largest)]
     return float(finite.max()) if finite.size else 0.0
 
@@ -146,67 +113,63 @@ def _added(a: Terms, b: Terms) -> Terms:
 
 
 def _through(node: Node, operands: list[Any], made: Any) -> Terms:
-    """The terms of what an op of a rule made, from those of its operands."""
-    assert node.op is not None  # noqa: S101 -- for the type checker
-    name, params = node.op.name, node.params
+    """Propagate terms through one op."""
+    op, params = node.op, node.params
+    assert op is not None  # noqa: S101 -- for the type checker
     full = [x if isinstance(x, Terms) else _alone(x) for x in operands]
     count = prod(x.many for x in full)
 
     def again(which: str) -> Any:
-        """The op on the magnitudes; integers and truth values choose places and stay as they are."""
-        given = [getattr(x, which) if isinstance(x, Terms) else x for x in operands]
-        return node.op.forward(*given, **params)  # type: ignore[union-attr]  # asserted above
+        """The op on the magnitudes."""
+        return op.forward(*(getattr(x, which) if isinstance(x, Terms) else x for x in operands), **params)
 
-    if name in ("add", "sub"):
-        return _added(*full)
-    if name == "mul":
+    if isinstance(op.reading, Linear) and set(op.reading.coefficients) <= {1, -1}:
+        return reduce(_added, full)
+    if op.reading == Product((1, 1)):
         return Terms(full[0].largest * full[1].largest, full[0].total * full[1].total, count)
-    if name == "div":
+    if op.reading == Product((1, -1)):
         return Terms(full[0].largest / full[1].largest, full[0].total / full[1].largest, full[0].many)
-    if name in ("neg", "to_float"):
+    if isinstance(op.reading, Identity):
         return full[0]
-    if name in MOVES:
+    if op.moves:
         return Terms(np.abs(again("largest")), np.abs(again("total")), max(x.many for x in full))
-    if name in ("sum", "mean"):
+    if not op.adds:
+        return _alone(made)
+    if isinstance(op.reading, Reduction):
         many = np.size(full[0].total) / max(np.size(made), 1)
         largest = np.max(full[0].largest, axis=params["axis"], keepdims=params["keepdims"], initial=0.0)
-        return Terms(largest / (many if name == "mean" else 1), again("total"), count * many)
-    if name == "cumsum":
+        return Terms(largest / (many if op.reading.kind == "mean" else 1), again("total"), count * many)
+    if isinstance(op.reading, Cumulation):
         axis = params["axis"]
-        whole = full[0].largest.ravel() if axis is None else full[0].largest
-        return Terms(np.maximum.accumulate(whole, axis=axis or 0), again("total"), count * np.size(made))
-    if name == "matmul":
-        length = full[0].total.shape[-1]
-        total = again("total")
-        rows = full[0].largest.max(axis=-1, keepdims=full[0].largest.ndim > 1, initial=0.0)
-        columns = full[1].largest.max(axis=-2 if full[1].largest.ndim > 1 else -1, initial=0.0)
-        if full[0].largest.ndim > 1 and full[1].largest.ndim > 1:
-            columns = np.expand_dims(columns, -2)
-        elif full[0].largest.ndim > 1:
-            rows = rows[..., 0]
-        return Terms(np.minimum(total, rows * columns), total, count * length)
-    if name == "einsum":
-        total = again("total")
-        return Terms(total, total, count * max(x.total.size for x in full))
-    if name in _SCATTERS:
-        total = again("total")
-        many = node.op.forward(np.ones_like(full[0].total), *operands[1:], **params)
-        return Terms(total, total, count * float(np.max(many, initial=1.0)))
-    return _alone(made)
+        largest = full[0].largest.ravel() if axis is None else full[0].largest
+        return Terms(np.maximum.accumulate(largest, axis=axis or 0), again("total"), count * np.size(made))
+    if isinstance(op.reading, Contraction):
+        return _contracted(op.reading, node, full, again("total"))
+    total = again("total")  # added into places
+    many = op.forward(np.ones_like(full[0].total), *operands[1:], **params)
+    return Terms(total, total, count * float(np.max(many, initial=1.0)))
 
 
-SAMPLES = 5
-"""Passes with nudges, at most."""
-EXACT = MOVES | frozenset(("neg", "abs", "sign", "max", "min", "maximum", "minimum", "relu", "clip"))
-"""The ops that do not round. Nudged, a maximum would equal none of the numbers it was chosen from."""
-LARGE = 1 << 20
-"""Graphs with more numbers than this are run twice only: there each row and column shows many movements."""
-STRENGTH = 16.0
-"""The largest nudge, in units of the dtype's eps."""
-MARGIN = 4.0
-"""The tolerance is this many of the largest movements seen."""
-SUMMING = 4.0
-"""Another order of summing may cost this many ``eps · √count · Σ|terms|``."""
+def _contracted(reading: Contraction, node: Node, full: list[Terms], total: Any) -> Terms:
+    """The terms of a sum of products, none of which is above the product of the largest along the axes summed over."""
+    letters, result = reading.labels([np.ndim(x.total) for x in full], node.params)
+    lengths = {
+        letter: length
+        for own, x in zip(letters, full, strict=True)
+        for letter, length in zip(own, np.shape(x.total), strict=True)
+    }
+    count = prod(x.many for x in full) * prod(n for letter, n in lengths.items() if letter not in result)
+    if any(len(set(own)) < len(own) for own in letters) or not all(np.size(x.total) for x in full):
+        return Terms(total, total, max(count, 1))
+    largest = [
+        x.largest.max(axis=tuple(k for k, letter in enumerate(own) if letter not in result))
+        for own, x in zip(letters, full, strict=True)
+    ]
+    kept = ",".join("".join(letter for letter in own if letter in result) for own in letters)
+    return Terms(np.minimum(total, np.einsum(f"{kept}->{result}", *largest)), total, count)
+
+
+# ------------------------------------------------------------------------------------------------------- the tolerances
 
 
 class Tolerances(NamedTuple):
@@ -239,11 +202,10 @@ def nudged_passes(graph: Graph) -> Passes:
     """Run the forward pass several times with nudged leaves and results."""
     passes = Passes([], {}, {})
     for node in joint(graph).nodes if graph.gradients else graph.nodes:
-        if node.op is not None and node.op.name in SUMS and node.dtype.kind in "fc":
-            sizes = summed(node)
-            passes.summing[node] = float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
+        if node.op is not None and node.op.adds and node.dtype.kind in "fc":
+            passes.summing[node] = _cost_of_summing(node)
     large = sum(np.size(node.value) for node in graph.nodes) > LARGE
-    for seed in range(2 if large else SAMPLES):
+    for seed in range(FEW if large else SAMPLES):
         leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
         values = {**evaluate(graph, leaves, _Nudges(passes, seed)), **leaves}
         passes.values.append(values)
@@ -253,11 +215,26 @@ def nudged_passes(graph: Graph) -> Passes:
     return passes
 
 
+def _cost_of_summing(node: Node) -> Any:
+    """What another order of summing may cost one op of a graph, from the terms that were recorded."""
+    operands = [
+        _alone(x.value) if isinstance(x, Node) and x.dtype.kind in "fc" else getattr(x, "value", x)
+        for x in node.operands
+    ]
+    with np.errstate(all="ignore"):
+        sizes = _through(node, operands, node.value)
+        return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
+
+
 def recorded_tolerances(graph: Graph, passes: Passes | None = None) -> Tolerances:
-    """How far rounding can move each of the gradients that were recorded, from the output on."""
-    values = {node: node.value for node in graph.nodes}
-    gradients = {node: gradient.value for node, gradient in graph.gradients.items()}
-    return tolerances(graph, nudged_passes(graph) if passes is None else passes, {}, values, gradients)
+    """How far rounding can move each recorded gradient of a graph.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        passes: from `nudged_passes`, if they were run already.
+    """
+    expected = {node: gradient.value for node, gradient in graph.gradients.items()}
+    return _tolerances(graph, passes or nudged_passes(graph), {}, {}, expected, terms(graph))
 
 
 def tolerances(
@@ -276,7 +253,17 @@ def tolerances(
         values: the forward values in use.
         expected: the gradients that the rules give with these, from `evaluate_backward`.
     """
-    found = terms(graph, {**expected, **given}, values)
+    return _tolerances(graph, passes, given, values, expected, terms(graph, {**expected, **given}, values))
+
+
+def _tolerances(
+    graph: Graph,
+    passes: Passes,
+    given: Mapping[Node, Any],
+    values: Mapping[Node, Any],
+    expected: Mapping[Node, Any],
+    found: dict[Node, Terms],
+) -> Tolerances:
     moved: dict[Node, Any] = {}
     for seed, run in enumerate(_around(values, passes)):
         again = evaluate_backward(graph, given, run, _Nudges(passes, seed))
@@ -298,8 +285,8 @@ def _typical(moved: Any) -> Any:
     """How far an element should move, going by its row, its column, …: the product of a size for each.
 
     One element may have moved little by chance, or because the recorded order of operations is kinder to it than
-    another equally correct one; those beside it on every axis did not. Sizes belong to rows and columns, so that small
-    ones stay small beside large ones.
+    another equally correct one; those next to it on every axis did not. Sizes belong to rows and columns, so that small
+    ones stay small next to large ones.
     """
     if np.ndim(moved) < 2 or not np.size(moved) or not np.all(np.isfinite(moved)):
         return 0.0
@@ -328,6 +315,17 @@ def wider(local: Tolerances, recorded: Tolerances) -> Tolerances:
     return Tolerances(absolute, local.terms)
 
 
+def coarser(tolerance: Any, node: Node, given: Any) -> Any:
+    """The tolerance for an array that was given in a coarser dtype than the node has."""
+    if given.dtype.kind not in "fc" or node.dtype.kind not in "fc":
+        return tolerance
+    ratio = float(np.finfo(given.dtype).eps) / float(np.finfo(node.dtype).eps)
+    return tolerance * ratio if ratio > 1 else tolerance
+
+
+# ----------------------------------------------------------------------------------------------------------- the nudges
+
+
 def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
     """An array with each number changed by at most `STRENGTH` eps of the dtype, in float64 where that is finer.
 
@@ -342,31 +340,38 @@ def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
     if array.dtype.kind == "c":
         part = array.real.dtype
         return nudged(array.real, part, seed) + 1j * nudged(array.imag, part, seed + 1)
-    fine, unit = array.astype(np.result_type(array.dtype, np.float64)), np.finfo(dtype)
+    unit = np.finfo(dtype)
+    fine = array.astype(np.result_type(array.dtype, np.float64), copy=False)
+    moved = np.empty_like(fine)
+    np.abs(fine, out=moved)
+    moved *= float(unit.eps)
     # Below the normal numbers the last place no longer shrinks with the number; what is exactly 0 is not rounded.
-    last_place = np.maximum(float(unit.eps) * np.abs(fine), (fine != 0) * float(unit.smallest_subnormal))
-    return fine + STRENGTH * last_place * _between(fine.astype(np.float64), seed)
+    np.maximum(moved, float(unit.smallest_subnormal), out=moved)
+    moved *= _between(fine, seed)
+    moved *= STRENGTH
+    moved += fine
+    return moved if fine.all() else np.where(fine == 0, fine, moved)
 
 
 def _between(array: Any, seed: int) -> Any:
     """Numbers between −1 and 1 that look random but depend only on an array's numbers and the seed."""
-    with np.errstate(over="ignore"):
-        bits = array.view(np.uint64) ^ np.uint64((seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64)
-        for shift, odd in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(odd)
-        bits = bits ^ (bits >> np.uint64(31))
-    return bits.astype(np.float64) * 2.0**-63 - 1.0
+    bits = np.array(array, np.float64, order="C").view(np.uint64)
+    bits ^= np.uint64((seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64)
+    bits *= np.uint64(0xBF58476D1CE4E5B9)  # modulo 2**64; the product's upper bits depend on all bits below
+    bits ^= bits >> np.uint64(32)
+    bits *= np.uint64(0x94D049BB133111EB)
+    return bits.view(np.int64) * 2.0**-63
 
 
 class _Nudges:
-    """Watches a replay and nudges what every op makes, sums by what their terms warrant."""
+    """Nudges whatever an op makes, sums by what their terms warrant."""
 
     def __init__(self, passes: Passes, seed: int) -> None:
         self._summing, self._seed = passes.summing, seed
 
     def __call__(self, node: Node, value: Any) -> Any:
         assert node.op is not None  # noqa: S101 -- for the type checker
-        if node.dtype.kind not in "fc" or node.op.name in EXACT:
+        if node.dtype.kind not in "fc" or node.op.exact:  # nudged, a maximum would equal none of its operands
             return value
         seed = self._seed + SAMPLES * (node.rank + 1)
         moved = nudged(value, node.dtype, seed)
@@ -376,7 +381,7 @@ class _Nudges:
         # The recorded terms tell the size, unless what is summed now is larger all over.
         before, now = np.abs(node.value).max(), np.abs(value).max()
         larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
-        return moved + STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)).astype(np.float64), -seed)
+        return moved + STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -seed)
 
 
 def _around(values: Mapping[Node, Any], passes: Passes) -> Iterator[dict[Node, Any]]:
@@ -393,16 +398,12 @@ def _around(values: Mapping[Node, Any], passes: Passes) -> Iterator[dict[Node, A
 def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:
     with np.errstate(all="ignore"):
         distance = np.abs(value - base)
-        distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
+        if np.isnan(distance).any():
+            distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
         moved[node] = np.maximum(moved[node], distance) if node in moved else distance
 
 
-def coarser(tolerance: Any, node: Node, given: Any) -> Any:
-    """The tolerance for an array that was given in a coarser dtype than the node has."""
-    if given.dtype.kind not in "fc" or node.dtype.kind not in "fc":
-        return tolerance
-    ratio = float(np.finfo(given.dtype).eps) / float(np.finfo(node.dtype).eps)
-    return tolerance * ratio if ratio > 1 else tolerance
+# ------------------------------------------------------------------------------------------------------- the comparison
 
 
 class Difference(NamedTuple):
@@ -422,7 +423,7 @@ class Difference(NamedTuple):
 
 
 def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Difference:
-    """Compare arrays of one shape.
+    """Compare arrays of one shape, element by element, each difference in units of its tolerance.
 
     Args:
         given: an array of numbers.
@@ -444,7 +445,7 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
         apart = np.abs(given - expected)
         apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
         within = apart <= tolerance
-        # The worst of those within is nearest to its tolerance; of those outside, furthest off beside its terms.
+        # Among those within, the worst is nearest to its tolerance; outside, furthest off compared with its terms.
         near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
         excess = np.where(within, near, far)
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
