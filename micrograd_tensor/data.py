@@ -1,4 +1,4 @@
-"""Data in batches: shuffled by a generator, cut into parts, and resumed where it stopped."""
+"""Data in batches: shuffled by a generator, split into parts, and resumable within an epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .engine.randomness import generator_or_default
 from .engine.tensor import Tensor, leaf
 
 Arrays = Any
-"""One array or Tensor, or a tuple of them, whose first axis counts the samples."""
+"""One array or Tensor, or a tuple of them, with the samples along the first axis."""
 
 
 def _arrays(data: Arrays, what: str) -> tuple[Any, ...]:
@@ -22,31 +22,31 @@ def _arrays(data: Arrays, what: str) -> tuple[Any, ...]:
         raise ShapeError(f"{what}: give an array of samples, or a tuple of arrays such as (images, labels)")
     if len({len(x) for x in arrays}) > 1:
         listed = ", ".join(str(x.shape) for x in arrays)
-        raise ShapeError(f"{what}: arrays of shapes {listed} differ in their first axis, which counts the samples")
+        raise ShapeError(f"{what}: arrays of shapes {listed} differ in their first axis, the number of samples")
     return arrays
 
 
 def _own(generator: np.random.Generator | int | None) -> np.random.Generator:
-    """A generator that nobody else draws from, unless it was given."""
+    """The given generator, or one that nothing else draws from."""
     return np.random.default_rng(generator_or_default().integers(2**63) if generator is None else generator)
 
 
 class DataLoader:
-    """Batches of samples, as Tensors, in a new order every epoch.
+    """Batches of samples, as Tensors; with ``shuffle`` in a new order every epoch.
 
     The order is drawn from ``generator`` when an iteration begins, so two loaders with equal generators give equal
-    batches. `state_dict` remembers the place within the epoch too: a loader that has taken it up goes on from there.
-    So the generator should be the loader's own: what others draw from it meanwhile would be drawn again.
+    batches. `state_dict` includes the place within the epoch, from which a loader that loads it continues. The
+    generator should be the loader's own: a resumed loader would repeat what others draw from it in the meantime.
 
     Args:
-        data: an array, whose first axis counts the samples, or a tuple of arrays: images and labels.
-        batch_size: samples a batch.
+        data: an array with the samples along the first axis, or a tuple of arrays, such as images and labels.
+        batch_size: the number of samples in a batch.
         shuffle: whether to draw a new order every epoch.
-        drop_last: leave out the last batch where it would be smaller.
-        generator: a `numpy.random.Generator`, a seed for one, or None for one that follows from `manual_seed`.
+        drop_last: whether to leave out the last batch if it is smaller.
+        generator: a `numpy.random.Generator`, a seed for one, or None for one that `manual_seed` determines.
 
     Raises:
-        ShapeError: for arrays of different numbers of samples.
+        ShapeError: for arrays with different numbers of samples.
         ValueError: for a batch size below 1.
 
     >>> loader = DataLoader((np.arange(5.0), np.arange(5)), batch_size=2)
@@ -74,16 +74,16 @@ class DataLoader:
             raise ValueError(f"DataLoader: batch_size={batch_size!r}; it must be at least 1")
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.generator = _own(generator)
-        self._began = self.generator.bit_generator.state  # as it was before the present epoch's order was drawn
+        self._began = self.generator.bit_generator.state  # as it was before the current epoch's order was drawn
         self._place = self._resumed = 0
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         n = len(self.arrays[0])
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        n, first = len(self.arrays[0]), self._resumed  # an iteration that was merely left begins anew
+        n, first = len(self.arrays[0]), self._resumed  # an iteration that was merely abandoned starts over
         self._resumed = 0
         self._began = self.generator.bit_generator.state
         order = self.generator.permutation(n) if self.shuffle else np.arange(n)
@@ -98,19 +98,19 @@ class DataLoader:
 
     @property
     def place(self) -> int:
-        """How many batches of the present epoch have been handed out; 0 once it is over."""
+        """How many batches of the current epoch have been handed out; 0 once it is over."""
         return self._place
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator as it was when the present epoch began, and how many of its batches have been handed out."""
+        """The generator as it was when the current epoch began, and how many of its batches have been handed out."""
         return {"generator": self._began if self._place else self.generator.bit_generator.state, "place": self._place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a state; the next iteration goes on from its place.
+        """Restore a state; the next iteration continues from its place.
 
         Raises:
             KeyError: where the generator or the place is missing.
-            ValueError: for a generator of another kind, or a place that this loader does not have.
+            ValueError: for another kind of generator, or a place beyond this loader's epoch.
         """
         state, place = state_dict["generator"], state_dict["place"]
         if not 0 <= place < max(len(self), 1):
@@ -121,19 +121,19 @@ class DataLoader:
 
 
 def split(data: Arrays, parts: Sequence[float], generator: np.random.Generator | int | None = None) -> list[Any]:
-    """Samples dealt out at random into parts that do not overlap, such as 80 % to learn from and 20 % held out.
+    """Split samples at random into parts that do not overlap, such as 80 % for training and 20 % held out.
 
     Args:
-        data: an array, whose first axis counts the samples, or a tuple of arrays.
-        parts: numbers of samples that add up to all, or fractions that add up to 1. Of fractions each but the last is
-            rounded down, and the last part gets the rest.
-        generator: a `numpy.random.Generator`, a seed for one, or None for one that follows from `manual_seed`.
+        data: an array with the samples along the first axis, or a tuple of arrays.
+        parts: the number of samples in each part, or fractions that add up to 1. All sizes from fractions are rounded
+            down except the last, which is what remains.
+        generator: a `numpy.random.Generator`, a seed for one, or None for one that `manual_seed` determines.
 
     Returns:
-        One array or tuple of arrays for each part, in the kind that was given.
+        One array or tuple of arrays, as the data, for each part.
 
     Raises:
-        ShapeError: for arrays of different numbers of samples.
+        ShapeError: for arrays with different numbers of samples.
         ValueError: for parts that do not add up.
 
     >>> learn, held_out = split(np.arange(10), [0.8, 0.2], generator=0)
@@ -153,5 +153,5 @@ def split(data: Arrays, parts: Sequence[float], generator: np.random.Generator |
     order = _own(generator).permutation(n)
     ends = np.cumsum([int(size) for size in sizes])[:-1]
     chosen = np.split(order, ends)
-    dealt = [tuple(x[places] for x in arrays) for places in chosen]
-    return dealt if isinstance(data, tuple) else [part[0] for part in dealt]
+    found = [tuple(x[indices] for x in arrays) for indices in chosen]
+    return found if isinstance(data, tuple) else [part[0] for part in found]

@@ -1,4 +1,4 @@
-"""Saved models and checkpoints, in safetensors files: arrays and JSON, no pickle, so loading runs no foreign code."""
+"""Saved models and checkpoints, in safetensors files: arrays and JSON without pickle, so loading runs no code."""
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .models import load, save

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped."""
+"""Checkpoints: everything that a training run needs to continue as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _HEADER = "micrograd_tensor.checkpoint"
 
 
 def save_checkpoint(path: str | Path, **parts: Any) -> Path:
-    """Write the state of a training to one safetensors file, whole or not at all.
+    """Write the state of a training run to one safetensors file, completely or not at all.
 
     Args:
-        path: of the file. The arrays in it are named ``part.key``, the rest is JSON in its header.
-        parts: by name: whatever has a ``state_dict()`` (a model, an optimizer, a scheduler, a loader), a
-            `numpy.random.Generator`, or plain data: numbers, texts, arrays, lists and dictionaries of these.
+        path: the file. Its arrays are named ``part.key``; everything else is JSON in its header.
+        parts: by name, anything with a ``state_dict()`` (a model, an optimizer, a scheduler, a loader), a
+            `numpy.random.Generator`, or plain data: numbers, strings, arrays, lists and dictionaries of these.
 
     Returns:
         The path.
 
     Raises:
         ImportError: without the safetensors library.
-        TypeError: for what is none of these, by name: nothing is pickled.
-        OSError: when writing fails; an older checkpoint is untouched.
+        TypeError: for anything else, by name: nothing is pickled.
+        OSError: when writing fails; an older checkpoint is left as it was.
 
     >>> import tempfile
     >>> rng = np.random.default_rng(0)
@@ -46,32 +46,33 @@ def save_checkpoint(path: str | Path, **parts: Any) -> Path:
 
 
 def load_checkpoint(path: str | Path, **parts: Any) -> dict[str, Any]:
-    """Read a checkpoint, and put the parts that are given into the state they were saved in.
+    """Read a checkpoint, and restore the given parts to their saved states.
 
     Args:
-        path: of the file.
-        parts: by the names they were saved under: objects with ``load_state_dict``, generators.
+        path: the file.
+        parts: objects with ``load_state_dict``, and generators, by the names that they were saved under.
 
     Returns:
-        What else the checkpoint holds, by name.
+        Everything else in the checkpoint, by name.
 
     Raises:
         ImportError: without the safetensors library.
         KeyError: for a part that the file does not hold.
-        ValueError: for a file of another kind.
+        TypeError: for a part that has no state to restore.
+        ValueError: for another kind of file.
         OSError: when reading fails.
-        Whatever a part raises that does not fit its state; after any error all parts are as they were.
+        Whatever a part raises when a state does not match; after any error all parts are as they were.
     """
     for name, part in parts.items():
         if not isinstance(part, np.random.Generator) and not hasattr(part, "load_state_dict"):
-            raise TypeError(f"load_checkpoint: {name}={part!r:.40} takes up no state; read it from the result instead")
+            raise TypeError(f"load_checkpoint: {name}={part!r:.40} has no state to restore; take it from the result")
     arrays, metadata = read_tensors(path)
     if _HEADER not in metadata:
         raise ValueError(f"{path} holds arrays, but no checkpoint; mt.load reads it")
     saved = unpacked(json.loads(metadata[_HEADER]), arrays)
     missing = [name for name in parts if name not in saved]
     if missing:
-        raise KeyError(f"{path} holds no {', '.join(missing)}, only {', '.join(saved)}")
+        raise KeyError(f"{path} does not hold {', '.join(missing)}, only {', '.join(saved)}")
     before = {name: unpacked(*packed(_state(part))) for name, part in parts.items()}
     tried: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Saved models: the arrays of a state_dict by name, in a file that PyTorch's users can read and write."""
+"""Saved models: the arrays of a state_dict by name, in a file that PyTorch users can read and write too."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["load", "save"]
 
 
 def save(model: Any, path: str | Path, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write the parameters and buffers of a model to a safetensors file, whole or not at all.
+    """Write the parameters and buffers of a model to a safetensors file, completely or not at all.
 
-    PyTorch reads it by ``safetensors.torch.load_file(path)``; the names are PyTorch's.
+    PyTorch reads it with ``safetensors.torch.load_file(path)``; the names are PyTorch's.
 
     Args:
         model: a module, or a dictionary from names to Tensors or arrays.
-        path: of the file, usually ``.safetensors``.
-        metadata: texts about the model, by name.
+        path: the file, usually ``.safetensors``.
+        metadata: strings about the model, by name.
 
     Returns:
         The path.
 
     Raises:
         ImportError: without the safetensors library, which ``micrograd-tensor[train]`` brings.
-        TypeError: for anything else than arrays.
-        OSError: when writing fails; an older file is untouched.
+        TypeError: for anything but arrays.
+        OSError: when writing fails; an older file is left as it was.
 
     >>> import tempfile, micrograd_tensor as mt
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -48,19 +48,19 @@ def save(model: Any, path: str | Path, metadata: Mapping[str, str] | None = None
 
 
 def load(path: str | Path, model: Any = None) -> dict[str, Any]:
-    """Read the arrays of a safetensors file, whoever wrote it, and load them into a model if one is given.
+    """Read the arrays of a safetensors file, ours or PyTorch's, and load them into a model if one is given.
 
     Args:
-        path: of the file.
-        model: a module whose ``load_state_dict`` takes them; every name and shape must be right.
+        path: the file.
+        model: a module to load them into; all names and shapes must match.
 
     Returns:
         A dictionary from names to arrays.
 
     Raises:
         ImportError: without the safetensors library.
-        KeyError, ShapeError: where the model wants other names or shapes; then it is unchanged.
-        ValueError: for a file of another kind, or a damaged one.
+        ValueError, ShapeError: where the model has other names or shapes; then it is unchanged.
+        ValueError: for another kind of file, or a damaged one.
         OSError: when reading fails.
     """
     arrays, _ = read_tensors(path)

@@ -14,10 +14,10 @@ from ..engine.files import atomic_write
 
 
 def library() -> tuple[Any, Any]:
-    """The safetensors library, and its part for NumPy.
+    """The safetensors library, and its module for NumPy.
 
     Raises:
-        ImportError: where it is not installed, saying how.
+        ImportError: where it is not installed, with the command that installs it.
     """
     try:
         return import_module("safetensors"), import_module("safetensors.numpy")
@@ -28,29 +28,29 @@ def library() -> tuple[Any, Any]:
 
 
 def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> Path:
-    """Write named arrays, and texts about them, whole or not at all.
+    """Write named arrays, and strings about them, completely or not at all.
 
     Raises:
         ImportError: without the safetensors library.
-        DTypeError: for an array of a type that the format does not know, by name.
+        DTypeError: for an array of a dtype that the format lacks, by name.
         OSError: when writing fails.
     """
     _, numpy_format = library()
     plain = {}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-            raise DTypeError(f"{name} holds {array.dtype}, which safetensors files do not; convert it with astype")
+            raise DTypeError(f"{name} holds {array.dtype}, which safetensors files cannot; convert it with astype")
         plain[name] = np.array(array, order="C", copy=None)
     return atomic_write(path, numpy_format.save(plain, metadata=dict(metadata or {})))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The arrays of a file by name, and the texts about them.
+    """The arrays of a file by name, and the strings about them.
 
     Raises:
         ImportError: without the safetensors library.
-        ValueError: for a file of another kind, or one that is damaged.
-        DTypeError: for an array of a type that NumPy does not know, such as bfloat16, by name.
+        ValueError: for another kind of file, or a damaged one.
+        DTypeError: for an array of a dtype that NumPy lacks, such as bfloat16, by name.
         OSError: when reading fails.
     """
     safetensors, _ = library()
@@ -65,8 +65,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
                     arrays[name] = file.get_tensor(name)
                 except (TypeError, AttributeError, KeyError, ImportError):
                     raise DTypeError(
-                        f"{path}: {name} holds {kind}, which NumPy does not know; save it as float32"
+                        f"{path}: {name} holds {kind}, which NumPy does not have; save it as float32"
                     ) from None
             return arrays, file.metadata() or {}
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
+        raise ValueError(f"{path} is not a complete safetensors file: {error}") from None

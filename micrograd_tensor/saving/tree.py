@@ -1,4 +1,4 @@
-"""Trees of plain data and arrays, such as a state_dict: JSON for the plain part, named arrays for the rest."""
+"""Trees of plain data and arrays, such as a state_dict, split into JSON and named arrays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..engine.tensor import Tensor
 
 
 def packed(tree: Any, path: str = "", arrays: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-    """What JSON can hold of a tree, and its arrays, named by their paths. `unpacked` gives back an equal tree.
+    """The part of a tree that JSON can hold, and its arrays, named by their paths. `unpacked` restores the tree.
 
     Raises:
-        TypeError: for what is neither plain data nor an array, with its path: nothing is pickled.
+        TypeError: for anything but plain data and arrays, with its path: nothing is pickled.
 
     >>> packed({"state": {0: np.zeros(2)}, "lr": 0.1})
     ({'state': {'$dict': [[0, {'$array': 'state.0'}]]}, 'lr': 0.1}, {'state.0': array([0., 0.])})
@@ -29,7 +29,7 @@ def packed(tree: Any, path: str = "", arrays: dict[str, Any] | None = None) -> t
         return tree, arrays
     if isinstance(tree, (Tensor, np.ndarray)):
         name = path or "array"
-        while name in arrays:  # "a.b" may be a name, or b within a
+        while name in arrays:  # "a.b" may be one key, or b in a
             name += "'"
         arrays[name] = tree.data if isinstance(tree, Tensor) else tree
         return {"$array": name}, arrays
@@ -41,12 +41,12 @@ def packed(tree: Any, path: str = "", arrays: dict[str, Any] | None = None) -> t
         parts = [inside(part, i) for i, part in enumerate(tree)]
         return parts if isinstance(tree, list) else {"$tuple": parts}, arrays
     raise TypeError(
-        f"{path or 'the value'} is a {type(tree).__name__}; numbers, texts, arrays, lists and dicts are saved"
+        f"{path or 'the value'} is a {type(tree).__name__}; only numbers, strings, arrays, lists and dicts are saved"
     )
 
 
 def unpacked(plain: Any, arrays: dict[str, Any]) -> Any:
-    """The tree that was `packed`."""
+    """The tree that `packed` took apart."""
     if isinstance(plain, list):
         return [unpacked(part, arrays) for part in plain]
     if not isinstance(plain, dict):

@@ -137,7 +137,7 @@ def file_in_the_way(folder):
     [
         (lambda folder: ["--resume", folder / "none.safetensors"], "none.safetensors cannot be read: No such file"),
         (lambda folder: ["--resume", folder], "cannot be read: Is a directory"),
-        (text, "notes.txt is not a checkpoint of this training: .*not a whole safetensors file"),
+        (text, "notes.txt is not a checkpoint of this training: .*not a complete safetensors file"),
         (model_alone, "w.safetensors is not a checkpoint of this training: .*holds arrays, but no checkpoint"),
         (other_checkpoint, "c.safetensors is not a checkpoint of this training: .*wings"),
         (changed_net, r"1\.weight has shape \(3, 3\).*missing: 7\.bias"),

@@ -94,8 +94,8 @@ def snapshot(parts):
         (lambda p: p.update(model=Line(4)), mt.ShapeError, "w"),
         (lambda p: p.update(rng=np.random.Generator(np.random.MT19937(0))), ValueError, "RNG"),
         (lambda p: p.update(optimizer=optim.SGD([p["model"].w])), KeyError, "lacks momentum"),
-        (lambda p: p.update(other=p["rng"]), KeyError, "holds no other, only model, optimizer"),
-        (lambda p: p.update(epoch=3), TypeError, "epoch=3 takes up no state"),
+        (lambda p: p.update(other=p["rng"]), KeyError, "does not hold other, only model, optimizer"),
+        (lambda p: p.update(epoch=3), TypeError, "epoch=3 has no state to restore"),
     ],
 )
 def test_after_an_error_every_part_is_as_it_was(tmp_path, change, error, says):

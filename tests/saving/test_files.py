@@ -87,7 +87,7 @@ def test_errors_say_what_and_where(tmp_path, act, error, says):
 def test_a_damaged_file_is_refused_with_its_name(tmp_path, cut):
     path = saving.save_checkpoint(tmp_path / "m", values=np.arange(100.0))
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(ValueError, match="m is not a whole safetensors file"):
+    with pytest.raises(ValueError, match="m is not a complete safetensors file"):
         saving.load_checkpoint(path)
 
 

@@ -112,5 +112,5 @@ def test_a_key_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path, change
 
 def test_a_type_that_numpy_lacks_is_named(tmp_path):
     files.save_file({"w": torch.zeros(3, dtype=torch.bfloat16)}, tmp_path / "m.safetensors")
-    with pytest.raises(mt.DTypeError, match="w holds BF16, which NumPy does not know; save it as float32"):
+    with pytest.raises(mt.DTypeError, match="w holds BF16, which NumPy does not have; save it as float32"):
         saving.load(tmp_path / "m.safetensors")
