@@ -1,15 +1,18 @@
-"""For all tests: the same examples on every run, no deadline, since machines differ, and a browser."""
+"""For all tests: the same examples on every run, no deadline, since machines differ, one thread, and a browser."""
 
 import os
-from pathlib import Path
+import shutil
 
 import pytest
 from hypothesis import settings
 
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy is loaded; the workers use every core
+    os.environ.setdefault(variable, "1")
+
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("reproducible")
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -34,10 +37,10 @@ def browser():
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright")
-    if not CHROMIUM.exists():
+    if CHROMIUM is None:
         missing("Chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
