@@ -146,9 +146,9 @@ def show(table: str, rows: dict[Any, Tally]) -> None:
     """One table, in Markdown."""
     title = TABLES[table][0]
     named = table != "pairs"
-    headings = ["made", "can be seen", "found at their line, and no other", *(["right kind first"] if named else [])]
+    headings = ["planted", "visible", "found in their line, and no other", *(["right kind first"] if named else [])]
     if table == "dx":
-        headings = ["made", "dx differs", "called wrong", "right ways named", "fewer samples than ways"]
+        headings = ["planted", "dx differs", "called wrong", "right paths named", "fewer samples than paths"]
     print(f"\n| {title} | {' | '.join(headings)} |\n|---|{'--:|' * len(headings)}")
     for row, tally in rows.items():
         cells = [f"{tally.made:,}", f"{tally.observable:,}", share(tally.localised, tally.observable)]
@@ -157,7 +157,7 @@ def show(table: str, rows: dict[Any, Tally]) -> None:
         print(f"| {row} | {' | '.join(cells)} |")
     alarms = sum(tally.false_alarms for tally in rows.values())
     if table != "dx":
-        print(f"\nOf those that cannot be seen, called wrong nevertheless: {alarms}.")
+        print(f"\nInvisible ones that were called wrong nevertheless: {alarms}.")
 
 
 def main() -> None:
