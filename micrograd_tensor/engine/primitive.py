@@ -9,10 +9,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 
 import numpy as np
 
-from . import anomaly
+from . import anomaly, record
 from .arrays import NUMBERS, as_array, frozen, is_duck
 from .errors import explain, with_failed_call
-from .record import Record, Result, leaf
+from .record import Record, Result, birth_numbers, leaf
 from .recording import recording
 from .row import NONE, TABLE, Array, PerOperand, Primitive, Reading, Rule, Trait, answers
 
@@ -89,7 +89,7 @@ def primitive(
         def call(*operands: Any, **params: Any) -> Any:
             if len(operands) > arity:
                 operands, params = _by_name(called, names, arity, operands, params)
-            kind = Record.result
+            kind = record.result
             boxed = tracked = loose = False
             arrays: list[Any] = []
             for x in operands:
@@ -106,10 +106,11 @@ def primitive(
                 arrays.append(x)
             if not boxed:
                 return forward(*arrays, **params)
-            for value in params.values():
-                if type(value) is list or type(value) is ndarray or (type(value) is tuple and not _is_plain(value)):
-                    params = {key: _kept(value) for key, value in params.items()}
-                    break
+            if params:
+                for value in params.values():
+                    if type(value) not in _UNCHANGEABLE:
+                        params = {key: _kept(value) for key, value in params.items()}
+                        break
             state = now()
             live = state.on and (tracked or state.record_all)
             try:
@@ -127,12 +128,13 @@ def primitive(
             if type(data) is ndarray:
                 data.setflags(write=False)
             y = new(kind)  # not Tensor(…): there is nothing left to copy or check
-            if live:
-                fill(y, data, tracked and differentiable, row, operands, arrays, params, state.scope)
-                if watch:
-                    y.line = anomaly.caller()
-            else:
-                fill(y, data, False, None, (), (), params, state.scope)
+            if not live:
+                fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
+                return y
+            needs = tracked and differentiable
+            fill(y, data, needs, row, operands, arrays, params, state.scope, next(birth_numbers))
+            if watch:
+                y.line = anomaly.caller()
             return y
 
         op: Any = update_wrapper(call, forward)
@@ -169,16 +171,13 @@ def _by_name(
     return given[:arity], found
 
 
-def _is_plain(value: tuple[Any, ...]) -> bool:
-    """Whether a tuple, such as a shape, holds nothing that its owner could change."""
-    return {*map(type, value)} <= _INT
-
-
-_INT = {int}
+_UNCHANGEABLE = frozenset({int, float, bool, str, type(None)})
 
 
 def _kept(value: Any) -> Any:
     """A parameter that a graph can keep: what its owner could change is copied."""
+    if type(value) is tuple and _UNCHANGEABLE.issuperset(map(type, value)):
+        return value
     if isinstance(value, (list, tuple)):
         return tuple(map(_kept, value))
     return frozen(value) if isinstance(value, np.ndarray) else value

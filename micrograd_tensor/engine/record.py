@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the one look upwards: every op says that it returns a Tenso
     from .tensor import Tensor
 
 Result: TypeAlias = "Tensor"
+result: Any = None
+"""The class of what ops make. `Tensor` puts itself here."""
 birth_numbers = count()
 
 
@@ -26,7 +28,6 @@ class Record:
     References run from a result to its operands only, so a graph is freed as soon as its last result is.
 
     Attributes:
-        result: the class of what ops make, `Tensor`.
         op: the row of the table that made it, or None for a leaf.
         operands: what the op was applied to: Tensors, and Python numbers as they were given.
         saved: the operands' arrays at that moment, for the rules.
@@ -38,27 +39,31 @@ class Record:
         born: its birth number. Operands are born before results, so this order is topological.
     """
 
-    result: ClassVar[type[Tensor]]
     _data: Any
-    _requires_grad: bool = False
-    op: Primitive | None = None
-    operands: tuple[Any, ...] = ()
-    saved: Sequence[Any] = ()
-    params: dict[str, Any] = field(default_factory=dict)
-    scope: Scope | None = None
+    _requires_grad: bool
+    op: Primitive | None
+    operands: tuple[Any, ...]
+    saved: Sequence[Any]
+    params: dict[str, Any]
+    scope: Scope | None
+    born: int
     name: str | None = None
     _grad: Tensor | None = None
     keeps_grad: bool = False
     line: str | None = None
-    born: int = field(default_factory=birth_numbers.__next__)
+
+
+def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:
+    """Make a leaf of a new object."""
+    Record.__init__(new, array, requires_grad, None, (), (), {}, recording.get().scope, next(birth_numbers), name)
 
 
 def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Result:
     """A leaf around an array that nobody else will write to: frozen as it is, neither copied nor checked."""
     if isinstance(array, np.ndarray):
         array.setflags(write=False)
-    new = object.__new__(Record.result)
-    Record.__init__(new, array, requires_grad, name=name, scope=recording.get().scope)
+    new: Result = object.__new__(result)
+    start(new, array, name, requires_grad)
     return new
 
 

@@ -6,11 +6,10 @@ methods stand for it, how algebra reads it, and its traits. So no other file has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from functools import partial
-from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 Array: TypeAlias = Any
@@ -140,6 +139,16 @@ class Identity(Reading):
     """The operand itself: another dtype, or a constant to derivatives."""
 
 
+class PerOperand:
+    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
+
+    def __init__(self, rule: Callable[..., Array]) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Callable[..., Array]:
+        return partial(self.rule, i)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
     """One elementary op.
@@ -167,7 +176,7 @@ class Primitive:
     symbol: str
     notation: str
     forward: Callable[..., Array]
-    vjps: Iterable[Rule]
+    vjps: Sequence[Rule] | PerOperand
     parameters: dict[str, Any]
     numpy: tuple[Callable[..., Any], ...] = ()
     method: tuple[str, ...] = ()
@@ -207,13 +216,3 @@ def answers(*functions: Callable[..., Any]) -> Callable[[F], F]:
         return composition
 
     return decorate
-
-
-class PerOperand:
-    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
-
-    def __init__(self, rule: Callable[..., Array]) -> None:
-        self.rule = rule
-
-    def __iter__(self) -> Iterator[Callable[..., Array]]:
-        return (partial(self.rule, i) for i in count())

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import walk
+from . import record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, ShapeError, describe
-from .record import Record, leaf, unwrap
-from .recording import recording
+from .record import Record, leaf, start, unwrap
 from .row import ANSWERS, Operand
 from .table import comparisons as c
 from .table import elementwise as e
@@ -45,7 +44,7 @@ class Tensor(Record):
         requires_grad: bool = False,
         copy: bool = True,
     ) -> None:
-        super().__init__(frozen(unwrap(value), dtype, copy), name=name, scope=recording.get().scope)
+        start(self, frozen(unwrap(value), dtype, copy), name)
         if requires_grad:
             self.requires_grad_()
 
@@ -149,7 +148,7 @@ class Tensor(Record):
         if self.op is not None:
             raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf is copied: detach() it")
         new = object.__new__(type(self))
-        Record.__init__(new, self._data, self._requires_grad, name=self.name, scope=recording.get().scope)
+        start(new, self._data, self.name, self._requires_grad)
         new._grad = self._grad
         memo[id(self)] = new
         return new
@@ -370,7 +369,7 @@ class Tensor(Record):
 
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal, 1: lambda x: e.pow(x, 1)}
 
-Record.result = Tensor
+record.result = Tensor
 
 
 def tensor(

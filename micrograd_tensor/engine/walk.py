@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import anomaly
+from . import anomaly, record
 from .arrays import as_array, is_complex, is_duck
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .record import Record, Result, leaf, unwrap
@@ -67,11 +67,12 @@ def pull(
             listed = " and ".join(map(describe, node.operands))
             raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
         y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
-        params = node.params
-        for i, (x, used, rule) in enumerate(zip(node.operands, node.saved, op.vjps, strict=False)):
-            if rule is None or not isinstance(x, Record) or not x._requires_grad:
+        params, saved, rules = node.params, node.saved, op.vjps
+        for i, x in enumerate(node.operands):
+            if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x not in useful):
                 continue
-            if useful is not None and x not in useful:
+            rule, used = rules[i], saved[i]
+            if rule is None:
                 continue
             if carry is not None:
                 gx = carry(node, i, rule, g, y, operands)
@@ -187,7 +188,7 @@ class _Owned:
             elif shared or not array.flags.writeable:
                 array = array.copy()
             self._taken[id(array)] = array
-        return g if isinstance(g, Record.result) else leaf(array)
+        return g if isinstance(g, record.result) else leaf(array)
 
 
 def backward(output: Result, upstream: Any = None) -> None:

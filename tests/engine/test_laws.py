@@ -15,7 +15,7 @@ from ducks import Duck
 from op_cases import CASES, outputs, upstreams
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.record import Record
+from micrograd_tensor.engine import record
 from micrograd_tensor.engine.recording import recording
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.engine.tensor import leaf
@@ -44,14 +44,14 @@ def test_law_1_rules_on_arrays_make_no_tensor(monkeypatch):
         outs = outputs(c.function(*tensors))
         pending = dict(zip(outs, upstreams(outs), strict=True))
         with monkeypatch.context() as patch:
-            patch.setattr(Record, "result", None)
+            patch.setattr(record, "result", None)
             found = pull(pending)
         assert {type(g) for g in found.values()} <= {np.ndarray, np.float64}, c.name
 
 
 def test_law_1_a_rule_that_makes_a_tensor_would_be_noticed(monkeypatch):
     (x,) = parameters([1.0, 2.0])
-    monkeypatch.setattr(Record, "result", None)
+    monkeypatch.setattr(record, "result", None)
     with pytest.raises(TypeError, match="NoneType"):
         mt.exp(x)
 
