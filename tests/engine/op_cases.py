@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 import micrograd_tensor as mt
-from micrograd_tensor import functional
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.table.shapes import put_add, put_along_axis_add
 from micrograd_tensor.engine.table.special import erf
@@ -694,10 +693,10 @@ for _name, _reference in {
     "softplus": lambda x: np.log(1 + np.exp(x)),
     "logsigmoid": lambda x: np.log(_sigmoid(x)),
 }.items():
-    case(_name, getattr(functional, _name), _reference, (3, 4), plain=False)
+    case(_name, getattr(mt, _name), _reference, (3, 4), plain=False)
 case(
     "gelu, tanh",
-    functional.gelu,
+    mt.gelu,
     lambda x, approximate: x * (1 + np.tanh(_RATIO * (x + 0.044715 * x**3))) / 2,
     (3, 4),
     plain=False,
@@ -705,20 +704,20 @@ case(
 )
 case(
     "dropout",
-    functional.dropout,
+    mt.dropout,
     _half_dropped,
     (3, 4),
-    function=lambda x: functional.dropout(x, generator=np.random.default_rng(0)),
+    function=lambda x: mt.dropout(x, generator=np.random.default_rng(0)),
     plain=False,
 )
 for _shape in ((5, 4), (4,), (2, 3, 4), (0, 4)):
-    case(f"linear, {_shape}", functional.linear, lambda x, w, b: x @ w.T + b, _shape, (3, 4), (3,), plain=False)
-case("flatten", functional.flatten, lambda x: x.reshape(-1), (2, 3), plain=False)
-case("embedding", functional.embedding, lambda i, w: w[i], _PLACES, (3, 2), plain=False)
-case("conv1d", functional.conv1d, _conv, (2, 2, 5), (3, 2, 2), (3,), plain=False, params={"stride": 2, "padding": 1})
+    case(f"linear, {_shape}", mt.linear, lambda x, w, b: x @ w.T + b, _shape, (3, 4), (3,), plain=False)
+case("flatten", mt.flatten, lambda x: x.reshape(-1), (2, 3), plain=False)
+case("embedding", mt.embedding, lambda i, w: w[i], _PLACES, (3, 2), plain=False)
+case("conv1d", mt.conv1d, _conv, (2, 2, 5), (3, 2, 2), (3,), plain=False, params={"stride": 2, "padding": 1})
 case(
     "conv2d",
-    functional.conv2d,
+    mt.conv2d,
     _conv,
     *((2, 2, 3, 4), (3, 2, 2, 2), (3,)),
     plain=False,
@@ -726,57 +725,57 @@ case(
 )
 case(
     "max_pool2d",
-    functional.max_pool2d,
+    mt.max_pool2d,
     lambda x: _pooled(x, 2, np.max),
     (2, 4, 5),
     args=(),
     plain=False,
-    function=lambda x: functional.max_pool2d(x, 2),
+    function=lambda x: mt.max_pool2d(x, 2),
 )
 case(
     "avg_pool2d",
-    functional.avg_pool2d,
+    mt.avg_pool2d,
     lambda x: _pooled(x, 2, np.mean),
     (2, 4, 5),
     plain=False,
-    function=lambda x: functional.avg_pool2d(x, 2),
+    function=lambda x: mt.avg_pool2d(x, 2),
 )
 case(
     "adaptive_avg_pool2d",
-    functional.adaptive_avg_pool2d,
+    mt.adaptive_avg_pool2d,
     lambda x: _pooled(x, 2, np.mean),
     (2, 4, 4),
     plain=False,
-    function=lambda x: functional.adaptive_avg_pool2d(x, 2),
+    function=lambda x: mt.adaptive_avg_pool2d(x, 2),
 )
 case(
     "layer_norm",
-    functional.layer_norm,
+    mt.layer_norm,
     lambda x, w, b: _normalized(x, -1, w, b),
     (3, 4),
     (4,),
     (4,),
     plain=False,
-    function=lambda x, w, b: functional.layer_norm(x, 4, w, b),
+    function=lambda x, w, b: mt.layer_norm(x, 4, w, b),
 )
 case(
     "group_norm",
-    functional.group_norm,
+    mt.group_norm,
     lambda x: _normalized(x.reshape(2, 2, 2), -1).reshape(2, 4),
     (2, 4),
     plain=False,
-    function=lambda x: functional.group_norm(x, 2),
+    function=lambda x: mt.group_norm(x, 2),
 )
-case("instance_norm", functional.instance_norm, lambda x: _normalized(x, -1), (2, 3, 4), plain=False)
+case("instance_norm", mt.instance_norm, lambda x: _normalized(x, -1), (2, 3, 4), plain=False)
 case(
     "rms_norm",
-    functional.rms_norm,
+    mt.rms_norm,
     lambda x: x / np.sqrt(np.mean(x * x, -1, keepdims=True) + 1e-5),
     (3, 4),
     plain=False,
-    function=lambda x: functional.rms_norm(x, 4, eps=1e-5),
+    function=lambda x: mt.rms_norm(x, 4, eps=1e-5),
 )
-case("attention", functional.scaled_dot_product_attention, _attended, (2, 3, 2), (2, 4, 2), (2, 4, 3), plain=False)
+case("attention", mt.scaled_dot_product_attention, _attended, (2, 3, 2), (2, 4, 2), (2, 4, 3), plain=False)
 for _name, _reference in {
     "mse_loss": lambda x, z: np.mean((x - z) ** 2),
     "l1_loss": lambda x, z: np.mean(np.abs(x - z)),
@@ -785,11 +784,11 @@ for _name, _reference in {
     ),
     "binary_cross_entropy_with_logits": lambda x, z: np.mean(np.log(1 + np.exp(x)) - z * x),
 }.items():
-    case(_name, getattr(functional, _name), _reference, (3, 4), (3, 4), plain=False)
-case("nll_loss", functional.nll_loss, lambda x, t: -np.mean(x[_ROWS, t]), (3, 4), _TARGETS, plain=False)
+    case(_name, getattr(mt, _name), _reference, (3, 4), (3, 4), plain=False)
+case("nll_loss", mt.nll_loss, lambda x, t: -np.mean(x[_ROWS, t]), (3, 4), _TARGETS, plain=False)
 case(
     "cross_entropy",
-    functional.cross_entropy,
+    mt.cross_entropy,
     lambda x, t: -np.mean(np.log(_softmax(x))[_ROWS, t]),
     *((3, 4), _TARGETS),
     plain=False,

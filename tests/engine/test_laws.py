@@ -16,9 +16,9 @@ from op_cases import CASES, outputs, upstreams
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine import record
+from micrograd_tensor.engine.record import leaf
 from micrograd_tensor.engine.recording import recording
 from micrograd_tensor.engine.row import TABLE
-from micrograd_tensor.engine.tensor import leaf
 from micrograd_tensor.engine.walk import ancestors, pull
 
 
