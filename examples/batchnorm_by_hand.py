@@ -1,8 +1,8 @@
 """Batch normalization by hand, in plain NumPy: the forward pass, and its backward pass derived in two ways.
 
-The staged derivation walks the computational graph gate by gate, steps (9) to (0), each line one local gradient times
-the upstream one. The closed form is what remains when the stages are multiplied out on paper. Both are here to be
-compared with the gradients that `micrograd_tensor` gets from its recorded graph:
+The staged derivation walks the computational graph gate by gate, steps (9) to (0); each line is a local gradient times
+the upstream one. The closed form results when the stages are multiplied out on paper. Both can be compared with the
+gradients that `micrograd_tensor` computes from its recorded graph:
 
     python examples/batchnorm_by_hand.py
 """
@@ -97,10 +97,10 @@ def batchnorm_backward_staged(dout: Array, cache: dict[str, Array]) -> dict[str,
 
 
 def batchnorm_backward_closed_form(dout: Array, cache: dict[str, Array]) -> dict[str, Array]:
-    """The stages multiplied out: dx from dout ``(N, D)`` in one line, and the two parameter gradients it contains.
+    """The stages multiplied out: dx from dout ``(N, D)`` in one line, and the two parameter gradients in it.
 
-    ``dx = γ/(σN) · (N·dout − Σdout − x̂·Σ(dout·x̂))``, sums over the rows: what is left of dout when its mean and its
-    component along x̂ are taken away, the two directions that normalization cannot see.
+    ``dx = γ/(σN) · (N·dout − Σdout − x̂·Σ(dout·x̂))``, with sums over the rows: what remains of dout when its mean
+    and its component along x̂ are removed, the two directions that normalization cannot see.
     """
     gamma, inverted_stddev, x_norm = cache["gamma"], cache["inverted_stddev"], cache["x_norm"]
     n = len(dout)

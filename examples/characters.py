@@ -1,10 +1,10 @@
-"""A model of a text, character by character: it reads any text file and then writes more of the kind.
+"""A character-level language model: it reads any text file and then writes more of the same kind.
 
     python examples/characters.py README.md
     python examples/characters.py novel.txt --steps 5000 --length 1000
 
-The next character is guessed from those before it, as in Bengio et al., *A Neural Probabilistic Language Model*, 2003:
-each is looked up in a table of learned vectors, and two batch-normalized layers make a guess of them.
+The next character is predicted from those before it, as in Bengio et al., *A Neural Probabilistic Language Model*,
+2003: each is looked up in a table of learned vectors, from which two batch-normalized layers make the prediction.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ import numpy as np
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim
-from micrograd_tensor.engine.randomness import manual_seed
-from micrograd_tensor.functional.losses import cross_entropy
 
 
 def model(characters: int, context: int, width: int) -> nn.Sequential:
-    """Places ``(N, context)`` to logits ``(N, characters)``."""
+    """Indices ``(N, context)`` to logits ``(N, characters)``."""
     return nn.Sequential(
         nn.Embedding(characters, 16),
         nn.Flatten(),
@@ -38,18 +36,18 @@ def model(characters: int, context: int, width: int) -> nn.Sequential:
 
 
 def write(net: nn.Sequential, start: list[int], length: int, rng: np.random.Generator) -> list[int]:
-    """Go on from a start, each character drawn from the net's guess."""
+    """Continue a text, drawing each character from the predicted distribution."""
     net.eval()
     written = list(start)
     with mt.no_grad():
         for _ in range(length):
-            guess = mt.softmax(net(mt.tensor([written[-len(start) :]]))).numpy()[0].astype(float)
-            written.append(int(rng.choice(len(guess), p=guess / guess.sum())))
+            chances = mt.softmax(net(mt.tensor([written[-len(start) :]]))).numpy()[0].astype(float)
+            written.append(int(rng.choice(len(chances), p=chances / chances.sum())))
     return written[len(start) :]
 
 
 def read(path: Path, context: int) -> str:
-    """The text of a file, or an end with the reason why not."""
+    """The text of a file; exits with the reason where it cannot be used."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -64,24 +62,24 @@ def read(path: Path, context: int) -> str:
 def main() -> None:
     """Read, train, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("file", type=Path, help="a text in UTF-8")
-    parser.add_argument("--steps", type=int, default=3000, help="batches to learn from (default: 3000)")
-    parser.add_argument("--context", type=int, default=10, help="characters that a guess is made from (default: 10)")
+    parser.add_argument("file", type=Path, help="a UTF-8 text file")
+    parser.add_argument("--steps", type=int, default=3000, help="number of training batches (default: 3000)")
+    parser.add_argument("--context", type=int, default=10, help="characters to predict the next one from (default: 10)")
     parser.add_argument("--length", type=int, default=400, help="characters to write (default: 400)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument("--quick", action="store_true", help="20 steps, to see that everything works")
     given = parser.parse_args()
 
     text = read(given.file, given.context)
     alphabet = sorted(set(text))
-    places = {character: i for i, character in enumerate(alphabet)}
-    numbers: Any = np.array([places[character] for character in text])
+    indices = {character: i for i, character in enumerate(alphabet)}
+    numbers: Any = np.array([indices[character] for character in text])
     windows = np.lib.stride_tricks.sliding_window_view(numbers, given.context + 1)
     cut = int(0.9 * len(windows))
     print(f"{len(text):,} characters, {len(alphabet)} different ones; the last tenth is held out")
 
     chance = np.log(len(alphabet))
-    rng = manual_seed(given.seed)
+    rng = mt.manual_seed(given.seed)
     net = model(len(alphabet), given.context, 128)
     optimizer = optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.1)
     steps = 20 if given.quick else given.steps
@@ -89,7 +87,7 @@ def main() -> None:
     for step in range(1, steps + 1):
         batch = windows[rng.integers(0, cut, 128)]
         optimizer.zero_grad()
-        loss = cross_entropy(net(batch[:, :-1]), batch[:, -1])
+        loss = mt.cross_entropy(net(batch[:, :-1]), batch[:, -1])
         loss.backward()
         optimizer.step()
         schedule.step()
@@ -97,7 +95,7 @@ def main() -> None:
             net.eval()
             held_out = windows[cut:][:: max((len(windows) - cut) // 2000, 1)]
             with mt.no_grad():
-                new = cross_entropy(net(held_out[:, :-1]), held_out[:, -1]).item()
+                new = mt.cross_entropy(net(held_out[:, :-1]), held_out[:, -1]).item()
             net.train()
             print(f"step {step:5d}: loss {loss.item():.3f}, held out {new:.3f}; guessing at random {chance:.3f}")
 

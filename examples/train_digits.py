@@ -1,14 +1,14 @@
-"""Train a small net on handwritten digits, with batch normalization and, beside it, without.
+"""Train a small net on handwritten digits, with batch normalization and, for comparison, without.
 
     python examples/train_digits.py                      # a fully connected net, a few seconds
     python examples/train_digits.py --model cnn          # a convolutional one, a minute
     python examples/train_digits.py --resume digits-mlp.safetensors
 
-Ctrl-C writes a checkpoint and says how to go on. At the end there is a picture beside the checkpoint: loss, accuracy,
-and the mean and spread of what goes into every activation. It needs ``pip install 'micrograd-tensor[train]'``.
+Ctrl-C writes a checkpoint and prints how to resume. At the end a picture is written next to the checkpoint: loss,
+accuracy, and mean and spread of every activation's input. It needs ``pip install 'micrograd-tensor[train]'``.
 
 The nets and the data are in `micrograd_tensor.training.digits`, the loop in `micrograd_tensor.training.run`; the
-command ``micrograd-tensor train digits`` runs the same.
+command ``micrograd-tensor train digits`` does the same.
 """
 
 from __future__ import annotations

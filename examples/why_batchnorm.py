@@ -2,9 +2,10 @@
 
     python examples/why_batchnorm.py
 
-Without it, the net learns only where the initial scale is just right: weights that are too small let the signal fade
-from layer to layer, too large ones let it explode. With it, every layer's input is brought back to spread 1, and the
-net learns from any start, at either rate. Writes why_batchnorm.png; it needs ``pip install 'micrograd-tensor[train]'``.
+Without it, the net learns only if the initial scale is just right: with weights that are too small the signal fades
+from layer to layer, with too large ones it explodes. With it, every layer's input is brought back to unit variance, and
+the net learns from any start, at either rate. Writes why_batchnorm.png; it needs
+``pip install 'micrograd-tensor[train]'``.
 """
 
 from __future__ import annotations
@@ -20,18 +21,17 @@ from rich.table import Table
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim
 from micrograd_tensor.data import DataLoader, split
-from micrograd_tensor.functional.losses import cross_entropy
 from micrograd_tensor.training.digits import load_digits
 from micrograd_tensor.training.picture import COLORS, pyplot
 
 LAYERS, WIDTH = 10, 64
 SCALES = {"a third of He's": 1 / 3, "He's": 1.0, "three times He's": 3.0}
-"""Of the initial weights, against √(2 / fan_in), which keeps the signal's size through a ReLU; He et al., 2015."""
+"""Scales of the initial weights, relative to √(2 / fan_in), which preserves a signal through a ReLU; He et al., 2015."""
 RATES = (0.01, 0.1)
 
 
 def net(norm: bool, scale: float, rng: np.random.Generator) -> nn.Sequential:
-    """Ten linear layers and activations in a row, from 64 pixels to ten digits."""
+    """Ten linear layers with activations between them, from 64 pixels to ten digits."""
     layers: list[nn.Module] = [nn.Flatten()]
     for _ in range(LAYERS - 1):
         layers += [nn.Linear(64, WIDTH), *([nn.BatchNorm1d(WIDTH)] if norm else []), nn.ReLU()]
@@ -44,18 +44,18 @@ def net(norm: bool, scale: float, rng: np.random.Generator) -> nn.Sequential:
 
 
 def train(norm: bool, scale: float, lr: float, epochs: int) -> tuple[list[float], float]:
-    """The mean loss of every epoch, and the share of the digits held out that are recognized in the end."""
+    """The mean loss of every epoch, and the fraction of the held-out digits that are recognized in the end."""
     learning, (x, labels) = split(load_digits(), [0.8, 0.2], generator=0)
     model = net(norm, scale, np.random.default_rng(0))
     optimizer = optim.SGD(model.parameters(), lr, momentum=0.9)
     batches = DataLoader(learning, 64, shuffle=True, drop_last=True, generator=1)
     losses = []
-    with np.errstate(all="ignore"):  # a training that explodes is part of the experiment
+    with np.errstate(all="ignore"):  # a run that explodes is part of the experiment
         for _ in range(epochs):
             total = 0.0
             for images, truth in batches:
                 optimizer.zero_grad()
-                loss = cross_entropy(model(images), truth)
+                loss = mt.cross_entropy(model(images), truth)
                 loss.backward()
                 optimizer.step()
                 total += loss.item()
@@ -67,18 +67,18 @@ def train(norm: bool, scale: float, lr: float, epochs: int) -> tuple[list[float]
 
 
 def main() -> None:
-    """Run the twelve trainings; print the table, write the picture."""
+    """Run all twelve; print the table, write the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=12, help="of each training (default: 12)")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of each run (default: 12)")
     parser.add_argument("--quick", action="store_true", help="one epoch each, to see that everything works")
-    parser.add_argument("--out", type=Path, default=Path("why_batchnorm.png"), help="the picture's file")
+    parser.add_argument("--out", type=Path, default=Path("why_batchnorm.png"), help="file for the picture")
     given = parser.parse_args()
     epochs = 1 if given.quick else given.epochs
 
     plt = pyplot()
     figure, axes = plt.subplots(len(RATES), len(SCALES), figsize=(9, 5.2), sharex=True, sharey=True)
     figure.suptitle(f"Loss of a {LAYERS}-layer net, by epoch", fontsize=12, fontweight="bold", x=0.01, ha="left")
-    table = Table(title="Digits held out that are recognized", title_justify="left", title_style="bold")
+    table = Table(title="Held-out digits recognized", title_justify="left", title_style="bold")
     for heading in ("learning rate", "initial weights", "with batch norm", "without"):
         table.add_column(heading, justify="right" if "initial" not in heading else "left")
     for row, lr in zip(axes, RATES, strict=True):
