@@ -26,7 +26,7 @@ from micrograd_tensor.training.picture import COLORS, pyplot
 
 LAYERS, WIDTH = 10, 64
 SCALES = {"a third of He's": 1 / 3, "He's": 1.0, "three times He's": 3.0}
-"""Scales of the initial weights, relative to √(2 / fan_in), which preserves a signal through a ReLU; He et al., 2015."""
+"""Scales of the initial weights relative to √(2 / fan_in), which preserves a signal through a ReLU; He et al., 2015."""
 RATES = (0.01, 0.1)
 
 
