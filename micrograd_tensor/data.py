@@ -9,8 +9,7 @@ import numpy as np
 
 from .engine.errors import ShapeError, describe
 from .engine.randomness import generator_or_default
-from .engine.record import leaf
-from .engine.tensor import Tensor
+from .engine.tensor import Tensor, leaf
 
 Arrays = Any
 """One array or Tensor, or a tuple of them, with the samples along the first axis."""

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.errors import DTypeError, GradientError
-from ..engine.record import leaf
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, leaf
 from ..engine.walk import grad
 
 SMALL = 48

@@ -14,6 +14,7 @@ from ..engine.tensor import Tensor, tensor
 from ..functional.attention import scaled_dot_product_attention
 from ..functional.losses import cross_entropy
 from ..functional.normalization import batch_norm, layer_norm
+from ..graph.axes import AxisNames
 
 Made: TypeAlias = "tuple[Tensor, Any]"
 """An output and its upstream gradient."""
@@ -25,12 +26,12 @@ class Builtin(NamedTuple):
     Attributes:
         shows: in a few words what it computes.
         make: makes output and upstream gradient, with random numbers.
-        dims: names for lengths.
+        dims: names for axes.
     """
 
     shows: str
     make: Callable[[np.random.Generator], Made]
-    dims: Mapping[str, int]
+    dims: AxisNames
 
 
 def made(name: str, seed: int = 0) -> Made:
@@ -114,13 +115,15 @@ def _conv_bn_relu(rng: np.random.Generator) -> Made:
     return out, rng.normal(size=out.shape)
 
 
+_LSTM_AXES: AxisNames = {"N": ("x", 0), "D": ("x", 1), "H": [("h", 1), ("c", 1)], "4H": ("weight_ih", 0)}
+
 BUILTINS: Mapping[str, Builtin] = {
     "batchnorm": Builtin("batch normalization", _batchnorm, {"N": 7, "D": 4}),
     "layernorm": Builtin("layer normalization", _layernorm, {"N": 7, "D": 4}),
     "softmax_cross_entropy": Builtin("cross entropy of a softmax", _softmax_cross_entropy, {"N": 5, "C": 3}),
     "mlp": Builtin("two linear layers and their loss", _mlp, {"N": 5, "D": 4, "H": 6, "C": 3}),
-    "lstm_cell": Builtin("one step of an LSTM", _lstm_cell, {"N": 5, "D": 4, "H": 3, "4H": 12}),
-    "attention": Builtin("scaled dot-product attention", _attention, {"N": 5, "D": 4}),
+    "lstm_cell": Builtin("one step of an LSTM", _lstm_cell, _LSTM_AXES),
+    "attention": Builtin("scaled dot-product attention", _attention, {"T": ("x", 0), "D": ("x", 1)}),
     "conv_bn_relu": Builtin("convolution, batch normalization, relu", _conv_bn_relu, {}),
 }
 """Every built-in graph by its name."""

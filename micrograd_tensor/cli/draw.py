@@ -24,6 +24,7 @@ from ..draw.views import VIEWS
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..engine.tensor import Tensor
 from ..graph import Graph, graph
+from ..graph.axes import AxisNames
 from .builtin_graphs import BUILTINS, made
 from .unusable import UnusableError
 from .user_file import blamed, user_file
@@ -51,7 +52,14 @@ def add_to(commands: Any) -> None:
     add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
     add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
     add("--width", type=_width, metavar="N", help="greatest width: pixels, or columns for ascii")
-    add("--dims", action="append", default=[], type=_dim, metavar="N=7", help="name a length; may be repeated")
+    add(
+        "--dims",
+        action="append",
+        default=[],
+        type=_dim,
+        metavar="N=x:0",
+        help="name an axis, or its length: N=7; may be repeated",
+    )
     add("--seed", type=_seed, default=0, help="of an upstream gradient that is not given (default: 0)")
     add("--open", action="store_true", help="open the picture in the browser")
     add("--list", action="store_true", help="list the built-in graphs")
@@ -77,11 +85,12 @@ def _width(text: str) -> float:
     return value
 
 
-def _dim(text: str) -> tuple[str, int]:
-    name, _, length = text.partition("=")
-    if not name or not length.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} does not name a length; write it as N=7")
-    return name, int(length)
+def _dim(text: str) -> tuple[str, int | tuple[str, int]]:
+    name, _, axis = text.partition("=")
+    value, colon, number = axis.rpartition(":")
+    if not name or not number.isdecimal() or bool(colon) != bool(value):
+        raise argparse.ArgumentTypeError(f"{text!r} names no axis; write N=x:0 for axis 0 of x, or N=7 for its length")
+    return name, (value, int(number)) if value else int(number)
 
 
 class Chosen(NamedTuple):
@@ -107,7 +116,7 @@ def run(given: argparse.Namespace) -> int:
     if given.output is not None:
         _check_suffix(given.output)
     chosen = _chosen(given.graph, given.seed)
-    lengths = dict(given.dims) or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
+    lengths: AxisNames = dict(given.dims) or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
     width = _columns() if to_terminal and given.width is None else given.width
     try:
         circuit = draw(

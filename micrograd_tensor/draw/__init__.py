@@ -7,11 +7,12 @@ that: the first picture does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.tensor import Tensor
 from ..graph import Graph
+from ..graph.axes import AxisNames
 from . import notebook as notebook  # lends its methods to graphs and tensors
 from .errors import DrawError
 from .options import Options
@@ -33,7 +34,7 @@ def draw(
     depth: int | None = None,
     collapse: str | Sequence[str] = (),
     theme: str = "auto",
-    dims: Mapping[str, int] | None = None,
+    dims: AxisNames | None = None,
     width: float | None = None,
 ) -> Circuit:
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
@@ -55,7 +56,8 @@ def draw(
             gates, it is as deep as shows no more than that.
         collapse: scopes that are shown as boxes: a path such as "net/layer1", or the end of one where that is unique.
         theme: "light", "dark", or "auto" for what the page is.
-        dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
+        dims: names for axes, such as ``{"N": ("x", 0)}``: a sum over that axis is then "Σ over N". By its length,
+            ``{"N": 7}``, where only one axis of the inputs has that length.
         width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
 
     Raises:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from ..graph import Graph, Node
+from ..graph.axes import axis_names
 from ..notation import Called, formula, printable, rule, summary
 from .errors import DrawError
 from .options import Options
@@ -93,7 +94,8 @@ def listing(graph: Graph, title: str, options: Options | None = None, width: int
 class _Writer:
     def __init__(self, graph: Graph, options: Options, width: int, spell: bool) -> None:
         self.graph, self.options, self.width, self.spell = graph, options, width, spell
-        self.called = Called(graph)
+        self.dims = axis_names(graph, self.options.dims)
+        self.called = Called(graph, self.dims)
         self.signs: dict[str, None] = {}
 
     # ------------------------------------------------------------------------------------------------------- steps
@@ -171,7 +173,7 @@ class _Writer:
         for edge, contribution in self.graph.contributions_to(node):
             user = edge[0]
             assert user.op is not None  # noqa: S101 -- for the type checker
-            clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.options.dims)
+            clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
             made_by = f"({self.called.numbers[user]}) {user.op.name}"
             parts.append((edge, (user,), made_by, ", ".join(clauses), contribution))
         return parts

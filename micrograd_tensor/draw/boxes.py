@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..graph import Graph, Node
+from ..graph.axes import Dims
 from ..graph.nodes import Edge
 from ..notation import cut, printable, rule
 from .repeats import Box
@@ -54,7 +55,7 @@ def _listed(leaves: Sequence[Node], detail: str) -> str:
     )
 
 
-def rules_through(graph: Graph, use: Use, dims: Mapping[str, int], stand_ins: Mapping[Node, str]) -> tuple[str, ...]:
+def rules_through(graph: Graph, use: Use, dims: Dims, stand_ins: Mapping[Node, str]) -> tuple[str, ...]:
     """The rules by which a box passes a gradient back to a value that comes into it, from its output on.
 
     Where there is only one way and that is short they are written out, else counted.

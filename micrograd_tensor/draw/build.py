@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engine.recording import Scope
 from ..graph import Graph, Node
+from ..graph.axes import axis_names
 from ..notation import LONGEST_NAME, Called, cut, formula, number, printable, rule
 from .boxes import box_lines, rules_through
 from .collapse import Collapsed, named
@@ -46,7 +47,8 @@ class _Builder:
         self.graph, self.options, self.box_of = graph, options, collapsed.box_of
         self.scene = Scene(bool(graph.gradients), scopes=collapsed.names, detail=options.detail, notes=collapsed.notes)
         self.outputs = dict.fromkeys(graph.outputs)
-        names = Called(graph)
+        self.dims = axis_names(graph, options.dims)
+        names = Called(graph, self.dims)
         self.gates, self.called, self.stand_ins = names.numbers, names.values, names.stand_ins
         self._gradient_name = names.gradient
         self.uses = Uses(graph, collapsed)
@@ -260,9 +262,9 @@ class _Builder:
         clauses: tuple[str, ...] = ()
         if contribution is not None:
             if use.box is None:
-                clauses = rule(self.graph, use.edges[0], self.stand_ins, dims=self.options.dims)
+                clauses = rule(self.graph, use.edges[0], self.stand_ins, dims=self.dims)
             else:
-                clauses = rules_through(self.graph, use, self.options.dims, self.stand_ins)
+                clauses = rules_through(self.graph, use, self.dims, self.stand_ins)
             mark = self.letters.get(use)
             clauses = (f"{mark}: {clauses[0]}", *clauses[1:]) if mark else clauses
         whole = contribution is None or contribution is self.graph.gradients.get(operand)

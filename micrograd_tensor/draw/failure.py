@@ -101,7 +101,8 @@ def _refused(error: BaseException) -> FailedCall | None:
 
 def _arity(call: FailedCall) -> int:
     """How many operands the notation of an op has at least."""
-    names = (name for _, name, _, _ in Formatter().parse(call.op.notation))
+    plain = call.op.notation.replace("⟦", "").replace("⟧", "")
+    names = (name for _, name, _, _ in Formatter().parse(plain))
     return max((int(name) + 1 for name in names if name and name.isdigit()), default=0)
 
 

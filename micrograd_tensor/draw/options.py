@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from ..graph import Node
+from ..graph.axes import AxisNames
 from .errors import DrawError
 
 DETAILS = ("full", "shape", "name")
@@ -33,7 +34,7 @@ class Options:
 
     detail: str = "full"
     theme: str = "auto"
-    dims: Mapping[str, int] = field(default_factory=dict)
+    dims: AxisNames = field(default_factory=dict)
     width: float | None = None
     depth: int | None = None
     collapse: tuple[str, ...] = ()
@@ -55,8 +56,20 @@ class Options:
         if not isinstance(self.dims, Mapping):
             raise DrawError(f"draw: dims={self.dims!r} names no lengths; give them by name, such as {{'N': 7}}")
         for name, length in self.dims.items():
-            if not (isinstance(name, str) and name.strip() and _is_whole(length) and length >= 0):
-                raise DrawError(f"draw: dims={{{name!r}: {length!r}}} is no name for a length, such as {{'N': 7}}")
+            if not (isinstance(name, str) and name.strip() and _names_axes(length)):
+                raise DrawError(
+                    f"draw: dims={{{name!r}: {length!r}}} is no name for a length, such as {{'N': 7}}, "
+                    f"or for an axis of a value, such as {{'N': ('x', 0)}}"
+                )
+
+
+def _names_axes(asked: Any) -> bool:
+    places = asked if isinstance(asked, list) else [asked]
+    return bool((_is_whole(asked) and asked >= 0) or (places and all(map(_is_axis, places))))
+
+
+def _is_axis(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and _is_whole(value[1])
 
 
 def _is_whole(value: Any) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from string import ascii_uppercase
 
-from ..engine.row import Primitive
+from ..engine.row import Permutation, Primitive, Reshape
 from ..graph import Node
-from ..notation import infix, summary
+from ..notation import summary
 from .metrics import text_width
 from .scene import BOXED, VALUE, Item
 
@@ -33,13 +33,12 @@ def lines(name: str, node: Node, detail: str = "full") -> tuple[str, ...]:
 
 def commutes(op: Primitive) -> bool:
     """Whether an op has one operand only, or gives the same whatever their order."""
-    sign = infix(op.notation)
-    return "{1}" not in op.notation or (sign is not None and sign in "+·=≠") or op.name in ("maximum", "minimum")
+    return op.commutes or "{1}" not in op.notation
 
 
 def only_moves(op: Primitive) -> bool:
     """Whether an op changes no element and only puts them elsewhere."""
-    return op.notation in ("{0}", "{0}ᵀ")
+    return op.moves and op.linear and isinstance(op.reading, Permutation | Reshape)
 
 
 def letter(k: int) -> str:

@@ -7,9 +7,9 @@ context manager here swaps it and puts the old one back, on exceptions too. An o
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
 
@@ -35,8 +35,7 @@ class Scope:
         return "/".join(reversed(names))
 
 
-@dataclass(slots=True, eq=False)
-class Recording:
+class Recording(NamedTuple):
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
     `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
@@ -64,7 +63,7 @@ class _Block:
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(replace(now, outer=now, **self._changes))
+        recording.set(now._replace(outer=now, **self._changes))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,36 +1,48 @@
 """Notation: what a recorded graph says, as formulas, as local rules of its edges, and as lines of NumPy.
 
-Nothing here knows a derivative. Formulas are notations from the table of primitives, and a rule is the notation of the
-ops that the backward pass recorded, so neither can disagree with the code that ran.
+Nothing here knows a derivative, nor any op by its name. Formulas are the templates of the table of primitives, and a
+rule is what the ops say that the backward pass recorded, so neither can disagree with the code that ran.
 """
 
-from .called import Called
-from .identifiers import Identifiers, identifiers
-from .local_rules import SHORT, axes_text, rule, shape_text
+from .latex import latex_formula, latex_rule
+from .local_rules import broadcasts, rule
 from .mathml import backward_math, forward_math, sum_math
-from .numpy_source import backward_lines, backward_lines_by_operand, forward_line, saved_values, starting_lines
-from .quantities import quantity, summary
-from .unicode import ANY, ISOLATE, LONGEST_NAME, cut, expression, formula, infix, number, printable
+from .names import SHORT, Called, Identifiers, identifiers
+from .numbers import number, quantity, summary
+from .numpy import (
+    assignment,
+    backward_lines,
+    backward_lines_by_operand,
+    expression_line,
+    forward_line,
+    saved_values,
+    starting_lines,
+)
+from .unicode import ISOLATE, LONGEST_NAME, MAX_NAME, axes_text, cut, formula, operand_text, printable, shape_text
 
 __all__ = [
-    "ANY",
     "ISOLATE",
     "LONGEST_NAME",
+    "MAX_NAME",
     "SHORT",
     "Called",
     "Identifiers",
+    "assignment",
     "axes_text",
     "backward_lines",
     "backward_lines_by_operand",
     "backward_math",
+    "broadcasts",
     "cut",
-    "expression",
+    "expression_line",
     "formula",
     "forward_line",
     "forward_math",
     "identifiers",
-    "infix",
+    "latex_formula",
+    "latex_rule",
     "number",
+    "operand_text",
     "printable",
     "quantity",
     "rule",

@@ -1,40 +1,40 @@
-"""Rules: how the gradient of a value becomes that of an operand, read from the ops that the backward pass recorded."""
+"""Local rules: how the gradient of a value becomes that of an operand, read from the recorded backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from ..engine.row import Choice, Copy, Cumulation, Extremum, Identity, Linear, Product, Reduction, Reshape
 from ..graph import Graph, Node
+from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .unicode import ANY, INFIX, MINUS, PREFIX, PRODUCT, Text, cut, expression, formula, infix, printable
+from .expression import ANY, MATRIX, PREFIX, PRODUCT, axes_of, divisor, operand
+from .names import SHORT, free
+from .numbers import MINUS
+from .readings import alike, as_taught
+from .unicode import UNICODE, axes_text, cut, expression, formula, index_text, shape_text
 
 APPLIED = {"·": "×", "/": "÷"}
 """How an infix op reads when only its second operand is written: g · b is "× b"."""
 
-SHORT = 20
-"""In characters; a rule calls the result of an op without a name by its formula only if that is no longer."""
-
 
 def rule(
-    graph: Graph,
-    edge: Edge,
-    names: Mapping[Node, str] | None = None,
-    *,
-    dims: Mapping[str, int] | None = None,
-    limit: int = 40,
+    graph: Graph, edge: Edge, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 40
 ) -> tuple[str, ...]:
     """How the gradient of a node becomes what one of its operands receives, clause by clause.
 
-    The clauses name the ops that the backward pass recorded between the two, in their order. Where the gradient enters
-    an op more than once the rule is one formula in ``g``. The node itself is ``y`` where it has neither a name nor a
-    short formula.
+    The clauses name the ops that the backward pass recorded between the two, in their order, or what these amount to:
+    "to the largest". Where the gradient enters an op more than once the rule is one formula in ``g``. The node itself
+    is ``y`` where it has neither a name nor a short formula.
 
     Args:
         graph: a graph captured with its backward pass.
         edge: the node and the index of the operand.
-        dims: names for lengths, such as ``{"N": 7}``: a sum over an axis of that length is then "Σ over N".
         names: names for nodes that go before their own.
+        dims: the labels of axes, from `axis_names`: a sum over a labelled axis is then "Σ over N".
         limit: the greatest number of characters of a clause.
 
     Raises:
@@ -47,111 +47,182 @@ def rule(
     >>> rule(captured, (captured["y"], 0)), rule(captured, (captured["y"], 1))
     (('× gamma',), ('× x', 'Σ over axis 0'))
     """
-    g, end = graph.gradients[edge[0]], graph.contributions[edge]
+    node, (g, end) = edge[0], (graph.gradients[edge[0]], graph.contributions[edge])
     if end is g:
         return ("× 1",)
-    carriers = _carriers(g, end)
-    names = dict(names or {})
-    if edge[0] not in names and edge[0].name is None and len(formula(edge[0], names)) > SHORT:
-        names[edge[0]] = "y"
-    if not carriers:
-        return (formula(end, names, limit),)
-    clauses: list[str] = []
-    before = g
-    for node in carriers:
-        places = [i for i, x in enumerate(node.operands) if x is before]
-        others = [x for x in node.operands if isinstance(x, Node) and x is not before and (x in carriers or x is g)]
-        if len(places) != 1 or others:
-            return (formula(end, {**names, g: "g"}, limit),)
-        clauses.extend(_clause(node, places[0], {**names, before: "g"}, dims or {}, limit))
-        before = node
-    if all(clause.startswith("Σ") for clause in clauses):
-        return ("× 1", *clauses)
-    return tuple(clauses)
+    called, known = free("g", graph.named), dict(names or {})
+    unnamed = node not in known and node.name is None
+    if not unnamed or len(formula(node, known, dims=dims)) <= SHORT:
+        clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end)
+        if not unnamed or not any("…" in clause for clause in clauses):
+            return tuple(clauses)
+    return tuple(_Clauses(g, called, {**known, node: free("y", graph.named)}, dims or {}, limit).of(edge, end))
 
 
-def _carriers(g: Node, end: Node) -> list[Node]:
-    """The nodes between a gradient and a contribution that depend on the gradient, in order of rank."""
-    found: set[Node] = set()
-    seen = {end}
-    stack = [end]
-    while stack:
-        for x in stack.pop().operands:
-            if isinstance(x, Node) and x.rank > g.rank and x not in seen:
-                seen.add(x)
-                stack.append(x)
-    for node in sorted(seen, key=lambda n: n.rank):
-        if any(x is g or x in found for x in node.operands if isinstance(x, Node)):
-            found.add(node)
-    return sorted(found, key=lambda n: n.rank)
+class _Clauses:
+    """Says what is done to one gradient."""
+
+    def __init__(self, g: Node, called: str, names: Mapping[Node, str], dims: Dims, limit: int) -> None:
+        self.g, self.called, self.names, self.dims, self.limit = g, called, names, dims, limit
+
+    def of(self, edge: Edge, end: Node) -> list[str]:
+        """The clauses from the gradient to a contribution."""
+        carriers, clauses, before = self._carriers(end), list[str](), self.g
+        if not carriers:
+            zero = isinstance(end.value, np.ndarray) and not end.value.any()
+            return ["× 0"] if zero else [self._formula(end)]
+        said, value = self._in_words(edge)
+        reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
+        if reached is not None:
+            clauses, before, carriers = [said], carriers[reached][0], carriers[reached + 1 :]
+        for node, read in carriers:
+            places = [i for i, x in enumerate(read.operands) if x is before]
+            if len(places) != 1 or any(x is self.g or x in dict(carriers) for x in read.operands if x is not before):
+                return [self._formula(end)]
+            clauses.extend(self._clause(read, places[0], before))
+            before = node
+        clauses = clauses or ["× 1"]
+        casts = [clause for clause in clauses if clause.startswith("as ")]
+        clauses = [clause for clause in clauses if clause not in casts] or casts
+        return ["× 1", *clauses] if all(clause.startswith("Σ") for clause in clauses) else clauses
+
+    def _carriers(self, end: Node) -> list[tuple[Node, Node]]:
+        """The nodes between the gradient and a contribution that depend on it, each with the form it is read in."""
+        read, stack = dict[Node, Node](), [end]
+        while stack:
+            node = stack.pop()
+            if node.rank > self.g.rank and node not in read:
+                read[node] = as_taught(node, {**self.names, self.g: ""})
+                stack.extend(x for x in read[node].operands if isinstance(x, Node))
+        found: dict[Node, Node] = {}
+        for node in sorted([*reversed(read)], key=lambda node: node.rank):
+            if any(x is self.g or x in found for x in read[node].operands if isinstance(x, Node)):
+                found[node] = read[node]
+        return list(found.items())
+
+    def _formula(self, node: Node, before: Node | None = None) -> str:
+        return formula(node, {**self.names, before or self.g: self.called}, dims=self.dims, limit=self.limit)
+
+    def _met(self, x: Any, level: int) -> str:
+        """The operand that a gradient meets, in parentheses where its place asks for them."""
+        inner = isinstance(x, Node) and x.op is not None and x.name is None and x not in self.names
+        piece = expression(x, self.names, self.dims, self.limit) if inner else operand(UNICODE, x, self.names, False)
+        return UNICODE.at(piece._replace(text=cut(piece.text, self.limit - 4)), level)
+
+    def _clause(self, node: Node, place: int, g: Node) -> Iterator[str]:
+        """One recorded op, read as something done to the gradient that is its operand at one place."""
+        op, operands = node.op, node.operands
+        assert op is not None  # noqa: S101 -- a carrier has an operand, so an op
+        sign = op.notation[4:-4] if op.notation.startswith("{0} ") and op.notation.endswith(" {1}") else ""
+        label = divisor(node, self.dims)
+        match op.reading:
+            case Linear((-1,)):
+                yield f"× {MINUS}1"
+            case Reduction("sum"):
+                whose, axes = axes_of(node, node.params["axis"])
+                over = axes_text(whose, axes, self.dims)
+                everything = len(axes) == len(whose.shape) != 1 and over[:4] in ("axes", "no a")
+                yield f"Σ over {'all elements' if everything else over}"
+            case Copy():
+                yield from self._copied(node, g)
+            case Reshape():
+                # Axes of length 1 come and go beside a sum or a copy, which already says what happens to them.
+                if [n for n in node.shape if n != 1] != [n for n in g.shape if n != 1]:
+                    yield f"reshape to {shape_text(node, self.dims)}"
+            case Identity() if node.dtype != g.dtype:
+                yield f"as {node.dtype}"
+            case Choice() if place == 1 and _is_zero(operands[2]):
+                yield f"where {self._met(operands[0], ANY)}"
+            case Choice() if place == 2 and _is_zero(operands[1]):
+                yield f"where not {self._met(operands[0], PREFIX)}"
+            case Product((1, 1)):
+                yield f"× {self._met(operands[1 - place], PRODUCT)}"
+            case Product((1, -1)) if place == 0:
+                yield f"÷ {UNICODE.at(UNICODE.name(label), PREFIX) if label else self._met(operands[1], PREFIX)}"
+            case _ if "{index:index}" in op.notation and place == 0:
+                arrays = [self._met(x, ANY) for x in operands[1:]]
+                yield f"{'to' if op.scatters else 'from'} [{index_text(node.params['index'], arrays)}]"
+            case _ if "{1}, {axis:axis}" in op.notation and place == 0:
+                along = axes_text(*axes_of(node, node.params["axis"]), self.dims)
+                yield f"{'to' if op.scatters else 'from'} {self._met(operands[1], ANY)} along {along}"
+            case _ if UNICODE.signs.get(sign) == MATRIX:
+                other = self._met(operands[1 - place], PREFIX)
+                yield f"{other} {sign}" if place else f"{sign} {other}"
+            case _:
+                yield self._formula(node, g)
+
+    def _copied(self, node: Node, g: Node) -> Iterator[str]:
+        """A copy; along which axes, unless all are new or all have labels."""
+        lead = len(node.shape) - len(g.shape)
+        along = [i for i, n in enumerate(node.shape) if n != 1 and (i < lead or g.shape[i - lead] == 1)]
+        labels = self.dims.get(node, ())
+        labelled = None not in labels and len(set(labels)) == len(node.shape)
+        if along and (labelled or len(along) == sum(n != 1 for n in node.shape)):
+            yield f"copy to {shape_text(node, self.dims)}"
+        elif along:
+            yield f"copy to {shape_text(node, self.dims)} along {axes_text(node, along, self.dims)}"
+
+    def _in_words(self, edge: Edge) -> tuple[str, Any]:
+        """What a rule amounts to whose recorded ops a teacher would not write, and its value; or nothing."""
+        node, i = edge
+        arrays = [x.value if isinstance(x, Node) else np.asarray(x) for x in node.operands]
+        g, y, x = self.g.value, node.value, arrays[i]
+        reading = node.op.reading if node.op else None
+        if not isinstance(reading, Extremum | Reduction | Cumulation) or not all(
+            isinstance(array, np.ndarray) for array in (g, y, *arrays)
+        ):
+            return "", None
+        if isinstance(reading, Extremum):
+            tie = np.equal(*arrays)
+            ties = " (half at ties)" if tie.any() else ""
+            which = "larger" if reading.kind == "max" else "smaller"
+            return f"to the {which}{ties}", g * np.where(tie, 0.5, x == y)
+        whose, axes = axes_of(node, node.params["axis"])
+        over = "" if len(axes) == len(whose.shape) else f" over {axes_text(whose, axes, self.dims)}"
+        if isinstance(reading, Cumulation):
+            axis = node.params["axis"]
+            value = np.flip(np.cumsum(np.flip(g, axis), axis), axis).reshape(x.shape)
+            return f"running sum from the other end{over.replace(' over ', ' along ')}", value
+        back = g if node.params["keepdims"] else np.expand_dims(g, axes) if x.ndim else g
+        top = y if node.params["keepdims"] else np.expand_dims(y, axes) if x.ndim else y
+        if reading.kind == "prod":
+            return f"× the product of the others{over}", back * _product_of_others(x, axes)
+        if reading.kind not in ("max", "min"):
+            return "", None
+        chosen = x == top
+        count = chosen.sum(axis=axes, keepdims=True)
+        ties = " (ties share)" if (count > 1).any() else ""
+        with np.errstate(all="ignore"):
+            return f"to the {'largest' if reading.kind == 'max' else 'smallest'}{over}{ties}", back / count * chosen
 
 
-def _clause(node: Node, place: int, names: Mapping[Node, str], dims: Mapping[str, int], limit: int) -> Iterator[str]:
-    """One recorded op, read as something done to the gradient that is its operand at one place."""
-    op, g = node.op, node.operands[place]
-    assert op is not None  # noqa: S101 -- a carrier has an operand, so an op
-    sign = infix(op.notation)
-    if op.name == "neg":
-        yield f"× {MINUS}1"
-    elif op.name == "sum":
-        yield f"Σ over {axes_text(g.shape, node.params['axis'], dims)}"
-    elif op.name == "broadcast_to":
-        if node.shape != g.shape:
-            yield f"copy to {shape_text(node.shape, dims)}"
-    elif op.notation == "{0}":
-        # Axes of length 1 come and go beside a sum or a copy, which already says what happens to them.
-        if _without_ones(node.shape) != _without_ones(g.shape):
-            yield f"reshape to {shape_text(node.shape, dims)}"
-    elif op.name == "where" and place == 1 and _is_zero(node.operands[2]):
-        yield f"where {_met(node.operands[0], ANY, names, limit)}"
-    elif sign is not None and (place == 0 or sign == "·"):
-        needs = PRODUCT if sign in "·+" else PREFIX if sign == "@" else INFIX[sign] + 1
-        yield f"{APPLIED.get(sign, sign)} {_met(node.operands[1 - place], needs, names, limit)}"
-    elif sign == "@":
-        yield f"{_met(node.operands[0], PREFIX, names, limit)} @"
-    else:
-        yield formula(node, names, limit)
+def broadcasts(node: Node, dims: Dims | None = None) -> dict[int, str]:
+    """The axes along which an elementwise op copies each of its operands, whose gradients are summed over these.
 
-
-def _met(x: Any, level: int, names: Mapping[Node, str], limit: int) -> str:
-    """The operand that a gradient meets, in parentheses where its place asks for them."""
-    text = expression(x, names, limit)
-    return Text(cut(text.text, limit - 4), text.level).at(level)
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[1.0], [2.0]], requires_grad=True)
+    >>> broadcasts(mt.graph(x - mt.tensor([1.0, 2.0, 3.0])).outputs[0])
+    {0: 'axis 1', 1: 'axis 0'}
+    """
+    found: dict[int, str] = {}
+    if node.op is None or node.op.contracts or node.op.moves or len(node.operands) < 2:
+        return found
+    for i, x in enumerate(node.operands):
+        if isinstance(x, Node) and x.shape and x.shape != node.shape:
+            lead = len(node.shape) - len(x.shape)
+            along = [k for k, n in enumerate(node.shape) if k < lead or x.shape[k - lead] != n]
+            found[i] = axes_text(node, along, dims)
+    return found
 
 
 def _is_zero(x: Any) -> bool:
     return not isinstance(x, Node) and x == 0
 
 
-def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for n in shape if n != 1)
-
-
-def axes_text(shape: tuple[int, ...], axis: Any, dims: Mapping[str, int]) -> str:
-    """The axes that an array of a shape is reduced over, by the names of their lengths where all have one."""
-    if axis is None or not shape:
-        return "all elements"
-    axes = [int(a) % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
-    lengths = _by_length(dims)
-    if all(shape[a] in lengths for a in axes):
-        return ", ".join(lengths[shape[a]] for a in axes)
-    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
-
-
-def shape_text(shape: tuple[int, ...], dims: Mapping[str, int]) -> str:
-    """A shape, with the names of its lengths.
-
-    >>> shape_text((7, 4), {"N": 7})
-    '(N, 4)'
-    """
-    lengths = _by_length(dims)
-    inner = ", ".join(lengths.get(n, str(n)) for n in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
-
-
-def _by_length(dims: Mapping[str, int]) -> dict[int, str]:
-    """The names by length; of two with one length, the first."""
-    found: dict[int, str] = {}
-    for name, length in dims.items():
-        found.setdefault(length, printable(name))
-    return found
+def _product_of_others(x: np.ndarray[Any, Any], axes: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Of all elements along some axes but the one at each place: what comes before it times what comes after."""
+    flat = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x[..., None]
+    ones = flat.reshape(*flat.shape[: flat.ndim - max(len(axes), 1)], -1)
+    padded = np.concatenate([np.ones_like(ones[..., :1]), ones, np.ones_like(ones[..., :1])], axis=-1)
+    others = np.cumprod(padded, axis=-1)[..., :-2] * np.flip(np.cumprod(np.flip(padded, -1), axis=-1), -1)[..., 2:]
+    return np.moveaxis(others.reshape(flat.shape), range(-len(axes), 0), axes) if axes else others[..., 0]

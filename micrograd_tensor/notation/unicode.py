@@ -1,65 +1,91 @@
-"""Formulas: a recorded value in mathematical notation, put together from the notations in the table of primitives."""
+"""Unicode: formulas as one line of text, from the templates in the table of primitives."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from string import Formatter
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 from unicodedata import bidirectional, combining
 
 import numpy as np
 
 from ..graph import Node
+from ..graph.axes import Dims
+from .expression import (
+    AND,
+    ANY,
+    ATOM,
+    COMPARISON,
+    MATRIX,
+    OR,
+    PREFIX,
+    PRODUCT,
+    SUM,
+    Dialect,
+    Field,
+    Part,
+    Piece,
+    axes_of,
+    filled,
+    holds_as_name,
+    is_inner,
+    only,
+    operand,
+    written,
+)
+from .numbers import MINUS, number
+from .readings import is_transpose
 
-MINUS = "−"
-ATOM, POSTFIX, POWER, PREFIX, PRODUCT, MATRIX, SUM, COMPARISON, ANY = range(8, -1, -1)
-"""How tightly a notation holds together; an operand that holds less tightly than its place asks gets parentheses."""
+MAX_NAME = 40
+"""The longest name that is shown whole, in characters."""
 
-INFIX = {"·": PRODUCT, "/": PRODUCT, "@": MATRIX, "+": SUM, MINUS: SUM} | dict.fromkeys(">≥<≤=≠", COMPARISON)
-LONGEST_NAME = 40
-"""In characters."""
+LONGEST_NAME = MAX_NAME
 
-MARKS = 3
-"""So many combining marks stand on a character at most, which a line has room for."""
+MAX_MARKS = 3
+"""The most combining marks that are shown on one character, which a line has room for."""
+
+MAX_LISTED = 8
+"""The most elements of an index array that are listed where it has no name."""
 
 JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
 """What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
 direction."""
 
-EXPANDED = 64
-"""A formula shows at most so many ops, so its cost does not depend on how much was computed before."""
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Text(NamedTuple):
-    """A formula and how tightly it holds together."""
-
-    text: str
-    level: int
-
-    def at(self, level: int) -> str:
-        """The formula, in parentheses where the place asks for more than it holds."""
-        return self.text if self.level >= level else f"({self.text})"
-
-
-UNKNOWN = Text("…", ATOM)
-
-
-def formula(node: Node, names: Mapping[Node, str] | None = None, limit: int = 80) -> str:
+def formula(node: Node, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 80) -> str:
     """The formula of the op that made a node, down to named nodes, leaves and numbers.
 
     Args:
         node: a node of a graph; its own name is not used, its operands' names are.
-        names: names for nodes that go before their own.
+        names: names for nodes that go before their own. One that is no single sign, such as ``a-b``, gets parentheses
+            where an expression would.
+        dims: the labels of axes, from `axis_names`.
         limit: the greatest number of characters; what is longer is cut with an ellipsis.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
-    >>> y = mt.sqrt(mt.square(x) - mt.mean(x) + 1e-05)
+    >>> y = mt.sqrt(mt.square(x) - mt.mean(x, axis=0) + 1e-05)
     >>> formula(mt.graph(y).outputs[0])
-    '√(x² − mean(x) + 1e−5)'
+    '√(x² − mean(x, axis 0) + 1e−5)'
     """
-    text = _of_op(node, names or {}, limit) if node.op is not None else leaf_text(node)
-    return cut(text.text, limit)
+    return cut(expression(node, names or {}, dims or {}, limit).text, limit)
+
+
+def expression(node: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
+    """`formula`, with how tightly it holds together."""
+    return written(UNICODE, node, names, dims, limit) if node.op else UNICODE.leaf_or_name(node)
+
+
+def operand_text(x: Any, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 80) -> str:
+    """An operand as a formula would show it: its name, its own formula, or a number.
+
+    >>> operand_text(0.25), operand_text(-3)
+    ('¼', '−3')
+    """
+    known = names or {}
+    piece = expression(x, known, dims or {}, limit) if is_inner(x, known) else operand(UNICODE, x, known, False)
+    return cut(piece.text, limit)
 
 
 def cut(text: str, limit: int) -> str:
@@ -72,20 +98,6 @@ def cut(text: str, limit: int) -> str:
         return text
     kept = text[: limit - 1]
     return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
-
-
-def number(value: Any) -> str:
-    """A number as formulas show it: the shortest digits that say it exactly, with a real minus sign.
-
-    >>> number(1e-05), number(-2.0), number(7), number(float("inf"))
-    ('1e−5', '−2', '7', '∞')
-    """
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    # Python itself writes no number that is larger or smaller than its own.
-    beyond = isinstance(value, np.longdouble) and np.isfinite(value) and value and not 1e-300 < abs(value) < 1e300
-    text = (str(value) if beyond else f"{value:.12g}").replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-    return text.replace("-", MINUS).replace("inf", "∞").replace("nan", "NaN")
 
 
 def printable(name: str) -> str:
@@ -104,115 +116,165 @@ def printable(name: str) -> str:
         marks = marks + 1 if combining(c) else 0
         if marks and not shown:
             shown.append(NO_LETTER)
-        if marks <= MARKS:
+        if marks <= MAX_MARKS:
             shown.append(c if c.isprintable() or c in JOINERS else "\ufffd")
-    text = cut("".join(shown), LONGEST_NAME)
+    text = cut("".join(shown), MAX_NAME)
     return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text
 
 
-def expression(x: Any, names: Mapping[Node, str], limit: int) -> Text:
-    """An operand as a formula shows it: a number, a name, a leaf or, of an op without a name, its own formula."""
-    if not isinstance(x, Node):
-        return _of_number(x)
-    if x in names:
-        return Text(names[x], ATOM)
-    return _of_op(x, names, limit) if is_inner(x, names) else leaf_text(x)
+def length_text(labels: Sequence[str | None], lengths: Sequence[int]) -> list[str]:
+    """Each length of a shape, by the label of its axis where that has one."""
+    return [printable(label) if label else str(n) for label, n in zip(labels, lengths, strict=True)]
 
 
-def _of_op(node: Node, names: Mapping[Node, str], limit: int) -> Text:
-    """The formula of an op, without recursion: the ops to show are found from the top, then written bottom up."""
-    made: dict[Node, Text] = {}
-    for this in shown_ops(node, names):
-        operands = [made.get(x, UNKNOWN) if is_inner(x, names) else expression(x, names, limit) for x in this.operands]
-        text = _applied(this, operands)
-        made[this] = text if len(text.text) <= limit or this is node else UNKNOWN
-    return made[node]
+def shape_text(node: Node, dims: Dims | None = None) -> str:
+    """The shape of a node, with the labels of its axes.
 
-
-def shown_ops(node: Node, names: Container[Node]) -> list[Node]:
-    """The ops that the formula of an op shows, down to what has a name, by rank; not too many."""
-    shown = {node}
-    queue = [node]
-    for this in queue:
-        for x in this.operands:
-            if is_inner(x, names) and x not in shown:
-                if len(shown) == EXPANDED:
-                    break
-                shown.add(x)
-                queue.append(x)
-    return sorted(shown, key=lambda n: n.rank)
-
-
-def is_inner(x: Any, names: Container[Node]) -> bool:
-    """Whether an operand is itself shown as the formula of an op."""
-    return isinstance(x, Node) and x.op is not None and x.name is None and x not in names
-
-
-def _of_number(value: Any) -> Text:
-    text = number(value)
-    return Text(text, SUM if text.startswith(MINUS) or isinstance(value, complex) else ATOM)
-
-
-def leaf_text(node: Node) -> Text:
-    """A name; else the number that all elements share; else what little can be said."""
-    if node.name is not None:
-        return Text(printable(node.name), ATOM)
-    value = node.value
-    if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biuf":
-        first = value.flat[0]
-        if np.all(value == first):
-            return _of_number(first)
-    return Text(f"constant {node.shape}" if node.shape else "constant", ATOM)
-
-
-def _applied(node: Node, operands: list[Text]) -> Text:
-    """An op's notation with its operands put in."""
-    assert node.op is not None  # noqa: S101 -- for the type checker; leaves have no notation
-    pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(node.op.notation)]
-    if pieces == [("", "0")]:
-        return operands[0]
-    level, needs = levels(node.op.notation, len(operands))
-    out = []
-    for literal, name in pieces:
-        out.append(literal)
-        if name is not None:
-            out.append(operands[int(name)].at(needs[int(name)]) if name.isdigit() else setting(node.params[name]))
-    return Text("".join(out), level)
-
-
-def setting(value: Any) -> str:
-    """A parameter as a notation shows it."""
-    return number(value) if isinstance(value, int | float) else str(value)
-
-
-def levels(notation: str, arity: int) -> tuple[int, list[int]]:
-    """How tightly a notation holds together, and how tightly each of its operands has to, read from its signs.
-
-    >>> levels("{0} − {1}", 2) == (SUM, [SUM, MATRIX]), levels("exp({0})", 1) == (ATOM, [ANY])
-    (True, True)
+    >>> import micrograd_tensor as mt
+    >>> node = mt.graph(mt.tensor([[1.0, 2.0]])).outputs[0]
+    >>> shape_text(node), shape_text(node, {node: ("N", None)})
+    ('(1, 2)', '(N, 2)')
     """
-    sign = infix(notation)
-    if sign is not None:
-        level = INFIX[sign]
-        if sign == "@":  # Python reads · / @ from left to right and mathematics does not, so they are never mixed
-            return level, [PREFIX, PREFIX]
-        return level, [level, level if sign in "+·" else level + 1]
-    if notation.startswith(MINUS):
-        return SUM, [PRODUCT] * arity
-    if notation.startswith("1/"):
-        return PRODUCT, [PREFIX] * arity
-    if "^" in notation:
-        return POWER, [ATOM] * arity
-    if "(" in notation or "|" in notation:
-        return ATOM, [ANY] * arity
-    return (PREFIX if notation.endswith("}") else POSTFIX), [ATOM] * arity
+    return _tuple(length_text((dims or {}).get(node, (None,) * len(node.shape)), node.shape))
 
 
-def infix(notation: str) -> str | None:
-    """The sign between the two operands of an infix notation, or None for any other.
+def axes_text(node: Node, axes: Sequence[int], dims: Dims | None = None) -> str:
+    """Some axes of a node, by their labels where all have one.
 
-    >>> infix("{0} @ {1}"), infix("√{0}")
-    ('@', None)
+    >>> import micrograd_tensor as mt
+    >>> node = mt.graph(mt.tensor([[1.0, 2.0]])).outputs[0]
+    >>> axes_text(node, (0,)), axes_text(node, (0, 1)), axes_text(node, (0,), {node: ("N", None)})
+    ('axis 0', 'axes 0, 1', 'N')
     """
-    between = notation.removeprefix("{0} ").removesuffix(" {1}")
-    return between if len(notation) == len(between) + 8 and between in INFIX else None
+    labels = (dims or {}).get(node)
+    named = [labels[axis] for axis in axes] if labels else []
+    if labels and all(label is not None and labels.count(label) == 1 for label in named):
+        return ", ".join(printable(str(label)) for label in named) or "no axis"
+    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}" if axes else "no axis"
+
+
+def _tuple(texts: Sequence[str]) -> str:
+    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
+
+
+class Mathematics(Dialect):
+    """What the dialects for readers share: how the parameters of an op are said, and in which form."""
+
+    signs = {"·": PRODUCT, "/": PRODUCT, "@": MATRIX, "+": SUM, MINUS: SUM, "&": AND, "|": OR} | dict.fromkeys(
+        ">≥<≤=≠", COMPARISON
+    )
+
+    def leaf_or_name(self, node: Node) -> Piece:
+        """A leaf as a whole expression."""
+        return self.leaf(node, False) if node.name is None else self.name(node.name)
+
+    def parts(self, node: Node) -> list[Part]:
+        """The template of an op in the form in which its parameters are best said."""
+        assert node.op is not None  # noqa: S101 -- for the type checker
+        if is_transpose(node):
+            return [Field("0", ""), "ᵀ"]
+        parts = filled(node, node.op.notation)
+        match parts:
+            case [("Σ(" | "Π(") as sign, x, ")"]:
+                return [sign[0], x]
+            case [x, "^", Field("1")] if power := _small_power(node):
+                return [x, str(power).translate(RAISED)]
+        return parts
+
+    def said(self, node: Node, field: Field, operands: Sequence[str], dims: Dims) -> str:
+        """A parameter of an op in words."""
+        value = node.params[field.name]
+        match field.kind:
+            case "axis":
+                return axes_text(*axes_of(node, value), dims)
+            case "shape":
+                sizes = value if isinstance(value, tuple) else (value,)
+                whole = sizes == node.shape or -1 in sizes or not isinstance(value, tuple)
+                return shape_text(node, dims) if whole else _tuple([str(n) for n in sizes])
+            case "order":
+                order = range(len(node.shape))[::-1] if value is None else [int(i) % len(node.shape) for i in value]
+                return " ".join(map(str, order))
+            case "index":
+                return index_text(value, operands[1:])
+            case "flag":
+                return "kept" if value else "not kept"
+            case "number":
+                return "None" if value is None else number(value)
+        return text(value)
+
+
+def _small_power(node: Node) -> int | None:
+    """The exponent of a power, where it is a small whole number above 1."""
+    power = node.operands[1]
+    return int(power) if isinstance(power, int | float) and power in range(2, 10) else None
+
+
+def text(value: Any) -> str:
+    """A parameter of any other kind: nested tuples of numbers, the name of a dtype, subscripts."""
+    if isinstance(value, str):
+        return value.replace(" ", "").replace("->", "→")
+    if isinstance(value, tuple | list | np.ndarray):
+        return _tuple([text(x) for x in value])
+    return number(value) if isinstance(value, int | float | complex | np.number) else str(value)
+
+
+def index_text(template: Sequence[Any], arrays: Sequence[str]) -> str:
+    """An index as it stands between brackets, the index arrays, which are operands, in their places."""
+    left = iter(arrays)
+    return ", ".join(next(left) if isinstance(part, str) else place_text(part) for part in template)
+
+
+def place_text(part: Any) -> str:
+    """A part of an index that is no array."""
+    if isinstance(part, slice):
+        ends = ["" if end is None else text(end) for end in (part.start, part.stop)]
+        return ":".join([*ends, *([] if part.step in (None, 1) else [text(part.step)])])
+    return "..." if part is Ellipsis else str(part).replace("-", MINUS)
+
+
+class _Unicode(Mathematics):
+    """Text in one line."""
+
+    def name(self, name: str) -> Piece:
+        shown = printable(name)
+        return Piece(shown, ATOM if holds_as_name(shown) else ANY, len(shown))
+
+    def number(self, value: Any) -> Piece:
+        shown = number(value)
+        sign = SUM if shown.startswith(MINUS) else PRODUCT if "/" in shown[1:] and not shown.startswith("√") else ATOM
+        return Piece(shown, PREFIX if sign == ATOM and "√" in shown else sign, len(shown))
+
+    def leaf(self, node: Node, whole: bool) -> Piece:
+        first = only(node.value)
+        if first is not None and not (whole and node.shape):
+            return self.number(first)
+        shown = f"constant {node.shape}" if node.shape else "constant"
+        if first is not None:
+            shown = f"copy({number(first)}, {node.shape})"
+        elif isinstance(node.value, np.ndarray) and node.value.size <= MAX_LISTED and node.value.dtype.kind in "biu":
+            shown = listed(node.value)
+        return Piece(shown, ATOM, len(shown))
+
+    def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
+        parts = self.parts(node)
+        level, first, others = self.levels(parts)
+        made = "".join(self._put(node, part, operands, dims, first, others) for part in parts)
+        return Piece(made, level, len(made))
+
+    def _put(self, node: Node, part: Part, operands: Sequence[Piece], dims: Dims, first: int, others: int) -> str:
+        if isinstance(part, str):
+            return part
+        if part.name == "*":
+            return ", ".join(self.at(x, ANY) for x in operands)
+        if part.name.isdigit():
+            i = int(part.name)
+            return self.at(operands[i], others if i else first)
+        return self.said(node, part, [self.at(x, ANY) for x in operands], dims)
+
+
+def listed(value: np.ndarray[Any, Any]) -> str:
+    """The elements of an array, in brackets."""
+    return number(value[()]) if value.ndim == 0 else f"[{', '.join(map(listed, value))}]"
+
+
+UNICODE = _Unicode()

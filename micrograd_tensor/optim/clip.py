@@ -8,8 +8,7 @@ from math import inf
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..engine.record import leaf
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, leaf
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 

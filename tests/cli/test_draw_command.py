@@ -16,6 +16,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.cli import main
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw.views import VIEWS
+from micrograd_tensor.graph.axes import axis_names
 
 FILE = """
 import numpy as np
@@ -124,12 +125,11 @@ def test_built_in_gradients_are_right_at_a_point_that_hides_nothing(name):
     assert all(node.name for node in leaves)
 
 
-def test_the_names_of_lengths_are_lengths():
+def test_the_names_of_axes_are_those_of_axes():
     for name, builtin in BUILTINS.items():
         out, _ = made(name)
-        lengths = {n for node in mt.graph(out).nodes for n in node.shape}
-        assert set(builtin.dims.values()) <= lengths
-        assert len(set(builtin.dims.values())) == len(builtin.dims)
+        labels = axis_names(mt.graph(out), builtin.dims)
+        assert {label for axes in labels.values() for label in axes} - {None} == set(builtin.dims)
 
 
 def test_they_are_listed(capsys):
@@ -292,8 +292,11 @@ UNUSABLE = {
     "a depth below 0": (["batchnorm", "--depth=-1"], "'-1' is not a whole number"),
     "a width that is no number": (["batchnorm", "--width", "wide"], "'wide' is not a finite number above 0"),
     "an infinite width": (["batchnorm", "--width", "inf"], "'inf' is not a finite number above 0"),
-    "a length without a name": (["batchnorm", "--dims", "7"], "'7' does not name a length; write it as N=7"),
-    "a length that is no number": (["batchnorm", "--dims", "N=x"], "does not name a length"),
+    "a length without a name": (
+        ["batchnorm", "--dims", "7"],
+        "'7' names no axis; write N=x:0 for axis 0 of x, or N=7 for its length",
+    ),
+    "a length that is no number": (["batchnorm", "--dims", "N=x"], "names no axis"),
     "a seed that is no number": (["batchnorm", "--seed", "x"], "'x' is not a whole number"),
     "an unknown option": (["batchnorm", "--colour"], "unrecognized arguments"),
 }

@@ -87,10 +87,10 @@ def test_steps_of_batch_norm_are_numbered_as_its_derivation_is():
         "x_norm = dev_from_mean · inverted_stddev",
         "inverted_stddev = 1/stddev",
         "stddev = √(var + 1e−5)",
-        "var = mean(dev_from_mean_sq)",
+        "var = mean(dev_from_mean_sq, axis 0)",
         "dev_from_mean_sq = dev_from_mean²",
         "dev_from_mean = x − mean",
-        "mean = mean(x)",
+        "mean = mean(x, axis 0)",
     ]
     assert "gates 5, 6" in texts
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...engine.row import TABLE, Primitive
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
+from ...notation import formula
 from .program import Array, Known, Operand, Program, Step
 
 
@@ -48,9 +49,7 @@ def _notation(x: Any, depth: int) -> str:
         return x.name
     if x.op is None or depth == 0:
         return f"(array of shape {x.shape})" if x.op is None else "…"
-    parts = [_notation(y, depth - 1) for y in x.operands]
-    text = x.op.notation.format(*parts, **x.params)
-    return f"({text})" if " " in text else text
+    return formula(x, {y: _notation(y, depth - 1) for y in x.operands if isinstance(y, Node)})
 
 
 def backward_program(

@@ -13,11 +13,11 @@ from ...notation import (
     Called,
     backward_lines_by_operand,
     backward_math,
+    broadcasts,
     formula,
     forward_line,
     forward_math,
     identifiers,
-    infix,
     printable,
     rule,
     saved_values,
@@ -93,10 +93,8 @@ class _Player:
         assert node.op is not None  # noqa: S101 -- for the type checker
         operands = list(dict.fromkeys(x for x in node.operands if isinstance(x, Node)))
         said = [first_sentence(node.op.forward.__doc__)]
-        if infix(node.op.notation) not in (None, "@"):
-            said += [
-                f"{self._caption(x)} {x.shape} is copied to {node.shape}." for x in operands if x.shape != node.shape
-            ]
+        copied = {node.operands[i] for i in broadcasts(node)}
+        said += [f"{self._caption(x)} {x.shape} is copied to {node.shape}." for x in operands if x in copied]
         return {
             "phase": "forward",
             "title": self._title(node),
@@ -243,7 +241,7 @@ class _Player:
     def _caption(self, node: Node) -> str:
         """What a value is called; of one without a name also by which formula it was computed."""
         name = self._name(node)
-        return f"{name} = {formula(node, self.called.stand_ins, 40)}" if node.op and not node.name else name
+        return f"{name} = {formula(node, self.called.stand_ins, limit=40)}" if node.op and not node.name else name
 
     def _name(self, node: Node) -> str:
         """What a value is called, as in the picture; a leaf without a name is called as in the source."""

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...graph import Graph, Node, backward_graph
-from ...notation import ANY, Called, cut, expression, formula
+from ...notation import Called, cut, formula, operand_text
 from ..build import LONGEST_CAPTION
 from ..build import scene as overlay_scene
 from ..canvas import Painting
@@ -80,9 +80,9 @@ class _Builder:
                 self.carriers.add(node)
         kept = {node.rank: node for node in graph.nodes}
         self.kept = {
-            node: self.called.values[kept[node.rank]]
+            node: self.called.names[kept[node.rank]]
             for node in self.back.nodes
-            if node.rank in kept and self.called.values[kept[node.rank]]
+            if node.rank in kept and kept[node.rank] in self.called.names
         }
         self.titles: dict[int, list[str]] = {}
         for node, gradient in graph.gradients.items():
@@ -275,7 +275,7 @@ class _Builder:
         return next(iter(self.titles.get(node.rank, ())), "")
 
     def _kept(self, x: Any) -> str:
-        return expression(x, self.kept, 80).at(ANY)
+        return operand_text(x, self.kept)
 
     def _value(self, node: Node) -> str:
         return value(node, self.detail)

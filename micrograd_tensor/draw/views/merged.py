@@ -34,7 +34,7 @@ class Merged:
         self.pairs = match(here, there)
         self.graphs = (here, there)
         self.scene = scene(here, plain)
-        self.other = scene(there, plain)
+        self.other = scene(there, Options(detail=options.detail))  # whose axes need not be those that have names
         self.found: Counter[str] = Counter()
         self._nodes = {f"{kind}-{node.rank}": node for node in here.nodes for kind in ("node", "fork", "sink")}
         self._others = {f"{kind}-{node.rank}": node for node in there.nodes for kind in ("node", "fork", "sink")}

@@ -9,6 +9,7 @@ from operator import add
 from typing import Any, NamedTuple
 
 from ...graph import Graph, Node, pull_back
+from ...graph.axes import axis_names
 from ...graph.nodes import Edge
 from ...graph.paths import between, count_paths, paths
 from ...notation import Called, cut, rule, summary
@@ -216,7 +217,11 @@ def _rules(graph: Graph, called: Called, way: Sequence[Edge], gradient: Any, opt
     """All rules along a way in one, from its end back to its start."""
     if gradient is None and any(edge not in graph.contributions for edge in way):
         return _Entry((("    no gradient comes back along it", "backward-value", False),))
-    clauses = [clause for edge in reversed(way) for clause in rule(graph, edge, called.stand_ins, dims=options.dims)]
+    clauses = [
+        clause
+        for edge in reversed(way)
+        for clause in rule(graph, edge, called.stand_ins, dims=axis_names(graph, options.dims))
+    ]
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = called.gradient(way[-1][0]) or "upstream"
     text = (f"    {upstream}: {cut(composite, longest)}", "backward", True)

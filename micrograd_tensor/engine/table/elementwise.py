@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
-from ..record import Record, Result, unwrap
 from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait
+from ..tensor import Tensor
 from .comparisons import equal, greater
 
 __all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt", "square", "sub"]
@@ -416,14 +416,13 @@ def minimum(a: Operand, b: Operand, /) -> Array:
 
 @primitive(
     "clip",
-    "clip({0}, {min}, {max})",
+    "clip({0}, {min:number}, {max:number})",
     lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
     analytic=False,
     numpy=np.clip,
     source="np.clip({0}, {min}, {max})",
     reading=Function(),
     traits=Trait.EXACT,
-    template="clip({0}, {min:number}, {max:number})",
 )
 def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
     """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
@@ -434,7 +433,7 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
     >>> mt.clip(mt.tensor([-1.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    if isinstance(min, Record) or isinstance(max, Record):
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
         raise TypeError("the bounds are numbers; for tensors use maximum and minimum")
     if min is None and max is None:
         return np.positive(x)  # as np.clip since NumPy 2.1; before, it wants a bound
@@ -501,28 +500,25 @@ def stop_gradient(x: Operand, /) -> Array:
 
 @primitive(
     "dtype",
-    "{dtype}({0})",
+    "{dtype:text}({0})",
     lambda g, y, x, dtype: astype(g, x.dtype),
     analytic=False,
     method=(),
     source="{0}.astype({dtype})",
     reading=Identity(),
-    template="{dtype:text}({0})",
 )
 def to_float(x: Operand, /, dtype: Any) -> Array:
     """The floating-point case of `astype`, through which gradients flow."""
     return x.astype(dtype)
 
 
-@primitive(
-    "dtype", "{dtype}({0})", None, analytic=False, method=(), source="{0}.astype({dtype})", template="{dtype:text}({0})"
-)
+@primitive("dtype", "{dtype:text}({0})", None, analytic=False, method=(), source="{0}.astype({dtype})")
 def to_integer(x: Operand, /, dtype: Any) -> Array:
     """The integer and boolean case of `astype`, not differentiable."""
     return x.astype(dtype)
 
 
-def astype(x: Operand, dtype: Any) -> Result:
+def astype(x: Operand, dtype: Any) -> Tensor:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
     Any shape. `DTypeError` where NumPy knows no such conversion.
@@ -540,3 +536,8 @@ def astype(x: Operand, dtype: Any) -> Result:
 def zeros_like(x: Array) -> Array:
     """Zeros of the shape and dtype of x: a constant, so never recorded."""
     return np.zeros_like(unwrap(x))
+
+
+def unwrap(x: Array) -> Array:
+    """The array of a Tensor; anything else as it is."""
+    return x.data if isinstance(x, Tensor) else x

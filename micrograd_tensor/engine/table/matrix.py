@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import primitive
-from ..record import Result, unwrap
 from ..row import Array, Contraction, Labels, Operand, Trait, answers
+from ..tensor import Tensor
+from .elementwise import unwrap
 from .reductions import broadcast_to
 from .shapes import expand_dims, reshape, squeeze, swapaxes
 
@@ -129,14 +130,13 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
 
 @primitive(
     "einsum",
-    "einsum({0}, …)",
+    "einsum({subscripts:text}, {*})",
     each=_of_factor,
     name="einsum",
     method=(),
     source="np.einsum({subscripts}, {*})",
     reading=Contraction(lambda ranks, params: _letters(params["subscripts"], ranks)),
     traits=Trait.ADDS | Trait.LINEAR | Trait.CONTRACTS,
-    template="einsum({subscripts:text}, {*})",
 )
 def contract(*operands: Operand, subscripts: str) -> Array:
     """What `einsum` records: every tensor is an operand, the subscripts are a parameter."""
@@ -144,7 +144,7 @@ def contract(*operands: Operand, subscripts: str) -> Array:
 
 
 @answers(np.einsum)
-def einsum(subscripts: str, *operands: Operand) -> Result:
+def einsum(subscripts: str, *operands: Operand) -> Tensor:
     """Sum of products over labelled axes, as `numpy.einsum`: ``"ij,jk->ik"``; ellipses and repeated labels included.
 
     The gradient of an operand is another einsum, with the upstream gradient in its place. Shapes follow from the

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..errors import ShapeError, describe
 from ..primitive import primitive
-from ..record import Result, unwrap
 from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
+from ..tensor import Tensor
 from .comparisons import equal
-from .elementwise import astype, sqrt, square
+from .elementwise import astype, sqrt, square, unwrap
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
 __all__ = ["broadcast_to", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -36,12 +36,11 @@ SMALL = 1 << 14
 
 @primitive(
     "copy",
-    "copy({0})",
+    "copy({0}, {shape:shape})",
     lambda g, y, x, shape: unbroadcast(g, x.shape),
     numpy=np.broadcast_to,
     reading=Copy(),
     traits=Trait.MOVES | Trait.LINEAR,
-    template="copy({0}, {shape:shape})",
 )
 def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
     """x repeated along new or length-1 axes up to a shape; the gradient is summed over them.
@@ -97,13 +96,12 @@ def _terms(x: Array, y: Array) -> int:
 
 @primitive(
     "Σ",
-    "Σ{0}",
+    "Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
     numpy=np.sum,
     source="{0}.sum(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("sum"),
     traits=Trait.ADDS | Trait.LINEAR,
-    template="Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
 )
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over ``axis``; the gradient is copied to every term. `ShapeError` for an axis out of range.
@@ -126,13 +124,12 @@ def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = F
 
 @primitive(
     "Σ/n",
-    "mean({0})",
+    "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     _of_mean,
     numpy=np.mean,
     source="{0}.mean(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("mean"),
     traits=Trait.ADDS | Trait.LINEAR,
-    template="mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
 )
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
@@ -150,7 +147,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @answers(np.var)
-def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
     ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased.
@@ -173,7 +170,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 
 
 @answers(np.std)
-def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
 
     `ShapeError` for an axis out of range, or where n is not greater than the correction.
@@ -193,14 +190,13 @@ def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool 
 
 @primitive(
     "max",
-    "max({0})",
+    "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     _of_extreme,
     analytic=False,
     numpy=(np.max, np.amax),
     source="{0}.max(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("max"),
     traits=Trait.EXACT,
-    template="max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
 )
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
@@ -220,14 +216,13 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @primitive(
     "min",
-    "min({0})",
+    "min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     _of_extreme,
     analytic=False,
     numpy=(np.min, np.amin),
     source="{0}.min(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("min"),
     traits=Trait.EXACT,
-    template="min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
 )
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
@@ -270,12 +265,11 @@ def _others(x: Array) -> Array:
 
 @primitive(
     "Π",
-    "Π{0}",
+    "Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     _of_prod,
     numpy=np.prod,
     source="{0}.prod(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("prod"),
-    template="Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
 )
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
@@ -298,13 +292,12 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
 
 @primitive(
     "cumΣ",
-    "cumsum({0})",
+    "cumsum({0}⟦, {axis:axis}⟧)",
     _of_cumsum,
     numpy=np.cumsum,
     source="{0}.cumsum(⟦axis={axis}⟧)",
     reading=Cumulation(),
     traits=Trait.ADDS | Trait.LINEAR,
-    template="cumsum({0}⟦, {axis:axis}⟧)",
 )
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.

@@ -23,13 +23,12 @@ Lengths = tuple[int, ...]
 
 @primitive(
     "windows",
-    "windows({0}, {size})",
+    "windows({0}, size {size:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
     lambda g, y, x, size, stride, dilation, axis=None: add_windows(
         g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
     ),
     method=(),
     traits=Trait.MOVES | Trait.LINEAR,
-    template="windows({0}, size {size:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
 )
 def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None) -> Array:
     """All windows of a size over some axes of x, ``(…)`` to ``(*size, …)``; as many positions on the axes as fit.
@@ -66,13 +65,12 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
 
 @primitive(
     "put windows",
-    "put({0})",
+    "put_windows({0}, shape {shape:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
     lambda g, y, x, shape, stride, dilation, axis=None: windows(
         g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
     ),
     method=(),
     traits=Trait.SCATTERS | Trait.LINEAR,
-    template="put_windows({0}, shape {shape:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
 )
 def add_windows(
     x: Operand, /, shape: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None

@@ -1,10 +1,52 @@
-"""Numbers: a few characters that say truthfully what is in an array."""
+"""Numbers: exactly, by a name or by digits that evaluate to the same number; and in a few digits, for display."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+
+MINUS = "−"
+
+CONSTANTS: dict[float, str] = {
+    0.5: "½",
+    0.25: "¼",
+    1 / 3: "1/3",
+    2 / 3: "2/3",
+    math.pi: "π",
+    2 * math.pi: "2π",
+    math.sqrt(2): "√2",
+    math.sqrt(0.5): "√½",
+    1 / math.sqrt(2): "1/√2",
+    math.sqrt(math.pi): "√π",
+    1 / math.sqrt(math.pi): "1/√π",
+    2 / math.sqrt(math.pi): "2/√π",
+    math.sqrt(2 * math.pi): "√(2π)",
+    1 / math.sqrt(2 * math.pi): "1/√(2π)",
+    math.sqrt(2 / math.pi): "√(2/π)",
+    math.log(2): "ln 2",
+}
+"""The numbers that have names; each name, computed as it is written, gives its number to the last bit."""
+
+
+def number(value: Any) -> str:
+    """A number as formulas show it: by name, or by the shortest digits that say it exactly, with a real minus sign.
+
+    >>> number(1e-05), number(-2.0), number(7), number(float("inf")), number(1 - 2e-8)
+    ('1e−5', '−2', '7', '∞', '0.99999998')
+    >>> number(0.5), number(2 / 3.141592653589793**0.5), number(1.1283791670955)
+    ('½', '2/√π', '1.1283791670955')
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, complex | np.complexfloating):
+        return f"({number(value.real)} + {number(value.imag)}i)"
+    if isinstance(value, float | np.floating) and float(value) == value and abs(float(value)) in CONSTANTS:
+        return f"{MINUS if value < 0 else ''}{CONSTANTS[abs(float(value))]}"
+    text = str(value).removesuffix(".0").replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return text.replace("-", MINUS).replace("inf", "∞").replace("nan", "NaN")
+
 
 NOTHING = 1e-12
 """An array none of whose elements is larger than this is shown as ≈ 0: what remains is rounding."""

@@ -1,0 +1,236 @@
+"""Expression: one walk from a node down to what has a name, for every dialect that it can be written in.
+
+A dialect says how a name, a number and an op with its operands are written; how tightly each piece holds together, and
+so where parentheses stand, is decided here, from the templates in the rows of the ops.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Container, Mapping, Sequence
+from functools import cache
+from inspect import Parameter
+from string import Formatter
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+from unicodedata import category
+
+import numpy as np
+
+from ..engine.row import Product, Reduction, Reshape
+from ..graph import Node
+from ..graph.axes import Dims
+from .readings import as_taught
+
+ATOM, POSTFIX, POWER, PREFIX, PRODUCT, MATRIX, SUM, AND, OR, COMPARISON, ANY = range(10, -1, -1)
+"""How tightly a piece holds together; an operand that holds less tightly than its place asks gets parentheses."""
+
+MAX_OPS = 64
+"""An expression shows at most this many ops, so its cost does not depend on how much was computed before."""
+
+
+class Piece(NamedTuple):
+    """A piece of text, how tightly it holds together, and how many characters it shows."""
+
+    text: str
+    level: int
+    length: int
+
+
+class Field(NamedTuple):
+    """A place in a template: of an operand by its number, of all by ``*``, or of a parameter by its name and kind."""
+
+    name: str
+    kind: str
+
+
+Part: TypeAlias = "str | Field"
+
+
+@cache
+def _parsed(template: str) -> tuple[tuple[tuple[Part, ...], bool], ...]:
+    """The parts of a template, in groups, each of which may be left out or not."""
+    groups = []
+    for i, group in enumerate(template.replace("⟧", "⟦").split("⟦")):
+        parts: list[Part] = []
+        for literal, name, kind, _ in Formatter().parse(group):
+            parts.extend(part for part in (literal, None if name is None else Field(name, kind or "")) if part)
+        groups.append((tuple(parts), i % 2 == 1))
+    return tuple(groups)
+
+
+def filled(node: Node, template: str) -> list[Part]:
+    """The parts of a template that a node needs: without those whose parameters all have their defaults."""
+    assert node.op is not None  # noqa: S101 -- for the type checker; leaves have no template
+    parts: list[Part] = []
+    for group, optional in _parsed(template):
+        if optional and all(_is_default(node, part.name) for part in group if isinstance(part, Field)):
+            continue
+        for part in group:
+            before = parts[-1] if parts else None
+            if isinstance(part, str) and isinstance(before, str):
+                parts[-1] = before + (part.removeprefix(", ") if before.endswith("(") else part)
+            else:
+                parts.append(part)
+    return parts
+
+
+def _is_default(node: Node, name: str) -> bool:
+    default, value = node.op.parameters[name] if node.op else None, node.params[name]
+    return default is not Parameter.empty and (value is default or (np.ndim(value) == 0 and bool(value == default)))
+
+
+def axes_of(node: Node, axis: Any) -> tuple[Node, tuple[int, ...]]:
+    """The axes that a parameter of an op names, counted from 0, and whose they are; None: all of them."""
+    assert node.op is not None  # noqa: S101 -- for the type checker; leaves have no parameters
+    x = node.operands[0] if node.operands else node
+    grows = isinstance(node.op.reading, Reshape) and isinstance(x, Node) and len(node.shape) > len(x.shape)
+    whose = x if isinstance(x, Node) and not grows and not node.op.scatters else node
+    ndim = len(whose.shape)
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return whose, tuple(int(a) % ndim if ndim else 0 for a in axes)
+
+
+class Dialect(ABC):
+    """One way of writing expressions.
+
+    Attributes:
+        signs: of infix ops, with how tightly they hold together.
+        exact: keep the order in which the ops were computed, and every op.
+    """
+
+    signs: ClassVar[Mapping[str, int]]
+    exact: ClassVar[bool] = False
+
+    @abstractmethod
+    def name(self, name: str) -> Piece:
+        """A name."""
+
+    @abstractmethod
+    def number(self, value: Any) -> Piece:
+        """A number."""
+
+    @abstractmethod
+    def leaf(self, node: Node, whole: bool) -> Piece:
+        """A leaf without a name; one of equal elements is that number unless its whole shape matters."""
+
+    @abstractmethod
+    def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
+        """An op with its operands put in."""
+
+    def enclosed(self, text: str) -> str:
+        """A text in parentheses."""
+        return f"({text})"
+
+    def at(self, piece: Piece, level: int) -> str:
+        """A piece, in parentheses where the place asks for more than it holds."""
+        return piece.text if piece.level >= level else self.enclosed(piece.text)
+
+    def levels(self, parts: Sequence[Part]) -> tuple[int, int, int]:
+        """How tightly an op holds together, and how tightly its first and its other operands have to."""
+        text = "".join(part if isinstance(part, str) else "{}" for part in parts)
+        sign = text[3:-3]
+        if text == f"{{}} {sign} {{}}" and sign in self.signs:
+            level = self.signs[sign]
+            if level == MATRIX:  # Python reads · / @ from left to right and mathematics does not: never mix them
+                return level, PREFIX, PREFIX
+            either = sign in "+·" and not self.exact
+            return level, level + (level == COMPARISON), level + (not either)
+        if text == "{} ** {}":
+            return POWER, ATOM, PREFIX
+        if text.replace(" ", "") == "1/{}":
+            return PRODUCT, PREFIX, PREFIX
+        if text == "−{}":
+            return SUM, PRODUCT, PRODUCT
+        if text == "|{}|":
+            return ATOM, SUM, SUM
+        if "^" in text:
+            return POWER, ATOM, ATOM
+        if text.startswith("{}"):
+            return (ATOM if self.exact else POSTFIX), ATOM, ANY
+        if "(" in text:
+            return ATOM, ANY, ANY
+        return PREFIX, (PREFIX if text[0] in "-~" else ATOM), ATOM
+
+
+def written(dialect: Dialect, end: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
+    """The expression of the op that made a node, without recursion: found from the top, then written bottom up."""
+    made: dict[Node, Piece] = {}
+    unknown = dialect.name("…")
+    for node, read in shown_ops(dialect, end, names):
+        if read is not end and (read.op is None or read in names or (read.name is not None and read is not node)):
+            made[node] = operand(dialect, read, names, False)
+            continue
+        whole = not _broadcasts(read)
+        label = divisor(read, dims)
+        pieces = [
+            made.get(x, unknown) if is_inner(x, names) else operand(dialect, x, names, whole) for x in read.operands
+        ]
+        if label:
+            pieces[1] = dialect.name(label)
+        piece = dialect.applied(read, pieces, dims)
+        made[node] = piece if piece.length <= limit or node is end else unknown
+    return made[end]
+
+
+def shown_ops(dialect: Dialect, end: Node, names: Container[Node]) -> list[tuple[Node, Node]]:
+    """The ops that an expression shows, down to what has a name, operands first, each as recorded and as it reads."""
+    shown = {end: end if dialect.exact else as_taught(end, names)}
+    queue = [end]
+    for node in queue:
+        read = shown[node]
+        if read is not end and not is_inner(read, names):
+            continue
+        for x in read.operands:
+            if is_inner(x, names) and x not in shown and len(shown) < MAX_OPS:
+                shown[x] = x if dialect.exact else as_taught(x, names)
+                queue.append(x)
+    return [(node, shown[node]) for node in sorted([*reversed(queue)], key=lambda node: node.rank)]
+
+
+def operand(dialect: Dialect, x: Any, names: Mapping[Node, str], whole: bool) -> Piece:
+    """An operand that is not itself shown as an op: a number, a name or a leaf."""
+    if not isinstance(x, Node):
+        return dialect.number(x)
+    if x in names:
+        return dialect.name(names[x])
+    return dialect.leaf(x, whole) if x.name is None else dialect.name(x.name)
+
+
+def is_inner(x: Any, names: Container[Node]) -> bool:
+    """Whether an operand is itself shown as an op."""
+    return isinstance(x, Node) and x.op is not None and x.name is None and x not in names
+
+
+def _broadcasts(node: Node) -> bool:
+    """Whether the shape of the result is that of another operand, so that a constant may be written as one number."""
+    if node.op is None or node.op.reading is None or node.op.contracts or node.op.adds:
+        return False
+    full = [x.shape == node.shape and not (x.is_leaf and x.name is None) for x in node.operands if isinstance(x, Node)]
+    return len(node.operands) > 1 and any(full)
+
+
+def divisor(node: Node, dims: Dims) -> str | None:
+    """What the number is called by which the rule of a mean divides: the lengths that it takes the mean over."""
+    forward = node.rule_of[0] if node.rule_of and dims else None
+    if forward is None or node.op is None or forward.op is None or forward.op.reading != Reduction("mean"):
+        return None
+    whose, axes = axes_of(forward, forward.params["axis"])
+    labels = [label for axis in axes if (label := dims.get(whose, (None,) * (axis + 1))[axis])]
+    count = math.prod(whose.shape[axis] for axis in axes)
+    divides = node.op.reading == Product((1, -1)) and node.operands[1] == count and len(labels) == len(axes)
+    return " · ".join(labels) if divides and labels else None
+
+
+def holds_as_name(name: str) -> bool:
+    """Whether a name reads as one sign: letters, digits and marks only, such as ``dev_from_mean`` or ``0.weight``."""
+    return all(category(c)[0] in "LMN" or c in "_.…′\u200c\u200d\u2068\u2069" for c in name)
+
+
+def only(value: Any) -> Any:
+    """The number that all elements of an array share, or None."""
+    if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biuf":
+        first = value.flat[0]
+        if np.all(value == first) or (value.dtype.kind == "f" and np.all(np.isnan(value))):
+            return first
+    return None

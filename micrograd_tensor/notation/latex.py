@@ -1,0 +1,125 @@
+"""LaTeX: formulas and local rules for papers; `amsmath` is all that they need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ..graph import Graph, Node
+from ..graph.axes import Dims
+from ..graph.nodes import Edge
+from .typeset import Typeset
+
+_GREEK = frozenset(
+    name
+    for line in (
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi",
+        "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
+    )
+    for name in line.split()
+)
+_FUNCTIONS = frozenset(["exp", "ln", "sin", "cos", "tanh", "max", "min"])
+_LETTERS = {"σ": r"\sigma", "π": r"\pi", "∂": r"\partial", "∞": r"\infty", "…": r"\dots"}
+_SIGNS = {
+    "·": r" \cdot ",
+    "−": "-",
+    "@": r" \mathbin{@} ",
+    "Σ": r"\sum",
+    "Π": r"\prod",
+    "ᵀ": r"\top",
+    "~": r"\lnot ",
+    "≥": r" \ge ",
+    "≤": r" \le ",
+    "≠": r" \ne ",
+    "&": r" \mathbin{\&} ",
+    ",": ", ",
+    "+=": r" \mathrel{+}= ",
+    **{sign: f" {sign} " for sign in "=<>+/"},
+}
+_ESCAPED = {c: rf"\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash{}", "^": r"\hat{}", "~": r"\sim{}"}
+_SUBSCRIPT = re.compile("[₀-₉]+$")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+class _Latex(Typeset):
+    """Mathematics mode of LaTeX."""
+
+    def identifier(self, name: str) -> str:
+        if found := _SUBSCRIPT.search(name):
+            return f"{self.identifier(name[: found.start()])}_{{{found[0].translate(_DIGITS)}}}"
+        if name in _LETTERS or name in _GREEK:
+            return f"{_LETTERS.get(name, chr(92) + name)} "
+        return name if name.isascii() and len(name) == 1 and name.isalpha() else rf"\mathit{{{_escaped(name)}}}"
+
+    def function(self, name: str) -> str:
+        if name in _LETTERS:
+            return self.identifier(name)
+        return f"\\{name} " if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+
+    def digits(self, text: str) -> str:
+        mantissa, e, exponent = text.partition("e")
+        if not e:
+            return {"½": r"\tfrac{1}{2}", "¼": r"\tfrac{1}{4}", "ln 2": r"\ln 2"}.get(text, text)
+        power = f"10^{{{exponent.replace('−', '-')}}}"
+        return power if mantissa == "1" else rf"{{{mantissa} \times {power}}}"
+
+    def sign(self, text: str) -> str:
+        return _SIGNS.get(text, text)
+
+    def words(self, text: str) -> str:
+        return rf"\text{{{_escaped(text)}}}"
+
+    def fraction(self, above: str, below: str) -> str:
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def root(self, inner: str) -> str:
+        return rf"\sqrt{{{inner}}}"
+
+    def raised(self, base: str, exponent: str) -> str:
+        return f"{{{base}}}^{{{exponent}}}"
+
+    def below(self, sign: str, text: str) -> str:
+        return f"{sign.rstrip()}_{{{self.words(text)}}} "
+
+    def row(self, parts: Sequence[str]) -> str:
+        return "".join(parts)
+
+    def enclosed(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def whole(self, parts: Sequence[str]) -> str:
+        return self.row(parts)
+
+
+LATEX = _Latex()
+
+
+def latex_formula(
+    node: Node, called: str, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 80
+) -> str:
+    r"""The equation of the op that made a node, as `forward_math` has it, in LaTeX.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
+    >>> print(latex_formula(mt.graph(mt.mean(mt.square(x), axis=0) / 2).outputs[0], "y"))
+    y = \frac{\operatorname{mean}_{\text{axis 0}} ({x}^{2})}{2}
+    """
+    return LATEX.equation(node, called, names or {}, dims or {}, limit)
+
+
+def latex_rule(
+    graph: Graph, edge: Edge, called: Mapping[Node, str], *, dims: Dims | None = None, limit: int = 80
+) -> str:
+    r"""The equation of the rule of an edge, as `backward_math` has it, in LaTeX.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
+    >>> captured = mt.graph(mt.sin(x).named("y"), [1.0, 1.0])
+    >>> print(latex_rule(captured, (captured["y"], 0), {}))
+    \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \cdot \cos (x)
+    """
+    return LATEX.rule(graph, edge, called, dims or {}, limit)
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPED.get(c, c) for c in text)

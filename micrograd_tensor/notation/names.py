@@ -1,0 +1,176 @@
+"""Names: what the values and gradients of a graph are called, in pictures and in Python."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Mapping
+from itertools import count, islice
+from string import ascii_uppercase
+from typing import NamedTuple
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..graph.axes import Dims
+from .unicode import MAX_NAME, formula, printable
+
+RESERVED = re.compile(r"np|mt|complex|term\d+")
+"""What the printed source calls its libraries, the one builtin it uses, and parts of a long expression."""
+
+MAX_LITERAL = 16
+"""The largest constant of the backward pass, in elements, that is written out and not named, if it is not all equal."""
+
+SHORT = 20
+"""The longest formula, in characters, by which a value without a name is called."""
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Identifiers(NamedTuple):
+    """The names that printed source uses; no two are equal.
+
+    Attributes:
+        values: by node: every forward value, and the constants of the backward pass that are too long to write out.
+        gradients: by forward node: its whole gradient.
+        upstreams: by output: the gradient that was given for it. Where that is its whole gradient, both have one name.
+    """
+
+    values: Mapping[Node, str]
+    gradients: Mapping[Node, str]
+    upstreams: Mapping[Node, str]
+
+
+def identifiers(graph: Graph) -> Identifiers:
+    """Names for everything in a graph: a value's own where it has one, mended if Python cannot take it.
+
+    The result of the n-th gate is ``yn`` if it has no name, and the gradient of ``x`` is ``dx``.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> w = mt.tensor([3.0, 4.0], name="class", requires_grad=True)
+    >>> names = identifiers(mt.graph(mt.tanh(x * w), [1.0, 1.0]))
+    >>> list(names.values.values()), list(names.gradients.values())
+    (['x', 'class_', 'y1', 'y2'], ['dy2', 'dy1', 'dclass_', 'dx'])
+    """
+    taken: set[str] = set()
+    values = value_names(graph.nodes, taken)
+    gradients = {node: _unique(f"d{values[node]}", taken) for node in graph.gradients}
+    upstreams = {
+        node: gradients[node] if given is graph.gradients.get(node) else _unique(f"upstream_{values[node]}", taken)
+        for node, given in graph.upstreams.items()
+    }
+    given = set(graph.upstreams.values())
+    for node in graph.backward:
+        if node.is_leaf and node not in given and not is_literal(node):
+            values[node] = _unique("constant", taken)
+    return Identifiers(values, gradients, upstreams)
+
+
+def value_names(nodes: Iterable[Node], taken: set[str] | None = None) -> dict[Node, str]:
+    """Names for values in the order of their ranks; those used are added to the ones already taken."""
+    taken = set() if taken is None else taken
+    names: dict[Node, str] = {}
+    gates = 0
+    for node in nodes:
+        gates += node.op is not None
+        own = f"y{gates}" if node.op else "x" if node.requires_grad else "constant"
+        names[node] = _unique(node.name or own, taken)
+    return names
+
+
+def mended(name: str) -> str:
+    """The name that is most like this one among those that Python takes.
+
+    >>> [mended(name) for name in ("x̂", "σ²", "layer1/W", "1st", "lambda", "")]
+    ['x̂', 'σ2', 'layer1_W', '_1st', 'lambda_', '_']
+    """
+    # Python reads names in this normal form, in which ² is 2, so different names may turn out to be one.
+    text = unicodedata.normalize("NFKC", name[:MAX_NAME])[:MAX_NAME]
+    text = "".join(c if f"_{c}".isidentifier() else "_" for c in text)
+    if not text.isidentifier():
+        text = f"_{text}"
+    return f"{text}_" if keyword.iskeyword(text) or RESERVED.fullmatch(text) else text
+
+
+def is_literal(node: Node) -> bool:
+    """Whether a leaf is short enough to be written out where it is used."""
+    value = node.value
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
+        return False
+    return value.size <= MAX_LITERAL or bool(np.all(value == value.flat[0]))
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    first = found = mended(name)
+    number = 1
+    while found in taken:
+        number += 1
+        found = f"{first}_{number}"
+    taken.add(found)
+    return found
+
+
+class Called:
+    """What the values of a graph are called, for readers.
+
+    Attributes:
+        numbers: of the gates, in the order of computation.
+        names: by value the user's name, or y with the number of its gate where it has neither a name nor a formula that
+            is short and tells all. These are the names that printers take.
+        values: what to call a value: its name, or its short formula; nothing for a leaf without a name.
+        stand_ins: of the names, those with a number.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> captured = mt.graph((x * x).named("y") + 1.0)
+    >>> called = Called(captured)
+    >>> [called.values[node] for node in captured.nodes], called.gradient(captured["y"])
+    (['x', 'y', 'y + 1'], 'dy')
+    """
+
+    def __init__(self, graph: Graph, dims: Dims | None = None) -> None:
+        self.numbers: dict[Node, int] = {}
+        self.values: dict[Node, str] = {}
+        self.stand_ins: dict[Node, str] = {}
+        self.names: dict[Node, str] = {}
+        self._taken = {node.name for node in graph.nodes}
+        for node in graph.nodes:
+            if node.op:
+                self.numbers[node] = len(self.numbers) + 1
+            text = printable(node.name) if node.name else formula(node, self.stand_ins, dims=dims) if node.op else ""
+            if node.op and not node.name and (len(text) > SHORT or "…" in text):
+                text = self.stand_ins[node] = self.in_short(node)
+            self.values[node] = text
+            if node.name or node in self.stand_ins:
+                self.names[node] = text
+
+    def in_short(self, node: Node) -> str:
+        """A value's name, or y with the number of its gate; nothing for a leaf without a name."""
+        if node.name:
+            return printable(node.name)
+        return free(f"y{str(self.numbers[node]).translate(_SUBSCRIPTS)}", self._taken) if node.op else ""
+
+    def gradient(self, node: Node) -> str:
+        """What the gradient of a value is called, or nothing where the value has no more than a formula."""
+        return f"d{self.names[node]}" if self.names.get(node) else ""
+
+    def letter(self, k: int) -> str:
+        """The k-th of A, B, …, Z, AA, AB, … that is no value's name."""
+        letters = (letter for letter in map(_letter, count()) if letter not in self._taken)
+        return next(islice(letters, k, None))
+
+
+def free(name: str, taken: Container[str | None]) -> str:
+    """A name, with as many primes as it takes to be none of those taken.
+
+    >>> free("g", {"x"}), free("g", {"g", "g′"})
+    ('g', 'g″')
+    """
+    return next(name + prime for prime in ("", "′", "″", "‴") if name + prime not in taken or prime == "‴")
+
+
+def _letter(k: int) -> str:
+    k, last = divmod(k, 26)
+    return (_letter(k - 1) if k else "") + ascii_uppercase[last]

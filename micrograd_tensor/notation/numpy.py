@@ -1,0 +1,296 @@
+"""NumPy source: the lines that compute what was recorded, printed from the recorded ops.
+
+Nothing here knows a derivative: a backward line is the source of the ops that the rule recorded, so it computes what
+they computed, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.row import Reduction
+from ..graph import Graph, Node
+from ..graph.axes import Dims
+from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Part, Piece, filled
+from .names import Identifiers, identifiers, value_names
+from .readings import as_taught, order_of
+
+MAX_EXPRESSION = 2000
+"""The longest single expression, in characters."""
+
+
+class _NumPy(Dialect):
+    """Python expressions of NumPy, evaluated in the order in which the ops were recorded."""
+
+    signs = dict.fromkeys("+-", SUM) | dict.fromkeys("*/@", PRODUCT) | {"&": AND, "|": OR}
+    signs |= dict.fromkeys((">", ">=", "<", "<=", "==", "!="), COMPARISON)
+    exact = True
+
+    def name(self, name: str) -> Piece:
+        return Piece(name, ATOM, len(name))
+
+    def number(self, value: Any) -> Piece:
+        """A number as Python reads it, to the last bit.
+
+        >>> [NUMPY.number(v).text for v in (1e-05, float("-inf"), True, 2 - 1j, np.float32(0.1))]
+        ['1e-05', '-np.inf', 'True', '(2-1j)', '0.1']
+        """
+        if isinstance(value, np.floating) and value.dtype.itemsize > 8:  # longer than Python's own numbers
+            return self.name(f'np.{value.dtype.name}("{value}")')
+        if isinstance(value, np.floating):
+            value = float(str(value))  # the digits that say it exactly in its own dtype
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, complex):
+            finite = math.isfinite(value.real) and math.isfinite(value.imag)
+            parts = ", ".join(self.number(part).text for part in (value.real, value.imag))
+            return self.name(repr(value) if finite else f"complex({parts})")
+        text = repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
+        return Piece(text, PREFIX if text.startswith("-") else ATOM, len(text))
+
+    def leaf(self, node: Node, _whole: bool = True) -> Piece:
+        """An array as NumPy reads it, to the last bit: ``np.zeros((2, 3))``, ``np.array([1.5, -2.0])``."""
+        value = node.value
+        dtype = "" if value.dtype == np.float64 else f', "{value.dtype}"'
+        first = value.flat[0] if value.size else 0
+        if value.ndim == 0 or (value.size and not np.all(value == first)):
+            return self.name(f"np.array({_nested(value)}{dtype})")
+        if first in (0, 1):
+            return self.name(f"np.{'ones' if first else 'zeros'}({_setting(value.shape)}{dtype})")
+        return self.name(f"np.full({_setting(value.shape)}, {self.number(first).text}{dtype})")
+
+    def applied(self, node: Node, operands: Sequence[Piece], _dims: Dims) -> Piece:
+        assert node.op is not None  # noqa: S101 -- for the type checker
+        parts = filled(node, node.op.source)
+        order = order_of(node)
+        if order is not None and [*order] == [*range(len(order))[::-1]]:
+            parts = [parts[0], ".T"]
+        level, first, others = self.levels(parts)
+        made = "".join(self._put(node, parts, k, operands, first, others) for k in range(len(parts)))
+        return Piece(made, level, len(made))
+
+    def _put(
+        self, node: Node, parts: Sequence[Part], k: int, operands: Sequence[Piece], first: int, others: int
+    ) -> str:
+        part = parts[k]
+        if isinstance(part, str):
+            return part
+        if part.name == "*":
+            return ", ".join(x.text for x in operands)
+        if part.name.isdigit():
+            i = int(part.name)
+            return self.at(operands[i], others if i else first)
+        if part.name == "y":
+            return f'"{node.dtype}"' if part.kind else "{y}"
+        value = node.params[part.name]
+        if part.kind == "index":
+            rest = iter(operands[1:])
+            return ", ".join(next(rest).text if isinstance(x, str) else _place(x) for x in value) or "()"
+        if part.kind == "places":
+            ndim = len(node.shape)
+            each = [_along(i, n, ndim) for i, n in enumerate(node.shape)]
+            each[value % ndim] = operands[1].text
+            return f"({', '.join(each)}{',' * (ndim == 1)})"
+        alone = (
+            isinstance(value, tuple)
+            and parts[k + 1 :] == [")"]
+            and str(parts[k - 1]).startswith(".")
+            and "=" not in parts[k - 1]
+        )
+        if alone and value:  # a method takes lengths and axes one by one
+            return _setting(value)[1:-1].removesuffix(",")
+        single = isinstance(node.op and node.op.reading, Reduction) and isinstance(value, tuple) and len(value) == 1
+        return _setting(value[0] if single else value)
+
+
+NUMPY = _NumPy()
+
+
+def forward_line(node: Node, names: Mapping[Node, str] | None = None) -> str:
+    """The line that computes a node from its operands; of ops that add into places, several.
+
+    Args:
+        node: a node that an op made, of the forward pass.
+        names: names of the node and its operands, which `identifiers` gives for a whole graph; by default made for the
+            node and what it was computed from.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[3.0, 4.0]], name="x", requires_grad=True)
+    >>> captured = mt.graph((x - x.mean(axis=0)).named("dev_from_mean"))
+    >>> [forward_line(node) for node in captured.nodes[1:]]
+    ['y1 = x.mean(axis=0)', 'dev_from_mean = x - y1']
+    """
+    names = value_names(_behind(node, {})) if names is None else names
+    return "\n".join(assignment(names[node], node, {x: names[x] for x in node.operands if isinstance(x, Node)}))
+
+
+def starting_lines(graph: Graph, names: Identifiers | None = None) -> tuple[str, ...]:
+    """What stands before the backward lines: the gradients that several contributions are added to, at their start.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> starting_lines(mt.graph((x * x).named("y"), [1.0, 1.0]))
+    ('dx = 0',)
+    """
+    names = identifiers(graph) if names is None else names
+    lines = []
+    for node, name in names.gradients.items():
+        if node in graph.upstreams and names.upstreams[node] != name:
+            lines.append(f"{name} = {names.upstreams[node]}.copy()")
+        elif node not in graph.upstreams and len(graph.contributions_to(node)) > 1:
+            lines.append(f"{name} = 0")
+    return tuple(lines)
+
+
+def backward_lines(graph: Graph, node: Node, names: Identifiers | None = None) -> tuple[str, ...]:
+    """The lines by which a node passes its gradient back to its operands, as its rules recorded it.
+
+    Where an operand is used several times, each contribution is added to those before it by ``+=``; `starting_lines`
+    has what they start from.
+
+    Args:
+        graph: captured with its backward pass.
+        node: a forward node; one that no gradient passes has no lines.
+        names: from `identifiers`, which is used by default.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[3.0, 4.0]], name="x", requires_grad=True)
+    >>> gamma = mt.tensor([1.0, 2.0], name="gamma", requires_grad=True)
+    >>> captured = mt.graph((x * gamma).named("out"), [[1.0, 1.0]])
+    >>> backward_lines(captured, captured["out"])
+    ('dx = dout * gamma', 'dgamma = (dout * x).sum(axis=0)')
+    """
+    return tuple(line for lines in backward_lines_by_operand(graph, node, names).values() for line in lines)
+
+
+def backward_lines_by_operand(graph: Graph, node: Node, names: Identifiers | None = None) -> dict[int, tuple[str, ...]]:
+    """`backward_lines`, by the index of the operand that they are for."""
+    names = identifiers(graph) if names is None else names
+    made: dict[int, tuple[str, ...]] = {}
+    if node not in graph.gradients:
+        return made
+    known = {**names.values, graph.gradients[node]: names.gradients[node]}
+    for i, x in enumerate(node.operands):
+        end = graph.contributions.get((node, i))
+        if end is not None:
+            alone = len(graph.contributions_to(x)) == 1 and x not in graph.upstreams
+            made[i] = tuple(assignment(names.gradients[x], end, known, "=" if alone else "+="))
+    return made
+
+
+def saved_values(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The values that the rules of a node need from the forward pass, by rank.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+    >>> captured = mt.graph(mt.exp(mt.square(x)).named("y"), 1.0)
+    >>> [[value.rank for value in saved_values(captured, node)] for node in captured.nodes]
+    [[], [0], [2]]
+    """
+    ends = [graph.contributions[node, i] for i in range(len(node.operands)) if (node, i) in graph.contributions]
+    known = dict.fromkeys(graph.nodes, "") | {graph.gradients[node]: ""} if ends else {}
+    needed = {x for end in ends for x in _behind(end, known) if x in graph.users}
+    return tuple(sorted(needed, key=lambda x: x.rank))
+
+
+def expression_line(node: Node, names: Mapping[Node, str]) -> str:
+    """What computes a node as one NumPy expression, from values that have names, in the form a teacher would write.
+
+    Ops that add into places have no expression; `assignment` writes the lines for these.
+
+    Raises:
+        ValueError: for such an op.
+
+    >>> import micrograd_tensor as mt
+    >>> a, b = mt.tensor([1.0, 2.0], name="a", requires_grad=True), mt.tensor([3.0, 5.0], name="b")
+    >>> captured = mt.graph(((a - b) * 0.1).named("y"), [1.0, 1.0])
+    >>> expression_line(captured["y"], {captured["a"]: "a", captured["b"]: "b"})
+    '(a - b) * 0.1'
+    """
+    *before, last = assignment("y", node, names, taught=True, parts=False)
+    if before or not last.startswith("y = "):
+        raise ValueError("no single NumPy expression computes this")
+    return last.removeprefix("y = ")
+
+
+def assignment(
+    target: str, end: Node, names: Mapping[Node, str], sign: str = "=", *, taught: bool = False, parts: bool = True
+) -> list[str]:
+    """The line ``target = …`` for a node, and before it one for each part of the expression that it needs twice.
+
+    Args:
+        target: the name on the left.
+        end: the node; its own name is used only where it is one of the names.
+        names: Python names for nodes, which the expression goes down to.
+        sign: ``=`` or ``+=``.
+        taught: write rules as a teacher would, which rounds differently from what was recorded.
+        parts: name what is needed twice; else it is written out each time.
+    """
+    read = _behind(end, names, taught)
+    uses = Counter(x for node, this in read.items() if this not in names for x in this.operands if isinstance(x, Node))
+    taken, lines, count = {*names.values(), target}, list[str](), 0
+    made: dict[Node, Piece] = {}
+    for node, this in read.items():
+        if this in names or this.op is None:
+            made[node] = NUMPY.name(names[this]) if this in names else NUMPY.leaf(this)
+            continue
+        several = "\n" in this.op.source
+        made[node] = NUMPY.applied(
+            this, [made[x] if isinstance(x, Node) else NUMPY.number(x) for x in this.operands], {}
+        )
+        if several or (parts and uses[node] > 1):
+            count = next(k for k in range(count + 1, count + len(taken) + 2) if f"term{k}" not in taken)
+            name = target if node is end and sign == "=" else f"term{count}"
+            text = made[node].text if several else f"{{y}} = {made[node].text}"
+            lines.extend(text.replace("{y}", name).split("\n"))
+            made[node] = NUMPY.name(name)
+        elif made[node].length > MAX_EXPRESSION and not parts:
+            raise ValueError("the NumPy expression of this is too long to be shown")
+    if made[end].text != target or sign != "=":
+        lines.append(f"{target} {sign} {made[end].text}")
+    return lines
+
+
+def _behind(end: Node, names: Mapping[Node, str], taught: bool = False) -> dict[Node, Node]:
+    """A node and what it was computed from, down to what has a name, by rank; each with the form it is written in."""
+    read: dict[Node, Node] = {}
+    stack = [end]
+    while stack:
+        node = stack.pop()
+        if node not in read:
+            read[node] = this = as_taught(node, names) if taught and node not in names else node
+            if this not in names:
+                stack.extend(x for x in this.operands if isinstance(x, Node))
+    return {node: read[node] for node in sorted([*reversed(read)], key=lambda node: node.rank)}
+
+
+def _nested(value: np.ndarray[Any, Any]) -> str:
+    return NUMPY.number(value[()]).text if value.ndim == 0 else f"[{', '.join(map(_nested, value))}]"
+
+
+def _setting(value: Any) -> str:
+    """A parameter: a number, the name of a dtype, or a tuple of these."""
+    if isinstance(value, np.ndarray):
+        return _nested(value)
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_setting, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, np.dtype | str):
+        return f'"{value}"'
+    return NUMPY.number(value).text if isinstance(value, bool | int | float | complex | np.generic) else repr(value)
+
+
+def _place(part: Any) -> str:
+    """A part of an index that is no array."""
+    if isinstance(part, slice):
+        ends = ["" if end is None else _setting(end) for end in (part.start, part.stop)]
+        return ":".join([*ends, *([] if part.step is None else [_setting(part.step)])])
+    return "..." if part is Ellipsis else _setting(part)
+
+
+def _along(axis: int, length: int, ndim: int) -> str:
+    """All places along an axis, shaped so that they broadcast against those along the others."""
+    return f"np.arange({length}).reshape({', '.join('-1' if k == axis else '1' for k in range(ndim))})"
