@@ -146,6 +146,9 @@ def primitive(
 
         op: Any = update_wrapper(call, forward)
         op.op, OPS[called] = row, op
+        if record.result is not None:  # a row that is added later; those of the table are listed in the class
+            for own in row.method:
+                setattr(record.result, own, op)
         return answers(*functions)(op)
 
     return decorate

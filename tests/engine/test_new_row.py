@@ -1,0 +1,179 @@
+"""A row is all it takes: an op that the project has never heard of is a full citizen at once.
+
+The rows are defined here alone: an elementwise op, one of two operands, and a reduction that NumPy does not have.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.engine.primitive import OPS, primitive
+from micrograd_tensor.engine.row import ANSWERS, TABLE, Array, Axis, Function, Operand, Trait
+from micrograd_tensor.notation import (
+    backward_lines,
+    formula,
+    forward_line,
+    forward_math,
+    identifiers,
+    # latex_formula,
+    starting_lines,
+)
+
+X, Y = np.array([[0.3, -1.2, 2.0], [0.9, 0.4, -0.7]]), np.array([1.5, 0.8, -0.6])
+NAMES = ("arctan", "hypot", "energy")
+
+
+def add_rows():
+    """Three rows, as a reader of the documentation would write them."""
+
+    @primitive("atan", "arctan({0})", lambda g, y, x: g / (1 + x * x), numpy=np.arctan, reading=Function())
+    def arctan(x: Operand, /) -> Array:
+        """Inverse tangent; local gradient 1/(1 + x²)."""
+        return np.arctan(x)
+
+    @primitive(
+        "hyp",
+        "hypot({0}, {1})",
+        lambda g, y, a, b: g * a / y,
+        lambda g, y, a, b: g * b / y,
+        numpy=np.hypot,
+        reading=Function(),
+        traits=Trait.COMMUTES,
+        analytic=False,
+    )
+    def hypot(a: Operand, b: Operand, /) -> Array:
+        """Hypotenuse √(a² + b²); local gradients a/y and b/y."""
+        return np.hypot(a, b)
+
+    def of_energy(g, y, x, axis=None):
+        return 2 * x * (g if axis is None else mt.expand_dims(g, axis))
+
+    @primitive("Σx²", "energy({0})", of_energy, traits=Trait.ADDS)
+    def energy(x: Operand, /, axis: Axis = None) -> Array:
+        """Sum of squares over an axis; local gradient 2x."""
+        return np.sum(np.square(x), axis=axis)
+
+
+@pytest.fixture(autouse=True)
+def rows():
+    registries = (TABLE, OPS, ANSWERS)
+    before = [dict(registry) for registry in registries]
+    add_rows()
+    yield
+    for registry, content in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(content)
+    for name in NAMES:
+        delattr(mt.Tensor, name)
+
+
+CALLS = {
+    "arctan": lambda x, y: mt.arctan(x),
+    "hypot": lambda x, y: mt.hypot(x, y),
+    "energy": lambda x, y: mt.energy(x, axis=1),
+}
+each = pytest.mark.parametrize("name", NAMES)
+
+
+def operands():
+    return mt.tensor(X, name="x", requires_grad=True), mt.tensor(Y, name="y", requires_grad=True)
+
+
+def recorded(name):
+    return CALLS[name](*operands()).named("out")
+
+
+def test_it_is_a_function_of_the_package_a_method_and_numpys_own():
+    x, y = operands()
+    for result in (mt.arctan(x), x.arctan(), np.arctan(x)):
+        assert result.op is TABLE["arctan"]
+        assert result.tolist() == np.arctan(X).tolist()
+    for result in (mt.hypot(x, y), x.hypot(y), np.hypot(x, Y), np.hypot(X, y)):
+        assert result.op is TABLE["hypot"]
+        assert result.tolist() == np.hypot(X, Y).tolist()
+    assert x.energy(0).tolist() == mt.energy(x, axis=0).tolist() == np.square(X).sum(axis=0).tolist()
+    assert mt.arctan(X).tolist() == np.arctan(X).tolist()
+
+
+def test_what_is_no_op_is_still_missing():
+    with pytest.raises(AttributeError, match="arctanh"):
+        mt.arctanh  # noqa: B018
+    with pytest.raises(AttributeError, match="arctanh"):
+        mt.tensor(X).arctanh  # noqa: B018
+
+
+@each
+def test_its_derivatives_are_checked_to_order_two(name):
+    assert mt.gradcheck(CALLS[name], X, Y, order=2)
+
+
+def test_a_wrong_rule_would_be_found():
+    object.__setattr__(TABLE["arctan"], "vjps", (lambda g, y, x: g / (1 - x * x),))
+    with pytest.raises(mt.GradientError, match="numerically"):
+        mt.gradcheck(mt.arctan, X)
+
+
+@each
+def test_it_is_drawn_with_its_symbol_and_its_formula(name):
+    out = recorded(name)
+    circuit = mt.draw(out, np.ones(out.shape))
+    assert f">{TABLE[name].symbol}<" in circuit.svg
+    assert FORMULAS[name] in circuit.text
+
+
+FORMULAS = {"arctan": "arctan(x)", "hypot": "hypot(x, y)", "energy": "energy(x)"}
+
+
+@each
+def test_its_formula_names_its_operands_and_parameters(name):
+    captured = mt.graph(recorded(name))
+    assert formula(captured["out"]) == FORMULAS[name]
+    for word in re.findall(r"\w+", FORMULAS[name]):
+        assert word in forward_math(captured["out"], "out")
+        # assert word in latex_formula(captured["out"], "out")
+
+
+@each
+def test_its_numpy_source_runs_forward_and_backward(name):
+    out = recorded(name)
+    dout = np.random.default_rng(0).normal(size=out.shape)
+    captured = mt.graph(out, dout)
+    names = identifiers(captured)
+    known = {"np": np, "mt": mt, "x": X, "y": Y, "dout": dout}
+    lines = [
+        forward_line(captured["out"], names.values),
+        *starting_lines(captured),
+        *backward_lines(captured, captured["out"]),
+    ]
+    exec("\n".join(lines), known)  # noqa: S102 -- lines that the package printed
+    np.testing.assert_array_equal(known["out"], out.numpy())
+    x, y = operands()
+    for mine, theirs in zip(("dx", "dy"), mt.grad(CALLS[name](x, y), [x, y], dout), strict=True):
+        if theirs is not None:
+            np.testing.assert_allclose(known[mine], theirs.numpy(), rtol=1e-14)
+
+
+def test_its_source_is_numpys_where_numpy_has_it():
+    assert TABLE["arctan"].source == "np.arctan({*})"
+    assert TABLE["energy"].source == "mt.energy({*}⟦, axis={axis}⟧)"
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda d, y: -d, lambda d, y: 2 * d, lambda d, y: d * y], ids=["sign", "factor", "value"]
+)
+@each
+def test_a_wrong_derivation_with_it_is_diagnosed(name, wrong):
+    x, y = operands()
+    hidden = (x * 3.0).named("hidden")
+    out = CALLS[name](hidden, y).named("out")
+    dout = np.random.default_rng(0).normal(size=out.shape)
+    dhidden, dx = (g.numpy() for g in mt.grad(out, [hidden, x], dout))
+    assert mt.compare(out, dout, {"dhidden": dhidden, "dx": dx}).ok
+    value = hidden.numpy() if name == "energy" else out.numpy()
+    mine = wrong(dhidden, value)
+    report = mt.compare(out, dout, {"dhidden": mine, "dx": 3 * mine})
+    assert report.wrong == ["hidden"]
+    assert report.diagnosis["hidden"]
+    assert report.stages["x"].status.counts_as_right
