@@ -9,6 +9,7 @@ smoothness near the point; here two step sizes are combined as Richardson did, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,13 @@ from ..engine.walk import grad
 
 SMALL = 48
 """Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
+MAX_PLACES = 1000
+"""How many elements of a larger input are searched for the worst one."""
+COMPLEX_STEP = 1e-30
+STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
+"""Central differences take these steps, until one is good enough."""
+
+Function = Callable[..., "Tensor | Sequence[Tensor]"]
 
 
 def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e-7, seed: int = 0) -> bool:
@@ -54,93 +62,90 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e
     if not any(p.dtype.kind == "f" for p in points):
         raise DTypeError(f"gradcheck: none of the {len(points)} inputs is floating-point, so there is nothing to check")
     analytic = is_analytic(outputs(function, points))
-    _check(function, points, names, order, 1, analytic, rtol, np.random.default_rng(seed))
+    check = _Check(function, points, names, 1, analytic, rtol, np.random.default_rng(seed))
+    for _ in range(order):
+        check = check.passed()
     return True
 
 
-def _check(
-    function: Function,
-    points: list[Any],
-    names: list[Any],
-    order: int,
-    level: int,
-    analytic: bool,
-    rtol: float,
-    rng: Any,
-) -> None:
-    weights = [rng.standard_normal(y.shape) for y in outputs(function, points)]
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The gradients of one order, to be checked."""
 
-    def gradients(*tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
-        out = function(*tensors)
-        ys = [out] if isinstance(out, Tensor) else list(out)
-        pairs = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
-        wanted = [x for x in tensors if x.requires_grad]
-        found: Sequence[Tensor | None] = [None] * len(wanted)
-        if pairs:
-            found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs], create_graph=create_graph)
-        return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+    function: Function
+    points: list[Any]
+    names: list[str | None]
+    order: int
+    analytic: bool
+    rtol: float
+    rng: np.random.Generator
 
-    def at_points(create_graph: bool) -> list[Any]:
-        tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in points]
-        return [np.asarray(g.data) for g in gradients(*tensors, create_graph=create_graph)]
+    def passed(self) -> _Check:
+        """Raise for a gradient that is wrong; returns the check of the gradients' own gradients."""
+        function, points = self.function, self.points
+        weights = [self.rng.standard_normal(y.shape) for y in outputs(function, points)]
 
-    plain, recorded = at_points(False), at_points(True)
-    inputs = [k for k, p in enumerate(points) if p.dtype.kind == "f"]
-    small = sum(points[k].size for k in inputs) <= SMALL
-    for k, ours, again in zip(inputs, plain, recorded, strict=True):
-        label = f"gradcheck, order {level}: the gradient of input {k + 1}{f' {names[k]!r}' if names[k] else ''}"
-        if ours.shape != points[k].shape:
-            raise GradientError(f"{label} has shape {ours.shape}, but the input has {points[k].shape}")
-        if not np.array_equal(ours, again, equal_nan=True):
-            worst = _index(int(np.argmax(ours != again)), ours.shape)
+        def gradients(*tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
+            out = function(*tensors)
+            ys = [out] if isinstance(out, Tensor) else list(out)
+            pairs = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
+            wanted = [x for x in tensors if x.requires_grad]
+            found: Sequence[Tensor | None] = [None] * len(wanted)
+            if pairs:
+                found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs], create_graph=create_graph)
+            return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+
+        def at_points(create_graph: bool) -> list[Any]:
+            tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in points]
+            return [np.asarray(g.data) for g in gradients(*tensors, create_graph=create_graph)]
+
+        inputs = [k for k, p in enumerate(points) if p.dtype.kind == "f"]
+        for k, plain, recorded in zip(inputs, at_points(False), at_points(True), strict=True):
+            self._of_input(k, plain, recorded, weights)
+        return replace(self, function=gradients, order=self.order + 1)
+
+    def _of_input(self, k: int, plain: Any, recorded: Any, weights: list[Any]) -> None:
+        """Compare the gradient of one input, along a random direction and for small inputs element by element."""
+        point, label = self.points[k], f"{f' {self.names[k]!r}' if self.names[k] else ''}"
+        label = f"gradcheck, order {self.order}: the gradient of input {k + 1}{label}"
+        if plain.shape != point.shape:
+            raise GradientError(f"{label} has shape {plain.shape}, but the input has {point.shape}")
+        if not np.array_equal(plain, recorded, equal_nan=True):
+            worst = _index(int(np.argmax(plain != recorded)), plain.shape)
             raise GradientError(
-                f"{label} at {worst} is {ours[tuple(worst)]!r} from the plain backward pass "
-                f"and {again[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
+                f"{label} at {worst} is {plain[tuple(worst)]!r} from the plain backward pass "
+                f"and {recorded[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
             )
-        directions = [np.zeros(p.shape) for p in points]
-        directions[k] = rng.standard_normal(points[k].shape)
-        expected = slope(function, points, directions, weights, analytic)
-        terms = np.abs(ours * directions[k]).sum()
-        if small or not _agree(float((ours * directions[k]).sum()), expected, float(terms), rtol):
-            _elements(function, points, k, ours, weights, analytic, rtol, label, bool(small))
-    if order > level:
-        _check(gradients, points, names, order, level + 1, analytic, rtol, rng)
+        directions = [np.zeros(p.shape) for p in self.points]
+        directions[k] = self.rng.standard_normal(point.shape)
+        expected = slope(self.function, self.points, directions, weights, self.analytic)
+        along = plain * directions[k]
+        small = sum(p.size for p in self.points if p.dtype.kind == "f") <= SMALL
+        if small or not self._agree(float(along.sum()), expected, float(np.abs(along).sum())):
+            self._elements(k, plain, weights, label, small)
 
+    def _elements(self, k: int, ours: Any, weights: list[Any], label: str, small: bool) -> None:
+        """Raise for the worst element of one input's gradient, unless the input is small and all agree."""
+        count = ours.size if small else min(ours.size, MAX_PLACES)
+        places = [int(i) for i in np.linspace(0, ours.size - 1, count)] if count else []
+        expected = element_slopes(self.function, self.points, k, places, weights, self.analytic)
+        mine = [float(ours.flat[i]) for i in places]
+        scale = max((abs(v) for v in [*mine, *(e.value for e in expected)]), default=0.0)
+        wrong = [i for i, (m, e) in enumerate(zip(mine, expected, strict=True)) if not self._agree(m, e, scale)]
+        if wrong:
+            worst = max(wrong, key=lambda i: _distance(mine[i], expected[i].value))
+            bar = f", ± {expected[worst].bar:.1e}" if expected[worst].bar else ""
+            raise GradientError(
+                f"{label} at {_index(places[worst], ours.shape)} is {mine[worst]:.12g}, "
+                f"but numerically {expected[worst].value:.12g} ({expected[worst].method}{bar})"
+            )
+        if not small:
+            raise GradientError(f"{label} differs along a random direction, though each of {count} elements agrees")
 
-def _agree(ours: float, expected: Estimate, scale: float, rtol: float) -> bool:
-    """Whether they agree; an error bar as large as the value itself says nothing, so it does not excuse."""
-    allowed = rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
-    return bool(abs(ours - expected.value) <= allowed)
-
-
-def _elements(
-    function: Function,
-    points: list[Any],
-    k: int,
-    ours: Any,
-    weights: list[Any],
-    analytic: bool,
-    rtol: float,
-    label: str,
-    all_of_them: bool,
-) -> None:
-    """Find the worst element of one input's gradient, and raise for it unless everything agrees after all."""
-    places = list(range(ours.size))
-    if not all_of_them and ours.size > 1000:
-        places = [int(i) for i in np.linspace(0, ours.size - 1, 1000)]
-    expected = element_slopes(function, points, k, places, weights, analytic)
-    mine = [float(ours.flat[i]) for i in places]
-    scale = max((abs(v) for v in [*mine, *(e.value for e in expected)]), default=0.0)
-    wrong = [i for i, (m, e) in enumerate(zip(mine, expected, strict=True)) if not _agree(m, e, scale, rtol)]
-    if not all_of_them and not wrong:
-        raise GradientError(f"{label} differs along a random direction, though each of {len(places)} elements agrees")
-    if wrong:
-        worst = max(wrong, key=lambda i: _distance(mine[i], expected[i].value))
-        index = _index(places[worst], ours.shape)
-        raise GradientError(
-            f"{label} at {index} is {mine[worst]:.12g}, but numerically {expected[worst].value:.12g} "
-            f"({expected[worst].method}{f', ± {expected[worst].bar:.1e}' if expected[worst].bar else ''})"
-        )
+    def _agree(self, ours: float, expected: Estimate, scale: float) -> bool:
+        """Whether they agree; an error bar as large as the value itself says nothing, so it does not excuse."""
+        allowed = self.rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
+        return bool(abs(ours - expected.value) <= allowed)
 
 
 def _distance(a: float, b: float) -> float:
@@ -152,10 +157,7 @@ def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
     return [int(i) for i in np.unravel_index(flat, shape)]
 
 
-COMPLEX_STEP = 1e-30
-STEPS = (1e-2, 1e-3, 1e-4, 1e-5)
-
-Function = Callable[..., "Tensor | Sequence[Tensor]"]
+# ------------------------------------------------------------------------------------------------ numerical derivatives
 
 
 class Estimate(NamedTuple):
@@ -187,6 +189,35 @@ def is_analytic(results: Sequence[Tensor]) -> bool:
     return True
 
 
+def complex_step(at: Callable[[complex], Sequence[Any]]) -> Estimate:
+    """The derivative at 0 of the sum of what an analytic function returns."""
+    return Estimate(float(sum(np.imag(s) for s in at(1j * COMPLEX_STEP)) / COMPLEX_STEP), 0.0, "complex step")
+
+
+def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0, enough: float = 0.0) -> Estimate:
+    """The derivative at 0 of the sum of what a function returns, with the least error bar among several steps.
+
+    Args:
+        at: the function.
+        noise: what rounding does to the sum, besides that of each of its terms.
+        enough: an error bar this small, relative to the derivative, is good enough.
+    """
+    best, fine = Estimate(np.nan, np.inf, "central differences"), False
+    for h in STEPS:
+        if fine and h < STEPS[-1]:
+            continue  # a smaller step than one where rounding prevails is worse
+        parts = {k: at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
+        wide, narrow = (sum(parts[1.0]) - sum(parts[-1.0])) / (2 * h), (sum(parts[0.5]) - sum(parts[-0.5])) / h
+        size = 8.0 * float(np.finfo(float).eps) * sum(abs(s) for several in parts.values() for s in several)
+        apart, rounding = float(abs(wide - narrow)), float(noise + size) / h
+        if apart + rounding < best.bar:
+            best = Estimate(float(np.real((4 * narrow - wide) / 3)), apart + rounding, best.method)
+        if best.bar <= enough * abs(best.value):
+            break
+        fine = fine or apart <= rounding
+    return best
+
+
 def slope(
     function: Function, points: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], analytic: bool
 ) -> Estimate:
@@ -200,22 +231,11 @@ def slope(
         analytic: whether a complex step may be taken.
     """
 
-    def along(t: complex) -> Any:
+    def along(t: complex) -> list[Any]:
         moved = [p + t * u if p.dtype.kind in "fc" else p for p, u in zip(points, directions, strict=True)]
         return [np.sum(np.asarray(y.data) * w) for y, w in zip(outputs(function, moved), weights, strict=True)]
 
-    if analytic:
-        return Estimate(float(sum(np.imag(s) for s in along(1j * COMPLEX_STEP)) / COMPLEX_STEP), 0.0, "complex step")
-    best = Estimate(np.nan, np.inf, "central differences")
-    for h in STEPS:
-        sums = {k: along(k * h) for k in (-1, -0.5, 0.5, 1)}
-        wide = (sum(sums[1]) - sum(sums[-1])) / (2 * h)
-        narrow = (sum(sums[0.5]) - sum(sums[-0.5])) / h
-        rounding = 8 * np.finfo(float).eps * sum(abs(s) for parts in sums.values() for s in parts) / h
-        bar = float(abs(wide - narrow) + rounding)
-        if bar < best.bar:
-            best = Estimate(float((4 * narrow - wide) / 3), bar, "central differences")
-    return best
+    return complex_step(along) if analytic else central_differences(along)
 
 
 def element_slopes(

@@ -14,11 +14,9 @@ import numpy as np
 
 from ..graph import Graph, Node, evaluate, named_nodes
 from .found import Oracle
-from .gradcheck import COMPLEX_STEP
+from .gradcheck import central_differences, complex_step
 from .rounding import Passes
 
-STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
-"""Central differences take these steps, in units of the input's own size, until one is good enough."""
 ENOUGH = 1e-6
 """An error bar this small, relative to the slope, is good enough."""
 MAX_INPUTS = 16
@@ -71,8 +69,8 @@ def _oracle(
             coarser = max(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(leaf.dtype).eps))
             rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
     along = _Along(graph, directions)
-    by_complex_step = along.complex_step() if along.analytic else None
-    differences, bar = along.differences(noise)
+    by_complex_step = complex_step(along.at).value if along.analytic else None
+    differences, bar, _ = central_differences(along.at, noise, ENOUGH)
     near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
     # A bar as large as the slope itself excuses nothing and accuses of nothing.
     near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)
@@ -114,34 +112,10 @@ class _Along:
             assert node.op is not None  # noqa: S101 -- for the type checker
             self.analytic &= node.op.analytic and node.dtype.kind == "f"
 
-    def at(self, t: complex) -> Any:
+    def at(self, t: complex) -> list[Any]:
         """The weighted outputs moved by t."""
         moved = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in self._directions.items()}
         made = evaluate(self._graph, {**self._held, **moved}, targets=self._graph.upstreams)
         with np.errstate(all="ignore"):
             upstreams = self._graph.upstreams.items()
-            return sum(np.sum(np.asarray(moved.get(node, made[node])) * g.value) for node, g in upstreams)
-
-    def complex_step(self) -> float:
-        """Im f(t·i)/t, which has no cancellation."""
-        return float(np.imag(self.at(1j * COMPLEX_STEP)) / COMPLEX_STEP)
-
-    def differences(self, noise: float) -> tuple[float, float]:
-        """Central differences at two step sizes, combined as Richardson did, and their disagreement as error bar.
-
-        Args:
-            noise: what rounding does to the result itself.
-        """
-        best, best_bar, fine = np.nan, np.inf, False
-        for h in STEPS:
-            if fine and h < STEPS[-1]:
-                continue  # a smaller step than one where rounding prevails is worse
-            at = {k: self.at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
-            wide, narrow = (at[1.0] - at[-1.0]) / (2 * h), (at[0.5] - at[-0.5]) / h
-            apart, rounding = float(abs(wide - narrow)), noise / h
-            if apart + rounding < best_bar:
-                best, best_bar = float(np.real((4 * narrow - wide) / 3)), apart + rounding
-            if best_bar <= ENOUGH * abs(best):
-                break
-            fine = fine or apart <= rounding
-        return best, best_bar
+            return [np.sum(np.asarray(moved.get(node, made[node])) * g.value) for node, g in upstreams]
