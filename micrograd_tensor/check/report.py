@@ -7,10 +7,10 @@ from typing import Any
 
 from ..engine.errors import GradientError
 from .found import Found
-from .rendering.sentences import HINTS
+from .rendering.sentences import HINTS, headline
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Report(Found):
     """What `compare` found, with the ways to show it."""
 
@@ -51,13 +51,16 @@ class Report(Found):
 
         return json.text(self)
 
+    def __repr__(self) -> str:
+        return f"<Report: {headline(self)}>"
+
     def __str__(self) -> str:
         return self.text()
 
     def __rich__(self) -> Any:
         from .rendering import terminal
 
-        return terminal.renderable(self)
+        return terminal.Shown(self)
 
     def _repr_html_(self) -> str:
         from .rendering import html

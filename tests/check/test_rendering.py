@@ -267,14 +267,14 @@ def test_the_first_hint_says_how_much_of_the_array_is_wrong(change, says):
 def test_the_first_hint_names_what_the_stage_was_expected_from():
     captured, hand = batch_norm()
     report = mt.compare(captured, hand={**hand, "ddev_from_mean": 2 * hand["ddev_from_mean"]}, point=False)
-    assert "computed from ddev_from_mean_sq and dx_norm, as you have them" in squeezed(report.text(hints=1))
+    assert "computed from your ddev_from_mean_sq and dx_norm" in squeezed(report.text(hints=1))
 
 
 def test_where_nothing_it_is_made_from_was_given_the_mistake_may_lie_before():
     captured, hand = batch_norm()
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"], "dmean": hand["dmean"]}, point=False)
-    assert "computed from dmean, as you have it." in squeezed(report.text(hints=1))
-    assert "It is made from ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
+    assert "computed from your dmean." in squeezed(report.text(hints=1))
+    assert "They also depend on ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"]}, point=False)
     assert "It is made from dmean and ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
 

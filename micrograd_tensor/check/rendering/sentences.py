@@ -1,10 +1,9 @@
-"""What a report says, wherever it is shown: the signs of the verdicts, the sentences, the three hints of a stage."""
+"""What a report says, wherever it is shown: the sentences, and the three hints of a wrong stage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,18 +12,15 @@ from ...graph.status import Status
 from ..found import Diagnosis, Found, Stage
 
 HINTS = 3
-"""So many hints a wrong stage has: where it is, what kind of mistake, and the fix."""
-
-LONGEST_NAME, LONGEST_LINE = 40, 160
-"""In characters; what is longer is cut."""
-
+"""The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
+MAX_NAME, MAX_LINE = 40, 160
+"""The longest name and the longest line of source that are shown in full, in characters."""
 ALTERNATIVES = 2
-"""So many hypotheses are told beside the likeliest, where they explain the numbers too."""
+"""How many hypotheses are told besides the likeliest, where they explain the numbers too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """One of the three hints of a wrong stage.
+class Hint(NamedTuple):
+    """One of the three hints to a wrong stage.
 
     Attributes:
         number: from 1.
@@ -39,6 +35,22 @@ class Hint:
     paragraphs: tuple[str, ...]
 
 
+class Section(NamedTuple):
+    """Sentences under a heading, each an item of a list.
+
+    Attributes:
+        title: the heading, or "".
+        items: the sentences.
+        role: the colour role of the heading or, without one, of the sentences; or "".
+        sign: what stands before each sentence where there are no bullets.
+    """
+
+    title: str
+    items: tuple[str, ...]
+    role: str = ""
+    sign: str = "·"
+
+
 # ------------------------------------------------------------------------------------------------------------ the whole
 
 
@@ -46,7 +58,6 @@ def headline(report: Found) -> str:
     """The verdict on the whole, in a sentence or two."""
     gradients = [f"d{shown(name)}" for name in report.wrong]
     values = [shown(name) for name in report.wrong_forward]
-    given = sum(stage.status != Status.NOT_GIVEN for stage in report.stages.values())
     said = []
     if values:
         said.append(f"{_are(len(values), 'forward value')} wrong: {listed(values)}.")
@@ -60,7 +71,8 @@ def headline(report: Found) -> str:
     if report.not_given:
         between = counted(len(report.not_given), "stage in between was", "stages in between were")
         return f"The gradients of all inputs are right; {between} not given.{hidden}"
-    right = f"All {given} gradients are right." if given > 1 else "The gradient is right."
+    count = len(given(report.stages))
+    right = f"All {count} gradients are right." if count > 1 else "The gradient is right."
     return right + hidden
 
 
@@ -75,24 +87,48 @@ def is_complete(report: Found) -> bool:
 
 def is_explained(report: Found) -> bool:
     """Whether something is wrong, and the kind of each mistake is known."""
-    keys = [*(f"forward:{name}" for name in report.wrong_forward), *report.wrong]
+    keys = [f"forward:{name}" if forward else name for name, forward in wrong(report)]
     return bool(keys) and all(report.diagnosis.get(key) for key in keys)
 
 
-def oracles(report: Found) -> list[str]:
-    """What the oracles say of the recorded gradients, in sentences; disagreements only, where there are any."""
-    wrong = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
-    if wrong or not report.oracles:
-        return wrong
-    every = all(oracle.complex_step is not None for oracle in report.oracles)
-    others = "a complex step and central differences" if every else "central differences"
-    return [f"The recorded gradients agree with {others}, along a random direction of each input."]
+def preliminaries(report: Found) -> list[Section]:
+    """What is to be known before the tables: oracles that disagree, remarks, and what the point cannot tell apart."""
+    disagree = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
+    sections = (
+        Section("The oracles disagree, so none of this can be trusted yet", tuple(disagree), "wrong"),
+        Section("", report.remarks, sign="!"),
+        Section("What this test point cannot tell apart", tuple(map(str, report.findings)), "note"),
+    )
+    return [section for section in sections if section.items]
 
 
-def invariants(report: Found) -> list[str]:
+def invariants(report: Found) -> Section:
     """The properties that the given gradients fail to have, and what would restore them."""
     failing = [invariant for invariant in report.invariants if not invariant.holds]
-    return [f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing]
+    items = tuple(f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing)
+    return Section("Properties that your gradients should have, but don't", items)
+
+
+def afterthoughts(report: Found) -> list[Section]:
+    """What is to be known after the tables: arrays left aside, and that the oracles agree."""
+    unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
+    sections = [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
+    if report.oracles and all(oracle.agree for oracle in report.oracles):
+        every = all(oracle.complex_step is not None for oracle in report.oracles)
+        others = "a complex step and central differences" if every else "central differences"
+        agree = f"The recorded gradients agree with {others}, along a random direction of each input."
+        sections.append(Section("", (agree,), "muted"))
+    return sections
+
+
+def wrong(report: Found) -> list[tuple[str, bool]]:
+    """The stages that are wrong themselves, and whether each is a forward one, which come first."""
+    return [(name, True) for name in report.wrong_forward] + [(name, False) for name in report.wrong]
+
+
+def given(stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """The stages that were given."""
+    return {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
 
 
 def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
@@ -126,7 +162,7 @@ def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hin
     found = report.diagnosis.get(key, ())
     stage = report.forward[name] if forward else report.stages[name]
     lines = () if forward else report.lines.get(name, ())
-    statements = tuple(f"line {line}: {shown(text, LONGEST_LINE)}" for line, text in lines)
+    statements = tuple(f"line {line}: {shown(text, MAX_LINE)}" for line, text in lines)
     fix = tuple(_equation(name, first.fix, forward) for first in found[:1] if first.fix)
     return (
         Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
@@ -150,22 +186,17 @@ def _where(report: Found, stage: Stage, key: str, forward: bool) -> Iterable[str
 
 def _made_from(report: Found, stage: Stage, sources: Sequence[str], forward: bool) -> str:
     """What the expected numbers were computed from, which narrows down where the mistake can be."""
-    d = "" if forward else "d"
-    stages = report.forward if forward else report.stages
-    absent = [name for name in sources if name in stages and stages[name].status == Status.NOT_GIVEN]
-    given = [f"{d}{shown(name)}" for name in sources if name not in absent]
-    have = "it" if len(given) == 1 else "them"
-    computed = f"what is expected was computed from {listed(given)}, as you have {have}."
+    d, stages = ("", report.forward) if forward else ("d", report.stages)
+    absent = [f"{d}{shown(name)}" for name in sources if name in stages and stages[name].status == Status.NOT_GIVEN]
+    own = [f"{d}{shown(name)}" for name in sources if f"{d}{shown(name)}" not in absent]
+    computed = f"the expected numbers were computed from your {listed(own)}"
     if absent:
-        missing = listed([f"{d}{shown(name)}" for name in absent])
-        before = f"W{computed[1:]} " if given else ""
-        return (
-            f"{before}It is made from {missing}, which you did not give, so the mistake may also lie on the way there."
-        )
+        before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
+        return f"{before} {listed(absent)}, which you did not give, so the mistake may also lie on the way there."
     if forward:
-        return f"What is expected was computed from {listed(given)}: the mistake is there, or where it is changed."
+        return f"T{computed[1:]}: the mistake is there, or where it is changed."
     place = "these lines" if len(report.lines.get(stage.name, ())) > 1 else "this line"
-    return f"The mistake is in {place}: {computed}"
+    return f"The mistake is in {place}: {computed}."
 
 
 def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
@@ -175,7 +206,7 @@ def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
     yield f"{found[0].kind}: {found[0].text}"
     others = [other for other in found[1:] if other.text not in found[0].text]
     for other in others[:ALTERNATIVES]:
-        yield f"Or else, {other.kind}: {other.text}"
+        yield f"Or {other.kind}: {other.text}"
 
 
 def _proof(report: Found, stage: Stage, key: str, found: Sequence[Diagnosis]) -> Iterable[str]:
@@ -183,14 +214,14 @@ def _proof(report: Found, stage: Stage, key: str, found: Sequence[Diagnosis]) ->
         if found[0].proof:
             yield f"Proof: {found[0].proof}"
         return
-    wrong = report.wrong_stages.get(key)
-    if wrong is not None and np.asarray(wrong.expected).size:
-        place, expected = _row(np.asarray(wrong.expected), stage.worst[0] if stage.worst else None)
+    own = report.wrong_stages.get(key)
+    if own is not None and np.asarray(own.expected).size:
+        place, expected = _row(np.asarray(own.expected), stage.worst[0] if stage.worst else None)
         yield f"Expected{place}, from your own earlier arrays: {expected}"
 
 
 def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
-    """A few numbers of an array, those beside an index: where they stand, and themselves."""
+    """A few numbers of an array, those next to an index: where they stand, and themselves."""
     place = ""
     if expected.ndim > 1:
         first = (index or (0,) * expected.ndim)[: expected.ndim - 1]
@@ -206,60 +237,46 @@ def _equation(name: str, fix: str, forward: bool) -> str:
 
 def _how_many(report: Found, key: str) -> str:
     """How much of the array is wrong, up to where its worst number follows."""
-    plain = "It differs most"
-    wrong = report.wrong_stages.get(key)
-    if wrong is None:
-        return plain
-    mine, expected = np.asarray(wrong.given), np.asarray(wrong.expected)
-    if mine.shape != expected.shape:
-        return plain
+    own = report.wrong_stages.get(key)
+    if own is None or np.shape(own.given) != np.shape(own.expected):
+        return "It differs most"
+    mine, expected = np.asarray(own.given), np.asarray(own.expected)
     if mine.size == 1:
         return "It differs"
     with np.errstate(all="ignore"):
-        differs = ~((np.abs(mine - expected) <= wrong.tolerance) | (np.isnan(mine) & np.isnan(expected)))
+        differs = ~((np.abs(mine - expected) <= own.tolerance) | (np.isnan(mine) & np.isnan(expected)))
     n = int(differs.sum())
     if n == mine.size:
         return f"All {n} numbers differ. Worst"
     if n == 1:
         return "Only one number differs,"
-    if mine.ndim == 2:
-        for axis, word in ((0, "row"), (1, "column")):
-            hit = np.flatnonzero(differs.any(axis=1 - axis))
-            if len(hit) == 1 and mine.shape[axis] > 1:
-                return f"Only {word} {hit[0]} differs. Worst"
-    return f"{n} of {mine.size} numbers differ. Worst" if n else plain
+    for axis, word in ((0, "row"), (1, "column")) if mine.ndim == 2 else ():
+        hit = np.flatnonzero(differs.any(axis=1 - axis))
+        if len(hit) == 1 and mine.shape[axis] > 1:
+            return f"Only {word} {hit[0]} differs. Worst"
+    return f"{n} of {mine.size} numbers differ. Worst" if n else "It differs most"
 
 
 def _sources(report: Found, name: str, forward: bool) -> list[str]:
     """The named stages that a stage is computed from: gradients of what the value goes into, or its operands."""
     if report.graph is None or name not in (named := named_nodes(report.graph)):
         return []
-    names = {node: found for found, node in named.items()}
-    found = list(_forward_sources(named[name]) if forward else _backward_sources(report.graph, named[name], names))
-    ordered = [names[node] for node in dict.fromkeys(found) if node in names]
-    return ordered if len(ordered) == len(dict.fromkeys(found)) else []
-
-
-def _forward_sources(node: Node) -> Iterable[Node]:
-    stack = [x for x in node.operands if isinstance(x, Node)]
+    names = {node: called for called, node in named.items()}
+    found: dict[Node, None] = {}
+    stack = _next(report.graph, named[name], forward)
     while stack:
         top = stack.pop(0)
-        if top.name is None and top.op is not None:
-            stack = [x for x in top.operands if isinstance(x, Node)] + stack
-        else:
-            yield top
+        if top not in names and not (top.is_leaf if forward else top in report.graph.outputs):
+            stack = _next(report.graph, top, forward) + stack
+        elif forward or top in report.graph.gradients:
+            found[top] = None
+    return [names[node] for node in found] if found.keys() <= names.keys() else []
 
 
-def _backward_sources(graph: Graph, node: Node, names: dict[Node, str]) -> Iterable[Node]:
-    stack = [user for user, _ in graph.users[node]]
-    while stack:
-        top = stack.pop(0)
-        if top not in graph.gradients:
-            continue
-        if top not in names and top not in graph.outputs:
-            stack = [user for user, _ in graph.users[top]] + stack
-        else:
-            yield top
+def _next(graph: Graph, node: Node, forward: bool) -> list[Node]:
+    if forward:
+        return [x for x in node.operands if isinstance(x, Node)]
+    return [user for user, _ in graph.users[node] if user in graph.gradients]
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts
@@ -304,7 +321,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def shown(text: str, limit: int = LONGEST_NAME) -> str:
+def shown(text: str, limit: int = MAX_NAME) -> str:
     """A name or a line of source as one printable line, cut where it is too long."""
     line = clean(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -6,7 +6,7 @@ words besides its colour, and where the terminal's encoding has no such signs th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 
@@ -35,24 +35,21 @@ ASCII = str.maketrans(dict(pair.split(" ") for pair in SPELLED.split(",")))
 def text(report: Found, *, hints: int = sentences.HINTS, width: int = 120) -> str:
     """The report as plain text; ``hints`` from 0 to 3."""
     written = StringIO()
-    Console(file=written, width=width, color_system=None).print(renderable(report, hints=hints))
+    show(report, hints=hints, console=Console(file=written, width=width, color_system=None))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
 def show(report: Found, *, hints: int = sentences.HINTS, console: Console | None = None) -> None:
     """Print the report, in colour where the terminal has it."""
-    (console or Console()).print(renderable(report, hints=hints))
-
-
-def renderable(report: Found, *, hints: int = sentences.HINTS) -> RenderableType:
-    """What `rich` prints."""
-    return _Shown(report, hints)
+    (console or Console()).print(Shown(report, hints))
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
+    """A report with some of its hints, as `rich` prints it."""
+
     report: Found
-    hints: int
+    hints: int = sentences.HINTS
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         yield from _Page(self.report, self.hints, options.max_width, options.ascii_only).parts()
@@ -70,49 +67,37 @@ class _Page:
     def parts(self) -> Iterator[RenderableType]:
         """All that is shown, from the top."""
         report = self.report
-        disagree = [oracle for oracle in report.oracles if not oracle.agree]
-        if disagree:
-            yield self.heading("The oracles disagree, so none of this can be trusted yet", "bold red")
-            yield from self.items(sentences.oracles(report))
+        for section in sentences.preliminaries(report):
+            yield from self.section(section)
+        if not sentences.uses_right_values(report):
+            stages = sentences.given(report.forward)
+            yield self.table(stages, "Forward values", "")
+            yield from self.below(stages, "")
+        elif verdict := sentences.forward_verdict(report):
+            yield self.line(verdict, STYLES[Status.RIGHT.role])
             yield Text()
-        if report.remarks:
-            yield from self.items(report.remarks, "!")
-            yield Text()
-        if report.findings:
-            yield self.heading("What this test point cannot tell apart", "bold yellow")
-            yield from self.items(map(str, report.findings))
-            yield Text()
-        if report.forward:
-            yield from self.forward()
         yield self.table(report.stages, "Gradients, in backward order", "d")
         yield from self.below(report.stages, "d")
         yield from self.mistakes()
         # Where every mistake is known by its kind, properties that are lost with it tell nothing more.
-        if sentences.invariants(report) and self.hints > 1 and not sentences.is_explained(report):
-            yield self.heading("Properties that your gradients should have, and do not")
-            yield from self.items(sentences.invariants(report))
-            yield Text()
-        if report.unused:
-            yield self.heading("Left aside: arrays of a stage's shape under names that are no stage")
-            yield from self.items(f"{sentences.shown(name)}: {reason}" for name, reason in report.unused.items())
-            yield Text()
-        if report.oracles and not disagree:
-            yield from self.items(sentences.oracles(report), style="dim")
+        properties = sentences.invariants(report)
+        if properties.items and self.hints > 1 and not sentences.is_explained(report):
+            yield from self.section(properties)
+        for section in sentences.afterthoughts(report):
+            yield from self.section(section)
         yield self.line(sentences.headline(report), "bold green" if report.ok else "bold red")
 
-    # ------------------------------------------------------------------------------------------------------ the tables
+    def section(self, section: sentences.Section) -> Iterator[RenderableType]:
+        """Sentences one below the other, each with a sign before it."""
+        style = STYLES.get(section.role, "")
+        if section.title:
+            yield self.line(section.title, style if "bold" in style else f"bold {style}".strip())
+        for sentence in section.items:
+            yield self.pair(section.sign, sentence, "" if section.title else style)
+        if section.role != "muted":
+            yield Text()
 
-    def forward(self) -> Iterator[RenderableType]:
-        """The forward values: a sentence where all are right, which they usually are."""
-        stages = self.report.forward
-        if sentences.uses_right_values(self.report):
-            if sentences.forward_verdict(self.report):
-                yield self.line(sentences.forward_verdict(self.report), STYLES[Status.RIGHT.role])
-                yield Text()
-            return
-        given = {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
-        yield self.table(given, "Forward values", "")
-        yield from self.below(given, "")
+    # ------------------------------------------------------------------------------------------------------ the tables
 
     def table(self, stages: Mapping[str, Stage], title: str, d: str) -> Table:
         """A row for each stage."""
@@ -151,22 +136,18 @@ class _Page:
         for status in sentences.legend(stages.values()):
             yield self.pair(self.sign(status), f"{status}: {status.meaning}", STYLES[status.role])
         for name, note in sentences.notes(stages.values(), d):
-            yield self.pair(self.said("·"), f"{name}: {note}")
+            yield self.pair("·", f"{name}: {note}")
         yield Text()
 
     # ------------------------------------------------------------------------------------------------------- the hints
 
     def mistakes(self) -> Iterator[RenderableType]:
-        """The hints of each wrong stage, forward ones first."""
-        if self.hints < 1:
-            return
-        wrong = [(name, True) for name in self.report.wrong_forward] + [(name, False) for name in self.report.wrong]
+        """The hints to each wrong stage, forward ones first."""
+        wrong = sentences.wrong(self.report) if self.hints else []
         for name, forward in wrong:
             gradient = f"{'' if forward else 'd'}{sentences.shown(name)}"
             yield self.line(f"{self.sign(Status.WRONG)} {gradient} is wrong", STYLES[Status.WRONG.role])
-            grid = Table.grid(padding=(0, 1, 0, 0))
-            grid.add_column(no_wrap=True)
-            grid.add_column(overflow="fold")
+            grid = _grid()
             for hint in sentences.hints(self.report, name, forward=forward)[: self.hints]:
                 first, *rest = [*hint.code, *hint.paragraphs] or [""]
                 grid.add_row(Text(f"{hint.number} {hint.title}", "bold"), self.line(first))
@@ -180,22 +161,11 @@ class _Page:
 
     # ------------------------------------------------------------------------------------------------------- the parts
 
-    def items(self, sentences: Iterable[str], sign: str = "·", style: str = "") -> Iterator[RenderableType]:
-        """Sentences one below the other, each with a sign before it."""
-        for sentence in sentences:
-            yield self.pair(self.said(sign), sentence, style)
-
     def pair(self, sign: str, sentence: str, style: str = "") -> Table:
         """A sign, and a sentence whose further lines are indented below its first."""
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row(Text(sign, style), self.line(sentence, style if style == "dim" else ""))
+        grid = _grid()
+        grid.add_row(Text(self.said(sign), style), self.line(sentence, style if style == "dim" else ""))
         return grid
-
-    def heading(self, title: str, style: str = "bold") -> Text:
-        """A line above a part of the report."""
-        return self.line(title, style)
 
     def line(self, sentence: str, style: str = "") -> Text:
         """Text in this terminal's alphabet; nothing in it is taken for markup."""
@@ -211,3 +181,10 @@ class _Page:
         if not self.ascii_only:
             return sentence
         return sentence.translate(ASCII).encode("ascii", "replace").decode()
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
