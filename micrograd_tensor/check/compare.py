@@ -11,11 +11,10 @@ import numpy as np
 
 from ..engine.errors import GradientError
 from ..graph import Graph, graph, named_nodes
-from ..graph.status import Status
 from .found import Finding, Invariant, Oracle, Stages
 from .given import read
 from .invariants import check_invariants
-from .judge import Forward, Judge
+from .judge import Backward, Forward
 from .oracles import oracles
 from .point import lint
 from .report import Report
@@ -85,12 +84,12 @@ def compare(
 
     ours = {node: node.value for node in captured.nodes}
     before = Forward(captured, named, given.values, passes, rtol)
-    judged = Judge(captured, stages, given.gradients, before.values, before.others, passes, recorded, rtol).judge()
+    judged = Backward(captured, stages, given.gradients, before.values, before.others, passes, recorded, rtol)
     unused = dict(given.unused)
     if before.others and given.loose:
-        again = Judge(captured, stages, given.gradients, ours, (), passes, recorded, rtol).judge()
+        again = Backward(captured, stages, given.gradients, ours, (), passes, recorded, rtol)
         if not again.wrong:
-            strays = {s.name for s in before.stages if s.status == Status.WRONG and s.name in given.loose}
+            strays = given.loose.intersection(before.wrong)
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
             before, judged = Forward(captured, named, kept, passes, rtol), again

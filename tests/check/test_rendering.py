@@ -276,7 +276,7 @@ def test_where_nothing_it_is_made_from_was_given_the_mistake_may_lie_before():
     assert "computed from your dmean." in squeezed(report.text(hints=1))
     assert "They also depend on ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"]}, point=False)
-    assert "It is made from dmean and ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
+    assert "It depends on dmean and ddev_from_mean, which you did not give" in squeezed(report.text(hints=1))
 
 
 def test_two_numbers_are_shown_to_as_many_digits_as_they_differ_in():
