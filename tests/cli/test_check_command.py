@@ -281,7 +281,7 @@ def test_what_is_computed_where_it_is_returned_puts_no_blame_on_another_line(che
     out = check(SMALL.replace("return locals()", "return {'dx': 2 * dx, 'dw': 1 * dw}"))[1]
     assert "dx is wrong" in out
     assert "dx = dproduct @ w.T" not in out.split("dx is wrong")[1].split("2 what kind")[0]
-    assert "made from dproduct, which you did not give" in out
+    assert "depends on dproduct, which you did not give" in out
 
 
 def test_upstream_and_cache_may_be_the_users_own(check):
