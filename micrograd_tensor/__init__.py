@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .draw import DrawError as DrawError
 from .draw import draw as draw
 from .engine.errors import *
+from .engine.primitive import OPS as _OPS
 from .engine.randomness import *
 from .engine.recording import *
 from .engine.table.comparisons import *
@@ -79,6 +80,8 @@ if not TYPE_CHECKING:  # a type checker reads the imports, and would believe in 
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
+        if name in _OPS:
+            return _OPS[name]  # a row that was added to the table later
         if name not in _LOADED_WHEN_USED:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}")

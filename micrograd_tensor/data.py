@@ -9,7 +9,8 @@ import numpy as np
 
 from .engine.errors import ShapeError, describe
 from .engine.randomness import generator_or_default
-from .engine.tensor import Tensor, leaf
+from .engine.record import leaf
+from .engine.tensor import Tensor
 
 Arrays = Any
 """One array or Tensor, or a tuple of them, with the samples along the first axis."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.operators import Operators
+from micrograd_tensor.engine.record import Record
 
 OPS = ("micrograd_tensor.engine.table.", "micrograd_tensor.functional.")
 
@@ -78,8 +78,8 @@ def test_everything_public_has_a_docstring(name):
 
 @pytest.mark.parametrize("name", [n for n in dir(mt.Tensor) if not n.startswith("_")])
 def test_every_public_attribute_of_a_tensor_has_a_docstring(name):
-    if name in mt.Tensor.__slots__:
-        assert f"\n        {name}: " in mt.Tensor.__doc__ or name == "keeps_grad"
+    if name in Record.__slots__:
+        assert f"\n        {name}: " in Record.__doc__
     else:
         assert getattr(mt.Tensor, name).__doc__
 
@@ -103,12 +103,6 @@ def test_every_op_that_can_refuse_says_so(name):
             assert "broadcast" in op.__doc__ or "axis" in op.__doc__
         else:
             assert "ShapeError" in op.__doc__
-
-
-def test_operators_stand_at_the_tensor():
-    for name, value in vars(Operators).items():
-        if name not in ("__module__", "__slots__", "__doc__", "__dict__", "__weakref__"):
-            assert vars(mt.Tensor)[name] is value
 
 
 def test_no_docstring_names_a_place_of_this_machine():

@@ -110,7 +110,7 @@ def test_planted_faults_are_noticed(module, text):
     ("module", "text"),
     [
         ("micrograd_tensor.engine.walk", "from .tensor import Tensor\nfrom . import anomaly\nimport numpy as np"),
-        ("micrograd_tensor.engine.table.shapes", "from ..errors import ShapeError\nfrom .elementwise import unwrap"),
+        ("micrograd_tensor.engine.table.shapes", "from ..errors import ShapeError\nfrom .elementwise import add"),
         ("micrograd_tensor.graph.capture", "from ..engine.walk import pull\nfrom .nodes import Graph"),
         ("micrograd_tensor.draw.labels", "from ..notation import formula"),
         ("micrograd_tensor.cli.main", "from ..draw import draw"),

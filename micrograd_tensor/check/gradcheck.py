@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.errors import DTypeError, GradientError
-from ..engine.tensor import Tensor, leaf
+from ..engine.record import leaf
+from ..engine.tensor import Tensor
 from ..engine.walk import grad
 
 SMALL = 48

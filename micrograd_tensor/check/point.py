@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.errors import GradientError
+from ..engine.record import leaf
 from ..engine.row import Function, Linear, Reduction
-from ..engine.tensor import Tensor, leaf
+from ..engine.tensor import Tensor
 from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
 from ..graph.nodes import Edge
 from .found import Finding

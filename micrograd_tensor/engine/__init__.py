@@ -1,8 +1,6 @@
-"""The engine: record, table of primitives, walk.
+"""The engine: what an op is, what it leaves behind, and how gradients walk back. Each module stands on those before it.
 
-Read in this order: `tensor` (an array and the call that made it), `recording` (on or off, and where), `primitive` (a
-row and its call), `table` (the rows), `walk` (backward), `operators` and `protocols` (what stands behind ``+`` and
-``np.exp``), `derivatives` (what is built on the walk), `arrays` (what an array may be), `errors` and `anomaly`.
+Read `row` (all that is known about an op), `record` (an array and the call that made it), `primitive` (the call of an
+op), `table` (the ops), `walk` (backward), and `tensor` (a record with the surface of an array). They lean on `arrays`
+(what an array may be), `recording` (on or off, and in which scope), `errors`, and `anomaly` (the search for NaN).
 """
-
-from . import operators as _operators  # noqa: F401 -- binds the operators to Tensor

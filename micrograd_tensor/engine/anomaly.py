@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .arrays import as_array
 from .errors import GradientError, describe, with_failed_call
+from .record import Record, unwrap
 from .recording import recording, unchecked
+from .row import Primitive
 
-if TYPE_CHECKING:
-    from .row import Primitive
-    from .tensor import Tensor
-
-_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # noqa: PTH118, PTH120 -- pathlib takes long to import
 
 
 def caller() -> str:
@@ -40,15 +37,15 @@ def forward(row: Primitive, operands: Sequence[Any], arrays: Sequence[Any], para
     return result
 
 
-def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: Any, *operands: Any) -> Any:
+def backward(node: Record, operand: int, rule: Callable[..., Any], g: Any, y: Any, *operands: Any) -> Any:
     """Run the rule of one operand; raise if a NaN, or a first infinity, comes out of it."""
     with np.errstate(all="ignore"), unchecked():
         result = rule(g, y, *operands, **node.params)
-    upstream = g.data if hasattr(g, "born") else g
-    found = _first_bad(result.data if hasattr(result, "born") else result, [upstream, *node.saved])
+    upstream = unwrap(g)
+    found = _first_bad(unwrap(result), [upstream, *node.saved])
     if found:
         place = _where(found, ["the upstream gradient", *node.operands], [upstream, *node.saved])
-        line = getattr(node, "line", "a place that was not watched: open detect_anomaly around the forward pass too")
+        line = node.line or "a place that was not watched: open detect_anomaly around the forward pass too"
         error = (
             f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "
             f"{place}; the forward was in {line}"
@@ -57,9 +54,9 @@ def backward(node: Tensor, operand: int, rule: Callable[..., Any], g: Any, y: An
     return result
 
 
-def carried(to: Tensor, g: Any, parts: Sequence[Any]) -> None:
+def carried(to: Record, g: Any, parts: Sequence[Any]) -> None:
     """Raise if a gradient that the walk summed or cast from these parts is bad, where no part was."""
-    total, *sources = (x.data if hasattr(x, "born") else x for x in (g, *parts))
+    total, *sources = map(unwrap, (g, *parts))
     found = _first_bad(total, sources)
     if found and not any(_first_bad(source, []) for source in sources):
         raise GradientError(f"adding up the gradient of {describe(to)} made a {found[0]} at {list(found[1])}")
@@ -96,7 +93,7 @@ def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: S
                 f"passed on a NaN{place}, which {source if isinstance(source, str) else describe(source)} already held"
             )
     text = f"made {'a NaN' if kind == 'NaN' else 'an infinity'}{place}"
-    operands = [(x, array) for x, array in known if hasattr(x, "born")]
+    operands = [(x, array) for x, array in known if isinstance(x, Record)]
     if len(operands) == 1:
         [(operand, array)] = operands
         if len(index) == array.ndim and all(i < n for i, n in zip(index, array.shape, strict=True)):

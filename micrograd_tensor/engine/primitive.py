@@ -9,12 +9,12 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 
 import numpy as np
 
-from . import anomaly
+from . import anomaly, record
 from .arrays import NUMBERS, as_array, frozen, is_duck
 from .errors import explain, with_failed_call
+from .record import Record, Result, birth_numbers, leaf
 from .recording import recording
 from .row import NONE, TABLE, Array, PerOperand, Primitive, Reading, Rule, Trait, answers
-from .tensor import Tensor, birth_numbers, leaf
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -26,11 +26,11 @@ class Op(Protocol[P]):
     op: Primitive
     __name__: str
 
-    def __call__(self, /, *operands: P.args, **params: P.kwargs) -> Tensor:
+    def __call__(self, /, *operands: P.args, **params: P.kwargs) -> Result:
         """Apply the op."""
         raise NotImplementedError
 
-    def __get__(self: Op[Concatenate[Any, Q]], instance: Any, owner: Any = None) -> Callable[Q, Tensor]:
+    def __get__(self: Op[Concatenate[Any, Q]], instance: Any, owner: Any = None) -> Callable[Q, Result]:
         """As a method, the op is applied to the Tensor that it belongs to."""
         raise NotImplementedError
 
@@ -81,67 +81,58 @@ def primitive(
             reading=reading,
             traits=traits | Trait.ANALYTIC if analytic else traits,
         )
-        new, ndarray, now = object.__new__, np.ndarray, recording.get
+        names = tuple(parameters)
+        new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
 
         def call(*operands: Any, **params: Any) -> Any:
             if len(operands) > arity:
-                operands, params = _sorted_out(row, arity, operands, params)
+                operands, params = _by_name(called, names, arity, operands, params)
+            kind = record.result
             boxed = tracked = loose = False
             arrays: list[Any] = []
             for x in operands:
-                if type(x) is Tensor:
+                this = type(x)
+                if this is ndarray:
+                    loose = True
+                elif this is kind or (this not in NUMBERS and isinstance(x, Record)):
                     boxed = True
                     if x._requires_grad:
                         tracked = True
-                    arrays.append(x._data)
-                elif type(x) is ndarray:
+                    x = x._data
+                elif this not in NUMBERS:
                     loose = True
-                    arrays.append(x)
-                elif type(x) in NUMBERS:
-                    arrays.append(x)
-                elif isinstance(x, Tensor):
-                    boxed = True
-                    tracked |= x._requires_grad
-                    arrays.append(x._data)
-                else:
-                    loose = True
-                    arrays.append(x)
+                arrays.append(x)
             if not boxed:
                 return forward(*arrays, **params)
-            for value in params.values():
-                if type(value) is list or type(value) is ndarray or (type(value) is tuple and not _is_plain(value)):
-                    params = {key: _kept(value) for key, value in params.items()}
-                    break
+            if params:
+                for value in params.values():
+                    if type(value) not in _UNCHANGEABLE:
+                        params = {key: _kept(value) for key, value in params.items()}
+                        break
             state = now()
             live = state.on and (tracked or state.record_all)
             try:
                 if live and loose:
                     operands = tuple(map(_constant, operands))
-                    arrays = [x._data if isinstance(x, Tensor) else x for x in operands]
+                    arrays = [x._data if isinstance(x, Record) else x for x in operands]
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
-                raise with_failed_call(
+                raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
                     explain(called, operands, params, error), row, operands, params, state.scope
                 ) from None
             if type(data) is not ndarray:
                 data = as_array(data)
             if type(data) is ndarray:
                 data.setflags(write=False)
-            y = new(Tensor)  # not Tensor(…): there is nothing left to copy or check
-            y._data = data
-            y._grad = y.name = None
-            y.keeps_grad = False
-            y.scope = state.scope
-            y.born = next(birth_numbers)
-            if live:
-                y._requires_grad = tracked and differentiable
-                y.op, y.operands, y.saved, y.params = row, operands, arrays, params
-                if watch:
-                    y.line = anomaly.caller()
-            else:
-                y._requires_grad = False
-                y.op, y.operands, y.saved, y.params = None, (), [], params
+            y = new(kind)  # not Tensor(…): there is nothing left to copy or check
+            if not live:
+                fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
+                return y
+            needs = tracked and differentiable
+            fill(y, data, needs, row, operands, arrays, params, state.scope, next(birth_numbers))
+            if watch:
+                y.line = anomaly.caller()
             return y
 
         op: Any = update_wrapper(call, forward)
@@ -164,27 +155,30 @@ def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: d
     return f"{called}({{*}}{''.join(settings)})"
 
 
-def _sorted_out(
-    row: Primitive, arity: int, given: tuple[Any, ...], params: dict[str, Any]
+def _by_name(
+    op: str, names: tuple[str, ...], arity: int, given: tuple[Any, ...], params: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Operands and parameters, where some parameters were given by position, as in ``mt.sum(x, 0)``."""
-    names, extra = list(row.parameters), given[arity:]
+    extra = given[arity:]
     if len(extra) > len(names):
         known = f"{len(names)} ({', '.join(names)})" if names else "none"
-        raise TypeError(f"{row.name} takes {arity} operands and {known} as parameters, but {len(given)} were given")
-    twice = [name for name in names[: len(extra)] if name in params]
-    if twice:
-        raise TypeError(f"{row.name} was given {twice[0]} twice, by position and by name")
-    return given[:arity], {**dict(zip(names, extra, strict=False)), **params}
+        raise TypeError(f"{op} takes {arity} operands and {known} as parameters, but {len(given)} were given")
+    found = dict(zip(names, extra, strict=False))
+    if params:
+        twice = found.keys() & params.keys()
+        if twice:
+            raise TypeError(f"{op} was given {min(twice, key=names.index)} twice, by position and by name")
+        found.update(params)
+    return given[:arity], found
 
 
-def _is_plain(value: tuple[Any, ...]) -> bool:
-    """Whether a tuple, such as a shape, holds nothing that its owner could change."""
-    return all(type(x) is int for x in value)
+_UNCHANGEABLE = frozenset({int, float, bool, str, type(None)})
 
 
 def _kept(value: Any) -> Any:
     """A parameter that a graph can keep: what its owner could change is copied."""
+    if type(value) is tuple and _UNCHANGEABLE.issuperset(map(type, value)):
+        return value
     if isinstance(value, (list, tuple)):
         return tuple(map(_kept, value))
     return frozen(value) if isinstance(value, np.ndarray) else value
@@ -192,6 +186,6 @@ def _kept(value: Any) -> Any:
 
 def _constant(operand: Any) -> Any:
     """An operand that a graph can keep: what is not a Tensor, a number or a duck is copied, so no one can change it."""
-    if isinstance(operand, Tensor) or type(operand) in NUMBERS or is_duck(operand):
+    if isinstance(operand, Record) or type(operand) in NUMBERS or is_duck(operand):
         return operand
     return leaf(frozen(operand))

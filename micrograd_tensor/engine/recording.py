@@ -7,9 +7,9 @@ context manager here swaps it and puts the old one back, on exceptions too. An o
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
 
@@ -35,7 +35,8 @@ class Scope:
         return "/".join(reversed(names))
 
 
-class Recording(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Recording:
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
     `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
@@ -63,7 +64,7 @@ class _Block:
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(now._replace(outer=now, **self._changes))
+        recording.set(replace(now, outer=now, **self._changes))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

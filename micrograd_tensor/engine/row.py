@@ -6,11 +6,10 @@ methods stand for it, how algebra reads it, and its traits. So no other file has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from functools import partial
-from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 Array: TypeAlias = Any
@@ -140,6 +139,16 @@ class Identity(Reading):
     """The operand itself: another dtype, or a constant to derivatives."""
 
 
+class PerOperand:
+    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
+
+    def __init__(self, rule: Callable[..., Array]) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Callable[..., Array]:
+        return partial(self.rule, i)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
     """One elementary op.
@@ -160,60 +169,33 @@ class Primitive:
         method: the methods and operators of a Tensor that stand for it.
         source: how NumPy source writes it, ``"{0} * {1}"``: an expression, or lines that assign to ``{y}``.
         reading: how algebra reads it; None: opaque.
-        traits: what holds for it whatever it is applied to.
+        traits: what holds for it whatever it is applied to; and for each trait whether it is among them.
     """
 
     name: str
     symbol: str
     notation: str
     forward: Callable[..., Array]
-    vjps: Iterable[Rule]
+    vjps: Sequence[Rule] | PerOperand
     parameters: dict[str, Any]
     numpy: tuple[Callable[..., Any], ...] = ()
     method: tuple[str, ...] = ()
     source: str = ""
     reading: Reading | None = None
     traits: Trait = NONE
+    analytic: bool = field(init=False)
+    commutes: bool = field(init=False)
+    linear: bool = field(init=False)
+    contracts: bool = field(init=False)
+    exact: bool = field(init=False)
+    moves: bool = field(init=False)
+    adds: bool = field(init=False)
+    scatters: bool = field(init=False)
 
-    @property
-    def analytic(self) -> bool:
-        """Whether a complex step can check it."""
-        return Trait.ANALYTIC in self.traits
-
-    @property
-    def commutes(self) -> bool:
-        """Whether its two operands may be exchanged."""
-        return Trait.COMMUTES in self.traits
-
-    @property
-    def linear(self) -> bool:
-        """Whether it is linear in each operand alone."""
-        return Trait.LINEAR in self.traits
-
-    @property
-    def contracts(self) -> bool:
-        """Whether the axes of the result are not those of the operands."""
-        return Trait.CONTRACTS in self.traits
-
-    @property
-    def exact(self) -> bool:
-        """Whether it rounds nothing."""
-        return Trait.EXACT in self.traits
-
-    @property
-    def moves(self) -> bool:
-        """Whether it only brings elements to other places."""
-        return Trait.MOVES in self.traits
-
-    @property
-    def adds(self) -> bool:
-        """Whether it adds up elements of one array."""
-        return Trait.ADDS in self.traits
-
-    @property
-    def scatters(self) -> bool:
-        """Whether it adds elements into places of an array of zeros."""
-        return Trait.SCATTERS in self.traits
+    def __post_init__(self) -> None:
+        for name, trait in Trait.__members__.items():
+            if not name.startswith("_"):
+                object.__setattr__(self, name.lower(), trait in self.traits)
 
 
 TABLE: dict[str, Primitive] = {}
@@ -233,13 +215,3 @@ def answers(*functions: Callable[..., Any]) -> Callable[[F], F]:
         return composition
 
     return decorate
-
-
-class PerOperand:
-    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
-
-    def __init__(self, rule: Callable[..., Array]) -> None:
-        self.rule = rule
-
-    def __iter__(self) -> Iterator[Callable[..., Array]]:
-        return (partial(self.rule, i) for i in count())

@@ -1,46 +1,29 @@
-"""Tensor: an array, and the call that made it."""
+"""Tensor: a `Record` with the surface of an array. It stands on top of the table, and lends its ops to methods."""
 
 from __future__ import annotations
 
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from . import record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, ShapeError, describe
-from .recording import Scope, recording
-
-if TYPE_CHECKING:
-    from .operators import Operators
-    from .row import Primitive
-else:
-    Operators = object
+from .record import Record, leaf, start, unwrap
+from .row import ANSWERS, Operand
+from .table import comparisons as c
+from .table import elementwise as e
+from .table import matrix, reductions, shapes, special
 
 __all__ = ["Tensor", "tensor"]
 
-birth_numbers = count()
-"""Every Tensor takes the next number at birth. Operands are born before results, so this order is topological."""
 
-
-class Tensor(Operators):
+class Tensor(Record):
     """An n-dimensional array that remembers the elementary op that made it, so that gradients can be pulled back.
 
-    Make one with `tensor`; ops on Tensors make the others. The array is read-only from birth, and references run from
-    a result to its operands only, so a graph is freed as soon as its last result is.
-
-    Attributes:
-        data: the array, read-only; to set it is to `assign_`.
-        requires_grad: whether gradients flow to this tensor; to set it is to call `requires_grad_`.
-        grad: the gradient that `backward` accumulated here, a Tensor of its shape and dtype, or None: not computed.
-        name: what reports and pictures call it, or None.
-        scope: the `Scope` it was made in, or None.
-        born: its birth number.
-        op: the row of the table that made it, or None for a leaf.
-        operands: what the op was applied to: Tensors, and Python numbers as they were given.
-        saved: the operands' arrays at that moment, for the rules.
-        params: the op's keyword parameters, such as ``axis``.
-        line: where it was called; set within `detect_anomaly` only.
+    Make one with `tensor`; ops on Tensors make the others. The array is read-only from birth. Besides what follows, a
+    Tensor has the attributes of a `Record`: ``name``, ``scope``, and the call that made it.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -50,34 +33,7 @@ class Tensor(Operators):
     (5.0, tensor([2., 4.]))
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_data",
-        "_grad",
-        "_requires_grad",
-        "born",
-        "keeps_grad",
-        "line",
-        "name",
-        "op",
-        "operands",
-        "params",
-        "saved",
-        "scope",
-    )
-
-    _data: Any
-    _grad: Tensor | None
-    _requires_grad: bool
-    keeps_grad: bool
-    line: str
-    name: str | None
-    scope: Scope | None
-    born: int
-    op: Primitive | None
-    operands: tuple[Any, ...]
-    saved: list[Any]
-    params: dict[str, Any]
+    __slots__ = ()
 
     def __init__(
         self,
@@ -88,7 +44,7 @@ class Tensor(Operators):
         requires_grad: bool = False,
         copy: bool = True,
     ) -> None:
-        _fill(self, frozen(value.data if isinstance(value, Tensor) else value, dtype, copy), name)
+        start(self, frozen(unwrap(value), dtype, copy), name)
         if requires_grad:
             self.requires_grad_()
 
@@ -178,7 +134,7 @@ class Tensor(Operators):
         """
         if self.op is not None:
             raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf can be assigned to")
-        new = frozen(value.data if isinstance(value, Tensor) else value, dtype=self.data.dtype)
+        new = frozen(unwrap(value), dtype=self.data.dtype)
         if new.shape != self.data.shape:
             raise ShapeError(f"assign_: {describe(self)} cannot take a value of shape {new.shape}")
         self._data = new
@@ -192,8 +148,8 @@ class Tensor(Operators):
         if self.op is not None:
             raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf is copied: detach() it")
         new = object.__new__(type(self))
-        _fill(new, self.data, self.name)
-        new._requires_grad, new._grad = self._requires_grad, self._grad
+        start(new, self._data, self.name, self._requires_grad)
+        new._grad = self._grad
         memo[id(self)] = new
         return new
 
@@ -297,25 +253,123 @@ class Tensor(Operators):
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        """NEP 13: answer one of NumPy's universal functions with the op that does the same, so that it is recorded."""
+        op = ANSWERS.get(ufunc)
+        if op is None or method != "__call__" or settings:
+            called = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+            given = f" with {', '.join(settings)}" if settings else ""
+            raise DTypeError(
+                f"{called}{given} has no recorded counterpart; use mt's own ops, or x.numpy() for the array"
+            )
+        return op(*inputs)
 
-def _fill(new: Tensor, data: Any, name: str | None) -> None:
-    new._data = data
-    new._requires_grad = new.keeps_grad = False
-    new._grad = new.op = None
-    new.operands, new.saved, new.params = (), [], {}
-    new.name = name
-    new.scope = recording.get().scope
-    new.born = next(birth_numbers)
+    def __array_function__(self, function: Any, _types: Any, args: Any, settings: Any) -> Any:
+        """NEP 18: likewise for NumPy's other functions."""
+        if function in (np.shape, np.ndim, np.size):
+            return function(args[0].data, *args[1:], **settings)
+        op = ANSWERS.get(function)
+        if op is None:
+            raise DTypeError(
+                f"np.{function.__name__} has no recorded counterpart; use mt's own ops, or x.numpy() for the array"
+            )
+        try:
+            return op(*args, **settings)
+        except TypeError as error:
+            raise DTypeError(f"np.{function.__name__} on a Tensor: {error}; see help(mt.{op.__name__})") from None
+
+    __add__ = e.add
+    __sub__ = e.sub
+    __mul__ = e.mul
+    __truediv__ = e.div
+    __matmul__ = matrix.matmul
+    __neg__ = e.neg
+    __abs__ = e.abs
+    __lt__, __le__, __gt__, __ge__ = c.less, c.less_equal, c.greater, c.greater_equal
+    __eq__ = c.equal  # type: ignore[assignment]  # elementwise, as in NumPy
+    __ne__ = c.not_equal  # type: ignore[assignment]
+    __and__, __or__, __invert__ = c.bitwise_and, c.bitwise_or, c.invert
+    __hash__ = object.__hash__
+    __getitem__ = shapes.getitem
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return e.add(other, self)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return e.sub(other, self)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return e.mul(other, self)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return e.div(other, self)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return matrix.matmul(other, self)
+
+    def __pow__(self, exponent: Operand) -> Tensor:
+        simpler = _POWERS.get(exponent) if type(exponent) in (int, float) else None
+        return e.pow(self, exponent) if simpler is None else simpler(self)
+
+    def __rand__(self, other: Operand) -> Tensor:
+        return c.bitwise_and(other, self)
+
+    def __ror__(self, other: Operand) -> Tensor:
+        return c.bitwise_or(other, self)
+
+    def __rpow__(self, base: Operand) -> Tensor:
+        return e.pow(base, self)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements under another shape, given as one tuple or as several ints."""
+        return shapes.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order, given as one tuple or as several ints; by default in reverse."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return shapes.transpose(self, axes=order)
+
+    permute = transpose
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 -- NumPy's name
+        """The axes in reverse order."""
+        return shapes.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 -- NumPy's name
+        """The last two axes exchanged: the transpose of each matrix in a stack."""
+        return shapes.swapaxes(self, -1, -2)
+
+    def flatten(self) -> Tensor:
+        """All elements along one axis."""
+        return shapes.reshape(self, shape=(-1,))
+
+    square, sqrt, reciprocal = e.square, e.sqrt, e.reciprocal
+    exp, expm1, log, log1p = e.exp, e.expm1, e.log, e.log1p
+    sin, cos, tanh, sigmoid = e.sin, e.cos, e.tanh, e.sigmoid
+    relu, abs, sign, clip = e.relu, e.abs, e.sign, e.clip
+    pow, maximum, minimum, astype = e.pow, e.maximum, e.minimum, e.astype
+    sum, mean, max, min = reductions.sum, reductions.mean, reductions.max, reductions.min
+    prod, cumsum, broadcast_to = reductions.prod, reductions.cumsum, reductions.broadcast_to
+    squeeze, expand_dims, flip, swapaxes = shapes.squeeze, shapes.expand_dims, shapes.flip, shapes.swapaxes
+    argsort, sort, take_along_axis = shapes.argsort, shapes.sort, shapes.take_along_axis
+    erf, isfinite, stop_gradient = special.erf, c.isfinite, e.stop_gradient
+    tril, triu, split = shapes.tril, shapes.triu, shapes.split
+    matmul = dot = matrix.matmul
+    var, std = reductions.var, reductions.std
+    backward = walk.backward
 
 
-def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A leaf around an array that nobody else will write to: frozen as it is, neither copied nor checked."""
-    new = object.__new__(Tensor)
-    if isinstance(array, np.ndarray):
-        array.setflags(write=False)
-    _fill(new, array, name)
-    new._requires_grad = requires_grad
-    return new
+_POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal, 1: lambda x: e.pow(x, 1)}
+
+record.result = Tensor
 
 
 def tensor(

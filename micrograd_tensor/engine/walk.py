@@ -9,32 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import anomaly
+from . import anomaly, record
 from .arrays import as_array, is_complex, is_duck
 from .errors import DTypeError, GradientError, ShapeError, describe
+from .record import Record, Result, leaf, unwrap
 from .recording import enable_grad, recording
 from .table.elementwise import astype, mul
 from .table.reductions import unbroadcast
-from .tensor import Tensor, leaf
 
 __all__ = ["grad"]
 
-Edge: TypeAlias = "Callable[[Tensor, int, Any], None]"
+Gradients: TypeAlias = "dict[Any, Any]"
+"""Gradients by the Tensors that they belong to."""
+Edge: TypeAlias = "Callable[[Result, int, Any], None]"
 """Told of each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
 
 
 def pull(
-    pending: dict[Tensor, Any],
-    wanted: set[Tensor] | None = None,
-    useful: set[Tensor] | None = None,
+    pending: Gradients,
+    wanted: set[Result] | None = None,
+    useful: set[Result] | None = None,
     create_graph: bool = False,
     on_edge: Edge | None = None,
-) -> dict[Tensor, Any]:
+) -> Gradients:
     """Carry the pending gradients back through the graph.
 
     Args:
@@ -47,57 +50,79 @@ def pull(
     Returns:
         The whole gradient of each wanted tensor that one arrived at, latest-born first.
     """
-    found: dict[Tensor, Any] = {}
+    found: Gradients = {}
     watched = recording.get().anomaly
-    y: Any
-    operands: Sequence[Any]
-    heap = [(-tensor.born, tensor) for tensor in pending]
+    carry = partial(_carry, watched, create_graph, on_edge) if watched or create_graph or on_edge else None
+    heap = [(-node.born, node) for node in pending]
     heapify(heap)
     while heap:
         _, node = heappop(heap)
         g = pending.pop(node)
-        row = node.op
-        if (row is None or node.keeps_grad) if wanted is None else node in wanted:
+        op = node.op
+        if (op is None or node.keeps_grad) if wanted is None else node in wanted:
             found[node] = g
-        if row is None:
+        if op is None:
             continue
-        if not row.analytic and any(map(is_complex, node.saved)):
+        if not op.analytic and any(map(is_complex, node.saved)):
             listed = " and ".join(map(describe, node.operands))
-            raise DTypeError(f"{row.name} of {listed} is not complex-differentiable")
-        if create_graph:
-            y, operands = node, unchanged(node)
-        else:
-            y, operands = node._data, node.saved
-        params = node.params
-        for i, (x, used, rule) in enumerate(zip(node.operands, node.saved, row.vjps, strict=False)):
-            if not isinstance(x, Tensor) or not x._requires_grad or rule is None:
+            raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
+        y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
+        params, saved, rules = node.params, node.saved, op.vjps
+        for i, x in enumerate(node.operands):
+            if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x not in useful):
                 continue
-            if useful is not None and x not in useful:
+            rule, used = rules[i], saved[i]
+            if rule is None:
                 continue
-            gx = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **params)
-            given = gx
-            if gx.shape != used.shape:
-                gx = unbroadcast(gx, used.shape)
-            if gx.dtype is not used.dtype and gx.dtype != used.dtype:
-                gx = _cast(gx, used.dtype, x)
-            if watched:
-                anomaly.carried(x, gx, [given])
-            if create_graph and not isinstance(gx, Tensor):
-                gx = leaf(gx)  # a constant, such as the zeros of sign
-            if on_edge is not None:
-                on_edge(node, i, gx)
-            if x in pending:
-                parts = (pending[x], gx)
-                pending[x] = parts[0] + parts[1]
-                if watched:
-                    anomaly.carried(x, pending[x], parts)
+            if carry is not None:
+                gx = carry(node, i, rule, g, y, operands)
             else:
+                gx = rule(g, y, *operands, **params)
+                if gx.shape != used.shape or gx.dtype is not used.dtype:
+                    gx = _fitted(gx, used, x)
+            if x not in pending:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))
+                continue
+            parts = (pending[x], gx)
+            pending[x] = parts[0] + parts[1]
+            if watched:
+                anomaly.carried(x, pending[x], parts)
     return found
 
 
-def _cast(g: Any, dtype: Any, to: Tensor) -> Any:
+def _carry(
+    watched: bool,
+    create_graph: bool,
+    on_edge: Edge | None,
+    node: Result,
+    i: int,
+    rule: Callable[..., Any],
+    g: Any,
+    y: Any,
+    operands: Sequence[Any],
+) -> Any:
+    """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
+    x, used = node.operands[i], node.saved[i]
+    made = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **node.params)
+    gx = _fitted(made, used, x)
+    if watched:
+        anomaly.carried(x, gx, [made])
+    if create_graph and not isinstance(gx, Record):
+        gx = leaf(gx)  # a constant, such as the zeros of sign
+    if on_edge is not None:
+        on_edge(node, i, gx)
+    return gx
+
+
+def _fitted(gx: Any, used: Any, x: Record) -> Any:
+    """A gradient in the shape and the dtype of the operand that it belongs to."""
+    if gx.shape != used.shape:
+        gx = unbroadcast(gx, used.shape)
+    return gx if gx.dtype == used.dtype else _cast(gx, used.dtype, x)
+
+
+def _cast(g: Any, dtype: Any, to: Record) -> Any:
     """A gradient in the dtype of the tensor it belongs to."""
     if dtype.kind not in "fc":
         raise DTypeError(f"{describe(to)} holds {dtype}, and gradients need floating-point values; give dtype=float")
@@ -106,10 +131,10 @@ def _cast(g: Any, dtype: Any, to: Tensor) -> Any:
     return astype(g, dtype)
 
 
-def unchanged(node: Tensor) -> tuple[Any, ...]:
+def unchanged(node: Result) -> tuple[Any, ...]:
     """The operands, as Tensors; refused where one has been given a new value since."""
     for x, used in zip(node.operands, node.saved, strict=True):
-        if isinstance(x, Tensor) and x.data is not used:
+        if isinstance(x, Record) and x._data is not used:
             raise GradientError(
                 f"{describe(x)} was assigned a new value after {describe(node)} was computed from it, and the graph "
                 "would mix the two; compute it again (a plain backward pass is still right)"
@@ -117,9 +142,9 @@ def unchanged(node: Tensor) -> tuple[Any, ...]:
     return node.operands
 
 
-def checked_upstream(output: Tensor, upstream: Any) -> Any:
+def checked_upstream(output: Result, upstream: Any) -> Any:
     """The upstream gradient of an output as an array of its shape and dtype, or as the Tensor that was given."""
-    if not isinstance(output, Tensor):
+    if not isinstance(output, Record):
         raise GradientError(f"grad: {describe(output)} is not a Tensor, so it has no graph")
     if not output.requires_grad:
         raise GradientError(
@@ -133,7 +158,7 @@ def checked_upstream(output: Tensor, upstream: Any) -> Any:
                 "give one, or differentiate its sum()"
             )
         return np.ones_like(output.data)
-    given = upstream.data if isinstance(upstream, Tensor) else upstream
+    given = unwrap(upstream)
     if not is_duck(given):
         given = np.asarray(given)
         if given.dtype.kind not in "biufc":
@@ -141,10 +166,10 @@ def checked_upstream(output: Tensor, upstream: Any) -> Any:
     if given.shape != output.shape:
         raise ShapeError(f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the same")
     if given.dtype == output.dtype:
-        return upstream if isinstance(upstream, Tensor) else given
+        return upstream if isinstance(upstream, Record) else given
     if is_complex(given) and output.dtype.kind != "c":
         raise DTypeError(f"the upstream gradient of {describe(output)} is complex, and {output.dtype} is not")
-    return astype(upstream if isinstance(upstream, Tensor) else given, output.dtype)
+    return astype(upstream if isinstance(upstream, Record) else given, output.dtype)
 
 
 class _Owned:
@@ -153,20 +178,20 @@ class _Owned:
     def __init__(self, upstreams: Sequence[Any]) -> None:
         self._taken = {id(array): array for array in upstreams}
 
-    def __call__(self, g: Any) -> Tensor:
-        array = g.data if isinstance(g, Tensor) else as_array(g)
+    def __call__(self, g: Any) -> Result:
+        array = g._data if isinstance(g, Record) else as_array(g)
         if isinstance(array, np.ndarray):
             shared = array.base is not None or id(array) in self._taken
-            if isinstance(g, Tensor):
+            if isinstance(g, Record):
                 g = mul(g, 1) if shared else g
-                array = g.data
+                array = unwrap(g)
             elif shared or not array.flags.writeable:
                 array = array.copy()
             self._taken[id(array)] = array
-        return g if isinstance(g, Tensor) else leaf(array)
+        return g if isinstance(g, record.result) else leaf(array)
 
 
-def backward(output: Tensor, upstream: Any = None) -> None:
+def backward(output: Result, upstream: Any = None) -> None:
     """Pull the upstream gradient back through the graph and add what arrives to ``.grad`` of every leaf.
 
     Nothing is recorded: for derivatives of derivatives use `grad` with ``create_graph=True``, whose result no leaf
@@ -186,8 +211,7 @@ def backward(output: Tensor, upstream: Any = None) -> None:
     >>> x.grad
     tensor([ 3., 30.])
     """
-    seed = checked_upstream(output, upstream)
-    seed = seed.data if isinstance(seed, Tensor) else seed
+    seed = unwrap(checked_upstream(output, upstream))
     found = pull({output: seed})
     owned = _Owned([seed])
     for node, g in found.items():  # only now, so that an error on the way leaves every .grad as it was
@@ -195,12 +219,12 @@ def backward(output: Tensor, upstream: Any = None) -> None:
 
 
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    outputs: Result | Sequence[Result],
+    inputs: Result | Sequence[Result],
     upstream: Any = None,
     *,
     create_graph: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Result | None, ...]:
     """Gradients of one output, or of the sum of several, with respect to inputs: leaves or intermediate results.
 
     Args:
@@ -223,27 +247,27 @@ def grad(
     >>> dx.item(), mt.grad(dx, x)[0].item()
     (27.0, 18.0)
     """
-    single = isinstance(outputs, Tensor)
-    outs: list[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    ins: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    single = isinstance(outputs, Record)
+    outs: list[Result] = [outputs] if isinstance(outputs, Record) else list(outputs)
+    ins: list[Result] = [inputs] if isinstance(inputs, Record) else list(inputs)
     seeds = [upstream] if single else [None] * len(outs) if upstream is None else list(upstream)
     if len(seeds) != len(outs):
         raise GradientError(f"grad: {len(outs)} outputs, but {len(seeds)} upstream gradients; give one for each")
     for x in ins:
-        if not isinstance(x, Tensor) or not x.requires_grad:
+        if not isinstance(x, Record) or not x.requires_grad:
             raise GradientError(
                 f"grad: {describe(x)} needs no gradients; make it with mt.tensor(..., requires_grad=True)"
             )
-    pending: dict[Tensor, Any] = {}
+    pending: dict[Result, Any] = {}
     with enable_grad() if create_graph else nullcontext():
         for output, up in zip(outs, seeds, strict=True):
             seed = checked_upstream(output, up)
-            if create_graph and not isinstance(seed, Tensor):
+            if create_graph and not isinstance(seed, Record):
                 seed = leaf(seed.copy() if isinstance(seed, np.ndarray) else seed)
-            elif not create_graph and isinstance(seed, Tensor):
-                seed = seed.data
+            elif not create_graph:
+                seed = unwrap(seed)
             pending[output] = pending[output] + seed if output in pending else seed
-    owned = _Owned([g.data if isinstance(g, Tensor) else g for g in pending.values()])
+    owned = _Owned([unwrap(g) for g in pending.values()])
     wanted = set(ins)
     with enable_grad() if create_graph else nullcontext():
         found = pull(pending, wanted, between(outs, wanted), create_graph)
@@ -251,22 +275,22 @@ def grad(
     return tuple(results.get(x) for x in ins)
 
 
-def ancestors(outputs: Sequence[Tensor]) -> list[Tensor]:
+def ancestors(outputs: Sequence[Result]) -> list[Result]:
     """The outputs and all that they were computed from, in order of birth, so operands come before results."""
-    seen = set(outputs)
-    stack = list(outputs)
+    seen: set[Any] = set(outputs)
+    stack = list(seen)
     while stack:
         for x in stack.pop().operands:
-            if isinstance(x, Tensor) and x not in seen:
+            if isinstance(x, Record) and x not in seen:
                 seen.add(x)
                 stack.append(x)
     return sorted(seen, key=lambda tensor: tensor.born)
 
 
-def between(outputs: Sequence[Tensor], inputs: set[Tensor]) -> set[Tensor]:
+def between(outputs: Sequence[Result], inputs: set[Result]) -> set[Result]:
     """The tensors through which gradients flow from the outputs to the inputs, both included."""
     useful = set(inputs)
     for tensor in ancestors(outputs):
-        if tensor.requires_grad and any(isinstance(x, Tensor) and x in useful for x in tensor.operands):
+        if tensor.requires_grad and any(isinstance(x, Record) and x in useful for x in tensor.operands):
             useful.add(tensor)
     return useful

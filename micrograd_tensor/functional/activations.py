@@ -7,11 +7,12 @@ from math import pi, sqrt
 import numpy as np
 
 from ..engine.randomness import generator_or_default
+from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.comparisons import greater
 from ..engine.table.elementwise import add, div, exp, log1p, mul, neg, sigmoid, sub, tanh, where
 from ..engine.table.special import erf
-from ..engine.tensor import Tensor, leaf
+from ..engine.tensor import Tensor
 from .operands import as_tensor
 
 __all__ = ["dropout", "gelu", "leaky_relu", "logsigmoid", "silu", "softplus"]

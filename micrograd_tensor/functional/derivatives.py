@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import GradientError, ShapeError, describe
+from ..engine.record import leaf
 from ..engine.recording import enable_grad
 from ..engine.table.shapes import reshape, stack
-from ..engine.tensor import Tensor, leaf, tensor
+from ..engine.tensor import Tensor, tensor
 from ..engine.walk import grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import DTypeError, ShapeError, describe
+from ..engine.record import leaf, unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import less
-from ..engine.table.elementwise import abs, add, div, mul, neg, square, sub, unwrap, where
+from ..engine.table.elementwise import abs, add, div, mul, neg, square, sub, where
 from ..engine.table.reductions import mean, sum
 from ..engine.table.shapes import reshape, take_along_axis
-from ..engine.tensor import Tensor, leaf
+from ..engine.tensor import Tensor
 from .activations import logsigmoid
 from .operands import as_tensor
 from .softmax import log_softmax

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.elementwise import div
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import max, mean, sum
 from ..engine.table.shapes import reshape, transpose
 from ..engine.table.windows import windows
-from ..engine.tensor import Tensor, leaf
+from ..engine.tensor import Tensor
 from .convolution import padded
 from .operands import Lengths, as_tensor, each_axis
 

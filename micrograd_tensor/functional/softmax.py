@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.arrays import is_duck
+from ..engine.record import unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import isfinite
-from ..engine.table.elementwise import div, exp, log, stop_gradient, sub, unwrap, where
+from ..engine.table.elementwise import div, exp, log, stop_gradient, sub, where
 from ..engine.table.reductions import max, sum
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.elementwise import add, mul, relu, sigmoid, sub, tanh
 from ..engine.table.shapes import split
-from ..engine.tensor import Tensor, leaf
+from ..engine.tensor import Tensor
 from ..functional.linear import linear
 from ..functional.operands import as_tensor
 from . import init

@@ -8,7 +8,8 @@ from math import inf
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..engine.tensor import Tensor, leaf
+from ..engine.record import leaf
+from ..engine.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
+from ..record import Record, Result, unwrap
 from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait
-from ..tensor import Tensor
 from .comparisons import equal, greater
 
 __all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt", "square", "sub"]
@@ -433,7 +433,7 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
     >>> mt.clip(mt.tensor([-1.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
+    if isinstance(min, Record) or isinstance(max, Record):
         raise TypeError("the bounds are numbers; for tensors use maximum and minimum")
     if min is None and max is None:
         return np.positive(x)  # as np.clip since NumPy 2.1; before, it wants a bound
@@ -518,7 +518,7 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-def astype(x: Operand, dtype: Any) -> Tensor:
+def astype(x: Operand, dtype: Any) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
     Any shape. `DTypeError` where NumPy knows no such conversion.
@@ -536,8 +536,3 @@ def astype(x: Operand, dtype: Any) -> Tensor:
 def zeros_like(x: Array) -> Array:
     """Zeros of the shape and dtype of x: a constant, so never recorded."""
     return np.zeros_like(unwrap(x))
-
-
-def unwrap(x: Array) -> Array:
-    """The array of a Tensor; anything else as it is."""
-    return x.data if isinstance(x, Tensor) else x

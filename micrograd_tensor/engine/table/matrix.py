@@ -9,9 +9,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import primitive
+from ..record import Result, unwrap
 from ..row import Array, Contraction, Labels, Operand, Trait, answers
-from ..tensor import Tensor
-from .elementwise import unwrap
 from .reductions import broadcast_to
 from .shapes import expand_dims, reshape, squeeze, swapaxes
 
@@ -144,7 +143,7 @@ def contract(*operands: Operand, subscripts: str) -> Array:
 
 
 @answers(np.einsum)
-def einsum(subscripts: str, *operands: Operand) -> Tensor:
+def einsum(subscripts: str, *operands: Operand) -> Result:
     """Sum of products over labelled axes, as `numpy.einsum`: ``"ij,jk->ik"``; ellipses and repeated labels included.
 
     The gradient of an operand is another einsum, with the upstream gradient in its place. Shapes follow from the

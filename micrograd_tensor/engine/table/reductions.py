@@ -14,10 +14,10 @@ import numpy as np
 
 from ..errors import ShapeError, describe
 from ..primitive import primitive
+from ..record import Result, unwrap
 from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
-from ..tensor import Tensor
 from .comparisons import equal
-from .elementwise import astype, sqrt, square, unwrap
+from .elementwise import astype, sqrt, square
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
 
 __all__ = ["broadcast_to", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -147,7 +147,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @answers(np.var)
-def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
     ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased.
@@ -170,7 +170,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 
 
 @answers(np.std)
-def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
 
     `ShapeError` for an axis out of range, or where n is not greater than the correction.

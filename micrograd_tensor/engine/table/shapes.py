@@ -15,9 +15,8 @@ import numpy as np
 from ..arrays import is_duck
 from ..errors import ShapeError, describe
 from ..primitive import primitive
+from ..record import Result, unwrap
 from ..row import Array, Operand, Permutation, Reshape, Trait, answers
-from ..tensor import Tensor
-from .elementwise import unwrap
 
 __all__ = ["expand_dims", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
 __all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
@@ -42,7 +41,7 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return np.reshape(x, shape)
+    return x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
 
 
 def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = None) -> Array:
@@ -67,11 +66,11 @@ def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    return np.transpose(x, axes)
+    return x.transpose(axes) if type(x) is np.ndarray else np.transpose(x, axes)
 
 
 @answers(np.swapaxes)
-def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Result:
     """x with two axes exchanged. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
@@ -121,6 +120,9 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     tensor([[1.],
             [2.]])
     """
+    if type(x) is np.ndarray and type(axis) is int and -x.ndim <= axis + 1 <= x.ndim + 1:  # five times as fast
+        place = axis % (x.ndim + 1)
+        return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
     return np.expand_dims(x, axis)
 
 
@@ -213,7 +215,7 @@ _HERE = "array"
 """Stands in an index for the next index array, which is an operand: so a graph shows it, and can be run on another."""
 
 
-def getitem(x: Operand, index: Any) -> Tensor:
+def getitem(x: Operand, index: Any) -> Result:
     """``x[index]`` with NumPy's indexing: ints, slices, ``...``, None, boolean masks, arrays of ints, in any mixture.
 
     Where an index array names a place several times, its gradients are added. `ShapeError` for places out of range.
@@ -339,7 +341,7 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
 
 
 @answers(np.sort)
-def sort(x: Operand, axis: int | None = -1) -> Tensor:
+def sort(x: Operand, axis: int | None = -1) -> Result:
     """x in ascending order along an axis, or with None all of it; each gradient returns to where its element was.
 
     Equal elements keep their order, which decides whose gradient is whose. `ShapeError` for an axis out of range.
@@ -380,7 +382,7 @@ def join(*parts: Operand, axis: int = 0) -> Array:
 
 
 @answers(np.concatenate)
-def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Tensor:
+def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
     """Tensors joined along an existing axis, or with None all in a row; each gets its part of the gradient.
 
     `ShapeError` where their other axes differ, or where there is none.
@@ -398,7 +400,7 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Tensor:
 
 
 @answers(np.stack)
-def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
+def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
     """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
 
     >>> import micrograd_tensor as mt
@@ -420,7 +422,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Tensor:
 
 
 @answers(np.split)
-def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Result]:
     """x cut along an axis into so many equal parts, or before each of the given places, as `numpy.split`.
 
     `ShapeError` where it does not divide into equal parts, or for an axis out of range.
