@@ -62,7 +62,7 @@ class Stages(Mapping[str, Stage]):
     def __getitem__(self, name: str) -> Stage:
         found = self._by_name.get(name) or self._by_name.get(name.removeprefix("d"))
         if found is None:
-            raise KeyError(f"{name!r} is no stage{nearest(name, self._by_name)}")
+            raise KeyError(f"{name!r} is not a stage{nearest(name, self._by_name)}")
         return found
 
     def __iter__(self) -> Iterator[str]:

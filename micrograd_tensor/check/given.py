@@ -21,7 +21,7 @@ class Given:
     Attributes:
         gradients: by the tensor's name.
         values: forward values, likewise.
-        loose: the names of those values that stood beside the gradients, where they need not be what was used.
+        loose: the names of those values that were given together with the gradients, which need not use them.
         unused: entries that hold an array of a stage's shape but belong to no stage, with the likeliest reason.
     """
 
@@ -42,34 +42,35 @@ def read(hand: Any, forward: Any, stages: Mapping[str, Node], named: Mapping[str
     """
     entries = _entries("hand", hand, "{'dx': dx}")
     kept = _entries("forward", forward, "{'x_norm': x_norm}")
-    dotted = {key for key, value in entries.items() if value is not None and key[:1] == "d" and key[1:] in stages}
-    bare = set() if dotted else {key for key, value in entries.items() if value is not None and key in stages}
-    if not dotted and not bare:
+    keys = {
+        key: key[1:] for key, value in entries.items() if value is not None and key[:1] == "d" and key[1:] in stages
+    }
+    with_d = bool(keys)
+    keys = keys or {key: key for key, value in entries.items() if value is not None and key in stages}
+    if not keys:
         raise _nothing(entries, stages)
-    gradients = {key[1:]: numbers(f"{key}", entries[key], stages[key[1:]]) for key in dotted}
-    gradients |= {key: numbers(f"d{key}", entries[key], stages[key]) for key in bare}
-
-    unused: dict[str, str] = {}
+    gradients = {name: numbers(f"d{name}", entries[key], stages[name]) for key, name in keys.items()}
     values = _values(kept, named, strict=True)
     loose: dict[str, Any] = {}
-    if dotted:
-        for value in entries.values():
-            if isinstance(value, Mapping):
-                loose |= _values({k: v for k, v in value.items() if isinstance(k, str)}, named, strict=False)
-        loose |= {
-            name: value
-            for name, value in _values(entries, named, strict=False).items()
-            if name not in loose and name not in dotted
-        }
-        loose = {name: value for name, value in loose.items() if name not in values}
+    if with_d:
+        caches = [dict(value) for value in entries.values() if isinstance(value, Mapping)]
+        for source in ({key: value for key, value in entries.items() if key not in keys}, *caches):
+            loose |= _values(source, named, strict=False)
+    loose = {name: value for name, value in loose.items() if name not in values}
+    known = keys.keys() | named.keys()
     shapes = {node.shape for node in stages.values()}
-    for key, value in {**kept, **entries}.items():
-        used = key in dotted or key in bare or key in values or key in loose or key in named
-        if not used and _is_array(value) and value.shape in shapes:
-            names = [f"d{name}" for name in stages] if key[:1] == "d" else [*named]
-            close = nearest(key, names) if key[:1] == "d" else ""
-            unused[key] = f"{value.shape}, but no {'gradient' if key[:1] == 'd' else 'tensor'} is called so{close}"
+    unused = {
+        key: _why_unused(key, value.shape, stages)
+        for key, value in {**kept, **entries}.items()
+        if key not in known and _is_array(value) and value.shape in shapes
+    }
     return Given(gradients, {**loose, **values}, frozenset(loose), unused)
+
+
+def _why_unused(key: str, shape: tuple[int, ...], stages: Iterable[str]) -> str:
+    if key[:1] != "d":
+        return f"{shape}, but no tensor has this name"
+    return f"{shape}, but no gradient has this name{nearest(key, [f'd{name}' for name in stages])}"
 
 
 def _is_array(value: Any) -> bool:
@@ -80,12 +81,12 @@ def numbers(label: str, value: Any, node: Node) -> Any:
     """An entry as an array of numbers.
 
     Raises:
-        DTypeError: for what is none, and for complex numbers where real ones belong, naming the entry.
+        DTypeError: for anything else, and for complex numbers where real ones belong, naming the entry.
     """
     try:
         array = np.asarray(value.data if isinstance(value, Tensor) else value)
     except (ValueError, TypeError) as error:  # a ragged list
-        raise DTypeError(f"compare: {label} holds no array: {error}") from None
+        raise DTypeError(f"compare: {label} is not an array: {error}") from None
     if array.dtype.kind not in "biufc":
         raise DTypeError(f"compare: {label} holds {array.dtype}, not numbers; give an array of floats")
     if array.dtype.kind == "c" and node.dtype.kind != "c":
@@ -102,8 +103,8 @@ def _entries(argument: str, given: Any, example: str) -> dict[str, Any]:
     return {key: value for key, value in given.items() if isinstance(key, str)}
 
 
-def _values(entries: Mapping[str, Any], named: Mapping[str, Node], strict: bool) -> dict[str, Any]:
-    """The forward values among some entries; with ``strict`` such as have another shape too."""
+def _values(entries: Mapping[Any, Any], named: Mapping[str, Node], strict: bool) -> dict[str, Any]:
+    """The forward values among some entries; with ``strict`` also those of another shape."""
     found = {}
     for name, value in entries.items():
         if name not in named or value is None or isinstance(value, (Mapping, str)):
@@ -123,8 +124,7 @@ def _nothing(entries: Mapping[str, Any], stages: Iterable[str]) -> GradientError
     """The error for entries none of which is a gradient: a misspelt one is the likeliest reason."""
     names = [f"d{name}" for name in stages]
     arrays = [key for key, value in entries.items() if isinstance(value, (np.ndarray, np.generic, Tensor, float, list))]
-    if arrays:
-        likely = next((key for key in arrays if key[:1] == "d"), arrays[0])
-        close = nearest(likely, names)
-        return GradientError(f"compare: no gradient was given; {likely!r} is the gradient of no named tensor{close}")
-    return GradientError(f"compare: no gradient was given; it can be one of {', '.join(names)}")
+    if not arrays:
+        return GradientError(f"compare: no gradient was given; it can be one of {', '.join(names)}")
+    likely = next((key for key in arrays if key[:1] == "d"), arrays[0])
+    return GradientError(f"compare: no gradient was given; {likely!r} matches no named tensor{nearest(likely, names)}")

@@ -3,11 +3,15 @@
 The function runs as its author's own, on copies of the arrays, which it may write to. What is judged:
 
 * a dict that it returns (``locals()`` for instance), by the names in it, and nothing else;
-* a tuple, by the order of the inputs, and its local variables beside it;
-* an array, as the gradient of the only input, and its local variables beside it;
+* a tuple, by the order of the inputs, and also its local variables;
+* an array, as the gradient of the only input, and also its local variables;
 * where it returns nothing, or too many or too few arrays, its local variables;
-* where it raises, its local variables at that moment, but for those that were still to be assigned or added to: the
+* where it raises, its local variables at that moment, except those that were still to be assigned or added to: the
   stages reached so far.
+
+A name keeps its value where arrays are shared: ``dx = ddev`` makes two names of one array, and ``dx += …`` then changes
+both. The derivation is right all the same if ``ddev`` had been used by then, so what counts for ``ddev`` is its value
+after its own last assignment.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -42,8 +45,8 @@ class Run:
         remarks: what should be known about what it returned, in sentences.
         shared: names whose arrays were changed under other names after their own last assignment, with those names.
             What is judged is the value before.
-        elsewhere: names under which something else was returned than the local variable that is called so, so that no
-            line that assigns this is to blame.
+        elsewhere: names for which something else was returned than the local variable of that name, so that no line
+            that assigns this is to blame.
     """
 
     names: Mapping[str, Any]
@@ -76,49 +79,107 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     mine, kept = _copied(dout), _copied(cache)
     arguments = [mine, kept] if _takes_two(backward) else [mine]
     before = {"dout": fingerprint(mine), **fingerprints(kept)}
-    code = _code(backward)
-    local: dict[str, Any] = {}
-    snapshots = Snapshots(backward, code)
-
-    def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            local.clear()
-            local.update(frame.f_locals)
-
+    watch = _Watch(backward)
     returned, error = None, None
-    previous = sys.getprofile()
-    sys.setprofile(watch)
     try:
-        with snapshots.taken():
+        with watch:
             returned = backward(*arguments)
     except Exception as raised:  # the user's own code may raise anything, and it is shown
         error = raised
-    finally:
-        sys.setprofile(previous)
     after = {"dout": fingerprint(mine), **fingerprints(kept)}
     changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
+    local = watch.local
     names, remarks = _names(returned, error, local, inputs)
-    elsewhere = [name for name, value in names.items() if name in local and not _same(value, local[name])]
+    elsewhere = tuple(name for name, value in names.items() if name in local and not _same(value, local[name]))
     between = {name for name, value in names.items() if value is local.get(name) and name[1:] not in inputs}
-    names |= snapshots.restored(local, between)
-    for name in _unfinished(backward, code, error):
+    restored, shared = watch.restored(between)
+    names |= restored
+    for name in watch.unfinished(error):
         names.pop(name, None)
-    return Run(names, returned, error, changed, tuple(remarks), snapshots.shared, tuple(elsewhere))
+    return Run(names, returned, error, changed, remarks, shared, elsewhere)
 
 
-def _unfinished(backward: Callable[..., Any], code: CodeType | None, error: Exception | None) -> set[str]:
-    """The names that the line at which a call broke off, or one after it, would still have assigned or added to."""
-    trace, line = error.__traceback__ if error is not None else None, None
-    while trace is not None:
-        line = trace.tb_lineno if trace.tb_frame.f_code is code else line
-        trace = trace.tb_next
-    if line is None:
-        return set()
-    return {name for statement in assignments(backward) if statement.last >= line for name in statement.names}
+class _Watch:
+    """Watches a function run: its local names at the end, and the array of each after its own last assignment.
+
+    Where a debugger or the like is tracing already, that goes on, and no arrays are kept.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.local: dict[str, Any] = {}
+        self._code = _code(function)
+        self._assignments = assignments(function)
+        self._kept: dict[str, Any] = {}
+        self._names: dict[int, tuple[str, ...]] = {}  # by line
+        for statement in self._assignments:
+            for line in range(statement.first, statement.last + 1):
+                self._names[line] = (*self._names.get(line, ()), *statement.names)
+
+    def __enter__(self) -> None:
+        self._profile = sys.getprofile()
+        sys.setprofile(self._look)
+        self._traces = self._code is not None and bool(self._names) and sys.gettrace() is None
+        if self._traces:
+            sys.settrace(self._enter)
+
+    def __exit__(self, *_: object) -> None:
+        if self._traces:
+            sys.settrace(None)
+        sys.setprofile(self._profile)
+
+    def _look(self, frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is self._code:
+            self.local = dict(frame.f_locals)
+
+    def _enter(self, frame: FrameType, *_: Any) -> Any:
+        if frame.f_code is not self._code:
+            return None
+        line = 0
+
+        def step(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal line
+            if event in ("line", "return"):
+                for name in self._names.get(line, ()):  # the line that has run
+                    value = frame.f_locals.get(name)
+                    if isinstance(value, np.ndarray):
+                        self._kept[name] = value.copy()
+                line = frame.f_lineno
+            return step
+
+        return step
+
+    def restored(self, stages: Container[str]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+        """The arrays, among some names, that were changed under other names: as they were before, and those names."""
+        arrays = {name: value for name, value in self.local.items() if isinstance(value, np.ndarray)}
+        found: dict[str, Any] = {}
+        shared: dict[str, tuple[str, ...]] = {}
+        for name, before in self._kept.items():
+            value = arrays.get(name)
+            if value is None or name not in stages or _equal(value, before):
+                continue
+            others = tuple(other for other in arrays if other != name and np.may_share_memory(value, arrays[other]))
+            if others:  # else it was changed by a call, as by np.add.at, and is what it is
+                found[name], shared[name] = before, others
+        return found, shared
+
+    def unfinished(self, error: Exception | None) -> set[str]:
+        """The names that the line at which a call broke off, or one after it, would still have assigned or added to."""
+        trace, line = error.__traceback__ if error is not None else None, None
+        while trace is not None:
+            line = trace.tb_lineno if trace.tb_frame.f_code is self._code else line
+            trace = trace.tb_next
+        if line is None:
+            return set()
+        return {name for statement in self._assignments if statement.last >= line for name in statement.names}
+
+
+def _equal(value: Any, before: Any) -> bool:
+    numeric = value.dtype.kind in "biufc"
+    return value.shape == before.shape and np.array_equal(value, before, equal_nan=numeric)
 
 
 def fingerprint(value: Any) -> str:
-    """A hash of an array's numbers, shape and dtype; of what is no array, nothing.
+    """A hash of an array's numbers, shape and dtype; "" for anything else.
 
     >>> import numpy as np
     >>> from micrograd_tensor.check.running import fingerprint
@@ -147,7 +208,7 @@ def fingerprints(cache: Any) -> dict[str, str]:
 
 
 def _copied(value: Any) -> Any:
-    """A copy whose arrays can be written to; what holds no arrays stays as it is."""
+    """A copy whose arrays can be written to; anything else stays as it is."""
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray):
@@ -169,7 +230,7 @@ def _takes_two(backward: Callable[..., Any]) -> bool:
 
 
 def _code(backward: Any) -> CodeType | None:
-    """The code that runs when a callable is called; None where it is no Python."""
+    """The code that runs when a callable is called; None where it is not Python."""
     while isinstance(backward, partial):
         backward = backward.func
     backward = inspect.unwrap(backward)
@@ -180,97 +241,26 @@ def _code(backward: Any) -> CodeType | None:
 
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The entries to be judged, and what is to be said about where they come from."""
     if error is not None:
-        return dict(local), []
+        return dict(local), ()
     if isinstance(returned, Mapping):
-        return dict(returned), []
+        return dict(returned), ()
     if returned is None:
-        return dict(local), ["backward returned nothing; judged are its local variables"]
+        return dict(local), ("backward returned nothing; judged are its local variables",)
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     if len(several) != len(inputs):
         names = ", ".join(f"d{name}" for name in inputs)
         count = f"backward returned {len(several)} arrays, but there are {len(inputs)} inputs ({names})"
-        return dict(local), [f"{count}; judged are its local variables"]
+        return dict(local), (f"{count}; judged are its local variables",)
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
-    said = [f"backward returned another variable in the place of {key}" for key in swapped]
-    return {**local, **named}, said
+    return {**local, **named}, tuple(f"backward returned another variable in the place of {key}" for key in swapped)
 
 
-class Snapshots:
-    """The arrays of a function's local names, as they were after each name's own last assignment.
-
-    Attributes:
-        shared: for each name whose array was changed later under other names, those names.
-    """
-
-    def __init__(self, function: Callable[..., Any], code: CodeType | None) -> None:
-        self._code = code
-        self._names: dict[int, tuple[str, ...]] = {}
-        for statement in assignments(function):
-            for line in range(statement.first, statement.last + 1):
-                self._names[line] = (*self._names.get(line, ()), *statement.names)
-        self._taken: dict[str, Any] = {}
-        self.shared: dict[str, tuple[str, ...]] = {}
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take them while the block runs; not where a debugger or the like is tracing already, which goes on."""
-        if self._code is None or not self._names or sys.gettrace() is not None:
-            yield
-            return
-        sys.settrace(self._enter)
-        try:
-            yield
-        finally:
-            sys.settrace(None)
-
-    def _enter(self, frame: FrameType, *_: Any) -> Any:
-        if frame.f_code is not self._code:
-            return None
-        line = 0
-
-        def step(frame: FrameType, event: str, _: Any) -> Any:
-            nonlocal line
-            if event in ("line", "return"):
-                for name in self._names.get(line, ()):  # the line that has run
-                    value = frame.f_locals.get(name)
-                    if isinstance(value, np.ndarray):
-                        self._taken[name] = value.copy()
-                line = frame.f_lineno
-            return step
-
-        return step
-
-    def restored(self, local: Mapping[str, Any], stages: Container[str]) -> dict[str, Any]:
-        """The snapshots that go in the place of arrays which were changed under other names.
-
-        Args:
-            local: the local names at the end.
-            stages: the names to look at.
-        """
-        arrays = {name: value for name, value in local.items() if isinstance(value, np.ndarray)}
-        found: dict[str, Any] = {}
-        for name, before in self._taken.items():
-            value = arrays.get(name)
-            if (
-                value is None
-                or name not in stages
-                or (value.shape == before.shape and np.array_equal(value, before, equal_nan=_numeric(value)))
-            ):
-                continue
-            others = tuple(other for other in arrays if other != name and np.may_share_memory(value, arrays[other]))
-            if others:  # else it was changed by a call, as by np.add.at, and is what it is
-                self.shared[name] = others
-                found[name] = before
-        return found
-
-
-def _numeric(value: Any) -> bool:
-    return value.dtype.kind in "biufc"
+# ----------------------------------------------------------------------------------------------------- the source lines
 
 
 class Statement(NamedTuple):
@@ -292,7 +282,7 @@ class Statement(NamedTuple):
 def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
     """For each name that a function assigns the statements that do, in their order.
 
-    Empty where the source is not to be had.
+    Empty where the source is not available.
 
     >>> from micrograd_tensor.check.running import assignments, source_lines
     >>> source_lines(assignments)["tree"][0][1]
@@ -312,7 +302,7 @@ def gradient_lines(function: Callable[..., Any], stages: Iterable[str]) -> dict[
 
 
 def assignments(function: Callable[..., Any]) -> list[Statement]:
-    """The assignments of a function, in the order of their lines; none where the source is not to be had."""
+    """The assignments of a function, in the order of their lines; none where the source is not available."""
     try:
         block, start = inspect.getsourcelines(inspect.unwrap(function))
         text = dedent("".join(block))

@@ -81,7 +81,7 @@ def test_nan_where_a_number_belongs_is_wrong_and_counted():
         (np.array([None] * D), "dvar holds object"),
         (np.array(["a"] * D), "dvar holds <U1"),
         (["a", "b"], "dvar holds <U1"),
-        ([[1.0], [1.0, 2.0]], "dvar holds no array"),
+        ([[1.0], [1.0, 2.0]], "dvar is not an array"),
         (np.ones(D, complex), "give its real part"),
         (np.array(["2020-01-01"] * D, "datetime64[D]"), "dvar holds datetime64"),
         (lambda: 1, "dvar holds object"),

@@ -85,7 +85,7 @@ def report_of_everything():
         findings=(Finding("ones", "gamma or no gamma", "it is 1", "Draw it at random"),),
         oracles=(Oracle("x", 1.0, 1.0, 1.0, 1e-9, True),),
         invariants=(Invariant("x", "null space", False, 0.1, "Σ dx is 0", "the mean branch"),),
-        unused={"dvra": "(4,), but no gradient is called so; did you mean 'dvar'?"},
+        unused={"dvra": "(4,), but no gradient has this name; did you mean 'dvar'?"},
         lines={"var": ((39, "dvar = 0.5 * dstddev"), (41, "dvar *= 7"))},
         remarks=("backward returned nothing", "a second remark"),
         rtol=1e-7,
