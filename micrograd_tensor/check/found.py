@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Node
-from ..graph.nodes import Edge, nearest
+from ..graph.nodes import nearest
 from ..graph.status import Status
 
 Lines = tuple[tuple[int, str], ...]
@@ -101,8 +101,6 @@ class WrongStage:
         given: the array as the user gave it.
         expected: recomputed from the user's own upstream gradients; of a forward stage, from the user's own earlier
             values.
-        parts: what each use of the node contributes to ``expected``, from the user's own upstream gradients, in the
-            order in which it is added. Empty for a forward stage.
         used: for every forward node the gradient that went on from it: the user's if it was given, else ours.
         values: the forward values in use, the user's where they were given.
         tolerance: of ``given − expected``, absolute, element by element of ``expected``.
@@ -115,7 +113,6 @@ class WrongStage:
     node: Node
     given: Any
     expected: Any
-    parts: Mapping[Edge, Any]
     used: Mapping[Node, Any]
     values: Mapping[Node, Any]
     tolerance: Any

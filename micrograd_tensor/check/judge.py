@@ -101,7 +101,7 @@ class Forward(_Judge):
             expected = np.asarray(self._expected[node])
             tolerance, terms = self._tolerance(node, given, expected), self._largest(node, expected)
             wrong = WrongStage(
-                self.graph, node, given, expected, {}, {}, self.values, tolerance, terms, by_hand, forward=True
+                self.graph, node, given, expected, {}, self.values, tolerance, terms, by_hand, forward=True
             )
             self._explain(name, wrong)
             status = Status.WRONG
@@ -209,7 +209,6 @@ class Backward(_Judge):
             node=node,
             given=self._given[node],
             expected=self._expected.gradients[node],
-            parts={edge: self._expected.contributions[edge] for edge, _ in self.graph.contributions_to(node)},
             used=self._expected.used,
             values=self._values,
             tolerance=tolerance,

@@ -62,8 +62,8 @@ def report_of_everything():
         for n, (status, more) in made.items()
     ]
     expected = captured.gradients[named["var"]].value
-    situation = WrongStage(
-        captured, named["var"], np.where(np.arange(4) == 2, 7 * expected, expected), expected, {}, {}, {}, 1e-12, 1.0
+    wrong = WrongStage(
+        captured, named["var"], np.where(np.arange(4) == 2, 7 * expected, expected), expected, {}, {}, 1e-12, 1.0
     )
     return Report(
         Stages(stages),
@@ -90,7 +90,7 @@ def report_of_everything():
         remarks=("backward returned nothing", "a second remark"),
         rtol=1e-7,
         graph=captured,
-        wrong_stages={"var": situation},
+        wrong_stages={"var": wrong},
     )
 
 
