@@ -15,7 +15,6 @@ import numpy as np
 
 from ..graph import Graph, Node, evaluate_backward, pull_back
 from ..graph.nodes import Edge
-from .flexible import flexible
 
 MAX_SLICES = 512
 """Extra axes are followed slice by slice where they have at most this many places."""
@@ -114,7 +113,7 @@ def _as_given(
             continue
         try:
             parts = [
-                pull_back(flexible(graph, edge), edge, odd.get(edge[0], found.get(edge[0])), values)
+                pull_back(graph, edge, odd.get(edge[0], found.get(edge[0])), values)
                 if edge in concerned
                 else contributions[edge]
                 for edge in edges

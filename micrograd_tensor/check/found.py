@@ -80,8 +80,10 @@ class Diagnosis:
         kind: what kind of mistake, one of a small closed set: ``"missing sum"``, ``"constant factor"``, …
         text: the evidence, in the user's names.
         proof: what happens with the mistake mended: how many stages then match, and how closely.
-        fix: what the corrected line computes, as a formula.
+        fix: the corrected line, or lines, of NumPy: they run in the names that the user has, and what they compute is
+            right. "" where there is no such line of some length.
         error: how closely the hypothesis reproduces what was given, relative to its largest element.
+        rule: what has to be computed there, in mathematics.
     """
 
     kind: str
@@ -89,6 +91,7 @@ class Diagnosis:
     proof: str
     fix: str
     error: float
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

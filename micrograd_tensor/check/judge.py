@@ -11,9 +11,9 @@ import numpy as np
 from ..engine.row import Linear
 from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.status import Status
-from .diagnose import diagnose
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
+from .mistakes import diagnose
 from .rounding import MARGIN, SUMMING, Difference, Passes, Tolerances, coarser, difference, tolerances, wider
 
 

@@ -5,7 +5,7 @@ from .cut import cut
 from .evaluate import evaluate, evaluate_backward, pull_back
 from .joint import joint
 from .nodes import Graph, Node, named_nodes
-from .rewrites import backward_graph
+from .rewrites import backward_graph, without_copies
 
 __all__ = [
     "Graph",
@@ -18,4 +18,5 @@ __all__ = [
     "joint",
     "named_nodes",
     "pull_back",
+    "without_copies",
 ]

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .cut import needed
+from .cut import cut, needed
 from .joint import joint
 from .nodes import Edge, Graph, Node
+from .rewrites import any_shape
 
 Intercept: TypeAlias = "Callable[[Node, Any], Any]"
 """Sees every result of an op, and returns it or what takes its place."""
@@ -108,7 +109,8 @@ def pull_back(graph: Graph, edge: Edge, gradient: Any, values: Mapping[Node, Any
     Args:
         graph: captured with an upstream and with its values.
         edge: one that a gradient was carried along.
-        gradient: of the result, in place of the recorded one.
+        gradient: of the result, in place of the recorded one. Where a rule only puts in axes of length 1, as
+            ``keepdims=True`` does by hand, it may have another shape.
         values: values of forward nodes that the rule gets, in place of the recorded ones.
 
     >>> import micrograd_tensor as mt
@@ -119,8 +121,10 @@ def pull_back(graph: Graph, edge: Edge, gradient: Any, values: Mapping[Node, Any
     """
     whole = joint(graph)
     given = forward_values(graph, values) | {whole.gradients[edge[0]]: gradient}
-    target = whole.contributions[edge]
-    return evaluate(whole, given, targets=[target])[target]
+    rule = any_shape(cut(whole, [whole.contributions[edge]], given))
+    by_rank = {node.rank: value for node, value in given.items()}
+    known = {node: by_rank[node.rank] for node in rule.nodes if node.is_leaf and node.rank in by_rank}
+    return evaluate(rule, known)[rule.outputs[0]]
 
 
 def forward_values(graph: Graph, values: Mapping[Node, Any] | None = None) -> dict[Node, Any]:

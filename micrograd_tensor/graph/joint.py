@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..engine.errors import GradientError
-from ..engine.row import TABLE
+from ..engine.table.elementwise import stop_gradient
 from .cut import needed
 from .nodes import Edge, Graph, Node
 
@@ -104,7 +104,7 @@ class _Joint:
         if contribution is not incoming and contribution not in self._forward:
             return self._copied(contribution, known, edge, name)
         passed, empty = known.get(contribution, contribution), MappingProxyType[str, Any]({})
-        return self._add(passed, op=TABLE["stop_gradient"], operands=(passed,), params=empty, name=name, rule_of=edge)
+        return self._add(passed, op=stop_gradient.op, operands=(passed,), params=empty, name=name, rule_of=edge)
 
     def _copied(self, top: Node, known: Mapping[Node, Node], edge: Edge | None, name: str | None) -> Node:
         """A backward node and what it rests on, down to the gradient that is known and the forward values."""

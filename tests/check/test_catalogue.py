@@ -9,7 +9,7 @@ from catalogue import CATALOGUE, EPS, SHAPES, SOURCE, differs, functions, point,
 from counting import Case, derivation, final, machine, pair, place, single
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.hypotheses.kinds import KINDS
+from micrograd_tensor.check.mistakes.catalogue import KINDS
 
 SEEDS = (0, 1, 9)
 """At the last of them gamma is 1."""

@@ -10,10 +10,9 @@ from catalogue import functions
 from counting import derivation, gradients, place
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.diagnose import diagnose
-from micrograd_tensor.check.hypotheses.kinds import KINDS
-from micrograd_tensor.check.problem import BUDGET, Problem
-from micrograd_tensor.check.ranking import SHOWN
+from micrograd_tensor.check.mistakes import diagnose
+from micrograd_tensor.check.mistakes.catalogue import KINDS
+from micrograd_tensor.check.mistakes.search import BUDGET, MAX_REPORTED, Search
 
 BACKWARD = [
     # derivation, the code, the mistake in its place, the stage, the kind, what the text says
@@ -46,7 +45,7 @@ BACKWARD = [
     ("batchnorm", "-1 / stddev**2", "1 / stddev**2", "stddev", "sign", ""),
     ("batchnorm", "-1 / stddev**2", "-1 / stddev", "stddev", "lost square", "stddev"),
     ("batchnorm", "-1 / stddev**2", "-1 / var**2", "stddev", "exchanged operand", "var is used in place of stddev"),
-    ("batchnorm", "np.sqrt(var + EPS)", "np.sqrt(var)", "var", "eps left out", "1e-05"),
+    ("batchnorm", "np.sqrt(var + EPS)", "np.sqrt(var)", "var", "eps left out", "1e−5"),
     ("batchnorm", "np.sqrt(var + EPS)", "np.sqrt(gamma**2 + EPS)", "var", None, ""),
     ("batchnorm", "dx = ddev", "dx = dout + ddev", "x", "added term", "dscaled_x is added"),
     ("batchnorm", "dx = ddev", "dx = 0.25 + ddev", "x", "added term", "0.25"),
@@ -136,7 +135,7 @@ def test_a_mistake_is_called_by_its_kind_at_its_stage(name, code, mistake, stage
     report = compared(name, code, mistake)
     assert report.wrong == [stage]
     found = report.diagnosis[stage]
-    assert len(found) <= SHOWN
+    assert len(found) <= MAX_REPORTED
     if kind is None:  # no hypothesis explains it, and none is made up
         assert all(diagnosis.kind == "in places" for diagnosis in found)
         return
@@ -271,10 +270,10 @@ def test_large_arrays_cost_no_more_than_the_budget():
     assert report.diagnosis["x"][0].kind == "constant factor"
     situation = mt.compare(captured, hand={"dx": rng.normal(size=right.shape)}, point=False).wrong_stages["x"]
     assert diagnose(situation) == ()
-    problem = Problem(situation)
-    most = sum(step.shape != () and int(np.prod(step.shape)) for step in problem.program.steps)
-    assert problem.tried(iter(())) == []
-    assert problem.point.work <= BUDGET + most
+    search = Search(situation)
+    most = sum(step.shape != () and int(np.prod(step.shape)) for step in search.derivation.steps)
+    assert search.tried(iter(())) == []
+    assert search.values.work <= BUDGET + most
 
 
 def test_a_running_mean_with_the_momentum_the_other_way_round_is_recognised():

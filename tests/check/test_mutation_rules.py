@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.hypotheses.kinds import KINDS
+from micrograd_tensor.check.mistakes.catalogue import KINDS
 from micrograd_tensor.check.mutation.rules import mutants
 
 SHAPES = {

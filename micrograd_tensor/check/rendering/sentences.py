@@ -163,7 +163,7 @@ def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hin
     stage = report.forward[name] if forward else report.stages[name]
     lines = () if forward else report.lines.get(name, ())
     statements = tuple(f"line {line}: {shown(text, MAX_LINE)}" for line, text in lines)
-    fix = tuple(_equation(name, first.fix, forward) for first in found[:1] if first.fix)
+    fix = tuple(line for first in found[:1] for line in (first.fix or first.rule).splitlines())
     return (
         Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
         Hint(2, "what kind", (), tuple(_kind(found))),
@@ -228,11 +228,6 @@ def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
         place, expected = f" at [{', '.join(map(str, first))}, :]", expected[first]
     text = np.array2string(expected, precision=4, threshold=8, edgeitems=4, max_line_width=10**6)
     return place, text
-
-
-def _equation(name: str, fix: str, forward: bool) -> str:
-    left = f"{'' if forward else 'd'}{shown(name)}"
-    return fix if " = " in fix else f"{left} = {fix}"
 
 
 def _how_many(report: Found, key: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from math import gcd, prod, sqrt
 from typing import NamedTuple
 
+from ...engine.row import Reduction
 from ...graph import Graph
-from .words import number
+from ...notation import number
 
 
 class Constant(NamedTuple):
@@ -16,6 +17,16 @@ class Constant(NamedTuple):
     value: float
     text: str
     cost: float
+
+
+def digits(value: float, count: int = 4, *, least: float = 1e-10) -> str:
+    """A few digits of a number, of one that is nearly 1 those of the difference, if that is more than the least.
+
+    >>> digits(0.123456), digits(1 - 2e-8)
+    ('0.1235', '1 - 2e-08')
+    """
+    off = value - 1.0
+    return f"1 {'+' if off > 0 else '-'} {abs(off):.2g}" if least < abs(off) < 1e-3 else f"{value:.{count}g}"
 
 
 class Constants:
@@ -36,7 +47,7 @@ class Constants:
     def explain(self, value: float, rtol: float = 1e-12) -> Constant | None:
         """The simplest constant that equals a number, up to its sign; None where none does."""
         if value in (0.0, 1.0, -1.0):
-            return Constant(value, number(value), 0.0)
+            return Constant(value, f"{value:g}", 0.0)
         size = abs(value)
         same = [c for c in self._known if abs(c.value - size) <= rtol * size]
         if abs(size - 1.0) <= rtol:
@@ -75,7 +86,7 @@ def _single(graph: Graph) -> list[Constant]:
         size = prod(node.shape)
         if node.name is not None and size > 1:
             found.setdefault(float(size), Constant(float(size), f"{size}, the number of elements of {node.name},", 0.5))
-        if node.op is not None and node.op.name in ("mean", "sum"):
+        if node.op is not None and node.op.reading in (Reduction("mean"), Reduction("sum")):
             terms = prod(node.operands[0].shape) // max(size, 1)
             if terms > 1:
                 found.setdefault(float(terms), Constant(float(terms), f"{terms}, the number of terms of a mean,", 0.2))

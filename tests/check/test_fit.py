@@ -1,4 +1,4 @@
-"""paths: a mistaken dx alone says which way through the graph is wrong, or that it cannot say."""
+"""fit: a mistaken dx alone says which way through the graph is wrong, or that it cannot say."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from catalogue import CATALOGUE, differs, point, run
 from counting import derivation, place
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.hypotheses.building import backward_program
-from micrograd_tensor.check.hypotheses.point import Point
-from micrograd_tensor.check.hypotheses.ways import ways_of
-from micrograd_tensor.check.paths import fit_paths
-from micrograd_tensor.check.problem import Problem
+from micrograd_tensor.check.mistakes.derivation import Values, gradient_of
+from micrograd_tensor.check.mistakes.fit import fit_paths, paths_of
+from micrograd_tensor.check.mistakes.search import Search
 
 SPAN = {"directly", "through var", "through mean"}
 
 
 def whole(graph, node):
-    """The program from the upstream gradient to one node, at the recorded point."""
-    values = {n: n.value for n in graph.nodes}
-    used = {n: g.value for n, g in graph.gradients.items()}
-    return Point(*backward_program(graph, node, frozenset(), used, values))
+    """The derivation from the upstream gradient to one node, at the recorded point."""
+    derivation = gradient_of(graph, node, ())
+    recorded = {n: n.value for n in graph.nodes}
+    return Values(derivation, derivation.worth(recorded, {n: g.value for n, g in graph.gradients.items()}))
 
 
 @pytest.mark.parametrize("name", ["batchnorm", "layernorm", "l2_normalize", "softmax_cross_entropy", "attention"])
@@ -33,7 +31,7 @@ def test_the_ways_add_up_to_the_gradient(name):
         at = whole(graph, node)
         expected = graph.gradients[node].value
         assert np.allclose(at.target, expected, rtol=1e-12, atol=1e-15)
-        ways = ways_of(at)
+        ways = paths_of(at)
         if ways is not None:
             assert np.allclose(sum(way.value for way in ways), expected, rtol=1e-10, atol=1e-13)
             assert len({way.name for way in ways}) == len(ways)
@@ -43,7 +41,7 @@ def test_batch_norm_has_three_ways_and_one_that_is_zero():
     at = point((7, 4), 0)
     program = whole(at.graph, at.graph["x"])
     fit = fit_paths(program, program.target, np.full((7, 4), 1e-12))
-    assert {way.name for way in fit.ways} == SPAN
+    assert {way.name for way in fit.paths} == SPAN
     assert [way.name for way in fit.idle] == ["through var and mean"]
     assert all(np.allclose(weight, 1) for weight in fit.weights)
 
@@ -55,8 +53,8 @@ def test_any_weights_are_found(axes):
     fit = fit_paths(program, program.target, np.full((16, 5), 1e-12))
     rng = np.random.default_rng(0)
     shape = tuple(n if axis in axes else 1 for axis, n in enumerate((16, 5)))
-    weights = [rng.normal(size=shape) for _ in fit.ways]
-    mixed = sum(way.value * weight for way, weight in zip(fit.ways, weights, strict=True))
+    weights = [rng.normal(size=shape) for _ in fit.paths]
+    mixed = sum(way.value * weight for way, weight in zip(fit.paths, weights, strict=True))
     found = fit_paths(program, mixed, np.full((16, 5), 1e-11)).weights
     for weight, mine in zip(weights, found, strict=True):
         assert mine.shape == ((1, 1) if not axes else shape)
@@ -73,7 +71,7 @@ def test_the_way_on_which_a_mistake_was_made_is_named(mistake):
     report = mt.compare(at.graph, hand={"dx": mistaken["dx"]}, point=False)
     first = report.diagnosis["x"][0]
     assert first.error < 1e-9
-    if mistaken["dx"].shape != (7, 4) or Problem(report.wrong_stages["x"]).fit.weights is None:
+    if mistaken["dx"].shape != (7, 4) or Search(report.wrong_stages["x"]).fit.weights is None:
         assert first.kind in mistake.kinds  # outside the span of the ways
         assert "ways" not in first.text
         return
@@ -98,7 +96,7 @@ def test_ways_that_are_too_much_alike_are_not_told_apart():
 def test_a_way_that_is_wrong_by_something_unknown_is_named_all_the_same():
     at = point((16, 5), 0)
     program = whole(at.graph, at.graph["x"])
-    ways = {way.name: way.value for way in ways_of(program)}
+    ways = {way.name: way.value for way in paths_of(program)}
     odd = program.target + ways["through var"] * np.random.default_rng(0).normal(size=5)
     found = mt.compare(at.graph, hand={"dx": odd}, point=False).diagnosis["x"]
     assert found[0].kind == "wrong way"
@@ -111,6 +109,6 @@ def test_a_graph_with_too_many_ways_is_not_split():
     for _ in range(8):
         y = mt.sin(y) + mt.cos(y)
     captured = mt.graph(y.named("y"), np.ones(3))
-    assert ways_of(whole(captured, captured["x"])) is None
+    assert paths_of(whole(captured, captured["x"])) is None
     found = mt.compare(captured, hand={"dx": np.array([1.0, 5.0, 2.0])}, point=False)
     assert found.wrong == ["x"]

@@ -1,0 +1,212 @@
+"""Catalogue: the kinds of mistake, what a hypothesis is, and the recorded values that a line may have used instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...engine.row import Linear
+from ...graph import Graph, Node, evaluate
+from ...graph.cut import needed
+from ...notation import number
+from .derivation import Array, Change, Derivation, Operand, Values, as_leaf, called_forward
+
+KINDS: dict[str, int] = {
+    "overwritten contribution": 9,
+    "statistic as constant": 10,
+    "dropped contribution": 10,
+    "missing sum": 10,
+    "mean for sum": 11,
+    "sum for mean": 11,
+    "missing keepdims": 12,
+    "wrong axis": 12,
+    "sum over everything": 12,
+    "transposed": 12,
+    "doubled contribution": 17,
+    "sign": 13,
+    "doubled sum": 13,
+    "lost square": 13,
+    "missing factor": 14,
+    "missing mask": 14,
+    "not inverted": 15,
+    "factor twice": 15,
+    "missing function": 15,
+    "constant factor": 16,
+    "dropped term": 16,
+    "eps left out": 17,
+    "eps misplaced": 17,
+    "exchanged operand": 18,
+    "permuted": 20,
+    "cross terms dropped": 22,
+    "double counted": 23,
+    "added term": 24,
+    "power of a tensor": 25,
+    "wrong function": 26,
+    "two mistakes": 30,
+    "wrong way": 40,
+    "in places": 60,
+    "not determined": 70,
+}
+"""Every kind that a diagnosis can name, with its weight: of those that explain the same numbers the lightest is first.
+
+The likelier and simpler a mistake, the less it weighs.
+"""
+
+SMALL = 1e-2
+"""A positive number that is added and not greater than this counts as an eps."""
+
+MAX_SUBSTITUTES = 60
+"""At most so many values are tried in the place of another, those nearest to the stage first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypothesis:
+    """What may have been done in place of what is due.
+
+    Attributes:
+        kind: one of `KINDS`.
+        text: what was done, in a sentence without a full stop.
+        make: what the user's line would then give, at any point; None where that cannot be computed.
+        place: the step that it is about, or what takes its place.
+        more: added to the weight of its kind.
+        changes: the change of the derivation that it is, where it is one.
+        of_paths: whether it says which paths through the graph are wrong, rather than which line.
+    """
+
+    kind: str
+    text: str
+    make: Callable[[Values], Array | None]
+    place: Operand
+    more: float = 0.0
+    changes: Mapping[Operand, Change] = field(default_factory=dict)
+    of_paths: bool = False
+
+    @property
+    def weight(self) -> float:
+        """The smaller, the likelier."""
+        return KINDS[self.kind] + self.more
+
+    def at(self, values: Values) -> Array | None:
+        """What the user's line would give with these values; None where that cannot be computed."""
+        try:
+            with np.errstate(all="ignore"):
+                made = self.make(values)
+        except (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, np.linalg.LinAlgError):
+            return None
+        return None if made is None else np.asarray(made)
+
+
+def change(kind: str, text: str, step: Operand, instead: Change, more: float = 0.0) -> Hypothesis:
+    """The hypothesis that one step computes something else."""
+    return changes(kind, text, step, {step: instead}, more)
+
+
+def changes(kind: str, text: str, step: Operand, instead: Mapping[Operand, Change], more: float = 0.0) -> Hypothesis:
+    """The hypothesis that some steps compute something else."""
+    return Hypothesis(kind, text, lambda values: values.changed(instead), step, more, instead)
+
+
+def of(function: Callable[..., Array], *operands: Operand) -> Change:
+    """The change to a function of other operands."""
+    return lambda v: np.asarray(function(*(v[x] for x in operands)))
+
+
+def whole(function: Callable[[Array], Array]) -> Callable[[Values], Array]:
+    """A function of the result."""
+    return lambda values: np.asarray(function(values.target))
+
+
+# ------------------------------------------------------------------------------------------------------- substitutes
+
+
+@dataclass(frozen=True, eq=False)
+class Substitutes:
+    """Recorded values that a line may have used in place of the one that belongs there.
+
+    Attributes:
+        values: forward values.
+        gradients: gradients of named nodes, the user's where they were given.
+        without_eps: of forward values those that would differ without a small constant of the forward pass.
+        origins: the forward node of each.
+    """
+
+    values: tuple[Node, ...] = ()
+    gradients: tuple[Node, ...] = ()
+    without_eps: Mapping[Node, Node] = field(default_factory=dict)
+    origins: Mapping[Node, Node] = field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[Node, Node]:
+        """The value of each forward node."""
+        return {self.origins[x]: x for x in self.values}
+
+    def worth(
+        self, forward: Mapping[Node, Array], used: Mapping[Node, Array], bare: Mapping[Node, Array]
+    ) -> dict[Node, Array]:
+        """What they are worth, from forward values, gradients, and forward values without the small constant."""
+        found = {x: forward[self.origins[x]] for x in self.values}
+        found |= {x: used[self.origins[x]] for x in self.gradients}
+        return found | {x: bare[self.origins[x]] for x in self.without_eps.values()}
+
+
+def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]) -> Substitutes:
+    """The values at hand for a derivation; its own leaves come first, and are the same objects."""
+    stage, own = derivation.stage, derivation.leaves
+    here = {(derivation.origins[x], x in derivation.gradients): x for x in own if x in derivation.origins}
+    behind = set(needed([stage]))  # their gradients are made after this one
+    values: list[Node] = []
+    gradients: list[Node] = []
+    origins: dict[Node, Node] = {}
+    for node in sorted(graph.nodes, key=lambda node: abs(node.rank - stage.rank)):
+        if not derivation.backward and node.rank >= stage.rank:
+            continue  # not computed yet
+        if node.value is not None and node.dtype.kind == "f" and (node.name is not None or node.op is not None):
+            values.append(here.get((node, False)) or as_leaf(node, called_forward(node)))
+            origins[values[-1]] = node
+        if derivation.backward and node.name is not None and node in used and node not in behind:
+            gradients.append(here.get((node, True)) or as_leaf(node, f"d{node.name}"))
+            origins[gradients[-1]] = node
+    values = sorted(values[:MAX_SUBSTITUTES], key=lambda x: x not in own)
+    eps = small_constant(graph)
+    touched = _resting_on_eps(graph) if eps is not None else set()
+    without = {x: as_leaf(x, f"{x.name} without the {number(eps)}") for x in values if origins[x] in touched}
+    origins |= {bare: origins[x] for x, bare in without.items()}
+    return Substitutes(tuple(values), tuple(gradients[:MAX_SUBSTITUTES]), without, origins)
+
+
+def small_constant(graph: Graph) -> float | None:
+    """The small number that the forward pass adds somewhere, or None."""
+    return next((eps[1] for node in graph.nodes if (eps := added_eps(node))), None)
+
+
+def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The forward values without the small constants, from these leaves; none where there is no such constant."""
+    if small_constant(graph) is None:
+        return {}
+
+    def skip(node: Node, made: Any) -> Any:
+        eps = added_eps(node)
+        return made - eps[1] if eps is not None else made
+
+    return evaluate(graph, leaves, skip)
+
+
+def added_eps(node: Operand) -> tuple[Operand, float] | None:
+    """Of a node that adds a small number to something, that and the number."""
+    if not isinstance(node, Node) or node.op is None or node.op.reading != Linear((1, 1)):
+        return None
+    for x, eps in (node.operands, node.operands[::-1]):
+        if isinstance(x, Node) and isinstance(eps, float) and 0 < eps <= SMALL:
+            return x, eps
+    return None
+
+
+def _resting_on_eps(graph: Graph) -> set[Node]:
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if added_eps(node) is not None or any(x in found for x in node.operands if isinstance(x, Node)):
+            found.add(node)
+    return found

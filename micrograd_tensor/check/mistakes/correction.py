@@ -1,0 +1,53 @@
+"""Correction: what belongs in the place of a wrong line, as Python in the user's own names, or else as a rule."""
+
+from __future__ import annotations
+
+import keyword
+
+from ...graph import Node, cut, joint, without_copies
+from ...notation import assignment
+from ..found import WrongStage
+from .derivation import Derivation, Operand
+
+MAX_LINE, MAX_LINES = 160, 10
+"""The greatest length of a line that is proposed, in characters, and how many of them."""
+
+
+def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tuple[str, str]:
+    """The lines of NumPy that compute a wrong stage, and the rule that was broken on the way there.
+
+    The lines run where the forward values and the gradients that the user gave have their names. They are left out
+    where that would take too many, or something without a name.
+    """
+    step = derivation.named_step(place)
+    target = derivation.name if step is derivation.target else str(step.name)
+    return _lines(wrong, derivation.name), f"{target} = {derivation.formula(step)}"
+
+
+def _lines(wrong: WrongStage, target: str) -> str:
+    graph, node = wrong.graph, wrong.node
+    whole = graph if wrong.forward else joint(graph)
+    end = node if wrong.forward else whole.gradients[node]
+    names = {n: n.name for n in graph.nodes if n.name is not None and (n is not node or not wrong.forward)}
+    if not wrong.forward:
+        given = wrong.by_hand | frozenset(whole.upstreams)
+        names |= {whole.gradients[n]: f"d{n.name}" for n in given if n in whole.gradients and n is not node}
+        names |= {up: f"d{n.name}" for n, up in whole.upstreams.items() if n.name is not None}
+    if not target.isidentifier() or end.is_leaf:
+        return ""
+    part = without_copies(cut(whole, [end], names, names))
+    named = {x: x.name for x in part.nodes if x.is_leaf and x.name is not None and _is_name(x.name)}
+    if any(x.is_leaf and x not in named and not _is_short(x) for x in part.nodes) or len(part.nodes) > 60:
+        return ""
+    result = part.outputs[0]
+    lines = [f"{target} = {named[result]}"] if result in named else assignment(target, result, named, taught=True)
+    return "\n".join(lines) if len(lines) <= MAX_LINES and max(map(len, lines)) <= MAX_LINE else ""
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in ("np", "mt")
+
+
+def _is_short(x: Node) -> bool:
+    """Whether a value without a name is short enough to be written out."""
+    return x.value is not None and x.value.size > 0 and (x.value.size <= 16 or bool((x.value == x.value.flat[0]).all()))

@@ -1,0 +1,316 @@
+"""Derivation: the recorded ops between what is known and a wrong stage, as a graph of their own, and its values.
+
+What is known are the forward values and the gradients that the user gave. A hypothesis about a mistake is a change of
+this graph: a node that computes something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from ...engine.row import Copy, Reshape
+from ...graph import Graph, Node, cut, evaluate, joint, without_copies
+from ...notation import formula, number
+
+Array: TypeAlias = Any
+Operand: TypeAlias = Any
+"""A node of a derivation, or a number."""
+
+MAX_STEPS = 300
+"""A derivation of more steps is not tried out: its result is looked at as a whole."""
+
+MAX_FORMULA = 200
+"""The greatest length of a formula within a sentence, in characters."""
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """The recorded ops that lead to one gradient or one value.
+
+    Attributes:
+        graph: from what is known, its leaves, to the result, its output. A leaf is called by its name, or by its
+            formula in names.
+        stage: the forward node whose gradient, or value, is derived.
+        origins: by leaf the forward node that it is the value or the gradient of, by step that it is the gradient of.
+        gradients: the leaves that are gradients.
+        upstreams: those of them that were given for outputs.
+        backward: whether a gradient is derived.
+    """
+
+    graph: Graph
+    stage: Node
+    origins: Mapping[Node, Node]
+    gradients: frozenset[Node]
+    upstreams: frozenset[Node]
+    backward: bool
+    _formulas: dict[Node, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def target(self) -> Node:
+        """The result."""
+        return self.graph.outputs[0]
+
+    @cached_property
+    def steps(self) -> tuple[Node, ...]:
+        """The nodes that are computed, operands first."""
+        return tuple(node for node in self.graph.nodes if not node.is_leaf)
+
+    @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """The nodes that are known."""
+        return tuple(node for node in self.graph.nodes if node.is_leaf)
+
+    @cached_property
+    def after(self) -> Mapping[Node, tuple[Node, ...]]:
+        """Of each step the later ones that depend on it, in order."""
+        place = {step: i for i, step in enumerate(self.steps)}
+        found: dict[Node, tuple[Node, ...]] = {}
+        for step in reversed(self.steps):
+            users = {user for user, _ in self.graph.users[step]}
+            later = users.union(*(found[user] for user in users))
+            found[step] = tuple(sorted(later, key=place.__getitem__))
+        return found
+
+    @cached_property
+    def _carrying(self) -> frozenset[Node]:
+        found = set(self.gradients)
+        for step in self.steps:
+            if any(x in found for x in step.operands if isinstance(x, Node)):
+                found.add(step)
+        return frozenset(found)
+
+    def carries(self, step: Node, i: int) -> bool:
+        """Whether the gradient flows through a step by its i-th operand."""
+        return step.operands[i] in self._carrying
+
+    def carried(self, step: Node) -> list[int]:
+        """The operands by which it does."""
+        return [i for i in range(len(step.operands)) if self.carries(step, i)]
+
+    def is_fork(self, x: Operand) -> bool:
+        """Whether a node adds up two gradients that arrive at one value."""
+        return self.backward and is_step(x) and x.rule_of is None
+
+    def is_number(self, x: Operand) -> bool:
+        """Whether an operand is a number, or a constant that holds one."""
+        if not isinstance(x, Node):
+            return True
+        origin = self.origins.get(x)
+        constant = origin is None or (origin.is_leaf and origin.name is None)
+        return x.is_leaf and x.shape == () and constant and x not in self.gradients
+
+    # -------------------------------------------------------------------------------------------------------- in words
+
+    @property
+    def name(self) -> str:
+        """What the user calls the stage."""
+        return f"{'d' if self.backward else ''}{self.stage.name or '…'}"
+
+    def formula(self, x: Operand) -> str:
+        """What a step computes; what a leaf or a number is called."""
+        if not isinstance(x, Node):
+            return number(x)
+        if x not in self._formulas:
+            self._formulas[x] = x.name or "…" if x.is_leaf else formula(x, self._names, limit=MAX_FORMULA)
+        return self._formulas[x]
+
+    def called(self, x: Operand) -> str:
+        """What to call an operand in a sentence: its name, else its formula."""
+        return x.name if isinstance(x, Node) and x.name and x is not self.target else self.formula(x)
+
+    @cached_property
+    def _names(self) -> dict[Node, str]:
+        return {x: x.name for x in self.graph.nodes if x.name is not None and (x.is_leaf or x is not self.target)}
+
+    def named_step(self, place: Operand) -> Node:
+        """The step with a name that a step is a part of, or the result."""
+        later = (place, *self.after[place]) if place in self.after else ()
+        return next((step for step in later if step.name is not None), self.target)
+
+    def worth(self, values: Mapping[Node, Array], gradients: Mapping[Node, Array]) -> dict[Node, Array]:
+        """What the leaves are worth, from the values and gradients of forward nodes."""
+        found: dict[Node, Array] = {}
+        for x in self.leaves:
+            source = gradients if x in self.gradients else values
+            found[x] = np.asarray(source.get(self.origins.get(x, x), x.value))
+        return found
+
+
+def is_step(x: Operand) -> bool:
+    """Whether an operand is computed in the derivation."""
+    return isinstance(x, Node) and not x.is_leaf
+
+
+def gradient_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation:
+    """The recorded derivation of a node's gradient, from the nearest gradients that were given.
+
+    Args:
+        graph: captured with an upstream and with its values.
+        node: a forward node.
+        given: the nodes whose gradients are known.
+    """
+    whole = joint(graph)
+    known = [gradient for other, gradient in whole.gradients.items() if other in given and other is not node]
+    names = {n: called_forward(n) for n in graph.nodes}
+    names |= {up: f"d{n.name}" if n.name else "upstream" for n, up in whole.upstreams.items()}
+    names |= {
+        gradient: f"d{called_forward(n)}" for n, gradient in whole.gradients.items() if n.name or gradient in known
+    }
+    target = whole.gradients[node]
+    part = without_copies(cut(whole, [target], [*graph.nodes, *known], names))
+    if sum(not x.is_leaf for x in part.nodes) > MAX_STEPS:
+        part = known_alone(target)
+    forward = {n.rank: n for n in graph.nodes}
+    whose = {gradient.rank: n for n, gradient in whole.gradients.items()}
+    origins = {x: whose.get(x.rank) or forward.get(x.rank) for x in part.nodes}
+    starts = {up.rank for up in whole.upstreams.values()}
+    return Derivation(
+        part,
+        node,
+        {x: origin for x, origin in origins.items() if origin is not None},
+        frozenset(x for x in part.nodes if x.is_leaf and (x.rank in whose or x.rank in starts)),
+        frozenset(x for x in part.nodes if x.is_leaf and x.rank in starts),
+        backward=True,
+    )
+
+
+def value_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation:
+    """The recorded computation of a node's value, from the nearest values that were given."""
+    known = [n for n in graph.nodes if n.is_leaf or (n in given and n is not node)]
+    part = cut(graph, [node], known, {n: called_forward(n) for n in known})
+    if node.is_leaf or sum(not x.is_leaf for x in part.nodes) > MAX_STEPS:
+        part = known_alone(node)
+    forward = {n.rank: n for n in graph.nodes}
+    return Derivation(part, node, {x: forward[x.rank] for x in part.nodes}, frozenset(), frozenset(), backward=False)
+
+
+def known_alone(node: Node) -> Graph:
+    """A graph in which the result itself is a leaf."""
+    leaf = as_leaf(node)
+    return Graph((leaf,), (leaf,))
+
+
+def as_leaf(node: Node, name: str | None = None) -> Node:
+    """A node as something that is known."""
+    return replace(node, op=None, operands=(), params=MappingProxyType({}), name=name or node.name)
+
+
+def called_forward(node: Node) -> str:
+    """A forward node's name, or its formula in names."""
+    return node.name or formula(node, limit=MAX_FORMULA)
+
+
+class Lookup(Protocol):
+    """Looks up what a node or a number is worth."""
+
+    def __getitem__(self, x: Operand) -> Array: ...
+
+
+Change: TypeAlias = "Callable[[Lookup], Array]"
+"""What takes the place of a step's result or of a known value."""
+
+
+class Values:
+    """The values of a derivation, and its result when some of them are changed.
+
+    Args:
+        derivation: the steps.
+        known: the values of its leaves.
+        substitutes: other values, which a change may put in.
+        own: of these, the value of each forward node.
+
+    Attributes:
+        work: how many elements have been computed so far for changes, in all.
+    """
+
+    def __init__(
+        self,
+        derivation: Derivation,
+        known: Mapping[Node, Array],
+        substitutes: Mapping[Node, Array] | None = None,
+        own: Mapping[Node, Node] | None = None,
+    ) -> None:
+        self.derivation = derivation
+        self._substituted = own or {}
+        self.known = known
+        self.work = 0
+        self._values = dict(substitutes or {}) | evaluate(derivation.graph, known) | dict(known)
+        self._logarithms: dict[Node, Array] = {}
+
+    def __getitem__(self, x: Operand) -> Array:
+        return self._values[x] if isinstance(x, Node) else x
+
+    @property
+    def target(self) -> Array:
+        """The result."""
+        return np.asarray(self[self.derivation.target])
+
+    @cached_property
+    def own(self) -> Mapping[Node, Node]:
+        """What is known of forward nodes, by node."""
+        at = self.derivation
+        known = {at.origins[x]: x for x in at.leaves if x in at.origins and x not in at.gradients}
+        return {**self._substituted, **known}
+
+    def logarithm(self, x: Node) -> Array:
+        """Of the absolute value of what is known; powers are multiples of it."""
+        if x not in self._logarithms:
+            with np.errstate(all="ignore"):
+                self._logarithms[x] = np.log(np.abs(np.asarray(self[x], np.float64)))
+        return self._logarithms[x]
+
+    def changed(self, changes: Mapping[Operand, Change]) -> Array | None:
+        """The result with some values changed; only what depends on these is computed. None where that fails."""
+        values = _Changed(self, {})
+        later: Iterable[Node] = self.derivation.steps
+        if len(changes) == 1:
+            [only] = changes
+            later = (only, *self.derivation.after[only]) if is_step(only) else later
+        try:
+            with np.errstate(all="ignore"):
+                for x, change in changes.items():
+                    if not is_step(x):
+                        values.own[x] = np.asarray(change(self))
+                for step in later:
+                    if step in changes:
+                        values.own[step] = np.asarray(changes[step](values))
+                    elif any(x in values.own for x in step.operands if isinstance(x, Node)):
+                        values.own[step] = _applied(step, values)
+                    else:
+                        continue
+                    self.work += 1 + int(values.own[step].size)
+        except (ValueError, TypeError, IndexError, ZeroDivisionError):
+            return None
+        return np.asarray(values[self.derivation.target])
+
+
+class _Changed:
+    """Values some of which are replaced."""
+
+    def __init__(self, values: Values, own: dict[Operand, Array]) -> None:
+        self.values, self.own = values, own
+
+    def __getitem__(self, x: Operand) -> Array:
+        return self.own[x] if isinstance(x, Node) and x in self.own else self.values[x]
+
+
+def _applied(step: Node, values: Lookup) -> Array:
+    """The result of a step; what only changes the shape is left out where a change has changed it already."""
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    operands = [values[x] for x in step.operands]
+    if isinstance(step.op.reading, Reshape | Copy) and not _fits(step, operands[0]):
+        return operands[0]
+    return np.asarray(step.op.forward(*operands, **step.params))
+
+
+def _fits(step: Node, x: Array) -> bool:
+    """Whether a change of shape can still be made to what arrives there."""
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    was = step.operands[0].shape
+    return bool(np.shape(x) == was or (isinstance(step.op.reading, Copy) and np.size(x) <= 1))

@@ -1,0 +1,548 @@
+"""Fit: what the numbers themselves say: by what the whole, or what came along each path, is multiplied; what was added.
+
+For batch normalization dx is the sum of what arrives directly, through the variance and through the mean. Most mistakes
+multiply one of these by something; least squares finds by what, and so which path is wrong. A ratio is then explained
+as a constant times powers of recorded tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...graph import Node
+from .catalogue import Hypothesis, Substitutes, changes, whole
+from .constants import Constant, Constants, digits
+from .derivation import Array, Operand, Values, called_forward
+from .sums import is_mean, is_sum
+
+MAX_PATHS = 24
+"""A result to which more paths lead is not split."""
+
+PROBES = 64
+"""This many elements, those that are known most sharply, decide; what they suggest is then tried on all."""
+
+ILL_CONDITIONED = 1e-5
+"""Paths whose smallest singular value, as a part of the largest, is below this cannot be told apart by a fit."""
+
+UNEXPLAINED = 9.0
+"""The cost of a constant that no number of the graph explains."""
+
+
+# ------------------------------------------------------------------------------------------------------------ the paths
+
+
+class Path(NamedTuple):
+    """One route from the given gradients to the result.
+
+    Attributes:
+        name: what tells it from the others: ``"directly"`` or ``"through var"``.
+        value: what arrives along it.
+        nodes: the forward nodes whose gradients it passes.
+    """
+
+    name: str
+    value: Array
+    nodes: frozenset[Node]
+
+
+def paths_of(values: Values) -> list[Path] | None:
+    """The paths of a derivation whose values add up to its result; None if there are too many, or there is only one.
+
+    Paths that bring nothing, because they are identically zero, are among them.
+    """
+    derivation = values.derivation
+    found: dict[Operand, list[Path]] = {}
+    for x in derivation.leaves:
+        if x in derivation.gradients:
+            origin = derivation.origins.get(x)
+            found[x] = [Path("", np.asarray(values[x]), frozenset({origin} if origin is not None else ()))]
+    with np.errstate(all="ignore"):
+        for step in derivation.steps:
+            carried = derivation.carried(step)
+            made = [_through(values, step, i, carried, path) for i in carried for path in found[step.operands[i]]]
+            if len(made) > MAX_PATHS:
+                return None
+            if made:
+                found[step] = made
+    paths = found.get(derivation.target, [])
+    return _named(paths, values) if len(paths) > 1 else None
+
+
+def _through(values: Values, step: Node, i: int, carried: Sequence[int], path: Path) -> Path:
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    operands = [values[x] for x in step.operands]
+    for j in carried:
+        operands[j] = path.value if j == i else np.zeros_like(np.asarray(operands[j]))
+    value = np.asarray(step.op.forward(*operands, **step.params))
+    passed = {step.rule_of[0]} if step.rule_of else set()
+    if step in values.derivation.origins:
+        passed.add(values.derivation.origins[step])
+    return Path("", value, path.nodes | passed)
+
+
+def _named(paths: Sequence[Path], values: Values) -> list[Path]:
+    """The paths with their names; of those that share one, with what tells them apart from each other besides."""
+    common = frozenset.intersection(*(path.nodes for path in paths))
+    names = []
+    for path in paths:
+        marks = [called_forward(node) for node in _marks(path.nodes - common)]
+        names.append(f"through {' and '.join(marks)}" if marks else "directly")
+    named = []
+    for path, name in zip(paths, names, strict=True):
+        alike = [other for other, its in zip(paths, names, strict=True) if its == name]
+        if len(alike) == len(paths):
+            name = f"{name} ({_index(paths, path) + 1})"
+        elif len(alike) > 1:
+            name = f"{name}, {_named(alike, values)[_index(alike, path)].name}"
+        named.append(path._replace(name=name))
+    return named
+
+
+def _marks(nodes: Iterable[Node]) -> list[Node]:
+    """Of each connected stretch of nodes the one to call it by: with a name, the smallest, the nearest to the input."""
+    left = set(nodes)
+    users: dict[Node, list[Node]] = {}
+    for node in left:
+        for x in node.operands:
+            if x in left:
+                users.setdefault(x, []).append(node)
+    marks = []
+    while left:
+        stretch, stack = set(), [max(left, key=lambda n: n.rank)]
+        while stack:
+            node = stack.pop()
+            if node in left:
+                left.discard(node)
+                stretch.add(node)
+                stack.extend(x for x in node.operands if isinstance(x, Node))
+                stack.extend(users.get(node, ()))
+        marks.append(min(stretch, key=lambda n: (n.name is None, int(np.prod(n.shape)), n.rank)))
+    return sorted(marks, key=lambda n: -n.rank)
+
+
+def _index(paths: Sequence[Path], path: Path) -> int:
+    return next(i for i, other in enumerate(paths) if other is path)
+
+
+class Fit(NamedTuple):
+    """What a gradient is made of.
+
+    Attributes:
+        paths: those that bring something, in the order of the graph.
+        weights: by what each is multiplied, one number or an array that broadcasts to the gradient; None where the
+            gradient is no such sum, or where the paths are too much alike to say.
+        alike: the two paths that are most alike where that is why, else None.
+        idle: the paths that are identically zero.
+    """
+
+    paths: tuple[Path, ...]
+    weights: tuple[Array, ...] | None
+    alike: tuple[str, str] | None
+    idle: tuple[Path, ...]
+
+
+def fit_paths(values: Values, given: Array, slack: Array) -> Fit | None:
+    """Fit a gradient by the paths of a derivation; None where it has only one.
+
+    The weights are numbers, or else vary along as few axes as possible.
+
+    Args:
+        values: of the derivation.
+        given: the gradient to be fitted.
+        slack: by how much it may be off, element by element.
+    """
+    paths = paths_of(values)
+    if paths is None or given.shape != values.target.shape:
+        return None
+    sizes = [float(np.abs(path.value).max(initial=0.0)) for path in paths]
+    live = [path for path, size in zip(paths, sizes, strict=True) if size > 1e-9 * max(sizes)]
+    idle = tuple(path for path, size in zip(paths, sizes, strict=True) if size <= 1e-9 * max(sizes))
+    if len(live) < 2 or not np.isfinite(given).all() or not all(np.isfinite(path.value).all() for path in live):
+        return None
+    for axes in [axes for count in range(given.ndim) for axes in combinations(range(given.ndim), count)]:
+        weights, alike = _slices(np.array([path.value for path in live]), given, slack, axes)
+        if weights is not None:
+            return Fit(tuple(live), tuple(weights), None, idle)
+        if not axes and alike is not None:
+            return Fit(tuple(live), None, (live[alike[0]].name, live[alike[1]].name), idle)
+    return Fit(tuple(live), None, None, idle)
+
+
+def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -> Any:
+    """Weights for every slice along these axes, with the others kept at length 1; or which two paths are alike."""
+    others = tuple(a for a in range(given.ndim) if a not in axes)
+    order = (*axes, *others)
+    lengths = tuple(given.shape[a] for a in axes)
+    count = int(np.prod(lengths))
+
+    def sliced(x: Array) -> Array:
+        return x.transpose(order).reshape(count, -1)
+
+    rows = np.stack([sliced(column) for column in columns], axis=-1)
+    wanted, loose = sliced(given), sliced(np.broadcast_to(slack, given.shape))
+    if rows.shape[1] <= rows.shape[2] or count > 4096:
+        return None, None
+    with np.errstate(all="ignore"):
+        scale = 1.0 / np.maximum(loose, 1e-150)
+        scale = scale / scale.max(axis=1, keepdims=True)
+        a, b = rows * scale[..., None], wanted * scale
+        size = np.sqrt((a * a).sum(axis=1, keepdims=True))
+        a = a / size
+    if not np.isfinite(a).all():
+        return None, None
+    u, singular, vt = np.linalg.svd(a, full_matrices=False)
+    if singular[:, -1].min() < ILL_CONDITIONED * singular[:, 0].max():
+        likeness = np.abs(np.einsum("sij,sik->sjk", a, a)).max(axis=0)
+        np.fill_diagonal(likeness, 0.0)
+        i, j = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
+        return None, (int(i), int(j))
+    solved = np.einsum("skj,sk->sj", vt, np.einsum("sik,si->sk", u, b) / singular) / size[:, 0, :]
+    left = np.abs(np.einsum("sij,sj->si", rows, solved) - wanted)
+    if not np.all(left <= 32 * loose):
+        return None, None
+    shape = tuple(given.shape[a] if a in axes else 1 for a in range(given.ndim))
+    return [solved[:, j].reshape(shape) for j in range(len(columns))], None
+
+
+def fitted_paths(
+    values: Values, slack: Array, fit: Fit, constants: Constants, substitutes: Substitutes
+) -> Iterator[Hypothesis]:
+    """The mistakes that a fit's weights say, where the numbers of the graph explain them."""
+    if fit.weights is None:
+        return
+    names, target, name = [path.name for path in fit.paths], values.derivation.target, values.derivation.name
+    found: list[Factor] = []
+    for path, weight in zip(fit.paths, fit.weights, strict=True):
+        with np.errstate(all="ignore"):
+            scale = float(np.abs(path.value).max())
+            loose = np.full(weight.shape, (float(np.max(slack)) / scale if scale else 1.0) * 64 + 1e-12)
+        one = min(_explained(values, weight, loose, constants, substitutes), key=lambda f: f.cost, default=None)
+        if one is None:
+            break
+        found.append(one)
+    if len(found) == len(fit.paths):
+        kind, text = _in_words(names, found, name)
+        if kind is not None:
+            cost = sum(f.cost for f in found if f.text != "1")
+            worth = partial(_explained_sum, names=names, factors=found)
+            yield Hypothesis(kind, text, worth, target, cost, of_paths=True)
+        return
+    wrong = [n for n, weight in zip(names, fit.weights, strict=True) if not np.allclose(weight, 1.0, rtol=1e-6)]
+    if wrong:
+        text = f"what arrives at {name} {' and '.join(wrong)} is wrong, and the rest is right"
+        yield Hypothesis("wrong way", text, partial(_sum, names=names, weights=fit.weights), target, of_paths=True)
+
+
+def evidence(fit: Fit, name: str) -> str:
+    """A fit as a clause: by what each path is multiplied in what was given."""
+    if fit.alike is not None:
+        first, second = fit.alike
+        return f"what arrives at {name} {first} and {second} is too much alike at this point for a fit to tell it apart"
+    names = [path.name for path in fit.paths]
+    if fit.weights is None:
+        listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+        return f"it is no sum of multiples of what arrives at {name} {listed}"
+    parts = [f"{n} × {_weight_in_words(weight)}" for n, weight in zip(names, fit.weights, strict=True)]
+    text = f"of the ways to {name}: {', '.join(parts)}"
+    if fit.idle:
+        text += f" ({' and '.join(path.name for path in fit.idle)}: identically 0, so absent and harmless)"
+    return text
+
+
+def _weight_in_words(weight: Array) -> str:
+    weight = np.where(np.abs(weight) < 1e-9, 0.0, weight)
+    if np.ptp(weight) <= 1e-9 * max(float(np.abs(weight).max()), 1.0):
+        return digits(float(weight.flat[0]))
+    return f"({', '.join(map(digits, weight.reshape(-1)[:4].tolist()))}{', …' if weight.size > 4 else ''})"
+
+
+def _explained(
+    values: Values, weight: Array, loose: Array, constants: Constants, substitutes: Substitutes
+) -> Iterator[Factor]:
+    if np.all(np.abs(weight) <= 1e-8):
+        yield Factor(Constant(0.0, "0", 0.0), ())
+    elif np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
+        yield Factor(Constant(1.0, "1", 0.0), ())
+    else:
+        for factor in factors(values, weight, np.ones_like(weight), loose, constants, substitutes):
+            if factor.constant.cost < UNEXPLAINED:
+                yield factor
+
+
+def _in_words(names: Sequence[str], found: Sequence[Factor], name: str) -> tuple[str | None, str]:
+    """The kind of mistake that the weights are, and a sentence about it."""
+    plain = [f.constant.value if not f.powers else None for f in found]
+    if all(w == 1 for w in plain):
+        return None, ""
+    if len({f.text for f in found}) == 1:
+        return _kind(found[0]), f"everything that arrives at {name} is multiplied by {found[0].text}"
+    zero = [n for n, w in zip(names, plain, strict=True) if w == 0]
+    wrong = [(n, f) for n, f, w in zip(names, found, plain, strict=True) if w not in (0, 1)]
+    kept = [n for n, w in zip(names, plain, strict=True) if w != 0]
+    said = [f"what arrives at {name} {' and '.join(zero)} is missing"] if zero else []
+    text = "; ".join([*said, *(f"what arrives at {name} {n} is multiplied by {f.text}" for n, f in wrong)])
+    if zero and not wrong:
+        if kept == ["directly"] and len(zero) > 1:
+            return "statistic as constant", f"{text}: the statistics are treated as constants"
+        if "directly" in zero:
+            return "overwritten contribution", f"{text}: it was overwritten where it had to be added to"
+        return "dropped contribution", text
+    alike = not zero and len({f.text for _, f in wrong}) == 1
+    return (_kind(wrong[0][1]) if alike else "two mistakes"), text
+
+
+def _kind(factor: Factor) -> str:
+    if factor.powers:
+        return "power of a tensor"
+    return "sign" if factor.constant.value == -1 else "constant factor"
+
+
+def _explained_sum(values: Values, names: Sequence[str], factors: Sequence[Factor]) -> Array | None:
+    return _sum(values, names, [factor.worth(values) for factor in factors])
+
+
+def _sum(values: Values, names: Sequence[str], weights: Sequence[Any]) -> Array | None:
+    by_name = {path.name: path.value for path in paths_of(values) or ()}
+    if not set(names) <= set(by_name):
+        return None
+    total: Any = sum(by_name[name] * weight for name, weight in zip(names, weights, strict=True))
+    return np.asarray(total)
+
+
+# ----------------------------------------------------------------------------------------------------------- the powers
+
+
+class Factor(NamedTuple):
+    """A constant times powers of tensors."""
+
+    constant: Constant
+    powers: tuple[tuple[Node, float], ...]
+
+    def worth(self, values: Any) -> Array:
+        """The factor as an array."""
+        made: Array = np.asarray(self.constant.value)
+        for x, k in self.powers:
+            base = values[x]
+            made = made * (np.abs(base) ** k if k != int(k) else base**k)
+        return made
+
+    @property
+    def text(self) -> str:
+        """The factor in the user's names."""
+        parts = [f"{x.name}{_exponent(k)}" for x, k in self.powers]
+        if self.constant.value == -1 and parts:
+            return f"−{' · '.join(parts)}"
+        head = [] if self.constant.value == 1 and parts else [self.constant.text]
+        return " · ".join([*parts, *head])
+
+    @property
+    def cost(self) -> float:
+        """How far it is from a plain constant."""
+        return self.constant.cost + sum(1.0 + 0.2 * abs(abs(k) - 1) for _, k in self.powers)
+
+
+def factors(
+    values: Values, mine: Array, due: Array, slack: Array, constants: Constants, substitutes: Substitutes
+) -> Iterator[Factor]:
+    """The factors by which one array may be another, cheapest first.
+
+    Args:
+        values: where the tensors are looked up.
+        mine: the array that was given.
+        due: the array that is due, of the same shape.
+        slack: by how much they may differ.
+        constants: explain a constant.
+        substitutes: the tensors whose powers are tried.
+    """
+    if mine.shape != due.shape or not mine.size:
+        return
+    with np.errstate(all="ignore"):
+        sharpness = np.where(np.isfinite(due) & (due != 0), np.abs(due) / np.maximum(slack, 1e-300), 0.0).reshape(-1)
+        sharpest = float(sharpness.max(initial=0.0))
+        if sharpest < 10.0:
+            return
+        order = _largest(sharpness, PROBES)
+        order = order[sharpness[order] > max(sharpest * 1e-6, 10.0)]
+        ratio = mine.reshape(-1)[order] / due.reshape(-1)[order]
+        loose = 1.0 / sharpness[order]
+    if not order.size or not np.isfinite(ratio).all():
+        return
+    best = float(ratio[0])
+    if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
+        found = constants.explain(best, 8 * float(loose[0]) + 1e-14)
+        yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED), ())
+        if due.size < 2:
+            return
+    if due.size > 1 and (ratio != 0).all():
+        yield from _powers(values, ratio, loose, order, due.shape, constants, substitutes)
+
+
+def _largest(sizes: Array, count: int) -> Array:
+    """The places of the largest elements, the largest first and equals by place."""
+    if sizes.size > 4 * count:
+        among = np.flatnonzero(sizes >= np.partition(sizes, -count)[-count])
+        return among[np.argsort(-sizes[among], kind="stable")[:count]]
+    return np.argsort(-sizes, kind="stable")[:count]
+
+
+def _powers(
+    values: Values,
+    ratio: Array,
+    loose: Array,
+    order: Array,
+    shape: Any,
+    constants: Constants,
+    substitutes: Substitutes,
+) -> Iterator[Factor]:
+    """Least squares for the exponents, in logarithms, of one tensor and then of two."""
+    places = np.unravel_index(order, shape)
+    usable, logs = [], []
+    with np.errstate(all="ignore"):
+        for x in substitutes.values:
+            if not _broadcasts(x.shape, shape):
+                continue
+            probed = np.broadcast_to(values[x], shape)[places]
+            log = np.log(np.abs(probed.astype(np.float64)))
+            if np.isfinite(log).all() and np.ptp(log) > 1e-9:
+                usable.append(x)
+                logs.append(log - log.mean())
+        if not usable:
+            return
+        columns = np.array(logs)
+        wanted = np.log(np.abs(ratio.astype(np.float64)))
+        wanted = wanted - wanted.mean()
+        tolerance = 8 * float(np.max(loose)) + 1e-13
+        gram, right = columns @ columns.T, columns @ wanted
+        single = right / np.diag(gram)
+    probes = (ratio, shape, places, constants, tolerance)
+    for i, x in enumerate(usable):
+        k = _half(single[i])
+        if k is not None and np.abs(wanted - k * columns[i]).max() <= tolerance * max(1.0, abs(k)) * 4:
+            yield from _with_constant(values, ((x, k),), *probes)
+    if len(order) < 3:
+        return
+    first, second = np.triu_indices(len(usable), 1)
+    with np.errstate(all="ignore"):
+        determinant = gram[first, first] * gram[second, second] - gram[first, second] ** 2
+        fine = determinant > 1e-6 * gram[first, first] * gram[second, second]
+        a = (right[first] * gram[second, second] - right[second] * gram[first, second]) / determinant
+        b = (right[second] * gram[first, first] - right[first] * gram[first, second]) / determinant
+    for i, j, ka, kb in zip(first[fine], second[fine], a[fine], b[fine], strict=True):
+        k, m = _half(ka), _half(kb)
+        if not k or not m:
+            continue
+        if np.abs(wanted - k * columns[i] - m * columns[j]).max() <= tolerance * 4 * max(1.0, abs(k), abs(m)):
+            yield from _with_constant(values, ((usable[i], k), (usable[j], m)), *probes)
+
+
+def _with_constant(
+    values: Values, powers: Any, ratio: Array, shape: Any, places: Any, constants: Constants, tolerance: float
+) -> Iterator[Factor]:
+    one = Factor(Constant(1.0, "1", 0.0), powers)
+    with np.errstate(all="ignore"):
+        left = ratio / np.broadcast_to(one.worth(values), shape)[places]
+    constant = constants.explain(float(left[0]), tolerance * 8)
+    if constant is not None:
+        yield Factor(constant, powers)
+
+
+def _half(k: float) -> float | None:
+    """The nearest multiple of ½ that is not 0, if it is near and no greater than 4."""
+    near = float(np.round(2 * k) / 2) if np.isfinite(k) else 0.0
+    return near if near and abs(near) <= 4 and abs(near - k) < 1e-3 else None
+
+
+def _broadcasts(shape: Any, to: Any) -> bool:
+    try:
+        return bool(np.broadcast_shapes(shape, to) == to)
+    except ValueError:
+        return False
+
+
+def _exponent(k: float) -> str:
+    return "" if k == 1 else f"^{k:g}".replace("-", "−")
+
+
+def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """A power of a tensor put into the terms of a sum."""
+    if not (is_sum(step) or is_mean(step)):
+        return
+    (x,) = step.operands
+    for distance, atom in enumerate(substitutes.values):
+        if not _broadcasts(atom.shape, x.shape) or atom.shape == step.shape:
+            continue
+        for k in (1, -1, 2, -2):
+            factor = Factor(Constant(1.0, "1", 0.0), ((atom, float(k)),))
+
+            def made(v: Any, factor: Factor = factor) -> Any:
+                return step.op.forward(v[x] * factor.worth(v), **step.params)  # type: ignore[union-attr]
+
+            text = f"the terms of the sum are multiplied by {factor.text}"
+            yield changes("power of a tensor", text, step, {step: made}, factor.cost + 0.01 * distance)
+
+
+# -------------------------------------------------------------------------------------------- what was added, and where
+
+
+def added(
+    values: Values, given: Array, slack: Array, constants: Constants, substitutes: Substitutes
+) -> Iterator[Hypothesis]:
+    """The result plus a multiple of something that is at hand, or plus a constant."""
+    due, name, target = values.target, values.derivation.name, values.derivation.target
+    if given.shape != due.shape or given.size < 3 or not np.isfinite(given).all() or not np.isfinite(due).all():
+        return
+    rest = (given - due).astype(np.float64)
+    if np.ptp(rest) <= 2 * float(np.max(slack)) and float(np.abs(rest).min()) > 0:
+        value = float(rest.mean())
+        text = f"{value:.6g} is added to every element of {name}"
+        yield Hypothesis("added term", text, whole(partial(np.add, value)), target, 1.0)
+    for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
+        try:
+            term = np.broadcast_to(values[atom], due.shape).astype(np.float64)
+        except ValueError:
+            continue
+        with np.errstate(all="ignore"):
+            size = float((term * term).sum())
+            weight = float((rest * term).sum()) / size if size else np.nan
+        if not np.isfinite(weight) or not np.all(np.abs(rest - weight * term) <= 8 * slack + 1e-13 * np.abs(rest)):
+            continue
+        constant = constants.explain(weight, 1e-8)
+        if constant is not None and constant.cost < 5:
+            times = "" if constant.value == 1 else f"{constant.text} times "
+            text = f"{times}{atom.name} is added to {name}, where it does not belong"
+            more = constant.cost + 0.01 * distance
+            yield Hypothesis("added term", text, partial(_plus, atom=atom, weight=constant.value), target, more)
+
+
+def _plus(values: Values, atom: Node, weight: float) -> Array:
+    return values.target + weight * values[atom]
+
+
+def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis]:
+    """Says where the wrong elements are, if fewer than half are wrong."""
+    due, name = values.target, values.derivation.name
+    if given.shape != due.shape or due.size < 4:
+        return
+    with np.errstate(all="ignore"):
+        wrong = ~((np.abs(given - due) <= slack) | (np.isnan(given) & np.isnan(due)))
+    count = int(wrong.sum())
+    if 0 < count <= due.size // 2:
+        text = f"{count} of the {due.size} elements of {name} are wrong and the others are right: {_where(wrong)}"
+        mixed = whole(lambda target: np.where(wrong, given, target))
+        yield Hypothesis("in places", text, mixed, values.derivation.target)
+
+
+def _where(wrong: Array) -> str:
+    places = np.argwhere(wrong)
+    for axis in range(wrong.ndim):
+        slices = sorted(set(places[:, axis].tolist()))
+        if len(slices) <= max(1, wrong.shape[axis] // 3):
+            word = "slice" if len(slices) == 1 else "slices"
+            return f"all in {word} {', '.join(map(str, slices))} along axis {axis}"
+    listed = ", ".join(str([int(i) for i in place]) for place in places[:4])
+    return f"at {listed}{', …' if len(places) > 4 else ''}"

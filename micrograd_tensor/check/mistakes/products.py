@@ -1,0 +1,473 @@
+"""Products: a factor, sign, square or function left out, doubled or turned round; another value in the place of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...engine.row import Choice, Copy, Function, Linear, Power, Primitive, Product, Reshape
+from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
+from ...graph import Graph, Node
+from ...notation import number
+from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
+from .derivation import Array, Change, Derivation, Operand, Values, is_step, value_of
+
+TAKEN_FOR: dict[Primitive, Primitive] = {
+    sin.op: cos.op,
+    cos.op: sin.op,
+    exp.op: log.op,
+    log.op: exp.op,
+    tanh.op: sigmoid.op,
+    sigmoid.op: tanh.op,
+}
+"""Functions that are taken for each other."""
+
+OTHERWISE = {
+    "missing factor": "the factor {} is missing",
+    "lost square": "{} is not squared",
+    "factor twice": "the factor {} is applied twice",
+    "not inverted": "{} multiplies where it has to divide, or the other way round",
+}
+"""What has become of a factor, by the kind of mistake."""
+
+
+def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """What may have become of one recorded step that is no sum."""
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    reading, at = step.op.reading, values.derivation
+    if reading in _RULES:
+        yield from _RULES[reading](at, step)
+    elif isinstance(reading, Choice):
+        yield from _mask(at, step)
+    elif picks(at, step):
+        yield from _scattered(at, step)
+    elif isinstance(reading, Function | Product) and len(step.operands) == 1 and not step.params:
+        yield from _function(at, step)
+
+
+def _product(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    for i in (1, 0):
+        keep, other = step.operands[1 - i], step.operands[i]
+        constant, name = at.is_number(other), at.called(other)
+        more = 2.0 if at.carries(step, i) else 0.0  # it is not likely that the gradient itself is lost
+        if isinstance(keep, Node):
+            kind = "constant factor" if constant else "missing factor"
+            yield change(kind, f"the factor {name} is missing", step, of(np.positive, keep), more)
+        if more:
+            continue
+        kind = "constant factor" if constant else "factor twice"
+        twice = of(lambda a, b: a * b * b, keep, other)
+        yield change(kind, f"the factor {name} is applied twice", step, twice, 1.5 * constant)
+        kind = "constant factor" if constant else "not inverted"
+        text = f"{at.called(keep)} is divided by {name} where it has to be multiplied by it"
+        yield change(kind, text, step, of(np.divide, keep, other), 0.5)
+
+
+def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    a, b = step.operands
+    constant, over, under = at.is_number(b), at.called(a), at.called(b)
+
+    def kind(otherwise: str) -> str:
+        return "constant factor" if constant else otherwise
+
+    if isinstance(a, Node):
+        yield change(kind("missing factor"), f"the division by {under} is missing", step, lambda v: v[a])
+    text = f"the division by {under} is done twice"
+    yield change(kind("factor twice"), text, step, lambda v: v[a] / v[b] / v[b], 0.5 * constant)
+    text = f"{over} is multiplied by {under} where it has to be divided by it"
+    yield change(kind("not inverted"), text, step, lambda v: v[a] * v[b])
+    if is_step(b) and b.op.reading == Product((1, 1)):
+        for inverted, plain in (b.operands, b.operands[::-1]):
+            what = "constant factor" if at.is_number(inverted) else "not inverted"
+            text = f"{over} is multiplied by {at.called(inverted)} where it has to be divided by it"
+            yield change(what, text, step, of(lambda x, y, z: x * y / z, a, inverted, plain))
+    text, more = f"the numerator {over} is missing", 1.0 + at.carries(step, 0)
+    yield change("missing factor", text, step, lambda v: np.ones_like(v[a]) / v[b], more)
+    if not constant and isinstance(a, Node):
+        text = f"{under} is divided by {over}, upside down"
+        yield change("not inverted", text, step, lambda v: v[b] / v[a], 2.0)
+
+
+def _negative(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    (x,) = step.operands
+    yield change("sign", f"the minus sign before {at.called(x)} is missing", step, lambda v: v[x])
+
+
+def _square(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    (x,) = step.operands
+    name = at.called(x)
+    yield change("lost square", f"{name} is not squared", step, lambda v: v[x])
+    yield change("factor twice", f"the square of {name} is squared again", step, lambda v: v[x] ** 4)
+    yield change("not inverted", f"the square of {name} is inverted", step, lambda v: 1 / v[x] ** 2, 1.0)
+    yield change("power of a tensor", f"{name} is cubed, not squared", step, lambda v: v[x] ** 3)
+    yield change("constant factor", f"{name} is doubled, not squared", step, lambda v: 2 * v[x], 3.0)
+
+
+def _reciprocal(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    (x,) = step.operands
+    yield change("not inverted", f"{at.called(x)} is not inverted", step, lambda v: v[x])
+    yield change("factor twice", f"{at.called(x)} is divided by twice", step, lambda v: 1 / v[x] ** 2)
+
+
+def _difference(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    a, b = step.operands
+    names = f"{at.called(a)} and {at.called(b)}"
+    yield change("sign", f"{names} are added, not subtracted", step, lambda v: v[a] + v[b])
+    yield change("sign", f"{names} are subtracted the other way round", step, lambda v: v[b] - v[a])
+    yield from _terms(at, step, lambda v: -v[b])
+
+
+def _total(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    if at.is_fork(step):
+        return
+    a, b = step.operands
+    text = f"{at.called(b)} is subtracted from {at.called(a)}, not added"
+    yield change("sign", text, step, lambda v: v[a] - v[b])
+    if (eps := added_eps(step)) is not None and not at.is_number(eps[0]):
+        yield from _eps(at, step, *eps)
+    else:
+        yield from _terms(at, step, lambda v: v[b])
+
+
+def _terms(at: Derivation, step: Node, second: Change) -> Iterator[Hypothesis]:
+    a, b = step.operands
+    if isinstance(a, Node):
+        yield change("dropped term", f"the term {at.called(b)} is missing", step, lambda v: v[a])
+    yield change("dropped term", f"the term {at.called(a)} is missing", step, second)
+
+
+_RULES: dict[Any, Callable[[Derivation, Node], Iterator[Hypothesis]]] = {
+    Product((1, 1)): _product,
+    Product((1, -1)): _quotient,
+    Product((2,)): _square,
+    Product((-1,)): _reciprocal,
+    Linear((-1,)): _negative,
+    Linear((1, -1)): _difference,
+    Linear((1, 1)): _total,
+}
+
+
+def _eps(at: Derivation, step: Node, x: Operand, eps: float) -> Iterator[Hypothesis]:
+    size, name = number(eps), at.called(x)
+    yield change("eps left out", f"the {size} that is added to {name} is left out", step, lambda v: v[x])
+    text = f"the {size} that belongs to {name} is added twice"
+    yield change("eps misplaced", text, step, lambda v: v[x] + 2 * eps)
+    text = f"{name} is kept from falling below {size}, where {size} has to be added"
+    yield change("eps misplaced", text, step, lambda v: np.maximum(v[x], eps))
+
+
+def at_eps(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """A function of ``x + eps`` that was computed as function of x, plus eps."""
+    inner = step.operands[0]
+    eps = added_eps(inner) if len(step.operands) == 1 and is_step(inner) else None
+    if eps is not None and not values.derivation.is_number(eps[0]):
+        x, size = eps
+        name = values.derivation.called(x)
+        text = f"{number(size)} is added to {step.op.name}({name}) where it has to be added to {name} inside"  # type: ignore[union-attr]
+        outside = {inner: of(np.positive, x), step: _plus(step, inner, size)}
+        yield changes("eps misplaced", text, step, outside)
+
+
+def _plus(step: Node, x: Operand, eps: float) -> Change:
+    return lambda v: step.op.forward(v[x], **step.params) + eps  # type: ignore[union-attr]
+
+
+def _mask(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    condition, a, b = step.operands
+    kept, holds = at.called(a), at.called(condition)
+    if not isinstance(b, Node) and b == 0:
+        yield change("missing mask", f"{kept} is not set to 0 where {holds} is false", step, lambda v: v[a])
+        text = f"{kept} is set to 0 where {holds} is true, the other way round"
+        yield change("missing mask", text, step, lambda v: np.where(v[condition], 0, v[a]))
+    else:
+        text = f"{kept} and {at.called(b)} are chosen the other way round"
+        yield change("missing mask", text, step, lambda v: np.where(v[condition], v[b], v[a]))
+
+
+def picks(at: Derivation, step: Node) -> bool:
+    """Whether a step puts the gradient of what was picked from an array where that came from, and 0 elsewhere."""
+    return step.op is not None and step.op.scatters and at.carries(step, 0)
+
+
+def _scattered(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    """A gradient of what was picked from an array goes to where that came from, and 0 elsewhere."""
+    x = step.operands[0]
+    shape = x.shape + (1,) * (len(step.shape) - len(x.shape))
+    text = f"{at.called(x)} goes to what was not picked too, which has to get 0"
+    yield change("missing factor", text, step, lambda v: np.broadcast_to(v[x].reshape(shape), step.shape))
+    yield change("missing factor", text, step, lambda v: v[x].reshape(shape), 0.1)
+
+
+def _function(at: Derivation, step: Node) -> Iterator[Hypothesis]:
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    (x,) = step.operands
+    yield change("missing function", f"{step.op.name} of {at.called(x)} is not taken", step, lambda v: v[x])
+    if step.op in TAKEN_FOR:
+        other = TAKEN_FOR[step.op]
+        text = f"{other.name} of {at.called(x)} is taken where {step.op.name} is due"
+        yield change("wrong function", text, step, of(other.forward, x))
+
+
+# -------------------------------------------------------------------------------------- another value in place of one
+
+
+def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """One operand of a step exchanged for another recorded value, or for the same one without its eps."""
+    at = values.derivation
+    for i, x in enumerate(step.operands):
+        if at.is_number(x):
+            if not isinstance(x, Node | bool) and isinstance(step.op.reading, Power | Linear):  # type: ignore[union-attr]
+                yield from _numbers(at, step, i, x)
+            continue
+        if at.is_fork(step) and is_step(x):
+            continue
+        gradient, name = at.carries(step, i), at.called(x)
+        for distance, atom in enumerate(substitutes.gradients if gradient else substitutes.values):
+            if atom is not x and _replaces(atom.shape, x.shape, step):
+                more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
+                text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
+                yield change("exchanged operand", text, step, _with(step, i, atom), more)
+        if i == 0 and picks(at, step):
+            for distance, atom in enumerate(substitutes.values):
+                if atom.shape == step.shape:
+                    text = f"{atom.name} is used in place of 1 at what was picked and 0 elsewhere"
+                    yield change("exchanged operand", text, step, _weighted(step, atom), 0.5 + 0.01 * distance)
+        if x in substitutes.without_eps:
+            bare = substitutes.without_eps[x]
+            yield change("eps left out", f"{bare.name} is used, in {at.formula(step)}", step, _with(step, i, bare))
+
+
+def eps_everywhere(derivation: Derivation, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """A value without its eps wherever it is used."""
+    touched = [x for x in derivation.leaves if x in substitutes.without_eps]
+    for chosen in [*([x] for x in touched), touched]:
+        text = f"{' and '.join(str(substitutes.without_eps[x].name) for x in chosen[:3])} is used"
+        bare = {x: of(np.positive, substitutes.without_eps[x]) for x in chosen}
+        if chosen:
+            yield changes("eps left out", text, derivation.target, bare, 0.5 + 0.1 * len(chosen))
+
+
+def elsewhere_recorded(derivation: Derivation, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """Another recorded value or gradient in the place of the whole; or no upstream gradient at all."""
+    target = derivation.target
+    for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
+        if atom.shape == derivation.stage.shape and atom is not target:
+            text = f"{derivation.name} is {atom.name}"
+            yield Hypothesis("exchanged operand", text, partial(_taken, atom=atom), target, 0.5 + 0.01 * distance)
+    for x in derivation.leaves:
+        if x in derivation.gradients:
+            text = f"the gradient {x.name} is missing"
+            yield changes("missing factor", text, target, {x: of(np.ones_like, x)}, 1.0)
+            yield changes("missing factor", text, target, {x: of(partial(np.ones, ()))}, 1.1)
+
+
+def _taken(values: Values, atom: Node) -> Array:
+    return np.asarray(values[atom])
+
+
+def _weighted(step: Node, atom: Node) -> Change:
+    x = step.operands[0]
+    return lambda v: v[x].reshape(x.shape + (1,) * (len(step.shape) - len(x.shape))) * v[atom]
+
+
+def _with(step: Node, i: int, atom: Operand) -> Change:
+    def made(v: Any) -> Any:
+        operands = [v[x] for x in step.operands]
+        operands[i] = v[atom]
+        return step.op.forward(*operands, **step.params)  # type: ignore[union-attr]
+
+    return made
+
+
+def _numbers(at: Derivation, step: Node, i: int, x: Any) -> Iterator[Hypothesis]:
+    for other in (x + 1, x - 1, 2 * x, x / 2, -x):
+        text = f"{number(other)} stands for {number(x)}, in {at.formula(step)}"
+        yield change("constant factor", text, step, _with(step, i, other), 1.0)
+
+
+def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
+    """Whether a value of one shape can stand where one of another is due."""
+    if shape == due:
+        return True
+    if not isinstance(step.op.reading, Linear | Product) or len(step.operands) != 2:  # type: ignore[union-attr]
+        return False
+    try:
+        return np.broadcast_shapes(shape, *(np.shape(getattr(y, "value", y)) for y in step.operands)) == step.shape
+    except ValueError:
+        return False
+
+
+# ------------------------------------------------------------------------------------------------- products of powers
+
+
+class _Powers(NamedTuple):
+    """The operands of a product with their exponents."""
+
+    operands: tuple[Operand, ...]
+    exponents: tuple[float, ...]
+
+
+def _as_powers(node: Node, operands: tuple[Operand, ...]) -> _Powers | None:
+    reading = node.op.reading if node.op is not None else None
+    if isinstance(reading, Product):
+        return _Powers(operands, reading.exponents)
+    if reading == Linear((-1,)) or isinstance(reading, Reshape | Copy):
+        return _Powers(operands[:1], (1.0,))
+    return None
+
+
+def exponents(values: Values, part: Operand, through_results: bool = False) -> dict[Node, float]:
+    """Of a product the factors that are recorded values, each with its exponent; of a sum of products none.
+
+    Args:
+        values: of the derivation.
+        part: a step.
+        through_results: take the result of the op whose rule the step belongs to apart into that op's operands, so that
+            −y/b counts as −a/b².
+    """
+    derivation = values.derivation
+    found: dict[Node, float] = {}
+    result = part.rule_of[0] if is_step(part) and part.rule_of else None
+    stack: list[tuple[Operand, float]] = [(part, 1.0)]
+    while stack:
+        x, k = stack.pop()
+        powers = None
+        if is_step(x) and (x is part or x.name is None):
+            powers = _as_powers(x, x.operands)
+        elif through_results and result is not None and values.own.get(result) is x and len(result.operands) == 2:
+            own = tuple(values.own.get(y) if isinstance(y, Node) else y for y in result.operands)
+            powers = _as_powers(result, own) if None not in own else None
+        if powers is not None:
+            stack.extend((y, k * e) for y, e in zip(*powers, strict=True))
+        elif isinstance(x, Node) and x.is_leaf:
+            found[x] = found.get(x, 0.0) + k
+    return {x: k for x, k in found.items() if k and x not in derivation.gradients and x.shape}
+
+
+def together(values: Values, part: Operand, atom: Node) -> float:
+    """With what exponent a tensor is in a product; powers of it under other names, such as its inverse, count too."""
+    through = _collinear(values, exponents(values, part, through_results=True), atom)
+    return through or _collinear(values, exponents(values, part), atom)
+
+
+def _collinear(values: Values, factors: Mapping[Node, float], atom: Node) -> float:
+    total = 0.0
+    for x, k in factors.items():
+        if x is atom:
+            total += k
+        elif x.shape == atom.shape:
+            log, other = values.logarithm(atom), values.logarithm(x)
+            with np.errstate(all="ignore"):
+                size = float((log * log).sum())
+                ratio = float(np.round(2 * (log * other).sum() / size) / 2) if size else 0.0
+            if np.isfinite(ratio) and np.allclose(other, ratio * log, rtol=1e-9, atol=1e-12):
+                total += k * ratio
+    return total
+
+
+def kind_of(values: Values, part: Operand, atom: Node, k: float) -> str:
+    """What kind of mistake a power of a tensor too much is, by the power that belongs there."""
+    due = together(values, part, atom)
+    if due and k == -due:
+        return "missing factor"
+    if due and abs(due) >= 2 and k == -due / 2:
+        return "lost square"
+    if due and k == due:
+        return "factor twice"
+    if due and k == -2 * due:
+        return "not inverted"
+    return "power of a tensor"
+
+
+def at_powers(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """One tensor of a product exchanged for another, in all its powers: what was cached is not what is taken for it."""
+    shapes = {x.shape for x in exponents(values, step)}
+    leaves = set(values.derivation.leaves)
+    for x in substitutes.values:
+        k = together(values, step, x) if x.shape in shapes else 0.0
+        if not k or (x not in leaves and substitutes.origins[x].name is None):
+            continue
+        for distance, other in enumerate(substitutes.values):
+            if other is not x and other.shape == x.shape:
+                text = f"{other.name} is used in place of {x.name}"
+                yield change("exchanged operand", text, step, _exchanged(step, x, other, k), 0.3 + 0.01 * distance)
+        if x in substitutes.without_eps:
+            bare = substitutes.without_eps[x]
+            yield change("eps left out", f"{bare.name} is used", step, _exchanged(step, x, bare, k), 0.3)
+
+
+def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """Of the terms of a sum a factor left out, applied twice, not squared or not inverted."""
+    for distance, atom in enumerate(substitutes.values):
+        simple = substitutes.origins[atom].name is not None and bool(atom.shape)
+        due = together(values, step, atom) if simple else 0.0
+        for k in dict.fromkeys((-due, -due / 2, due, -2 * due)) if due else ():
+            kind = kind_of(values, step, atom, k)
+            if kind in OTHERWISE and k:
+                text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
+                instead = _times(step, partial(_power, atom=atom, k=k))
+                yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
+
+
+def _power(v: Any, atom: Node, k: float) -> Array:
+    return v[atom] ** k
+
+
+def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:
+    return _times(step, lambda v: (v[other] / v[x]) ** k)
+
+
+def _times(step: Node, factor: Change) -> Change:
+    """What a step makes, multiplied by something."""
+    return lambda v: step.op.forward(*(v[y] for y in step.operands), **step.params) * factor(v)  # type: ignore[union-attr]
+
+
+# ----------------------------------------------------------------------------------------------------- computed again
+
+
+def at_recomputed(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """For each forward value that is used: computed from the named ones before it, with one change."""
+    named = {node for node in graph.nodes if node.name is not None}
+    own = substitutes.own
+    recorded = {node: node.value for node in graph.nodes}
+    for x in substitutes.values:
+        node = substitutes.origins[x]
+        if node.is_leaf or node.name is None or not x.shape:
+            continue
+        users = [step for step in values.derivation.steps if _has(values, step, x)]
+        if not users:
+            continue
+        inner = value_of(graph, node, named)
+        at = Values(inner, inner.worth(recorded, {}), {a: values[a] for a in substitutes.values})
+
+        def again(v: Any, instead: Mapping[Operand, Change], inner: Derivation = inner) -> Array:
+            known = {s: v[own[inner.origins[s]]] if inner.origins[s] in own else s.value for s in inner.leaves}
+            made = Values(inner, known, {a: v[a] for a in substitutes.values}).changed(instead)
+            if made is None:
+                raise ValueError("the change cannot be computed")
+            return made
+
+        for inside in inner.steps:
+            operands = Substitutes(substitutes.values, origins=substitutes.origins)
+            for h in (*at_factors(at, inside), *at_operands(at, inside, operands)):
+                if h.more < 2 and h.changes:
+                    for step in users:
+                        k = together(values, step, x)
+                        factor = partial(_ratio, again=again, changes=h.changes, x=x, k=k)
+                        text = f"{h.text}, where {x.name} is computed again"
+                        yield changes(h.kind, text, step, {step: _times(step, factor)}, h.more + 0.7)
+
+
+def _ratio(v: Any, again: Callable[..., Array], changes: Mapping[Operand, Change], x: Node, k: float) -> Array:
+    return (again(v, changes) / v[x]) ** k
+
+
+def _has(values: Values, step: Node, x: Node) -> bool:
+    """Whether a step ends a product that the gradient flows through and that has a power of this value in it."""
+    at = values.derivation
+    later = [user for user, _ in at.graph.users[step] if user.rule_of == step.rule_of]
+    ends = step is at.target or step in at.origins or not later
+    return ends and bool(at.carried(step)) and bool(exponents(values, step)) and bool(together(values, step, x))

@@ -1,0 +1,432 @@
+"""Search: which mistake explains a wrong stage, to the last digit that rounding leaves.
+
+The recorded derivation of the stage, from the gradients that the user gave, is a small graph. Every hypothesis is a
+change of it: a sum left out, a factor lost, another operand. What the changed graph gives is compared with what the
+user gave; those that agree are ranked, the simplest and most frequent kind first, and of those that would agree at any
+other point too only the first is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...graph import Node, evaluate_backward
+from ...graph.cut import needed
+from ..expected import squeezed
+from ..found import Diagnosis, WrongStage
+from ..nearby import nearby
+from .catalogue import Hypothesis, Substitutes, bare_values, changes, substitutes_for
+from .constants import Constants
+from .correction import correction
+from .derivation import Array, Operand, Values, gradient_of, is_step, value_of
+from .fit import Factor, Fit, added, before_sums, evidence, factors, fit_paths, fitted_paths, in_places
+from .products import (
+    OTHERWISE,
+    at_eps,
+    at_factors,
+    at_operands,
+    at_powers,
+    at_recomputed,
+    elsewhere_recorded,
+    eps_everywhere,
+    in_terms,
+    kind_of,
+)
+from .shapes import at_diagonal, at_shapes, whole_shapes
+from .sums import at_fork, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
+
+BUDGET = 30_000_000
+"""At most so many elements are computed for one phase of a diagnosis."""
+
+MAX_PAIRS = 4_000
+"""At most so many pairs of changes are tried where no single one explains the numbers."""
+
+MAX_EXAMINED = 40
+"""How many of the likeliest matches are examined."""
+
+MAX_REPORTED = 5
+"""How many of them are reported."""
+
+
+class Match(NamedTuple):
+    """A hypothesis that reproduces what was given, how closely, and what else there is to say."""
+
+    hypothesis: Hypothesis
+    error: float
+    note: str
+
+
+def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
+    """The mistakes that explain what was given at a wrong stage, the likeliest first; none where nothing does.
+
+    Each phase is tried only where those before it found nothing. A derivative taken element by element shows only from
+    the upstream gradient on, whichever stages were given.
+
+    Args:
+        wrong: the stage, what was given there and what is due.
+    """
+    with np.errstate(all="ignore"):
+        search = Search(wrong)
+        for phase in (search.single, search.rarer):
+            if found := search.tried(phase()):
+                return search.ranked(found)
+        if search.begins_late:
+            from_output = Search(wrong, from_output=True)
+            if found := from_output.tried(at_diagonal(from_output.values)):
+                return from_output.ranked(found)
+        for phase in (search.pairs, search.places):
+            if found := search.tried(phase()):
+                return search.ranked(found)
+        return search.undetermined()
+
+
+class Search:
+    """A wrong stage as a derivation with the values that it starts from, here and at another point.
+
+    Args:
+        wrong: the stage, what was given there and what is due.
+        from_output: derive it from the upstream gradients alone, whichever others were given.
+    """
+
+    def __init__(self, wrong: WrongStage, from_output: bool = False) -> None:
+        self.wrong, self.given = wrong, np.asarray(wrong.given)
+        graph, node = wrong.graph, wrong.node
+        derive = value_of if wrong.forward else gradient_of
+        self.derivation = derive(graph, node, () if from_output else wrong.by_hand)
+        self.substitutes = substitutes_for(self.derivation, graph, wrong.used)
+        self.constants = Constants(graph)
+        forward = {n: n.value for n in graph.nodes} | dict(wrong.values)
+        known = self.derivation.worth(forward, wrong.used)
+        if not self.derivation.steps and self.derivation.target in known:
+            known[self.derivation.target] = self._alone(known[self.derivation.target])
+        self.values = self._values(known, self.substitutes.worth(forward, wrong.used, bare_values(graph, {})))
+
+    def _alone(self, recorded: Array) -> Array:
+        """Of a derivation without steps the result: what is expected, where it was not handed on from another node."""
+        own = self.derivation.origins.get(self.derivation.target) is self.wrong.node
+        return np.asarray(self.wrong.expected) if own else recorded
+
+    def _values(self, known: dict[Node, Array], substitutes: dict[Node, Array]) -> Values:
+        return Values(self.derivation, known, substitutes, self.substitutes.own)
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether the derivation starts from gradients further on than those that the whole pass started from."""
+        return self.derivation.backward and not self.derivation.gradients <= self.derivation.upstreams
+
+    @cached_property
+    def slack(self) -> Array:
+        """By how much the given array may differ from what explains it, element by element of what is due."""
+        return np.broadcast_to(self.wrong.allowed(self.values.target), self.values.target.shape)
+
+    @cached_property
+    def forks(self) -> list[Node]:
+        """The sums at forks of the derivation."""
+        return forks_of(self.derivation)
+
+    @cached_property
+    def fit(self) -> Fit | None:
+        """The gradient by the paths through the graph, where there are several between the given gradients and here."""
+        if self.wrong.forward or len(self.forks) < 1 + self.begins_late:
+            return None
+        return fit_paths(self.values, self.given, self.slack)
+
+    @cached_property
+    def elsewhere(self) -> Values:
+        """The same derivation at a generic point, where hypotheses that differ give different numbers."""
+        graph, there = self.wrong.graph, nearby(self.wrong.graph)
+        leaves = {node: value for node, value in there.values.items() if node.is_leaf}
+        known = self.derivation.worth(there.values, there.gradients)
+        return self._values(known, self.substitutes.worth(there.values, there.gradients, bare_values(graph, leaves)))
+
+    def tried(self, hypotheses: Iterator[Hypothesis]) -> list[Match]:
+        """The hypotheses that reproduce what was given, how closely, and what else there is to say."""
+        found = []
+        limit = self.values.work + BUDGET
+        for hypothesis in hypotheses:
+            if self.values.work > limit:
+                break
+            made = hypothesis.at(self.values)
+            if made is None:
+                continue
+            error = self.error(made)
+            note = ""
+            alike = made.shape != self.given.shape and squeezed(made.shape) == squeezed(self.given.shape)
+            if error is None and alike:
+                error = self.error(made.reshape(self.given.shape))
+                note = f"; besides, its shape is {self.given.shape} where {self.values.target.shape} is due"
+            if error is not None:
+                found.append(Match(hypothesis, error, note))
+        return found
+
+    def error(self, made: Array) -> float | None:
+        """How far what a hypothesis gives is from what was given; None where it does not explain it."""
+        given = self.given
+        if made.shape != given.shape or not np.isfinite(given).any():
+            return None
+        at = self._probe
+        difference = abs(made.flat[at] - given.flat[at])
+        if difference > 1e-2 * abs(given.flat[at]) + self._loosest:
+            return None
+        return self.wrong.matches(made)
+
+    @cached_property
+    def _probe(self) -> int:
+        """The element that is looked at first."""
+        with np.errstate(all="ignore"):
+            return int(np.argmax(np.where(np.isfinite(self.given), np.abs(self.given), -1.0)))
+
+    @cached_property
+    def _loosest(self) -> float:
+        loosest = float(np.max(self.wrong.allowed(self.given), initial=0.0))
+        return loosest if np.isfinite(loosest) else 0.0
+
+    # ----------------------------------------------------------------------------------------- what is tried, in order
+
+    def single(self) -> Iterator[Hypothesis]:
+        """One thing wrong, of the kinds that are frequent; what is quick to try on large arrays comes first."""
+        values, derivation, given = self.values, self.derivation, self.given
+        yield from self._nothing()
+        yield from self._factors()
+        yield from whole_shapes(values, given)
+        if self.fit is not None:
+            yield from fitted_paths(values, self.slack, self.fit, self.constants, self.substitutes)
+        yield from elsewhere_recorded(derivation, self.substitutes)
+        for fork in self.forks:
+            yield from at_fork(values, fork)
+        ends = {derivation.target, *(part for fork in self.forks for part in parts_of(derivation, fork))}
+        for step in reversed(derivation.steps):
+            yield from self._changes(step)
+            if derivation.backward and step in ends:
+                yield from at_powers(values, step, self.substitutes)
+            if is_sum(step) and is_step(step.operands[0]):
+                yield from in_terms(values, step.operands[0], self.substitutes)
+        yield from eps_everywhere(derivation, self.substitutes)
+        if given.shape != values.target.shape or values.target.ndim:
+            yield from whole_sums(values)
+
+    def _nothing(self) -> Iterator[Hypothesis]:
+        """The whole is 0, or no more than rounding."""
+        node, given = self.wrong.node, self.given
+        if given.shape != self.values.target.shape or not given.size or not np.all(np.abs(given) <= self.slack):
+            return
+        largest = max(int(np.prod(before.shape)) for before in needed([node]))
+        kind = "statistic as constant" if largest > np.prod(node.shape) else "dropped contribution"
+        text = f"{self.derivation.name} is 0 throughout: {node.name} is treated as a constant"
+        yield Hypothesis(kind, text, lambda v: 0 * v.target, self.derivation.target, 8.0 * bool(given.any()))
+
+    def _changes(self, step: Node) -> Iterator[Hypothesis]:
+        yield from at_sums(self.values, step)
+        yield from at_factors(self.values, step)
+        yield from at_shapes(self.values, step)
+        if not self.derivation.backward:
+            yield from at_eps(self.values, step)
+        yield from at_operands(self.values, step, self.substitutes)
+
+    def _factors(self) -> Iterator[Hypothesis]:
+        """The whole, or one of several contributions, multiplied by something."""
+        values, derivation, given = self.values, self.derivation, self.given
+        target, name = derivation.target, derivation.name
+        if given.shape != values.target.shape:
+            return
+        for factor in factors(values, given, values.target, self.slack, self.constants, self.substitutes):
+            if factor.constant.value != 0 and (factor.powers or factor.constant.value != 1):
+                yield _scaled(values, target, factor, name)
+        parts = parts_of(derivation, target)
+        for part in parts if len(parts) > 1 else ():
+            rest = values.target - values[part]
+            if np.shape(values[part]) != given.shape:
+                continue
+            slack = self.slack + np.abs(rest) * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * 8
+            for factor in factors(values, given - rest, values[part], slack, self.constants, self.substitutes):
+                if factor.powers:
+                    what = f"what arrives at {name} from {self._from(part)}"
+                    yield _scaled(values, part, factor, what, rest=True)
+        terms = [target] if is_addition(target) and not derivation.backward else []
+        for fork in (*self.forks, *terms):
+            yield from fitted_weights(values, fork, given, self.slack, self.constants)
+
+    def _from(self, part: Operand) -> str:
+        if is_step(part) and part.rule_of is not None:
+            return f"d{part.rule_of[0].name or '…'}"
+        return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
+
+    def rarer(self) -> Iterator[Hypothesis]:
+        """One thing wrong, of the kinds that are rare or costly to try."""
+        for step in self.derivation.steps:
+            yield from before_sums(step, self.substitutes)
+        yield from at_recomputed(self.values, self.wrong.graph, self.substitutes)
+        yield from at_diagonal(self.values)
+        yield from added(self.values, self.given, self.slack, self.constants, self.substitutes)
+
+    def pairs(self) -> Iterator[Hypothesis]:
+        """Two things wrong: two changes of the derivation, or one and a constant factor."""
+        values, given, limit = self.values, self.given, self.values.work + BUDGET
+        single = [h for fork in self.forks for h in at_fork(values, fork)]
+        single += [h for step in self.derivation.steps for h in self._changes(step)]
+        made = []
+        for one in single:
+            if values.work > limit:
+                return
+            result = one.at(values) if one.more < 2 else None
+            if result is None:
+                continue
+            made.append(one)
+            if result.shape == given.shape:
+                slack = np.broadcast_to(self.wrong.allowed(result), result.shape)
+                for factor in factors(values, given, result, slack, self.constants, Substitutes()):
+                    if factor.constant.cost < 3.0 and factor.constant.value not in (0.0, 1.0):
+                        text = f"{one.text}; and the result is multiplied by {factor.text}"
+                        make = partial(_multiplied, hypothesis=one, factor=factor)
+                        yield Hypothesis("two mistakes", text, make, one.place, 0.1 * one.weight + factor.cost)
+        made.sort(key=lambda hypothesis: hypothesis.weight)
+        tried = 0
+        for last in range(1, len(made)):
+            for first in range(last):
+                a, b = made[first], made[last]
+                if set(a.changes) & set(b.changes):
+                    continue
+                tried += 1
+                if tried > MAX_PAIRS:
+                    return
+                both = {**a.changes, **b.changes}
+                yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
+
+    def places(self) -> Iterator[Hypothesis]:
+        """Where it differs, when nothing says why."""
+        yield from in_places(self.values, self.given, self.slack)
+
+    # ---------------------------------------------------------------------------------------- of what matches, the best
+
+    def ranked(self, found: list[Match]) -> tuple[Diagnosis, ...]:
+        """The likeliest first; of hypotheses that are the same thing at any point, only that one."""
+        found = sorted(found, key=lambda match: (match.hypothesis.weight, match.error))[:MAX_EXAMINED]
+        of_paths = [match for match in found if match.hypothesis.of_paths]
+        lines = [match for match in found if not match.hypothesis.of_paths]
+        if of_paths:
+            return self._by_paths(of_paths[0], lines)
+        kept: list[Match] = []
+        seen: list[Array] = []
+        for match in lines:
+            made = match.hypothesis.at(self.elsewhere) if len(lines) > 1 else None
+            if made is not None and any(_same(made, other) for other in seen):
+                continue
+            if made is not None:
+                seen.append(made)
+            kept.append(match)
+        first, *others = [self._diagnosis(match) for match in kept[:MAX_REPORTED]]
+        text = first.text
+        if others:
+            text += f". At this point that cannot be told from: {'; or: '.join(other.text for other in others[:2])}"
+        if self.fit is not None and self.fit.alike is None:
+            text += f"; {evidence(self.fit, self.derivation.name)}"
+        return (replace(first, text=text), *others)
+
+    def _by_paths(self, of_paths: Match, lines: list[Match]) -> tuple[Diagnosis, ...]:
+        """Which paths are wrong, then the lines on them that may be; which line it is the result alone can't say."""
+        by_line: dict[Node, Match] = {}
+        for match in lines:
+            by_line.setdefault(self.derivation.named_step(match.hypothesis.place), match)
+        diagnoses = [self._diagnosis(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
+        first = self._diagnosis(of_paths)
+        assert self.fit is not None  # noqa: S101 -- for the type checker; without a fit nothing is said of paths
+        text = f"{first.text}; {evidence(self.fit, self.derivation.name)}"
+        if diagnoses:
+            text += f"; as if {diagnoses[0].text}"
+            vague = first.kind in ("power of a tensor", "two mistakes", "wrong way")
+            kind = diagnoses[0].kind if vague else first.kind
+            first = replace(first, kind=kind, fix=diagnoses[0].fix, rule=diagnoses[0].rule)
+        return (replace(first, text=text), *diagnoses)
+
+    def _diagnosis(self, match: Match) -> Diagnosis:
+        hypothesis, error, note = match
+        fix, rule = correction(self.wrong, self.derivation, hypothesis.place)
+        return Diagnosis(hypothesis.kind, hypothesis.text + note, self.proof(hypothesis), fix, error, rule)
+
+    def undetermined(self) -> tuple[Diagnosis, ...]:
+        """That nothing explains what was given because the paths through the graph are too much alike, if they are."""
+        if self.fit is None or self.fit.alike is None:
+            return ()
+        text = evidence(self.fit, self.derivation.name)
+        fix, rule = correction(self.wrong, self.derivation, self.derivation.target)
+        return (Diagnosis("not determined", text, "", fix, np.inf, rule),)
+
+    def proof(self, hypothesis: Hypothesis) -> str:
+        """What the recorded pass gives with this mistake made: how many of the user's stages, and how closely."""
+        wrong, name = self.wrong, self.derivation.name
+        made = hypothesis.at(self.values)
+        reproduced = f"made on purpose, this mistake gives the {name} that was given"
+        if wrong.forward or made is None or (made.shape != wrong.node.shape and not wrong.node.is_leaf):
+            return reproduced
+        going_on = made if made.shape == wrong.node.shape else wrong.expected  # of an input nothing goes on
+        before = set(needed([wrong.node]))
+        known = {node: wrong.used[node] for node in wrong.by_hand if node not in before}
+        try:
+            ran = evaluate_backward(wrong.graph, {**known, wrong.node: going_on}, wrong.values).gradients
+        except (ValueError, TypeError, IndexError):
+            return reproduced
+        others = [node for node in wrong.by_hand if node in ran and node is not wrong.node]
+        errors = [_error(ran[node], wrong.used[node], wrong.graph.gradients[node].value) for node in others]
+        given = self.given.reshape(made.shape) if made.size == self.given.size else self.given
+        errors.append(_error(made, given))
+        limit = max(64 * wrong.eps, 1e-10)
+        close = [error for error in errors if error <= limit]
+        worst = f"{max(close, default=0.0):.0e}"
+        if len(errors) == 1:
+            return f"the recorded rules with this one mistake give {name} to {worst}"
+        if len(close) == len(errors):
+            return f"with this one change at {name} all {len(errors)} stages match to {worst}"
+        count = f"{len(close)} of {len(errors)}"
+        return f"with this one change at {name} {count} stages match to {worst}; the others have their own mistakes"
+
+
+def _scaled(at: Values, part: Operand, factor: Factor, what: str, rest: bool = False) -> Hypothesis:
+    kind, more = "constant factor", factor.cost
+    if factor.powers:
+        kind = "power of a tensor"
+        if len(factor.powers) == 1 and factor.constant.value == 1:
+            kind = kind_of(at, part, *factor.powers[0])
+            more = factor.cost if kind == "power of a tensor" else 0.2 * factor.cost
+    elif factor.constant.value == -1:
+        kind = "sign"
+    text = f"{what} is multiplied by {factor.text}"
+    if kind in OTHERWISE:
+        text += f": {OTHERWISE[kind].format(factor.powers[0][0].name)}"
+
+    def make(values: Values) -> Array:
+        if not rest:
+            return np.asarray(values.target * factor.worth(values))
+        return np.asarray(values.target + values[part] * (factor.worth(values) - 1))
+
+    return Hypothesis(kind, text, make, at.derivation.target, more)
+
+
+def _multiplied(values: Values, hypothesis: Hypothesis, factor: Factor) -> Array | None:
+    base = hypothesis.make(values)
+    return None if base is None else base * factor.worth(values)
+
+
+def _same(a: Array, b: Array) -> bool:
+    a, b = np.squeeze(a), np.squeeze(b)
+    if a.shape != b.shape:
+        return False
+    with np.errstate(all="ignore"):
+        scale = float(np.abs(b).max(initial=0.0))
+        tolerance = 1e-9 if np.result_type(a, b).itemsize >= 8 else 1e-4
+        return bool(np.all(np.abs(a - b) <= tolerance * scale))
+
+
+def _error(made: Array, given: Any, usual: Any = 0.0) -> float:
+    """How far an array is from another, relative to its largest element or to what is usual there."""
+    given = np.asarray(given)
+    if made.shape != given.shape:
+        return np.inf
+    with np.errstate(all="ignore"):
+        scale = max(float(np.abs(given).max(initial=0.0)), float(np.abs(usual).max(initial=0.0))) or 1.0
+        worst = float(np.abs(made - given).max(initial=0.0))
+    return worst / scale if np.isfinite(worst) else np.inf

@@ -1,0 +1,170 @@
+"""Shapes: axes exchanged, rows in another order; each element differentiated as if it were alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import permutations
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...engine.row import Contraction, Copy, Permutation, Reshape
+from ...graph import Node
+from ..expected import squeezed
+from .catalogue import Hypothesis, change, of, whole
+from .derivation import Array, Values
+from .fit import paths_of
+
+MAX_JACOBIAN = 600
+"""The greatest number of elements each of which takes a run of the derivation."""
+
+
+def at_shapes(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """What may have become of a step that moves elements, or of a matrix product."""
+    assert step.op is not None  # noqa: S101 -- for the type checker
+    called, reading = values.derivation.called, step.op.reading
+    x = step.operands[0]
+    if isinstance(reading, Permutation):
+        yield change("transposed", f"{called(x)} is not transposed", step, lambda v: v[x])
+        text = f"{called(x)} is brought into shape {step.shape} by a reshape, not by transposing it"
+        yield change("transposed", text, step, lambda v: v[x].reshape(step.shape), 0.5)
+    elif isinstance(reading, Copy):
+        yield change("missing sum", f"{called(x)} is not copied to shape {step.shape}", step, lambda v: v[x], 3.0)
+        for axes in permutations(range(len(step.shape))):
+            if len(x.shape) < len(step.shape) and axes[-1] != len(axes) - 1:
+                text = f"{called(x)} has lost an axis of length 1 and is copied along another one"
+                yield change("missing keepdims", text, step, of(partial(_along, shape=step.shape, axes=axes), x))
+    elif isinstance(reading, Reshape):
+        if squeezed(x.shape) != squeezed(step.shape) and len(x.shape) > 1:
+            text = f"{called(x)} is reshaped column by column, not row by row"
+            yield change("transposed", text, step, lambda v: v[x].reshape(step.shape, order="F"), 1.0)
+    elif isinstance(reading, Contraction):
+        if not step.params and all(len(getattr(y, "shape", ())) >= 2 for y in step.operands):
+            yield from _products(step, called(x), called(step.operands[1]))
+    elif step.op.moves and len(step.operands) == 1 and step.shape == x.shape:
+        text = f"{called(x)} stays as it is, where {values.derivation.formula(step)} is due"
+        yield change("permuted", text, step, lambda v: v[x])
+
+
+def _products(step: Node, first: str, second: str) -> Iterator[Hypothesis]:
+    a, b = step.operands
+    turned = [
+        (f"{first} is not to be transposed", lambda v: v[a].swapaxes(-1, -2) @ v[b]),
+        (f"{second} is not to be transposed", lambda v: v[a] @ v[b].swapaxes(-1, -2)),
+        (f"{first} and {second} are multiplied in the other order", lambda v: v[b] @ v[a]),
+        ("the product is transposed", lambda v: (v[a] @ v[b]).swapaxes(-1, -2)),
+        (f"{first} and {second} are multiplied element by element", lambda v: v[a] * v[b]),
+    ]
+    for i, (text, made) in enumerate(turned):
+        kind = "wrong function" if i == len(turned) - 1 else "transposed"
+        yield change(kind, f"in {first} @ {second}, {text}", step, made, 0.1 * i)
+
+
+def _along(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    moved = np.broadcast_to(x, tuple(shape[a] for a in axes))
+    return moved.transpose(tuple(int(i) for i in np.argsort(axes)))
+
+
+def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
+    """The whole result with its axes exchanged, reshaped or its rows in another order."""
+    due, name, place = values.target, values.derivation.name, values.derivation.target
+    if given.size != due.size or due.size < 2:
+        return
+    if 1 < due.ndim <= 4:
+        for axes in permutations(range(due.ndim)):
+            if axes != tuple(range(due.ndim)) and tuple(due.shape[a] for a in axes) == given.shape:
+                text = f"the axes of {name} are exchanged" if due.ndim > 2 else f"{name} is transposed"
+                yield Hypothesis("transposed", text, whole(partial(np.transpose, axes=axes)), place)
+    if given.shape != due.shape:
+        if squeezed(given.shape) == squeezed(due.shape):
+            what = "lacks an axis" if given.ndim < due.ndim else "has an axis too many"
+            text = f"{name} has the right values, but {what} of length 1: {given.shape} where {due.shape} is due"
+            yield Hypothesis("missing keepdims", text, whole(partial(_laid_out, shape=given.shape)), place, -1.0)
+        text = f"the elements of {name} are right, but laid out in shape {given.shape}"
+        for order in ("C", "F"):
+            yield Hypothesis("transposed", text, whole(partial(_laid_out, shape=given.shape, order=order)), place, 2.0)
+        return
+    for axis in range(due.ndim):
+        yield Hypothesis(
+            "permuted", f"{name} is reversed along axis {axis}", whole(partial(np.flip, axis=axis)), place, -1.0
+        )
+        for by in (1, -1):
+            text = f"{name} is shifted by {by} along axis {axis}"
+            yield Hypothesis("permuted", text, whole(partial(np.roll, shift=by, axis=axis)), place, -0.5)
+    for axis in range(due.ndim):
+        moved = _order(due, given, axis)
+        if moved is not None and due.shape[axis] > 1:
+            text = f"the slices of {name} along axis {axis} are right, but in the order {moved.tolist()[:12]}"
+            yield Hypothesis("permuted", text, whole(partial(np.take, indices=moved, axis=axis)), place)
+
+
+def _laid_out(x: Array, shape: tuple[int, ...], order: Any = "C") -> Array:
+    return x.reshape(shape, order=order)
+
+
+def _order(due: Array, given: Array, axis: int) -> Array | None:
+    """The order of the slices of one array that makes them those of another, by a random mark of each slice."""
+    weights = np.random.default_rng(0).standard_normal(prod(due.shape) // due.shape[axis])
+    with np.errstate(all="ignore"):
+        marks = [np.moveaxis(x, axis, 0).reshape(due.shape[axis], -1) @ weights for x in (due, given)]
+    if not all(np.isfinite(m).all() for m in marks):
+        return None
+    from_due, from_given = (np.argsort(m, kind="stable") for m in marks)
+    order = np.empty(len(from_due), int)
+    order[from_given] = from_due
+    return None if np.array_equal(order, np.arange(len(order))) else order
+
+
+# --------------------------------------------------------------------------------------------------------- the Jacobian
+
+
+def diagonal(values: Values, source: Node) -> Array | None:
+    """Of the derivation as a linear map of one leaf the diagonal, times that leaf."""
+    own = np.asarray(values[source])
+    if own.shape != values.target.shape or own.size > MAX_JACOBIAN:
+        return None
+    nothing = values.changed({source: of(np.zeros_like, source)})
+    if nothing is None or nothing.shape != own.shape:
+        return None
+    found = np.zeros(own.shape, np.result_type(own, np.float32))
+    one = np.zeros(own.size, own.dtype)
+    for i in range(own.size):
+        one[i] = 1
+        made = values.changed({source: of(partial(np.reshape, one, own.shape))})
+        one[i] = 0
+        if made is None:
+            return None
+        found.flat[i] = made.flat[i] - nothing.flat[i]
+    return found * own
+
+
+def at_diagonal(values: Values) -> Iterator[Hypothesis]:
+    """The diagonal of the Jacobian alone; or added to the whole gradient."""
+    derivation = values.derivation
+    if not derivation.backward or not 2 <= prod(derivation.stage.shape) <= MAX_JACOBIAN:
+        return
+    name = derivation.name
+    for source in derivation.leaves:
+        if source not in derivation.gradients or source.shape != derivation.stage.shape:
+            continue
+        if diagonal(values, source) is None:
+            continue
+        own = f"what each element of {derivation.called(source)} gives to its own element of {name}"
+        text = f"{own} is all there is: the terms across elements are missing"
+        yield Hypothesis("cross terms dropped", text, partial(diagonal, source=source), derivation.target)
+        text = f"{own} is counted twice, as partial and as total derivative"
+        yield Hypothesis("double counted", text, partial(_twice, source=source), derivation.target)
+        for path in paths_of(values) or ():
+            less = f"{text}, in place of what arrives {path.name}"
+            make = partial(_twice, source=source, without=path.name)
+            yield Hypothesis("double counted", less, make, derivation.target, 0.2)
+
+
+def _twice(values: Values, source: Node, without: str | None = None) -> Array | None:
+    own = diagonal(values, source)
+    if own is None or without is None:
+        return None if own is None else values.target + own
+    less = [path.value for path in paths_of(values) or () if path.name == without]
+    return values.target + own - less[0] if less else None

@@ -1,0 +1,237 @@
+"""Sums: one left out, taken as a mean or over other axes; of the gradients that meet at a fork one lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ...engine.row import Linear, Reduction
+from ...graph import Node
+from .catalogue import Hypothesis, change, of
+from .constants import Constant, Constants
+from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
+
+
+def is_sum(x: Operand) -> bool:
+    """Whether a node is a sum over axes."""
+    return is_step(x) and x.op.reading == Reduction("sum")
+
+
+def is_mean(x: Operand) -> bool:
+    """Whether a node is a mean over axes."""
+    return is_step(x) and x.op.reading == Reduction("mean")
+
+
+def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """What may have become of one recorded sum or mean."""
+    if not (is_sum(step) or is_mean(step)):
+        return
+    (x,) = step.operands
+    inner, axis, keep = values.derivation.called(x), step.params["axis"], step.params["keepdims"]
+    everything = axes_of(axis, len(x.shape))
+    over = _over(everything, len(x.shape))
+    terms = max(int(np.prod([x.shape[a] for a in everything])), 1)
+    done, what = ("summed", "sum") if is_sum(step) else ("averaged", "mean")
+    yield change("missing sum", f"{inner} is not {done} over {over}", step, lambda v: v[x])
+    if is_sum(step):
+        text = f"the mean of {inner} over {over} is taken where its sum is due"
+        yield change("mean for sum", text, step, lambda v: v[x].sum(axis=axis, keepdims=keep) / terms)
+    else:
+        text = f"{inner} is summed over {over} without dividing by {terms}"
+        yield change("sum for mean", text, step, lambda v: v[x].sum(axis=axis, keepdims=keep))
+        if terms > 1:
+            text = f"the mean of {inner} divides by {terms - 1}, not by {terms}"
+            yield change("constant factor", text, step, lambda v: v[x].sum(axis=axis, keepdims=keep) / (terms - 1))
+    for other in _axes(len(x.shape)):
+        if other == everything:
+            continue
+        reduce = np.add.reduce if is_sum(step) else np.mean
+        kind = "sum over everything" if len(other) == len(x.shape) else "wrong axis"
+        text = f"the {what} of {inner} runs over {_over(other, len(x.shape))} where {over} is due"
+        for kept in (False, True):
+            yield change(kind, text, step, of(partial(reduce, axis=other, keepdims=kept), x), 0.1 * (kept != keep))
+
+
+def whole_sums(values: Values) -> Iterator[Hypothesis]:
+    """A sum of the whole result that nothing asks for, left so or copied back to all elements."""
+    shape = values.target.shape
+    for axes in _axes(len(shape)):
+        for mean in (False, True):
+            for keep in (False, True):
+                done, over = "averaged" if mean else "summed", _over(axes, len(shape))
+                text = f"{values.derivation.name} is {done} over {over}, which is not due"
+
+                def make(v: Values, axes: Any = axes, mean: bool = mean, keep: bool = keep) -> Any:
+                    total = v.target.sum(axis=axes, keepdims=True)
+                    total = total / (v.target.size // total.size) if mean else total
+                    return np.broadcast_to(total, v.target.shape) if keep else total
+
+                yield Hypothesis("doubled sum", text, make, values.derivation.target, 5.0 + mean)
+
+
+def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
+    """The axes that a parameter names, counted from the front.
+
+    >>> axes_of(None, 2), axes_of(-1, 2), axes_of((0, 2), 3)
+    ((0, 1), (1,), (0, 2))
+    """
+    if axis is None:
+        return tuple(range(rank))
+    return tuple(sorted(a % rank if rank else a for a in ((axis,) if isinstance(axis, int) else axis)))
+
+
+def _axes(rank: int) -> list[tuple[int, ...]]:
+    """Every choice of axes, single ones first; of many axes only single ones, their pairs and all."""
+    counts = range(1, rank + 1) if rank <= 3 else (1, 2, rank)
+    return [axes for count in counts for axes in combinations(range(rank), count)]
+
+
+def _over(axes: tuple[int, ...], rank: int) -> str:
+    if len(axes) == rank:
+        return "all elements" if rank != 1 else "axis 0"
+    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
+
+
+# ------------------------------------------------------------------------------------------------------------ the forks
+
+
+def is_addition(x: Operand) -> bool:
+    """Whether a node adds two values."""
+    return is_step(x) and x.op.reading == Linear((1, 1))
+
+
+def parts_of(derivation: Derivation, top: Operand) -> tuple[Operand, ...]:
+    """What a sum at a fork adds up, in order; a value that is no such sum is its only part."""
+    parts: list[Operand] = []
+    first = top
+    while (derivation.is_fork(first) or (first is top and is_addition(first) and first.rule_of is None)) and (
+        first is top or first not in derivation.origins
+    ):
+        first, part = first.operands
+        parts.append(part)
+    return (first, *reversed(parts))
+
+
+def forks_of(derivation: Derivation) -> list[Node]:
+    """The sums at forks, each the whole gradient of a value, the last one first."""
+    return [step for step in reversed(derivation.steps) if derivation.is_fork(step) and step in derivation.origins]
+
+
+def weighted(top: Node, parts: Sequence[Operand], weights: Sequence[Any]) -> Callable[[Any], Array]:
+    """A fork's sum with a weight for each part; None leaves it out."""
+    pairs = tuple(zip(parts, weights, strict=True))
+
+    def made(v: Any) -> Array:
+        total: Any = 0.0
+        for part, weight in pairs:
+            if weight is not None:
+                total = total + v[part] * weight
+        return np.broadcast_to(np.asarray(total), top.shape)
+
+    return made
+
+
+def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
+    """What may have become of one part of a fork, or of all but one."""
+    derivation = values.derivation
+    parts = parts_of(derivation, top)
+    name, texts = _name(derivation, top), [_part(derivation, part) for part in parts]
+    for i, part in enumerate(texts):
+        weights: list[Any] = [1.0] * len(parts)
+        weights[i] = None
+        last = len(parts) == 2 and i == 0
+        kind = "overwritten contribution" if last else "dropped contribution"
+        text = f"{part} is not added to {name}"
+        text = f"{texts[1]} replaces {part} at {name}, where it has to be added" if last else text
+        yield change(kind, text, top, weighted(top, parts, weights))
+        weights[i] = 2.0
+        yield change("doubled contribution", f"{part} is added to {name} twice", top, weighted(top, parts, weights))
+        weights[i] = -1.0
+        yield change("sign", f"{part} is subtracted from {name}, not added", top, weighted(top, parts, weights))
+    for i, part in enumerate(texts if len(parts) > 2 else ()):
+        weights = [None] * len(parts)
+        weights[i] = 1.0
+        text = f"{part} replaces the other {len(parts) - 1} gradients at {name}, to be added to them"
+        yield change("overwritten contribution", text, top, weighted(top, parts, weights), 0.5)
+
+
+def fitted_weights(values: Values, top: Node, given: Array, slack: Array, constants: Constants) -> Iterator[Hypothesis]:
+    """The weights of a fork's parts that reproduce what was given, where the numbers of the graph explain them."""
+    derivation = values.derivation
+    parts = parts_of(derivation, top)
+    if given.shape != values.target.shape or given.size <= len(parts):
+        return
+    nothing = values.changed({top: of(partial(np.zeros, top.shape))})
+    if nothing is None or nothing.shape != given.shape:
+        return
+    columns = []
+    for part in parts:
+        effect = values.changed({top: of(partial(np.broadcast_to, shape=top.shape), part)})
+        if effect is None or effect.shape != given.shape:
+            return
+        columns.append((effect - nothing).reshape(-1))
+    weights = solve(np.array(columns).T, (given - nothing).reshape(-1), slack.reshape(-1))
+    if weights is None:
+        return
+    explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else Constant(0.0, "0", 0.0) for w in weights]
+    found = [c for c in explained if c is not None]
+    if len(found) < len(parts) or len({c.value for c in found}) == 1:
+        return  # all right, or the whole is multiplied, which is simpler said of the whole
+    wrong = [(c, part) for c, part in zip(found, parts, strict=True) if c.value != 1]
+    name = _name(derivation, top)
+    said = [_weight_in_words(c, _part(derivation, part), name) for c, part in wrong]
+    kind = _kind(found) if len(wrong) == 1 or len({c.value for c, _ in wrong}) == 1 else "two mistakes"
+    if len(wrong) == 2 and abs(wrong[0][0].value * wrong[1][0].value - 1) < 1e-9:
+        kind, said = "exchanged operand", [*said, "as if the weights of the two were exchanged"]
+    cost = sum(c.cost for c, _ in wrong)
+    yield change(kind, "; ".join(said), top, weighted(top, parts, [c.value for c in found]), cost)
+
+
+def solve(columns: Array, wanted: Array, slack: Array) -> Array | None:
+    """Weighted least squares; None where the columns do not determine the answer or it leaves a remainder."""
+    with np.errstate(all="ignore"):
+        scale = 1.0 / np.maximum(slack, np.finfo(np.float64).tiny ** 0.5)
+        scale = scale / scale.max()
+        a, b = columns * scale[:, None], wanted * scale
+        size = np.sqrt((a * a).sum(axis=0))
+    if not (np.isfinite(a).all() and np.isfinite(b).all() and (size > 0).all()):
+        return None
+    found, _, rank, singular = np.linalg.lstsq(a / size, b, rcond=None)
+    if rank < columns.shape[1] or singular[-1] < 1e-6 * singular[0]:
+        return None
+    weights: Array = found / size
+    left = np.abs(columns @ weights - wanted)
+    return weights if np.all(left <= 16 * slack) else None
+
+
+def _kind(weights: Sequence[Constant]) -> str:
+    wrong = next(c.value for c in weights if c.value != 1)
+    if wrong == 0:
+        return "dropped contribution"
+    return {-1.0: "sign", 2.0: "doubled contribution"}.get(wrong, "constant factor")
+
+
+def _weight_in_words(c: Constant, part: str, name: str) -> str:
+    if c.value == 0:
+        return f"{part} is not added to {name}"
+    return f"{part} arrives at {name} multiplied by {c.text}"
+
+
+def _name(derivation: Derivation, top: Node) -> str:
+    """What to call the sum at a fork, or of a forward stage the sum."""
+    if top.name is not None:
+        return top.name
+    d = "d" if derivation.is_fork(top) else ""
+    return f"{d}{called_forward(derivation.origins[top])}" if top in derivation.origins else f"{d}…"
+
+
+def _part(derivation: Derivation, part: Operand) -> str:
+    if is_step(part) and part.rule_of is not None:
+        return f"what comes from d{called_forward(part.rule_of[0])}, {derivation.called(part)},"
+    if part in derivation.gradients:
+        return f"what comes from {derivation.called(part)}"
+    return derivation.called(part)

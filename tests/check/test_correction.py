@@ -1,0 +1,90 @@
+"""The lines that are proposed in place of wrong ones run in the user's names, and what they compute is judged right."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from catalogue import CATALOGUE, SHAPES, functions, point, run
+from counting import DERIVATIONS as FOLDER
+from counting import derivation, gradients, place
+
+import micrograd_tensor as mt
+from micrograd_tensor.check.mutation.rules import mutants
+
+BACKWARD = [mistake for mistake in CATALOGUE if mistake.wrong and not mistake.forward]
+FORWARD = [mistake for mistake in CATALOGUE if mistake.wrong and mistake.forward]
+DERIVATIONS = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def judged(graph, hand, forward=None):
+    """How many stages of a report are explained, and how many lines are proposed: each is run and its result judged."""
+    report = mt.compare(graph, hand=hand, forward=forward, point=False)
+    lines = 0
+    for name, found in report.diagnosis.items():
+        values = name.startswith("forward:")
+        stage = name.removeprefix("forward:")
+        for diagnosis in found:
+            assert diagnosis.rule.startswith(("d", stage)), diagnosis
+            if not diagnosis.fix:
+                continue
+            names = {"np": np, "mt": mt} | {node.name: node.value for node in graph.nodes if node.name}
+            names |= {f"d{out.name}": given.value for out, given in graph.upstreams.items()}
+            names |= {name: value for name, value in {**(forward or {}), **hand}.items() if value is not None}
+            right = stage if values else f"d{stage}"
+            del names[right]
+            exec(diagnosis.fix, names)  # noqa: S102 -- what the user is told to write
+            mended = {right: names[right]}
+            again = (
+                mt.compare(graph, hand=hand, forward={**forward, **mended}, point=False).forward
+                if values
+                else mt.compare(graph, hand={**hand, **mended}, forward=forward, point=False).stages
+            )
+            assert again[stage].status.counts_as_right, diagnosis
+            lines += 1
+    return sum(bool(found) for found in report.diagnosis.values()), lines
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("mistake", BACKWARD, ids=str)
+def test_a_row_of_the_catalogue(mistake, shape):
+    at = point(shape, 0)
+    _, mistaken = run(at, mistake)
+    explained, lines = judged(at.graph, mistaken)
+    assert lines >= explained
+    if "dx" in mistaken:
+        judged(at.graph, {"dx": mistaken["dx"]})
+
+
+@pytest.mark.parametrize("mistake", FORWARD, ids=str)
+def test_a_mistake_in_the_forward_pass(mistake):
+    at = point((7, 4), 0)
+    values, mistaken = run(at, mistake)
+    explained, lines = judged(at.graph, mistaken, values)
+    assert lines >= explained
+
+
+def test_two_at_once():
+    pairs = random.Random(3).sample(list(itertools.combinations(BACKWARD, 2)), 40)  # noqa: S311 -- a sample of pairs
+    for one, other in pairs:
+        if not one.edits.keys() & other.edits.keys():
+            at = point((7, 4), 0)
+            judged(at.graph, run(at, one, other)[1])
+
+
+@pytest.mark.parametrize("name", DERIVATIONS)
+def test_mistakes_made_by_machine(name):
+    of = derivation(name)
+    at = place(of, 0)
+    shapes = {name: np.shape(v) for name, v in at.right.items() if isinstance(v, (np.ndarray, np.generic))}
+    stages = {f"d{stage}" for stage in at.graph.named}
+    count = 0
+    for mutant in itertools.islice(mutants(of.source, shapes), 0, None, 4):
+        if mutant.stage in stages:
+            results = gradients(functions(mutant.source)["backward"], at.dout, at.cache)
+            if mutant.stage in results:
+                _, lines = judged(at.graph, {stage: value for stage, value in results.items() if stage in stages})
+                count += lines
+    assert count
