@@ -76,11 +76,11 @@ def report_of_everything():
         diagnosis={
             "var": (
                 Diagnosis(
-                    "constant factor", "7 times too large", "with × 1/7 all match", "dstddev / (2 · stddev)", 0.0
+                    "constant factor", "7 times too large", "with × 1/7 all match", "dvar = dstddev / (2 · stddev)", 0.0
                 ),
                 Diagnosis("power of a tensor", "σ twice", "", "", 1e-16),
             ),
-            "forward:var": (Diagnosis("eps left out", "no 1e-05", "", "mean(dev_from_mean_sq)", 0.0),),
+            "forward:var": (Diagnosis("eps left out", "no 1e-05", "", "var = mean(dev_from_mean_sq)", 0.0),),
         },
         findings=(Finding("ones", "gamma or no gamma", "it is 1", "Draw it at random"),),
         oracles=(Oracle("x", 1.0, 1.0, 1.0, 1e-9, True),),
