@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, Protocol
 
@@ -14,7 +15,7 @@ from .arrays import NUMBERS, as_array, frozen, is_duck
 from .errors import explain, with_failed_call
 from .record import Record, Result, birth_numbers, leaf
 from .recording import recording
-from .row import NONE, TABLE, Array, PerOperand, Primitive, Reading, Rule, Trait, answers
+from .row import NONE, TABLE, Array, F, PerOperand, Primitive, Reading, Rule, Trait, answers
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -39,25 +40,51 @@ OPS: dict[str, Op[...]] = {}
 """Every op by the name of its row."""
 
 
+@dataclass(frozen=True)
+class facts:  # noqa: N801 -- a decorator
+    """What is known about an op besides its mathematics; it stands between `primitive` and the function.
+
+    Attributes:
+        numpy: the NumPy functions that the op answers to.
+        method: the methods and operators of a Tensor that stand for it; by default a method under its own name.
+        source: its NumPy source; by default a call of the first of its NumPy functions, or of ``mt.name``.
+        reading: how algebra reads it; None: opaque.
+        traits: what holds for it whatever it is applied to.
+    """
+
+    numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = ()
+    method: str | tuple[str, ...] | None = None
+    source: str | None = None
+    reading: Reading | None = None
+    traits: Trait = NONE
+
+    def __call__(self, forward: F) -> F:
+        """Note the facts at the function, for `primitive`."""
+        vars(forward)["facts"] = self
+        return forward
+
+
 def primitive(
     symbol: str,
     notation: str,
     *vjps: Rule,
     each: Callable[..., Array] | None = None,
-    name: str | None = None,
-    numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
-    method: str | tuple[str, ...] | None = None,
-    source: str | None = None,
-    reading: Reading | None = None,
-    traits: Trait = NONE,
     analytic: bool = True,
+    name: str | None = None,
 ) -> Callable[[Callable[P, Array]], Op[P]]:
     """Make a NumPy function an op of the engine: a row of the table, recorded when it is applied to Tensors.
 
     The function's positional-only arguments are the operands, the others are parameters, and its docstring is the op's.
     Applied to arrays and numbers alone it is the NumPy function itself, which is why a rule written with such ops and
-    operators serves both the plain and the recorded backward pass. The rest is what `Primitive` lists; by default an op
-    is a method under its own name, and its source is a call of the first of its NumPy functions, or of ``mt.name``.
+    operators serves both the plain and the recorded backward pass.
+
+    Args:
+        symbol: what its gate shows.
+        notation: how mathematics writes it; see `Primitive`.
+        vjps: one rule per operand.
+        each: instead, one rule for any number of operands, which first gets the operand's index.
+        analytic: whether it is complex-differentiable.
+        name: by default the function's.
     """
 
     def decorate(forward: Callable[P, Array]) -> Op[P]:
@@ -65,8 +92,10 @@ def primitive(
         parameters = {p.name: p.default for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
         arity = 2**31 if variadic else len(signature) - len(parameters)
-        called = name or forward.__name__
-        functions = numpy if isinstance(numpy, tuple) else (numpy,)
+        called, known = name or forward.__name__, vars(forward).pop("facts", facts())
+        functions, methods = (
+            x if isinstance(x, tuple) else (x,) for x in (known.numpy, called if known.method is None else known.method)
+        )
         differentiable = each is not None or any(rule is not None for rule in vjps)
         row = TABLE[called] = Primitive(
             name=called,
@@ -76,10 +105,10 @@ def primitive(
             vjps=PerOperand(each) if each else vjps,
             parameters=parameters,
             numpy=functions,
-            method=(called,) if method is None else (method,) if isinstance(method, str) else method,
-            source=_as_call(called, functions, parameters) if source is None else source,
-            reading=reading,
-            traits=traits | Trait.ANALYTIC if analytic else traits,
+            method=methods,
+            source=_as_call(called, functions, parameters) if known.source is None else known.source,
+            reading=known.reading,
+            traits=known.traits | Trait.ANALYTIC if analytic else known.traits,
         )
         names = tuple(parameters)
         new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.primitive import OPS, primitive
+from micrograd_tensor.engine.primitive import OPS, facts, primitive
 from micrograd_tensor.engine.row import ANSWERS, TABLE, Array, Axis, Function, Operand, Trait
 from micrograd_tensor.notation import (
     backward_lines,
@@ -28,21 +28,14 @@ NAMES = ("arctan", "hypot", "energy")
 def add_rows():
     """Three rows, as a reader of the documentation would write them."""
 
-    @primitive("atan", "arctan({0})", lambda g, y, x: g / (1 + x * x), numpy=np.arctan, reading=Function())
+    @primitive("atan", "arctan({0})", lambda g, y, x: g / (1 + x * x))
+    @facts(numpy=np.arctan, reading=Function())
     def arctan(x: Operand, /) -> Array:
         """Inverse tangent; local gradient 1/(1 + x²)."""
         return np.arctan(x)
 
-    @primitive(
-        "hyp",
-        "hypot({0}, {1})",
-        lambda g, y, a, b: g * a / y,
-        lambda g, y, a, b: g * b / y,
-        numpy=np.hypot,
-        reading=Function(),
-        traits=Trait.COMMUTES,
-        analytic=False,
-    )
+    @primitive("hyp", "hypot({0}, {1})", lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b / y, analytic=False)
+    @facts(numpy=np.hypot, reading=Function(), traits=Trait.COMMUTES)
     def hypot(a: Operand, b: Operand, /) -> Array:
         """Hypotenuse √(a² + b²); local gradients a/y and b/y."""
         return np.hypot(a, b)
@@ -50,7 +43,8 @@ def add_rows():
     def of_energy(g, y, x, axis=None):
         return 2 * x * (g if axis is None else mt.expand_dims(g, axis))
 
-    @primitive("Σx²", "energy({0}⟦, {axis:axis}⟧)", of_energy, traits=Trait.ADDS)
+    @primitive("Σx²", "energy({0}⟦, {axis:axis}⟧)", of_energy)
+    @facts(traits=Trait.ADDS)
     def energy(x: Operand, /, axis: Axis = None) -> Array:
         """Sum of squares over an axis; local gradient 2x."""
         return np.sum(np.square(x), axis=axis)

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Op, primitive
+from ..primitive import Op, facts, primitive
 from ..row import Array, Function, Operand, Relation, Trait
 
 __all__ = ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal"]
 __all__ += ["bitwise_and", "bitwise_or", "invert", "isfinite"]
 
 
+EXACT, SYMMETRIC = Trait.EXACT, Trait.EXACT | Trait.COMMUTES
+
+
 def comparison(
-    sign: str, python: str, function: Callable[..., Any], method: str, example: str, traits: Trait = Trait.EXACT
+    sign: str, python: str, function: Callable[..., Any], method: str, example: str, traits: Trait = EXACT
 ) -> Op[[Operand, Operand]]:
     """The op of one of NumPy's comparisons: its sign, Python's sign and method, and what it says of 1, 2 and 3."""
 
@@ -31,29 +34,21 @@ def comparison(
     >>> mt.{function.__name__}(mt.tensor([1.0, 2.0, 3.0]), 2)
     tensor({example})
     """
-    return primitive(
-        sign,
-        f"{{0}} {sign} {{1}}",
-        None,
-        None,
-        numpy=function,
-        method=method,
-        source=f"{{0}} {python} {{1}}",
-        reading=Relation(sign),
-        traits=traits,
-        analytic=False,
-    )(compare)
+    source = f"{{0}} {python} {{1}}"
+    known = facts(numpy=function, method=method, source=source, reading=Relation(sign), traits=traits)
+    return primitive(sign, f"{{0}} {sign} {{1}}", None, None, analytic=False)(known(compare))
 
 
 greater = comparison(">", ">", np.greater, "__gt__", "[False, False,  True]")
 greater_equal = comparison("≥", ">=", np.greater_equal, "__ge__", "[False,  True,  True]")
 less = comparison("<", "<", np.less, "__lt__", "[ True, False, False]")
 less_equal = comparison("≤", "<=", np.less_equal, "__le__", "[ True,  True, False]")
-equal = comparison("=", "==", np.equal, "__eq__", "[False,  True, False]", Trait.EXACT | Trait.COMMUTES)
-not_equal = comparison("≠", "!=", np.not_equal, "__ne__", "[ True, False,  True]", Trait.EXACT | Trait.COMMUTES)
+equal = comparison("=", "==", np.equal, "__eq__", "[False,  True, False]", SYMMETRIC)
+not_equal = comparison("≠", "!=", np.not_equal, "__ne__", "[ True, False,  True]", SYMMETRIC)
 
 
-@primitive("finite", "isfinite({0})", None, numpy=np.isfinite, reading=Function(), traits=Trait.EXACT, analytic=False)
+@primitive("finite", "isfinite({0})", None, analytic=False)
+@facts(numpy=np.isfinite, reading=Function(), traits=EXACT)
 def isfinite(x: Operand, /) -> Array:
     """Truth of "neither NaN nor infinite", element by element; not differentiable.
 
@@ -64,17 +59,13 @@ def isfinite(x: Operand, /) -> Array:
     return np.isfinite(x)
 
 
-@primitive(
-    "&",
-    "{0} & {1}",
-    None,
-    None,
+@primitive("&", "{0} & {1}", None, None, analytic=False)
+@facts(
     numpy=np.bitwise_and,
     method="__and__",
     source="{0} & {1}",
     reading=Relation("&"),
-    traits=Trait.EXACT | Trait.COMMUTES,
-    analytic=False,
+    traits=SYMMETRIC,
 )
 def bitwise_and(a: Operand, b: Operand, /) -> Array:
     """``a & b``: of truth values "and", of integers bit by bit; not differentiable.
@@ -89,18 +80,8 @@ def bitwise_and(a: Operand, b: Operand, /) -> Array:
     return np.bitwise_and(a, b)
 
 
-@primitive(
-    "|",
-    "{0} | {1}",
-    None,
-    None,
-    numpy=np.bitwise_or,
-    method="__or__",
-    source="{0} | {1}",
-    reading=Relation("|"),
-    traits=Trait.EXACT | Trait.COMMUTES,
-    analytic=False,
-)
+@primitive("|", "{0} | {1}", None, None, analytic=False)
+@facts(numpy=np.bitwise_or, method="__or__", source="{0} | {1}", reading=Relation("|"), traits=SYMMETRIC)
 def bitwise_or(a: Operand, b: Operand, /) -> Array:
     """``a | b``: of truth values "or", of integers bit by bit; not differentiable.
 
@@ -114,17 +95,8 @@ def bitwise_or(a: Operand, b: Operand, /) -> Array:
     return np.bitwise_or(a, b)
 
 
-@primitive(
-    "~",
-    "~{0}",
-    None,
-    numpy=np.invert,
-    method="__invert__",
-    source="~{0}",
-    reading=Relation("~"),
-    traits=Trait.EXACT,
-    analytic=False,
-)
+@primitive("~", "~{0}", None, analytic=False)
+@facts(numpy=np.invert, method="__invert__", source="~{0}", reading=Relation("~"), traits=EXACT)
 def invert(x: Operand, /) -> Array:
     """``~x``: of truth values "not", of integers bit by bit; not differentiable. `DTypeError` for other numbers.
 

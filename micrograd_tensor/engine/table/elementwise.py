@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
 from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait
 from .comparisons import equal, greater
@@ -23,17 +23,8 @@ __all__ += ["astype", "clip", "maximum", "minimum", "stop_gradient", "where"]
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
-@primitive(
-    "+",
-    "{0} + {1}",
-    lambda g, y, a, b: g,
-    lambda g, y, a, b: g,
-    numpy=np.add,
-    method="__add__",
-    source="{0} + {1}",
-    reading=Linear((1, 1)),
-    traits=Trait.COMMUTES,
-)
+@primitive("+", "{0} + {1}", lambda g, y, a, b: g, lambda g, y, a, b: g)
+@facts(numpy=np.add, method="__add__", source="{0} + {1}", reading=Linear((1, 1)), traits=Trait.COMMUTES)
 def add(a: Operand, b: Operand, /) -> Array:
     """Sum ``a + b``; local gradients 1 and 1.
 
@@ -46,16 +37,8 @@ def add(a: Operand, b: Operand, /) -> Array:
     return np.add(a, b)
 
 
-@primitive(
-    "−",
-    "{0} − {1}",
-    lambda g, y, a, b: g,
-    lambda g, y, a, b: -g,
-    numpy=np.subtract,
-    method="__sub__",
-    source="{0} - {1}",
-    reading=Linear((1, -1)),
-)
+@primitive("−", "{0} − {1}", lambda g, y, a, b: g, lambda g, y, a, b: -g)
+@facts(numpy=np.subtract, method="__sub__", source="{0} - {1}", reading=Linear((1, -1)))
 def sub(a: Operand, b: Operand, /) -> Array:
     """Difference ``a − b``; local gradients 1 and −1.
 
@@ -68,11 +51,8 @@ def sub(a: Operand, b: Operand, /) -> Array:
     return np.subtract(a, b)
 
 
-@primitive(
-    "×",
-    "{0} · {1}",
-    lambda g, y, a, b: g * b,
-    lambda g, y, a, b: g * a,
+@primitive("×", "{0} · {1}", lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+@facts(
     numpy=np.multiply,
     method="__mul__",
     source="{0} * {1}",
@@ -91,16 +71,8 @@ def mul(a: Operand, b: Operand, /) -> Array:
     return np.multiply(a, b)
 
 
-@primitive(
-    "÷",
-    "{0} / {1}",
-    lambda g, y, a, b: g / b,
-    lambda g, y, a, b: -g * y / b,
-    numpy=np.divide,
-    method="__truediv__",
-    source="{0} / {1}",
-    reading=Product((1, -1)),
-)
+@primitive("÷", "{0} / {1}", lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+@facts(numpy=np.divide, method="__truediv__", source="{0} / {1}", reading=Product((1, -1)))
 def div(a: Operand, b: Operand, /) -> Array:
     """Quotient ``a / b``; local gradients 1/b and −a/b², the latter computed as −y/b.
 
@@ -113,16 +85,8 @@ def div(a: Operand, b: Operand, /) -> Array:
     return np.true_divide(a, b)
 
 
-@primitive(
-    "−",
-    "−{0}",
-    lambda g, y, x: -g,
-    numpy=np.negative,
-    method="__neg__",
-    source="-{0}",
-    reading=Linear((-1,)),
-    traits=Trait.EXACT | Trait.LINEAR,
-)
+@primitive("−", "−{0}", lambda g, y, x: -g)
+@facts(numpy=np.negative, method="__neg__", source="-{0}", reading=Linear((-1,)), traits=Trait.EXACT | Trait.LINEAR)
 def neg(x: Operand, /) -> Array:
     """Negative ``−x``; local gradient −1. Any shape and numeric dtype.
 
@@ -150,16 +114,8 @@ def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
     return g * (y * log(base))
 
 
-@primitive(
-    "xⁿ",
-    "{0}^{1}",
-    _of_base,
-    _of_exponent,
-    numpy=np.power,
-    method=("__pow__", "pow"),
-    source="{0} ** {1}",
-    reading=Power(),
-)
+@primitive("xⁿ", "{0}^{1}", _of_base, _of_exponent)
+@facts(numpy=np.power, method=("__pow__", "pow"), source="{0} ** {1}", reading=Power())
 def pow(a: Operand, b: Operand, /) -> Array:
     """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and at a = 0 respectively.
 
@@ -173,7 +129,8 @@ def pow(a: Operand, b: Operand, /) -> Array:
     return np.power(a, b)
 
 
-@primitive("x²", "{0}²", lambda g, y, x: g * (2 * x), numpy=np.square, reading=Product((2,)))
+@primitive("x²", "{0}²", lambda g, y, x: g * (2 * x))
+@facts(numpy=np.square, reading=Product((2,)))
 def square(x: Operand, /) -> Array:
     """Square ``x²``; local gradient 2x. Any shape and numeric dtype.
 
@@ -184,7 +141,8 @@ def square(x: Operand, /) -> Array:
     return np.square(x)
 
 
-@primitive("√", "√{0}", lambda g, y, x: g / (2 * y), numpy=np.sqrt, reading=Product((0.5,)))
+@primitive("√", "√{0}", lambda g, y, x: g / (2 * y))
+@facts(numpy=np.sqrt, reading=Product((0.5,)))
 def sqrt(x: Operand, /) -> Array:
     """Square root ``√x``; local gradient 1/(2√x), infinite at 0. Any shape; NaN for negative numbers.
 
@@ -195,9 +153,8 @@ def sqrt(x: Operand, /) -> Array:
     return np.sqrt(x)
 
 
-@primitive(
-    "1/x", "1/{0}", lambda g, y, x: -g * square(y), numpy=np.reciprocal, source="1 / {0}", reading=Product((-1,))
-)
+@primitive("1/x", "1/{0}", lambda g, y, x: -g * square(y))
+@facts(numpy=np.reciprocal, source="1 / {0}", reading=Product((-1,)))
 def reciprocal(x: Operand, /) -> Array:
     """Reciprocal ``1/x``; local gradient −1/x², computed as −y². Any shape; integers give float64, unlike in NumPy.
 
@@ -211,7 +168,8 @@ def reciprocal(x: Operand, /) -> Array:
 # ----------------------------------------------------------------------------------- exponentials and trigonometry
 
 
-@primitive("eˣ", "exp({0})", lambda g, y, x: g * y, numpy=np.exp, reading=Function())
+@primitive("eˣ", "exp({0})", lambda g, y, x: g * y)
+@facts(numpy=np.exp, reading=Function())
 def exp(x: Operand, /) -> Array:
     """Exponential ``eˣ``; local gradient eˣ. Any shape; overflows to infinity above 709 (float64) or 88 (float32).
 
@@ -222,7 +180,8 @@ def exp(x: Operand, /) -> Array:
     return np.exp(x)
 
 
-@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1), numpy=np.expm1, reading=Function())
+@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1))
+@facts(numpy=np.expm1, reading=Function())
 def expm1(x: Operand, /) -> Array:
     """``eˣ − 1`` without cancellation near 0; local gradient eˣ, computed as y + 1. Any shape.
 
@@ -233,7 +192,8 @@ def expm1(x: Operand, /) -> Array:
     return np.expm1(x)
 
 
-@primitive("ln", "ln({0})", lambda g, y, x: g / x, numpy=np.log, reading=Function())
+@primitive("ln", "ln({0})", lambda g, y, x: g / x)
+@facts(numpy=np.log, reading=Function())
 def log(x: Operand, /) -> Array:
     """Natural logarithm ``ln x``; local gradient 1/x. Any shape; −∞ at 0, NaN for negative numbers.
 
@@ -244,7 +204,8 @@ def log(x: Operand, /) -> Array:
     return np.log(x)
 
 
-@primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x), numpy=np.log1p, reading=Function())
+@primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x))
+@facts(numpy=np.log1p, reading=Function())
 def log1p(x: Operand, /) -> Array:
     """``ln(1 + x)`` without cancellation near 0; local gradient 1/(1 + x). Any shape.
 
@@ -255,7 +216,8 @@ def log1p(x: Operand, /) -> Array:
     return np.log1p(x)
 
 
-@primitive("sin", "sin({0})", lambda g, y, x: g * cos(x), numpy=np.sin, reading=Function())
+@primitive("sin", "sin({0})", lambda g, y, x: g * cos(x))
+@facts(numpy=np.sin, reading=Function())
 def sin(x: Operand, /) -> Array:
     """Sine of an angle in radians; local gradient cos x. Any shape.
 
@@ -266,7 +228,8 @@ def sin(x: Operand, /) -> Array:
     return np.sin(x)
 
 
-@primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x), numpy=np.cos, reading=Function())
+@primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x))
+@facts(numpy=np.cos, reading=Function())
 def cos(x: Operand, /) -> Array:
     """Cosine of an angle in radians; local gradient −sin x. Any shape.
 
@@ -277,7 +240,8 @@ def cos(x: Operand, /) -> Array:
     return np.cos(x)
 
 
-@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)), numpy=np.tanh, reading=Function())
+@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)))
+@facts(numpy=np.tanh, reading=Function())
 def tanh(x: Operand, /) -> Array:
     """Hyperbolic tangent; local gradient 1 − tanh² x. Any shape.
 
@@ -288,7 +252,8 @@ def tanh(x: Operand, /) -> Array:
     return np.tanh(x)
 
 
-@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)), reading=Function())
+@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)))
+@facts(reading=Function())
 def sigmoid(x: Operand, /) -> Array:
     """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y). Any shape; never overflows.
 
@@ -306,15 +271,8 @@ def sigmoid(x: Operand, /) -> Array:
 # ----------------------------------------------------------------------------------------------- kinks and choices
 
 
-@primitive(
-    "relu",
-    "relu({0})",
-    lambda g, y, x: where(greater(x, 0), g, 0),
-    analytic=False,
-    source="np.maximum({0}, 0)",
-    reading=Function(),
-    traits=Trait.EXACT,
-)
+@primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
+@facts(source="np.maximum({0}, 0)", reading=Function(), traits=Trait.EXACT)
 def relu(x: Operand, /) -> Array:
     """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
 
@@ -325,17 +283,8 @@ def relu(x: Operand, /) -> Array:
     return np.maximum(x, 0)
 
 
-@primitive(
-    "|x|",
-    "|{0}|",
-    lambda g, y, x: g * sign(x),
-    analytic=False,
-    numpy=np.absolute,
-    method=("__abs__", "abs"),
-    source="np.abs({0})",
-    reading=Function(),
-    traits=Trait.EXACT,
-)
+@primitive("|x|", "|{0}|", lambda g, y, x: g * sign(x), analytic=False)
+@facts(numpy=np.absolute, method=("__abs__", "abs"), source="np.abs({0})", reading=Function(), traits=Trait.EXACT)
 def abs(x: Operand, /) -> Array:
     """Absolute value ``|x|``; local gradient sign x, so 0 at 0. Any shape.
 
@@ -346,15 +295,8 @@ def abs(x: Operand, /) -> Array:
     return np.abs(x)
 
 
-@primitive(
-    "sign",
-    "sign({0})",
-    lambda g, y, x: zeros_like(x),
-    analytic=False,
-    numpy=np.sign,
-    reading=Function(),
-    traits=Trait.EXACT,
-)
+@primitive("sign", "sign({0})", lambda g, y, x: zeros_like(x), analytic=False)
+@facts(numpy=np.sign, reading=Function(), traits=Trait.EXACT)
 def sign(x: Operand, /) -> Array:
     """Sign −1, 0 or 1 in the dtype of x; local gradient 0, also at the jump. Any shape.
 
@@ -376,10 +318,8 @@ def _share(y: Array, a: Array, b: Array) -> Array:
     lambda g, y, a, b: g * _share(y, a, b),
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
-    numpy=np.maximum,
-    reading=Extremum("max"),
-    traits=Trait.EXACT | Trait.COMMUTES,
 )
+@facts(numpy=np.maximum, reading=Extremum("max"), traits=Trait.EXACT | Trait.COMMUTES)
 def maximum(a: Operand, b: Operand, /) -> Array:
     """The larger of a and b; the gradient goes to it, and half to each at a tie.
 
@@ -398,10 +338,8 @@ def maximum(a: Operand, b: Operand, /) -> Array:
     lambda g, y, a, b: g * _share(y, a, b),
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
-    numpy=np.minimum,
-    reading=Extremum("min"),
-    traits=Trait.EXACT | Trait.COMMUTES,
 )
+@facts(numpy=np.minimum, reading=Extremum("min"), traits=Trait.EXACT | Trait.COMMUTES)
 def minimum(a: Operand, b: Operand, /) -> Array:
     """The smaller of a and b; the gradient goes to it, and half to each at a tie.
 
@@ -419,11 +357,8 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     "clip({0}, {min:number}, {max:number})",
     lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
     analytic=False,
-    numpy=np.clip,
-    source="np.clip({0}, {min}, {max})",
-    reading=Function(),
-    traits=Trait.EXACT,
 )
+@facts(numpy=np.clip, source="np.clip({0}, {min}, {max})", reading=Function(), traits=Trait.EXACT)
 def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
     """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
 
@@ -446,11 +381,8 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
     None,
     lambda g, y, condition, a, b: where(condition, g, 0),
     lambda g, y, condition, a, b: where(condition, 0, g),
-    numpy=np.where,
-    method=(),
-    reading=Choice(),
-    traits=Trait.MOVES,
 )
+@facts(numpy=np.where, method=(), reading=Choice(), traits=Trait.MOVES)
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b; the gradient goes to the one that was taken.
 
@@ -485,7 +417,8 @@ def _masked(keep: Array, x: Array) -> Array:
 # --------------------------------------------------------------------------------------- constants and conversions
 
 
-@primitive("stop", "stop({0})", None, reading=Identity(), traits=Trait.MOVES)
+@primitive("stop", "stop({0})", None)
+@facts(reading=Identity(), traits=Trait.MOVES)
 def stop_gradient(x: Operand, /) -> Array:
     """x itself, but a constant to derivatives. Unlike with `Tensor.detach`, the graph still shows where it came from.
 
@@ -498,21 +431,15 @@ def stop_gradient(x: Operand, /) -> Array:
     return x.view() if isinstance(x, np.ndarray) else x
 
 
-@primitive(
-    "dtype",
-    "{dtype:text}({0})",
-    lambda g, y, x, dtype: astype(g, x.dtype),
-    analytic=False,
-    method=(),
-    source="{0}.astype({dtype})",
-    reading=Identity(),
-)
+@primitive("dtype", "{dtype:text}({0})", lambda g, y, x, dtype: astype(g, x.dtype), analytic=False)
+@facts(method=(), source="{0}.astype({dtype})", reading=Identity())
 def to_float(x: Operand, /, dtype: Any) -> Array:
     """The floating-point case of `astype`, through which gradients flow."""
     return x.astype(dtype)
 
 
-@primitive("dtype", "{dtype:text}({0})", None, analytic=False, method=(), source="{0}.astype({dtype})")
+@primitive("dtype", "{dtype:text}({0})", None, analytic=False)
+@facts(method=(), source="{0}.astype({dtype})")
 def to_integer(x: Operand, /, dtype: Any) -> Array:
     """The integer and boolean case of `astype`, not differentiable."""
     return x.astype(dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Contraction, Labels, Operand, Trait, answers
 from .reductions import broadcast_to
@@ -50,11 +50,8 @@ def _labels(ranks: Sequence[int], _params: Mapping[str, Any]) -> Labels:
     return _letters(f"{','.join(sources)}->{target}", ranks)
 
 
-@primitive(
-    "@",
-    "{0} @ {1}",
-    _of_left,
-    _of_right,
+@primitive("@", "{0} @ {1}", _of_left, _of_right)
+@facts(
     numpy=np.matmul,
     method=("__matmul__", "matmul", "dot"),
     source="{0} @ {1}",
@@ -127,11 +124,8 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     return spread * on_diagonal
 
 
-@primitive(
-    "einsum",
-    "einsum({subscripts:text}, {*})",
-    each=_of_factor,
-    name="einsum",
+@primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factor, name="einsum")
+@facts(
     method=(),
     source="np.einsum({subscripts}, {*})",
     reading=Contraction(lambda ranks, params: _letters(params["subscripts"], ranks)),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from .comparisons import equal
@@ -34,14 +34,8 @@ SMALL = 1 << 14
 """Up to this many elements a copy is quicker than NumPy's `broadcast_to`; beyond, the strided view saves a pass."""
 
 
-@primitive(
-    "copy",
-    "copy({0}, {shape:shape})",
-    lambda g, y, x, shape: unbroadcast(g, x.shape),
-    numpy=np.broadcast_to,
-    reading=Copy(),
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("copy", "copy({0}, {shape:shape})", lambda g, y, x, shape: unbroadcast(g, x.shape))
+@facts(numpy=np.broadcast_to, reading=Copy(), traits=Trait.MOVES | Trait.LINEAR)
 def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
     """x repeated along new or length-1 axes up to a shape; the gradient is summed over them.
 
@@ -98,6 +92,8 @@ def _terms(x: Array, y: Array) -> int:
     "Σ",
     "Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
+)
+@facts(
     numpy=np.sum,
     source="{0}.sum(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("sum"),
@@ -122,10 +118,8 @@ def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = F
     return spread(g / n, x, axis, keepdims)
 
 
-@primitive(
-    "Σ/n",
-    "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
-    _of_mean,
+@primitive("Σ/n", "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_mean)
+@facts(
     numpy=np.mean,
     source="{0}.mean(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("mean"),
@@ -188,11 +182,8 @@ def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool 
     return spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims) * chosen
 
 
-@primitive(
-    "max",
-    "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
-    _of_extreme,
-    analytic=False,
+@primitive("max", "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
+@facts(
     numpy=(np.max, np.amax),
     source="{0}.max(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("max"),
@@ -214,11 +205,8 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return numpy.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(
-    "min",
-    "min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
-    _of_extreme,
-    analytic=False,
+@primitive("min", "min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
+@facts(
     numpy=(np.min, np.amin),
     source="{0}.min(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
     reading=Reduction("min"),
@@ -263,14 +251,8 @@ def _others(x: Array) -> Array:
     return getitem(each, (..., slice(0, n)))
 
 
-@primitive(
-    "Π",
-    "Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
-    _of_prod,
-    numpy=np.prod,
-    source="{0}.prod(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
-    reading=Reduction("prod"),
-)
+@primitive("Π", "Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_prod)
+@facts(numpy=np.prod, source="{0}.prod(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)", reading=Reduction("prod"))
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
 
@@ -290,15 +272,8 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
     return reshape(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x.shape)
 
 
-@primitive(
-    "cumΣ",
-    "cumsum({0}⟦, {axis:axis}⟧)",
-    _of_cumsum,
-    numpy=np.cumsum,
-    source="{0}.cumsum(⟦axis={axis}⟧)",
-    reading=Cumulation(),
-    traits=Trait.ADDS | Trait.LINEAR,
-)
+@primitive("cumΣ", "cumsum({0}⟦, {axis:axis}⟧)", _of_cumsum)
+@facts(numpy=np.cumsum, source="{0}.cumsum(⟦axis={axis}⟧)", reading=Cumulation(), traits=Trait.ADDS | Trait.LINEAR)
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.
 

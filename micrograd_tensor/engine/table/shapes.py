@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import is_duck
 from ..errors import ShapeError, describe
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Operand, Permutation, Reshape, Trait, answers
 
@@ -22,15 +22,8 @@ __all__ = ["expand_dims", "flip", "pad", "reshape", "squeeze", "swapaxes", "tran
 __all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
 
 
-@primitive(
-    "reshape",
-    "reshape({0}, {shape:shape})",
-    lambda g, y, x, shape: reshape(g, shape=x.shape),
-    numpy=np.reshape,
-    source="{0}.reshape({shape})",
-    reading=Reshape(),
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("reshape", "reshape({0}, {shape:shape})", lambda g, y, x, shape: reshape(g, shape=x.shape))
+@facts(numpy=np.reshape, source="{0}.reshape({shape})", reading=Reshape(), traits=Trait.MOVES | Trait.LINEAR)
 def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """The same elements in row-major order under another shape, in which one length may be −1, "whatever is left".
 
@@ -48,10 +41,8 @@ def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = Non
     return transpose(g, axes=axes if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes])))
 
 
-@primitive(
-    "T",
-    "permute({0}, {axes:order})",
-    _of_transpose,
+@primitive("T", "permute({0}, {axes:order})", _of_transpose)
+@facts(
     numpy=np.transpose,
     method=("transpose", "permute", "T"),
     source="{0}.transpose(⟦{axes}⟧)",
@@ -85,14 +76,8 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Result:
     return transpose(x, axes=tuple(order))
 
 
-@primitive(
-    "squeeze",
-    "squeeze({0}⟦, {axis:axis}⟧)",
-    lambda g, y, x, axis=None: reshape(g, shape=x.shape),
-    numpy=np.squeeze,
-    reading=Reshape(),
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("squeeze", "squeeze({0}⟦, {axis:axis}⟧)", lambda g, y, x, axis=None: reshape(g, shape=x.shape))
+@facts(numpy=np.squeeze, reading=Reshape(), traits=Trait.MOVES | Trait.LINEAR)
 def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     """x without its axes of length 1, or without the named ones. `ShapeError` where a named one is longer.
 
@@ -104,14 +89,8 @@ def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     return np.squeeze(x, axis=axis)
 
 
-@primitive(
-    "expand",
-    "expand({0}, {axis:axis})",
-    lambda g, y, x, axis: reshape(g, shape=x.shape),
-    numpy=np.expand_dims,
-    reading=Reshape(),
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("expand", "expand({0}, {axis:axis})", lambda g, y, x, axis: reshape(g, shape=x.shape))
+@facts(numpy=np.expand_dims, reading=Reshape(), traits=Trait.MOVES | Trait.LINEAR)
 def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     """x with new axes of length 1, at these positions of the result. `ShapeError` for positions out of range.
 
@@ -126,13 +105,8 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     return np.expand_dims(x, axis)
 
 
-@primitive(
-    "flip",
-    "flip({0}⟦, {axis:axis}⟧)",
-    lambda g, y, x, axis=None: flip(g, axis=axis),
-    numpy=np.flip,
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("flip", "flip({0}⟦, {axis:axis}⟧)", lambda g, y, x, axis=None: flip(g, axis=axis))
+@facts(numpy=np.flip, traits=Trait.MOVES | Trait.LINEAR)
 def flip(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
     """x with the order along the axes reversed; by default along all. `ShapeError` for an axis out of range.
 
@@ -148,14 +122,8 @@ def _of_pad(g: Array, y: Array, x: Array, pad_width: Any, value: float = 0) -> A
     return getitem(g, tuple(slice(int(a), int(a) + n) for (a, _), n in zip(widths, x.shape, strict=True)))
 
 
-@primitive(
-    "pad",
-    "pad({0}, {pad_width:text}⟦, {value:number}⟧)",
-    _of_pad,
-    source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)",
-    traits=Trait.MOVES,
-    method=(),
-)
+@primitive("pad", "pad({0}, {pad_width:text}⟦, {value:number}⟧)", _of_pad)
+@facts(source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)", traits=Trait.MOVES, method=())
 def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     """x with ``value`` added around it; the gradient of the border is dropped.
 
@@ -169,13 +137,8 @@ def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     return np.pad(x, pad_width, constant_values=value)
 
 
-@primitive(
-    "tril",
-    "tril({0}⟦, {k:number}⟧)",
-    lambda g, y, x, k=0: tril(g, k=k),
-    numpy=np.tril,
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("tril", "tril({0}⟦, {k:number}⟧)", lambda g, y, x, k=0: tril(g, k=k))
+@facts(numpy=np.tril, traits=Trait.MOVES | Trait.LINEAR)
 def tril(x: Operand, /, k: int = 0) -> Array:
     """x with the elements above the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
 
@@ -189,13 +152,8 @@ def tril(x: Operand, /, k: int = 0) -> Array:
     return np.tril(x, k)
 
 
-@primitive(
-    "triu",
-    "triu({0}⟦, {k:number}⟧)",
-    lambda g, y, x, k=0: triu(g, k=k),
-    numpy=np.triu,
-    traits=Trait.MOVES | Trait.LINEAR,
-)
+@primitive("triu", "triu({0}⟦, {k:number}⟧)", lambda g, y, x, k=0: triu(g, k=k))
+@facts(numpy=np.triu, traits=Trait.MOVES | Trait.LINEAR)
 def triu(x: Operand, /, k: int = 0) -> Array:
     """x with the elements below the k-th diagonal of the last two axes set to 0. `ShapeError` for fewer than two axes.
 
@@ -248,10 +206,8 @@ def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]
     "{0}[{index:index}]",
     lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape),
     name="getitem",
-    method="__getitem__",
-    source="{0}[{index:index}]",
-    traits=Trait.MOVES | Trait.LINEAR,
 )
+@facts(method="__getitem__", source="{0}[{index:index}]", traits=Trait.MOVES | Trait.LINEAR)
 def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
     return x[_filled(index, arrays)]
@@ -261,6 +217,8 @@ def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     "put",
     "put({0}, [{index:index}], {shape:shape})",
     lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index),
+)
+@facts(
     method=(),
     source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, np.s_[{index:index}], {0})",
     traits=Trait.SCATTERS | Trait.LINEAR,
@@ -284,9 +242,8 @@ def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tupl
     "take",
     "take({0}, {1}, {axis:axis})",
     lambda g, y, x, indices, axis: put_along_axis_add(g, indices, axis=axis, shape=x.shape),
-    numpy=np.take_along_axis,
-    traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS,
 )
+@facts(numpy=np.take_along_axis, traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS)
 def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     """Elements of x along an axis at integer indices of the same number of axes, as `numpy.take_along_axis`.
 
@@ -307,6 +264,8 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     "put",
     "put({0}, {1}, {axis:axis}, {shape:shape})",
     lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis),
+)
+@facts(
     method=(),
     source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, {axis:places}, {0})",
     traits=Trait.SCATTERS | Trait.LINEAR,
@@ -322,14 +281,8 @@ def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[
     return full
 
 
-@primitive(
-    "argsort",
-    "argsort({0}⟦, {axis:axis}⟧)",
-    None,
-    analytic=False,
-    numpy=np.argsort,
-    source='np.argsort({0}, axis={axis}, kind="stable")',
-)
+@primitive("argsort", "argsort({0}⟦, {axis:axis}⟧)", None, analytic=False)
+@facts(numpy=np.argsort, source='np.argsort({0}, axis={axis}, kind="stable")')
 def argsort(x: Operand, /, axis: int = -1) -> Array:
     """The indices that sort x along an axis; equal elements keep their order. Not differentiable.
 
@@ -367,15 +320,8 @@ def _of_part(i: int, g: Array, y: Array, *parts: Array, axis: int = 0) -> Array:
     return getitem(g, tuple(places))
 
 
-@primitive(
-    "concat",
-    "concat({*}⟦, {axis:axis}⟧)",
-    each=_of_part,
-    name="concatenate",
-    method=(),
-    source="np.concatenate([{*}]⟦, axis={axis}⟧)",
-    traits=Trait.MOVES,
-)
+@primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_part, name="concatenate")
+@facts(method=(), source="np.concatenate([{*}]⟦, axis={axis}⟧)", traits=Trait.MOVES)
 def join(*parts: Operand, axis: int = 0) -> Array:
     """What `concatenate` records: every part is an operand."""
     return np.concatenate(parts, axis=axis)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..row import Array, Function, Operand
 from .elementwise import exp, square
 
@@ -15,13 +15,8 @@ __all__ = ["erf"]
 _erf = np.frompyfunc(math.erf, 1, 1)  # a ufunc, so duck arrays know what to do with it
 
 
-@primitive(
-    "erf",
-    "erf({0})",
-    lambda g, y, x: g * (2 / math.sqrt(math.pi) * exp(-square(x))),
-    analytic=False,
-    reading=Function(),
-)
+@primitive("erf", "erf({0})", lambda g, y, x: g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
+@facts(reading=Function())
 def erf(x: Operand, /) -> Array:
     """Error function ``2/√π ∫₀ˣ e^(−t²) dt``; local gradient 2/√π · e^(−x²). Any shape, real numbers.
 

@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 
 from ..arrays import is_duck
-from ..primitive import primitive
+from ..primitive import facts, primitive
 from ..row import Array, Operand, Trait
 from .elementwise import add
 from .shapes import put_add
@@ -27,9 +27,8 @@ Lengths = tuple[int, ...]
     lambda g, y, x, size, stride, dilation, axis=None: add_windows(
         g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
     ),
-    method=(),
-    traits=Trait.MOVES | Trait.LINEAR,
 )
+@facts(method=(), traits=Trait.MOVES | Trait.LINEAR)
 def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None) -> Array:
     """All windows of a size over some axes of x, ``(…)`` to ``(*size, …)``; as many positions on the axes as fit.
 
@@ -69,9 +68,8 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
     lambda g, y, x, shape, stride, dilation, axis=None: windows(
         g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
     ),
-    method=(),
-    traits=Trait.SCATTERS | Trait.LINEAR,
 )
+@facts(method=(), traits=Trait.SCATTERS | Trait.LINEAR)
 def add_windows(
     x: Operand, /, shape: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None
 ) -> Array:
