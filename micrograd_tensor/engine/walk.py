@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
@@ -52,7 +51,21 @@ def pull(
     """
     found: Gradients = {}
     watched = recording.get().anomaly
-    carry = partial(_carry, watched, create_graph, on_edge) if watched or create_graph or on_edge else None
+    plain = not (watched or create_graph or on_edge)
+
+    def carry(node: Result, i: int, rule: Callable[..., Any], g: Any, y: Any, operands: Sequence[Any]) -> Any:
+        """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
+        x, used = node.operands[i], node.saved[i]
+        made = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **node.params)
+        gx = _fitted(made, used, x)
+        if watched:
+            anomaly.carried(x, gx, [made])
+        if create_graph and not isinstance(gx, Record):
+            gx = leaf(gx)  # a constant, such as the zeros of sign
+        if on_edge is not None:
+            on_edge(node, i, gx)
+        return gx
+
     heap = [(-node.born, node) for node in pending]
     heapify(heap)
     while heap:
@@ -74,12 +87,12 @@ def pull(
             rule, used = rules[i], saved[i]
             if rule is None:
                 continue
-            if carry is not None:
-                gx = carry(node, i, rule, g, y, operands)
-            else:
+            if plain:
                 gx = rule(g, y, *operands, **params)
                 if gx.shape != used.shape or gx.dtype is not used.dtype:
                     gx = _fitted(gx, used, x)
+            else:
+                gx = carry(node, i, rule, g, y, operands)
             if x not in pending:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))
@@ -89,30 +102,6 @@ def pull(
             if watched:
                 anomaly.carried(x, pending[x], parts)
     return found
-
-
-def _carry(
-    watched: bool,
-    create_graph: bool,
-    on_edge: Edge | None,
-    node: Result,
-    i: int,
-    rule: Callable[..., Any],
-    g: Any,
-    y: Any,
-    operands: Sequence[Any],
-) -> Any:
-    """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
-    x, used = node.operands[i], node.saved[i]
-    made = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **node.params)
-    gx = _fitted(made, used, x)
-    if watched:
-        anomaly.carried(x, gx, [made])
-    if create_graph and not isinstance(gx, Record):
-        gx = leaf(gx)  # a constant, such as the zeros of sign
-    if on_edge is not None:
-        on_edge(node, i, gx)
-    return gx
 
 
 def _fitted(gx: Any, used: Any, x: Record) -> Any:

@@ -20,11 +20,13 @@ __all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt
 __all__ += ["cos", "exp", "expm1", "log", "log1p", "relu", "sigmoid", "sin", "tanh"]
 __all__ += ["astype", "clip", "maximum", "minimum", "stop_gradient", "where"]
 
+COMMUTES, EXACT, LINEAR = Trait.COMMUTES, Trait.EXACT, Trait.LINEAR
+
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
 @primitive("+", "{0} + {1}", lambda g, y, a, b: g, lambda g, y, a, b: g)
-@facts(numpy=np.add, method="__add__", source="{0} + {1}", reading=Linear((1, 1)), traits=Trait.COMMUTES)
+@facts(numpy=np.add, method="__add__", source="{0} + {1}", reading=Linear((1, 1)), traits=COMMUTES)
 def add(a: Operand, b: Operand, /) -> Array:
     """Sum ``a + b``; local gradients 1 and 1.
 
@@ -52,13 +54,7 @@ def sub(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("×", "{0} · {1}", lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-@facts(
-    numpy=np.multiply,
-    method="__mul__",
-    source="{0} * {1}",
-    reading=Product((1, 1)),
-    traits=Trait.COMMUTES | Trait.LINEAR,
-)
+@facts(numpy=np.multiply, method="__mul__", source="{0} * {1}", reading=Product((1, 1)), traits=COMMUTES | LINEAR)
 def mul(a: Operand, b: Operand, /) -> Array:
     """Product ``a · b``; local gradients b and a.
 
@@ -86,7 +82,7 @@ def div(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("−", "−{0}", lambda g, y, x: -g)
-@facts(numpy=np.negative, method="__neg__", source="-{0}", reading=Linear((-1,)), traits=Trait.EXACT | Trait.LINEAR)
+@facts(numpy=np.negative, method="__neg__", source="-{0}", reading=Linear((-1,)), traits=EXACT | LINEAR)
 def neg(x: Operand, /) -> Array:
     """Negative ``−x``; local gradient −1. Any shape and numeric dtype.
 
@@ -272,7 +268,7 @@ def sigmoid(x: Operand, /) -> Array:
 
 
 @primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
-@facts(source="np.maximum({0}, 0)", reading=Function(), traits=Trait.EXACT)
+@facts(source="np.maximum({0}, 0)", reading=Function(), traits=EXACT)
 def relu(x: Operand, /) -> Array:
     """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
 
@@ -284,7 +280,7 @@ def relu(x: Operand, /) -> Array:
 
 
 @primitive("|x|", "|{0}|", lambda g, y, x: g * sign(x), analytic=False)
-@facts(numpy=np.absolute, method=("__abs__", "abs"), source="np.abs({0})", reading=Function(), traits=Trait.EXACT)
+@facts(numpy=np.absolute, method=("__abs__", "abs"), source="np.abs({0})", reading=Function(), traits=EXACT)
 def abs(x: Operand, /) -> Array:
     """Absolute value ``|x|``; local gradient sign x, so 0 at 0. Any shape.
 
@@ -296,7 +292,7 @@ def abs(x: Operand, /) -> Array:
 
 
 @primitive("sign", "sign({0})", lambda g, y, x: zeros_like(x), analytic=False)
-@facts(numpy=np.sign, reading=Function(), traits=Trait.EXACT)
+@facts(numpy=np.sign, reading=Function(), traits=EXACT)
 def sign(x: Operand, /) -> Array:
     """Sign −1, 0 or 1 in the dtype of x; local gradient 0, also at the jump. Any shape.
 
@@ -319,7 +315,7 @@ def _share(y: Array, a: Array, b: Array) -> Array:
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
 )
-@facts(numpy=np.maximum, reading=Extremum("max"), traits=Trait.EXACT | Trait.COMMUTES)
+@facts(numpy=np.maximum, reading=Extremum("max"), traits=EXACT | COMMUTES)
 def maximum(a: Operand, b: Operand, /) -> Array:
     """The larger of a and b; the gradient goes to it, and half to each at a tie.
 
@@ -339,7 +335,7 @@ def maximum(a: Operand, b: Operand, /) -> Array:
     lambda g, y, a, b: g * _share(y, b, a),
     analytic=False,
 )
-@facts(numpy=np.minimum, reading=Extremum("min"), traits=Trait.EXACT | Trait.COMMUTES)
+@facts(numpy=np.minimum, reading=Extremum("min"), traits=EXACT | COMMUTES)
 def minimum(a: Operand, b: Operand, /) -> Array:
     """The smaller of a and b; the gradient goes to it, and half to each at a tie.
 
@@ -358,7 +354,7 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
     analytic=False,
 )
-@facts(numpy=np.clip, source="np.clip({0}, {min}, {max})", reading=Function(), traits=Trait.EXACT)
+@facts(numpy=np.clip, source="np.clip({0}, {min}, {max})", reading=Function(), traits=EXACT)
 def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
     """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
-from ..row import Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
+from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from .comparisons import equal
 from .elementwise import astype, sqrt, square
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
@@ -88,17 +88,21 @@ def _terms(x: Array, y: Array) -> int:
     return x.size // y.size if y.size else 1
 
 
+ADDING = Trait.ADDS | Trait.LINEAR
+
+
+def _facts(kind: str, numpy: Any, traits: Trait) -> facts:
+    """Of a reduction, which NumPy has as a method too."""
+    source = f"{{0}}.{kind}(⟦axis={{axis}}⟧⟦, keepdims={{keepdims}}⟧)"
+    return facts(numpy=numpy, source=source, reading=Reduction(kind), traits=traits)
+
+
 @primitive(
     "Σ",
     "Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
     lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
 )
-@facts(
-    numpy=np.sum,
-    source="{0}.sum(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
-    reading=Reduction("sum"),
-    traits=Trait.ADDS | Trait.LINEAR,
-)
+@_facts("sum", np.sum, ADDING)
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over ``axis``; the gradient is copied to every term. `ShapeError` for an axis out of range.
 
@@ -119,12 +123,7 @@ def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = F
 
 
 @primitive("Σ/n", "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_mean)
-@facts(
-    numpy=np.mean,
-    source="{0}.mean(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
-    reading=Reduction("mean"),
-    traits=Trait.ADDS | Trait.LINEAR,
-)
+@_facts("mean", np.mean, ADDING)
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
 
@@ -183,12 +182,7 @@ def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool 
 
 
 @primitive("max", "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
-@facts(
-    numpy=(np.max, np.amax),
-    source="{0}.max(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
-    reading=Reduction("max"),
-    traits=Trait.EXACT,
-)
+@_facts("max", (np.max, np.amax), Trait.EXACT)
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
@@ -206,12 +200,7 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @primitive("min", "min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
-@facts(
-    numpy=(np.min, np.amin),
-    source="{0}.min(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)",
-    reading=Reduction("min"),
-    traits=Trait.EXACT,
-)
+@_facts("min", (np.min, np.amin), Trait.EXACT)
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
@@ -252,7 +241,7 @@ def _others(x: Array) -> Array:
 
 
 @primitive("Π", "Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_prod)
-@facts(numpy=np.prod, source="{0}.prod(⟦axis={axis}⟧⟦, keepdims={keepdims}⟧)", reading=Reduction("prod"))
+@_facts("prod", np.prod, NONE)
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
 
@@ -273,7 +262,7 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
 
 
 @primitive("cumΣ", "cumsum({0}⟦, {axis:axis}⟧)", _of_cumsum)
-@facts(numpy=np.cumsum, source="{0}.cumsum(⟦axis={axis}⟧)", reading=Cumulation(), traits=Trait.ADDS | Trait.LINEAR)
+@facts(numpy=np.cumsum, source="{0}.cumsum(⟦axis={axis}⟧)", reading=Cumulation(), traits=ADDING)
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.
 

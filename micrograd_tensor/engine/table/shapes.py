@@ -169,6 +169,8 @@ def triu(x: Operand, /, k: int = 0) -> Array:
 
 # ------------------------------------------------------------------------------------------------ reading places
 
+_ZEROS = "{y} = np.zeros({shape}, {y:dtype})\n"
+"""How a source starts that adds into places."""
 _HERE = "array"
 """Stands in an index for the next index array, which is an operand: so a graph shows it, and can be run on another."""
 
@@ -218,11 +220,7 @@ def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     "put({0}, [{index:index}], {shape:shape})",
     lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index),
 )
-@facts(
-    method=(),
-    source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, np.s_[{index:index}], {0})",
-    traits=Trait.SCATTERS | Trait.LINEAR,
-)
+@facts(method=(), source=_ZEROS + "np.add.at({y}, np.s_[{index:index}], {0})", traits=Trait.SCATTERS | Trait.LINEAR)
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
     if not arrays and is_duck(x):  # which may not be writable: read every place, from x or from nowhere
@@ -265,11 +263,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     "put({0}, {1}, {axis:axis}, {shape:shape})",
     lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis),
 )
-@facts(
-    method=(),
-    source="{y} = np.zeros({shape}, {y:dtype})\nnp.add.at({y}, {axis:places}, {0})",
-    traits=Trait.SCATTERS | Trait.LINEAR,
-)
+@facts(method=(), source=_ZEROS + "np.add.at({y}, {axis:places}, {0})", traits=Trait.SCATTERS | Trait.LINEAR)
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
     full = np.zeros(shape, x.dtype)
