@@ -12,15 +12,14 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from ..graph import Graph, Node
-from ..graph.axes import axis_names
-from ..notation import Called, formula, printable, rule, summary
+from ..notation import formula, printable
 from .errors import DrawError
+from .labels import Labels, Part, added
 from .options import Options
-from .texts import letter
 from .tracks import Row, Step, tracks
 
 WIDTH, LEAST = 100, 40
-"""Columns of a listing, where no width is asked for, and at least."""
+"""Default and least width of a listing, in columns."""
 
 LEAF, CONSTANT, GATE, OUTPUT, GIVEN, PART = "○", "◌", "●", "◆", "◇", "◦"
 MEANINGS = {
@@ -56,7 +55,7 @@ def listing(graph: Graph, title: str, options: Options | None = None, width: int
     Args:
         graph: forward only, or with its backward pass.
         title: its first line.
-        options: of which it heeds detail and dims.
+        options: detail and dims make a difference.
         width: the greatest number of columns.
         spell: spell out in ASCII what is not ASCII.
 
@@ -94,8 +93,8 @@ def listing(graph: Graph, title: str, options: Options | None = None, width: int
 class _Writer:
     def __init__(self, graph: Graph, options: Options, width: int, spell: bool) -> None:
         self.graph, self.options, self.width, self.spell = graph, options, width, spell
-        self.dims = axis_names(graph, self.options.dims)
-        self.called = Called(graph, self.dims)
+        self.labels = Labels(graph, options)
+        self.called = self.labels.called
         self.signs: dict[str, None] = {}
 
     # ------------------------------------------------------------------------------------------------------- steps
@@ -124,12 +123,11 @@ class _Writer:
         return _Line(Step(node, (), sign), kind, self.called.values[node] or formula(node), *self._said(node))
 
     def _gate(self, node: Node) -> _Line:
-        assert node.op is not None  # noqa: S101 -- for the type checker
-        name, made = self.called.values[node], formula(node, self.called.stand_ins)
+        name, made = self.called.values[node], self.labels.formula(node)
         uses = [x for x in node.operands if isinstance(x, Node)]
         return _Line(
             Step(node, uses, OUTPUT if node in self.graph.outputs else GATE),
-            f"({self.called.numbers[node]}) {node.op.name}",
+            self._made_by(node),
             made if made == name else f"{name} = {made}",
             *self._said(node),
         )
@@ -147,44 +145,36 @@ class _Writer:
 
     def _gradient(self, node: Node) -> Iterator[_Line]:
         """What is passed to a value, each part of it where there are several, and the sum of them."""
-        gradient, parts = self.graph.gradients.get(node), self._parts(node)
+        gradient, parts = self.graph.gradients.get(node), self.labels.parts(node)
         name = self.called.gradient(node) or f"d({self.called.values[node] or formula(node)})"
+        sign = GATE if node.op else LEAF
         if gradient is None:
             if node.requires_grad:  # not computed, which is not 0
                 yield _Line(Step(node, (), CONSTANT), "", f"{name}: not computed", self._said(node)[0], "—")
         elif len(parts) == 1:
-            [(_, uses, made_by, text, given)] = parts
-            sign = GIVEN if not uses else GATE if node.op else LEAF
-            yield _Line(Step(node, uses, sign), made_by, f"{name}: {text}" if text else name, *self._said(given))
+            yield self._part(node, name, parts[0], sign)
         else:
-            letters = [letter(k) for k in range(len(parts))]
-            for this, (key, uses, made_by, text, given) in zip(letters, parts, strict=True):
-                said = f"{this}: {text}" if text else this
-                yield _Line(Step(key, uses, PART if uses else GIVEN), made_by, said, *self._said(given))
-            step = Step(node, [key for key, *_ in parts], GATE if node.op else LEAF)
-            total = " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
-            yield _Line(step, "+", f"{name} = {total}", *self._said(gradient))
+            keys = [(node, part.letter) for part in parts]
+            for key, part in zip(keys, parts, strict=True):
+                yield self._part(key, part.letter, part, PART)
+            total = added([part.letter for part in parts])
+            yield _Line(Step(node, keys, sign), "+", f"{name} = {total}", *self._said(gradient))
 
-    def _parts(self, node: Node) -> list[tuple[object, tuple[Node, ...], str, str, Node]]:
-        """What is added up to a value's gradient: a key, the gradients it rests on, its gate, its rule, and itself."""
-        parts: list[tuple[object, tuple[Node, ...], str, str, Node]] = []
-        if node in self.graph.upstreams:
-            parts.append((("upstream", node), (), "upstream", "", self.graph.upstreams[node]))
-        for edge, contribution in self.graph.contributions_to(node):
-            user = edge[0]
-            assert user.op is not None  # noqa: S101 -- for the type checker
-            clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
-            made_by = f"({self.called.numbers[user]}) {user.op.name}"
-            parts.append((edge, (user,), made_by, ", ".join(clauses), contribution))
-        return parts
+    def _part(self, key: object, name: str, part: Part, sign: str) -> _Line:
+        """A gradient by the rule that made it, or as it was given."""
+        if part.edge is None:
+            return _Line(Step(key, (), GIVEN), "upstream", name, *self._said(part.gradient))
+        user = part.edge[0]
+        text = f"{name}: {', '.join(self.labels.rule(part.edge))}"
+        return _Line(Step(key, (user,), sign), self._made_by(user), text, *self._said(part.gradient))
+
+    def _made_by(self, node: Node) -> str:
+        return f"({self.called.numbers[node]}) {node.op.name if node.op else ''}"
 
     def _said(self, node: Node) -> tuple[str, str]:
         """The shape of a value, and what is in it."""
-        detail = self.options.detail
-        return (
-            "" if detail == "name" else str(node.shape),
-            summary(node.value) if detail == "full" else "",
-        )
+        shape, _, values = self.labels.value(node).partition("  ")
+        return shape, values
 
     # -------------------------------------------------------------------------------------------------------- rows
 

@@ -1,29 +1,22 @@
-"""Build: from a graph to the scene that shows it, with every text."""
+"""Build: from a graph to the scene that shows it, or a part of it."""
 
 from __future__ import annotations
 
-import math
 from textwrap import wrap
-from typing import Any
 
 from ..engine.recording import Scope
 from ..graph import Graph, Node
-from ..graph.axes import axis_names
-from ..notation import LONGEST_NAME, Called, cut, formula, number, printable, rule
-from .boxes import box_lines, rules_through
+from ..graph.nodes import Edge
+from ..notation import MAX_NAME, number, printable
 from .collapse import Collapsed, named
-from .metrics import text_width
+from .labels import Labels, boxed
 from .options import Failure, Options
 from .repeats import Box
-from .scene import FORK, GATE, SPLIT, Item, Scene, Wire, symbol_size
-from .texts import boxed, commutes, letter, lines, only_moves, value
-from .uses import Use, Uses
+from .scene import FORK, SPLIT, Item, Scene, Wire
+from .uses import Use
 
-MOST_SAID = 8
-"""In lines, of what an error says."""
-
-LONGEST_CAPTION = 32
-"""In characters, of a formula above a gate."""
+MAX_ERROR_LINES = 8
+"""The most lines of what an error says."""
 
 UNKNOWN = "—"
 """A gradient that was not computed, which is not 0."""
@@ -34,248 +27,212 @@ def scene(graph: Graph, options: Options | None = None, collapsed: Collapsed | N
 
     Args:
         graph: forward only, or with its backward pass.
-        options: detail and dims are heeded.
+        options: detail, dims and failed make a difference.
         collapsed: what is shown as boxes; nothing by default.
     """
-    return _Builder(graph, options or Options(), collapsed or Collapsed()).scene
+    options, collapsed = options or Options(), collapsed or Collapsed()
+    builder = Builder(Labels(graph, options, collapsed), collapsed)
+    builder.build()
+    if options.failed:
+        builder.failure(options.failed)
+    return builder.scene
 
 
-class _Builder:
-    """Goes through the nodes by rank; what a node's wires start from is made before any wire needs it."""
+class Builder:
+    """Makes the items and wires of a graph, or of a part of it; what a wire starts from is made before the wire.
 
-    def __init__(self, graph: Graph, options: Options, collapsed: Collapsed) -> None:
-        self.graph, self.options, self.box_of = graph, options, collapsed.box_of
-        self.scene = Scene(bool(graph.gradients), scopes=collapsed.names, detail=options.detail, notes=collapsed.notes)
-        self.outputs = dict.fromkeys(graph.outputs)
-        self.dims = axis_names(graph, options.dims)
-        names = Called(graph, self.dims)
-        self.gates, self.called, self.stand_ins = names.numbers, names.values, names.stand_ins
-        self._gradient_name = names.gradient
-        self.uses = Uses(graph, collapsed)
-        self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.stand_ins)
+    Attributes:
+        scene: what was made so far.
+        outlets: the item that each value is taken from: its gate, leaf or box, or the fork after that.
+    """
+
+    def __init__(self, labels: Labels, collapsed: Collapsed | None = None) -> None:
+        collapsed = collapsed or Collapsed()
+        self.labels, self.graph, self.called, self.uses = labels, labels.graph, labels.called, labels.uses
+        self.box_of = collapsed.box_of
+        self.scene = Scene(bool(self.graph.gradients), detail=labels.detail)
+        self.scene.scopes, self.scene.notes = collapsed.names, collapsed.notes
+        self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.called.stand_ins)
         self.outlets: dict[Node, Item] = {}
-        self.letters: dict[Use, str] = {}
-        for node in graph.nodes:
+
+    def build(self) -> None:
+        """All of the graph."""
+        for node in self.graph.nodes:
             box = self.box_of.get(node)
             if box is not None and node is box.gates[-1]:
-                self._collapsed(box)
+                self.collapsed(box)
             elif box is None and node.op is not None:
-                self._gate(node)
+                self.outlets[node] = self.fork(node, self.gate(node))
             elif node.op is None and node not in self.uses.owned:
-                self._leaf(node)
-        for node in self.outputs:
-            self._output(node)
-        if options.failed:
-            self._failure(options.failed)
+                self.leaf(node)
+        for node in dict.fromkeys(self.graph.outputs):
+            self.output(node)
 
     # ------------------------------------------------------------------------------------------------------- items
 
-    def _gate(self, node: Node) -> None:
-        assert node.op is not None  # noqa: S101 -- for the type checker
-        name = f"{printable(node.name)} = " if node.name else ""
-        text = formula(node, self.stand_ins)
-        symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
-        item = Item(
-            id=f"node-{node.rank}",
-            kind="gate",
-            time=(node.rank, 2),
-            title=f"gate {self.gates[node]}, {node.op.name}: {name}{text}",
-            lines=(symbol,),
-            caption=f"({self.gates[node]}) {node.op.name}",
-            op=node.op.name,
-            reads="" if commutes(node.op) else cut(text, LONGEST_CAPTION),
-            dead=not node.requires_grad,
-            shape=node.shape,
-            scope=node.scope,
-            width=max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4),
-            height=2 * GATE,
-        )
-        self._deepen(item, [x for x in node.operands if isinstance(x, Node)])
-        item.moves += only_moves(node.op)
+    def gate(self, node: Node) -> Item:
+        """A gate, after its operands; those that are not there come from boxes of their own."""
+        item = self.item(node)
+        sources = []
+        for i, x in enumerate(node.operands):
+            known = isinstance(x, Node) and x in self.outlets
+            sources.append(self.outlets[x] if known else self.operand((node, i)))
+        self._deepen(item, [source for source in sources if source and source.depth >= 0])
         self.scene.items.append(item)
-        for i, operand in enumerate(node.operands):
-            if isinstance(operand, Node):
-                use = self.uses.of_edge[node, i]
-                earlier = sum(x is operand for x in node.operands[:i])
-                ends = f"-{earlier}" if earlier else ""
-                self._use(
-                    operand, use, item, i, (f"{operand.rank}-{node.rank}{ends}", f"{node.rank}-{operand.rank}{ends}")
-                )
-            else:
-                self._number(operand, node, i, item)
-        self.outlets[node] = self._fork(node, item) or item
+        for i, source in enumerate(sources):
+            if source is not None:
+                self.join((node, i), source, item)
+        return item
 
-    def _collapsed(self, box: Box) -> None:
+    def item(self, node: Node) -> Item:
+        """The item of a gate."""
+        return self.labels.gate(node)
+
+    def operand(self, edge: Edge) -> Item | None:
+        """A box of its own for an operand, if it has one; where all of the graph is shown it is a Python number."""
+        (node, i), x = edge, edge[0].operands[edge[1]]
+        item = Item(f"node-{node.rank}-number-{i}", "constant", (node.rank, 0), f"constant {x!r}", (number(x),))
+        item.depth, item.scope, item.side = -1, node.scope, True
+        self.scene.items.append(item)
+        return boxed(item)
+
+    def collapsed(self, box: Box) -> None:
         """A scope as one box, after its last gate, when all that leads into it is there."""
         taken, made = self.uses.into[box], [node for node in box.gates if self.uses[node]]
         path = "/".join(printable(scope.name) for scope in named(box.scopes[0]))
-        said = box_lines(box, self.uses.leaves[box], self.options.detail)
-        item = boxed(
-            Item(
-                id=f"box-{box.gates[0].rank}",
-                kind="box",
-                time=(box.gates[0].rank, 2),
-                title=f"scope {path}, collapsed: {', '.join(said)}",
-                lines=said,
-                dead=not any(node.requires_grad for node in made),
-                shape=made[-1].shape if made else box.gates[-1].shape,
-                scope=box.scopes[0].parent,
-            )
-        )
-        item.height = max(item.height, 54.0)
-        self._deepen(item, [use.value for use in taken])
+        first, lines = box.gates[0].rank, self.labels.collapsed(box)
+        item = Item(f"box-{first}", "box", (first, 2), f"scope {path}, collapsed: {', '.join(lines)}", lines)
+        item.dead, item.scope = not any(node.requires_grad for node in made), box.scopes[0].parent
+        item.shape = made[-1].shape if made else box.gates[-1].shape
+        boxed(item).height = max(item.height, 54.0)
+        self._deepen(item, [self.outlets[use.value] for use in taken])
         self.scene.items.append(item)
         for i, use in enumerate(taken):
-            self._use(use.value, use, item, i, (f"{use.value.rank}-{item.id}", f"{item.id}-{use.value.rank}"))
+            self.use(use, self.outlets[use.value], item, i)
         for node in made:
-            self.outlets[node] = self._fork(node, item) or item
+            self.outlets[node] = self.fork(node, item)
 
-    def _deepen(self, item: Item, operands: list[Node]) -> None:
+    def _deepen(self, item: Item, sources: list[Item]) -> None:
         """An item is one deeper than what leads into it."""
-        sources = [self.outlets[x] for x in operands]
         deepest = max(sources, key=lambda x: x.depth, default=None)
         if deepest is not None:
-            item.depth, item.moves = deepest.depth, deepest.moves
+            item.depth, item.moves = deepest.depth, item.moves + deepest.moves
         item.depth += 1
 
-    def _leaf(self, node: Node) -> None:
+    def leaf(self, node: Node) -> None:
+        """A leaf, in the scope of the first gate that takes it."""
         first = next((use.turn for use in self.uses[node] if use.target is not None), None)
         word = "leaf" if node.requires_grad else "constant"
-        item = Item(
-            id=f"node-{node.rank}",
-            kind="param" if node.requires_grad else "constant",
-            time=(first.rank if first else node.rank, 0),
-            title=f"{word} {self._described(node)}",
-            lines=lines(self.called[node], node, self.options.detail) or (word,),
-            shape=node.shape,
-            scope=self._scope_of(first) if first else None,
-        )
-        self.scene.items.append(boxed(item))
-        self.outlets[node] = self._fork(node, item) or item
+        title = f"{word} {self.labels.described(node)}"
+        item = self.labels.box(f"node-{node.rank}", node, self.labels.kind(node), title)
+        item.lines = self.labels.lines(self.called.values[node], node) or (word,)
+        boxed(item)
+        if first is not None:
+            item.time, item.scope = (first.rank, 0), self._scope_of(first)
+        self.scene.items.append(item)
+        self.outlets[node] = self.fork(node, item)
 
     def _scope_of(self, gate: Node) -> Scope | None:
         return self.box_of[gate].scopes[0].parent if gate in self.box_of else gate.scope
 
-    def _number(self, operand: Any, node: Node, i: int, gate: Item) -> None:
-        """A Python number: a box of its own at every gate that takes it."""
-        item = Item(
-            id=f"node-{node.rank}-number-{i}",
-            kind="constant",
-            time=(node.rank, 0),
-            title=f"constant {operand!r}",
-            lines=(number(operand),),
-            depth=-1,
-            scope=node.scope,
-        )
-        self.scene.items.append(boxed(item))
-        forward = f"edge-{node.rank}-number-{i}-fwd"
-        self.scene.wires.append(Wire(item, gate, i, forward, None, title=(f"constant {operand!r}", "")))
-
-    def _fork(self, node: Node, item: Item) -> Item | None:
-        """Where a value that is used several times parts, with the wire that leads there; gradients are added in it."""
+    def fork(self, node: Node, item: Item) -> Item:
+        """Where a value that is used several times parts, and gradients are added; else the item that it comes from."""
         uses = self.uses[node]
         if len(uses) < 2:
-            return None
-        parts = self.uses.carrying(node)
-        adds = len(parts) > 1
-        letters = [letter(k) for k in range(len(parts))] if adds else []
-        self.letters |= dict(zip(parts, letters, strict=False))
-        radius = FORK if adds else SPLIT
-        fork = Item(
-            id=f"fork-{node.rank}",
-            kind="fork" if adds else "split",
-            time=(item.time[0], item.time[1] + 1),
-            title=f"{self.called[node] or 'the value'} is used {len(uses)} times"
-            + (f", so its gradients {', '.join(letters)} are added" if adds else ""),
-            lines=("+",) if adds else (),
-            dead=item.dead,
-            depth=item.depth,
-            moves=item.moves,
-            shape=node.shape,
-            scope=item.scope,
-            width=2 * radius,
-            height=2 * radius,
-        )
+            return item
+        parts, total = self.uses.carrying(node), self.labels.total(node)
+        kind, radius, sign = ("fork", FORK, ("+",)) if total else ("split", SPLIT, ())
+        title = f"{self.called.values[node] or 'a leaf'} is used {len(uses)} times"
+        if total:
+            title += f", so its gradients {', '.join(self.labels.marks[use] for use in parts)} are added"
+        fork = Item(f"fork-{node.rank}", kind, (item.time[0], item.time[1] + 1), title, sign)
+        fork.dead, fork.depth, fork.moves, fork.shape = item.dead, item.depth, item.moves, node.shape
+        fork.scope, fork.width, fork.height = item.scope, 2 * radius, 2 * radius
         self.scene.items.append(fork)
-        wire = self._wire(node, item, fork, 0, (f"{node.rank}-fork", f"fork-{node.rank}"))
-        gradient = self.uses.added(node, parts)
-        name = self._gradient_name(node) if gradient is self.graph.gradients.get(node) else ""
-        total = " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
-        clauses = (f"{name} = {total}" if name else total,) if adds else ()
-        self._say_gradient(wire, node, gradient, clauses, "" if adds else name)
+        wire = self.wire(node, item, fork, 0)
+        self._say_gradient(wire, node, self.uses.added(node, parts), (total,) if total else (), named=bool(total))
         return fork
 
-    def _output(self, node: Node) -> None:
-        outlet = self.outlets[node]
-        item = Item(
-            id=f"sink-{node.rank}",
-            kind="output",
-            time=(self.graph.nodes[-1].rank + 1, 0),
-            title=f"output {self._described(node)}",
-            lines=lines(printable(node.name) if node.name else "output", node, self.options.detail),
-            depth=outlet.depth,
-            shape=node.shape,
-        )
-        self.scene.items.append(boxed(item))
-        wire = self._wire(node, outlet, item, 0, (f"{node.rank}-out", f"out-{node.rank}"))
-        given = self.graph.upstreams.get(node)
+    def output(self, node: Node) -> None:
+        """The box of an output, with the gradient that was given for it."""
+        name = printable(node.name) if node.name else "output"
+        time, title = (self.graph.nodes[-1].rank + 1, 0), f"output {self.labels.described(node)}"
+        item = Item(f"sink-{node.rank}", "output", time, title, self.labels.lines(name, node))
         use = self.uses.as_output(node)
-        mark = self.letters.get(use) if use else None
-        name = self._gradient_name(node) if given is self.graph.gradients.get(node) else ""
-        self._say_gradient(wire, node, given, (f"{mark}: upstream" if mark else "upstream",), name)
+        wire = self._end(node, boxed(item), use)
+        self._say_gradient(wire, node, self.graph.upstreams.get(node), self.labels.clauses(use))
 
-    def _failure(self, failed: Failure) -> None:
+    def result(self, node: Node, item: Item) -> None:
+        """The box of the value at which a part of the graph ends, with the whole gradient that arrives there."""
+        item.kind, item.time, item.side = "output", (node.rank, 4), False
+        uses, total = self.uses[node], self.labels.total(node)
+        wire = self._end(node, item, uses[0] if len(uses) == 1 else None)
+        wire.name = wire.value = ""
+        self._say_gradient(wire, node, self.graph.gradients.get(node), (total or "upstream",), named=bool(total))
+
+    def _end(self, node: Node, item: Item, use: Use | None) -> Wire:
+        item.depth, item.shape = self.outlets[node].depth, node.shape
+        self.scene.items.append(item)
+        return self.wire(node, self.outlets[node], item, 0, use)
+
+    def failure(self, failed: Failure) -> None:
         """Mark the gate that failed, with what it said beside it."""
         node, gate = failed.gate, self.outlets[failed.gate]
-        said = [printable(line) for line in wrap(failed.text, LONGEST_NAME)]
-        text = " ".join(said)
+        lines = [printable(line) for line in wrap(failed.text, MAX_NAME)]
+        text = " ".join(lines)
         gate.style, gate.title = "failed", f"{gate.title} failed: {text}"
         item = Item(f"error-{node.rank}", "error", (node.rank + 1, 0), f"{failed.kind}: {text}", depth=gate.depth)
-        item.lines = (failed.kind, *said[:MOST_SAID], *["…"] * (len(said) > MOST_SAID))
+        item.lines = (failed.kind, *lines[:MAX_ERROR_LINES], *["…"] * (len(lines) > MAX_ERROR_LINES))
         self.scene.items.append(boxed(item))
-        wire = Wire(
-            gate, item, 0, f"edge-{node.rank}-error-fwd", None, title=("no result", ""), styles=("failed", "backward")
-        )
+        wire = Wire(gate, item, 0, f"edge-{node.rank}-error-fwd", None, ("no result", ""))
+        wire.styles = ("failed", "backward")
         self.scene.wires.append(wire)
 
     # ------------------------------------------------------------------------------------------------------- wires
 
-    def _wire(self, node: Node, source: Item, target: Item, operand: int, ends: tuple[str, str]) -> Wire:
-        """A wire that carries the value of a node, with what is said of that: after a fork no more than the name."""
-        forward, backward = f"edge-{ends[0]}-fwd", f"edge-{ends[1]}-bwd"
-        wire = Wire(source, target, operand, forward, backward, title=(f"value {self._described(node)}", ""))
-        if source.is_fork or node.op:  # a box says itself what is in it
-            wire.name = self.called[node]
-        if node.op and not source.is_fork:
-            wire.value = self._value(node)
-        shape = "" if self.options.detail == "name" else str(node.shape)
-        wire.says = tuple(filter(None, (self.called[node], shape)))
+    def wire(self, node: Node, source: Item, target: Item, operand: int, use: Use | None = None) -> Wire:
+        """A wire that carries a value to a use, or to its fork, with what is said of it: after a fork only its name."""
+        end, again = _end_of(use) if use else ("fork", "")
+        forward, backward = f"edge-{node.rank}-{end}{again}-fwd", f"edge-{end}-{node.rank}{again}-bwd"
+        wire = Wire(source, target, operand, forward, backward, title=(f"value {self.labels.described(node)}", ""))
+        if not source.is_box or source.kind == "box":  # the box of a value says itself what is in it
+            wire.name = self.called.values[node]
+            wire.value = "" if source.is_fork else self.labels.value(node)
+        shape = "" if self.labels.detail == "name" else self.labels.shape(node)
+        wire.says = tuple(filter(None, (self.called.values[node], shape)))
         self.scene.wires.append(wire)
         return wire
 
-    def _use(self, operand: Node, use: Use, target: Item, i: int, ends: tuple[str, str]) -> None:
-        """The wire from a value to what takes it, and the rule by which its gradient is passed back."""
-        outlet = self.outlets[operand]
-        wire = self._wire(operand, outlet, target, i, ends)
-        wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
-        contribution = self.uses.added(operand, [use]) if self.uses.carries(use) else None
-        clauses: tuple[str, ...] = ()
-        if contribution is not None:
-            if use.box is None:
-                clauses = rule(self.graph, use.edges[0], self.stand_ins, dims=self.dims)
-            else:
-                clauses = rules_through(self.graph, use, self.dims, self.stand_ins)
-            mark = self.letters.get(use)
-            clauses = (f"{mark}: {clauses[0]}", *clauses[1:]) if mark else clauses
-        whole = contribution is None or contribution is self.graph.gradients.get(operand)
-        name = "" if outlet.is_fork or not whole else self._gradient_name(operand)
-        self._say_gradient(wire, operand, contribution, clauses, name)
+    def join(self, edge: Edge, source: Item, gate: Item) -> None:
+        """The wire by which an operand arrives at a gate."""
+        (node, i), x = edge, edge[0].operands[edge[1]]
+        if not isinstance(x, Node):
+            wire = Wire(source, gate, i, f"edge-{node.rank}-number-{i}-fwd", None, title=(source.title, ""))
+            self.scene.wires.append(wire)
+            return
+        self.use(self.uses.of_edge[edge], source, gate, i)
 
-    def _say_gradient(self, wire: Wire, node: Node, gradient: Node | None, clauses: tuple[str, ...], name: str) -> None:
-        """What comes back along a wire, or that nothing does though it might have."""
+    def use(self, use: Use, source: Item, target: Item, i: int) -> None:
+        """The wire from a value to what takes it, and the rule by which its gradient is passed back."""
+        wire = self.wire(use.value, source, target, i, use)
+        wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
+        contribution = self.uses.added(use.value, [use]) if self.carries(use) else None
+        clauses = self.labels.clauses(use) if contribution else ()
+        self._say_gradient(wire, use.value, contribution, clauses, named=len(self.uses[use.value]) > 1)
+
+    def carries(self, use: Use) -> bool:
+        """Whether the gradient that comes back from a use is shown."""
+        return self.uses.carries(use)
+
+    def _say_gradient(
+        self, wire: Wire, node: Node, gradient: Node | None, clauses: tuple[str, ...], named: bool = False
+    ) -> None:
+        """What comes back along a wire, by its name unless that is said elsewhere, or that nothing does."""
+        whole = gradient is None or gradient is self.graph.gradients.get(node)
+        name = "" if named or not whole else self.called.gradient(node)
         if gradient is not None:
             wire.rule = clauses
-            wire.gradient = f"{name} {self._value(gradient)}".strip()
+            wire.gradient = f"{name} {self.labels.value(gradient)}".strip()
             wire.title = (wire.title[0], f"gradient: {', '.join([*clauses, wire.gradient])}")
             return
         wire.backward = None
@@ -283,10 +240,13 @@ class _Builder:
         if self.scene.backward and lost and not wire.source.is_fork:
             wire.gradient = f"{name} {UNKNOWN}".strip()
 
-    # ------------------------------------------------------------------------------------------------------- texts
 
-    def _value(self, node: Node) -> str:
-        return value(node, self.options.detail)
-
-    def _described(self, node: Node) -> str:
-        return f"{self.called[node]} {self._value(node)}".strip()
+def _end_of(use: Use) -> tuple[str, str]:
+    """What the wire to a use is called after; a second one to the same gate has a number."""
+    if use.target is None:
+        return "out", ""
+    if use.box is not None:
+        return f"box-{use.box.gates[0].rank}", ""
+    gate, i = use.edges[0]
+    earlier = sum(x is use.value for x in gate.operands[:i])
+    return str(gate.rank), f"-{earlier}" if earlier else ""

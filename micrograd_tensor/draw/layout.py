@@ -136,15 +136,12 @@ class Placing:
         """The leaf where the main path starts, and the fork after it, stand at the far left, outside of any scope."""
         for item in main[:2]:
             if item.depth <= 0 and item.kind not in ("gate", "box", "output"):
-                item.time, item.scope = (-1, item.time[1]), None
-                if item.is_box:
-                    item.kind = "data"
+                item.time, item.scope, item.side = (-1, item.time[1]), None, False
 
     def _belongs_to_gate(self, item: Item) -> bool:
         """Whether it is a box that stands right before the one gate it leads to, and is placed together with it."""
         users = self.outputs[item]
-        before = item.kind in ("param", "constant")
-        return before and len(users) == 1 and users[0].target.kind in ("gate", "box")
+        return item.side and len(users) == 1 and users[0].target.kind in ("gate", "box")
 
     def _spread(self, item: Item) -> None:
         """Tell apart the vertical runs at an item, so that none crosses another, and make it wide enough for them."""
@@ -168,7 +165,7 @@ class Placing:
         """Place an item with what belongs to it, as far left as its rows allow."""
         item.strip = len(self.solid) - 1
         parts = list(self._parts(item))
-        least = self.latest - self._length(item) if item.kind in ("param", "constant") else MARGIN
+        least = self.latest - self._length(item) if item.side else MARGIN
         x = item.x = max(least + item.width / 2, *(self.front[part.row] - part.left for part in parts))
         for part in parts:
             self.front[part.row] = max(self.front[part.row], x + part.right)

@@ -27,7 +27,7 @@ def legend(scene: Scene, layout: Layout) -> list[Entry]:
     return listed(meanings(scene), layout)
 
 
-SAID = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
+DETAILS = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
 """What a picture says of a value beside its name, by detail."""
 
 CONTINUED = "a wire that goes on in the next line"
@@ -36,7 +36,7 @@ CONTINUED = "a wire that goes on in the next line"
 
 def meanings(scene: Scene) -> dict[str, str]:
     """What the signs in a scene mean."""
-    said = f"name{SAID[scene.detail]}"
+    said = f"name{DETAILS[scene.detail]}"
     kinds = {item.kind for item in scene.items}
     means = {"forward": f"forward: {said} of the value"}
     if scene.backward:

@@ -107,7 +107,7 @@ class Painter(Canvas):
             shape="circle" if round_ else "box",
             style="filled" if round_ else "rounded,filled",
             **style,
-            **{"class": f"gate op-{item.op}{' failed' * (item.style == 'failed')}" if gate else item.kind},
+            **{"class": f"gate op-{item.op.name}{' failed' * (item.style == 'failed')}" if item.op else item.kind},
         )
         if item.caption:
             line = Line(item.caption, item.x, item.y - item.height / 2 - 10, CAPTION, False)
@@ -127,7 +127,8 @@ class Painter(Canvas):
         self.edge((name, item.id), f"{name}-fwd", way, **LINE_STYLES["forward"].line)
 
     def _box(self, item: Item) -> None:
-        fill, line, width = _BOXES[item.kind]
+        kind = item.fill or item.kind
+        fill, line, width = _BOXES[kind]
         self.node(
             item.id,
             item.x,
@@ -135,11 +136,11 @@ class Painter(Canvas):
             item.width,
             item.height,
             shape="box",
-            style="rounded,filled,dashed" if item.kind == "constant" else "rounded,filled",
+            style="rounded,filled,dashed" if kind == "constant" else "rounded,filled",
             fillcolor=LIGHT[fill],
             color=LIGHT[LINE_STYLES[item.style].colour if item.style else line],
             penwidth="3" if item.style else width,
-            **{"class": item.kind},
+            **{"class": kind},
         )
         (first, rest), between = ((VALUE, CAPTION), 12.0) if item.kind == "mark" else ((BOXED, VALUE), 14.0)
         y = item.y - between / 2 * (len(item.lines) - 1)

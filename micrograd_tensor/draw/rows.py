@@ -74,14 +74,10 @@ def chains(scene: Scene) -> list[Chain]:
     return made
 
 
-NOT_ALIKE = ("matmul", "einsum", "take_along_axis")
-"""Their results may well have the shape of a weight or an index."""
-
-
 def _straightness(wire: Wire) -> tuple[bool, bool, int, bool, int]:
     """The straight input has the result's shape and lets gradients pass; else it is the deepest, then the first."""
     source, target = wire.source, wire.target
-    product = target.op in NOT_ALIKE
+    product = target.op is not None and target.op.contracts  # its result may well have the shape of a weight
     alike = source.shape == target.shape and not product
     constant = product and source.kind == "constant"  # rather than a weight
     return alike, not source.dead, source.depth - source.moves, constant, -wire.operand

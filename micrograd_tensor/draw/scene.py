@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..engine.recording import Scope
+from ..engine.row import Primitive
 from .metrics import text_width
 
 GATE, FORK, SPLIT = 18.0, 9.0, 3.5
@@ -44,7 +45,7 @@ class Item:
         title: what a screen reader says and a tooltip shows.
         lines: the symbol of a gate, or the lines in a box.
         caption: what stands above a gate.
-        op: name of a gate's op.
+        op: that of a gate.
         reads: the formula of a gate, where the order of its operands matters.
         dead: whether it is a gate that no gradient can pass.
         depth: the number of gates on the longest way to it; −1 for Python numbers.
@@ -55,6 +56,8 @@ class Item:
         back: whether it is a gate or a split of the backward pass.
         saved: what a gate of the backward pass takes from the forward pass, in a small box below it.
         style: the line style whose colour its outline has, thick, where it stands out.
+        side: whether it is a box that stands right before the gate it leads to.
+        fill: the kind of box whose colours it has, where that is another.
         row, x, y: the row it stands in and its centre, once it has a place.
         strip: which line of a wrapped circuit it is in.
     """
@@ -65,7 +68,7 @@ class Item:
     title: str
     lines: tuple[str, ...] = ()
     caption: str = ""
-    op: str = ""
+    op: Primitive | None = None
     reads: str = ""
     dead: bool = False
     depth: int = 0
@@ -77,6 +80,8 @@ class Item:
     back: bool = False
     saved: str = ""
     style: str = ""
+    side: bool = False
+    fill: str = ""
     row: int = 0
     x: float = 0.0
     y: float = 0.0

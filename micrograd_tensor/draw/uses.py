@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -12,8 +12,6 @@ from ..graph import Graph, Node
 from ..graph.nodes import Edge
 from .collapse import Collapsed
 from .repeats import Box
-from .rows import NOT_ALIKE
-from .texts import only_moves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +47,7 @@ class Uses:
         into: of a box the values that come into it, in the order of first use.
         owned: leaves that are used in one box only, and belong to it.
         leaves: those of each box.
+        data: the leaf where the main path starts.
     """
 
     def __init__(self, graph: Graph, collapsed: Collapsed) -> None:
@@ -76,25 +75,25 @@ class Uses:
             uses = self._uses[node]
             if node.op is None and len(uses) == 1 and uses[0].box is not None:
                 self.leaves[uses[0].box].append(node)
-        main = self._start([node for node in graph.nodes if node.op is not None]) if collapsed.boxes else None
+        self.data = self._start([node for node in graph.nodes if node.op is not None])
         for box in collapsed.boxes:
-            self._settle(box, main)
+            self._settle(box)
         self.owned = {leaf for leaves in self.leaves.values() for leaf in leaves}
 
     def __getitem__(self, node: Node) -> list[Use]:
         return self._uses[node]
 
-    def _settle(self, box: Box, main: Node | None) -> None:
+    def _settle(self, box: Box) -> None:
         """What comes into a box. The leaf where the main path starts does; if nothing else, so do all that are data."""
         inside = set(box.gates)
         taken: dict[Use, None] = {}
         for gate in box.gates:
             outside = (i for i, x in enumerate(gate.operands) if isinstance(x, Node) and x not in inside)
             taken.update(dict.fromkeys(self.of_edge[gate, i] for i in outside))
-        own = dict.fromkeys(leaf for leaf in self.leaves[box] if leaf is not main)
-        if all(use.value in own or use.value is main for use in taken):
+        own = dict.fromkeys(leaf for leaf in self.leaves[box] if leaf is not self.data)
+        if all(use.value in own or use.value is self.data for use in taken):
             data = [leaf for leaf in own if leaf.name and not leaf.requires_grad]
-            start = self._start(box.gates) if all(use.value is not main for use in taken) else None
+            start = self._start(box.gates) if all(use.value is not self.data for use in taken) else None
             for leaf in [*data, *([start] if start else [])]:
                 own.pop(leaf, None)
         self.leaves[box] = list(own)
@@ -106,21 +105,18 @@ class Uses:
         for gate in gates:
             assert gate.op is not None  # noqa: S101 -- for the type checker
             before = max((depth.get(x, 0) for x in gate.operands if isinstance(x, Node)), default=0)
-            depth[gate] = before + (not only_moves(gate.op))
-        node = gates[-1] if gates else None
+            depth[gate] = before + (not gate.op.moves)
+        node = gates[-1] if gates else next(iter(self._graph.nodes), None)
         while node in depth:
             assert node is not None and node.op is not None  # noqa: S101, PT018 -- for the type checker
-            product, shape = node.op.name in NOT_ALIKE, node.shape
-            operands = [x for x in node.operands if isinstance(x, Node)]
-            constant = {x: product and x.op is None and not x.requires_grad for x in operands}
-            node = max(operands, key=lambda x: (not product and x.shape == shape, depth.get(x, 0), constant[x]))
+            node = max((x for x in node.operands if isinstance(x, Node)), key=partial(_straightness, node, depth))
         return node
 
     # ---------------------------------------------------------------------------------------------------- gradients
 
-    def as_output(self, node: Node) -> Use | None:
-        """The use of a node as an output."""
-        return next((use for use in self._uses[node] if use.target is None), None)
+    def as_output(self, node: Node) -> Use:
+        """The use of an output as such."""
+        return self._uses[node][-1]
 
     def carries(self, use: Use) -> bool:
         """Whether a gradient comes back from a use."""
@@ -130,8 +126,8 @@ class Uses:
 
     def carrying(self, node: Node) -> list[Use]:
         """The uses that gradients come back from, in the order in which these are added up."""
-        given = self.as_output(node)
-        parts = dict.fromkeys([given] if given and self.carries(given) else [])
+        given = self._uses[node][-1:] if node in self._graph.upstreams else []
+        parts = dict.fromkeys(given)
         for edge, _ in self._graph.contributions_to(node):
             if edge in self.of_edge:
                 parts[self.of_edge[edge]] = None
@@ -151,3 +147,10 @@ class Uses:
             return parts[0]
         values = [part.value for part in parts]
         return replace(parts[0], value=None if any(part is None for part in values) else reduce(add, values))
+
+
+def _straightness(node: Node, depth: Mapping[Node, int], x: Node) -> tuple[bool, bool, int, bool]:
+    """An operand of the result's shape that gradients reach is on the main path, else the deepest one."""
+    product = node.op is not None and node.op.contracts
+    alike = not product and x.shape == node.shape
+    return alike, x.op is None or x.requires_grad, depth.get(x, 0), product and x.op is None and not x.requires_grad

@@ -29,7 +29,7 @@ def failing(circuit):
 def test_the_gate_that_failed_is_marked_and_says_why():
     circuit = failed_op()
     gate, said = failing(circuit)
-    assert (gate.op, gate.scope.path) == ("matmul", "layer2")
+    assert (gate.op.name, gate.scope.path) == ("matmul", "layer2")
     assert said == "ShapeError matmul: h1 (8, 6) and W2 (3, 6) do not chain: 6 ≠ 3. Did you mean W2.T?"
     into = {wire.name or wire.source.lines[0]: wire for wire in circuit._painting.scene.wires if wire.target is gate}
     assert into["h1"].value.startswith("(8, 6)")
@@ -49,7 +49,7 @@ def test_it_is_a_thick_red_line_in_the_picture():
 
 def test_an_anomaly_shows_what_made_it():
     gate, said = failing(found_anomaly())
-    assert gate.op == "log"
+    assert gate.op.name == "log"
     assert "made a NaN at [1]" in said
 
 
@@ -59,7 +59,7 @@ def test_a_rule_that_made_an_infinity():
         y = mt.sqrt(x).named("y")
         error = raised(lambda: y.sum().backward())
     gate, said = failing(draw(error))
-    assert gate.op == "sqrt"
+    assert gate.op.name == "sqrt"
     assert "the rule of sqrt" in said
 
 
@@ -83,9 +83,9 @@ def test_whatever_the_op_was_given(fail, op):
     x = leaf("x", 3, 3)
     circuit = draw(raised(lambda: fail(mt.tanh(x).named("y"))))
     gate, said = failing(circuit)
-    assert gate.op == op in TABLE
+    assert gate.op.name == op in TABLE
     assert op in said
-    assert "tanh" in [item.op for item in circuit._painting.scene.items]
+    assert "tanh" in [item.op.name for item in circuit._painting.scene.items if item.op]
     assert circuit.svg.startswith("<svg")
 
 
@@ -97,7 +97,7 @@ def test_an_error_that_another_one_was_raised_from():
             raise RuntimeError("the net does not fit") from error
 
     gate, said = failing(draw(raised(fail)))
-    assert gate.op == "add"
+    assert gate.op.name == "add"
     assert said.startswith("ShapeError add: x (2,) and y (3,)")
 
 
@@ -219,7 +219,7 @@ def test_a_composition_that_refused_its_operands_stands_for_the_op_it_never_got_
     net = mt.nn.Sequential(mt.nn.Linear(4, 8), mt.nn.ReLU(), mt.nn.Linear(9, 3))
     error = raised(lambda: net(mt.tensor(values(5, 4), name="x")))
     gate, said = failing(draw(error))
-    assert gate.op == "linear"
+    assert gate.op.name == "linear"
     assert "has 8 features" in said
     shown = {line for item in draw(error)._painting.scene.items for line in item.lines}
     assert {"2.weight", "2.bias", "relu"} <= shown

@@ -173,7 +173,7 @@ def test_gradients_that_do_not_depend_on_the_upstream_are_constants():
 
 
 def test_leaves_have_the_colours_of_the_overlay():
-    kinds = {item.lines[0]: item.kind for item in shown(of_batch_norm()).items if item.is_box}
+    kinds = {item.lines[0]: item.fill or item.kind for item in shown(of_batch_norm()).items if item.is_box}
     assert kinds == {"dout": "data", "dx": "data", "dgamma": "param", "dbeta": "param"}
 
 

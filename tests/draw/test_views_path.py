@@ -22,7 +22,7 @@ def listed(circuit):
     """The lines below the picture, each as the texts of its pieces."""
     rows = {}
     for name, lines in circuit._painting.lines.items():
-        if name.startswith("way-"):
+        if name.startswith("path-"):
             rows.setdefault(int(name.split("-")[1]), []).append(lines[0].text)
     return [rows[k] for k in sorted(rows)]
 
@@ -63,12 +63,12 @@ def test_the_number_of_ways_is_said(name):
         target = next(out for out in graph.outputs if out is not source and between(graph, source, out))
         count = count_paths(graph, target)[source]
         heading = listed(draw(graph, view="path", **more, **options))[0][0]
-        assert heading.startswith(f"{count:,} way")
+        assert heading.startswith(f"{count:,} path")
 
 
 def test_every_way_of_batch_norm_has_its_rule_and_its_numbers(batch_norm):
     rows = listed(draw(batch_norm, view="path", at=("x", "out"), dims={"N": 7}))
-    assert rows[0] == ["4 ways lead from x to out"]
+    assert rows[0] == ["4 paths lead from x to out"]
     names = [row[1] for row in rows[1:-1:2]]
     assert names == ["direct", "through mean", "through var", "through mean and var"]
     assert rows[2][0].strip() == "dout: × gamma, × inverted_stddev"
@@ -81,7 +81,7 @@ def test_every_way_of_batch_norm_has_its_rule_and_its_numbers(batch_norm):
 
 def test_ways_that_are_a_part_of_the_gradient_say_so(batch_norm):
     rows = listed(draw(batch_norm, view="path", at=("x", "var")))
-    assert rows[-1][1].endswith("a part of dx, whose other ways do not pass var")
+    assert rows[-1][1].endswith("a part of dx, whose other paths do not pass var")
     rows = listed(draw(batch_norm, view="path", at=("gamma", "out")))
     assert [row[:2] for row in rows[1:2]] == [["1", "direct"]]
 
@@ -94,7 +94,7 @@ def test_one_end_alone_leads_to_the_output(batch_norm):
 def test_what_was_left_out_is_said_and_what_comes_from_elsewhere_is_a_dashed_box(batch_norm):
     circuit = draw(batch_norm, view="path", at=("var", "out"))
     legend = [lines[0].text for name, lines in circuit._painting.lines.items() if name.startswith("legend")]
-    assert any(text.startswith("left out: 4 gates lie on no way") for text in legend)
+    assert any(text.startswith("left out: 4 gates lie on no path") for text in legend)
     boxes = {item.lines[0]: item.kind for item in circuit._painting.scene.items if item.is_box}
     assert boxes == {
         "var": "data",
@@ -112,7 +112,7 @@ def test_ways_along_which_no_gradient_comes_back_say_so():
     x = leaf("x", 3)
     y = (x * mt.stop_gradient(x)).named("y")
     rows = listed(draw(y, np.ones(3), view="path", at=("x", "y")))
-    assert rows[0] == ["2 ways lead from x to y"]
+    assert rows[0] == ["2 paths lead from x to y"]
     assert sum("no gradient comes back along it" in row[0] for row in rows) == 1
     assert not any("gradient" in row[0] for row in listed(draw(y, view="path", at=("x", "y"))))
 
@@ -122,14 +122,14 @@ def test_astronomically_many_ways_are_counted():
     for _ in range(70):
         y = y * y
     (heading,) = listed(draw(y.named("y"), 1.0, view="path", at="x"))
-    assert heading == [f"{2**70:,} ways lead from x to y: more than are listed here"]
+    assert heading == [f"{2**70:,} paths lead from x to y: more than are listed here"]
 
 
 @pytest.mark.parametrize(
     ("at", "said"),
     [
         (("out", "x"), "one leads back, so ask for at=('x', 'out')"),
-        (("gamma", "beta"), "no way leads from 'gamma' to 'beta'"),
+        (("gamma", "beta"), "no path leads from 'gamma' to 'beta'"),
         (("x", "x"), "begins and ends at 'x'"),
         ("out", "begins and ends at 'out'"),
         (("x",), "has 1 ends"),

@@ -10,7 +10,6 @@ from typing import Any
 
 from ...graph import Graph, Node
 from ...notation import (
-    Called,
     backward_lines_by_operand,
     backward_math,
     broadcasts,
@@ -19,12 +18,11 @@ from ...notation import (
     forward_math,
     identifiers,
     printable,
-    rule,
     saved_values,
     starting_lines,
     sum_math,
 )
-from ..texts import letter
+from ..labels import Labels, Part
 from ..verdicts import verdicts
 from .arrays import encoded, parts
 from .elements import Elements
@@ -59,11 +57,11 @@ class _Player:
     def __init__(self, graph: Graph, svg: str, title: str, report: Any) -> None:
         self.graph = graph
         self.elements = Elements(graph, svg)
-        self.called = Called(graph)
+        self.labels = Labels(graph)
+        self.called = self.labels.called
         self.names = identifiers(graph)
         self.verdicts = verdicts(graph, report, self.called)
         self.shown: dict[Node, int] = {}
-        self.marks = (lambda k: str(k + 1)) if self.elements.has_boxes else letter
         self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
         steps = [self._overview()]
         steps += [self._forward(node) for node in graph.nodes if node.op]
@@ -148,7 +146,7 @@ class _Player:
         for i in operands:
             x, part = node.operands[i], self.graph.contributions[node, i]
             mark = self._letter(node, i)
-            clauses = ", ".join(rule(self.graph, (node, i), self.called.stand_ins))
+            clauses = ", ".join(self.labels.rule((node, i)))
             said.append(f"to {self._name(x)}{f' ({mark})' if mark else ''}: {clauses}")
             handed.append(self._gradient(x, part, mark))
             lanes += self.elements.back_to(node, i, self._is_alone(x))
@@ -176,9 +174,9 @@ class _Player:
 
     def _sum(self, node: Node) -> Step:
         parts = self._parts(node)
-        letters = [self.marks(k) for k in range(len(parts))]
+        letters = [part.letter for part in parts]
         code = []
-        for (edge, _), mark in zip(parts, letters, strict=True):
+        for mark, edge, _ in parts:
             if edge is None:
                 code.append(f"{self.names.gradients[node]} = {self.names.upstreams[node]}.copy()  # {mark}")
             else:
@@ -199,7 +197,7 @@ class _Player:
             "left": self._side("the sum, handed on to the left", [self._gradient(node, self.graph.gradients[node])]),
             "right": self._side(
                 "the gradients that arrive",
-                [self._gradient(node, part, mark) for (_, part), mark in zip(parts, letters, strict=True)],
+                [self._gradient(node, part.gradient, part.letter) for part in parts],
             )
             | {"sum": True},
             "verdicts": self._judged([node]),
@@ -210,10 +208,12 @@ class _Player:
     def _outputs(self) -> list[Node]:
         return list(dict.fromkeys(self.graph.outputs))
 
-    def _parts(self, node: Node) -> list[tuple[Any, Node]]:
-        """What arrives at a node, by edge, in the order in which it is added; what was given has none."""
-        given = [(None, self.graph.upstreams[node])] if node in self.graph.upstreams else []
-        return [*given, *self.graph.contributions_to(node)]
+    def _parts(self, node: Node) -> list[Part]:
+        """What is added up at a node; by numbers where boxes in the picture take letters for several of them."""
+        parts = self.labels.parts(node)
+        if len(parts) < 2 or not self.elements.has_boxes:
+            return parts
+        return [part._replace(letter=str(k)) for k, part in enumerate(parts, 1)]
 
     def _is_alone(self, node: Node) -> bool:
         """Whether nothing is added to make the gradient of a node."""
@@ -221,9 +221,7 @@ class _Player:
 
     def _letter(self, node: Node, i: int) -> str:
         """Which of several contributions an edge's is, or nothing where it is the only one."""
-        x = node.operands[i]
-        edges = [edge for edge, _ in self._parts(x)]
-        return self.marks(edges.index((node, i))) if len(edges) > 1 else ""
+        return next(part.letter for part in self._parts(node.operands[i]) if part.edge == (node, i))
 
     def _judged(self, nodes: Iterable[Node]) -> list[dict[str, str]]:
         judged = [self.verdicts[node] for node in dict.fromkeys(nodes) if node in self.verdicts]

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ...graph import Graph, Node, backward_graph
-from ...notation import Called, cut, formula, operand_text
-from ..build import LONGEST_CAPTION
-from ..build import scene as overlay_scene
+from ...graph.nodes import Edge
+from ...notation import cut, formula, operand_text
+from ...notation.names import free
+from ..build import Builder
 from ..canvas import Painting
 from ..errors import DrawError
+from ..labels import MAX_CAPTION, Labels, any_order, boxed, gate_item
 from ..layout import Layout
-from ..legend import CONTINUED, SAID, least_width, listed
-from ..metrics import text_width
+from ..legend import CONTINUED, DETAILS, least_width, listed
 from ..options import Options
 from ..paint import paint
-from ..scene import GATE, SPLIT, Item, Scene, Wire, symbol_size
-from ..texts import boxed, commutes, letter, lines, value
+from ..scene import SPLIT, Item, Scene, Wire
 from ..wrap import lay_out
-from .closeup import data
 
-LONGEST_SAVED = 24
-"""In characters, of what stands in the small box below a gate."""
+MAX_SAVED = 24
+"""The longest text in the small box below a gate, in characters."""
 
 
 def backward(graph: Graph, options: Options) -> Painting:
     """The ops that the backward pass recorded, each with the number of the gate whose rule it is."""
     if not graph.gradients:
         raise DrawError("draw: view='backward' shows a backward pass, and there is none; give draw an upstream")
-    built = _Builder(graph, options.detail)
+    built = _Backward(Labels(graph, options))
     means = _meanings(built.scene)
     layout = lay_out(built.scene, options.width, least_width(means))
     if any(item.kind == "mark" for item in built.scene.items):
         means["…"] = CONTINUED
     _mirror(built.scene, layout)
-    built.colour()
     painting = paint(built.scene, layout, listed(means, layout))
     gates = sum(item.kind == "gate" for item in built.scene.items)
     painting.description = f"{gates} {'gate' if gates == 1 else 'gates'} of the backward pass"
@@ -43,7 +40,7 @@ def backward(graph: Graph, options: Options) -> Painting:
 
 
 def _meanings(scene: Scene) -> dict[str, str]:
-    means = {"backward": f"gradient: name{SAID[scene.detail]}"}
+    means = {"backward": f"gradient: name{DETAILS[scene.detail]}"}
     if any(item.kind == "gate" and item.caption.startswith("(") for item in scene.items):
         means["(1)"] = "number of the forward gate whose rule it is"
     if any(item.saved for item in scene.items):
@@ -66,66 +63,61 @@ def _mirror(scene: Scene, layout: Layout) -> None:
         frame.left, frame.right = layout.width - frame.right, layout.width - frame.left
 
 
-class _Builder:
+class _Backward(Builder):
     """Goes through the nodes that depend on an upstream; all others are what the rules take from the forward pass."""
 
-    def __init__(self, graph: Graph, detail: str) -> None:
-        self.graph, self.detail = graph, detail
-        self.scene = Scene(backward=True, detail=detail)
-        self.called = Called(graph)
-        self.back = backward_graph(graph)
+    def __init__(self, labels: Labels) -> None:
+        super().__init__(labels)
+        self.scene = Scene(backward=True, detail=labels.detail)
+        graph, called = self.graph, labels.called
+        back = backward_graph(graph)
         self.carriers: set[Node] = set()
-        for node in self.back.nodes:
+        for node in back.nodes:
             if node.requires_grad if node.is_leaf else any(x in self.carriers for x in _nodes(node)):
                 self.carriers.add(node)
-        kept = {node.rank: node for node in graph.nodes}
-        self.kept = {
-            node: self.called.names[kept[node.rank]]
-            for node in self.back.nodes
-            if node.rank in kept and kept[node.rank] in self.called.names
-        }
-        self.titles: dict[int, list[str]] = {}
+        forward = {node.rank: name for node, name in called.names.items()}
+        self.kept = {node: forward[node.rank] for node in back.nodes if node.rank in forward}
+        self.g = free("g", {node.name for node in graph.nodes})
+        self.names: dict[int, list[str]] = {}
         for node, gradient in graph.gradients.items():
-            if name := self.called.gradient(node):
-                self.titles.setdefault(gradient.rank, []).append(name)
+            if name := called.gradient(node):
+                self.names.setdefault(gradient.rank, []).append(name)
         for node, given in graph.upstreams.items():
             if given is not graph.gradients.get(node):
-                self.titles.setdefault(given.rank, [f"upstream of {self.called.values[node] or 'a leaf'}"])
-        self.added: dict[int, str] = {}
+                self.names.setdefault(given.rank, [f"upstream of {called.values[node] or 'a leaf'}"])
+        self.sums: dict[int, str] = {}
         self.letters: dict[tuple[int, int], str] = {}
         for node in graph.gradients:
-            self._letter(node)
-        self.sinks = self._sinks()
-        self.uses = {node: len(self.sinks.get(node.rank, ())) for node in self.back.nodes}
+            self._add_up(node)
+        self.sinks = self._sinks({node.rank for node in back.outputs})
+        self.takers = {node: len(self.sinks.get(node.rank, ())) for node in back.nodes}
         for node in self.carriers:
             for x in _nodes(node):
-                self.uses[x] += 1
-        self.outlets: dict[Node, Item] = {}
+                self.takers[x] += 1
         self.reshaped: dict[Node, int] = {}
-        self.upstreams: list[Item] = []
-        self.results: dict[Item, Node] = {}
-        for node in self.back.nodes:
+        for node in back.nodes:
             if node in self.carriers:
-                self._add(node)
+                self.outlets[node] = self.fork(node, self.gate(node) if node.op else self._upstream(node))
             elif node.rank in self.sinks:
-                self._constant_sink(node)
+                text = cut(self._text(node), MAX_SAVED)
+                self.outlets[node] = self._box(f"node-{node.rank}", "constant", node, f"constant {text}", (text,))
+            for owner in self.sinks.get(node.rank, ()):
+                self._sink(owner, node)
 
-    def _letter(self, node: Node) -> None:
+    def _add_up(self, node: Node) -> None:
         """The letters of what arrives at a fork, and the captions of the sums that add them."""
-        given = [self.graph.upstreams[node]] if node in self.graph.upstreams else []
-        parts = [*given, *(part for _, part in self.graph.contributions_to(node))]
+        letters = [part.letter for part in self.labels.parts(node)]
         total = self.graph.gradients[node]
-        for k in range(len(parts) - 1, 0, -1):
-            before = " + ".join(letter(i) for i in range(k)) if k < 4 else f"A + … + {letter(k - 1)}"
-            self.added[total.rank] = f"{before} + {letter(k)}"
-            self.letters[total.rank, 1] = letter(k)
+        for k in range(len(letters) - 1, 0, -1):
+            before = letters[:k] if k < 4 else [letters[0], "…", letters[k - 1]]
+            self.sums[total.rank] = " + ".join([*before, letters[k]])
+            self.letters[total.rank, 1] = letters[k]
             if k == 1:
-                self.letters[total.rank, 0] = letter(0)
+                self.letters[total.rank, 0] = letters[0]
             total = total.operands[0]
 
-    def _sinks(self) -> dict[int, list[Node]]:
-        """The values whose gradients are shown at the left, by the ranks of these: leaves, and where it ends else."""
-        ends = {node.rank for node in self.back.outputs}
+    def _sinks(self, ends: set[int]) -> dict[int, list[Node]]:
+        """The values whose gradients are shown at the left, by the ranks of these: leaves, and other ends."""
         found: dict[int, list[Node]] = {}
         for node in self.graph.nodes:
             gradient = self.graph.gradients.get(node)
@@ -135,150 +127,109 @@ class _Builder:
 
     # ------------------------------------------------------------------------------------------------------- items
 
-    def _add(self, node: Node) -> None:
-        item = self._gate(node) if node.op else self._upstream(node)
+    def _box(self, name: str, kind: str, node: Node, title: str, lines: tuple[str, ...]) -> Item:
+        item = boxed(Item(name, kind, (node.rank, 0), title, lines, shape=node.shape, side=True))
         self.scene.items.append(item)
-        carried = [i for i, x in enumerate(node.operands) if x in self.carriers]
-        for i in carried:
-            self._wire(node.operands[i], item, i, f"edge-{node.operands[i].rank}-{node.rank}", node)
-        kept = [i for i in range(len(node.operands)) if i not in carried]
-        if len(carried) == 1:
-            item.saved = cut(", ".join(self._kept(node.operands[i]) for i in kept), LONGEST_SAVED)
-        else:
-            for i in kept:
-                self._side_box(node, i, item)
-        self.outlets[node] = item
-        if self.uses[node] > 1:
-            self._split(node, item)
-        for owner in self.sinks.get(node.rank, ()):
-            self._sink(owner, node)
+        return item
 
     def _upstream(self, node: Node) -> Item:
-        names = self.titles.get(node.rank) or ["upstream"]
-        item = Item(f"node-{node.rank}", "param", (node.rank, 0), f"upstream {names[0]} {self._value(node)}".strip())
-        item.lines, item.shape = lines(names[0], node, self.detail), node.shape
+        name = self._name(node) or "upstream"
         self.reshaped[node] = 0
-        self.upstreams.append(item)
-        return boxed(item)
+        title = f"upstream {name} {self.labels.value(node)}".strip()
+        return self._box(f"node-{node.rank}", "data", node, title, self.labels.lines(name, node))
 
-    def _gate(self, node: Node) -> Item:
+    def _sink(self, owner: Node, gradient: Node) -> None:
+        name = self.called.gradient(owner) or "gradient"
+        title = f"gradient {name} {self.labels.value(gradient)}"
+        item = self._box(f"sink-{owner.rank}", "output", gradient, title, self.labels.lines(name, gradient))
+        item.time = (gradient.rank, 4 + self.sinks[gradient.rank].index(owner))
+        item.depth, item.side = self.outlets[gradient].depth, False
+        item.fill = self.labels.kind(owner) if owner.is_leaf else "constant"
+        self._wire(gradient, self.outlets[gradient], item, 0, f"edge-{gradient.rank}-sink-{owner.rank}")
+
+    def item(self, node: Node) -> Item:
+        """A gate with the number of the forward gate whose rule it is."""
         assert node.op is not None  # noqa: S101 -- for the type checker
         carried = [x for x in node.operands if x in self.carriers]
-        names = self.kept | {x: self._name(x) or "g" for x in carried}
-        if len(set(carried)) == 1:
-            names[carried[0]] = "g"
-        text = formula(node, names)
-        number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
-        caption = self.added.get(node.rank) or (f"({number}) {node.op.name}" if number else node.op.name)
-        first = node.operands[0] if node.operands else None
-        if not commutes(node.op) and (first not in self.carriers or len(node.operands) - len(carried) > 1):
-            caption += f": {cut(text, LONGEST_CAPTION)}"
-        whose = f"rule of gate {number} for {self._of(node)}" if number else "gradients are added"
-        symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
-        self._straighten(node, carried)
-        return Item(
-            id=f"node-{node.rank}",
-            kind="gate",
-            time=(node.rank, 2),
-            title=f"{node.op.name}, {whose}: {' = '.join([*self.titles.get(node.rank, ()), text])}",
-            lines=(symbol,),
-            caption=caption,
-            op=node.op.name,
-            reads="" if commutes(node.op) or len(set(carried)) < 2 else cut(text, LONGEST_CAPTION),
-            depth=1 + max(self.outlets[x].depth for x in carried),
-            shape=node.shape,
-            width=max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4),
-            height=2 * GATE,
-            back=True,
+        alone = len(set(carried)) == 1
+        text = formula(
+            node, self.kept | {x: "g" if alone else self._name(x) or "g" for x in carried}, dims=self.labels.dims
         )
+        number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
+        caption = self.sums.get(node.rank) or (f"({number}) {node.op.name}" if number else node.op.name)
+        if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
+            caption += f": {cut(text, MAX_CAPTION)}"
+        whose = f"rule of gate {number} for {self._of(node.rule_of)}" if node.rule_of else "gradients are added"
+        title = f"{node.op.name}, {whose}: {' = '.join([*self.names.get(node.rank, ()), text])}"
+        self._straighten(node, carried)
+        item = gate_item(node, title, caption, "" if any_order(node) or alone else text)
+        item.back = True
+        if len(carried) == 1:
+            kept = [x for x in node.operands if x not in carried]
+            item.saved = cut(", ".join(map(self._text, kept)), MAX_SAVED)
+        return item
 
     def _straighten(self, node: Node, carried: list[Node]) -> None:
-        """Of the ways that meet in a gate, that runs straight along which the shape changed least often."""
+        """Of the paths that meet at a gate, the one whose shape changed least runs straight."""
         turns = {x: self.reshaped[x] for x in carried}
         self.reshaped[node] = min(turns[x] + (x.shape != node.shape) for x in carried)
         for x in carried:
             self.outlets[x].dead = turns[x] > min(turns.values())
 
-    def _of(self, node: Node) -> str:
-        assert node.rule_of is not None  # noqa: S101 -- for the type checker
-        gate, operand = node.rule_of
-        return self.called.values[gate.operands[operand]] or f"operand {operand + 1}"
+    def _of(self, edge: Edge) -> str:
+        return self.called.values[edge[0].operands[edge[1]]] or f"operand {edge[1] + 1}"
 
-    def _split(self, node: Node, item: Item) -> None:
+    def operand(self, edge: Edge) -> Item | None:
+        """What a rule with several gradients takes from the forward pass; of one with one it stands below the gate."""
+        node, i = edge
+        if sum(x in self.carriers for x in node.operands) == 1:
+            return None
+        text = self._text(node.operands[i])
+        item = self._box(f"node-{node.rank}-kept-{i}", "constant", node, f"kept {text}", (cut(text, MAX_SAVED),))
+        item.shape, item.depth = (), -1
+        return item
+
+    def fork(self, node: Node, item: Item) -> Item:
         """Where a gradient parts; the dual of a sum, as the sum of gradients is of a value's fork."""
-        title = f"{' = '.join(self.titles.get(node.rank, ['the gradient']))} is used {self.uses[node]} times"
+        if self.takers[node] < 2:
+            return item
+        title = f"{' = '.join(self.names.get(node.rank, ['the gradient']))} is used {self.takers[node]} times"
         split = Item(f"fork-{node.rank}", "split", (item.time[0], item.time[1] + 1), title)
         split.dead, split.depth, split.shape, split.back = item.dead, item.depth, item.shape, True
         split.width = split.height = 2 * SPLIT
         self.scene.items.append(split)
-        self._wire(node, split, 0, f"edge-{node.rank}-fork", None)
-        self.outlets[node] = split
-
-    def _sink(self, owner: Node, gradient: Node) -> None:
-        name = self.called.gradient(owner) or "gradient"
-        turn = 4 + self.sinks[gradient.rank].index(owner)
-        item = Item(f"sink-{owner.rank}", "output", (gradient.rank, turn), f"gradient {name} {self._value(gradient)}")
-        item.lines, item.shape = lines(name, gradient, self.detail), gradient.shape
-        item.depth = self.outlets[gradient].depth
-        self.results[item] = owner
-        self.scene.items.append(boxed(item))
-        self._wire(gradient, item, 0, f"edge-{gradient.rank}-sink-{owner.rank}", None)
-
-    def _constant_sink(self, node: Node) -> None:
-        """A gradient that does not depend on the upstream."""
-        text = cut(self._kept(node), LONGEST_SAVED)
-        item = boxed(Item(f"node-{node.rank}", "constant", (node.rank, 0), f"constant {text}", lines=(text,)))
-        self.scene.items.append(item)
-        self.outlets[node] = item
-        for owner in self.sinks[node.rank]:
-            self._sink(owner, node)
-
-    def _side_box(self, node: Node, i: int, gate: Item) -> None:
-        """What a rule with several gradients takes from the forward pass."""
-        text = self._kept(node.operands[i])
-        item = Item(f"node-{node.rank}-kept-{i}", "constant", (node.rank, 0), f"kept {text}", depth=-1)
-        item.lines = (cut(text, LONGEST_SAVED),)
-        self.scene.items.append(boxed(item))
-        wire = Wire(item, gate, i, f"{item.id}-fwd", None, (f"kept {text}", ""))
-        wire.name = self.letters.get((node.rank, i), "")
-        self.scene.wires.append(wire)
+        self._wire(node, item, split, 0, f"edge-{node.rank}-fork")
+        return split
 
     # ------------------------------------------------------------------------------------------------------- wires
 
-    def _wire(self, node: Node, target: Item, operand: int, name: str, user: Node | None) -> None:
-        source = self.outlets[node]
-        twice = user is not None and any(x is node for x in user.operands[:operand])
-        titles = " = ".join(self.titles.get(node.rank, ()))
-        wire = Wire(source, target, operand, f"{name}{f'-{operand}' if twice else ''}-bwd", None)
-        wire.title = (f"gradient {titles} {self._value(node)}".replace("  ", " "), "")
+    def join(self, edge: Edge, source: Item, gate: Item) -> None:
+        """The wire by which a gradient, or what is kept, arrives at a gate."""
+        (node, i), x = edge, edge[0].operands[edge[1]]
+        mark = self.letters.get((node.rank, i), "")
+        if x not in self.carriers:
+            wire = Wire(source, gate, i, f"{source.id}-fwd", None, (source.title, ""), name=mark)
+            self.scene.wires.append(wire)
+            return
+        again = f"-{i}" if any(other is x for other in node.operands[:i]) else ""
+        self._wire(x, source, gate, i, f"edge-{x.rank}-{node.rank}{again}", mark)
+
+    def _wire(self, node: Node, source: Item, target: Item, operand: int, name: str, mark: str = "") -> None:
+        names, value = " = ".join(self.names.get(node.rank, ())), self.labels.value(node)
+        wire = Wire(source, target, operand, f"{name}-bwd", None, (f"gradient {names} {value}".replace("  ", " "), ""))
         wire.styles = ("backward", "backward")
-        mark = self.letters.get((user.rank, operand)) if user else None
-        shape = "" if self.detail == "name" else str(node.shape)
+        shape = "" if self.labels.detail == "name" else self.labels.shape(node)
         wire.says = tuple(filter(None, (self._name(node) or mark, shape)))
-        said = titles if not source.is_fork and (node.op or " = " in titles) and target.kind != "output" else ""
-        wire.name = ": ".join(filter(None, (mark, said)))
-        if node.op and not source.is_fork and target.kind != "output":
-            wire.value = self._value(node)
+        inner = not source.is_fork and target.kind != "output"
+        wire.name = ": ".join(filter(None, (mark, names if inner and (node.op or " = " in names) else "")))
+        wire.value = value if inner and node.op else ""
         self.scene.wires.append(wire)
 
-    def colour(self) -> None:
-        """Colour the boxes as the overlay does: the input of the main path as data, the others as parameters."""
-        main = data(self.graph, overlay_scene(self.graph))
-        for item in self.upstreams:
-            item.kind = "data"
-        for item, owner in self.results.items():
-            item.kind = "data" if owner is main else "param" if owner.is_leaf else "constant"
-
-    # ------------------------------------------------------------------------------------------------------- texts
-
     def _name(self, node: Node) -> str:
-        return next(iter(self.titles.get(node.rank, ())), "")
+        return next(iter(self.names.get(node.rank, ())), "")
 
-    def _kept(self, x: Any) -> str:
-        return operand_text(x, self.kept)
-
-    def _value(self, node: Node) -> str:
-        return value(node, self.detail)
+    def _text(self, x: Any) -> str:
+        return operand_text(x, self.kept, dims=self.labels.dims)
 
 
 def _nodes(node: Node) -> list[Node]:

@@ -6,22 +6,23 @@ import re
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
-from ...notation import backward_lines, backward_lines_by_operand, cut, formula, forward_line, identifiers, printable
+from ...notation import backward_lines, backward_lines_by_operand, cut, forward_line, identifiers, printable
 from ..canvas import Painting
 from ..heat import Column, PanelPainter, column, panel
+from ..labels import Labels
 from ..layout import MARGIN, place
 from ..legend import listed
 from ..lookup import lookup
 from ..metrics import text_width
 from ..options import Options
 from ..scene import GATE, NAME, Item, Scene
-from .closeup import CloseUp
+from .part import Part
 
 RADIUS = 32.0
-"""Of the gate."""
+"""The radius of the gate."""
 
-LONGEST_LINE = 120
-"""In characters, of NumPy."""
+MAX_LINE = 120
+"""The longest NumPy line shown, in characters."""
 
 LINE, BESIDE = 19.0, 30.0
 """The height of a line of NumPy, and the distance of these lines from the circuit."""
@@ -35,18 +36,19 @@ def gate(graph: Graph, options: Options) -> Painting:
 class _Builder:
     def __init__(self, graph: Graph, options: Options) -> None:
         self.graph, self.options = graph, options
-        self.close = CloseUp(graph, options)
+        self.labels = Labels(graph, options)
+        self.called = self.labels.called
         self.panels: dict[Item, list[Column]] = {}
-        self.node = lookup(graph, options.at, self.close.called)
-        called = self.close.called.values[self.node] or "the leaf"
+        self.node = lookup(graph, options.at, self.called)
+        called = self.called.values[self.node] or "the leaf"
         if self.node.op:
-            shown = self.close.gates([self.node], self._panel)
-            number = self.close.called.numbers[self.node]
+            shown = Part(self.labels, self._panel).gates([self.node])
+            number = self.called.numbers[self.node]
             self.heading = f"Gate ({number}), {self.node.op.name}, as NumPy"
             said = f"gate {number}, {self.node.op.name}"
             self._enlarge(shown)
         else:
-            shown = self.close.forks(self.node, self._use)
+            shown = Part(self.labels, self._use).forks(self.node)
             self.heading = f"The gradient of {called}, as NumPy"
             said = f"leaf {called} and its uses"
         layout = place(shown)
@@ -80,7 +82,7 @@ class _Builder:
     def _enlarge(self, shown: Scene) -> None:
         item = next(item for item in shown.items if item.kind == "gate")
         item.width, item.height = item.width / (2 * GATE) * 2 * RADIUS, 2 * RADIUS
-        shown.wires[-1].name = cut(formula(self.node, self.close.called.stand_ins), 40)
+        shown.wires[-1].name = cut(self.labels.formula(self.node), 40)
 
     # ------------------------------------------------------------------------------------------------------ panels
 
@@ -89,9 +91,8 @@ class _Builder:
         columns = [self._column("value", node, node)]
         if edge is None:
             if node.requires_grad:
-                trunk = self.close.trunk(node)
-                sums = trunk.rule[0].partition(" = ")[2] if trunk.target.is_fork and trunk.rule else ""
-                heading = f"gradient {sums}" if sums else "gradient (upstream)"
+                total = self.labels.total(node).rpartition(" = ")[2]
+                heading = f"gradient {total}" if total else "gradient (upstream)"
                 columns.append(self._column(heading, node, self.graph.gradients.get(node), True))
         elif node.requires_grad:
             columns.append(self._column(self._part(edge), node, self.graph.contributions.get(edge), True))
@@ -100,7 +101,7 @@ class _Builder:
     def _use(self, name: str, node: Node, edge: Edge | None) -> Item:
         """The panel of a leaf, or of what a use of it passes back."""
         if edge is not None:
-            heading = f"{self._part(edge)}, from gate ({self.close.called.numbers[edge[0]]})"
+            heading = f"{self._part(edge)}, from gate ({self.called.numbers[edge[0]]})"
             columns = [self._column(heading, self.node, self.graph.contributions.get(edge), True)]
             return self._titled(name, node, columns)
         if name.startswith("use"):
@@ -112,22 +113,20 @@ class _Builder:
         return self._titled(name, node, columns)
 
     def _titled(self, name: str, node: Node, columns: list[Column], before: str = "") -> Item:
-        called = self.close.called.values[node] or ("leaf" if node.requires_grad else "constant")
-        shape = "" if self.options.detail == "name" else f"  {node.shape}"
+        called = self.labels.name(node)
+        shape = "" if self.options.detail == "name" else f"  {self.labels.shape(node)}"
         item = Item(name, "panel", (0, 0), f"{before}{called}{shape}", (f"{before}{called}{shape}",), shape=node.shape)
         self.panels[item] = columns
         return panel(item, columns)
 
     def _column(self, heading: str, owner: Node, node: Node | None, back: bool = False) -> Column:
-        called = printable(owner.name) if owner.name else self.close.called.values[owner] or "value"
-        what = (self.close.called.gradient(owner) or f"gradient of {called}") if back else called
+        called = printable(owner.name) if owner.name else self.called.values[owner] or "value"
+        what = (self.called.gradient(owner) or f"gradient of {called}") if back else called
         return column(heading, what, node, self.options.detail, back)
 
     def _part(self, edge: Edge) -> str:
         """What an edge passes back is called: the whole gradient, or a part of it with its letter."""
-        rule = next((wire.rule for wire in self.close.circuit.wires if (edge[0].rank, edge[1]) in wire.edges), ())
-        mark, colon, _ = rule[0].partition(": ") if rule else ("", "", "")
-        return f"gradient {mark}" if colon and mark.isupper() and mark.isalpha() else "gradient"
+        return f"gradient {self.labels.marks.get(self.labels.uses.of_edge[edge], '')}".strip()
 
     # ------------------------------------------------------------------------------------------------------- NumPy
 
@@ -148,4 +147,4 @@ class _Builder:
         numbered = re.search(r"\by\d+\b", " ".join(line for line, _ in lines))
         note = "; y1 is the result of gate (1)" if numbered else ""
         heading = [(self.heading + note, "muted")] if lines else []
-        return heading + [(cut(line, LONGEST_LINE), colour) for line, colour in lines]
+        return heading + [(cut(line, MAX_LINE), colour) for line, colour in lines]

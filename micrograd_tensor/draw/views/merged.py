@@ -12,9 +12,9 @@ from ...graph import Graph, Node
 from ...graph.match import match
 from ...notation import number, quantity, summary
 from ..build import scene
+from ..labels import boxed
 from ..options import Options
 from ..scene import SPLIT, Item, Wire
-from ..texts import boxed
 
 MARKS = {"same": "", "changed": "≠ ", "here": "+ ", "there": "− "}
 """What is written before the name of a thing that is not the same, so that colour is not all that tells."""

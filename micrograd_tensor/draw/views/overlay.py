@@ -45,5 +45,5 @@ def described(shown: Scene) -> str:
         said.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
     said.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
     said.append("forward and backward" if shown.backward else "forward only")
-    said += [f"{item.op} failed" for item in shown.items if item.style == "failed"]
+    said += [f"{item.op.name} failed" for item in shown.items if item.op and item.style == "failed"]
     return "; ".join([", ".join(said), *shown.notes.values()])

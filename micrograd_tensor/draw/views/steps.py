@@ -11,23 +11,23 @@ from ...graph.nodes import Edge
 from ...notation import cut, formula
 from ..canvas import Painting
 from ..errors import DrawError
+from ..labels import Labels
 from ..layout import MARGIN, Frame, Layout, place
-from ..legend import SAID, listed
+from ..legend import DETAILS, listed
 from ..metrics import text_width
 from ..options import Options
 from ..paint import Painter
 from ..scene import NAME, VALUE, Item, Scene
-from ..texts import boxed, lines
-from .closeup import CloseUp
+from .part import Part
 
 WIDTH = 900.0
-"""Of the picture where none is asked for."""
+"""The default width of the picture."""
 
 TITLE, GAP = 52.0, 14.0
 """The height of a step's number and formula, and the distance of two steps."""
 
-LONGEST_FORMULA = 60
-"""In characters."""
+MAX_FORMULA = 60
+"""The longest formula of a step, in characters."""
 
 
 class _Step(NamedTuple):
@@ -48,7 +48,7 @@ class _Step(NamedTuple):
 
 def steps(graph: Graph, options: Options) -> Painting:
     """A panel for each step of the computation, the last one first: its upstream, local rules and downstream."""
-    built = list(_steps(CloseUp(graph, options), options))
+    built = list(_steps(Labels(graph, options)))
     if not built:
         raise DrawError("draw: view='steps' shows the gates of a graph, and this one has none")
     column = max(step.width for step in built)
@@ -99,52 +99,34 @@ def grouped(graph: Graph) -> list[list[Node]]:
     return list(found.values())[::-1]
 
 
-def _steps(close: CloseUp, options: Options) -> Iterator[_Step]:
+def _steps(labels: Labels) -> Iterator[_Step]:
     """The steps, the last one first, and then what arrives at leaves that are used several times."""
-    groups = grouped(close.graph)
+    graph, called = labels.graph, labels.called
+
+    def box(name: str, node: Node, _: Edge | None) -> Item:
+        return labels.box(name, node, labels.kind(node))
+
+    def made(name: str, heading: str, gates: str, text: str, scene: Scene) -> _Step:
+        for item in scene.items:
+            item.id = f"{name}-{item.id}"
+        for wire in scene.wires:
+            wire.forward, wire.backward = f"{name}-{wire.forward}", wire.backward and f"{name}-{wire.backward}"
+        return _Step(name, heading, gates, cut(text, MAX_FORMULA), scene, place(scene))
+
+    groups = grouped(graph)
     for k in range(len(groups), 0, -1):
         gates, last = groups[k - 1], groups[k - 1][-1]
-        numbers = [str(close.called.numbers[node]) for node in gates]
-        text = formula(last, {node: name for node, name in close.called.stand_ins.items() if node not in gates})
-        called = close.called.values[last]
-        said = text if called == text else f"{called} = {text}"
+        numbers = [str(called.numbers[node]) for node in gates]
+        names = {node: name for node, name in called.stand_ins.items() if node not in gates}
+        text, name = formula(last, names, dims=labels.dims), called.values[last]
+        text = text if name == text else f"{name} = {text}"
         word = "gate" if len(gates) == 1 else "gates"
-        box = _Boxes(close, options.detail)
-        scene = close.gates(gates, box.make, f"step-{k}-")
-        layout = place(scene)
-        box.colour()
-        yield _Step(f"step-{k}", f"Step {k}", f"{word} {', '.join(numbers)}", cut(said, LONGEST_FORMULA), scene, layout)
-    for node in close.graph.nodes:
-        if node.is_leaf and len(close.graph.contributions_to(node)) > 1:
-            box = _Boxes(close, options.detail)
-            scene = close.forks(node, box.make, f"step-0-{node.rank}-")
-            layout = place(scene)
-            box.colour()
-            arrived = close.trunk(node).rule[0]
-            called = close.called.values[node] or "a leaf"
-            yield _Step(f"step-0-{node.rank}", "Step 0", f"arriving at {called}", arrived, scene, layout)
-
-
-class _Boxes:
-    """Makes the boxes of one step."""
-
-    def __init__(self, close: CloseUp, detail: str) -> None:
-        self._close, self._detail = close, detail
-        self._kinds: dict[Item, str] = {}
-
-    def make(self, name: str, node: Node, _: Edge | None) -> Item:
-        """The box of a value."""
-        called = self._close.called.values[node] or ("leaf" if node.requires_grad else "constant")
-        item = Item(name, "param", (0, 0), called, lines(called, node, self._detail), shape=node.shape)
-        self._kinds[item] = (
-            "data" if node.op or node is self._close.data else "param" if node.requires_grad else "constant"
-        )
-        return boxed(item)
-
-    def colour(self) -> None:
-        """Colour the boxes; while they are placed all of them are side inputs."""
-        for item, kind in self._kinds.items():
-            item.kind = kind
+        yield made(f"step-{k}", f"Step {k}", f"{word} {', '.join(numbers)}", text, Part(labels, box).gates(gates))
+    for node in graph.nodes:
+        if node.is_leaf and len(graph.contributions_to(node)) > 1:
+            arriving = f"arriving at {called.values[node] or 'a leaf'}"
+            scene = Part(labels, box).forks(node)
+            yield made(f"step-0-{node.rank}", "Step 0", arriving, labels.total(node), scene)
 
 
 def _columns(column: float, width: float | None) -> int:
@@ -165,7 +147,7 @@ def _move(step: _Step, x: float, y: float) -> None:
 def _meanings(shown: Scene) -> dict[str, str]:
     means = {"forward": "forward"}
     if any(wire.backward for wire in shown.wires):
-        means["backward"] = f"backward: local rule; name{SAID[shown.detail]} of the gradient"
+        means["backward"] = f"backward: local rule; name{DETAILS[shown.detail]} of the gradient"
     if any(item.kind == "fork" for item in shown.items):
         means["+"] = "value used several times: its gradients A, B, … are added"
     return means

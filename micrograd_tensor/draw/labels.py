@@ -1,0 +1,240 @@
+"""Labels: what pictures say of the values, gradients and edges of a graph, in names, formulas and a few numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..graph import Graph, Node
+from ..graph.axes import axis_names
+from ..graph.nodes import Edge
+from ..notation import Called, cut, formula, printable, rule, shape_text, summary
+from .collapse import Collapsed
+from .metrics import text_width
+from .options import Options
+from .repeats import Box
+from .scene import BOXED, GATE, VALUE, Item, symbol_size
+from .uses import Use, Uses
+
+MAX_CAPTION = 32
+"""The longest formula above a gate, in characters."""
+
+MAX_PATH, MAX_CLAUSES = 3, 4
+"""The longest path through a box whose rules are written out, in gates, and the most lines these may take."""
+
+MAX_LINE = 44
+"""The longest list of what belongs to a box, in characters."""
+
+
+class Part(NamedTuple):
+    """A gradient that is added to others at a fork, with its letter; one that was given comes along no edge."""
+
+    letter: str
+    edge: Edge | None
+    gradient: Node
+
+
+class Labels:
+    """What is said of a graph.
+
+    Attributes:
+        graph: it is said of.
+        detail: "full", "shape" or "name".
+        dims: names of axes.
+        called: the names of its values, and the numbers of its gates.
+        uses: of its values, in which a box uses a value once at most.
+        marks: the letters of uses, where several gradients are added.
+    """
+
+    def __init__(self, graph: Graph, options: Options | None = None, collapsed: Collapsed | None = None) -> None:
+        options = options or Options()
+        self.graph, self.detail, self.dims = graph, options.detail, axis_names(graph, options.dims)
+        self.called = Called(graph, self.dims)
+        self.uses = Uses(graph, collapsed or Collapsed())
+        longest = max((len(graph.contributions_to(node)) for node in graph.gradients), default=0) + 1
+        self._letters = [self.called.letter(k) for k in range(longest)]
+        parts = [uses for uses in map(self.uses.carrying, graph.nodes) if len(uses) > 1]
+        self.marks = {use: self._letters[k] for uses in parts for k, use in enumerate(uses)}
+
+    # ------------------------------------------------------------------------------------------------------ values
+
+    def value(self, node: Node) -> str:
+        """The shape of a value, and what is in it; nothing of what stands for no array.
+
+        >>> import micrograd_tensor as mt
+        >>> graph = mt.graph(mt.tensor([1.0, 2.0]))
+        >>> [Labels(graph, Options(detail=detail)).value(graph.outputs[0]) for detail in ("full", "shape", "name")]
+        ['(2,)  1.00…2.00', '(2,)', '']
+        """
+        if self.detail == "name" or node.dtype == object:
+            return ""
+        return f"{self.shape(node)}  {summary(node.value) if self.detail == 'full' else ''}".strip()
+
+    def shape(self, node: Node) -> str:
+        """The shape of a value, by the names of its axes."""
+        return shape_text(node, self.dims)
+
+    def lines(self, name: str, node: Node) -> tuple[str, ...]:
+        """The lines of a value's box: its name, its shape and what is in it, these two in one line for a scalar."""
+        text = self.value(node)
+        return tuple(line for line in (name, *(text.split("  ") if node.shape else (text,))) if line)
+
+    def described(self, node: Node) -> str:
+        """What a value is called, its shape and what is in it."""
+        return f"{self.called.values[node]} {self.value(node)}".strip()
+
+    def name(self, node: Node) -> str:
+        """What a value is called, or what kind of leaf it is."""
+        return self.called.values[node] or ("leaf" if node.requires_grad else "constant")
+
+    def kind(self, node: Node) -> str:
+        """What a value is shown as: data, a parameter or a constant."""
+        return "data" if node.op or node is self.uses.data else "param" if node.requires_grad else "constant"
+
+    def formula(self, node: Node) -> str:
+        """How a value was computed."""
+        return formula(node, self.called.stand_ins, dims=self.dims)
+
+    def box(self, name: str, node: Node, kind: str, title: str = "") -> Item:
+        """The box of a value, given its id; it is placed right before the gate that it leads to."""
+        item = Item(name, kind, (node.rank, 0), title or self.name(node), self.lines(self.name(node), node))
+        item.shape, item.side = node.shape, True
+        return boxed(item)
+
+    def gate(self, node: Node) -> Item:
+        """The gate that makes a value."""
+        number, text = self.called.numbers[node], self.formula(node)
+        assert node.op is not None  # noqa: S101 -- for the type checker
+        name = f"{printable(node.name)} = " if node.name else ""
+        title = f"gate {number}, {node.op.name}: {name}{text}"
+        item = gate_item(node, title, f"({number}) {node.op.name}", "" if any_order(node) else text)
+        item.dead, item.moves, item.scope = not node.requires_grad, int(node.op.moves), node.scope
+        return item
+
+    # --------------------------------------------------------------------------------------------------- gradients
+
+    def parts(self, node: Node) -> list[Part]:
+        """What is added up to a value's gradient, in that order; the letter of a single one is empty."""
+        given = [(None, self.graph.upstreams[node])] if node in self.graph.upstreams else []
+        arriving = [*given, *self.graph.contributions_to(node)]
+        letters = self._letters if len(arriving) > 1 else [""]
+        return [Part(letter, *each) for letter, each in zip(letters, arriving, strict=False)]
+
+    def total(self, node: Node) -> str:
+        """The sum of what comes back from the uses of a value, or nothing where that is one gradient or none."""
+        uses = self.uses.carrying(node)
+        if len(uses) < 2:
+            return ""
+        name, total = self.called.gradient(node), added([self.marks[use] for use in uses])
+        return f"{name} = {total}" if name and self.uses.added(node, uses) is self.graph.gradients.get(node) else total
+
+    def rule(self, edge: Edge) -> tuple[str, ...]:
+        """The local rule of an edge, clause by clause."""
+        return rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
+
+    def clauses(self, use: Use) -> tuple[str, ...]:
+        """How a use passes back its gradient, with its letter; of an output, that the gradient is given."""
+        if use.target is None:
+            clauses: tuple[str, ...] = ("upstream",)
+        else:
+            clauses = self.rule(use.edges[0]) if use.box is None else self._through(use)
+        mark = self.marks.get(use)
+        return (f"{mark}: {clauses[0]}", *clauses[1:]) if mark else clauses
+
+    def _through(self, use: Use) -> tuple[str, ...]:
+        """The rules by which a box passes a gradient back to a value that comes into it, from its output on.
+
+        Where there is only one path and that is short they are written out, else counted.
+        """
+        graph, inside = self.graph, set(use.box.gates) if use.box else set()
+
+        def onward(gate: Node) -> list[Edge]:
+            return [edge for edge in graph.users[gate] if edge[0] in inside and edge in graph.contributions]
+
+        first = [edge for edge in use.edges if edge in graph.contributions]
+        queue = list(dict.fromkeys(gate for gate, _ in first))
+        seen = set(queue)
+        for gate in queue:
+            new = dict.fromkeys(user for user, _ in onward(gate) if user not in seen)
+            seen.update(new)
+            queue.extend(new)
+        counted = (f"{_counted(len(queue), 'rule')} inside",)
+        path = first
+        while len(path) < MAX_PATH and len(ahead := onward(path[-1][0])) == 1:
+            path = [*path, *ahead]
+        # There is one path only, if every gate on it gets its whole gradient from the next.
+        whole = all(len(graph.contributions_to(gate)) == 1 and gate not in graph.upstreams for gate, _ in path[:-1])
+        if len(first) != 1 or onward(path[-1][0]) or not whole:
+            return counted
+        clauses = [clause for edge in reversed(path) for clause in self.rule(edge)]
+        clauses = [clause for clause in clauses if clause != "× 1"] or ["× 1"]
+        hidden = [name for node, name in self.called.stand_ins.items() if node in inside]
+        if len(clauses) > MAX_CLAUSES or any(name in clause for name in hidden for clause in clauses):
+            return counted
+        return tuple(clauses)
+
+    # ------------------------------------------------------------------------------------------------------- boxes
+
+    def collapsed(self, box: Box) -> tuple[str, ...]:
+        """The lines of a collapsed scope: its name, what is in it, counted, and its leaves with their shapes."""
+        n, leaves = len(box.scopes), self.uses.leaves[box]
+        parameters = [leaf for leaf in leaves if leaf.requires_grad]
+        counted = [_counted(len(box.gates) // n, "gate")]
+        if parameters:
+            counted.append(_counted(len(parameters) // n, "parameter"))
+        times = f"{n} × " if n > 1 else ""
+        text = f"{times}({', '.join(counted)})" if n > 1 and len(counted) > 1 else times + ", ".join(counted)
+        # Of equal scopes in a row the first one's leaves stand for those of the others.
+        first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.operands if isinstance(x, Node)}
+        shown = [leaf for leaf in leaves if n == 1 or leaf in first]
+        return tuple(line for line in (box.name, text, self._listed(shown)) if line)
+
+    def _listed(self, leaves: Sequence[Node]) -> str:
+        """Names with their shapes, those of one shape together: "gamma, beta (4,)"."""
+        by_shape: dict[str, list[str]] = {}
+        for leaf in leaves:
+            if leaf.name or leaf.requires_grad:
+                name = printable((leaf.name or "").rpartition(".")[2])
+                by_shape.setdefault(self.shape(leaf), []).extend([name] if name else [])
+        if self.detail == "name":
+            return cut(", ".join(name for names in by_shape.values() for name in names), MAX_LINE)
+        return cut(", ".join(f"{', '.join(names)} {shape}".strip() for shape, names in by_shape.items()), MAX_LINE)
+
+
+def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
+    """The circle of a gate, with its caption and the formula that says in which order its operands go."""
+    assert node.op is not None  # noqa: S101 -- for the type checker
+    symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
+    item = Item(f"node-{node.rank}", "gate", (node.rank, 2), title, (symbol,), caption)
+    item.op, item.reads, item.shape = node.op, cut(reads, MAX_CAPTION), node.shape
+    item.width = max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4)
+    item.height = 2 * GATE
+    return item
+
+
+def any_order(node: Node) -> bool:
+    """Whether an op has one operand only, or gives the same whatever their order."""
+    return node.op is None or len(node.operands) < 2 or node.op.commutes
+
+
+def added(letters: Sequence[str]) -> str:
+    """A sum of letters, of many the first two and the last.
+
+    >>> added("AB"), added("ABCDEF")
+    ('A + B', 'A + B + … + F')
+    """
+    return " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def boxed(item: Item) -> Item:
+    """The item, sized to its lines."""
+    first, *rest = item.lines or ("",)
+    widest = max(text_width(first, BOXED, bold=True), *(text_width(line, VALUE) for line in rest), 0.0)
+    item.width = 2 * math.ceil(widest / 2) + 22  # whole points: some Graphviz round the sizes of nodes to these
+    item.height = 26 + 14.0 * len(rest)
+    return item
