@@ -72,7 +72,7 @@ def test_every_way_of_batch_norm_has_its_rule_and_its_numbers(batch_norm):
     names = [row[1] for row in rows[1:-1:2]]
     assert names == ["direct", "through mean", "through var", "through mean and var"]
     assert rows[2][0].strip() == "dout: × gamma, × inverted_stddev"
-    assert rows[4][0].strip() == "dout: × gamma, × inverted_stddev, × −1, Σ over N, ÷ 7, copy to (N, 4)"
+    assert rows[4][0].strip() == "dout: × gamma, × inverted_stddev, × −1, Σ over N, ÷ N, copy to (N, 4) along N"
     assert rows[-1][0] == "sum"
     assert rows[-1][1].endswith(", which is dx")
     check_said(rows[2][1], batch_norm.contributions[batch_norm["x_norm"], 0].value)
