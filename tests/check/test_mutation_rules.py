@@ -208,7 +208,7 @@ def test_the_upstream_gradient_is_known_by_its_name_or_its_place():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def backward(dout, cache:\n    pass", "no Python: .*line 1"),
+        ("def backward(dout, cache:\n    pass", "not Python: .*line 1"),
         ("x = 3", "defines no function"),
         ("def one(g): return g\ndef two(g): return g", "defines one, two; call the backward pass `backward`"),
     ],

@@ -218,7 +218,7 @@ def test_an_interrupt_ends_it():
         (SOURCE, lambda backward: backward(1)["dy"], "finds backward wrong as it is: TypeError: .*cache"),
         (SOURCE, lambda backward: True, "did not call the backward pass"),
         ("def backward(dout): return dout", lambda backward: backward(1.0) == 1.0, "nothing in which a mistake"),
-        ("def backward(dout: return 1", lambda backward: True, "no Python"),
+        ("def backward(dout: return 1", lambda backward: True, "not Python"),
         (np.add, lambda backward: True, "cannot be found; give the source as text"),
         (len, lambda backward: True, "cannot be found; give the source as text"),
     ],

@@ -78,38 +78,40 @@ def is_small(expression: ast.expr) -> bool:
 
 def reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A sum forgotten, over everything, over another axis, a mean in its place, its axes kept or not."""
-    if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute)):
+    name = called(expression) if isinstance(expression, ast.Call) else ""
+    array, arguments, free = _method(expression)
+    if name not in ("sum", "mean") or array is None:
         return
-    func, name = expression.func, called(expression)
-    if name not in ("sum", "mean"):
-        return
-    free = isinstance(func.value, ast.Name) and func.value.id in ("np", "numpy")
-    if free and not expression.args:
-        return
-    positional = list(expression.args[1:] if free else expression.args)
-    keywords = {keyword.arg: keyword.value for keyword in expression.keywords if keyword.arg}
-    axis = keywords.get("axis") or (positional[0] if positional else None)
-    array = expression.args[0] if free else func.value
+    keywords = {keyword.arg: keyword.value for keyword in getattr(expression, "keywords", []) if keyword.arg}
+    axis = keywords.get("axis") or (arguments[0] if arguments else None)
 
     def again(name: str = name, **changed: ast.expr | None) -> ast.expr:
         kept = {"axis": axis, "keepdims": keywords.get("keepdims")} | changed
         given = [ast.keyword(key, value) for key, value in kept.items() if value is not None]
-        made = ast.Attribute(func.value if free else array, name, ast.Load())
-        return ast.Call(made, [array] if free else [], given)
+        return ast.Call(ast.Attribute(free or array, name, ast.Load()), [array] if free else [], given)
 
-    what = ast.unparse(array)
-    yield Change("missing sum", f"{what} is not summed up", array)
-    other = "mean" if name == "sum" else "sum"
-    yield Change("mean for sum" if name == "sum" else "sum for mean", f"{other} in place of {name}", again(other))
-    if axis is not None:
-        yield Change("sum over everything", f"{name} over all axes", again(axis=None))
-        turned = _other_axis(axis)
-        if turned is not None:
-            yield Change("wrong axis", f"{name} over axis {ast.unparse(turned)}", again(axis=turned))
-        if "keepdims" in keywords:
-            yield Change("missing keepdims", "keepdims is left out", again(keepdims=None))
-        else:
-            yield Change("missing keepdims", "keepdims is added", again(keepdims=ast.Constant(True)))
+    yield Change("missing sum", f"{ast.unparse(array)} is not summed up", array)
+    other, kind = ("mean", "mean for sum") if name == "sum" else ("sum", "sum for mean")
+    yield Change(kind, f"{other} in place of {name}", again(other))
+    if axis is None:
+        return
+    yield Change("sum over everything", f"{name} over all axes", again(axis=None))
+    turned = _other_axis(axis)
+    if turned is not None:
+        yield Change("wrong axis", f"{name} over axis {ast.unparse(turned)}", again(axis=turned))
+    lost = "keepdims" in keywords
+    keep = again(keepdims=None if lost else ast.Constant(True))
+    yield Change("missing keepdims", f"keepdims is {'left out' if lost else 'added'}", keep)
+
+
+def _method(expression: ast.expr) -> tuple[ast.expr | None, list[ast.expr], ast.expr | None]:
+    """The array of ``np.f(array, …)`` or ``array.f(…)``, the other arguments, and ``np`` if it is there."""
+    if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute)):
+        return None, [], None
+    owner, arguments = expression.func.value, list(expression.args)
+    if not (isinstance(owner, ast.Name) and owner.id in ("np", "numpy")):
+        return owner, arguments, None
+    return (arguments[0] if arguments else None), arguments[1:], owner
 
 
 def transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
@@ -117,9 +119,7 @@ def transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
     if isinstance(expression, ast.Attribute) and expression.attr == "T":
         yield Change("transposed", f"{ast.unparse(expression.value)} is not transposed", expression.value)
     if isinstance(expression, ast.Call) and called(expression) in ("transpose", "swapaxes", "moveaxis"):
-        func = expression.func
-        free = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id in ("np", "numpy")
-        array = expression.args[0] if free else func.value if isinstance(func, ast.Attribute) else None
+        array = _method(expression)[0]
         if array is not None:
             yield Change("transposed", f"the axes of {ast.unparse(array)} are not exchanged", array)
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.MatMult):
@@ -192,37 +192,35 @@ def signs(expression: ast.expr, _: Context) -> Iterator[Change]:
     if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
         yield Change("sign", f"the sign of {ast.unparse(expression.operand)} is lost", expression.operand)
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):
-        turned = ast.Sub() if isinstance(expression.op, ast.Add) else ast.Add()
-        if not is_small(expression.right):
-            yield Change(
-                "sign",
-                f"{ast.unparse(expression.right)} with the other sign",
-                ast.BinOp(expression.left, turned, expression.right),
-            )
+        left, right = expression.left, expression.right
+        turned = ast.BinOp(left, ast.Sub() if isinstance(expression.op, ast.Add) else ast.Add(), right)
+        if not is_small(right):
+            yield Change("sign", f"{ast.unparse(right)} with the other sign", turned)
 
 
 def powers(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A square or a root lost, an exponent off by one or of the other sign."""
     if isinstance(expression, ast.Call) and called(expression) in ("square", "sqrt") and len(expression.args) == 1:
-        name = called(expression)
-        kind = "lost square" if name == "square" else "missing function"
-        yield Change(kind, f"the {'square' if name == 'square' else 'root'} is lost", expression.args[0])
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Pow):
-        exponent = constant(expression.right)
-        if exponent is None:
-            return
-        base = expression.left
-        if exponent == 2:
-            yield Change("lost square", "the square is lost", base)
-        elif exponent == 0.5:
-            yield Change("missing function", "the root is lost", base)
-        elif abs(exponent) > 1:
-            less = exponent - 1 if exponent > 0 else exponent + 1
-            yield Change("lost square", f"{less:g} as exponent", ast.BinOp(base, ast.Pow(), ast.Constant(less)))
-        if exponent < 0:
-            yield Change(
-                "not inverted", "the exponent's sign is lost", ast.BinOp(base, ast.Pow(), ast.Constant(-exponent))
-            )
+        kind, said = ("lost square", "square") if called(expression) == "square" else ("missing function", "root")
+        yield Change(kind, f"the {said} is lost", expression.args[0])
+    if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Pow)):
+        return
+    base, exponent = expression.left, constant(expression.right)
+    if exponent is None:
+        return
+
+    def to(power: float) -> ast.expr:
+        return ast.BinOp(base, ast.Pow(), ast.Constant(power))
+
+    if exponent == 2:
+        yield Change("lost square", "the square is lost", base)
+    elif exponent == 0.5:
+        yield Change("missing function", "the root is lost", base)
+    elif abs(exponent) > 1:
+        less = exponent - 1 if exponent > 0 else exponent + 1
+        yield Change("lost square", f"{less:g} as exponent", to(less))
+    if exponent < 0:
+        yield Change("not inverted", "the exponent's sign is lost", to(-exponent))
 
 
 def epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
@@ -357,7 +355,7 @@ def mutants(source: str, shapes: Mapping[str, Shape] | None = None, name: str | 
         name: of the function, where the source has several and none is called ``backward``.
 
     Raises:
-        GradientError: for text that is no Python, and where it is not clear which function is meant.
+        GradientError: for text that is not Python, and where it is not clear which function is meant.
 
     >>> backward = '''
     ... def backward(dout, cache):
@@ -400,16 +398,14 @@ def _accumulated(statement: ast.AugAssign) -> list[tuple[ast.stmt, Change]]:
     """``x += y``: y dropped, added twice, taken away, or put in the place of x."""
     target, value, op = statement.target, statement.value, statement.op
     opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
-    twice = ast.AugAssign(target, op, ast.BinOp(ast.Constant(2), ast.Mult(), value))
-    return [
-        (ast.Pass(), Change("dropped contribution", "the contribution is not added", value)),
-        (twice, Change("doubled contribution", "the contribution is added twice", value)),
-        (ast.AugAssign(target, opposite, value), Change("sign", "the contribution has the other sign", value)),
-        (
-            ast.Assign([target], value, lineno=statement.lineno),
-            Change("overwritten contribution", "= in place of +=", value),
-        ),
+    twice = ast.BinOp(ast.Constant(2), ast.Mult(), value)
+    made: list[tuple[ast.stmt, str, str]] = [
+        (ast.Pass(), "dropped contribution", "the contribution is not added"),
+        (ast.AugAssign(target, op, twice), "doubled contribution", "the contribution is added twice"),
+        (ast.AugAssign(target, opposite, value), "sign", "the contribution has the other sign"),
+        (ast.Assign([target], value, lineno=statement.lineno), "overwritten contribution", "= in place of +="),
     ]
+    return [(changed, Change(kind, said, value)) for changed, kind, said in made]
 
 
 def _expressions(value: ast.expr, context: Context) -> Iterator[tuple[ast.expr, Context]]:

@@ -86,7 +86,7 @@ def mutation_score(hand_backward: Backward | str, my_test: Callable[[Backward], 
         hand_backward: a function whose source can be found, or the source, of one function or of a module. The mistakes
             are made in this function alone, and run with its module's own names.
         my_test: takes a backward pass in its place, runs it, and raises (anything) or returns False where it finds it
-            wrong. It is called some hundred times; what a mistaken backward pass writes into its arguments is undone
+            wrong. It is called a few hundred times; what a mistaken backward pass writes into its arguments is undone
             after each.
 
     Returns:
@@ -182,7 +182,7 @@ def _failure(my_test: Callable[[Backward], Any], backward: Backward) -> str | No
             answer = my_test(backward)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # pytest.fail raises what is no Exception
+    except BaseException as error:  # what pytest.fail raises is not an Exception
         said = str(error).strip().partition("\n")[0]
         return f"{type(error).__name__}{': ' if said else ''}{said}"
     if isinstance(answer, (bool, np.bool_)):
@@ -213,8 +213,8 @@ def _why(changed: Backward, calls: list[Call]) -> str:
     return f"a result {by}: does your test look at every result, and closely enough?"
 
 
-CALLS = 3
-"""So many of a test's calls are kept, to see what a change that it let pass would have done there."""
+MAX_CALLS = 3
+"""How many of a test's calls are kept, to see what a change that it let pass would have done there."""
 
 
 class Call(NamedTuple):
@@ -254,7 +254,7 @@ class Recorder:
         for array in _arrays((args, kwargs)):
             if array.flags.writeable:
                 self._before.setdefault(id(array), (array, array.copy()))
-        if len(self.calls) == CALLS:
+        if len(self.calls) == MAX_CALLS:
             return self.function(*args, **kwargs)
         args_before, kwargs_before = copied(args), copied(kwargs)
         result = self.function(*args, **kwargs)

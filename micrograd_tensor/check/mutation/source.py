@@ -57,7 +57,7 @@ class Derivation:
                     yield part
 
     def _counts(self, statement: ast.stmt) -> bool:
-        """Whether a variable that is no gradient is made from itself, as a counter is."""
+        """Whether a variable that is not a gradient is made from itself, as a counter is."""
         if not isinstance(statement, (ast.Assign, ast.AugAssign)) or mentions(statement, self.gradients):
             return False
         names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
@@ -83,12 +83,12 @@ def read(source: str, name: str | None = None) -> Derivation:
         name: of the function; by default ``backward``, or the only one there is.
 
     Raises:
-        GradientError: for text that is no Python, and where it is not clear which function is meant.
+        GradientError: for text that is not Python, and where it is not clear which function is meant.
     """
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise GradientError(f"the backward pass is no Python: {error.msg}, line {error.lineno}") from None
+        raise GradientError(f"the backward pass is not Python: {error.msg}, line {error.lineno}") from None
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     wanted = name or ("backward" if "backward" in functions else next(iter(functions), ""))
     if wanted not in functions or (name is None and wanted != "backward" and len(functions) > 1):
