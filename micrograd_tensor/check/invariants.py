@@ -13,7 +13,7 @@ One that fails names the branch whose contribution, added once more or taken awa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
 from typing import Any
 
@@ -85,112 +85,101 @@ def check_invariants(
     captured: Graph, given: Mapping[Node, Any], allowed: Tolerances, seed: int = 0
 ) -> tuple[Invariant, ...]:
     """The null spaces and Euler's identity, for the given gradients of a graph's inputs."""
-    names = {node: name for name, node in named_nodes(captured).items()}
-    inputs = {
-        node: np.asarray(value, np.float64)
-        for node, value in given.items()
-        if node.is_leaf and value.shape == node.shape and node.dtype.kind == "f" and value.size
-    }
-    coarsest = max(given.values(), key=_eps, default=np.zeros(()))
-    loose = {node: coarser(allowed.absolute[node], node, coarsest) for node in inputs}
-    checks = _Checks(captured, names, inputs, allowed._replace(absolute=loose), seed)
+    checks = _Checks(captured, given, allowed, np.random.default_rng(seed))
     return tuple(sorted(chain(checks.euler(), checks.null_spaces()), key=lambda invariant: invariant.holds))
 
 
 class _Checks:
     def __init__(
-        self,
-        captured: Graph,
-        names: Mapping[Node, str],
-        inputs: Mapping[Node, Any],
-        allowed: Tolerances,
-        seed: int,
+        self, captured: Graph, given: Mapping[Node, Any], allowed: Tolerances, rng: np.random.Generator
     ) -> None:
-        self.graph, self.names, self.inputs, self.allowed = captured, names, inputs, allowed
-        self.rng = np.random.default_rng(seed)
+        self.graph, self.terms, self.rng = captured, allowed.terms, rng
+        self.names = {node: name for name, node in named_nodes(captured).items()}
+        self.inputs = {
+            node: np.asarray(value, np.float64)
+            for node, value in given.items()
+            if node.is_leaf and value.shape == node.shape and node.dtype.kind == "f" and value.size
+        }
+        coarsest = max(given.values(), key=_eps, default=np.zeros(()))
+        self.allowed = {node: coarser(allowed.absolute[node], node, coarsest) for node in self.inputs}
 
     def null_spaces(self) -> Iterator[Invariant]:
         """Directions along which the gradients of an input have no component."""
         small = [node for node in self.inputs if node.value.size <= LARGE]
-        if not small:
-            return
-        size = max(node.value.size for node in small)
         probes: dict[Node, list[Any]] = {node: [] for node in small}
-        upstreams = []
-        for _ in range(min(size, sum(g.value.size for g in self.graph.upstreams.values())) + 4):
-            drawn = {n: self.rng.standard_normal(n.shape).astype(n.dtype) for n in self.graph.upstreams}
+        upstreams = self.graph.upstreams
+        most = min(max((n.value.size for n in small), default=0), sum(g.value.size for g in upstreams.values()))
+        for _ in range(most + 4 if small else 0):
+            drawn = {n: self.rng.standard_normal(n.shape).astype(n.dtype) for n in upstreams}
             inner = {n: g for n, g in drawn.items() if not self.graph.contributions_to(n)}
-            ran = evaluate_backward(self.graph, inner)
-            upstreams.append(float(np.sqrt(sum(np.sum(np.square(g)) for g in drawn.values()))))
+            gradients = {**evaluate_backward(self.graph, inner).gradients, **inner}
             for node in small:
-                probes[node].append(np.asarray(inner.get(node, ran.gradients[node]), np.float64).ravel())
-        ours = float(np.sqrt(sum(np.sum(np.square(g.value)) for g in self.graph.upstreams.values())))
+                probes[node].append(np.asarray(gradients[node], np.float64).ravel() / _norm(drawn.values()))
         for node in small:
-            rows = np.stack(probes[node]) / np.array(upstreams)[:, None]
+            rows = np.stack(probes[node])
             if not np.all(np.isfinite(rows)):
                 continue
             _, strengths, directions = np.linalg.svd(rows)
-            full = np.zeros(len(directions))
-            full[: len(strengths)] = strengths
+            full = np.pad(strengths, (0, len(directions) - len(strengths)))
             null = full <= NULL * full[0]
             if full[0] > 0 and null.any() and not null.all():
-                yield self._null_space(node, directions[null], full[null], ours)
+                yield self._null_space(node, directions[null], full[null])
 
-    def _null_space(self, node: Node, directions: Any, strengths: Any, upstream: float) -> Invariant:
-        rounding = np.abs(directions) @ np.ravel(np.asarray(self.allowed.absolute[node], np.float64))
+    def _null_space(self, node: Node, directions: Any, strengths: Any) -> Invariant:
+        upstream = _norm(g.value for g in self.graph.upstreams.values())
+        rounding = np.abs(directions) @ np.ravel(np.asarray(self.allowed[node], np.float64))
         bounds = 4.0 * np.sqrt(len(directions)) * strengths * upstream + rounding
-        size = float(np.max(self.allowed.terms[node].largest, initial=0.0)) or 1.0
+        size = float(np.max(self.terms[node].largest, initial=0.0)) or 1.0
 
         def excess(gradient: Any) -> float:
-            along = np.abs(directions @ gradient.ravel())
-            return float(np.max((along - bounds) / size))
+            return float(np.max((np.abs(directions @ gradient.ravel()) - bounds) / size))
 
-        holds = excess(self.inputs[node]) <= 0
-        name = self.names[node]
-        text = f"it must have no component along {len(directions)} directions, whatever the upstream gradient"
+        error = excess(self.inputs[node])
+        several = f"{len(directions)} directions" if len(directions) > 1 else "one direction"
+        text = f"it must have no component along {several}, whatever the upstream gradient"
         in_words = _in_words(node, directions)
-        if in_words:
-            text += f", such as {in_words}"
-        branch = "" if holds else self._branch(node, lambda g: excess(g) <= 0)
-        return Invariant(name, "null space", bool(holds), max(excess(self.inputs[node]), 0.0), text, branch)
+        text += f", such as {in_words}" if in_words else ""
+        branch = "" if error <= 0 else self._branch(node, lambda g: excess(g) <= 0)
+        return Invariant(self.names[node], "null space", error <= 0, max(error, 0.0), text, branch)
 
     def euler(self) -> Iterator[Invariant]:
         """Euler's identity for each smallest set of inputs in which the result is homogeneous."""
-        outputs = list(self.graph.upstreams)
         done: list[set[Node]] = []
         for group in chain.from_iterable(combinations(self.inputs, n) for n in (1, 2)):
             if len(self.inputs) > 8 or any(known <= set(group) for known in done):
                 continue
-            degree = self._degree(group, outputs)
-            if degree is None:
-                continue
-            done.append(set(group))
-            parts = [self.graph.upstreams[n].value * n.value for n in outputs]
-            expected = degree * float(sum(np.sum(p) for p in parts))
-            size = sum(float(np.sum(np.abs(self.allowed.terms[n].largest * n.value))) for n in group) or 1.0
-            rounding = sum(float(np.sum(self.allowed.absolute[n] * np.abs(n.value))) for n in group)
-            rounding += 1e2 * float(np.finfo(np.float64).eps) * sum(float(np.sum(np.abs(p))) for p in parts)
-            if rounding > 1e-3 * size:
-                continue  # nothing can be said through so much rounding
+            degree = self._degree(group)
+            if degree is not None:
+                done.append(set(group))
+                yield from self._euler(group, degree)
 
-            def off(gradients: Mapping[Node, Any], group: Any = group, expected: float = expected) -> float:
-                return abs(sum(float(np.sum(gradients[n] * n.value)) for n in group) - expected)
+    def _euler(self, group: Sequence[Node], degree: float) -> Iterator[Invariant]:
+        parts = [g.value * n.value for n, g in self.graph.upstreams.items()]
+        expected = degree * float(sum(np.sum(p) for p in parts))
+        size = sum(float(np.sum(np.abs(self.terms[n].largest * n.value))) for n in group) or 1.0
+        rounding = sum(float(np.sum(self.allowed[n] * np.abs(n.value))) for n in group)
+        rounding += 1e2 * float(np.finfo(np.float64).eps) * sum(float(np.sum(np.abs(p))) for p in parts)
+        if rounding > 1e-3 * size:
+            return  # nothing can be said through so much rounding
 
-            error, holds = off(self.inputs) / size, off(self.inputs) <= rounding
-            branch = ""
-            for node in () if holds else group:
-                branch = branch or self._branch(
-                    node,
-                    lambda g, node=node, off=off, rounding=rounding: off({**self.inputs, node: g}) <= rounding,  # type: ignore[misc]  # defaults of a lambda have no type
-                )
-            names = [self.names[n] for n in group]
-            left = " + ".join(f"⟨d{name}, {name}⟩" for name in names)
-            right = "0" if degree == 0 else f"{degree:g} · ⟨upstream, result⟩" if degree != 1 else "⟨upstream, result⟩"
-            text = f"{left} = {right}, since the result is homogeneous of degree {degree:g} in {' and '.join(names)}"
-            yield Invariant(", ".join(names), "Euler", holds, error, text, branch)
+        def off(changed: Mapping[Node, Any]) -> float:
+            gradients = {**self.inputs, **changed}
+            return abs(sum(float(np.sum(gradients[n] * n.value)) for n in group) - expected)
 
-    def _degree(self, group: Any, outputs: list[Node]) -> float | None:
+        def restores(node: Node) -> Callable[[Any], bool]:
+            return lambda gradient: off({node: gradient}) <= rounding
+
+        holds = off({}) <= rounding
+        branches = () if holds else (self._branch(node, restores(node)) for node in group)
+        names = [self.names[n] for n in group]
+        left = " + ".join(f"⟨d{name}, {name}⟩" for name in names)
+        right = "0" if degree == 0 else f"{degree:g} · ⟨upstream, result⟩" if degree != 1 else "⟨upstream, result⟩"
+        text = f"{left} = {right}, since the result is homogeneous of degree {degree:g} in {' and '.join(names)}"
+        yield Invariant(", ".join(names), "Euler", holds, off({}) / size, text, next(filter(None, branches), ""))
+
+    def _degree(self, group: Sequence[Node]) -> float | None:
         """The degree of homogeneity in these inputs together; None where there is none."""
+        outputs = list(self.graph.upstreams)
 
         def scaled(factor: float) -> Mapping[Node, Any]:
             leaves = {n: factor * np.asarray(n.value, np.float64) for n in group}
@@ -237,6 +226,10 @@ class _Checks:
 
 def _eps(array: Any) -> float:
     return float(np.finfo(array.dtype).eps) if array.dtype.kind in "fc" else 0.0
+
+
+def _norm(arrays: Iterable[Any]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays)))
 
 
 def _near(a: Any, b: Any) -> bool:

@@ -80,16 +80,14 @@ class _Lint:
             blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < CANCELS]
             sums = self._from_output(self.there) if blind else {}
         for node in blind:
-            generic = CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf
-            yield Finding(
-                "cancellation",
-                f"d{self.names[node]} is blind to whatever cancels with it",
-                f"only {left[node]:.1e} of its terms is left"
-                + ("" if generic else ", and with other upstream gradients through the same function no more"),
-                f"{NEW_UPSTREAM}, in place of a special one such as that of a sum"
-                if generic
-                else "Compare the function before its last sum, with a random upstream gradient, or with longer axes",
-            )
+            what = f"d{self.names[node]} is blind to whatever cancels with it"
+            why = f"only {left[node]:.1e} of its terms is left"
+            if CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf:
+                way_out = f"{NEW_UPSTREAM}, in place of a special one such as that of a sum"
+            else:
+                why += ", and with other upstream gradients through the same function no more"
+                way_out = "Compare the function before its last sum, with a random upstream gradient, or longer axes"
+            yield Finding("cancellation", what, why, way_out)
 
     def _from_output(self, point: Point | None = None) -> dict[Node, Any]:
         used, values = (None, None) if point is None else (point.gradients, point.values)
@@ -99,22 +97,16 @@ class _Lint:
         """Inputs and upstreams whose numbers are all one number."""
         for node in self.names:
             if node.is_leaf and node.requires_grad and self._only_here(node, "values", _constant):
-                number = np.asarray(node.value).flat[0]
-                yield Finding(
-                    "constant input",
-                    f"{self.names[node]} cannot be told from the number {number:.6g}",
-                    f"all its {node.value.size} elements are that"
-                    + (", so a forgotten or repeated factor changes nothing" if abs(number) == 1 else ""),
-                    f"Draw {self.names[node]} at random; {NEW_INPUTS}",
-                )
+                name, number = self.names[node], np.asarray(node.value).flat[0]
+                what = f"{name} cannot be told from the number {number:.6g}"
+                why = f"all its {node.value.size} elements are that"
+                why += ", so a forgotten or repeated factor changes nothing" if abs(number) == 1 else ""
+                yield Finding("constant input", what, why, f"Draw {name} at random; {NEW_INPUTS}")
         for node in self.graph.upstreams:
             if not self.graph.contributions_to(node) and self._only_here(node, "gradients", _constant):
-                yield Finding(
-                    "constant upstream",
-                    "sums of the upstream gradient over different axes, and its permutations, look alike",
-                    f"all its {np.size(self.here.gradients[node])} elements are equal",
-                    NEW_UPSTREAM,
-                )
+                what = "sums of the upstream gradient over different axes, and its permutations, look alike"
+                why = f"all its {np.size(self.here.gradients[node])} elements are equal"
+                yield Finding("constant upstream", what, why, NEW_UPSTREAM)
 
     def _equal_stages(self) -> Iterator[Finding]:
         """Gradients, or forward values, of one shape that are equal here only."""
@@ -128,12 +120,9 @@ class _Lint:
                 # Arrays whose numbers are all alike were reported already.
                 if equal and not _constant(getattr(self.here, of)[first]):
                     names = [f"{prefix}{self.names[n]}" for n in (first, *equal)]
-                    yield Finding(
-                        "hypotheses coincide",
-                        f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart",
-                        "they are equal at this point, so whichever is used in place of another goes unseen",
-                        f"Choose other inputs; {NEW_INPUTS}",
-                    )
+                    what = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart"
+                    why = "they are equal at this point, so whichever is used in place of another goes unseen"
+                    yield Finding("hypotheses coincide", what, why, f"Choose other inputs; {NEW_INPUTS}")
 
     def _equal_here_only(self, of: str, a: Node, b: Node) -> bool:
         return a.shape == b.shape and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
@@ -149,13 +138,10 @@ class _Lint:
                     lost = np.size(part) > 0 and bool(np.all(np.abs(part) <= allowed))
                     noise = 1e3 * np.max(allowed, initial=0.0)
                     if lost and np.any(np.abs(self.there.contributions[edge]) > noise):
-                        yield Finding(
-                            "vanishing contribution",
-                            f"d{self.names[node]} with and without what comes through {self._called(edge[0])} "
-                            "cannot be told apart",
-                            "that contribution is zero up to rounding at this point",
-                            f"{NEW_UPSTREAM}; {NEW_INPUTS}",
-                        )
+                        through = f"d{self.names[node]} with and without what comes through {self._called(edge[0])}"
+                        what = f"{through} cannot be told apart"
+                        why = "that contribution is zero up to rounding at this point"
+                        yield Finding("vanishing contribution", what, why, f"{NEW_UPSTREAM}; {NEW_INPUTS}")
 
     def _called(self, node: Node) -> str:
         return self.names.get(node) or (node.op.name if node.op else "")
@@ -169,21 +155,14 @@ class _Lint:
             for i, j in combinations(range(len(node.shape)), 2):
                 if node.shape[i] == node.shape[j] > 1 and node.shape not in said:
                     said.add(node.shape)
-                    yield Finding(
-                        "equal lengths",
-                        f"axes {i} and {j} of {self.names[node]} cannot be told apart by their length",
-                        f"both have {node.shape[i]}, so a sum over the wrong one, a transpose, or 1/{node.shape[i]} "
-                        "for the other axis keeps its shape and size",
-                        "Give every axis a length of its own, such as 7 and 4",
-                    )
+                    what = f"axes {i} and {j} of {self.names[node]} cannot be told apart by their length"
+                    n, effect = node.shape[i], "for the other axis keeps its shape and size"
+                    why = f"both have {n}, so a sum over the wrong one, a transpose, or 1/{n} {effect}"
+                    yield Finding("equal lengths", what, why, "Give every axis a length of its own, such as 7 and 4")
             if 2 in node.shape and not short and self._reduced(node.shape.index(2), node):
-                short = True
-                yield Finding(
-                    "short axis",
-                    f"axis {node.shape.index(2)} of {self.names[node]} is too short",
-                    "at length 2, 1/n cannot be told from ½, nor n/(n − 1) from 2",
-                    "Give it a length of at least 3 that no other axis has",
-                )
+                short, what = True, f"axis {node.shape.index(2)} of {self.names[node]} is too short"
+                why = "at length 2, 1/n cannot be told from ½, nor n/(n − 1) from 2"
+                yield Finding("short axis", what, why, "Give it a length of at least 3 that no other axis has")
 
     def _reduced(self, axis: int, node: Node) -> bool:
         """Whether some op adds up along an axis of this node's, forward or backward."""
@@ -204,22 +183,15 @@ class _Lint:
             for number, other in (node.operands, node.operands[::-1]):
                 if isinstance(number, Node) or not isinstance(other, Node) or not number:
                     continue
-                what = f"{number:g}, which is added to {self.names.get(other, 'something without a name')}, "
+                to = self.names.get(other, "something without a name")
+                what = f"{number:g}, which is added to {to}, can be left out unseen"
+                why = "without it no gradient changes by more than"
                 lost, error = self._without(node, other)
                 if lost:
-                    yield Finding(
-                        "unseen constant",
-                        f"{what}can be left out unseen",
-                        "without it no gradient changes by more than rounding",
-                        f"Use float64, and smaller inputs, for which {number:g} matters",
-                    )
+                    way_out = f"Use float64, and smaller inputs, for which {number:g} matters"
+                    yield Finding("unseen constant", what, f"{why} rounding", way_out)
                 elif self.rtol is not None and error <= self.rtol:
-                    yield Finding(
-                        "coarse tolerance",
-                        f"{what}can be left out unseen",
-                        f"without it no gradient changes by more than {error:.1e}, and rtol is {self.rtol:.1e}",
-                        NO_RTOL,
-                    )
+                    yield Finding("coarse tolerance", what, f"{why} {error:.1e}, and rtol is {self.rtol:.1e}", NO_RTOL)
 
     def _without(self, node: Node, other: Node) -> tuple[bool, float]:
         """Whether no gradient notices that a node has another's value, and the largest error that this makes."""
@@ -240,24 +212,17 @@ class _Lint:
         """Numbers of low precision, and tolerances larger than what mistakes make."""
         coarse = {str(n.dtype) for n in self.stages if n.dtype.kind == "f" and np.finfo(n.dtype).eps > 1e-10}
         if coarse:
-            yield Finding(
-                "low precision",
-                "mistakes as small as a forgotten eps drown in rounding",
-                f"the numbers are {' and '.join(sorted(coarse))}",
-                "Derive and compare in float64",
-            )
+            what, why = "mistakes as small as a forgotten eps drown in rounding", " and ".join(sorted(coarse))
+            yield Finding("low precision", what, f"the numbers are {why}", "Derive and compare in float64")
         if self.rtol is None:
             return
         for node in self.stages:
             edges = [edge for edge, _ in self.graph.contributions_to(node)]
             hidden = [edge for edge in edges if len(edges) > 1 and self._within(edge, node, self.rtol)]
             if hidden:
-                yield Finding(
-                    "coarse tolerance",
-                    f"the contribution of {self._called(hidden[0][0])} to d{self.names[node]} can be left out unseen",
-                    f"compared with the other terms it is smaller than the rtol of {self.rtol:.1e}",
-                    NO_RTOL,
-                )
+                what = f"the contribution of {self._called(hidden[0][0])} to d{self.names[node]} can be left out unseen"
+                why = f"compared with the other terms it is smaller than the rtol of {self.rtol:.1e}"
+                yield Finding("coarse tolerance", what, why, NO_RTOL)
                 return
 
     def _within(self, edge: Edge, node: Node, rtol: float) -> bool:

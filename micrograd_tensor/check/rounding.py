@@ -96,13 +96,6 @@ def terms(
     return {node: made[gradient] for node, gradient in whole.gradients.items()}
 
 
-def largest_term(captured: Graph, node: Node) -> float:
-    """The largest absolute value among the terms that were added to make the gradient of a forward node."""
-    largest = np.asarray(terms(captured)[node].largest)
-    finite = largest[np.isfinite(largest)]
-    return float(finite.max()) if finite.size else 0.0
-
-
 def _alone(value: Any) -> Terms:
     size = np.abs(value)
     return Terms(size, size, 1.0)

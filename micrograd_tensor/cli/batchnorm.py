@@ -20,7 +20,7 @@ from rich.text import Text
 
 from ..check import Report, Stage, compare
 from ..check.gradcheck import element_slopes
-from ..check.rounding import difference, largest_term, recorded_tolerances
+from ..check.rounding import difference, recorded_tolerances, terms
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly
@@ -187,8 +187,9 @@ def _gradient_table(captured: Graph) -> Table:
 def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical: dict[str, Stage]) -> Table:
     title = "Recorded against derived: error relative to the largest term"
     found = table(title, ("gradient",), ("largest term", "staged by hand", "closed form", "numerical"))
+    sizes = terms(captured)
     for name in staged.stages:
-        term = _number(largest_term(captured, captured[name]))
+        term = _number(float(np.max(sizes[captured[name]].largest, initial=0.0)))
         verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, numerical)]
         found.add_row(f"d{name}", term, *verdicts)
     return found
