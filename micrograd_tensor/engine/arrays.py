@@ -64,5 +64,5 @@ def is_complex(value: Any) -> bool:
 
 
 def as_array(result: Any) -> Any:
-    """What a NumPy call gave, as an array: NumPy answers with scalars where 0-d arrays were meant."""
+    """The result of a NumPy call as an array: NumPy returns scalars instead of 0-d arrays."""
     return np.asarray(result) if isinstance(result, (np.generic, float, int, complex)) else result

@@ -22,7 +22,7 @@ class FailedCall(NamedTuple):
 
 
 class OpError(Exception):
-    """An error that may come from an op, and then says what that was given, so that the circuit can be drawn."""
+    """An error that may come from an op; it then carries the failed call, so that the circuit can be drawn."""
 
     failed_call: FailedCall | None = None
 
@@ -35,15 +35,15 @@ class ShapeError(OpError, ValueError):
 
 
 class GradientError(OpError, RuntimeError):
-    """A gradient that was asked for cannot be had: no graph, no upstream, or a graph that no longer holds."""
+    """The requested gradient cannot be computed: no graph, no upstream gradient, or a graph that is out of date."""
 
 
 class DTypeError(OpError, TypeError):
-    """A data type that the op, or a gradient, does not admit."""
+    """A data type that the op, or a gradient, does not support."""
 
 
 def with_failed_call(error: Exception, *failed_call: Any) -> Exception:
-    """The error, with what the op was given."""
+    """The error, with the failed call attached where it can carry one."""
     if isinstance(error, OpError):
         error.failed_call = FailedCall(*failed_call)
     return error
@@ -64,14 +64,14 @@ def describe(operand: Any) -> str:
 
 
 def short(operand: Any) -> str:
-    """How an expression would call the operand: its name, its number, or ``…`` where it has none."""
+    """The operand as it would stand in an expression: its name, its number, or ``…``."""
     if getattr(operand, "shape", None) is None:
         return repr(operand)
     return getattr(operand, "name", None) or "…"
 
 
 def explain(op: str, operands: Sequence[Any], params: Mapping[str, Any], error: Exception) -> Exception:
-    """Turn what NumPy raised inside an op into the error a user can act on. Unknown kinds come back as they are."""
+    """Turn what NumPy raised inside an op into an error that a user can act on. Other kinds are returned unchanged."""
     shapes = [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
     listed = " and ".join(describe(x) for x in operands) if len(operands) < 4 else f"{len(operands)} operands"
     if isinstance(error, AxisError) and len(operands) == 1:

@@ -1,8 +1,9 @@
-"""Primitive: one row of the table, and what happens when it is called."""
+"""Primitive: how a NumPy function becomes an op, and what happens when the op is called."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -70,11 +71,11 @@ def primitive(
     *vjps: Rule,
     each: Callable[..., Array] | None = None,
     analytic: bool = True,
-    name: str | None = None,
 ) -> Callable[[Callable[P, Array]], Op[P]]:
     """Make a NumPy function an op of the engine: a row of the table, recorded when it is applied to Tensors.
 
-    The function's positional-only arguments are the operands, the others are parameters, and its docstring is the op's.
+    The function's positional-only arguments are the operands, the others are parameters; its docstring is the op's, and
+    so is its name, without leading underscores: where the public function is a composition, its row is private.
     Applied to arrays and numbers alone it is the NumPy function itself, which is why a rule written with such ops and
     operators serves both the plain and the recorded backward pass.
 
@@ -84,18 +85,15 @@ def primitive(
         vjps: one rule per operand.
         each: instead, one rule for any number of operands, which first gets the operand's index.
         analytic: whether it is complex-differentiable.
-        name: by default the function's.
     """
 
     def decorate(forward: Callable[P, Array]) -> Op[P]:
         signature = inspect.signature(forward).parameters.values()
         parameters = {p.name: p.default for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
-        arity = 2**31 if variadic else len(signature) - len(parameters)
-        called, known = name or forward.__name__, vars(forward).pop("facts", facts())
-        functions, methods = (
-            x if isinstance(x, tuple) else (x,) for x in (known.numpy, called if known.method is None else known.method)
-        )
+        arity = sys.maxsize if variadic else len(signature) - len(parameters)
+        called, known = forward.__name__.lstrip("_"), vars(forward).pop("facts", facts())
+        functions, methods = _several(known.numpy), _several(called if known.method is None else known.method)
         differentiable = each is not None or any(rule is not None for rule in vjps)
         row = TABLE[called] = Primitive(
             name=called,
@@ -172,6 +170,10 @@ def primitive(
         return answers(*functions)(op)
 
     return decorate
+
+
+def _several(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
 def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: dict[str, Any]) -> str:

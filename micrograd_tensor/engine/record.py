@@ -54,7 +54,7 @@ class Record:
 
 
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:
-    """Make a leaf of a new object."""
+    """Fill in a new object as a leaf."""
     Record.__init__(new, array, requires_grad, None, (), (), {}, recording.get().scope, next(birth_numbers), name)
 
 

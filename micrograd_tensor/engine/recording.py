@@ -1,4 +1,4 @@
-"""Recording: whether ops are recorded, under which scope, and how watchfully.
+"""Recording: whether ops are recorded, in which scope, and whether their results are checked.
 
 One immutable `Recording` lives in a context variable, so every thread and every asyncio task has its own; each
 context manager here swaps it and puts the old one back, on exceptions too. An op reads it once.
@@ -107,7 +107,7 @@ class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
 
 
 class record_all(_Block):  # noqa: N801 -- a context manager, like its neighbours
-    """Within the block ops that no gradient flows through are recorded too, for readers that need them all."""
+    """Within the block ops that no gradient flows through are recorded too, for readers that need every op."""
 
     __slots__ = ()
 

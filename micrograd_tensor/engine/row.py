@@ -1,7 +1,7 @@
-"""Primitive: all that is known about one elementary op. Whoever needs to know something about an op reads it here.
+"""Row: everything that is known about an elementary op. Whoever needs to know something about an op looks here.
 
 A row tells how the op is computed and differentiated, how mathematics and NumPy write it, which NumPy functions and
-methods stand for it, how algebra reads it, and its traits. So no other file has to know an op by its name.
+methods stand for it, how algebra reads it, and its traits. No other file needs to know an op by its name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Trait(Flag):
     """It rounds nothing: each element of the result is one of an operand, up to its sign, or a constant."""
     _MOVES = auto()
     MOVES = _MOVES | EXACT
-    """It only brings elements elsewhere, repeats them, leaves some out, or fills with a constant."""
+    """It only moves elements, repeats them, leaves some out, or fills in a constant."""
     ADDS = auto()
     """It adds up elements of one array."""
     _SCATTERS = auto()
@@ -155,7 +155,7 @@ class Primitive:
 
     ``notation`` and ``source`` are templates. ``{0}`` is an operand, ``{*}`` all of them, separated by commas, and
     ``{axis:axis}`` a parameter of a kind: axis, shape, index, order, number, flag or text. What stands in ``⟦…⟧`` is
-    left out where its parameters have their defaults, and so is a comma that would then follow a parenthesis.
+    left out where its parameters have their defaults; so is a comma that would then follow a parenthesis.
 
     Attributes:
         name: ``"mul"``.

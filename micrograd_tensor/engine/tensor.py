@@ -50,7 +50,7 @@ class Tensor(Record):
 
     @property
     def data(self) -> Any:
-        """The array, read-only. To set it is to `assign_`."""
+        """The array, read-only; setting it calls `assign_`."""
         return self._data
 
     @data.setter
@@ -59,7 +59,7 @@ class Tensor(Record):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to this tensor. To set it is to call `requires_grad_`."""
+        """Whether gradients flow to this tensor; setting it calls `requires_grad_`."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -78,7 +78,7 @@ class Tensor(Record):
         self._grad = gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for gradients of this leaf, or no longer; returns the tensor itself.
+        """Request gradients for this leaf, or stop requesting them; returns the tensor itself.
 
         Raises:
             DTypeError: for integer and boolean tensors, whose values cannot vary smoothly.

@@ -42,7 +42,7 @@ def pull(
     Args:
         pending: the tensors to start from with their gradients; emptied by the walk.
         wanted: the tensors whose gradients to return; None for the leaves and those that retain theirs.
-        useful: the tensors worth a visit; None for all that need gradients.
+        useful: the tensors to visit; None for all that need gradients.
         create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
         on_edge: told of each contribution before they are added up.
 

@@ -29,7 +29,9 @@ def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
 
 
 def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-    """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax. `ShapeError` for an axis out of range.
+    """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax.
+
+    Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.logsumexp(mt.tensor([1000.0, 1000.0]))

@@ -13,7 +13,7 @@ __all__ = ["l2_norm"]
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Euclidean norm over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where it is undefined.
 
-    `ShapeError` for an axis out of range.
+    Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.l2_norm(mt.tensor([[3.0, 4.0], [6.0, 8.0]]), axis=1)

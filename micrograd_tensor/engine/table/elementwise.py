@@ -115,8 +115,9 @@ def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
 def pow(a: Operand, b: Operand, /) -> Array:
     """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and at a = 0 respectively.
 
-    Operands of any shapes that broadcast. A negative float base with a fractional exponent is NaN, as in NumPy. The
-    operator ``x ** 2`` records `square`, ``x ** 0.5`` `sqrt` and ``x ** -1`` `reciprocal` instead.
+    Operands of any shapes that broadcast; `ShapeError` for others. A negative float base with a fractional exponent is
+    NaN, as in NumPy. The operator records `square` for ``x ** 2``, `sqrt` for ``x ** 0.5`` and `reciprocal` for
+    ``x ** -1``.
 
     >>> import micrograd_tensor as mt
     >>> mt.pow(mt.tensor([1.0, 2.0]), 3)
@@ -382,7 +383,7 @@ def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> A
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b; the gradient goes to the one that was taken.
 
-    Operands of any shapes that broadcast; a number beside an array takes the array's dtype.
+    Operands of any shapes that broadcast; `ShapeError` for others. A number next to an array takes the array's dtype.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([-2.0, 3.0])
@@ -444,7 +445,7 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
 def astype(x: Operand, dtype: Any) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
-    Any shape. `DTypeError` where NumPy knows no such conversion.
+    Any shape. `DTypeError` where NumPy has no such conversion.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.5])

@@ -103,9 +103,7 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     once = "".join(dict.fromkeys(mine))
     reach = [c for c in once if c in target or any(c in other for other, _ in others)]
     wanted = "".join(reach)
-    result = contract(
-        g, *[x for _, x in others], subscripts=",".join([target, *[s for s, _ in others]]) + "->" + wanted
-    )
+    result = _einsum(g, *[x for _, x in others], subscripts=",".join([target, *[s for s, _ in others]]) + "->" + wanted)
     # A label that only this operand has was summed away: its gradient is the same all along that axis.
     sizes = dict(zip(mine, shape, strict=True))
     seen = dict(zip(wanted, result.shape, strict=True))
@@ -124,14 +122,14 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     return spread * on_diagonal
 
 
-@primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factor, name="einsum")
+@primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factor)
 @facts(
     method=(),
     source="np.einsum({subscripts}, {*})",
     reading=Contraction(lambda ranks, params: _letters(params["subscripts"], ranks)),
     traits=Trait.ADDS | Trait.LINEAR | Trait.CONTRACTS,
 )
-def contract(*operands: Operand, subscripts: str) -> Array:
+def _einsum(*operands: Operand, subscripts: str) -> Array:
     """What `einsum` records: every tensor is an operand, the subscripts are a parameter."""
     return np.einsum(subscripts, *operands)
 
@@ -149,4 +147,4 @@ def einsum(subscripts: str, *operands: Operand) -> Result:
     tensor([ 5., 25.])
     """
     _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
-    return contract(*operands, subscripts=subscripts)
+    return _einsum(*operands, subscripts=subscripts)

@@ -104,7 +104,9 @@ def _facts(kind: str, numpy: Any, traits: Trait) -> facts:
 )
 @_facts("sum", np.sum, ADDING)
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Sum over ``axis``; the gradient is copied to every term. `ShapeError` for an axis out of range.
+    """Sum over ``axis``; the gradient is copied to every term.
+
+    Floats keep their dtype; integers and truth values add up to int64. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.sum(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
@@ -125,9 +127,10 @@ def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = F
 @primitive("Σ/n", "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_mean)
 @_facts("mean", np.mean, ADDING)
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient. Integers give float64.
+    """Arithmetic mean over ``axis``, ``Σx/n``; every term gets 1/n of the gradient.
 
-    `ShapeError` for an axis out of range; NaN for the mean of nothing, as in NumPy.
+    Floats keep their dtype, integers give float64. The mean of nothing is NaN, as in NumPy. `ShapeError` for an axis
+    out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.mean(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
@@ -143,7 +146,8 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
-    ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased.
+    ``correction=0``, NumPy's default, gives the mean squared deviation; ``correction=1``, Bessel's, is unbiased. Floats
+    keep their dtype, integers give float64.
 
     Raises:
         ShapeError: for an axis out of range, or where n is not greater than the correction.
@@ -166,7 +170,8 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
 
-    `ShapeError` for an axis out of range, or where n is not greater than the correction.
+    Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range, or where n is not greater
+    than the correction.
 
     >>> import micrograd_tensor as mt
     >>> mt.std(mt.tensor([1.0, 3.0]))
@@ -186,7 +191,7 @@ def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool 
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
-    `ShapeError` for an axis out of range, and for the maximum of nothing.
+    The dtype is that of x. `ShapeError` for an axis out of range, and for the maximum of nothing.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 3.0, 3.0], requires_grad=True)
@@ -204,7 +209,7 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest element over ``axis``; the gradient goes to it, in equal parts where several tie. NaN if any is NaN.
 
-    `ShapeError` for an axis out of range, and for the minimum of nothing.
+    The dtype is that of x. `ShapeError` for an axis out of range, and for the minimum of nothing.
 
     >>> import micrograd_tensor as mt
     >>> mt.min(mt.tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1)
@@ -245,7 +250,7 @@ def _others(x: Array) -> Array:
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product over ``axis``; each factor's local gradient is the product of the others, right at zeros too.
 
-    `ShapeError` for an axis out of range; the product of nothing is 1.
+    Floats keep their dtype, integers give int64; the product of nothing is 1. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -266,7 +271,7 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     """Running sum along an axis, or over all elements in row-major order; the gradient runs from the other end.
 
-    `ShapeError` for an axis out of range.
+    Floats keep their dtype; integers and truth values add up to int64. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]))

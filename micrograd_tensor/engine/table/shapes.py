@@ -194,7 +194,7 @@ def getitem(x: Operand, index: Any) -> Result:
         if not isinstance(i, simple) or i is True or i is False
     ]
     template = tuple(i if isinstance(i, simple) and not isinstance(i, bool) else _HERE for i in parts)
-    return read(x, *arrays, index=template)
+    return _getitem(x, *arrays, index=template)
 
 
 def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
@@ -203,14 +203,9 @@ def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]
     return tuple(next(rest) if part is _HERE else part for part in template)
 
 
-@primitive(
-    "[ ]",
-    "{0}[{index:index}]",
-    lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape),
-    name="getitem",
-)
+@primitive("[ ]", "{0}[{index:index}]", lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape))
 @facts(method="__getitem__", source="{0}[{index:index}]", traits=Trait.MOVES | Trait.LINEAR)
-def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
+def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
     return x[_filled(index, arrays)]
 
@@ -218,7 +213,7 @@ def read(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
 @primitive(
     "put",
     "put({0}, [{index:index}], {shape:shape})",
-    lambda g, y, x, *arrays, index, shape: read(g, *arrays, index=index),
+    lambda g, y, x, *arrays, index, shape: _getitem(g, *arrays, index=index),
 )
 @facts(method=(), source=_ZEROS + "np.add.at({y}, np.s_[{index:index}], {0})", traits=Trait.SCATTERS | Trait.LINEAR)
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
@@ -278,7 +273,9 @@ def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[
 @primitive("argsort", "argsort({0}⟦, {axis:axis}⟧)", None, analytic=False)
 @facts(numpy=np.argsort, source='np.argsort({0}, axis={axis}, kind="stable")')
 def argsort(x: Operand, /, axis: int = -1) -> Array:
-    """The indices that sort x along an axis; equal elements keep their order. Not differentiable.
+    """The indices that sort x along an axis, as integers; equal elements keep their order. Not differentiable.
+
+    `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.argsort(mt.tensor([3.0, 1.0, 2.0]))
@@ -314,9 +311,9 @@ def _of_part(i: int, g: Array, y: Array, *parts: Array, axis: int = 0) -> Array:
     return getitem(g, tuple(places))
 
 
-@primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_part, name="concatenate")
+@primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_part)
 @facts(method=(), source="np.concatenate([{*}]⟦, axis={axis}⟧)", traits=Trait.MOVES)
-def join(*parts: Operand, axis: int = 0) -> Array:
+def _concatenate(*parts: Operand, axis: int = 0) -> Array:
     """What `concatenate` records: every part is an operand."""
     return np.concatenate(parts, axis=axis)
 
@@ -335,8 +332,8 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
     if not parts:
         raise ShapeError("concatenate: no tensors given; it needs at least one")
     if axis is None:
-        return join(*[reshape(part, shape=-1) for part in parts], axis=0)
-    return join(*parts, axis=axis)
+        return _concatenate(*[reshape(part, shape=-1) for part in parts], axis=0)
+    return _concatenate(*parts, axis=axis)
 
 
 @answers(np.stack)
@@ -358,7 +355,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
     if not -rank - 1 <= axis <= rank:
         listed = describe(parts[0])
         raise ShapeError(f"stack: axis {axis} is out of range for {listed}; the result's are {-rank - 1}…{rank}")
-    return join(*[expand_dims(part, axis=axis) for part in parts], axis=axis)
+    return _concatenate(*[expand_dims(part, axis=axis) for part in parts], axis=axis)
 
 
 @answers(np.split)
