@@ -35,8 +35,8 @@ from .matrix_file import read_matrix
 from .output_folder import output_folder
 from .unusable import UnusableError
 
-PARTS = ("x", "gamma", "beta")
-PROBES, FEWEST, ELEMENTS = 400, 8, 50_000_000
+_PARTS = ("x", "gamma", "beta")
+_PROBES, _FEWEST, ELEMENTS = 400, 8, 50_000_000
 """How many elements of each gradient, evenly spread, are checked numerically, at most and at least; and how many
 elements the forward passes for them, one each, may compute in all, so that large data are checked at fewer."""
 
@@ -92,7 +92,7 @@ def run(given: argparse.Namespace) -> int:
     gamma = (rng.uniform(0.5, 2.0, d) * rng.choice([-1.0, 1.0], d)).astype(x.dtype)
     beta, dout = rng.normal(size=d).astype(x.dtype), rng.normal(size=(n, d)).astype(x.dtype)
 
-    values = dict(zip(PARTS, (x, gamma, beta), strict=True))
+    values = dict(zip(_PARTS, (x, gamma, beta), strict=True))
     try:
         with detect_anomaly():
             leaves = [tensor(value, name=name, requires_grad=True) for name, value in values.items()]
@@ -138,7 +138,7 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -
     stages = {}
     for k, name in enumerate(values):
         ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
-        probes = min(ours.size, PROBES, max(FEWEST, ELEMENTS // values["x"].size))
+        probes = min(ours.size, _PROBES, max(_FEWEST, ELEMENTS // values["x"].size))
         places = np.unique(np.linspace(0, ours.size - 1, probes).astype(int)).tolist()
         slopes = element_slopes(forward, points, k, places, weights, analytic=True)
         by_number = np.array([estimate.value for estimate in slopes])

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-UNKNOWN_WIDTH = 120
+_UNKNOWN_WIDTH = 120
 """The width of a file or a pipe, which has none of its own."""
 
 
@@ -28,7 +28,7 @@ def console() -> Terminal:
     """The terminal, as wide as it is, or else standard output."""
     made = Terminal()
     if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = UNKNOWN_WIDTH
+        made.width = _UNKNOWN_WIDTH
     return made
 
 

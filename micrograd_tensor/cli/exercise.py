@@ -18,8 +18,8 @@ from ..graph.nodes import nearest
 from .unusable import UnusableError
 from .user_file import blamed
 
-UPSTREAM = "dout"
-INPUTS = """write a function that returns them by name, such as
+_UPSTREAM = "dout"
+_INPUTS = """write a function that returns them by name, such as
     def inputs():
         rng = np.random.default_rng(0)
         return {%s}"""
@@ -65,7 +65,7 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
         wanted = f"backward(dout, cache), not backward{inspect.signature(backward)}"
         raise UnusableError(f"{path}: write {wanted}") from None
     given = _inputs(module, path, forward, seed)
-    upstream = given.pop(UPSTREAM, None) if UPSTREAM not in inspect.signature(forward).parameters else None
+    upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
     arguments = {name: _argument(path, name, value) for name, value in given.items()}
     if not any(isinstance(value, Tensor) and value.requires_grad for value in arguments.values()):
         raise UnusableError(f"{path}: none of the inputs {_list(given)} is an array of floats, so there is no gradient")
@@ -109,7 +109,7 @@ def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: i
     names = list(parameters)
     if not hasattr(module, "inputs"):
         example = ", ".join(f'"{name}": rng.normal(size=(7, 4))' for name in names)
-        raise UnusableError(f"{path} has no inputs() to run forward on; {INPUTS % example}")
+        raise UnusableError(f"{path} has no inputs() to run forward on; {_INPUTS % example}")
     inputs = _function(module, path, "inputs", "()")
     with blamed(path, "fails in inputs"):
         given = inputs(seed=seed) if "seed" in inspect.signature(inputs).parameters else inputs()
@@ -117,7 +117,7 @@ def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: i
         raise UnusableError(f"{path}: inputs() returned nothing; end it with return and the inputs of forward by name")
     found = dict(given) if isinstance(given, Mapping) else _in_order(path, given, names)
     for name in found:
-        if name not in names and name != UPSTREAM:
+        if name not in names and name != _UPSTREAM:
             raise UnusableError(
                 f"{path}: inputs() gives {name!r}, which is not a parameter of forward{nearest(name, names)}"
             )
@@ -159,9 +159,9 @@ def _upstream(path: Path, out: Tensor, given: Any, seed: int) -> Any:
     try:
         array = np.array(given.numpy() if isinstance(given, Tensor) else given, out.dtype)
     except (ValueError, TypeError) as error:
-        raise UnusableError(f"{path}: inputs() gives {UPSTREAM}, which is not an array of numbers: {error}") from None
+        raise UnusableError(f"{path}: inputs() gives {_UPSTREAM}, which is not an array of numbers: {error}") from None
     if array.shape != out.shape:
-        raise UnusableError(f"{path}: inputs() gives {UPSTREAM} of shape {array.shape}, but out has {out.shape}")
+        raise UnusableError(f"{path}: inputs() gives {_UPSTREAM} of shape {array.shape}, but out has {out.shape}")
     return array
 
 

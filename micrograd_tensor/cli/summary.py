@@ -69,7 +69,7 @@ class Layer:
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
     model = _load(given.model)
-    x = np.zeros((given.batch, *_one_sample(given, model)), "int64" if _takes_indices(model) else _dtype(model))
+    x = np.zeros((given.batch, *_one_sample(given, model)), _dtype(model))
     layers = [Layer(name, module) for name, module in model.named_modules()]
     try:
         with _watched(layers) as scopes:
@@ -108,15 +108,10 @@ def _load(place: str) -> nn.Module:
     return made
 
 
-def _first(model: nn.Module) -> nn.Module:
-    """The first module without submodules."""
-    return next(m for m in model.modules() if not list(m.children()))
-
-
 def _one_sample(given: argparse.Namespace, model: nn.Module) -> tuple[int, ...]:
     if given.input:
         return tuple(given.input)
-    first = next((m for m in model.modules() if not list(m.children()) and not isinstance(m, nn.Flatten)), None)
+    first = next((m for m in _layers(model) if not isinstance(m, nn.Flatten)), None)
     if isinstance(first, nn.Linear):
         return (first.in_features,)
     kind = type(first).__name__ if first else "Flatten"
@@ -125,12 +120,16 @@ def _one_sample(given: argparse.Namespace, model: nn.Module) -> tuple[int, ...]:
     )
 
 
-def _takes_indices(model: nn.Module) -> bool:
-    return isinstance(_first(model), nn.Embedding)
+def _layers(model: nn.Module) -> list[nn.Module]:
+    """The modules without submodules."""
+    return [module for module in model.modules() if not list(module.children())]
 
 
 def _dtype(model: nn.Module) -> Any:
-    return next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+    """The dtype of the input: indices for an embedding, else that of the parameters."""
+    if isinstance(_layers(model)[0], nn.Embedding):
+        return np.int64
+    return next((p.dtype for p in model.parameters()), np.float32)
 
 
 @contextmanager

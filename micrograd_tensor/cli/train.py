@@ -29,7 +29,7 @@ from .console import console, table
 from .output_folder import output_folder
 from .unusable import UnusableError
 
-DEFAULTS = Settings()
+_DEFAULTS = Settings()
 
 
 def add_to(commands: Any) -> None:
@@ -49,16 +49,16 @@ def add_to(commands: Any) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser, and the function that runs them."""
     add = parser.add_argument
-    add("--model", choices=MODELS, help=f"fully connected or convolutional (default: {DEFAULTS.model})")
+    add("--model", choices=MODELS, help=f"fully connected or convolutional (default: {_DEFAULTS.model})")
     add(
         "--epochs",
         type=whole_number(1),
         metavar="N",
-        help=f"times through the data (default: {DEFAULTS.epochs}, cnn 20)",
+        help=f"times through the data (default: {_DEFAULTS.epochs}, cnn 20)",
     )
     batch = whole_number(2, ", which batch normalization needs")
-    add("--batch", type=batch, metavar="N", help=f"samples in a batch (default: {DEFAULTS.batch})")
-    add("--optimizer", choices=OPTIMIZERS, help=f"default: {DEFAULTS.optimizer}")
+    add("--batch", type=batch, metavar="N", help=f"samples in a batch (default: {_DEFAULTS.batch})")
+    add("--optimizer", choices=OPTIMIZERS, help=f"default: {_DEFAULTS.optimizer}")
     add("--lr", type=finite_number, help="initial learning rate (default: the optimizer's)")
     add("--seed", type=whole_number(), help="seed of initial values and order of the samples (default: 0)")
     add("--no-twin", dest="twin", action="store_false", default=None, help="only the net with batch normalization")

@@ -12,8 +12,8 @@ from types import ModuleType
 
 from .unusable import UnusableError
 
-OURS = Path(__file__).parents[1].resolve()
-MAX_FRAMES = 4
+_OURS = Path(__file__).parents[1].resolve()
+_MAX_FRAMES = 4
 """How many of the user's frames are shown, the innermost ones."""
 
 
@@ -70,9 +70,9 @@ def explained(error: BaseException, path: Path) -> str:
     """The error and the user's frames, with file, line and source, without this package's and libraries'."""
     lines = []
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename, path)]
-    if len(frames) > MAX_FRAMES:
-        lines.append(f"  … {len(frames) - MAX_FRAMES} earlier calls")
-    for frame in frames[-MAX_FRAMES:]:
+    if len(frames) > _MAX_FRAMES:
+        lines.append(f"  … {len(frames) - _MAX_FRAMES} earlier calls")
+    for frame in frames[-_MAX_FRAMES:]:
         place = f", in {frame.name}" if frame.name != "<module>" else ""
         lines.append(f"  {frame.filename}, line {frame.lineno}{place}")
         if frame.line:
@@ -92,6 +92,6 @@ def _is_users(filename: str, path: Path) -> bool:
     found = Path(filename).resolve()
     return (
         found.is_relative_to(path.parent.resolve())
-        and not found.is_relative_to(OURS)
+        and not found.is_relative_to(_OURS)
         and "site-packages" not in found.parts
     )

@@ -103,7 +103,7 @@ def layer_norm(
            [-1.,  1.]])
     """
     x = as_tensor(x)
-    axis = last_axes("layer_norm", x, normalized_shape)
+    axis = _last_axes("layer_norm", x, normalized_shape)
     with scope("layer_norm"):
         return normalize(x, axis, weight, bias, eps)[0]
 
@@ -186,13 +186,13 @@ def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = Non
     array([0.8485, 1.1314])
     """
     x = as_tensor(x)
-    axis = last_axes("rms_norm", x, normalized_shape)
+    axis = _last_axes("rms_norm", x, normalized_shape)
     with scope("rms_norm"):
         mean_square = mean(square(x), axis=axis, keepdims=True).named("mean_square")
         return rescale(x, mean_square, weight, None, float(np.finfo(x.dtype).eps) if eps is None else eps)
 
 
-def last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:
+def _last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:
     """The last axes, whose lengths must be these; `ShapeError` otherwise."""
     lengths = as_shape(normalized_shape)
     if not lengths or x.shape[-len(lengths) :] != lengths:

@@ -14,6 +14,9 @@ from ..engine.errors import ShapeError, describe
 from ..engine.randomness import generator_or_default
 from ..engine.tensor import Tensor
 
+__all__ = ["calculate_gain", "constant_", "normal_", "ones_", "uniform_", "zeros_"]
+__all__ += ["kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"]
+
 Generator = np.random.Generator
 
 
@@ -70,12 +73,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
-def fans(tensor: Tensor) -> tuple[int, int]:
+def _fans(tensor: Tensor) -> tuple[int, int]:
     """The fan-in and the fan-out of a weight ``(out, in, …)``: inputs per output, and outputs per input.
 
     >>> import numpy as np
     >>> import micrograd_tensor as mt
-    >>> fans(mt.tensor(np.zeros((16, 3, 5, 5))))
+    >>> _fans(mt.tensor(np.zeros((16, 3, 5, 5))))
     (75, 400)
     """
     if tensor.ndim < 2:
@@ -86,13 +89,13 @@ def fans(tensor: Tensor) -> tuple[int, int]:
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform in ``±gain·√(6/(fan_in + fan_out))``; Glorot and Bengio, 2010. `ShapeError` for fewer than two axes."""
-    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation ``gain·√(2/(fan_in + fan_out))``; Glorot and Bengio, 2010."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
 def kaiming_uniform_(
@@ -124,7 +127,7 @@ def kaiming_normal_(
 def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode={mode!r} must be 'fan_in' or 'fan_out'")
-    return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
+    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
 
 
 def default_(weight: Tensor, bias: Tensor | None, fan_in: int, generator: Generator | None) -> None:

@@ -14,7 +14,7 @@ from ..data import DataLoader, split
 from ..optim.lr_scheduler import CosineAnnealingLR
 from .run import Learner, Run
 
-HELD_OUT = 0.2
+_HELD_OUT = 0.2
 """The fraction of the scans that no net is trained on; the same scans for every seed."""
 
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, float]]] = {
@@ -81,7 +81,7 @@ def build(settings: Settings) -> Run:
 
     The seed determines everything random except the split, which is always the same.
     """
-    learning, held_out = split(load_digits(), [1 - HELD_OUT, HELD_OUT], generator=0)
+    learning, held_out = split(load_digits(), [1 - _HELD_OUT, _HELD_OUT], generator=0)
     learners = {}
     for name, norm in {"with batch norm": True, "without": False}.items():
         if norm or settings.twin:
