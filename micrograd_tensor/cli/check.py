@@ -20,8 +20,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from rich.text import Text
-
 from ..check.compare import compare
 from ..check.found import Stages
 from ..check.rendering import json, sentences, terminal
@@ -33,6 +31,7 @@ from ..engine.errors import DTypeError, GradientError
 from ..engine.files import atomic_write
 from ..graph import Graph, named_nodes
 from . import exercise
+from .arguments import whole_number
 from .console import console
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
@@ -61,7 +60,9 @@ def add_to(commands: Any) -> None:
         default=sentences.HINTS,
         help="for each wrong stage: 0 nothing, 1 where, 2 what kind of mistake too, 3 the fix too (default: 3)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="of the upstream gradient, and of inputs(seed=0)")
+    parser.add_argument(
+        "--seed", type=whole_number(), default=0, help="seed of the upstream gradient, and of inputs(seed=0)"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON; - for standard output")
     parser.add_argument(
@@ -71,12 +72,6 @@ def add_to(commands: Any) -> None:
         help="write the circuit as a page to step through; it shows the right rules",
     )
     parser.set_defaults(run=run)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
 
 
 def _starters() -> list[str]:
@@ -111,13 +106,13 @@ def run(given: argparse.Namespace) -> int:
     else:
         drawn = f", upstream gradient dout drawn from seed {given.seed}" if task.drawn else ""
         out = console()
-        out.print(Text(f"{given.file}{drawn}\n", "bold"), soft_wrap=True)
+        out.say(f"{given.file}{drawn}\n", "bold")
         terminal.show(report, hints=given.hints, console=out)
         if report.ok and reasons:
-            out.print(Text(f"But backward is not right yet: {sentences.listed(reasons)}.", "bold red"))
+            out.say(f"But backward is not right yet: {sentences.listed(reasons)}.", "bold red")
         for path in (given.html, given.json, given.player):
             if path is not None:
-                out.print(Text(f"written: {path}"), soft_wrap=True)
+                out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
 
 
@@ -215,9 +210,7 @@ def _write_starter(given: argparse.Namespace) -> int:
         raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
     except OSError as error:
         raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None
-    console().print(
-        Text(f"{path} is written. Fill in its backward, and check it: micrograd-tensor check {path}"), soft_wrap=True
-    )
+    console().say(f"{path} is written. Fill in its backward, and check it: micrograd-tensor check {path}")
     return 0
 
 

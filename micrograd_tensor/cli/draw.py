@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import math
 import shutil
 import sys
 import webbrowser
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..engine.tensor import Tensor
 from ..graph import Graph, graph
 from ..graph.axes import AxisNames
+from .arguments import finite_number, whole_number
 from .builtin_graphs import BUILTINS, made
 from .unusable import UnusableError
 from .user_file import blamed, user_file
@@ -48,10 +49,15 @@ def add_to(commands: Any) -> None:
     add("--at", action="append", default=[], metavar="WHAT", help="number of a gate, or name; twice for a path's ends")
     add("--against", metavar="FILE.py:FUNCTION|NAME", help="the other graph, for the view difference")
     add("--detail", choices=DETAILS, default="full", help="what wires say of their values (default: full)")
-    add("--depth", type=_depth, metavar="N", help="draw scopes nested deeper than this as boxes")
+    add("--depth", type=whole_number(), metavar="N", help="draw scopes nested deeper than this as boxes")
     add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
     add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
-    add("--width", type=_width, metavar="N", help="greatest width: pixels, or columns for ascii")
+    add(
+        "--width",
+        type=partial(finite_number, positive=True),
+        metavar="N",
+        help="greatest width: pixels, or columns for ascii",
+    )
     add(
         "--dims",
         action="append",
@@ -60,29 +66,10 @@ def add_to(commands: Any) -> None:
         metavar="N=x:0",
         help="name an axis, or its length: N=7; may be repeated",
     )
-    add("--seed", type=_seed, default=0, help="of an upstream gradient that is not given (default: 0)")
+    add("--seed", type=whole_number(), default=0, help="seed of an upstream gradient that is not given (default: 0)")
     add("--open", action="store_true", help="open the picture in the browser")
     add("--list", action="store_true", help="list the built-in graphs")
     parser.set_defaults(run=run)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
-_depth = _seed
-
-
-def _width(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number above 0")
-    return value
 
 
 def _dim(text: str) -> tuple[str, int | tuple[str, int]]:
