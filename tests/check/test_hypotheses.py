@@ -13,8 +13,9 @@ from micrograd_tensor.check.mistakes.catalogue import KINDS, bare_values, small_
 from micrograd_tensor.check.mistakes.constants import Constants
 from micrograd_tensor.check.mistakes.derivation import MAX_STEPS, Values, gradient_of, value_of
 from micrograd_tensor.check.mistakes.fit import factors
+from micrograd_tensor.check.mistakes.least_squares import SAMPLE, solve
 from micrograd_tensor.check.mistakes.products import at_factors, together
-from micrograd_tensor.check.mistakes.sums import at_sums, forks_of, parts_of, solve
+from micrograd_tensor.check.mistakes.sums import at_sums, forks_of, parts_of
 
 DERIVATIONS = [
     "attention",
@@ -180,17 +181,25 @@ def test_the_parts_of_a_fork_add_up():
     assert np.allclose(sum(values[part] for part in parts), values.target, rtol=1e-14)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=4))
-def test_weights_are_found_by_least_squares(weights):
-    columns = np.random.default_rng(0).normal(size=(20, len(weights)))
-    found = solve(columns, columns @ np.array(weights), np.full(20, 1e-12))
-    assert found == pytest.approx(weights, abs=1e-9)
+def solved(columns, wanted):
+    return solve(columns[None], wanted[None], np.full((1, len(wanted)), 1e-11))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=4), st.sampled_from([20, 3 * SAMPLE]))
+def test_weights_are_found_by_least_squares(weights, rows):
+    columns = np.random.default_rng(0).normal(size=(rows, len(weights)))
+    found, _ = solved(columns, columns @ np.array(weights))
+    assert found[0] == pytest.approx(weights, abs=1e-9)
 
 
 def test_weights_that_the_columns_do_not_determine_are_not_made_up():
     column = np.random.default_rng(0).normal(size=(20, 1))
-    assert solve(np.hstack([column, 2 * column]), column[:, 0], np.full(20, 1e-12)) is None
-    assert solve(column, np.random.default_rng(1).normal(size=20), np.full(20, 1e-12)) is None
+    assert solved(np.hstack([column, 2 * column]), column[:, 0]) == (None, (0, 1))
+    assert solved(column, np.random.default_rng(1).normal(size=20)) == (None, None)
+    long = np.random.default_rng(2).normal(size=(3 * SAMPLE, 2))
+    wanted = long @ np.array([1.0, 2.0])
+    wanted[17] += 1.0  # one that the sample does not see
+    assert solved(long, wanted) == (None, None)
 
 
 def test_the_small_constant_of_a_graph_is_found_and_can_be_left_out():

@@ -18,6 +18,7 @@ from ...graph import Node
 from .catalogue import Hypothesis, Substitutes, changes, whole
 from .constants import Constant, Constants, digits
 from .derivation import Array, Operand, Values, called_forward
+from .least_squares import solve
 from .sums import is_mean, is_sum
 
 MAX_PATHS = 24
@@ -26,8 +27,8 @@ MAX_PATHS = 24
 PROBES = 64
 """This many elements, those that are known most sharply, decide; what they suggest is then tried on all."""
 
-ILL_CONDITIONED = 1e-5
-"""Paths whose smallest singular value, as a part of the largest, is below this cannot be told apart by a fit."""
+MAX_SLICES = 4096
+"""Weights that vary along axes of more places in all are not looked for."""
 
 UNEXPLAINED = 9.0
 """The cost of a constant that no number of the graph explains."""
@@ -184,29 +185,13 @@ def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -
         return x.transpose(order).reshape(count, -1)
 
     rows = np.stack([sliced(column) for column in columns], axis=-1)
-    wanted, loose = sliced(given), sliced(np.broadcast_to(slack, given.shape))
-    if rows.shape[1] <= rows.shape[2] or count > 4096:
+    if rows.shape[1] <= rows.shape[2] or count > MAX_SLICES:
         return None, None
-    with np.errstate(all="ignore"):
-        scale = 1.0 / np.maximum(loose, 1e-150)
-        scale = scale / scale.max(axis=1, keepdims=True)
-        a, b = rows * scale[..., None], wanted * scale
-        size = np.sqrt((a * a).sum(axis=1, keepdims=True))
-        a = a / size
-    if not np.isfinite(a).all():
-        return None, None
-    u, singular, vt = np.linalg.svd(a, full_matrices=False)
-    if singular[:, -1].min() < ILL_CONDITIONED * singular[:, 0].max():
-        likeness = np.abs(np.einsum("sij,sik->sjk", a, a)).max(axis=0)
-        np.fill_diagonal(likeness, 0.0)
-        i, j = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
-        return None, (int(i), int(j))
-    solved = np.einsum("skj,sk->sj", vt, np.einsum("sik,si->sk", u, b) / singular) / size[:, 0, :]
-    left = np.abs(np.einsum("sij,sj->si", rows, solved) - wanted)
-    if not np.all(left <= 32 * loose):
-        return None, None
+    weights, alike = solve(rows, sliced(given), sliced(np.broadcast_to(slack, given.shape)))
+    if weights is None:
+        return None, alike
     shape = tuple(given.shape[a] if a in axes else 1 for a in range(given.ndim))
-    return [solved[:, j].reshape(shape) for j in range(len(columns))], None
+    return [weights[:, j].reshape(shape) for j in range(len(columns))], None
 
 
 def fitted_paths(

@@ -14,6 +14,7 @@ from ...graph import Node
 from .catalogue import Hypothesis, change, of
 from .constants import Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
+from .least_squares import solve
 
 
 def is_sum(x: Operand) -> bool:
@@ -174,10 +175,10 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
         if effect is None or effect.shape != given.shape:
             return
         columns.append((effect - nothing).reshape(-1))
-    weights = solve(np.array(columns).T, (given - nothing).reshape(-1), slack.reshape(-1))
+    weights, _ = solve(np.array(columns).T[None], (given - nothing).reshape(1, -1), slack.reshape(1, -1))
     if weights is None:
         return
-    explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else Constant(0.0, "0", 0.0) for w in weights]
+    explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else Constant(0.0, "0", 0.0) for w in weights[0]]
     found = [c for c in explained if c is not None]
     if len(found) < len(parts) or len({c.value for c in found}) == 1:
         return  # all right, or the whole is multiplied, which is simpler said of the whole
@@ -189,23 +190,6 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
         kind, said = "exchanged operand", [*said, "as if the weights of the two were exchanged"]
     cost = sum(c.cost for c, _ in wrong)
     yield change(kind, "; ".join(said), top, weighted(top, parts, [c.value for c in found]), cost)
-
-
-def solve(columns: Array, wanted: Array, slack: Array) -> Array | None:
-    """Weighted least squares; None where the columns do not determine the answer or it leaves a remainder."""
-    with np.errstate(all="ignore"):
-        scale = 1.0 / np.maximum(slack, np.finfo(np.float64).tiny ** 0.5)
-        scale = scale / scale.max()
-        a, b = columns * scale[:, None], wanted * scale
-        size = np.sqrt((a * a).sum(axis=0))
-    if not (np.isfinite(a).all() and np.isfinite(b).all() and (size > 0).all()):
-        return None
-    found, _, rank, singular = np.linalg.lstsq(a / size, b, rcond=None)
-    if rank < columns.shape[1] or singular[-1] < 1e-6 * singular[0]:
-        return None
-    weights: Array = found / size
-    left = np.abs(columns @ weights - wanted)
-    return weights if np.all(left <= 16 * slack) else None
 
 
 def _kind(weights: Sequence[Constant]) -> str:

@@ -1,0 +1,62 @@
+"""Least squares: the weights with which some arrays add up to another one, to the last digit that rounding leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .derivation import Array
+
+ILL_CONDITIONED = 1e-5
+"""Columns whose smallest singular value, as a part of the largest, is below this cannot be told apart."""
+
+SAMPLE = 2048
+"""This many rows are tried first: where they cannot be fitted, all together cannot either."""
+
+
+def solve(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> tuple[Array | None, Any]:
+    """Weights for the columns of each of several systems of equations.
+
+    Args:
+        rows: systems × equations × columns.
+        wanted: systems × equations.
+        slack: by how much each equation may be off.
+        margin: so many slacks it may be off in all.
+
+    Returns:
+        Systems × columns, or None where there are no such weights or the columns do not determine them; and in that
+        last case which two columns are the most alike, else None.
+
+    >>> columns = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> solve(columns[None], np.array([[2.0, 5.0, 3.0]]), np.full((1, 3), 1e-12))[0].round(9).tolist()
+    [[2.0, 3.0]]
+    >>> solve(columns[None], np.array([[2.0, 5.0, 4.0]]), np.full((1, 3), 1e-12))
+    (None, None)
+    """
+    if rows.shape[1] < rows.shape[2]:
+        return None, None
+    if rows.shape[1] > 2 * SAMPLE:
+        some = slice(None, None, rows.shape[1] // SAMPLE)
+        few = rows[:, some]
+        # The best weights for a part leave less of it, in the sum of squares, than those for the whole do.
+        found, alike = solve(few, wanted[:, some], slack[:, some], margin * few.shape[1] ** 0.5)
+        if found is None and alike is None:
+            return None, None
+    with np.errstate(all="ignore"):
+        scale = 1.0 / np.maximum(slack, np.finfo(np.float64).tiny ** 0.5)
+        scale = scale / scale.max(axis=1, keepdims=True)
+        a, b = rows * scale[..., None], wanted * scale
+        size = np.sqrt((a * a).sum(axis=1, keepdims=True))
+        a = a / size
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return None, None
+    u, singular, vt = np.linalg.svd(a, full_matrices=False)
+    if singular[:, -1].min() < ILL_CONDITIONED * singular[:, 0].max():
+        likeness = np.abs(np.einsum("sij,sik->sjk", a, a)).max(axis=0)
+        np.fill_diagonal(likeness, 0.0)
+        i, j = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
+        return None, (int(i), int(j))
+    weights = np.einsum("skj,sk->sj", vt, np.einsum("sik,si->sk", u, b) / singular) / size[:, 0, :]
+    left = np.abs(np.einsum("sij,sj->si", rows, weights) - wanted)
+    return (weights, None) if np.all(left <= margin * slack) else (None, None)
