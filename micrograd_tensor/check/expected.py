@@ -16,7 +16,7 @@ import numpy as np
 from ..graph import Graph, Node, evaluate_backward, pull_back
 from ..graph.nodes import Edge
 
-MAX_SLICES = 512
+_MAX_SLICES = 512
 """Extra axes are followed slice by slice where they have at most this many places."""
 
 
@@ -132,7 +132,7 @@ def _extra_axes(odd: Mapping[Node, Any]) -> dict[int, int]:
         for axis in range(-value.ndim, 0):
             if shape[axis] == 1 < value.shape[axis] and found.setdefault(axis, value.shape[axis]) != value.shape[axis]:
                 return {}
-    return found if np.prod(list(found.values())) <= MAX_SLICES else {}
+    return found if np.prod(list(found.values())) <= _MAX_SLICES else {}
 
 
 def _sliced(value: Any, shape: tuple[int, ...], extra: Mapping[int, int], place: tuple[int, ...]) -> Any:

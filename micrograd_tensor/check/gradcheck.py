@@ -19,12 +19,12 @@ from ..engine.record import leaf
 from ..engine.tensor import Tensor
 from ..engine.walk import grad
 
-SMALL = 48
+_SMALL = 48
 """Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
-MAX_PLACES = 1000
+_MAX_PLACES = 1000
 """How many elements of a larger input are searched for the worst one."""
-COMPLEX_STEP = 1e-30
-STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
+_COMPLEX_STEP = 1e-30
+_STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
 """Central differences take these steps, until one is good enough."""
 
 Function = Callable[..., "Tensor | Sequence[Tensor]"]
@@ -62,7 +62,7 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e
     points = [p.astype(np.float64) if p.dtype.kind == "f" else p for p in points]
     if not any(p.dtype.kind == "f" for p in points):
         raise DTypeError(f"gradcheck: none of the {len(points)} inputs is floating-point, so there is nothing to check")
-    analytic = is_analytic(outputs(function, points))
+    analytic = _is_analytic(outputs(function, points))
     check = _Check(function, points, names, 1, analytic, rtol, np.random.default_rng(seed))
     for _ in range(order):
         check = check.passed()
@@ -121,13 +121,13 @@ class _Check:
         directions[k] = self.rng.standard_normal(point.shape)
         expected = slope(self.function, self.points, directions, weights, self.analytic)
         along = plain * directions[k]
-        small = sum(p.size for p in self.points if p.dtype.kind == "f") <= SMALL
+        small = sum(p.size for p in self.points if p.dtype.kind == "f") <= _SMALL
         if small or not self._agree(float(along.sum()), expected, float(np.abs(along).sum())):
             self._elements(k, plain, weights, label, small)
 
     def _elements(self, k: int, ours: Any, weights: list[Any], label: str, small: bool) -> None:
         """Raise for the worst element of one input's gradient, unless the input is small and all agree."""
-        count = ours.size if small else min(ours.size, MAX_PLACES)
+        count = ours.size if small else min(ours.size, _MAX_PLACES)
         places = [int(i) for i in np.linspace(0, ours.size - 1, count)] if count else []
         expected = element_slopes(self.function, self.points, k, places, weights, self.analytic)
         mine = [float(ours.flat[i]) for i in places]
@@ -175,7 +175,7 @@ def outputs(function: Function, points: Sequence[Any]) -> list[Tensor]:
     return [result] if isinstance(result, Tensor) else list(result)
 
 
-def is_analytic(results: Sequence[Tensor]) -> bool:
+def _is_analytic(results: Sequence[Tensor]) -> bool:
     """Whether every op through which gradients flow to the results is complex-differentiable."""
     on_path = [t for t in results if t.requires_grad]
     seen = set(on_path)
@@ -192,7 +192,7 @@ def is_analytic(results: Sequence[Tensor]) -> bool:
 
 def complex_step(at: Callable[[complex], Sequence[Any]]) -> Estimate:
     """The derivative at 0 of the sum of what an analytic function returns."""
-    return Estimate(float(sum(np.imag(s) for s in at(1j * COMPLEX_STEP)) / COMPLEX_STEP), 0.0, "complex step")
+    return Estimate(float(sum(np.imag(s) for s in at(1j * _COMPLEX_STEP)) / _COMPLEX_STEP), 0.0, "complex step")
 
 
 def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0, enough: float = 0.0) -> Estimate:
@@ -204,8 +204,8 @@ def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0
         enough: an error bar this small, relative to the derivative, is good enough.
     """
     best, fine = Estimate(np.nan, np.inf, "central differences"), False
-    for h in STEPS:
-        if fine and h < STEPS[-1]:
+    for h in _STEPS:
+        if fine and h < _STEPS[-1]:
             continue  # a smaller step than one where rounding prevails is worse
         parts = {k: at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
         wide, narrow = (sum(parts[1.0]) - sum(parts[-1.0])) / (2 * h), (sum(parts[0.5]) - sum(parts[-0.5])) / h

@@ -26,11 +26,11 @@ from .given import read
 from .rounding import Tolerances, coarser, recorded_tolerances
 from .running import run
 
-LARGE = 64
+_LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
-NULL = 1e-3
+_NULL = 1e-3
 """How little of a random gradient lies along a direction of the null space, at most."""
-DEGREES = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0)
+_DEGREES = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0)
 """The degrees of homogeneity that are looked for."""
 
 
@@ -105,7 +105,7 @@ class _Checks:
 
     def null_spaces(self) -> Iterator[Invariant]:
         """Directions along which the gradients of an input have no component."""
-        small = [node for node in self.inputs if node.value.size <= LARGE]
+        small = [node for node in self.inputs if node.value.size <= _LARGE]
         probes: dict[Node, list[Any]] = {node: [] for node in small}
         upstreams = self.graph.upstreams
         most = min(max((n.value.size for n in small), default=0), sum(g.value.size for g in upstreams.values()))
@@ -121,7 +121,7 @@ class _Checks:
                 continue
             _, strengths, directions = np.linalg.svd(rows)
             full = np.pad(strengths, (0, len(directions) - len(strengths)))
-            null = full <= NULL * full[0]
+            null = full <= _NULL * full[0]
             if full[0] > 0 and null.any() and not null.all():
                 yield self._null_space(node, directions[null], full[null])
 
@@ -191,7 +191,7 @@ class _Checks:
         double = all(n.dtype != np.float32 and n.dtype != np.float16 for n in self.graph.nodes)
         here = {n: n.value for n in outputs} if double else scaled(1.0)
         larger = scaled(1.25)
-        likely = [d for d in DEGREES if np.isclose(size(larger), 1.25**d * size(here), rtol=1e-9, atol=0.0)]
+        likely = [d for d in _DEGREES if np.isclose(size(larger), 1.25**d * size(here), rtol=1e-9, atol=0.0)]
         pairs = [(1.25, larger), (0.8, scaled(0.8))] if likely else []
         for degree in likely:
             if all(_near(values[n], factor**degree * np.asarray(here[n])) for n in outputs for factor, values in pairs):

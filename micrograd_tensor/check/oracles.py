@@ -17,9 +17,9 @@ from .found import Oracle
 from .gradcheck import central_differences, complex_step
 from .rounding import Passes
 
-ENOUGH = 1e-6
+_ENOUGH = 1e-6
 """An error bar this small, relative to the slope, is good enough."""
-MAX_INPUTS = 16
+_MAX_INPUTS = 16
 """How many inputs are examined one by one; further ones are moved together along one direction."""
 
 
@@ -36,7 +36,7 @@ def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int
     named = {node: name for name, node in named_nodes(graph).items()}
     leaves = [n for n in graph.gradients if n.is_leaf and n.requires_grad and n.dtype.kind == "f" and n.value.size]
     leaves.sort(key=lambda n: n.rank)
-    groups = [[leaf] for leaf in leaves[:MAX_INPUTS]] + ([leaves[MAX_INPUTS:]] if leaves[MAX_INPUTS:] else [])
+    groups = [[leaf] for leaf in leaves[:_MAX_INPUTS]] + ([leaves[_MAX_INPUTS:]] if leaves[_MAX_INPUTS:] else [])
     noise, eps = 0.0, float(np.finfo(np.float64).eps)  # all in float64, whatever the graph's dtype
     for node, upstream in graph.upstreams.items():
         noise += 16.0 * eps * float(np.sum(np.abs(upstream.value * node.value)))
@@ -70,7 +70,7 @@ def _oracle(
             rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
     along = _Along(graph, directions)
     by_complex_step = complex_step(along.at).value if along.analytic else None
-    differences, bar, _ = central_differences(along.at, noise, ENOUGH)
+    differences, bar, _ = central_differences(along.at, noise, _ENOUGH)
     near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
     # A bar as large as the slope itself excuses nothing and accuses of nothing.
     near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)

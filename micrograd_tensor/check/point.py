@@ -27,17 +27,17 @@ from .nearby import Point, nearby, recorded
 from .oracles import oracles
 from .rounding import Tolerances, nudged_passes, recorded_tolerances, terms
 
-CANCELS = 1e-3
+_CANCELS = 1e-3
 """Terms are said to cancel where less than this part of them is left."""
-MAX_CONSTANTS = 16
+_MAX_CONSTANTS = 16
 """How many constants are left out on trial."""
-TRIES = 8
+_TRIES = 8
 """How many points are drawn for each choice of signs."""
-OF_THE_POINT = frozenset(("constant input", "constant upstream", "hypotheses coincide", "vanishing contribution"))
+_OF_THE_POINT = frozenset(("constant input", "constant upstream", "hypotheses coincide", "vanishing contribution"))
 """The findings that other numbers of the same shapes can cure."""
-NEW_INPUTS = "check.generic_point makes inputs without such accidents"
-NEW_UPSTREAM = "Draw the upstream gradient at random"
-NO_RTOL = "Leave rtol out, so that rounding decides"
+_NEW_INPUTS = "check.generic_point makes inputs without such accidents"
+_NEW_UPSTREAM = "Draw the upstream gradient at random"
+_NO_RTOL = "Leave rtol out, so that rounding decides"
 
 
 def lint(graph: Graph, allowed: Tolerances, rtol: float | None = None) -> tuple[Finding, ...]:
@@ -77,13 +77,13 @@ class _Lint:
         """Gradients of inputs of which next to nothing is left: an upstream in the null space, or nearly so."""
         with np.errstate(all="ignore"):
             left = {node: _left(self.here.gradients[node], sums.total) for node, sums in self._from_output().items()}
-            blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < CANCELS]
+            blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < _CANCELS]
             sums = self._from_output(self.there) if blind else {}
         for node in blind:
             what = f"d{self.names[node]} is blind to whatever cancels with it"
             why = f"only {left[node]:.1e} of its terms is left"
-            if CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf:
-                way_out = f"{NEW_UPSTREAM}, in place of a special one such as that of a sum"
+            if _CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf:
+                way_out = f"{_NEW_UPSTREAM}, in place of a special one such as that of a sum"
             else:
                 why += ", and with other upstream gradients through the same function no more"
                 way_out = "Compare the function before its last sum, with a random upstream gradient, or longer axes"
@@ -101,12 +101,12 @@ class _Lint:
                 what = f"{name} cannot be told from the number {number:.6g}"
                 why = f"all its {node.value.size} elements are that"
                 why += ", so a forgotten or repeated factor changes nothing" if abs(number) == 1 else ""
-                yield Finding("constant input", what, why, f"Draw {name} at random; {NEW_INPUTS}")
+                yield Finding("constant input", what, why, f"Draw {name} at random; {_NEW_INPUTS}")
         for node in self.graph.upstreams:
             if not self.graph.contributions_to(node) and self._only_here(node, "gradients", _constant):
                 what = "sums of the upstream gradient over different axes, and its permutations, look alike"
                 why = f"all its {np.size(self.here.gradients[node])} elements are equal"
-                yield Finding("constant upstream", what, why, NEW_UPSTREAM)
+                yield Finding("constant upstream", what, why, _NEW_UPSTREAM)
 
     def _equal_stages(self) -> Iterator[Finding]:
         """Gradients, or forward values, of one shape that are equal here only."""
@@ -122,7 +122,7 @@ class _Lint:
                     names = [f"{prefix}{self.names[n]}" for n in (first, *equal)]
                     what = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart"
                     why = "they are equal at this point, so whichever is used in place of another goes unseen"
-                    yield Finding("hypotheses coincide", what, why, f"Choose other inputs; {NEW_INPUTS}")
+                    yield Finding("hypotheses coincide", what, why, f"Choose other inputs; {_NEW_INPUTS}")
 
     def _equal_here_only(self, of: str, a: Node, b: Node) -> bool:
         return a.shape == b.shape and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
@@ -141,7 +141,7 @@ class _Lint:
                         through = f"d{self.names[node]} with and without what comes through {self._called(edge[0])}"
                         what = f"{through} cannot be told apart"
                         why = "that contribution is zero up to rounding at this point"
-                        yield Finding("vanishing contribution", what, why, f"{NEW_UPSTREAM}; {NEW_INPUTS}")
+                        yield Finding("vanishing contribution", what, why, f"{_NEW_UPSTREAM}; {_NEW_INPUTS}")
 
     def _called(self, node: Node) -> str:
         return self.names.get(node) or (node.op.name if node.op else "")
@@ -179,7 +179,7 @@ class _Lint:
         """Numbers that were added in the forward pass, such as eps, and could be left out without being missed."""
         sums = [n for n in self.graph.nodes if n.op is not None and isinstance(n.op.reading, Linear)]
         with_numbers = [n for n in sums if n.requires_grad and not all(isinstance(x, Node) for x in n.operands)]
-        for node in with_numbers[:MAX_CONSTANTS]:
+        for node in with_numbers[:_MAX_CONSTANTS]:
             for number, other in (node.operands, node.operands[::-1]):
                 if isinstance(number, Node) or not isinstance(other, Node) or not number:
                     continue
@@ -191,7 +191,7 @@ class _Lint:
                     way_out = f"Use float64, and smaller inputs, for which {number:g} matters"
                     yield Finding("unseen constant", what, f"{why} rounding", way_out)
                 elif self.rtol is not None and error <= self.rtol:
-                    yield Finding("coarse tolerance", what, f"{why} {error:.1e}, and rtol is {self.rtol:.1e}", NO_RTOL)
+                    yield Finding("coarse tolerance", what, f"{why} {error:.1e}, and rtol is {self.rtol:.1e}", _NO_RTOL)
 
     def _without(self, node: Node, other: Node) -> tuple[bool, float]:
         """Whether no gradient notices that a node has another's value, and the largest error that this makes."""
@@ -222,7 +222,7 @@ class _Lint:
             if hidden:
                 what = f"the contribution of {self._called(hidden[0][0])} to d{self.names[node]} can be left out unseen"
                 why = f"compared with the other terms it is smaller than the rtol of {self.rtol:.1e}"
-                yield Finding("coarse tolerance", what, why, NO_RTOL)
+                yield Finding("coarse tolerance", what, why, _NO_RTOL)
                 return
 
     def _within(self, edge: Edge, node: Node, rtol: float) -> bool:
@@ -301,7 +301,7 @@ def generic_point(
     rng = np.random.default_rng(seed)
     reason = ""
     for positive in _signs(list(named)):
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             inputs = {name: _drawn(rng, tuple(shape), name in positive) for name, shape in named.items()}
             tensors = {name: leaf(v.copy(), name=name, requires_grad=True) for name, v in inputs.items()}
             in_order = list(named) == _parameters(fn)[: len(named)]  # as functions of positions alone want it
@@ -343,7 +343,7 @@ def _unfit(captured: Graph) -> str:
         return "it lies close to a kink"
     passes = nudged_passes(captured)
     allowed = recorded_tolerances(captured, passes)
-    accidents = [finding for finding in lint(captured, allowed) if finding.kind in OF_THE_POINT]
+    accidents = [finding for finding in lint(captured, allowed) if finding.kind in _OF_THE_POINT]
     if accidents:
         return str(accidents[0])
     return next((oracle.text for oracle in oracles(captured, passes, allowed.absolute) if not oracle.agree), "")

@@ -22,11 +22,11 @@ import numpy as np
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 
-SAMPLES = 5
+_SAMPLES = 5
 """How often the passes are run with nudges."""
-FEW, LARGE = 2, 1 << 18
+_FEW, _LARGE = 2, 1 << 18
 """How often where a graph has more numbers than this: there each row and column shows many movements."""
-STRENGTH = 16.0
+_STRENGTH = 16.0
 """The largest nudge, in units of the dtype's eps."""
 MARGIN = 4.0
 """The tolerance is this many of the largest movements seen."""
@@ -197,8 +197,8 @@ def nudged_passes(graph: Graph) -> Passes:
     for node in joint(graph).nodes if graph.gradients else graph.nodes:
         if node.op is not None and node.op.adds and node.dtype.kind in "fc":
             passes.summing[node] = _cost_of_summing(node)
-    large = sum(np.size(node.value) for node in graph.nodes) > LARGE
-    for seed in range(FEW if large else SAMPLES):
+    large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
+    for seed in range(_FEW if large else _SAMPLES):
         leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
         values = {**evaluate(graph, leaves, _Nudges(passes, seed)), **leaves}
         passes.values.append(values)
@@ -320,7 +320,7 @@ def coarser(tolerance: Any, node: Node, given: Any) -> Any:
 
 
 def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
-    """An array with each number changed by at most `STRENGTH` eps of the dtype, in float64 where that is finer.
+    """An array with each number changed by at most `_STRENGTH` eps of the dtype, in float64 where that is finer.
 
     >>> import numpy as np
     >>> from micrograd_tensor.check.rounding import nudged
@@ -341,7 +341,7 @@ def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
     # Below the normal numbers the last place no longer shrinks with the number; what is exactly 0 is not rounded.
     np.maximum(moved, float(unit.smallest_subnormal), out=moved)
     moved *= _between(fine, seed)
-    moved *= STRENGTH
+    moved *= _STRENGTH
     moved += fine
     return moved if fine.all() else np.where(fine == 0, fine, moved)
 
@@ -366,7 +366,7 @@ class _Nudges:
         assert node.op is not None  # noqa: S101 -- for the type checker
         if node.dtype.kind not in "fc" or node.op.exact:  # nudged, a maximum would equal none of its operands
             return value
-        seed = self._seed + SAMPLES * (node.rank + 1)
+        seed = self._seed + _SAMPLES * (node.rank + 1)
         moved = nudged(value, node.dtype, seed)
         summing = self._summing.get(node)
         if summing is None or not np.size(value) or np.shape(value) != summing.shape:
@@ -374,7 +374,7 @@ class _Nudges:
         # The recorded terms tell the size, unless what is summed now is larger all over.
         before, now = np.abs(node.value).max(), np.abs(value).max()
         larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
-        return moved + STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -seed)
+        return moved + _STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -seed)
 
 
 def _around(values: Mapping[Node, Any], passes: Passes) -> Iterator[dict[Node, Any]]:

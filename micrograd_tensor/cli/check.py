@@ -3,7 +3,7 @@
 The forward pass of the file runs on Tensors and is recorded; its backward pass runs as it stands, on plain arrays, and
 every gradient that it computes under the name of a stage is compared. A derivation that is not finished is not right:
 the exit status is 0 only where the gradients of all inputs are given, nothing is wrong, and the backward pass neither
-breaks off nor changes the arrays that it was given.
+stops with an error nor changes the arrays that it was given.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
         "plain NumPy, and inputs(); run both passes, and compare every gradient that backward computes with the "
         "recorded one, given what it computed before. Each named result of forward is a stage, its gradient is called "
         "d + name, and cache holds all values by name. The file is executed, so name only one that you trust. Exit "
-        "status: 0 all right, 1 something is wrong or not there yet, 2 the file or an option is unusable.",
+        "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable.",
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="the derivation to check")
     parser.add_argument("--new", choices=_starters(), metavar="NAME", help=f"write a starter: {', '.join(_starters())}")
@@ -58,7 +58,7 @@ def add_to(commands: Any) -> None:
         type=int,
         choices=range(sentences.HINTS + 1),
         default=sentences.HINTS,
-        help="for each wrong stage: 0 nothing, 1 where, 2 what kind of mistake too, 3 the fix too (default: 3)",
+        help="for each wrong stage: 0 nothing, 1 where it is, 2 also the kind of mistake, 3 also the fix (default: 3)",
     )
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="seed of the upstream gradient, and of inputs(seed=0)"
@@ -93,16 +93,15 @@ def run(given: argparse.Namespace) -> int:
         task = exercise.read(module, given.file, given.seed)
         report, ran = judge(task, given.file)
     reasons = [f"it changes {sentences.listed(ran.changed)}, which it was given"] if ran.changed else []
-    reasons += ["it breaks off"] if ran.error is not None else []
-    about = {"file": str(given.file), "seed": given.seed, "also_wrong": reasons}
-    if given.html is not None:
-        _write(given.html, report.to_html(), given.file)
-    if given.json is not None and not to_stdout:
-        _write(given.json, json.text(report, **about), given.file)
-    if given.player is not None:
-        _write(given.player, _player(task.captured, report, given), given.file)
+    reasons += ["it stops with an error"] if ran.error is not None else []
+    as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
+    files = {} if given.html is None else {given.html: report.to_html()}
+    files |= {} if given.json is None or to_stdout else {given.json: as_json}
+    files |= {} if given.player is None else {given.player: _player(task.captured, report, given)}
+    for path, text in files.items():
+        _write(path, text, given.file)
     if to_stdout:
-        print(json.text(report, **about))  # noqa: T201 -- the output that was asked for
+        print(as_json)  # noqa: T201 -- the output that was asked for
     else:
         drawn = f", upstream gradient dout drawn from seed {given.seed}" if task.drawn else ""
         out = console()
@@ -110,9 +109,8 @@ def run(given: argparse.Namespace) -> int:
         terminal.show(report, hints=given.hints, console=out)
         if report.ok and reasons:
             out.say(f"But backward is not right yet: {sentences.listed(reasons)}.", "bold red")
-        for path in (given.html, given.json, given.player):
-            if path is not None:
-                out.say(f"written: {path}")
+        for path in files:
+            out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
 
 
@@ -147,7 +145,9 @@ def _remarks(ran: Run, path: Path) -> list[str]:
     """What happened on the way, in sentences."""
     said = list(ran.remarks)
     if ran.error is not None:
-        said.append(f"backward breaks off; what it computed before is judged below.\n{explained(ran.error, path)}")
+        said.append(
+            f"backward stops with an error; what it computed before is judged below.\n{explained(ran.error, path)}"
+        )
         said += [f"{name} is None there: fill it in first." for name in _missing(ran, path)]
     for place in ran.changed:
         what = "the upstream gradient that it was given" if place == "dout" else f"{place}, which it was given"
@@ -174,7 +174,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
         return []
     return [
         f"{name} and {sentences.listed(others)} are one array in memory, so what is done to one in place, as by +=, "
-        f"is done to all. {name} is judged as it was before. Write a = a + b in place of a += b, or begin with a copy."
+        f"is done to all. {name} is judged as it was before. Write a = a + b instead of a += b, or begin with a copy."
         for name, others in ran.shared.items()
         if name[1:] in report.stages
     ]
@@ -185,7 +185,7 @@ def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(dout):
         return []
-    return [f"backward assigns {name} anew; from there on {name} is no longer the upstream gradient. Use another name."]
+    return [f"backward reassigns {name}; from there on {name} is no longer the upstream gradient. Use another name."]
 
 
 def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:

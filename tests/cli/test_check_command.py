@@ -220,7 +220,7 @@ def test_an_exception_after_the_last_stage_is_not_right_either(check):
     status, printed, _ = check(changed(("return locals()", "raise ValueError('late')")))
     assert status == 1
     assert "ValueError: late" in printed
-    assert "But backward is not right yet: it breaks off." in printed
+    assert "But backward is not right yet: it stops with an error." in printed
 
 
 def test_a_stage_that_is_still_none_is_named_when_it_is_used(check):
@@ -262,7 +262,7 @@ def test_rebinding_dout_is_nobodys_mistake(check):
 
 
 def test_rebinding_dout_is_told_where_something_is_wrong(check):
-    said = "backward assigns dout anew"
+    said = "backward reassigns dout"
     assert said not in check(SMALL.replace("    dproduct = dout", "    dout = 1.0 * dout\n    dproduct = dout"))[1]
     status, out, _ = check(SMALL.replace("    dproduct = dout", "    dout = 2.0 * dout\n    dproduct = dout"))
     assert status == 1

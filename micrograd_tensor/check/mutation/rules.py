@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .source import Part, called, is_number, mentions, only_shape, read, replaced
 
-SMALL = 0.01
+_SMALL = 0.01
 """A constant below this, added to something, stands against a division by zero."""
 
 Shape = tuple[int, ...]
@@ -59,24 +59,24 @@ class Context:
 Rule = Callable[[ast.expr, Context], Iterator[Change]]
 
 
-def constant(expression: ast.expr) -> float | None:
+def _constant(expression: ast.expr) -> float | None:
     """The number that is written here, or None."""
     if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
-        found = constant(expression.operand)
+        found = _constant(expression.operand)
         return None if found is None else -found
     if isinstance(expression, ast.Constant) and isinstance(expression.value, (int, float)):
         return expression.value
     return None
 
 
-def is_small(expression: ast.expr) -> bool:
+def _is_small(expression: ast.expr) -> bool:
     """Whether it is an eps, by its name or its size."""
-    found = constant(expression)
+    found = _constant(expression)
     name = ast.unparse(expression).lower().strip("'\"])").endswith(("eps", "epsilon"))
-    return name if found is None else 0 < abs(found) < SMALL
+    return name if found is None else 0 < abs(found) < _SMALL
 
 
-def reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A sum forgotten, over everything, over another axis, a mean in its place, its axes kept or not."""
     name = called(expression) if isinstance(expression, ast.Call) else ""
     array, arguments, free = _method(expression)
@@ -114,7 +114,7 @@ def _method(expression: ast.expr) -> tuple[ast.expr | None, list[ast.expr], ast.
     return (arguments[0] if arguments else None), arguments[1:], owner
 
 
-def transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
     """A transpose forgotten, or made where none belongs."""
     if isinstance(expression, ast.Attribute) and expression.attr == "T":
         yield Change("transposed", f"{ast.unparse(expression.value)} is not transposed", expression.value)
@@ -132,7 +132,7 @@ def transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
                 yield Change("transposed", f"{name.id} is transposed", turned)
 
 
-def products(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
     """A factor of a product forgotten, applied twice, multiplied where it divides; a length taken for another."""
     chain = _product(expression)
     if context.begins_product or len(chain) < 2:
@@ -141,10 +141,10 @@ def products(expression: ast.expr, context: Context) -> Iterator[Change]:
         before, after, what = chain[:i], chain[i + 1 :], ast.unparse(factor)
         number, sign = context.is_number(factor), "÷ " if isinstance(op, ast.Div) else ""
         local = not (context.is_gradient(factor) or _is_ones(factor) or _is_mask(factor))
-        if constant(factor) not in (1, -1) and not _is_ones(factor):
+        if _constant(factor) not in (1, -1) and not _is_ones(factor):
             kind = "constant factor" if number else "missing mask" if _is_mask(factor) else "missing factor"
             yield Change(kind, f"{sign}{what} is left out", _multiplied([*before, *after]))
-        if constant(factor) is None and local:
+        if _constant(factor) is None and local:
             kind = "constant factor" if number else "factor twice"
             yield Change(kind, f"{sign}{what} is applied twice", _multiplied([*before, (op, factor), *chain[i:]]))
         if not number and local:
@@ -187,25 +187,25 @@ def _is_mask(expression: ast.expr) -> bool:
     return isinstance(expression, ast.Compare)
 
 
-def signs(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _signs(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A sign flipped."""
     if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
         yield Change("sign", f"the sign of {ast.unparse(expression.operand)} is lost", expression.operand)
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):
         left, right = expression.left, expression.right
         turned = ast.BinOp(left, ast.Sub() if isinstance(expression.op, ast.Add) else ast.Add(), right)
-        if not is_small(right):
+        if not _is_small(right):
             yield Change("sign", f"{ast.unparse(right)} with the other sign", turned)
 
 
-def powers(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _powers(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A square or a root lost, an exponent off by one or of the other sign."""
     if isinstance(expression, ast.Call) and called(expression) in ("square", "sqrt") and len(expression.args) == 1:
         kind, said = ("lost square", "square") if called(expression) == "square" else ("missing function", "root")
         yield Change(kind, f"the {said} is lost", expression.args[0])
     if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Pow)):
         return
-    base, exponent = expression.left, constant(expression.right)
+    base, exponent = expression.left, _constant(expression.right)
     if exponent is None:
         return
 
@@ -223,20 +223,20 @@ def powers(expression: ast.expr, _: Context) -> Iterator[Change]:
         yield Change("not inverted", "the exponent's sign is lost", to(-exponent))
 
 
-def epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
     """eps left out."""
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Add):
         for small, kept in ((expression.left, expression.right), (expression.right, expression.left)):
-            if is_small(small):
+            if _is_small(small):
                 yield Change("eps left out", f"{ast.unparse(small)} is left out", kept)
 
 
-def terms(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _terms(expression: ast.expr, context: Context) -> Iterator[Change]:
     """A contribution to a gradient dropped or doubled; a term of a local derivative dropped."""
     if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub))):
         return
     left, op, right = expression.left, expression.op, expression.right
-    if is_small(left) or is_small(right) or context.is_number(expression):
+    if _is_small(left) or _is_small(right) or context.is_number(expression):
         return
     adds = context.is_gradient(left) and context.is_gradient(right)
     kind = "dropped contribution" if adds else "dropped term"
@@ -251,13 +251,13 @@ def terms(expression: ast.expr, context: Context) -> Iterator[Change]:
             yield Change("doubled contribution", f"{ast.unparse(term)} is added twice", doubled)
 
 
-def masks(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _masks(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A gradient that passes where it should be cut off."""
     if isinstance(expression, ast.Call) and called(expression) == "where" and len(expression.args) == 3:
         yield Change("missing mask", "it passes everywhere", expression.args[1])
 
 
-def operands(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _operands(expression: ast.expr, context: Context) -> Iterator[Change]:
     """Another array of the same shape: a gradient for a gradient, a value for a value."""
     if not isinstance(expression, ast.Name) or expression.id not in context.shapes:
         return
@@ -269,11 +269,11 @@ def operands(expression: ast.expr, context: Context) -> Iterator[Change]:
             yield Change("exchanged operand", f"{other} in place of {name}", ast.Name(other, ast.Load()))
 
 
-WITHIN: tuple[Rule, ...] = (reductions, transposes, products, signs, powers, epsilons, terms, masks, operands)
+_WITHIN: tuple[Rule, ...] = (_reductions, _transposes, _products, _signs, _powers, _epsilons, _terms, _masks, _operands)
 """The rules for every expression inside a statement."""
 
 
-def whole(stage: str, value: ast.expr, context: Context) -> Iterator[Change]:
+def _whole(stage: str, value: ast.expr, context: Context) -> Iterator[Change]:
     """What can befall a whole gradient: its sign, a constant factor, its axes; a statistic's set to zero."""
     if not context.is_gradient(value):
         return
@@ -310,7 +310,7 @@ def _other_axis(axis: ast.expr) -> ast.expr | None:
     """1 for 0, 0 for 1 and −1; the other one for a variable; nothing for several axes."""
     if isinstance(axis, ast.Name):
         return ast.BinOp(ast.Constant(1), ast.Sub(), axis)
-    found = constant(axis)
+    found = _constant(axis)
     return None if found is None else ast.Constant(1 if found == 0 else 0)
 
 
@@ -386,10 +386,10 @@ def _changed(part: Part, context: Context) -> Iterator[tuple[ast.stmt, Change]]:
     statement = part.statement
     changes = _accumulated(statement) if isinstance(statement, ast.AugAssign) else ()
     yield from changes
-    for change in () if changes else whole(part.stage, part.value, context):
+    for change in () if changes else _whole(part.stage, part.value, context):
         yield replaced(statement, part.value, change.instead), change
     for expression, inside in _expressions(part.value, context):
-        for rule in WITHIN:
+        for rule in _WITHIN:
             for change in rule(expression, inside):
                 yield replaced(statement, expression, change.instead), change
 

@@ -24,10 +24,10 @@ from .source import read
 
 Backward = Callable[..., Any]
 
-ROUNDING = 1e-9
+_ROUNDING = 1e-9
 """Two results that differ by less than this, relative to the largest element, are the same."""
 
-BY_LENGTH = frozenset({"constant factor", "mean for sum", "sum for mean", "missing sum", "sum over everything"})
+_BY_LENGTH = frozenset({"constant factor", "mean for sum", "sum for mean", "missing sum", "sum over everything"})
 """Kinds of mistake that may only seem to make no difference where two lengths coincide or one is 1."""
 
 
@@ -192,12 +192,12 @@ def _failure(my_test: Callable[[Backward], Any], backward: Backward) -> str | No
 
 def _makes_no_difference(kind: str, backward: Backward, changed: Backward, calls: list[Call]) -> bool:
     """Whether results agree for other numbers too, in arrays of the same shapes."""
-    if kind in BY_LENGTH and any(map(special_lengths, calls)):
+    if kind in _BY_LENGTH and any(map(special_lengths, calls)):
         return False
     rng = np.random.default_rng(0)
     for call in [redrawn(call, rng) for call in calls for _ in range(2)]:
         try:
-            if not difference(again(backward, call), again(changed, call)) < ROUNDING:
+            if not difference(again(backward, call), again(changed, call)) < _ROUNDING:
                 return False
         except Exception:  # the user's code, and numbers that it was not written for
             return False
@@ -207,13 +207,13 @@ def _makes_no_difference(kind: str, backward: Backward, changed: Backward, calls
 def _why(changed: Backward, calls: list[Call]) -> str:
     """Why a test that made these calls let a mistake pass."""
     far = max(difference(call.result, again(changed, call)) for call in calls)
-    if far < ROUNDING:
+    if far < _ROUNDING:
         return "the results are the same at the points of your test: draw its arrays at random, each length another"
     by = f"changes by {far:.1g} of its largest element" if np.isfinite(far) else "has another shape, or is not finite"
     return f"a result {by}: does your test look at every result, and closely enough?"
 
 
-MAX_CALLS = 3
+_MAX_CALLS = 3
 """How many of a test's calls are kept, to see what a change that it let pass would have done there."""
 
 
@@ -254,7 +254,7 @@ class Recorder:
         for array in _arrays((args, kwargs)):
             if array.flags.writeable:
                 self._before.setdefault(id(array), (array, array.copy()))
-        if len(self.calls) == MAX_CALLS:
+        if len(self.calls) == _MAX_CALLS:
             return self.function(*args, **kwargs)
         args_before, kwargs_before = copied(args), copied(kwargs)
         result = self.function(*args, **kwargs)

@@ -16,24 +16,26 @@ from . import sentences
 PAGE = {"line": ("#d0d7de", "#303b47"), "row": ("#f5f7f9", "#171e26"), "box": ("#fdf3f3", "#231a1d")}
 """What only the page has: lines, the row under the pointer, the box around a mistake."""
 
-LIGHT, DARK = (
+_LIGHT, _DARK = (
     " ".join(f"--{role}: {colours[scheme]};" for role, colours in (COLOURS | PAGE).items()) for scheme in (0, 1)
 )
-STYLE = Template(Path(__file__).with_name("report.css").read_text(encoding="utf-8")).substitute(light=LIGHT, dark=DARK)
+STYLE = Template(Path(__file__).with_name("report.css").read_text(encoding="utf-8")).substitute(
+    light=_LIGHT, dark=_DARK
+)
 
-PAGE_STYLE = f"""
+_PAGE_STYLE = f"""
 body {{ margin: 0; background: {COLOURS["background"][0]}; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: {COLOURS["background"][1]}; }} }}
 .mt-report {{ margin: 0 auto; }}
-@media print {{ .mt-report {{ {LIGHT} }} body {{ background: {COLOURS["background"][0]}; }} }}
+@media print {{ .mt-report {{ {_LIGHT} }} body {{ background: {COLOURS["background"][0]}; }} }}
 """
 
-HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
+_HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
 
 
 def page(report: Found, title: str = "Gradients by hand") -> str:
     """A whole page, which loads nothing and runs nothing."""
-    style = STYLE + PAGE_STYLE
+    style = STYLE + _PAGE_STYLE
     digest = b64encode(sha256(style.encode()).digest()).decode()
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -88,7 +90,7 @@ def _section(section: sentences.Section) -> Iterator[str]:
 
 def _table(report: Found, stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
     tolerance = f", tolerance {report.rtol:.1e}" if report.rtol is not None else ""
-    headings = "".join(f'<th scope="col">{heading}</th>' for heading in ("gradient" if d else "value", *HEADINGS))
+    headings = "".join(f'<th scope="col">{heading}</th>' for heading in ("gradient" if d else "value", *_HEADINGS))
     yield f'<div class="scroll" role="region" tabindex="0" aria-label="{_text(title)}"><table>'
     yield f"<caption>{_text(title + tolerance)}</caption>"
     yield f"<thead><tr>{headings}</tr></thead>"

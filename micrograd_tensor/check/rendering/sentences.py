@@ -13,9 +13,9 @@ from ..found import Diagnosis, Found, Stage
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
-MAX_NAME, MAX_LINE = 40, 160
+_MAX_NAME, _MAX_LINE = 40, 160
 """The longest name and the longest line of source that are shown in full, in characters."""
-ALTERNATIVES = 2
+_ALTERNATIVES = 2
 """How many hypotheses are told besides the likeliest, where they explain the numbers too."""
 
 
@@ -162,7 +162,7 @@ def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hin
     found = report.diagnosis.get(key, ())
     stage = report.forward[name] if forward else report.stages[name]
     lines = () if forward else report.lines.get(name, ())
-    statements = tuple(f"line {line}: {shown(text, MAX_LINE)}" for line, text in lines)
+    statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in lines)
     fix = tuple(line for first in found[:1] for line in (first.fix or first.rule).splitlines())
     return (
         Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
@@ -205,7 +205,7 @@ def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
         return
     yield f"{found[0].kind}: {found[0].text}"
     others = [other for other in found[1:] if other.text not in found[0].text]
-    for other in others[:ALTERNATIVES]:
+    for other in others[:_ALTERNATIVES]:
         yield f"Or {other.kind}: {other.text}"
 
 
@@ -316,7 +316,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def shown(text: str, limit: int = MAX_NAME) -> str:
+def shown(text: str, limit: int = _MAX_NAME) -> str:
     """A name or a line of source as one printable line, cut where it is too long."""
     line = clean(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -20,15 +20,15 @@ from ...graph.status import Status
 from ..found import Found, Stage
 from . import sentences
 
-WIDE, NARROW = 100, 72
+_WIDE, _NARROW = 100, 72
 """From so many characters on a table has all its columns; below the lower number it has no shapes either."""
 
 STYLES = {"right": "green", "follows": "cyan", "wrong": "bold red", "note": "yellow", "muted": "dim"}
 """How `rich` prints the colour roles of verdicts."""
 
-SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
-SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
-ASCII = str.maketrans(dict(pair.split(" ") for pair in SPELLED.split(",")))
+_SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
+_SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
+ASCII = str.maketrans(dict(pair.split(" ") for pair in _SPELLED.split(",")))
 """What stands for a sign where the terminal's encoding is ASCII."""
 
 
@@ -101,7 +101,7 @@ class _Page:
 
     def table(self, stages: Mapping[str, Stage], title: str, d: str) -> Table:
         """A row for each stage."""
-        wide, narrow = self.width >= WIDE, self.width < NARROW
+        wide, narrow = self.width >= _WIDE, self.width < _NARROW
         cells = {name: sentences.worst_cells(stage) for name, stage in stages.items()}
         numbers = wide and any(place for _, place, _, _ in cells.values())
         rtol = self.report.rtol
