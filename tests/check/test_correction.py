@@ -88,3 +88,45 @@ def test_mistakes_made_by_machine(name):
                 _, lines = judged(at.graph, {stage: value for stage, value in results.items() if stage in stages})
                 count += lines
     assert count
+
+
+def leaf(name, *shape, seed=0):
+    return mt.tensor(np.random.default_rng(seed).uniform(0.5, 1.5, shape), name=name, requires_grad=True)
+
+
+X = (5, 4)
+GRAPHS = {
+    "an exact constant": lambda: (leaf("x", *X) * 0.123456789).named("y"),
+    "a large constant": lambda: (leaf("x", *X) * 16777217.0).named("y"),
+    "mean of many": lambda: mt.mean(leaf("x", 1234)).named("y"),
+    "softmax": lambda: mt.softmax(leaf("x", *X)),
+    "log of a sum": lambda: mt.logsumexp(leaf("x", *X), axis=1).named("y"),
+    "cross entropy": lambda: mt.cross_entropy(leaf("x", *X), np.array([0, 3, 1, 1, 2])),
+    "slice": lambda: mt.exp(leaf("x", *X)[1:3].named("part")).named("y"),
+    "chosen rows": lambda: mt.exp(leaf("x", *X)[np.array([0, 2, 2])].named("part")).named("y"),
+    "largest": lambda: mt.max(mt.square(leaf("x", *X)).named("s"), axis=1).named("y"),
+    "running sum": lambda: mt.exp(mt.cumsum(leaf("x", *X), axis=0).named("s")).named("y"),
+    "rectified": lambda: (mt.maximum(leaf("x", *X) - 1.0, 0.0).named("h") @ leaf("w", 4, 3, seed=1)).named("y"),
+    "sigmoid": lambda: mt.sigmoid(mt.sin(leaf("x", *X)).named("s")).named("y"),
+    "power": lambda: (mt.cos(leaf("x", *X)).named("c") ** 3).named("y"),
+    "joined": lambda: mt.concatenate([leaf("x", *X), leaf("z", 2, 4, seed=1)]).named("y"),
+    "padded": lambda: mt.exp(mt.pad(leaf("x", *X), ((1, 0), (0, 2))).named("p")).named("y"),
+    "einsum": lambda: mt.einsum("ij,kj->ik", leaf("x", *X), leaf("z", 3, 4, seed=1)).named("y"),
+    "transposed": lambda: (mt.transpose(leaf("x", *X)).named("t") * 2.0).named("y"),
+    "convolution": lambda: mt.conv2d(leaf("x", 2, 2, 5, 5), leaf("w", 3, 2, 3, 3, seed=1)).named("y"),
+    "layer norm": lambda: mt.layer_norm(leaf("x", *X), 4, leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2)),
+    "gelu": lambda: mt.gelu(leaf("x", *X)).named("y"),
+}
+
+
+@pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
+def test_every_stage_of_a_small_graph_doubled(make):
+    out = make()
+    graph = mt.graph(out, np.random.default_rng(9).normal(size=out.shape))
+    right = {f"d{name}": graph.gradients[node].value for name, node in graph.named.items() if node in graph.gradients}
+    explained = 0
+    for name in right:
+        if name != f"d{out.name}":
+            found, _ = judged(graph, {**right, name: 2.0 * right[name]})
+            explained += found
+    assert explained
