@@ -31,7 +31,7 @@ def judged(graph, hand, forward=None):
             if not diagnosis.fix:
                 continue
             names = {"np": np, "mt": mt} | {node.name: node.value for node in graph.nodes if node.name}
-            names |= {f"d{out.name}": given.value for out, given in graph.upstreams.items()}
+            names |= {f"d{out.name or 'out'}": given.value for out, given in graph.upstreams.items()}
             names |= {name: value for name, value in {**(forward or {}), **hand}.items() if value is not None}
             right = stage if values else f"d{stage}"
             del names[right]
@@ -130,3 +130,23 @@ def test_every_stage_of_a_small_graph_doubled(make):
             found, _ = judged(graph, {**right, name: 2.0 * right[name]})
             explained += found
     assert explained
+
+
+def test_where_no_mistake_is_known_the_line_that_belongs_there_is_told_all_the_same():
+    graph = GRAPHS["sigmoid"]()
+    report = mt.compare(graph, np.ones(X), {"ds": np.random.default_rng(1).normal(size=X)}, point=False)
+    assert report.diagnosis["s"] == ()
+    assert "ds = dy * (y * (1 - y))" in str(report)
+
+
+def test_names_that_several_values_have_are_not_used():
+    x = leaf("x", 3)
+    y = (mt.sin(mt.exp(x).named("h")).named("h") * 2.0).named("y")
+    report = mt.compare(y, np.ones(3), {"dx": mt.grad(y, [x], np.ones(3))[0].numpy() * 2.0}, point=False)
+    assert "h" not in report.diagnosis["x"][0].fix.split()
+
+
+def test_a_line_that_would_be_too_long_is_left_out_and_the_rule_is_said():
+    graph = GRAPHS["convolution"]()
+    report = mt.compare(graph, np.ones(graph.shape), {"dw": np.ones((3, 2, 3, 3))}, point=False)
+    assert "  3 the fix   dw = reshape(" in str(report)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import keyword
+from collections import Counter
 
 from ...graph import Node, cut, joint, without_copies
 from ...notation import assignment
 from ..found import WrongStage
-from .derivation import Derivation, Operand
+from .derivation import Derivation, Operand, called_upstream, gradient_of, value_of
 
 MAX_LINE, MAX_LINES = 160, 10
-"""The greatest length of a line that is proposed, in characters, and how many of them."""
+"""The greatest length of a line that is proposed, in characters, and the greatest number of them."""
+
+MAX_OPS = 60
+"""What takes more ops than this is not put into lines."""
 
 
 def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tuple[str, str]:
@@ -24,20 +28,29 @@ def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tup
     return _lines(wrong, derivation.name), f"{target} = {derivation.formula(step)}"
 
 
+def what_belongs_there(wrong: WrongStage) -> str:
+    """The same of a stage whose mistake is not known: the lines, or else the rule."""
+    derive = value_of if wrong.forward else gradient_of
+    derivation = derive(wrong.graph, wrong.node, wrong.by_hand)
+    lines, rule = correction(wrong, derivation, derivation.target)
+    return lines or (rule if derivation.steps else "")
+
+
 def _lines(wrong: WrongStage, target: str) -> str:
     graph, node = wrong.graph, wrong.node
     whole = graph if wrong.forward else joint(graph)
     end = node if wrong.forward else whole.gradients[node]
-    names = {n: n.name for n in graph.nodes if n.name is not None and (n is not node or not wrong.forward)}
+    names = {n: n.name or "" for n in graph.nodes if n is not node or not wrong.forward}
     if not wrong.forward:
-        given = wrong.by_hand | frozenset(whole.upstreams)
-        names |= {whole.gradients[n]: f"d{n.name}" for n in given if n in whole.gradients and n is not node}
-        names |= {up: f"d{n.name}" for n, up in whole.upstreams.items() if n.name is not None}
+        names |= {whole.gradients[n]: f"d{n.name}" for n in wrong.by_hand if n in whole.gradients and n is not node}
+        names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items()}
+    count = Counter(names.values())
+    names = {n: name for n, name in names.items() if name and count[name] == 1}
     if not target.isidentifier() or end.is_leaf:
         return ""
     part = without_copies(cut(whole, [end], names, names))
     named = {x: x.name for x in part.nodes if x.is_leaf and x.name is not None and _is_name(x.name)}
-    if any(x.is_leaf and x not in named and not _is_short(x) for x in part.nodes) or len(part.nodes) > 60:
+    if any(x.is_leaf and x not in named and not _is_short(x) for x in part.nodes) or len(part.nodes) > MAX_OPS:
         return ""
     result = part.outputs[0]
     lines = [f"{target} = {named[result]}"] if result in named else assignment(target, result, named, taught=True)

@@ -158,10 +158,8 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation
     whole = joint(graph)
     known = [gradient for other, gradient in whole.gradients.items() if other in given and other is not node]
     names = {n: called_forward(n) for n in graph.nodes}
-    names |= {up: f"d{n.name}" if n.name else "upstream" for n, up in whole.upstreams.items()}
-    names |= {
-        gradient: f"d{called_forward(n)}" for n, gradient in whole.gradients.items() if n.name or gradient in known
-    }
+    names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items()}
+    names |= {gradient: f"d{n.name}" for n, gradient in whole.gradients.items() if n.name is not None}
     target = whole.gradients[node]
     part = without_copies(cut(whole, [target], [*graph.nodes, *known], names))
     if sum(not x.is_leaf for x in part.nodes) > MAX_STEPS:
@@ -199,6 +197,11 @@ def known_alone(node: Node) -> Graph:
 def as_leaf(node: Node, name: str | None = None) -> Node:
     """A node as something that is known."""
     return replace(node, op=None, operands=(), params=MappingProxyType({}), name=name or node.name)
+
+
+def called_upstream(graph: Graph, output: Node) -> str:
+    """What the gradient that was given for an output is called; for one without a name, as is usual."""
+    return f"d{output.name}" if output.name else "upstream" if "out" in graph.named else "dout"
 
 
 def called_forward(node: Node) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from ...graph import Graph, Node, named_nodes
 from ...graph.status import Status
 from ..found import Diagnosis, Found, Stage
+from ..mistakes.correction import what_belongs_there
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
@@ -163,11 +164,12 @@ def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hin
     stage = report.forward[name] if forward else report.stages[name]
     lines = () if forward else report.lines.get(name, ())
     statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in lines)
-    fix = tuple(line for first in found[:1] for line in (first.fix or first.rule).splitlines())
+    own = report.wrong_stages.get(key)
+    text = found[0].fix or found[0].rule if found else what_belongs_there(own) if own is not None else ""
     return (
         Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
         Hint(2, "what kind", (), tuple(_kind(found))),
-        Hint(3, "the fix", fix, tuple(_proof(report, stage, key, found))),
+        Hint(3, "the fix", tuple(text.splitlines()), tuple(_proof(report, stage, key, found))),
     )
 
 
