@@ -7,6 +7,7 @@ so where parentheses stand, is decided here, from the templates in the rows of t
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Mapping, Sequence
 from functools import cache
@@ -45,6 +46,9 @@ class Field(NamedTuple):
 
 
 Part: TypeAlias = "str | Field"
+
+_NEGATIVE = re.compile("(<mrow>)*(<mo>)?[−-]")
+"""How a piece begins that no other sign may stand before."""
 
 
 @cache
@@ -88,7 +92,7 @@ def axes_of(node: Node, axis: Any) -> tuple[Node, tuple[int, ...]]:
     whose = x if isinstance(x, Node) and not grows and not node.op.scatters else node
     ndim = len(whose.shape)
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return whose, tuple(int(a) % ndim if ndim else 0 for a in axes)
+    return whose, tuple(int(a) % ndim for a in axes) if ndim else ()
 
 
 class Dialect(ABC):
@@ -125,6 +129,12 @@ class Dialect(ABC):
     def at(self, piece: Piece, level: int) -> str:
         """A piece, in parentheses where the place asks for more than it holds."""
         return piece.text if piece.level >= level else self.enclosed(piece.text)
+
+    def placed(self, operands: Sequence[Piece], i: int, parts: Sequence[Part]) -> str:
+        """An operand as it stands in its place among the parts of an op."""
+        level, first, others = self.levels(parts)
+        signed = i and level == SUM and not self.exact and _NEGATIVE.match(operands[i].text)
+        return self.at(operands[i], ATOM if signed else others if i else first)
 
     def levels(self, parts: Sequence[Part]) -> tuple[int, int, int]:
         """How tightly an op holds together, and how tightly its first and its other operands have to."""

@@ -58,8 +58,9 @@ class _Latex(Typeset):
 
     def digits(self, text: str) -> str:
         mantissa, e, exponent = text.partition("e")
-        if not e:
-            return {"½": r"\tfrac{1}{2}", "¼": r"\tfrac{1}{4}", "ln 2": r"\ln 2"}.get(text, text)
+        if not e or not text[0].isdigit():
+            named = {"½": r"\tfrac{1}{2}", "¼": r"\tfrac{1}{4}", "ln 2": r"\ln 2"}
+            return named.get(text) or (text if text[0].isdigit() else self.words(text))
         power = f"10^{{{exponent.replace('−', '-')}}}"
         return power if mantissa == "1" else rf"{{{mantissa} \times {power}}}"
 

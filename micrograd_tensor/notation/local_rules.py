@@ -75,11 +75,11 @@ class _Clauses:
         reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
         if reached is not None:
             clauses, before, carriers = [said], carriers[reached][0], carriers[reached + 1 :]
-        for node, read in carriers:
+        for k, (node, read) in enumerate(carriers):
             places = [i for i, x in enumerate(read.operands) if x is before]
             if len(places) != 1 or any(x is self.g or x in dict(carriers) for x in read.operands if x is not before):
                 return [self._formula(end)]
-            clauses.extend(self._clause(read, places[0], before))
+            clauses.extend(self._clause(read, places[0], before, [after for _, after in carriers[k + 1 :]]))
             before = node
         clauses = clauses or ["× 1"]
         casts = [clause for clause in clauses if clause.startswith("as ")]
@@ -103,13 +103,13 @@ class _Clauses:
     def _formula(self, node: Node, before: Node | None = None) -> str:
         return formula(node, {**self.names, before or self.g: self.called}, dims=self.dims, limit=self.limit)
 
-    def _met(self, x: Any, level: int) -> str:
+    def _met(self, x: Any, level: int, whole: bool = False) -> str:
         """The operand that a gradient meets, in parentheses where its place asks for them."""
         inner = isinstance(x, Node) and x.op is not None and x.name is None and x not in self.names
-        piece = expression(x, self.names, self.dims, self.limit) if inner else operand(UNICODE, x, self.names, False)
+        piece = expression(x, self.names, self.dims, self.limit) if inner else operand(UNICODE, x, self.names, whole)
         return UNICODE.at(piece._replace(text=cut(piece.text, self.limit - 4)), level)
 
-    def _clause(self, node: Node, place: int, g: Node) -> Iterator[str]:
+    def _clause(self, node: Node, place: int, g: Node, later: Sequence[Node]) -> Iterator[str]:
         """One recorded op, read as something done to the gradient that is its operand at one place."""
         op, operands = node.op, node.operands
         assert op is not None  # noqa: S101 -- a carrier has an operand, so an op
@@ -126,9 +126,10 @@ class _Clauses:
             case Copy():
                 yield from self._copied(node, g)
             case Reshape():
-                # Axes of length 1 come and go beside a sum or a copy, which already says what happens to them.
                 if [n for n in node.shape if n != 1] != [n for n in g.shape if n != 1]:
                     yield f"reshape to {shape_text(node, self.dims)}"
+                elif not _says_shape(later):
+                    yield self._formula(node, g)
             case Identity() if node.dtype != g.dtype:
                 yield f"as {node.dtype}"
             case Choice() if place == 1 and _is_zero(operands[2]):
@@ -140,11 +141,11 @@ class _Clauses:
             case Product((1, -1)) if place == 0:
                 yield f"÷ {UNICODE.at(UNICODE.name(label), PREFIX) if label else self._met(operands[1], PREFIX)}"
             case _ if "{index:index}" in op.notation and place == 0:
-                arrays = [self._met(x, ANY) for x in operands[1:]]
+                arrays = [self._met(x, ANY, True) for x in operands[1:]]
                 yield f"{'to' if op.scatters else 'from'} [{index_text(node.params['index'], arrays)}]"
             case _ if "{1}, {axis:axis}" in op.notation and place == 0:
                 along = axes_text(*axes_of(node, node.params["axis"]), self.dims)
-                yield f"{'to' if op.scatters else 'from'} {self._met(operands[1], ANY)} along {along}"
+                yield f"{'to' if op.scatters else 'from'} {self._met(operands[1], ANY, True)} along {along}"
             case _ if UNICODE.signs.get(sign) == MATRIX:
                 other = self._met(operands[1 - place], PREFIX)
                 yield f"{other} {sign}" if place else f"{sign} {other}"
@@ -215,12 +216,20 @@ def broadcasts(node: Node, dims: Dims | None = None) -> dict[int, str]:
     return found
 
 
+def _says_shape(later: Sequence[Node]) -> bool:
+    """Whether axes of length 1 may come and go unsaid: at the end, and beside a sum or a copy, which says enough."""
+    reading = next((node.op.reading for node in later if node.op and not isinstance(node.op.reading, Reshape)), None)
+    return reading is None or reading == Reduction("sum") or isinstance(reading, Copy)
+
+
 def _is_zero(x: Any) -> bool:
     return not isinstance(x, Node) and x == 0
 
 
 def _product_of_others(x: np.ndarray[Any, Any], axes: Sequence[int]) -> np.ndarray[Any, Any]:
     """Of all elements along some axes but the one at each place: what comes before it times what comes after."""
+    if not x.size:
+        return x
     flat = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x[..., None]
     ones = flat.reshape(*flat.shape[: flat.ndim - max(len(axes), 1)], -1)
     padded = np.concatenate([np.ones_like(ones[..., :1]), ones, np.ones_like(ones[..., :1])], axis=-1)

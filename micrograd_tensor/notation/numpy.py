@@ -69,21 +69,17 @@ class _NumPy(Dialect):
         order = order_of(node)
         if order is not None and [*order] == [*range(len(order))[::-1]]:
             parts = [parts[0], ".T"]
-        level, first, others = self.levels(parts)
-        made = "".join(self._put(node, parts, k, operands, first, others) for k in range(len(parts)))
-        return Piece(made, level, len(made))
+        made = "".join(self._put(node, parts, k, operands) for k in range(len(parts)))
+        return Piece(made, self.levels(parts)[0], len(made))
 
-    def _put(
-        self, node: Node, parts: Sequence[Part], k: int, operands: Sequence[Piece], first: int, others: int
-    ) -> str:
+    def _put(self, node: Node, parts: Sequence[Part], k: int, operands: Sequence[Piece]) -> str:
         part = parts[k]
         if isinstance(part, str):
             return part
         if part.name == "*":
             return ", ".join(x.text for x in operands)
         if part.name.isdigit():
-            i = int(part.name)
-            return self.at(operands[i], others if i else first)
+            return self.placed(operands, int(part.name), parts)
         if part.name == "y":
             return f'"{node.dtype}"' if part.kind else "{y}"
         value = node.params[part.name]

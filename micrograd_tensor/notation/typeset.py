@@ -16,9 +16,9 @@ import numpy as np
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ANY, ATOM, POWER, PREFIX, SUM, Field, Piece, holds_as_name, only, operand, written
+from .expression import ANY, ATOM, POWER, PREFIX, SUM, Field, Part, Piece, holds_as_name, only, operand, written
 from .numbers import MINUS, number
-from .unicode import MAX_LISTED, Mathematics, listed, place_text, printable
+from .unicode import LISTED_SIZES, Mathematics, listed, place_text, printable
 
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
@@ -131,18 +131,17 @@ class Typeset(Mathematics):
         first, value = only(node.value), node.value
         if first is not None and not (whole and node.shape):
             return self.number(first)
-        if first is not None:
+        shown = f"constant {node.shape}" if node.shape else "constant"
+        if isinstance(value, np.ndarray) and value.size in LISTED_SIZES and value.dtype.kind in "biu":
+            shown = listed(value)
+        elif first is not None:
             copied = [self.function("copy"), self.sign("("), self.number(first).text, self.sign(",")]
             return Piece(self.row([*copied, self.words(str(node.shape)), self.sign(")")]), ATOM, 16)
-        shown = f"constant {node.shape}" if node.shape else "constant"
-        if isinstance(value, np.ndarray) and value.size <= MAX_LISTED and value.dtype.kind in "biu":
-            shown = listed(value)
         return Piece(self.words(shown), ATOM, len(shown))
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
         """An op, laid out by its signs; the axes that it works along stand below its first."""
         parts = self.parts(node)
-        level, first, others = self.levels(parts)
         length = sum(x.length for x in operands) + sum(len(part) if isinstance(part, str) else 0 for part in parts)
         match parts:
             case [Field(), " / ", Field()]:
@@ -174,23 +173,22 @@ class Typeset(Mathematics):
                     tokens[0] = self.below(tokens[0], said)
                 made.extend(tokens)
             else:
-                made.append(self._field(node, part, operands, dims, first, others))
-        return Piece(self.row(made), level, length + len(said))
+                made.append(self._field(node, part, operands, dims, parts))
+        return Piece(self.row(made), self.levels(parts)[0], length + len(said))
 
-    def _field(self, node: Node, part: Field, operands: Sequence[Piece], dims: Dims, first: int, others: int) -> str:
+    def _field(self, node: Node, part: Field, operands: Sequence[Piece], dims: Dims, parts: Sequence[Part]) -> str:
         comma = self.sign(",")
         if part.name == "*":
             return self.row([y for x in operands for y in (comma, x.text)][1:])
         if part.name.isdigit():
-            i = int(part.name)
-            return self.at(operands[i], others if i else first)
+            return self.placed(operands, int(part.name), parts)
         if part.kind == "index":
             left = iter(operands[1:])
             places = [
                 next(left).text if isinstance(place, str) else self.words(place_text(place))
                 for place in node.params[part.name]
             ]
-            return self.row([y for x in places for y in (comma, x)][1:])
+            return self.row([y for x in places for y in (comma, x)][1:]) if places else self.enclosed("")
         said = self.said(node, part, [], dims)
         return (
             self.number(node.params[part.name]).text if part.kind == "number" and said != "None" else self.words(said)

@@ -43,8 +43,8 @@ LONGEST_NAME = MAX_NAME
 MAX_MARKS = 3
 """The most combining marks that are shown on one character, which a line has room for."""
 
-MAX_LISTED = 8
-"""The most elements of an index array that are listed where it has no name."""
+LISTED_SIZES = range(1, 9)
+"""How many elements an array of integers or truth values has that are listed where it has no name."""
 
 JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
 """What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
@@ -221,7 +221,7 @@ def text(value: Any) -> str:
 def index_text(template: Sequence[Any], arrays: Sequence[str]) -> str:
     """An index as it stands between brackets, the index arrays, which are operands, in their places."""
     left = iter(arrays)
-    return ", ".join(next(left) if isinstance(part, str) else place_text(part) for part in template)
+    return ", ".join(next(left) if isinstance(part, str) else place_text(part) for part in template) or "()"
 
 
 def place_text(part: Any) -> str:
@@ -249,27 +249,24 @@ class _Unicode(Mathematics):
         if first is not None and not (whole and node.shape):
             return self.number(first)
         shown = f"constant {node.shape}" if node.shape else "constant"
-        if first is not None:
-            shown = f"copy({number(first)}, {node.shape})"
-        elif isinstance(node.value, np.ndarray) and node.value.size <= MAX_LISTED and node.value.dtype.kind in "biu":
+        if isinstance(node.value, np.ndarray) and node.value.size in LISTED_SIZES and node.value.dtype.kind in "biu":
             shown = listed(node.value)
+        elif first is not None:
+            shown = f"copy({number(first)}, {node.shape})"
         return Piece(shown, ATOM, len(shown))
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
         parts = self.parts(node)
-        level, first, others = self.levels(parts)
-        made = "".join(self._put(node, part, operands, dims, first, others) for part in parts)
-        return Piece(made, level, len(made))
-
-    def _put(self, node: Node, part: Part, operands: Sequence[Piece], dims: Dims, first: int, others: int) -> str:
-        if isinstance(part, str):
-            return part
-        if part.name == "*":
-            return ", ".join(self.at(x, ANY) for x in operands)
-        if part.name.isdigit():
-            i = int(part.name)
-            return self.at(operands[i], others if i else first)
-        return self.said(node, part, [self.at(x, ANY) for x in operands], dims)
+        made = ""
+        for part in parts:
+            if isinstance(part, str):
+                made += part
+            elif part.name.isdigit():
+                made += self.placed(operands, int(part.name), parts)
+            else:
+                texts = [x.text for x in operands]
+                made += ", ".join(texts) if part.name == "*" else self.said(node, part, texts, dims)
+        return Piece(made, self.levels(parts)[0], len(made))
 
 
 def listed(value: np.ndarray[Any, Any]) -> str:
