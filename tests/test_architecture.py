@@ -72,6 +72,14 @@ def test_the_floors_hold_every_folder(script):
     assert drawn == there
 
 
+def test_the_row_that_the_page_about_the_engine_shows_is_the_row():
+    page = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
+    shown = [line.strip() for line in page.splitlines() if line.startswith("    @")]
+    table = (PACKAGE / "engine" / "table" / "elementwise.py").read_text(encoding="utf-8")
+    assert len(shown) == 2
+    assert "\n".join([*shown, "def sqrt("]) in table
+
+
 @pytest.mark.parametrize("name", ["floors", "walk"])
 def test_the_pictures_are_those_of_the_code(script, name):
     """All their texts and the number of their arrows: where Graphviz puts these may change with its version."""
