@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .engine.randomness import generator_or_default
 from .engine.record import leaf
 from .engine.tensor import Tensor
 
-Arrays = Any
+Arrays: TypeAlias = Any
 """One array or Tensor, or a tuple of them, with the samples along the first axis."""
 
 

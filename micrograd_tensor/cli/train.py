@@ -89,7 +89,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         if not _train(training, checkpoint, terminal):
             where = f"{training.epoch} of {training.epochs} epochs and {training.batches.place} batches"
-            terminal.say(f"\nStopped after {where}. To go on:")
+            terminal.say(f"\nStopped after {where}. To resume:")
             terminal.say(f"  micrograd-tensor train digits --resume {shlex.quote(str(checkpoint))}")
             return 130
         terminal.print(_table(training), "")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..engine.tensor import Tensor, tensor
 
-Lengths = int | tuple[int, ...]
+Lengths: TypeAlias = "int | tuple[int, ...]"
 """One number for all axes, or one for each."""
 
 

@@ -7,6 +7,7 @@ Each takes a leaf, assigns it a new value in its own dtype (`Tensor.assign_`), a
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..engine.tensor import Tensor
 __all__ = ["calculate_gain", "constant_", "normal_", "ones_", "uniform_", "zeros_"]
 __all__ += ["kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"]
 
-Generator = np.random.Generator
+Generator: TypeAlias = np.random.Generator
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:

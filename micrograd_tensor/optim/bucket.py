@@ -9,14 +9,14 @@ new value through `Tensor.assign_`, as a fresh frozen copy, so graphs recorded e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.tensor import Tensor
 
-State = dict[Tensor, dict[str, Any]]
+State: TypeAlias = dict[Tensor, dict[str, Any]]
 """What an optimizer keeps for each parameter: the number of its steps, and the rule's buffers, by name."""
 
 BLOCK = 1 << 17
