@@ -9,8 +9,7 @@ import numpy as np
 from ..engine.randomness import generator_or_default
 from ..engine.record import leaf
 from ..engine.row import Operand
-from ..engine.table.comparisons import greater
-from ..engine.table.elementwise import add, div, exp, log1p, mul, neg, sigmoid, sub, tanh, where
+from ..engine.table.elementwise import exp, log1p, sigmoid, tanh, where
 from ..engine.table.special import erf
 from ..engine.tensor import Tensor
 from .operands import as_tensor
@@ -26,7 +25,7 @@ def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     tensor([-0.01,  0.  ,  2.  ])
     """
     x = as_tensor(x)
-    return where(greater(x, 0), x, mul(x, negative_slope))
+    return where(x > 0, x, x * negative_slope)
 
 
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
@@ -44,14 +43,14 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     >>> mt.gelu([-1.0, 0.0, 2.0])
     tensor([-0.15865525,  0.        ,  1.95449974])
     """
-    x = as_tensor(x)
+    values = as_tensor(x)
     if approximate == "none":
-        steps = erf(mul(x, 1 / sqrt(2)))
+        steps = erf(values * (1 / sqrt(2)))
     elif approximate == "tanh":
-        steps = tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), sqrt(2 / pi)))
+        steps = tanh(values * (values * values * 0.044715 + 1) * sqrt(2 / pi))
     else:
         raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'")
-    return mul(mul(x, 0.5), add(steps, 1))
+    return values * 0.5 * (steps + 1)
 
 
 def silu(x: Operand) -> Tensor:
@@ -61,8 +60,8 @@ def silu(x: Operand) -> Tensor:
     >>> mt.silu([-1.0, 0.0, 2.0])
     tensor([-0.26894142,  0.        ,  1.76159416])
     """
-    x = as_tensor(x)
-    return mul(x, sigmoid(x))
+    values = as_tensor(x)
+    return values * sigmoid(values)
 
 
 def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -73,10 +72,10 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     tensor([3.13261688e-01, 6.93147181e-01, 1.00000000e+03])
     """
     x = as_tensor(x)
-    scaled = x if beta == 1 else mul(x, beta)
-    beyond = greater(scaled, threshold)
+    scaled = x if beta == 1 else x * beta
+    beyond = scaled > threshold
     smooth = log1p(exp(where(beyond, 0, scaled)))  # if the other branch overflowed, its gradient would be NaN
-    return where(beyond, x, smooth if beta == 1 else div(smooth, beta))
+    return where(beyond, x, smooth if beta == 1 else smooth / beta)
 
 
 def logsigmoid(x: Operand) -> Tensor:
@@ -89,8 +88,8 @@ def logsigmoid(x: Operand) -> Tensor:
     tensor([-1.00000000e+03, -6.93147181e-01])
     """
     x = as_tensor(x)
-    positive = greater(x, 0)
-    return sub(where(positive, 0, x), log1p(exp(where(positive, neg(x), x))))
+    positive = x > 0
+    return where(positive, 0, x) - log1p(exp(where(positive, -x, x)))
 
 
 def dropout(
@@ -122,4 +121,4 @@ def dropout(
         return values
     kept = generator_or_default(generator).random(values.shape) >= p
     mask = np.asarray(kept / (1 - p) if p < 1 else kept, values.dtype)
-    return mul(values, leaf(mask, "mask"))
+    return values * leaf(mask, "mask")

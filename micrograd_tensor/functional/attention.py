@@ -11,8 +11,7 @@ import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
-from ..engine.table.elementwise import add, mul, where
-from ..engine.table.matrix import matmul
+from ..engine.table.elementwise import where
 from ..engine.table.shapes import swapaxes
 from ..engine.tensor import Tensor
 from .activations import dropout
@@ -58,7 +57,7 @@ def scaled_dot_product_attention(
             [3.]])
     """
     weights = attention_weights(query, key, attn_mask, is_causal, scale)
-    return matmul(dropout(weights, dropout_p, generator=generator), as_tensor(value))
+    return dropout(weights, dropout_p, generator=generator) @ as_tensor(value)
 
 
 def attention_weights(
@@ -71,12 +70,12 @@ def attention_weights(
             f"attention: the query {describe(q)} and the key {describe(k)} must end in the same number of features: "
             "(…, L, E) and (…, S, E)"
         )
-    scores = mul(matmul(q, swapaxes(k, -1, -2)), 1 / sqrt(q.shape[-1]) if scale is None else scale)
+    scores = q @ swapaxes(k, -1, -2) * (1 / sqrt(q.shape[-1]) if scale is None else scale)
     if is_causal:
         if attn_mask is not None:
             raise ValueError("attention: attn_mask and is_causal=True are both given; give only one of them")
         attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
     if attn_mask is not None:
         mask = as_tensor(attn_mask)
-        scores = where(mask, scores, -np.inf) if mask.dtype.kind == "b" else add(scores, mask)
+        scores = where(mask, scores, -np.inf) if mask.dtype.kind == "b" else scores + mask
     return softmax(scores, axis=-1)

@@ -10,8 +10,6 @@ from math import prod
 
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
-from ..engine.table.elementwise import add
-from ..engine.table.matrix import matmul
 from ..engine.table.shapes import expand_dims, pad, reshape, squeeze, transpose
 from ..engine.table.windows import windows
 from ..engine.tensor import Tensor
@@ -116,9 +114,9 @@ def _convolution(
     where = seen.shape[rank + 1 :]
     columns = reshape(seen, shape=(groups, channels // groups * prod(size), prod(where)))
     rows = reshape(weight, shape=(groups, weight.shape[0] // groups, columns.shape[1]))
-    out = reshape(matmul(rows, columns), shape=(weight.shape[0], *where))
+    out = reshape(rows @ columns, shape=(weight.shape[0], *where))
     out = transpose(out, axes=tuple(order.index(i) for i in range(rank + 2)))
-    return out if bias is None else add(out, reshape(bias, shape=(-1, *(1,) * rank)))
+    return out if bias is None else out + reshape(bias, shape=(-1, *(1,) * rank))
 
 
 def _check(op: str, x: Tensor, weight: Tensor, groups: int, rank: int) -> None:

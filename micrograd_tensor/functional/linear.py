@@ -7,8 +7,7 @@ from math import prod
 from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
-from ..engine.table.elementwise import add, stop_gradient, where
-from ..engine.table.matrix import matmul
+from ..engine.table.elementwise import stop_gradient, where
 from ..engine.table.shapes import expand_dims, getitem, reshape, transpose
 from ..engine.tensor import Tensor
 from .operands import as_tensor
@@ -41,9 +40,9 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
         )
     # One long matrix product, whose gradient for the weight is one too, instead of a stack of short ones to add up.
     flat = reshape(x, shape=(-1, shape[-1])) if len(shape) > 2 and x.size else x
-    out = matmul(flat, transpose(weight) if len(wanted) > 1 else weight)
+    out = flat @ (transpose(weight) if len(wanted) > 1 else weight)
     if bias is not None:
-        out = add(out, bias)
+        out = out + bias
     return out if flat is x else reshape(out, shape=(*shape[:-1], *wanted[:-1]))
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.record import leaf, unwrap
 from ..engine.row import Operand
-from ..engine.table.comparisons import less
-from ..engine.table.elementwise import abs, add, div, mul, neg, square, sub, where
+from ..engine.table.elementwise import abs, mul, square, sub, where
 from ..engine.table.reductions import mean, sum
 from ..engine.table.shapes import reshape, take_along_axis
 from ..engine.tensor import Tensor
@@ -62,7 +61,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
         return l1_loss(input, target, reduction)
     d = _difference("smooth_l1_loss", input, target)
     distance = abs(d)
-    return _reduced(where(less(distance, beta), mul(square(d), 0.5 / beta), sub(distance, 0.5 * beta)), reduction)
+    return _reduced(where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -92,9 +91,9 @@ def binary_cross_entropy_with_logits(
     log_likelihood = logsigmoid(x)
     # ln(1 − σ(x)) = ln σ(x) − x
     if pos_weight is not None:
-        log_likelihood = mul(log_likelihood, add(1, mul(sub(pos_weight, 1), z)))
-    losses = sub(mul(sub(1, z), x), log_likelihood)
-    return _reduced(losses if weight is None else mul(losses, weight), reduction)
+        log_likelihood = log_likelihood * (1 + mul(sub(pos_weight, 1), z))
+    losses = (1 - z) * x - log_likelihood
+    return _reduced(losses if weight is None else losses * weight, reduction)
 
 
 def nll_loss(
@@ -167,19 +166,19 @@ def _of_classes(
     classes, ignored = _checked_classes(op, log_p, as_tensor(target), ignore_index)
     axis = _class_axis(log_p)
     places = leaf(classes.data.reshape(*classes.shape[:axis], 1, *classes.shape[axis:]), "target")
-    losses = neg(reshape(take_along_axis(log_p, places, axis=axis), shape=classes.shape))
+    losses = -reshape(take_along_axis(log_p, places, axis=axis), shape=classes.shape)
     counted = None if weight is None else unwrap(as_tensor(weight)).astype(log_p.dtype)[classes.data]
     if counted is not None:
-        losses = mul(losses, counted)
+        losses = losses * counted
     if smoothing:
-        losses = sub(mul(losses, 1 - smoothing), mul(_over_classes(log_p, weight), smoothing / log_p.shape[axis]))
+        losses = losses * (1 - smoothing) - _over_classes(log_p, weight) * (smoothing / log_p.shape[axis])
     if ignored is not None:
         losses = where(ignored, 0, losses)
         counted = np.where(ignored, 0, np.ones_like(losses.data) if counted is None else counted)
         if reduction == "mean" and not counted.any():
             raise ValueError(f"{op}: every target is ignore_index={ignore_index}, so there is no mean; skip this batch")
     if reduction == "mean" and counted is not None:
-        return div(sum(losses), leaf(np.asarray(counted.sum()), "counted"))
+        return sum(losses) / leaf(np.asarray(counted.sum()), "counted")
     return _reduced(losses, reduction)
 
 
@@ -191,8 +190,8 @@ def _of_probabilities(log_p: Tensor, target: Tensor, weight: Any, reduction: str
             "Classes are integers: astype(int)"
         )
     if smoothing:
-        target = add(mul(target, 1 - smoothing), smoothing / log_p.shape[_class_axis(log_p)])
-    return _reduced(neg(_over_classes(mul(log_p, target), weight)), reduction)
+        target = target * (1 - smoothing) + smoothing / log_p.shape[_class_axis(log_p)]
+    return _reduced(-_over_classes(log_p * target, weight), reduction)
 
 
 def _class_axis(x: Tensor) -> int:
@@ -206,7 +205,7 @@ def _over_classes(terms: Tensor, weight: Any) -> Tensor:
     axis = _class_axis(terms)
     if weight is not None:
         each = unwrap(as_tensor(weight)).astype(terms.dtype)
-        terms = mul(terms, reshape(each, shape=(-1, *(1,) * (terms.ndim - 1 - axis))))
+        terms = terms * reshape(each, shape=(-1, *(1,) * (terms.ndim - 1 - axis)))
     return sum(terms, axis=axis)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.recording import scope
 from ..engine.row import Operand
-from ..engine.table.elementwise import add, mul, reciprocal, sqrt, square, sub
+from ..engine.table.elementwise import reciprocal, sqrt, square
 from ..engine.table.reductions import mean
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
@@ -27,7 +27,7 @@ def normalize(
     """
     keepdims = axis != 0
     average = mean(x, axis=axis, keepdims=keepdims).named("mean")
-    dev_from_mean = sub(x, average).named("dev_from_mean")
+    dev_from_mean = (x - average).named("dev_from_mean")
     dev_from_mean_sq = square(dev_from_mean).named("dev_from_mean_sq")
     var = mean(dev_from_mean_sq, axis=axis, keepdims=keepdims).named("var")
     return rescale(dev_from_mean, var, gamma, beta, eps), average, var
@@ -35,13 +35,13 @@ def normalize(
 
 def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | None, eps: float) -> Tensor:
     """The second half: ``gamma · dev / √(var + eps) + beta``, given deviations and variance."""
-    stddev = sqrt(add(var, eps)).named("stddev")
+    stddev = sqrt(var + eps).named("stddev")
     inverted_stddev = reciprocal(stddev).named("inverted_stddev")
-    out = mul(dev, inverted_stddev).named("x_norm")
+    out = (dev * inverted_stddev).named("x_norm")
     if gamma is not None:
-        out = mul(out, gamma).named("scaled_x")
+        out = (out * gamma).named("scaled_x")
     if beta is not None:
-        out = add(out, beta)
+        out = out + beta
     return out.named("out")
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.record import leaf
 from ..engine.row import Operand
-from ..engine.table.elementwise import div
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import max, mean, sum
 from ..engine.table.shapes import reshape, transpose
@@ -84,7 +83,7 @@ def avg_pool2d(
     x = _image("avg_pool2d", as_tensor(x))
     seen, widths = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
     if divisor_override is not None:
-        return div(sum(seen, axis=0), divisor_override)
+        return sum(seen, axis=0) / divisor_override
     if not any(map(any, widths)):
         return mean(seen, axis=0)
     ones = np.ones(x.shape[-2:], x.dtype)
@@ -92,7 +91,7 @@ def avg_pool2d(
         ones = np.ones([n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True)], x.dtype)
         widths = tuple((0, after - before) for before, after in widths)
     counts, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
-    return div(sum(seen, axis=0), leaf(counts.data.sum(axis=0), "counts"))
+    return sum(seen, axis=0) / leaf(counts.data.sum(axis=0), "counts")
 
 
 def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:

@@ -8,8 +8,6 @@ import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
-from ..engine.table.elementwise import add
-from ..engine.table.matrix import matmul
 from ..engine.table.reductions import mean
 from ..engine.table.shapes import expand_dims, reshape, split, squeeze, transpose
 from ..engine.tensor import Tensor
@@ -121,7 +119,7 @@ class MultiheadAttention(Module):
             attn_mask = ~np.tri(q.shape[2], k.shape[2], dtype=bool)
         weights = attention_weights(q, k, self._mask(attn_mask, key_padding_mask, q, k))
         kept = dropout(weights, self.dropout, self.training, generator=self.generator)
-        out = self.out_proj(self._joined(matmul(kept, v), batched))
+        out = self.out_proj(self._joined(kept @ v, batched))
         if not need_weights:
             return out, None
         weights = mean(weights, axis=1) if average_attn_weights else weights
@@ -182,7 +180,7 @@ class MultiheadAttention(Module):
             if mask.shape[-1:] != (keys,) or mask.size != n * keys:
                 raise ShapeError(f"MultiheadAttention: key_padding_mask {describe(mask)}; give ({n}, {keys})")
             found.append(reshape(mask, shape=(n, 1, 1, keys)))
-        return None if not found else found[0] if len(found) == 1 else add(*found)
+        return None if not found else found[0] if len(found) == 1 else found[0] + found[1]
 
 
 def _additive(mask: Operand, dtype: Any) -> Tensor:

@@ -20,7 +20,6 @@ import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
-from ..engine.table.elementwise import sub
 from ..engine.tensor import Tensor
 from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
 from ..functional.operands import Lengths, as_shape, as_tensor
@@ -72,7 +71,7 @@ class _RunningNorm(Module):
         x = self._checked(as_tensor(x))
         gamma, beta = along_channels(self.weight, x), along_channels(self.bias, x)
         if self.running_mean is not None and self.running_var is not None and not self.training:
-            dev = sub(x, along_channels(self.running_mean, x))
+            dev = x - along_channels(self.running_mean, x)
             return rescale(dev, along_channels(self.running_var, x), gamma, beta, self.eps)
         axis = (0, *range(2, x.ndim)) if self.over_samples else tuple(range(2, x.ndim))
         out, mean, var = normalize(x, axis if len(axis) > 1 else axis[0], gamma, beta, self.eps)

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.record import leaf
 from ..engine.row import Operand
-from ..engine.table.elementwise import add, mul, relu, sigmoid, sub, tanh
+from ..engine.table.elementwise import relu, sigmoid, tanh
 from ..engine.table.shapes import split
 from ..engine.tensor import Tensor
 from ..functional.linear import linear
@@ -110,7 +110,7 @@ class RNNCell(_Cell):
     def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
         """The next state, from x and the previous state, which is 0 by default."""
         x = as_tensor(x)
-        total = add(self._from_input(x), self._from_state(self._before(x, h)))
+        total = self._from_input(x) + self._from_state(self._before(x, h))
         return tanh(total) if self.nonlinearity == "tanh" else relu(total)
 
 
@@ -134,9 +134,9 @@ class LSTMCell(_Cell):
         """The next state ``(h, c)``, from x and the previous one, which is 0 by default."""
         x = as_tensor(x)
         h, c = (self._before(x, part) for part in state or (None, None))
-        i, f, g, o = split(add(self._from_input(x), self._from_state(h)), 4, axis=-1)
-        c = add(mul(sigmoid(f), c), mul(sigmoid(i), tanh(g)))
-        return mul(sigmoid(o), tanh(c)), c
+        i, f, g, o = split(self._from_input(x) + self._from_state(h), 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        return sigmoid(o) * tanh(c), c
 
 
 class GRUCell(_Cell):
@@ -159,6 +159,6 @@ class GRUCell(_Cell):
         h = self._before(x, h)
         x_r, x_z, x_n = split(self._from_input(x), 3, axis=-1)
         h_r, h_z, h_n = split(self._from_state(h), 3, axis=-1)
-        r, z = sigmoid(add(x_r, h_r)), sigmoid(add(x_z, h_z))
-        n = tanh(add(x_n, mul(r, h_n)))
-        return add(n, mul(z, sub(h, n)))
+        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+        n = tanh(x_n + r * h_n)
+        return n + z * (h - n)
