@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import graphviz
-
 from .metrics import text_width
 from .scene import NAME, NAME_LINE, VALUE, VALUE_LINE, Scene
 from .theme import BOLD, FONT, LIGHT
@@ -52,47 +50,42 @@ class Canvas:
 
     def __init__(self, scene: Scene, width: float, height: float) -> None:
         self.painting = Painting(scene, width, height)
-        self._dot = graphviz.Digraph(
-            "circuit",
-            graph_attr={
-                "layout": "nop2",
-                "id": "circuit",
-                "bgcolor": LIGHT["background"],
-                "splines": "true",
-                "outputorder": "nodesfirst",
-                "pad": "0",
-                "margin": "0",
-                "notranslate": "true",
-            },
-            node_attr={"fixedsize": "true", "fontname": FONT, "label": "", "penwidth": "1.4"},
-            edge_attr={
-                "fontname": BOLD,
-                "fontsize": f"{NAME:g}",
-                "labelfontname": FONT,
-                "labelfontsize": f"{VALUE:g}",
-                "penwidth": "1.5",
-                "arrowsize": "0.8",
-            },
-        )
+        self._statements = [
+            statement(
+                "graph",
+                layout="nop2",
+                id="circuit",
+                bgcolor=LIGHT["background"],
+                splines="true",
+                outputorder="nodesfirst",
+                pad="0",
+                margin="0",
+                notranslate="true",
+            ),
+            statement("node", fixedsize="true", fontname=FONT, label="", penwidth="1.4"),
+            statement(
+                "edge",
+                fontname=BOLD,
+                fontsize=f"{NAME:g}",
+                labelfontname=FONT,
+                labelfontsize=f"{VALUE:g}",
+                penwidth="1.5",
+                arrowsize="0.8",
+            ),
+        ]
         # Graphviz sizes the picture by what is in it; these two points keep it from measuring text for that.
         for k, (x, y) in enumerate(((0.0, height), (width, 0.0))):
             self.node(f"corner-{k}", x, y, 0.001, 0.001, shape="point", color="transparent")
 
     def done(self) -> Painting:
         """The painting, with all that was put on the canvas."""
-        self.painting.dot = self._dot.source
+        self.painting.dot = f"digraph circuit {{\n{''.join(self._statements)}}}\n"
         return self.painting
 
     def node(self, name: str, x: float, y: float, width: float, height: float, **attributes: str) -> None:
         """A shape around a centre."""
-        self._dot.node(
-            name,
-            id=name,
-            pos=f"{x:.2f},{-y:.2f}!",
-            width=f"{width / POINTS:.5f}",
-            height=f"{height / POINTS:.5f}",
-            **attributes,
-        )
+        size = {"width": f"{width / POINTS:.5f}", "height": f"{height / POINTS:.5f}"}
+        self._statements.append(statement(f'"{name}"', id=name, pos=f"{x:.2f},{-y:.2f}!", **size, **attributes))
 
     def text(self, name: str, line: Line, colour: str, kind: str) -> None:
         """A line of text in the colour of a role."""
@@ -128,7 +121,7 @@ class Canvas:
 
     def edge(self, ends: tuple[str, str], name: str, spline: str, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says."""
-        self._dot.edge(*ends, id=name, pos=spline, **attributes)
+        self._statements.append(statement(f'"{ends[0]}" -> "{ends[1]}"', id=name, pos=spline, **attributes))
 
     def lane(
         self,
@@ -165,7 +158,16 @@ class Canvas:
         self.edge(ends, name, spline, **attributes)
 
 
+def statement(subject: str, **attributes: str) -> str:
+    """A line of DOT: a node or an edge, or what holds for all of these, with its attributes.
+
+    >>> statement('"x"', label="3 > 2")
+    '\\t"x" [label="3 > 2"]\\n'
+    """
+    listed = " ".join([f'{name}="{value}"' for name, value in attributes.items()])
+    return f"\t{subject} [{listed}]\n"
+
+
 def escaped(*lines: str) -> str:
-    """Lines of text as DOT takes them for a label: nothing in them is an escape sequence, an entity or markup."""
-    text: str = graphviz.nohtml("\\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
-    return text
+    """Lines of text as DOT takes them for a label: nothing in them is an escape sequence, an entity or a quote."""
+    return "\\n".join([line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines])

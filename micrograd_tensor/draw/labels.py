@@ -51,6 +51,7 @@ class Labels:
         options = options or Options()
         self.graph, self.detail, self.dims = graph, options.detail, axis_names(graph, options.dims)
         self.called = Called(graph, self.dims)
+        self._values: dict[Node, str] = {}
         self.uses = Uses(graph, collapsed or Collapsed())
         longest = max((len(graph.contributions_to(node)) for node in graph.gradients), default=0) + 1
         self._letters = [self.called.letter(k) for k in range(longest)]
@@ -67,9 +68,11 @@ class Labels:
         >>> [Labels(graph, Options(detail=detail)).value(graph.outputs[0]) for detail in ("full", "shape", "name")]
         ['(2,)  1.00…2.00', '(2,)', '']
         """
-        if self.detail == "name" or node.dtype == object:
-            return ""
-        return f"{self.shape(node)}  {summary(node.value) if self.detail == 'full' else ''}".strip()
+        if node not in self._values:
+            there = self.detail != "name" and node.dtype != object
+            elements = summary(node.value) if there and self.detail == "full" else ""
+            self._values[node] = f"{self.shape(node)}  {elements}".strip() if there else ""
+        return self._values[node]
 
     def shape(self, node: Node) -> str:
         """The shape of a value, by the names of its axes."""

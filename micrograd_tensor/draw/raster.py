@@ -11,10 +11,8 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-import graphviz
-
 from ..notation import ISOLATE
-from .canvas import escaped
+from .canvas import escaped, statement
 from .render import render
 from .theme import BOLD, FONT, in_theme
 
@@ -83,17 +81,18 @@ def _read(element: ElementTree.Element) -> _Text:
 
 def _dot(bare: str, texts: list[_Text], sizes: list[float], lifts: list[float]) -> str:
     """The picture without its labels, and every line of text as a node of its own."""
-    nodes = graphviz.Digraph(node_attr={"shape": "none", "fixedsize": "shape", "width": "0.0001", "height": "0.0001"})
+    nodes = [statement("node", shape="none", fixedsize="shape", width="0.0001", height="0.0001")]
     for k, (line, size, lift) in enumerate(zip(texts, sizes, lifts, strict=True)):
-        nodes.node(
-            f"text-{k}",
-            escaped(f"{_FROM_LEFT}{line.text}" if ISOLATE[0] in line.text else line.text),
+        node = statement(
+            f"text-{k}".join('""'),
+            label=escaped(f"{_FROM_LEFT}{line.text}" if ISOLATE[0] in line.text else line.text),
             pos=f"{line.x:.2f},{lift - line.y:.2f}!",
             fontsize=f"{size:.3f}",
             fontcolor=line.colour,
             fontname=BOLD if line.bold else FONT,
         )
-    return f"{bare}\n{''.join(list(nodes)[1:])}"
+        nodes.append(node)
+    return f"{bare}\n{''.join(nodes)}}}\n"
 
 
 def _measured(dot: str) -> dict[int, tuple[float, float]]:

@@ -18,11 +18,10 @@ from .numpy import (
     saved_values,
     starting_lines,
 )
-from .unicode import ISOLATE, LONGEST_NAME, MAX_NAME, axes_text, cut, formula, operand_text, printable, shape_text
+from .unicode import ISOLATE, MAX_NAME, axes_text, cut, formula, operand_text, printable, shape_text
 
 __all__ = [
     "ISOLATE",
-    "LONGEST_NAME",
     "MAX_NAME",
     "SHORT",
     "Called",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from unicodedata import bidirectional, combining
 
@@ -37,8 +38,6 @@ from .readings import is_transpose
 
 MAX_NAME = 40
 """The longest name that is shown whole, in characters."""
-
-LONGEST_NAME = MAX_NAME
 
 MAX_MARKS = 3
 """The most combining marks that are shown on one character, which a line has room for."""
@@ -100,6 +99,7 @@ def cut(text: str, limit: int) -> str:
     return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
 
 
+@lru_cache(maxsize=4096)
 def printable(name: str) -> str:
     """A name on one line, without control characters, cut where it is too long to be shown.
 

@@ -94,7 +94,7 @@ def test_saved_file_can_be_read_by_others(circuit, tmp_path):
 
 
 def test_dot_has_final_positions(circuit):
-    assert "layout=nop2" in circuit.dot
+    assert 'layout="nop2"' in circuit.dot
     assert len(re.findall(r'pos="e?,?[-\d.]', circuit.dot)) > 10
 
 

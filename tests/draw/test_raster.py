@@ -192,7 +192,7 @@ def test_wider_fonts_are_set_smaller(monkeypatch):
     monkeypatch.setattr(raster, "_measured", lambda dot: {k: (y, 2 * width) for k, (y, width) in measured(dot).items()})
     monkeypatch.setattr(raster, "render", lambda dot, kind: seen.append(dot) or render.render(dot, kind))
     circuit._content("png")
-    found = re.findall(r"fontsize=([\d.]+) [^\n]*pos=", seen[-1][seen[-1].index("text-0") :])
+    found = re.findall(r'pos=[^\n]*fontsize="([\d.]+)"', seen[-1][seen[-1].index("text-0") :])
     texts = [e for e in ElementTree.fromstring(circuit.svg).iter() if e.tag.endswith("text")]  # noqa: S314 -- our own
     for size, text in zip(map(float, found), texts, strict=True):
         smaller = float(text.get("font-size")) / (2 if "textLength" in text.attrib else 1)
