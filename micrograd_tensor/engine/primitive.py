@@ -115,21 +115,21 @@ def primitive(
             if len(operands) > arity:
                 operands, params = _by_name(called, names, arity, operands, params)
             kind = record.result
-            boxed = tracked = loose = False
+            any_tensor = needs_grad = any_array = False
             arrays: list[Any] = []
             for x in operands:
                 this = type(x)
                 if this is ndarray:
-                    loose = True
+                    any_array = True
                 elif this is kind or (this not in NUMBERS and isinstance(x, Record)):
-                    boxed = True
+                    any_tensor = True
                     if x._requires_grad:
-                        tracked = True
+                        needs_grad = True
                     x = x._data
                 elif this not in NUMBERS:
-                    loose = True
+                    any_array = True
                 arrays.append(x)
-            if not boxed:
+            if not any_tensor:
                 return forward(*arrays, **params)
             if params:
                 for value in params.values():
@@ -137,9 +137,9 @@ def primitive(
                         params = {key: _kept(value) for key, value in params.items()}
                         break
             state = now()
-            live = state.on and (tracked or state.record_all)
+            live = state.on and (needs_grad or state.record_all)
             try:
-                if live and loose:
+                if live and any_array:
                     operands = tuple(map(_constant, operands))
                     arrays = [x._data if isinstance(x, Record) else x for x in operands]
                 watch = state.anomaly
@@ -156,8 +156,8 @@ def primitive(
             if not live:
                 fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
                 return y
-            needs = tracked and differentiable
-            fill(y, data, needs, row, operands, arrays, params, state.scope, next(birth_numbers))
+            needs_grad = needs_grad and differentiable
+            fill(y, data, needs_grad, row, operands, arrays, params, state.scope, next(birth_numbers))
             if watch:
                 y.line = anomaly.caller()
             return y

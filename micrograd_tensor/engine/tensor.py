@@ -367,7 +367,7 @@ class Tensor(Record):
     backward = walk.backward
 
 
-_POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal, 1: lambda x: e.pow(x, 1)}
+_POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 
 record.result = Tensor
 
