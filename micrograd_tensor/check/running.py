@@ -79,7 +79,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     mine, kept = _copied(dout), _copied(cache)
     arguments = [mine, kept] if _takes_two(backward) else [mine]
     before = {"dout": fingerprint(mine), **fingerprints(kept)}
-    watch = _Watch(backward)
+    watch = Watch(backward)
     returned, error = None, None
     try:
         with watch:
@@ -99,7 +99,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     return Run(names, returned, error, changed, remarks, shared, elsewhere)
 
 
-class _Watch:
+class Watch:
     """Watches a function run: its local names at the end, and the array of each after its own last assignment.
 
     Where a debugger or the like is tracing already, that goes on, and no arrays are kept.
@@ -311,21 +311,20 @@ def assignments(function: Callable[..., Any]) -> list[Statement]:
         return []
     found = []
     for node in ast.walk(tree):
-        names = tuple(dict.fromkeys(_assigned(node)))
-        if names and isinstance(node, (ast.stmt, ast.expr)):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
             segment = " ".join((ast.get_source_segment(text, node) or "").split())
-            found.append(
-                Statement(names, start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1, segment)
-            )
+            first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
+            found.append(Statement(tuple(dict.fromkeys(assigned(node))), first, last, segment))
     return sorted(found, key=lambda statement: statement.first)
 
 
-def _assigned(node: ast.AST) -> Iterator[str]:
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = list(node.targets)
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
-        targets = [node.target]
+def assigned(node: ast.AST) -> Iterator[str]:
+    """The names that a statement assigns, in whole, in part or in place; of a target the names in it.
+
+    >>> list(assigned(ast.parse("a, b[0] = c").body[0]))
+    ['a', 'b']
+    """
+    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
     while targets:
         target = targets.pop(0)
         if isinstance(target, ast.Name):

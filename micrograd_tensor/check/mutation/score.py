@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import html
 import inspect
-import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
-from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.errors import GradientError
+from ..running import Watch
 from .rules import Mutant, mutants
 from .source import read
 
@@ -53,18 +52,16 @@ class MutationScore:
     def __rich__(self) -> Group:
         found, all_ = len(self.killed), len(self.killed) + len(self.survived)
         table = Table(title=f"mutation score {self.score:.0%}: {found} of {all_} mistakes found", title_justify="left")
-        for heading in ("kind of mistake", "made", "found", "let pass"):
-            table.add_column(heading, justify="left" if heading == "kind of mistake" else "right")
+        table.add_column("kind of mistake")
+        for heading in ("made", "found", "let pass"):
+            table.add_column(heading, justify="right")
         for kind in dict.fromkeys(mutant.kind for mutant in (*self.survived, *self.killed)):
             killed, survived = (sum(m.kind == kind for m in group) for group in (self.killed, self.survived))
             table.add_row(kind, str(killed + survived), str(killed), str(survived) if survived else "")
         said = [Text("Let pass:", style="bold")] if self.survived else []
         said += [Text(f"  {mutant}\n      {mutant.note}") for mutant in self.survived]
-        if self.equivalent:
-            said.append(
-                Text(f"{len(self.equivalent)} more changes make no difference to the result; they do not count.")
-            )
-        return Group(table, *said)
+        same = f"{len(self.equivalent)} more changes make no difference to the result; they do not count."
+        return Group(table, *said, *([Text(same)] if self.equivalent else []))
 
     def __str__(self) -> str:
         text = StringIO()
@@ -302,21 +299,10 @@ def difference(a: Any, b: Any) -> float:
 
 def local_shapes(function: Callable[..., Any], call: Call) -> dict[str, tuple[int, ...]]:
     """The shapes of the arrays that a function's variables hold when it returns."""
-    found: dict[str, tuple[int, ...]] = {}
-    code = getattr(function, "__code__", None)
-
-    def look(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            values = frame.f_locals.items()
-            found.update({name: v.shape for name, v in values if isinstance(v, (np.ndarray, np.generic))})
-
-    before = sys.getprofile()
-    sys.setprofile(look)
-    try:
+    watch = Watch(function)
+    with watch:
         again(function, call)
-    finally:
-        sys.setprofile(before)
-    return found
+    return {name: v.shape for name, v in watch.local.items() if isinstance(v, (np.ndarray, np.generic))}
 
 
 def special_lengths(call: Call) -> bool:
@@ -353,12 +339,10 @@ def _mapped(value: Any, of_array: Callable[[Any], Any], of_float: Callable[[floa
     return value
 
 
-def _arrays(value: Any) -> Iterator[Any]:
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, (dict, list, tuple)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _arrays(item)
+def _arrays(value: Any) -> list[Any]:
+    found: list[Any] = []
+    _mapped(value, found.append, float)
+    return found
 
 
 def _is_numeric(value: Any) -> bool:

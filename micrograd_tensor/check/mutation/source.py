@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from ...engine.errors import GradientError
+from ..running import assigned
 
 Tree = TypeVar("Tree")
 
@@ -61,12 +62,12 @@ class Derivation:
         if not isinstance(statement, (ast.Assign, ast.AugAssign)) or mentions(statement, self.gradients):
             return False
         names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
-        return isinstance(statement, ast.AugAssign) or bool(_targets(statement) & names)
+        return isinstance(statement, ast.AugAssign) or bool(frozenset(assigned(statement)) & names)
 
     def made_above(self, line: int) -> frozenset[str]:
         """The variables that have a value when this line begins: the parameters, and what lines above it assign."""
         made = {argument.arg for argument in ast.walk(self.function.args) if isinstance(argument, ast.arg)}
-        return frozenset(made).union(*(_targets(s) for s in _body(self.function) if s.lineno < line))
+        return frozenset(made).union(*(assigned(s) for s in _body(self.function) if s.lineno < line))
 
     def read_outside(self, statement: ast.stmt) -> frozenset[str]:
         """The variables that other statements than this one, and than what returns, read."""
@@ -100,7 +101,7 @@ def read(source: str, name: str | None = None) -> Derivation:
     while True:  # until nothing new is found: in a loop a name may be used above the line that makes it
         before = gradients, sizes
         for statement in _body(function):
-            made = _targets(statement)
+            made = frozenset(assigned(statement))
             value = getattr(statement, "value", None)
             if made and value is not None:
                 sizes |= made if _is_size(value, sizes) else frozenset()
@@ -187,27 +188,12 @@ def _body(node: ast.AST) -> Iterator[ast.stmt]:
         yield from _body(child)
 
 
-def _targets(statement: ast.stmt) -> frozenset[str]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    found = set()
-    for target in targets:
-        elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-        found |= {_variable(element) for element in elements}
-    return frozenset(found - {""})
-
-
-def _variable(target: ast.AST | None) -> str:
-    while isinstance(target, (ast.Subscript, ast.Starred)):
-        target = target.value
-    return target.id if isinstance(target, ast.Name) else ""
-
-
-def _stage(target: ast.AST | None) -> str:
+def _stage(target: ast.AST) -> str:
     """``dx`` for ``dx`` and ``dx[:, 0]``; the key for ``gradients["dx"]``."""
     key = target.slice if isinstance(target, ast.Subscript) else None
     if isinstance(key, ast.Constant) and isinstance(key.value, str):
         return key.value
-    return _variable(target)
+    return next(assigned(target), "")
 
 
 def _parts(statement: ast.stmt) -> list[Part]:
