@@ -125,7 +125,9 @@ class _Lint:
                     yield Finding("hypotheses coincide", what, why, f"Choose other inputs; {_NEW_INPUTS}")
 
     def _equal_here_only(self, of: str, a: Node, b: Node) -> bool:
-        return a.shape == b.shape and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
+        numbers = getattr(self.here, of)
+        handed_on = numbers[a] is numbers[b]  # as by the rule of a sum, at every point
+        return not handed_on and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
 
     def _vanishing_contributions(self) -> Iterator[Finding]:
         """Contributions to a fork that vanish, compared with the others, here only."""
