@@ -9,9 +9,9 @@ nearly so; with gamma = 1 a forgotten gamma is invisible.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import runpy
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..check.rounding import difference, recorded_tolerances, terms
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly
-from ..engine.tensor import Tensor, tensor
+from ..engine.tensor import tensor
 from ..functional.normalization import batch_norm
 from ..graph import Graph, graph
 from ..graph.status import Status
@@ -72,14 +72,9 @@ def examples() -> Path:
     raise UnusableError("the examples are missing from this installation; install micrograd-tensor again")
 
 
-def _by_hand() -> ModuleType:
-    path = examples() / "batchnorm_by_hand.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UnusableError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _by_hand() -> dict[str, Any]:
+    """The functions of the example."""
+    return runpy.run_path(str(examples() / "batchnorm_by_hand.py"))
 
 
 def run(given: argparse.Namespace) -> int:
@@ -103,9 +98,9 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError(f"{path} cannot be normalized in {given.dtype} with eps {given.eps:g}: {reason}") from None
 
     by_hand = _by_hand()
-    _, cache = by_hand.batchnorm_forward(x, gamma, beta, given.eps)
-    staged = compare(captured, hand=by_hand.batchnorm_backward_staged(dout, cache), point=False)
-    closed = compare(captured, hand=by_hand.batchnorm_backward_closed_form(dout, cache), point=False)
+    _, cache = by_hand["batchnorm_forward"](x, gamma, beta, given.eps)
+    staged = compare(captured, hand=by_hand["batchnorm_backward_staged"](dout, cache), point=False)
+    closed = compare(captured, hand=by_hand["batchnorm_backward_closed_form"](dout, cache), point=False)
     numerical = _numerical(captured, values, dout, given.eps)
 
     try:
@@ -128,10 +123,6 @@ def run(given: argparse.Namespace) -> int:
 
 def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:
     """The recorded gradients against a complex step through the forward pass, in float64, at probed elements."""
-
-    def forward(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        return batch_norm(x, gamma, beta, eps)
-
     points = [value.astype(np.float64) for value in values.values()]
     weights = [dout.astype(np.float64)]
     tolerances = recorded_tolerances(captured)
@@ -140,7 +131,7 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -
         ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
         probes = min(ours.size, _PROBES, max(_FEWEST, ELEMENTS // values["x"].size))
         places = np.unique(np.linspace(0, ours.size - 1, probes).astype(int)).tolist()
-        slopes = element_slopes(forward, points, k, places, weights, analytic=True)
+        slopes = element_slopes(partial(batch_norm, eps=eps), points, k, places, weights, analytic=True)
         by_number = np.array([estimate.value for estimate in slopes])
         recorded = ours.reshape(-1)[places]
         allowed = tolerances.absolute[captured[name]].reshape(-1)[places]
@@ -150,12 +141,8 @@ def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -
     return stages
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
-
-
 def _extent(value: Any) -> tuple[str, str]:
-    return _number(float(np.min(value))), _number(float(np.max(value)))
+    return f"{np.min(value):.4g}", f"{np.max(value):.4g}"
 
 
 def _forward_table(captured: Graph) -> Table:
@@ -189,7 +176,7 @@ def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical
     found = table(title, ("gradient",), ("largest term", "staged by hand", "closed form", "numerical"))
     sizes = terms(captured)
     for name in staged.stages:
-        term = _number(float(np.max(sizes[captured[name]].largest, initial=0.0)))
+        term = f"{np.max(sizes[captured[name]].largest, initial=0.0):.4g}"
         verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, numerical)]
         found.add_row(f"d{name}", term, *verdicts)
     return found

@@ -8,7 +8,6 @@ import shutil
 import sys
 import webbrowser
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,7 @@ from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..engine.tensor import Tensor
 from ..graph import Graph, graph
 from ..graph.axes import AxisNames
+from ..graph.nodes import nearest
 from .arguments import finite_number, whole_number
 from .builtin_graphs import BUILTINS, made
 from .unusable import UnusableError
@@ -154,7 +154,7 @@ def _chosen(place: str, seed: int) -> Chosen:
     if not colon and place.endswith(".py"):
         raise UnusableError(f"draw: {place} is a file; name a function in it too, such as {place}:circuit")
     if not colon or not name:
-        raise UnusableError(f"draw: {place!r} is no built-in graph{_nearest(place, BUILTINS)}; --list lists them")
+        raise UnusableError(f"draw: {place!r} is no built-in graph{nearest(place, BUILTINS)}; --list lists them")
     path = Path(file)
     with user_file(path) as module:
         function = _function(module, path, name)
@@ -167,7 +167,7 @@ def _function(module: ModuleType, path: Path, name: str) -> Any:
     own = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
     function = getattr(module, name, None)
     if not callable(function):
-        raise UnusableError(f"{path} has no function {name!r}{_nearest(name, own)}")
+        raise UnusableError(f"{path} has no function {name!r}{nearest(name, own)}")
     try:
         inspect.signature(function).bind()
     except TypeError as error:
@@ -208,11 +208,6 @@ def _at(given: Sequence[str]) -> Any:
     """Nothing, one place or several: the number of a gate, or a name."""
     places = tuple(int(place) if place.isdecimal() else place for place in given)
     return (places[0] if len(places) == 1 else places) if places else None
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = get_close_matches(name, list(known), n=2) or list(known)[:8]
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _columns() -> int:

@@ -6,9 +6,10 @@ The figures are read from the recorded graph of one forward pass, so they hold f
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from .arguments import whole_number
-from .console import console
+from .console import console, table
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
@@ -137,20 +138,15 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
     """Within the block every module records the shape of its result, and the scope it runs in."""
     scopes: dict[Any, Layer] = {}
 
-    def watch(layer: Layer) -> None:
-        forward = layer.module.forward
-
-        def watched(*inputs: Any, **settings: Any) -> Any:
-            scopes[recording.get().scope] = layer
-            out = forward(*inputs, **settings)
-            parts = out if isinstance(out, tuple) else (out,)
-            layer.shape = ", ".join(str(part.shape) for part in parts if isinstance(part, Tensor))
-            return out
-
-        vars(layer.module)["forward"] = watched
+    def watched(layer: Layer, forward: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
+        scopes[recording.get().scope] = layer
+        out = forward(*inputs, **settings)
+        parts = out if isinstance(out, tuple) else (out,)
+        layer.shape = ", ".join(str(part.shape) for part in parts if isinstance(part, Tensor))
+        return out
 
     for layer in layers:
-        watch(layer)
+        vars(layer.module)["forward"] = partial(watched, layer, layer.module.forward)
     try:
         yield scopes
     finally:
@@ -180,11 +176,8 @@ def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> in
 
 
 def _table(layers: list[Layer]) -> Table:
-    table = Table()
-    table.add_column("layer", no_wrap=True, overflow="ellipsis")
-    table.add_column("output")
-    table.add_column("parameters", justify="right")
-    table.add_column("kept", justify="right")
+    found = table("", ("layer", "output"), ("parameters", "kept"))
+    found.columns[0].no_wrap, found.columns[0].overflow = True, "ellipsis"
     for layer in layers:
         depth = layer.name.count(".") + 1 if layer.name else 0
         own = sum(p.size for p in layer.module.parameters(recurse=False))
@@ -193,8 +186,8 @@ def _table(layers: list[Layer]) -> Table:
         settings = layer.module.extra_repr()
         label.append(f" {settings}" if settings else "", style="dim")
         kept = _bytes(layer.kept) if layer.kept else ""
-        table.add_row(label, layer.shape, f"{own:,}" if own else "", kept)
-    return table
+        found.add_row(label, layer.shape, f"{own:,}" if own else "", kept)
+    return found
 
 
 def _bytes(n: float) -> str:
