@@ -67,15 +67,27 @@ class Derivation:
         return tuple(node for node in self.graph.nodes if node.is_leaf)
 
     @cached_property
-    def after(self) -> Mapping[Node, tuple[Node, ...]]:
-        """Of each step the later ones that depend on it, in order."""
-        place = {step: i for i, step in enumerate(self.steps)}
-        found: dict[Node, tuple[Node, ...]] = {}
-        for step in reversed(self.steps):
-            users = {user for user, _ in self.graph.users[step]}
-            later = users.union(*(found[user] for user in users))
-            found[step] = tuple(sorted(later, key=place.__getitem__))
+    def after(self) -> Mapping[Operand, tuple[Node, ...]]:
+        """Of each node the later ones that depend on it, in order."""
+        found: dict[Operand, tuple[Node, ...]] = {}
+        for node in reversed(self.graph.nodes):
+            users = {user for user, _ in self.graph.users[node]}
+            found[node] = self._in_order(users.union(*(found[user] for user in users)))
         return found
+
+    @cached_property
+    def _place(self) -> Mapping[Node, int]:
+        return {node: i for i, node in enumerate(self.graph.nodes)}
+
+    def _in_order(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
+        return tuple(sorted(nodes, key=self._place.__getitem__))
+
+    def depending_on(self, changed: Collection[Operand]) -> tuple[Node, ...]:
+        """These nodes and those that depend on any of them, in order."""
+        if len(changed) == 1:
+            (only,) = changed
+            return (only, *self.after[only])
+        return self._in_order(set(changed).union(*(self.after[x] for x in changed)))
 
     @cached_property
     def _carrying(self) -> frozenset[Node]:
@@ -130,7 +142,7 @@ class Derivation:
 
     def named_step(self, place: Operand) -> Node:
         """The step with a name that a step is a part of, or the result."""
-        later = (place, *self.after[place]) if place in self.after else ()
+        later = (place, *self.after[place]) if is_step(place) and place in self.after else ()
         return next((step for step in later if step.name is not None), self.target)
 
     def worth(self, values: Mapping[Node, Array], gradients: Mapping[Node, Array]) -> dict[Node, Array]:
@@ -241,7 +253,6 @@ class Values:
     ) -> None:
         self.derivation = derivation
         self._substituted = own or {}
-        self.known = known
         self.work = 0
         self._values = dict(substitutes or {}) | evaluate(derivation.graph, known) | dict(known)
         self._logarithms: dict[Node, Array] = {}
@@ -271,23 +282,11 @@ class Values:
     def changed(self, changes: Mapping[Operand, Change]) -> Array | None:
         """The result with some values changed; only what depends on these is computed. None where that fails."""
         values = _Changed(self, {})
-        later: Iterable[Node] = self.derivation.steps
-        if len(changes) == 1:
-            [only] = changes
-            later = (only, *self.derivation.after[only]) if is_step(only) else later
         try:
             with np.errstate(all="ignore"):
-                for x, change in changes.items():
-                    if not is_step(x):
-                        values.own[x] = np.asarray(change(self))
-                for step in later:
-                    if step in changes:
-                        values.own[step] = np.asarray(changes[step](values))
-                    elif any(x in values.own for x in step.operands if isinstance(x, Node)):
-                        values.own[step] = _applied(step, values)
-                    else:
-                        continue
-                    self.work += 1 + int(values.own[step].size)
+                for x in self.derivation.depending_on(changes):
+                    values.own[x] = np.asarray(changes[x](values)) if x in changes else _applied(x, values)
+                    self.work += 1 + int(values.own[x].size)
         except (ValueError, TypeError, IndexError, ZeroDivisionError):
             return None
         return np.asarray(values[self.derivation.target])
