@@ -26,7 +26,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
 
     Raises:
         GradientError: for an upstream to an output that needs no gradients, or where an input was assigned a new value
-            since, beside which the results would be wrong.
+            since, with which the results would be wrong.
         ShapeError: for an upstream of another shape.
 
     >>> import micrograd_tensor as mt

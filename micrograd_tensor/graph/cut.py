@@ -16,9 +16,9 @@ def cut(
 ) -> Graph:
     """The part of a graph between known nodes and targets, as a forward graph.
 
-    The known nodes that the targets rest on become leaves, with their values and names; a target that is known as well
-    is computed, and is a leaf besides where others rest on it. The nodes are made anew, but keep their ranks, names,
-    scopes, values and ``rule_of``.
+    Known nodes become leaves, with their values and names. A target that is also known is computed all the same, and
+    other targets that depend on it get a leaf. The nodes are new, but keep their ranks, names, scopes, values and
+    ``rule_of``.
 
     Args:
         graph: the whole; its `joint` one for a part of the backward pass.
@@ -27,7 +27,7 @@ def cut(
         names: of nodes that are to have another name than in the graph.
 
     Raises:
-        GradientError: for a target that is no node of the graph.
+        GradientError: for a target that is not in the graph.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -41,7 +41,9 @@ def cut(
     wanted, stops, names = list(targets), frozenset(known), names or {}
     for node in wanted:
         if node not in graph.users:
-            raise GradientError(f"cut: {node!r} is no node of this graph; of a backward pass, cut its joint graph")
+            raise GradientError(
+                f"cut: {node!r} is not in this graph; for a part of its backward pass, cut its joint graph"
+            )
     leaves: dict[Node, Node] = {}
     made: dict[Node, Node] = {}
 
@@ -59,7 +61,7 @@ def cut(
 
 
 def needed(targets: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
-    """The targets and what they rest on, by rank, without what is known and is no target.
+    """The targets and what they are computed from, by rank, down to known nodes, which are left out.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)

@@ -17,7 +17,7 @@ _made: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
 
 
 def joint(graph: Graph) -> Graph:
-    """A graph and its recorded backward pass as one plain graph; the same one whenever it is asked for.
+    """A graph and its recorded backward pass as one plain graph; asked again, the same one.
 
     The forward nodes are the graph's own. After them come the upstreams and what the rules made, each with the edge
     whose rule made it in ``rule_of``, and the sums at forks. Every forward node has a gradient of its own, and every

@@ -59,7 +59,7 @@ SMALL = 1e-2
 """A positive number that is added and not greater than this counts as an eps."""
 
 MAX_SUBSTITUTES = 60
-"""At most so many values are tried in the place of another, those nearest to the stage first."""
+"""How many values are tried in place of another at most, those nearest to the stage first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +183,7 @@ def small_constant(graph: Graph) -> float | None:
 
 
 def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
-    """The forward values without the small constants, from these leaves; none where there is no such constant."""
+    """The forward values computed without the small constant; empty for a graph that has none."""
     if small_constant(graph) is None:
         return {}
 

@@ -273,7 +273,7 @@ class Values:
         return {**self._substituted, **known}
 
     def logarithm(self, x: Node) -> Array:
-        """Of the absolute value of what is known; powers are multiples of it."""
+        """The logarithm of the absolute value of a leaf, of which powers are multiples."""
         if x not in self._logarithms:
             with np.errstate(all="ignore"):
                 self._logarithms[x] = np.log(np.abs(np.asarray(self[x], np.float64)))

@@ -22,13 +22,13 @@ from .least_squares import solve
 from .sums import is_mean, is_sum
 
 MAX_PATHS = 24
-"""A result to which more paths lead is not split."""
+"""A result that more paths lead to is not split."""
 
 PROBES = 64
-"""This many elements, those that are known most sharply, decide; what they suggest is then tried on all."""
+"""How many elements suggest a factor, those known most sharply; it is then tried on all of them."""
 
 MAX_SLICES = 4096
-"""Weights that vary along axes of more places in all are not looked for."""
+"""The largest number of slices for which separate weights are sought."""
 
 UNEXPLAINED = 9.0
 """The cost of a constant that no number of the graph explains."""
@@ -87,7 +87,7 @@ def _through(values: Values, step: Node, i: int, carried: Sequence[int], path: P
 
 
 def _named(paths: Sequence[Path], values: Values) -> list[Path]:
-    """The paths with their names; of those that share one, with what tells them apart from each other besides."""
+    """The paths with names; those that would share one are also told apart from each other."""
     common = frozenset.intersection(*(path.nodes for path in paths))
     names = []
     for path in paths:
@@ -136,7 +136,7 @@ class Fit(NamedTuple):
     Attributes:
         paths: those that bring something, in the order of the graph.
         weights: by what each is multiplied, one number or an array that broadcasts to the gradient; None where the
-            gradient is no such sum, or where the paths are too much alike to say.
+            gradient is not such a sum, or where the paths are too much alike to tell.
         alike: the two paths that are most alike where that is why, else None.
         idle: the paths that are identically zero.
     """
@@ -231,7 +231,7 @@ def evidence(fit: Fit, name: str) -> str:
     names = [path.name for path in fit.paths]
     if fit.weights is None:
         listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
-        return f"it is no sum of multiples of what arrives at {name} {listed}"
+        return f"it is not a sum of multiples of what arrives at {name} {listed}"
     parts = [f"{n} × {_weight_in_words(weight)}" for n, weight in zip(names, fit.weights, strict=True)]
     text = f"of the ways to {name}: {', '.join(parts)}"
     if fit.idle:

@@ -1,4 +1,4 @@
-"""Least squares: the weights with which some arrays add up to another one, to the last digit that rounding leaves."""
+"""Least squares: the weights with which arrays add up to another one, to the last digit that rounding leaves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ILL_CONDITIONED = 1e-5
 """Columns whose smallest singular value, as a part of the largest, is below this cannot be told apart."""
 
 SAMPLE = 2048
-"""This many rows are tried first: where they cannot be fitted, all together cannot either."""
+"""How many rows are tried first: where these cannot be fitted, all of them cannot either."""
 
 
 def solve(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> tuple[Array | None, Any]:
@@ -22,7 +22,7 @@ def solve(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> tup
         rows: systems × equations × columns.
         wanted: systems × equations.
         slack: by how much each equation may be off.
-        margin: so many slacks it may be off in all.
+        margin: how many slacks an equation may be off by.
 
     Returns:
         Systems × columns, or None where there are no such weights or the columns do not determine them; and in that

@@ -35,7 +35,7 @@ OTHERWISE = {
 
 
 def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
-    """What may have become of one recorded step that is no sum."""
+    """What may have become of one recorded step other than a sum."""
     assert step.op is not None  # noqa: S101 -- for the type checker
     reading, at = step.op.reading, values.derivation
     if reading in _RULES:
@@ -400,7 +400,7 @@ def at_powers(values: Values, step: Node, substitutes: Substitutes) -> Iterator[
 
 
 def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """Of the terms of a sum a factor left out, applied twice, not squared or not inverted."""
+    """In the terms of a sum, a factor left out, applied twice, not squared or not inverted."""
     for distance, atom in enumerate(substitutes.values):
         simple = substitutes.origins[atom].name is not None and bool(atom.shape)
         due = together(values, step, atom) if simple else 0.0

@@ -41,10 +41,10 @@ from .shapes import at_diagonal, at_shapes, whole_shapes
 from .sums import at_fork, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
 
 BUDGET = 30_000_000
-"""At most so many elements are computed for one phase of a diagnosis."""
+"""The largest number of elements computed for one phase of a diagnosis."""
 
 MAX_PAIRS = 4_000
-"""At most so many pairs of changes are tried where no single one explains the numbers."""
+"""The largest number of pairs of changes tried where no single one explains the numbers."""
 
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""

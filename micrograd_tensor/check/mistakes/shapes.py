@@ -121,7 +121,7 @@ def _order(due: Array, given: Array, axis: int) -> Array | None:
 
 
 def diagonal(values: Values, source: Node) -> Array | None:
-    """Of the derivation as a linear map of one leaf the diagonal, times that leaf."""
+    """The diagonal of the derivation as a linear map of one leaf, times that leaf."""
     own = np.asarray(values[source])
     if own.shape != values.target.shape or own.size > MAX_JACOBIAN:
         return None

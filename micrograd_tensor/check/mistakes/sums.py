@@ -106,7 +106,7 @@ def is_addition(x: Operand) -> bool:
 
 
 def parts_of(derivation: Derivation, top: Operand) -> tuple[Operand, ...]:
-    """What a sum at a fork adds up, in order; a value that is no such sum is its only part."""
+    """The terms of the sum at a fork, in order; any other value is its own only term."""
     parts: list[Operand] = []
     first = top
     while (derivation.is_fork(first) or (first is top and is_addition(first) and first.rule_of is None)) and (
