@@ -25,6 +25,13 @@ ARGUMENTS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+
+
 def missing(what):
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and this test has to run here")

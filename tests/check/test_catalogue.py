@@ -11,6 +11,8 @@ from counting import Case, derivation, final, machine, pair, place, single
 import micrograd_tensor as mt
 from micrograd_tensor.check.mistakes.catalogue import KINDS
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (0, 1, 9)
 """At the last of them gamma is 1."""
 BACKWARD = [mistake for mistake in CATALOGUE if mistake.wrong and not mistake.forward]

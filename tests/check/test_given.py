@@ -18,7 +18,7 @@ def batchnorm():
 @pytest.mark.parametrize(
     "value",
     [3, 0.5, "text", None, [1, 2], np.ones((3, 5)), {"a": 1}, print, np, (), np.ones(4, object), object()],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_extra_names_without_an_array_of_a_known_shape_are_ignored_quietly(value):
     of, hand = batchnorm()
@@ -44,7 +44,7 @@ def test_none_is_not_given():
 
 
 @pytest.mark.parametrize(
-    "convert", [list, tuple, np.ndarray.tolist, mt.tensor, np.asfortranarray, np.ma.array], ids=str
+    "convert", [list, tuple, np.ndarray.tolist, mt.tensor, np.asfortranarray, np.ma.array], ids=lambda f: f.__name__
 )
 def test_lists_and_tensors_are_arrays(convert):
     of, hand = batchnorm()

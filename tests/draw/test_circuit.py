@@ -155,6 +155,7 @@ def test_four_hundred_gates_are_drawn_and_one_more_is_not():
         draw(mt.graph(-x))
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_million_gates_is_refused():
     x = leaf("x", 1)
     for _ in range(1_000_000):

@@ -33,6 +33,7 @@ for view in VIEWS:
 """
 
 
+@pytest.mark.slow
 def test_text_formats_are_the_same_on_every_run_and_without_fonts():
     printed = []
     for seed, fonts in (("1", None), ("2", "/dev/null"), ("3", None)):

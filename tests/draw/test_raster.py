@@ -132,6 +132,7 @@ def test_the_comparison_finds_what_differs(browser, fault, monkeypatch, tmp_path
     assert len(moved(shown, on_paper(circuit, "png", tmp_path), texts)) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "pdf"])
 def test_the_same_bytes_on_every_run(kind, tmp_path):
     program = "import sys; from gallery import GALLERY; GALLERY['batch_norm']().save(sys.argv[1])"

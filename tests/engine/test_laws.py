@@ -230,6 +230,7 @@ def test_law_3_no_grad_keeps_no_operand_alive(no_collector):
 # ------------------------------------------------------------------------------------------------------ 4. no recursion
 
 
+@pytest.mark.slow
 def test_law_4_a_chain_of_a_million_ops_builds_differentiates_and_is_freed(no_collector):
     (x,) = parameters(1.0)
     y = x

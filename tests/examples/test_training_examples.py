@@ -20,6 +20,7 @@ def run(examples, name, monkeypatch, folder, *arguments):
     return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_PICTURES)
 def test_it_runs_and_draws(examples, name, monkeypatch, tmp_path, capsys):
     pytest.importorskip("matplotlib")

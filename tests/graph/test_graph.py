@@ -431,6 +431,7 @@ def test_the_text_is_a_table_with_aligned_columns():
 # ---------------------------------------------------------------------------------------------------------- long chains
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_captured_without_recursion():
     x = parameter(1.0, "x")
     y = x

@@ -86,6 +86,7 @@ def test_deep_formulas_are_cut_without_recursion(op):
     assert len(of(x, limit=50)) <= 50
 
 
+@pytest.mark.slow
 def test_a_chain_of_100000_ops():
     x = a
     for _ in range(100_000):

@@ -14,6 +14,7 @@ from micrograd_tensor import saving
 pytest.importorskip("safetensors")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import os, signal, sys
