@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the one look upwards: every op says that it returns a Tenso
 Result: TypeAlias = "Tensor"
 result: Any = None
 """The class of what ops make. `Tensor` puts itself here."""
-birth_numbers = count()
+birth_numbers: Final = count()
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False, repr=False)
@@ -51,6 +51,16 @@ class Record:
     _grad: Tensor | None = None
     keeps_grad: bool = False
     line: str | None = None
+
+    def named(self, name: str) -> Self:
+        """Give the tensor a name for reports and pictures; returns the tensor itself.
+
+        >>> import micrograd_tensor as mt
+        >>> mt.tensor([1.0, 2.0]).named("x")
+        tensor([1., 2.], name='x')
+        """
+        self.name = name
+        return self
 
 
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:

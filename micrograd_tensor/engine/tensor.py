@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -92,16 +92,6 @@ class Tensor(Record):
                 "give dtype=float, or write 1.0 for 1"
             )
         self._requires_grad = requires_grad
-        return self
-
-    def named(self, name: str) -> Tensor:
-        """Give the tensor a name for reports and pictures; returns the tensor itself.
-
-        >>> import micrograd_tensor as mt
-        >>> mt.tensor([1.0, 2.0]).named("x")
-        tensor([1., 2.], name='x')
-        """
-        self.name = name
         return self
 
     def retain_grad(self) -> Tensor:
@@ -278,19 +268,24 @@ class Tensor(Record):
         except TypeError as error:
             raise DTypeError(f"np.{function.__name__} on a Tensor: {error}; see help(mt.{op.__name__})") from None
 
-    __add__ = e.add
-    __sub__ = e.sub
-    __mul__ = e.mul
-    __truediv__ = e.div
-    __matmul__ = matrix.matmul
-    __neg__ = e.neg
-    __abs__ = e.abs
-    __lt__, __le__, __gt__, __ge__ = c.less, c.less_equal, c.greater, c.greater_equal
-    __eq__ = c.equal  # type: ignore[assignment]  # elementwise, as in NumPy
-    __ne__ = c.not_equal  # type: ignore[assignment]
-    __and__, __or__, __invert__ = c.bitwise_and, c.bitwise_or, c.invert
-    __hash__ = object.__hash__
-    __getitem__ = shapes.getitem
+    __add__: Final = e.add
+    __sub__: Final = e.sub
+    __mul__: Final = e.mul
+    __truediv__: Final = e.div
+    __matmul__: Final = matrix.matmul
+    __neg__: Final = e.neg
+    __abs__: Final = e.abs
+    __lt__: Final = c.less
+    __le__: Final = c.less_equal
+    __gt__: Final = c.greater
+    __ge__: Final = c.greater_equal
+    __eq__: Final = c.equal  # type: ignore[assignment]  # elementwise, as in NumPy
+    __ne__: Final = c.not_equal  # type: ignore[assignment]
+    __and__: Final = c.bitwise_and
+    __or__: Final = c.bitwise_or
+    __invert__: Final = c.invert
+    __hash__: Final = object.__hash__
+    __getitem__: Final = shapes.getitem
 
     def __pos__(self) -> Tensor:
         return self
@@ -335,7 +330,7 @@ class Tensor(Record):
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return shapes.transpose(self, axes=order)
 
-    permute = transpose
+    permute: Final = transpose
 
     @property
     def T(self) -> Tensor:  # noqa: N802 -- NumPy's name
@@ -351,20 +346,50 @@ class Tensor(Record):
         """All elements along one axis."""
         return shapes.reshape(self, shape=(-1,))
 
-    square, sqrt, reciprocal = e.square, e.sqrt, e.reciprocal
-    exp, expm1, log, log1p = e.exp, e.expm1, e.log, e.log1p
-    sin, cos, tanh, sigmoid = e.sin, e.cos, e.tanh, e.sigmoid
-    relu, abs, sign, clip = e.relu, e.abs, e.sign, e.clip
-    pow, maximum, minimum, astype = e.pow, e.maximum, e.minimum, e.astype
-    sum, mean, max, min = reductions.sum, reductions.mean, reductions.max, reductions.min
-    prod, cumsum, broadcast_to = reductions.prod, reductions.cumsum, reductions.broadcast_to
-    squeeze, expand_dims, flip, swapaxes = shapes.squeeze, shapes.expand_dims, shapes.flip, shapes.swapaxes
-    argsort, sort, take_along_axis = shapes.argsort, shapes.sort, shapes.take_along_axis
-    erf, isfinite, stop_gradient = special.erf, c.isfinite, e.stop_gradient
-    tril, triu, split = shapes.tril, shapes.triu, shapes.split
-    matmul = dot = matrix.matmul
-    var, std = reductions.var, reductions.std
-    backward = walk.backward
+    square: Final = e.square
+    sqrt: Final = e.sqrt
+    reciprocal: Final = e.reciprocal
+    exp: Final = e.exp
+    expm1: Final = e.expm1
+    log: Final = e.log
+    log1p: Final = e.log1p
+    sin: Final = e.sin
+    cos: Final = e.cos
+    tanh: Final = e.tanh
+    sigmoid: Final = e.sigmoid
+    relu: Final = e.relu
+    abs: Final = e.abs
+    sign: Final = e.sign
+    clip: Final = e.clip
+    pow: Final = e.pow
+    maximum: Final = e.maximum
+    minimum: Final = e.minimum
+    astype: Final = e.astype
+    sum: Final = reductions.sum
+    mean: Final = reductions.mean
+    max: Final = reductions.max
+    min: Final = reductions.min
+    prod: Final = reductions.prod
+    cumsum: Final = reductions.cumsum
+    broadcast_to: Final = reductions.broadcast_to
+    squeeze: Final = shapes.squeeze
+    expand_dims: Final = shapes.expand_dims
+    flip: Final = shapes.flip
+    swapaxes: Final = shapes.swapaxes
+    argsort: Final = shapes.argsort
+    sort: Final = shapes.sort
+    take_along_axis: Final = shapes.take_along_axis
+    erf: Final = special.erf
+    isfinite: Final = c.isfinite
+    stop_gradient: Final = e.stop_gradient
+    tril: Final = shapes.tril
+    triu: Final = shapes.triu
+    split: Final = shapes.split
+    matmul: Final = matrix.matmul
+    dot: Final = matrix.matmul
+    var: Final = reductions.var
+    std: Final = reductions.std
+    backward: Final = walk.backward
 
 
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,12 +39,12 @@ def comparison(
     return primitive(sign, f"{{0}} {sign} {{1}}", None, None, analytic=False)(known(compare))
 
 
-greater = comparison(">", ">", np.greater, "__gt__", "[False, False,  True]")
-greater_equal = comparison("≥", ">=", np.greater_equal, "__ge__", "[False,  True,  True]")
-less = comparison("<", "<", np.less, "__lt__", "[ True, False, False]")
-less_equal = comparison("≤", "<=", np.less_equal, "__le__", "[ True,  True, False]")
-equal = comparison("=", "==", np.equal, "__eq__", "[False,  True, False]", SYMMETRIC)
-not_equal = comparison("≠", "!=", np.not_equal, "__ne__", "[ True, False,  True]", SYMMETRIC)
+greater: Final = comparison(">", ">", np.greater, "__gt__", "[False, False,  True]")
+greater_equal: Final = comparison("≥", ">=", np.greater_equal, "__ge__", "[False,  True,  True]")
+less: Final = comparison("<", "<", np.less, "__lt__", "[ True, False, False]")
+less_equal: Final = comparison("≤", "<=", np.less_equal, "__le__", "[ True,  True, False]")
+equal: Final = comparison("=", "==", np.equal, "__eq__", "[False,  True, False]", SYMMETRIC)
+not_equal: Final = comparison("≠", "!=", np.not_equal, "__ne__", "[ True, False,  True]", SYMMETRIC)
 
 
 @primitive("finite", "isfinite({0})", None, analytic=False)
