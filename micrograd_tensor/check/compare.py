@@ -1,4 +1,4 @@
-"""compare: a hand-derived backward pass beside the recorded one, stage by stage; assert_gradients: as a test."""
+"""compare: a hand-derived backward pass against the recorded one, stage by stage; assert_gradients: as a test."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def compare(
         upstream: gradient of the final output with respect to it, of its shape; None for a scalar or a Graph. Choose a
             generic one, at random: ``out.sum()``, or γ = 1, lets a wrong backward pass of batch normalization through.
         hand: arrays by name, a dict or ``locals()``: the tensor's name with a leading ``d``, or, where no name has one,
-            the bare name. ``None`` stands for "not given". Bare names beside those with a ``d`` are forward values, as
+            the bare name. ``None`` stands for "not given". Bare names next to those with a ``d`` are forward values, as
             are the entries of a dict such as ``cache``. Shapes must be equal, not just broadcast. Several tensors of
             one name are told apart by the path of their scope.
         forward: the forward values that the gradients were derived from, by the tensor's name.
@@ -58,7 +58,7 @@ def compare(
 
     Raises:
         GradientError: where no gradient is given at all, with the nearest names, where ``hand`` or ``forward`` has no
-            names, and for an ``rtol`` that is negative or no number.
+            names, and for an ``rtol`` that is negative or not a number.
         DTypeError: for a gradient that is not made of numbers, or of complex ones where real ones belong.
         ShapeError: for an upstream of another shape.
 

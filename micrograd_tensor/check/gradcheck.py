@@ -46,7 +46,7 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e
         seed: of the random weights and directions.
 
     Returns:
-        True; there is no False, since a mismatch raises.
+        True; a mismatch raises instead of returning False.
 
     Raises:
         GradientError: for a gradient that differs, naming the input, its worst index and both values.
@@ -200,7 +200,7 @@ def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0
 
     Args:
         at: the function.
-        noise: what rounding does to the sum, besides that of each of its terms.
+        noise: what rounding does to the sum, in addition to that of each of its terms.
         enough: an error bar this small, relative to the derivative, is good enough.
     """
     best, fine = Estimate(np.nan, np.inf, "central differences"), False

@@ -274,7 +274,7 @@ class Backward(_Judge):
         return True
 
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
-        """What there is to say about a wrong stage besides its diagnosis."""
+        """What else there is to say about a wrong stage."""
         if given.shape != expected.shape:
             as_it_is = any(isinstance(x, Node) and x in self._expected.as_given for x in node.operands)
             followed = fitted(given, node.shape) is not None or self._expected.slices or as_it_is

@@ -7,6 +7,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check import Stages
+from micrograd_tensor.draw import player
 from micrograd_tensor.graph.status import COLOURS, Status
 
 
@@ -19,6 +20,19 @@ def report(status):
 def test_a_status_counts_as_right_where_a_report_with_it_is_ok(status):
     assert report(status).ok is status.counts_as_right
     assert (status.sign == "✗") is (status.role == "wrong") is not status.counts_as_right
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_reader_marks_as_wrong_what_the_report_counts_as_wrong(status):
+    x = mt.tensor([1.0, 2.0, 3.0], name="x", requires_grad=True)
+    captured = mt.graph(mt.square(x), np.ones(3))
+    judged = report(status)
+    page = player.page(captured, mt.draw(captured).svg, title="", report=judged)
+    drawn = mt.draw(captured, view="difference", against=judged).dot
+    for shown in (str(judged), judged.to_html(), drawn, re.search(r'"verdicts":.*', page)[0]):
+        assert ("✗" in shown) is not judged.ok
+        assert status.sign in shown
+        assert status.value in shown
 
 
 def test_statuses_differ_in_sign_and_meaning_and_have_colours():

@@ -1,7 +1,7 @@
 """A report in the terminal: tables, findings, and for each wrong stage as many of its three hints as are wanted.
 
 Wide terminals get all columns, narrow ones the verdicts, with the numbers in the hints. Every verdict has a sign and
-words besides its colour, and where the terminal's encoding has no such signs they are spelled in ASCII.
+words in addition to its colour; where the terminal's encoding lacks the signs, they are spelled in ASCII.
 """
 
 from __future__ import annotations
