@@ -231,7 +231,7 @@ class Backward(_Judge):
         found = self._compare(node, mine, expected, self._allowed) if alike else None
         notes = []
         if given.dtype.kind in "fc" and np.finfo(node.dtype).eps < np.finfo(given.dtype).eps:
-            notes.append(f"given in {given.dtype}, so compared with what rounding to that can do")
+            notes.append(f"given in {given.dtype}, so judged by what rounding to that dtype can do")
         if not same_shape:
             notes.append(f"shape {given.shape}, where {expected.shape} belongs")
 
@@ -248,7 +248,7 @@ class Backward(_Judge):
             self._spoiled |= {n for n in self._sources(node) if self._status.get(n) == Status.WRONG_SHAPE}
         elif same_shape and self._harmless(node):
             status = Status.HARMLESS
-            notes.append(f"it is not what the rules give, but the way on from {name} is identically zero")
+            notes.append(f"it differs from what the rules give, but the path on from {name} is identically zero")
         elif self._right_after_all(name, node, mine, expected):
             status = Status.RIGHT if same_shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
@@ -278,7 +278,7 @@ class Backward(_Judge):
         if given.shape != expected.shape:
             as_it_is = any(isinstance(x, Node) and x in self._expected.as_given for x in node.operands)
             followed = fitted(given, node.shape) is not None or self._expected.slices or as_it_is
-            return [] if followed else ["what comes after it is judged as if the expected gradient had gone on"]
+            return [] if followed else ["what comes after it is judged as if the expected gradient had been passed on"]
         said = []
         missing = int(np.count_nonzero(~np.isfinite(given) & np.isfinite(expected)))
         if missing:
@@ -290,7 +290,9 @@ class Backward(_Judge):
         if not self.diagnosis[name] and node.dtype == np.float64:
             rounded = coarser(self._allowed.absolute[node], node, np.zeros(0, np.float32))
             if difference(given, expected, rounded, 1.0).within:
-                said.append("it is right to the precision of float32, as if something was rounded to that on the way")
+                said.append(
+                    "it is right to the precision of float32, as if something had been rounded to that on the way"
+                )
         return said
 
     def _exchanged(self, node: Node, given: Any) -> list[str]:

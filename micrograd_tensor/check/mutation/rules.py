@@ -61,11 +61,12 @@ Rule = Callable[[ast.expr, Context], Iterator[Change]]
 
 def _constant(expression: ast.expr) -> float | None:
     """The number that is written here, or None."""
-    if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
-        found = _constant(expression.operand)
-        return None if found is None else -found
-    if isinstance(expression, ast.Constant) and isinstance(expression.value, (int, float)):
-        return expression.value
+    match expression:
+        case ast.UnaryOp(ast.USub(), operand):
+            found = _constant(operand)
+            return None if found is None else -found
+        case ast.Constant(int() | float() as number):
+            return number
     return None
 
 
@@ -78,7 +79,7 @@ def _is_small(expression: ast.expr) -> bool:
 
 def _reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A sum forgotten, over everything, over another axis, a mean in its place, its axes kept or not."""
-    name = called(expression) if isinstance(expression, ast.Call) else ""
+    name = called(expression)
     array, arguments, free = _method(expression)
     if name not in ("sum", "mean") or array is None:
         return
@@ -106,30 +107,32 @@ def _reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
 
 def _method(expression: ast.expr) -> tuple[ast.expr | None, list[ast.expr], ast.expr | None]:
     """The array of ``np.f(array, …)`` or ``array.f(…)``, the other arguments, and ``np`` if it is there."""
-    if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute)):
-        return None, [], None
-    owner, arguments = expression.func.value, list(expression.args)
-    if not (isinstance(owner, ast.Name) and owner.id in ("np", "numpy")):
-        return owner, arguments, None
-    return (arguments[0] if arguments else None), arguments[1:], owner
+    match expression:
+        case ast.Call(ast.Attribute(ast.Name("np" | "numpy") as owner), [array, *arguments]):
+            return array, arguments, owner
+        case ast.Call(ast.Attribute(ast.Name("np" | "numpy"))):
+            return None, [], None
+        case ast.Call(ast.Attribute(array), arguments):
+            return array, arguments, None
+    return None, [], None
 
 
 def _transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
     """A transpose forgotten, or made where none belongs."""
-    if isinstance(expression, ast.Attribute) and expression.attr == "T":
-        yield Change("transposed", f"{ast.unparse(expression.value)} is not transposed", expression.value)
-    if isinstance(expression, ast.Call) and called(expression) in ("transpose", "swapaxes", "moveaxis"):
-        array = _method(expression)[0]
-        if array is not None:
-            yield Change("transposed", f"the axes of {ast.unparse(array)} are not exchanged", array)
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.MatMult):
-        left, right = expression.left, expression.right
-        for name, turned in (
-            (left, ast.BinOp(_transpose(left), ast.MatMult(), right)),
-            (right, ast.BinOp(left, ast.MatMult(), _transpose(right))),
-        ):
-            if isinstance(name, ast.Name) and _is_square(context.shapes.get(name.id)):
-                yield Change("transposed", f"{name.id} is transposed", turned)
+    match expression:
+        case ast.Attribute(array, "T"):
+            yield Change("transposed", f"{ast.unparse(array)} is not transposed", array)
+        case ast.BinOp(left, ast.MatMult(), right):
+            for factor, turned in (
+                (left, ast.BinOp(_transpose(left), ast.MatMult(), right)),
+                (right, ast.BinOp(left, ast.MatMult(), _transpose(right))),
+            ):
+                if isinstance(factor, ast.Name) and _is_square(context.shapes.get(factor.id)):
+                    yield Change("transposed", f"{factor.id} is transposed", turned)
+        case ast.Call() if called(expression) in ("transpose", "swapaxes", "moveaxis"):
+            whole = _method(expression)[0]
+            if whole is not None:
+                yield Change("transposed", f"the axes of {ast.unparse(whole)} are not exchanged", whole)
 
 
 def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
@@ -140,9 +143,10 @@ def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
     for i, (op, factor) in enumerate(chain):
         before, after, what = chain[:i], chain[i + 1 :], ast.unparse(factor)
         number, sign = context.is_number(factor), "÷ " if isinstance(op, ast.Div) else ""
-        local = not (context.is_gradient(factor) or _is_ones(factor) or _is_mask(factor))
-        if _constant(factor) not in (1, -1) and not _is_ones(factor):
-            kind = "constant factor" if number else "missing mask" if _is_mask(factor) else "missing factor"
+        ones, mask = called(factor) in ("ones", "ones_like"), isinstance(factor, ast.Compare)
+        local = not (context.is_gradient(factor) or ones or mask)
+        if _constant(factor) not in (1, -1) and not ones:
+            kind = "constant factor" if number else "missing mask" if mask else "missing factor"
             yield Change(kind, f"{sign}{what} is left out", _multiplied([*before, *after]))
         if _constant(factor) is None and local:
             kind = "constant factor" if number else "factor twice"
@@ -156,8 +160,9 @@ def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
 
 def _product(expression: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
     """``a * b / c`` as [× a, × b, ÷ c]."""
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Mult, ast.Div)):
-        return [*_product(expression.left), (expression.op, expression.right)]
+    match expression:
+        case ast.BinOp(left, ast.Mult() | ast.Div() as op, right):
+            return [*_product(left), (op, right)]
     return [(ast.Mult(), expression)]
 
 
@@ -172,89 +177,75 @@ def _multiplied(chain: list[tuple[ast.operator, ast.expr]]) -> ast.expr:
 
 def _other_lengths(factor: ast.expr, context: Context) -> Iterator[tuple[ast.expr, str]]:
     """The same number made of another length."""
-    lengths = sorted(context.sizes & context.made)
     for name in [node for node in ast.walk(factor) if isinstance(node, ast.Name) and node.id in context.sizes]:
-        for other in lengths:
-            if other != name.id:
-                yield replaced(factor, name, ast.Name(other, ast.Load())), f"{other} in place of {name.id}"
-
-
-def _is_ones(expression: ast.expr) -> bool:
-    return isinstance(expression, ast.Call) and called(expression) in ("ones", "ones_like")
-
-
-def _is_mask(expression: ast.expr) -> bool:
-    return isinstance(expression, ast.Compare)
+        for other in sorted(context.sizes & context.made - {name.id}):
+            yield replaced(factor, name, ast.Name(other, ast.Load())), f"{other} in place of {name.id}"
 
 
 def _signs(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A sign flipped."""
-    if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
-        yield Change("sign", f"the sign of {ast.unparse(expression.operand)} is lost", expression.operand)
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub)):
-        left, right = expression.left, expression.right
-        turned = ast.BinOp(left, ast.Sub() if isinstance(expression.op, ast.Add) else ast.Add(), right)
-        if not _is_small(right):
+    match expression:
+        case ast.UnaryOp(ast.USub(), operand):
+            yield Change("sign", f"the sign of {ast.unparse(operand)} is lost", operand)
+        case ast.BinOp(left, ast.Add() | ast.Sub() as op, right) if not _is_small(right):
+            turned = ast.BinOp(left, ast.Sub() if isinstance(op, ast.Add) else ast.Add(), right)
             yield Change("sign", f"{ast.unparse(right)} with the other sign", turned)
 
 
 def _powers(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A square or a root lost, an exponent off by one or of the other sign."""
-    if isinstance(expression, ast.Call) and called(expression) in ("square", "sqrt") and len(expression.args) == 1:
-        kind, said = ("lost square", "square") if called(expression) == "square" else ("missing function", "root")
-        yield Change(kind, f"the {said} is lost", expression.args[0])
-    if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Pow)):
-        return
-    base, exponent = expression.left, _constant(expression.right)
-    if exponent is None:
-        return
-
-    def to(power: float) -> ast.expr:
-        return ast.BinOp(base, ast.Pow(), ast.Constant(power))
-
-    if exponent == 2:
-        yield Change("lost square", "the square is lost", base)
-    elif exponent == 0.5:
-        yield Change("missing function", "the root is lost", base)
-    elif abs(exponent) > 1:
-        less = exponent - 1 if exponent > 0 else exponent + 1
-        yield Change("lost square", f"{less:g} as exponent", to(less))
-    if exponent < 0:
-        yield Change("not inverted", "the exponent's sign is lost", to(-exponent))
+    match expression:
+        case ast.Call(args=[operand]) if called(expression) == "square":
+            yield Change("lost square", "the square is lost", operand)
+        case ast.Call(args=[operand]) if called(expression) == "sqrt":
+            yield Change("missing function", "the root is lost", operand)
+        case ast.BinOp(base, ast.Pow(), power) if (exponent := _constant(power)) is not None:
+            if exponent == 2:
+                yield Change("lost square", "the square is lost", base)
+            elif exponent == 0.5:
+                yield Change("missing function", "the root is lost", base)
+            elif abs(exponent) > 1:
+                less = exponent - 1 if exponent > 0 else exponent + 1
+                changed = ast.BinOp(base, ast.Pow(), ast.Constant(less))
+                yield Change("lost square", f"{less:g} as exponent", changed)
+            if exponent < 0:
+                changed = ast.BinOp(base, ast.Pow(), ast.Constant(-exponent))
+                yield Change("not inverted", "the exponent's sign is lost", changed)
 
 
 def _epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
     """eps left out."""
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Add):
-        for small, kept in ((expression.left, expression.right), (expression.right, expression.left)):
-            if _is_small(small):
-                yield Change("eps left out", f"{ast.unparse(small)} is left out", kept)
+    match expression:
+        case ast.BinOp(left, ast.Add(), right):
+            for small, kept in ((left, right), (right, left)):
+                if _is_small(small):
+                    yield Change("eps left out", f"{ast.unparse(small)} is left out", kept)
 
 
 def _terms(expression: ast.expr, context: Context) -> Iterator[Change]:
     """A contribution to a gradient dropped or doubled; a term of a local derivative dropped."""
-    if not (isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Sub))):
-        return
-    left, op, right = expression.left, expression.op, expression.right
-    if _is_small(left) or _is_small(right) or context.is_number(expression):
-        return
-    adds = context.is_gradient(left) and context.is_gradient(right)
-    kind = "dropped contribution" if adds else "dropped term"
-    yield Change(kind, f"{ast.unparse(right)} is left out", left)
-    alone = ast.UnaryOp(ast.USub(), right) if isinstance(op, ast.Sub) else right
-    yield Change(kind, f"{ast.unparse(left)} is left out", alone)
-    if adds:
-        for term, doubled in (
-            (left, ast.BinOp(ast.BinOp(left, ast.Add(), left), op, right)),
-            (right, ast.BinOp(expression, op, right)),
+    match expression:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as op, right) if not (
+            _is_small(left) or _is_small(right) or context.is_number(expression)
         ):
-            yield Change("doubled contribution", f"{ast.unparse(term)} is added twice", doubled)
+            adds = context.is_gradient(left) and context.is_gradient(right)
+            kind = "dropped contribution" if adds else "dropped term"
+            yield Change(kind, f"{ast.unparse(right)} is left out", left)
+            alone = ast.UnaryOp(ast.USub(), right) if isinstance(op, ast.Sub) else right
+            yield Change(kind, f"{ast.unparse(left)} is left out", alone)
+            for term, doubled in (
+                (left, ast.BinOp(ast.BinOp(left, ast.Add(), left), op, right)),
+                (right, ast.BinOp(expression, op, right)),
+            ):
+                if adds:
+                    yield Change("doubled contribution", f"{ast.unparse(term)} is added twice", doubled)
 
 
 def _masks(expression: ast.expr, _: Context) -> Iterator[Change]:
     """A gradient that passes where it should be cut off."""
-    if isinstance(expression, ast.Call) and called(expression) == "where" and len(expression.args) == 3:
-        yield Change("missing mask", "it passes everywhere", expression.args[1])
+    match expression:
+        case ast.Call(args=[_, kept, _]) if called(expression) == "where":
+            yield Change("missing mask", "it passes everywhere", kept)
 
 
 def _operands(expression: ast.expr, context: Context) -> Iterator[Change]:
@@ -263,9 +254,8 @@ def _operands(expression: ast.expr, context: Context) -> Iterator[Change]:
         return
     name, is_gradient = expression.id, expression.id in context.gradients
     for other, shape in context.shapes.items():
-        if other == name or shape != context.shapes[name] or other not in context.made:
-            continue
-        if (other in context.gradients) == is_gradient:
+        alike = shape == context.shapes[name] and (other in context.gradients) == is_gradient
+        if alike and other != name and other in context.made:
             yield Change("exchanged operand", f"{other} in place of {name}", ast.Name(other, ast.Load()))
 
 
@@ -420,7 +410,7 @@ def _expressions(value: ast.expr, context: Context) -> Iterator[tuple[ast.expr, 
 
 
 def _inside(expression: ast.expr) -> list[ast.expr]:
-    """The expressions directly inside one, but for an index, and for what only gives a shape."""
+    """The expressions directly inside one, except an index, and what only gives a shape."""
     if isinstance(expression, ast.Subscript):
         return [expression.value]
     if only_shape(expression):

@@ -121,29 +121,33 @@ def only_shape(expression: ast.AST) -> bool:
     """Whether an expression asks for nothing but a shape: ``x.shape``, ``len(x)``, ``np.ones((N, D))``."""
     if isinstance(expression, ast.Attribute):
         return expression.attr in _ABOUT_SHAPE
-    return isinstance(expression, ast.Call) and called(expression) in _ONLY_SHAPE
+    return called(expression) in _ONLY_SHAPE
 
 
-def called(call: ast.Call) -> str:
-    """The last name of what is called: ``sum`` for ``np.sum(x)`` and for ``x.sum()``."""
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
+def called(call: ast.AST) -> str:
+    """The last name of what is called: ``sum`` for ``np.sum(x)`` and for ``x.sum()``; "" for anything but a call."""
+    match call:
+        case ast.Call(ast.Attribute(attr=name) | ast.Name(name)):
+            return name
+    return ""
 
 
 def is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
     """Whether an expression is made of numbers and lengths alone: ``1.0 / N``, ``x.shape[0]``, ``-2``."""
-    if isinstance(expression, ast.Constant):
-        return isinstance(expression.value, (int, float))
-    if isinstance(expression, ast.Name):
-        return expression.id in sizes
-    if isinstance(expression, ast.UnaryOp):
-        return is_number(expression.operand, sizes)
-    if isinstance(expression, ast.BinOp):
-        return is_number(expression.left, sizes) and is_number(expression.right, sizes)
-    if isinstance(expression, ast.Call) and called(expression) in ("float", "int", "sqrt"):
-        return all(is_number(argument, sizes) for argument in expression.args)
-    return _is_length(expression)
+    match expression:
+        case ast.Constant(value):
+            return isinstance(value, (int, float))
+        case ast.Name(name):
+            return name in sizes
+        case ast.UnaryOp(operand=operand):
+            return is_number(operand, sizes)
+        case ast.BinOp(left, _, right):
+            return is_number(left, sizes) and is_number(right, sizes)
+        case ast.Subscript(ast.Attribute(attr="shape")) | ast.Attribute(attr="size" | "ndim"):
+            return True
+        case ast.Call(args=arguments) if called(expression) in ("float", "int", "sqrt"):
+            return all(is_number(argument, sizes) for argument in arguments)
+    return called(expression) == "len"
 
 
 def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
@@ -156,14 +160,6 @@ def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
         return tree
     made = type(tree)(**{field: replaced(value, old, new) for field, value in ast.iter_fields(tree)})
     return ast.copy_location(made, tree)
-
-
-def _is_length(expression: ast.AST) -> bool:
-    if isinstance(expression, ast.Subscript):
-        return isinstance(expression.value, ast.Attribute) and expression.value.attr == "shape"
-    if isinstance(expression, ast.Attribute):
-        return expression.attr in ("size", "ndim")
-    return isinstance(expression, ast.Call) and called(expression) == "len"
 
 
 def _is_size(value: ast.expr, sizes: frozenset[str]) -> bool:
@@ -197,28 +193,23 @@ def _stage(target: ast.AST) -> str:
 
 
 def _parts(statement: ast.stmt) -> list[Part]:
-    value = getattr(statement, "value", None)
-    if value is None:
-        return []
-    if isinstance(statement, ast.Return):
-        return _returned(statement, value)
-    if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        return []
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-    if not isinstance(target, ast.Tuple):
-        return [Part(statement, _stage(target), value)]
-    if not isinstance(value, ast.Tuple) or len(value.elts) != len(target.elts):
-        return []
-    return [Part(statement, _stage(t), item) for t, item in zip(target.elts, value.elts, strict=True)]
-
-
-def _returned(statement: ast.Return, value: ast.expr) -> list[Part]:
-    if isinstance(value, ast.Dict):
-        keys = [key.value if isinstance(key, ast.Constant) else "" for key in value.keys]
-        return [Part(statement, str(key), item) for key, item in zip(keys, value.values, strict=True)]
-    items = value.elts if isinstance(value, ast.Tuple) else [value]
-    names = [f"result {i + 1}" if len(items) > 1 else "result" for i in range(len(items))]
-    return [Part(statement, name, item) for name, item in zip(names, items, strict=True)]
+    match statement:
+        case ast.Return(ast.Dict(keys, values)):
+            names = [str(key.value) if isinstance(key, ast.Constant) else "" for key in keys]
+            return [Part(statement, name, item) for name, item in zip(names, values, strict=True)]
+        case ast.Return(ast.Tuple([_, _, *_] as items)):
+            return [Part(statement, f"result {i + 1}", item) for i, item in enumerate(items)]
+        case ast.Return(ast.Tuple([value]) | (ast.expr() as value)):
+            return [Part(statement, "result", value)]
+        case ast.Assign([ast.Tuple(targets), *_], ast.Tuple(items)) if len(targets) == len(items):
+            return [Part(statement, _stage(t), item) for t, item in zip(targets, items, strict=True)]
+        case ast.Assign([ast.Tuple(), *_]):
+            return []
+        case ast.Assign([target, *_], value):
+            return [Part(statement, _stage(target), value)]
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
+            return [Part(statement, _stage(target), value)]
+    return []
 
 
 def _computes(value: ast.expr) -> bool:
