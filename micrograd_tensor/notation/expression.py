@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from inspect import Parameter
 from string import Formatter
@@ -48,7 +48,7 @@ class Field(NamedTuple):
 Part: TypeAlias = "str | Field"
 
 _NEGATIVE = re.compile("(<mrow>)*(<mo>)?[−-]")
-"""How a piece begins that no other sign may stand before."""
+"""How a piece begins that may not stand behind another sign."""
 
 
 @cache
@@ -138,67 +138,67 @@ class Dialect(ABC):
 
     def levels(self, parts: Sequence[Part]) -> tuple[int, int, int]:
         """How tightly an op holds together, and how tightly its first and its other operands have to."""
-        text = "".join(part if isinstance(part, str) else "{}" for part in parts)
-        sign = text[3:-3]
-        if text == f"{{}} {sign} {{}}" and sign in self.signs:
-            level = self.signs[sign]
-            if level == MATRIX:  # Python reads · / @ from left to right and mathematics does not: never mix them
-                return level, PREFIX, PREFIX
-            either = sign in "+·" and not self.exact
-            return level, level + (level == COMPARISON), level + (not either)
-        if text == "{} ** {}":
-            return POWER, ATOM, PREFIX
-        if text.replace(" ", "") == "1/{}":
-            return PRODUCT, PREFIX, PREFIX
-        if text == "−{}":
-            return SUM, PRODUCT, PRODUCT
-        if text == "|{}|":
-            return ATOM, SUM, SUM
-        if "^" in text:
-            return POWER, ATOM, ATOM
-        if text.startswith("{}"):
-            return (ATOM if self.exact else POSTFIX), ATOM, ANY
-        if "(" in text:
-            return ATOM, ANY, ANY
-        return PREFIX, (PREFIX if text[0] in "-~" else ATOM), ATOM
+        return _levels(self, "".join([part if isinstance(part, str) else "{}" for part in parts]))
+
+
+@cache
+def _levels(dialect: Dialect, text: str) -> tuple[int, int, int]:
+    if text.replace(" / ", "/") in _LEVELS:
+        return _LEVELS[text.replace(" / ", "/")]
+    sign = text[3:-3]
+    if text == f"{{}} {sign} {{}}" and sign in dialect.signs:
+        level = dialect.signs[sign]
+        if level == MATRIX:  # Python reads · / @ from left to right and mathematics does not: never mix them
+            return level, PREFIX, PREFIX
+        either = sign in "+·" and not dialect.exact
+        return level, level + (level == COMPARISON), level + (not either)
+    if text.startswith("{}"):
+        return (ATOM if dialect.exact else POSTFIX), ATOM, ANY
+    return (ATOM, ANY, ANY) if "(" in text else (PREFIX, PREFIX if text[0] in "-~" else ATOM, ATOM)
+
+
+_LEVELS = {
+    "−{}": (SUM, PRODUCT, PRODUCT),
+    "1/{}": (PRODUCT, PREFIX, PREFIX),
+    "|{}|": (ATOM, SUM, SUM),
+    "{}^{}": (POWER, ATOM, ATOM),
+    "{} ** {}": (POWER, ATOM, PREFIX),
+}
+"""Of notations whose levels their signs alone do not tell."""
 
 
 def written(dialect: Dialect, end: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
     """The expression of the op that made a node, without recursion: found from the top, then written bottom up."""
     made: dict[Node, Piece] = {}
     unknown = dialect.name("…")
-    for node, read in shown_ops(dialect, end, names):
-        if read is not end and (read.op is None or read in names or (read.name is not None and read is not node)):
-            made[node] = operand(dialect, read, names, False)
+    for node, read in shown_ops(dialect, end, names, limit).items():
+        if read is not end and not is_inner(read, names):
+            made[node] = operand(dialect, read, names)
             continue
         whole = not _broadcasts(read)
-        label = divisor(read, dims)
         pieces = [
             made.get(x, unknown) if is_inner(x, names) else operand(dialect, x, names, whole) for x in read.operands
         ]
-        if label:
+        if label := divisor(read, dims):
             pieces[1] = dialect.name(label)
         piece = dialect.applied(read, pieces, dims)
         made[node] = piece if piece.length <= limit or node is end else unknown
     return made[end]
 
 
-def shown_ops(dialect: Dialect, end: Node, names: Container[Node]) -> list[tuple[Node, Node]]:
-    """The ops that an expression shows, down to what has a name, operands first, each as recorded and as it reads."""
-    shown = {end: end if dialect.exact else as_taught(end, names)}
+def shown_ops(dialect: Dialect, end: Node, names: Container[Node], limit: int) -> dict[Node, Node]:
+    """The ops that an expression shows, down to what has a name, operands first, each with the form it is read in."""
+    shown: dict[Node, Node] = {}
     queue = [end]
     for node in queue:
-        read = shown[node]
-        if read is not end and not is_inner(read, names):
-            continue
-        for x in read.operands:
-            if is_inner(x, names) and x not in shown and len(shown) < MAX_OPS:
-                shown[x] = x if dialect.exact else as_taught(x, names)
-                queue.append(x)
-    return [(node, shown[node]) for node in sorted([*reversed(queue)], key=lambda node: node.rank)]
+        read = shown[node] = node if dialect.exact else as_taught(node, names)
+        if read is end or is_inner(read, names):
+            new = dict.fromkeys(x for x in read.operands if is_inner(x, names) and x not in shown and x not in queue)
+            queue.extend([*new][: max(0, min(limit, MAX_OPS) - len(queue))])
+    return {node: shown[node] for node in sorted([*reversed(queue)], key=lambda node: node.rank)}
 
 
-def operand(dialect: Dialect, x: Any, names: Mapping[Node, str], whole: bool) -> Piece:
+def operand(dialect: Dialect, x: Any, names: Mapping[Node, str], whole: bool = False) -> Piece:
     """An operand that is not itself shown as an op: a number, a name or a leaf."""
     if not isinstance(x, Node):
         return dialect.number(x)
@@ -232,6 +232,20 @@ def divisor(node: Node, dims: Dims) -> str | None:
     return " · ".join(labels) if divides and labels else None
 
 
+def index_text(template: Sequence[Any], arrays: Sequence[str], number: Callable[[Any], str]) -> list[str]:
+    """The parts of an index as it stands between brackets, the index arrays, which are operands, in their places."""
+    left = iter(arrays)
+
+    def part(place: Any) -> str:
+        if isinstance(place, slice):
+            ends = [place.start, place.stop, *([] if place.step in (None, 1) else [place.step])]
+            return ":".join("" if end is None else number(end) for end in ends)
+        return next(left) if isinstance(place, str) else "..." if place is Ellipsis else number(place)
+
+    return [part(place) for place in template]
+
+
+@cache
 def holds_as_name(name: str) -> bool:
     """Whether a name reads as one sign: letters, digits and marks only, such as ``dev_from_mean`` or ``0.weight``."""
     return all(category(c)[0] in "LMN" or c in "_.…′\u200c\u200d\u2068\u2069" for c in name)

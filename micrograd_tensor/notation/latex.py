@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import ClassVar
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
@@ -18,6 +19,8 @@ _GREEK = frozenset(
     )
     for name in line.split()
 )
+
+__all__ = ["latex_formula", "latex_rule"]
 _FUNCTIONS = frozenset(["exp", "ln", "sin", "cos", "tanh", "max", "min"])
 _LETTERS = {"σ": r"\sigma", "π": r"\pi", "∂": r"\partial", "∞": r"\infty", "…": r"\dots"}
 _SIGNS = {
@@ -44,6 +47,16 @@ _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 class _Latex(Typeset):
     """Mathematics mode of LaTeX."""
 
+    layouts: ClassVar = {
+        "fraction": r"\frac{%s}{%s}",
+        "root": r"\sqrt{%s}",
+        "power": "{%s}^{%s}",
+        "below": "%s_{%s} ",
+        "row": "%s",
+        "parentheses": r"\left(%s\right)",
+        "whole": "%s",
+    }
+
     def identifier(self, name: str) -> str:
         if found := _SUBSCRIPT.search(name):
             return f"{self.identifier(name[: found.start()])}_{{{found[0].translate(_DIGITS)}}}"
@@ -69,27 +82,6 @@ class _Latex(Typeset):
 
     def words(self, text: str) -> str:
         return rf"\text{{{_escaped(text)}}}"
-
-    def fraction(self, above: str, below: str) -> str:
-        return rf"\frac{{{above}}}{{{below}}}"
-
-    def root(self, inner: str) -> str:
-        return rf"\sqrt{{{inner}}}"
-
-    def raised(self, base: str, exponent: str) -> str:
-        return f"{{{base}}}^{{{exponent}}}"
-
-    def below(self, sign: str, text: str) -> str:
-        return f"{sign.rstrip()}_{{{self.words(text)}}} "
-
-    def row(self, parts: Sequence[str]) -> str:
-        return "".join(parts)
-
-    def enclosed(self, text: str) -> str:
-        return rf"\left({text}\right)"
-
-    def whole(self, parts: Sequence[str]) -> str:
-        return self.row(parts)
 
 
 LATEX = _Latex()

@@ -11,14 +11,13 @@ from ..engine.row import Choice, Copy, Cumulation, Extremum, Identity, Linear, P
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ANY, MATRIX, PREFIX, PRODUCT, axes_of, divisor, operand
+from .expression import ANY, MATRIX, PREFIX, PRODUCT, axes_of, divisor, index_text, operand
 from .names import SHORT, free
-from .numbers import MINUS
-from .readings import alike, as_taught
-from .unicode import UNICODE, axes_text, cut, expression, formula, index_text, shape_text
+from .numbers import MINUS, number
+from .readings import as_taught
+from .unicode import UNICODE, axes_text, cut, expression, formula, shape_text
 
-APPLIED = {"·": "×", "/": "÷"}
-"""How an infix op reads when only its second operand is written: g · b is "× b"."""
+__all__ = ["broadcasts", "rule"]
 
 
 def rule(
@@ -52,7 +51,7 @@ def rule(
         return ("× 1",)
     called, known = free("g", graph.named), dict(names or {})
     unnamed = node not in known and node.name is None
-    if not unnamed or len(formula(node, known, dims=dims)) <= SHORT:
+    if not unnamed or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
         clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end)
         if not unnamed or not any("…" in clause for clause in clauses):
             return tuple(clauses)
@@ -72,7 +71,7 @@ class _Clauses:
             zero = isinstance(end.value, np.ndarray) and not end.value.any()
             return ["× 0"] if zero else [self._formula(end)]
         said, value = self._in_words(edge)
-        reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
+        reached = next((k for k, (node, _) in enumerate(carriers) if said and _alike(node.value, value)), None)
         if reached is not None:
             clauses, before, carriers = [said], carriers[reached][0], carriers[reached + 1 :]
         for k, (node, read) in enumerate(carriers):
@@ -142,7 +141,8 @@ class _Clauses:
                 yield f"÷ {UNICODE.at(UNICODE.name(label), PREFIX) if label else self._met(operands[1], PREFIX)}"
             case _ if "{index:index}" in op.notation and place == 0:
                 arrays = [self._met(x, ANY, True) for x in operands[1:]]
-                yield f"{'to' if op.scatters else 'from'} [{index_text(node.params['index'], arrays)}]"
+                places = ", ".join(index_text(node.params["index"], arrays, number))
+                yield f"{'to' if op.scatters else 'from'} [{places}]"
             case _ if "{1}, {axis:axis}" in op.notation and place == 0:
                 along = axes_text(*axes_of(node, node.params["axis"]), self.dims)
                 yield f"{'to' if op.scatters else 'from'} {self._met(operands[1], ANY, True)} along {along}"
@@ -224,6 +224,15 @@ def _says_shape(later: Sequence[Node]) -> bool:
 
 def _is_zero(x: Any) -> bool:
     return not isinstance(x, Node) and x == 0
+
+
+def _alike(recorded: Any, value: Any) -> bool:
+    """Whether two arrays are the same up to rounding."""
+    if not isinstance(recorded, np.ndarray) or recorded.shape != np.shape(value):
+        return False
+    rtol = 64 * float(np.finfo(recorded.dtype).eps) if recorded.dtype.kind in "fc" else 0.0
+    size = np.abs(recorded).max(initial=0.0, where=np.isfinite(recorded))
+    return bool(np.allclose(recorded, value, rtol=rtol, atol=rtol * size, equal_nan=True))
 
 
 def _product_of_others(x: np.ndarray[Any, Any], axes: Sequence[int]) -> np.ndarray[Any, Any]:

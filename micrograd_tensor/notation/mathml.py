@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from xml.sax.saxutils import escape
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .typeset import Typeset
+from .typeset import Derivative, Typeset
+
+__all__ = ["backward_math", "forward_math", "sum_math"]
 
 _SIGNS = {"Σ": "∑", "Π": "∏"}
 """Operators that grow, for the letters that look like them."""
@@ -16,6 +19,16 @@ _SIGNS = {"Σ": "∑", "Π": "∏"}
 
 class _MathML(Typeset):
     """Elements of MathML Core."""
+
+    layouts: ClassVar = {
+        "fraction": "<mfrac><mrow>%s</mrow><mrow>%s</mrow></mfrac>",
+        "root": "<msqrt>%s</msqrt>",
+        "power": "<msup>%s%s</msup>",
+        "below": "<munder>%s%s</munder>",
+        "row": "<mrow>%s</mrow>",
+        "parentheses": "<mrow><mo>(</mo>%s<mo>)</mo></mrow>",
+        "whole": '<math display="block"><mrow>%s</mrow></math>',
+    }
 
     def identifier(self, name: str) -> str:
         return f"<mi>{escape(name)}</mi>"
@@ -28,27 +41,6 @@ class _MathML(Typeset):
 
     def words(self, text: str) -> str:
         return f"<mtext>{escape(text)}</mtext>"
-
-    def fraction(self, above: str, below: str) -> str:
-        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
-
-    def root(self, inner: str) -> str:
-        return f"<msqrt>{inner}</msqrt>"
-
-    def raised(self, base: str, exponent: str) -> str:
-        return f"<msup>{base}{exponent}</msup>"
-
-    def below(self, sign: str, text: str) -> str:
-        return f"<munder>{sign}{self.words(text)}</munder>"
-
-    def row(self, parts: Sequence[str]) -> str:
-        return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
-
-    def enclosed(self, text: str) -> str:
-        return self.row([self.sign("("), text, self.sign(")")])
-
-    def whole(self, parts: Sequence[str]) -> str:
-        return f'<math display="block">{self.row(parts)}</math>'
 
 
 MATHML = _MathML()
@@ -105,6 +97,6 @@ def sum_math(called: str, letters: Sequence[str]) -> str:
     >>> "<mi>A</mi></msub><mo>+</mo>" in sum_math("x", ["A", "B"])
     True
     """
-    whole = MATHML.gradient(called)
+    whole = MATHML.name(Derivative(called)).text
     parts = [f"<msub>{MATHML.enclosed(whole)}{MATHML.identifier(letter)}</msub>" for letter in letters]
-    return MATHML.whole([whole, MATHML.sign("="), MATHML.sign("+").join(parts)])
+    return MATHML.laid("whole", whole + MATHML.sign("=") + MATHML.sign("+").join(parts))

@@ -16,6 +16,8 @@ from ..graph import Graph, Node
 from ..graph.axes import Dims
 from .unicode import MAX_NAME, formula, printable
 
+__all__ = ["SHORT", "Called", "Identifiers", "identifiers"]
+
 RESERVED = re.compile(r"np|mt|complex|term\d+")
 """What the printed source calls its libraries, the one builtin it uses, and parts of a long expression."""
 
@@ -137,11 +139,13 @@ class Called:
         self.names: dict[Node, str] = {}
         self._taken = {node.name for node in graph.nodes}
         for node in graph.nodes:
+            text = printable(node.name) if node.name else ""
             if node.op:
                 self.numbers[node] = len(self.numbers) + 1
-            text = printable(node.name) if node.name else formula(node, self.stand_ins, dims=dims) if node.op else ""
-            if node.op and not node.name and (len(text) > SHORT or "…" in text):
-                text = self.stand_ins[node] = self.in_short(node)
+            if node.op and not text:
+                text = formula(node, self.stand_ins, dims=dims, limit=SHORT + 1)
+                if len(text) > SHORT or "…" in text:
+                    text = self.stand_ins[node] = self.in_short(node)
             self.values[node] = text
             if node.name or node in self.stand_ins:
                 self.names[node] = text

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["number", "quantity", "summary"]
+
 MINUS = "−"
 
 CONSTANTS: dict[float, str] = {

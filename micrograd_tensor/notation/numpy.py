@@ -16,9 +16,19 @@ import numpy as np
 from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Part, Piece, filled
+from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Part, Piece, filled, index_text
 from .names import Identifiers, identifiers, value_names
 from .readings import as_taught, order_of
+
+__all__ = [
+    "assignment",
+    "backward_lines",
+    "backward_lines_by_operand",
+    "expression_line",
+    "forward_line",
+    "saved_values",
+    "starting_lines",
+]
 
 MAX_EXPRESSION = 2000
 """The longest single expression, in characters."""
@@ -84,8 +94,7 @@ class _NumPy(Dialect):
             return f'"{node.dtype}"' if part.kind else "{y}"
         value = node.params[part.name]
         if part.kind == "index":
-            rest = iter(operands[1:])
-            return ", ".join(next(rest).text if isinstance(x, str) else _place(x) for x in value) or "()"
+            return ", ".join(index_text(value, [x.text for x in operands[1:]], _setting)) or "()"
         if part.kind == "places":
             ndim = len(node.shape)
             each = [_along(i, n, ndim) for i, n in enumerate(node.shape)]
@@ -277,14 +286,6 @@ def _setting(value: Any) -> str:
     if isinstance(value, np.dtype | str):
         return f'"{value}"'
     return NUMPY.number(value).text if isinstance(value, bool | int | float | complex | np.generic) else repr(value)
-
-
-def _place(part: Any) -> str:
-    """A part of an index that is no array."""
-    if isinstance(part, slice):
-        ends = ["" if end is None else _setting(end) for end in (part.start, part.stop)]
-        return ":".join([*ends, *([] if part.step is None else [_setting(part.step)])])
-    return "..." if part is Ellipsis else _setting(part)
 
 
 def _along(axis: int, length: int, ndim: int) -> str:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ANY, ATOM, POWER, PREFIX, SUM, Field, Part, Piece, holds_as_name, only, operand, written
+from .expression import ATOM, POWER, PREFIX, SUM, Field, Part, Piece, index_text, operand, written
 from .numbers import MINUS, number
-from .unicode import LISTED_SIZES, Mathematics, listed, place_text, printable
+from .unicode import Mathematics
 
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
@@ -33,165 +31,129 @@ class Derivative(str):
 
 
 class Typeset(Mathematics):
-    """A language of markup; each abstract method gives the markup of one part of a formula."""
+    """A language of markup.
 
-    @abstractmethod
-    def identifier(self, name: str) -> str:
-        """A name in one piece."""
+    Attributes:
+        layouts: the markup of a fraction, a root, a power, a sign with text below it, what stands beside each other,
+            what stands in parentheses, and a whole formula, each with places for its parts.
+    """
 
-    def function(self, name: str) -> str:
-        """The name of a function."""
-        return self.identifier(name)
-
-    @abstractmethod
-    def digits(self, text: str) -> str:
-        """A number without sign."""
+    layouts: ClassVar[Mapping[str, str]]
 
     @abstractmethod
     def sign(self, text: str) -> str:
         """An operator or a parenthesis."""
 
     @abstractmethod
-    def words(self, text: str) -> str:
-        """Plain text."""
+    def digits(self, text: str) -> str:
+        """A number without sign."""
 
-    @abstractmethod
-    def fraction(self, above: str, below: str) -> str:
-        """A quotient."""
+    def function(self, name: str) -> str:
+        """The name of a function."""
+        return self.identifier(name)
 
-    @abstractmethod
-    def root(self, inner: str) -> str:
-        """A square root."""
+    def laid(self, layout: str, *parts: str) -> str:
+        """Parts in a layout."""
+        return self.layouts[layout] % parts
 
-    @abstractmethod
-    def raised(self, base: str, exponent: str) -> str:
-        """A power."""
-
-    @abstractmethod
-    def below(self, sign: str, text: str) -> str:
-        """A sign with text below it."""
-
-    @abstractmethod
     def row(self, parts: Sequence[str]) -> str:
         """Parts beside each other."""
+        return parts[0] if len(parts) == 1 else self.laid("row", "".join(parts))
 
-    @abstractmethod
-    def whole(self, parts: Sequence[str]) -> str:
-        """A whole formula."""
+    def enclosed(self, text: str) -> str:
+        """A formula in parentheses."""
+        return self.laid("parentheses", text)
 
     def equation(self, node: Node, left: str, names: Mapping[Node, str], dims: Dims, limit: int) -> str:
         """``left = …``: the op that made a node."""
-        return self.whole([self.name(left).text, self.sign("="), written(self, node, names, dims, limit).text])
-
-    def gradient(self, name: str) -> str:
-        """The derivative of the final output by what has this name."""
-        partial = self.identifier("∂")
-        above = self.row([partial, self.identifier("L")])
-        return self.fraction(above, self.row([partial, self.name(name).text]))
+        right = written(self, node, names, dims, limit).text
+        return self.laid("whole", self.name(left).text + self.sign("=") + right)
 
     def rule(self, graph: Graph, edge: Edge, called: Mapping[Node, str], dims: Dims, limit: int) -> str:
         """The rule of an edge as an equation; ``+=`` says that what arrives is one part of the whole gradient."""
         node, i = edge
         x, end, g = node.operands[i], graph.contributions[edge], graph.gradients[node]
-        names = [called.get(v) or v.name or "y" for v in (node, x)]
+        left, known = (Derivative(called.get(v) or v.name or "y") for v in (x, node))
         several = len(graph.contributions_to(x)) + (x in graph.upstreams) > 1
-        known = {**called, g: Derivative(names[0])}
-        plain = end in known or not end.op
-        right = (operand(self, end, known, False) if plain else written(self, end, known, dims, limit)).text
-        return self.whole([self.gradient(names[1]), self.sign("+=" if several else "="), right])
+        names = {**called, g: known}
+        right = operand(self, end, names) if end in names or not end.op else written(self, end, names, dims, limit)
+        return self.laid("whole", self.name(left).text + self.sign("+=" if several else "=") + right.text)
 
     def name(self, name: str) -> Piece:
         """A name in one piece, or a derivative as a fraction."""
-        shown = printable(name)
-        if isinstance(name, Derivative):
-            return Piece(self.gradient(str(name)), PREFIX, len(shown) + 4)
-        return Piece(self.identifier(shown), ATOM if holds_as_name(shown) else ANY, len(shown))
+        shown = super().name(name)
+        if not isinstance(name, Derivative):
+            return shown
+        partial = self.identifier("∂")
+        above, below = self.row([partial, self.identifier("L")]), self.row([partial, shown.text])
+        return Piece(self.laid("fraction", above, below), PREFIX, shown.length + 4)
 
     def number(self, value: Any) -> Piece:
-        """A number."""
+        """A number, with its roots and fractions drawn."""
         shown = number(value)
         level = SUM if shown.startswith(MINUS) else PREFIX if {*shown} & {*"/√ "} else ATOM
         return Piece(self._numeral(shown), level, len(shown))
 
     def _numeral(self, shown: str) -> str:
-        """A number as `number` writes it, with its roots and fractions drawn."""
         if shown.startswith(MINUS):
             return self.row([self.sign(MINUS), self._numeral(shown[1:])])
         above, slash, below = shown.partition("/") if not shown.startswith("√(") else (shown, "", "")
         if slash:
-            return self.fraction(self._numeral(above), self._numeral(below))
+            return self.laid("fraction", self._numeral(above), self._numeral(below))
         if shown.startswith("√"):
-            return self.root(self._numeral(shown[1:].removeprefix("(").removesuffix(")")))
+            return self.laid("root", self._numeral(shown[1:].removeprefix("(").removesuffix(")")))
         if shown[-1] in "π∞":
-            return self.row([*([self.digits(shown[:-1])] if shown[:-1] else []), self.identifier(shown[-1])])
+            return self.row([*map(self.digits, filter(None, [shown[:-1]])), self.identifier(shown[-1])])
         return self.digits(shown)
-
-    def leaf(self, node: Node, whole: bool) -> Piece:
-        """A leaf without a name."""
-        first, value = only(node.value), node.value
-        if first is not None and not (whole and node.shape):
-            return self.number(first)
-        shown = f"constant {node.shape}" if node.shape else "constant"
-        if isinstance(value, np.ndarray) and value.size in LISTED_SIZES and value.dtype.kind in "biu":
-            shown = listed(value)
-        elif first is not None:
-            copied = [self.function("copy"), self.sign("("), self.number(first).text, self.sign(",")]
-            return Piece(self.row([*copied, self.words(str(node.shape)), self.sign(")")]), ATOM, 16)
-        return Piece(self.words(shown), ATOM, len(shown))
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
         """An op, laid out by its signs; the axes that it works along stand below its first."""
-        parts = self.parts(node)
-        length = sum(x.length for x in operands) + sum(len(part) if isinstance(part, str) else 0 for part in parts)
+        parts, texts = self.parts(node), [x.text for x in operands]
+        length = sum(x.length for x in operands) + sum(len(part) for part in parts if isinstance(part, str))
         match parts:
             case [Field(), " / ", Field()]:
-                return Piece(self.fraction(operands[0].text, operands[1].text), PREFIX, length)
+                return Piece(self.laid("fraction", *texts), PREFIX, length)
             case ["1/", Field()]:
-                return Piece(self.fraction(self.digits("1"), operands[0].text), PREFIX, length)
+                return Piece(self.laid("fraction", self.digits("1"), *texts), PREFIX, length)
             case ["√", Field()]:
-                return Piece(self.root(operands[0].text), PREFIX, length)
+                return Piece(self.laid("root", *texts), PREFIX, length)
             case [Field(), "^", Field()]:
-                return Piece(self.raised(self.at(operands[0], ATOM), operands[1].text), POWER, length)
-            case [Field(), "ᵀ"]:
-                return Piece(self.raised(self.at(operands[0], ATOM), self.sign("ᵀ")), POWER, length)
-            case [Field(), str(power)] if power.translate(_NORMAL).isdigit():
-                exponent = self.digits(power.translate(_NORMAL))
-                return Piece(self.raised(self.at(operands[0], ATOM), exponent), POWER, length)
+                return Piece(self.laid("power", self.at(operands[0], ATOM), texts[1]), POWER, length)
+            case [Field(), str(power)] if power == "ᵀ" or power.translate(_NORMAL).isdigit():
+                raised = self.sign("ᵀ") if power == "ᵀ" else self.digits(power.translate(_NORMAL))
+                return Piece(self.laid("power", self.at(operands[0], ATOM), raised), POWER, length)
         under = [part for part in parts if isinstance(part, Field) and part.kind in ("axis", "flag")]
-        said = ", ".join(self.said(node, field, [], dims) for field in under)
+        said = ", ".join(self.said(node, field, dims) for field in under)
         if parts[0] in ("Σ(", "Π("):
-            sign = self.below(self.sign(str(parts[0])[0]), said)
+            sign = self.laid("below", self.sign(str(parts[0])[0]), self.words(said))
             return Piece(self.row([sign, self.at(operands[0], ATOM)]), PREFIX, length + len(said))
         made: list[str] = []
-        for k, part in enumerate(parts):
-            if part in under:
+        for part, following in zip(parts, [*parts[1:], ""], strict=True):
+            if isinstance(part, Field):
+                made.append("" if part in under else self._field(node, part, operands, dims, parts))
                 continue
-            if isinstance(part, str):
-                kept = part.removesuffix(", ") if k + 1 < len(parts) and parts[k + 1] in under else part
-                tokens = [self._token(token) for token in _TOKEN.findall(kept)]
-                if said and tokens and not made:
-                    tokens[0] = self.below(tokens[0], said)
-                made.extend(tokens)
-            else:
-                made.append(self._field(node, part, operands, dims, parts))
+            tokens = [*map(self._token, _TOKEN.findall(part.removesuffix(", ") if following in under else part))]
+            if said and tokens and not made:
+                tokens[0] = self.laid("below", tokens[0], self.words(said))
+            made.extend(tokens)
         return Piece(self.row(made), self.levels(parts)[0], length + len(said))
 
-    def _field(self, node: Node, part: Field, operands: Sequence[Piece], dims: Dims, parts: Sequence[Part]) -> str:
-        comma = self.sign(",")
-        if part.name == "*":
-            return self.row([y for x in operands for y in (comma, x.text)][1:])
-        if part.name.isdigit():
-            return self.placed(operands, int(part.name), parts)
-        if part.kind == "index":
-            left = iter(operands[1:])
-            places = [
-                next(left).text if isinstance(place, str) else self.words(place_text(place))
-                for place in node.params[part.name]
-            ]
-            return self.row([y for x in places for y in (comma, x)][1:]) if places else self.enclosed("")
-        said = self.said(node, part, [], dims)
+    def _field(self, node: Node, field: Field, operands: Sequence[Piece], dims: Dims, parts: Sequence[Part]) -> str:
+        if field.name.isdigit():
+            return self.placed(operands, int(field.name), parts)
+        texts = [x.text for x in operands]
+        if field.name == "*":
+            return self.sign(",").join(texts)
+        value = node.params[field.name]
+        if field.kind == "index":
+            places = index_text(value, [""] * len(texts), number)
+            left = iter(texts[1:])
+            shown = [self.words(place) if place else next(left) for place in places]
+            return self.sign(",").join(shown) if shown else self.enclosed("")
         return (
-            self.number(node.params[part.name]).text if part.kind == "number" and said != "None" else self.words(said)
+            self.number(value).text
+            if field.kind == "number" and value is not None
+            else self.words(self.said(node, field, dims))
         )
 
     def _token(self, text: str) -> str:

@@ -28,6 +28,7 @@ from .expression import (
     axes_of,
     filled,
     holds_as_name,
+    index_text,
     is_inner,
     only,
     operand,
@@ -35,6 +36,8 @@ from .expression import (
 )
 from .numbers import MINUS, number
 from .readings import is_transpose
+
+__all__ = ["ISOLATE", "MAX_NAME", "axes_text", "cut", "formula", "operand_text", "printable", "shape_text"]
 
 MAX_NAME = 40
 """The longest name that is shown whole, in characters."""
@@ -73,7 +76,7 @@ def formula(node: Node, names: Mapping[Node, str] | None = None, *, dims: Dims |
 
 def expression(node: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
     """`formula`, with how tightly it holds together."""
-    return written(UNICODE, node, names, dims, limit) if node.op else UNICODE.leaf_or_name(node)
+    return written(UNICODE, node, names, dims, limit) if node.op else operand(UNICODE, node, {})
 
 
 def operand_text(x: Any, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 80) -> str:
@@ -122,11 +125,6 @@ def printable(name: str) -> str:
     return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text
 
 
-def length_text(labels: Sequence[str | None], lengths: Sequence[int]) -> list[str]:
-    """Each length of a shape, by the label of its axis where that has one."""
-    return [printable(label) if label else str(n) for label, n in zip(labels, lengths, strict=True)]
-
-
 def shape_text(node: Node, dims: Dims | None = None) -> str:
     """The shape of a node, with the labels of its axes.
 
@@ -135,7 +133,8 @@ def shape_text(node: Node, dims: Dims | None = None) -> str:
     >>> shape_text(node), shape_text(node, {node: ("N", None)})
     ('(1, 2)', '(N, 2)')
     """
-    return _tuple(length_text((dims or {}).get(node, (None,) * len(node.shape)), node.shape))
+    labels = (dims or {}).get(node, (None,) * len(node.shape))
+    return _tuple([printable(label) if label else str(n) for label, n in zip(labels, node.shape, strict=True)])
 
 
 def axes_text(node: Node, axes: Sequence[int], dims: Dims | None = None) -> str:
@@ -164,9 +163,29 @@ class Mathematics(Dialect):
         ">≥<≤=≠", COMPARISON
     )
 
-    def leaf_or_name(self, node: Node) -> Piece:
-        """A leaf as a whole expression."""
-        return self.leaf(node, False) if node.name is None else self.name(node.name)
+    def identifier(self, name: str) -> str:
+        """A name in one piece."""
+        return name
+
+    def words(self, text: str) -> str:
+        """Plain text."""
+        return text
+
+    def name(self, name: str) -> Piece:
+        """A name, which stands in parentheses where an expression would if it is no single sign."""
+        shown = printable(name)
+        return Piece(self.identifier(shown), ATOM if holds_as_name(shown) else ANY, len(shown))
+
+    def leaf(self, node: Node, whole: bool) -> Piece:
+        """The number that all elements share, the elements of a small index, or what little can be said."""
+        first, value, shown = only(node.value), node.value, f"constant {node.shape}" if node.shape else "constant"
+        if first is not None and not (whole and node.shape):
+            return self.number(first)
+        if isinstance(value, np.ndarray) and value.size in LISTED_SIZES and value.dtype.kind in "biu":
+            shown = listed(value)
+        elif first is not None:
+            shown = f"copy({number(first)}, {node.shape})"
+        return Piece(self.words(shown), ATOM, len(shown))
 
     def parts(self, node: Node) -> list[Part]:
         """The template of an op in the form in which its parameters are best said."""
@@ -181,26 +200,20 @@ class Mathematics(Dialect):
                 return [x, str(power).translate(RAISED)]
         return parts
 
-    def said(self, node: Node, field: Field, operands: Sequence[str], dims: Dims) -> str:
+    def said(self, node: Node, field: Field, dims: Dims) -> str:
         """A parameter of an op in words."""
-        value = node.params[field.name]
+        value, ndim = node.params[field.name], len(node.shape)
         match field.kind:
             case "axis":
                 return axes_text(*axes_of(node, value), dims)
-            case "shape":
-                sizes = value if isinstance(value, tuple) else (value,)
-                whole = sizes == node.shape or -1 in sizes or not isinstance(value, tuple)
-                return shape_text(node, dims) if whole else _tuple([str(n) for n in sizes])
+            case "shape" if not isinstance(value, tuple) or -1 in value or value == node.shape:
+                return shape_text(node, dims)
             case "order":
-                order = range(len(node.shape))[::-1] if value is None else [int(i) % len(node.shape) for i in value]
+                order = range(ndim)[::-1] if value is None else [int(axis) % ndim for axis in value]
                 return " ".join(map(str, order))
-            case "index":
-                return index_text(value, operands[1:])
             case "flag":
                 return "kept" if value else "not kept"
-            case "number":
-                return "None" if value is None else number(value)
-        return text(value)
+        return _text(value)
 
 
 def _small_power(node: Node) -> int | None:
@@ -209,63 +222,35 @@ def _small_power(node: Node) -> int | None:
     return int(power) if isinstance(power, int | float) and power in range(2, 10) else None
 
 
-def text(value: Any) -> str:
+def _text(value: Any) -> str:
     """A parameter of any other kind: nested tuples of numbers, the name of a dtype, subscripts."""
     if isinstance(value, str):
         return value.replace(" ", "").replace("->", "→")
     if isinstance(value, tuple | list | np.ndarray):
-        return _tuple([text(x) for x in value])
+        return _tuple([_text(x) for x in value])
     return number(value) if isinstance(value, int | float | complex | np.number) else str(value)
-
-
-def index_text(template: Sequence[Any], arrays: Sequence[str]) -> str:
-    """An index as it stands between brackets, the index arrays, which are operands, in their places."""
-    left = iter(arrays)
-    return ", ".join(next(left) if isinstance(part, str) else place_text(part) for part in template) or "()"
-
-
-def place_text(part: Any) -> str:
-    """A part of an index that is no array."""
-    if isinstance(part, slice):
-        ends = ["" if end is None else text(end) for end in (part.start, part.stop)]
-        return ":".join([*ends, *([] if part.step in (None, 1) else [text(part.step)])])
-    return "..." if part is Ellipsis else str(part).replace("-", MINUS)
 
 
 class _Unicode(Mathematics):
     """Text in one line."""
 
-    def name(self, name: str) -> Piece:
-        shown = printable(name)
-        return Piece(shown, ATOM if holds_as_name(shown) else ANY, len(shown))
-
     def number(self, value: Any) -> Piece:
         shown = number(value)
-        sign = SUM if shown.startswith(MINUS) else PRODUCT if "/" in shown[1:] and not shown.startswith("√") else ATOM
-        return Piece(shown, PREFIX if sign == ATOM and "√" in shown else sign, len(shown))
-
-    def leaf(self, node: Node, whole: bool) -> Piece:
-        first = only(node.value)
-        if first is not None and not (whole and node.shape):
-            return self.number(first)
-        shown = f"constant {node.shape}" if node.shape else "constant"
-        if isinstance(node.value, np.ndarray) and node.value.size in LISTED_SIZES and node.value.dtype.kind in "biu":
-            shown = listed(node.value)
-        elif first is not None:
-            shown = f"copy({number(first)}, {node.shape})"
-        return Piece(shown, ATOM, len(shown))
+        bare = PREFIX if "√" in shown else ATOM
+        level = SUM if shown.startswith(MINUS) else PRODUCT if "/" in shown.removeprefix("√(2/π)") else bare
+        return Piece(shown, level, len(shown))
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
-        parts = self.parts(node)
-        made = ""
+        parts, texts, made = self.parts(node), [x.text for x in operands], ""
         for part in parts:
             if isinstance(part, str):
                 made += part
             elif part.name.isdigit():
                 made += self.placed(operands, int(part.name), parts)
+            elif part.kind == "index":
+                made += ", ".join(index_text(node.params[part.name], texts[1:], number)) or "()"
             else:
-                texts = [x.text for x in operands]
-                made += ", ".join(texts) if part.name == "*" else self.said(node, part, texts, dims)
+                made += ", ".join(texts) if part.name == "*" else self.said(node, part, dims)
         return Piece(made, self.levels(parts)[0], len(made))
 
 

@@ -490,6 +490,8 @@ def _flat(element, names, constants):
 
 def _place_tokens(text):
     """Words; of a part of an index its signs."""
+    if text.startswith("copy("):
+        return tokens_of_text(text, {})
     if not text or re.search(r",\S|→", text):
         return [("words", text)]
     if text in CONSTANTS:

@@ -257,11 +257,11 @@ def with_operands_exchanged(monkeypatch):
 
 
 def with_the_wrong_slice(monkeypatch):
-    monkeypatch.setattr(local_rules, "index_text", lambda template, arrays: "0:1")
+    monkeypatch.setattr(local_rules, "index_text", lambda template, arrays, number: ["0:1"])
 
 
 def with_readings_unproved(monkeypatch):
-    monkeypatch.setattr(local_rules, "alike", lambda recorded, value: True)
+    monkeypatch.setattr(local_rules, "_alike", lambda recorded, value: True)
     monkeypatch.setattr(local_rules, "_product_of_others", lambda x, axes: x)
 
 
