@@ -106,18 +106,16 @@ def pull(
 
 def _fitted(gx: Any, used: Any, x: Record) -> Any:
     """A gradient in the shape and the dtype of the operand that it belongs to."""
+    dtype = used.dtype
     if gx.shape != used.shape:
         gx = unbroadcast(gx, used.shape)
-    return gx if gx.dtype == used.dtype else _cast(gx, used.dtype, x)
-
-
-def _cast(g: Any, dtype: Any, to: Record) -> Any:
-    """A gradient in the dtype of the tensor it belongs to."""
+    if gx.dtype == dtype:
+        return gx
     if dtype.kind not in "fc":
-        raise DTypeError(f"{describe(to)} holds {dtype}, and gradients need floating-point values; give dtype=float")
-    if is_complex(g) and dtype.kind != "c":
-        raise DTypeError(f"the gradient of {describe(to)} is complex, but it holds {dtype}; make it complex too")
-    return astype(g, dtype)
+        raise DTypeError(f"{describe(x)} holds {dtype}, and gradients need floating-point values; give dtype=float")
+    if is_complex(gx) and dtype.kind != "c":
+        raise DTypeError(f"the gradient of {describe(x)} is complex, but it holds {dtype}; make it complex too")
+    return astype(gx, dtype)
 
 
 def unchanged(node: Result) -> tuple[Any, ...]:

@@ -12,6 +12,12 @@ X = np.random.default_rng(1).standard_normal(4)
 S = A.T @ A
 
 
+@pytest.fixture(autouse=True)
+def _floating_point_errors_raise():
+    with np.errstate(all="raise", under="ignore"):
+        yield
+
+
 def linear(x):
     return mt.matmul(mt.tensor(A), x)
 
