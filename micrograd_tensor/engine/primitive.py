@@ -84,7 +84,7 @@ def primitive(
         notation: how mathematics writes it; see `Primitive`.
         vjps: one rule per operand.
         each: instead, one rule for any number of operands, which first gets the operand's index.
-        analytic: whether it is complex-differentiable.
+        analytic: whether it is complex-differentiable; never where its NumPy function takes no complex numbers.
     """
 
     def decorate(forward: Callable[P, Array]) -> Op[P]:
@@ -106,7 +106,7 @@ def primitive(
             method=methods,
             source=_as_call(called, functions, parameters) if known.source is None else known.source,
             reading=known.reading,
-            traits=known.traits | Trait.ANALYTIC if analytic else known.traits,
+            traits=known.traits | Trait.ANALYTIC if analytic and all(map(_takes_complex, functions)) else known.traits,
         )
         names = tuple(parameters)
         new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
@@ -174,6 +174,10 @@ def primitive(
 
 def _several(x: Any) -> tuple[Any, ...]:
     return x if isinstance(x, tuple) else (x,)
+
+
+def _takes_complex(function: Callable[..., Any]) -> bool:
+    return not isinstance(function, np.ufunc) or any("D" in types for types in function.types)
 
 
 def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: dict[str, Any]) -> str:
