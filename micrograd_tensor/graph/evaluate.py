@@ -61,7 +61,7 @@ def evaluate(
             made[node] = node.value
             if node.op is not None:
                 operands = (seen[x] if isinstance(x, Node) else x for x in node.operands)
-                made[node] = node.op.forward(*operands, **node.params)
+                made[node] = node.apply(*operands)
                 if intercept is not None:
                     made[node] = intercept(node, made[node])
             seen.setdefault(node, made[node])

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.errors import GradientError
 from ..engine.recording import Scope
-from ..engine.row import Primitive
+from ..engine.row import Primitive, Reading
 
 Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
@@ -52,6 +52,16 @@ class Node:
     def is_leaf(self) -> bool:
         """Whether no op made it."""
         return self.op is None
+
+    @property
+    def reading(self) -> Reading | None:
+        """How algebra reads its op; None for a leaf as for an op without a reading."""
+        return self.op.reading if self.op is not None else None
+
+    def apply(self, *operands: Any) -> Any:
+        """What its op makes of other operands, with the same parameters."""
+        assert self.op is not None, f"{self!r} has no op"  # noqa: S101
+        return self.op.forward(*operands, **self.params)
 
     def __repr__(self) -> str:
         made = self.op.name if self.op else "leaf"

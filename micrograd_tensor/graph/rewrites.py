@@ -67,7 +67,7 @@ def without_copies(graph: Graph) -> Graph:
     kept: list[Node] = []
     for node in graph.nodes:
         operands = tuple(made[x] if isinstance(x, Node) else x for x in node.operands)
-        if node.rule_of and node.op and isinstance(node.op.reading, Identity) and operands[0].dtype == node.dtype:
+        if node.rule_of and isinstance(node.reading, Identity) and operands[0].dtype == node.dtype:
             made[node] = operands[0]
         else:
             made[node] = replace(node, operands=operands)
@@ -85,7 +85,7 @@ def any_shape(graph: Graph) -> Graph:
     for node in graph.nodes:
         operands = tuple(made[x] if isinstance(x, Node) else x for x in node.operands)
         made[node] = replace(node, operands=operands)
-        axes = _put_in(node.operands[0].shape, node.shape) if node.op and isinstance(node.op.reading, Reshape) else ()
+        axes = _put_in(node.operands[0].shape, node.shape) if isinstance(node.reading, Reshape) else ()
         if axes:
             made[node] = replace(made[node], op=expand_dims.op, params=MappingProxyType({"axis": axes}))
     return Graph(tuple(made.values()), tuple(made[node] for node in graph.outputs))

@@ -196,7 +196,7 @@ def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
 
 def added_eps(node: Operand) -> tuple[Operand, float] | None:
     """Of a node that adds a small number to something, that and the number."""
-    if not isinstance(node, Node) or node.op is None or node.op.reading != Linear((1, 1)):
+    if not isinstance(node, Node) or node.reading != Linear((1, 1)):
         return None
     for x, eps in (node.operands, node.operands[::-1]):
         if isinstance(x, Node) and isinstance(eps, float) and 0 < eps <= SMALL:

@@ -86,7 +86,7 @@ def _single(graph: Graph) -> list[Constant]:
         size = prod(node.shape)
         if node.name is not None and size > 1:
             found.setdefault(float(size), Constant(float(size), f"{size}, the number of elements of {node.name},", 0.5))
-        if node.op is not None and node.op.reading in (Reduction("mean"), Reduction("sum")):
+        if node.reading in (Reduction("mean"), Reduction("sum")):
             terms = prod(node.operands[0].shape) // max(size, 1)
             if terms > 1:
                 found.setdefault(float(terms), Constant(float(terms), f"{terms}, the number of terms of a mean,", 0.2))

@@ -75,11 +75,10 @@ def paths_of(values: Values) -> list[Path] | None:
 
 
 def _through(values: Values, step: Node, i: int, carried: Sequence[int], path: Path) -> Path:
-    assert step.op is not None  # noqa: S101 -- for the type checker
     operands = [values[x] for x in step.operands]
     for j in carried:
         operands[j] = path.value if j == i else np.zeros_like(np.asarray(operands[j]))
-    value = np.asarray(step.op.forward(*operands, **step.params))
+    value = np.asarray(step.apply(*operands))
     passed = {step.rule_of[0]} if step.rule_of else set()
     if step in values.derivation.origins:
         passed.add(values.derivation.origins[step])
@@ -465,7 +464,7 @@ def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
             factor = Factor(Constant(1.0, "1", 0.0), ((atom, float(k)),))
 
             def made(v: Any, factor: Factor = factor) -> Any:
-                return step.op.forward(v[x] * factor.worth(v), **step.params)  # type: ignore[union-attr]
+                return step.apply(v[x] * factor.worth(v))
 
             text = f"the terms of the sum are multiplied by {factor.text}"
             yield changes("power of a tensor", text, step, {step: made}, factor.cost + 0.01 * distance)

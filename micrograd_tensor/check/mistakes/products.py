@@ -36,16 +36,15 @@ OTHERWISE = {
 
 def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
     """What may have become of one recorded step other than a sum."""
-    assert step.op is not None  # noqa: S101 -- for the type checker
-    reading, at = step.op.reading, values.derivation
+    reading, at = step.reading, values.derivation
     if reading in _RULES:
         yield from _RULES[reading](at, step)
     elif isinstance(reading, Choice):
         yield from _mask(at, step)
     elif picks(at, step):
         yield from _scattered(at, step)
-    elif isinstance(reading, Function | Product) and len(step.operands) == 1 and not step.params:
-        yield from _function(at, step)
+    elif isinstance(reading, Function | Product) and len(step.operands) == 1 and not step.params and step.op:
+        yield from _function(at, step, step.op)
 
 
 def _product(at: Derivation, step: Node) -> Iterator[Hypothesis]:
@@ -79,7 +78,7 @@ def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     yield change(kind("factor twice"), text, step, lambda v: v[a] / v[b] / v[b], 0.5 * constant)
     text = f"{over} is multiplied by {under} where it has to be divided by it"
     yield change(kind("not inverted"), text, step, lambda v: v[a] * v[b])
-    if is_step(b) and b.op.reading == Product((1, 1)):
+    if is_step(b) and b.reading == Product((1, 1)):
         for inverted, plain in (b.operands, b.operands[::-1]):
             what = "constant factor" if at.is_number(inverted) else "not inverted"
             text = f"{over} is multiplied by {at.called(inverted)} where it has to be divided by it"
@@ -163,16 +162,16 @@ def at_eps(values: Values, step: Node) -> Iterator[Hypothesis]:
     """A function of ``x + eps`` that was computed as function of x, plus eps."""
     inner = step.operands[0]
     eps = added_eps(inner) if len(step.operands) == 1 and is_step(inner) else None
-    if eps is not None and not values.derivation.is_number(eps[0]):
+    if step.op is not None and eps is not None and not values.derivation.is_number(eps[0]):
         x, size = eps
         name = values.derivation.called(x)
-        text = f"{number(size)} is added to {step.op.name}({name}) where it has to be added to {name} inside"  # type: ignore[union-attr]
+        text = f"{number(size)} is added to {step.op.name}({name}) where it has to be added to {name} inside"
         outside = {inner: of(np.positive, x), step: _plus(step, inner, size)}
         yield changes("eps misplaced", text, step, outside)
 
 
 def _plus(step: Node, x: Operand, eps: float) -> Change:
-    return lambda v: step.op.forward(v[x], **step.params) + eps  # type: ignore[union-attr]
+    return lambda v: step.apply(v[x]) + eps
 
 
 def _mask(at: Derivation, step: Node) -> Iterator[Hypothesis]:
@@ -201,13 +200,12 @@ def _scattered(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     yield change("missing factor", text, step, lambda v: v[x].reshape(shape), 0.1)
 
 
-def _function(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    assert step.op is not None  # noqa: S101 -- for the type checker
+def _function(at: Derivation, step: Node, op: Primitive) -> Iterator[Hypothesis]:
     (x,) = step.operands
-    yield change("missing function", f"{step.op.name} of {at.called(x)} is not taken", step, lambda v: v[x])
-    if step.op in TAKEN_FOR:
-        other = TAKEN_FOR[step.op]
-        text = f"{other.name} of {at.called(x)} is taken where {step.op.name} is due"
+    yield change("missing function", f"{op.name} of {at.called(x)} is not taken", step, lambda v: v[x])
+    if op in TAKEN_FOR:
+        other = TAKEN_FOR[op]
+        text = f"{other.name} of {at.called(x)} is taken where {op.name} is due"
         yield change("wrong function", text, step, of(other.forward, x))
 
 
@@ -219,7 +217,7 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
     at = values.derivation
     for i, x in enumerate(step.operands):
         if at.is_number(x):
-            if not isinstance(x, Node | bool) and isinstance(step.op.reading, Power | Linear):  # type: ignore[union-attr]
+            if not isinstance(x, Node | bool) and isinstance(step.reading, Power | Linear):
                 yield from _numbers(at, step, i, x)
             continue
         if at.is_fork(step) and is_step(x):
@@ -277,7 +275,7 @@ def _with(step: Node, i: int, atom: Operand) -> Change:
     def made(v: Any) -> Any:
         operands = [v[x] for x in step.operands]
         operands[i] = v[atom]
-        return step.op.forward(*operands, **step.params)  # type: ignore[union-attr]
+        return step.apply(*operands)
 
     return made
 
@@ -292,7 +290,7 @@ def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
     """Whether a value of one shape can stand where one of another is due."""
     if shape == due:
         return True
-    if not isinstance(step.op.reading, Linear | Product) or len(step.operands) != 2:  # type: ignore[union-attr]
+    if not isinstance(step.reading, Linear | Product) or len(step.operands) != 2:
         return False
     try:
         return np.broadcast_shapes(shape, *(np.shape(getattr(y, "value", y)) for y in step.operands)) == step.shape
@@ -311,10 +309,9 @@ class _Powers(NamedTuple):
 
 
 def _as_powers(node: Node, operands: tuple[Operand, ...]) -> _Powers | None:
-    reading = node.op.reading if node.op is not None else None
-    if isinstance(reading, Product):
-        return _Powers(operands, reading.exponents)
-    if reading == Linear((-1,)) or isinstance(reading, Reshape | Copy):
+    if isinstance(node.reading, Product):
+        return _Powers(operands, node.reading.exponents)
+    if node.reading == Linear((-1,)) or isinstance(node.reading, Reshape | Copy):
         return _Powers(operands[:1], (1.0,))
     return None
 
@@ -422,7 +419,7 @@ def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:
 
 def _times(step: Node, factor: Change) -> Change:
     """What a step makes, multiplied by something."""
-    return lambda v: step.op.forward(*(v[y] for y in step.operands), **step.params) * factor(v)  # type: ignore[union-attr]
+    return lambda v: step.apply(*(v[y] for y in step.operands)) * factor(v)
 
 
 # ----------------------------------------------------------------------------------------------------- computed again

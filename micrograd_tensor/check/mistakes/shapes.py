@@ -23,8 +23,7 @@ MAX_JACOBIAN = 600
 
 def at_shapes(values: Values, step: Node) -> Iterator[Hypothesis]:
     """What may have become of a step that moves elements, or of a matrix product."""
-    assert step.op is not None  # noqa: S101 -- for the type checker
-    called, reading = values.derivation.called, step.op.reading
+    called, reading = values.derivation.called, step.reading
     x = step.operands[0]
     if isinstance(reading, Permutation):
         yield change("transposed", f"{called(x)} is not transposed", step, lambda v: v[x])
@@ -43,7 +42,7 @@ def at_shapes(values: Values, step: Node) -> Iterator[Hypothesis]:
     elif isinstance(reading, Contraction):
         if not step.params and all(len(getattr(y, "shape", ())) >= 2 for y in step.operands):
             yield from _products(step, called(x), called(step.operands[1]))
-    elif step.op.moves and len(step.operands) == 1 and step.shape == x.shape:
+    elif step.op and step.op.moves and len(step.operands) == 1 and step.shape == x.shape:
         text = f"{called(x)} stays as it is, where {values.derivation.formula(step)} is due"
         yield change("permuted", text, step, lambda v: v[x])
 

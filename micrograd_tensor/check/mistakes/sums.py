@@ -19,12 +19,12 @@ from .least_squares import solve
 
 def is_sum(x: Operand) -> bool:
     """Whether a node is a sum over axes."""
-    return is_step(x) and x.op.reading == Reduction("sum")
+    return is_step(x) and x.reading == Reduction("sum")
 
 
 def is_mean(x: Operand) -> bool:
     """Whether a node is a mean over axes."""
-    return is_step(x) and x.op.reading == Reduction("mean")
+    return is_step(x) and x.reading == Reduction("mean")
 
 
 def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
@@ -102,7 +102,7 @@ def _over(axes: tuple[int, ...], rank: int) -> str:
 
 def is_addition(x: Operand) -> bool:
     """Whether a node adds two values."""
-    return is_step(x) and x.op.reading == Linear((1, 1))
+    return is_step(x) and x.reading == Linear((1, 1))
 
 
 def parts_of(derivation: Derivation, top: Operand) -> tuple[Operand, ...]:
