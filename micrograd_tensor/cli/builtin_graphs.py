@@ -117,13 +117,16 @@ def _conv_bn_relu(rng: np.random.Generator) -> Made:
 
 _LSTM_AXES: AxisNames = {"N": ("x", 0), "D": ("x", 1), "H": [("h", 1), ("c", 1)], "4H": ("weight_ih", 0)}
 
+_ATTENTION_AXES: AxisNames = {"T": ("x", 0), "D": ("x", 1), "K": ("Wq", 1), "V": ("Wv", 1)}
+_CONV_AXES: AxisNames = {"N": [("x", 0), ("y", 0)], "C": ("y", 1), "H": ("y", 2), "W": ("y", 3)}
+
 BUILTINS: Mapping[str, Builtin] = {
     "batchnorm": Builtin("batch normalization", _batchnorm, {"N": 7, "D": 4}),
     "layernorm": Builtin("layer normalization", _layernorm, {"N": 7, "D": 4}),
     "softmax_cross_entropy": Builtin("cross entropy of a softmax", _softmax_cross_entropy, {"N": 5, "C": 3}),
     "mlp": Builtin("two linear layers and their loss", _mlp, {"N": 5, "D": 4, "H": 6, "C": 3}),
     "lstm_cell": Builtin("one step of an LSTM", _lstm_cell, _LSTM_AXES),
-    "attention": Builtin("scaled dot-product attention", _attention, {"T": ("x", 0), "D": ("x", 1)}),
-    "conv_bn_relu": Builtin("convolution, batch normalization, relu", _conv_bn_relu, {}),
+    "attention": Builtin("scaled dot-product attention", _attention, _ATTENTION_AXES),
+    "conv_bn_relu": Builtin("convolution, batch normalization, relu", _conv_bn_relu, _CONV_AXES),
 }
 """Every built-in graph by its name."""

@@ -211,6 +211,9 @@ class Builder:
             self.scene.wires.append(wire)
             return
         self.use(self.uses.of_edge[edge], source, gate, i)
+        if along := self.labels.copied(edge):
+            wire = self.scene.wires[-1]
+            wire.value = ", ".join(filter(None, (wire.value, f"copied along {along}")))
 
     def use(self, use: Use, source: Item, target: Item, i: int) -> None:
         """The wire from a value to what takes it, and the rule by which its gradient is passed back."""

@@ -158,7 +158,7 @@ class Circuit:
         if kind == "txt":
             return self.text.encode()
         if kind == "html":
-            return page(self._graph, self.svg, f"Circuit of {self._called}", self._view, self._options.against).encode()
+            return page(self._graph, self.svg, f"Circuit of {self._called}", self._view, self._options).encode()
         return raster(self._painting.dot, self.svg, kind, self._options.theme)
 
     def _repr_svg_(self) -> str | None:

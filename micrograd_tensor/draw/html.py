@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 from ..graph import Graph
 from . import player
 from .inline import inline
+from .options import Options
 from .verdicts import is_report
 
 PLAYED = ("overlay", "forward", "ascii")
@@ -28,7 +28,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(graph: Graph, svg: str, title: str, view: str, report: Any = None) -> str:
+def page(graph: Graph, svg: str, title: str, view: str, options: Options) -> str:
     """An HTML page of a picture, without anything from outside.
 
     Args:
@@ -36,9 +36,9 @@ def page(graph: Graph, svg: str, title: str, view: str, report: Any = None) -> s
         svg: the picture as a file of its own.
         title: of the page.
         view: what the picture shows of the graph; one that shows all of it is played gate by gate.
-        report: of hand-derived gradients, or what else the picture compares the graph with, or None.
+        options: of the picture; where it shows the verdicts of a report, so does the player.
     """
-    if view not in PLAYED and not is_report(report):
+    if view not in PLAYED and not is_report(options.against):
         return _PAGE.format(title=escape(title), svg=inline(svg))
     played = Graph(graph.nodes, graph.outputs) if view == "forward" else graph
-    return player.page(played, svg, title=title, report=report)
+    return player.page(played, svg, title=title, report=options.against, dims=options.dims)

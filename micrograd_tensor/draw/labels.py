@@ -9,13 +9,13 @@ from typing import NamedTuple
 from ..graph import Graph, Node
 from ..graph.axes import axis_names
 from ..graph.nodes import Edge
-from ..notation import Called, cut, formula, printable, rule, shape_text, summary
+from ..notation import Called, broadcasts, cut, formula, printable, rule, shape_text, summary
 from .collapse import Collapsed
 from .metrics import text_width
 from .options import Options
 from .repeats import Box
 from .scene import BOXED, GATE, VALUE, Item, symbol_size
-from .uses import Use, Uses
+from .uses import Use, Uses, rearranges
 
 MAX_CAPTION = 32
 """The longest formula above a gate, in characters."""
@@ -99,6 +99,10 @@ class Labels:
         """How a value was computed."""
         return formula(node, self.called.stand_ins, dims=self.dims)
 
+    def copied(self, edge: Edge) -> str:
+        """The axes along which an op copies an operand, whose gradient is summed over them; nothing for names alone."""
+        return "" if self.detail == "name" else broadcasts(edge[0], self.dims).get(edge[1], "")
+
     def box(self, name: str, node: Node, kind: str, title: str = "") -> Item:
         """The box of a value, given its id; it is placed right before the gate that it leads to."""
         item = Item(name, kind, (node.rank, 0), title or self.name(node), self.lines(self.name(node), node))
@@ -112,7 +116,7 @@ class Labels:
         name = f"{printable(node.name)} = " if node.name else ""
         title = f"gate {number}, {node.op.name}: {name}{text}"
         item = gate_item(node, title, f"({number}) {node.op.name}", "" if any_order(node) else text)
-        item.dead, item.moves, item.scope = not node.requires_grad, int(node.op.moves), node.scope
+        item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.op)), node.scope
         return item
 
     # --------------------------------------------------------------------------------------------------- gradients

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -34,6 +35,13 @@ CONTINUED = "a wire that goes on in the next line"
 """What a mark at the end of a line means."""
 
 
+ADDED = "value used several times: its lettered gradients are added"
+"""What a fork means."""
+
+_G = re.compile(r"(?<!\w)g(?![^\Wᵀ])")
+"""The name by which a rule calls the gradient that arrives."""
+
+
 def meanings(scene: Scene) -> dict[str, str]:
     """What the signs in a scene mean."""
     said = f"name{DETAILS[scene.detail]}"
@@ -42,11 +50,17 @@ def meanings(scene: Scene) -> dict[str, str]:
     if scene.backward:
         means["backward"] = f"backward: local rule; {said} of the gradient"
     if "fork" in kinds:
-        means["+"] = "value used several times: its gradients A, B, … are added"
+        means["+"] = ADDED
     if "gate" in kinds:
         means["(1)"] = "gates in the order of computation" + ("; y₁ is the result of (1)" if scene.numbered else "")
     if "error" in kinds:
         means["failed"] = "where it failed, and why"
+    if any(_G.search(clause) for wire in scene.wires for clause in wire.rule):
+        means["g"] = "the gradient that arrives"
+    if scene.backward and "param" in kinds:
+        means |= {"data": "where the main path starts, or an output", "param": "other leaf with a gradient"}
+    if "constant" in kinds:
+        means["constant"] = "constant"
     if "mark" in kinds:
         means["…"] = CONTINUED
     if "box" in kinds:

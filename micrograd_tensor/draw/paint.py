@@ -36,6 +36,12 @@ _BOXES = {
 """The roles of the colours of fill and outline of each kind of box, and the width of its outline."""
 
 
+def _box_style(kind: str) -> dict[str, str]:
+    fill, line, width = _BOXES[kind]
+    style = "rounded,filled,dashed" if kind == "constant" else "rounded,filled"
+    return {"style": style, "fillcolor": LIGHT[fill], "color": LIGHT[line], "penwidth": width}
+
+
 def paint(scene: Scene, layout: Layout, legend: list[Entry]) -> Painting:
     """The DOT of a placed scene."""
     return Painter(scene, layout, legend).done()
@@ -128,20 +134,10 @@ class Painter(Canvas):
 
     def _box(self, item: Item) -> None:
         kind = item.fill or item.kind
-        fill, line, width = _BOXES[kind]
-        self.node(
-            item.id,
-            item.x,
-            item.y,
-            item.width,
-            item.height,
-            shape="box",
-            style="rounded,filled,dashed" if kind == "constant" else "rounded,filled",
-            fillcolor=LIGHT[fill],
-            color=LIGHT[LINE_STYLES[item.style].colour if item.style else line],
-            penwidth="3" if item.style else width,
-            **{"class": kind},
-        )
+        style = {"shape": "box", "class": kind, **_box_style(kind)}
+        if item.style:
+            style |= {"color": LIGHT[LINE_STYLES[item.style].colour], "penwidth": "3"}
+        self.node(item.id, item.x, item.y, item.width, item.height, **style)
         (first, rest), between = ((VALUE, CAPTION), 12.0) if item.kind == "mark" else ((BOXED, VALUE), 14.0)
         y = item.y - between / 2 * (len(item.lines) - 1)
         for k, text in enumerate(item.lines):
@@ -181,9 +177,9 @@ class Painter(Canvas):
     def _entry(self, k: int, entry: Entry) -> None:
         name = f"legend-{k}"
         self.text_from(name, entry.text, entry.x + SIGN, entry.y, "muted", "legend")
-        if entry.sign == "box":
-            box = {"style": "rounded,filled", "fillcolor": LIGHT["gate"], "color": LIGHT["ink"], "penwidth": "1.8"}
-            self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, shape="box", **box, **{"class": "legend"})
+        if entry.sign in _BOXES:
+            box = {"shape": "box", "class": "legend", **_box_style(entry.sign)}
+            self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, **box)
             return
         if entry.sign not in LINE_STYLES:
             adds = entry.sign in "+•"

@@ -8,6 +8,7 @@ from functools import partial, reduce
 from operator import add
 from typing import Any
 
+from ..engine.row import Permutation, Primitive, Reshape
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
 from .collapse import Collapsed
@@ -105,7 +106,7 @@ class Uses:
         for gate in gates:
             assert gate.op is not None  # noqa: S101 -- for the type checker
             before = max((depth.get(x, 0) for x in gate.operands if isinstance(x, Node)), default=0)
-            depth[gate] = before + (not gate.op.moves)
+            depth[gate] = before + (not rearranges(gate.op))
         node = gates[-1] if gates else next(iter(self._graph.nodes), None)
         while node in depth:
             assert node is not None and node.op is not None  # noqa: S101, PT018 -- for the type checker
@@ -147,6 +148,11 @@ class Uses:
             return parts[0]
         values = [part.value for part in parts]
         return replace(parts[0], value=None if any(part is None for part in values) else reduce(add, values))
+
+
+def rearranges(op: Primitive) -> bool:
+    """Whether an op changes no element and only gives the array other axes, as a transposition does."""
+    return isinstance(op.reading, Permutation | Reshape)
 
 
 def _straightness(node: Node, depth: Mapping[Node, int], x: Node) -> tuple[bool, bool, int, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...graph import Graph, Node
+from ...graph.axes import AxisNames
 from ...notation import (
     backward_lines_by_operand,
     backward_math,
@@ -23,6 +24,7 @@ from ...notation import (
     sum_math,
 )
 from ..labels import Labels, Part
+from ..options import Options
 from ..verdicts import verdicts
 from .arrays import encoded, parts
 from .elements import Elements
@@ -35,7 +37,7 @@ Panel = dict[str, Any]
 Step = dict[str, Any]
 
 
-def data(graph: Graph, svg: str, *, title: str, report: Any = None) -> dict[str, Any]:
+def data(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> dict[str, Any]:
     """What the player shows of a graph: its ``title``, ``values`` by number, and ``steps``.
 
     Args:
@@ -43,6 +45,7 @@ def data(graph: Graph, svg: str, *, title: str, report: Any = None) -> dict[str,
         svg: its picture, whose elements the steps name.
         title: of the player.
         report: of hand-derived gradients, or None.
+        dims: names for axes.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -50,15 +53,14 @@ def data(graph: Graph, svg: str, *, title: str, report: Any = None) -> dict[str,
     >>> [step["phase"] for step in data(captured, mt.draw(captured).svg, title="y")["steps"]]
     ['overview', 'forward', 'upstream', 'backward', 'fork']
     """
-    return _Player(graph, svg, title, report).data
+    return _Player(graph, svg, title, report, Labels(graph, Options(dims=dims or {}))).data
 
 
 class _Player:
-    def __init__(self, graph: Graph, svg: str, title: str, report: Any) -> None:
+    def __init__(self, graph: Graph, svg: str, title: str, report: Any, labels: Labels) -> None:
         self.graph = graph
         self.elements = Elements(graph, svg)
-        self.labels = Labels(graph)
-        self.called = self.labels.called
+        self.labels, self.called, self.dims = labels, labels.called, labels.dims
         self.names = identifiers(graph)
         self.verdicts = verdicts(graph, report, self.called)
         self.shown: dict[Node, int] = {}
@@ -91,13 +93,15 @@ class _Player:
         assert node.op is not None  # noqa: S101 -- for the type checker
         operands = list(dict.fromkeys(x for x in node.operands if isinstance(x, Node)))
         said = [first_sentence(node.op.forward.__doc__)]
-        copied = {node.operands[i] for i in broadcasts(node)}
-        said += [f"{self._caption(x)} {x.shape} is copied to {node.shape}." for x in operands if x in copied]
+        shape = self.labels.shape
+        for i, axes in broadcasts(node, self.dims).items():
+            x = node.operands[i]
+            said.append(f"{self._caption(x)} {shape(x)} is copied along {axes} to {shape(node)}.")
         return {
             "phase": "forward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(forward_math(node, self.math[node], self.math))],
+            "math": [tree(forward_math(node, self.math[node], self.math, dims=self.dims))],
             "code": forward_line(node, self.names.values).split("\n"),
             "mark": self.elements.gate(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
@@ -157,7 +161,7 @@ class _Player:
             "phase": "backward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(backward_math(self.graph, (node, i), self.math)) for i in operands],
+            "math": [tree(backward_math(self.graph, (node, i), self.math, dims=self.dims)) for i in operands],
             "code": code,
             "mark": self.elements.gate(node),
             "lanes": lanes,
@@ -239,7 +243,11 @@ class _Player:
     def _caption(self, node: Node) -> str:
         """What a value is called; of one without a name also by which formula it was computed."""
         name = self._name(node)
-        return f"{name} = {formula(node, self.called.stand_ins, limit=40)}" if node.op and not node.name else name
+        return (
+            f"{name} = {formula(node, self.called.stand_ins, dims=self.dims, limit=40)}"
+            if node.op and not node.name
+            else name
+        )
 
     def _name(self, node: Node) -> str:
         """What a value is called, as in the picture; a leaf without a name is called as in the source."""

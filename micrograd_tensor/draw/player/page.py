@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from ...graph import Graph
+from ...graph.axes import AxisNames
 from ...notation import printable
 from ..inline import inline
 from ..theme import COLOURS, FAMILY
@@ -43,7 +44,7 @@ _PAGE = """<!DOCTYPE html>
 _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 
 
-def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
+def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> str:
     """A page that plays a graph: forward and then backward, gate by gate, with formula, NumPy and numbers of each step.
 
     It needs nothing from outside and no server, so it can be opened as a file or stand in the ``srcdoc`` of a frame.
@@ -53,6 +54,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
         svg: its picture, as a file of its own.
         title: of the page.
         report: of hand-derived gradients, with ``stages`` by name, whose verdict each step then shows.
+        dims: names for axes, such as ``{"N": ("x", 0)}``.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -60,7 +62,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
     >>> page(captured, mt.draw(captured).svg, title="Circuit of y").startswith("<!DOCTYPE html>")
     True
     """
-    player = _player(graph, svg, title, "player", report, " data-whole")
+    player = _player(graph, svg, title, "player", report, dims, " data-whole")
     style, script = _style(), _script()
     # Within the picture the browser decodes character references, elsewhere it takes a style as it stands.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
@@ -78,7 +80,14 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None) -> str:
 
 
 def player_fragment(
-    graph: Graph, svg: str, *, title: str, prefix: str | None = None, report: Any = None, shell: bool = True
+    graph: Graph,
+    svg: str,
+    *,
+    title: str,
+    prefix: str | None = None,
+    report: Any = None,
+    dims: AxisNames | None = None,
+    shell: bool = True,
 ) -> str:
     """A player as part of an HTML page, where there may be others.
 
@@ -91,6 +100,7 @@ def player_fragment(
         prefix: before each id in it; by default "mt-" and eight digits that follow from the picture. Two players of one
             picture in one page need different ones.
         report: of hand-derived gradients.
+        dims: names for axes.
         shell: bring along style and script, which a page needs once, whatever the number of players.
 
     Raises:
@@ -102,11 +112,13 @@ def player_fragment(
     True
     """
     prefix = prefix or f"mt-{hashlib.sha256(svg.encode()).hexdigest()[:8]}"
-    player = _player(graph, svg, title, prefix, report)
+    player = _player(graph, svg, title, prefix, report, dims)
     return f"<style>{_style()}</style>\n{player}\n<script>{_script()}</script>\n" if shell else player
 
 
-def _player(graph: Graph, svg: str, title: str, prefix: str, report: Any, whole: str = "") -> str:
+def _player(
+    graph: Graph, svg: str, title: str, prefix: str, report: Any, dims: AxisNames | None, whole: str = ""
+) -> str:
     """The shell's body around a picture and its data."""
     forced = re.search(r'class="mt circuit[^"]* (light|dark)\b', svg)
     return _filled(
@@ -116,7 +128,7 @@ def _player(graph: Graph, svg: str, title: str, prefix: str, report: Any, whole:
         scheme=f" {forced[1]}" if forced else "",
         title=html.escape(printable(title)),
         picture=inline(svg, prefix).strip(),
-        data=as_json(data(graph, svg, title=title, report=report)),
+        data=as_json(data(graph, svg, title=title, report=report, dims=dims)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...graph import Graph, Node, backward_graph
 from ...graph.nodes import Edge
 from ...notation import cut, formula, operand_text
+from ...notation.expression import divisor
 from ...notation.names import free
 from ..build import Builder
 from ..canvas import Painting
@@ -71,6 +72,8 @@ class _Backward(Builder):
         self.scene = Scene(backward=True, detail=labels.detail)
         graph, called = self.graph, labels.called
         back = backward_graph(graph)
+        axes = {node.rank: names for node, names in labels.dims.items()}
+        labels.dims = {**labels.dims, **{node: axes[node.rank] for node in back.nodes if node.rank in axes}}
         self.carriers: set[Node] = set()
         for node in back.nodes:
             if node.requires_grad if node.is_leaf else any(x in self.carriers for x in _nodes(node)):
@@ -166,7 +169,7 @@ class _Backward(Builder):
         item.back = True
         if len(carried) == 1:
             kept = [x for x in node.operands if x not in carried]
-            item.saved = cut(", ".join(map(self._text, kept)), MAX_SAVED)
+            item.saved = cut(divisor(node, self.labels.dims) or ", ".join(map(self._text, kept)), MAX_SAVED)
         return item
 
     def _straighten(self, node: Node, carried: list[Node]) -> None:

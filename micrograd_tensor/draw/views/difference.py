@@ -140,4 +140,5 @@ def _mark(shown: Scene, judged: Mapping[Node, Verdict]) -> None:
         if trunk is not None and trunk.backward is not None:
             trunk.styles = (trunk.styles[0], verdict.status.role)
             trunk.title = (trunk.title[0], f"{verdict.status}: {trunk.title[1]}")
-            trunk.rule = (f"{verdict.status.sign} {verdict.status}", *trunk.rule)
+            if verdict.status is not Status.NOT_GIVEN:  # which the line says already
+                trunk.rule = (f"{verdict.status.sign} {verdict.status}", *trunk.rule)

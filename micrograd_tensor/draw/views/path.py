@@ -153,7 +153,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
     if len(taken) > 1 and arrived and labels.detail == "full":
         whole, name = _is_whole(graph, source, target), called.gradient(source) or "the gradient"
         what = f"which is {name}" if whole else f"a part of {name}, whose other paths do not pass {ends[1]}"
-        total = f"{_described(reduce(add, arrived), labels.detail)}, {what}"
+        total = f"{_described(labels, source, reduce(add, arrived))}, {what}"
         yield _Entry((("sum", "backward", True), (total, "backward-value", False)))
 
 
@@ -165,13 +165,14 @@ def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) ->
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = labels.called.gradient(path[-1][0]) or "upstream"
     text = (f"    {upstream}: {cut(composite, longest)}", "backward", True)
-    return _Entry((text, (_described(gradient, labels.detail), "backward-value", False)))
+    return _Entry((text, (_described(labels, path[0][0].operands[path[0][1]], gradient), "backward-value", False)))
 
 
-def _described(gradient: Any, detail: str) -> str:
-    if gradient is None or detail == "name":
+def _described(labels: Labels, source: Node, gradient: Any) -> str:
+    """A part of the gradient of a value, which has its shape."""
+    if gradient is None or labels.detail == "name":
         return ""
-    return f"{gradient.shape}  {summary(gradient) if detail == 'full' else ''}".strip()
+    return f"{labels.shape(source)}  {summary(gradient) if labels.detail == 'full' else ''}".strip()
 
 
 def _carried(graph: Graph, target: Node, path: Sequence[Edge]) -> Any:

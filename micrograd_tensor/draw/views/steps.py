@@ -13,7 +13,7 @@ from ..canvas import Painting
 from ..errors import DrawError
 from ..labels import Labels
 from ..layout import MARGIN, Frame, Layout, place
-from ..legend import DETAILS, listed
+from ..legend import ADDED, DETAILS, listed
 from ..metrics import text_width
 from ..options import Options
 from ..paint import Painter
@@ -149,5 +149,5 @@ def _meanings(shown: Scene) -> dict[str, str]:
     if any(wire.backward for wire in shown.wires):
         means["backward"] = f"backward: local rule; name{DETAILS[shown.detail]} of the gradient"
     if any(item.kind == "fork" for item in shown.items):
-        means["+"] = "value used several times: its gradients A, B, … are added"
+        means["+"] = ADDED
     return means
