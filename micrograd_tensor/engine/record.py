@@ -63,6 +63,9 @@ class Record:
         return self
 
 
+del Record.__dataclass_fields__  # by which `dataclasses.asdict` would take a Tensor apart
+
+
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:
     """Fill in a new object as a leaf."""
     Record.__init__(new, array, requires_grad, None, (), (), {}, recording.get().scope, next(birth_numbers), name)

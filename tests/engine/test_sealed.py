@@ -1,5 +1,7 @@
 """What a Tensor holds changes through its own doors only, and what a graph keeps belongs to the graph alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,16 @@ def test_only_ways_to_what_was_asked_for_are_walked():
     finally:
         object.__setattr__(exp, "vjps", original)
     assert walked == [1.0]
+
+
+def test_a_dataclass_may_hold_a_tensor():
+    @dataclasses.dataclass
+    class Settings:
+        scale: mt.Tensor
+
+    (scale,) = dataclasses.asdict(Settings(mt.tensor([1.0, 2.0]))).values()
+    assert isinstance(scale, mt.Tensor)
+    assert scale.tolist() == [1.0, 2.0]
 
 
 def test_a_masked_array_is_refused():
