@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 from numpy.exceptions import AxisError
 
+from .row import Contraction, Primitive, Reshape
+
 __all__ = ["DTypeError", "GradientError", "ShapeError"]
 
 
 class FailedCall(NamedTuple):
     """What an op was given when it failed; `result` is what it had made, where a rule of it failed later."""
 
-    op: Any
+    op: Primitive
     operands: tuple[Any, ...]
     params: Mapping[str, Any]
     scope: Any
@@ -70,33 +72,30 @@ def short(operand: Any) -> str:
     return getattr(operand, "name", None) or "…"
 
 
-def explain(op: str, operands: Sequence[Any], params: Mapping[str, Any], error: Exception) -> Exception:
+def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], error: Exception) -> Exception:
     """Turn what NumPy raised inside an op into an error that a user can act on. Other kinds are returned unchanged."""
-    shapes = [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
+    name, shapes = op.name, [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
     listed = " and ".join(describe(x) for x in operands) if len(operands) < 4 else f"{len(operands)} operands"
     if isinstance(error, AxisError) and len(operands) == 1:
-        added = op == "expand_dims"
-        axes, rank = params.get("axis", params.get("axes")), len(shapes[0]) + added
-        whose = "the result's" if added else "its"
+        axes, rank = params.get("axis", params.get("axes")), error.ndim or len(shapes[0])
+        whose = "the result's" if rank > len(shapes[0]) else "its"
         allowed = f"{whose} axes are {-rank}…{rank - 1}" if rank else "it has no axes"
-        return ShapeError(f"{op}: axis {axes} is out of range for {listed}; {allowed}")
+        return ShapeError(f"{name}: axis {axes} is out of range for {listed}; {allowed}")
     if isinstance(error, IndexError):
-        return ShapeError(f"{op}: {listed}: {error}")
+        return ShapeError(f"{name}: {listed}: {error}")
     if isinstance(error, ValueError):
-        if op == "matmul" and len(shapes) == 2:
-            return ShapeError(f"matmul: {listed} {_why_no_chain(operands, shapes)}")
-        if op == "reshape":
-            return ShapeError(
-                f"reshape: {listed} has {operands[0].size} elements, which do not fill {params.get('shape')}"
-            )
+        if isinstance(op.reading, Reshape) and "shape" in params:
+            return ShapeError(f"{name}: {listed} has {operands[0].size} elements, which do not fill {params['shape']}")
         if len(operands) == 2 and not params:
+            if isinstance(op.reading, Contraction):
+                return ShapeError(f"{name}: {listed} {_why_no_chain(operands, shapes)}")
             if _broadcast(shapes):
-                return DTypeError(f"{op}: {listed}: {error}")
-            return ShapeError(f"{op}: {listed} do not broadcast{_why_no_broadcast(operands, shapes)}")
-        return ShapeError(f"{op}: {listed}{_settings(params)}: {error}")
+                return DTypeError(f"{name}: {listed}: {error}")
+            return ShapeError(f"{name}: {listed} do not broadcast{_why_no_broadcast(operands, shapes)}")
+        return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, TypeError):
         kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
-        return DTypeError(f"{op}: {listed} of type {kinds}{_settings(params)}: {error}")
+        return DTypeError(f"{name}: {listed} of type {kinds}{_settings(params)}: {error}")
     return error
 
 

@@ -146,7 +146,7 @@ def primitive(
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
-                    explain(called, operands, params, error), row, operands, params, state.scope
+                    explain(row, operands, params, error), row, operands, params, state.scope
                 ) from None
             if type(data) is not ndarray:
                 data = as_array(data)
