@@ -169,22 +169,31 @@ class Search:
         given = self.given
         if made.shape != given.shape or not np.isfinite(given).any():
             return None
-        at = self._probe
+        at, size, near, loosest = self._probe
         difference = abs(made.flat[at] - given.flat[at])
-        if difference > 1e-2 * abs(given.flat[at]) + self._loosest:
+        if difference > (near if difference <= 1e-2 * size else 1e-2 * size + loosest):
             return None
         return self.wrong.matches(made)
 
     @cached_property
-    def _probe(self) -> int:
-        """The element that is looked at first."""
-        with np.errstate(all="ignore"):
-            return int(np.argmax(np.where(np.isfinite(self.given), np.abs(self.given), -1.0)))
+    def _probe(self) -> tuple[int, float, float, float]:
+        """The element that is looked at first: its place, its size, and how far it may be off.
 
-    @cached_property
-    def _loosest(self) -> float:
-        loosest = float(np.max(self.wrong.allowed(self.given), initial=0.0))
-        return loosest if np.isfinite(loosest) else 0.0
+        That far where a result is within a hundredth of it, and at most so far at the loosest element of all.
+        """
+        with np.errstate(all="ignore"):
+            sizes = np.where(np.isfinite(self.given), np.abs(self.given), -1.0)
+            at = int(np.argmax(sizes))
+            allowed = np.broadcast_to(self.wrong.allowed(self.given), self.given.shape)
+        loosest = float(np.max(allowed, initial=0.0))
+        # What is allowed grows with the result, so by no more than a hundredth there.
+        near = 1.02 * float(allowed.flat[at])
+        return (
+            at,
+            float(sizes.flat[at]),
+            near if np.isfinite(near) else np.inf,
+            loosest if np.isfinite(loosest) else 0.0,
+        )
 
     # ----------------------------------------------------------------------------------------- what is tried, in order
 
