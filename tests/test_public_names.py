@@ -31,9 +31,8 @@ def test_every_module_names_only_its_own_in_all():
         if any("__all__" in ast.dump(node) for node in tree.body):
             module = import_module(".".join(parts))
             defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-            targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
-            targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
-            defined |= {t.id for t in targets if isinstance(t, ast.Name)}
+            assigned = (n for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) for n in ast.walk(node))
+            defined |= {n.id for n in assigned if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
             assert set(module.__all__) <= defined, path
             said.update(module.__all__)
     assert [name for name, times in said.items() if times > 1] == []
