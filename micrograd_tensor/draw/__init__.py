@@ -1,8 +1,7 @@
 """Draw: the picture of a recorded graph, values forward in black and gradients back in red.
 
-`scene` says what is shown, `rows` and `place` where it stands, `route` how the wires run, and `paint` writes all of it
-down as DOT, which Graphviz paints (`render`); `svg` finishes what a browser shows. Importing this package loads none of
-that: the first picture does.
+`build` decides what is shown, `layout` where it goes, `route` how the wires run, and `paint` writes all of it as DOT,
+which Graphviz paints (`render`); `svg` finishes what a browser shows. None of these is loaded before the first picture.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from ..graph.axes import AxisNames
-from . import notebook as notebook  # lends its methods to graphs and tensors
+from . import notebook as notebook  # gives graphs and tensors their rich display
 from .errors import DrawError
 from .options import Options
 
@@ -41,27 +40,27 @@ def draw(
 
     Args:
         outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
-            to see what was recorded up to there, with the gate that failed marked.
-        upstream: gradient with respect to each output, of its shape; a sequence for several outputs.
-        view: what is shown of the graph. "overlay" is all of it in both directions, "forward" and "backward" one
-            direction alone, the latter by the ops that it recorded; "steps" one small picture for each step; "gate" one
-            gate, or leaf, with its arrays; "path" the ways from one value to another; "difference" what differs.
+            to see what was recorded before it, with the failed gate marked.
+        upstream: the gradient of each output, of its shape; a sequence for several outputs.
+        view: what is shown of the graph. "overlay" is both passes in one picture; "forward" and "backward" are one, the
+            latter as the ops that it recorded; "steps" one small picture for each step; "gate" one gate or leaf with
+            its arrays; "path" the paths from one value to another; "difference" what differs.
         at: for "gate" the number of a gate, the name of a value, a Tensor or a Node; for "path" two of these, or one,
-            from which the ways lead to the output.
+            whose paths to the output are shown.
         against: for "difference" another Graph or Tensor, or the report of `compare`.
-        detail: "full" says on every wire its shape and the smallest and largest element, "shape" leaves the elements
-            out, "name" the shapes too.
-        depth: how deep scopes may be nested in the picture; deeper ones are boxes, and at 0 all are. Three or more
-            equal ones in a row are drawn once. Where neither this nor collapse is given and there are more than 60
-            gates, it is as deep as shows no more than that.
-        collapse: scopes that are shown as boxes: a path such as "net/layer1", or the end of one where that is unique.
-        theme: "light", "dark", or "auto" for what the page is.
+        detail: "full" writes shape, smallest and largest element on every wire, "shape" leaves out the elements, and
+            "name" the shapes too.
+        depth: how deeply scopes may be nested in the picture; deeper ones are drawn as boxes, at 0 all of them. Three
+            or more equal boxes in a row are drawn once. Without this and collapse, a graph of more than 60 gates is
+            drawn as deep as possible with no more gates than that.
+        collapse: scopes to draw as boxes: a path such as "net/layer1", or the end of one if that is unique.
+        theme: "light", "dark", or "auto" to follow the page.
         dims: names for axes, such as ``{"N": ("x", 0)}``: a sum over that axis is then "Σ over N". By its length,
             ``{"N": 7}``, where only one axis of the inputs has that length.
-        width: the greatest width in pixels; what is longer goes on in a further line of the circuit.
+        width: the maximum width in pixels; a longer circuit continues on the next line.
 
     Raises:
-        DrawError: for a scope, view or setting that there is not, and for more than 400 gates and boxes to be seen.
+        DrawError: for an unknown scope, view or setting, and for more than 400 visible gates and boxes.
         GradientError: where the backward pass cannot be recorded.
         ShapeError: for an upstream of another shape.
 

@@ -1,7 +1,7 @@
 """ASCII: a circuit as a listing for terminals, step by step forward and then back.
 
-Each row is a value, or a gradient, with the gate or the local rule that made it, its shape and what is in it. Tracks at
-the left lead from each row to those that use it. Where a terminal knows ASCII only, every sign has a spelling in that.
+Each row is a value, or a gradient, with the gate or the local rule that made it, its shape and its range. Tracks on the
+left lead from each row to those that use it. For terminals limited to ASCII, every sign has an ASCII spelling.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SIGNS = dict(zip("○◌●◆◇◦−×·÷≈—₀₁₂₃₄₅₆₇₈�
 _WORDS = {"√": "sqrt ", "Σ": "sum ", "Π": "prod ", "²": "^2", "∞": "inf", "…": "...", "ᵀ": ".T"}
 _RELATIONS = {"≤": "<=", "≥": ">=", "≠": "!=", "←": "<-", "→": "->", "\u2068": "", "\u2069": ""}
 _SPELLED = str.maketrans(_TRACKS | _SIGNS | _WORDS | _RELATIONS)
-"""How ASCII spells what is not in it."""
+"""ASCII spellings of other characters."""
 
 
 class _Line(NamedTuple):
@@ -100,7 +100,7 @@ class _Writer:
     # ------------------------------------------------------------------------------------------------------- steps
 
     def forward(self) -> Iterator[_Line]:
-        """The values in the order of computation, each leaf right before the first gate that takes it."""
+        """The values in the order of computation, each leaf right before the first gate that uses it."""
         listed: set[Node] = set()
         scope = None
         for node in self.graph.nodes:
@@ -113,7 +113,7 @@ class _Writer:
                     yield _Line(Step(None, (), ""), f"[{printable(node.scope.path)}]", "", "", "")
                 scope = node.scope
                 yield self._gate(node)
-        for node in self.graph.nodes:  # outputs that no gate made, and none takes
+        for node in self.graph.nodes:  # outputs that no gate makes or uses
             if not node.op and node not in listed:
                 yield self._leaf(node)
 
@@ -133,7 +133,7 @@ class _Writer:
         )
 
     def backward(self) -> Iterator[_Line]:
-        """The gradients from the outputs back, those of leaves as soon as all that is passed to them is there."""
+        """The gradients from the outputs back, those of leaves as soon as all their contributions are there."""
         for node in reversed(self.graph.nodes):
             if node.op:
                 yield from self._gradient(node)
@@ -144,7 +144,7 @@ class _Writer:
                 yield from self._gradient(node)
 
     def _gradient(self, node: Node) -> Iterator[_Line]:
-        """What is passed to a value, each part of it where there are several, and the sum of them."""
+        """The contributions to a value's gradient, if there are several, and their sum."""
         gradient, parts = self.graph.gradients.get(node), self.labels.parts(node)
         name = self.called.gradient(node) or f"d({self.called.values[node] or formula(node)})"
         sign = GATE if node.op else LEAF
@@ -161,7 +161,7 @@ class _Writer:
             yield _Line(Step(node, keys, sign), "+", f"{name} = {total}", *self._said(gradient))
 
     def _part(self, key: object, name: str, part: Part, sign: str) -> _Line:
-        """A gradient by the rule that made it, or as it was given."""
+        """A gradient with the rule that made it, or as given."""
         if part.edge is None:
             return _Line(Step(key, (), GIVEN), "upstream", name, *self._said(part.gradient))
         user = part.edge[0]
@@ -172,7 +172,7 @@ class _Writer:
         return f"({self.called.numbers[node]}) {node.op.name if node.op else ''}"
 
     def _said(self, node: Node) -> tuple[str, str]:
-        """The shape of a value, and what is in it."""
+        """The shape of a value, and its range."""
         shape, _, values = self.labels.value(node).partition("  ")
         return shape, values
 
@@ -201,7 +201,7 @@ class _Writer:
         return [_cut(line, min(cell_len(line), self.width), self.spell) for line in made]
 
     def _widths(self, cells: list[list[str]], art: int) -> list[int]:
-        """Of the columns beside the tracks; where there is no room, formulas give way first, then what is in arrays."""
+        """The widths of the columns next to the tracks; if space is short, formulas are cut first, then ranges."""
         widths = [max((cell_len(row[k]) for row in cells), default=0) for k in range(4)]
         for k, least in ((1, 10), (3, 4), (0, 4), (2, 4), (1, 0)):
             excess = art + 1 + 2 * 3 + sum(widths) - self.width
@@ -209,7 +209,7 @@ class _Writer:
         return widths
 
     def legend(self) -> list[str]:
-        """What the signs mean, those that occur."""
+        """The meaning of the signs that occur."""
         said = [f"{sign} {meaning}" for sign, meaning in MEANINGS.items() if sign in self.signs]
         lines = [""]
         for entry in map(self._spelled, said):
@@ -230,7 +230,7 @@ class _Writer:
 
 
 def _cut(text: str, size: int, spell: bool) -> str:
-    """The text in exactly so many columns."""
+    """The text padded or cut to this many columns."""
     dots = "..." if spell else "…"
     if cell_len(text) > size >= len(dots):
         return set_cell_size(text, size - len(dots)) + dots

@@ -16,7 +16,7 @@ from .scene import FORK, SPLIT, Item, Scene, Wire
 from .uses import Use
 
 MAX_ERROR_LINES = 8
-"""The most lines of what an error says."""
+"""How many lines of an error message are shown at most."""
 
 UNKNOWN = "—"
 """A gradient that was not computed, which is not 0."""
@@ -39,11 +39,11 @@ def scene(graph: Graph, options: Options | None = None, collapsed: Collapsed | N
 
 
 class Builder:
-    """Makes the items and wires of a graph, or of a part of it; what a wire starts from is made before the wire.
+    """Makes the items and wires of a graph, or of a part of it, always the start of a wire before the wire.
 
     Attributes:
         scene: what was made so far.
-        outlets: the item that each value is taken from: its gate, leaf or box, or the fork after that.
+        outlets: the item where the wires of each value start: its gate, leaf or box, or the fork after it.
     """
 
     def __init__(self, labels: Labels, collapsed: Collapsed | None = None) -> None:
@@ -56,7 +56,7 @@ class Builder:
         self.outlets: dict[Node, Item] = {}
 
     def build(self) -> None:
-        """All of the graph."""
+        """Add the whole graph."""
         for node in self.graph.nodes:
             box = self.box_of.get(node)
             if box is not None and node is box.gates[-1]:
@@ -71,7 +71,7 @@ class Builder:
     # ------------------------------------------------------------------------------------------------------- items
 
     def gate(self, node: Node) -> Item:
-        """A gate, after its operands; those that are not there come from boxes of their own."""
+        """Add a gate after its operands; operands outside this part get boxes of their own."""
         item = self.item(node)
         sources = []
         for i, x in enumerate(node.operands):
@@ -97,7 +97,7 @@ class Builder:
         return boxed(item)
 
     def collapsed(self, box: Box) -> None:
-        """A scope as one box, after its last gate, when all that leads into it is there."""
+        """Add a scope as one box, after its last gate, when everything that leads into it is there."""
         taken, made = self.uses.into[box], [node for node in box.gates if self.uses[node]]
         path = "/".join(printable(scope.name) for scope in named(box.scopes[0]))
         first, lines = box.gates[0].rank, self.labels.collapsed(box)
@@ -113,14 +113,14 @@ class Builder:
             self.outlets[node] = self.fork(node, item)
 
     def _deepen(self, item: Item, sources: list[Item]) -> None:
-        """An item is one deeper than what leads into it."""
+        """Place an item one level deeper than what leads into it."""
         deepest = max(sources, key=lambda x: x.depth, default=None)
         if deepest is not None:
             item.depth, item.moves = deepest.depth, item.moves + deepest.moves
         item.depth += 1
 
     def leaf(self, node: Node) -> None:
-        """A leaf, in the scope of the first gate that takes it."""
+        """Add a leaf, in the scope of the first gate that uses it."""
         first = next((use.turn for use in self.uses[node] if use.target is not None), None)
         word = "leaf" if node.requires_grad else "constant"
         title = f"{word} {self.labels.described(node)}"
@@ -136,7 +136,7 @@ class Builder:
         return self.box_of[gate].scopes[0].parent if gate in self.box_of else gate.scope
 
     def fork(self, node: Node, item: Item) -> Item:
-        """Where a value that is used several times parts, and gradients are added; else the item that it comes from."""
+        """The fork of a value that is used several times, where gradients are added; otherwise the value's own item."""
         uses = self.uses[node]
         if len(uses) < 2:
             return item
@@ -154,7 +154,7 @@ class Builder:
         return fork
 
     def output(self, node: Node) -> None:
-        """The box of an output, with the gradient that was given for it."""
+        """Add the box of an output, with its upstream gradient."""
         name = printable(node.name) if node.name else "output"
         time, title = (self.graph.nodes[-1].rank + 1, 0), f"output {self.labels.described(node)}"
         item = Item(f"sink-{node.rank}", "output", time, title, self.labels.lines(name, node))
@@ -163,7 +163,7 @@ class Builder:
         self._say_gradient(wire, node, self.graph.upstreams.get(node), self.labels.clauses(use))
 
     def result(self, node: Node, item: Item) -> None:
-        """The box of the value at which a part of the graph ends, with the whole gradient that arrives there."""
+        """Add the box of the value at which a part of the graph ends, with the whole gradient that arrives there."""
         item.kind, item.time, item.side = "output", (node.rank, 4), False
         uses, total = self.uses[node], self.labels.total(node)
         wire = self._end(node, item, uses[0] if len(uses) == 1 else None)
@@ -176,7 +176,7 @@ class Builder:
         return self.wire(node, self.outlets[node], item, 0, use)
 
     def failure(self, failed: Failure) -> None:
-        """Mark the gate that failed, with what it said beside it."""
+        """Mark the failed gate, with its error message next to it."""
         node, gate = failed.gate, self.outlets[failed.gate]
         lines = [printable(line) for line in wrap(failed.text, MAX_NAME)]
         text = " ".join(lines)
@@ -191,11 +191,11 @@ class Builder:
     # ------------------------------------------------------------------------------------------------------- wires
 
     def wire(self, node: Node, source: Item, target: Item, operand: int, use: Use | None = None) -> Wire:
-        """A wire that carries a value to a use, or to its fork, with what is said of it: after a fork only its name."""
+        """Add a wire that carries a value to a use, or to its fork, with its labels: after a fork only its name."""
         end, again = _end_of(use) if use else ("fork", "")
         forward, backward = f"edge-{node.rank}-{end}{again}-fwd", f"edge-{end}-{node.rank}{again}-bwd"
         wire = Wire(source, target, operand, forward, backward, title=(f"value {self.labels.described(node)}", ""))
-        if not source.is_box or source.kind == "box":  # the box of a value says itself what is in it
+        if not source.is_box or source.kind == "box":  # the box of a value shows its shape and range
             wire.name = self.called.values[node]
             wire.value = "" if source.is_fork else self.labels.value(node)
         shape = "" if self.labels.detail == "name" else self.labels.shape(node)
@@ -204,7 +204,7 @@ class Builder:
         return wire
 
     def join(self, edge: Edge, source: Item, gate: Item) -> None:
-        """The wire by which an operand arrives at a gate."""
+        """Add the wire on which an operand arrives at a gate."""
         (node, i), x = edge, edge[0].operands[edge[1]]
         if not isinstance(x, Node):
             wire = Wire(source, gate, i, f"edge-{node.rank}-number-{i}-fwd", None, title=(source.title, ""))
@@ -216,7 +216,7 @@ class Builder:
             wire.value = ", ".join(filter(None, (wire.value, f"copied along {along}")))
 
     def use(self, use: Use, source: Item, target: Item, i: int) -> None:
-        """The wire from a value to what takes it, and the rule by which its gradient is passed back."""
+        """Add the wire from a value to a use, with the rule that passes its gradient back."""
         wire = self.wire(use.value, source, target, i, use)
         wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
         contribution = self.uses.added(use.value, [use]) if self.carries(use) else None
@@ -230,7 +230,7 @@ class Builder:
     def _say_gradient(
         self, wire: Wire, node: Node, gradient: Node | None, clauses: tuple[str, ...], named: bool = False
     ) -> None:
-        """What comes back along a wire, by its name unless that is said elsewhere, or that nothing does."""
+        """The gradient that comes back along a wire, by name unless its rule is written elsewhere, or a dash."""
         whole = gradient is None or gradient is self.graph.gradients.get(node)
         name = "" if named or not whole else self.called.gradient(node)
         if gradient is not None:
@@ -245,7 +245,7 @@ class Builder:
 
 
 def _end_of(use: Use) -> tuple[str, str]:
-    """What the wire to a use is called after; a second one to the same gate has a number."""
+    """The stem of the ids of the wire to a use; a second wire to the same gate gets a number."""
     if use.target is None:
         return "out", ""
     if use.box is not None:

@@ -1,8 +1,8 @@
 """Canvas: DOT in which every position is given, so that Graphviz has nothing left to decide.
 
 Every ``dot`` draws the same picture from it, because the file itself names the layout engine ``nop2``, which keeps
-positions as they are. Where each line of text stands is kept beside the DOT, since Graphviz would place it by the fonts
-of the machine it runs on.
+positions as they are. The place of each line of text is kept next to the DOT, since Graphviz would place it by the
+fonts of the machine it runs on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .scene import NAME, NAME_LINE, VALUE, VALUE_LINE, Scene
 from .theme import BOLD, FONT, LIGHT
 
 POINTS = 72.0
-"""To the inch, in which DOT gives sizes; positions are in points, and a point is a pixel here."""
+"""Points per inch: DOT gives sizes in inches and positions in points; a point is a pixel here."""
 
 
 class Line(NamedTuple):
@@ -31,9 +31,9 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Painting:
-    """The DOT of a picture, and by the ids of its elements their lines of text and what they are.
+    """The DOT of a picture, and the lines of text and titles of its elements by their ids.
 
-    The description says in a few words what there is to be seen.
+    The description says in a few words what the picture shows.
     """
 
     scene: Scene
@@ -46,7 +46,7 @@ class Painting:
 
 
 class Canvas:
-    """What is put on it stands where it is put: x to the right, y downwards, in pixels."""
+    """Takes elements at fixed places: x to the right, y downwards, in pixels."""
 
     def __init__(self, scene: Scene, width: float, height: float) -> None:
         self.painting = Painting(scene, width, height)
@@ -73,12 +73,12 @@ class Canvas:
                 arrowsize="0.8",
             ),
         ]
-        # Graphviz sizes the picture by what is in it; these two points keep it from measuring text for that.
+        # Graphviz sizes the picture by its contents; these two points keep it from measuring text for that.
         for k, (x, y) in enumerate(((0.0, height), (width, 0.0))):
             self.node(f"corner-{k}", x, y, 0.001, 0.001, shape="point", color="transparent")
 
     def done(self) -> Painting:
-        """The painting, with all that was put on the canvas."""
+        """The painting, with everything that was put on the canvas."""
         self.painting.dot = f"digraph circuit {{\n{''.join(self._statements)}}}\n"
         return self.painting
 
@@ -133,16 +133,16 @@ class Canvas:
         where: tuple[float, tuple[str, str]],
         **attributes: str,
     ) -> None:
-        """A line between two nodes with what is said beside it.
+        """A line between two nodes, with its labels.
 
         Args:
             ends: the names of the nodes.
-            name: of the line.
-            spline: its way.
-            top: of the lines of text.
+            name: the name of the line.
+            spline: its course.
+            top: the top of the lines of text.
             said: names or rules, which are bold, and a value.
             where: the middle of the lines of text, and the roles of their colours.
-            attributes: of the edge in DOT.
+            attributes: the DOT attributes of the edge.
         """
         (bold, value), (x, (colour, colour_of_value)) = said, where
         attributes |= {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
@@ -169,5 +169,5 @@ def statement(subject: str, **attributes: str) -> str:
 
 
 def escaped(*lines: str) -> str:
-    """Lines of text as DOT takes them for a label: nothing in them is an escape sequence, an entity or a quote."""
+    """Lines of text as a DOT label, in which nothing is an escape sequence, an entity or a quote."""
     return "\\n".join([line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines])

@@ -37,14 +37,14 @@ from .views import VIEWS
 FORMATS = ("svg", "png", "pdf", "html", "dot", "txt")
 
 MAX_LISTED = 4000
-"""The greatest number of gates in a listing."""
+"""The maximum number of gates in a listing."""
 
 
 class Circuit:
-    """The picture of a recorded graph. Make one with `draw`; Jupyter shows it by itself.
+    """The picture of a recorded graph. Made by `draw`, displayed by Jupyter.
 
     Attributes:
-        dot: the picture as DOT text with final positions, which any Graphviz paints alike.
+        dot: the picture as DOT text with final positions, which every Graphviz paints the same way.
         svg: the picture as SVG text, for light and dark pages.
         text: the circuit as a listing for terminals.
     """
@@ -52,7 +52,7 @@ class Circuit:
     def __init__(self, graph: Graph, view: str = "overlay", options: Options | None = None) -> None:
         self._graph, self._view, self._options = graph, view, options or Options()
         VIEWS[view].check(self._options)
-        if view != "ascii":  # whose picture is made only where one is asked for
+        if view != "ascii":  # whose picture is made only on demand
             _ = self._painting
         self._called = (
             ", ".join(printable(out.name) if out.name else "output" for out in graph.outputs) or "an unfinished graph"
@@ -64,7 +64,7 @@ class Circuit:
 
     @property
     def dot(self) -> str:
-        """The picture as DOT text with final positions, which any Graphviz paints alike."""
+        """The picture as DOT text with final positions, which every Graphviz paints the same way."""
         return in_theme(self._painting.dot, self._options.theme)
 
     @cached_property
@@ -84,7 +84,7 @@ class Circuit:
         return self.listing()
 
     def listing(self, encoding: str = "utf-8") -> str:
-        """The same, spelled out in ASCII where the encoding of a terminal, such as "cp1252", lacks any of its signs."""
+        """The listing, spelled in ASCII if a terminal's encoding, such as "cp1252", lacks any of its signs."""
         asked = self._options.width if self._view == "ascii" else None
         title, columns = f"Circuit of {self._called}", int(asked or WIDTH)
         text = listing(self._graph, title, self._options, columns)
@@ -96,14 +96,14 @@ class Circuit:
 
     @property
     def description(self) -> str:
-        """What there is to be seen, in a few words."""
+        """What the picture shows, in a few words."""
         return self._painting.description
 
     def inline(self, prefix: str | None = None) -> str:
-        """The picture as SVG text for an HTML page with others: its ids and style rules are kept apart from theirs.
+        """The picture as SVG text for an HTML page that holds others: its ids and style rules do not clash with theirs.
 
         Args:
-            prefix: before each id, such as "first" for ``first-node-7``; by default it follows from the picture itself.
+            prefix: the start of each id, such as "first" for ``first-node-7``; by default derived from the picture.
 
         Raises:
             DrawError: for a prefix that cannot begin an id, or without Graphviz.
@@ -113,12 +113,12 @@ class Circuit:
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 -- as Matplotlib calls it
         """Save the picture, in the format that the suffix of the path names.
 
-        ``.svg`` follows light and dark pages. ``.png``, of two pixels to one of the SVG, and ``.pdf`` look the same;
+        ``.svg`` follows light and dark pages. ``.png``, two pixels for each of the SVG's, and ``.pdf`` look the same;
         they are light unless ``theme`` is "dark". ``.html`` plays forward and backward pass gate by gate, ``.dot`` is
         text for Graphviz, and ``.txt`` the listing for terminals.
 
-        An existing file is replaced once the new one is whole. Where there is no Graphviz to paint the picture, the DOT
-        text is saved beside the path.
+        An existing file is replaced once the new one is complete. Without Graphviz to paint the picture, the DOT text
+        is saved next to the path.
 
         Args:
             path: where to save it.
@@ -164,7 +164,7 @@ class Circuit:
     def _repr_svg_(self) -> str | None:
         try:
             return None if self._view == "ascii" else self.inline()
-        except Exception:  # a notebook then shows the repr, whatever it was
+        except Exception:  # a notebook then shows the repr
             return None
 
     def _repr_html_(self) -> str | None:
@@ -180,9 +180,9 @@ class Circuit:
 
 
 def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circuit:
-    """What `draw` returns, for options that are checked."""
+    """What `draw` returns, for checked options."""
     if not isinstance(view, str) or view not in VIEWS:
-        raise DrawError(f"draw: view={view!r} is none of {', '.join(map(repr, VIEWS))}")
+        raise DrawError(f"draw: view={view!r} is not one of {', '.join(map(repr, VIEWS))}")
     if isinstance(outputs, BaseException):
         if upstream is not None or view not in ("overlay", "forward"):
             raise DrawError(
@@ -208,21 +208,21 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
 
 
 def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options: Options) -> None:
-    """Refuse what is too much for a picture, before the costly work."""
+    """Reject what is too large for a picture, before the costly work."""
     gates = sum(x.op is not None for x in born)
-    if gates > LIMIT and VIEWS[view].heeds("collapse"):
+    if gates > LIMIT and VIEWS[view].uses("collapse"):
         gates = collapsed(born, options, outputs).shown
     most, what = (MAX_LISTED, "listing") if view == "ascii" else (LIMIT, "picture")
     if gates > most:
         raise DrawError(
-            f"draw: there would be {gates:,} gates to be seen, and a {what} shows {most:,} at most; "
-            f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].heeds('collapse') else ''}"
+            f"draw: {gates:,} gates would be visible, and a {what} shows {most:,} at most; "
+            f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].uses('collapse') else ''}"
             "draw a smaller part, such as the output of one layer"
         )
 
 
 def format_of(path: Path, given: str | None) -> str:
-    """The given format, or else the one that the suffix of a path names.
+    """The given format, or the one that the suffix of a path names.
 
     Raises:
         DrawError: for an unknown format.
@@ -239,7 +239,7 @@ def format_of(path: Path, given: str | None) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; a device or a pipe is written to.
+    """Write a file completely or not at all; a device or a pipe is written to.
 
     Raises:
         DrawError: for a folder, or a path that cannot be written to.

@@ -1,7 +1,7 @@
 """Collapse: which scopes of a graph are drawn as one box each.
 
-Asked for by path, by depth, or chosen by size; of equal boxes in a row one stands for all. Works on Tensors as on
-Nodes, so that how much there is to draw is known before a graph is captured.
+Requested by path or by depth, or chosen by size; one of several equal boxes in a row stands for all. This works on
+Tensors as well as on Nodes, so the size of a picture is known before a graph is captured.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from .options import Options
 from .repeats import Box, runs
 
 MANY = 60
-"""A picture of more gates than this has its deepest scopes collapsed, unless it was asked for by depth or path."""
+"""In a picture of more gates than this the deepest scopes collapse, unless depth or path are given."""
 
 LIMIT = 400
-"""The greatest number of gates and boxes in a picture; beyond, there is nothing to be seen in it."""
+"""The maximum number of gates and boxes in a picture; with more it would be unreadable."""
 
 IN_A_ROW = 3
-"""So many equal boxes, one after another, are drawn once."""
+"""How many equal boxes in a row are drawn as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collapsed:
-    """What of a graph is drawn as boxes.
+    """The parts of a graph that are drawn as boxes.
 
     Attributes:
         boxes: in the order of computation.
         box_of: by gate.
-        names: what scopes are called beside their neighbours: those of one name are numbered.
-        shown: how many gates and boxes there are to be seen.
-        gates: how many gates there are in all.
-        chosen: whether nobody asked for the boxes, and they are there because of the size.
-        deepest: how deep scopes are nested, so the depth that shows everything.
+        names: what scopes are called: neighbours of the same name are numbered.
+        shown: the number of visible gates and boxes.
+        gates: the total number of gates.
+        chosen: whether the boxes were not requested but chosen because of the size.
+        deepest: how deeply scopes are nested: the depth that shows everything.
     """
 
     boxes: tuple[Box, ...] = ()
@@ -51,7 +51,7 @@ class Collapsed:
 
     @property
     def notes(self) -> dict[str, str]:
-        """What is not to be seen for that, by the signs of the legend."""
+        """Legend entries that tell what the boxes hide."""
         n = sum(len(box.scopes) for box in self.boxes)
         said = {}
         if self.chosen:
@@ -65,16 +65,16 @@ class Collapsed:
 def collapse(
     born: Iterable[Any], options: Options, outputs: Sequence[Any] = (), unfinished: Scope | None = None
 ) -> Collapsed:
-    """What of a graph is drawn as boxes.
+    """The parts of a graph that are drawn as boxes.
 
     Args:
         born: its Tensors or Nodes, by birth.
-        options: depth and collapse are heeded.
+        options: uses depth and collapse.
         outputs: of the graph.
         unfinished: a scope that is never collapsed, with those around it.
 
     Raises:
-        DrawError: for a scope that there is not.
+        DrawError: for an unknown scope.
 
     >>> import micrograd_tensor as mt
     >>> with mt.scope("norm"):
@@ -104,7 +104,7 @@ def collapse(
 
 
 def _drawn_once(order: list[Any], outputs: Collection[Any], asked: set[Scope]) -> list[Any]:
-    """Gates and boxes with one box for equal ones in a row, of which none was asked for by name."""
+    """Gates and boxes, with one box for equal ones in a row, unless one of them was requested by name."""
     if sum(isinstance(x, Box) for x in order) < IN_A_ROW:
         return order
     once: list[tuple[int, list[Box]]] = []
@@ -120,7 +120,7 @@ def _drawn_once(order: list[Any], outputs: Collection[Any], asked: set[Scope]) -
 
 
 def named(scope: Scope | None) -> list[Scope]:
-    """The scopes with a name from the outermost one in."""
+    """The named scopes from the outermost one in."""
     found: list[Scope] = []
     while scope is not None:
         if scope.name.strip():
@@ -133,9 +133,9 @@ class _Scopes:
     """The scopes of some gates.
 
     Attributes:
-        around: for each scope those with a name around it, itself included, from the outermost one in.
-        names: what each of these is called beside its neighbours.
-        deepest: how deep they are nested.
+        around: for each scope the named ones around it, itself included, from the outermost one in.
+        names: what each of these is called.
+        deepest: how deeply they are nested.
     """
 
     def __init__(self, gates: Sequence[Any]) -> None:
@@ -164,10 +164,10 @@ class _Scopes:
         for scope in self.names:
             by_path.setdefault("/".join(part.name for part in self.around[scope]), []).append(scope)
         if not by_path:
-            raise DrawError(f"draw: collapse={given!r}: this graph has no scopes; with mt.scope('name') it would")
+            raise DrawError(f"draw: collapse={given!r}: this graph has no scopes; add some with mt.scope('name')")
         found = [given] if given in by_path else [path for path in by_path if path.endswith(f"/{given}")]
         if not found:
-            raise DrawError(f"draw: collapse={given!r} is no scope of this graph{nearest(given, by_path)}")
+            raise DrawError(f"draw: collapse={given!r} is not a scope of this graph{nearest(given, by_path)}")
         if len(found) > 1:
             raise DrawError(
                 f"draw: collapse={given!r} may be any of {', '.join(map(repr, found))}; give the whole path"
@@ -178,7 +178,7 @@ class _Scopes:
 def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: _Scopes) -> list[Any]:
     """Gates and boxes in the order of computation.
 
-    What other threads recorded in between parts a box in two, since between the two a value may have gone through that.
+    Ops that other threads recorded in between split a box in two, since a value may have passed through them.
     """
     home = {scope: next((x for x in around if x in shut), None) for scope, around in scopes.around.items()}
     order: list[Any] = []

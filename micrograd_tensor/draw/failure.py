@@ -21,10 +21,10 @@ from .options import Failure
 
 
 def tensors_behind(error: BaseException) -> list[Tensor]:
-    """All Tensors that the op which raised an error rests on, by birth.
+    """All Tensors that the failed op depends on, by birth.
 
     Raises:
-        DrawError: where no op raised it.
+        DrawError: where no op raised the error.
     """
     call, _ = _failed_call(error)
     return ancestors([x for x in call.operands if isinstance(x, Tensor)])
@@ -34,7 +34,7 @@ def failed_graph(error: BaseException) -> tuple[Graph, Failure]:
     """The graph that ends in the op which raised an error, and that op.
 
     Raises:
-        DrawError: where no op raised it.
+        DrawError: where no op raised the error.
     """
     call, cause = _failed_call(error)
     if call.result is not None:
@@ -67,7 +67,7 @@ _MISSING = object()
 
 
 def _failed_call(error: BaseException) -> tuple[FailedCall, BaseException]:
-    """What an op was given whose error this is, or led to this one; and that error."""
+    """The failed call behind an error, its own or that of an error it was raised from; and that error."""
     seen: set[BaseException] = set()
     at: BaseException | None = error
     while at is not None and at not in seen:
@@ -84,7 +84,7 @@ def _failed_call(error: BaseException) -> tuple[FailedCall, BaseException]:
 
 
 def _refused(error: BaseException) -> FailedCall | None:
-    """What a composition was given that refused its operands: it stands for the op it never got to."""
+    """The call of a composition that rejected its operands, in place of the op that it never reached."""
     found: FailedCall | None = None
     if not isinstance(error, OpError):
         return None
@@ -100,14 +100,14 @@ def _refused(error: BaseException) -> FailedCall | None:
 
 
 def _arity(call: FailedCall) -> int:
-    """How many operands the notation of an op has at least."""
+    """The least number of operands in the notation of an op."""
     plain = call.op.notation.replace("⟦", "").replace("⟧", "")
     names = (name for _, name, _, _ in Formatter().parse(plain))
     return max((int(name) + 1 for name in names if name and name.isdigit()), default=0)
 
 
 def _leaf(rank: int, x: Any) -> Node:
-    """A node for an operand that is no Tensor."""
+    """A node for an operand that is not a Tensor."""
     known = isinstance(x, np.ndarray)
     return Node(
         rank=rank,

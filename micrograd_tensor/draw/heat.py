@@ -26,17 +26,17 @@ HEIGHT, LEAST_WIDTH, SIZE = 18.0, 26.0, 10.5
 """Height and least width of a cell; font size of its number."""
 
 STRONG = {"positive": 0.6, "negative": 0.8}
-"""From this opacity of a cell on, the number in it needs a colour of its own to be read."""
+"""In cells of at least this opacity, the number needs a colour of its own to be legible."""
 
 
 class Cell(NamedTuple):
     """One element.
 
     Attributes:
-        text: in few characters.
-        exact: in all.
-        sign: ``positive``, ``negative``, or nothing for what has no colour: zero, False, NaN and infinities.
-        opacity: of the colour.
+        text: its value in a few characters.
+        exact: its value in full.
+        sign: ``positive``, ``negative``, or empty for elements without a colour: zero, False, NaN and infinities.
+        opacity: the opacity of the colour.
         odd: whether it is a NaN or an infinity, which is marked.
     """
 
@@ -51,8 +51,8 @@ class Heat(NamedTuple):
     """The part of an array that is shown.
 
     Attributes:
-        cells: by row; none of an array that is empty, or whose elements are not known.
-        notes: what there is to say of it: which part it is, and its smallest and largest element.
+        cells: the cells by row; none if an array is empty or its elements are unknown.
+        notes: which part it is, and the smallest and largest element.
         ndim: how many axes the array has.
     """
 
@@ -61,13 +61,13 @@ class Heat(NamedTuple):
     ndim: int = 2
 
     def cell_index(self, i: int, j: int) -> str:
-        """Where in the array a cell is, as NumPy takes it: ``[0, i, j]`` in one of three axes, ``[j]`` in a vector."""
+        """The index of a cell in the array, as NumPy writes it: ``[0, i, j]`` for three axes, ``[j]`` for a vector."""
         index = [*["0"] * (self.ndim - 2), str(i), str(j)][-self.ndim :] if self.ndim else []
         return f"[{', '.join(index)}]" if index else ""
 
     @property
     def cell_width(self) -> float:
-        """The width of a cell: that of the longest number and a little more."""
+        """The width of a cell: a little more than that of the longest number."""
         longest = max((text_width(cell.text, SIZE) for row in self.cells for cell in row), default=0.0)
         return max(LEAST_WIDTH, 2 * math.ceil(longest / 2) + 8)
 
@@ -83,7 +83,7 @@ class Heat(NamedTuple):
 
 
 def heat(array: Any) -> Heat:
-    """The cells of an array: a matrix as it is, a vector as a row, a number as one cell, of more axes the first matrix.
+    """The cells of an array: a matrix as it is, a vector as a row, a number as one cell, else the first matrix.
 
     Opacity is ``(|v| / max |v|) ** 0.8``, so zero is transparent.
 
@@ -116,7 +116,7 @@ def heat(array: Any) -> Heat:
 
 
 def _index(array: Any, rows: int, columns: int) -> str:
-    """The part of an array that is shown, as NumPy takes it."""
+    """The part of an array that is shown, as NumPy writes it."""
     shown = [
         ":" if length <= most else f":{most}"
         for length, most in zip(array.shape[-2:], (rows, columns)[-array.ndim :], strict=True)
@@ -138,12 +138,12 @@ def paint_heat(canvas: Canvas, name: str, shown: Heat, left: float, top: float, 
     """Put the cells of an array on a canvas.
 
     Args:
-        canvas: to put them on.
-        name: that the ids of the cells begin with.
+        canvas: the canvas.
+        name: the start of the cells' ids.
         shown: the cells.
-        left: side of them.
-        top: side of them.
-        what: the array is called, for the titles of the cells.
+        left: their left side.
+        top: their upper side.
+        what: what the array is called, for the titles of the cells.
         colour: the role of the frame's colour.
     """
     width = shown.cell_width
@@ -179,12 +179,12 @@ PADDING, GAP, TITLE, HEADING = 14.0, 18.0, 24.0, 18.0
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An array in a panel: what it is, what is in it, and whether it is a gradient.
+    """An array in a panel: its heading, its cells, and whether it is a gradient.
 
     Attributes:
         heading: what it is.
-        what: it is called, for the titles of its cells.
-        shown: its cells, or None where only what it is shall be said.
+        what: what it is called, for the titles of its cells.
+        shown: its cells, or None for a heading alone.
         notes: the lines below it.
         back: whether it is a gradient.
     """
@@ -197,7 +197,7 @@ class Column:
 
     @property
     def width(self) -> float:
-        """The width of the cells or of what is written above and below them."""
+        """The width of the cells, or of the text above and below them."""
         lines = max(text_width(text, VALUE) for text in (self.heading, *self.notes))
         return max(lines, self.shown.width if self.shown else 0.0)
 
@@ -208,7 +208,7 @@ class Column:
 
 
 def column(heading: str, what: str, node: Node | None, detail: str, back: bool = False) -> Column:
-    """The column of a node's value, or a dash for what was not computed."""
+    """The column of a node's value, or a dash if it was not computed."""
     if node is None:
         return Column(heading, what, None, ("—",), back)
     if detail != "full":

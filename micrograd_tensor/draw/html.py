@@ -1,4 +1,4 @@
-"""HTML: a picture as a page of its own, in which it can be played where it shows the whole circuit."""
+"""HTML: a picture as a page of its own, with the player if it shows the whole circuit."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _PAGE = """<!DOCTYPE html>
 
 
 def page(graph: Graph, svg: str, title: str, view: str, options: Options) -> str:
-    """An HTML page of a picture, without anything from outside.
+    """An HTML page of a picture, which loads nothing from outside.
 
     Args:
         graph: what the picture shows.
         svg: the picture as a file of its own.
-        title: of the page.
+        title: the title of the page.
         view: what the picture shows of the graph; one that shows all of it is played gate by gate.
         options: of the picture; where it shows the verdicts of a report, so does the player.
     """

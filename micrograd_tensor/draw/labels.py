@@ -21,14 +21,14 @@ MAX_CAPTION = 32
 """The longest formula above a gate, in characters."""
 
 MAX_PATH, MAX_CLAUSES = 3, 4
-"""The longest path through a box whose rules are written out, in gates, and the most lines these may take."""
+"""The longest path through a box whose rules are written out, in gates, and the maximum number of their lines."""
 
 MAX_LINE = 44
-"""The longest list of what belongs to a box, in characters."""
+"""The longest list of the leaves of a box, in characters."""
 
 
 class Part(NamedTuple):
-    """A gradient that is added to others at a fork, with its letter; one that was given comes along no edge."""
+    """A gradient that is added to others at a fork, with its letter; a given one has no edge."""
 
     letter: str
     edge: Edge | None
@@ -36,14 +36,14 @@ class Part(NamedTuple):
 
 
 class Labels:
-    """What is said of a graph.
+    """The labels of a graph.
 
     Attributes:
-        graph: it is said of.
+        graph: the graph.
         detail: "full", "shape" or "name".
         dims: names of axes.
         called: the names of its values, and the numbers of its gates.
-        uses: of its values, in which a box uses a value once at most.
+        uses: the uses of its values; a box uses a value at most once.
         marks: the letters of uses, where several gradients are added.
     """
 
@@ -75,16 +75,16 @@ class Labels:
         return self._values[node]
 
     def shape(self, node: Node) -> str:
-        """The shape of a value, by the names of its axes."""
+        """The shape of a value, with the names of its axes."""
         return shape_text(node, self.dims)
 
     def lines(self, name: str, node: Node) -> tuple[str, ...]:
-        """The lines of a value's box: its name, its shape and what is in it, these two in one line for a scalar."""
+        """The lines of a value's box: its name, its shape and its range, the last two in one line for a scalar."""
         text = self.value(node)
         return tuple(line for line in (name, *(text.split("  ") if node.shape else (text,))) if line)
 
     def described(self, node: Node) -> str:
-        """What a value is called, its shape and what is in it."""
+        """What a value is called, its shape and its range."""
         return f"{self.called.values[node]} {self.value(node)}".strip()
 
     def name(self, node: Node) -> str:
@@ -104,7 +104,7 @@ class Labels:
         return "" if self.detail == "name" else broadcasts(edge[0], self.dims).get(edge[1], "")
 
     def box(self, name: str, node: Node, kind: str, title: str = "") -> Item:
-        """The box of a value, given its id; it is placed right before the gate that it leads to."""
+        """The box of a value, given its id; it is placed right before the gate that uses it."""
         item = Item(name, kind, (node.rank, 0), title or self.name(node), self.lines(self.name(node), node))
         item.shape, item.side = node.shape, True
         return boxed(item)
@@ -122,14 +122,14 @@ class Labels:
     # --------------------------------------------------------------------------------------------------- gradients
 
     def parts(self, node: Node) -> list[Part]:
-        """What is added up to a value's gradient, in that order; the letter of a single one is empty."""
+        """The contributions to a value's gradient in the order of addition; a single one has no letter."""
         given = [(None, self.graph.upstreams[node])] if node in self.graph.upstreams else []
         arriving = [*given, *self.graph.contributions_to(node)]
         letters = self._letters if len(arriving) > 1 else [""]
         return [Part(letter, *each) for letter, each in zip(letters, arriving, strict=False)]
 
     def total(self, node: Node) -> str:
-        """The sum of what comes back from the uses of a value, or nothing where that is one gradient or none."""
+        """The sum of the gradients from the uses of a value; empty if there are fewer than two."""
         uses = self.uses.carrying(node)
         if len(uses) < 2:
             return ""
@@ -141,7 +141,7 @@ class Labels:
         return rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
 
     def clauses(self, use: Use) -> tuple[str, ...]:
-        """How a use passes back its gradient, with its letter; of an output, that the gradient is given."""
+        """How a use passes back its gradient, with its letter; for an output, that the gradient is given."""
         if use.target is None:
             clauses: tuple[str, ...] = ("upstream",)
         else:
@@ -152,7 +152,7 @@ class Labels:
     def _through(self, use: Use) -> tuple[str, ...]:
         """The rules by which a box passes a gradient back to a value that comes into it, from its output on.
 
-        Where there is only one path and that is short they are written out, else counted.
+        They are written out if there is only one path and it is short, otherwise counted.
         """
         graph, inside = self.graph, set(use.box.gates) if use.box else set()
 
@@ -170,7 +170,7 @@ class Labels:
         path = first
         while len(path) < MAX_PATH and len(ahead := onward(path[-1][0])) == 1:
             path = [*path, *ahead]
-        # There is one path only, if every gate on it gets its whole gradient from the next.
+        # There is only one path if every gate on it gets its whole gradient from the next.
         whole = all(len(graph.contributions_to(gate)) == 1 and gate not in graph.upstreams for gate, _ in path[:-1])
         if len(first) != 1 or onward(path[-1][0]) or not whole:
             return counted
@@ -184,7 +184,7 @@ class Labels:
     # ------------------------------------------------------------------------------------------------------- boxes
 
     def collapsed(self, box: Box) -> tuple[str, ...]:
-        """The lines of a collapsed scope: its name, what is in it, counted, and its leaves with their shapes."""
+        """The lines of a collapsed scope: its name, the number of its gates, and its leaves with their shapes."""
         n, leaves = len(box.scopes), self.uses.leaves[box]
         parameters = [leaf for leaf in leaves if leaf.requires_grad]
         counted = [_counted(len(box.gates) // n, "gate")]
@@ -192,13 +192,13 @@ class Labels:
             counted.append(_counted(len(parameters) // n, "parameter"))
         times = f"{n} × " if n > 1 else ""
         text = f"{times}({', '.join(counted)})" if n > 1 and len(counted) > 1 else times + ", ".join(counted)
-        # Of equal scopes in a row the first one's leaves stand for those of the others.
+        # The leaves of the first of several equal scopes stand for those of the others.
         first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.operands if isinstance(x, Node)}
         shown = [leaf for leaf in leaves if n == 1 or leaf in first]
         return tuple(line for line in (box.name, text, self._listed(shown)) if line)
 
     def _listed(self, leaves: Sequence[Node]) -> str:
-        """Names with their shapes, those of one shape together: "gamma, beta (4,)"."""
+        """Names with their shapes, grouped by shape: "gamma, beta (4,)"."""
         by_shape: dict[str, list[str]] = {}
         for leaf in leaves:
             if leaf.name or leaf.requires_grad:
@@ -210,7 +210,7 @@ class Labels:
 
 
 def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
-    """The circle of a gate, with its caption and the formula that says in which order its operands go."""
+    """The circle of a gate, with its caption and the formula that shows the order of its operands."""
     assert node.op is not None  # noqa: S101 -- for the type checker
     symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
     item = Item(f"node-{node.rank}", "gate", (node.rank, 2), title, (symbol,), caption)
@@ -221,7 +221,7 @@ def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
 
 
 def any_order(node: Node) -> bool:
-    """Whether an op has one operand only, or gives the same whatever their order."""
+    """Whether an op has only one operand, or gives the same result in any order."""
     return node.op is None or len(node.operands) < 2 or node.op.commutes
 
 
@@ -242,6 +242,6 @@ def boxed(item: Item) -> Item:
     """The item, sized to its lines."""
     first, *rest = item.lines or ("",)
     widest = max(text_width(first, BOXED, bold=True), *(text_width(line, VALUE) for line in rest), 0.0)
-    item.width = 2 * math.ceil(widest / 2) + 22  # whole points: some Graphviz round the sizes of nodes to these
+    item.width = 2 * math.ceil(widest / 2) + 22  # whole points, to which some versions of Graphviz round
     item.height = 26 + 14.0 * len(rest)
     return item

@@ -1,8 +1,8 @@
 """Place: where every item, wire and scope goes.
 
-Items take their turns in order of birth, each as far left as its rows allow. All there is to know for that is how far
-each row is filled: an item brings along the lines of text before it, the boxes that belong to it and the vertical runs
-of its wires, and goes where all of these clear what their rows hold. So nothing can overlap, whatever the graph.
+Items are placed in order of birth, each as far left as its rows allow. This only takes knowing how far each row is
+filled: an item brings along the lines of text before it, the boxes that belong to it and the vertical runs of its
+wires, and goes where all of these clear what is in their rows. So nothing can overlap, whatever the graph.
 
 All lengths are in pixels, x to the right and y downwards.
 """
@@ -25,19 +25,19 @@ LANE = 5.0
 """Half the distance between the forward and the backward lane."""
 
 RUN, BETWEEN_RUNS, BEND = 12.0, 22.0, 24.0
-"""Half the width that a vertical run takes; the distance of two at one item; what a corner takes of its row."""
+"""Half the width of a vertical run; the distance of two at one item; the part of its row that a corner takes."""
 
 ARROW = 13.0
-"""Room for an arrow head beside a wire's lines."""
+"""Space for an arrow head next to a wire's lines."""
 
 MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 24.0, 10.0
-"""Around the picture, between rows, above what a scope contains, and around it on the other sides."""
+"""Margins around the picture, between rows, above the contents of a scope, and on its other sides."""
 
 STRIP_GAP = 20.0
-"""Between strips, in addition to that between rows."""
+"""The gap between strips, in addition to the one between rows."""
 
 TEXT_GAP, CAPTION_HEIGHT = 4.0, 20.0
-"""Between a lane and the lines beside it; what a caption takes above its gate."""
+"""The gap between a lane and its lines of text; the height of a caption above its gate."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +65,7 @@ class Layout:
 
 
 class _Part(NamedTuple):
-    """What an item takes of a row, relative to its centre; only a solid part keeps other wires' lines away."""
+    """The part of a row that an item takes, relative to its centre; only a solid part keeps other wires' lines away."""
 
     row: int
     left: float
@@ -81,7 +81,7 @@ def place(scene: Scene) -> Layout:
 
 
 class Placing:
-    """Places a scene from left to right, as often as it is run."""
+    """Places a scene from left to right; may be run repeatedly."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -133,18 +133,18 @@ class Placing:
         return Layout(self.frames, max(self.front) + MARGIN, self._stack())
 
     def _put_first(self, main: list[Item]) -> None:
-        """The leaf where the main path starts, and the fork after it, stand at the far left, outside of any scope."""
+        """The leaf where the main path starts, and its fork, are at the far left, outside of any scope."""
         for item in main[:2]:
             if item.depth <= 0 and item.kind not in ("gate", "box", "output"):
                 item.time, item.scope, item.side = (-1, item.time[1]), None, False
 
     def _belongs_to_gate(self, item: Item) -> bool:
-        """Whether it is a box that stands right before the one gate it leads to, and is placed together with it."""
+        """Whether it is a box right before the only gate that it leads to, and is placed together with it."""
         users = self.outputs[item]
         return item.side and len(users) == 1 and users[0].target.kind in ("gate", "box")
 
     def _spread(self, item: Item) -> None:
-        """Tell apart the vertical runs at an item, so that none crosses another, and make it wide enough for them."""
+        """Spread the vertical runs at an item so that none crosses another, and make the item wide enough for them."""
         arriving = sorted((w for w in self.inputs[item] if w.arrives is not None), key=lambda w: w.row)
         leaving = sorted((w for w in self.outputs[item] if w.leaves is not None), key=lambda w: -w.row)
         offsets = _offsets(len(arriving) + len(leaving))  # only boxes have both
@@ -182,7 +182,7 @@ class Placing:
             frame.rows.update(w.row for w in self.outputs[item] if scope in self.scopes[w.target.scope])
 
     def _length(self, item: Item) -> float:
-        """How far a leaf that is used several times reaches up to and with its fork."""
+        """How far a leaf that is used several times extends, including its fork."""
         return item.width + sum(2 * ARROW + w.width + w.target.width for w in self.outputs[item])
 
     def _parts(self, item: Item) -> Iterator[_Part]:
@@ -204,7 +204,7 @@ class Placing:
                     yield _Part(row, wire.leaves - RUN, wire.leaves + RUN, solid=True)
 
     def _lines_left(self, wire: Wire) -> float:
-        """Where the lines of a wire begin if they stand right before its target, relative to the target's centre."""
+        """Where the lines of a wire begin if they are right before its target, relative to the target's centre."""
         end = wire.arrives - BEND if wire.arrives is not None else -half_width(wire.target) - _arrow(wire.target)
         return end - wire.width
 
@@ -229,7 +229,7 @@ class Placing:
         return (best[0] + best[1]) / 2
 
     def enter(self, scopes: list[Scope]) -> None:
-        """Close the frames of scopes that are left and open those that are entered; each takes all rows for itself."""
+        """Close the frames of scopes that are left and open those that are entered; a frame has all rows to itself."""
         self.leave(scopes)
         for scope in scopes[len(self.open) :]:
             self.frame(scope, self.scene.scopes.get(scope, printable(scope.name)))
@@ -264,7 +264,7 @@ class Placing:
     # ------------------------------------------------------------------------------------------ from top to bottom
 
     def _stack(self) -> float:
-        """Give every row of every strip its y, and all that stands in it; returns the height of the picture."""
+        """Give every row of every strip, and everything in it, its y; returns the height of the picture."""
         above: dict[tuple[int, int], float] = {}
         below: dict[tuple[int, int], float] = {}
         for item in self.scene.items:
@@ -299,22 +299,22 @@ class Placing:
 
 
 def heading(frame: Frame) -> float:
-    """How wide a frame has to be for its name."""
+    """The width that a frame needs for its name."""
     return text_width(frame.name, NAME, bold=True) + 2 * FRAME
 
 
 def _offsets(n: int) -> list[float]:
-    """Where n vertical runs stand, relative to the middle of them."""
+    """The positions of n vertical runs, relative to their middle."""
     return [(k - (n - 1) / 2) * BETWEEN_RUNS for k in range(n)]
 
 
 def half_width(item: Item) -> float:
-    """Half of what an item takes of its row, with its caption and the box below it."""
+    """Half the width that an item takes of its row, with its caption and the box below it."""
     caption = text_width(item.caption, CAPTION) / 2 + TEXT_GAP if item.caption else 0.0
     saved = text_width(item.saved, VALUE) / 2 + 6 + TEXT_GAP if item.saved else 0.0
     return max(item.width / 2, caption, saved)
 
 
 def _arrow(item: Item) -> float:
-    """Room for an arrow head before an item: a caption that is wider than its gate leaves it some of that."""
+    """Space for an arrow head before an item, less what a caption wider than its gate already leaves."""
     return max(TEXT_GAP, ARROW - (half_width(item) - item.width / 2))

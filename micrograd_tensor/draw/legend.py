@@ -1,4 +1,4 @@
-"""Legend: one line below the picture that says how to read it, or several where the picture is narrow."""
+"""Legend: a line below the picture that explains how to read it, or several if the picture is narrow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .metrics import text_width
 from .scene import VALUE, Scene
 
 SIGN, GAP, HEIGHT = 38.0, 26.0, 20.0
-"""Room for the sign before an entry, the distance of two entries, and the height of a line of them."""
+"""Space for the sign before an entry, the distance of two entries, and the height of a line of them."""
 
 
 class Entry(NamedTuple):
@@ -24,12 +24,12 @@ class Entry(NamedTuple):
 
 
 def legend(scene: Scene, layout: Layout) -> list[Entry]:
-    """The entries that a scene needs, below the layout, which grows by them."""
+    """The entries that a scene needs, below the layout, whose height grows by theirs."""
     return listed(meanings(scene), layout)
 
 
 DETAILS = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
-"""What a picture says of a value beside its name, by detail."""
+"""What a picture shows of a value in addition to its name, by detail."""
 
 CONTINUED = "a wire that goes on in the next line"
 """What a mark at the end of a line means."""
@@ -69,12 +69,12 @@ def meanings(scene: Scene) -> dict[str, str]:
 
 
 def least_width(means: Mapping[str, str]) -> float:
-    """How wide a picture has to be for its legend."""
+    """The width that a picture needs for its legend."""
     return max(SIGN + text_width(text, VALUE) for text in means.values()) + 2 * MARGIN
 
 
 def listed(means: Mapping[str, str], layout: Layout) -> list[Entry]:
-    """The entries that say what signs mean, below the layout, which grows by them."""
+    """The entries that explain signs, below the layout, whose height grows by theirs."""
     widths = {sign: SIGN + text_width(text, VALUE) for sign, text in means.items()}
     layout.width = max(layout.width, least_width(means))
     entries: list[Entry] = []

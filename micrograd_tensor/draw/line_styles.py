@@ -1,4 +1,4 @@
-"""Line styles: the kinds of lines in a picture, told apart by more than their colour."""
+"""Line styles: the kinds of lines in a picture, which differ by more than their colour."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class LineStyle(NamedTuple):
 
     Attributes:
         colour: its role.
-        value: the role of the colour of shapes and numbers beside it.
+        value: the role of the colour of its shapes and numbers.
         back: whether it carries a gradient.
-        width: of the line.
-        dotted: whether it is dotted rather than solid, or dashed where it carries a gradient.
+        width: the width of the line.
+        dotted: whether it is dotted, instead of solid, or of dashed if it carries a gradient.
     """
 
     colour: str
@@ -26,12 +26,12 @@ class LineStyle(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, str]:
-        """The roles of the colours of names and of values beside it."""
+        """The roles of the colours of its names and values."""
         return self.colour, self.value
 
     @property
     def line(self) -> dict[str, str]:
-        """Its attributes in DOT. Colour is not all that tells the two directions apart."""
+        """Its attributes in DOT. The two directions differ by more than their colour."""
         style = "dotted" if self.dotted else "dashed" if self.back else "solid"
         return {
             "class": "bwd" if self.back else "fwd",

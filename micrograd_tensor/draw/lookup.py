@@ -1,4 +1,4 @@
-"""Lookup: the node of a graph that somebody asks for by its name, its gate's number, or as a Tensor."""
+"""Lookup: the node of a graph by its name, its gate's number, or as a Tensor."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .errors import DrawError
 
 
 def lookup(graph: Graph, asked: Any, called: Called | None = None) -> Node:
-    """The forward node that is meant.
+    """The requested forward node.
 
     Args:
-        graph: to look in.
-        asked: the number of a gate; a value's name, or ``scope/name`` where several have one name; a Tensor or a Node.
-        called: what the values are called, if that is known already.
+        graph: the graph to search.
+        asked: the number of a gate; a value's name, or ``scope/name`` where several share a name; a Tensor or a Node.
+        called: what the values are called, if that is already known.
 
     Raises:
-        DrawError: for what is not there, with the nearest names, or of another kind.
+        DrawError: for an unknown name or number, with the nearest names, and for anything else.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -42,9 +42,7 @@ def lookup(graph: Graph, asked: Any, called: Called | None = None) -> Node:
     if isinstance(asked, str):
         names = value_names(graph, called)
         if asked not in names:
-            likely = [
-                name for name in names if not name.startswith("/")
-            ]  # where there is no scope its path says nothing
+            likely = [name for name in names if not name.startswith("/")]  # without scopes the path is the name
             raise DrawError(f"draw: at={asked!r} names no value of this graph{nearest(asked, likely)}")
         return names[asked]
     gates = {number: node for node, number in called.numbers.items()}
@@ -60,7 +58,7 @@ def _range(gates: int) -> str:
 
 
 def _of_tensor(graph: Graph, tensor: Tensor) -> Node:
-    """A graph shares its arrays with the tensors that it was captured from."""
+    """A graph shares its arrays with the Tensors that it was captured from."""
     made = tensor.op.name if tensor.op else None
     for node in graph.nodes:
         if node.value is tensor.data and node.name == tensor.name and (node.op and node.op.name) == made:
@@ -69,7 +67,7 @@ def _of_tensor(graph: Graph, tensor: Tensor) -> Node:
 
 
 def value_names(graph: Graph, called: Called) -> Mapping[str, Node]:
-    """Every node by its name, by that after the path of its scope, and, without a name, by what pictures call it."""
+    """Every node by its name, by its scope's path and name, and, without a name, by what pictures call it."""
     found: dict[str, Node] = dict(graph.named)
     for node in graph.nodes:
         if node.name is not None:

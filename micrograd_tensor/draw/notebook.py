@@ -1,7 +1,6 @@
-"""Notebook: there a graph, and a tensor with a small one, show their circuit, though neither knows of pictures.
+"""Notebook: graphs, and tensors with small graphs, are displayed as circuits, though neither knows of pictures.
 
-A notebook asks an object for ``_repr_html_`` when it is to be shown. The methods are lent to both classes here, and
-draw only when they are asked.
+To display an object, a notebook calls its ``_repr_html_``. Both classes get theirs here; they draw only when called.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from ..graph import Graph
 from .options import Options
 
 SHOWN = 60
-"""Gates; a tensor with more behind it shows its values alone."""
+"""The maximum number of gates; a tensor that depends on more is displayed as its values alone."""
 
 
 def of_graph(graph: Graph) -> str | None:
-    """The picture of a graph, or None where there can be none."""
+    """The picture of a graph, or None if it cannot be drawn."""
     try:
         return _picture(graph)
-    except Exception:  # a notebook then shows the repr, whatever it was
+    except Exception:  # a notebook then shows the repr
         return None
 
 
@@ -51,7 +50,7 @@ def _picture(shown: Graph | Tensor) -> str | None:
 
 
 def _gates(tensor: Tensor) -> int:
-    """How many gates there are behind a tensor, counted no further than it matters."""
+    """The number of gates that a tensor depends on, counted only as far as it matters."""
     seen, waiting, gates = {tensor}, [tensor], 0
     while waiting and gates <= SHOWN:
         this = waiting.pop()

@@ -1,4 +1,4 @@
-"""Options: everything that can be asked of a picture, beside the graph it shows."""
+"""Options: all settings of a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THEMES = ("auto", "light", "dark")
 
 
 class Failure(NamedTuple):
-    """The gate at which a graph ends unfinished, the kind of the error, and what that said."""
+    """The gate at which an unfinished graph ends, the kind of the error, and its message."""
 
     gate: Node
     kind: str
@@ -26,10 +26,10 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of a picture; `draw` documents each. Of an unfinished graph `failed` says where it ends.
+    """The settings of a picture, documented at `draw`; `failed` tells where an unfinished graph ends.
 
     Raises:
-        DrawError: for a detail or a theme that there is not, and for what is no depth, path or width.
+        DrawError: for an unknown detail or theme, or an invalid depth, path or width.
     """
 
     detail: str = "full"
@@ -45,20 +45,20 @@ class Options:
     def __post_init__(self) -> None:
         for name, given, known in (("detail", self.detail, DETAILS), ("theme", self.theme, THEMES)):
             if given not in known:
-                raise DrawError(f"draw: {name}={given!r} is none of {', '.join(map(repr, known))}")
+                raise DrawError(f"draw: {name}={given!r} is not one of {', '.join(map(repr, known))}")
         if self.depth is not None and not (_is_whole(self.depth) and self.depth >= 0):
-            raise DrawError(f"draw: depth={self.depth!r} is no number of scopes, such as 0, 1 or 2")
+            raise DrawError(f"draw: depth={self.depth!r}: give a whole number of at least 0, such as 2")
         for path in self.collapse:
             if not isinstance(path, str):
-                raise DrawError(f"draw: collapse={path!r} is no path of a scope, such as 'layer1'")
+                raise DrawError(f"draw: collapse={path!r} is not the path of a scope, such as 'layer1'")
         if self.width is not None and not (_is_real(self.width) and 0 < self.width < math.inf):
-            raise DrawError(f"draw: width={self.width!r} is no width in pixels, such as 900")
+            raise DrawError(f"draw: width={self.width!r} is not a positive number of pixels, such as 900")
         if not isinstance(self.dims, Mapping):
             raise DrawError(f"draw: dims={self.dims!r} names no lengths; give them by name, such as {{'N': 7}}")
         for name, length in self.dims.items():
             if not (isinstance(name, str) and name.strip() and _names_axes(length)):
                 raise DrawError(
-                    f"draw: dims={{{name!r}: {length!r}}} is no name for a length, such as {{'N': 7}}, "
+                    f"draw: dims={{{name!r}: {length!r}}} does not name a length, such as {{'N': 7}}, "
                     f"or for an axis of a value, such as {{'N': ('x', 0)}}"
                 )
 

@@ -48,7 +48,7 @@ def paint(scene: Scene, layout: Layout, legend: list[Entry]) -> Painting:
 
 
 class Painter(Canvas):
-    """A canvas with a scene on it, on which more can be put."""
+    """A canvas with a scene on it, to which more can be added."""
 
     def __init__(self, scene: Scene, layout: Layout, legend: list[Entry]) -> None:
         super().__init__(scene, layout.width, layout.height)
@@ -123,7 +123,7 @@ class Painter(Canvas):
             self._saved(item)
 
     def _saved(self, item: Item) -> None:
-        """What a gate of the backward pass takes from the forward pass."""
+        """The forward values that a gate of the backward pass uses."""
         name, top = f"{item.id}-saved", item.y + item.height / 2
         width, y = text_width(item.saved, VALUE) + 12, top + SAVED_GAP + SAVED_HEIGHT / 2
         look = {"style": "rounded,filled", "fillcolor": LIGHT["constant"], "color": LIGHT["muted"], "penwidth": "1"}

@@ -1,7 +1,7 @@
 """Raster: a picture as PNG or PDF, with every line of text where the SVG has it.
 
-Graphviz puts a line of text where the font that it finds wants it, and as wide as that font is. So it is asked first
-where each line would come to stand, and then given places and sizes that make up for the difference.
+Graphviz places a line of text by the metrics of the font that it finds. So it is asked first where each line would go,
+and then given places and sizes that make up for the difference.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ PIXELS = 2
 """PNG pixels per SVG pixel; 2 stays sharp on high-density screens."""
 
 FITS = 1.02
-"""A line that is wider than this, in parts of its place, is set smaller; fonts come in steps, so no less would help."""
+"""A line wider than this, relative to its place, is set smaller; fonts come in steps, so a smaller limit is no use."""
 
 _FROM_LEFT = "\u200e"
-"""Before a line with a name from right to left, which Graphviz would else take for the direction of the whole line."""
+"""Precedes a line with a right-to-left name, whose direction Graphviz would otherwise take for the whole line's."""
 
 _LABEL = re.compile(r'\b(?:tail)?label=(?:"(?:[^"\\]|\\.)*"|[^\s\]"<]+)')
 _DATE = re.compile(rb"/CreationDate \(D:(\d+)")
@@ -43,11 +43,11 @@ class _Text(NamedTuple):
 
 
 def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
-    """The picture as Graphviz paints it, the same bytes whenever it is asked with the same fonts.
+    """The picture as Graphviz paints it, always the same bytes with the same fonts.
 
     Args:
-        dot: with final positions.
-        svg: what was made of it, which says where the lines of text stand.
+        dot: DOT text with final positions.
+        svg: the SVG made from it, which has the places of the lines of text.
         kind: ``png`` or ``pdf``.
         theme: ``dark``, or any other for light: a file follows no page.
     """
@@ -67,7 +67,7 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
         measured = _measured(_dot(bare, texts, sizes, [0.0] * len(texts)))
     lifts = [measured[k][0] - line.y if k in measured else 0.0 for k, line in enumerate(texts)]
     painted = render(in_theme(_dot(bare, texts, sizes, lifts), theme), kind)
-    # Of the same length, because a PDF says at the end at which byte each of its parts begins.
+    # Of the same length, because a PDF ends with the byte offsets of its parts.
     return _DATE.sub(lambda date: date[0][: -len(date[1])] + b"20000101000000"[: len(date[1])], painted)
 
 
@@ -96,7 +96,7 @@ def _dot(bare: str, texts: list[_Text], sizes: list[float], lifts: list[float]) 
 
 
 def _measured(dot: str) -> dict[int, tuple[float, float]]:
-    """By their numbers the baselines of the lines of text, y downwards, and their widths."""
+    """The baselines of the lines of text by their numbers, y downwards, and their widths."""
     found = {}
     for node in json.loads(render(dot, "json"))["objects"]:
         if node["name"].startswith("text-"):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from .errors import DrawError, NoRendererError
 
 TIMEOUT = 120.0
-"""In seconds; the largest picture that is drawn at all takes a few."""
+"""Seconds; the largest picture that is drawn at all takes a few."""
 
 
 def render(dot: str, kind: str) -> bytes:
@@ -24,8 +24,8 @@ def render(dot: str, kind: str) -> bytes:
         kind: ``svg``, ``png`` or ``pdf``.
 
     Raises:
-        DrawError: where Graphviz fails, with what it said.
-        NoRendererError: where there is no Graphviz, with both ways to get one.
+        DrawError: where Graphviz fails, with its message.
+        NoRendererError: without Graphviz, with both ways to install it.
     """
     try:
         from pygraphviz import AGraph
@@ -44,7 +44,7 @@ def render(dot: str, kind: str) -> bytes:
 
 @contextmanager
 def _without_font_warnings() -> Iterator[None]:
-    """Keep to ourselves what the carried fontconfig, older than some systems' settings, has to say about these."""
+    """Suppress the warnings of the bundled fontconfig about the settings of newer systems."""
     with tempfile.TemporaryFile() as said:
         sys.stderr.flush()
         stderr = os.dup(2)
@@ -64,7 +64,7 @@ def _by_program(dot: str, kind: str) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise NoRendererError(
-            "there is no Graphviz here to paint with: `pip install pygraphviz` brings it along, "
+            "Graphviz is missing: `pip install pygraphviz` includes it, "
             "or install Graphviz so that `dot` is on the PATH"
         )
     try:

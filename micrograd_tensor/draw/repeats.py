@@ -1,4 +1,4 @@
-"""Repeats: boxes, and which of them are equal neighbours but for their values, such as the layers of a deep net."""
+"""Repeats: boxes, and which neighbours are equal except for their values, such as the layers of a deep net."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..engine.tensor import Tensor
 from ..graph import Node
 
 Link = tuple[Hashable, ...]
-"""For each value that comes into a box from outside, where from."""
+"""Where each value that enters a box comes from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Box:
     """Gates that are drawn as one box.
 
     Attributes:
-        scopes: what they were recorded in: one scope, or equal ones in a row that are drawn once.
+        scopes: the scopes they were recorded in: one, or equal ones in a row that are drawn once.
         gates: by birth.
         name: of the scope, or of the first and the last one.
     """
@@ -33,7 +33,7 @@ class Box:
 
 
 class _Shape(NamedTuple):
-    """All there is to a box but its values, and what comes into it from outside, in the order of first use."""
+    """Everything about a box except its values, and what enters it, in the order of first use."""
 
     said: Hashable
     outside: list[Any]
@@ -42,15 +42,15 @@ class _Shape(NamedTuple):
 def runs(order: Sequence[Any], outputs: Collection[Any]) -> list[tuple[int, list[Box]]]:
     """Boxes that follow each other and are equal: the same ops with the same parameters, shapes and wiring.
 
-    Each takes what the one before it made, in the same way, and nothing else takes that. Other values that come in are
-    the same for all, or leaves of the same shape.
+    Each uses what the one before it made, in the same way, and nothing else uses that. Other values that enter are the
+    same for all, or leaves of the same shape.
 
     Args:
         order: gates and boxes in the order of computation.
         outputs: of the graph.
 
     Returns:
-        Two boxes or more, each time, with the place of the first of them.
+        Groups of two or more boxes, each with the index of its first.
     """
     taken_by = _taken_by(order, outputs)
     found: list[tuple[int, list[Box]]] = []
@@ -73,7 +73,7 @@ def runs(order: Sequence[Any], outputs: Collection[Any]) -> list[tuple[int, list
 
 
 def _taken_by(order: Sequence[Any], outputs: Collection[Any]) -> dict[Any, set[Any]]:
-    """Which others take what a gate or a box makes; None stands for the reader of an output."""
+    """What uses the result of a gate or a box; None stands for the reader of an output."""
     home = {gate: x for x in order for gate in _gates(x)}
     found: dict[Any, set[Any]] = {home[out]: {None} for out in outputs}
     for x in order:
@@ -124,7 +124,7 @@ def _key(value: Any) -> Hashable:
 
 
 def _link(gates: Sequence[Any], outside: list[Any], outside_next: list[Any]) -> Link | None:
-    """How a box takes what the gates of the one before it made, or None where it takes nothing of that."""
+    """How a box uses what the gates of the one before it made, or None if it does not."""
     made = {gate: k for k, gate in enumerate(gates)}
     link: list[Hashable] = []
     for x, y in zip(outside, outside_next, strict=True):

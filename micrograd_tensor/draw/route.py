@@ -14,7 +14,7 @@ HEAD = 8.0
 """Length of an arrow head."""
 
 RADIUS = 12.0
-"""Of a corner's centre line; the inner lane turns more sharply and the outer one less, so that they stay parallel."""
+"""The radius of a corner's centre line; the inner lane turns more sharply than the outer, so they stay parallel."""
 
 _CIRCLE = 0.5523
 """How far along its tangents the control points of a quarter circle lie."""
@@ -26,7 +26,7 @@ def lanes(wire: Wire) -> tuple[str, str | None]:
     The backward lane runs below or outside the forward one; a wire without it runs on the centre line.
     """
     line = _centre_line(wire)
-    # A fork gets no arrow head from the value that goes on through it.
+    # A fork gets no arrow head from the value that continues through it.
     head = not wire.target.is_fork
     if wire.backward is None:
         return _lane(line, 0.0, wire.source, wire.target, head), None

@@ -1,9 +1,9 @@
-"""Rows: which wires run straight on, and in which row.
+"""Rows: which wires run straight, and in which row.
 
 Every gate has one straight input and every fork at most one straight branch, so the items fall into chains. The first
 chain, the main path, is the top row. Every other chain leaves a fork downwards or starts with a leaf, and arrives at a
 gate from below; it takes the highest row under both that is free from its first to its last item. So a row never holds
-two chains at a time, and whatever stands in it cannot be hit by a line that does not belong there.
+two chains at a time, and no line from elsewhere can hit what is in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .scene import Item, Scene, Wire
 
 @dataclass(slots=True, eq=False)
 class Chain:
-    """Items that one straight line joins.
+    """Items on one straight line.
 
     Attributes:
         items: from left to right; none in a branch that leads from a fork straight to a gate.
@@ -32,7 +32,7 @@ class Chain:
 
     @property
     def neighbours(self) -> list[Item]:
-        """The items of other chains that it hangs on."""
+        """The items of other chains that it is attached to."""
         return [item for item in (self.starts, self.ends) if item is not None]
 
 
@@ -41,7 +41,7 @@ _FIRST = {"output": 0, "fork": 1, "split": 1}
 
 
 def chains(scene: Scene) -> list[Chain]:
-    """The chains of a scene: the main path first, and each after those that it hangs on."""
+    """The chains of a scene: the main path first, and each after those that it is attached to."""
     inputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
     outputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
     for wire in scene.wires:
@@ -50,7 +50,7 @@ def chains(scene: Scene) -> list[Chain]:
     made: list[Chain] = []
     taken: set[Item] = set()
     used: set[Wire] = set()
-    # The deepest first: whatever uses a value is deeper than it, so it is in a chain before the value is.
+    # The deepest first: what uses a value is deeper than the value, so it joins a chain first.
     for last in sorted(scene.items, key=lambda item: (-item.depth, _FIRST.get(item.kind, 2), -item.time[0])):
         if last in taken:
             continue
@@ -75,7 +75,7 @@ def chains(scene: Scene) -> list[Chain]:
 
 
 def _straightness(wire: Wire) -> tuple[bool, bool, int, bool, int]:
-    """The straight input has the result's shape and lets gradients pass; else it is the deepest, then the first."""
+    """The straight input has the result's shape and passes gradients; otherwise it is the deepest, then the first."""
     source, target = wire.source, wire.target
     product = target.op is not None and target.op.contracts  # its result may well have the shape of a weight
     alike = source.shape == target.shape and not product
@@ -96,7 +96,7 @@ def assign_rows(made: list[Chain], turn: dict[Item, int]) -> int:
     for k, chain in enumerate(made):
         for item in set(chain.neighbours):
             hanging.setdefault(item, []).append(k)
-    # The main path, then short ones first: what spans a lot runs around the others rather than between them.
+    # The main path, then short ones first: long ones run around the others rather than between them.
     ready = [(k > 0, spans[k][1] - spans[k][0], k) for k in range(len(made)) if not missing[k]]
     heapify(ready)
     busy: list[list[tuple[int, int]]] = []

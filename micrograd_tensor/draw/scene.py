@@ -1,13 +1,13 @@
-"""Scene: what a picture is made of, items and wires with their texts; places are filled in later.
+"""Scene: the items and wires of a picture, with their texts; positions are filled in later.
 
 An item is a gate, a box (leaf, constant, output) or a fork. A wire runs from one item to another; it carries a value
 forward and, where one was computed, a gradient back.
 
-Elements of the picture are called after ranks in the graph: ``node-7`` is a gate or a leaf, ``fork-7`` where value 7
-parts, ``sink-7`` the box of output 7, ``box-7`` a collapsed scope whose first gate is 7, ``error-7`` what gate 7 said
-when it failed. The lanes of a wire are ``edge-3-7-fwd`` and ``edge-7-3-bwd``, with ``-1`` and so on for a second use,
-``fork``, ``out`` or ``box-7`` in place of a rank, and ``-part-1`` and so on where it goes on in another line, between
-``mark-3-7-1-end`` and ``mark-3-7-1-start``.
+Elements of the picture are named after ranks in the graph: ``node-7`` is a gate or a leaf, ``fork-7`` where value 7
+forks, ``sink-7`` the box of output 7, ``box-7`` a collapsed scope whose first gate is 7, ``error-7`` the message of
+gate 7 when it failed. The lanes of a wire are ``edge-3-7-fwd`` and ``edge-7-3-bwd``, with ``-1`` and so on for a second
+use, ``fork``, ``out`` or ``box-7`` in place of a rank, and ``-part-1`` and so on where it continues on another line,
+between ``mark-3-7-1-end`` and ``mark-3-7-1-start``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ GATE, FORK, SPLIT = 18.0, 9.0, 3.5
 """Radii of gates, of forks where gradients are added, of forks where none are."""
 
 NAME, VALUE, CAPTION, BOXED = 12.5, 11.0, 10.5, 13.5
-"""Font sizes: a name or rule, a shape with its numbers, what stands above a gate, the first line of a box."""
+"""Font sizes: a name or rule, a shape with its numbers, a caption above a gate, the first line of a box."""
 
 NAME_LINE, VALUE_LINE = 15.0, 13.5
 """Heights of a line."""
 
 SAVED_HEIGHT, SAVED_GAP = 20.0, 14.0
-"""Height of the small box below a gate, and its distance, which an arrow bridges."""
+"""Height of the small box below a gate, and its distance, the length of an arrow."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,28 +37,28 @@ class Item:
     """Something that wires lead from or to.
 
     Attributes:
-        id: of its element in the picture.
+        id: the id of its element in the picture.
         kind: ``gate``, ``fork`` (gradients are added), ``split`` (they are not), ``data``, ``param``, ``constant``,
-            ``output``, ``box`` for a collapsed scope, ``mark`` where a wire goes on in another line, ``error``
-            for what a gate that failed said, or ``panel`` for a value that is shown as heat maps.
+            ``output``, ``box`` for a collapsed scope, ``mark`` where a wire continues on another line, ``error``
+            for the message of a failed gate, or ``panel`` for a value that is shown as heat maps.
         time: its turn to be placed: a rank, then its turn among those of that rank.
-        title: what a screen reader says and a tooltip shows.
+        title: the text of a screen reader and a tooltip.
         lines: the symbol of a gate, or the lines in a box.
-        caption: what stands above a gate.
-        op: that of a gate.
+        caption: the text above a gate.
+        op: the op of a gate.
         reads: the formula of a gate, where the order of its operands matters.
         dead: whether it is a gate that no gradient can pass.
-        depth: the number of gates on the longest way to it; −1 for Python numbers.
-        moves: how many of these only move elements about, as a transposition does.
-        shape: of its value.
+        depth: the number of gates on the longest path to it; −1 for Python numbers.
+        moves: how many of these only move elements, as a transposition does.
+        shape: the shape of its value.
         scope: the scope that it is drawn in.
         width, height: its size.
         back: whether it is a gate or a split of the backward pass.
-        saved: what a gate of the backward pass takes from the forward pass, in a small box below it.
-        style: the line style whose colour its outline has, thick, where it stands out.
-        side: whether it is a box that stands right before the gate it leads to.
-        fill: the kind of box whose colours it has, where that is another.
-        row, x, y: the row it stands in and its centre, once it has a place.
+        saved: the forward values that a gate of the backward pass uses, in a small box below it.
+        style: the line style of its thick outline, if it stands out.
+        side: whether it is a box right before the gate that it leads to.
+        fill: the kind of box whose colours it has, if that is another.
+        row, x, y: its row and its centre, once it is placed.
         strip: which line of a wrapped circuit it is in.
     """
 
@@ -94,7 +94,7 @@ class Item:
 
     @property
     def is_fork(self) -> bool:
-        """Whether a value parts in it."""
+        """Whether a value forks in it."""
         return self.kind in ("fork", "split")
 
 
@@ -105,14 +105,14 @@ class Wire:
     Attributes:
         source, target: the items.
         operand: which operand of the target it is.
-        edges: of the graph, by the ranks of the nodes and the indices of their operands; several that lead into one
-            box, and none where it leads to a fork, an output or a mark.
-        forward, backward: ids of its lanes; no backward lane where no gradient was carried along it.
-        title: what a screen reader says of the value and of the gradient.
+        edges: the graph's edges, by the ranks of the nodes and the indices of their operands; several if they lead into
+            one box, and none if it leads to a fork, an output or a mark.
+        forward, backward: ids of its lanes; no backward lane if it carries no gradient.
+        title: the screen reader's text for the value and for the gradient.
         name, value: the lines above it.
         rule, gradient: the lines below it.
-        styles: of its two lanes.
-        says: what stands on a mark where it goes on in another line: what the value is called, and its shape.
+        styles: the styles of its two lanes.
+        says: the text of a mark where it continues on another line: what the value is called, and its shape.
         row: the row it runs in, once it has a place.
         leaves, arrives: where it turns into its row, and out of it, relative to the centre of its source and target;
             None where it does not turn.
@@ -162,10 +162,10 @@ class Scene:
     Attributes:
         backward: whether gradients are shown.
         numbered: whether a value is called by the number of its gate, such as y₁.
-        scopes: what scopes are called, where that is more than their names.
-        detail: what is said of a value beside its name: "full", "shape" or "name".
-        notes: what was left out and how it can be seen, by the signs of the legend.
-        items, wires: what there is.
+        scopes: what scopes are called, if not by their names alone.
+        detail: what is shown of a value: "full", "shape" or "name".
+        notes: what was left out and how to see it, by the signs of the legend.
+        items, wires: its items and wires.
     """
 
     backward: bool

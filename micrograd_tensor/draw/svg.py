@@ -1,4 +1,4 @@
-"""SVG: what Graphviz painted, made to look the same everywhere, to follow light and dark pages, and to be read aloud.
+"""SVG: Graphviz's output, made to look the same everywhere, to follow light and dark pages, and to be read aloud.
 
 Graphviz places text by the fonts it finds. Every line is put where the layout had it instead, and given the width that
 the layout gave it, so the picture is the same, byte for byte, on machines with other fonts or none.
@@ -15,14 +15,14 @@ from .theme import LIGHT, style_sheet
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 BASELINE = 0.35
-"""How far below its middle the baseline of a line is, in parts of the font size."""
+"""How far the baseline of a line is below its middle, relative to the font size."""
 
 UNSTRETCHED = 3
-"""Lines of so few characters keep their natural width."""
+"""Lines of at most this many characters keep their natural width."""
 
 
 def finish(painted: bytes, painting: Painting, title: str, description: str, theme: str = "auto") -> str:
-    """The final SVG text of what Graphviz painted, which follows the page or has the theme it is given."""
+    """The final SVG text of Graphviz's output, which follows the page or has the given theme."""
     root = ElementTree.fromstring(painted)  # noqa: S314 -- Graphviz wrote it just now
     for element in root.iter():
         element.tag = element.tag.removeprefix(_NAMESPACE)

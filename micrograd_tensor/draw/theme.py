@@ -1,7 +1,7 @@
 """Theme: every colour by its role, for light pages and for dark ones, and the style sheet that switches them.
 
-Graphviz writes the light colours into the picture. The style sheet finds them there again and replaces them by
-variables, of which dark pages have other values; so every role needs a light colour of its own.
+Graphviz writes the light colours into the picture. The style sheet matches them there and replaces them by variables,
+which have other values on dark pages; so every role needs a light colour of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 LIGHT = {role: light for role, (light, _) in COLOURS.items()}
 
 FONT, BOLD = "Arial", "Arial Bold"
-"""What Graphviz asks the machine for; Liberation Sans answers to it where there is no Arial, with the same widths."""
+"""The font that Graphviz requests; without Arial it gets Liberation Sans, which has the same widths."""
 
 FAMILY = "Arial,'Liberation Sans',Arimo,Helvetica,'DejaVu Sans',sans-serif"
 
@@ -42,14 +42,14 @@ _PAGES = {
     "light": ("[data-jp-theme-light=false]", ".vscode-dark"),
     "dark": ("[data-jp-theme-light=true]", ".vscode-light"),
 }
-"""How notebooks say that they are of the other scheme, whatever the system's is."""
+"""How notebooks mark pages of the other scheme, whatever the system's is."""
 
 
 def style_sheet(scope: str | None = None) -> str:
     """The rules of a picture: light, dark where the page or the class ``dark`` says so, light in print.
 
     Args:
-        scope: of a picture within a page, a class that no other picture there has, which keeps the rules apart.
+        scope: a class that no other picture on the page has, which keeps their rules apart.
     """
     mt = f".{scope or 'mt'}"
     light, dark = ("".join(f"--mt-{role}:{pair[k]};" for role, pair in COLOURS.items()) for k in range(2))

@@ -16,9 +16,9 @@ class Step(NamedTuple):
     """A row of a listing.
 
     Attributes:
-        key: of the value that it shows.
-        uses: keys of the values, of rows above, that lead to it; one that is used twice stands here twice.
-        sign: what marks the row, or nothing for one between values, which all tracks pass.
+        key: the key of the value that it shows.
+        uses: keys of the values in rows above that lead to it; one that is used twice appears twice.
+        sign: the mark of the row, or empty for a row between values, which all tracks pass.
     """
 
     key: Hashable
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of tracks, and the number of the step that it belongs to; `fork` where a track parts before its step."""
+    """A row of tracks, and the number of the step that it belongs to; `fork` if a track splits before its step."""
 
     text: str
     step: int
@@ -37,8 +37,7 @@ class Row(NamedTuple):
 def tracks(steps: Iterable[Step]) -> list[Row]:
     """The tracks of a listing: a row for each step, and before it one where it uses a value more than once.
 
-    A track ends where its value is used last. A line across a track that it has nothing to do with leaves the track
-    whole.
+    A track ends where its value is last used. A line that crosses an unrelated track leaves it unbroken.
 
     >>> steps = [Step("x", "", "○"), Step("y", "x", "●"), Step("z", "xy", "●"), Step("s", "zz", "●")]
     >>> for row in tracks(steps): print(row.text)
@@ -52,7 +51,7 @@ def tracks(steps: Iterable[Step]) -> list[Row]:
 
 
 _DOUBLE = object()
-"""Holds a track that parted from another, until the row that comes next."""
+"""Holds a track that split off from another, until the next row."""
 
 
 class _Tracks:
@@ -85,14 +84,14 @@ class _Tracks:
                 self.held.pop()
 
     def _free(self, after: int) -> int:
-        """The first free column from there on, which is made where there is none."""
+        """The first free column from there on, added if there is none."""
         column = next((k for k in range(after, len(self.held)) if self.held[k] is None), len(self.held))
         if column == len(self.held):
             self.held.append(None)
         return column
 
     def _part(self, column: int, more: int, number: int) -> set[int]:
-        """A row in which a track parts into so many more, to the right of it."""
+        """A row in which a track splits into this many more, to its right."""
         made = set()
         for _ in range(more):
             free = self._free(column + 1)

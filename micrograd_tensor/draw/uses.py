@@ -1,4 +1,4 @@
-"""Uses: where the values of a graph are used as a picture shows it, in which a box uses a value once at most."""
+"""Uses: where the values of a graph are used in a picture, in which a box uses a value at most once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Use:
     Attributes:
         value: what is used.
         target: the gate or the box, or None for an output.
-        edges: of the graph; none for an output, for a box at least one.
+        edges: the graph's edges; none for an output, at least one for a box.
     """
 
     value: Node
@@ -44,10 +44,10 @@ class Uses:
     """The uses of every value outside of the box that it was made in.
 
     Attributes:
-        of_edge: the use that an edge of the graph is part of; none for edges within a box.
-        into: of a box the values that come into it, in the order of first use.
-        owned: leaves that are used in one box only, and belong to it.
-        leaves: those of each box.
+        of_edge: the use that an edge of the graph belongs to; none for edges within a box.
+        into: the values that enter each box, in the order of first use.
+        owned: leaves that are used in only one box, and belong to it.
+        leaves: the leaves of each box.
         data: the leaf where the main path starts.
     """
 
@@ -85,7 +85,7 @@ class Uses:
         return self._uses[node]
 
     def _settle(self, box: Box) -> None:
-        """What comes into a box. The leaf where the main path starts does; if nothing else, so do all that are data."""
+        """The values that enter a box. The leaf where the main path starts does; if nothing else, so do all data."""
         inside = set(box.gates)
         taken: dict[Use, None] = {}
         for gate in box.gates:
@@ -101,7 +101,7 @@ class Uses:
         self.into[box] = [use for use in taken if use.value not in own]
 
     def _start(self, gates: Sequence[Node]) -> Node | None:
-        """The leaf that the way back from the last gate ends at, by operands of its shape, else the longest."""
+        """The leaf at the end of the way back from the last gate, by operands of its shape, else the longest way."""
         depth: dict[Node, int] = {}
         for gate in gates:
             assert gate.op is not None  # noqa: S101 -- for the type checker
@@ -135,7 +135,7 @@ class Uses:
         return list(parts)
 
     def added(self, node: Node, uses: Sequence[Use]) -> Node | None:
-        """The sum of what comes back from some uses: the whole gradient, if from nowhere else any does."""
+        """The summed gradient of these uses; the whole gradient where no other use contributes."""
         parts = [self._graph.upstreams[node]] if any(use.target is None for use in uses) else []
         edges = {edge for use in uses for edge in use.edges}
         parts += [part for edge, part in self._graph.contributions_to(node) if edge in edges]

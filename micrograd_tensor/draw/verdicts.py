@@ -1,6 +1,6 @@
-"""Verdicts: what a report on hand-derived gradients says of the values of a graph.
+"""Verdicts: what a report on hand-derived gradients says about the values of a graph.
 
-The report is known by its shape only: ``stages`` by name, each with a ``status``, and perhaps ``diagnosis`` by name.
+Any object will do that has ``stages`` by name, each with a ``status``, and perhaps ``diagnosis`` by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .lookup import value_names
 
 
 class Verdict(NamedTuple):
-    """The status of a gradient by its name, and the reason, or nothing."""
+    """The status of a gradient by its name, and the reason, if any."""
 
     name: str
     status: Status
@@ -59,7 +59,7 @@ def verdicts(graph: Graph, report: Any, called: Called) -> dict[Node, Verdict]:
 
 
 def _text(reason: Any) -> str:
-    """A reason in words: as it stands, or the first of several findings, by its kind and text."""
+    """A reason in words: as it is, or the first of several findings, with its kind and text."""
     if isinstance(reason, Sequence) and not isinstance(reason, str):
         reason = reason[0]
     kind, text = getattr(reason, "kind", None), getattr(reason, "text", reason)

@@ -1,8 +1,8 @@
-"""Wrap: a circuit that is too long for one line goes on in further ones, called strips, as text does.
+"""Wrap: a circuit that is too long for one line continues on further ones, called strips, as text does.
 
-Wherever a line ends, each wire that has not arrived ends in a mark that says what it carries, and starts from another
-one in the next line. Every piece of such a wire is a wire of its own. The last one, which arrives where the wire led,
-has its ids and its texts; the ids of the others end in ``-part-1``, ``-part-2``, ….
+Wherever a line ends, each wire that has not arrived ends in a mark that names what it carries, and starts from another
+mark on the next line. Every piece of such a wire is a wire of its own. The last one, which arrives at the wire's
+target, has its ids and its texts; the ids of the others end in ``-part-1``, ``-part-2``, ….
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ EDGE = FRAME + 1
 """Room for a frame's side, which stands on a whole pixel."""
 
 LONGEST_MARKS = (18, 8)
-"""In characters, of the name on a mark; the second where the first takes too much."""
+"""The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
 
 
 def lay_out(scene: Scene, width: float | None, least: float = 0.0) -> Layout:
-    """Give every item and wire of a scene its place, in one line where no width is asked for."""
+    """Place every item and wire of a scene, in one line unless a width is given."""
     return place(scene) if width is None else wrap(scene, width, least)
 
 
 def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:
-    """Give every item and wire of a scene its place, in as many strips as it takes, which are then equally long.
+    """Place every item and wire of a scene, in as many strips of equal length as it takes.
 
     Args:
-        scene: its wires are cut where they go on in another strip.
-        width: the greatest width of the picture.
-        least: what it takes anyhow.
+        scene: the scene, whose wires are cut where they continue in another strip.
+        width: the maximum width of the picture.
+        least: the width that it needs in any case.
 
     Raises:
-        DrawError: for a width that is too small, with the least that would do.
+        DrawError: for a width that is too small, with the least sufficient one.
     """
     wrapping = _Wrapping(scene)
     if wrapping.strips(math.inf) == 1 and max(wrapping.front) + MARGIN <= width:
@@ -61,7 +61,7 @@ def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:
 
 
 class _Wrapping(Placing):
-    """Begins a new strip before an item that does not fit, and keeps room at the end of each for marks."""
+    """Begins a new strip before an item that does not fit, and leaves space for marks at the end of each."""
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -70,13 +70,13 @@ class _Wrapping(Placing):
         self._widths: dict[tuple[int, Wire], float] = {}
 
     def widest(self) -> float:
-        """The least width that will do: of strips of one item each, the widest."""
+        """The least sufficient width: that of the widest strip of one item."""
         self.limit = 0.0
         self.run()
         return max(self.ends) + MARGIN
 
     def strips(self, width: float) -> int:
-        """How many strips of a width it takes; they are placed."""
+        """The number of strips of this width; they are placed."""
         self.limit = width - MARGIN
         self.run()
         return len(self.solid)
@@ -105,7 +105,7 @@ class _Wrapping(Placing):
         self.ends.append(self._end())
 
     def put(self, item: Item) -> None:
-        """Place an item, and keep account of the wires that lead on from it."""
+        """Place an item, and keep track of the wires that lead on from it."""
         super().put(item)
         for wire in self.inputs[item]:
             self.pending.pop(wire, None)
@@ -114,7 +114,7 @@ class _Wrapping(Placing):
             self.pending[wire] = item.x + turn + ARROW
 
     def _end(self) -> float:
-        """How far to the right this strip would reach, if it ended here: with marks, and all frames that are open."""
+        """How far this strip would extend if it ended here, with marks and all open frames."""
         frames = [frame for _, frame in self.open]
         front = max(max(self.front), *(frame.left + heading(frame) - FRAME for frame in frames), 0.0)
         end = front + EDGE * len(frames)
@@ -133,7 +133,7 @@ class _Wrapping(Placing):
         return self._widths[key]
 
     def _break(self) -> None:
-        """End this strip, and begin the next one with all that goes on in it."""
+        """End this strip, and begin the next one with everything that continues in it."""
         limit = max(self.limit, self._end())
         again = list(self.open)
         while self.open:
@@ -172,7 +172,7 @@ class _Wrapping(Placing):
             del row[n:]
 
     def cut(self) -> None:
-        """Cut the wires that go on in another strip, and put marks where they end and start."""
+        """Cut the wires that continue in another strip, and put marks where they end and start."""
         by_wire: dict[Wire, list[tuple[float, float]]] = {}
         for wire, end, start in self.cuts:
             by_wire.setdefault(wire, []).append((end, start))
@@ -193,14 +193,14 @@ class _Wrapping(Placing):
         self.scene.wires[:] = wires
 
     def layout(self) -> Layout:
-        """The layout, once all is placed and cut; every strip but the last is as wide as it."""
+        """The layout, once everything is placed and cut; every strip except the last is as wide as it."""
         layout = super().layout()
         layout.width = layout.width if len(self.solid) == 1 else self.limit + MARGIN
         return layout
 
 
 class _State(NamedTuple):
-    """What may change when an item is placed; with open frames goes a copy of what they were."""
+    """What may change when an item is placed, with a copy of the open frames."""
 
     front: list[float]
     latest: float

@@ -280,7 +280,7 @@ UNUSABLE = {
     "a folder that is missing": (["batchnorm", "-o", "no/x.svg"], "cannot write no/x.svg: No such file"),
     "a view without its place": (["batchnorm", "--view", "gate"], "needs at="),
     "a place that is missing": (["batchnorm", "--view", "gate", "--at", "x_nrm"], "x_norm"),
-    "a place for another view": (["batchnorm", "--at", "1"], "heeds no at=1"),
+    "a place for another view": (["batchnorm", "--at", "1"], "ignores at=1"),
     "an unknown scope": (["mlp", "--collapse", "mlp/hiden"], "hidden"),
     "a width too small": (["batchnorm", "--width", "5"], "width"),
     "a listing too narrow": (["batchnorm", "--view", "ascii", "--width", "5"], "needs 40 columns"),

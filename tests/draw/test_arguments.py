@@ -50,29 +50,29 @@ def test_outputs_that_can_be_read_once_only():
 @pytest.mark.parametrize(
     ("option", "given", "said"),
     [
-        ("view", [], "view=[] is none of"),
-        ("view", {}, "view={} is none of"),
-        ("view", None, "view=None is none of"),
-        ("detail", [], "detail=[] is none of"),
-        ("theme", {}, "theme={} is none of"),
-        ("collapse", 5, "collapse=5 is no path of a scope"),
-        ("collapse", None, "collapse=None is no path of a scope"),
-        ("collapse", ["layer", 5], "collapse=5 is no path of a scope"),
-        ("depth", -1, "depth=-1 is no number of scopes"),
-        ("depth", 1.5, "depth=1.5 is no number of scopes"),
-        ("depth", "1", "depth='1' is no number of scopes"),
-        ("width", True, "width=True is no width"),
-        ("width", "a", "width='a' is no width"),
-        ("width", 1j, "width=1j is no width"),
+        ("view", [], "view=[] is not one of"),
+        ("view", {}, "view={} is not one of"),
+        ("view", None, "view=None is not one of"),
+        ("detail", [], "detail=[] is not one of"),
+        ("theme", {}, "theme={} is not one of"),
+        ("collapse", 5, "collapse=5 is not the path of a scope"),
+        ("collapse", None, "collapse=None is not the path of a scope"),
+        ("collapse", ["layer", 5], "collapse=5 is not the path of a scope"),
+        ("depth", -1, "depth=-1: give a whole number"),
+        ("depth", 1.5, "depth=1.5: give a whole number"),
+        ("depth", "1", "depth='1': give a whole number"),
+        ("width", True, "width=True is not a positive number of pixels"),
+        ("width", "a", "width='a' is not a positive number of pixels"),
+        ("width", 1j, "width=1j is not a positive number of pixels"),
         ("dims", 3, "dims=3 names no lengths"),
         ("dims", "N", "dims='N' names no lengths"),
         ("dims", [], "dims=[] names no lengths"),
-        ("dims", {"N": "7"}, "dims={'N': '7'} is no name for a length"),
-        ("dims", {"M": 2, "N": 7.0}, "dims={'N': 7.0} is no name for a length"),
-        ("dims", {"N": True}, "dims={'N': True} is no name for a length"),
-        ("dims", {"N": -1}, "dims={'N': -1} is no name for a length"),
-        ("dims", {7: 7}, "dims={7: 7} is no name for a length"),
-        ("dims", {" ": 7}, "dims={' ': 7} is no name for a length"),
+        ("dims", {"N": "7"}, "dims={'N': '7'} does not name a length"),
+        ("dims", {"M": 2, "N": 7.0}, "dims={'N': 7.0} does not name a length"),
+        ("dims", {"N": True}, "dims={'N': True} does not name a length"),
+        ("dims", {"N": -1}, "dims={'N': -1} does not name a length"),
+        ("dims", {7: 7}, "dims={7: 7} does not name a length"),
+        ("dims", {" ": 7}, "dims={' ': 7} does not name a length"),
     ],
 )
 def test_what_is_no_setting(option, given, said):
@@ -100,5 +100,5 @@ def test_a_listing_that_is_too_long_names_its_own_limit():
     x = leaf("x", 1)
     for _ in range(4001):
         x = -x
-    with pytest.raises(DrawError, match="4,001 gates to be seen, and a listing shows 4,000 at most"):
+    with pytest.raises(DrawError, match="4,001 gates would be visible, and a listing shows 4,000 at most"):
         draw(x, view="ascii")

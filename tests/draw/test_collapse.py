@@ -207,9 +207,10 @@ def test_a_name_of_several_scopes_is_refused_with_their_paths():
 
 
 def test_an_unknown_scope_is_refused_with_the_nearest():
-    with pytest.raises(DrawError, match=r"'layer3' is no scope of this graph; did you mean 'layer[12]' or 'layer[12]'"):
+    close = "did you mean 'layer[12]' or 'layer[12]'"
+    with pytest.raises(DrawError, match=f"'layer3' is not a scope of this graph; {close}"):
         two_layers(collapse="layer3")
-    with pytest.raises(DrawError, match=r"this graph has no scopes; with mt\.scope"):
+    with pytest.raises(DrawError, match=r"this graph has no scopes; add some with mt\.scope"):
         draw(leaf("x", 2) * 2, collapse="layer")
 
 
@@ -418,7 +419,7 @@ def test_what_is_left_to_be_seen_counts():
 
     draw(net(400, 0))
     with pytest.raises(
-        DrawError, match=r"401 gates to be seen, and a picture shows 400 at most; collapse .*depth= or coll"
+        DrawError, match=r"401 gates would be visible, and a picture shows 400 at most; collapse .*depth= or coll"
     ):
         draw(net(1, 400), depth=0)
     assert "1 collapsed scope" in repr(draw(net(1, 399)))

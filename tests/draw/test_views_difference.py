@@ -316,5 +316,5 @@ def test_too_much_to_compare_is_refused_however_it_comes_together():
         (chain(3, mt.sin), chain(401, mt.sin), 401),
         (chain(201, mt.sin), chain(201, mt.tanh), 402),
     ):
-        with pytest.raises(DrawError, match=f"there would be {gates} gates to be seen, and a picture shows 400"):
+        with pytest.raises(DrawError, match=f"{gates} gates would be visible, and a picture shows 400"):
             draw(here, view="difference", against=there)

@@ -119,7 +119,7 @@ def test_text_is_large_enough_to_read(width):
 
 @pytest.mark.parametrize("width", [0, -3, float("nan"), float("inf"), "900"])
 def test_what_is_no_width(width):
-    with pytest.raises(DrawError, match="is no width in pixels"):
+    with pytest.raises(DrawError, match="is not a positive number of pixels"):
         batch_norm(width=width)
 
 

@@ -1,4 +1,4 @@
-"""Arrays: what the player shows of an array, as JSON can hold it, with every element exact or not there at all.
+"""Arrays: what the player shows of an array, as JSON can hold it; every element is exact or absent.
 
 JSON knows neither NaN nor long numbers, so those are strings; a complex number is a pair.
 """
@@ -15,17 +15,17 @@ from ...notation import quantity
 from ..heat import MAX_COLUMNS, MAX_ROWS
 
 MAX_WHOLE = 64
-"""Arrays of no more elements than this are always shown whole."""
+"""Arrays of at most this many elements are always shown completely."""
 
 MAX_BYTES = 512_000
-"""What the elements of all larger arrays may take together; if they would take more, less of each is shown."""
+"""The maximum size of the elements of all larger arrays together; beyond it, less of each is shown."""
 
 _BYTES = {"f2": 12, "f4": 16, "f8": 25, "c8": 35, "c16": 53, "b1": 6}
-"""The most that one element takes as JSON, by dtype."""
+"""The maximum size of an element as JSON, by dtype."""
 
 
 class Part(NamedTuple):
-    """How much of an array is shown: rows and columns of a matrix, and how many matrices of more axes."""
+    """How much of an array is shown: rows and columns of a matrix, and the number of matrices if it has more axes."""
 
     rows: int
     columns: int
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 
 PARTS = (Part(MAX_ROWS, MAX_COLUMNS, 16), Part(MAX_ROWS, MAX_COLUMNS, 1), Part(6, 6, 1), Part(3, 4, 1), Part(0, 0, 0))
-"""From all that there is room for on a page to summaries alone."""
+"""From everything that fits on a page down to summaries alone."""
 
 WHOLE = Part(MAX_WHOLE, MAX_WHOLE, MAX_WHOLE)
 
@@ -45,7 +45,7 @@ WHOLE = Part(MAX_WHOLE, MAX_WHOLE, MAX_WHOLE)
 def parts(shapes: Sequence[tuple[tuple[int, ...], Any]]) -> list[Part]:
     """How much of each array is shown, given their shapes and dtypes, so that all of them fit on the page.
 
-    What small arrays leave of their share goes to larger ones.
+    Larger arrays get what small ones leave of their share.
 
     >>> [part.rows for part in parts([((8, 8), np.dtype(float)), ((90, 90), np.dtype(float))])]
     [64, 12]
@@ -65,7 +65,7 @@ def parts(shapes: Sequence[tuple[tuple[int, ...], Any]]) -> list[Part]:
 
 
 def _stacked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape as a stack of matrices; of more than two axes those of length 1 are left out."""
+    """A shape as a stack of matrices; beyond two axes, those of length 1 are left out."""
     axes = [n for n in shape if n != 1] if len(shape) > 2 else list(shape)
     rows, columns = [1, 1, *axes][-2:]
     return math.prod(axes[:-2]), rows, columns
@@ -76,8 +76,8 @@ def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part | None = 
 
     Args:
         value: the array, or None where it was not kept.
-        shape: of the array.
-        dtype: of the array.
+        shape: its shape.
+        dtype: its dtype.
         part: how much of it is shown.
 
     Returns:
@@ -119,7 +119,7 @@ def elements(values: np.ndarray[Any, Any]) -> list[Any]:
     if plain or (kind == "f8" and np.isfinite(values).all()):
         return list(values.tolist())
     if kind in ("f2", "f4") and np.isfinite(values).all():
-        return list(values.astype("U").astype(float).tolist())  # the digits that say it in its own dtype
+        return list(values.astype("U").astype(float).tolist())  # the digits that identify it in its own dtype
     return [element(v) for v in values]
 
 
@@ -137,12 +137,12 @@ def element(value: Any) -> Any:
         return int(value) if abs(int(value)) <= 2**53 else str(value)
     if not np.isfinite(value):
         return str(value)
-    short = float(str(value))  # the digits that say it in its own dtype
+    short = float(str(value))  # the digits that identify it in its own dtype
     return short if type(value)(str(short)) == value else str(value)
 
 
 def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
-    """What there is to say of an array beside the elements that are shown."""
+    """A note on an array, in addition to the elements shown."""
     notes = []
     if value.dtype.kind == "b":
         notes = [] if whole else [f"{int(value.sum())} of {value.size} true"]
@@ -151,7 +151,7 @@ def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
         wide = real.astype(np.result_type(real, np.float64))
         there = wide[np.isfinite(wide)]
         if not whole and there.size:
-            with np.errstate(over="ignore"):  # the sum of large numbers may be infinite where their mean is not
+            with np.errstate(over="ignore"):  # the sum of large numbers may overflow where their mean does not
                 mean = there.mean()
             mean = mean if np.isfinite(mean) else (there / there.size).sum()
             said = (("min", there.min()), ("mean", mean), ("max", there.max()))

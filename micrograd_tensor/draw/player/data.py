@@ -31,7 +31,7 @@ from .elements import Elements
 from .texts import counted, first_sentence, tree
 
 OVERVIEW = 8
-"""So many leaves and outputs are shown before the first step."""
+"""How many leaves and outputs are shown before the first step."""
 
 Panel = dict[str, Any]
 Step = dict[str, Any]
@@ -43,8 +43,8 @@ def data(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     Args:
         graph: forward only, or with its backward pass.
         svg: its picture, whose elements the steps name.
-        title: of the player.
-        report: of hand-derived gradients, or None.
+        title: the title of the player.
+        report: a report on hand-derived gradients, or None.
         dims: names for axes.
 
     >>> import micrograd_tensor as mt
@@ -213,7 +213,7 @@ class _Player:
         return list(dict.fromkeys(self.graph.outputs))
 
     def _parts(self, node: Node) -> list[Part]:
-        """What is added up at a node; by numbers where boxes in the picture take letters for several of them."""
+        """The contributions that are added at a node; by numbers where boxes in the picture merge several letters."""
         parts = self.labels.parts(node)
         if len(parts) < 2 or not self.elements.has_boxes:
             return parts
@@ -224,7 +224,7 @@ class _Player:
         return len(self.graph.contributions_to(node)) + (node in self.graph.upstreams) == 1
 
     def _letter(self, node: Node, i: int) -> str:
-        """Which of several contributions an edge's is, or nothing where it is the only one."""
+        """Which of several contributions an edge's is; empty for the only one."""
         return next(part.letter for part in self._parts(node.operands[i]) if part.edge == (node, i))
 
     def _judged(self, nodes: Iterable[Node]) -> list[dict[str, str]]:
@@ -241,7 +241,7 @@ class _Player:
         return f"({self.called.numbers[node]}) {node.op.name}"
 
     def _caption(self, node: Node) -> str:
-        """What a value is called; of one without a name also by which formula it was computed."""
+        """What a value is called; for an unnamed one also the formula that it was computed by."""
         name = self._name(node)
         return (
             f"{name} = {formula(node, self.called.stand_ins, dims=self.dims, limit=40)}"
@@ -250,7 +250,7 @@ class _Player:
         )
 
     def _name(self, node: Node) -> str:
-        """What a value is called, as in the picture; a leaf without a name is called as in the source."""
+        """What a value is called in the picture; an unnamed leaf is called as in the source."""
         return self.called.in_short(node) or self.names.values[node]
 
     # ------------------------------------------------------------------------------------------------------ panels
@@ -277,10 +277,10 @@ class _Player:
         }
 
     def _number(self, node: Node) -> int:
-        """The number of a value among those shown."""
+        """The index of a value among those shown."""
         return self.shown.setdefault(node, len(self.shown))
 
     def _values(self) -> list[dict[str, Any]]:
-        """All values that are shown, as much of each as there is room for."""
+        """All values that are shown, as much of each as fits."""
         shown = parts([(node.shape, node.dtype) for node in self.shown])
         return [encoded(node.value, node.shape, node.dtype, part) for node, part in zip(self.shown, shown, strict=True)]

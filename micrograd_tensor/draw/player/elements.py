@@ -15,7 +15,7 @@ _ITEM = re.compile(r"((?:node|fork|box|sink)-\d+)(?:-.+)?")
 class Elements:
     """The ids in a picture, by what they belong to.
 
-    A gate that is hidden in a box is stood for by the box, and a lane into it by the lane into the box.
+    A box stands for the gates hidden in it, and a lane into the box for the lanes into these.
     """
 
     def __init__(self, graph: Graph, svg: str) -> None:
@@ -33,11 +33,11 @@ class Elements:
         return bool(self._boxes)
 
     def parts(self, names: Iterable[str]) -> list[str]:
-        """The ids of what has these names, with their captions and continuations; none of what is not shown."""
+        """The ids of elements with these names, with their captions and continuations; none for what is not shown."""
         return list(dict.fromkeys(part for name in names for part in self._parts.get(name, ())))
 
     def gate(self, node: Node) -> str:
-        """The id of a gate or leaf, or of the box that it is in; nothing where neither is shown."""
+        """The id of a gate or leaf, or of the box that it is in; empty if neither is shown."""
         name = f"node-{node.rank}"
         if name in self._ids:
             return name
@@ -47,12 +47,12 @@ class Elements:
         return self._boxes[max(before)] if before else ""
 
     def fork(self, node: Node) -> str:
-        """The id of the fork of a value, or nothing where it has none."""
+        """The id of the fork of a value; empty if it has none."""
         name = f"fork-{node.rank}"
         return name if name in self._ids else ""
 
     def into(self, node: Node) -> list[str]:
-        """The lanes by which operands arrive at a gate, and of leaves and numbers the whole way."""
+        """The lanes on which operands arrive at a gate; for leaves and numbers, all of their lanes."""
         lanes = []
         for i, x in enumerate(node.operands):
             if not isinstance(x, Node):
@@ -64,14 +64,14 @@ class Elements:
         return self.parts(lanes)
 
     def out_of(self, node: Node) -> list[str]:
-        """The lanes by which a result leaves its gate: as far as its fork, if it has one, and where it is an output."""
+        """The lanes on which a result leaves its gate: as far as its fork, if any, and to an output."""
         lanes = [f"edge-{node.rank}-fork-fwd", f"edge-{node.rank}-out-fwd"]
         if not self.fork(node):
             lanes += [lane for user, i in self._graph.users[node] for lane in self._between(user, i, "fwd")]
         return self.parts(lanes)
 
     def back_to(self, node: Node, i: int, alone: bool) -> list[str]:
-        """The lanes by which a gradient leaves a gate for an operand; beyond its fork, if no other comes to that."""
+        """The lanes on which a gradient leaves a gate for an operand; beyond its fork, if no other arrives there."""
         lanes = self._between(node, i, "bwd")
         if alone:
             lanes.append(f"edge-fork-{node.operands[i].rank}-bwd")
@@ -84,6 +84,6 @@ class Elements:
         end = gate if gate.startswith("box-") else f"{node.rank}{f'-{earlier}' if earlier else ''}"
         if way == "fwd":
             return [f"edge-{x.rank}-{end}-fwd"]
-        # The second use by one gate has its number at the end, whichever way the lane leads.
+        # The second use by the same gate has its number at the end, in either direction.
         target, _, number = end.partition("-") if not end.startswith("box-") else (end, "", "")
         return [f"edge-{target}-{x.rank}{f'-{number}' if number else ''}-bwd"]

@@ -1,7 +1,7 @@
 """Page: the player's shell, a picture and its steps put together, as a page of its own or as part of another.
 
-Nothing is loaded from anywhere. What comes from the graph is in the picture or in a block of JSON, and the script makes
-text of it, never markup; the page itself allows no script and no style but those it was made with.
+Nothing is loaded from outside. Everything from the graph is in the picture or in a block of JSON, which the script
+turns into text, never markup; the page allows no script or style except its own.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> str:
     """A page that plays a graph: forward and then backward, gate by gate, with formula, NumPy and numbers of each step.
 
-    It needs nothing from outside and no server, so it can be opened as a file or stand in the ``srcdoc`` of a frame.
+    It needs no server and nothing from outside, so it can be opened as a file or put in the ``srcdoc`` of a frame.
 
     Args:
         graph: forward only, or with its backward pass.
         svg: its picture, as a file of its own.
-        title: of the page.
-        report: of hand-derived gradients, with ``stages`` by name, whose verdict each step then shows.
+        title: the title of the page.
+        report: a report on hand-derived gradients, with ``stages`` by name; each step then shows its verdict.
         dims: names for axes, such as ``{"N": ("x", 0)}``.
 
     >>> import micrograd_tensor as mt
@@ -64,7 +64,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     """
     player = _player(graph, svg, title, "player", report, dims, " data-whole")
     style, script = _style(), _script()
-    # Within the picture the browser decodes character references, elsewhere it takes a style as it stands.
+    # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
     styles = " ".join(_hash(text) for text in dict.fromkeys([_PAGE_STYLE, style, *in_picture]))
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {styles}; base-uri 'none'; form-action 'none'"
@@ -89,19 +89,19 @@ def player_fragment(
     dims: AxisNames | None = None,
     shell: bool = True,
 ) -> str:
-    """A player as part of an HTML page, where there may be others.
+    """A player as part of an HTML page, which may hold others.
 
-    It heeds the keyboard while the focus or the pointer is in it, and the page's address where it is the only one.
+    It listens to the keyboard while the focus or the pointer is in it, and to the page's address if it is the only one.
 
     Args:
         graph: forward only, or with its backward pass.
         svg: its picture, as a file of its own.
-        title: of the player.
-        prefix: before each id in it; by default "mt-" and eight digits that follow from the picture. Two players of one
-            picture in one page need different ones.
-        report: of hand-derived gradients.
+        title: the title of the player.
+        prefix: the start of each id in it; by default "mt-" and eight digits derived from the picture. Two players of
+            the same picture on one page need different ones.
+        report: a report on hand-derived gradients.
         dims: names for axes.
-        shell: bring along style and script, which a page needs once, whatever the number of players.
+        shell: whether to include style and script, which a page needs once for all its players.
 
     Raises:
         DrawError: for a prefix that cannot begin an id.
@@ -133,7 +133,7 @@ def _player(
 
 
 def _filled(template: str, **values: str) -> str:
-    """A template with its places filled in one go, so that nothing in a value is taken for a place."""
+    """A template with its placeholders filled in one pass, so that nothing in a value is taken for one."""
     return _PLACE.sub(lambda match: values[match[1]], template)
 
 
@@ -158,5 +158,5 @@ def _script() -> str:
 
 
 def _hash(text: str) -> str:
-    """How a content security policy knows a script or a style."""
+    """How a content security policy identifies a script or a style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

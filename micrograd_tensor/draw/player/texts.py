@@ -1,4 +1,4 @@
-"""Texts: how what the player says and shows is written down for its page."""
+"""Texts: how the contents of the player are written for its page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def as_json(made: Any) -> str:
     '{"name":"\\\\u003c/script>"}'
     """
     text = json.dumps(made, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = text.encode(errors="replace").decode()  # half a surrogate pair is no text
+    text = text.encode(errors="replace").decode()  # half a surrogate pair is not text
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -34,7 +34,7 @@ def tree(markup: str) -> Any:
 
 
 def first_sentence(documentation: str | None) -> str:
-    """The first sentence of what is said of an op, which is what it computes and its local gradient.
+    """The first sentence of an op's docstring: what it computes, and its local gradient.
 
     >>> first_sentence("Negative ``−x``; local gradient −1. Any shape.")
     'Negative −x; local gradient −1.'
@@ -44,7 +44,7 @@ def first_sentence(documentation: str | None) -> str:
 
 
 def counted(n: int, what: str, several: str = "") -> str:
-    """So many of something.
+    """A number of things in words.
 
     >>> counted(1, "leaf", "leaves"), counted(2, "leaf", "leaves"), counted(10, "gate")
     ('one leaf', 'two leaves', '10 gates')

@@ -1,4 +1,4 @@
-"""Views: what a picture shows of a graph, each in a file of its own, which makes a painting of it."""
+"""Views: the kinds of pictures of a graph, each in a file of its own."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class View:
     """A kind of picture.
 
     Attributes:
-        shows: in a few words what there is to be seen.
+        shows: what it shows, in a few words.
         paints: makes the painting of a graph.
-        needs: the options that have to be given.
-        takes: further options that it heeds; detail, theme and dims are heeded by all.
+        needs: the options that must be given.
+        takes: further options that it uses; all use detail, theme and dims.
     """
 
     shows: str
@@ -34,7 +34,7 @@ class View:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
-    def heeds(self, option: str) -> bool:
+    def uses(self, option: str) -> bool:
         """Whether an option makes a difference to it."""
         return option in ("detail", "theme", "dims", *self.needs, *self.takes)
 
@@ -44,10 +44,10 @@ class View:
         return self.paints(graph, options)
 
     def check(self, options: Options) -> None:
-        """Refuse options that are missing, or given though the view cannot heed them.
+        """Reject options that are missing, or given though the view ignores them.
 
         Raises:
-            DrawError: which names the views that heed it.
+            DrawError: with the names of the views that use the option.
         """
         name = next(name for name, view in VIEWS.items() if view is self)
         for option in fields(options):
@@ -55,10 +55,10 @@ class View:
             if option.name in self.needs and given is None:
                 raise DrawError(f"draw: view={name!r} needs {option.name}=, {_ASKS[option.name]}")
             unset = given is option.default or (isinstance(given, tuple) and not given)
-            if not self.heeds(option.name) and not unset:
-                able = " or ".join(repr(other) for other, view in VIEWS.items() if view.heeds(option.name))
+            if not self.uses(option.name) and not unset:
+                able = " or ".join(repr(other) for other, view in VIEWS.items() if view.uses(option.name))
                 asked = f"{option.name}={describe(given)}"
-                raise DrawError(f"draw: view={name!r} heeds no {asked}; leave it out, or ask for view={able}")
+                raise DrawError(f"draw: view={name!r} ignores {asked}; leave it out, or use view={able}")
 
 
 _ASKS = {
@@ -67,7 +67,7 @@ _ASKS = {
 }
 
 OF_CIRCUITS = tuple(option.name for option in fields(Options) if option.name not in ("at", "against"))
-"""The options that pictures of whole circuits heed."""
+"""The options that pictures of whole circuits use."""
 
 VIEWS: Mapping[str, View] = {
     "overlay": View("values forward and gradients back", overlay, takes=OF_CIRCUITS),

@@ -25,9 +25,9 @@ MAX_SAVED = 24
 
 
 def backward(graph: Graph, options: Options) -> Painting:
-    """The ops that the backward pass recorded, each with the number of the gate whose rule it is."""
+    """The ops that the backward pass recorded, each with the number of the gate whose rule it belongs to."""
     if not graph.gradients:
-        raise DrawError("draw: view='backward' shows a backward pass, and there is none; give draw an upstream")
+        raise DrawError("draw: view='backward' shows a backward pass, but there is none; give draw an upstream")
     built = _Backward(Labels(graph, options))
     means = _meanings(built.scene)
     layout = lay_out(built.scene, options.width, least_width(means))
@@ -65,7 +65,7 @@ def _mirror(scene: Scene, layout: Layout) -> None:
 
 
 class _Backward(Builder):
-    """Goes through the nodes that depend on an upstream; all others are what the rules take from the forward pass."""
+    """Builds from the nodes that depend on an upstream; all others are forward values that the rules use."""
 
     def __init__(self, labels: Labels) -> None:
         super().__init__(labels)
@@ -108,7 +108,7 @@ class _Backward(Builder):
                 self._sink(owner, node)
 
     def _add_up(self, node: Node) -> None:
-        """The letters of what arrives at a fork, and the captions of the sums that add them."""
+        """The letters of the gradients that arrive at a fork, and the captions of their sums."""
         letters = [part.letter for part in self.labels.parts(node)]
         total = self.graph.gradients[node]
         for k in range(len(letters) - 1, 0, -1):
@@ -120,7 +120,7 @@ class _Backward(Builder):
             total = total.operands[0]
 
     def _sinks(self, ends: set[int]) -> dict[int, list[Node]]:
-        """The values whose gradients are shown at the left, by the ranks of these: leaves, and other ends."""
+        """The values whose gradients are shown at the left, by rank: leaves, and other ends."""
         found: dict[int, list[Node]] = {}
         for node in self.graph.nodes:
             gradient = self.graph.gradients.get(node)
@@ -151,7 +151,7 @@ class _Backward(Builder):
         self._wire(gradient, self.outlets[gradient], item, 0, f"edge-{gradient.rank}-sink-{owner.rank}")
 
     def item(self, node: Node) -> Item:
-        """A gate with the number of the forward gate whose rule it is."""
+        """A gate with the number of the forward gate whose rule it belongs to."""
         assert node.op is not None  # noqa: S101 -- for the type checker
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
@@ -183,7 +183,7 @@ class _Backward(Builder):
         return self.called.values[edge[0].operands[edge[1]]] or f"operand {edge[1] + 1}"
 
     def operand(self, edge: Edge) -> Item | None:
-        """What a rule with several gradients takes from the forward pass; of one with one it stands below the gate."""
+        """The forward values that a rule with several gradients uses; with a single one they are below the gate."""
         node, i = edge
         if sum(x in self.carriers for x in node.operands) == 1:
             return None
@@ -193,7 +193,7 @@ class _Backward(Builder):
         return item
 
     def fork(self, node: Node, item: Item) -> Item:
-        """Where a gradient parts; the dual of a sum, as the sum of gradients is of a value's fork."""
+        """Where a gradient forks: the dual of a sum, just as a sum of gradients is the dual of a value's fork."""
         if self.takers[node] < 2:
             return item
         title = f"{' = '.join(self.names.get(node.rank, ['the gradient']))} is used {self.takers[node]} times"
@@ -207,7 +207,7 @@ class _Backward(Builder):
     # ------------------------------------------------------------------------------------------------------- wires
 
     def join(self, edge: Edge, source: Item, gate: Item) -> None:
-        """The wire by which a gradient, or what is kept, arrives at a gate."""
+        """The wire on which a gradient, or a saved value, arrives at a gate."""
         (node, i), x = edge, edge[0].operands[edge[1]]
         mark = self.letters.get((node.rank, i), "")
         if x not in self.carriers:

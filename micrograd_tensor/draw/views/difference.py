@@ -1,4 +1,4 @@
-"""Difference: a circuit beside another one, or beside what a check of a hand-derived backward pass found."""
+"""Difference: a circuit compared with another one, or with the report on a hand-derived backward pass."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def difference(graph: Graph, options: Options) -> Painting:
 
 
 def _captured(graph: Graph, against: Any) -> Graph:
-    """The graph to compare with; of a Tensor it is captured with the upstream that this one has."""
+    """The graph to compare with; a Tensor's is captured with this graph's upstream."""
     if isinstance(against, Graph):
         return against
     if isinstance(against, Tensor) or (
@@ -56,9 +56,7 @@ def _captured(graph: Graph, against: Any) -> Graph:
 
 def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
     if any(node.value is None for node in (*graph.nodes, *other.nodes)):
-        raise DrawError(
-            "draw: view='difference' compares values, and a graph of mt.graph(..., values=False) has kept none"
-        )
+        raise DrawError("draw: view='difference' compares values, but a graph of mt.graph(..., values=False) has none")
     _check_size(sum(node.op is not None for node in other.nodes))  # before the costly work
     merged = Merged(graph, other, options)
     _check_size(sum(item.kind == "gate" for item in merged.scene.items))
@@ -83,7 +81,7 @@ def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
 def _check_size(gates: int) -> None:
     if gates > LIMIT:
         raise DrawError(
-            f"draw: there would be {gates:,} gates to be seen, and a picture shows {LIMIT} at most; "
+            f"draw: {gates:,} gates would be visible, and a picture shows {LIMIT} at most; "
             "compare smaller parts, such as the outputs of one layer"
         )
 
@@ -108,7 +106,7 @@ _COUNTED = {
 
 def _from_report(graph: Graph, options: Options) -> Painting:
     if not graph.gradients:
-        raise DrawError("draw: a report is about gradients, and this graph has none; give draw the upstream")
+        raise DrawError("draw: a report is about gradients, but this graph has none; give draw the upstream")
     shown = scene(graph, Options(detail=options.detail, dims=options.dims))
     judged = verdicts(graph, options.against, Called(graph))
     _mark(shown, judged)
@@ -131,7 +129,7 @@ def _from_report(graph: Graph, options: Options) -> Painting:
 
 
 def _mark(shown: Scene, judged: Mapping[Node, Verdict]) -> None:
-    """Mark the wire of every gradient that has a verdict, where it arrives as a whole."""
+    """Mark the wire of every gradient that has a verdict, where the whole gradient arrives."""
     trunks: dict[str, Wire] = {}
     for wire in shown.wires:
         trunks.setdefault(wire.source.id, wire)

@@ -1,4 +1,4 @@
-"""Gate: one gate with its upstream, its local rules and what goes downstream, all of them as heat maps."""
+"""Gate: one gate with its upstream, its local rules and its downstream gradients, all as heat maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LINE, BESIDE = 19.0, 30.0
 
 
 def gate(graph: Graph, options: Options) -> Painting:
-    """The gate that makes the value asked for; of a leaf the uses that its gradient comes from."""
+    """The gate that makes the requested value; for a leaf, the uses that its gradient comes from."""
     return _Builder(graph, options).painting
 
 
@@ -99,7 +99,7 @@ class _Builder:
         return self._titled(name, node, columns)
 
     def _use(self, name: str, node: Node, edge: Edge | None) -> Item:
-        """The panel of a leaf, or of what a use of it passes back."""
+        """The panel of a leaf, or of the gradient that a use of it passes back."""
         if edge is not None:
             heading = f"{self._part(edge)}, from gate ({self.called.numbers[edge[0]]})"
             columns = [self._column(heading, self.node, self.graph.contributions.get(edge), True)]
@@ -125,7 +125,7 @@ class _Builder:
         return column(heading, what, node, self.options.detail, back)
 
     def _part(self, edge: Edge) -> str:
-        """What an edge passes back is called: the whole gradient, or a part of it with its letter."""
+        """The name of what an edge passes back: the whole gradient, or a part of it with its letter."""
         return f"gradient {self.labels.marks.get(self.labels.uses.of_edge[edge], '')}".strip()
 
     # ------------------------------------------------------------------------------------------------------- NumPy
@@ -143,7 +143,7 @@ class _Builder:
             back = [line for (gate, i), _ in self.graph.contributions_to(self.node)
                     for line in backward_lines_by_operand(self.graph, gate, names).get(i, ())]  # fmt: skip
         lines = [(line, "ink") for line in forward] + [(line, "backward") for line in back]
-        # Pictures call a value without a name by its formula, if that is short; a program cannot.
+        # Pictures call an unnamed value by its formula, if that is short; a program cannot.
         numbered = re.search(r"\by\d+\b", " ".join(line for line, _ in lines))
         note = "; y1 is the result of gate (1)" if numbered else ""
         heading = [(self.heading + note, "muted")] if lines else []

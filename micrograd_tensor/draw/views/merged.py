@@ -1,4 +1,4 @@
-"""Merged: two circuits as one scene, in which what both have stands once."""
+"""Merged: two circuits as one scene, in which what both have appears once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..options import Options
 from ..scene import SPLIT, Item, Wire
 
 MARKS = {"same": "", "changed": "≠ ", "here": "+ ", "there": "− "}
-"""What is written before the name of a thing that is not the same, so that colour is not all that tells."""
+"""The sign before the name of anything that differs, so that colour is not the only sign."""
 
 
 class Merged:
-    """The scene of one graph, with what only another graph has put into it.
+    """The scene of one graph, with what only another graph has added to it.
 
     Attributes:
         scene: the merged one.
-        found: how many values are the same, changed, here or there only.
+        found: how many values are the same, changed, only here or only there.
     """
 
     def __init__(self, here: Graph, there: Graph, options: Options) -> None:
@@ -34,7 +34,7 @@ class Merged:
         self.pairs = match(here, there)
         self.graphs = (here, there)
         self.scene = scene(here, plain)
-        self.other = scene(there, Options(detail=options.detail))  # whose axes need not be those that have names
+        self.other = scene(there, Options(detail=options.detail))  # whose axes need not be the named ones
         self.found: Counter[str] = Counter()
         self._nodes = {f"{kind}-{node.rank}": node for node in here.nodes for kind in ("node", "fork", "sink")}
         self._others = {f"{kind}-{node.rank}": node for node in there.nodes for kind in ("node", "fork", "sink")}
@@ -134,7 +134,7 @@ class Merged:
             wire.gradient = self._both(wire.gradient, mine.value, theirs.value)
 
     def _both(self, said: str, mine: Any, theirs: Any) -> str:
-        """What is said of a value here, and of its counterpart."""
+        """The label of a value here, and of its counterpart."""
         if self.detail == "name":
             return said
         if getattr(mine, "shape", None) != getattr(theirs, "shape", None):
@@ -196,7 +196,7 @@ class Merged:
         return gate in before
 
     def _start(self, item: Item) -> Item:
-        """The item that a value comes from, of the fork after it."""
+        """The item that a value comes from, or the fork after it."""
         if not item.is_fork:
             return item
         return next(wire.source for wire in self.other.wires if wire.target is item)
@@ -213,7 +213,7 @@ class Merged:
     # ------------------------------------------------------------------------------------------------ one scene again
 
     def _split(self) -> None:
-        """Where a value now leads to several places and did not, it parts."""
+        """A value that now leads to several places, and did not before, forks."""
         for item in list(self.scene.items):
             onward = [wire for wire in self.scene.wires if wire.source is item]
             if item.is_fork or len(onward) < 2:
@@ -233,7 +233,7 @@ class Merged:
                     wire.source = fork
 
     def _order(self) -> None:
-        """Turns and depths of all items, each after those that lead to it."""
+        """Order and depths of all items, each after those that lead to it."""
         into: dict[Item, list[Wire]] = {item: [] for item in self.scene.items}
         for wire in self.scene.wires:
             into[wire.target].append(wire)
@@ -257,7 +257,7 @@ class Merged:
 
 
 def _turn(item: Item) -> tuple[bool, tuple[int, int]]:
-    """What is here in its own order; what is not, after it, or before what needs it."""
+    """The items of this graph in their own order; the others after them, or before what needs them."""
     return item.id.startswith("other-") or item.kind == "output", item.time
 
 
@@ -269,7 +269,7 @@ def _forward_look(state: str) -> str:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """Whether two operands are one number; NaN is the same as NaN."""
+    """Whether two operands are the same number; NaN equals NaN."""
     return a == b or (not isinstance(a, Node) and not isinstance(b, Node) and a != a and b != b)
 
 

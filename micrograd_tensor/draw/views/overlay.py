@@ -27,17 +27,17 @@ def overlay(graph: Graph, options: Options) -> Painting:
 
 
 def forward(graph: Graph, options: Options) -> Painting:
-    """The circuit without its gradients, where the overlay of both would have it."""
+    """The circuit without its gradients, laid out as the overlay of both."""
     return overlay(Graph(graph.nodes, graph.outputs), options)
 
 
 def ascii_view(graph: Graph, options: Options) -> Painting:
-    """The picture beside the listing for terminals, whose width is in columns and no business of the picture."""
+    """The picture that goes with the listing for terminals, whose width in columns does not concern it."""
     return overlay(graph, replace(options, width=None))
 
 
 def described(shown: Scene) -> str:
-    """What is in a scene, counted."""
+    """The number of parts of a scene, in words."""
     kinds = {"gate": "gate", "box": "collapsed scope"} | dict.fromkeys(("data", "param", "constant"), "leaf")
     counts = Counter(kinds.get(item.kind, "") for item in shown.items)
     said = [f"{counts['gate']} {'gate' if counts['gate'] == 1 else 'gates'}"]

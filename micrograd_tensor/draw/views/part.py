@@ -11,11 +11,11 @@ from ..labels import Labels
 from ..scene import Item, Scene
 
 MakeBox = Callable[[str, Node, "Edge | None"], Item]
-"""Makes the box of a value, given its id: of an operand with its edge, of a result without."""
+"""Makes the box of a value, given its id: an operand's with its edge, a result's without."""
 
 
 class Part(Builder):
-    """Takes gates out of a circuit, with all that meets them and the texts that the circuit has there."""
+    """Takes gates out of a circuit, with everything connected to them and the texts that the circuit has there."""
 
     def __init__(self, labels: Labels, make_box: MakeBox) -> None:
         super().__init__(labels)
@@ -42,7 +42,7 @@ class Part(Builder):
         return self.scene
 
     def forks(self, node: Node) -> Scene:
-        """A value, and the uses that its gradients come from, to the boxes of their results."""
+        """A value with the uses that its gradients come from, up to the boxes of their results."""
         source = self.fork(node, self._box(f"value-{node.rank}", node, None))
         for k, use in enumerate(self.uses[node]):
             edge = use.edges[0] if use.edges else None

@@ -32,7 +32,7 @@ LINE = 18.0
 """The height of a line of the list."""
 
 MIN_RULE, CHARACTER = 100, 8.0
-"""All rules along a path are cut at the edge of the picture, but not below this many characters of this width."""
+"""The rules along a path are cut at the edge of the picture, but never to fewer characters than this, of this width."""
 
 
 class _Entry(NamedTuple):
@@ -46,7 +46,7 @@ class _Entry(NamedTuple):
 
 
 def path(graph: Graph, options: Options) -> Painting:
-    """The gates on the paths between two values; what else these gates take stands beside them in dashed boxes."""
+    """The gates on the paths between two values; what else these gates use is in dashed boxes."""
     labels = Labels(graph, options)
     called = labels.called
     source, target = _ends(graph, options.at, called)
@@ -112,14 +112,14 @@ class _Part(Builder):
         self.result(target, labels.box(f"sink-{target.rank}", target, "output"))
 
     def operand(self, edge: Edge) -> Item | None:
-        """A box of its own, which says nothing of gradients: they lead nowhere from here."""
+        """A box of its own, without gradients, which lead nowhere from here."""
         (node, i), x = edge, edge[0].operands[edge[1]]
         if not isinstance(x, Node):
             return super().operand(edge)
         title = f"{self.labels.name(x)}, which comes from elsewhere"
         box = self.labels.box(f"node-{node.rank}-operand-{i}", x, "constant", title)
         box.time, box.scope = (node.rank, 0), node.scope
-        box.shape, box.dead = (), True  # so that the path runs straight on, not what comes from aside
+        box.shape, box.dead = (), True  # so that the path runs straight, not what joins it
         self.scene.items.append(box)
         return box
 
@@ -132,7 +132,7 @@ class _Part(Builder):
 
 
 def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> Iterator[_Entry]:
-    """How many paths there are, and if these are few, what each does to the gradient."""
+    """The number of paths and, if there are few, what each does to the gradient."""
     graph, called = labels.graph, labels.called
     count = count_paths(graph, target)[source]
     ends = [called.values[end] or "the leaf" for end in (source, target)]
@@ -158,7 +158,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
 
 
 def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) -> _Entry:
-    """All rules along a path in one, from its end back to its start."""
+    """All rules along a path, from its end back to its start."""
     if gradient is None and any(edge not in labels.graph.contributions for edge in path):
         return _Entry((("    no gradient comes back along it", "backward-value", False),))
     clauses = [clause for edge in reversed(path) for clause in labels.rule(edge)]
@@ -176,7 +176,7 @@ def _described(labels: Labels, source: Node, gradient: Any) -> str:
 
 
 def _carried(graph: Graph, target: Node, path: Sequence[Edge]) -> Any:
-    """What comes back along one path of the gradient at its end, or None where nothing does or values are not kept."""
+    """The gradient that comes back along one path, or None if none does or values are not kept."""
     if any(edge not in graph.contributions for edge in path) or target not in graph.gradients:
         return None
     gradient = graph.gradients[target].value
@@ -188,7 +188,7 @@ def _carried(graph: Graph, target: Node, path: Sequence[Edge]) -> Any:
 
 
 def _is_whole(graph: Graph, source: Node, target: Node) -> bool:
-    """Whether whatever gradient arrives at the source has passed the target."""
+    """Whether every gradient that arrives at the source has passed the target."""
     carries = graph.contributions.__contains__
     here = count_paths(graph, target, carries).get(source, 0)
     given = [count_paths(graph, out, carries) for out in graph.upstreams]
@@ -196,7 +196,7 @@ def _is_whole(graph: Graph, source: Node, target: Node) -> bool:
 
 
 def _names(called: Called, taken: Sequence[Sequence[Edge]]) -> list[str]:
-    """The shortest path is the direct one; the others are called by the smallest value of each of their detours."""
+    """The shortest path is the direct one; the others are named by the smallest value of each of their detours."""
     shortest = {edge[0] for edge in min(taken, key=len)}
     found = []
     for each in taken:

@@ -31,7 +31,7 @@ MAX_FORMULA = 60
 
 
 class _Step(NamedTuple):
-    """A step: its id, its heading, what is said beside that and below it, and the scene that shows it."""
+    """A step: its id, its heading, the texts next to it and below it, and the scene that shows it."""
 
     id: str
     heading: str
@@ -47,10 +47,10 @@ class _Step(NamedTuple):
 
 
 def steps(graph: Graph, options: Options) -> Painting:
-    """A panel for each step of the computation, the last one first: its upstream, local rules and downstream."""
+    """A panel for each step of the computation, last to first: its upstream, local rules and downstream."""
     built = list(_steps(Labels(graph, options)))
     if not built:
-        raise DrawError("draw: view='steps' shows the gates of a graph, and this one has none")
+        raise DrawError("draw: view='steps' shows the gates of a graph, but this one has none")
     column = max(step.width for step in built)
     columns = _columns(column, options.width)
     shown, layout = Scene(bool(graph.gradients), detail=options.detail), Layout([], MARGIN, MARGIN)
@@ -82,8 +82,8 @@ def steps(graph: Graph, options: Options) -> Painting:
 def grouped(graph: Graph) -> list[list[Node]]:
     """The gates of every step in the order of computation.
 
-    An op without a name by which no more than a constant joins a value, such as ``var + eps``, belongs to the step of
-    the one named op that takes its result.
+    An unnamed op that only joins a constant to a value, such as ``var + eps``, belongs to the step of the named op that
+    uses its result.
     """
     found: dict[Node, list[Node]] = {}
     for node in reversed([node for node in graph.nodes if node.op]):
@@ -100,7 +100,7 @@ def grouped(graph: Graph) -> list[list[Node]]:
 
 
 def _steps(labels: Labels) -> Iterator[_Step]:
-    """The steps, the last one first, and then what arrives at leaves that are used several times."""
+    """The steps, last to first, and then what arrives at leaves that are used several times."""
     graph, called = labels.graph, labels.called
 
     def box(name: str, node: Node, _: Edge | None) -> Item:
@@ -130,7 +130,7 @@ def _steps(labels: Labels) -> Iterator[_Step]:
 
 
 def _columns(column: float, width: float | None) -> int:
-    """How many steps of a width go beside each other."""
+    """How many steps of this width fit next to each other."""
     least = math.ceil(column + 2 * MARGIN)
     if width is not None and width < least:
         raise DrawError(f"draw: width={width:g} is too narrow for the widest step; the least is {least}")
