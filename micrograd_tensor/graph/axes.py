@@ -94,17 +94,15 @@ def _asked(graph: Graph, name: str, value: str, axis: int) -> Place:
 
 
 def _by_length(graph: Graph, same: _Classes, name: str, length: int) -> Place:
-    found = {
-        same[leaf, axis]: (leaf, axis)
-        for leaf in reversed(graph.nodes)
-        if leaf.is_leaf and (leaf.name is not None or leaf.requires_grad)
-        for axis, n in enumerate(leaf.shape)
-        if n == length
-    }
+    found: dict[Place, Place] = {}
+    for leaf in graph.nodes:
+        if leaf.is_leaf and (leaf.name is not None or leaf.requires_grad):
+            for axis in (axis for axis, n in enumerate(leaf.shape) if n == length):
+                found.setdefault(same[leaf, axis], (leaf, axis))
     if not found:
         raise ShapeError(f"dims: no input has an axis of length {name}={length}")
     if len(found) > 1:
-        (one, i), (other, j) = list(found.values())[:-3:-1]
+        (one, i), (other, j), *_ = found.values()
         raise ShapeError(
             f"dims: {name}={length} is the length of axis {i} of {one.name} and of another axis, {j} of {other.name}; "
             f'say which one is meant: {{"{name}": ("{one.name}", {i})}}'
@@ -139,12 +137,13 @@ def _aligned(node: Node) -> Iterator[tuple[Place, Place]]:
     """Axes that are aligned from the right and equally long, but for those along which places are taken or filled."""
     assert node.op is not None  # noqa: S101 -- for the type checker
     elsewhere = node.params.get("axis") if node.op.contracts or node.op.scatters else None
+    first = node.operands[0] if node.operands else None
     for x in node.operands:
         if not isinstance(x, Node) or (node.op.reading is None and not node.op.moves and x.shape != node.shape):
             continue
         lead = len(node.shape) - len(x.shape)
         for i, n in enumerate(x.shape):
-            taken = x is node.operands[0] and elsewhere is not None and i == elsewhere % len(x.shape)
+            taken = elsewhere is not None and i == elsewhere % len(x.shape) and (x is first or node.op.scatters)
             if i + lead >= 0 and n == node.shape[i + lead] and not taken:
                 yield (node, i + lead), (x, i)
 

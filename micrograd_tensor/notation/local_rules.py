@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Choice, Copy, Cumulation, Extremum, Identity, Linear, Product, Reduction, Reshape
+from ..engine.row import Choice, Contraction, Copy, Cumulation, Extremum, Identity, Linear, Product, Reduction, Reshape
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
@@ -127,7 +127,7 @@ class _Clauses:
             case Reshape():
                 if [n for n in node.shape if n != 1] != [n for n in g.shape if n != 1]:
                     yield f"reshape to {shape_text(node, self.dims)}"
-                elif not _says_shape(later):
+                elif not _goes_unsaid(g, later):
                     yield self._formula(node, g)
             case Identity() if node.dtype != g.dtype:
                 yield f"as {node.dtype}"
@@ -135,6 +135,8 @@ class _Clauses:
                 yield f"where {self._met(operands[0], ANY)}"
             case Choice() if place == 2 and _is_zero(operands[1]):
                 yield f"where not {self._met(operands[0], PREFIX)}"
+            case Product((1, 1)) if _is_outer(node):
+                yield f"⊗ {self._met(operands[1 - place], PREFIX)}"
             case Product((1, 1)):
                 yield f"× {self._met(operands[1 - place], PRODUCT)}"
             case Product((1, -1)) if place == 0:
@@ -216,10 +218,21 @@ def broadcasts(node: Node, dims: Dims | None = None) -> dict[int, str]:
     return found
 
 
-def _says_shape(later: Sequence[Node]) -> bool:
-    """Whether axes of length 1 may come and go unsaid: at the end, and beside a sum or a copy, which says enough."""
-    reading = next((node.op.reading for node in later if node.op and not isinstance(node.op.reading, Reshape)), None)
-    return reading is None or reading == Reduction("sum") or isinstance(reading, Copy)
+def _goes_unsaid(g: Node, later: Sequence[Node]) -> bool:
+    """Whether axes of length 1 may come or go unsaid: at the end, and before what says it or asks for a vector."""
+    after = next((node for node in later if node.op and not isinstance(node.op.reading, Reshape)), None)
+    if after is None or after.op is None or isinstance(after.op.reading, Copy) or _is_outer(after):
+        return True
+    return after.op.reading == Reduction("sum") or (isinstance(after.op.reading, Contraction) and len(g.shape) == 1)
+
+
+def _is_outer(node: Node) -> bool:
+    """Whether a product multiplies each element of one operand, which has an axis of length 1 for it, by a vector."""
+    for column, vector in (node.operands, node.operands[::-1]) if len(node.operands) == 2 else ():
+        made = column.operands[0] if isinstance(column, Node) and column.op and column.rule_of else None
+        if isinstance(made, Node) and column.shape == (*made.shape, 1) and isinstance(vector, Node):
+            return len(vector.shape) == 1 and node.op is not None and node.op.reading == Product((1, 1))
+    return False
 
 
 def _is_zero(x: Any) -> bool:

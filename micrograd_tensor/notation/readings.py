@@ -56,4 +56,4 @@ def _transposed(like: Node, x: Node) -> Node:
     axes = None if like.params["axes"] is None else (*range(len(x.shape) - 2), -1, -2)
     value = None if x.value is None else np.swapaxes(x.value, -1, -2)
     shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
-    return replace(like, operands=(x,), params={"axes": axes}, shape=shape, value=value)
+    return replace(like, operands=(x,), params={"axes": axes}, shape=shape, value=value, name=None)

@@ -676,7 +676,7 @@ def _applied(clause, g, given, names, forward, operand, constants):
     ):
         if clause.startswith(start):
             return np.asarray(apply(clause.removeprefix(start))), 0.0
-    for start, combine in (("× ", np.multiply), ("÷ ", np.true_divide), ("@ ", np.matmul)):
+    for start, combine in (("⊗ ", np.multiply.outer), ("× ", np.multiply), ("÷ ", np.true_divide), ("@ ", np.matmul)):
         if clause.startswith(start):
             other, size = value(clause.removeprefix(start))
             return np.asarray(combine(g, other)), size

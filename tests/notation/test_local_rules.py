@@ -75,6 +75,20 @@ def test_lengths_can_have_names(batch_norm):
         (lambda: a**3, "a", [("× 3 · a²",)]),
         (lambda: (a / b).named("q"), "b", [("× −1", "× q", "÷ b")]),
         (lambda: a / (b + c), "a", [("÷ (b + c)",)]),
+        (lambda: a @ c, "a", [("⊗ c",)]),
+        (lambda: a @ c, "c", [("aᵀ @",)]),
+        (lambda: a @ b.T, "a", [("@ b",)]),
+        (lambda: mt.maximum(a, 1.0), "a", [("to the larger",)]),
+        (lambda: mt.minimum(a, a * 1.0), "a", [("to the smaller (half at ties)",), ("× 1",)]),
+        (lambda: mt.max(a), "a", [("to the largest",)]),
+        (lambda: mt.min(a, axis=1), "a", [("to the smallest over axis 1",)]),
+        (lambda: mt.prod(a, axis=0), "a", [("× the product of the others over axis 0",)]),
+        (lambda: mt.sign(a), "a", [("× 0",)]),
+        (lambda: a.cumsum(axis=1), "a", [("running sum from the other end along axis 1",)]),
+        (lambda: mt.concatenate([b, a], axis=1), "a", [("from [:, 4:8]",)]),
+        (lambda: mt.take_along_axis(a, np.array([[0], [1], [2]]), axis=1), "a", [("to [[0], [1], [2]] along axis 1",)]),
+        (lambda: mt.astype(a, "float32"), "a", [("as float64",)]),
+        (lambda: mt.erf(a), "a", [("× 2/√π · exp(−a²)",)]),
     ],
 )
 def test_rule(made, name, texts):
@@ -123,3 +137,21 @@ def test_hostile_names_of_lengths_are_text(name, shown):
 )
 def test_nothing_is_copied_where_the_shape_stays(made, clauses):
     assert rules(made())["a"] == [clauses]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_memory_layout_makes_no_difference(order):
+    w = mt.tensor(np.ones((4, 2), order=order), name="w", requires_grad=True)
+    assert rules(a @ w)["w"] == [("aᵀ @",)]
+
+
+@pytest.mark.parametrize(("name", "called"), [("g", "g′"), ("y", "g")])
+def test_the_gradient_has_a_name_that_no_value_has(name, called):
+    x = leaf(name, 3, 4)
+    assert rules(mt.triu(x))[name] == [(f"triu({called})",)]
+
+
+@pytest.mark.parametrize("name", ["a-b", "a b", "2 + x"])
+def test_a_name_that_is_no_sign_stands_in_parentheses(name):
+    x = leaf(name, 4, 2)
+    assert rules(a @ x)["a"] == [(f"@ ({name})ᵀ",)]

@@ -1,5 +1,6 @@
 """The promise: every text that is shown says what was recorded. An independent reader evaluates it on the arrays."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.graph import Node
+from micrograd_tensor.graph.axes import axis_names
 from micrograd_tensor.notation import (
     Called,
     assignment,
@@ -229,6 +231,25 @@ def test_rules_that_differ_never_print_the_same_words(kind):
         edge = next(iter(graph.contributions))
         words = (rule(graph, edge), y.shape)
         assert shapes.setdefault(words, y) is y
+
+
+@pytest.mark.parametrize("name", ["batchnorm", "layernorm", "softmax_cross_entropy", "mlp"])
+def test_with_names_of_axes_rules_say_the_same(name):
+    """Each name stands for the axis, or the length, that is said without it."""
+    graph = mt.graph(*made(name))
+    dims = axis_names(graph, BUILTINS[name].dims)
+    lengths = {label: n for node, axes in dims.items() for label, n in zip(axes, node.shape, strict=True) if label}
+    found = set()
+    for node, i in graph.contributions:
+        g = graph.gradients[node]
+        names = {x: f"v{x.rank}" for x in graph.nodes}
+        for named, bare in zip(rule(graph, (node, i), names, dims=dims), rule(graph, (node, i), names), strict=True):
+            text = re.sub(r"Σ over (\w+)$", lambda m, axes=dims[g]: f"Σ over axis {axes.index(m[1])}", named)
+            text = re.sub(r"\b[A-Z]\b", lambda m: str(lengths[m[0]]), text)
+            assert text.split(" along ")[0] == bare.split(" along ")[0]
+            found |= {*re.findall(r"\b[A-Z]\b", named)}
+    assert found <= {*lengths}
+    assert found
 
 
 # --------------------------------------------------------------------------------------------------- planted faults
