@@ -20,18 +20,8 @@ from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect
 from .names import Identifiers, identifiers, value_names
 from .readings import as_taught, order_of
 
-__all__ = [
-    "assignment",
-    "backward_lines",
-    "backward_lines_by_operand",
-    "expression_line",
-    "forward_line",
-    "saved_values",
-    "starting_lines",
-]
-
-MAX_EXPRESSION = 2000
-"""The longest single expression, in characters."""
+__all__ = ["assignment", "backward_lines", "backward_lines_by_operand", "forward_line", "saved_values"]
+__all__ += ["starting_lines"]
 
 
 class _NumPy(Dialect):
@@ -202,28 +192,8 @@ def saved_values(graph: Graph, node: Node) -> tuple[Node, ...]:
     return tuple(sorted(needed, key=lambda x: x.rank))
 
 
-def expression_line(node: Node, names: Mapping[Node, str]) -> str:
-    """What computes a node as one NumPy expression, from values that have names, in the form a teacher would write.
-
-    Ops that add into places have no expression; `assignment` writes the lines for these.
-
-    Raises:
-        ValueError: for such an op.
-
-    >>> import micrograd_tensor as mt
-    >>> a, b = mt.tensor([1.0, 2.0], name="a", requires_grad=True), mt.tensor([3.0, 5.0], name="b")
-    >>> captured = mt.graph(((a - b) * 0.1).named("y"), [1.0, 1.0])
-    >>> expression_line(captured["y"], {captured["a"]: "a", captured["b"]: "b"})
-    '(a - b) * 0.1'
-    """
-    *before, last = assignment("y", node, names, taught=True, parts=False)
-    if before or not last.startswith("y = "):
-        raise ValueError("no single NumPy expression computes this")
-    return last.removeprefix("y = ")
-
-
 def assignment(
-    target: str, end: Node, names: Mapping[Node, str], sign: str = "=", *, taught: bool = False, parts: bool = True
+    target: str, end: Node, names: Mapping[Node, str], sign: str = "=", *, taught: bool = False
 ) -> list[str]:
     """The line ``target = …`` for a node, and before it one for each part of the expression that it needs twice.
 
@@ -233,7 +203,12 @@ def assignment(
         names: Python names for nodes, which the expression goes down to.
         sign: ``=`` or ``+=``.
         taught: write rules as a teacher would, which rounds differently from what was recorded.
-        parts: name what is needed twice; else it is written out each time.
+
+    >>> import micrograd_tensor as mt
+    >>> a, b = mt.tensor([1.0, 2.0], name="a", requires_grad=True), mt.tensor([3.0, 5.0], name="b")
+    >>> captured = mt.graph(((a - b) * 0.1).named("y"))
+    >>> assignment("out", captured["y"], {captured["a"]: "a", captured["b"]: "b"})
+    ['out = (a - b) * 0.1']
     """
     read = _behind(end, names, taught)
     uses = Counter(x for node, this in read.items() if this not in names for x in this.operands if isinstance(x, Node))
@@ -247,14 +222,12 @@ def assignment(
         made[node] = NUMPY.applied(
             this, [made[x] if isinstance(x, Node) else NUMPY.number(x) for x in this.operands], {}
         )
-        if several or (parts and uses[node] > 1):
+        if several or uses[node] > 1:
             count = next(k for k in range(count + 1, count + len(taken) + 2) if f"term{k}" not in taken)
             name = target if node is end and sign == "=" else f"term{count}"
             text = made[node].text if several else f"{{y}} = {made[node].text}"
             lines.extend(text.replace("{y}", name).split("\n"))
             made[node] = NUMPY.name(name)
-        elif made[node].length > MAX_EXPRESSION and not parts:
-            raise ValueError("the NumPy expression of this is too long to be shown")
     if made[end].text != target or sign != "=":
         lines.append(f"{target} {sign} {made[end].text}")
     return lines

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from op_cases import CASES, DIFFERENTIABLE, outputs, upstreams
 from reading import UnreadableError, read, read_latex, read_mathml, read_rule
+from test_numpy_source import differing
 from test_random_graphs import random_program, run
 
 import micrograd_tensor as mt
@@ -137,9 +138,26 @@ def test_every_case_of_the_table(case):
 
 @pytest.mark.parametrize("name", BUILTINS)
 def test_every_built_in_graph(name):
-    wrong, count = faults(mt.graph(*made(name)))
+    graph = mt.graph(*made(name))
+    wrong, count = faults(graph)
     assert wrong == []
     assert count > 30
+    assert differing(graph) == []
+    assert taught_otherwise(graph) == []
+
+
+def taught_otherwise(graph):
+    """The lines of NumPy that do not compute what was recorded where they are written as a teacher would."""
+    wrong = []
+    names = {node: f"v{node.rank}" for node in graph.nodes}
+    for (node, i), end in graph.contributions.items():
+        lines = assignment("found", end, {**names, graph.gradients[node]: "g"}, taught=True)
+        space = {"np": np, "mt": mt, "g": graph.gradients[node].value} | {names[x]: x.value for x in graph.nodes}
+        with np.errstate(all="ignore"):
+            exec("\n".join(lines), space)  # noqa: S102 -- to run what is printed is the test
+        if not close(space["found"], end.value, np.abs(graph.gradients[node].value).max(initial=1.0)):
+            wrong.append((node, i, lines))
+    return wrong
 
 
 def random_graph(seed):
@@ -152,8 +170,11 @@ def random_graph(seed):
 def test_random_graphs(first):
     total = 0
     for seed in range(first, first + 50):
-        wrong, count = faults(random_graph(seed))
+        graph = random_graph(seed)
+        wrong, count = faults(graph)
         assert wrong == []
+        assert differing(graph) == []
+        assert taught_otherwise(graph) == []
         total += count
     assert total > 1000
 
