@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.errors import GradientError
 from ..graph import Graph, graph, named_nodes
-from .found import Finding, Invariant, Oracle, Stages
+from .found import Stages
 from .given import read
 from .invariants import check_invariants
 from .judge import Backward, Forward
@@ -94,31 +94,27 @@ def compare(
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
             before, judged = Forward(captured, named, kept, passes, rtol), again
 
-    findings: tuple[Finding, ...] = ()
-    slopes: tuple[Oracle, ...] = ()
-    properties: tuple[Invariant, ...] = ()
+    found: dict[str, Any] = {}
     if point:
-        findings, slopes = lint(captured, recorded, rtol), oracles(captured, passes, recorded.absolute)
-        properties = check_invariants(captured, {stages[name]: g for name, g in given.gradients.items()}, recorded)
+        of_inputs = {stages[name]: gradient for name, gradient in given.gradients.items()}
+        found["findings"] = lint(captured, recorded, rtol)
+        found["oracles"] = oracles(captured, passes, recorded.absolute)
+        found["invariants"] = check_invariants(captured, of_inputs, recorded)
     return Report(
         stages=Stages(judged.stages),
         forward=Stages(before.stages),
-        diagnosis=MappingProxyType(_keyed(before.diagnosis, judged.diagnosis)),
-        findings=findings,
-        oracles=slopes,
-        invariants=properties,
+        diagnosis=_of_both(before.diagnosis, judged.diagnosis),
         unused=MappingProxyType(unused),
         rtol=rtol,
         graph=captured,
-        wrong_stages=MappingProxyType(
-            {**{f"forward:{k}": v for k, v in before.wrong_stages.items()}, **judged.wrong_stages}
-        ),
+        wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),
+        **found,
     )
 
 
-def _keyed(forward: Mapping[str, T], backward: Mapping[str, T]) -> dict[str, T]:
+def _of_both(forward: Mapping[str, T], backward: Mapping[str, T]) -> Mapping[str, T]:
     """One mapping for both passes, as a report has it."""
-    return {**{f"forward:{name}": found for name, found in forward.items()}, **backward}
+    return MappingProxyType({**{f"forward:{name}": found for name, found in forward.items()}, **backward})
 
 
 def assert_gradients(

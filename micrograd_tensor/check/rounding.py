@@ -226,16 +226,15 @@ def recorded_tolerances(graph: Graph, passes: Passes | None = None) -> Tolerance
         graph: captured with an upstream and with its values.
         passes: from `nudged_passes`, if they were run already.
     """
-    expected = {node: gradient.value for node, gradient in graph.gradients.items()}
-    return _tolerances(graph, passes or nudged_passes(graph), {}, {}, expected, terms(graph))
+    return tolerances(graph, passes or nudged_passes(graph))
 
 
 def tolerances(
     graph: Graph,
     passes: Passes,
-    given: Mapping[Node, Any],
-    values: Mapping[Node, Any],
-    expected: Mapping[Node, Any],
+    given: Mapping[Node, Any] | None = None,
+    values: Mapping[Node, Any] | None = None,
+    expected: Mapping[Node, Any] | None = None,
 ) -> Tolerances:
     """How far rounding can move each gradient from what is expected of it.
 
@@ -243,25 +242,16 @@ def tolerances(
         graph: captured with an upstream and with its values.
         passes: from `nudged_passes`.
         given: gradients that go on from their nodes in place of the recomputed ones, and are exact.
-        values: the forward values in use.
-        expected: the gradients that the rules give with these, from `evaluate_backward`.
+        values: the forward values in use; None: the recorded ones.
+        expected: the gradients that the rules give with these, from `evaluate_backward`; None: the recorded ones.
     """
-    return _tolerances(graph, passes, given, values, expected, terms(graph, {**expected, **given}, values))
-
-
-def _tolerances(
-    graph: Graph,
-    passes: Passes,
-    given: Mapping[Node, Any],
-    values: Mapping[Node, Any],
-    expected: Mapping[Node, Any],
-    found: dict[Node, Terms],
-) -> Tolerances:
+    found = terms(graph) if expected is None else terms(graph, {**expected, **(given or {})}, values)
+    due = {node: gradient.value for node, gradient in graph.gradients.items()} if expected is None else expected
     moved: dict[Node, Any] = {}
-    for seed, run in enumerate(_around(values, passes)):
+    for seed, run in enumerate(_around(values or {}, passes)):
         again = evaluate_backward(graph, given, run, _Nudges(passes, seed))
         for node, gradient in again.gradients.items():
-            _widen(moved, node, gradient, expected[node])
+            _widen(moved, node, gradient, due[node])
     absolute = {}
     with np.errstate(all="ignore"):
         for node, sizes in found.items():
