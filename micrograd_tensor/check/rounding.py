@@ -12,7 +12,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from math import prod
 from typing import Any, NamedTuple
@@ -200,7 +200,7 @@ def nudged_passes(graph: Graph) -> Passes:
     large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
     for seed in range(_FEW if large else _SAMPLES):
         leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
-        values = {**evaluate(graph, leaves, _Nudges(passes, seed)), **leaves}
+        values = {**evaluate(graph, leaves, _nudges(passes, seed)), **leaves}
         passes.values.append(values)
         for node, value in values.items():
             if node.dtype.kind in "fc":
@@ -249,7 +249,7 @@ def tolerances(
     due = {node: gradient.value for node, gradient in graph.gradients.items()} if expected is None else expected
     moved: dict[Node, Any] = {}
     for seed, run in enumerate(_around(values or {}, passes)):
-        again = evaluate_backward(graph, given, run, _Nudges(passes, seed))
+        again = evaluate_backward(graph, given, run, _nudges(passes, seed))
         for node, gradient in again.gradients.items():
             _widen(moved, node, gradient, due[node])
     absolute = {}
@@ -346,25 +346,23 @@ def _between(array: Any, seed: int) -> Any:
     return bits.view(np.int64) * 2.0**-63
 
 
-class _Nudges:
-    """Nudges whatever an op makes, sums by what their terms warrant."""
+def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
+    """What nudges whatever an op makes, sums by what their terms warrant."""
 
-    def __init__(self, passes: Passes, seed: int) -> None:
-        self._summing, self._seed = passes.summing, seed
-
-    def __call__(self, node: Node, value: Any) -> Any:
-        assert node.op is not None  # noqa: S101 -- for the type checker
-        if node.dtype.kind not in "fc" or node.op.exact:  # nudged, a maximum would equal none of its operands
-            return value
-        seed = self._seed + _SAMPLES * (node.rank + 1)
-        moved = nudged(value, node.dtype, seed)
-        summing = self._summing.get(node)
+    def nudge(node: Node, value: Any) -> Any:
+        if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
+            return value  # nudged, a maximum would equal none of its operands
+        own = seed + _SAMPLES * (node.rank + 1)
+        moved = nudged(value, node.dtype, own)
+        summing = passes.summing.get(node)
         if summing is None or not np.size(value) or np.shape(value) != summing.shape:
             return moved
         # The recorded terms tell the size, unless what is summed now is larger all over.
         before, now = np.abs(node.value).max(), np.abs(value).max()
         larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
-        return moved + _STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -seed)
+        return moved + _STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -own)
+
+    return nudge
 
 
 def _around(values: Mapping[Node, Any], passes: Passes) -> Iterator[dict[Node, Any]]:

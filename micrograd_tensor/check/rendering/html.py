@@ -68,15 +68,15 @@ def _parts(report: Found) -> Iterator[str]:
     yield f'<h1 class="{"right" if report.ok else "wrong"}">{_text(sentences.headline(report))}</h1>'
     for section in sentences.preliminaries(report):
         yield from _section(section)
-    if sentences.uses_right_values(report):
-        verdict = sentences.forward_verdict(report)
-        yield f'<p class="right">{_text(verdict)}</p>' if verdict else ""
-    else:
+    verdict = sentences.forward_verdict(report)
+    if verdict is None:
         yield from _table(report, sentences.given(report.forward), "Forward values", "")
+    elif verdict:
+        yield f'<p class="right">{_text(verdict)}</p>'
     yield from _table(report, report.stages, "Gradients, in backward order", "d")
     yield from _mistakes(report)
-    if sentences.invariants(report).items:
-        properties = sentences.invariants(report)
+    properties = sentences.invariants(report)
+    if properties.items:
         yield f"<details><summary>{properties.title}</summary>{_list(properties.items)}</details>"
     for section in sentences.afterthoughts(report):
         yield from _section(section)

@@ -86,12 +86,6 @@ def is_complete(report: Found) -> bool:
     return not any(named[name].is_leaf for name in missing if name in named)
 
 
-def is_explained(report: Found) -> bool:
-    """Whether something is wrong, and the kind of each mistake is known."""
-    keys = [f"forward:{name}" if forward else name for name, forward in wrong(report)]
-    return bool(keys) and all(report.diagnosis.get(key) for key in keys)
-
-
 def preliminaries(report: Found) -> list[Section]:
     """What is to be known before the tables: oracles that disagree, remarks, and what the point cannot tell apart."""
     disagree = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
@@ -104,8 +98,13 @@ def preliminaries(report: Found) -> list[Section]:
 
 
 def invariants(report: Found) -> Section:
-    """The properties that the given gradients fail to have, and what would restore them."""
-    failing = [invariant for invariant in report.invariants if not invariant.holds]
+    """The properties that the given gradients fail to have, and what would restore them.
+
+    Where every mistake is known by its kind, properties that are lost with it tell nothing more.
+    """
+    keys = [f"forward:{name}" if forward else name for name, forward in wrong(report)]
+    explained = bool(keys) and all(report.diagnosis.get(key) for key in keys)
+    failing = [invariant for invariant in report.invariants if not (invariant.holds or explained)]
     items = tuple(f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing)
     return Section("Properties that your gradients should have, but don't", items)
 
@@ -137,14 +136,11 @@ def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
     return [(f"{d}{shown(stage.name)}", stage.note) for stage in stages if stage.note]
 
 
-def uses_right_values(report: Found) -> bool:
-    """Whether all forward values that were given, if any, are right, so that a sentence says it."""
-    return all(stage.status in (Status.RIGHT, Status.NOT_GIVEN) for stage in report.forward.values())
-
-
-def forward_verdict(report: Found) -> str:
-    """That sentence, or nothing where there are no such values."""
-    given = any(stage.status == Status.RIGHT for stage in report.forward.values())
+def forward_verdict(report: Found) -> str | None:
+    """The verdict on the forward values in a sentence, if they are all right; "" where there are none."""
+    given = {stage.status for stage in report.forward.values()} - {Status.NOT_GIVEN}
+    if given - {Status.RIGHT}:
+        return None
     return f"{Status.RIGHT.sign} The forward values that it uses are right." if given else ""
 
 

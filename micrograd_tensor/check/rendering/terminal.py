@@ -7,7 +7,7 @@ words in addition to its colour; where the terminal's encoding lacks the signs, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from rich import box
@@ -46,42 +46,34 @@ def show(report: Found, *, hints: int = sentences.HINTS, console: Console | None
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A report with some of its hints, as `rich` prints it."""
+    """A report with some of its hints, as `rich` prints it; the console says its width and alphabet."""
 
     report: Found
     hints: int = sentences.HINTS
+    width: int = 0
+    ascii_only: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        yield from _Page(self.report, self.hints, options.max_width, options.ascii_only).parts()
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A report for a certain width and alphabet."""
-
-    report: Found
-    hints: int
-    width: int
-    ascii_only: bool
+        yield from replace(self, width=options.max_width, ascii_only=options.ascii_only).parts()
 
     def parts(self) -> Iterator[RenderableType]:
         """All that is shown, from the top."""
         report = self.report
         for section in sentences.preliminaries(report):
             yield from self.section(section)
-        if not sentences.uses_right_values(report):
+        verdict = sentences.forward_verdict(report)
+        if verdict is None:
             stages = sentences.given(report.forward)
             yield self.table(stages, "Forward values", "")
             yield from self.below(stages, "")
-        elif verdict := sentences.forward_verdict(report):
+        elif verdict:
             yield self.line(verdict, STYLES[Status.RIGHT.role])
             yield Text()
         yield self.table(report.stages, "Gradients, in backward order", "d")
         yield from self.below(report.stages, "d")
         yield from self.mistakes()
-        # Where every mistake is known by its kind, properties that are lost with it tell nothing more.
         properties = sentences.invariants(report)
-        if properties.items and self.hints > 1 and not sentences.is_explained(report):
+        if properties.items and self.hints > 1:
             yield from self.section(properties)
         for section in sentences.afterthoughts(report):
             yield from self.section(section)
