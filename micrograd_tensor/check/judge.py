@@ -277,7 +277,7 @@ class Backward(_Judge):
         """What else there is to say about a wrong stage."""
         if given.shape != expected.shape:
             as_it_is = any(isinstance(x, Node) and x in self._expected.as_given for x in node.operands)
-            followed = fitted(given, node.shape) is not None or self._expected.slices or as_it_is
+            followed = node.is_leaf or fitted(given, node.shape) is not None or as_it_is
             return [] if followed else ["what comes after it is judged as if the expected gradient had been passed on"]
         said = []
         missing = int(np.count_nonzero(~np.isfinite(given) & np.isfinite(expected)))
@@ -311,7 +311,8 @@ class Backward(_Judge):
     def _other_reading(self, node: Node, given: Any) -> Any:
         """What else may have come out here without a mistake at this stage, if that is what was given; else None."""
         wrong = self._wrong_stage(node)
-        readings = [*self._expected.other_readings(node), *(other.gradients[node] for other in self._others)]
+        readings = [self._expected.as_given[node]] if node in self._expected.as_given else []
+        readings += [other.gradients[node] for other in self._others]
         return next((r for r in readings if wrong.matches(r, given) is not None), None)
 
     def _tainted(self, node: Node) -> bool:
