@@ -286,3 +286,15 @@ def test_a_running_mean_with_the_momentum_the_other_way_round_is_recognised():
     assert found[0].kind == "exchanged operand"
     assert "(1 − 0.1)/0.1" in found[0].text
     assert "weights of the two were exchanged" in found[0].text
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e150, 1e300])
+def test_upstreams_of_any_size_are_judged(size):
+    at = place(derivation("batchnorm"), 0)
+    leaves = [mt.tensor(at.cache[name], name=name, requires_grad=True) for name in ("x", "gamma", "beta")]
+    out = mt.batch_norm(*leaves)
+    right = {f"d{t.name}": g.numpy() for t, g in zip(leaves, mt.grad(out, leaves, size * at.dout), strict=True)}
+    report = mt.compare(out, size * at.dout, right, point=False)  # at the largest squares overflow: that is survived
+    assert report.ok or size == 1e300
+    report = mt.compare(out, size * at.dout, {**right, "dgamma": 2.0 * right["dgamma"]}, point=False)
+    assert "gamma" in report.wrong
