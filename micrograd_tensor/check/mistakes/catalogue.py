@@ -154,8 +154,8 @@ class Substitutes:
 
 def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]) -> Substitutes:
     """The values at hand for a derivation; its own leaves come first, and are the same objects."""
-    stage, own = derivation.stage, derivation.leaves
-    here = {(derivation.origins[x], x in derivation.gradients): x for x in own if x in derivation.origins}
+    stage, own = derivation.stage, frozenset(derivation.leaves)
+    here = {(derivation.origins[x], x in derivation.gradients): x for x in derivation.leaves if x in derivation.origins}
     behind = set(needed([stage]))  # their gradients are made after this one
     values: list[Node] = []
     gradients: list[Node] = []
@@ -163,18 +163,20 @@ def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]
     for node in sorted(graph.nodes, key=lambda node: abs(node.rank - stage.rank)):
         if not derivation.backward and node.rank >= stage.rank:
             continue  # not computed yet
-        if node.value is not None and node.dtype.kind == "f" and (node.name is not None or node.op is not None):
+        usable = node.value is not None and node.dtype.kind == "f" and (node.name is not None or node.op is not None)
+        if usable and len(values) < MAX_SUBSTITUTES:
             values.append(here.get((node, False)) or as_leaf(node, called_forward(node)))
             origins[values[-1]] = node
-        if derivation.backward and node.name is not None and node in used and node not in behind:
+        recorded = derivation.backward and node.name is not None and node in used and node not in behind
+        if recorded and len(gradients) < MAX_SUBSTITUTES:
             gradients.append(here.get((node, True)) or as_leaf(node, f"d{node.name}"))
             origins[gradients[-1]] = node
-    values = sorted(values[:MAX_SUBSTITUTES], key=lambda x: x not in own)
+    values.sort(key=lambda x: x not in own)
     eps = small_constant(graph)
     touched = _resting_on_eps(graph) if eps is not None else set()
     without = {x: as_leaf(x, f"{x.name} without the {number(eps)}") for x in values if origins[x] in touched}
     origins |= {bare: origins[x] for x, bare in without.items()}
-    return Substitutes(tuple(values), tuple(gradients[:MAX_SUBSTITUTES]), without, origins)
+    return Substitutes(tuple(values), tuple(gradients), without, origins)
 
 
 def small_constant(graph: Graph) -> float | None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...engine.row import Copy, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
+from ...graph.cut import needed
 from ...notation import formula, number
 
 Array: TypeAlias = Any
@@ -168,15 +169,13 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation
         given: the nodes whose gradients are known.
     """
     whole = joint(graph)
-    known = [gradient for other, gradient in whole.gradients.items() if other in given and other is not node]
-    names = {n: called_forward(n) for n in graph.nodes}
-    names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items()}
-    names |= {gradient: f"d{n.name}" for n, gradient in whole.gradients.items() if n.name is not None}
-    target = whole.gradients[node]
-    part = without_copies(cut(whole, [target], [*graph.nodes, *known], names))
-    if sum(not x.is_leaf for x in part.nodes) > MAX_STEPS:
-        part = known_alone(target)
-    forward = {n.rank: n for n in graph.nodes}
+    target, forward = whole.gradients[node], {n.rank: n for n in graph.nodes}
+    known = {*graph.nodes, *(whole.gradients[n] for n in given if n in whole.gradients and n is not node)}
+    inner = needed([target], known)
+    names = {x: called_forward(x) for step in inner for x in step.operands if x in graph.users}
+    names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items() if up.name is None}
+    small = sum(not x.is_leaf for x in inner) <= MAX_STEPS
+    part = without_copies(cut(whole, [target], known, names)) if small else known_alone(target)
     whose = {gradient.rank: n for n, gradient in whole.gradients.items()}
     origins = {x: whose.get(x.rank) or forward.get(x.rank) for x in part.nodes}
     starts = {up.rank for up in whole.upstreams.values()}
