@@ -189,3 +189,18 @@ def test_main_path_of_batch_norm_runs_straight_along_the_way_that_keeps_its_shap
 
 def test_without_a_backward_pass_there_is_nothing_to_see():
     assert "give draw an upstream" in refused("forward_only", view="backward")
+
+
+@pytest.mark.parametrize(
+    ("make", "text", "wrong"),
+    [
+        (lambda a, b, w: (a + b) ** 3, "3 · (a + b)²", "b²<"),
+        (lambda a, b, w: w.T @ (a - b), "(a − b)ᵀ", "a − bᵀ"),
+    ],
+)
+def test_what_has_no_name_keeps_its_parentheses(make, text, wrong):
+    a, b, w = (mt.tensor(np.arange(6.0).reshape(3, 2) + k, name=k_, requires_grad=True) for k, k_ in enumerate("abw"))
+    y = make(a, b, w).named("y")
+    svg = mt.draw(y, np.ones(y.shape), view="backward").svg
+    assert text in svg
+    assert wrong not in svg

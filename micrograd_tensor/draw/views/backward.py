@@ -78,8 +78,7 @@ class _Backward(Builder):
         for node in back.nodes:
             if node.requires_grad if node.is_leaf else any(x in self.carriers for x in _nodes(node)):
                 self.carriers.add(node)
-        forward = {node.rank: name for node, name in called.names.items()}
-        self.kept = {node: forward[node.rank] for node in back.nodes if node.rank in forward}
+        self.recorded = {node.rank: node for node in (*graph.nodes, *graph.backward)}
         self.g = free("g", {node.name for node in graph.nodes})
         self.names: dict[int, list[str]] = {}
         for node, gradient in graph.gradients.items():
@@ -155,9 +154,8 @@ class _Backward(Builder):
         assert node.op is not None  # noqa: S101 -- for the type checker
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
-        text = formula(
-            node, self.kept | {x: "g" if alone else self._name(x) or "g" for x in carried}, dims=self.labels.dims
-        )
+        names = {self.recorded[x.rank]: "g" if alone else self._name(x) or "g" for x in carried}
+        text = formula(self.recorded[node.rank], {**self.called.names, **names}, dims=self.labels.dims)
         number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
         caption = self.sums.get(node.rank) or (f"({number}) {node.op.name}" if number else node.op.name)
         if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
@@ -232,7 +230,8 @@ class _Backward(Builder):
         return next(iter(self.names.get(node.rank, ())), "")
 
     def _text(self, x: Any) -> str:
-        return operand_text(x, self.kept, dims=self.labels.dims)
+        whole = self.recorded[x.rank] if isinstance(x, Node) else x
+        return operand_text(whole, self.called.names, dims=self.labels.dims)
 
 
 def _nodes(node: Node) -> list[Node]:
