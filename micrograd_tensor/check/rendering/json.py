@@ -10,7 +10,7 @@
     wrong_forward names of the forward values that are wrong themselves, in forward order
     stages        in backward order, each: name, status, shape, given_shape, error, limit,
                   worst (index, given, expected) or null, note, lines (number, text),
-                  diagnosis (kind, text, proof, fix, error), the likeliest first
+                  diagnosis (kind, text, proof, fix, error, rule), the likeliest first
     forward       likewise, in forward order
     findings      kind, what, why, way_out
     oracles       name, recorded, complex_step, differences, bar, agree, text
