@@ -34,10 +34,10 @@ def compare(
     rtol: float | None = None,
     point: bool = True,
 ) -> Report:
-    """Compare hand-derived gradients with those that fall out of the recorded graph.
+    """Compare hand-derived gradients with those of the recorded graph.
 
     Every gradient is expected to be what the recorded rules make of *the user's own* gradients upstream of it, so that
-    one mistake is found where it was made, and what follows from it is not held against the lines after it.
+    a mistake is found where it was made, and not blamed on the lines after it.
 
     Unless ``rtol`` is given, what counts as right is measured: the passes run again with every result nudged in its
     last digits, and an element may differ by what that does to it, and by what another order of summing may do. Errors
@@ -46,15 +46,15 @@ def compare(
 
     Args:
         outputs: a Tensor, or a `Graph` captured with an upstream.
-        upstream: gradient of the final output with respect to it, of its shape; None for a scalar or a Graph. Choose a
-            generic one, at random: ``out.sum()``, or γ = 1, lets a wrong backward pass of batch normalization through.
+        upstream: the gradient of the output, of its shape; None for a scalar or a Graph. Choose a generic one, at
+            random: with ``out.sum()``, or γ = 1, a wrong backward pass of batch normalization can look right.
         hand: arrays by name, a dict or ``locals()``: the tensor's name with a leading ``d``, or, where no name has one,
-            the bare name. ``None`` stands for "not given". Bare names next to those with a ``d`` are forward values, as
+            the bare name. ``None`` means "not given". Bare names next to those with a ``d`` are forward values, as
             are the entries of a dict such as ``cache``. Shapes must be equal, not just broadcast. Several tensors of
             one name are told apart by the path of their scope.
         forward: the forward values that the gradients were derived from, by the tensor's name.
         rtol: largest error that counts as right; None: what rounding explains at this point.
-        point: also look at the test point, the oracles and the invariants.
+        point: whether to check the test point, the oracles and the invariants as well.
 
     Raises:
         GradientError: where no gradient is given at all, with the nearest names, where ``hand`` or ``forward`` has no
@@ -113,7 +113,7 @@ def compare(
 
 
 def _of_both(forward: Mapping[str, T], backward: Mapping[str, T]) -> Mapping[str, T]:
-    """One mapping for both passes, as a report has it."""
+    """One mapping for both passes, in the form of a report."""
     return MappingProxyType({**{f"forward:{name}": found for name, found in forward.items()}, **backward})
 
 
@@ -133,7 +133,7 @@ def assert_gradients(
         upstream: gradient of the output with respect to it.
         hand: as `compare` takes it, or the backward pass itself, called as ``hand(upstream, forward)`` on copies.
             Without ``forward`` it gets the recorded values by name. A tuple that it returns is named by the order of
-            the graph's inputs. Where it raises, that fails the test, with the stages that it had reached.
+            the graph's inputs. If it raises, the test fails, with the stages that it had reached.
         forward: the forward values by name.
         rtol: largest error that counts as right; None: what rounding explains.
         hints: how much the failure says about a wrong stage: 1 where it is, 2 also its kind, 3 also the fix.

@@ -21,7 +21,7 @@ class Expected:
     """A backward pass from the user's own gradients.
 
     Attributes:
-        given: the gradients that went on from their nodes, in the shape that the rules need.
+        given: the gradients that were passed on, in the shape that the rules need.
         gradients: the expected gradient of every node, from what its users passed back.
         contributions: what each edge passed back.
         as_given: for nodes after one whose gradient has another shape, what the rules make of it as it is.
@@ -34,7 +34,7 @@ class Expected:
 
     @property
     def used(self) -> dict[Node, Any]:
-        """The gradient of every node that went on from it: the user's where it was given, else ours."""
+        """The gradient that every node passed on: the user's if it was given, else ours."""
         return {**self.gradients, **self.given}
 
 
@@ -63,7 +63,7 @@ def _as_given(
     contributions: Mapping[Edge, Any],
     values: Mapping[Node, Any],
 ) -> dict[Node, Any]:
-    """What the rules make of gradients of other shapes as they are, as far as they make anything of them."""
+    """The results of the rules for gradients of other shapes, where the rules accept them."""
     found: dict[Node, Any] = {}
     for node in sorted(graph.gradients, key=lambda n: -n.rank):
         edges = [edge for edge, _ in graph.contributions_to(node)]
@@ -78,7 +78,7 @@ def _as_given(
                 for edge in edges
             ]
             found[node] = np.asarray(sum(parts[1:], start=parts[0]))
-        except (ValueError, IndexError, TypeError):  # nor would the user's own code have made anything of it
+        except (ValueError, IndexError, TypeError):  # the user's own code would have failed too
             continue
     return found
 

@@ -16,7 +16,7 @@ Lines = tuple[tuple[int, str], ...]
 """Line numbers with the statements that begin there."""
 
 SLACK = 4.0
-"""A hypothesis computes things in another order than the user did, so it is allowed this many tolerances."""
+"""A hypothesis computes in another order than the user did, so it may differ by this many tolerances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Stage:
         worst: the index of that element, the user's value there, and the expected one: recomputed from the user's own
             upstream values, for a forward value from the user's own earlier ones. None likewise.
         limit: the error that rounding alone can make at that element, in the units of ``error``; or the rtol given.
-        note: what else there is to say, in a sentence, or "".
+        note: a remark, in a sentence, or "".
     """
 
     name: str
@@ -74,14 +74,14 @@ class Stages(Mapping[str, Stage]):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A hypothesis that explains a wrong stage to the last digit that rounding leaves.
+    """A hypothesis that explains a wrong stage up to rounding.
 
     Attributes:
         kind: what kind of mistake, one of a small closed set: ``"missing sum"``, ``"constant factor"``, …
         text: the evidence, in the user's names.
-        proof: what happens with the mistake mended: how many stages then match, and how closely.
+        proof: the effect of the fix: how many stages then match, and how closely.
         fix: the corrected line, or lines, of NumPy: they run in the names that the user has, and what they compute is
-            right. "" where there is no such line of some length.
+            right. "" if there is no such line of reasonable length.
         error: how closely the hypothesis reproduces what was given, relative to its largest element.
         rule: what has to be computed there, in mathematics.
     """
@@ -132,14 +132,14 @@ class WrongStage:
         return float(finite.max()) if finite.size else float(np.finfo(np.float64).eps)
 
     def allowed(self, candidate: Any) -> Any:
-        """By how much the given array may differ from a candidate that explains it, element by element."""
+        """Element-wise tolerance for accepting a candidate as an explanation of the given array."""
         candidate = np.abs(np.asarray(candidate))
         tolerance, terms = np.asarray(self.tolerance), np.asarray(self.terms)
         with np.errstate(all="ignore"):
             if _broadcasts(tolerance.shape, candidate.shape):
                 larger = np.where(terms > 0, np.maximum(1.0, candidate / terms), 1.0)
                 absolute = tolerance * larger
-            else:  # nothing says which element belongs to which
+            else:  # it is unknown which element belongs to which
                 absolute = tolerance.max(initial=0.0)
             return SLACK * np.fmax(absolute, self.eps * candidate if not tolerance.any() else 0.0)
 
@@ -228,7 +228,7 @@ class Invariant:
         name: the input.
         kind: ``"null space"``, ``"Euler"`` or ``"linearity"``.
         holds: whether the given gradient has it.
-        error: by how much it doesn't, relative to the terms.
+        error: how far it is from having it, relative to the terms.
         text: the property, in a sentence.
         branch: where to look: the branch whose contribution restores it when it is added or taken away; or "".
     """
@@ -249,7 +249,7 @@ class Found:
         stages: every named gradient by the name of its tensor, in the order in which they are complete.
         forward: the forward values that the user gave, likewise, in forward order.
         diagnosis: for each stage that is wrong itself the hypotheses that explain it, the likeliest first. A forward
-            value's stands under ``forward:`` + name.
+            value's key is ``forward:`` + name.
         findings: what this test point cannot tell apart.
         oracles: the slopes of three independent sources along a direction of each input; those that disagree first.
         invariants: properties that the given gradients of the inputs must have.
@@ -277,7 +277,7 @@ class Found:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing that was given is wrong; a wrong shape around right values is said, but is not wrong."""
+        """Whether nothing that was given is wrong; a wrong shape around right values is reported, but not wrong."""
         return all(s.status.counts_as_right for s in (*self.stages.values(), *self.forward.values()))
 
     @property

@@ -121,7 +121,7 @@ def _values(entries: Mapping[Any, Any], named: Mapping[str, Node], strict: bool)
 
 
 def _nothing(entries: Mapping[str, Any], stages: Iterable[str]) -> GradientError:
-    """The error for entries none of which is a gradient: a misspelt one is the likeliest reason."""
+    """The error for entries without any gradient, most likely because of a misspelled name."""
     names = [f"d{name}" for name in stages]
     arrays = [key for key, value in entries.items() if isinstance(value, (np.ndarray, np.generic, Tensor, float, list))]
     if not arrays:

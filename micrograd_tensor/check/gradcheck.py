@@ -1,7 +1,7 @@
 """gradcheck: do the rules give the derivative that the function really has?
 
 Numerical derivatives are the oracle, which knows no rules. The complex step ``Im f(x + ih·u)/h`` has no cancellation,
-so its error is rounding alone, at h = 1e-30; it needs every op on the way to be analytic (Squire and Trapp, *Using
+so its error is only rounding, at h = 1e-30; it needs every op on the way to be analytic (Squire and Trapp, *Using
 complex variables to estimate derivatives of real functions*, SIAM Review 40, 1998). Central differences need only
 smoothness near the point; here two step sizes are combined as Richardson did, and their disagreement is the error bar.
 """
@@ -144,7 +144,7 @@ class _Check:
             raise GradientError(f"{label} differs along a random direction, though each of {count} elements agrees")
 
     def _agree(self, ours: float, expected: Estimate, scale: float) -> bool:
-        """Whether they agree; an error bar as large as the value itself says nothing, so it does not excuse."""
+        """Whether they agree; an error bar as large as the value itself is uninformative, so it is no excuse."""
         allowed = self.rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
         return bool(abs(ours - expected.value) <= allowed)
 
@@ -206,7 +206,7 @@ def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0
     best, fine = Estimate(np.nan, np.inf, "central differences"), False
     for h in _STEPS:
         if fine and h < _STEPS[-1]:
-            continue  # a smaller step than one where rounding prevails is worse
+            continue  # below a step where rounding dominates, smaller ones are worse
         parts = {k: at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
         wide, narrow = (sum(parts[1.0]) - sum(parts[-1.0])) / (2 * h), (sum(parts[0.5]) - sum(parts[-0.5])) / h
         size = 8.0 * float(np.finfo(float).eps) * sum(abs(s) for several in parts.values() for s in several)
@@ -222,7 +222,7 @@ def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0
 def slope(
     function: Function, points: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], analytic: bool
 ) -> Estimate:
-    """How fast ``Σ weights · f`` changes at the points along the directions.
+    """The slope of ``Σ weights · f`` at the points along the directions.
 
     Args:
         function: of Tensors, to one Tensor or several.

@@ -29,9 +29,9 @@ from .running import run
 _LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
 _NULL = 1e-3
-"""How little of a random gradient lies along a direction of the null space, at most."""
+"""How much of a random gradient may lie along a direction of the null space."""
 _DEGREES = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0)
-"""The degrees of homogeneity that are looked for."""
+"""The degrees of homogeneity to test for."""
 
 
 @np.errstate(all="ignore")
@@ -160,7 +160,7 @@ class _Checks:
         rounding = sum(float(np.sum(self.allowed[n] * np.abs(n.value))) for n in group)
         rounding += 1e2 * float(np.finfo(np.float64).eps) * sum(float(np.sum(np.abs(p))) for p in parts)
         if rounding > 1e-3 * size:
-            return  # nothing can be said through so much rounding
+            return  # with this much rounding nothing can be concluded
 
         def off(changed: Mapping[Node, Any]) -> float:
             gradients = {**self.inputs, **changed}
@@ -214,7 +214,7 @@ class _Checks:
                         moved = evaluate_backward(self.graph, {fork: gradients[fork] + part}).gradients[node]
                         part = np.asarray(moved) - gradients[node]
                     mended = self.inputs[node] + sign * part.astype(np.float64)
-                    # A gradient of zero has every property there is.
+                    # A gradient of zero has every property.
                     lost = np.abs(mended).max() <= 1e-9 * np.abs(part).max(initial=0.0)
                     if np.any(part) and not lost and restored(mended):
                         return self._called(edge)

@@ -115,7 +115,7 @@ class Forward(_Judge):
         return difference(given.reshape(node.shape), expected, tolerance, largest)
 
     def _overwritten(self, stage: Stage, node: Node) -> Stage:
-        """Say so where what was computed from a wrong value is right: it was right then, and was changed later."""
+        """Note where something right was computed from a wrong value, which must have been changed later."""
         if stage.status != Status.WRONG or node not in self._outlived:
             return stage
         return replace(stage, note="what follows from it is right, so it was changed later, such as by -= in place")
@@ -131,7 +131,7 @@ class Forward(_Judge):
         return coarser(rounding, node, given)
 
     def _largest(self, node: Node, expected: Any) -> Any:
-        """What a forward value was made from, where that can cancel: its operands' sizes."""
+        """The sizes of a forward value's operands, if these can cancel."""
         size = np.abs(expected)
         if node.op is not None and isinstance(node.op.reading, Linear):
             for x in node.operands:
@@ -171,7 +171,7 @@ class Backward(_Judge):
         self._names, self._values, self._recorded, self._allowed = names, values, recorded, recorded
         self._given = {names[name]: value for name, value in given.items()}
         self._expected = expect(graph, self._given, values)
-        starts_over = not all(node.is_leaf for node in self._given)  # from a leaf nothing goes on
+        starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
         if starts_over or any(value is not node.value for node, value in values.items()):
             local = tolerances(graph, passes, self._expected.given, values, self._expected.gradients)
             self._allowed = wider(local, recorded)
@@ -188,7 +188,7 @@ class Backward(_Judge):
         self.stages = [self._spoiling(stage, names[stage.name]) for stage in self.stages]
 
     def _when(self, node: Node) -> tuple[int, int]:
-        """When the whole gradient of a node is there; of one that is handed on, the node that it arrives at first."""
+        """When a node's whole gradient is complete; for one that is passed through, the first node that it reaches."""
         return self.graph.gradients[node].rank, -node.rank
 
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
@@ -200,7 +200,7 @@ class Backward(_Judge):
         return replace(stage, status=Status.WRONG, error=None, worst=None, limit=None, note=note)
 
     def _wrong_stage(self, node: Node) -> WrongStage:
-        """All there is to know about a stage; a hypothesis may always use what rounding explains."""
+        """Everything known about a stage; hypotheses may always use the tolerance for rounding."""
         tolerance = coarser(self._allowed.absolute[node], node, self._given[node])
         if self.rtol is not None:
             tolerance = np.maximum(tolerance, self.rtol * self._allowed.terms[node].largest)
@@ -274,7 +274,7 @@ class Backward(_Judge):
         return True
 
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
-        """What else there is to say about a wrong stage."""
+        """A further remark about a wrong stage."""
         if given.shape != expected.shape:
             as_it_is = any(isinstance(x, Node) and x in self._expected.as_given for x in node.operands)
             followed = node.is_leaf or fitted(given, node.shape) is not None or as_it_is
@@ -296,7 +296,7 @@ class Backward(_Judge):
         return said
 
     def _exchanged(self, node: Node, given: Any) -> list[str]:
-        """That what was given is another gradient that was given wrongly too, if it is."""
+        """A note if the given array is another gradient, which was given wrongly too."""
         said, sources = [], set(self._sources(node))
         for name, other in self._names.items():
             due = np.asarray(self._expected.gradients[other])
@@ -309,7 +309,7 @@ class Backward(_Judge):
         return said
 
     def _other_reading(self, node: Node, given: Any) -> Any:
-        """What else may have come out here without a mistake at this stage, if that is what was given; else None."""
+        """Another value that may come out here without a mistake at this stage, if it is what was given; else None."""
         wrong = self._wrong_stage(node)
         readings = [self._expected.as_given[node]] if node in self._expected.as_given else []
         readings += [other.gradients[node] for other in self._others]

@@ -1,4 +1,4 @@
-"""Nearby: a generic point close to a graph's own, where no relation between its numbers holds by accident."""
+"""Nearby: a generic point close to a graph's own, where no relation between numbers holds by accident."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def nearby(graph: Graph, seed: int = 7) -> Point:
         if node.is_leaf and node.dtype.kind == "f" and (node.requires_grad or node.name is not None):
             size = float(np.abs(node.value).max(initial=0.0)) or 1.0
             shift = 0.1 * size * rng.standard_normal(node.shape)
-            kept = np.abs(shift) if np.all(np.asarray(node.value) >= 0) else shift  # where a logarithm may come
+            kept = np.abs(shift) if np.all(np.asarray(node.value) >= 0) else shift  # in case of a logarithm
             leaves[node] = (node.value * rng.uniform(0.6, 1.4, node.shape) + kept).astype(node.dtype)
     values = {**evaluate(graph, leaves), **leaves}
     upstream = {

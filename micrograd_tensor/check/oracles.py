@@ -18,9 +18,9 @@ from .gradcheck import central_differences, complex_step
 from .rounding import Passes
 
 _ENOUGH = 1e-6
-"""An error bar this small, relative to the slope, is good enough."""
+"""The relative error bar of a slope that is good enough."""
 _MAX_INPUTS = 16
-"""How many inputs are examined one by one; further ones are moved together along one direction."""
+"""How many inputs are examined one by one; the others are moved together along one direction."""
 
 
 def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int = 0) -> tuple[Oracle, ...]:
@@ -52,7 +52,7 @@ def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int
 
 
 def _size(value: Any) -> float:
-    """How large a step is natural: the spread of the numbers, or their size where they are all alike."""
+    """A natural step size: the spread of the numbers, or their magnitude if they are all alike."""
     spread = float(np.std(np.asarray(value, np.float64)))
     size = spread if spread > 0 else float(np.abs(value).max())
     return size if np.isfinite(size) and size > 0 else 1.0
@@ -72,7 +72,7 @@ def _oracle(
     by_complex_step = complex_step(along.at).value if along.analytic else None
     differences, bar, _ = central_differences(along.at, noise, _ENOUGH)
     near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
-    # A bar as large as the slope itself excuses nothing and accuses of nothing.
+    # An error bar as large as the slope itself proves nothing, either way.
     near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)
     text = ""
     if not near_step and near_differences:

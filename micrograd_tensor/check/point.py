@@ -3,7 +3,7 @@
 A generic point near the given one serves as a witness: a relation between recorded numbers that holds at the given
 point, but not there, is an accident of the point, and hides whatever mistake exchanges the two sides. Two stages that
 are equal only here, an array whose elements are all alike only here, a contribution that vanishes only here. What holds
-there too comes from the lengths of the axes or from the function itself. Nothing here knows any layer.
+there too comes from the lengths of the axes or from the function itself. Nothing here is specific to a layer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .oracles import oracles
 from .rounding import Tolerances, nudged_passes, recorded_tolerances, terms
 
 _CANCELS = 1e-3
-"""Terms are said to cancel where less than this part of them is left."""
+"""Terms count as cancelling if less than this fraction of them is left."""
 _MAX_CONSTANTS = 16
 """How many constants are left out on trial."""
 _TRIES = 8
@@ -60,11 +60,11 @@ class _Lint:
 
     @cached_property
     def there(self) -> Point:
-        """The witness; often nothing holds here that it would have to be asked about."""
+        """The witness, computed on demand: often it is not needed."""
         return nearby(self.graph)
 
     def findings(self) -> Iterator[Finding]:
-        """The findings, those that hide most first."""
+        """The findings, those that hide the most first."""
         yield from self._cancelling()
         yield from self._alike()
         yield from self._equal_stages()
@@ -74,7 +74,7 @@ class _Lint:
         yield from self._coarse()
 
     def _cancelling(self) -> Iterator[Finding]:
-        """Gradients of inputs of which next to nothing is left: an upstream in the null space, or nearly so."""
+        """Gradients of inputs that nearly vanish: the upstream is in the null space, or close to it."""
         with np.errstate(all="ignore"):
             left = {node: _left(self.here.gradients[node], sums.total) for node, sums in self._from_output().items()}
             blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < _CANCELS]
@@ -94,7 +94,7 @@ class _Lint:
         return terms(self.graph, used, values, from_output=True)
 
     def _alike(self) -> Iterator[Finding]:
-        """Inputs and upstreams whose numbers are all one number."""
+        """Inputs and upstreams whose elements are all equal."""
         for node in self.names:
             if node.is_leaf and node.requires_grad and self._only_here(node, "values", _constant):
                 name, number = self.names[node], np.asarray(node.value).flat[0]
@@ -178,7 +178,7 @@ class _Lint:
         return False
 
     def _unseen_constants(self) -> Iterator[Finding]:
-        """Numbers that were added in the forward pass, such as eps, and could be left out without being missed."""
+        """Numbers added in the forward pass, such as eps, whose absence would not be noticed."""
         sums = [n for n in self.graph.nodes if n.op is not None and isinstance(n.op.reading, Linear)]
         with_numbers = [n for n in sums if n.requires_grad and not all(isinstance(x, Node) for x in n.operands)]
         for node in with_numbers[:_MAX_CONSTANTS]:
@@ -211,7 +211,7 @@ class _Lint:
         return lost, error
 
     def _coarse(self) -> Iterator[Finding]:
-        """Numbers of low precision, and tolerances larger than what mistakes make."""
+        """Low precision, and tolerances larger than the effect of mistakes."""
         coarse = {str(n.dtype) for n in self.stages if n.dtype.kind == "f" and np.finfo(n.dtype).eps > 1e-10}
         if coarse:
             what, why = "mistakes as small as a forgotten eps drown in rounding", " and ".join(sorted(coarse))
@@ -255,7 +255,7 @@ def _constant(value: Any) -> bool:
 
 
 def _left(gradient: Any, total: Any) -> float:
-    """How much of its terms a gradient is, where it is most; infinite where there are none."""
+    """The largest ratio of a gradient to its terms; infinite if there are none."""
     largest, size = np.abs(gradient).max(initial=0.0), np.max(total, initial=0.0)
     return float(largest / size) if np.isfinite(size) and size > 0 and np.isfinite(largest) else np.inf
 
@@ -306,7 +306,7 @@ def generic_point(
         for _ in range(_TRIES):
             inputs = {name: _drawn(rng, tuple(shape), name in positive) for name, shape in named.items()}
             tensors = {name: leaf(v.copy(), name=name, requires_grad=True) for name, v in inputs.items()}
-            in_order = list(named) == _parameters(fn)[: len(named)]  # as functions of positions alone want it
+            in_order = list(named) == _parameters(fn)[: len(named)]  # for functions with positional parameters
             out = fn(*tensors.values()) if in_order else fn(**tensors)
             if not isinstance(out, Tensor):
                 raise GradientError(f"generic_point: fn returned a {type(out).__name__}, not a Tensor")
@@ -337,7 +337,7 @@ def _drawn(rng: Any, shape: tuple[int, ...], positive: bool) -> Any:
 
 
 def _unfit(captured: Graph) -> str:
-    """Why a point will not do, or ""."""
+    """Why a point is unsuitable, or ""."""
     arrays = [*(n.value for n in captured.nodes), *(g.value for g in captured.gradients.values())]
     if not all(np.all(np.isfinite(a)) for a in arrays):
         return "something there is not finite"

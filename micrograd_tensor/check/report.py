@@ -1,4 +1,4 @@
-"""Report: all that a comparison found, and the ways to show it."""
+"""Report: everything that a comparison found, and the ways to show it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Report(Found):
 
         Args:
             hints: how much to say about a wrong stage: 0 nothing, 1 where it is, 2 also its kind, 3 also the fix.
-            width: in characters.
+            width: the width in characters.
         """
         from .rendering import terminal
 
@@ -40,7 +40,7 @@ class Report(Found):
         terminal.show(self, hints=hints)
 
     def to_html(self) -> str:
-        """A page of its own, with the hints for each wrong stage to be opened one by one."""
+        """A page of its own, on which the hints for each wrong stage unfold one by one."""
         from .rendering import html
 
         return html.page(self)

@@ -23,7 +23,7 @@ from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Red
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 
 _SAMPLES = 5
-"""How often the passes are run with nudges."""
+"""How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
 """How often where a graph has more numbers than this: there each row and column shows many movements."""
 _STRENGTH = 16.0
@@ -31,7 +31,7 @@ _STRENGTH = 16.0
 MARGIN = 4.0
 """The tolerance is this many of the largest movements seen."""
 SUMMING = 4.0
-"""Summing in another order may cost this many ``eps · √count · Σ|terms|``."""
+"""Another order of summation may cost this many ``eps · √count · Σ|terms|``."""
 
 # ------------------------------------------------------------------------------------------------------------ the terms
 
@@ -257,7 +257,7 @@ def tolerances(
         for node, sizes in found.items():
             unit = np.finfo(node.dtype)
             summing = SUMMING * float(unit.eps) * float(np.sqrt(sizes.many))
-            # A term that overflows bounds nothing.
+            # A term that overflows is no bound.
             total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
             apart = np.maximum(moved[node], _typical(moved[node]) / 2.0)
             absolute[node] = MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal)
@@ -357,7 +357,7 @@ def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
         summing = passes.summing.get(node)
         if summing is None or not np.size(value) or np.shape(value) != summing.shape:
             return moved
-        # The recorded terms tell the size, unless what is summed now is larger all over.
+        # The recorded terms give the size, unless the terms summed now are larger throughout.
         before, now = np.abs(node.value).max(), np.abs(value).max()
         larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
         return moved + _STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -own)
@@ -426,7 +426,7 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
         apart = np.abs(given - expected)
         apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
         within = apart <= tolerance
-        # Among those within, the worst is nearest to its tolerance; outside, furthest off compared with its terms.
+        # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
         near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
         excess = np.where(within, near, far)
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))

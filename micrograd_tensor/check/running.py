@@ -1,6 +1,6 @@
-"""Running a hand-derived backward pass: what it returned, what it had computed, and what it changed on the way.
+"""Running a hand-derived backward pass: what it returned, what it computed, and which arguments it changed.
 
-The function runs as its author's own, on copies of the arrays, which it may write to. What is judged:
+The function runs as it is, on copies of the arrays, which it may write to. What is judged:
 
 * a dict that it returns (``locals()`` for instance), by the names in it, and nothing else;
 * a tuple, by the order of the inputs, and also its local variables;
@@ -42,7 +42,7 @@ class Run:
         returned: what the function returned; None where it raised.
         error: what it raised, or None.
         changed: which of its arguments it wrote into: ``"dout"``, ``"cache['x']"``.
-        remarks: what should be known about what it returned, in sentences.
+        remarks: remarks on what it returned, in sentences.
         shared: names whose arrays were changed under other names after their own last assignment, with those names.
             What is judged is the value before.
         elsewhere: names for which something else was returned than the local variable of that name, so that no line
@@ -84,7 +84,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     try:
         with watch:
             returned = backward(*arguments)
-    except Exception as raised:  # the user's own code may raise anything, and it is shown
+    except Exception as raised:  # the user's code may raise anything, which is shown
         error = raised
     after = {"dout": fingerprint(mine), **fingerprints(kept)}
     changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
@@ -102,7 +102,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
 class Watch:
     """Watches a function run: its local names at the end, and the array of each after its own last assignment.
 
-    Where a debugger or the like is tracing already, that goes on, and no arrays are kept.
+    If a debugger or the like is already tracing, it continues, and no arrays are kept.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -242,7 +242,7 @@ def _code(backward: Any) -> CodeType | None:
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The entries to be judged, and what is to be said about where they come from."""
+    """The entries to be judged, and remarks on where they come from."""
     if error is not None:
         return dict(local), ()
     if isinstance(returned, Mapping):

@@ -214,8 +214,8 @@ def test_an_interrupt_ends_it():
 @pytest.mark.parametrize(
     ("backward", "asks", "message"),
     [
-        (SOURCE, lambda backward: False, "finds backward wrong as it is: it returned False"),
-        (SOURCE, lambda backward: backward(1)["dy"], "finds backward wrong as it is: TypeError: .*cache"),
+        (SOURCE, lambda backward: False, "fails on the unchanged backward: it returned False"),
+        (SOURCE, lambda backward: backward(1)["dy"], "fails on the unchanged backward: TypeError: .*cache"),
         (SOURCE, lambda backward: True, "did not call the backward pass"),
         ("def backward(dout): return dout", lambda backward: backward(1.0) == 1.0, "nothing in which a mistake"),
         ("def backward(dout: return 1", lambda backward: True, "not Python"),

@@ -1,4 +1,4 @@
-"""Mistakes: what a line of a derivation may do in place of what is due, and which of it explains a wrong stage."""
+"""Mistakes: what a line of a derivation may compute instead of the right thing, and which explains a wrong stage."""
 
 from .search import diagnose
 

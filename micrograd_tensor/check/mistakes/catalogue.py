@@ -50,30 +50,30 @@ KINDS: dict[str, int] = {
     "in places": 60,
     "not determined": 70,
 }
-"""Every kind that a diagnosis can name, with its weight: of those that explain the same numbers the lightest is first.
+"""Every kind that a diagnosis can name, with its weight: if several explain the same numbers, the lightest is first.
 
 The likelier and simpler a mistake, the less it weighs.
 """
 
 SMALL = 1e-2
-"""A positive number that is added and not greater than this counts as an eps."""
+"""A positive number up to this that is added to something counts as an eps."""
 
 MAX_SUBSTITUTES = 60
-"""How many values are tried in place of another at most, those nearest to the stage first."""
+"""How many values are tried in place of another, those nearest to the stage first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypothesis:
-    """What may have been done in place of what is due.
+    """What may have been done instead of the right thing.
 
     Attributes:
         kind: one of `KINDS`.
         text: what was done, in a sentence without a full stop.
-        make: what the user's line would then give, at any point; None where that cannot be computed.
-        place: the step that it is about, or what takes its place.
+        make: what the user's line would then give, at any point; None if it cannot be computed.
+        place: the step that it is about, or what replaces it.
         more: added to the weight of its kind.
-        changes: the change of the derivation that it is, where it is one.
-        of_paths: whether it says which paths through the graph are wrong, rather than which line.
+        changes: the change of the derivation, if it is one.
+        of_paths: whether it tells which paths through the graph are wrong, rather than which line.
     """
 
     kind: str
@@ -86,11 +86,11 @@ class Hypothesis:
 
     @property
     def weight(self) -> float:
-        """The smaller, the likelier."""
+        """The smaller, the more likely."""
         return KINDS[self.kind] + self.more
 
     def at(self, values: Values) -> Array | None:
-        """What the user's line would give with these values; None where that cannot be computed."""
+        """What the user's line would give with these values; None if it cannot be computed."""
         try:
             with np.errstate(all="ignore"):
                 made = self.make(values)
@@ -129,7 +129,7 @@ class Substitutes:
     Attributes:
         values: forward values.
         gradients: gradients of named nodes, the user's where they were given.
-        without_eps: of forward values those that would differ without a small constant of the forward pass.
+        without_eps: the forward values that would differ without a small constant of the forward pass.
         origins: the forward node of each.
     """
 
@@ -146,7 +146,7 @@ class Substitutes:
     def worth(
         self, forward: Mapping[Node, Array], used: Mapping[Node, Array], bare: Mapping[Node, Array]
     ) -> dict[Node, Array]:
-        """What they are worth, from forward values, gradients, and forward values without the small constant."""
+        """Their values, from forward values, gradients, and forward values without the small constant."""
         found = {x: forward[self.origins[x]] for x in self.values}
         found |= {x: used[self.origins[x]] for x in self.gradients}
         return found | {x: bare[self.origins[x]] for x in self.without_eps.values()}
@@ -197,7 +197,7 @@ def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
 
 
 def added_eps(node: Operand) -> tuple[Operand, float] | None:
-    """Of a node that adds a small number to something, that and the number."""
+    """What a node adds a small number to, and the number."""
     if not isinstance(node, Node) or node.reading != Linear((1, 1)):
         return None
     for x, eps in (node.operands, node.operands[::-1]):

@@ -45,7 +45,7 @@ class Constants:
         self._known = sorted(_products(_single(graph)), key=lambda constant: constant.cost)
 
     def explain(self, value: float, rtol: float = 1e-12) -> Constant | None:
-        """The simplest constant that equals a number, up to its sign; None where none does."""
+        """The simplest constant that equals a number up to its sign, or None."""
         if value in (0.0, 1.0, -1.0):
             return Constant(value, f"{value:g}", 0.0)
         size = abs(value)
@@ -61,7 +61,7 @@ class Constants:
 
 
 def lengths(graph: Graph) -> dict[int, str]:
-    """The lengths of axes in a graph and which axes they are; lengths of 0 and 1 say nothing."""
+    """The lengths of axes in a graph, with their axes; lengths of 0 and 1 are no evidence."""
     found: dict[int, list[str]] = {}
     for node in graph.nodes:
         for axis, n in enumerate(node.shape):

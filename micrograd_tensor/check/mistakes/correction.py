@@ -1,4 +1,4 @@
-"""Correction: what belongs in the place of a wrong line, as Python in the user's own names, or else as a rule."""
+"""Correction: the right line in place of a wrong one, as Python in the user's own names, or else as a rule."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..found import WrongStage
 from .derivation import Derivation, Operand, called_upstream, gradient_of, value_of
 
 MAX_LINE, MAX_LINES = 160, 10
-"""The greatest length of a line that is proposed, in characters, and the greatest number of them."""
+"""The maximum length of a proposed line, in characters, and the maximum number of lines."""
 
 MAX_OPS = 60
-"""What takes more ops than this is not put into lines."""
+"""Corrections of more ops than this are not written as lines."""
 
 
 def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tuple[str, str]:
     """The lines of NumPy that compute a wrong stage, and the rule that was broken on the way there.
 
-    The lines run where the forward values and the gradients that the user gave have their names. They are left out
-    where that would take too many, or something without a name.
+    The lines run where the forward values and the gradients that the user gave have their names. There are none if
+    it would take too many, or something without a name.
     """
     step = derivation.named_step(place)
     target = derivation.name if step is derivation.target else str(step.name)
@@ -29,7 +29,7 @@ def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tup
 
 
 def what_belongs_there(wrong: WrongStage) -> str:
-    """The same of a stage whose mistake is not known: the lines, or else the rule."""
+    """The same for a stage whose mistake is unknown: the lines, or else the rule."""
     derive = value_of if wrong.forward else gradient_of
     derivation = derive(wrong.graph, wrong.node, wrong.by_hand)
     lines, rule = correction(wrong, derivation, derivation.target)

@@ -1,4 +1,4 @@
-"""Derivation: the recorded ops between what is known and a wrong stage, as a graph of their own, and its values.
+"""Derivation: the recorded ops between the known values and a wrong stage, as a graph of their own.
 
 What is known are the forward values and the gradients that the user gave. A hypothesis about a mistake is a change of
 this graph: a node that computes something else.
@@ -24,10 +24,10 @@ Operand: TypeAlias = Any
 """A node of a derivation, or a number."""
 
 MAX_STEPS = 300
-"""A derivation of more steps is not tried out: its result is looked at as a whole."""
+"""A longer derivation is not searched step by step; only its result is examined."""
 
 MAX_FORMULA = 200
-"""The greatest length of a formula within a sentence, in characters."""
+"""The maximum length of a formula within a sentence, in characters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Derivation:
         graph: from what is known, its leaves, to the result, its output. A leaf is called by its name, or by its
             formula in names.
         stage: the forward node whose gradient, or value, is derived.
-        origins: by leaf the forward node that it is the value or the gradient of, by step that it is the gradient of.
+        origins: for each leaf the forward node whose value or gradient it is, for each step whose gradient it is.
         gradients: the leaves that are gradients.
         upstreams: those of them that were given for outputs.
         backward: whether a gradient is derived.
@@ -69,7 +69,7 @@ class Derivation:
 
     @cached_property
     def after(self) -> Mapping[Operand, tuple[Node, ...]]:
-        """Of each node the later ones that depend on it, in order."""
+        """For each node the later ones that depend on it, in order."""
         found: dict[Operand, tuple[Node, ...]] = {}
         for node in reversed(self.graph.nodes):
             users = {user for user, _ in self.graph.users[node]}
@@ -147,7 +147,7 @@ class Derivation:
         return next((step for step in later if step.name is not None), self.target)
 
     def worth(self, values: Mapping[Node, Array], gradients: Mapping[Node, Array]) -> dict[Node, Array]:
-        """What the leaves are worth, from the values and gradients of forward nodes."""
+        """The values of the leaves, from the values and gradients of forward nodes."""
         found: dict[Node, Array] = {}
         for x in self.leaves:
             source = gradients if x in self.gradients else values
@@ -206,7 +206,7 @@ def known_alone(node: Node) -> Graph:
 
 
 def as_leaf(node: Node, name: str | None = None) -> Node:
-    """A node as something that is known."""
+    """A node as a known value."""
     return replace(node, op=None, operands=(), params=MappingProxyType({}), name=name or node.name)
 
 
@@ -221,13 +221,13 @@ def called_forward(node: Node) -> str:
 
 
 class Lookup(Protocol):
-    """Looks up what a node or a number is worth."""
+    """Looks up the value of a node or a number."""
 
     def __getitem__(self, x: Operand) -> Array: ...
 
 
 Change: TypeAlias = "Callable[[Lookup], Array]"
-"""What takes the place of a step's result or of a known value."""
+"""What replaces a step's result or a known value."""
 
 
 class Values:
@@ -240,7 +240,7 @@ class Values:
         own: of these, the value of each forward node.
 
     Attributes:
-        work: how many elements have been computed so far for changes, in all.
+        work: how many elements have been computed for changes so far.
     """
 
     def __init__(
@@ -310,6 +310,6 @@ def _applied(step: Node, values: Lookup) -> Array:
 
 
 def _fits(step: Node, x: Array) -> bool:
-    """Whether a change of shape can still be made to what arrives there."""
+    """Whether a change of shape can still be applied to what arrives there."""
     was = step.operands[0].shape
     return bool(np.shape(x) == was or (isinstance(step.reading, Copy) and np.size(x) <= 1))

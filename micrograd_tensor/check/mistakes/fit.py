@@ -1,4 +1,4 @@
-"""Fit: what the numbers themselves say: by what the whole, or what came along each path, is multiplied; what was added.
+"""Fit: what the numbers themselves tell: the factor of the whole, or of each path, and what was added.
 
 For batch normalization dx is the sum of what arrives directly, through the variance and through the mean. Most mistakes
 multiply one of these by something; least squares finds by what, and so which path is wrong. A ratio is then explained
@@ -22,13 +22,13 @@ from .least_squares import solve
 from .sums import is_mean, is_sum
 
 MAX_PATHS = 24
-"""A result that more paths lead to is not split."""
+"""A result with more paths than this is not split."""
 
 PROBES = 64
-"""How many elements suggest a factor, those known most sharply; it is then tried on all of them."""
+"""How many elements, those known most precisely, suggest a factor; it is then tried on all of them."""
 
 MAX_SLICES = 4096
-"""The largest number of slices for which separate weights are sought."""
+"""The maximum number of slices that get weights of their own."""
 
 UNEXPLAINED = 9.0
 """The cost of a constant that no number of the graph explains."""
@@ -41,7 +41,7 @@ class Path(NamedTuple):
     """One route from the given gradients to the result.
 
     Attributes:
-        name: what tells it from the others: ``"directly"`` or ``"through var"``.
+        name: what distinguishes it from the others: ``"directly"`` or ``"through var"``.
         value: what arrives along it.
         nodes: the forward nodes whose gradients it passes.
     """
@@ -54,7 +54,7 @@ class Path(NamedTuple):
 def paths_of(values: Values) -> list[Path] | None:
     """The paths of a derivation whose values add up to its result; None if there are too many, or there is only one.
 
-    Paths that bring nothing, because they are identically zero, are among them.
+    They include paths that are identically zero.
     """
     derivation = values.derivation
     found: dict[Operand, list[Path]] = {}
@@ -86,7 +86,7 @@ def _through(values: Values, step: Node, i: int, carried: Sequence[int], path: P
 
 
 def _named(paths: Sequence[Path], values: Values) -> list[Path]:
-    """The paths with names; those that would share one are also told apart from each other."""
+    """The paths with their names, which differ from each other."""
     common = frozenset.intersection(*(path.nodes for path in paths))
     names = []
     for path in paths:
@@ -133,7 +133,7 @@ class Fit(NamedTuple):
     """What a gradient is made of.
 
     Attributes:
-        paths: those that bring something, in the order of the graph.
+        paths: those that contribute something, in the order of the graph.
         weights: by what each is multiplied, one number or an array that broadcasts to the gradient; None where the
             gradient is not such a sum, or where the paths are too much alike to tell.
         alike: the two paths that are most alike where that is why, else None.
@@ -154,7 +154,7 @@ def fit_paths(values: Values, given: Array, slack: Array) -> Fit | None:
     Args:
         values: of the derivation.
         given: the gradient to be fitted.
-        slack: by how much it may be off, element by element.
+        slack: the element-wise tolerance.
     """
     paths = paths_of(values)
     if paths is None or given.shape != values.target.shape:
@@ -223,7 +223,7 @@ def fitted_paths(
 
 
 def evidence(fit: Fit, name: str) -> str:
-    """A fit as a clause: by what each path is multiplied in what was given."""
+    """A fit as a clause: the factor of each path in the given array."""
     if fit.alike is not None:
         first, second = fit.alike
         return f"what arrives at {name} {first} and {second} is too much alike at this point for a fit to tell it apart"
@@ -339,7 +339,7 @@ def factors(
         values: where the tensors are looked up.
         mine: the array that was given.
         due: the array that is due, of the same shape.
-        slack: by how much they may differ.
+        slack: the tolerance of their difference.
         constants: explain a constant.
         substitutes: the tensors whose powers are tried.
     """
@@ -476,7 +476,7 @@ def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
 def added(
     values: Values, given: Array, slack: Array, constants: Constants, substitutes: Substitutes
 ) -> Iterator[Hypothesis]:
-    """The result plus a multiple of something that is at hand, or plus a constant."""
+    """The result plus a multiple of an available value, or plus a constant."""
     due, name, target = values.target, values.derivation.name, values.derivation.target
     if given.shape != due.shape or given.size < 3 or not np.isfinite(given).all() or not np.isfinite(due).all():
         return
@@ -508,7 +508,7 @@ def _plus(values: Values, atom: Node, weight: float) -> Array:
 
 
 def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis]:
-    """Says where the wrong elements are, if fewer than half are wrong."""
+    """Tells where the wrong elements are, if fewer than half are wrong."""
     due, name = values.target, values.derivation.name
     if given.shape != due.shape or due.size < 4:
         return

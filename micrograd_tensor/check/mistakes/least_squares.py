@@ -1,4 +1,4 @@
-"""Least squares: the weights with which arrays add up to another one, to the last digit that rounding leaves."""
+"""Least squares: the weights with which arrays add up to another one, up to rounding."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def solve(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> tup
     Args:
         rows: systems × equations × columns.
         wanted: systems × equations.
-        slack: by how much each equation may be off.
-        margin: how many slacks an equation may be off by.
+        slack: the tolerance of each equation.
+        margin: how many tolerances an equation may be off by.
 
     Returns:
         Systems × columns, or None where there are no such weights or the columns do not determine them; and in that

@@ -1,4 +1,4 @@
-"""Products: a factor, sign, square or function left out, doubled or turned round; another value in the place of one."""
+"""Products: a factor, sign, square or function left out, doubled or inverted; one value in place of another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAKEN_FOR: dict[Primitive, Primitive] = {
     tanh.op: sigmoid.op,
     sigmoid.op: tanh.op,
 }
-"""Functions that are taken for each other."""
+"""Functions that are easily mistaken for each other."""
 
 OTHERWISE = {
     "missing factor": "the factor {} is missing",
@@ -31,11 +31,11 @@ OTHERWISE = {
     "factor twice": "the factor {} is applied twice",
     "not inverted": "{} multiplies where it has to divide, or the other way round",
 }
-"""What has become of a factor, by the kind of mistake."""
+"""What happened to a factor, by the kind of mistake."""
 
 
 def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
-    """What may have become of one recorded step other than a sum."""
+    """What may have happened to a recorded step other than a sum."""
     reading, at = step.reading, values.derivation
     if reading in _RULES:
         yield from _RULES[reading](at, step)
@@ -51,7 +51,7 @@ def _product(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     for i in (1, 0):
         keep, other = step.operands[1 - i], step.operands[i]
         constant, name = at.is_number(other), at.called(other)
-        more = 2.0 if at.carries(step, i) else 0.0  # it is not likely that the gradient itself is lost
+        more = 2.0 if at.carries(step, i) else 0.0  # the gradient itself is unlikely to be lost
         if isinstance(keep, Node):
             kind = "constant factor" if constant else "missing factor"
             yield change(kind, f"the factor {name} is missing", step, of(np.positive, keep), more)
@@ -249,7 +249,7 @@ def eps_everywhere(derivation: Derivation, substitutes: Substitutes) -> Iterator
 
 
 def elsewhere_recorded(derivation: Derivation, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """Another recorded value or gradient in the place of the whole; or no upstream gradient at all."""
+    """Another recorded value or gradient in place of the whole; or no upstream gradient at all."""
     target = derivation.target
     for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
         if atom.shape == derivation.stage.shape and atom is not target:
@@ -287,7 +287,7 @@ def _numbers(at: Derivation, step: Node, i: int, x: Any) -> Iterator[Hypothesis]
 
 
 def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
-    """Whether a value of one shape can stand where one of another is due."""
+    """Whether a value of one shape can replace one of another."""
     if shape == due:
         return True
     if not isinstance(step.reading, Linear | Product) or len(step.operands) != 2:

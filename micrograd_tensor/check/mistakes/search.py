@@ -1,9 +1,9 @@
-"""Search: which mistake explains a wrong stage, to the last digit that rounding leaves.
+"""Search: which mistake explains a wrong stage, up to rounding.
 
 The recorded derivation of the stage, from the gradients that the user gave, is a small graph. Every hypothesis is a
 change of it: a sum left out, a factor lost, another operand. What the changed graph gives is compared with what the
-user gave; those that agree are ranked, the simplest and most frequent kind first, and of those that would agree at any
-other point too only the first is kept.
+user gave; matches are ranked, the simplest and most frequent kind first, and of those that would also match at any
+other point only the first is kept.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from .shapes import at_diagonal, at_shapes, whole_shapes
 from .sums import at_fork, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
 
 BUDGET = 30_000_000
-"""The largest number of elements computed for one phase of a diagnosis."""
+"""The maximum number of elements computed in one phase of a diagnosis."""
 
 MAX_PAIRS = 4_000
-"""The largest number of pairs of changes tried where no single one explains the numbers."""
+"""The maximum number of pairs of changes tried if no single change explains the numbers."""
 
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""
@@ -54,7 +54,7 @@ MAX_REPORTED = 5
 
 
 class Match(NamedTuple):
-    """A hypothesis that reproduces what was given, how closely, and what else there is to say."""
+    """A hypothesis that reproduces what was given, how closely, and a remark."""
 
     hypothesis: Hypothesis
     error: float
@@ -64,7 +64,7 @@ class Match(NamedTuple):
 def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     """The mistakes that explain what was given at a wrong stage, the likeliest first; none where nothing does.
 
-    Each phase is tried only where those before it found nothing. A derivative taken element by element shows only from
+    Each phase is tried only if those before it found nothing. A derivative taken element by element shows only from
     the upstream gradient on, whichever stages were given.
 
     Args:

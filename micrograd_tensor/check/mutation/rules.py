@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .source import Part, called, is_number, mentions, only_shape, read, replaced
 
 _SMALL = 0.01
-"""A constant below this, added to something, stands against a division by zero."""
+"""A constant below this, added to something, guards against division by zero."""
 
 Shape = tuple[int, ...]
 

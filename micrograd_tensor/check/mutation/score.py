@@ -1,4 +1,4 @@
-"""mutation_score: would your own test notice? Every mistake that applies is made on purpose, and your test is asked."""
+"""mutation_score: would your own test notice? Every applicable mistake is made, and your test is run on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MutationScore:
 
     Attributes:
         killed: the mistakes that it found.
-        survived: those that it let pass; the ``note`` of each says why.
+        survived: those that it missed; the ``note`` of each says why.
         equivalent: changes that make no difference to the result whatever the arrays hold, so no test can find them.
     """
 
@@ -46,7 +46,7 @@ class MutationScore:
 
     @property
     def score(self) -> float:
-        """The share of the mistakes that were found, of those that can be."""
+        """The fraction of the detectable mistakes that were found."""
         return len(self.killed) / (len(self.killed) + len(self.survived))
 
     def __rich__(self) -> Group:
@@ -73,7 +73,7 @@ class MutationScore:
 
 
 def mutation_score(hand_backward: Backward | str, my_test: Callable[[Backward], Any]) -> MutationScore:
-    """How many mistakes your own test of a backward pass would notice, and which it would let pass.
+    """How many mistakes your own test of a backward pass would notice, and which it would miss.
 
     Every mistake of `mutants` that applies is made in the source, one at a time, and the test is run on each. A test
     that passes everything at γ = 1, with ``out.sum()`` as the loss, or with a tolerance as large as the gradients, is
@@ -110,7 +110,7 @@ def mutation_score(hand_backward: Backward | str, my_test: Callable[[Backward], 
         failure = _failure(my_test, asked)
         asked.undo()
         if failure is not None:
-            raise GradientError(f"mutation_score: the test finds {original.name} wrong as it is: {failure}")
+            raise GradientError(f"mutation_score: the test fails on the unchanged {original.name}: {failure}")
         if not asked.calls:
             raise GradientError(
                 "mutation_score: the test did not call the backward pass that it was given; let it call its argument, "
@@ -172,14 +172,14 @@ def _found(backward: Backward | str) -> _Original:
 
 
 def _failure(my_test: Callable[[Backward], Any], backward: Backward) -> str | None:
-    """What the test has against a backward pass, or None."""
+    """Why the test rejects a backward pass, or None."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             answer = my_test(backward)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # what pytest.fail raises is not an Exception
+    except BaseException as error:  # pytest.fail raises no Exception
         said = str(error).strip().partition("\n")[0]
         return f"{type(error).__name__}{': ' if said else ''}{said}"
     if isinstance(answer, (bool, np.bool_)):
@@ -196,13 +196,13 @@ def _makes_no_difference(kind: str, backward: Backward, changed: Backward, calls
         try:
             if not difference(again(backward, call), again(changed, call)) < _ROUNDING:
                 return False
-        except Exception:  # the user's code, and numbers that it was not written for
+        except Exception:  # the user's code, on numbers that it was not written for
             return False
     return True
 
 
 def _why(changed: Backward, calls: list[Call]) -> str:
-    """Why a test that made these calls let a mistake pass."""
+    """Why a test that made these calls missed a mistake."""
     far = max(difference(call.result, again(changed, call)) for call in calls)
     if far < _ROUNDING:
         return "the results are the same at the points of your test: draw its arrays at random, each length another"
@@ -211,7 +211,7 @@ def _why(changed: Backward, calls: list[Call]) -> str:
 
 
 _MAX_CALLS = 3
-"""How many of a test's calls are kept, to see what a change that it let pass would have done there."""
+"""How many of a test's calls are kept, to see the effect of a missed mistake there."""
 
 
 class Call(NamedTuple):

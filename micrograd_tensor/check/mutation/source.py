@@ -47,7 +47,7 @@ class Derivation:
     sizes: frozenset[str]
 
     def parts(self) -> Iterator[Part]:
-        """What is computed, in the order of the text; what is only unpacked or looked up is left aside."""
+        """What is computed, in the order of the text, except what is only unpacked or looked up."""
         for statement in _body(self.function):
             if self._counts(statement):  # changed, a counter may never end its loop
                 continue
@@ -118,7 +118,7 @@ def mentions(expression: ast.AST, names: frozenset[str]) -> bool:
 
 
 def only_shape(expression: ast.AST) -> bool:
-    """Whether an expression asks for nothing but a shape: ``x.shape``, ``len(x)``, ``np.ones((N, D))``."""
+    """Whether an expression uses nothing but shapes: ``x.shape``, ``len(x)``, ``np.ones((N, D))``."""
     if isinstance(expression, ast.Attribute):
         return expression.attr in _ABOUT_SHAPE
     return called(expression) in _ONLY_SHAPE

@@ -1,4 +1,4 @@
-"""A report as a page of its own: light and dark, without scripts, each hint closed until it is opened."""
+"""A report as a page of its own: light and dark, without scripts, with hints that unfold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..found import Found, Stage
 from . import sentences
 
 PAGE = {"line": ("#d0d7de", "#303b47"), "row": ("#f5f7f9", "#171e26"), "box": ("#fdf3f3", "#231a1d")}
-"""What only the page has: lines, the row under the pointer, the box around a mistake."""
+"""Styles of the page alone: lines, the row under the pointer, the box around a mistake."""
 
 _LIGHT, _DARK = (
     " ".join(f"--{role}: {colours[scheme]};" for role, colours in (COLOURS | PAGE).items()) for scheme in (0, 1)
@@ -56,7 +56,7 @@ def page(report: Found, title: str = "Gradients by hand") -> str:
 
 
 def fragment(report: Found) -> str:
-    """The report for a notebook's cell, with its own style, which touches nothing around it."""
+    """The report for a notebook's cell, with a style of its own that affects nothing else."""
     return f'<style>{STYLE}</style>\n<div class="mt-report">\n{_joined(report)}\n</div>'
 
 
@@ -128,5 +128,5 @@ def _list(items: Iterable[str], role: str = "") -> str:
 
 
 def _text(sentence: str) -> str:
-    """Text that HTML shows as it stands."""
+    """Text escaped for HTML."""
     return escape(sentences.clean(sentence), quote=True)

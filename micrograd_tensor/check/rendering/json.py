@@ -3,8 +3,8 @@
 **Schema**, version 1; new keys may be added, none is taken away without a new version::
 
     schema        1
-    ok            true where nothing that was given is wrong
-    complete      true where the gradients of all inputs were given
+    ok            whether nothing that was given is wrong
+    complete      whether the gradients of all inputs were given
     headline      the verdict in a sentence
     wrong         names of the tensors whose gradients are wrong themselves, in backward order
     wrong_forward names of the forward values that are wrong themselves, in forward order
@@ -77,7 +77,7 @@ def _stage(report: Found, stage: Stage, key: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON knows: objects, lists, strings, numbers, true, false and null."""
+    """Values that JSON has: objects, lists, strings, numbers, true, false and null."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):

@@ -17,7 +17,7 @@ HINTS = 3
 _MAX_NAME, _MAX_LINE = 40, 160
 """The longest name and the longest line of source that are shown in full, in characters."""
 _ALTERNATIVES = 2
-"""How many hypotheses are told besides the likeliest, where they explain the numbers too."""
+"""How many further hypotheses are shown if they explain the numbers too."""
 
 
 class Hint(NamedTuple):
@@ -25,9 +25,9 @@ class Hint(NamedTuple):
 
     Attributes:
         number: from 1.
-        title: what it tells.
-        code: lines of source that it is about, or says.
-        paragraphs: the rest.
+        title: its heading.
+        code: lines of source.
+        paragraphs: the text.
     """
 
     number: int
@@ -43,7 +43,7 @@ class Section(NamedTuple):
         title: the heading, or "".
         items: the sentences.
         role: the colour role of the heading or, without one, of the sentences; or "".
-        sign: what stands before each sentence where there are no bullets.
+        sign: the sign before each sentence in place of a bullet.
     """
 
     title: str
@@ -87,7 +87,7 @@ def is_complete(report: Found) -> bool:
 
 
 def preliminaries(report: Found) -> list[Section]:
-    """What is to be known before the tables: oracles that disagree, remarks, and what the point cannot tell apart."""
+    """Before the tables: oracles that disagree, remarks, and what the point cannot tell apart."""
     disagree = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
     sections = (
         Section("The oracles disagree, so none of this can be trusted yet", tuple(disagree), "wrong"),
@@ -110,7 +110,7 @@ def invariants(report: Found) -> Section:
 
 
 def afterthoughts(report: Found) -> list[Section]:
-    """What is to be known after the tables: arrays left aside, and that the oracles agree."""
+    """After the tables: unused arrays, and the agreement of the oracles."""
     unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
     sections = [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
     if report.oracles and all(oracle.agree for oracle in report.oracles):
@@ -132,7 +132,7 @@ def given(stages: Mapping[str, Stage]) -> dict[str, Stage]:
 
 
 def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
-    """What there is to say about stages beyond their verdicts, by the name of the gradient or the value."""
+    """Remarks on stages in addition to their verdicts, by the name of the gradient or the value."""
     return [(f"{d}{shown(stage.name)}", stage.note) for stage in stages if stage.note]
 
 
@@ -145,7 +145,7 @@ def forward_verdict(report: Found) -> str | None:
 
 
 def legend(stages: Iterable[Stage]) -> list[Status]:
-    """The verdicts that occur and do not speak for themselves."""
+    """The verdicts that occur and need an explanation."""
     present = {stage.status for stage in stages}
     return [s for s in (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS) if s in present]
 
@@ -219,7 +219,7 @@ def _proof(report: Found, stage: Stage, key: str, found: Sequence[Diagnosis]) ->
 
 
 def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
-    """A few numbers of an array, those next to an index: where they stand, and themselves."""
+    """A few numbers of an array next to an index: the range of indices, and the numbers."""
     place = ""
     if expected.ndim > 1:
         first = (index or (0,) * expected.ndim)[: expected.ndim - 1]
@@ -276,7 +276,7 @@ def _next(graph: Graph, node: Node, forward: bool) -> list[Node]:
 
 
 def worst_cells(stage: Stage) -> tuple[str, str, str, str]:
-    """Error, place, the user's number and the expected one, as a table shows them; of a right stage the error alone."""
+    """Error, index, the user's number and the expected one for a table; for a right stage only the error."""
     error = "" if stage.error is None else f"{stage.error:.1e}"
     if stage.worst is None or stage.status in (Status.RIGHT, Status.RIGHT_GIVEN):
         return error, "", "", ""
@@ -285,7 +285,7 @@ def worst_cells(stage: Stage) -> tuple[str, str, str, str]:
 
 
 def shapes(stage: Stage) -> str:
-    """The shape, and the given one where it is another."""
+    """The shape, and the given one if it differs."""
     if stage.given_shape is None or stage.given_shape == stage.shape:
         return str(stage.shape)
     return f"{stage.shape}, given {stage.given_shape}"
@@ -321,7 +321,7 @@ def shown(text: str, limit: int = _MAX_NAME) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without control characters, which could drive a terminal or turn text around."""
+    """The text without control characters, which could control a terminal or reverse text."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 

@@ -1,4 +1,4 @@
-"""A report in the terminal: tables, findings, and for each wrong stage as many of its three hints as are wanted.
+"""A report in the terminal: tables, findings, and for each wrong stage the requested hints.
 
 Wide terminals get all columns, narrow ones the verdicts, with the numbers in the hints. Every verdict has a sign and
 words in addition to its colour; where the terminal's encoding lacks the signs, they are spelled in ASCII.
@@ -21,7 +21,7 @@ from ..found import Found, Stage
 from . import sentences
 
 _WIDE, _NARROW = 100, 72
-"""From so many characters on a table has all its columns; below the lower number it has no shapes either."""
+"""The least width of a table with all columns, and of one with shapes, in characters."""
 
 STYLES = {"right": "green", "follows": "cyan", "wrong": "bold red", "note": "yellow", "muted": "dim"}
 """How `rich` prints the colour roles of verdicts."""
@@ -29,7 +29,7 @@ STYLES = {"right": "green", "follows": "cyan", "wrong": "bold red", "note": "yel
 _SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
 _SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
 ASCII = str.maketrans(dict(pair.split(" ") for pair in _SPELLED.split(",")))
-"""What stands for a sign where the terminal's encoding is ASCII."""
+"""Spellings of signs for terminals whose encoding is ASCII."""
 
 
 def text(report: Found, *, hints: int = sentences.HINTS, width: int = 120) -> str:
@@ -57,7 +57,7 @@ class Shown:
         yield from replace(self, width=options.max_width, ascii_only=options.ascii_only).parts()
 
     def parts(self) -> Iterator[RenderableType]:
-        """All that is shown, from the top."""
+        """Everything that is shown, from the top."""
         report = self.report
         for section in sentences.preliminaries(report):
             yield from self.section(section)
@@ -124,7 +124,7 @@ class Shown:
         return table
 
     def below(self, stages: Mapping[str, Stage], d: str) -> Iterator[RenderableType]:
-        """What the verdicts mean, and what else is to be said of single stages."""
+        """The meaning of the verdicts, and remarks on single stages."""
         for status in sentences.legend(stages.values()):
             yield self.pair(self.sign(status), f"{status}: {status.meaning}", STYLES[status.role])
         for name, note in sentences.notes(stages.values(), d):
