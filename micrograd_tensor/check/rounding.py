@@ -271,9 +271,10 @@ def _typical(moved: Any) -> Any:
     another equally correct one; those next to it on every axis did not. Sizes belong to rows and columns, so that small
     ones stay small next to large ones.
     """
-    if np.ndim(moved) < 2 or not np.size(moved) or not np.all(np.isfinite(moved)):
+    largest = np.max(moved, initial=0.0)
+    if np.ndim(moved) < 2 or not largest or not np.isfinite(largest):
         return 0.0
-    rest, sizes = moved, 1.0
+    rest, sizes = moved / largest, largest  # so that no square overflows
     for axis in reversed(range(np.ndim(moved))):
         others = tuple(k for k in range(np.ndim(moved)) if k != axis)
         size = np.sqrt(np.mean(np.square(rest), axis=others, keepdims=True))

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from ..check.compare import compare
@@ -190,10 +189,9 @@ def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
 
 def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
     """The circuit as a page, each gradient with its verdict and, if hints were not declined, the kind of mistake."""
-    why = {name: f"{found[0].kind}: {found[0].text}" for name, found in report.diagnosis.items() if found}
-    verdicts = SimpleNamespace(stages=report.stages, diagnosis=why if given.hints > 1 else {})
+    shown = report if given.hints > 1 else replace(report, diagnosis={})
     try:
-        return player.page(graph, draw(graph).svg, title=f"{given.file}: backward", report=verdicts)
+        return player.page(graph, draw(graph).svg, title=f"{given.file}: backward", report=shown)
     except DrawError as error:
         raise UnusableError(f"check --player: {error}") from None
 
