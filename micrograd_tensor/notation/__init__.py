@@ -10,4 +10,5 @@ from .mathml import *
 from .names import *
 from .numbers import *
 from .numpy import *
+from .printable import *
 from .unicode import *

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Choice, Contraction, Copy, Cumulation, Extremum, Identity, Linear, Product, Reduction, Reshape
+from ..engine.row import Choice, Contraction, Copy, Identity, Linear, Product, Reduction, Reshape
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ANY, MATRIX, PREFIX, PRODUCT, axes_of, divisor, index_text, operand
+from .expression import ANY, MATRIX, PREFIX, PRODUCT, divisor, operand
 from .names import SHORT, free
 from .numbers import MINUS, number
+from .printable import cut
 from .readings import as_taught
-from .unicode import UNICODE, axes_text, cut, expression, formula, shape_text
+from .templates import axes_of, index_text
+from .unicode import UNICODE, axes_text, expression, formula, shape_text
+from .words import alike, in_words
 
 __all__ = ["broadcasts", "rule"]
 
@@ -70,8 +73,8 @@ class _Clauses:
         if not carriers:
             zero = isinstance(end.value, np.ndarray) and not end.value.any()
             return ["× 0"] if zero else [self._formula(end)]
-        said, value = self._in_words(edge)
-        reached = next((k for k, (node, _) in enumerate(carriers) if said and _alike(node.value, value)), None)
+        said, value = in_words(*edge, self.g, self.dims)
+        reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
         if reached is not None:
             clauses, before, carriers = [said], carriers[reached][0], carriers[reached + 1 :]
         for k, (node, read) in enumerate(carriers):
@@ -165,39 +168,6 @@ class _Clauses:
         elif along:
             yield f"copy to {shape_text(node, self.dims)} along {axes_text(node, along, self.dims)}"
 
-    def _in_words(self, edge: Edge) -> tuple[str, Any]:
-        """What a rule amounts to whose recorded ops a teacher would not write, and its value; or nothing."""
-        node, i = edge
-        arrays = [x.value if isinstance(x, Node) else np.asarray(x) for x in node.operands]
-        g, y, x = self.g.value, node.value, arrays[i]
-        reading = node.op.reading if node.op else None
-        if not isinstance(reading, Extremum | Reduction | Cumulation) or not all(
-            isinstance(array, np.ndarray) for array in (g, y, *arrays)
-        ):
-            return "", None
-        if isinstance(reading, Extremum):
-            tie = np.equal(*arrays)
-            ties = " (half at ties)" if tie.any() else ""
-            which = "larger" if reading.kind == "max" else "smaller"
-            return f"to the {which}{ties}", g * np.where(tie, 0.5, x == y)
-        whose, axes = axes_of(node, node.params["axis"])
-        over = "" if len(axes) == len(whose.shape) else f" over {axes_text(whose, axes, self.dims)}"
-        if isinstance(reading, Cumulation):
-            axis = node.params["axis"]
-            value = np.flip(np.cumsum(np.flip(g, axis), axis), axis).reshape(x.shape)
-            return f"running sum from the other end{over.replace(' over ', ' along ')}", value
-        back = g if node.params["keepdims"] else np.expand_dims(g, axes) if x.ndim else g
-        top = y if node.params["keepdims"] else np.expand_dims(y, axes) if x.ndim else y
-        if reading.kind == "prod":
-            return f"× the product of the others{over}", back * _product_of_others(x, axes)
-        if reading.kind not in ("max", "min"):
-            return "", None
-        chosen = x == top
-        count = chosen.sum(axis=axes, keepdims=True)
-        ties = " (ties share)" if (count > 1).any() else ""
-        with np.errstate(all="ignore"):
-            return f"to the {'largest' if reading.kind == 'max' else 'smallest'}{over}{ties}", back / count * chosen
-
 
 def broadcasts(node: Node, dims: Dims | None = None) -> dict[int, str]:
     """The axes along which an elementwise op copies each of its operands, whose gradients are summed over these.
@@ -237,23 +207,3 @@ def _is_outer(node: Node) -> bool:
 
 def _is_zero(x: Any) -> bool:
     return not isinstance(x, Node) and x == 0
-
-
-def _alike(recorded: Any, value: Any) -> bool:
-    """Whether two arrays are the same up to rounding."""
-    if not isinstance(recorded, np.ndarray) or recorded.shape != np.shape(value):
-        return False
-    rtol = 64 * float(np.finfo(recorded.dtype).eps) if recorded.dtype.kind in "fc" else 0.0
-    size = np.abs(recorded).max(initial=0.0, where=np.isfinite(recorded))
-    return bool(np.allclose(recorded, value, rtol=rtol, atol=rtol * size, equal_nan=True))
-
-
-def _product_of_others(x: np.ndarray[Any, Any], axes: Sequence[int]) -> np.ndarray[Any, Any]:
-    """Of all elements along some axes but the one at each place: what comes before it times what comes after."""
-    if not x.size:
-        return x
-    flat = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x[..., None]
-    ones = flat.reshape(*flat.shape[: flat.ndim - max(len(axes), 1)], -1)
-    padded = np.concatenate([np.ones_like(ones[..., :1]), ones, np.ones_like(ones[..., :1])], axis=-1)
-    others = np.cumprod(padded, axis=-1)[..., :-2] * np.flip(np.cumprod(np.flip(padded, -1), axis=-1), -1)[..., 2:]
-    return np.moveaxis(others.reshape(flat.shape), range(-len(axes), 0), axes) if axes else others[..., 0]

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .unicode import MAX_NAME, formula, printable
+from .printable import MAX_NAME, printable
+from .unicode import formula
 
 __all__ = ["SHORT", "Called", "Identifiers", "identifiers"]
 

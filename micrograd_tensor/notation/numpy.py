@@ -6,19 +6,18 @@ they computed, bit for bit.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Part, Piece, filled, index_text
+from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Piece
+from .literals import array, literal
 from .names import Identifiers, identifiers, value_names
 from .readings import as_taught, order_of
+from .templates import Part, filled, index_text
 
 __all__ = ["assignment", "backward_lines", "backward_lines_by_operand", "forward_line", "saved_values"]
 __all__ += ["starting_lines"]
@@ -35,33 +34,11 @@ class _NumPy(Dialect):
         return Piece(name, ATOM, len(name))
 
     def number(self, value: Any) -> Piece:
-        """A number as Python reads it, to the last bit.
-
-        >>> [NUMPY.number(v).text for v in (1e-05, float("-inf"), True, 2 - 1j, np.float32(0.1))]
-        ['1e-05', '-np.inf', 'True', '(2-1j)', '0.1']
-        """
-        if isinstance(value, np.floating) and value.dtype.itemsize > 8:  # longer than Python's own numbers
-            return self.name(f'np.{value.dtype.name}("{value}")')
-        if isinstance(value, np.floating):
-            value = float(str(value))  # the digits that say it exactly in its own dtype
-        value = value.item() if isinstance(value, np.generic) else value
-        if isinstance(value, complex):
-            finite = math.isfinite(value.real) and math.isfinite(value.imag)
-            parts = ", ".join(self.number(part).text for part in (value.real, value.imag))
-            return self.name(repr(value) if finite else f"complex({parts})")
-        text = repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
+        text = literal(value)
         return Piece(text, PREFIX if text.startswith("-") else ATOM, len(text))
 
     def leaf(self, node: Node, _whole: bool = True) -> Piece:
-        """An array as NumPy reads it, to the last bit: ``np.zeros((2, 3))``, ``np.array([1.5, -2.0])``."""
-        value = node.value
-        dtype = "" if value.dtype == np.float64 else f', "{value.dtype}"'
-        first = value.flat[0] if value.size else 0
-        if value.ndim == 0 or (value.size and not np.all(value == first)):
-            return self.name(f"np.array({_nested(value)}{dtype})")
-        if first in (0, 1):
-            return self.name(f"np.{'ones' if first else 'zeros'}({_setting(value.shape)}{dtype})")
-        return self.name(f"np.full({_setting(value.shape)}, {self.number(first).text}{dtype})")
+        return self.name(array(node.value))
 
     def applied(self, node: Node, operands: Sequence[Piece], _dims: Dims) -> Piece:
         assert node.op is not None  # noqa: S101 -- for the type checker
@@ -84,7 +61,7 @@ class _NumPy(Dialect):
             return f'"{node.dtype}"' if part.kind else "{y}"
         value = node.params[part.name]
         if part.kind == "index":
-            return ", ".join(index_text(value, [x.text for x in operands[1:]], _setting)) or "()"
+            return ", ".join(index_text(value, [x.text for x in operands[1:]], literal)) or "()"
         if part.kind == "places":
             ndim = len(node.shape)
             each = [_along(i, n, ndim) for i, n in enumerate(node.shape)]
@@ -97,9 +74,9 @@ class _NumPy(Dialect):
             and "=" not in parts[k - 1]
         )
         if alone and value:  # a method takes lengths and axes one by one
-            return _setting(value)[1:-1].removesuffix(",")
+            return literal(value)[1:-1].removesuffix(",")
         single = isinstance(node.op and node.op.reading, Reduction) and isinstance(value, tuple) and len(value) == 1
-        return _setting(value[0] if single else value)
+        return literal(value[0] if single else value)
 
 
 NUMPY = _NumPy()
@@ -244,21 +221,6 @@ def _behind(end: Node, names: Mapping[Node, str], taught: bool = False) -> dict[
             if this not in names:
                 stack.extend(x for x in this.operands if isinstance(x, Node))
     return {node: read[node] for node in sorted([*reversed(read)], key=lambda node: node.rank)}
-
-
-def _nested(value: np.ndarray[Any, Any]) -> str:
-    return NUMPY.number(value[()]).text if value.ndim == 0 else f"[{', '.join(map(_nested, value))}]"
-
-
-def _setting(value: Any) -> str:
-    """A parameter: a number, the name of a dtype, or a tuple of these."""
-    if isinstance(value, np.ndarray):
-        return _nested(value)
-    if isinstance(value, tuple | list):
-        return f"({', '.join(map(_setting, value))}{',' * (len(value) == 1)})"
-    if isinstance(value, np.dtype | str):
-        return f'"{value}"'
-    return NUMPY.number(value).text if isinstance(value, bool | int | float | complex | np.generic) else repr(value)
 
 
 def _along(axis: int, length: int, ndim: int) -> str:

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ATOM, POWER, PREFIX, SUM, Field, Part, Piece, index_text, operand, written
+from .expression import ATOM, POWER, PREFIX, SUM, Piece, operand, written
 from .numbers import MINUS, number
+from .templates import Field, Part, index_text
 from .unicode import Mathematics
 
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")

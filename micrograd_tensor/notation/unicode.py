@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
-from unicodedata import bidirectional, combining
 
 import numpy as np
 
@@ -22,35 +20,22 @@ from .expression import (
     PRODUCT,
     SUM,
     Dialect,
-    Field,
-    Part,
     Piece,
-    axes_of,
-    filled,
     holds_as_name,
-    index_text,
     is_inner,
     only,
     operand,
     written,
 )
 from .numbers import MINUS, number
+from .printable import cut, printable
 from .readings import is_transpose
+from .templates import Field, Part, axes_of, filled, index_text
 
-__all__ = ["ISOLATE", "MAX_NAME", "axes_text", "cut", "formula", "operand_text", "printable", "shape_text"]
-
-MAX_NAME = 40
-"""The longest name that is shown whole, in characters."""
-
-MAX_MARKS = 3
-"""The most combining marks that are shown on one character, which a line has room for."""
+__all__ = ["axes_text", "formula", "operand_text", "shape_text"]
 
 LISTED_SIZES = range(1, 9)
 """How many elements an array of integers or truth values has that are listed where it has no name."""
-
-JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
-"""What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
-direction."""
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -88,41 +73,6 @@ def operand_text(x: Any, names: Mapping[Node, str] | None = None, *, dims: Dims 
     known = names or {}
     piece = expression(x, known, dims or {}, limit) if is_inner(x, known) else operand(UNICODE, x, known, False)
     return cut(piece.text, limit)
-
-
-def cut(text: str, limit: int) -> str:
-    """The text, its end replaced by an ellipsis where it is longer than the limit.
-
-    >>> cut("dev_from_mean", 8)
-    'dev_fro…'
-    """
-    if len(text) <= limit:
-        return text
-    kept = text[: limit - 1]
-    return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
-
-
-@lru_cache(maxsize=4096)
-def printable(name: str) -> str:
-    """A name on one line, without control characters, cut where it is too long to be shown.
-
-    One that is written from right to left is isolated, so that it leaves the order of what stands around it alone; and
-    of marks that pile up on a character three are kept.
-
-    >>> printable("a\\nb\\x00"), len(printable("x" * 90))
-    ('a b\ufffd', 40)
-    """
-    line = " ".join(name.split())
-    shown: list[str] = []
-    marks = 0
-    for c in line:
-        marks = marks + 1 if combining(c) else 0
-        if marks and not shown:
-            shown.append(NO_LETTER)
-        if marks <= MAX_MARKS:
-            shown.append(c if c.isprintable() or c in JOINERS else "\ufffd")
-    text = cut("".join(shown), MAX_NAME)
-    return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text
 
 
 def shape_text(node: Node, dims: Dims | None = None) -> str:

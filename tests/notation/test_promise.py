@@ -28,6 +28,7 @@ from micrograd_tensor.notation import (
     rule,
     typeset,
     unicode,
+    words,
 )
 
 LIMIT = 10**5
@@ -303,8 +304,8 @@ def with_the_wrong_slice(monkeypatch):
 
 
 def with_readings_unproved(monkeypatch):
-    monkeypatch.setattr(local_rules, "_alike", lambda recorded, value: True)
-    monkeypatch.setattr(local_rules, "_product_of_others", lambda x, axes: x)
+    monkeypatch.setattr(local_rules, "alike", lambda recorded, value: True)
+    monkeypatch.setattr(words, "_product_of_others", lambda x, axes: x)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Printable: names of any kind as text on one line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from unicodedata import bidirectional, combining
+
+__all__ = ["ISOLATE", "MAX_NAME", "cut", "printable"]
+
+MAX_NAME = 40
+"""The longest name that is shown whole, in characters."""
+
+MAX_MARKS = 3
+"""The most combining marks that are shown on one character, which a line has room for."""
+
+JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
+"""What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
+direction."""
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, its end replaced by an ellipsis where it is longer than the limit.
+
+    >>> cut("dev_from_mean", 8)
+    'dev_fro…'
+    """
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 1]
+    return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
+
+
+@lru_cache(maxsize=4096)
+def printable(name: str) -> str:
+    """A name on one line, without control characters, cut where it is too long to be shown.
+
+    One that is written from right to left is isolated, so that it leaves the order of what stands around it alone; and
+    of marks that pile up on a character three are kept.
+
+    >>> printable("a\\nb\\x00"), len(printable("x" * 90))
+    ('a b\ufffd', 40)
+    """
+    line = " ".join(name.split())
+    shown: list[str] = []
+    marks = 0
+    for c in line:
+        marks = marks + 1 if combining(c) else 0
+        if marks and not shown:
+            shown.append(NO_LETTER)
+        if marks <= MAX_MARKS:
+            shown.append(c if c.isprintable() or c in JOINERS else "\ufffd")
+    text = cut("".join(shown), MAX_NAME)
+    return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text
