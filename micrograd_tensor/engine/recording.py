@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
 
@@ -55,12 +55,10 @@ recording: ContextVar[Recording] = ContextVar("recording", default=_START)
 
 
 class _Block:
-    """Another recording state within a `with` block. It holds only the changes, so one object serves any thread."""
+    """Another recording state within a `with` block. The object holds no state, so one serves any thread."""
 
-    __slots__ = ("_changes",)
-
-    def __init__(self, **changes: Any) -> None:
-        self._changes = changes
+    __slots__ = ()
+    _changes: ClassVar[dict[str, Any]]
 
     def __enter__(self) -> None:
         now = recording.get()
@@ -84,9 +82,7 @@ class no_grad(_Block):  # noqa: N801 -- PyTorch's name
     """
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(on=False)
+    _changes: ClassVar = {"on": False}
 
 
 class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
@@ -101,18 +97,14 @@ class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
     """
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(on=True)
+    _changes: ClassVar = {"on": True}
 
 
 class record_all(_Block):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block ops that no gradient flows through are recorded too, for readers that need every op."""
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(record_all=True)
+    _changes: ClassVar = {"record_all": True}
 
 
 class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
@@ -131,18 +123,14 @@ class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
     """
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(anomaly=True)
+    _changes: ClassVar = {"anomaly": True}
 
 
 class unchecked(_Block):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block numbers are not checked: for the steps of something that is checked as a whole."""
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(anomaly=False)
+    _changes: ClassVar = {"anomaly": False}
 
 
 class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
@@ -159,13 +147,13 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
     'block1/norm'
     """
 
-    __slots__ = ()
+    __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"scope({name!r}): a scope's name is a string, such as scope('block1')")
-        super().__init__(name=name)
+        self._name = name
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(Recording(now.on, Scope(self._changes["name"], now.scope), now.anomaly, now.record_all, now))
+        recording.set(Recording(now.on, Scope(self._name, now.scope), now.anomaly, now.record_all, now))
