@@ -129,7 +129,7 @@ class Canvas:
         name: str,
         spline: str,
         top: float,
-        said: tuple[Sequence[str], str],
+        texts: tuple[Sequence[str], str],
         where: tuple[float, tuple[str, str]],
         **attributes: str,
     ) -> None:
@@ -140,11 +140,11 @@ class Canvas:
             name: the name of the line.
             spline: its course.
             top: the top of the lines of text.
-            said: names or rules, which are bold, and a value.
+            texts: names or rules, which are bold, and a value.
             where: the middle of the lines of text, and the roles of their colours.
             attributes: the DOT attributes of the edge.
         """
-        (bold, value), (x, (colour, colour_of_value)) = said, where
+        (bold, value), (x, (colour, colour_of_value)) = texts, where
         attributes |= {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
         lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True) for k, text in enumerate(bold)]
         if bold:

@@ -85,8 +85,8 @@ class Circuit:
 
     def listing(self, encoding: str = "utf-8") -> str:
         """The listing, spelled in ASCII if a terminal's encoding, such as "cp1252", lacks any of its signs."""
-        asked = self._options.width if self._view == "ascii" else None
-        title, columns = f"Circuit of {self._called}", int(asked or WIDTH)
+        width = self._options.width if self._view == "ascii" else None
+        title, columns = f"Circuit of {self._called}", int(width or WIDTH)
         text = listing(self._graph, title, self._options, columns)
         try:
             text.encode(encoding)

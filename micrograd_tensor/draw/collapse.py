@@ -53,13 +53,13 @@ class Collapsed:
     def notes(self) -> dict[str, str]:
         """Legend entries that tell what the boxes hide."""
         n = sum(len(box.scopes) for box in self.boxes)
-        said = {}
+        entries = {}
         if self.chosen:
             way = f"depth={self.deepest}" if self.gates <= LIMIT else "a picture of a smaller part"
-            said["box"] = f"{n} {'scope' if n == 1 else 'scopes'} collapsed; {way} shows them"
+            entries["box"] = f"{n} {'scope' if n == 1 else 'scopes'} collapsed; {way} shows them"
         if n > len(self.boxes):
-            said["n ×"] = "n equal scopes in a row, drawn once"
-        return said
+            entries["n ×"] = "n equal scopes in a row, drawn once"
+        return entries
 
 
 def collapse(
@@ -84,13 +84,13 @@ def collapse(
     """
     gates = [x for x in born if x.op is not None]
     scopes = _Scopes(gates)
-    asked = {scope for given in options.collapse for scope in scopes.called(given)}
+    requested = {scope for given in options.collapse for scope in scopes.matching(given)}
     stay_open = set(named(unfinished))
     makers = {x for x in outputs if x.op is not None}
 
     def order(depth: int | None) -> list[Any]:
         deeper = {around[-1] for around in scopes.around.values() if depth is not None and len(around) > depth}
-        return _drawn_once(_grouped(gates, (asked | deeper) - stay_open, scopes), makers, asked)
+        return _drawn_once(_grouped(gates, (requested | deeper) - stay_open, scopes), makers, requested)
 
     chosen = options.depth is None and not options.collapse and len(gates) > MANY and scopes.deepest > 0
     depths = range(scopes.deepest - 1, -1, -1) if chosen else [options.depth]
@@ -103,7 +103,7 @@ def collapse(
     return Collapsed(boxes, box_of, scopes.names, len(shown), len(gates), chosen and bool(boxes), scopes.deepest)
 
 
-def _drawn_once(order: list[Any], outputs: Collection[Any], asked: set[Scope]) -> list[Any]:
+def _drawn_once(order: list[Any], outputs: Collection[Any], requested: set[Scope]) -> list[Any]:
     """Gates and boxes, with one box for equal ones in a row, unless one of them was requested by name."""
     if sum(isinstance(x, Box) for x in order) < IN_A_ROW:
         return order
@@ -111,7 +111,7 @@ def _drawn_once(order: list[Any], outputs: Collection[Any], asked: set[Scope]) -
     end = 0
     for k, run in runs(order, outputs):
         rest = run[max(end - k, 0) :]
-        if len(rest) >= IN_A_ROW and not any(box.scopes[0] in asked for box in rest):
+        if len(rest) >= IN_A_ROW and not any(box.scopes[0] in requested for box in rest):
             end = k + len(run)
             once.append((end - len(rest), rest))
     for k, run in reversed(once):
@@ -158,7 +158,7 @@ class _Scopes:
             for k, scope in enumerate(same, 1)
         }
 
-    def called(self, given: str) -> list[Scope]:
+    def matching(self, given: str) -> list[Scope]:
         """The scopes that a path stands for, or the last part of one that is unique."""
         by_path: dict[str, list[Scope]] = {}
         for scope in self.names:

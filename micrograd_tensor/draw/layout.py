@@ -272,9 +272,9 @@ class Placing:
             above[key] = max(above.get(key, GATE), half + CAPTION_HEIGHT * bool(item.caption))
             below[key] = max(below.get(key, GATE), half + (SAVED_GAP + SAVED_HEIGHT) * bool(item.saved))
         for wire in self.scene.wires:
-            key, beside = (wire.target.strip, wire.row), (LANE if wire.backward else 0.0) + TEXT_GAP
-            above[key] = max(above.get(key, GATE), beside + wire.above)
-            below[key] = max(below.get(key, GATE), beside + wire.below)
+            key, gap = (wire.target.strip, wire.row), (LANE if wire.backward else 0.0) + TEXT_GAP
+            above[key] = max(above.get(key, GATE), gap + wire.above)
+            below[key] = max(below.get(key, GATE), gap + wire.below)
         header: dict[tuple[int, int], float] = {}
         footer: dict[tuple[int, int], float] = {}
         for frame in self.frames:

@@ -44,11 +44,11 @@ _G = re.compile(r"(?<!\w)g(?![^\Wᵀ])")
 
 def meanings(scene: Scene) -> dict[str, str]:
     """What the signs in a scene mean."""
-    said = f"name{DETAILS[scene.detail]}"
+    texts = f"name{DETAILS[scene.detail]}"
     kinds = {item.kind for item in scene.items}
-    means = {"forward": f"forward: {said} of the value"}
+    means = {"forward": f"forward: {texts} of the value"}
     if scene.backward:
-        means["backward"] = f"backward: local rule; {said} of the gradient"
+        means["backward"] = f"backward: local rule; {texts} of the gradient"
     if "fork" in kinds:
         means["+"] = ADDED
     if "gate" in kinds:

@@ -14,12 +14,12 @@ from ..notation import Called
 from .errors import DrawError
 
 
-def lookup(graph: Graph, asked: Any, called: Called | None = None) -> Node:
+def lookup(graph: Graph, wanted: Any, called: Called | None = None) -> Node:
     """The requested forward node.
 
     Args:
         graph: the graph to search.
-        asked: the number of a gate; a value's name, or ``scope/name`` where several share a name; a Tensor or a Node.
+        wanted: the number of a gate; a value's name, or ``scope/name`` where several share a name; a Tensor or a Node.
         called: what the values are called, if that is already known.
 
     Raises:
@@ -29,28 +29,28 @@ def lookup(graph: Graph, asked: Any, called: Called | None = None) -> Node:
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
     >>> y = (x * x).named("y")
     >>> captured = mt.graph(y)
-    >>> [lookup(captured, asked).rank for asked in ("x", "y", 1, y, captured.nodes[0])]
+    >>> [lookup(captured, wanted).rank for wanted in ("x", "y", 1, y, captured.nodes[0])]
     [0, 1, 1, 1, 0]
     """
     called = called or Called(graph)
-    if isinstance(asked, Node):
-        if asked in graph.users:
-            return asked
-        raise DrawError(f"draw: {asked!r} is a node of another graph, or of the backward pass")
-    if isinstance(asked, Tensor):
-        return _of_tensor(graph, asked)
-    if isinstance(asked, str):
+    if isinstance(wanted, Node):
+        if wanted in graph.users:
+            return wanted
+        raise DrawError(f"draw: {wanted!r} is a node of another graph, or of the backward pass")
+    if isinstance(wanted, Tensor):
+        return _of_tensor(graph, wanted)
+    if isinstance(wanted, str):
         names = value_names(graph, called)
-        if asked not in names:
+        if wanted not in names:
             likely = [name for name in names if not name.startswith("/")]  # without scopes the path is the name
-            raise DrawError(f"draw: at={asked!r} names no value of this graph{nearest(asked, likely)}")
-        return names[asked]
+            raise DrawError(f"draw: at={wanted!r} names no value of this graph{nearest(wanted, likely)}")
+        return names[wanted]
     gates = {number: node for node, number in called.numbers.items()}
-    if isinstance(asked, Integral) and not isinstance(asked, bool):
-        if asked not in gates:
-            raise DrawError(f"draw: there is no gate {asked}; {_range(len(gates))}")
-        return gates[int(asked)]
-    raise DrawError(f"draw: at={asked!r} is neither the number of a gate nor the name of a value, a Tensor or a Node")
+    if isinstance(wanted, Integral) and not isinstance(wanted, bool):
+        if wanted not in gates:
+            raise DrawError(f"draw: there is no gate {wanted}; {_range(len(gates))}")
+        return gates[int(wanted)]
+    raise DrawError(f"draw: at={wanted!r} is neither the number of a gate nor the name of a value, a Tensor or a Node")
 
 
 def _range(gates: int) -> str:

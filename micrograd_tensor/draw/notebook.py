@@ -11,7 +11,7 @@ from ..engine.tensor import Tensor
 from ..graph import Graph
 from .options import Options
 
-SHOWN = 60
+MAX_SHOWN = 60
 """The maximum number of gates; a tensor that depends on more is displayed as its values alone."""
 
 
@@ -35,7 +35,7 @@ def of_tensor(tensor: Tensor) -> str | None:
     True
     """
     try:
-        if not 0 < _gates(tensor) <= SHOWN:
+        if not 0 < _gates(tensor) <= MAX_SHOWN:
             return None
         picture = _picture(tensor)
         return picture and f"<pre>{escape(repr(tensor))}</pre>{picture}"
@@ -52,7 +52,7 @@ def _picture(shown: Graph | Tensor) -> str | None:
 def _gates(tensor: Tensor) -> int:
     """The number of gates that a tensor depends on, counted only as far as it matters."""
     seen, waiting, gates = {tensor}, [tensor], 0
-    while waiting and gates <= SHOWN:
+    while waiting and gates <= MAX_SHOWN:
         this = waiting.pop()
         gates += this.op is not None
         for x in this.operands:

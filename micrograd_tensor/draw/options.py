@@ -59,13 +59,13 @@ class Options:
             if not (isinstance(name, str) and name.strip() and _names_axes(length)):
                 raise DrawError(
                     f"draw: dims={{{name!r}: {length!r}}} does not name a length, such as {{'N': 7}}, "
-                    f"or for an axis of a value, such as {{'N': ('x', 0)}}"
+                    f"or an axis of a value, such as {{'N': ('x', 0)}}"
                 )
 
 
-def _names_axes(asked: Any) -> bool:
-    places = asked if isinstance(asked, list) else [asked]
-    return bool((_is_whole(asked) and asked >= 0) or (places and all(map(_is_axis, places))))
+def _names_axes(wanted: Any) -> bool:
+    places = wanted if isinstance(wanted, list) else [wanted]
+    return bool((_is_whole(wanted) and wanted >= 0) or (places and all(map(_is_axis, places))))
 
 
 def _is_axis(value: Any) -> bool:

@@ -35,6 +35,17 @@ _BOXES = {
 }
 """The roles of the colours of fill and outline of each kind of box, and the width of its outline."""
 
+_CIRCLES = {
+    "gate": ("gate", "ink", "ink"),
+    "gate-back": ("fork", "backward", "backward"),
+    "fork": ("fork", "backward", "backward"),
+    "split": ("ink", "ink", "ink"),
+    "split-back": ("backward", "backward", "backward"),
+}
+"""The roles of the colours of fill, outline and text of what is no box, and of those in the backward pass."""
+
+_ROUNDED = {"shape": "box", "style": "rounded,filled"}
+
 
 def _box_style(kind: str) -> dict[str, str]:
     fill, line, width = _BOXES[kind]
@@ -62,21 +73,12 @@ class Painter(Canvas):
             self._entry(k, entry)
 
     def _frame(self, frame: Frame) -> None:
-        width, height = frame.right - frame.left, frame.bottom - frame.top
+        x, width = (frame.left + frame.right) / 2, frame.right - frame.left
+        y, height = (frame.top + frame.bottom) / 2, frame.bottom - frame.top
         self.painting.titles[frame.id] = f"scope {frame.name}"
-        self.node(
-            frame.id,
-            frame.left + width / 2,
-            frame.top + height / 2,
-            width,
-            height,
-            shape="box",
-            style="rounded,filled",
-            fillcolor=LIGHT["scope"],
-            color=LIGHT["scope-line"],
-            penwidth="1",
-            **{"class": "scope"},
-        )
+        style = {"shape": "box", "class": "scope", "style": "rounded,filled", "penwidth": "1"}
+        style |= {"fillcolor": LIGHT["scope"], "color": LIGHT["scope-line"]}
+        self.node(frame.id, x, y, width, height, **style)
         x = frame.left + 10 + text_width(frame.name, NAME, bold=True) / 2
         self.text(f"{frame.id}-name", Line(frame.name, x, frame.top + 12, NAME, True), "muted", "scope-name")
 
@@ -85,36 +87,19 @@ class Painter(Canvas):
         if item.is_box:
             self._box(item)
             return
-        round_ = item.width == item.height
         gate = item.kind == "gate"
-        style = {
-            "gate": {"fillcolor": LIGHT["gate"], "color": LIGHT["ink"], "fontcolor": LIGHT["ink"]},
-            "fork": {"fillcolor": LIGHT["fork"], "color": LIGHT["backward"], "fontcolor": LIGHT["backward"]},
-            "split": {"fillcolor": LIGHT["ink"], "color": LIGHT["ink"]},
-        }[item.kind]
-        if item.back:
-            style = dict.fromkeys(("color", "fontcolor"), LIGHT["backward"])
-            style["fillcolor"] = LIGHT["fork" if gate else "backward"]
+        fill, line, text = _CIRCLES[f"{item.kind}-back" if item.back else item.kind]
+        style = {"fillcolor": LIGHT[fill], "color": LIGHT[line], "fontcolor": LIGHT[text]}
+        style |= {"shape": "circle", "style": "filled"} if item.width == item.height else _ROUNDED
+        style["class"] = f"gate op-{item.op.name}{' failed' * (item.style == 'failed')}" if item.op else item.kind
         if item.lines:
             size = symbol_size(item.lines[0]) * item.height / (2 * GATE) if gate else 15.0
             self.painting.lines[item.id] = [Line(item.lines[0], item.x, item.y, size, not gate)]
             style |= {"label": escaped(item.lines[0]), "fontsize": f"{size:g}", "fontname": FONT if gate else BOLD}
         if item.style:
-            style |= {
-                "color": LIGHT[LINE_STYLES[item.style].colour],
-                "penwidth": "5" if item.style == "failed" else "3",
-            }
-        self.node(
-            item.id,
-            item.x,
-            item.y,
-            item.width,
-            item.height,
-            shape="circle" if round_ else "box",
-            style="filled" if round_ else "rounded,filled",
-            **style,
-            **{"class": f"gate op-{item.op.name}{' failed' * (item.style == 'failed')}" if item.op else item.kind},
-        )
+            style["color"] = LIGHT[LINE_STYLES[item.style].colour]
+            style["penwidth"] = "5" if item.style == "failed" else "3"
+        self.node(item.id, item.x, item.y, item.width, item.height, **style)
         if item.caption:
             line = Line(item.caption, item.x, item.y - item.height / 2 - 10, CAPTION, False)
             self.text(f"{item.id}-stage", line, "muted", "stage")
@@ -147,18 +132,18 @@ class Painter(Canvas):
     def _wire(self, wire: Wire) -> None:
         forward, backward = lanes(wire)
         look, look_back = (LINE_STYLES[name] for name in wire.styles)
-        beside = (LANE if wire.backward else 0.0) + TEXT_GAP
+        gap = (LANE if wire.backward else 0.0) + TEXT_GAP
         self.painting.titles[wire.forward] = wire.title[0]
         self.lane(
             (wire.source.id, wire.target.id),
             wire.forward,
             forward,
-            wire.y - beside - wire.above,
+            wire.y - gap - wire.above,
             ([wire.name] if wire.name else [], wire.value),
             (wire.x, look.texts),
             **look.line | ({"arrowhead": "none"} if wire.target.is_fork else {}),
         )
-        below = wire.y + beside
+        below = wire.y + gap
         if wire.backward and backward:
             self.painting.titles[wire.backward] = wire.title[1]
             self.lane(

@@ -72,11 +72,11 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
 
 
 def _read(element: ElementTree.Element) -> _Text:
-    said = element.attrib
-    width = float(said.get("textLength", "inf"))
-    bold = said.get("font-weight") == "bold"
-    place = float(said["x"]), float(said["y"]), float(said["font-size"])
-    return _Text(element.text or "", *place, bold, said.get("fill", "#000000"), width)
+    values = element.attrib
+    width = float(values.get("textLength", "inf"))
+    bold = values.get("font-weight") == "bold"
+    position = float(values["x"]), float(values["y"]), float(values["font-size"])
+    return _Text(element.text or "", *position, bold, values.get("fill", "#000000"), width)
 
 
 def _dot(bare: str, texts: list[_Text], sizes: list[float], lifts: list[float]) -> str:

@@ -38,7 +38,7 @@ def render(dot: str, kind: str) -> bytes:
         with _without_font_warnings():
             painted: bytes = graph.draw(format=kind)
     except Exception as error:
-        raise DrawError(f"Graphviz could not paint the picture: {_said(str(error))}") from error
+        raise DrawError(f"Graphviz could not paint the picture: {_message(str(error))}") from error
     return painted
 
 
@@ -74,9 +74,9 @@ def _by_program(dot: str, kind: str) -> bytes:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DrawError(f"{program} could not paint the picture: {error}") from error
     if done.returncode or not done.stdout:
-        raise DrawError(f"{program} could not paint the picture: {_said(done.stderr.decode(errors='replace'))}")
+        raise DrawError(f"{program} could not paint the picture: {_message(done.stderr.decode(errors='replace'))}")
     return done.stdout
 
 
-def _said(text: str) -> str:
+def _message(text: str) -> str:
     return " ".join(text.split())[:300] or "it did not say why"

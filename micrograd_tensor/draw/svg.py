@@ -60,10 +60,10 @@ def _finish_group(group: ElementTree.Element, painting: Painting) -> None:
     name = group.get("id", "")
     for old in group.findall("title"):
         group.remove(old)
-    said = painting.titles.get(name)
-    if said:
+    text = painting.titles.get(name)
+    if text:
         title = ElementTree.Element("title")
-        title.text = said
+        title.text = text
         group.insert(0, title)
         group.set("role", "img")
     else:

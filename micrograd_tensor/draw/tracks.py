@@ -71,15 +71,15 @@ class _Tracks:
                 if n > 1:
                     doubles |= self._part(self.held.index(key), n - 1, number)
             ends = doubles | {self.held.index(key) for key in times if not left[key]}
-            place = min(ends - doubles, default=None)
-            if place is None:
-                place = min(ends, default=None)
-            if place is None:
-                place = self._free(0)
-            self._row(number, place, sources | doubles, ends, step.sign)
+            into = min(ends - doubles, default=None)
+            if into is None:
+                into = min(ends, default=None)
+            if into is None:
+                into = self._free(0)
+            self._row(number, into, sources | doubles, ends, step.sign)
             for column in ends:
                 self.held[column] = None
-            self.held[place] = step.key if left[step.key] else None
+            self.held[into] = step.key if left[step.key] else None
             while self.held and self.held[-1] is None:
                 self.held.pop()
 
@@ -109,16 +109,16 @@ class _Tracks:
         self._add(cells, number, fork=True)
         return made
 
-    def _row(self, number: int, place: int, sources: set[int], ends: set[int], sign: str) -> None:
-        first, last = min(sources | {place}), max(sources | {place})
+    def _row(self, number: int, into: int, sources: set[int], ends: set[int], sign: str) -> None:
+        first, last = min(sources | {into}), max(sources | {into})
         cells = []
         for k in range(len(self.held)):
             arms: set[str] = {"l", "r"} if first < k < last else set()
             if k in sources:
-                arms |= {"u"} | (set() if k in ends else {"d"}) | ({"r"} if k < place else {"l"})
+                arms |= {"u"} | (set() if k in ends else {"d"}) | ({"r"} if k < into else {"l"})
             elif self.held[k] is not None:
                 arms = set("ud")
-            cells.append(sign + ("─" if first <= k < last else " ") if k == place else self._cell(k, arms, first, last))
+            cells.append(sign + ("─" if first <= k < last else " ") if k == into else self._cell(k, arms, first, last))
         self._add(cells, number)
 
     def _add(self, cells: list[str], number: int, fork: bool = False) -> None:

@@ -21,7 +21,7 @@ from .scene import CAPTION, VALUE, Item, Scene, Wire
 EDGE = FRAME + 1
 """Room for a frame's side, which stands on a whole pixel."""
 
-LONGEST_MARKS = (18, 8)
+MAX_MARKS = (18, 8)
 """The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
 
 
@@ -44,7 +44,7 @@ def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:
     wrapping = _Wrapping(scene)
     if wrapping.strips(math.inf) == 1 and max(wrapping.front) + MARGIN <= width:
         return wrapping.layout()
-    for wrapping.longest in LONGEST_MARKS:
+    for wrapping.longest in MAX_MARKS:
         takes = math.ceil(max(least, wrapping.widest()))
         if takes <= width:
             break
@@ -66,7 +66,7 @@ class _Wrapping(Placing):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self.limit = 0.0
-        self.longest = LONGEST_MARKS[0]
+        self.longest = MAX_MARKS[0]
         self._widths: dict[tuple[int, Wire], float] = {}
 
     def widest(self) -> float:

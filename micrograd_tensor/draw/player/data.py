@@ -30,7 +30,7 @@ from .arrays import encoded, parts
 from .elements import Elements
 from .texts import counted, first_sentence, tree
 
-OVERVIEW = 8
+MAX_OVERVIEW = 8
 """How many leaves and outputs are shown before the first step."""
 
 Panel = dict[str, Any]
@@ -85,8 +85,8 @@ class _Player:
             "phase": "overview",
             "title": "Overview",
             "say": said,
-            "left": self._side("inputs", [self._panel(node) for node in leaves[:OVERVIEW]]),
-            "right": self._side("outputs", [self._panel(node) for node in self._outputs()[:OVERVIEW]]),
+            "left": self._side("inputs", [self._panel(node) for node in leaves[:MAX_OVERVIEW]]),
+            "right": self._side("outputs", [self._panel(node) for node in self._outputs()[:MAX_OVERVIEW]]),
         }
 
     def _forward(self, node: Node) -> Step:

@@ -22,7 +22,7 @@ from ..theme import COLOURS, FAMILY
 from .data import data
 from .texts import as_json
 
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -134,7 +134,7 @@ def _player(
 
 def _filled(template: str, **values: str) -> str:
     """A template with its placeholders filled in one pass, so that nothing in a value is taken for one."""
-    return _PLACE.sub(lambda match: values[match[1]], template)
+    return _FIELD.sub(lambda match: values[match[1]], template)
 
 
 @cache

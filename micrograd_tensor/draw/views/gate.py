@@ -45,12 +45,12 @@ class _Builder:
             shown = Part(self.labels, self._panel).gates([self.node])
             number = self.called.numbers[self.node]
             self.heading = f"Gate ({number}), {self.node.op.name}, as NumPy"
-            said = f"gate {number}, {self.node.op.name}"
+            shows = f"gate {number}, {self.node.op.name}"
             self._enlarge(shown)
         else:
             shown = Part(self.labels, self._use).forks(self.node)
             self.heading = f"The gradient of {called}, as NumPy"
-            said = f"leaf {called} and its uses"
+            shows = f"leaf {called} and its uses"
         layout = place(shown)
         beside = next((item for item in shown.items if item.kind == "gate"), None)
         lines = self._lines()
@@ -69,7 +69,7 @@ class _Builder:
         for k, (text, colour) in enumerate(lines):
             painter.text_from(f"numpy-{k}", text, left, top + LINE * k, colour, "line", NAME, bold=not k)
         self.painting = painter.done()
-        self.painting.description = f"{said}, {'forward and backward' if graph.gradients else 'forward only'}"
+        self.painting.description = f"{shows}, {'forward and backward' if graph.gradients else 'forward only'}"
 
     def _meanings(self, shown: Scene) -> dict[str, str]:
         means = {"forward": "forward: value", "backward": "backward: local rule and gradient"}

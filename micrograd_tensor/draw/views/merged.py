@@ -79,7 +79,7 @@ class Merged:
         if state == "same" or item.is_fork:
             return
         item.style = state
-        item.title = f"{_SAID[state]}: {item.title}"
+        item.title = f"{_STATES[state]}: {item.title}"
         if item.is_box:
             item.lines = (f"{MARKS[state]}{item.lines[0]}", *item.lines[1:]) if item.lines else (MARKS[state].strip(),)
             if "-number-" in item.id and state == "changed":
@@ -129,7 +129,7 @@ class Merged:
             return
         wire.styles = (wire.styles[0], f"{state}-back")
         wire.rule = (f"{MARKS[state]}{wire.rule[0]}", *wire.rule[1:]) if wire.rule else (MARKS[state].strip(),)
-        wire.title = (wire.title[0], f"{_SAID[state]}: {wire.title[1]}")
+        wire.title = (wire.title[0], f"{_STATES[state]}: {wire.title[1]}")
         if state == "changed" and mine is not None and theirs is not None and wire.gradient:
             wire.gradient = self._both(wire.gradient, mine.value, theirs.value)
 
@@ -261,7 +261,7 @@ def _turn(item: Item) -> tuple[bool, tuple[int, int]]:
     return item.id.startswith("other-") or item.kind == "output", item.time
 
 
-_SAID = {"same": "same", "changed": "differs", "here": "only here", "there": "only in the other"}
+_STATES = {"same": "same", "changed": "differs", "here": "only here", "there": "only in the other"}
 
 
 def _forward_look(state: str) -> str:

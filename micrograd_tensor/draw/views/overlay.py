@@ -40,10 +40,10 @@ def described(shown: Scene) -> str:
     """The number of parts of a scene, in words."""
     kinds = {"gate": "gate", "box": "collapsed scope"} | dict.fromkeys(("data", "param", "constant"), "leaf")
     counts = Counter(kinds.get(item.kind, "") for item in shown.items)
-    said = [f"{counts['gate']} {'gate' if counts['gate'] == 1 else 'gates'}"]
+    texts = [f"{counts['gate']} {'gate' if counts['gate'] == 1 else 'gates'}"]
     if counts["collapsed scope"]:
-        said.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
-    said.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
-    said.append("forward and backward" if shown.backward else "forward only")
-    said += [f"{item.op.name} failed" for item in shown.items if item.op and item.style == "failed"]
-    return "; ".join([", ".join(said), *shown.notes.values()])
+        texts.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
+    texts.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
+    texts.append("forward and backward" if shown.backward else "forward only")
+    texts += [f"{item.op.name} failed" for item in shown.items if item.op and item.style == "failed"]
+    return "; ".join([", ".join(texts), *shown.notes.values()])
