@@ -88,8 +88,8 @@ class Painter(Canvas):
             self._box(item)
             return
         gate = item.kind == "gate"
-        fill, line, text = _CIRCLES[f"{item.kind}-back" if item.back else item.kind]
-        style = {"fillcolor": LIGHT[fill], "color": LIGHT[line], "fontcolor": LIGHT[text]}
+        fill, outline, text = _CIRCLES[f"{item.kind}-back" if item.back else item.kind]
+        style = {"fillcolor": LIGHT[fill], "color": LIGHT[outline], "fontcolor": LIGHT[text]}
         style |= {"shape": "circle", "style": "filled"} if item.width == item.height else _ROUNDED
         style["class"] = f"gate op-{item.op.name}{' failed' * (item.style == 'failed')}" if item.op else item.kind
         if item.lines:
