@@ -36,7 +36,7 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     Raises:
         DTypeError: for objects, strings and anything else that is neither a number nor a truth value.
     """
-    if copy and type(value) is np.ndarray and value.dtype == dtype:  # an update, of which a training makes millions
+    if copy and type(value) is np.ndarray and value.dtype == dtype:  # an update, of which a training run makes millions
         array = value.copy(order="K")
         array.setflags(write=False)
         return array

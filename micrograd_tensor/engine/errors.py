@@ -1,4 +1,4 @@
-"""What went wrong, in the user's own terms: the op, its operands as they were named, and one way out."""
+"""What went wrong, in the user's own terms: the op, its operands by name, and one way out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OpError(Exception):
     failed_call: FailedCall | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self.args  # what it was given stays in this process
+        return type(self), self.args  # the failed call stays in this process
 
 
 class ShapeError(OpError, ValueError):
@@ -66,7 +66,7 @@ def describe(operand: Any) -> str:
 
 
 def short(operand: Any) -> str:
-    """The operand as it would stand in an expression: its name, its number, or ``…``."""
+    """The operand as written in an expression: its name, its number, or ``…``."""
     if getattr(operand, "shape", None) is None:
         return repr(operand)
     return getattr(operand, "name", None) or "…"

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def atomic_write(path: str | Path, content: bytes) -> Path:
-    """Write a file so that, whatever happens meanwhile, the path names either the old content or all of the new.
+    """Write a file so that, whatever happens meanwhile, the path holds either the old content or all of the new.
 
     The content goes to a temporary file in the same folder, is forced to the disk, and takes the path's place in one
     step; then the folder is forced to the disk, so that the new name survives a power failure too. A link is followed,
@@ -43,7 +43,7 @@ def atomic_write(path: str | Path, content: bytes) -> Path:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # elsewhere folders cannot be opened
+    if os.name == "posix":  # on other systems folders cannot be opened
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -33,7 +33,7 @@ class Op(Protocol[P]):
         raise NotImplementedError
 
     def __get__(self: Op[Concatenate[Any, Q]], instance: Any, owner: Any = None) -> Callable[Q, Result]:
-        """As a method, the op is applied to the Tensor that it belongs to."""
+        """As a method, the op is applied to the Tensor it is called on."""
         raise NotImplementedError
 
 
@@ -211,7 +211,7 @@ _UNCHANGEABLE = frozenset({int, float, bool, str, type(None)})
 
 
 def _kept(value: Any) -> Any:
-    """A parameter that a graph can keep: what its owner could change is copied."""
+    """A parameter for a graph to keep: anything that its owner could change is copied."""
     if type(value) is tuple and _UNCHANGEABLE.issuperset(map(type, value)):
         return value
     if isinstance(value, (list, tuple)):
@@ -220,7 +220,7 @@ def _kept(value: Any) -> Any:
 
 
 def _constant(operand: Any) -> Any:
-    """An operand that a graph can keep: what is not a Tensor, a number or a duck is copied, so no one can change it."""
+    """An operand for a graph to keep: anything but a Tensor, a number or a duck is copied, so no one can change it."""
     if isinstance(operand, Record) or type(operand) in NUMBERS or is_duck(operand):
         return operand
     return leaf(frozen(operand))

@@ -1,7 +1,7 @@
-"""Randomness: the one door through which random numbers come.
+"""Randomness: the one source of random numbers.
 
-One `numpy.random.Generator` serves everyone who brings none of their own; `manual_seed` sets it back, in place, so that
-whoever holds it sees the new seed too.
+One `numpy.random.Generator` serves everyone who has none of their own; `manual_seed` resets it in place, so that the
+new seed holds wherever it is in use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Start the default generator again from a seed, so that all that is random repeats; returns the generator.
+    """Restart the default generator from a seed, so that everything random repeats; returns the generator.
 
     >>> import micrograd_tensor as mt
     >>> first = mt.manual_seed(0).random()
@@ -26,7 +26,7 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 
 def generator_or_default(generator: np.random.Generator | None = None) -> np.random.Generator:
-    """The generator that was given, or the default one. Its ``bit_generator.state`` is what a checkpoint keeps.
+    """The given generator, or the default one. Its ``bit_generator.state`` is what a checkpoint keeps.
 
     >>> generator_or_default() is generator_or_default(None)
     True

@@ -110,8 +110,8 @@ class Tensor(Record):
     def assign_(self, value: Any) -> Tensor:
         """Give this leaf a new value of the same shape, kept in its own dtype; returns the tensor itself.
 
-        The one door through which a value changes, as an optimizer needs. Graphs recorded before keep the old array and
-        still differentiate correctly; only ``create_graph=True`` through them is refused, since it would mix the two.
+        The only way to change a value, for optimizers above all. Graphs recorded before keep the old array and still
+        differentiate correctly; only ``create_graph=True`` through them is refused, since it would mix the two.
 
         Raises:
             GradientError: for the result of an op: assign to the leaves it was computed from.
@@ -131,7 +131,7 @@ class Tensor(Record):
         return self
 
     def detach(self) -> Tensor:
-        """The same values as a leaf without history: derivatives take it for a constant. No copy is made."""
+        """The same values as a leaf without history, which derivatives treat as a constant. No copy is made."""
         return leaf(self.data, self.name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -239,7 +239,7 @@ class Tensor(Record):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
             raise GradientError(
-                f"turning {describe(self)} into an array would cut its graph; say .numpy() to do it knowingly"
+                f"turning {describe(self)} into an array would cut its graph; call .numpy() to do it knowingly"
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
@@ -406,12 +406,12 @@ def tensor(
         value: numbers, nested lists, an array of any shape, or another Tensor (whose history is left behind).
         name: what reports and pictures call it.
         dtype: of the elements; by default the value's own, so float32 stays float32.
-        requires_grad: whether gradients with respect to it will be asked for.
+        requires_grad: whether gradients with respect to it will be computed.
         copy: a private copy by default. With False the array's memory is shared through a read-only view: then it is up
             to the caller not to write to the array while a graph depends on it.
 
     Raises:
-        DTypeError: for values that are not numbers, and for integers that ask for gradients.
+        DTypeError: for values that are not numbers, and for integers that require gradients.
 
     >>> import micrograd_tensor as mt
     >>> mt.tensor([[1, 2], [3, 4]], dtype="float32", name="x", requires_grad=True)

@@ -27,7 +27,7 @@ __all__ = ["grad"]
 Gradients: TypeAlias = "dict[Any, Any]"
 """Gradients by the Tensors that they belong to."""
 Edge: TypeAlias = "Callable[[Result, int, Any], None]"
-"""Told of each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
+"""Called for each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
 
 
 def pull(
@@ -44,7 +44,7 @@ def pull(
         wanted: the tensors whose gradients to return; None for the leaves and those that retain theirs.
         useful: the tensors to visit; None for all that need gradients.
         create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
-        on_edge: told of each contribution before they are added up.
+        on_edge: called for each contribution before they are added up.
 
     Returns:
         The whole gradient of each wanted tensor that one arrived at, latest-born first.
@@ -135,7 +135,7 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
         raise GradientError(f"grad: {describe(output)} is not a Tensor, so it has no graph")
     if not output.requires_grad:
         raise GradientError(
-            f"{describe(output)} has no graph: nothing it was computed from asks for gradients; "
+            f"{describe(output)} has no graph: nothing it was computed from requires gradients; "
             "make an input with mt.tensor(..., requires_grad=True), outside mt.no_grad()"
         )
     if upstream is None:
@@ -151,7 +151,9 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
         if given.dtype.kind not in "biufc":
             raise DTypeError(f"the upstream gradient of {describe(output)} holds {given.dtype}, not numbers")
     if given.shape != output.shape:
-        raise ShapeError(f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the same")
+        raise ShapeError(
+            f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the output's shape"
+        )
     if given.dtype == output.dtype:
         return upstream if isinstance(upstream, Record) else given
     if is_complex(given) and output.dtype.kind != "c":
@@ -186,7 +188,7 @@ def backward(output: Result, upstream: Any = None) -> None:
 
     Args:
         output: the tensor to start from.
-        upstream: gradient of the final output with respect to it, of its shape; 1 for a scalar.
+        upstream: the gradient of the output, of its shape; 1 for a scalar.
 
     Raises:
         GradientError: without a graph, or without an upstream for a tensor that is not a scalar.
@@ -201,7 +203,7 @@ def backward(output: Result, upstream: Any = None) -> None:
     seed = unwrap(checked_upstream(output, upstream))
     found = pull({output: seed})
     owned = _Owned([seed])
-    for node, g in found.items():  # only now, so that an error on the way leaves every .grad as it was
+    for node, g in found.items():  # only now, so that an error leaves every .grad as it was
         node.grad = owned(g if node.grad is None else node.grad.data + g)
 
 
@@ -217,8 +219,8 @@ def grad(
     Args:
         outputs: a Tensor or a sequence of them.
         inputs: a Tensor or a sequence of them, each of which needs gradients.
-        upstream: gradient of the final output with respect to each output, of its shape: an array or a Tensor, or for
-            several outputs a sequence of these; 1 for a scalar.
+        upstream: the gradient of each output, of its shape: an array or a Tensor, or for several outputs a sequence of
+            these; 1 for a scalar.
         create_graph: record the backward pass, so that the gradients can be differentiated again.
 
     Returns:
@@ -263,7 +265,7 @@ def grad(
 
 
 def ancestors(outputs: Sequence[Result]) -> list[Result]:
-    """The outputs and all that they were computed from, in order of birth, so operands come before results."""
+    """The outputs and everything they were computed from, in order of birth, so operands come before results."""
     seen: set[Any] = set(outputs)
     stack = list(seen)
     while stack:

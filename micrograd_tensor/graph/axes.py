@@ -1,4 +1,4 @@
-"""Axes: which axes of a graph's values are one and the same, and what the user calls them."""
+"""Axes: which axes of a graph's values are the same, and what the user calls them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _by_length(graph: Graph, same: _Classes, name: str, length: int) -> Place:
         (one, i), (other, j), *_ = found.values()
         raise ShapeError(
             f"dims: {name}={length} is the length of axis {i} of {one.name} and of another axis, {j} of {other.name}; "
-            f'say which one is meant: {{"{name}": ("{one.name}", {i})}}'
+            f'name the one you mean: {{"{name}": ("{one.name}", {i})}}'
         )
     return next(iter(found.values()))
 
@@ -134,7 +134,7 @@ def _kept(node: Node) -> Iterator[tuple[Place, Place]]:
 
 
 def _aligned(node: Node) -> Iterator[tuple[Place, Place]]:
-    """Axes that are aligned from the right and equally long, but for those along which places are taken or filled."""
+    """Axes that are aligned from the right and equally long, except those along which elements are picked."""
     assert node.op is not None  # noqa: S101 -- for the type checker
     elsewhere = node.params.get("axis") if node.op.contracts or node.op.scatters else None
     first = node.operands[0] if node.operands else None
@@ -159,7 +159,7 @@ def _reduced(node: Node, x: Node) -> Iterator[tuple[Place, Place]]:
 
 
 def _reshaped(node: Node, x: Node) -> Iterator[tuple[Place, Place]]:
-    """Axes that a reshape leaves alone: those before and after which equally many elements lie, and equally long."""
+    """Axes that a reshape preserves: equally long, with equally many elements before and after them."""
     starts = {}
     for i, n in enumerate(x.shape):
         if n != 1:
@@ -183,7 +183,7 @@ def _contracted(node: Node, reading: Contraction) -> Iterator[tuple[Place, Place
 
 
 def _indexed(node: Node, x: Node, index: tuple[Any, ...]) -> Iterator[tuple[Place, Place]]:
-    """Reading or filling places: the axes of whole slices, and those of one array of places."""
+    """Indexing, or its reverse: the axes of whole slices, and those of one array of indices."""
     assert node.op is not None  # noqa: S101 -- for the type checker
     full, part = (node, x) if node.op.scatters else (x, node)
     arrays = [place for place in node.operands[1:] if isinstance(place, Node)]

@@ -20,8 +20,8 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
 
     Args:
         outputs: a Tensor or a sequence of them.
-        upstream: gradient with respect to each output, of its shape; a sequence for several outputs. Without it the
-            graph is captured forward only.
+        upstream: the gradient of each output, of its shape; a sequence for several outputs. Without it only the forward
+            graph is captured.
         values: keep the arrays. They are shared with the tensors, not copied.
 
     Raises:
@@ -116,14 +116,14 @@ class _Nodes:
 def _rules(
     edges: dict[tuple[Tensor, int], Tensor], forward: set[Tensor], totals: dict[Tensor, Tensor]
 ) -> dict[Tensor, tuple[Tensor, int]]:
-    """Which edge's rule made each backward tensor: all that its contribution rests on, down to values known before."""
+    """Which edge's rule made each backward tensor: everything its contribution depends on, down to earlier values."""
     known = forward | set(totals.values())
     made: dict[Tensor, tuple[Tensor, int]] = {}
     for edge, contribution in edges.items():
         stack = [contribution]
         while stack:
             t = stack.pop()
-            # A contribution may itself be the whole gradient of its operand, and is then the rule's work all the same.
+            # A contribution may be the whole gradient of its operand; the rule made it all the same.
             if t in made or t in forward or (t in known and t is not contribution) or t is totals[edge[0]]:
                 continue
             if t.op is not None or t is contribution:

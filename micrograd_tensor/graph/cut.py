@@ -1,4 +1,4 @@
-"""Cut: a part of a graph as a graph of its own, from values that are known to those that are wanted."""
+"""Cut: a part of a graph as a graph of its own, from known values to targets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def cut(
 ) -> Graph:
     """The part of a graph between known nodes and targets, as a forward graph.
 
-    Known nodes become leaves, with their values and names. A target that is also known is computed all the same, and
+    Known nodes become leaves, with their values and names. A target that is also known is still computed, and
     other targets that depend on it get a leaf. The nodes are new, but keep their ranks, names, scopes, values and
     ``rule_of``.
 
     Args:
-        graph: the whole; its `joint` one for a part of the backward pass.
+        graph: the whole graph; its `joint` graph for a part of the backward pass.
         targets: the outputs of the part.
         known: nodes that need not be computed.
-        names: of nodes that are to have another name than in the graph.
+        names: new names of nodes.
 
     Raises:
         GradientError: for a target that is not in the graph.

@@ -13,7 +13,7 @@ from .nodes import Edge, Graph, Node
 from .rewrites import any_shape
 
 Intercept: TypeAlias = "Callable[[Node, Any], Any]"
-"""Sees every result of an op, and returns it or what takes its place."""
+"""Gets every result of an op, and returns it or its replacement."""
 
 
 class Backward(NamedTuple):
@@ -40,8 +40,8 @@ def evaluate(
     Args:
         graph: with the values of its leaves.
         given: what the users of these nodes get, in place of what is computed there.
-        intercept: sees every result of an op, operands before results.
-        targets: compute these alone and what they rest on, as far as that is not given; default: all nodes.
+        intercept: gets every result of an op, operands before results.
+        targets: compute only these and what they depend on, as far as that is not given; by default all nodes.
 
     Returns:
         What was computed, or recorded for a leaf; at a target that is given too, what would have been there.
@@ -83,7 +83,7 @@ def evaluate_backward(
         given: gradients of forward nodes that the rules get, in place of what their users pass back: so an error that
             was made at one node is carried forward to the nodes before it, as the rules carry it.
         values: values of forward nodes that the rules get, in place of the recorded ones.
-        intercept: sees every result of an op of the backward pass, nodes of `joint`.
+        intercept: gets every result of an op of the backward pass, nodes of `joint`.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)

@@ -32,7 +32,7 @@ class Node:
         name: what the user called it, or None; gradients are called ``d`` + the name of what they belong to.
         scope: the scope it was made in, or None.
         requires_grad: whether gradients flow to it.
-        value: the array, read-only, or None where values were not wanted.
+        value: the array, read-only, or None if values were not kept.
         rule_of: for a backward node the edge whose rule made it; None for forward nodes and sums at forks.
     """
 
@@ -59,7 +59,7 @@ class Node:
         return self.op.reading if self.op is not None else None
 
     def apply(self, *operands: Any) -> Any:
-        """What its op makes of other operands, with the same parameters."""
+        """The result of its op for other operands, with the same parameters."""
         assert self.op is not None, f"{self!r} has no op"  # noqa: S101
         return self.op.forward(*operands, **self.params)
 
@@ -70,7 +70,7 @@ class Node:
 
 @dataclass(frozen=True, slots=False, eq=False)
 class Graph:
-    """A recorded graph, forward and, where it was asked for, backward.
+    """A recorded graph, forward and, on request, backward.
 
     Attributes:
         nodes: the forward nodes by rank, operands before results.
@@ -128,7 +128,7 @@ class Graph:
         return self.named[name]
 
     def contributions_to(self, node: Node) -> tuple[tuple[Edge, Node], ...]:
-        """What arrives at a forward node, edge by edge, in the order in which it is added."""
+        """The contributions that arrive at a forward node, edge by edge, in the order of addition."""
         edges = sorted(self.users[node], key=lambda edge: (-edge[0].rank, edge[1]))
         return tuple((edge, self.contributions[edge]) for edge in edges if edge in self.contributions)
 

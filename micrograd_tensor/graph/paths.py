@@ -33,7 +33,7 @@ def between(graph: Graph, source: Node, target: Node) -> set[Node]:
 def count_paths(graph: Graph, target: Node, along: Along | None = None) -> dict[Node, int]:
     """How many paths lead to a node from each node that one starts at.
 
-    The number can be astronomic; it is exact all the same.
+    The number can be astronomical, but is exact.
 
     >>> import micrograd_tensor as mt
     >>> x = y = mt.tensor(1.0, name="x", requires_grad=True)

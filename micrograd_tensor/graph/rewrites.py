@@ -15,10 +15,10 @@ from .nodes import Graph, Node
 def backward_graph(graph: Graph) -> Graph:
     """The recorded backward pass as a graph of its own.
 
-    Its leaves are the upstreams, which alone ask for gradients, what the rules take from the forward pass, and
-    constants that the rules make. Its outputs are the gradients of the forward leaves by rank, and any other that
-    nothing is made of. The nodes keep the ranks, names and values that they have in the graph, and ``rule_of`` still
-    tells of each the forward edge whose rule made it.
+    Its leaves are the upstreams, which alone require gradients, the forward values that the rules use, and constants
+    that the rules make. Its outputs are the gradients of the forward leaves by rank, and any other that nothing is
+    computed from. The nodes keep their ranks, names and values, and ``rule_of`` still names the forward edge whose rule
+    made each.
 
     Raises:
         GradientError: for a graph that was captured without its backward pass.

@@ -1,4 +1,4 @@
-"""Status: what a verdict on a gradient is called, how it is marked and coloured, and whether it counts as right."""
+"""Status: what a verdict on a gradient is called, its sign and colour, and whether it counts as right."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ COLOURS: dict[str, tuple[str, str]] = {
     "wrong": ("#c01c28", "#ff7b72"),
     "note": ("#9a6700", "#d29922"),
 }
-"""The colours of verdicts and of the page they stand on, by role: on light pages and on dark ones."""
+"""The colours of verdicts and of their page, by role: on light pages and on dark ones."""
 
 
 class Status(StrEnum):
     """The verdict on one gradient, or on one forward value; a string, which is its text.
 
     Attributes:
-        sign: one character that tells it from the others where there is no colour.
+        sign: one character that distinguishes it where there is no colour.
         role: the colour that it is shown in, a key of `COLOURS`.
         counts_as_right: whether a report in which it occurs may still be right.
         meaning: what it says, in a sentence.

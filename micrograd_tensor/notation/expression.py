@@ -1,7 +1,7 @@
 """Expression: one walk from a node down to what has a name, for every dialect that it can be written in.
 
-A dialect says how a name, a number and an op with its operands are written; how tightly each piece holds together, and
-so where parentheses stand, is decided here, from the templates in the rows of the ops.
+A dialect says how a name, a number and an op with its operands are written; how tightly each piece binds,
+and so where parentheses are needed, is decided here, from the templates in the rows of the ops.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .readings import as_taught
 from .templates import Part, axes_of
 
 ATOM, POSTFIX, POWER, PREFIX, PRODUCT, MATRIX, SUM, AND, OR, COMPARISON, ANY = range(10, -1, -1)
-"""How tightly a piece holds together; an operand that holds less tightly than its place asks gets parentheses."""
+"""Binding strength of a piece; an operand that binds less tightly than its place requires gets parentheses."""
 
 MAX_OPS = 64
-"""An expression shows at most this many ops, so its cost does not depend on how much was computed before."""
+"""The maximum number of ops in an expression, so that its cost does not depend on how much was computed before."""
 
 
 class Piece(NamedTuple):
-    """A piece of text, how tightly it holds together, and how many characters it shows."""
+    """A piece of text, its binding strength, and how many characters it shows."""
 
     text: str
     level: int
@@ -38,14 +38,14 @@ class Piece(NamedTuple):
 
 
 _NEGATIVE = re.compile("(<mrow>)*(<mo>)?[−-]")
-"""How a piece begins that may not stand behind another sign."""
+"""How a piece begins that must not follow another sign."""
 
 
 class Dialect(ABC):
     """One way of writing expressions.
 
     Attributes:
-        signs: of infix ops, with how tightly they hold together.
+        signs: the signs of infix ops, with their binding strengths.
         exact: keep the order in which the ops were computed, and every op.
     """
 
@@ -73,17 +73,17 @@ class Dialect(ABC):
         return f"({text})"
 
     def at(self, piece: Piece, level: int) -> str:
-        """A piece, in parentheses where the place asks for more than it holds."""
+        """A piece, in parentheses if its place requires a stronger one."""
         return piece.text if piece.level >= level else self.enclosed(piece.text)
 
     def placed(self, operands: Sequence[Piece], i: int, parts: Sequence[Part]) -> str:
-        """An operand as it stands in its place among the parts of an op."""
+        """An operand as written in its place among the parts of an op."""
         level, first, others = self.levels(parts)
         signed = i and level == SUM and not self.exact and _NEGATIVE.match(operands[i].text)
         return self.at(operands[i], ATOM if signed else others if i else first)
 
     def levels(self, parts: Sequence[Part]) -> tuple[int, int, int]:
-        """How tightly an op holds together, and how tightly its first and its other operands have to."""
+        """The binding strength of an op, and those required of its first and of its other operands."""
         return _levels(self, "".join([part if isinstance(part, str) else "{}" for part in parts]))
 
 
@@ -110,7 +110,7 @@ _LEVELS = {
     "{}^{}": (POWER, ATOM, ATOM),
     "{} ** {}": (POWER, ATOM, PREFIX),
 }
-"""Of notations whose levels their signs alone do not tell."""
+"""Binding strengths of notations that their signs alone do not determine."""
 
 
 def written(dialect: Dialect, end: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
@@ -180,7 +180,7 @@ def divisor(node: Node, dims: Dims) -> str | None:
 
 @cache
 def holds_as_name(name: str) -> bool:
-    """Whether a name reads as one sign: letters, digits and marks only, such as ``dev_from_mean`` or ``0.weight``."""
+    """Whether a name reads as one word: letters, digits and marks only, such as ``dev_from_mean`` or ``0.weight``."""
     return all(category(c)[0] in "LMN" or c in "_.…′\u200c\u200d\u2068\u2069" for c in name)
 
 

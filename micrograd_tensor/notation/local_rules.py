@@ -37,7 +37,7 @@ def rule(
         edge: the node and the index of the operand.
         names: names for nodes that go before their own.
         dims: the labels of axes, from `axis_names`: a sum over a labelled axis is then "Σ over N".
-        limit: the greatest number of characters of a clause.
+        limit: the maximum number of characters of a clause.
 
     Raises:
         KeyError: for an edge that no gradient was carried along.
@@ -189,7 +189,7 @@ def broadcasts(node: Node, dims: Dims | None = None) -> dict[int, str]:
 
 
 def _goes_unsaid(g: Node, later: Sequence[Node]) -> bool:
-    """Whether axes of length 1 may come or go unsaid: at the end, and before what says it or asks for a vector."""
+    """Whether axes of length 1 may come or go unmentioned: at the end, and before what implies them."""
     after = next((node for node in later if node.op and not isinstance(node.op.reading, Reshape)), None)
     if after is None or after.op is None or isinstance(after.op.reading, Copy) or _is_outer(after):
         return True

@@ -61,7 +61,7 @@ def forward_math(
         called: the name on the left.
         names: names for operands that go before their own.
         dims: the labels of axes, from `axis_names`.
-        limit: the greatest number of characters of an operand; a longer one is an ellipsis.
+        limit: the maximum number of characters of an operand; a longer one becomes an ellipsis.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
@@ -83,7 +83,7 @@ def backward_math(
         edge: the node and the index of the operand.
         called: names of the node, its operands and whatever else is not to be shown by its formula.
         dims: the labels of axes, from `axis_names`.
-        limit: the greatest number of characters of a part; a longer one is an ellipsis.
+        limit: the maximum number of characters of a part; a longer one becomes an ellipsis.
 
     Raises:
         KeyError: for an edge that no gradient was carried along.

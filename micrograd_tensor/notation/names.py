@@ -20,13 +20,13 @@ from .unicode import formula
 __all__ = ["SHORT", "Called", "Identifiers", "identifiers"]
 
 RESERVED = re.compile(r"np|mt|complex|term\d+")
-"""What the printed source calls its libraries, the one builtin it uses, and parts of a long expression."""
+"""Names in the printed source of its libraries, of the only builtin it uses, and of parts of a long expression."""
 
 MAX_LITERAL = 16
 """The largest constant of the backward pass, in elements, that is written out and not named, if it is not all equal."""
 
 SHORT = 20
-"""The longest formula, in characters, by which a value without a name is called."""
+"""The longest formula, in characters, that serves as the name of an unnamed value."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

@@ -69,7 +69,7 @@ def axes_of(node: Node, axis: Any) -> tuple[Node, tuple[int, ...]]:
 
 
 def index_text(template: Sequence[Any], arrays: Sequence[str], number: Callable[[Any], str]) -> list[str]:
-    """The parts of an index as it stands between brackets, the index arrays, which are operands, in their places."""
+    """The parts of an index between brackets, with index arrays, which are operands, in their places."""
     left = iter(arrays)
 
     def part(place: Any) -> str:
