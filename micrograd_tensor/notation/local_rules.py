@@ -11,7 +11,7 @@ from ..engine.row import Choice, Contraction, Copy, Identity, Linear, Product, R
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ANY, MATRIX, PREFIX, PRODUCT, divisor, operand
+from .expression import ANY, MATRIX, PREFIX, PRODUCT, divisor, is_inner, operand
 from .names import SHORT, free
 from .numbers import MINUS, number
 from .printable import cut
@@ -52,11 +52,11 @@ def rule(
     node, (g, end) = edge[0], (graph.gradients[edge[0]], graph.contributions[edge])
     if end is g:
         return ("× 1",)
-    called, known = free("g", graph.named), dict(names or {})
-    unnamed = node not in known and node.name is None
-    if not unnamed or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
+    called, known = free("g", graph.named), names or {}
+    named = node in known or node.name is not None
+    if named or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
         clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end)
-        if not unnamed or not any("…" in clause for clause in clauses):
+        if named or not any("…" in clause for clause in clauses):
             return tuple(clauses)
     return tuple(_Clauses(g, called, {**known, node: free("y", graph.named)}, dims or {}, limit).of(edge, end))
 
@@ -65,14 +65,15 @@ class _Clauses:
     """Says what is done to one gradient."""
 
     def __init__(self, g: Node, called: str, names: Mapping[Node, str], dims: Dims, limit: int) -> None:
-        self.g, self.called, self.names, self.dims, self.limit = g, called, names, dims, limit
+        self.g, self.called, self.dims, self.limit = g, called, dims, limit
+        self.names = {**names, g: called}
 
     def of(self, edge: Edge, end: Node) -> list[str]:
         """The clauses from the gradient to a contribution."""
         carriers, clauses, before = self._carriers(end), list[str](), self.g
         if not carriers:
             zero = isinstance(end.value, np.ndarray) and not end.value.any()
-            return ["× 0"] if zero else [self._formula(end)]
+            return ["× 0"] if zero else [self._formula(end, self.g)]
         said, value = in_words(*edge, self.g, self.dims)
         reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
         if reached is not None:
@@ -80,7 +81,7 @@ class _Clauses:
         for k, (node, read) in enumerate(carriers):
             places = [i for i, x in enumerate(read.operands) if x is before]
             if len(places) != 1 or any(x is self.g or x in dict(carriers) for x in read.operands if x is not before):
-                return [self._formula(end)]
+                return [self._formula(end, self.g)]
             clauses.extend(self._clause(read, places[0], before, [after for _, after in carriers[k + 1 :]]))
             before = node
         clauses = clauses or ["× 1"]
@@ -94,7 +95,7 @@ class _Clauses:
         while stack:
             node = stack.pop()
             if node.rank > self.g.rank and node not in read:
-                read[node] = as_taught(node, {**self.names, self.g: ""})
+                read[node] = as_taught(node, self.names)
                 stack.extend(x for x in read[node].operands if isinstance(x, Node))
         found: dict[Node, Node] = {}
         for node in sorted([*reversed(read)], key=lambda node: node.rank):
@@ -102,12 +103,13 @@ class _Clauses:
                 found[node] = read[node]
         return list(found.items())
 
-    def _formula(self, node: Node, before: Node | None = None) -> str:
-        return formula(node, {**self.names, before or self.g: self.called}, dims=self.dims, limit=self.limit)
+    def _formula(self, node: Node, g: Node) -> str:
+        names = self.names if g is self.g else {**self.names, g: self.called}
+        return formula(node, names, dims=self.dims, limit=self.limit)
 
     def _met(self, x: Any, level: int, whole: bool = False) -> str:
         """The operand that a gradient meets, in parentheses where its place asks for them."""
-        inner = isinstance(x, Node) and x.op is not None and x.name is None and x not in self.names
+        inner = is_inner(x, self.names)
         piece = expression(x, self.names, self.dims, self.limit) if inner else operand(UNICODE, x, self.names, whole)
         return UNICODE.at(piece._replace(text=cut(piece.text, self.limit - 4)), level)
 

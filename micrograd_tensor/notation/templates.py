@@ -54,7 +54,9 @@ def filled(node: Node, template: str) -> list[Part]:
 
 def _is_default(node: Node, name: str) -> bool:
     default, value = node.op.parameters[name] if node.op else None, node.params[name]
-    return default is not Parameter.empty and (value is default or (np.ndim(value) == 0 and bool(value == default)))
+    if default is Parameter.empty:  # steps of 1 go without saying
+        return isinstance(value, tuple) and all(step == 1 for step in value)
+    return value is default or (np.ndim(value) == 0 and bool(value == default))
 
 
 def axes_of(node: Node, axis: Any) -> tuple[Node, tuple[int, ...]]:

@@ -382,6 +382,7 @@ def windows(name, x, axis, settings):
     size = settings["size"] if name == "windows" else x.shape[: len(settings["shape"])]
     lengths = settings.get("shape")
     rank = len(size)
+    settings = {"stride": (1,) * rank, "dilation": (1,) * rank, **settings}
     ndim = np.ndim(x) if name == "windows" else np.ndim(x) - rank
     axes_ = tuple(range(ndim - rank, ndim)) if axis is None else axis
     if name == "windows":

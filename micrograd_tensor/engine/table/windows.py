@@ -23,7 +23,7 @@ Lengths = tuple[int, ...]
 
 @primitive(
     "windows",
-    "windows({0}, size {size:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
+    "windows({0}, size {size:shape}⟦, stride {stride:shape}⟧⟦, dilation {dilation:shape}⟧⟦, {axis:axis}⟧)",
     lambda g, y, x, size, stride, dilation, axis=None: add_windows(
         g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
     ),
@@ -64,7 +64,7 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
 
 @primitive(
     "put windows",
-    "put_windows({0}, shape {shape:shape}, stride {stride:shape}, dilation {dilation:shape}⟦, {axis:axis}⟧)",
+    "put_windows({0}, shape {shape:shape}⟦, stride {stride:shape}⟧⟦, dilation {dilation:shape}⟧⟦, {axis:axis}⟧)",
     lambda g, y, x, shape, stride, dilation, axis=None: windows(
         g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
     ),
