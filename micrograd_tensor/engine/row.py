@@ -155,7 +155,7 @@ class Primitive:
 
     ``notation`` and ``source`` are templates. ``{0}`` is an operand, ``{*}`` all of them, separated by commas, and
     ``{axis:axis}`` a parameter of a kind: axis, shape, index, order, number, flag or text. What stands in ``⟦…⟧`` is
-    left out where its parameters have their defaults; so is a comma that would then follow a parenthesis.
+    left out where its parameters have their defaults or are steps of 1; so is a comma after a parenthesis.
 
     Attributes:
         name: ``"mul"``.
