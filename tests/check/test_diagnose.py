@@ -298,3 +298,10 @@ def test_upstreams_of_any_size_are_judged(size):
     assert report.ok or size == 1e300
     report = mt.compare(out, size * at.dout, {**right, "dgamma": 2.0 * right["dgamma"]}, point=False)
     assert "gamma" in report.wrong
+
+
+def test_one_number_that_nothing_explains_is_not_called_a_multiple():
+    g = mt.tensor(2.0, name="g", requires_grad=True)
+    out = mt.exp(g).named("y")
+    assert mt.compare(out, None, {"dg": 1.2345}, point=False).diagnosis["g"] == ()
+    assert mt.compare(out, None, {"dg": 2.0 * np.exp(2.0)}, point=False).diagnosis["g"][0].kind == "constant factor"

@@ -30,6 +30,9 @@ PROBES = 64
 MAX_SLICES = 4096
 """The maximum number of slices that get weights of their own."""
 
+ENOUGH = 3
+"""A factor that no number of the graph explains needs this many elements: any one number is a multiple of another."""
+
 UNEXPLAINED = 9.0
 """The cost of a constant that no number of the graph explains."""
 
@@ -359,9 +362,8 @@ def factors(
     best = float(ratio[0])
     if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
         found = constants.explain(best, 8 * float(loose[0]) + 1e-14)
-        yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED), ())
-        if due.size < 2:
-            return
+        if found or due.size >= ENOUGH:
+            yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED), ())
     if due.size > 1 and (ratio != 0).all():
         yield from _powers(values, ratio, loose, order, due.shape, constants, substitutes)
 
