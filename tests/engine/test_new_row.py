@@ -122,6 +122,22 @@ def test_it_is_drawn_with_its_symbol_and_its_formula(name):
     assert FORMULAS[name] in circuit.text
 
 
+@pytest.mark.parametrize(
+    ("view", "more"),
+    [("forward", {}), ("backward", {}), ("steps", {}), ("gate", {"at": "out"}), ("path", {"at": "x"}), ("ascii", {})],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@each
+def test_every_view_and_the_player_show_it(name, view, more, tmp_path):
+    out = recorded(name)
+    circuit = mt.draw(out, np.ones(out.shape), view=view, **more)
+    expected = {"ascii": TABLE[name].name, "backward": "dout"}.get(view, TABLE[name].symbol)
+    assert expected in (circuit.text if view == "ascii" else circuit.svg)
+    if view == "forward":
+        page = mt.draw(out, np.ones(out.shape)).save(tmp_path / "page.html").read_text(encoding="utf-8")
+        assert TABLE[name].symbol in page
+
+
 FORMULAS = {"arctan": "arctan(x)", "hypot": "hypot(x, y)", "energy": "energy(x, axis 1)"}
 
 
