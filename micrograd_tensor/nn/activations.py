@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..engine.row import Operand
@@ -25,7 +27,7 @@ class ReLU(Module):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
-        self.inplace = inplace
+        self.inplace: bool = inplace
 
     def forward(self, x: Operand) -> Tensor:
         """Elementwise."""
@@ -40,7 +42,7 @@ class LeakyReLU(Module):
     tensor([-0.1,  2. ])
     """
 
-    shown = ("negative_slope",)
+    shown: ClassVar[tuple[str, ...]] = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -59,11 +61,11 @@ class GELU(Module):
     tensor([0.        , 1.95449974])
     """
 
-    shown = ("approximate",)
+    shown: ClassVar[tuple[str, ...]] = ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
-        self.approximate = approximate
+        self.approximate: str = approximate
 
     def forward(self, x: Operand) -> Tensor:
         """Elementwise."""
@@ -80,7 +82,7 @@ class SiLU(Module):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
-        self.inplace = inplace
+        self.inplace: bool = inplace
 
     def forward(self, x: Operand) -> Tensor:
         """Elementwise."""
@@ -121,7 +123,7 @@ class Softplus(Module):
     tensor([6.93147181e-01, 1.00000000e+03])
     """
 
-    shown = ("beta", "threshold")
+    shown: ClassVar[tuple[str, ...]] = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -140,11 +142,11 @@ class Softmax(Module):
     tensor([0.5, 0.5])
     """
 
-    shown = ("dim",)
+    shown: ClassVar[tuple[str, ...]] = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim: int = dim
 
     def forward(self, x: Operand) -> Tensor:
         """Positive numbers that add up to 1 along the axis."""
@@ -159,11 +161,11 @@ class LogSoftmax(Module):
     tensor([-0.69314718, -0.69314718])
     """
 
-    shown = ("dim",)
+    shown: ClassVar[tuple[str, ...]] = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim: int = dim
 
     def forward(self, x: Operand) -> Tensor:
         """The logarithm of `Softmax`, without its underflow."""
@@ -186,7 +188,7 @@ class Dropout(Module):
     tensor([1., 2.])
     """
 
-    shown = ("p",)
+    shown: ClassVar[tuple[str, ...]] = ("p",)
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: np.random.Generator | None = None) -> None:
         super().__init__()

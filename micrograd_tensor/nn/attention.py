@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class MultiheadAttention(Module):
     ((2, 5, 8), (2, 5, 5))
     """
 
-    shown = ("embed_dim", "num_heads", "dropout", "kdim", "vdim", "batch_first")
+    shown: ClassVar[tuple[str, ...]] = ("embed_dim", "num_heads", "dropout", "kdim", "vdim", "batch_first")
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class MultiheadAttention(Module):
             self.v_proj_weight = Parameter(np.zeros((embed_dim, self.vdim), dtype))
         for p in self.parameters():
             init.xavier_uniform_(p, generator=generator)
-        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, generator=generator)
+        self.in_proj_bias: Parameter | None = Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None
+        self.out_proj: Linear = Linear(embed_dim, embed_dim, bias, dtype=dtype, generator=generator)
         if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
 

@@ -46,8 +46,8 @@ class _Conv(Module):
         self.padding = padding if isinstance(padding, str) else each_axis(padding, rank, "padding")
         margins(name, padding, self.kernel_size, stride, self.dilation)  # raises for what does not go together
         shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.zeros(shape, dtype))
-        self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
+        self.weight: Parameter = Parameter(np.zeros(shape, dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(out_channels, dtype)) if bias else None
         init.default_(self.weight, self.bias, prod(shape[1:]), generator)
 
     def forward(self, x: Operand) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,8 +46,8 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(np.zeros((out_features, in_features), dtype))
-        self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
+        self.weight: Parameter = Parameter(np.zeros((out_features, in_features), dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(out_features, dtype)) if bias else None
         init.default_(self.weight, self.bias, in_features, generator)
 
     def forward(self, x: Operand) -> Tensor:
@@ -68,7 +68,7 @@ class Flatten(Module):
     (5, 192)
     """
 
-    shown = ("start_dim", "end_dim")
+    shown: ClassVar[tuple[str, ...]] = ("start_dim", "end_dim")
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Embedding(Module):
     (1, 3, 4)
     """
 
-    shown = ("num_embeddings", "embedding_dim", "padding_idx")
+    shown: ClassVar[tuple[str, ...]] = ("num_embeddings", "embedding_dim", "padding_idx")
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
-        self.weight = Parameter(np.zeros((num_embeddings, embedding_dim), dtype))
+        self.weight: Parameter = Parameter(np.zeros((num_embeddings, embedding_dim), dtype))
         init.normal_(self.weight, generator=generator)
         if padding_idx is not None:
             values = self.weight.numpy().copy()

@@ -27,7 +27,7 @@ class _Loss(Module):
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{type(self).__name__}: reduction={reduction!r} must be 'mean', 'sum' or 'none'")
-        self.reduction = reduction
+        self.reduction: str = reduction
 
 
 class MSELoss(_Loss):
@@ -66,7 +66,7 @@ class SmoothL1Loss(_Loss):
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.beta = beta
+        self.beta: float = beta
 
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
         """The loss of two tensors of the same shape."""
@@ -101,7 +101,7 @@ class NLLLoss(_Loss):
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.ignore_index = ignore_index
+        self.ignore_index: int = ignore_index
         self.register_buffer("weight", weight)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002

@@ -42,7 +42,7 @@ class _RunningNorm(Module):
     over_samples: ClassVar[bool]
     """Whether to average over the samples as well as over the pixels."""
 
-    shown = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+    shown: ClassVar[tuple[str, ...]] = ("num_features", "eps", "momentum", "affine", "track_running_stats")
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -168,7 +168,7 @@ class BatchNorm3d(_RunningNorm):
 
 
 class _InstanceNorm(_RunningNorm):
-    over_samples = False
+    over_samples: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class InstanceNorm1d(_InstanceNorm):
             [-1.,  1.]]])
     """
 
-    ranks = (3,)
+    ranks: ClassVar[tuple[int, ...]] = (3,)
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -206,7 +206,7 @@ class InstanceNorm2d(_InstanceNorm):
     (2, 3, 4, 4)
     """
 
-    ranks = (4,)
+    ranks: ClassVar[tuple[int, ...]] = (4,)
 
 
 class LayerNorm(Module):
@@ -228,7 +228,7 @@ class LayerNorm(Module):
            [-1.,  1.]])
     """
 
-    shown = ("normalized_shape", "eps", "elementwise_affine")
+    shown: ClassVar[tuple[str, ...]] = ("normalized_shape", "eps", "elementwise_affine")
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class GroupNorm(Module):
     array([[-1.,  1., -1.,  1.]])
     """
 
-    shown = ("num_groups", "num_channels", "eps", "affine")
+    shown: ClassVar[tuple[str, ...]] = ("num_groups", "num_channels", "eps", "affine")
 
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = np.float32
@@ -305,7 +305,7 @@ class RMSNorm(Module):
     array([0.8485, 1.1314])
     """
 
-    shown = ("normalized_shape", "eps", "elementwise_affine")
+    shown: ClassVar[tuple[str, ...]] = ("normalized_shape", "eps", "elementwise_affine")
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.operands import Lengths
@@ -20,7 +22,7 @@ class MaxPool2d(Module):
     (1, 3, 4, 4)
     """
 
-    shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    shown: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -49,7 +51,14 @@ class AvgPool2d(Module):
     (1, 3, 4, 4)
     """
 
-    shown = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
+    shown: ClassVar[tuple[str, ...]] = (
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+        "divisor_override",
+    )
 
     def __init__(
         self,
@@ -80,7 +89,7 @@ class AdaptiveAvgPool2d(Module):
     (1, 3, 1, 1)
     """
 
-    shown = ("output_size",)
+    shown: ClassVar[tuple[str, ...]] = ("output_size",)
 
     def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
         super().__init__()

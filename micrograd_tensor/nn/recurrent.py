@@ -90,7 +90,7 @@ class RNNCell(_Cell):
     (2, 5)
     """
 
-    gates = 1
+    gates: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, dtype=dtype, generator=generator)
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"RNNCell: nonlinearity={nonlinearity!r} must be 'tanh' or 'relu'")
-        self.nonlinearity = nonlinearity
+        self.nonlinearity: str = nonlinearity
 
     def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
         """The next state, from x and the previous state, which is 0 by default."""
@@ -128,7 +128,7 @@ class LSTMCell(_Cell):
     ((2, 5), (2, 5))
     """
 
-    gates = 4
+    gates: ClassVar[int] = 4
 
     def forward(self, x: Operand, state: tuple[Operand, Operand] | None = None) -> tuple[Tensor, Tensor]:
         """The next state ``(h, c)``, from x and the previous one, which is 0 by default."""
@@ -151,7 +151,7 @@ class GRUCell(_Cell):
     (2, 5)
     """
 
-    gates = 3
+    gates: ClassVar[int] = 3
 
     def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
         """The next state, from x and the previous state, which is 0 by default."""

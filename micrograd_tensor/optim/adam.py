@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from ..engine.table.elementwise import maximum
 from ..engine.table.elementwise import sqrt as root
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Ranges, Rule
 
 __all__ = ["Adam", "AdamW"]
 
@@ -81,8 +81,13 @@ class Adam(Optimizer):
     tensor([  0.9, 199.9], requires_grad=True)
     """
 
-    rule = staticmethod(adam)
-    ranges = {"lr": (0, inf), "eps": (0, inf), "betas": (0, 1), "weight_decay": (0, inf)}  # noqa: RUF012
+    rule: ClassVar[Rule] = staticmethod(adam)
+    ranges: ClassVar[Ranges] = {
+        "lr": (0, inf),
+        "eps": (0, inf),
+        "betas": (0, 1),
+        "weight_decay": (0, inf),
+    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from ..engine.tensor import Tensor
 from .bucket import Alone, Bucket, State
 
 __all__ = ["Optimizer"]
+
+Rule: TypeAlias = Callable[..., tuple[Any, ...]]
+"""From a parameter, its gradient, the buffers and the settings to the new parameter and the new buffers."""
+
+Ranges: TypeAlias = dict[str, tuple[float, float]]
 
 
 class Optimizer:
@@ -34,10 +39,10 @@ class Optimizer:
         DTypeError: for anything but Tensors of real floating-point numbers.
     """
 
-    rule: ClassVar[Callable[..., tuple[Any, ...]]]
+    rule: ClassVar[Rule]
     counted: ClassVar[bool] = True
     """Whether ``state`` holds the number of steps, as PyTorch's does for all but SGD."""
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
+    ranges: ClassVar[Ranges] = {}
     """The range of each numeric setting: at least the first value, below the second."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from ..engine.table.elementwise import sqrt
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Ranges, Rule
 
 __all__ = ["RMSprop"]
 
@@ -75,8 +75,8 @@ class RMSprop(Optimizer):
     array([  0., 199.])
     """
 
-    rule = staticmethod(rmsprop)
-    ranges = dict.fromkeys(("lr", "alpha", "eps", "weight_decay", "momentum"), (0, inf))
+    rule: ClassVar[Rule] = staticmethod(rmsprop)
+    ranges: ClassVar[Ranges] = dict.fromkeys(("lr", "alpha", "eps", "weight_decay", "momentum"), (0, inf))
 
     def __init__(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Ranges, Rule
 
 __all__ = ["SGD"]
 
@@ -68,9 +68,9 @@ class SGD(Optimizer):
     tensor([0.8, 1.6], requires_grad=True)
     """
 
-    rule = staticmethod(sgd)
-    counted = False
-    ranges = {"lr": (0, inf), "momentum": (0, inf), "weight_decay": (0, inf)}  # noqa: RUF012 -- declared in Optimizer
+    rule: ClassVar[Rule] = staticmethod(sgd)
+    counted: ClassVar[bool] = False
+    ranges: ClassVar[Ranges] = {"lr": (0, inf), "momentum": (0, inf), "weight_decay": (0, inf)}
 
     def __init__(
         self,
