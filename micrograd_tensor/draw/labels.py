@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import axis_names
 from ..graph.nodes import Edge
-from ..notation import Called, broadcasts, cut, formula, printable, rule, shape_text, summary
+from ..notation import Called, broadcasts, cut, formula, number, operand_text, printable, rule, shape_text, summary
+from ..notation.templates import index_text
+from ..notation.unicode import UNICODE
 from .collapse import Collapsed
 from .metrics import text_width
 from .options import Options
@@ -111,13 +114,34 @@ class Labels:
 
     def gate(self, node: Node) -> Item:
         """The gate that makes a value."""
-        number, text = self.called.numbers[node], self.formula(node)
+        turn, text = self.called.numbers[node], self.formula(node)
         assert node.op is not None  # noqa: S101 -- for the type checker
         name = f"{printable(node.name)} = " if node.name else ""
-        title = f"gate {number}, {node.op.name}: {name}{text}"
-        item = gate_item(node, title, f"({number}) {node.op.name}", "" if any_order(node) else text)
+        title = f"gate {turn}, {node.op.name}: {name}{text}"
+        item = gate_item(node, title, f"({turn}) {self.op(node)}", "" if any_order(node) else text)
         item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.op)), node.scope
         return item
+
+    def op(self, node: Node) -> str:
+        """The op that makes a value, with its parameters: "mean over axis 0", "getitem [:, 6:9]".
+
+        >>> import micrograd_tensor as mt
+        >>> graph = mt.graph(mt.mean(mt.tensor([[1.0, 2.0]]), axis=1))
+        >>> Labels(graph).op(graph.outputs[0])
+        'mean over axis 1'
+        """
+        assert node.op is not None  # noqa: S101 -- only gates have an op
+        texts = [node.op.name]
+        for part in UNICODE.parts(node):
+            if isinstance(part, str) or part.kind in ("", "flag"):
+                continue
+            if part.kind == "index":
+                names = [operand_text(x, self.called.names, dims=self.dims) for x in node.operands[1:]]
+                texts.append(f"[{', '.join(index_text(node.params[part.name], names, number))}]")
+            else:
+                way = ("over " if isinstance(node.op.reading, Reduction) else "along ") if part.kind == "axis" else ""
+                texts.append(f"{way}{UNICODE.said(node, part, self.dims)}")
+        return cut(" ".join(texts), MAX_CAPTION)
 
     # --------------------------------------------------------------------------------------------------- gradients
 

@@ -45,8 +45,8 @@ def batch_norm_in_900_pixels():
     return batch_norm(width=900)
 
 
-def batch_norm_in_500_pixels():
-    return batch_norm(width=500)
+def batch_norm_in_540_pixels():
+    return batch_norm(width=540)
 
 
 def batch_norm_as_a_box():
@@ -436,7 +436,7 @@ GALLERY: dict[str, Callable[[], Circuit]] = {
         random_graph,
         names_only,
         batch_norm_in_900_pixels,
-        batch_norm_in_500_pixels,
+        batch_norm_in_540_pixels,
         batch_norm_as_a_box,
         collapsed_layers,
         collapsed_inner_scopes,

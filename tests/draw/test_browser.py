@@ -39,7 +39,7 @@ def test_nothing_overlaps_in_random_graphs_with_collapsed_scopes_and_in_lines(pa
 
 @pytest.mark.parametrize("font", ["DejaVu Sans", "serif", "monospace"])
 @pytest.mark.parametrize(
-    "name", ["batch_norm", "attention", "hostile_names", "batch_norm_in_500_pixels", "lstm_cell_as_a_box"]
+    "name", ["batch_norm", "attention", "hostile_names", "batch_norm_in_540_pixels", "lstm_cell_as_a_box"]
 )
 def test_nothing_overlaps_with_other_fonts(page, name, font, tmp_path):
     opened(page, GALLERY[name](), tmp_path)

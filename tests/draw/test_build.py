@@ -54,7 +54,7 @@ def test_every_edge_is_a_wire_exactly_once(graph):
 
 def test_gates_are_numbered_by_rank(batch_norm):
     captions = [item.caption for item in scene(batch_norm).items if item.kind == "gate"]
-    assert captions[0] == "(1) mean"
+    assert captions[0] == "(1) mean over axis 0"
     assert captions[-1] == "(10) add"
     assert len(captions) == 10
 

@@ -33,7 +33,7 @@ def test_well_formed_with_unique_ids(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["batch_norm", "many_ways_through_boxes", "batch_norm_in_500_pixels", "lstm_cell", "equal_blocks_once"]
+    "name", ["batch_norm", "many_ways_through_boxes", "batch_norm_in_540_pixels", "lstm_cell", "equal_blocks_once"]
 )
 def test_every_lane_and_text_is_in_the_picture(name):
     circuit = GALLERY[name]()

@@ -97,7 +97,7 @@ def test_training_beside_evaluation():
     shown = circuit._painting.scene
     added = {item.lines[0] for item in shown.items if item.style == "here" and item.is_box}
     gates = {item.caption for item in shown.items if item.style == "here" and item.kind == "gate"}
-    assert gates >= {"+ (1) mean", "+ (4) mean", "+ (6) sqrt", "+ (7) reciprocal"}
+    assert gates >= {"+ (1) mean over axis 0", "+ (4) mean over axis 0", "+ (6) sqrt", "+ (7) reciprocal"}
     assert {item.lines[0] for item in shown.items if item.style == "there"} == {"− running_mean", "− inverted_stddev"}
     assert added <= {"+ 1e−5"}
     (wire,) = (w for w in shown.wires if w.source.lines[:1] == ("− running_mean",))

@@ -51,7 +51,7 @@ def test_the_least_width_that_is_named_will_do_and_less_will_not(make):
 
 @given(st.integers(0, 1000))
 def test_lines_are_never_more_than_a_wider_picture_has(more):
-    assert len(lines(batch_norm(width=500 + more))) >= len(lines(batch_norm(width=600 + more)))
+    assert len(lines(batch_norm(width=540 + more))) >= len(lines(batch_norm(width=640 + more)))
 
 
 def test_lines_follow_each_other_downwards():

@@ -154,10 +154,11 @@ class _Backward(Builder):
         assert node.op is not None  # noqa: S101 -- for the type checker
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
-        names = {self.recorded[x.rank]: "g" if alone else self._name(x) or "g" for x in carried}
+        names = {self.recorded[x.rank]: self.g if alone else self._name(x) or self.g for x in carried}
         text = formula(self.recorded[node.rank], {**self.called.names, **names}, dims=self.labels.dims)
         number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
-        caption = self.sums.get(node.rank) or (f"({number}) {node.op.name}" if number else node.op.name)
+        op = self.labels.op(self.recorded[node.rank])
+        caption = self.sums.get(node.rank) or (f"({number}) {op}" if number else op)
         if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
             caption += f": {cut(text, MAX_CAPTION)}"
         whose = f"rule of gate {number} for {self._of(node.rule_of)}" if node.rule_of else "gradients are added"
