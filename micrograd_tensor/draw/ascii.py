@@ -125,12 +125,12 @@ class _Writer:
     def _gate(self, node: Node) -> _Line:
         name, made = self.called.values[node], self.labels.formula(node)
         uses = [x for x in node.operands if isinstance(x, Node)]
-        return _Line(
-            Step(node, uses, OUTPUT if node in self.graph.outputs else GATE),
-            self._made_by(node),
-            made if made == name else f"{name} = {made}",
-            *self._said(node),
-        )
+        texts = [made if made == name else f"{name} = {made}"]
+        for i, x in enumerate(node.operands):
+            if along := self.labels.copied((node, i)):
+                texts.append(f"{self.labels.name(x)} copied along {along}")
+        sign = OUTPUT if node in self.graph.outputs else GATE
+        return _Line(Step(node, uses, sign), self._made_by(node), ", ".join(texts), *self._said(node))
 
     def backward(self) -> Iterator[_Line]:
         """The gradients from the outputs back, those of leaves as soon as all their contributions are there."""

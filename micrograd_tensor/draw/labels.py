@@ -126,7 +126,7 @@ class Labels:
         """The op that makes a value, with its parameters: "mean over axis 0", "getitem [:, 6:9]".
 
         >>> import micrograd_tensor as mt
-        >>> graph = mt.graph(mt.mean(mt.tensor([[1.0, 2.0]]), axis=1))
+        >>> graph = mt.graph(mt.mean(mt.tensor([[1.0, 2.0]], requires_grad=True), axis=1))
         >>> Labels(graph).op(graph.outputs[0])
         'mean over axis 1'
         """

@@ -111,7 +111,7 @@ def test_scopes_that_are_cut_go_on():
     assert len(set(re.findall(r'id="(scope-\d+)"', circuit.svg))) == len(lines(circuit))
 
 
-@pytest.mark.parametrize("width", [900, 500])
+@pytest.mark.parametrize("width", [900, 540])
 def test_text_is_large_enough_to_read(width):
     sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', batch_norm(width=width).svg)]
     assert min(sizes) >= 10.5
