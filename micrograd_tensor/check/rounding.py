@@ -111,6 +111,7 @@ def _through(node: Node, operands: list[Any], made: Any) -> Terms:
     assert op is not None  # noqa: S101 -- for the type checker
     full = [x if isinstance(x, Terms) else _alone(x) for x in operands]
     count = prod(x.many for x in full)
+    alone = all(x.largest is x.total for x in full)  # nothing was added yet, so the two are one
 
     def again(which: str) -> Any:
         """The op on the magnitudes."""
@@ -119,13 +120,16 @@ def _through(node: Node, operands: list[Any], made: Any) -> Terms:
     if isinstance(op.reading, Linear) and set(op.reading.coefficients) <= {1, -1}:
         return reduce(_added, full)
     if op.reading == Product((1, 1)):
-        return Terms(full[0].largest * full[1].largest, full[0].total * full[1].total, count)
+        total = full[0].total * full[1].total
+        return Terms(total if alone else full[0].largest * full[1].largest, total, count)
     if op.reading == Product((1, -1)):
-        return Terms(full[0].largest / full[1].largest, full[0].total / full[1].largest, full[0].many)
+        total = full[0].total / full[1].largest
+        return Terms(total if alone else full[0].largest / full[1].largest, total, full[0].many)
     if isinstance(op.reading, Identity):
         return full[0]
     if op.moves:
-        return Terms(np.abs(again("largest")), np.abs(again("total")), max(x.many for x in full))
+        total = np.abs(again("total"))
+        return Terms(total if alone else np.abs(again("largest")), total, max(x.many for x in full))
     if not op.adds:
         return _alone(made)
     if isinstance(op.reading, Reduction):
