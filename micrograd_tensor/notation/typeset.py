@@ -18,6 +18,7 @@ from .expression import ATOM, POWER, PREFIX, SUM, Piece, operand, written
 from .numbers import MINUS, number
 from .templates import Field, Part, index_text
 from .unicode import Mathematics
+from .words import alike, in_words
 
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
@@ -77,7 +78,11 @@ class Typeset(Mathematics):
         left, known = (Derivative(called.get(v) or v.name or "y") for v in (x, node))
         several = len(graph.contributions_to(x)) + (x in graph.upstreams) > 1
         names = {**called, g: known}
-        right = operand(self, end, names) if end in names or not end.op else written(self, end, names, dims, limit)
+        said, value = in_words(node, i, g, dims)
+        if said and alike(end.value, value):
+            right = Piece(self.row([self.name(known).text, self.words(f" {said}")]), SUM, len(said))
+        else:
+            right = operand(self, end, names) if end in names or not end.op else written(self, end, names, dims, limit)
         return self.laid("whole", self.name(left).text + self.sign("+=" if several else "=") + right.text)
 
     def name(self, name: str) -> Piece:

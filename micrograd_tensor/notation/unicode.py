@@ -29,7 +29,7 @@ from .expression import (
 )
 from .numbers import MINUS, number
 from .printable import cut, printable
-from .readings import is_transpose
+from .readings import is_transpose, order_of
 from .templates import Field, Part, axes_of, filled, index_text
 
 __all__ = ["axes_text", "formula", "operand_text", "shape_text"]
@@ -142,6 +142,8 @@ class Mathematics(Dialect):
         assert node.op is not None  # noqa: S101 -- for the type checker
         if is_transpose(node):
             return [Field("0", ""), "ᵀ"]
+        if (order := order_of(node)) is not None and [*order] == [*range(len(order))]:
+            return [Field("0", "")]
         parts = filled(node, node.op.notation)
         match parts:
             case [("Σ(" | "Π(") as sign, x, ")"]:

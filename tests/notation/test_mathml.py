@@ -11,7 +11,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.graph.axes import axis_names
-from micrograd_tensor.notation import backward_math, formula, forward_math, sum_math
+from micrograd_tensor.notation import backward_math, formula, forward_math, rule, sum_math
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder"}
 PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2}
@@ -61,6 +61,10 @@ def test_formulas_and_rules_of_every_case(case):
             assert bare(text_of(root)) == bare(f"{names[node]}={formula(node, inner, limit=10**7)}")
     for (node, i), end in graph.contributions.items():
         root = parsed(backward_math(graph, (node, i), names, limit=10**7))
+        words = [element.text for element in root.iter("mtext") if (element.text or "").startswith(" ")]
+        if words:
+            assert words == [f" {rule(graph, (node, i), names)[0]}"]
+            continue
         known = {**names, graph.gradients[node]: f"∂L∂{names[node]}"}
         expected = known[end] if end in known else formula(end, known, limit=10**7)
         several = len(graph.contributions_to(node.operands[i])) > 1 or node.operands[i] in graph.upstreams
@@ -154,9 +158,11 @@ def test_names_are_text(name):
 
 
 def test_long_rules_are_cut():
-    x = leaf("x", 64)
-    graph = mt.graph(mt.prod(x), 1.0)
-    assert "…" in text_of(parsed(backward_math(graph, (graph.outputs[0], 0), {})))
+    x = long = leaf("x", 3)
+    for _ in range(12):
+        long = mt.sin(long * 1.5 + x)
+    graph = mt.graph((x * long).named("y"), np.ones(3))
+    assert "…" in text_of(parsed(backward_math(graph, (graph["y"], 0), {})))
 
 
 def test_an_edge_without_gradient():

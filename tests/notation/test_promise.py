@@ -120,8 +120,13 @@ def faults(graph):
             ("MathML rule", backward_math(graph, (node, i), every, limit=LIMIT), read_mathml),
             ("LaTeX rule", latex_rule(graph, (node, i), every, limit=LIMIT), read_latex),
         ):
-            constants = constants_of(end, {**every, g: ""})
-            count += checked(kind, text, partial(reader, text, inside, constants), end.value, f"{node} {i}", wrong)
+            said = re.search(r"(?:<mtext>|\\text\{) ([^<{}]*)", text)
+            if said:  # in words, of the gradient that stands before them
+                assert text.count(every[node]) == 1
+                reading = partial(read_rule, [said[1]], g.value, {}, (operands, node.value), i)
+            else:
+                reading = partial(reader, text, inside, constants_of(end, {**every, g: ""}))
+            count += checked(kind, text, reading, end.value, f"{node} {i}", wrong)
     return wrong, count
 
 
