@@ -42,7 +42,7 @@ def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
     parser = commands.add_parser(
         "check",
-        help="judge a backward pass derived by hand, stage by stage, with hints",
+        help="judge a hand-derived backward pass, stage by stage, with hints",
         description="Import a Python file with forward(...), written on Tensors, backward(dout, cache), written in "
         "plain NumPy, and inputs(); run both passes, and compare every gradient that backward computes with the "
         "recorded one, given what it computed before. Each named result of forward is a stage, its gradient is called "
@@ -128,7 +128,7 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     if all(hand.get(f"d{name}") is None for name in named):
-        hand[f"d{output}"] = task.dout  # nothing is given yet but this
+        hand[f"d{output}"] = task.dout  # nothing else is given yet
     own = task.cache if task.own_cache and isinstance(task.cache, Mapping) else None
     try:
         report = compare(graph, hand=hand, forward=own)
@@ -141,7 +141,7 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:
-    """What happened on the way, in sentences."""
+    """What happened while it ran, in sentences."""
     said = list(ran.remarks)
     if ran.error is not None:
         said.append(
@@ -168,7 +168,7 @@ def _missing(ran: Run, path: Path) -> list[str]:
 
 
 def _shared(ran: Run, report: Report) -> list[str]:
-    """Where something is wrong: the stages whose arrays were changed under other names, which may be why."""
+    """If something is wrong: the stages whose arrays were changed under other names, a possible reason."""
     if report.ok:
         return []
     return [
@@ -180,7 +180,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
 
 
 def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
-    """Where something is wrong: that the upstream gradient's name was given to something else, which may be why."""
+    """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(dout):
         return []
@@ -188,7 +188,7 @@ def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
 
 
 def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
-    """The circuit as a page, each gradient with its verdict and, if hints were not declined, the kind of mistake."""
+    """The circuit as a page, each gradient with its verdict and, unless hints are off, the kind of mistake."""
     shown = report if given.hints > 1 else replace(report, diagnosis={})
     try:
         return player.page(graph, draw(graph).svg, title=f"{given.file}: backward", report=shown)

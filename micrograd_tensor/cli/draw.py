@@ -35,7 +35,7 @@ def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
     parser = commands.add_parser(
         "draw",
-        help="draw the circuit of a function of yours, or of a built-in graph",
+        help="draw the circuit of your function, or of a built-in graph",
         description="Draw a recorded graph, forward and backward, and save the picture. FILE.py:FUNCTION names a "
         "function without arguments that returns a Tensor, a Tensor with its upstream gradient, or a Graph; without an "
         "upstream one is drawn at random from the seed, and for a single number it is 1. The file is executed, so name "
@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
     add("--view", choices=VIEWS, default="overlay", help="what is shown (default: overlay); ascii is for the terminal")
     add("--at", action="append", default=[], metavar="WHAT", help="number of a gate, or name; twice for a path's ends")
     add("--against", metavar="FILE.py:FUNCTION|NAME", help="the other graph, for the view difference")
-    add("--detail", choices=DETAILS, default="full", help="what wires say of their values (default: full)")
+    add("--detail", choices=DETAILS, default="full", help="what wires show of their values (default: full)")
     add("--depth", type=whole_number(), metavar="N", help="draw scopes nested deeper than this as boxes")
     add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
     add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
@@ -56,7 +56,7 @@ def add_to(commands: Any) -> None:
         "--width",
         type=partial(finite_number, positive=True),
         metavar="N",
-        help="greatest width: pixels, or columns for ascii",
+        help="maximum width: pixels, or columns for ascii",
     )
     add(
         "--dims",
@@ -66,7 +66,7 @@ def add_to(commands: Any) -> None:
         metavar="N=x:0",
         help="name an axis, or its length: N=7; may be repeated",
     )
-    add("--seed", type=whole_number(), default=0, help="seed of an upstream gradient that is not given (default: 0)")
+    add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
     add("--open", action="store_true", help="open the picture in the browser")
     add("--list", action="store_true", help="list the built-in graphs")
     parser.set_defaults(run=run)
@@ -81,7 +81,7 @@ def _dim(text: str) -> tuple[str, int | tuple[str, int]]:
 
 
 class Chosen(NamedTuple):
-    """What is to be drawn: outputs or a graph, the upstream gradient of outputs, and where that is from."""
+    """What to draw: outputs or a graph, the upstream gradient of outputs, and where that comes from."""
 
     name: str
     outputs: Any
@@ -128,7 +128,7 @@ def run(given: argparse.Namespace) -> int:
     _say(f"{chosen.name}: {circuit.description}{chosen.said}")
     _say(f"circuit: {written}")
     if given.open and not webbrowser.open(written.resolve().as_uri()):
-        _say(f"there is no browser to open it in; its address is {written.resolve().as_uri()}")
+        _say(f"no browser can be opened; the picture is at {written.resolve().as_uri()}")
     return 0
 
 
@@ -154,7 +154,7 @@ def _chosen(place: str, seed: int) -> Chosen:
     if not colon and place.endswith(".py"):
         raise UnusableError(f"draw: {place} is a file; name a function in it too, such as {place}:circuit")
     if not colon or not name:
-        raise UnusableError(f"draw: {place!r} is no built-in graph{nearest(place, BUILTINS)}; --list lists them")
+        raise UnusableError(f"draw: {place!r} is not a built-in graph{nearest(place, BUILTINS)}; --list lists them")
     path = Path(file)
     with user_file(path) as module:
         function = _function(module, path, name)
@@ -171,14 +171,14 @@ def _function(module: ModuleType, path: Path, name: str) -> Any:
     try:
         inspect.signature(function).bind()
     except TypeError as error:
-        raise UnusableError(f"{path}: {name} takes arguments ({error}); name a function without") from None
-    except ValueError:  # of what is written in C nothing is known
+        raise UnusableError(f"{path}: {name} takes arguments ({error}); name a function without arguments") from None
+    except ValueError:  # functions written in C have no signature
         pass
     return function
 
 
 def _read(result: Any, path: Path, name: str, seed: int) -> Chosen:
-    """What a function returned, with an upstream gradient where it gave none."""
+    """What a function returned, with an upstream gradient if it gave none."""
     if isinstance(result, Graph):
         return Chosen(name, result)
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor):
@@ -199,19 +199,19 @@ def _read(result: Any, path: Path, name: str, seed: int) -> Chosen:
 
 
 def _other(place: str, seed: int) -> Graph:
-    """The graph that a difference is made to."""
+    """The graph to compare with."""
     other = _chosen(place, seed)
     return other.outputs if isinstance(other.outputs, Graph) else graph(other.outputs, other.upstream)
 
 
 def _at(given: Sequence[str]) -> Any:
-    """Nothing, one place or several: the number of a gate, or a name."""
+    """No place, one or several: numbers of gates, or names."""
     places = tuple(int(place) if place.isdecimal() else place for place in given)
     return (places[0] if len(places) == 1 else places) if places else None
 
 
 def _columns() -> int:
-    """Of the terminal, or where there is none what a listing has by itself."""
+    """The width of the terminal, or the default of listings if there is none."""
     return max(shutil.get_terminal_size((WIDTH, 0)).columns, LEAST) if sys.stdout.isatty() else WIDTH
 
 

@@ -258,9 +258,9 @@ def test_a_terminal_that_knows_ascii_only(tmp_path, encoding, plain):
 
 UNUSABLE = {
     "nothing": ([], "draw: give FILE.py:FUNCTION, or the NAME of a built-in graph"),
-    "no such graph": (["batchnorn"], "'batchnorn' is no built-in graph; did you mean 'batchnorm'"),
+    "no such graph": (["batchnorn"], "'batchnorn' is not a built-in graph; did you mean 'batchnorm'"),
     "a file alone": (["mine.py"], "mine.py is a file; name a function in it too"),
-    "no name after the colon": (["mine.py:"], "'mine.py:' is no built-in graph"),
+    "no name after the colon": (["mine.py:"], "'mine.py:' is not a built-in graph"),
     "a missing file": (["missing.py:f"], "missing.py is not a file"),
     "a folder": (["occupied.svg:f"], "occupied.svg is a directory"),
     "no Python": (["broken.py:f"], "SyntaxError"),
