@@ -221,7 +221,7 @@ def test_open_shows_the_picture(folder, capsys, monkeypatch):
     assert opened == [(folder / "square.svg").as_uri()]
     status, printed, _ = run(capsys, "draw", "mine.py:square", "--open")
     assert status == 0
-    assert f"no browser to open it in; its address is {opened[0]}" in printed
+    assert f"no browser can be opened; the picture is at {opened[0]}" in printed
 
 
 # --------------------------------------------------------------------------------------------------------- terminals
