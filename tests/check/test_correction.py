@@ -47,7 +47,7 @@ def judged(graph, hand, forward=None):
     return sum(bool(found) for found in report.diagnosis.values()), lines
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [SHAPES[0], *(pytest.param(s, marks=pytest.mark.slow) for s in SHAPES[1:])], ids=str)
 @pytest.mark.parametrize("mistake", BACKWARD, ids=str)
 def test_a_row_of_the_catalogue(mistake, shape):
     at = point(shape, 0)
@@ -74,6 +74,7 @@ def test_two_at_once():
             judged(at.graph, run(at, one, other)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DERIVATIONS)
 def test_mistakes_made_by_machine(name):
     of = derivation(name)

@@ -10,6 +10,15 @@ import pytest
 from micrograd_tensor.check.running import assignments, run, source_lines
 
 
+@pytest.fixture(autouse=True)
+def untraced():
+    """As in an ordinary run: beside a debugger, or while coverage is measured, there are no snapshots."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
 def outcome(backward, *inputs):
     return run(backward, np.ones(3), {"x": np.arange(3.0)}, inputs or ["x"])
 

@@ -168,7 +168,10 @@ def no_collector():
 
 @pytest.mark.parametrize(
     "work",
-    [_forward, _backward, _double_backward, _batch_norm, _derivatives, _gradcheck, _graph, _compare, _errors],
+    [
+        *(_forward, _backward, _double_backward, _batch_norm, _derivatives, _gradcheck, _graph, _errors),
+        pytest.param(_compare, marks=pytest.mark.slow),
+    ],
     ids=lambda f: f.__name__.strip("_"),
 )
 def test_law_3_no_reference_cycles(work, no_collector):
