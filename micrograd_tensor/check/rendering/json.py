@@ -85,8 +85,7 @@ def _plain(value: Any) -> Any:
             return "NaN"
         return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, np.generic):
-        item: Any = value.item()
-        return _plain(float(item) if type(item) is type(value) else item)  # a longdouble is its own item
+        return _plain(float(value) if isinstance(value, np.longdouble) else value.item())  # its item is itself
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(value, "items"):
