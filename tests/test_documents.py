@@ -37,7 +37,8 @@ def run(text, folder):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_code_runs_and_prints_what_is_said(document, tmp_path):
+def test_code_runs_and_prints_what_is_said(document, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # the width of the terminal, if any, must not matter
     if document.name in NEEDS:
         pytest.importorskip(NEEDS[document.name])
     for printed, said in run(document.read_text(encoding="utf-8"), tmp_path):
