@@ -164,7 +164,7 @@ def test_verdicts_are_shown_with_a_mark(player):
     assert player.page.inner_text(".verdicts").split() == ["✗dx_norm:", "wrong", "here", "<b>sign</b>"]
     player.page.evaluate("location.hash = 'step=20'")
     player.page.wait_for_selector("[data-step='20']")
-    assert player.page.inner_text(".verdicts").split() == ["✓ddev_from_mean:", "right", "given", "upstream"]
+    assert player.page.inner_text(".verdicts").split() == ["→ddev_from_mean:", "right", "given", "upstream"]
 
 
 # -------------------------------------------------------------------------------------------------- going through it

@@ -116,7 +116,7 @@ def test_the_comparison_finds_what_differs(browser, fault, monkeypatch, tmp_path
     def planted(bare, lines, sizes, lifts):
         if not any(lifts):  # asked where it would stand, it would make up for the fault
             return original(bare, lines, sizes, lifts)
-        where = len(lines) // 2
+        where = max(range(len(lines)), key=lambda k: (lines[k].bold, len(lines[k].text)))
         change = {
             "lifted": lines[where]._replace(y=lines[where].y + 2),
             "larger": lines[where]._replace(bold=not lines[where].bold, size=30.0),

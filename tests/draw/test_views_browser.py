@@ -70,7 +70,7 @@ def test_nothing_overlaps_in_several_lines(page, name, view, width, tmp_path):
         ("gate", {"at": 8}, "#value-10 > * { transform: translateX(-200px) }"),
         ("gate", {"at": 8}, "#value-10-0-2-2 { transform: translateX(40px) }"),
         ("gate", {"at": 8}, "#numpy-1 { transform: translateX(600px) }"),
-        ("path", {"at": "x"}, "#way-1-1 { transform: translateX(80px) }"),
+        ("path", {"at": "x"}, "#path-1-1 { transform: translateX(80px) }"),
     ],
 )
 def test_the_check_finds_what_overlaps(page, view, options, fault, batch_norm, tmp_path):
