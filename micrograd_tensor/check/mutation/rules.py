@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from .source import Part, called, is_number, mentions, only_shape, read, replaced
+from .source import Part, Shape, called, only_shape, read, replaced
 
 _SMALL = 0.01
 """A constant below this, added to something, guards against division by zero."""
-
-Shape = tuple[int, ...]
 
 
 class Change(NamedTuple):
@@ -24,39 +22,15 @@ class Change(NamedTuple):
 
     kind: str
     description: str
-    instead: ast.expr
+    instead: ast.AST
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What is known where an expression stands.
-
-    Attributes:
-        gradients: variables whose values come from the upstream gradient.
-        sizes: variables that hold lengths.
-        shapes: of arrays, by variable; empty where they are not known.
-        made: variables that have a value at this place.
-        goes_on: variables that other statements read.
-        begins_product: whether the expression is the beginning of a longer product.
-    """
-
-    gradients: frozenset[str]
-    sizes: frozenset[str]
-    shapes: Mapping[str, Shape]
-    made: frozenset[str]
-    goes_on: frozenset[str]
-    begins_product: bool = False
-
-    def is_gradient(self, expression: ast.AST) -> bool:
-        """Whether the upstream gradient enters it."""
-        return mentions(expression, self.gradients)
-
-    def is_number(self, expression: ast.AST) -> bool:
-        """Whether it is made of numbers and lengths alone."""
-        return is_number(expression, self.sizes)
+Rule = Callable[[ast.expr, Part], Iterator[Change]]
 
 
-Rule = Callable[[ast.expr, Context], Iterator[Change]]
+def _made(template: str, *parts: ast.expr) -> ast.expr:
+    """An expression from its text, with others in the place of the braces."""
+    return ast.parse(template.format(*(f"({ast.unparse(part)})" for part in parts)), mode="eval").body
 
 
 def _constant(expression: ast.expr) -> float | None:
@@ -77,7 +51,7 @@ def _is_small(expression: ast.expr) -> bool:
     return name if found is None else 0 < abs(found) < _SMALL
 
 
-def _reductions(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _reductions(expression: ast.expr, _: Part) -> Iterator[Change]:
     """A sum forgotten, over everything, over another axis, a mean in its place, its axes kept or not."""
     name = called(expression)
     array, arguments, free = _method(expression)
@@ -117,34 +91,31 @@ def _method(expression: ast.expr) -> tuple[ast.expr | None, list[ast.expr], ast.
     return None, [], None
 
 
-def _transposes(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _transposes(expression: ast.expr, part: Part) -> Iterator[Change]:
     """A transpose forgotten, or made where none belongs."""
     match expression:
         case ast.Attribute(array, "T"):
             yield Change("transposed", f"{ast.unparse(array)} is not transposed", array)
         case ast.BinOp(left, ast.MatMult(), right):
-            for factor, turned in (
-                (left, ast.BinOp(_transpose(left), ast.MatMult(), right)),
-                (right, ast.BinOp(left, ast.MatMult(), _transpose(right))),
-            ):
-                if isinstance(factor, ast.Name) and _is_square(context.shapes.get(factor.id)):
-                    yield Change("transposed", f"{factor.id} is transposed", turned)
+            for factor, turned in ((left, "{}.T @ {}"), (right, "{} @ {}.T")):
+                if isinstance(factor, ast.Name) and _is_square(part.shapes.get(factor.id, ())):
+                    yield Change("transposed", f"{factor.id} is transposed", _made(turned, left, right))
         case ast.Call() if called(expression) in ("transpose", "swapaxes", "moveaxis"):
             whole = _method(expression)[0]
             if whole is not None:
                 yield Change("transposed", f"the axes of {ast.unparse(whole)} are not exchanged", whole)
 
 
-def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _products(expression: ast.expr, part: Part) -> Iterator[Change]:
     """A factor of a product forgotten, applied twice, multiplied where it divides; a length taken for another."""
     chain = _product(expression)
-    if context.begins_product or len(chain) < 2:
+    if len(chain) < 2:
         return
     for i, (op, factor) in enumerate(chain):
         before, after, what = chain[:i], chain[i + 1 :], ast.unparse(factor)
-        number, sign = context.is_number(factor), "÷ " if isinstance(op, ast.Div) else ""
+        number, sign = part.is_number(factor), "÷ " if isinstance(op, ast.Div) else ""
         ones, mask = called(factor) in ("ones", "ones_like"), isinstance(factor, ast.Compare)
-        local = not (context.is_gradient(factor) or ones or mask)
+        local = not (part.is_gradient(factor) or ones or mask)
         if _constant(factor) not in (1, -1) and not ones:
             kind = "constant factor" if number else "missing mask" if mask else "missing factor"
             yield Change(kind, f"{sign}{what} is left out", _multiplied([*before, *after]))
@@ -154,7 +125,7 @@ def _products(expression: ast.expr, context: Context) -> Iterator[Change]:
         if not number and local:
             turned, said = (ast.Mult(), "multiplied") if isinstance(op, ast.Div) else (ast.Div(), "divided")
             yield Change("not inverted", f"{said} by {what}", _multiplied([*before, (turned, factor), *after]))
-        for other, said in _other_lengths(factor, context) if number else ():
+        for other, said in _other_lengths(factor, part) if number else ():
             yield Change("constant factor", said, _multiplied([*before, (op, other), *after]))
 
 
@@ -169,30 +140,30 @@ def _product(expression: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
 def _multiplied(chain: list[tuple[ast.operator, ast.expr]]) -> ast.expr:
     (op, product), *others = chain
     if isinstance(op, ast.Div):
-        product = ast.BinOp(ast.Constant(1.0), ast.Div(), product)
+        product = _made("1.0 / {}", product)
     for op, factor in others:
         product = ast.BinOp(product, op, factor)
     return product
 
 
-def _other_lengths(factor: ast.expr, context: Context) -> Iterator[tuple[ast.expr, str]]:
+def _other_lengths(factor: ast.expr, part: Part) -> Iterator[tuple[ast.expr, str]]:
     """The same number made of another length."""
-    for name in [node for node in ast.walk(factor) if isinstance(node, ast.Name) and node.id in context.sizes]:
-        for other in sorted(context.sizes & context.made - {name.id}):
+    for name in [node for node in ast.walk(factor) if isinstance(node, ast.Name) and node.id in part.sizes]:
+        for other in sorted(part.sizes & part.made - {name.id}):
             yield replaced(factor, name, ast.Name(other, ast.Load())), f"{other} in place of {name.id}"
 
 
-def _signs(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _signs(expression: ast.expr, _: Part) -> Iterator[Change]:
     """A sign flipped."""
     match expression:
         case ast.UnaryOp(ast.USub(), operand):
             yield Change("sign", f"the sign of {ast.unparse(operand)} is lost", operand)
         case ast.BinOp(left, ast.Add() | ast.Sub() as op, right) if not _is_small(right):
-            turned = ast.BinOp(left, ast.Sub() if isinstance(op, ast.Add) else ast.Add(), right)
-            yield Change("sign", f"{ast.unparse(right)} with the other sign", turned)
+            turned = "{} - {}" if isinstance(op, ast.Add) else "{} + {}"
+            yield Change("sign", f"{ast.unparse(right)} with the other sign", _made(turned, left, right))
 
 
-def _powers(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _powers(expression: ast.expr, _: Part) -> Iterator[Change]:
     """A square or a root lost, an exponent off by one or of the other sign."""
     match expression:
         case ast.Call(args=[operand]) if called(expression) == "square":
@@ -206,14 +177,12 @@ def _powers(expression: ast.expr, _: Context) -> Iterator[Change]:
                 yield Change("missing function", "the root is lost", base)
             elif abs(exponent) > 1:
                 less = exponent - 1 if exponent > 0 else exponent + 1
-                changed = ast.BinOp(base, ast.Pow(), ast.Constant(less))
-                yield Change("lost square", f"{less:g} as exponent", changed)
+                yield Change("lost square", f"{less:g} as exponent", _made(f"{{}} ** {less}", base))
             if exponent < 0:
-                changed = ast.BinOp(base, ast.Pow(), ast.Constant(-exponent))
-                yield Change("not inverted", "the exponent's sign is lost", changed)
+                yield Change("not inverted", "the exponent's sign is lost", _made(f"{{}} ** {-exponent}", base))
 
 
-def _epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _epsilons(expression: ast.expr, _: Part) -> Iterator[Change]:
     """eps left out."""
     match expression:
         case ast.BinOp(left, ast.Add(), right):
@@ -222,40 +191,39 @@ def _epsilons(expression: ast.expr, _: Context) -> Iterator[Change]:
                     yield Change("eps left out", f"{ast.unparse(small)} is left out", kept)
 
 
-def _terms(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _terms(expression: ast.expr, part: Part) -> Iterator[Change]:
     """A contribution to a gradient dropped or doubled; a term of a local derivative dropped."""
     match expression:
         case ast.BinOp(left, ast.Add() | ast.Sub() as op, right) if not (
-            _is_small(left) or _is_small(right) or context.is_number(expression)
+            _is_small(left) or _is_small(right) or part.is_number(expression)
         ):
-            adds = context.is_gradient(left) and context.is_gradient(right)
+            adds = part.is_gradient(left) and part.is_gradient(right)
             kind = "dropped contribution" if adds else "dropped term"
             yield Change(kind, f"{ast.unparse(right)} is left out", left)
-            alone = ast.UnaryOp(ast.USub(), right) if isinstance(op, ast.Sub) else right
+            alone = _made("-{}", right) if isinstance(op, ast.Sub) else right
             yield Change(kind, f"{ast.unparse(left)} is left out", alone)
-            for term, doubled in (
-                (left, ast.BinOp(ast.BinOp(left, ast.Add(), left), op, right)),
-                (right, ast.BinOp(expression, op, right)),
-            ):
-                if adds:
-                    yield Change("doubled contribution", f"{ast.unparse(term)} is added twice", doubled)
+            if adds:
+                twice = ast.BinOp(_made("{0} + {0}", left), op, right)
+                yield Change("doubled contribution", f"{ast.unparse(left)} is added twice", twice)
+                twice = ast.BinOp(expression, op, right)
+                yield Change("doubled contribution", f"{ast.unparse(right)} is added twice", twice)
 
 
-def _masks(expression: ast.expr, _: Context) -> Iterator[Change]:
+def _masks(expression: ast.expr, _: Part) -> Iterator[Change]:
     """A gradient that passes where it should be cut off."""
     match expression:
         case ast.Call(args=[_, kept, _]) if called(expression) == "where":
             yield Change("missing mask", "it passes everywhere", kept)
 
 
-def _operands(expression: ast.expr, context: Context) -> Iterator[Change]:
+def _operands(expression: ast.expr, part: Part) -> Iterator[Change]:
     """Another array of the same shape: a gradient for a gradient, a value for a value."""
-    if not isinstance(expression, ast.Name) or expression.id not in context.shapes:
+    if not isinstance(expression, ast.Name) or expression.id not in part.shapes:
         return
-    name, is_gradient = expression.id, expression.id in context.gradients
-    for other, shape in context.shapes.items():
-        alike = shape == context.shapes[name] and (other in context.gradients) == is_gradient
-        if alike and other != name and other in context.made:
+    name, is_gradient = expression.id, expression.id in part.gradients
+    for other, shape in part.shapes.items():
+        alike = shape == part.shapes[name] and (other in part.gradients) == is_gradient
+        if alike and other != name and other in part.made:
             yield Change("exchanged operand", f"{other} in place of {name}", ast.Name(other, ast.Load()))
 
 
@@ -263,43 +231,38 @@ _WITHIN: tuple[Rule, ...] = (_reductions, _transposes, _products, _signs, _power
 """The rules for every expression inside a statement."""
 
 
-def _whole(stage: str, value: ast.expr, context: Context) -> Iterator[Change]:
+def _whole(part: Part) -> Iterator[Change]:
     """What can befall a whole gradient: its sign, a constant factor, its axes; a statistic's set to zero."""
-    if not context.is_gradient(value):
+    value = part.value
+    if not part.is_gradient(value):
         return
     if not isinstance(value, ast.UnaryOp):
-        yield Change("sign", "the sign is flipped", ast.UnaryOp(ast.USub(), value))
-    sizes = [ast.Name(size, ast.Load()) for size in sorted(context.sizes & context.made)]
-    for op, sign in ((ast.Mult(), "×"), (ast.Div(), "÷")):
-        for factor in (ast.Constant(2), *sizes):
-            yield Change("constant factor", f"{sign} {ast.unparse(factor)}", ast.BinOp(value, op, factor))
-    shape = context.shapes.get(stage)
+        yield Change("sign", "the sign is flipped", _made("-{}", value))
+    for sign, op in (("×", "*"), ("÷", "/")):
+        for factor in ("2", *sorted(part.sizes & part.made)):
+            yield Change("constant factor", f"{sign} {factor}", _made(f"{{}} {op} {factor}", value))
+    shape = part.shapes.get(part.stage)
     if shape is None:
         return
     if len(shape) == 2 and min(shape) > 1:
-        yield Change("transposed", "the gradient is transposed", _transpose(value))
-    axes = [_axes(other) for name, other in context.shapes.items() if name in context.gradients]
-    if _axes(shape) < max(axes) and stage in context.goes_on:
-        zeros = ast.Attribute(ast.Name("np", ast.Load()), "zeros_like", ast.Load())
-        yield Change("statistic as constant", "no gradient flows to it", ast.Call(zeros, [value], []))
+        yield Change("transposed", "the gradient is transposed", _made("{}.T", value))
+    axes = [_axes(other) for name, other in part.shapes.items() if name in part.gradients]
+    if _axes(shape) < max(axes) and part.goes_on:
+        yield Change("statistic as constant", "no gradient flows to it", _made("np.zeros_like({})", value))
 
 
 def _axes(shape: Shape) -> int:
     return sum(length > 1 for length in shape)
 
 
-def _is_square(shape: Shape | None) -> bool:
-    return shape is not None and len(shape) == 2 and shape[0] == shape[1]
-
-
-def _transpose(array: ast.expr) -> ast.expr:
-    return ast.Attribute(array, "T", ast.Load())
+def _is_square(shape: Shape) -> bool:
+    return len(shape) == 2 and shape[0] == shape[1]
 
 
 def _other_axis(axis: ast.expr) -> ast.expr | None:
     """1 for 0, 0 for 1 and −1; the other one for a variable; nothing for several axes."""
     if isinstance(axis, ast.Name):
-        return ast.BinOp(ast.Constant(1), ast.Sub(), axis)
+        return _made("1 - {}", axis)
     found = _constant(axis)
     return None if found is None else ast.Constant(1 if found == 0 else 0)
 
@@ -357,66 +320,48 @@ def mutants(source: str, shapes: Mapping[str, Shape] | None = None, name: str | 
     3 constant factor return {'dbeta': np.sum(dout, axis=0) * 2}
     3 constant factor return {'dbeta': np.sum(dout, axis=0) / 2}
     """
-    derivation = read(source, name)
     seen = set()
-    for part in derivation.parts():
+    for part in read(source, name).parts(shapes or {}):
         line, before = part.statement.lineno, ast.unparse(part.statement)
-        made, goes_on = derivation.made_above(line), derivation.read_outside(part.statement)
-        context = Context(derivation.gradients, derivation.sizes, shapes or {}, made, goes_on)
-        for statement, change in _changed(part, context):
-            after = ast.unparse(statement)
+        for place, change in _changes(part):
+            after = ast.unparse(replaced(part.statement, place, change.instead))
             if after != before and (line, after) not in seen:
                 seen.add((line, after))
-                changed = _with(derivation.source, part.statement, after)
+                changed = _with(source, part.statement, after)
                 yield Mutant(line, part.stage, change.kind, change.description, before, after, changed)
 
 
-def _changed(part: Part, context: Context) -> Iterator[tuple[ast.stmt, Change]]:
-    """The statement with one change in it."""
-    statement = part.statement
-    changes = _accumulated(statement) if isinstance(statement, ast.AugAssign) else ()
-    yield from changes
-    for change in () if changes else _whole(part.stage, part.value, context):
-        yield replaced(statement, part.value, change.instead), change
-    for expression, inside in _expressions(part.value, context):
+def _changes(part: Part) -> Iterator[tuple[ast.AST, Change]]:
+    """Everything that can be changed in what is computed there, and what the change takes the place of."""
+    if isinstance(part.statement, ast.AugAssign):
+        yield from ((part.statement, change) for change in _accumulated(part.statement))
+    else:
+        yield from ((part.value, change) for change in _whole(part))
+    for expression in _expressions(part.value):
         for rule in _WITHIN:
-            for change in rule(expression, inside):
-                yield replaced(statement, expression, change.instead), change
+            yield from ((expression, change) for change in rule(expression, part))
 
 
-def _accumulated(statement: ast.AugAssign) -> list[tuple[ast.stmt, Change]]:
+def _accumulated(statement: ast.AugAssign) -> Iterator[Change]:
     """``x += y``: y dropped, added twice, taken away, or put in the place of x."""
     target, value, op = statement.target, statement.value, statement.op
     opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
-    twice = ast.BinOp(ast.Constant(2), ast.Mult(), value)
-    made: list[tuple[ast.stmt, str, str]] = [
-        (ast.Pass(), "dropped contribution", "the contribution is not added"),
-        (ast.AugAssign(target, op, twice), "doubled contribution", "the contribution is added twice"),
-        (ast.AugAssign(target, opposite, value), "sign", "the contribution has the other sign"),
-        (ast.Assign([target], value, lineno=statement.lineno), "overwritten contribution", "= in place of +="),
-    ]
-    return [(changed, Change(kind, said, value)) for changed, kind, said in made]
+    twice = ast.AugAssign(target, op, _made("2 * {}", value))
+    yield Change("dropped contribution", "the contribution is not added", ast.Pass())
+    yield Change("doubled contribution", "the contribution is added twice", twice)
+    yield Change("sign", "the contribution has the other sign", ast.AugAssign(target, opposite, value))
+    instead = ast.Assign([target], value, lineno=statement.lineno)
+    yield Change("overwritten contribution", "= in place of +=", instead)
 
 
-def _expressions(value: ast.expr, context: Context) -> Iterator[tuple[ast.expr, Context]]:
-    """All expressions inside one, itself first, and with each whether it begins a longer product."""
-    stack = [(value, False)]
-    while stack:
-        expression, begins = stack.pop()
-        yield expression, replace(context, begins_product=begins)
-        is_product = isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Mult, ast.Div))
-        left = getattr(expression, "left", None) if is_product else None
-        stack += [(child, child is left) for child in reversed(_inside(expression))]
-
-
-def _inside(expression: ast.expr) -> list[ast.expr]:
-    """The expressions directly inside one, except an index, and what only gives a shape."""
-    if isinstance(expression, ast.Subscript):
-        return [expression.value]
-    if only_shape(expression):
-        return []
-    children = [child.value if isinstance(child, ast.keyword) else child for child in ast.iter_child_nodes(expression)]
-    return [child for child in children if isinstance(child, ast.expr)]
+def _expressions(value: ast.expr) -> Iterator[ast.expr]:
+    """All expressions inside one, itself first, except indices, and what only gives a shape."""
+    yield value
+    inside = () if only_shape(value) else ast.iter_child_nodes(value)
+    for child in (value.value,) if isinstance(value, ast.Subscript) else inside:
+        child = child.value if isinstance(child, ast.keyword) else child
+        if isinstance(child, ast.expr):
+            yield from _expressions(child)
 
 
 def _with(source: str, statement: ast.stmt, text: str) -> str:

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ...engine.errors import GradientError
 from ..running import assigned
 
+Shape = tuple[int, ...]
 Tree = TypeVar("Tree")
 
 _ABOUT_SHAPE = frozenset({"shape", "size", "ndim", "dtype"})
 _ONLY_SHAPE = frozenset({"len", "ones", "zeros", "ones_like", "zeros_like", "empty_like", "full_like"})
 
 
-class Part(NamedTuple):
-    """One thing that a statement computes.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that a statement computes, and what is known there.
 
     Attributes:
         statement: the statement.
         stage: the variable, or the key of a dict, that it goes to.
         value: the expression.
+        gradients: variables whose values come from the upstream gradient.
+        sizes: variables that hold lengths.
+        shapes: of arrays, by variable; empty where they are not known.
+        made: variables that have a value when the statement begins.
+        goes_on: whether other statements, except for what returns, read the stage.
     """
 
     statement: ast.stmt
     stage: str
     value: ast.expr
+    gradients: frozenset[str]
+    sizes: frozenset[str]
+    shapes: Mapping[str, Shape]
+    made: frozenset[str]
+    goes_on: bool
+
+    def is_gradient(self, expression: ast.AST) -> bool:
+        """Whether the upstream gradient enters an expression."""
+        return _mentions(expression, self.gradients)
+
+    def is_number(self, expression: ast.AST) -> bool:
+        """Whether an expression is made of numbers and lengths alone."""
+        return _is_number(expression, self.sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,45 +55,47 @@ class Derivation:
     """A backward pass as source.
 
     Attributes:
-        source: of the module or the function, as it was given.
-        function: the backward pass in it.
+        function: its definition.
         gradients: variables whose values come from the upstream gradient.
         sizes: variables that hold the length of an axis or a number of elements.
     """
 
-    source: str
     function: ast.FunctionDef
     gradients: frozenset[str]
     sizes: frozenset[str]
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self, shapes: Mapping[str, Shape]) -> Iterator[Part]:
         """What is computed, in the order of the text, except what is only unpacked or looked up."""
         for statement in _body(self.function):
             if self._counts(statement):  # changed, a counter may never end its loop
                 continue
-            for part in _parts(statement):
-                computes = _computes(part.value) or isinstance(statement, ast.AugAssign)
-                hands_on = isinstance(part.value, ast.Name) and part.value.id in self.gradients
+            made, goes_on = self._made_above(statement), self._read_outside(statement)
+            for stage, value in _parts(statement):
+                computes = _computes(value) or isinstance(statement, ast.AugAssign)
+                hands_on = isinstance(value, ast.Name) and value.id in self.gradients
                 if computes or (hands_on and not isinstance(statement, ast.Return)):
-                    yield part
+                    yield Part(statement, stage, value, self.gradients, self.sizes, shapes, made, stage in goes_on)
 
     def _counts(self, statement: ast.stmt) -> bool:
         """Whether a variable that is not a gradient is made from itself, as a counter is."""
-        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or mentions(statement, self.gradients):
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or _mentions(statement, self.gradients):
             return False
-        names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
-        return isinstance(statement, ast.AugAssign) or bool(frozenset(assigned(statement)) & names)
+        return isinstance(statement, ast.AugAssign) or not _names(statement.value).isdisjoint(assigned(statement))
 
-    def made_above(self, line: int) -> frozenset[str]:
-        """The variables that have a value when this line begins: the parameters, and what lines above it assign."""
+    def _made_above(self, statement: ast.stmt) -> frozenset[str]:
+        """The parameters, and what the lines above a statement assign."""
         made = {argument.arg for argument in ast.walk(self.function.args) if isinstance(argument, ast.arg)}
-        return frozenset(made).union(*(assigned(s) for s in _body(self.function) if s.lineno < line))
+        return frozenset(made).union(*(assigned(s) for s in _body(self.function) if s.lineno < statement.lineno))
 
-    def read_outside(self, statement: ast.stmt) -> frozenset[str]:
+    def _read_outside(self, statement: ast.stmt) -> set[str]:
         """The variables that other statements than this one, and than what returns, read."""
         others = [s for s in _body(self.function) if s is not statement and not isinstance(s, ast.Return)]
-        names = [node for other in others for node in ast.walk(other) if isinstance(node, ast.Name)]
-        return frozenset(name.id for name in names if isinstance(name.ctx, ast.Load))
+        return set[str]().union(*map(_names, others))
+
+
+def _names(tree: ast.AST) -> set[str]:
+    """The variables that are read there."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def read(source: str, name: str | None = None) -> Derivation:
@@ -105,16 +127,16 @@ def read(source: str, name: str | None = None) -> Derivation:
             value = getattr(statement, "value", None)
             if made and value is not None:
                 sizes |= made if _is_size(value, sizes) else frozenset()
-                gradients |= made if mentions(value, gradients) else frozenset()
+                gradients |= made if _mentions(value, gradients) else frozenset()
         if before == (gradients, sizes):
-            return Derivation(source, function, gradients, sizes)
+            return Derivation(function, gradients, sizes)
 
 
-def mentions(expression: ast.AST, names: frozenset[str]) -> bool:
+def _mentions(expression: ast.AST, names: frozenset[str]) -> bool:
     """Whether the value, not just the shape, of one of these variables enters an expression."""
     if isinstance(expression, ast.Name):
         return expression.id in names
-    return not only_shape(expression) and any(mentions(child, names) for child in ast.iter_child_nodes(expression))
+    return not only_shape(expression) and any(_mentions(child, names) for child in ast.iter_child_nodes(expression))
 
 
 def only_shape(expression: ast.AST) -> bool:
@@ -132,7 +154,7 @@ def called(call: ast.AST) -> str:
     return ""
 
 
-def is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
+def _is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
     """Whether an expression is made of numbers and lengths alone: ``1.0 / N``, ``x.shape[0]``, ``-2``."""
     match expression:
         case ast.Constant(value):
@@ -140,13 +162,13 @@ def is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
         case ast.Name(name):
             return name in sizes
         case ast.UnaryOp(operand=operand):
-            return is_number(operand, sizes)
+            return _is_number(operand, sizes)
         case ast.BinOp(left, _, right):
-            return is_number(left, sizes) and is_number(right, sizes)
+            return _is_number(left, sizes) and _is_number(right, sizes)
         case ast.Subscript(ast.Attribute(attr="shape")) | ast.Attribute(attr="size" | "ndim"):
             return True
         case ast.Call(args=arguments) if called(expression) in ("float", "int", "sqrt"):
-            return all(is_number(argument, sizes) for argument in arguments)
+            return all(_is_number(argument, sizes) for argument in arguments)
     return called(expression) == "len"
 
 
@@ -164,7 +186,7 @@ def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
 
 def _is_size(value: ast.expr, sizes: frozenset[str]) -> bool:
     unpacked = isinstance(value, ast.Attribute) and value.attr == "shape"
-    return unpacked or (not isinstance(value, ast.Constant) and is_number(value, sizes))
+    return unpacked or (not isinstance(value, ast.Constant) and _is_number(value, sizes))
 
 
 def _upstreams(function: ast.FunctionDef) -> frozenset[str]:
@@ -192,23 +214,24 @@ def _stage(target: ast.AST) -> str:
     return next(assigned(target), "")
 
 
-def _parts(statement: ast.stmt) -> list[Part]:
+def _parts(statement: ast.stmt) -> list[tuple[str, ast.expr]]:
+    """What a statement makes, by where it goes."""
     match statement:
         case ast.Return(ast.Dict(keys, values)):
             names = [str(key.value) if isinstance(key, ast.Constant) else "" for key in keys]
-            return [Part(statement, name, item) for name, item in zip(names, values, strict=True)]
+            return list(zip(names, values, strict=True))
         case ast.Return(ast.Tuple([_, _, *_] as items)):
-            return [Part(statement, f"result {i + 1}", item) for i, item in enumerate(items)]
+            return [(f"result {i + 1}", item) for i, item in enumerate(items)]
         case ast.Return(ast.Tuple([value]) | (ast.expr() as value)):
-            return [Part(statement, "result", value)]
+            return [("result", value)]
         case ast.Assign([ast.Tuple(targets), *_], ast.Tuple(items)) if len(targets) == len(items):
-            return [Part(statement, _stage(t), item) for t, item in zip(targets, items, strict=True)]
+            return list(zip(map(_stage, targets), items, strict=True))
         case ast.Assign([ast.Tuple(), *_]):
             return []
         case ast.Assign([target, *_], value):
-            return [Part(statement, _stage(target), value)]
+            return [(_stage(target), value)]
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
-            return [Part(statement, _stage(target), value)]
+            return [(_stage(target), value)]
     return []
 
 
