@@ -18,7 +18,7 @@ from .judge import Backward, Forward
 from .oracles import oracles
 from .point import lint
 from .report import Report
-from .rounding import nudged_passes, recorded_tolerances
+from .rounding import recorded_tolerances
 from .running import gradient_lines, run
 
 T = TypeVar("T")
@@ -79,26 +79,24 @@ def compare(
     named = named_nodes(captured)
     stages = {name: node for name, node in named.items() if node in captured.gradients}
     given = read(hand, forward, stages, named)
-    passes = nudged_passes(captured)
-    recorded = recorded_tolerances(captured, passes)
-
-    ours = {node: node.value for node in captured.nodes}
-    before = Forward(captured, named, given.values, passes, rtol)
-    judged = Backward(captured, stages, given.gradients, before.values, before.others, passes, recorded, rtol)
+    recorded = recorded_tolerances(captured)
+    before = Forward(captured, named, given.values, recorded, rtol)
+    judged = Backward(captured, stages, given.gradients, before.values, before.others, recorded, rtol)
     unused = dict(given.unused)
     if before.others and given.loose:
-        again = Backward(captured, stages, given.gradients, ours, (), passes, recorded, rtol)
+        ours = {node: node.value for node in captured.nodes}
+        again = Backward(captured, stages, given.gradients, ours, (), recorded, rtol)
         if not again.wrong:
             strays = given.loose.intersection(before.wrong)
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
-            before, judged = Forward(captured, named, kept, passes, rtol), again
+            before, judged = Forward(captured, named, kept, recorded, rtol), again
 
     found: dict[str, Any] = {}
     if point:
         of_inputs = {stages[name]: gradient for name, gradient in given.gradients.items()}
         found["findings"] = lint(captured, recorded, rtol)
-        found["oracles"] = oracles(captured, passes, recorded.absolute)
+        found["oracles"] = oracles(captured, recorded)
         found["invariants"] = check_invariants(captured, of_inputs, recorded)
     return Report(
         stages=Stages(judged.stages),

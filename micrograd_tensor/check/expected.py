@@ -21,12 +21,14 @@ class Expected:
     """A backward pass from the user's own gradients.
 
     Attributes:
+        values: the forward values in use.
         given: the gradients that were passed on, in the shape that the rules need.
         gradients: the expected gradient of every node, from what its users passed back.
         contributions: what each edge passed back.
         as_given: for nodes after one whose gradient has another shape, what the rules make of it as it is.
     """
 
+    values: Mapping[Node, Any]
     given: dict[Node, Any]
     gradients: dict[Node, Any]
     contributions: dict[Edge, Any]
@@ -53,7 +55,7 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
     fitting = {node: value for node, value in brought.items() if value is not None}
     ran = evaluate_backward(graph, fitting, values)
     as_given = _as_given(graph, given, odd, ran.contributions, values) if odd else {}
-    return Expected(fitting, ran.gradients, ran.contributions, as_given)
+    return Expected(values, fitting, ran.gradients, ran.contributions, as_given)
 
 
 def _as_given(

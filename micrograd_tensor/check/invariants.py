@@ -233,20 +233,15 @@ def _norm(arrays: Iterable[Any]) -> float:
 
 
 def _near(a: Any, b: Any) -> bool:
-    with np.errstate(all="ignore"):
-        return bool(np.all(np.abs(a - b) <= 1e-9 * (np.abs(a) + np.abs(b)))) and bool(np.any(b))
+    return bool(np.all(np.abs(a - b) <= 1e-9 * (np.abs(a) + np.abs(b))) and np.any(b))
 
 
 def _in_words(node: Node, directions: Any) -> str:
     """The axis, if any, over which a constant vector is among some directions."""
-    for axis in range(len(node.shape)):
-        if node.shape[axis] < 2:
-            continue
+    for axis, length in enumerate(node.shape):
         one = np.zeros(node.shape)
-        index: list[Any] = [0] * len(node.shape)
-        index[axis] = slice(None)
-        one[tuple(index)] = node.shape[axis] ** -0.5
-        if np.sum(np.square(directions @ one.ravel())) > 1 - 1e-6:
+        np.moveaxis(one, axis, -1)[(0,) * (one.ndim - 1)] = length**-0.5
+        if length > 1 and np.sum(np.square(directions @ one.ravel())) > 1 - 1e-6:
             return f"sums over axis {axis}"
     return ""
 

@@ -14,7 +14,7 @@ from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
 from .mistakes import diagnose
-from .rounding import MARGIN, SUMMING, Difference, Passes, Tolerances, coarser, difference, tolerances, wider
+from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
 
 class _Judge:
@@ -50,7 +50,7 @@ class Forward(_Judge):
         graph: captured with its values.
         names: all named forward nodes.
         given: the user's values by name.
-        passes: from `nudged_passes`.
+        recorded: what rounding can do to the recorded numbers.
         rtol: the largest error that counts as right; None: what rounding explains.
 
     Attributes:
@@ -60,12 +60,16 @@ class Forward(_Judge):
     """
 
     def __init__(
-        self, graph: Graph, names: Mapping[str, Node], given: Mapping[str, Any], passes: Passes, rtol: float | None
+        self,
+        graph: Graph,
+        names: Mapping[str, Node],
+        given: Mapping[str, Any],
+        recorded: Tolerances,
+        rtol: float | None,
     ) -> None:
         super().__init__(graph, rtol)
-        self._passes = passes
-        recorded = {node: node.value for node in graph.nodes}
-        self.values: dict[Node, Any] = recorded
+        self._moved = recorded.passes.moved
+        self.values: dict[Node, Any] = {node: node.value for node in graph.nodes}
         self.others: tuple[dict[Node, Any], ...] = ()
         self._outlived: set[Node] = set()
         if not given:
@@ -75,7 +79,7 @@ class Forward(_Judge):
             for name, value in given.items()
             if squeezed(value.shape) == squeezed(names[name].shape)
         }
-        self._expected = evaluate(graph, fitting)
+        self._expected, ours = evaluate(graph, fitting), self.values
         self.values = {**self._expected, **fitting}
         for name, node in sorted(names.items(), key=lambda item: item[1].rank):
             if name in given:
@@ -83,7 +87,7 @@ class Forward(_Judge):
         self.stages = [self._overwritten(stage, names[stage.name]) for stage in self.stages]
         if any(stage.status in (Status.WRONG, Status.RIGHT_GIVEN) for stage in self.stages):
             mended = {node: self._expected[node] for node in map(names.__getitem__, self.wrong) if node in fitting}
-            self.others = ({**self.values, **mended}, recorded)
+            self.others = ({**self.values, **mended}, ours)
 
     def _stage(self, name: str, node: Node, given: Any, by_hand: frozenset[Node]) -> Stage:
         if squeezed(given.shape) != squeezed(node.shape):
@@ -126,8 +130,7 @@ class Forward(_Judge):
         largest = self._largest(node, expected)
         if self.rtol is not None:
             return self.rtol * largest
-        with np.errstate(all="ignore"):
-            rounding = MARGIN * self._passes.moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
+        rounding = MARGIN * self._moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
         return coarser(rounding, node, given)
 
     def _largest(self, node: Node, expected: Any) -> Any:
@@ -151,7 +154,6 @@ class Backward(_Judge):
         values: the forward values in use.
         others: other forward values that a line may have been computed from: where the user's are wrong, it is not
             known which lines used them.
-        passes: from `nudged_passes`.
         recorded: what rounding can do to the recorded gradients.
         rtol: the largest error that counts as right; None: what rounding explains.
     """
@@ -163,18 +165,16 @@ class Backward(_Judge):
         given: Mapping[str, Any],
         values: Mapping[Node, Any],
         others: Sequence[Mapping[Node, Any]],
-        passes: Passes,
         recorded: Tolerances,
         rtol: float | None,
     ) -> None:
         super().__init__(graph, rtol)
-        self._names, self._values, self._recorded, self._allowed = names, values, recorded, recorded
+        self._names, self._recorded, self._allowed = names, recorded, recorded
         self._given = {names[name]: value for name, value in given.items()}
         self._expected = expect(graph, self._given, values)
         starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
         if starts_over or any(value is not node.value for node, value in values.items()):
-            local = tolerances(graph, passes, self._expected.given, values, self._expected.gradients)
-            self._allowed = wider(local, recorded)
+            self._allowed = local_tolerances(graph, self._expected, recorded)
         self._others = [expect(graph, self._given, other) for other in others]
         self._status: dict[Node, Status] = {}
         self._spoiled: set[Node] = set()
@@ -210,7 +210,7 @@ class Backward(_Judge):
             given=self._given[node],
             expected=self._expected.gradients[node],
             used=self._expected.used,
-            values=self._values,
+            values=self._expected.values,
             tolerance=tolerance,
             terms=self._allowed.terms[node].total,
             by_hand=frozenset(self._given),
@@ -348,13 +348,12 @@ class Backward(_Judge):
             return True
         expected = np.asarray(self._expected.gradients[node])
         changed, without = (
-            evaluate_backward(self.graph, {node: gradient}, self._values).gradients
+            evaluate_backward(self.graph, {node: gradient}, self._expected.values).gradients
             for gradient in (expected + change * (size / most), expected)
         )
         inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
-        with np.errstate(all="ignore"):
-            allowed = self._recorded.absolute
-            return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
+        allowed = self._recorded.absolute
+        return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
 
     def _harmless(self, node: Node) -> bool:
         """Whether no gradient at all that arrives at this node reaches an input: its path is identically zero."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate, evaluate_backward
+from ..graph import Graph, Node, evaluate, joint
 from ..graph.nodes import Edge
 
 
@@ -21,31 +21,34 @@ class Point(NamedTuple):
 
 def recorded(graph: Graph) -> Point:
     """The numbers at the graph's own point."""
-    return Point(
-        {node: node.value for node in graph.nodes},
-        {node: gradient.value for node, gradient in graph.gradients.items()},
-        {edge: contribution.value for edge, contribution in graph.contributions.items()},
-    )
+    return _point(graph, {node: node.value for node in joint(graph).nodes})
 
 
 def nearby(graph: Graph, seed: int = 7) -> Point:
     """The numbers at a generic point: every input moved by up to 40 %, the upstream gradient drawn at random."""
     rng = np.random.default_rng(seed)
-    leaves: dict[Node, Any] = {}
+    given: dict[Node, Any] = {}
     for node in graph.nodes:
         if node.is_leaf and node.dtype.kind == "f" and (node.requires_grad or node.name is not None):
             size = float(np.abs(node.value).max(initial=0.0)) or 1.0
             shift = 0.1 * size * rng.standard_normal(node.shape)
             kept = np.abs(shift) if np.all(np.asarray(node.value) >= 0) else shift  # in case of a logarithm
-            leaves[node] = (node.value * rng.uniform(0.6, 1.4, node.shape) + kept).astype(node.dtype)
-    values = {**evaluate(graph, leaves), **leaves}
-    upstream = {
-        node: (rng.standard_normal(node.shape) * _size(given.value)).astype(node.dtype)
-        for node, given in graph.upstreams.items()
-        if not graph.contributions_to(node)
-    }
-    ran = evaluate_backward(graph, upstream, values)
-    return Point(values, {**ran.gradients, **upstream}, ran.contributions)
+            given[node] = (node.value * rng.uniform(0.6, 1.4, node.shape) + kept).astype(node.dtype)
+    whole = joint(graph)
+    for node, upstream in whole.upstreams.items():
+        if not graph.contributions_to(node):
+            given[upstream] = (rng.standard_normal(node.shape) * _size(upstream.value)).astype(node.dtype)
+    return _point(graph, evaluate(whole, given) | given)
+
+
+def _point(graph: Graph, values: Mapping[Node, Any]) -> Point:
+    """The numbers of a graph from those of its joint graph."""
+    whole = joint(graph)
+    return Point(
+        {node: values[node] for node in graph.nodes},
+        {node: values[gradient] for node, gradient in whole.gradients.items()},
+        {edge: values[contribution] for edge, contribution in whole.contributions.items()},
+    )
 
 
 def _size(value: Any) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from ..graph import Graph, Node, evaluate, named_nodes
 from .found import Oracle
 from .gradcheck import central_differences, complex_step
-from .rounding import Passes
+from .rounding import Tolerances
 
 _ENOUGH = 1e-6
 """The relative error bar of a slope that is good enough."""
@@ -23,13 +23,13 @@ _MAX_INPUTS = 16
 """How many inputs are examined one by one; the others are moved together along one direction."""
 
 
-def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int = 0) -> tuple[Oracle, ...]:
+@np.errstate(all="ignore")
+def oracles(graph: Graph, recorded: Tolerances, seed: int = 0) -> tuple[Oracle, ...]:
     """Three slopes for each input of a graph, along a random direction; those that disagree first.
 
     Args:
         graph: captured with an upstream and with its values.
-        passes: from `nudged_passes`.
-        allowed: what rounding can do to each recorded gradient, absolute.
+        recorded: what rounding can do to the recorded gradients.
         seed: of the directions.
     """
     rng = np.random.default_rng(seed)
@@ -42,12 +42,12 @@ def oracles(graph: Graph, passes: Passes, allowed: Mapping[Node, Any], seed: int
         noise += 16.0 * eps * float(np.sum(np.abs(upstream.value * node.value)))
         if node.dtype.kind == "f":
             finer = min(1.0, eps / float(np.finfo(node.dtype).eps))
-            noise += float(np.sum(np.abs(upstream.value) * passes.moved[node])) * finer
+            noise += float(np.sum(np.abs(upstream.value) * recorded.passes.moved[node])) * finer
     found = []
     for group in groups:
         directions = {leaf: rng.standard_normal(leaf.shape) * _size(leaf.value) for leaf in group}
         name = ", ".join(named.get(leaf, f"leaf {leaf.rank}") for leaf in group)
-        found.append(_oracle(graph, name, directions, allowed, noise))
+        found.append(_oracle(graph, name, directions, recorded.absolute, noise))
     return tuple(sorted(found, key=lambda oracle: oracle.agree))
 
 
@@ -62,12 +62,11 @@ def _oracle(
     graph: Graph, name: str, directions: Mapping[Node, Any], allowed: Mapping[Node, Any], noise: float
 ) -> Oracle:
     recorded = rounding = 0.0
-    with np.errstate(all="ignore"):
-        for leaf, direction in directions.items():
-            recorded += float(np.sum(np.asarray(graph.gradients[leaf].value, np.float64) * direction))
-            # The replays run in float64 even where the graph does not.
-            coarser = max(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(leaf.dtype).eps))
-            rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
+    for leaf, direction in directions.items():
+        recorded += float(np.sum(np.asarray(graph.gradients[leaf].value, np.float64) * direction))
+        # The replays run in float64 even where the graph does not.
+        coarser = max(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(leaf.dtype).eps))
+        rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
     along = _Along(graph, directions)
     by_complex_step = complex_step(along.at).value if along.analytic else None
     differences, bar, _ = central_differences(along.at, noise, _ENOUGH)
@@ -116,6 +115,5 @@ class _Along:
         """The weighted outputs moved by t."""
         moved = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in self._directions.items()}
         made = evaluate(self._graph, {**self._held, **moved}, targets=self._graph.upstreams)
-        with np.errstate(all="ignore"):
-            upstreams = self._graph.upstreams.items()
-            return [np.sum(np.asarray(moved.get(node, made[node])) * g.value) for node, g in upstreams]
+        upstreams = self._graph.upstreams.items()
+        return [np.sum(np.asarray(moved.get(node, made[node])) * g.value) for node, g in upstreams]

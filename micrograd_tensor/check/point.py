@@ -20,12 +20,12 @@ from ..engine.errors import GradientError
 from ..engine.record import leaf
 from ..engine.row import Function, Linear, Reduction
 from ..engine.tensor import Tensor
-from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
+from ..graph import Graph, Node, evaluate, evaluate_backward, graph, joint, named_nodes
 from ..graph.nodes import Edge
 from .found import Finding
 from .nearby import Point, nearby, recorded
 from .oracles import oracles
-from .rounding import Tolerances, nudged_passes, recorded_tolerances, terms
+from .rounding import Tolerances, recorded_tolerances, terms
 
 _CANCELS = 1e-3
 """Terms count as cancelling if less than this fraction of them is left."""
@@ -40,6 +40,7 @@ _NEW_UPSTREAM = "Draw the upstream gradient at random"
 _NO_RTOL = "Leave rtol out, so that rounding decides"
 
 
+@np.errstate(all="ignore")
 def lint(graph: Graph, allowed: Tolerances, rtol: float | None = None) -> tuple[Finding, ...]:
     """What this point cannot tell apart.
 
@@ -75,10 +76,12 @@ class _Lint:
 
     def _cancelling(self) -> Iterator[Finding]:
         """Gradients of inputs that nearly vanish: the upstream is in the null space, or close to it."""
-        with np.errstate(all="ignore"):
-            left = {node: _left(self.here.gradients[node], sums.total) for node, sums in self._from_output().items()}
-            blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < _CANCELS]
-            sums = self._from_output(self.there) if blind else {}
+        sums = terms(self.graph, from_output=True)
+        left = {node: _left(self.here.gradients[node], sums[node].total) for node in self.stages}
+        blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < _CANCELS]
+        if not blind:
+            return
+        sums = terms(self.graph, self.there.gradients, self.there.values, from_output=True)
         for node in blind:
             what = f"d{self.names[node]} is blind to whatever cancels with it"
             why = f"only {left[node]:.1e} of its terms is left"
@@ -89,21 +92,17 @@ class _Lint:
                 way_out = "Compare the function before its last sum, with a random upstream gradient, or longer axes"
             yield Finding("cancellation", what, why, way_out)
 
-    def _from_output(self, point: Point | None = None) -> dict[Node, Any]:
-        used, values = (None, None) if point is None else (point.gradients, point.values)
-        return terms(self.graph, used, values, from_output=True)
-
     def _alike(self) -> Iterator[Finding]:
         """Inputs and upstreams whose elements are all equal."""
         for node in self.names:
-            if node.is_leaf and node.requires_grad and self._only_here(node, "values", _constant):
+            if node.is_leaf and node.requires_grad and self._only_here("values", _constant, node):
                 name, number = self.names[node], np.asarray(node.value).flat[0]
                 what = f"{name} cannot be told from the number {number:.6g}"
                 why = f"all its {node.value.size} elements are that"
                 why += ", so a forgotten or repeated factor changes nothing" if abs(number) == 1 else ""
                 yield Finding("constant input", what, why, f"Draw {name} at random; {_NEW_INPUTS}")
         for node in self.graph.upstreams:
-            if not self.graph.contributions_to(node) and self._only_here(node, "gradients", _constant):
+            if not self.graph.contributions_to(node) and self._only_here("gradients", _constant, node):
                 what = "sums of the upstream gradient over different axes, and its permutations, look alike"
                 why = f"all its {np.size(self.here.gradients[node])} elements are equal"
                 yield Finding("constant upstream", what, why, _NEW_UPSTREAM)
@@ -112,22 +111,20 @@ class _Lint:
         """Gradients, or forward values, of one shape that are equal here only."""
         for of, nodes, prefix in (("gradients", self.stages, "d"), ("values", list(self.names), "")):
             alike: dict[Any, list[Node]] = {}
+            numbers = getattr(self.here, of)
             for node in nodes:
-                first_number = [f"{complex(x):.9e}" for x in np.asarray(getattr(self.here, of)[node]).flat[:1]]
+                first_number = [f"{complex(x):.9e}" for x in np.asarray(numbers[node]).flat[:1]]
                 alike.setdefault((node.shape, *first_number), []).append(node)
             for first, *others in alike.values():
-                equal = [n for n in others if self._equal_here_only(of, first, n)]
+                # An array that is handed on, as by the rule of a sum, is the same at every point.
+                different = [n for n in others if numbers[n] is not numbers[first]]
+                equal = [n for n in different if self._only_here(of, _equal, first, n)]
                 # Arrays whose numbers are all alike were reported already.
-                if equal and not _constant(getattr(self.here, of)[first]):
+                if equal and not _constant(numbers[first]):
                     names = [f"{prefix}{self.names[n]}" for n in (first, *equal)]
                     what = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart"
                     why = "they are equal at this point, so whichever is used in place of another goes unseen"
                     yield Finding("hypotheses coincide", what, why, f"Choose other inputs; {_NEW_INPUTS}")
-
-    def _equal_here_only(self, of: str, a: Node, b: Node) -> bool:
-        numbers = getattr(self.here, of)
-        handed_on = numbers[a] is numbers[b]  # as by the rule of a sum, at every point
-        return not handed_on and _equal(of, self.here, a, b) and not _equal(of, self.there, a, b)
 
     def _vanishing_contributions(self) -> Iterator[Finding]:
         """Contributions to a fork that vanish, compared with the others, here only."""
@@ -136,14 +133,13 @@ class _Lint:
             allowed = self.allowed.absolute[node]
             for edge in edges if len(edges) > 1 else ():
                 part = self.here.contributions[edge]
-                with np.errstate(all="ignore"):
-                    lost = np.size(part) > 0 and bool(np.all(np.abs(part) <= allowed))
-                    noise = 1e3 * np.max(allowed, initial=0.0)
-                    if lost and np.any(np.abs(self.there.contributions[edge]) > noise):
-                        through = f"d{self.names[node]} with and without what comes through {self._called(edge[0])}"
-                        what = f"{through} cannot be told apart"
-                        why = "that contribution is zero up to rounding at this point"
-                        yield Finding("vanishing contribution", what, why, f"{_NEW_UPSTREAM}; {_NEW_INPUTS}")
+                lost = np.size(part) > 0 and bool(np.all(np.abs(part) <= allowed))
+                noise = 1e3 * np.max(allowed, initial=0.0)
+                if lost and np.any(np.abs(self.there.contributions[edge]) > noise):
+                    through = f"d{self.names[node]} with and without what comes through {self._called(edge[0])}"
+                    what = f"{through} cannot be told apart"
+                    why = "that contribution is zero up to rounding at this point"
+                    yield Finding("vanishing contribution", what, why, f"{_NEW_UPSTREAM}; {_NEW_INPUTS}")
 
     def _called(self, node: Node) -> str:
         return self.names.get(node) or (node.op.name if node.op else "")
@@ -202,12 +198,11 @@ class _Lint:
         made = evaluate(self.graph, before | {node: other.value}, targets=later)
         ran = evaluate_backward(self.graph, {}, made | {node: other.value}).gradients
         lost, error = True, 0.0
-        with np.errstate(all="ignore"):
-            for n, gradient in self.here.gradients.items():
-                apart = np.abs(ran[n] - gradient)
-                lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
-                relative = apart / self.allowed.terms[n].largest if n in self.names else np.zeros(0)
-                error = max(error, float(np.max(relative[np.isfinite(relative)], initial=0.0)))
+        for n, gradient in self.here.gradients.items():
+            apart = np.abs(ran[n] - gradient)
+            lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
+            relative = apart / self.allowed.terms[n].largest if n in self.names else np.zeros(0)
+            error = max(error, float(np.max(relative[np.isfinite(relative)], initial=0.0)))
         return lost, error
 
     def _coarse(self) -> Iterator[Finding]:
@@ -230,23 +225,25 @@ class _Lint:
     def _within(self, edge: Edge, node: Node, rtol: float) -> bool:
         """Whether a whole contribution is within the given rtol, though not within rounding."""
         part = np.abs(self.here.contributions[edge])
-        with np.errstate(all="ignore"):
-            inside = np.all(part <= rtol * np.asarray(self.allowed.terms[node].largest))
-            return bool(inside and np.any(part > self.allowed.absolute[node]))
+        inside = np.all(part <= rtol * np.asarray(self.allowed.terms[node].largest))
+        return bool(inside and np.any(part > self.allowed.absolute[node]))
 
-    def _only_here(self, node: Node, of: str, relation: Callable[[Any], bool]) -> bool:
-        return relation(getattr(self.here, of)[node]) and not relation(getattr(self.there, of)[node])
+    def _only_here(self, of: str, relation: Callable[..., bool], *nodes: Node) -> bool:
+        """Whether a relation between arrays holds at this point, but not at the witness."""
+
+        def holds(point: Point) -> bool:
+            return relation(*(getattr(point, of)[node] for node in nodes))
+
+        return holds(self.here) and not holds(self.there)
 
 
-def _equal(of: str, point: Point, a: Node, b: Node) -> bool:
-    """Whether two arrays of a point are equal up to rounding, and not empty."""
-    numbers = getattr(point, of)
-    first, second = np.asarray(numbers[a]), np.asarray(numbers[b])
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two arrays are equal up to rounding, and not empty."""
+    first, second = np.asarray(a), np.asarray(b)
     if not first.size or first.dtype.kind not in "fc":
         return False
-    unit = 64.0 * float(np.finfo(np.result_type(a.dtype, b.dtype)).eps)
-    with np.errstate(all="ignore"):
-        return bool(np.all(np.abs(first - second) <= unit * np.maximum(np.abs(first), np.abs(second))))
+    unit = 64.0 * float(np.finfo(np.result_type(first, second)).eps)
+    return bool(np.all(np.abs(first - second) <= unit * np.maximum(np.abs(first), np.abs(second))))
 
 
 def _constant(value: Any) -> bool:
@@ -343,19 +340,18 @@ def _unfit(captured: Graph) -> str:
         return "something there is not finite"
     if not _smooth(captured):
         return "it lies close to a kink"
-    passes = nudged_passes(captured)
-    allowed = recorded_tolerances(captured, passes)
-    accidents = [finding for finding in lint(captured, allowed) if finding.kind in _OF_THE_POINT]
+    recorded = recorded_tolerances(captured)
+    accidents = [finding for finding in lint(captured, recorded) if finding.kind in _OF_THE_POINT]
     if accidents:
         return str(accidents[0])
-    return next((oracle.text for oracle in oracles(captured, passes, allowed.absolute) if not oracle.agree), "")
+    return next((oracle.text for oracle in oracles(captured, recorded) if not oracle.agree), "")
 
 
 def _smooth(captured: Graph) -> bool:
     """Whether no truth value or choice of the two passes changes when the inputs move by a thousandth."""
     rng = np.random.default_rng(1)
 
-    def choices(values: Mapping[Any, Any]) -> list[Any]:
+    def choices(leaves: Mapping[Node, Any]) -> list[Any]:
         seen = []
 
         def watch(node: Any, made: Any) -> Any:
@@ -365,8 +361,7 @@ def _smooth(captured: Graph) -> bool:
                 seen.append(np.sign(made))
             return made
 
-        evaluate(captured, values, watch)
-        evaluate_backward(captured, {}, {**evaluate(captured, values), **values}, watch)
+        evaluate(joint(captured), leaves, watch)
         return seen
 
     leaves = [n for n in captured.nodes if n.is_leaf and n.requires_grad]

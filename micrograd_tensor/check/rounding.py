@@ -12,7 +12,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from math import prod
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
+from .expected import Expected
 
 _SAMPLES = 5
 """How many times the passes run with nudges."""
@@ -169,18 +170,6 @@ def _contracted(reading: Contraction, node: Node, full: list[Terms], total: Any)
 # ------------------------------------------------------------------------------------------------------- the tolerances
 
 
-class Tolerances(NamedTuple):
-    """What rounding can do to the gradients of a graph.
-
-    Attributes:
-        absolute: by node, the allowed absolute difference of each element.
-        terms: by node, the terms that were added to make its gradient.
-    """
-
-    absolute: dict[Node, Any]
-    terms: dict[Node, Terms]
-
-
 class Passes(NamedTuple):
     """A graph's forward values from several nudged runs, and how far they moved from the recorded ones.
 
@@ -195,10 +184,46 @@ class Passes(NamedTuple):
     summing: dict[Node, Any]
 
 
-def nudged_passes(graph: Graph) -> Passes:
+class Tolerances(NamedTuple):
+    """What rounding can do to the gradients of a graph.
+
+    Attributes:
+        absolute: by node, the allowed absolute difference of each element.
+        terms: by node, the terms that were added to make its gradient.
+        passes: the nudged runs that show it.
+    """
+
+    absolute: dict[Node, Any]
+    terms: dict[Node, Terms]
+    passes: Passes
+
+
+@np.errstate(all="ignore")
+def recorded_tolerances(graph: Graph) -> Tolerances:
+    """How far rounding can move each recorded gradient of a graph, captured with an upstream and with its values."""
+    return _tolerances(graph, _nudged_passes(graph))
+
+
+@np.errstate(all="ignore")
+def local_tolerances(graph: Graph, expected: Expected, recorded: Tolerances) -> Tolerances:
+    """How far rounding can move each gradient from the expected one, whatever the values that it was computed from.
+
+    From the user's own upstream gradients a stage may be well conditioned and from the output on not; and nobody says
+    that it was computed from just those. So what rounding can do from the output on counts too, in proportion to the
+    terms where the user's are larger.
+    """
+    local = _tolerances(graph, recorded.passes, expected)
+    for node, mine in local.absolute.items():
+        ratio = np.asarray(local.terms[node].total / recorded.terms[node].total)
+        ratio = np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
+        local.absolute[node] = np.fmax(mine, recorded.absolute[node] * ratio)
+    return local
+
+
+def _nudged_passes(graph: Graph) -> Passes:
     """Run the forward pass several times with nudged leaves and results."""
     passes = Passes([], {}, {})
-    for node in joint(graph).nodes if graph.gradients else graph.nodes:
+    for node in joint(graph).nodes:
         if node.op is not None and node.op.adds and node.dtype.kind in "fc":
             passes.summing[node] = _cost_of_summing(node)
     large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
@@ -218,54 +243,35 @@ def _cost_of_summing(node: Node) -> Any:
         _alone(x.value) if isinstance(x, Node) and x.dtype.kind in "fc" else getattr(x, "value", x)
         for x in node.operands
     ]
-    with np.errstate(all="ignore"):
-        sizes = _through(node, operands, node.value)
-        return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
+    sizes = _through(node, operands, node.value)
+    return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
 
 
-def recorded_tolerances(graph: Graph, passes: Passes | None = None) -> Tolerances:
-    """How far rounding can move each recorded gradient of a graph.
-
-    Args:
-        graph: captured with an upstream and with its values.
-        passes: from `nudged_passes`, if they were run already.
-    """
-    return tolerances(graph, passes or nudged_passes(graph))
-
-
-def tolerances(
-    graph: Graph,
-    passes: Passes,
-    given: Mapping[Node, Any] | None = None,
-    values: Mapping[Node, Any] | None = None,
-    expected: Mapping[Node, Any] | None = None,
-) -> Tolerances:
-    """How far rounding can move each gradient from what is expected of it.
-
-    Args:
-        graph: captured with an upstream and with its values.
-        passes: from `nudged_passes`.
-        given: gradients that go on from their nodes in place of the recomputed ones, and are exact.
-        values: the forward values in use; None: the recorded ones.
-        expected: the gradients that the rules give with these, from `evaluate_backward`; None: the recorded ones.
-    """
-    found = terms(graph) if expected is None else terms(graph, {**expected, **(given or {})}, values)
-    due = {node: gradient.value for node, gradient in graph.gradients.items()} if expected is None else expected
+def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) -> Tolerances:
+    """How far rounding can move each gradient from the expected one, if None is given from the recorded one."""
+    if expected is None:
+        found, due = terms(graph), {node: gradient.value for node, gradient in graph.gradients.items()}
+    else:
+        found, due = terms(graph, expected.used, expected.values), expected.gradients
+    given, values = (expected.given, expected.values) if expected is not None else (None, dict[Node, Any]())
     moved: dict[Node, Any] = {}
-    for seed, run in enumerate(_around(values or {}, passes)):
-        again = evaluate_backward(graph, given, run, _nudges(passes, seed))
-        for node, gradient in again.gradients.items():
+    for seed, run in enumerate(passes.values):
+        centred = {
+            node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
+            for node, value in run.items()
+            if node.dtype.kind in "fc"
+        }
+        for node, gradient in evaluate_backward(graph, given, centred, _nudges(passes, seed)).gradients.items():
             _widen(moved, node, gradient, due[node])
     absolute = {}
-    with np.errstate(all="ignore"):
-        for node, sizes in found.items():
-            unit = np.finfo(node.dtype)
-            summing = SUMMING * float(unit.eps) * float(np.sqrt(sizes.many))
-            # A term that overflows is no bound.
-            total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
-            apart = np.maximum(moved[node], _typical(moved[node]) / 2.0)
-            absolute[node] = MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal)
-    return Tolerances(absolute, found)
+    for node, sizes in found.items():
+        unit = np.finfo(node.dtype)
+        summing = SUMMING * float(unit.eps) * float(np.sqrt(sizes.many))
+        # A term that overflows is no bound.
+        total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
+        apart = np.maximum(moved[node], _typical(moved[node]) / 2.0)
+        absolute[node] = MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal)
+    return Tolerances(absolute, found, passes)
 
 
 def _typical(moved: Any) -> Any:
@@ -284,23 +290,6 @@ def _typical(moved: Any) -> Any:
         size = np.sqrt(np.mean(np.square(rest), axis=others, keepdims=True))
         rest, sizes = np.where(size > 0, rest / size, 0.0), sizes * size
     return sizes
-
-
-def wider(local: Tolerances, recorded: Tolerances) -> Tolerances:
-    """What rounding can do at each stage, whatever the earlier values that it was computed from.
-
-    From the user's own upstream gradients a stage may be well conditioned and from the output on not; and nobody says
-    that it was computed from just those. So what rounding can do from the output on counts too, in proportion to the
-    terms where the user's are larger.
-    """
-    absolute = {}
-    for node, mine in local.absolute.items():
-        with np.errstate(all="ignore"):
-            ratio = np.asarray(local.terms[node].total / recorded.terms[node].total)
-            ratio = np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
-            from_output = recorded.absolute[node] * ratio
-        absolute[node] = np.fmax(mine, from_output)
-    return Tolerances(absolute, local.terms)
 
 
 def coarser(tolerance: Any, node: Node, given: Any) -> Any:
@@ -370,23 +359,11 @@ def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
     return nudge
 
 
-def _around(values: Mapping[Node, Any], passes: Passes) -> Iterator[dict[Node, Any]]:
-    """The nudged runs, centred on the forward values in use."""
-    for run in passes.values:
-        with np.errstate(all="ignore"):
-            yield {
-                node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
-                for node, value in run.items()
-                if node.dtype.kind in "fc"
-            }
-
-
 def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:
-    with np.errstate(all="ignore"):
-        distance = np.abs(value - base)
-        if np.isnan(distance).any():
-            distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
-        moved[node] = np.maximum(moved[node], distance) if node in moved else distance
+    distance = np.abs(value - base)
+    if np.isnan(distance).any():
+        distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
+    moved[node] = np.maximum(moved[node], distance) if node in moved else distance
 
 
 # ------------------------------------------------------------------------------------------------------- the comparison
@@ -408,6 +385,7 @@ class Difference(NamedTuple):
     limit: float
 
 
+@np.errstate(all="ignore")
 def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Difference:
     """Compare arrays of one shape, element by element, each difference in units of its tolerance.
 
@@ -426,20 +404,19 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     if not expected.size:
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
-    with np.errstate(all="ignore"):
-        same = (given == expected) | (np.isnan(given) & np.isnan(expected))
-        apart = np.abs(given - expected)
-        apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
-        within = apart <= tolerance
-        # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
-        near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
-        excess = np.where(within, near, far)
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
-        scale = float(largest[index])
-        error, limit = float(apart[index]), float(tolerance[index])
-        if np.isfinite(scale) and scale > 0:
-            error, limit = error / scale, limit / scale
-        elif error:
-            error = np.inf
+    same = (given == expected) | (np.isnan(given) & np.isnan(expected))
+    apart = np.abs(given - expected)
+    apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+    within = apart <= tolerance
+    # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
+    near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
+    excess = np.where(within, near, far)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
+    scale = float(largest[index])
+    error, limit = float(apart[index]), float(tolerance[index])
+    if np.isfinite(scale) and scale > 0:
+        error, limit = error / scale, limit / scale
+    elif error:
+        error = np.inf
     worst = (index, given[index].item(), expected[index].item())
     return Difference(bool(np.all(within)), float(error), worst, limit)

@@ -273,7 +273,16 @@ def again(function: Callable[..., Any], call: Call) -> Any:
 
 def redrawn(call: Call, rng: np.random.Generator) -> Call:
     """The call with its numbers changed at random; signs, zeros and whole numbers stay, as masks and labels must."""
-    args, kwargs = _redrawn((call.args, call.kwargs), rng)
+
+    def other(value: Any) -> Any:
+        if isinstance(value, float):
+            return value * float(np.exp(0.5 * rng.standard_normal())) or 1e-3
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            return _copy(value)
+        noise: Any = rng.standard_normal(value.shape)
+        return (value * np.exp(0.5 * noise) if value.any() else noise).astype(value.dtype)
+
+    args, kwargs = _mapped((call.args, call.kwargs), other)
     return Call(args, kwargs, None)
 
 
@@ -313,36 +322,26 @@ def special_lengths(call: Call) -> bool:
 
 def copied(value: Any) -> Any:
     """A copy with arrays of its own."""
-    return _mapped(value, lambda array: array.copy(), lambda number: number)
+    return _mapped(value, _copy)
 
 
-def _redrawn(value: Any, rng: np.random.Generator) -> Any:
-    def other(array: Any) -> Any:
-        if array.dtype.kind != "f":
-            return array.copy()
-        if not array.any():
-            return rng.standard_normal(array.shape).astype(array.dtype)
-        return (array * np.exp(0.5 * rng.standard_normal(array.shape))).astype(array.dtype)
-
-    return _mapped(value, other, lambda number: number * float(np.exp(0.5 * rng.standard_normal())) or 1e-3)
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _mapped(value: Any, of_array: Callable[[Any], Any], of_float: Callable[[float], float]) -> Any:
-    if isinstance(value, np.ndarray):
-        return of_array(value)
-    if isinstance(value, float):
-        return of_float(value)
+def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A function applied to whatever is in dicts, lists and tuples."""
     if type(value) is dict:
-        return {key: _mapped(item, of_array, of_float) for key, item in value.items()}
+        return {key: _mapped(item, function) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_mapped(item, of_array, of_float) for item in value)
-    return value
+        return type(value)(_mapped(item, function) for item in value)
+    return function(value)
 
 
 def _arrays(value: Any) -> list[Any]:
     found: list[Any] = []
-    _mapped(value, found.append, float)
-    return found
+    _mapped(value, found.append)
+    return [item for item in found if isinstance(item, np.ndarray)]
 
 
 def _is_numeric(value: Any) -> bool:
