@@ -8,8 +8,8 @@ smoothness near the point; here two step sizes are combined as Richardson did, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,96 +62,55 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e
     points = [p.astype(np.float64) if p.dtype.kind == "f" else p for p in points]
     if not any(p.dtype.kind == "f" for p in points):
         raise DTypeError(f"gradcheck: none of the {len(points)} inputs is floating-point, so there is nothing to check")
-    analytic = _is_analytic(outputs(function, points))
-    check = _Check(function, points, names, 1, analytic, rtol, np.random.default_rng(seed))
-    for _ in range(order):
-        check = check.passed()
+    analytic, rng = _is_analytic(_outputs(function, points)), np.random.default_rng(seed)
+    for nth in range(1, order + 1):
+        weights = [rng.standard_normal(y.shape) for y in _outputs(function, points)]
+        weighted = Weighted(function, points, weights, analytic)
+        for k, gradients in weighted.gradients_at_point().items():
+            label = f"gradcheck, order {nth}: the gradient of input {k + 1}{f' {names[k]!r}' if names[k] else ''}"
+            _check(weighted, k, *gradients, label, rtol, rng)
+        function = weighted.gradients
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """The gradients of one order, to be checked."""
-
-    function: Function
-    points: list[Any]
-    names: list[str | None]
-    order: int
-    analytic: bool
-    rtol: float
-    rng: np.random.Generator
-
-    def passed(self) -> _Check:
-        """Raise for a gradient that is wrong; returns the check of the gradients' own gradients."""
-        function, points = self.function, self.points
-        weights = [self.rng.standard_normal(y.shape) for y in outputs(function, points)]
-
-        def gradients(*tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
-            out = function(*tensors)
-            ys = [out] if isinstance(out, Tensor) else list(out)
-            pairs = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
-            wanted = [x for x in tensors if x.requires_grad]
-            found: Sequence[Tensor | None] = [None] * len(wanted)
-            if pairs:
-                found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs], create_graph=create_graph)
-            return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
-
-        def at_points(create_graph: bool) -> list[Any]:
-            tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in points]
-            return [np.asarray(g.data) for g in gradients(*tensors, create_graph=create_graph)]
-
-        inputs = [k for k, p in enumerate(points) if p.dtype.kind == "f"]
-        for k, plain, recorded in zip(inputs, at_points(False), at_points(True), strict=True):
-            self._of_input(k, plain, recorded, weights)
-        return replace(self, function=gradients, order=self.order + 1)
-
-    def _of_input(self, k: int, plain: Any, recorded: Any, weights: list[Any]) -> None:
-        """Compare the gradient of one input, along a random direction and for small inputs element by element."""
-        point, label = self.points[k], f"{f' {self.names[k]!r}' if self.names[k] else ''}"
-        label = f"gradcheck, order {self.order}: the gradient of input {k + 1}{label}"
-        if plain.shape != point.shape:
-            raise GradientError(f"{label} has shape {plain.shape}, but the input has {point.shape}")
-        if not np.array_equal(plain, recorded, equal_nan=True):
-            worst = _index(int(np.argmax(plain != recorded)), plain.shape)
-            raise GradientError(
-                f"{label} at {worst} is {plain[tuple(worst)]!r} from the plain backward pass "
-                f"and {recorded[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
-            )
-        directions = [np.zeros(p.shape) for p in self.points]
-        directions[k] = self.rng.standard_normal(point.shape)
-        expected = slope(self.function, self.points, directions, weights, self.analytic)
-        along = plain * directions[k]
-        small = sum(p.size for p in self.points if p.dtype.kind == "f") <= _SMALL
-        if small or not self._agree(float(along.sum()), expected, float(np.abs(along).sum())):
-            self._elements(k, plain, weights, label, small)
-
-    def _elements(self, k: int, ours: Any, weights: list[Any], label: str, small: bool) -> None:
-        """Raise for the worst element of one input's gradient, unless the input is small and all agree."""
-        count = ours.size if small else min(ours.size, _MAX_PLACES)
-        places = [int(i) for i in np.linspace(0, ours.size - 1, count)] if count else []
-        expected = element_slopes(self.function, self.points, k, places, weights, self.analytic)
-        mine = [float(ours.flat[i]) for i in places]
-        scale = max((abs(v) for v in [*mine, *(e.value for e in expected)]), default=0.0)
-        wrong = [i for i, (m, e) in enumerate(zip(mine, expected, strict=True)) if not self._agree(m, e, scale)]
-        if wrong:
-            worst = max(wrong, key=lambda i: _distance(mine[i], expected[i].value))
-            bar = f", ± {expected[worst].bar:.1e}" if expected[worst].bar else ""
-            raise GradientError(
-                f"{label} at {_index(places[worst], ours.shape)} is {mine[worst]:.12g}, "
-                f"but numerically {expected[worst].value:.12g} ({expected[worst].method}{bar})"
-            )
-        if not small:
-            raise GradientError(f"{label} differs along a random direction, though each of {count} elements agrees")
-
-    def _agree(self, ours: float, expected: Estimate, scale: float) -> bool:
-        """Whether they agree; an error bar as large as the value itself is uninformative, so it is no excuse."""
-        allowed = self.rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
-        return bool(abs(ours - expected.value) <= allowed)
+def _check(
+    weighted: Weighted, k: int, plain: Any, recorded: Any, label: str, rtol: float, rng: np.random.Generator
+) -> None:
+    """Raise unless an input's gradient is right along a random direction and, for small inputs, element by element."""
+    shape = weighted.points[k].shape
+    if plain.shape != shape:
+        raise GradientError(f"{label} has shape {plain.shape}, but the input has {shape}")
+    if not np.array_equal(plain, recorded, equal_nan=True):
+        worst = _index(int(np.argmax(plain != recorded)), shape)
+        raise GradientError(
+            f"{label} at {worst} is {plain[tuple(worst)]!r} from the plain backward pass "
+            f"and {recorded[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
+        )
+    direction = rng.standard_normal(shape)
+    expected, along = weighted.slope(k, direction), plain * direction
+    small = sum(p.size for p in weighted.points if p.dtype.kind == "f") <= _SMALL
+    if not small and _agree(float(along.sum()), expected, float(np.abs(along).sum()), rtol):
+        return
+    count = plain.size if small else min(plain.size, _MAX_PLACES)
+    places = [int(i) for i in np.linspace(0, plain.size - 1, count)] if count else []
+    slopes, mine = weighted.slopes(k, places), [float(plain.flat[i]) for i in places]
+    scale = max((abs(v) for v in [*mine, *(e.value for e in slopes)]), default=0.0)
+    wrong = [i for i, (m, e) in enumerate(zip(mine, slopes, strict=True)) if not _agree(m, e, scale, rtol)]
+    if wrong:
+        i = max(wrong, key=lambda i: np.nan_to_num(abs(mine[i] - slopes[i].value), nan=np.inf, posinf=np.inf))
+        bar = f", ± {slopes[i].bar:.1e}" if slopes[i].bar else ""
+        raise GradientError(
+            f"{label} at {_index(places[i], shape)} is {mine[i]:.12g}, "
+            f"but numerically {slopes[i].value:.12g} ({slopes[i].method}{bar})"
+        )
+    if not small:
+        raise GradientError(f"{label} differs along a random direction, though each of {count} elements agrees")
 
 
-def _distance(a: float, b: float) -> float:
-    distance = abs(a - b)
-    return distance if np.isfinite(distance) else np.inf
+def _agree(ours: float, expected: Estimate, scale: float, rtol: float) -> bool:
+    """Whether they agree; an error bar as large as the value itself is uninformative, so it is no excuse."""
+    allowed = rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
+    return bool(abs(ours - expected.value) <= allowed)
 
 
 def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
@@ -169,25 +128,15 @@ class Estimate(NamedTuple):
     method: str
 
 
-def outputs(function: Function, points: Sequence[Any]) -> list[Tensor]:
-    """What the function returns at these points, one Tensor or several, as a list."""
-    result = function(*[leaf(p, requires_grad=p.dtype.kind in "fc") for p in points])
-    return [result] if isinstance(result, Tensor) else list(result)
-
-
 def _is_analytic(results: Sequence[Tensor]) -> bool:
     """Whether every op through which gradients flow to the results is complex-differentiable."""
-    on_path = [t for t in results if t.requires_grad]
-    seen = set(on_path)
-    while on_path:
-        t = on_path.pop()
-        if t.op is not None and not t.op.analytic:
-            return False
-        for x in t.operands:
-            if isinstance(x, Tensor) and x.requires_grad and x not in seen:
-                seen.add(x)
-                on_path.append(x)
-    return True
+    on_path = {t for t in results if t.requires_grad}
+    stack = list(on_path)
+    while stack:
+        further = {x for x in stack.pop().operands if isinstance(x, Tensor) and x.requires_grad} - on_path
+        on_path |= further
+        stack += further
+    return all(t.op is None or t.op.analytic for t in on_path)
 
 
 def complex_step(at: Callable[[complex], Sequence[Any]]) -> Estimate:
@@ -219,33 +168,61 @@ def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0
     return best
 
 
-def slope(
-    function: Function, points: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], analytic: bool
-) -> Estimate:
-    """The slope of ``Σ weights · f`` at the points along the directions.
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """The weighted sum of a function's outputs: one number, which has a gradient, and slopes to compare it with.
 
-    Args:
+    Attributes:
         function: of Tensors, to one Tensor or several.
-        points: float64 arrays; integer ones are passed on as they are.
-        directions: an array for each point, of its shape.
+        points: the inputs, float64 arrays; integer ones are passed on as they are.
         weights: an array for each output, of its shape.
         analytic: whether a complex step may be taken.
     """
 
-    def along(t: complex) -> list[Any]:
-        moved = [p + t * u if p.dtype.kind in "fc" else p for p, u in zip(points, directions, strict=True)]
-        return [np.sum(np.asarray(y.data) * w) for y, w in zip(outputs(function, moved), weights, strict=True)]
+    function: Function
+    points: list[Any]
+    weights: Sequence[Any]
+    analytic: bool
 
-    return complex_step(along) if analytic else central_differences(along)
+    def slope(self, k: int, direction: Any) -> Estimate:
+        """The numerical slope along a direction of one input."""
+
+        def along(t: complex) -> list[Any]:
+            # Complex steps make all inputs complex, since gradients of higher order mix them.
+            steps = [t * direction if i == k else 0.0 * t for i in range(len(self.points))]
+            moved = [p + step if p.dtype.kind == "f" else p for p, step in zip(self.points, steps, strict=True)]
+            ys = _outputs(self.function, moved)
+            return [np.sum(np.asarray(y.data) * w) for y, w in zip(ys, self.weights, strict=True)]
+
+        return complex_step(along) if self.analytic else central_differences(along)
+
+    def slopes(self, k: int, places: Iterable[int]) -> list[Estimate]:
+        """The numerical gradient with respect to some elements, by flat index, of one input."""
+        shape = self.points[k].shape
+        return [self.slope(k, np.reshape(np.arange(self.points[k].size) == place, shape)) for place in places]
+
+    def gradients(self, *tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
+        """The gradients, by the rules, of those inputs that require them."""
+        pairs = zip(_several(self.function(*tensors)), self.weights, strict=True)
+        used = [(y, weight) for y, weight in pairs if y.requires_grad]
+        wanted = [x for x in tensors if x.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(wanted)
+        if used:
+            found = grad([y for y, _ in used], wanted, [weight for _, weight in used], create_graph=create_graph)
+        return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+
+    def gradients_at_point(self) -> dict[int, tuple[Any, Any]]:
+        """The gradient of each floating-point input, from the plain and from the recorded backward pass."""
+        tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in self.points]
+        passes = [[np.asarray(g.data) for g in self.gradients(*tensors, create_graph=c)] for c in (False, True)]
+        inputs = [k for k, x in enumerate(tensors) if x.requires_grad]
+        return dict(zip(inputs, zip(*passes, strict=True), strict=True))
 
 
-def element_slopes(
-    function: Function, points: Sequence[Any], which: int, places: Sequence[int], weights: Sequence[Any], analytic: bool
-) -> list[Estimate]:
-    """The numerical gradient of ``Σ weights · f`` with respect to some elements, by flat index, of one point."""
-    found = []
-    for place in places:
-        directions = [np.zeros(p.shape) for p in points]
-        directions[which].flat[place] = 1.0
-        found.append(slope(function, points, directions, weights, analytic))
-    return found
+def _outputs(function: Function, points: Sequence[Any]) -> list[Tensor]:
+    """What the function returns at these points."""
+    return _several(function(*[leaf(p, requires_grad=p.dtype.kind in "fc") for p in points]))
+
+
+def _several(result: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)

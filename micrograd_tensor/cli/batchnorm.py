@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..check import Report, Stage, compare
-from ..check.gradcheck import element_slopes
+from ..check.gradcheck import Weighted
 from ..check.rounding import difference, recorded_tolerances, terms
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
@@ -124,15 +124,14 @@ def run(given: argparse.Namespace) -> int:
 def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:
     """The recorded gradients against a complex step through the forward pass, in float64, at probed elements."""
     points = [value.astype(np.float64) for value in values.values()]
-    weights = [dout.astype(np.float64)]
+    weighted = Weighted(partial(batch_norm, eps=eps), points, [dout.astype(np.float64)], analytic=True)
     tolerances = recorded_tolerances(captured)
     stages = {}
     for k, name in enumerate(values):
         ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
         probes = min(ours.size, _PROBES, max(_FEWEST, ELEMENTS // values["x"].size))
         places = np.unique(np.linspace(0, ours.size - 1, probes).astype(int)).tolist()
-        slopes = element_slopes(partial(batch_norm, eps=eps), points, k, places, weights, analytic=True)
-        by_number = np.array([estimate.value for estimate in slopes])
+        by_number = np.array([estimate.value for estimate in weighted.slopes(k, places)])
         recorded = ours.reshape(-1)[places]
         allowed = tolerances.absolute[captured[name]].reshape(-1)[places]
         largest = tolerances.terms[captured[name]].largest.reshape(-1)[places]
