@@ -108,13 +108,13 @@ def _table(report: Found, stages: Mapping[str, Stage], title: str, d: str) -> It
 
 
 def _mistakes(report: Found) -> Iterator[str]:
-    wrong = sentences.wrong(report)
+    wrong = sentences.mistakes(report)
     if wrong:
         yield "<h2>Hints, to be opened one by one</h2>"
-    for name, forward in wrong:
-        gradient = _text(f"{'' if forward else 'd'}{sentences.shown(name)}")
-        yield f'<section class="mistake"><h3><span class="wrong">✗</span> <code>{gradient}</code> is wrong</h3>'
-        for hint in sentences.hints(report, name, forward=forward):
+    for mistake in wrong:
+        name = _text(mistake.name)
+        yield f'<section class="mistake"><h3><span class="wrong">✗</span> <code>{name}</code> is wrong</h3>'
+        for hint in mistake.hints():
             yield f"<details><summary>{hint.number} {hint.title}</summary>"
             yield from (f"<p><code>{_text(line)}</code></p>" for line in hint.code)
             yield from (f"<p>{_text(paragraph)}</p>" for paragraph in hint.paragraphs)

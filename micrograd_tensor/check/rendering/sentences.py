@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...graph import Graph, Node, named_nodes
+from ...graph import Node, named_nodes
 from ...graph.status import Status
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.correction import what_belongs_there
@@ -102,8 +102,8 @@ def invariants(report: Found) -> Section:
 
     Where every mistake is known by its kind, properties that are lost with it tell nothing more.
     """
-    keys = [f"forward:{name}" if forward else name for name, forward in wrong(report)]
-    explained = bool(keys) and all(report.diagnosis.get(key) for key in keys)
+    wrong = mistakes(report)
+    explained = bool(wrong) and all(mistake.found for mistake in wrong)
     failing = [invariant for invariant in report.invariants if not (invariant.holds or explained)]
     items = tuple(f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing)
     return Section("Properties that your gradients should have, but don't", items)
@@ -119,11 +119,6 @@ def afterthoughts(report: Found) -> list[Section]:
         agree = f"The recorded gradients agree with {others}, along a random direction of each input."
         sections.append(Section("", (agree,), "muted"))
     return sections
-
-
-def wrong(report: Found) -> list[tuple[str, bool]]:
-    """The stages that are wrong themselves, and whether each is a forward one, which come first."""
-    return [(name, True) for name in report.wrong_forward] + [(name, False) for name in report.wrong]
 
 
 def given(stages: Mapping[str, Stage]) -> dict[str, Stage]:
@@ -153,123 +148,139 @@ def legend(stages: Iterable[Stage]) -> list[Status]:
 # ------------------------------------------------------------------------------------------------------------ the hints
 
 
-def hints(report: Found, name: str, *, forward: bool = False) -> tuple[Hint, Hint, Hint]:
-    """The three graded hints of a wrong stage: where it is, what kind of mistake, and the fix with its proof."""
-    key = f"forward:{name}" if forward else name
-    found = report.diagnosis.get(key, ())
-    stage = report.forward[name] if forward else report.stages[name]
-    lines = () if forward else report.lines.get(name, ())
-    statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in lines)
-    own = report.wrong_stages.get(key)
-    text = found[0].fix or found[0].rule if found else what_belongs_there(own) if own is not None else ""
-    return (
-        Hint(1, "where", statements, tuple(_where(report, stage, key, forward))),
-        Hint(2, "what kind", (), tuple(_kind(found))),
-        Hint(3, "the fix", tuple(text.splitlines()), tuple(_proof(report, stage, key, found))),
-    )
+class Mistake:
+    """A stage that is wrong itself.
+
+    Args:
+        report: which says so.
+        name: of the tensor.
+        forward: whether it is a forward value, not a gradient.
+
+    Attributes:
+        name: of the value or the gradient.
+        found: the hypotheses that explain it.
+    """
+
+    def __init__(self, report: Found, name: str, forward: bool) -> None:
+        self._graph, self._forward, self._d = report.graph, forward, "" if forward else "d"
+        self._stages = report.forward if forward else report.stages
+        self._stage = self._stages[name]
+        self._lines = () if forward else report.lines.get(name, ())
+        key = f"forward:{name}" if forward else name
+        self._own = report.wrong_stages.get(key)
+        self.name = f"{self._d}{shown(name)}"
+        self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
+
+    def hints(self) -> tuple[Hint, Hint, Hint]:
+        """The three graded hints: where it is, what kind of mistake, and the fix with its proof."""
+        statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in self._lines)
+        if self.found:
+            fix = self.found[0].fix or self.found[0].rule
+        else:
+            fix = what_belongs_there(self._own) if self._own is not None else ""
+        return (
+            Hint(1, "where", statements, tuple(self._where())),
+            Hint(2, "what kind", (), tuple(self._kind())),
+            Hint(3, "the fix", tuple(fix.splitlines()), tuple(self._proof())),
+        )
+
+    def _where(self) -> Iterator[str]:
+        stage = self._stage
+        if stage.given_shape is not None and stage.given_shape != stage.shape:
+            yield f"Its shape is {stage.given_shape}; {stage.shape} is expected."
+        if stage.worst is not None:
+            index, mine, expected = stage.worst
+            mine, expected = apart(mine, expected)
+            at = f" at {list(index)}" if index else ""
+            yield f"{self._how_many()}{at}: {mine} by hand, {expected} expected."
+        sources = self._sources()
+        if sources:
+            yield self._made_from(sources)
+
+    def _made_from(self, sources: Sequence[str]) -> str:
+        """What the expected numbers were computed from, which narrows down where the mistake can be."""
+        not_given = {name for name, stage in self._stages.items() if stage.status == Status.NOT_GIVEN}
+        absent = [f"{self._d}{shown(name)}" for name in sources if name in not_given]
+        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given]
+        computed = f"the expected numbers were computed from your {listed(own)}"
+        if absent:
+            before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
+            return f"{before} {listed(absent)}, which you did not give, so the mistake may also lie on the way there."
+        if self._forward:
+            return f"T{computed[1:]}: the mistake is there, or where it is changed."
+        return f"The mistake is in {'these lines' if len(self._lines) > 1 else 'this line'}: {computed}."
+
+    def _kind(self) -> Iterator[str]:
+        if not self.found:
+            yield "None of the known mistakes alone gives these numbers. There may be two in this line."
+            return
+        likeliest, *others = self.found
+        yield f"{likeliest.kind}: {likeliest.text}"
+        for other in [other for other in others if other.text not in likeliest.text][:_ALTERNATIVES]:
+            yield f"Or {other.kind}: {other.text}"
+
+    def _proof(self) -> Iterator[str]:
+        if self.found:
+            if self.found[0].proof:
+                yield f"Proof: {self.found[0].proof}"
+        elif self._own is not None and np.asarray(self._own.expected).size:
+            place, expected = "", np.asarray(self._own.expected)
+            if expected.ndim > 1:
+                index = self._stage.worst[0] if self._stage.worst else (0,) * expected.ndim
+                place, expected = f" at [{', '.join(map(str, index[:-1]))}, :]", expected[index[:-1]]
+            numbers = np.array2string(expected, precision=4, threshold=8, edgeitems=4, max_line_width=10**6)
+            yield f"Expected{place}, from your own earlier arrays: {numbers}"
+
+    def _how_many(self) -> str:
+        """How much of the array is wrong, up to where its worst number follows."""
+        own = self._own
+        if own is None or np.shape(own.given) != np.shape(own.expected):
+            return "It differs most"
+        mine, expected = np.asarray(own.given), np.asarray(own.expected)
+        if mine.size == 1:
+            return "It differs"
+        with np.errstate(all="ignore"):
+            differs = ~((np.abs(mine - expected) <= own.tolerance) | (np.isnan(mine) & np.isnan(expected)))
+        n = int(differs.sum())
+        if n == mine.size:
+            return f"All {n} numbers differ. Worst"
+        if n == 1:
+            return "Only one number differs,"
+        for axis, word in ((0, "row"), (1, "column")) if mine.ndim == 2 else ():
+            hit = np.flatnonzero(differs.any(axis=1 - axis))
+            if len(hit) == 1 and mine.shape[axis] > 1:
+                return f"Only {word} {hit[0]} differs. Worst"
+        return f"{n} of {mine.size} numbers differ. Worst" if n else "It differs most"
+
+    def _sources(self) -> list[str]:
+        """The named stages that it is computed from: gradients of what the value goes into, or its operands."""
+        graph = self._graph
+        if graph is None or self._stage.name not in (named := named_nodes(graph)):
+            return []
+
+        def before(node: Node) -> list[Node]:
+            if self._forward:
+                return [x for x in node.operands if isinstance(x, Node)]
+            return [user for user, _ in graph.users[node] if user in graph.gradients]
+
+        names = {node: name for name, node in named.items()}
+        found: dict[Node, None] = {}
+        stack = before(named[self._stage.name])
+        while stack:
+            top = stack.pop(0)
+            if top in names or (top.is_leaf if self._forward else top in graph.outputs):
+                found[top] = None
+            else:
+                stack = before(top) + stack
+        return [names[node] for node in found] if found.keys() <= names.keys() else []
 
 
-def _where(report: Found, stage: Stage, key: str, forward: bool) -> Iterable[str]:
-    if stage.given_shape is not None and stage.given_shape != stage.shape:
-        yield f"Its shape is {stage.given_shape}; {stage.shape} is expected."
-    if stage.worst is not None:
-        index, mine, expected = stage.worst
-        mine, expected = apart(mine, expected)
-        at = f" at {list(index)}" if index else ""
-        yield f"{_how_many(report, key)}{at}: {mine} by hand, {expected} expected."
-    sources = _sources(report, stage.name, forward)
-    if sources:
-        yield _made_from(report, stage, sources, forward)
-
-
-def _made_from(report: Found, stage: Stage, sources: Sequence[str], forward: bool) -> str:
-    """What the expected numbers were computed from, which narrows down where the mistake can be."""
-    d, stages = ("", report.forward) if forward else ("d", report.stages)
-    absent = [f"{d}{shown(name)}" for name in sources if name in stages and stages[name].status == Status.NOT_GIVEN]
-    own = [f"{d}{shown(name)}" for name in sources if f"{d}{shown(name)}" not in absent]
-    computed = f"the expected numbers were computed from your {listed(own)}"
-    if absent:
-        before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
-        return f"{before} {listed(absent)}, which you did not give, so the mistake may also lie on the way there."
-    if forward:
-        return f"T{computed[1:]}: the mistake is there, or where it is changed."
-    place = "these lines" if len(report.lines.get(stage.name, ())) > 1 else "this line"
-    return f"The mistake is in {place}: {computed}."
-
-
-def _kind(found: Sequence[Diagnosis]) -> Iterable[str]:
-    if not found:
-        yield "None of the known mistakes alone gives these numbers. There may be two in this line."
-        return
-    yield f"{found[0].kind}: {found[0].text}"
-    others = [other for other in found[1:] if other.text not in found[0].text]
-    for other in others[:_ALTERNATIVES]:
-        yield f"Or {other.kind}: {other.text}"
-
-
-def _proof(report: Found, stage: Stage, key: str, found: Sequence[Diagnosis]) -> Iterable[str]:
-    if found:
-        if found[0].proof:
-            yield f"Proof: {found[0].proof}"
-        return
-    own = report.wrong_stages.get(key)
-    if own is not None and np.asarray(own.expected).size:
-        place, expected = _row(np.asarray(own.expected), stage.worst[0] if stage.worst else None)
-        yield f"Expected{place}, from your own earlier arrays: {expected}"
-
-
-def _row(expected: Any, index: tuple[int, ...] | None) -> tuple[str, str]:
-    """A few numbers of an array next to an index: the range of indices, and the numbers."""
-    place = ""
-    if expected.ndim > 1:
-        first = (index or (0,) * expected.ndim)[: expected.ndim - 1]
-        place, expected = f" at [{', '.join(map(str, first))}, :]", expected[first]
-    text = np.array2string(expected, precision=4, threshold=8, edgeitems=4, max_line_width=10**6)
-    return place, text
-
-
-def _how_many(report: Found, key: str) -> str:
-    """How much of the array is wrong, up to where its worst number follows."""
-    own = report.wrong_stages.get(key)
-    if own is None or np.shape(own.given) != np.shape(own.expected):
-        return "It differs most"
-    mine, expected = np.asarray(own.given), np.asarray(own.expected)
-    if mine.size == 1:
-        return "It differs"
-    with np.errstate(all="ignore"):
-        differs = ~((np.abs(mine - expected) <= own.tolerance) | (np.isnan(mine) & np.isnan(expected)))
-    n = int(differs.sum())
-    if n == mine.size:
-        return f"All {n} numbers differ. Worst"
-    if n == 1:
-        return "Only one number differs,"
-    for axis, word in ((0, "row"), (1, "column")) if mine.ndim == 2 else ():
-        hit = np.flatnonzero(differs.any(axis=1 - axis))
-        if len(hit) == 1 and mine.shape[axis] > 1:
-            return f"Only {word} {hit[0]} differs. Worst"
-    return f"{n} of {mine.size} numbers differ. Worst" if n else "It differs most"
-
-
-def _sources(report: Found, name: str, forward: bool) -> list[str]:
-    """The named stages that a stage is computed from: gradients of what the value goes into, or its operands."""
-    if report.graph is None or name not in (named := named_nodes(report.graph)):
-        return []
-    names = {node: called for called, node in named.items()}
-    found: dict[Node, None] = {}
-    stack = _next(report.graph, named[name], forward)
-    while stack:
-        top = stack.pop(0)
-        if top not in names and not (top.is_leaf if forward else top in report.graph.outputs):
-            stack = _next(report.graph, top, forward) + stack
-        elif forward or top in report.graph.gradients:
-            found[top] = None
-    return [names[node] for node in found] if found.keys() <= names.keys() else []
-
-
-def _next(graph: Graph, node: Node, forward: bool) -> list[Node]:
-    if forward:
-        return [x for x in node.operands if isinstance(x, Node)]
-    return [user for user, _ in graph.users[node] if user in graph.gradients]
+def mistakes(report: Found) -> list[Mistake]:
+    """The stages that are wrong themselves, forward ones first."""
+    return [
+        *(Mistake(report, name, forward=True) for name in report.wrong_forward),
+        *(Mistake(report, name, forward=False) for name in report.wrong),
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts

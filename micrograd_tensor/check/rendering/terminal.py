@@ -135,12 +135,11 @@ class Shown:
 
     def mistakes(self) -> Iterator[RenderableType]:
         """The hints to each wrong stage, forward ones first."""
-        wrong = sentences.wrong(self.report) if self.hints else []
-        for name, forward in wrong:
-            gradient = f"{'' if forward else 'd'}{sentences.shown(name)}"
-            yield self.line(f"{self.sign(Status.WRONG)} {gradient} is wrong", STYLES[Status.WRONG.role])
+        wrong = sentences.mistakes(self.report) if self.hints else []
+        for mistake in wrong:
+            yield self.line(f"{self.sign(Status.WRONG)} {mistake.name} is wrong", STYLES[Status.WRONG.role])
             grid = _grid()
-            for hint in sentences.hints(self.report, name, forward=forward)[: self.hints]:
+            for hint in mistake.hints()[: self.hints]:
                 first, *rest = [*hint.code, *hint.paragraphs] or [""]
                 grid.add_row(Text(f"{hint.number} {hint.title}", "bold"), self.line(first))
                 for paragraph in rest:
