@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from math import gcd, prod, sqrt
 from typing import NamedTuple
 
@@ -74,59 +75,57 @@ def lengths(graph: Graph) -> dict[int, str]:
     return texts
 
 
-def _single(graph: Graph) -> list[Constant]:
-    """The numbers that stand for themselves: lengths, numbers of elements, numbers that the graph recorded."""
-    found: dict[float, Constant] = {2.0: Constant(2.0, "2", 0.0)}
+class _Number(NamedTuple):
+    """A number that stands for itself: how it is written, and what it is."""
+
+    value: float
+    text: str
+    what: str
+    cost: float
+
+    def named(self, form: str, value: float, more: float) -> Constant:
+        """A constant made of it alone."""
+        where = f", where {self.text} is {self.what}" if self.what else ""
+        return Constant(value, f"{form.format(self.text)}{where}", self.cost + more)
+
+
+def _single(graph: Graph) -> list[_Number]:
+    """Lengths, numbers of elements, numbers that the graph recorded, and 2."""
+    found = {2.0: _Number(2.0, "2", "", 0.0)}
+
+    def add(value: float, what: str, cost: float) -> None:
+        found.setdefault(float(value), _Number(float(value), number(value), what, cost))
+
     for n, text in lengths(graph).items():
         if n == 2:
-            found[2.0] = Constant(2.0, f"2, the length of {text}, or the 2 of a square,", 0.0)
-        else:
-            found[float(n)] = Constant(float(n), f"{n}, the length of {text},", 0.0)
+            found[2.0] = _Number(2.0, "2", f"the length of {text}, or the 2 of a square", 0.0)
+        add(n, f"the length of {text}", 0.0)
     for node in graph.nodes:
         size = prod(node.shape)
         if node.name is not None and size > 1:
-            found.setdefault(float(size), Constant(float(size), f"{size}, the number of elements of {node.name},", 0.5))
+            add(size, f"the number of elements of {node.name}", 0.5)
         if node.reading in (Reduction("mean"), Reduction("sum")):
             terms = prod(node.operands[0].shape) // max(size, 1)
             if terms > 1:
-                found.setdefault(float(terms), Constant(float(terms), f"{terms}, the number of terms of a mean,", 0.2))
+                add(terms, "the number of terms of a mean", 0.2)
     for node in (*graph.nodes, *graph.backward):
         for x in node.operands:
             if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0):
-                found.setdefault(abs(float(x)), Constant(abs(float(x)), f"{number(abs(x))}, a recorded number,", 0.3))
+                add(abs(x), "a recorded number", 0.3)
     return list(found.values())
 
 
-def _products(single: list[Constant]) -> Iterator[Constant]:
-    for c in single:
-        value, text = _split(c)
-        yield Constant(c.value, f"{value}{text}", c.cost)
-        yield Constant(1 / c.value, f"1/{value}{text}", c.cost)
-        yield Constant(c.value**2, f"{value}²{text}", c.cost + 1.0)
-        yield Constant(c.value**-2, f"1/{value}²{text}", c.cost + 1.0)
-        yield Constant(sqrt(c.value), f"√{value}{text}", c.cost + 1.5)
-        yield Constant(1 / sqrt(c.value), f"1/√{value}{text}", c.cost + 1.5)
-        if c.value < 1:
-            rest = f"1 − {value}"
-            yield Constant(1 - c.value, f"{rest}{text}", c.cost + 0.5)
-            yield Constant((1 - c.value) / c.value, f"({rest})/{value}{text}", c.cost + 1.0)
-            yield Constant(c.value / (1 - c.value), f"{value}/({rest}){text}", c.cost + 1.0)
-        if c.value > 2 and c.value == int(c.value):
-            n = int(c.value)
-            yield Constant(n / (n - 1), f"{n}/{n - 1}, n/(n − 1) for n = {n}{text[7:] and _of(text)}", c.cost + 0.5)
-            yield Constant((n - 1) / n, f"{n - 1}/{n}, (n − 1)/n for n = {n}{text[7:] and _of(text)}", c.cost + 0.5)
-            yield Constant(1 / (n - 1), f"1/{n - 1}, 1/(n − 1) for n = {n}{text[7:] and _of(text)}", c.cost + 1.0)
-            yield Constant(n - 1.0, f"{n - 1}, n − 1 for n = {n}{text[7:] and _of(text)}", c.cost + 1.0)
-    for i, a in enumerate(single):
-        for b in single[i + 1 :]:
-            (x, where_x), (y, where_y) = _split(a), _split(b)
-            where = ", where " + " and ".join(t.removeprefix(", where ") for t in (where_x, where_y) if t)
-            where = where if where_x or where_y else ""
-            cost = a.cost + b.cost + 1.2
-            yield Constant(a.value * b.value, f"{x}·{y}{where}", cost)
-            yield Constant(a.value / b.value, f"{x}/{y}{where}", cost)
-            yield Constant(b.value / a.value, f"{y}/{x}{where}", cost)
-            yield Constant(1 / (a.value * b.value), f"1/({x}·{y}){where}", cost + 0.1)
+def _products(single: list[_Number]) -> Iterator[Constant]:
+    for a in single:
+        yield from _of_one(a)
+    for a, b in combinations(single, 2):
+        whats = [f"{c.text} is {c.what}" for c in (a, b) if c.what]
+        where = f", where {' and '.join(whats)}" if whats else ""
+        cost = a.cost + b.cost + 1.2
+        yield Constant(a.value * b.value, f"{a.text}·{b.text}{where}", cost)
+        yield Constant(a.value / b.value, f"{a.text}/{b.text}{where}", cost)
+        yield Constant(b.value / a.value, f"{b.text}/{a.text}{where}", cost)
+        yield Constant(1 / (a.value * b.value), f"1/({a.text}·{b.text}){where}", cost + 0.1)
     for n in (3, 4, 8):
         yield Constant(float(n), str(n), 2.0)
         yield Constant(1 / n, f"1/{n}", 2.0)
@@ -137,11 +136,21 @@ def _products(single: list[Constant]) -> Iterator[Constant]:
                 yield Constant(m / n, f"{m}/{n}", 6.0)
 
 
-def _split(c: Constant) -> tuple[str, str]:
-    """``"7, the length of axis 0 of x,"`` as the number and what it is."""
-    value, _, text = c.text.rstrip(",").partition(", ")
-    return value, f", where {value} is {text}" if text else ""
-
-
-def _of(text: str) -> str:
-    return ", " + text.split(" is ", 1)[1] if " is " in text else ""
+def _of_one(a: _Number) -> Iterator[Constant]:
+    c = a.value
+    yield a.named("{}", c, 0.0)
+    yield a.named("1/{}", 1 / c, 0.0)
+    yield a.named("{}²", c**2, 1.0)
+    yield a.named("1/{}²", c**-2, 1.0)
+    yield a.named("√{}", sqrt(c), 1.5)
+    yield a.named("1/√{}", 1 / sqrt(c), 1.5)
+    if c < 1:
+        yield a.named("1 − {}", 1 - c, 0.5)
+        yield a.named("(1 − {0})/{0}", (1 - c) / c, 1.0)
+        yield a.named("{0}/(1 − {0})", c / (1 - c), 1.0)
+    if c > 2 and c == int(c):
+        n, what = int(c), f", {a.what}" if a.what else ""
+        yield Constant(n / (n - 1), f"{n}/{n - 1}, n/(n − 1) for n = {n}{what}", a.cost + 0.5)
+        yield Constant((n - 1) / n, f"{n - 1}/{n}, (n − 1)/n for n = {n}{what}", a.cost + 0.5)
+        yield Constant(1 / (n - 1), f"1/{n - 1}, 1/(n − 1) for n = {n}{what}", a.cost + 1.0)
+        yield Constant(n - 1.0, f"{n - 1}, n − 1 for n = {n}{what}", a.cost + 1.0)

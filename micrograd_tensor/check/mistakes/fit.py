@@ -8,8 +8,10 @@ as a constant times powers of recorded tensors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +35,8 @@ MAX_SLICES = 4096
 ENOUGH = 3
 """A factor that no number of the graph explains needs this many elements: any one number is a multiple of another."""
 
+NOTHING, ONE = Constant(0.0, "0", 0.0), Constant(1.0, "1", 0.0)
+
 UNEXPLAINED = 9.0
 """The cost of a constant that no number of the graph explains."""
 
@@ -40,7 +44,8 @@ UNEXPLAINED = 9.0
 # ------------------------------------------------------------------------------------------------------------ the paths
 
 
-class Path(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
     """One route from the given gradients to the result.
 
     Attributes:
@@ -74,62 +79,45 @@ def paths_of(values: Values) -> list[Path] | None:
             if made:
                 found[step] = made
     paths = found.get(derivation.target, [])
-    return _named(paths, values) if len(paths) > 1 else None
+    return _named(paths) if len(paths) > 1 else None
 
 
 def _through(values: Values, step: Node, i: int, carried: Sequence[int], path: Path) -> Path:
     operands = [values[x] for x in step.operands]
     for j in carried:
         operands[j] = path.value if j == i else np.zeros_like(np.asarray(operands[j]))
-    value = np.asarray(step.apply(*operands))
     passed = {step.rule_of[0]} if step.rule_of else set()
     if step in values.derivation.origins:
         passed.add(values.derivation.origins[step])
-    return Path("", value, path.nodes | passed)
+    return Path("", np.asarray(step.apply(*operands)), path.nodes | passed)
 
 
-def _named(paths: Sequence[Path], values: Values) -> list[Path]:
+def _named(paths: Sequence[Path]) -> list[Path]:
     """The paths with their names, which differ from each other."""
     common = frozenset.intersection(*(path.nodes for path in paths))
-    names = []
+    by_name: dict[str, list[Path]] = {}
     for path in paths:
         marks = [called_forward(node) for node in _marks(path.nodes - common)]
-        names.append(f"through {' and '.join(marks)}" if marks else "directly")
-    named = []
-    for path, name in zip(paths, names, strict=True):
-        alike = [other for other, its in zip(paths, names, strict=True) if its == name]
+        by_name.setdefault(f"through {' and '.join(marks)}" if marks else "directly", []).append(path)
+    names = {}
+    for name, alike in by_name.items():
         if len(alike) == len(paths):
-            name = f"{name} ({_index(paths, path) + 1})"
+            names |= {path: f"{name} ({i + 1})" for i, path in enumerate(paths)}
         elif len(alike) > 1:
-            name = f"{name}, {_named(alike, values)[_index(alike, path)].name}"
-        named.append(path._replace(name=name))
-    return named
+            names |= {path: f"{name}, {its.name}" for path, its in zip(alike, _named(alike), strict=True)}
+        else:
+            names[alike[0]] = name
+    return [replace(path, name=names[path]) for path in paths]
 
 
 def _marks(nodes: Iterable[Node]) -> list[Node]:
     """Of each connected stretch of nodes the one to call it by: with a name, the smallest, the nearest to the input."""
-    left = set(nodes)
-    users: dict[Node, list[Node]] = {}
-    for node in left:
-        for x in node.operands:
-            if x in left:
-                users.setdefault(x, []).append(node)
-    marks = []
-    while left:
-        stretch, stack = set(), [max(left, key=lambda n: n.rank)]
-        while stack:
-            node = stack.pop()
-            if node in left:
-                left.discard(node)
-                stretch.add(node)
-                stack.extend(x for x in node.operands if isinstance(x, Node))
-                stack.extend(users.get(node, ()))
-        marks.append(min(stretch, key=lambda n: (n.name is None, int(np.prod(n.shape)), n.rank)))
+    stretches: list[set[Node]] = []
+    for node in sorted(nodes, key=lambda n: n.rank):
+        near = [stretch for stretch in stretches if not stretch.isdisjoint(node.operands)]
+        stretches = [stretch for stretch in stretches if stretch not in near] + [{node}.union(*near)]
+    marks = [min(stretch, key=lambda n: (n.name is None, prod(n.shape), n.rank)) for stretch in stretches]
     return sorted(marks, key=lambda n: -n.rank)
-
-
-def _index(paths: Sequence[Path], path: Path) -> int:
-    return next(i for i, other in enumerate(paths) if other is path)
 
 
 class Fit(NamedTuple):
@@ -162,18 +150,19 @@ def fit_paths(values: Values, given: Array, slack: Array) -> Fit | None:
     paths = paths_of(values)
     if paths is None or given.shape != values.target.shape:
         return None
-    sizes = [float(np.abs(path.value).max(initial=0.0)) for path in paths]
-    live = [path for path, size in zip(paths, sizes, strict=True) if size > 1e-9 * max(sizes)]
-    idle = tuple(path for path, size in zip(paths, sizes, strict=True) if size <= 1e-9 * max(sizes))
+    sizes = {path: float(np.abs(path.value).max(initial=0.0)) for path in paths}
+    least = 1e-9 * max(sizes.values())
+    live = tuple(path for path in paths if sizes[path] > least)
+    idle = tuple(path for path in paths if sizes[path] <= least)
     if len(live) < 2 or not np.isfinite(given).all() or not all(np.isfinite(path.value).all() for path in live):
         return None
     for axes in [axes for count in range(given.ndim) for axes in combinations(range(given.ndim), count)]:
         weights, alike = _slices(np.array([path.value for path in live]), given, slack, axes)
         if weights is not None:
-            return Fit(tuple(live), tuple(weights), None, idle)
+            return Fit(live, tuple(weights), None, idle)
         if not axes and alike is not None:
-            return Fit(tuple(live), None, (live[alike[0]].name, live[alike[1]].name), idle)
-    return Fit(tuple(live), None, None, idle)
+            return Fit(live, None, (live[alike[0]].name, live[alike[1]].name), idle)
+    return Fit(live, None, None, idle)
 
 
 def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -> Any:
@@ -181,7 +170,7 @@ def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -
     others = tuple(a for a in range(given.ndim) if a not in axes)
     order = (*axes, *others)
     lengths = tuple(given.shape[a] for a in axes)
-    count = int(np.prod(lengths))
+    count = prod(lengths)
 
     def sliced(x: Array) -> Array:
         return x.transpose(order).reshape(count, -1)
@@ -252,9 +241,9 @@ def _explained(
     values: Values, weight: Array, loose: Array, constants: Constants, substitutes: Substitutes
 ) -> Iterator[Factor]:
     if np.all(np.abs(weight) <= 1e-8):
-        yield Factor(Constant(0.0, "0", 0.0), ())
+        yield Factor(NOTHING, ())
     elif np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
-        yield Factor(Constant(1.0, "1", 0.0), ())
+        yield Factor(ONE, ())
     else:
         for factor in factors(values, weight, np.ones_like(weight), loose, constants, substitutes):
             if factor.constant.cost < UNEXPLAINED:
@@ -404,43 +393,22 @@ def _powers(
         wanted = wanted - wanted.mean()
         tolerance = 8 * float(np.max(loose)) + 1e-13
         gram, right = columns @ columns.T, columns @ wanted
-        single = right / np.diag(gram)
-    probes = (ratio, shape, places, constants, tolerance)
-    for i, x in enumerate(usable):
-        k = _half(single[i])
-        if k is not None and np.abs(wanted - k * columns[i]).max() <= tolerance * max(1.0, abs(k)) * 4:
-            yield from _with_constant(values, ((x, k),), *probes)
-    if len(order) < 3:
-        return
-    first, second = np.triu_indices(len(usable), 1)
-    with np.errstate(all="ignore"):
-        determinant = gram[first, first] * gram[second, second] - gram[first, second] ** 2
-        fine = determinant > 1e-6 * gram[first, first] * gram[second, second]
-        a = (right[first] * gram[second, second] - right[second] * gram[first, second]) / determinant
-        b = (right[second] * gram[first, first] - right[first] * gram[first, second]) / determinant
-    for i, j, ka, kb in zip(first[fine], second[fine], a[fine], b[fine], strict=True):
-        k, m = _half(ka), _half(kb)
-        if not k or not m:
-            continue
-        if np.abs(wanted - k * columns[i] - m * columns[j]).max() <= tolerance * 4 * max(1.0, abs(k), abs(m)):
-            yield from _with_constant(values, ((usable[i], k), (usable[j], m)), *probes)
-
-
-def _with_constant(
-    values: Values, powers: Any, ratio: Array, shape: Any, places: Any, constants: Constants, tolerance: float
-) -> Iterator[Factor]:
-    one = Factor(Constant(1.0, "1", 0.0), powers)
-    with np.errstate(all="ignore"):
-        left = ratio / np.broadcast_to(one.worth(values), shape)[places]
-    constant = constants.explain(float(left[0]), tolerance * 8)
-    if constant is not None:
-        yield Factor(constant, powers)
-
-
-def _half(k: float) -> float | None:
-    """The nearest multiple of ½ that is not 0, if it is near and no greater than 4."""
-    near = float(np.round(2 * k) / 2) if np.isfinite(k) else 0.0
-    return near if near and abs(near) <= 4 and abs(near - k) < 1e-3 else None
+    for count in (1, 2) if len(order) >= 3 else (1,):
+        chosen = np.array([*combinations(range(len(usable)), count)], int).reshape(-1, count)
+        grams = gram[chosen[:, :, None], chosen[:, None, :]]
+        fine = np.linalg.det(grams) > 1e-6 * np.diag(gram)[chosen].prod(axis=1)
+        exact = np.linalg.solve(grams[fine], right[chosen[fine], None])[..., 0]
+        near = np.round(2 * exact) / 2
+        simple = ((near != 0) & (np.abs(near) <= 4) & (np.abs(near - exact) < 1e-3)).all(axis=1)
+        for which, k in zip(chosen[fine][simple], near[simple], strict=True):
+            if np.abs(wanted - k @ columns[which]).max() > tolerance * 4 * max(1.0, float(np.abs(k).max())):
+                continue
+            powers = tuple((usable[i], float(e)) for i, e in zip(which, k, strict=True))
+            with np.errstate(all="ignore"):
+                power = np.broadcast_to(Factor(ONE, powers).worth(values), shape)[places]
+                constant = constants.explain(float(ratio[0] / power[0]), tolerance * 8)
+            if constant is not None:
+                yield Factor(constant, powers)
 
 
 def _broadcasts(shape: Any, to: Any) -> bool:
@@ -463,7 +431,7 @@ def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
         if not _broadcasts(atom.shape, x.shape) or atom.shape == step.shape:
             continue
         for k in (1, -1, 2, -2):
-            factor = Factor(Constant(1.0, "1", 0.0), ((atom, float(k)),))
+            factor = Factor(ONE, ((atom, float(k)),))
 
             def made(v: Any, factor: Factor = factor) -> Any:
                 return step.apply(v[x] * factor.worth(v))

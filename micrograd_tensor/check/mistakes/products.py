@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,50 +34,137 @@ OTHERWISE = {
 """What happened to a factor, by the kind of mistake."""
 
 
+class _Slip(NamedTuple):
+    """What may become of an op: the kind, the text with its operands' names in it, what it makes of its operands.
+
+    The weight of its kind grows by ``more``, and by ``of_number`` if the last operand is a number.
+    """
+
+    kind: str
+    text: str
+    made: Callable[..., Any]
+    more: float = 0.0
+    of_number: float = 0.0
+
+
+def _first(a: Any, *_: Any) -> Any:
+    return a
+
+
+def _second(_: Any, b: Any, *__: Any) -> Any:
+    return b
+
+
+def _other_way(condition: Any, a: Any, b: Any) -> Any:
+    return np.where(condition, b, a)
+
+
+_FACTOR = (
+    _Slip("missing factor", "the factor {1} is missing", _first),
+    _Slip("factor twice", "the factor {1} is applied twice", lambda a, b: a * b * b, 0.0, 1.5),
+    _Slip("not inverted", "{0} is divided by {1} where it has to be multiplied by it", np.divide, 0.5),
+)
+_DIVISOR = (
+    _Slip("missing factor", "the division by {1} is missing", _first),
+    _Slip("factor twice", "the division by {1} is done twice", lambda a, b: a / b / b, 0.0, 0.5),
+    _Slip("not inverted", "{0} is multiplied by {1} where it has to be divided by it", np.multiply),
+)
+_SLIPS: dict[Any, tuple[_Slip, ...]] = {
+    Product((2,)): (
+        _Slip("lost square", "{0} is not squared", _first),
+        _Slip("factor twice", "the square of {0} is squared again", lambda x: x**4),
+        _Slip("not inverted", "the square of {0} is inverted", lambda x: 1 / x**2, 1.0),
+        _Slip("power of a tensor", "{0} is cubed, not squared", lambda x: x**3),
+        _Slip("constant factor", "{0} is doubled, not squared", lambda x: 2 * x, 3.0),
+    ),
+    Product((-1,)): (
+        _Slip("not inverted", "{0} is not inverted", _first),
+        _Slip("factor twice", "{0} is divided by twice", lambda x: 1 / x**2),
+    ),
+    Linear((-1,)): (_Slip("sign", "the minus sign before {0} is missing", _first),),
+    Linear((1, -1)): (
+        _Slip("sign", "{0} and {1} are added, not subtracted", np.add),
+        _Slip("sign", "{0} and {1} are subtracted the other way round", lambda a, b: b - a),
+        _Slip("dropped term", "the term {1} is missing", _first),
+        _Slip("dropped term", "the term {0} is missing", lambda *terms: -terms[1]),
+    ),
+    Linear((1, 1)): (
+        _Slip("sign", "{1} is subtracted from {0}, not added", np.subtract),
+        _Slip("dropped term", "the term {1} is missing", _first),
+        _Slip("dropped term", "the term {0} is missing", _second),
+    ),
+}
+"""What may become of an op, by how the algebra reads it."""
+
+_MASK = (
+    _Slip("missing mask", "{1} is not set to 0 where {0} is false", _second),
+    _Slip("missing mask", "{1} is set to 0 where {0} is true, the other way round", _other_way),
+)
+_CHOICE = (_Slip("missing mask", "{1} and {2} are chosen the other way round", _other_way),)
+
+
 def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
     """What may have happened to a recorded step other than a sum."""
-    reading, at = step.reading, values.derivation
-    if reading in _RULES:
-        yield from _RULES[reading](at, step)
+    at, operands = values.derivation, step.operands
+    if at.is_fork(step):
+        return
+    if step.reading == Product((1, 1)):
+        for i, pair in ((1, operands), (0, operands[::-1])):
+            lost = _FACTOR[0]._replace(more=2.0)  # the gradient itself is unlikely to be lost
+            yield from _made(at, step, pair, [lost] if at.carries(step, i) else _FACTOR)
+    elif step.reading == Product((1, -1)):
+        yield from _made(at, step, operands, _DIVISOR)
+        yield from _quotient(at, step)
+    else:
+        yield from _made(at, step, operands, _slips(at, step))
+
+
+def _made(at: Derivation, step: Node, operands: Sequence[Operand], slips: Iterable[_Slip]) -> Iterator[Hypothesis]:
+    names = [at.called(x) for x in operands]
+    by_number = len(operands) == 2 and isinstance(step.reading, Product) and at.is_number(operands[1])
+    for slip in slips:
+        if slip.made is not _first or isinstance(operands[0], Node):
+            kind = "constant factor" if by_number else slip.kind
+            more = slip.more + slip.of_number * by_number
+            yield change(kind, slip.text.format(*names), step, of(slip.made, *operands), more)
+
+
+def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
+    reading, op = step.reading, step.op
+    eps = added_eps(step)
+    if reading in _SLIPS and (eps is None or at.is_number(eps[0])):
+        yield from _SLIPS[reading]
+    elif eps is not None:
+        yield from _eps(eps[1], 0 if eps[0] is step.operands[0] else 1)
     elif isinstance(reading, Choice):
-        yield from _mask(at, step)
+        yield from _MASK if not isinstance(step.operands[2], Node) and step.operands[2] == 0 else _CHOICE
     elif picks(at, step):
-        yield from _scattered(at, step)
-    elif isinstance(reading, Function | Product) and len(step.operands) == 1 and not step.params and step.op:
-        yield from _function(at, step, step.op)
+        shape = _laid_out(step)
+        text = "{0} goes to what was not picked too, which has to get 0"
+        yield _Slip("missing factor", text, lambda x, *_: np.broadcast_to(x.reshape(shape), step.shape))
+        yield _Slip("missing factor", text, lambda x, *_: x.reshape(shape), 0.1)
+    elif isinstance(reading, Function | Product) and len(step.operands) == 1 and not step.params and op:
+        yield _Slip("missing function", f"{op.name} of {{0}} is not taken", _first)
+        if op in TAKEN_FOR:
+            other = TAKEN_FOR[op]
+            text = f"{other.name} of {{0}} is taken where {op.name} is due"
+            yield _Slip("wrong function", text, other.forward)
 
 
-def _product(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    for i in (1, 0):
-        keep, other = step.operands[1 - i], step.operands[i]
-        constant, name = at.is_number(other), at.called(other)
-        more = 2.0 if at.carries(step, i) else 0.0  # the gradient itself is unlikely to be lost
-        if isinstance(keep, Node):
-            kind = "constant factor" if constant else "missing factor"
-            yield change(kind, f"the factor {name} is missing", step, of(np.positive, keep), more)
-        if more:
-            continue
-        kind = "constant factor" if constant else "factor twice"
-        twice = of(lambda a, b: a * b * b, keep, other)
-        yield change(kind, f"the factor {name} is applied twice", step, twice, 1.5 * constant)
-        kind = "constant factor" if constant else "not inverted"
-        text = f"{at.called(keep)} is divided by {name} where it has to be multiplied by it"
-        yield change(kind, text, step, of(np.divide, keep, other), 0.5)
+def _eps(eps: float, i: int) -> Iterator[_Slip]:
+    """Of an op that adds a small number to its i-th operand."""
+    size, x = number(eps), f"{{{i}}}"
+    yield _SLIPS[Linear((1, 1))][0]
+    yield _Slip("eps left out", f"the {size} that is added to {x} is left out", lambda *v: v[i])
+    yield _Slip("eps misplaced", f"the {size} that belongs to {x} is added twice", lambda *v: v[i] + 2 * eps)
+    text = f"{x} is kept from falling below {size}, where {size} has to be added"
+    yield _Slip("eps misplaced", text, lambda *v: np.maximum(v[i], eps))
 
 
 def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     a, b = step.operands
-    constant, over, under = at.is_number(b), at.called(a), at.called(b)
-
-    def kind(otherwise: str) -> str:
-        return "constant factor" if constant else otherwise
-
-    if isinstance(a, Node):
-        yield change(kind("missing factor"), f"the division by {under} is missing", step, lambda v: v[a])
-    text = f"the division by {under} is done twice"
-    yield change(kind("factor twice"), text, step, lambda v: v[a] / v[b] / v[b], 0.5 * constant)
-    text = f"{over} is multiplied by {under} where it has to be divided by it"
-    yield change(kind("not inverted"), text, step, lambda v: v[a] * v[b])
+    over, under = at.called(a), at.called(b)
+    yield from _made(at, step, (a, b), _DIVISOR)
     if is_step(b) and b.reading == Product((1, 1)):
         for inverted, plain in (b.operands, b.operands[::-1]):
             what = "constant factor" if at.is_number(inverted) else "not inverted"
@@ -85,77 +172,9 @@ def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
             yield change(what, text, step, of(lambda x, y, z: x * y / z, a, inverted, plain))
     text, more = f"the numerator {over} is missing", 1.0 + at.carries(step, 0)
     yield change("missing factor", text, step, lambda v: np.ones_like(v[a]) / v[b], more)
-    if not constant and isinstance(a, Node):
+    if isinstance(a, Node) and not at.is_number(b):
         text = f"{under} is divided by {over}, upside down"
         yield change("not inverted", text, step, lambda v: v[b] / v[a], 2.0)
-
-
-def _negative(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    (x,) = step.operands
-    yield change("sign", f"the minus sign before {at.called(x)} is missing", step, lambda v: v[x])
-
-
-def _square(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    (x,) = step.operands
-    name = at.called(x)
-    yield change("lost square", f"{name} is not squared", step, lambda v: v[x])
-    yield change("factor twice", f"the square of {name} is squared again", step, lambda v: v[x] ** 4)
-    yield change("not inverted", f"the square of {name} is inverted", step, lambda v: 1 / v[x] ** 2, 1.0)
-    yield change("power of a tensor", f"{name} is cubed, not squared", step, lambda v: v[x] ** 3)
-    yield change("constant factor", f"{name} is doubled, not squared", step, lambda v: 2 * v[x], 3.0)
-
-
-def _reciprocal(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    (x,) = step.operands
-    yield change("not inverted", f"{at.called(x)} is not inverted", step, lambda v: v[x])
-    yield change("factor twice", f"{at.called(x)} is divided by twice", step, lambda v: 1 / v[x] ** 2)
-
-
-def _difference(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    a, b = step.operands
-    names = f"{at.called(a)} and {at.called(b)}"
-    yield change("sign", f"{names} are added, not subtracted", step, lambda v: v[a] + v[b])
-    yield change("sign", f"{names} are subtracted the other way round", step, lambda v: v[b] - v[a])
-    yield from _terms(at, step, lambda v: -v[b])
-
-
-def _total(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    if at.is_fork(step):
-        return
-    a, b = step.operands
-    text = f"{at.called(b)} is subtracted from {at.called(a)}, not added"
-    yield change("sign", text, step, lambda v: v[a] - v[b])
-    if (eps := added_eps(step)) is not None and not at.is_number(eps[0]):
-        yield from _eps(at, step, *eps)
-    else:
-        yield from _terms(at, step, lambda v: v[b])
-
-
-def _terms(at: Derivation, step: Node, second: Change) -> Iterator[Hypothesis]:
-    a, b = step.operands
-    if isinstance(a, Node):
-        yield change("dropped term", f"the term {at.called(b)} is missing", step, lambda v: v[a])
-    yield change("dropped term", f"the term {at.called(a)} is missing", step, second)
-
-
-_RULES: dict[Any, Callable[[Derivation, Node], Iterator[Hypothesis]]] = {
-    Product((1, 1)): _product,
-    Product((1, -1)): _quotient,
-    Product((2,)): _square,
-    Product((-1,)): _reciprocal,
-    Linear((-1,)): _negative,
-    Linear((1, -1)): _difference,
-    Linear((1, 1)): _total,
-}
-
-
-def _eps(at: Derivation, step: Node, x: Operand, eps: float) -> Iterator[Hypothesis]:
-    size, name = number(eps), at.called(x)
-    yield change("eps left out", f"the {size} that is added to {name} is left out", step, lambda v: v[x])
-    text = f"the {size} that belongs to {name} is added twice"
-    yield change("eps misplaced", text, step, lambda v: v[x] + 2 * eps)
-    text = f"{name} is kept from falling below {size}, where {size} has to be added"
-    yield change("eps misplaced", text, step, lambda v: np.maximum(v[x], eps))
 
 
 def at_eps(values: Values, step: Node) -> Iterator[Hypothesis]:
@@ -166,47 +185,13 @@ def at_eps(values: Values, step: Node) -> Iterator[Hypothesis]:
         x, size = eps
         name = values.derivation.called(x)
         text = f"{number(size)} is added to {step.op.name}({name}) where it has to be added to {name} inside"
-        outside = {inner: of(np.positive, x), step: _plus(step, inner, size)}
+        outside = {inner: of(np.positive, x), step: lambda v: step.apply(v[x]) + size}
         yield changes("eps misplaced", text, step, outside)
-
-
-def _plus(step: Node, x: Operand, eps: float) -> Change:
-    return lambda v: step.apply(v[x]) + eps
-
-
-def _mask(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    condition, a, b = step.operands
-    kept, holds = at.called(a), at.called(condition)
-    if not isinstance(b, Node) and b == 0:
-        yield change("missing mask", f"{kept} is not set to 0 where {holds} is false", step, lambda v: v[a])
-        text = f"{kept} is set to 0 where {holds} is true, the other way round"
-        yield change("missing mask", text, step, lambda v: np.where(v[condition], 0, v[a]))
-    else:
-        text = f"{kept} and {at.called(b)} are chosen the other way round"
-        yield change("missing mask", text, step, lambda v: np.where(v[condition], v[b], v[a]))
 
 
 def picks(at: Derivation, step: Node) -> bool:
     """Whether a step puts the gradient of what was picked from an array where that came from, and 0 elsewhere."""
     return step.op is not None and step.op.scatters and at.carries(step, 0)
-
-
-def _scattered(at: Derivation, step: Node) -> Iterator[Hypothesis]:
-    """A gradient of what was picked from an array goes to where that came from, and 0 elsewhere."""
-    x = step.operands[0]
-    shape = x.shape + (1,) * (len(step.shape) - len(x.shape))
-    text = f"{at.called(x)} goes to what was not picked too, which has to get 0"
-    yield change("missing factor", text, step, lambda v: np.broadcast_to(v[x].reshape(shape), step.shape))
-    yield change("missing factor", text, step, lambda v: v[x].reshape(shape), 0.1)
-
-
-def _function(at: Derivation, step: Node, op: Primitive) -> Iterator[Hypothesis]:
-    (x,) = step.operands
-    yield change("missing function", f"{op.name} of {at.called(x)} is not taken", step, lambda v: v[x])
-    if op in TAKEN_FOR:
-        other = TAKEN_FOR[op]
-        text = f"{other.name} of {at.called(x)} is taken where {op.name} is due"
-        yield change("wrong function", text, step, of(other.forward, x))
 
 
 # -------------------------------------------------------------------------------------- another value in place of one
@@ -218,7 +203,9 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
     for i, x in enumerate(step.operands):
         if at.is_number(x):
             if not isinstance(x, Node | bool) and isinstance(step.reading, Power | Linear):
-                yield from _numbers(at, step, i, x)
+                for other in (x + 1, x - 1, 2 * x, x / 2, -x):
+                    text = f"{number(other)} stands for {number(x)}, in {at.formula(step)}"
+                    yield change("constant factor", text, step, _with(step, i, other), 1.0)
             continue
         if at.is_fork(step) and is_step(x):
             continue
@@ -232,7 +219,8 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             for distance, atom in enumerate(substitutes.values):
                 if atom.shape == step.shape:
                     text = f"{atom.name} is used in place of 1 at what was picked and 0 elsewhere"
-                    yield change("exchanged operand", text, step, _weighted(step, atom), 0.5 + 0.01 * distance)
+                    instead = of(lambda x, y: x.reshape(_laid_out(step)) * y, x, atom)
+                    yield change("exchanged operand", text, step, instead, 0.5 + 0.01 * distance)
         if x in substitutes.without_eps:
             bare = substitutes.without_eps[x]
             yield change("eps left out", f"{bare.name} is used, in {at.formula(step)}", step, _with(step, i, bare))
@@ -266,9 +254,10 @@ def _taken(values: Values, atom: Node) -> Array:
     return np.asarray(values[atom])
 
 
-def _weighted(step: Node, atom: Node) -> Change:
-    x = step.operands[0]
-    return lambda v: v[x].reshape(x.shape + (1,) * (len(step.shape) - len(x.shape))) * v[atom]
+def _laid_out(step: Node) -> tuple[int, ...]:
+    """The shape of the gradient of what was picked, with axes of length 1 up to as many as the result has."""
+    shape = step.operands[0].shape
+    return (*shape, *(1,) * (len(step.shape) - len(shape)))
 
 
 def _with(step: Node, i: int, atom: Operand) -> Change:
@@ -278,12 +267,6 @@ def _with(step: Node, i: int, atom: Operand) -> Change:
         return step.apply(*operands)
 
     return made
-
-
-def _numbers(at: Derivation, step: Node, i: int, x: Any) -> Iterator[Hypothesis]:
-    for other in (x + 1, x - 1, 2 * x, x / 2, -x):
-        text = f"{number(other)} stands for {number(x)}, in {at.formula(step)}"
-        yield change("constant factor", text, step, _with(step, i, other), 1.0)
 
 
 def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
@@ -301,19 +284,13 @@ def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
 # ------------------------------------------------------------------------------------------------- products of powers
 
 
-class _Powers(NamedTuple):
-    """The operands of a product with their exponents."""
-
-    operands: tuple[Operand, ...]
-    exponents: tuple[float, ...]
-
-
-def _as_powers(node: Node, operands: tuple[Operand, ...]) -> _Powers | None:
+def _as_powers(node: Node, operands: Sequence[Operand]) -> Sequence[tuple[Operand, float]]:
+    """The factors of a product with their exponents; none of anything else."""
     if isinstance(node.reading, Product):
-        return _Powers(operands, node.reading.exponents)
+        return tuple(zip(operands, node.reading.exponents, strict=True))
     if node.reading == Linear((-1,)) or isinstance(node.reading, Reshape | Copy):
-        return _Powers(operands[:1], (1.0,))
-    return None
+        return ((operands[0], 1.0),)
+    return ()
 
 
 def exponents(values: Values, part: Operand, through_results: bool = False) -> dict[Node, float]:
@@ -331,15 +308,14 @@ def exponents(values: Values, part: Operand, through_results: bool = False) -> d
     stack: list[tuple[Operand, float]] = [(part, 1.0)]
     while stack:
         x, k = stack.pop()
-        powers = None
+        powers: Sequence[tuple[Operand, float]] = ()
         if is_step(x) and (x is part or x.name is None):
             powers = _as_powers(x, x.operands)
         elif through_results and result is not None and values.own.get(result) is x and len(result.operands) == 2:
             own = tuple(values.own.get(y) if isinstance(y, Node) else y for y in result.operands)
-            powers = _as_powers(result, own) if None not in own else None
-        if powers is not None:
-            stack.extend((y, k * e) for y, e in zip(*powers, strict=True))
-        elif isinstance(x, Node) and x.is_leaf:
+            powers = _as_powers(result, own) if None not in own else ()
+        stack.extend((y, k * e) for y, e in powers)
+        if not powers and isinstance(x, Node) and x.is_leaf:
             found[x] = found.get(x, 0.0) + k
     return {x: k for x, k in found.items() if k and x not in derivation.gradients and x.shape}
 
@@ -405,12 +381,12 @@ def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[H
             kind = kind_of(values, step, atom, k)
             if kind in OTHERWISE and k:
                 text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
-                instead = _times(step, partial(_power, atom=atom, k=k))
+                instead = _times(step, of(partial(_power, k=k), atom))
                 yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
 
 
-def _power(v: Any, atom: Node, k: float) -> Array:
-    return v[atom] ** k
+def _power(x: Array, k: float) -> Array:
+    return x**k
 
 
 def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:
