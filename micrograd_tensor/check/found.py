@@ -136,7 +136,7 @@ class WrongStage:
         candidate = np.abs(np.asarray(candidate))
         tolerance, terms = np.asarray(self.tolerance), np.asarray(self.terms)
         with np.errstate(all="ignore"):
-            if _broadcasts(tolerance.shape, candidate.shape):
+            if broadcasts(tolerance.shape, candidate.shape):
                 larger = np.where(terms > 0, np.maximum(1.0, candidate / terms), 1.0)
                 absolute = tolerance * larger
             else:  # it is unknown which element belongs to which
@@ -170,7 +170,8 @@ class WrongStage:
         return worst / largest if largest else worst
 
 
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape can be broadcast to another."""
     try:
         return np.broadcast_shapes(shape, to) == to
     except ValueError:

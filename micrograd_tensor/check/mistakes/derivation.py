@@ -6,7 +6,7 @@ this graph: a node that computes something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -76,12 +76,8 @@ class Derivation:
             found[node] = self._in_order(users.union(*(found[user] for user in users)))
         return found
 
-    @cached_property
-    def _place(self) -> Mapping[Node, int]:
-        return {node: i for i, node in enumerate(self.graph.nodes)}
-
-    def _in_order(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
-        return tuple(sorted(nodes, key=self._place.__getitem__))
+    def _in_order(self, nodes: Collection[Node]) -> tuple[Node, ...]:
+        return tuple(node for node in self.graph.nodes if node in nodes)
 
     def depending_on(self, changed: Collection[Operand]) -> tuple[Node, ...]:
         """These nodes and those that depend on any of them, in order."""
@@ -304,12 +300,8 @@ class _Changed:
 def _applied(step: Node, values: Lookup) -> Array:
     """The result of a step; what only changes the shape is left out where a change has changed it already."""
     operands = [values[x] for x in step.operands]
-    if isinstance(step.reading, Reshape | Copy) and not _fits(step, operands[0]):
-        return operands[0]
+    x = operands[0]
+    if isinstance(step.reading, Reshape | Copy) and np.shape(x) != step.operands[0].shape:
+        copies_one = isinstance(step.reading, Copy) and np.size(x) <= 1
+        return np.asarray(step.apply(x)) if copies_one else x
     return np.asarray(step.apply(*operands))
-
-
-def _fits(step: Node, x: Array) -> bool:
-    """Whether a change of shape can still be applied to what arrives there."""
-    was = step.operands[0].shape
-    return bool(np.shape(x) == was or (isinstance(step.reading, Copy) and np.size(x) <= 1))

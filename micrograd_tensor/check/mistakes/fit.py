@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...graph import Node
-from .catalogue import Hypothesis, Substitutes, changes, whole
+from ..found import broadcasts
+from .catalogue import Hypothesis, Substitutes, change, of, whole
 from .constants import Constant, Constants, digits
 from .derivation import Array, Operand, Values, called_forward
 from .least_squares import solve
@@ -99,7 +100,7 @@ def _named(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         marks = [called_forward(node) for node in _marks(path.nodes - common)]
         by_name.setdefault(f"through {' and '.join(marks)}" if marks else "directly", []).append(path)
-    names = {}
+    names: dict[Path, str] = {}
     for name, alike in by_name.items():
         if len(alike) == len(paths):
             names |= {path: f"{name} ({i + 1})" for i, path in enumerate(paths)}
@@ -156,7 +157,7 @@ def fit_paths(values: Values, given: Array, slack: Array) -> Fit | None:
     idle = tuple(path for path in paths if sizes[path] <= least)
     if len(live) < 2 or not np.isfinite(given).all() or not all(np.isfinite(path.value).all() for path in live):
         return None
-    for axes in [axes for count in range(given.ndim) for axes in combinations(range(given.ndim), count)]:
+    for axes in chain(*(combinations(range(given.ndim), count) for count in range(given.ndim))):
         weights, alike = _slices(np.array([path.value for path in live]), given, slack, axes)
         if weights is not None:
             return Fit(live, tuple(weights), None, idle)
@@ -167,13 +168,10 @@ def fit_paths(values: Values, given: Array, slack: Array) -> Fit | None:
 
 def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -> Any:
     """Weights for every slice along these axes, with the others kept at length 1; or which two paths are alike."""
-    others = tuple(a for a in range(given.ndim) if a not in axes)
-    order = (*axes, *others)
-    lengths = tuple(given.shape[a] for a in axes)
-    count = prod(lengths)
+    count = prod(given.shape[a] for a in axes)
 
     def sliced(x: Array) -> Array:
-        return x.transpose(order).reshape(count, -1)
+        return np.moveaxis(x, axes, range(len(axes))).reshape(count, -1)
 
     rows = np.stack([sliced(column) for column in columns], axis=-1)
     if rows.shape[1] <= rows.shape[2] or count > MAX_SLICES:
@@ -197,7 +195,7 @@ def fitted_paths(
         with np.errstate(all="ignore"):
             scale = float(np.abs(path.value).max())
             loose = np.full(weight.shape, (float(np.max(slack)) / scale if scale else 1.0) * 64 + 1e-12)
-        one = min(_explained(values, weight, loose, constants, substitutes), key=lambda f: f.cost, default=None)
+        one = _explained(values, weight, loose, constants, substitutes)
         if one is None:
             break
         found.append(one)
@@ -205,7 +203,7 @@ def fitted_paths(
         kind, text = _in_words(names, found, name)
         if kind is not None:
             cost = sum(f.cost for f in found if f.text != "1")
-            worth = partial(_explained_sum, names=names, factors=found)
+            worth = partial(_sum, names=names, weights=found)
             yield Hypothesis(kind, text, worth, target, cost, of_paths=True)
         return
     wrong = [n for n, weight in zip(names, fit.weights, strict=True) if not np.allclose(weight, 1.0, rtol=1e-6)]
@@ -239,15 +237,13 @@ def _weight_in_words(weight: Array) -> str:
 
 def _explained(
     values: Values, weight: Array, loose: Array, constants: Constants, substitutes: Substitutes
-) -> Iterator[Factor]:
+) -> Factor | None:
     if np.all(np.abs(weight) <= 1e-8):
-        yield Factor(NOTHING, ())
-    elif np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
-        yield Factor(ONE, ())
-    else:
-        for factor in factors(values, weight, np.ones_like(weight), loose, constants, substitutes):
-            if factor.constant.cost < UNEXPLAINED:
-                yield factor
+        return Factor(NOTHING)
+    if np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
+        return Factor(ONE)
+    found = factors(values, weight, np.ones_like(weight), loose, constants, substitutes)
+    return min((f for f in found if f.constant.cost < UNEXPLAINED), key=lambda f: f.cost, default=None)
 
 
 def _in_words(names: Sequence[str], found: Sequence[Factor], name: str) -> tuple[str | None, str]:
@@ -278,16 +274,10 @@ def _kind(factor: Factor) -> str:
     return "sign" if factor.constant.value == -1 else "constant factor"
 
 
-def _explained_sum(values: Values, names: Sequence[str], factors: Sequence[Factor]) -> Array | None:
-    return _sum(values, names, [factor.worth(values) for factor in factors])
-
-
-def _sum(values: Values, names: Sequence[str], weights: Sequence[Any]) -> Array | None:
+def _sum(values: Values, names: Sequence[str], weights: Sequence[Factor | Array]) -> Array:
     by_name = {path.name: path.value for path in paths_of(values) or ()}
-    if not set(names) <= set(by_name):
-        return None
-    total: Any = sum(by_name[name] * weight for name, weight in zip(names, weights, strict=True))
-    return np.asarray(total)
+    worth = [weight.worth(values) if isinstance(weight, Factor) else weight for weight in weights]
+    return np.asarray(sum(by_name[name] * weight for name, weight in zip(names, worth, strict=True)))
 
 
 # ----------------------------------------------------------------------------------------------------------- the powers
@@ -297,7 +287,7 @@ class Factor(NamedTuple):
     """A constant times powers of tensors."""
 
     constant: Constant
-    powers: tuple[tuple[Node, float], ...]
+    powers: tuple[tuple[Node, float], ...] = ()
 
     def worth(self, values: Any) -> Array:
         """The factor as an array."""
@@ -352,7 +342,7 @@ def factors(
     if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
         found = constants.explain(best, 8 * float(loose[0]) + 1e-14)
         if found or due.size >= ENOUGH:
-            yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED), ())
+            yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED))
     if due.size > 1 and (ratio != 0).all():
         yield from _powers(values, ratio, loose, order, due.shape, constants, substitutes)
 
@@ -379,7 +369,7 @@ def _powers(
     usable, logs = [], []
     with np.errstate(all="ignore"):
         for x in substitutes.values:
-            if not _broadcasts(x.shape, shape):
+            if not broadcasts(x.shape, shape):
                 continue
             probed = np.broadcast_to(values[x], shape)[places]
             log = np.log(np.abs(probed.astype(np.float64)))
@@ -411,13 +401,6 @@ def _powers(
                 yield Factor(constant, powers)
 
 
-def _broadcasts(shape: Any, to: Any) -> bool:
-    try:
-        return bool(np.broadcast_shapes(shape, to) == to)
-    except ValueError:
-        return False
-
-
 def _exponent(k: float) -> str:
     return "" if k == 1 else f"^{k:g}".replace("-", "−")
 
@@ -428,16 +411,13 @@ def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
         return
     (x,) = step.operands
     for distance, atom in enumerate(substitutes.values):
-        if not _broadcasts(atom.shape, x.shape) or atom.shape == step.shape:
+        if not broadcasts(atom.shape, x.shape) or atom.shape == step.shape:
             continue
         for k in (1, -1, 2, -2):
             factor = Factor(ONE, ((atom, float(k)),))
-
-            def made(v: Any, factor: Factor = factor) -> Any:
-                return step.apply(v[x] * factor.worth(v))
-
             text = f"the terms of the sum are multiplied by {factor.text}"
-            yield changes("power of a tensor", text, step, {step: made}, factor.cost + 0.01 * distance)
+            instead = of(lambda terms, base, k=k: step.apply(terms * base**k), x, atom)
+            yield change("power of a tensor", text, step, instead, factor.cost + 0.01 * distance)
 
 
 # -------------------------------------------------------------------------------------------- what was added, and where
@@ -456,10 +436,9 @@ def added(
         text = f"{value:.6g} is added to every element of {name}"
         yield Hypothesis("added term", text, whole(partial(np.add, value)), target, 1.0)
     for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
-        try:
-            term = np.broadcast_to(values[atom], due.shape).astype(np.float64)
-        except ValueError:
+        if not broadcasts(atom.shape, due.shape):
             continue
+        term = np.broadcast_to(values[atom], due.shape).astype(np.float64)
         with np.errstate(all="ignore"):
             size = float((term * term).sum())
             weight = float((rest * term).sum()) / size if size else np.nan

@@ -12,6 +12,7 @@ from ...engine.row import Choice, Copy, Function, Linear, Power, Primitive, Prod
 from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
+from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
 from .derivation import Array, Change, Derivation, Operand, Values, is_step, value_of
 
@@ -271,14 +272,8 @@ def _with(step: Node, i: int, atom: Operand) -> Change:
 
 def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
     """Whether a value of one shape can replace one of another."""
-    if shape == due:
-        return True
-    if not isinstance(step.reading, Linear | Product) or len(step.operands) != 2:
-        return False
-    try:
-        return np.broadcast_shapes(shape, *(np.shape(getattr(y, "value", y)) for y in step.operands)) == step.shape
-    except ValueError:
-        return False
+    elementwise = isinstance(step.reading, Linear | Product) and len(step.operands) == 2
+    return shape == due or (elementwise and broadcasts(shape, step.shape))
 
 
 # ------------------------------------------------------------------------------------------------- products of powers

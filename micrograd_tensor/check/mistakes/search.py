@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -294,17 +295,10 @@ class Search:
                         make = partial(_multiplied, hypothesis=one, factor=factor)
                         yield Hypothesis("two mistakes", text, make, one.place, 0.1 * one.weight + factor.cost)
         made.sort(key=lambda hypothesis: hypothesis.weight)
-        tried = 0
-        for last in range(1, len(made)):
-            for first in range(last):
-                a, b = made[first], made[last]
-                if set(a.changes) & set(b.changes):
-                    continue
-                tried += 1
-                if tried > MAX_PAIRS:
-                    return
-                both = {**a.changes, **b.changes}
-                yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
+        pairs = ((a, b) for i, b in enumerate(made) for a in made[:i] if a.changes.keys().isdisjoint(b.changes))
+        for a, b in islice(pairs, MAX_PAIRS):
+            both = {**a.changes, **b.changes}
+            yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
 
     def places(self) -> Iterator[Hypothesis]:
         """Where it differs, when nothing says why."""

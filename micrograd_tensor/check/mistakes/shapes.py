@@ -128,11 +128,8 @@ def diagonal(values: Values, source: Node) -> Array | None:
     if nothing is None or nothing.shape != own.shape:
         return None
     found = np.zeros(own.shape, np.result_type(own, np.float32))
-    one = np.zeros(own.size, own.dtype)
-    for i in range(own.size):
-        one[i] = 1
-        made = values.changed({source: of(partial(np.reshape, one, own.shape))})
-        one[i] = 0
+    for i, unit in enumerate(np.eye(own.size, dtype=own.dtype)):
+        made = values.changed({source: of(partial(np.reshape, unit, own.shape))})
         if made is None:
             return None
         found.flat[i] = made.flat[i] - nothing.flat[i]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
 from ...engine.row import Linear, Reduction
 from ...graph import Node
-from .catalogue import Hypothesis, change, of
+from .catalogue import Hypothesis, change, of, whole
 from .constants import Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
 from .least_squares import solve
@@ -60,18 +60,15 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
 def whole_sums(values: Values) -> Iterator[Hypothesis]:
     """A sum of the whole result that nothing asks for, left so or copied back to all elements."""
     shape = values.target.shape
-    for axes in _axes(len(shape)):
-        for mean in (False, True):
-            for keep in (False, True):
-                done, over = "averaged" if mean else "summed", _over(axes, len(shape))
-                text = f"{values.derivation.name} is {done} over {over}, which is not due"
+    for axes, mean, keep in product(_axes(len(shape)), (False, True), (False, True)):
+        text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {_over(axes, len(shape))}"
+        reduce = partial(np.mean if mean else np.sum, axis=axes, keepdims=True)
+        make = whole(partial(_copied_back, reduce=reduce) if keep else reduce)
+        yield Hypothesis("doubled sum", f"{text}, which is not due", make, values.derivation.target, 5.0 + mean)
 
-                def make(v: Values, axes: Any = axes, mean: bool = mean, keep: bool = keep) -> Any:
-                    total = v.target.sum(axis=axes, keepdims=True)
-                    total = total / (v.target.size // total.size) if mean else total
-                    return np.broadcast_to(total, v.target.shape) if keep else total
 
-                yield Hypothesis("doubled sum", text, make, values.derivation.target, 5.0 + mean)
+def _copied_back(x: Array, reduce: Callable[[Array], Array]) -> Array:
+    return np.broadcast_to(reduce(x), x.shape)
 
 
 def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
@@ -122,18 +119,10 @@ def forks_of(derivation: Derivation) -> list[Node]:
     return [step for step in reversed(derivation.steps) if derivation.is_fork(step) and step in derivation.origins]
 
 
-def weighted(top: Node, parts: Sequence[Operand], weights: Sequence[Any]) -> Callable[[Any], Array]:
-    """A fork's sum with a weight for each part; None leaves it out."""
-    pairs = tuple(zip(parts, weights, strict=True))
-
-    def made(v: Any) -> Array:
-        total: Any = 0.0
-        for part, weight in pairs:
-            if weight is not None:
-                total = total + v[part] * weight
-        return np.broadcast_to(np.asarray(total), top.shape)
-
-    return made
+def weighted(top: Node, parts: Sequence[Operand], weights: Sequence[float]) -> Callable[[Any], Array]:
+    """A fork's sum with a weight for each part; one of weight 0 is left out."""
+    pairs = [(part, weight) for part, weight in zip(parts, weights, strict=True) if weight]
+    return lambda v: np.broadcast_to(np.asarray(sum(v[part] * weight for part, weight in pairs)), top.shape)
 
 
 def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
@@ -141,23 +130,19 @@ def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
     derivation = values.derivation
     parts = parts_of(derivation, top)
     name, texts = _name(derivation, top), [_part(derivation, part) for part in parts]
+    alone = np.eye(len(parts))
     for i, part in enumerate(texts):
-        weights: list[Any] = [1.0] * len(parts)
-        weights[i] = None
-        last = len(parts) == 2 and i == 0
-        kind = "overwritten contribution" if last else "dropped contribution"
-        text = f"{part} is not added to {name}"
-        text = f"{texts[1]} replaces {part} at {name}, where it has to be added" if last else text
-        yield change(kind, text, top, weighted(top, parts, weights))
-        weights[i] = 2.0
-        yield change("doubled contribution", f"{part} is added to {name} twice", top, weighted(top, parts, weights))
-        weights[i] = -1.0
-        yield change("sign", f"{part} is subtracted from {name}, not added", top, weighted(top, parts, weights))
+        lost = ("dropped contribution", 0, f"{part} is not added to {name}")
+        if len(parts) == 2 and i == 0:
+            text = f"{texts[1]} replaces {part} at {name}, where it has to be added"
+            lost = ("overwritten contribution", 0, text)
+        twice = ("doubled contribution", 2, f"{part} is added to {name} twice")
+        turned = ("sign", -1, f"{part} is subtracted from {name}, not added")
+        for kind, weight, text in (lost, twice, turned):
+            yield change(kind, text, top, weighted(top, parts, np.where(alone[i], weight, 1.0).tolist()))
     for i, part in enumerate(texts if len(parts) > 2 else ()):
-        weights = [None] * len(parts)
-        weights[i] = 1.0
         text = f"{part} replaces the other {len(parts) - 1} gradients at {name}, to be added to them"
-        yield change("overwritten contribution", text, top, weighted(top, parts, weights), 0.5)
+        yield change("overwritten contribution", text, top, weighted(top, parts, alone[i].tolist()), 0.5)
 
 
 def fitted_weights(values: Values, top: Node, given: Array, slack: Array, constants: Constants) -> Iterator[Hypothesis]:
