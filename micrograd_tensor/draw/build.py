@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 from ..engine.recording import Scope
@@ -44,6 +45,7 @@ class Builder:
     Attributes:
         scene: what was made so far.
         outlets: the item where the wires of each value start: its gate, leaf or box, or the fork after it.
+        order: the nodes in the order in which the whole graph is built.
     """
 
     def __init__(self, labels: Labels, collapsed: Collapsed | None = None) -> None:
@@ -54,10 +56,11 @@ class Builder:
         self.scene.scopes, self.scene.notes = collapsed.names, collapsed.notes
         self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.called.stand_ins)
         self.outlets: dict[Node, Item] = {}
+        self.order: Sequence[Node] = self.graph.nodes
 
     def build(self) -> None:
         """Add the whole graph."""
-        for node in self.graph.nodes:
+        for node in self.order:
             box = self.box_of.get(node)
             if box is not None and node is box.gates[-1]:
                 self.collapsed(box)
@@ -219,13 +222,13 @@ class Builder:
         """Add the wire from a value to a use, with the rule that passes its gradient back."""
         wire = self.wire(use.value, source, target, i, use)
         wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
-        contribution = self.uses.added(use.value, [use]) if self.carries(use) else None
+        contribution = self.arriving(use)
         clauses = self.labels.clauses(use) if contribution else ()
         self._say_gradient(wire, use.value, contribution, clauses, named=len(self.uses[use.value]) > 1)
 
-    def carries(self, use: Use) -> bool:
-        """Whether the gradient that comes back from a use is shown."""
-        return self.uses.carries(use)
+    def arriving(self, use: Use) -> Node | None:
+        """The gradient that comes back from a use, if it is shown."""
+        return self.uses.added(use.value, [use]) if self.uses.carries(use) else None
 
     def _say_gradient(
         self, wire: Wire, node: Node, gradient: Node | None, clauses: tuple[str, ...], named: bool = False

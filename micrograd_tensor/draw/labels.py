@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..engine.row import Reduction
 from ..graph import Graph, Node
-from ..graph.axes import axis_names
+from ..graph.axes import Dims, axis_names
 from ..graph.nodes import Edge
 from ..notation import Called, broadcasts, cut, formula, number, operand_text, printable, rule, shape_text, summary
 from ..notation.templates import index_text
@@ -50,9 +50,16 @@ class Labels:
         marks: the letters of uses, where several gradients are added.
     """
 
-    def __init__(self, graph: Graph, options: Options | None = None, collapsed: Collapsed | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        options: Options | None = None,
+        collapsed: Collapsed | None = None,
+        dims: Dims | None = None,
+    ) -> None:
         options = options or Options()
-        self.graph, self.detail, self.dims = graph, options.detail, axis_names(graph, options.dims)
+        self.graph, self.detail = graph, options.detail
+        self.dims = axis_names(graph, options.dims) if dims is None else dims
         self.called = Called(graph, self.dims)
         self._values: dict[Node, str] = {}
         self.uses = Uses(graph, collapsed or Collapsed())

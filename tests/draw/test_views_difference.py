@@ -54,7 +54,7 @@ def test_graphs_of_nothing_in_common_are_both_there_whole(name):
     shown = circuit._painting.scene
     gates = sum(item.kind == "gate" for item in shown.items)
     assert gates == sum(node.op is not None for node in (*graph.nodes, *other.nodes))
-    assert sum(item.id.startswith("other-") and item.kind == "gate" for item in shown.items) >= 1
+    assert sum(item.style == "there" and item.kind == "gate" for item in shown.items) >= 1
 
 
 def test_what_a_changed_parameter_reaches_is_changed_and_nothing_else():
@@ -66,6 +66,8 @@ def test_what_a_changed_parameter_reaches_is_changed_and_nothing_else():
     assert shown["edge-10-11-fwd"] == ("forward", "changed-back")  # the gradient of x_norm has gamma in it
     assert shown["edge-11-12-fwd"] == ("changed", "backward")  # the gradient of the output has not
     assert shown["edge-12-out-fwd"] == ("changed", "backward")
+    values = {wire.forward: wire.value for wire in circuit._painting.scene.wires}
+    assert values["edge-1-11-fwd"] == "copied along axis 0"  # after the box of gamma, which says what differs
     captions = [item.caption for item in circuit._painting.scene.items if item.id == "node-11"]
     assert captions == ["≠ (9) mul"]
 
@@ -258,9 +260,11 @@ def test_nothing_overlaps_where_random_graphs_are_merged(seed):
 
     shown = draw(net(False), view="difference", against=net(True))._painting.scene
     check_nothing_overlaps(shown)
-    assert {wire.styles[0] for wire in shown.wires} > {"forward"}
+    assert {wire.styles[0] for wire in shown.wires} != {"forward"}
     for wire in shown.wires:
         assert wire.source.x < wire.target.x
+        if wire.source.style in ("here", "there"):
+            assert wire.styles[0] == wire.source.style
 
 
 def leaves(circuit):

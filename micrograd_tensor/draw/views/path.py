@@ -123,9 +123,9 @@ class _Part(Builder):
         self.scene.items.append(box)
         return box
 
-    def carries(self, use: Use) -> bool:
-        """Whether a gradient comes back on the path."""
-        return use.value in self.inside and super().carries(use)
+    def arriving(self, use: Use) -> Node | None:
+        """The gradient that comes back from a use on the path."""
+        return super().arriving(use) if use.value in self.inside else None
 
 
 # ----------------------------------------------------------------------------------------------------------- the paths
