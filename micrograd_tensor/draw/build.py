@@ -254,5 +254,5 @@ def _end_of(use: Use) -> tuple[str, str]:
     if use.box is not None:
         return f"box-{use.box.gates[0].rank}", ""
     gate, i = use.edges[0]
-    earlier = sum(x is use.value for x in gate.operands[:i])
+    earlier = sum(x is gate.operands[i] for x in gate.operands[:i])
     return str(gate.rank), f"-{earlier}" if earlier else ""

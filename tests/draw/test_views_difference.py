@@ -120,6 +120,19 @@ def test_a_use_that_only_the_other_has_leaves_a_fork():
             assert sum(wire.source is item for wire in shown.wires) <= 1
 
 
+def test_a_gate_that_takes_other_values_in_the_other_graph_has_a_wire_for_each_operand():
+    def net(square):
+        x, w, v = (leaf(name, 3, seed=seed) for seed, name in enumerate("xwv"))
+        return mt.graph((x * x if square else w * v).named("y") + x + w + v, np.ones(3))
+
+    for here, there in ((False, True), (True, False)):
+        graph = net(here)
+        shown = draw(graph, view="difference", against=net(there))._painting.scene
+        assert len({wire.forward for wire in shown.wires}) == len(shown.wires)
+        arriving = [wire for wire in shown.wires if wire.target.id == f"node-{graph['y'].rank}"]
+        assert sorted(wire.styles[0] for wire in arriving) == ["here", "here", "there", "there"]
+
+
 def test_tensors_are_captured_with_the_same_upstream():
     x = leaf("x", 3)
     y, z = (x * 2.0).named("y"), (x * 3.0).named("y")
