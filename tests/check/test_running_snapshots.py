@@ -143,6 +143,6 @@ def test_statements_are_found_with_their_lines():
     assert [s.last - s.first for s in assignments(backward)] == [0, 0, 0, 0, 0, 3]
 
 
-@pytest.mark.parametrize("function", [np.sum, len, 3])
+@pytest.mark.parametrize("function", [np.exp, len, 3])
 def test_without_source_there_are_no_lines(function):
     assert source_lines(function) == {}
