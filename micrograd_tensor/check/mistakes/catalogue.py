@@ -114,11 +114,6 @@ def of(function: Callable[..., Array], *operands: Operand) -> Change:
     return lambda v: np.asarray(function(*(v[x] for x in operands)))
 
 
-def whole(function: Callable[[Array], Array]) -> Callable[[Values], Array]:
-    """A function of the result."""
-    return lambda values: np.asarray(function(values.target))
-
-
 # ------------------------------------------------------------------------------------------------------- substitutes
 
 

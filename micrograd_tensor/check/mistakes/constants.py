@@ -63,16 +63,14 @@ class Constants:
 
 def lengths(graph: Graph) -> dict[int, str]:
     """The lengths of axes in a graph, with their axes; lengths of 0 and 1 are no evidence."""
-    found: dict[int, list[str]] = {}
+    found: dict[int, tuple[str, list[str]]] = {}
     for node in graph.nodes:
         for axis, n in enumerate(node.shape):
             if n > 1 and node.name is not None:
-                found.setdefault(n, []).append(f"axis {axis} of {node.name}")
-    texts = {}
-    for n, axes in found.items():
-        first = axes[0].split(" of ")[1]
-        texts[n] = " or ".join(axis for axis in axes if axis.endswith(f" of {first}"))
-    return texts
+                name, axes = found.setdefault(n, (node.name, []))
+                if name == node.name:
+                    axes.append(f"axis {axis} of {name}")
+    return {n: " or ".join(axes) for n, (_, axes) in found.items()}
 
 
 class _Number(NamedTuple):

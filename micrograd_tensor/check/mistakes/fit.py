@@ -18,7 +18,7 @@ import numpy as np
 
 from ...graph import Node
 from ..found import broadcasts
-from .catalogue import Hypothesis, Substitutes, change, of, whole
+from .catalogue import Hypothesis, Substitutes, change, of
 from .constants import Constant, Constants, digits
 from .derivation import Array, Operand, Values, called_forward
 from .least_squares import solve
@@ -190,15 +190,11 @@ def fitted_paths(
     if fit.weights is None:
         return
     names, target, name = [path.name for path in fit.paths], values.derivation.target, values.derivation.name
-    found: list[Factor] = []
-    for path, weight in zip(fit.paths, fit.weights, strict=True):
-        with np.errstate(all="ignore"):
-            scale = float(np.abs(path.value).max())
-            loose = np.full(weight.shape, (float(np.max(slack)) / scale if scale else 1.0) * 64 + 1e-12)
-        one = _explained(values, weight, loose, constants, substitutes)
-        if one is None:
-            break
-        found.append(one)
+    explained = [
+        _explained(values, weight, slack, float(np.abs(path.value).max()), constants, substitutes)
+        for path, weight in zip(fit.paths, fit.weights, strict=True)
+    ]
+    found = [factor for factor in explained if factor is not None]
     if len(found) == len(fit.paths):
         kind, text = _in_words(names, found, name)
         if kind is not None:
@@ -236,8 +232,9 @@ def _weight_in_words(weight: Array) -> str:
 
 
 def _explained(
-    values: Values, weight: Array, loose: Array, constants: Constants, substitutes: Substitutes
+    values: Values, weight: Array, slack: Array, scale: float, constants: Constants, substitutes: Substitutes
 ) -> Factor | None:
+    loose = np.full(weight.shape, 64 * (float(np.max(slack)) / scale if scale else 1.0) + 1e-12)
     if np.all(np.abs(weight) <= 1e-8):
         return Factor(NOTHING)
     if np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
@@ -434,7 +431,7 @@ def added(
     if np.ptp(rest) <= 2 * float(np.max(slack)) and float(np.abs(rest).min()) > 0:
         value = float(rest.mean())
         text = f"{value:.6g} is added to every element of {name}"
-        yield Hypothesis("added term", text, whole(partial(np.add, value)), target, 1.0)
+        yield Hypothesis("added term", text, of(partial(np.add, value), target), target, 1.0)
     for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
         if not broadcasts(atom.shape, due.shape):
             continue
@@ -449,11 +446,11 @@ def added(
             times = "" if constant.value == 1 else f"{constant.text} times "
             text = f"{times}{atom.name} is added to {name}, where it does not belong"
             more = constant.cost + 0.01 * distance
-            yield Hypothesis("added term", text, partial(_plus, atom=atom, weight=constant.value), target, more)
+            yield Hypothesis("added term", text, of(partial(_plus, weight=constant.value), target, atom), target, more)
 
 
-def _plus(values: Values, atom: Node, weight: float) -> Array:
-    return values.target + weight * values[atom]
+def _plus(x: Array, term: Array, weight: float) -> Array:
+    return x + weight * term
 
 
 def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis]:
@@ -466,8 +463,8 @@ def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis
     count = int(wrong.sum())
     if 0 < count <= due.size // 2:
         text = f"{count} of the {due.size} elements of {name} are wrong and the others are right: {_where(wrong)}"
-        mixed = whole(lambda target: np.where(wrong, given, target))
-        yield Hypothesis("in places", text, mixed, values.derivation.target)
+        target = values.derivation.target
+        yield Hypothesis("in places", text, of(lambda x: np.where(wrong, given, x), target), target)
 
 
 def _where(wrong: Array) -> str:

@@ -70,6 +70,7 @@ _DIVISOR = (
     _Slip("factor twice", "the division by {1} is done twice", lambda a, b: a / b / b, 0.0, 0.5),
     _Slip("not inverted", "{0} is multiplied by {1} where it has to be divided by it", np.multiply),
 )
+_INVERTED_IN_PART = _DIVISOR[2]._replace(made=lambda a, b, c: a * b / c)
 _SLIPS: dict[Any, tuple[_Slip, ...]] = {
     Product((2,)): (
         _Slip("lost square", "{0} is not squared", _first),
@@ -122,7 +123,7 @@ def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
 
 def _made(at: Derivation, step: Node, operands: Sequence[Operand], slips: Iterable[_Slip]) -> Iterator[Hypothesis]:
     names = [at.called(x) for x in operands]
-    by_number = len(operands) == 2 and isinstance(step.reading, Product) and at.is_number(operands[1])
+    by_number = len(operands) > 1 and isinstance(step.reading, Product) and at.is_number(operands[1])
     for slip in slips:
         if slip.made is not _first or isinstance(operands[0], Node):
             kind = "constant factor" if by_number else slip.kind
@@ -165,12 +166,9 @@ def _eps(eps: float, i: int) -> Iterator[_Slip]:
 def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     a, b = step.operands
     over, under = at.called(a), at.called(b)
-    yield from _made(at, step, (a, b), _DIVISOR)
     if is_step(b) and b.reading == Product((1, 1)):
         for inverted, plain in (b.operands, b.operands[::-1]):
-            what = "constant factor" if at.is_number(inverted) else "not inverted"
-            text = f"{over} is multiplied by {at.called(inverted)} where it has to be divided by it"
-            yield change(what, text, step, of(lambda x, y, z: x * y / z, a, inverted, plain))
+            yield from _made(at, step, (a, inverted, plain), [_INVERTED_IN_PART])
     text, more = f"the numerator {over} is missing", 1.0 + at.carries(step, 0)
     yield change("missing factor", text, step, lambda v: np.ones_like(v[a]) / v[b], more)
     if isinstance(a, Node) and not at.is_number(b):
@@ -243,16 +241,12 @@ def elsewhere_recorded(derivation: Derivation, substitutes: Substitutes) -> Iter
     for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
         if atom.shape == derivation.stage.shape and atom is not target:
             text = f"{derivation.name} is {atom.name}"
-            yield Hypothesis("exchanged operand", text, partial(_taken, atom=atom), target, 0.5 + 0.01 * distance)
+            yield Hypothesis("exchanged operand", text, of(np.positive, atom), target, 0.5 + 0.01 * distance)
     for x in derivation.leaves:
         if x in derivation.gradients:
             text = f"the gradient {x.name} is missing"
             yield changes("missing factor", text, target, {x: of(np.ones_like, x)}, 1.0)
             yield changes("missing factor", text, target, {x: of(partial(np.ones, ()))}, 1.1)
-
-
-def _taken(values: Values, atom: Node) -> Array:
-    return np.asarray(values[atom])
 
 
 def _laid_out(step: Node) -> tuple[int, ...]:
@@ -399,7 +393,6 @@ def _times(step: Node, factor: Change) -> Change:
 def at_recomputed(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """For each forward value that is used: computed from the named ones before it, with one change."""
     named = {node for node in graph.nodes if node.name is not None}
-    own = substitutes.own
     recorded = {node: node.value for node in graph.nodes}
     for x in substitutes.values:
         node = substitutes.origins[x]
@@ -410,27 +403,29 @@ def at_recomputed(values: Values, graph: Graph, substitutes: Substitutes) -> Ite
             continue
         inner = value_of(graph, node, named)
         at = Values(inner, inner.worth(recorded, {}), {a: values[a] for a in substitutes.values})
-
-        def again(v: Any, instead: Mapping[Operand, Change], inner: Derivation = inner) -> Array:
-            known = {s: v[own[inner.origins[s]]] if inner.origins[s] in own else s.value for s in inner.leaves}
-            made = Values(inner, known, {a: v[a] for a in substitutes.values}).changed(instead)
-            if made is None:
-                raise ValueError("the change cannot be computed")
-            return made
-
+        operands = Substitutes(substitutes.values, origins=substitutes.origins)
         for inside in inner.steps:
-            operands = Substitutes(substitutes.values, origins=substitutes.origins)
             for h in (*at_factors(at, inside), *at_operands(at, inside, operands)):
                 if h.more < 2 and h.changes:
+                    again = partial(_again, inner=inner, substitutes=substitutes, instead=h.changes)
                     for step in users:
-                        k = together(values, step, x)
-                        factor = partial(_ratio, again=again, changes=h.changes, x=x, k=k)
+                        factor = partial(_ratio, again=again, x=x, k=together(values, step, x))
                         text = f"{h.text}, where {x.name} is computed again"
                         yield changes(h.kind, text, step, {step: _times(step, factor)}, h.more + 0.7)
 
 
-def _ratio(v: Any, again: Callable[..., Array], changes: Mapping[Operand, Change], x: Node, k: float) -> Array:
-    return (again(v, changes) / v[x]) ** k
+def _again(v: Any, inner: Derivation, substitutes: Substitutes, instead: Mapping[Operand, Change]) -> Array:
+    """A forward value computed from the named ones before it, with a change."""
+    own = substitutes.own
+    known = {s: v[own[inner.origins[s]]] if inner.origins[s] in own else s.value for s in inner.leaves}
+    made = Values(inner, known, {a: v[a] for a in substitutes.values}).changed(instead)
+    if made is None:
+        raise ValueError("the change cannot be computed")
+    return made
+
+
+def _ratio(v: Any, again: Change, x: Node, k: float) -> Array:
+    return (again(v) / v[x]) ** k
 
 
 def _has(values: Values, step: Node, x: Node) -> bool:

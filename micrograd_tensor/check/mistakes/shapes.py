@@ -13,7 +13,7 @@ import numpy as np
 from ...engine.row import Contraction, Copy, Permutation, Reshape
 from ...graph import Node
 from ..expected import squeezed
-from .catalogue import Hypothesis, change, of, whole
+from .catalogue import Hypothesis, change, of
 from .derivation import Array, Values
 from .fit import paths_of
 
@@ -75,28 +75,30 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
         for axes in permutations(range(due.ndim)):
             if axes != tuple(range(due.ndim)) and tuple(due.shape[a] for a in axes) == given.shape:
                 text = f"the axes of {name} are exchanged" if due.ndim > 2 else f"{name} is transposed"
-                yield Hypothesis("transposed", text, whole(partial(np.transpose, axes=axes)), place)
+                yield Hypothesis("transposed", text, of(partial(np.transpose, axes=axes), place), place)
     if given.shape != due.shape:
         if squeezed(given.shape) == squeezed(due.shape):
             what = "lacks an axis" if given.ndim < due.ndim else "has an axis too many"
             text = f"{name} has the right values, but {what} of length 1: {given.shape} where {due.shape} is due"
-            yield Hypothesis("missing keepdims", text, whole(partial(_laid_out, shape=given.shape)), place, -1.0)
+            yield Hypothesis("missing keepdims", text, of(partial(_laid_out, shape=given.shape), place), place, -1.0)
         text = f"the elements of {name} are right, but laid out in shape {given.shape}"
         for order in ("C", "F"):
-            yield Hypothesis("transposed", text, whole(partial(_laid_out, shape=given.shape, order=order)), place, 2.0)
+            yield Hypothesis(
+                "transposed", text, of(partial(_laid_out, shape=given.shape, order=order), place), place, 2.0
+            )
         return
     for axis in range(due.ndim):
         yield Hypothesis(
-            "permuted", f"{name} is reversed along axis {axis}", whole(partial(np.flip, axis=axis)), place, -1.0
+            "permuted", f"{name} is reversed along axis {axis}", of(partial(np.flip, axis=axis), place), place, -1.0
         )
         for by in (1, -1):
             text = f"{name} is shifted by {by} along axis {axis}"
-            yield Hypothesis("permuted", text, whole(partial(np.roll, shift=by, axis=axis)), place, -0.5)
+            yield Hypothesis("permuted", text, of(partial(np.roll, shift=by, axis=axis), place), place, -0.5)
     for axis in range(due.ndim):
         moved = _order(due, given, axis)
         if moved is not None and due.shape[axis] > 1:
             text = f"the slices of {name} along axis {axis} are right, but in the order {moved.tolist()[:12]}"
-            yield Hypothesis("permuted", text, whole(partial(np.take, indices=moved, axis=axis)), place)
+            yield Hypothesis("permuted", text, of(partial(np.take, indices=moved, axis=axis), place), place)
 
 
 def _laid_out(x: Array, shape: tuple[int, ...], order: Any = "C") -> Array:

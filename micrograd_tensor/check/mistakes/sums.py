@@ -11,7 +11,7 @@ import numpy as np
 
 from ...engine.row import Linear, Reduction
 from ...graph import Node
-from .catalogue import Hypothesis, change, of, whole
+from .catalogue import Hypothesis, change, of
 from .constants import Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
 from .least_squares import solve
@@ -59,12 +59,12 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
 
 def whole_sums(values: Values) -> Iterator[Hypothesis]:
     """A sum of the whole result that nothing asks for, left so or copied back to all elements."""
-    shape = values.target.shape
+    shape, target = values.target.shape, values.derivation.target
     for axes, mean, keep in product(_axes(len(shape)), (False, True), (False, True)):
         text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {_over(axes, len(shape))}"
         reduce = partial(np.mean if mean else np.sum, axis=axes, keepdims=True)
-        make = whole(partial(_copied_back, reduce=reduce) if keep else reduce)
-        yield Hypothesis("doubled sum", f"{text}, which is not due", make, values.derivation.target, 5.0 + mean)
+        make = of(partial(_copied_back, reduce=reduce) if keep else reduce, target)
+        yield Hypothesis("doubled sum", f"{text}, which is not due", make, target, 5.0 + mean)
 
 
 def _copied_back(x: Array, reduce: Callable[[Array], Array]) -> Array:
@@ -122,7 +122,7 @@ def forks_of(derivation: Derivation) -> list[Node]:
 def weighted(top: Node, parts: Sequence[Operand], weights: Sequence[float]) -> Callable[[Any], Array]:
     """A fork's sum with a weight for each part; one of weight 0 is left out."""
     pairs = [(part, weight) for part, weight in zip(parts, weights, strict=True) if weight]
-    return lambda v: np.broadcast_to(np.asarray(sum(v[part] * weight for part, weight in pairs)), top.shape)
+    return lambda v: np.broadcast_to(np.asarray(sum((v[part] * weight for part, weight in pairs), 0.0)), top.shape)
 
 
 def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
@@ -151,16 +151,15 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
     parts = parts_of(derivation, top)
     if given.shape != values.target.shape or given.size <= len(parts):
         return
-    nothing = values.changed({top: of(partial(np.zeros, top.shape))})
-    if nothing is None or nothing.shape != given.shape:
+    made = [
+        values.changed({top: weighted(top, parts, row)}) for row in (*np.eye(len(parts)).tolist(), [0.0] * len(parts))
+    ]
+    reshaped = [x.reshape(-1) for x in made if x is not None and x.shape == given.shape]
+    if len(reshaped) < len(made):
         return
-    columns = []
-    for part in parts:
-        effect = values.changed({top: of(partial(np.broadcast_to, shape=top.shape), part)})
-        if effect is None or effect.shape != given.shape:
-            return
-        columns.append((effect - nothing).reshape(-1))
-    weights, _ = solve(np.array(columns).T[None], (given - nothing).reshape(1, -1), slack.reshape(1, -1))
+    *effects, nothing = reshaped
+    columns = np.stack([effect - nothing for effect in effects], axis=-1)
+    weights, _ = solve(columns[None], given.reshape(1, -1) - nothing, slack.reshape(1, -1))
     if weights is None:
         return
     explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else Constant(0.0, "0", 0.0) for w in weights[0]]
