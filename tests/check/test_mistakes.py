@@ -12,7 +12,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.check.mistakes.catalogue import KINDS, bare_values, small_constant, substitutes_for
 from micrograd_tensor.check.mistakes.constants import Constants
 from micrograd_tensor.check.mistakes.derivation import MAX_STEPS, Values, gradient_of, value_of
-from micrograd_tensor.check.mistakes.fit import factors
+from micrograd_tensor.check.mistakes.fit import Factors
 from micrograd_tensor.check.mistakes.least_squares import SAMPLE, solve
 from micrograd_tensor.check.mistakes.products import at_factors, together
 from micrograd_tensor.check.mistakes.sums import at_sums, forks_of, parts_of
@@ -128,7 +128,8 @@ def test_a_power_times_a_constant_is_found(k, constant):
     values, substitutes = derived(graph, "var")
     stddev = graph["stddev"].value
     slack = 1e-13 * np.abs(values.target)
-    found = list(factors(values, constant * stddev**k * values.target, values.target, slack, LENGTHS, substitutes))
+    explaining = Factors(values, LENGTHS, substitutes.values)
+    found = list(explaining.of(constant * stddev**k * values.target, values.target, slack))
     assert found
     for factor in found:
         assert np.allclose(factor.worth(values), constant * stddev**k, rtol=1e-9)
@@ -137,10 +138,11 @@ def test_a_power_times_a_constant_is_found(k, constant):
 def test_no_factor_is_found_in_noise():
     graph = place(derivation("batchnorm"), 0).graph
     values, substitutes = derived(graph, "dev_from_mean")
+    explaining = Factors(values, LENGTHS, substitutes.values)
     rng = np.random.default_rng(0)
     for _ in range(20):
         noise = rng.normal(size=values.target.shape)
-        assert not list(factors(values, noise, values.target, np.full((7, 4), 1e-13), LENGTHS, substitutes))
+        assert not list(explaining.of(noise, values.target, np.full((7, 4), 1e-13)))
 
 
 def test_powers_of_one_tensor_under_several_names_count_together():

@@ -183,15 +183,14 @@ def _slices(columns: Array, given: Array, slack: Array, axes: tuple[int, ...]) -
     return [weights[:, j].reshape(shape) for j in range(len(columns))], None
 
 
-def fitted_paths(
-    values: Values, slack: Array, fit: Fit, constants: Constants, substitutes: Substitutes
-) -> Iterator[Hypothesis]:
+def fitted_paths(factors: Factors, slack: Array, fit: Fit) -> Iterator[Hypothesis]:
     """The mistakes that a fit's weights say, where the numbers of the graph explain them."""
     if fit.weights is None:
         return
-    names, target, name = [path.name for path in fit.paths], values.derivation.target, values.derivation.name
+    names, derivation = [path.name for path in fit.paths], factors.values.derivation
+    target, name = derivation.target, derivation.name
     explained = [
-        _explained(values, weight, slack, float(np.abs(path.value).max()), constants, substitutes)
+        _explained(factors, weight, float(np.max(slack)), float(np.abs(path.value).max()))
         for path, weight in zip(fit.paths, fit.weights, strict=True)
     ]
     found = [factor for factor in explained if factor is not None]
@@ -231,15 +230,13 @@ def _weight_in_words(weight: Array) -> str:
     return f"({', '.join(map(digits, weight.reshape(-1)[:4].tolist()))}{', …' if weight.size > 4 else ''})"
 
 
-def _explained(
-    values: Values, weight: Array, slack: Array, scale: float, constants: Constants, substitutes: Substitutes
-) -> Factor | None:
-    loose = np.full(weight.shape, 64 * (float(np.max(slack)) / scale if scale else 1.0) + 1e-12)
+def _explained(factors: Factors, weight: Array, slack: float, scale: float) -> Factor | None:
+    loose = np.full(weight.shape, 64 * (slack / scale if scale else 1.0) + 1e-12)
     if np.all(np.abs(weight) <= 1e-8):
         return Factor(NOTHING)
     if np.all(np.abs(weight - 1) <= np.maximum(loose, 1e-9)) and weight.size == 1:
         return Factor(ONE)
-    found = factors(values, weight, np.ones_like(weight), loose, constants, substitutes)
+    found = factors.of(weight, np.ones_like(weight), loose)
     return min((f for f in found if f.constant.cost < UNEXPLAINED), key=lambda f: f.cost, default=None)
 
 
@@ -309,39 +306,86 @@ class Factor(NamedTuple):
         return self.constant.cost + sum(1.0 + 0.2 * abs(abs(k) - 1) for _, k in self.powers)
 
 
-def factors(
-    values: Values, mine: Array, due: Array, slack: Array, constants: Constants, substitutes: Substitutes
-) -> Iterator[Factor]:
-    """The factors by which one array may be another, cheapest first.
+@dataclass(frozen=True, slots=True, eq=False)
+class Factors:
+    """What explains a factor.
 
-    Args:
+    Attributes:
         values: where the tensors are looked up.
-        mine: the array that was given.
-        due: the array that is due, of the same shape.
-        slack: the tolerance of their difference.
         constants: explain a constant.
-        substitutes: the tensors whose powers are tried.
+        tensors: those whose powers are tried.
     """
-    if mine.shape != due.shape or not mine.size:
-        return
-    with np.errstate(all="ignore"):
-        sharpness = np.where(np.isfinite(due) & (due != 0), np.abs(due) / np.maximum(slack, 1e-300), 0.0).reshape(-1)
-        sharpest = float(sharpness.max(initial=0.0))
-        if sharpest < 10.0:
+
+    values: Values
+    constants: Constants
+    tensors: tuple[Node, ...]
+
+    def of(self, mine: Array, due: Array, slack: Array) -> Iterator[Factor]:
+        """The factors by which one array may be another, cheapest first.
+
+        Args:
+            mine: the array that was given.
+            due: the array that is due, of the same shape.
+            slack: the tolerance of their difference.
+        """
+        if mine.shape != due.shape or not mine.size:
             return
-        order = _largest(sharpness, PROBES)
-        order = order[sharpness[order] > max(sharpest * 1e-6, 10.0)]
-        ratio = mine.reshape(-1)[order] / due.reshape(-1)[order]
-        loose = 1.0 / sharpness[order]
-    if not order.size or not np.isfinite(ratio).all():
-        return
-    best = float(ratio[0])
-    if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
-        found = constants.explain(best, 8 * float(loose[0]) + 1e-14)
-        if found or due.size >= ENOUGH:
-            yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED))
-    if due.size > 1 and (ratio != 0).all():
-        yield from _powers(values, ratio, loose, order, due.shape, constants, substitutes)
+        with np.errstate(all="ignore"):
+            sharpness = np.where(np.isfinite(due) & (due != 0), np.abs(due) / np.maximum(slack, 1e-300), 0.0).reshape(
+                -1
+            )
+            sharpest = float(sharpness.max(initial=0.0))
+            if sharpest < 10.0:
+                return
+            order = _largest(sharpness, PROBES)
+            order = order[sharpness[order] > max(sharpest * 1e-6, 10.0)]
+            ratio = mine.reshape(-1)[order] / due.reshape(-1)[order]
+            loose = 1.0 / sharpness[order]
+        if not order.size or not np.isfinite(ratio).all():
+            return
+        best = float(ratio[0])
+        if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
+            found = self.constants.explain(best, 8 * float(loose[0]) + 1e-14)
+            if found or due.size >= ENOUGH:
+                yield Factor(found or Constant(best, digits(best, 6, least=1e-13), UNEXPLAINED))
+        if due.size > 1 and (ratio != 0).all():
+            yield from self._powers(ratio, loose, np.unravel_index(order, due.shape), due.shape)
+
+    def _powers(self, ratio: Array, loose: Array, places: Any, shape: tuple[int, ...]) -> Iterator[Factor]:
+        """Least squares for the exponents, in logarithms, of one tensor and then of two."""
+        usable, logs = [], []
+        with np.errstate(all="ignore"):
+            for x in self.tensors:
+                if not broadcasts(x.shape, shape):
+                    continue
+                probed = np.broadcast_to(self.values[x], shape)[places]
+                log = np.log(np.abs(probed.astype(np.float64)))
+                if np.isfinite(log).all() and np.ptp(log) > 1e-9:
+                    usable.append(x)
+                    logs.append(log - log.mean())
+            if not usable:
+                return
+            columns = np.array(logs)
+            wanted = np.log(np.abs(ratio.astype(np.float64)))
+            wanted = wanted - wanted.mean()
+            tolerance = 8 * float(np.max(loose)) + 1e-13
+            gram, right = columns @ columns.T, columns @ wanted
+        for count in (1, 2) if len(ratio) >= 3 else (1,):
+            chosen = np.array([*combinations(range(len(usable)), count)], int).reshape(-1, count)
+            grams = gram[chosen[:, :, None], chosen[:, None, :]]
+            fine = np.linalg.det(grams) > 1e-6 * np.diag(gram)[chosen].prod(axis=1)
+            exact = np.linalg.solve(grams[fine], right[chosen[fine], None])[..., 0]
+            near = np.round(2 * exact) / 2
+            simple = ((near != 0) & (np.abs(near) <= 4) & (np.abs(near - exact) < 1e-3)).all(axis=1)
+            for which, k in zip(chosen[fine][simple], near[simple], strict=True):
+                if np.abs(wanted - k @ columns[which]).max() > tolerance * 4 * max(1.0, float(np.abs(k).max())):
+                    continue
+                powers = tuple((usable[i], float(e)) for i, e in zip(which, k, strict=True))
+                with np.errstate(all="ignore"):
+                    power = np.broadcast_to(Factor(ONE, powers).worth(self.values), shape)[places]
+                    constant = self.constants.explain(float(ratio[0] / power[0]), tolerance * 8)
+                if constant is not None:
+                    yield Factor(constant, powers)
 
 
 def _largest(sizes: Array, count: int) -> Array:
@@ -350,52 +394,6 @@ def _largest(sizes: Array, count: int) -> Array:
         among = np.flatnonzero(sizes >= np.partition(sizes, -count)[-count])
         return among[np.argsort(-sizes[among], kind="stable")[:count]]
     return np.argsort(-sizes, kind="stable")[:count]
-
-
-def _powers(
-    values: Values,
-    ratio: Array,
-    loose: Array,
-    order: Array,
-    shape: Any,
-    constants: Constants,
-    substitutes: Substitutes,
-) -> Iterator[Factor]:
-    """Least squares for the exponents, in logarithms, of one tensor and then of two."""
-    places = np.unravel_index(order, shape)
-    usable, logs = [], []
-    with np.errstate(all="ignore"):
-        for x in substitutes.values:
-            if not broadcasts(x.shape, shape):
-                continue
-            probed = np.broadcast_to(values[x], shape)[places]
-            log = np.log(np.abs(probed.astype(np.float64)))
-            if np.isfinite(log).all() and np.ptp(log) > 1e-9:
-                usable.append(x)
-                logs.append(log - log.mean())
-        if not usable:
-            return
-        columns = np.array(logs)
-        wanted = np.log(np.abs(ratio.astype(np.float64)))
-        wanted = wanted - wanted.mean()
-        tolerance = 8 * float(np.max(loose)) + 1e-13
-        gram, right = columns @ columns.T, columns @ wanted
-    for count in (1, 2) if len(order) >= 3 else (1,):
-        chosen = np.array([*combinations(range(len(usable)), count)], int).reshape(-1, count)
-        grams = gram[chosen[:, :, None], chosen[:, None, :]]
-        fine = np.linalg.det(grams) > 1e-6 * np.diag(gram)[chosen].prod(axis=1)
-        exact = np.linalg.solve(grams[fine], right[chosen[fine], None])[..., 0]
-        near = np.round(2 * exact) / 2
-        simple = ((near != 0) & (np.abs(near) <= 4) & (np.abs(near - exact) < 1e-3)).all(axis=1)
-        for which, k in zip(chosen[fine][simple], near[simple], strict=True):
-            if np.abs(wanted - k @ columns[which]).max() > tolerance * 4 * max(1.0, float(np.abs(k).max())):
-                continue
-            powers = tuple((usable[i], float(e)) for i, e in zip(which, k, strict=True))
-            with np.errstate(all="ignore"):
-                power = np.broadcast_to(Factor(ONE, powers).worth(values), shape)[places]
-                constant = constants.explain(float(ratio[0] / power[0]), tolerance * 8)
-            if constant is not None:
-                yield Factor(constant, powers)
 
 
 def _exponent(k: float) -> str:
@@ -420,11 +418,10 @@ def before_sums(step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
 # -------------------------------------------------------------------------------------------- what was added, and where
 
 
-def added(
-    values: Values, given: Array, slack: Array, constants: Constants, substitutes: Substitutes
-) -> Iterator[Hypothesis]:
+def added(factors: Factors, given: Array, slack: Array, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """The result plus a multiple of an available value, or plus a constant."""
-    due, name, target = values.target, values.derivation.name, values.derivation.target
+    values, derivation = factors.values, factors.values.derivation
+    due, name, target = values.target, derivation.name, derivation.target
     if given.shape != due.shape or given.size < 3 or not np.isfinite(given).all() or not np.isfinite(due).all():
         return
     rest = (given - due).astype(np.float64)
@@ -441,7 +438,7 @@ def added(
             weight = float((rest * term).sum()) / size if size else np.nan
         if not np.isfinite(weight) or not np.all(np.abs(rest - weight * term) <= 8 * slack + 1e-13 * np.abs(rest)):
             continue
-        constant = constants.explain(weight, 1e-8)
+        constant = factors.constants.explain(weight, 1e-8)
         if constant is not None and constant.cost < 5:
             times = "" if constant.value == 1 else f"{constant.text} times "
             text = f"{times}{atom.name} is added to {name}, where it does not belong"

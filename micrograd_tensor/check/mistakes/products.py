@@ -370,12 +370,8 @@ def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[H
             kind = kind_of(values, step, atom, k)
             if kind in OTHERWISE and k:
                 text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
-                instead = _times(step, of(partial(_power, k=k), atom))
+                instead = _times(step, of(lambda x, k=k: x**k, atom))
                 yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
-
-
-def _power(x: Array, k: float) -> Array:
-    return x**k
 
 
 def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:

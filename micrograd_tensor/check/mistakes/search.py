@@ -21,11 +21,11 @@ from ...graph.cut import needed
 from ..expected import squeezed
 from ..found import Diagnosis, WrongStage
 from ..nearby import nearby
-from .catalogue import Hypothesis, Substitutes, bare_values, changes, substitutes_for
+from .catalogue import Hypothesis, bare_values, changes, substitutes_for
 from .constants import Constants
 from .correction import correction
 from .derivation import Array, Operand, Values, gradient_of, is_step, value_of
-from .fit import Factor, Fit, added, before_sums, evidence, factors, fit_paths, fitted_paths, in_places
+from .fit import Factor, Factors, Fit, added, before_sums, evidence, fit_paths, fitted_paths, in_places
 from .products import (
     OTHERWISE,
     at_eps,
@@ -73,15 +73,15 @@ def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     """
     with np.errstate(all="ignore"):
         search = Search(wrong)
-        for phase in (search.single, search.rarer):
-            if found := search.tried(phase()):
+        for phase in (search.single(), search.rarer()):
+            if found := search.tried(phase):
                 return search.ranked(found)
         if search.begins_late:
             from_output = Search(wrong, from_output=True)
             if found := from_output.tried(at_diagonal(from_output.values)):
                 return from_output.ranked(found)
-        for phase in (search.pairs, search.places):
-            if found := search.tried(phase()):
+        for phase in (search.pairs(), in_places(search.values, search.given, search.slack)):
+            if found := search.tried(phase):
                 return search.ranked(found)
         return search.undetermined()
 
@@ -100,12 +100,12 @@ class Search:
         derive = value_of if wrong.forward else gradient_of
         self.derivation = derive(graph, node, () if from_output else wrong.by_hand)
         self.substitutes = substitutes_for(self.derivation, graph, wrong.used)
-        self.constants = Constants(graph)
         forward = {n: n.value for n in graph.nodes} | dict(wrong.values)
         known = self.derivation.worth(forward, wrong.used)
         if not self.derivation.steps and self.derivation.target in known:
             known[self.derivation.target] = self._alone(known[self.derivation.target])
         self.values = self._values(known, self.substitutes.worth(forward, wrong.used, bare_values(graph, {})))
+        self.factors = Factors(self.values, Constants(graph), self.substitutes.values)
 
     def _alone(self, recorded: Array) -> Array:
         """Of a derivation without steps the result: what is expected, where it was not handed on from another node."""
@@ -155,12 +155,11 @@ class Search:
             made = hypothesis.at(self.values)
             if made is None:
                 continue
-            error = self.error(made)
             note = ""
-            alike = made.shape != self.given.shape and squeezed(made.shape) == squeezed(self.given.shape)
-            if error is None and alike:
-                error = self.error(made.reshape(self.given.shape))
+            if made.shape != self.given.shape and squeezed(made.shape) == squeezed(self.given.shape):
+                made = made.reshape(self.given.shape)
                 note = f"; besides, its shape is {self.given.shape} where {self.values.target.shape} is due"
+            error = self.error(made)
             if error is not None:
                 found.append(Match(hypothesis, error, note))
         return found
@@ -170,31 +169,17 @@ class Search:
         given = self.given
         if made.shape != given.shape or not np.isfinite(given).any():
             return None
-        at, size, near, loosest = self._probe
-        difference = abs(made.flat[at] - given.flat[at])
-        if difference > (near if difference <= 1e-2 * size else 1e-2 * size + loosest):
-            return None
-        return self.wrong.matches(made)
+        at, reach = self._probe
+        return None if abs(made.flat[at] - given.flat[at]) > reach else self.wrong.matches(made)
 
     @cached_property
-    def _probe(self) -> tuple[int, float, float, float]:
-        """The element that is looked at first: its place, its size, and how far it may be off.
-
-        That far where a result is within a hundredth of it, and at most so far at the loosest element of all.
-        """
+    def _probe(self) -> tuple[int, float]:
+        """The element that is looked at first, and by how much it may be off for the others to be looked at."""
         with np.errstate(all="ignore"):
             sizes = np.where(np.isfinite(self.given), np.abs(self.given), -1.0)
             at = int(np.argmax(sizes))
-            allowed = np.broadcast_to(self.wrong.allowed(self.given), self.given.shape)
-        loosest = float(np.max(allowed, initial=0.0))
-        # What is allowed grows with the result, so by no more than a hundredth there.
-        near = 1.02 * float(allowed.flat[at])
-        return (
-            at,
-            float(sizes.flat[at]),
-            near if np.isfinite(near) else np.inf,
-            loosest if np.isfinite(loosest) else 0.0,
-        )
+            loosest = float(np.max(self.wrong.allowed(self.given), initial=0.0))
+        return at, 1e-2 * float(sizes.flat[at]) + (loosest if np.isfinite(loosest) else 0.0)
 
     # ----------------------------------------------------------------------------------------- what is tried, in order
 
@@ -205,7 +190,7 @@ class Search:
         yield from self._factors()
         yield from whole_shapes(values, given)
         if self.fit is not None:
-            yield from fitted_paths(values, self.slack, self.fit, self.constants, self.substitutes)
+            yield from fitted_paths(self.factors, self.slack, self.fit)
         yield from elsewhere_recorded(derivation, self.substitutes)
         for fork in self.forks:
             yield from at_fork(values, fork)
@@ -244,7 +229,7 @@ class Search:
         target, name = derivation.target, derivation.name
         if given.shape != values.target.shape:
             return
-        for factor in factors(values, given, values.target, self.slack, self.constants, self.substitutes):
+        for factor in self.factors.of(given, values.target, self.slack):
             if factor.constant.value != 0 and (factor.powers or factor.constant.value != 1):
                 yield _scaled(values, target, factor, name)
         parts = parts_of(derivation, target)
@@ -253,13 +238,13 @@ class Search:
             if np.shape(values[part]) != given.shape:
                 continue
             slack = self.slack + np.abs(rest) * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * 8
-            for factor in factors(values, given - rest, values[part], slack, self.constants, self.substitutes):
+            for factor in self.factors.of(given - rest, values[part], slack):
                 if factor.powers:
                     what = f"what arrives at {name} from {self._from(part)}"
                     yield _scaled(values, part, factor, what, rest=True)
         terms = [target] if is_addition(target) and not derivation.backward else []
         for fork in (*self.forks, *terms):
-            yield from fitted_weights(values, fork, given, self.slack, self.constants)
+            yield from fitted_weights(values, fork, given, self.slack, self.factors.constants)
 
     def _from(self, part: Operand) -> str:
         if is_step(part) and part.rule_of is not None:
@@ -272,14 +257,14 @@ class Search:
             yield from before_sums(step, self.substitutes)
         yield from at_recomputed(self.values, self.wrong.graph, self.substitutes)
         yield from at_diagonal(self.values)
-        yield from added(self.values, self.given, self.slack, self.constants, self.substitutes)
+        yield from added(self.factors, self.given, self.slack, self.substitutes)
 
     def pairs(self) -> Iterator[Hypothesis]:
         """Two things wrong: two changes of the derivation, or one and a constant factor."""
         values, given, limit = self.values, self.given, self.values.work + BUDGET
         single = [h for fork in self.forks for h in at_fork(values, fork)]
         single += [h for step in self.derivation.steps for h in self._changes(step)]
-        made = []
+        made, constant_alone = [], replace(self.factors, tensors=())
         for one in single:
             if values.work > limit:
                 return
@@ -289,7 +274,7 @@ class Search:
             made.append(one)
             if result.shape == given.shape:
                 slack = np.broadcast_to(self.wrong.allowed(result), result.shape)
-                for factor in factors(values, given, result, slack, self.constants, Substitutes()):
+                for factor in constant_alone.of(given, result, slack):
                     if factor.constant.cost < 3.0 and factor.constant.value not in (0.0, 1.0):
                         text = f"{one.text}; and the result is multiplied by {factor.text}"
                         make = partial(_multiplied, hypothesis=one, factor=factor)
@@ -300,10 +285,6 @@ class Search:
             both = {**a.changes, **b.changes}
             yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
 
-    def places(self) -> Iterator[Hypothesis]:
-        """Where it differs, when nothing says why."""
-        yield from in_places(self.values, self.given, self.slack)
-
     # ---------------------------------------------------------------------------------------- of what matches, the best
 
     def ranked(self, found: list[Match]) -> tuple[Diagnosis, ...]:
@@ -311,17 +292,17 @@ class Search:
         found = sorted(found, key=lambda match: (match.hypothesis.weight, match.error))[:MAX_EXAMINED]
         of_paths = [match for match in found if match.hypothesis.of_paths]
         lines = [match for match in found if not match.hypothesis.of_paths]
-        if of_paths:
-            return self._by_paths(of_paths[0], lines)
+        if of_paths and self.fit is not None:
+            return self._by_paths(self.fit, of_paths[0], lines)
         kept: list[Match] = []
         seen: list[Array] = []
         for match in lines:
             made = match.hypothesis.at(self.elsewhere) if len(lines) > 1 else None
-            if made is not None and any(_same(made, other) for other in seen):
-                continue
-            if made is not None:
+            if made is None:
+                kept.append(match)
+            elif not any(_same(made, other) for other in seen):
+                kept.append(match)
                 seen.append(made)
-            kept.append(match)
         first, *others = [self._diagnosis(match) for match in kept[:MAX_REPORTED]]
         text = first.text
         if others:
@@ -330,15 +311,14 @@ class Search:
             text += f"; {evidence(self.fit, self.derivation.name)}"
         return (replace(first, text=text), *others)
 
-    def _by_paths(self, of_paths: Match, lines: list[Match]) -> tuple[Diagnosis, ...]:
+    def _by_paths(self, fit: Fit, of_paths: Match, lines: list[Match]) -> tuple[Diagnosis, ...]:
         """Which paths are wrong, then the lines on them that may be; which line it is the result alone can't say."""
         by_line: dict[Node, Match] = {}
         for match in lines:
             by_line.setdefault(self.derivation.named_step(match.hypothesis.place), match)
         diagnoses = [self._diagnosis(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
         first = self._diagnosis(of_paths)
-        assert self.fit is not None  # noqa: S101 -- for the type checker; without a fit nothing is said of paths
-        text = f"{first.text}; {evidence(self.fit, self.derivation.name)}"
+        text = f"{first.text}; {evidence(fit, self.derivation.name)}"
         if diagnoses:
             text += f"; as if {diagnoses[0].text}"
             vague = first.kind in ("power of a tensor", "two mistakes", "wrong way")

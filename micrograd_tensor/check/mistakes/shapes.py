@@ -88,9 +88,8 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
             )
         return
     for axis in range(due.ndim):
-        yield Hypothesis(
-            "permuted", f"{name} is reversed along axis {axis}", of(partial(np.flip, axis=axis), place), place, -1.0
-        )
+        text = f"{name} is reversed along axis {axis}"
+        yield Hypothesis("permuted", text, of(partial(np.flip, axis=axis), place), place, -1.0)
         for by in (1, -1):
             text = f"{name} is shifted by {by} along axis {axis}"
             yield Hypothesis("permuted", text, of(partial(np.roll, shift=by, axis=axis), place), place, -0.5)
@@ -162,7 +161,5 @@ def at_diagonal(values: Values) -> Iterator[Hypothesis]:
 
 def _twice(values: Values, source: Node, without: str | None = None) -> Array | None:
     own = diagonal(values, source)
-    if own is None or without is None:
-        return None if own is None else values.target + own
-    less = [path.value for path in paths_of(values) or () if path.name == without]
-    return values.target + own - less[0] if less else None
+    less = sum(path.value for path in paths_of(values) or () if path.name == without)
+    return None if own is None else values.target + own - less
