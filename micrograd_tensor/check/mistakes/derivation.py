@@ -81,9 +81,6 @@ class Derivation:
 
     def depending_on(self, changed: Collection[Operand]) -> tuple[Node, ...]:
         """These nodes and those that depend on any of them, in order."""
-        if len(changed) == 1:
-            (only,) = changed
-            return (only, *self.after[only])
         return self._in_order(set(changed).union(*(self.after[x] for x in changed)))
 
     @cached_property

@@ -331,9 +331,8 @@ class Factors:
         if mine.shape != due.shape or not mine.size:
             return
         with np.errstate(all="ignore"):
-            sharpness = np.where(np.isfinite(due) & (due != 0), np.abs(due) / np.maximum(slack, 1e-300), 0.0).reshape(
-                -1
-            )
+            sharpness = np.where(np.isfinite(due) & (due != 0), np.abs(due) / np.maximum(slack, 1e-300), 0.0)
+            sharpness = sharpness.reshape(-1)
             sharpest = float(sharpness.max(initial=0.0))
             if sharpest < 10.0:
                 return

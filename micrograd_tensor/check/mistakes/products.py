@@ -155,7 +155,7 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
 
 def _eps(eps: float, i: int) -> Iterator[_Slip]:
     """Of an op that adds a small number to its i-th operand."""
-    size, x = number(eps), f"{{{i}}}"
+    size, x = number(eps), ("{0}", "{1}")[i]
     yield _SLIPS[Linear((1, 1))][0]
     yield _Slip("eps left out", f"the {size} that is added to {x} is left out", lambda *v: v[i])
     yield _Slip("eps misplaced", f"the {size} that belongs to {x} is added twice", lambda *v: v[i] + 2 * eps)
@@ -330,18 +330,13 @@ def _collinear(values: Values, factors: Mapping[Node, float], atom: Node) -> flo
     return total
 
 
-def kind_of(values: Values, part: Operand, atom: Node, k: float) -> str:
-    """What kind of mistake a power of a tensor too much is, by the power that belongs there."""
+def kinds_of_powers(values: Values, part: Operand, atom: Node) -> dict[float, str]:
+    """What kinds of mistake powers of a tensor too much are, by exponent; none where no power of it belongs."""
     due = together(values, part, atom)
-    if due and k == -due:
-        return "missing factor"
-    if due and abs(due) >= 2 and k == -due / 2:
-        return "lost square"
-    if due and k == due:
-        return "factor twice"
-    if due and k == -2 * due:
-        return "not inverted"
-    return "power of a tensor"
+    kinds = {-due: "missing factor", -due / 2: "lost square", due: "factor twice", -2 * due: "not inverted"}
+    if abs(due) < 2:
+        del kinds[-due / 2]
+    return kinds if due else {}
 
 
 def at_powers(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
@@ -365,13 +360,10 @@ def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[H
     """In the terms of a sum, a factor left out, applied twice, not squared or not inverted."""
     for distance, atom in enumerate(substitutes.values):
         simple = substitutes.origins[atom].name is not None and bool(atom.shape)
-        due = together(values, step, atom) if simple else 0.0
-        for k in dict.fromkeys((-due, -due / 2, due, -2 * due)) if due else ():
-            kind = kind_of(values, step, atom, k)
-            if kind in OTHERWISE and k:
-                text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
-                instead = _times(step, of(lambda x, k=k: x**k, atom))
-                yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
+        for k, kind in kinds_of_powers(values, step, atom).items() if simple else ():
+            text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
+            instead = _times(step, of(lambda x, k=k: x**k, atom))
+            yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
 
 
 def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:

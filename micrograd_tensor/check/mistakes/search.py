@@ -36,7 +36,7 @@ from .products import (
     elsewhere_recorded,
     eps_everywhere,
     in_terms,
-    kind_of,
+    kinds_of_powers,
 )
 from .shapes import at_diagonal, at_shapes, whole_shapes
 from .sums import at_fork, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
@@ -373,7 +373,8 @@ def _scaled(at: Values, part: Operand, factor: Factor, what: str, rest: bool = F
     if factor.powers:
         kind = "power of a tensor"
         if len(factor.powers) == 1 and factor.constant.value == 1:
-            kind = kind_of(at, part, *factor.powers[0])
+            tensor, k = factor.powers[0]
+            kind = kinds_of_powers(at, part, tensor).get(k, kind)
             more = factor.cost if kind == "power of a tensor" else 0.2 * factor.cost
     elif factor.constant.value == -1:
         kind = "sign"

@@ -83,9 +83,8 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
             yield Hypothesis("missing keepdims", text, of(partial(_laid_out, shape=given.shape), place), place, -1.0)
         text = f"the elements of {name} are right, but laid out in shape {given.shape}"
         for order in ("C", "F"):
-            yield Hypothesis(
-                "transposed", text, of(partial(_laid_out, shape=given.shape, order=order), place), place, 2.0
-            )
+            laid_out = partial(_laid_out, shape=given.shape, order=order)
+            yield Hypothesis("transposed", text, of(laid_out, place), place, 2.0)
         return
     for axis in range(due.ndim):
         text = f"{name} is reversed along axis {axis}"

@@ -8,6 +8,7 @@ from itertools import combinations, product
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ...engine.row import Linear, Reduction
 from ...graph import Node
@@ -77,9 +78,7 @@ def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
     >>> axes_of(None, 2), axes_of(-1, 2), axes_of((0, 2), 3)
     ((0, 1), (1,), (0, 2))
     """
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(sorted(a % rank if rank else a for a in ((axis,) if isinstance(axis, int) else axis)))
+    return tuple(sorted(normalize_axis_tuple(range(rank) if axis is None else axis, rank)))
 
 
 def _axes(rank: int) -> list[tuple[int, ...]]:
