@@ -394,7 +394,7 @@ def at_recomputed(values: Values, graph: Graph, substitutes: Substitutes) -> Ite
         operands = Substitutes(substitutes.values, origins=substitutes.origins)
         for inside in inner.steps:
             for h in (*at_factors(at, inside), *at_operands(at, inside, operands)):
-                if h.more < 2 and h.changes:
+                if h.more < 2:
                     again = partial(_again, inner=inner, substitutes=substitutes, instead=h.changes)
                     for step in users:
                         factor = partial(_ratio, again=again, x=x, k=together(values, step, x))

@@ -72,18 +72,21 @@ def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
         wrong: the stage, what was given there and what is due.
     """
     with np.errstate(all="ignore"):
-        search = Search(wrong)
-        for phase in (search.single(), search.rarer()):
-            if found := search.tried(phase):
-                return search.ranked(found)
-        if search.begins_late:
-            from_output = Search(wrong, from_output=True)
-            if found := from_output.tried(at_diagonal(from_output.values)):
-                return from_output.ranked(found)
-        for phase in (search.pairs(), in_places(search.values, search.given, search.slack)):
-            if found := search.tried(phase):
+        for search, hypotheses in _phases(wrong):
+            if found := search.tried(hypotheses):
                 return search.ranked(found)
         return search.undetermined()
+
+
+def _phases(wrong: WrongStage) -> Iterator[tuple[Search, Iterator[Hypothesis]]]:
+    search = Search(wrong)
+    yield search, search.single()
+    yield search, search.rarer()
+    if search.begins_late:
+        from_output = Search(wrong, from_output=True)
+        yield from_output, at_diagonal(from_output.values)
+    yield search, search.pairs()
+    yield search, in_places(search.values, search.given, search.slack)
 
 
 class Search:

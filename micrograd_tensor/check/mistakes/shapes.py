@@ -63,7 +63,7 @@ def _products(step: Node, first: str, second: str) -> Iterator[Hypothesis]:
 
 def _along(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
     moved = np.broadcast_to(x, tuple(shape[a] for a in axes))
-    return moved.transpose(tuple(int(i) for i in np.argsort(axes)))
+    return np.moveaxis(moved, range(len(axes)), axes)
 
 
 def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
@@ -111,8 +111,7 @@ def _order(due: Array, given: Array, axis: int) -> Array | None:
     if not all(np.isfinite(m).all() for m in marks):
         return None
     from_due, from_given = (np.argsort(m, kind="stable") for m in marks)
-    order = np.empty(len(from_due), int)
-    order[from_given] = from_due
+    order = from_due[np.argsort(from_given)]
     return None if np.array_equal(order, np.arange(len(order))) else order
 
 

@@ -150,9 +150,8 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
     parts = parts_of(derivation, top)
     if given.shape != values.target.shape or given.size <= len(parts):
         return
-    made = [
-        values.changed({top: weighted(top, parts, row)}) for row in (*np.eye(len(parts)).tolist(), [0.0] * len(parts))
-    ]
+    rows = np.eye(len(parts) + 1, len(parts)).tolist()  # each part alone, and none of them
+    made = [values.changed({top: weighted(top, parts, row)}) for row in rows]
     reshaped = [x.reshape(-1) for x in made if x is not None and x.shape == given.shape]
     if len(reshaped) < len(made):
         return
