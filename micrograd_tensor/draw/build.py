@@ -13,7 +13,7 @@ from .collapse import Collapsed, named
 from .labels import Labels, boxed
 from .options import Failure, Options
 from .repeats import Box
-from .scene import FORK, SPLIT, Item, Scene, Wire
+from .scene import FORK, SPLIT, Item, Scene, Wire, lane_ids, repeated
 from .uses import Use
 
 MAX_ERROR_LINES = 8
@@ -196,8 +196,8 @@ class Builder:
     def wire(self, node: Node, source: Item, target: Item, operand: int, use: Use | None = None) -> Wire:
         """Add a wire that carries a value to a use, or to its fork, with its labels: after a fork only its name."""
         end, again = _end_of(use) if use else ("fork", "")
-        forward, backward = f"edge-{node.rank}-{end}{again}-fwd", f"edge-{end}-{node.rank}{again}-bwd"
-        wire = Wire(source, target, operand, forward, backward, title=(f"value {self.labels.described(node)}", ""))
+        title = f"value {self.labels.described(node)}"
+        wire = Wire(source, target, operand, *lane_ids(node.rank, end, again), title=(title, ""))
         if not source.is_box or source.kind == "box":  # the box of a value shows its shape and range
             wire.name = self.called.values[node]
             wire.value = "" if source.is_fork else self.labels.value(node)
@@ -254,5 +254,4 @@ def _end_of(use: Use) -> tuple[str, str]:
     if use.box is not None:
         return f"box-{use.box.gates[0].rank}", ""
     gate, i = use.edges[0]
-    earlier = sum(x is gate.operands[i] for x in gate.operands[:i])
-    return str(gate.rank), f"-{earlier}" if earlier else ""
+    return str(gate.rank), repeated(gate, i)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..engine.recording import Scope
 from ..graph.nodes import nearest
-from ..notation import printable
+from ..notation import counted, printable
 from .errors import DrawError
 from .options import Options
 from .repeats import Box, runs
@@ -56,7 +56,7 @@ class Collapsed:
         entries = {}
         if self.chosen:
             way = f"depth={self.deepest}" if self.gates <= LIMIT else "a picture of a smaller part"
-            entries["box"] = f"{n} {'scope' if n == 1 else 'scopes'} collapsed; {way} shows them"
+            entries["box"] = f"{counted(n, 'scope')} collapsed; {way} shows them"
         if n > len(self.boxes):
             entries["n ×"] = "n equal scopes in a row, drawn once"
         return entries

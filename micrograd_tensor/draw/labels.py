@@ -11,6 +11,7 @@ from ..graph import Graph, Node
 from ..graph.axes import Dims, axis_names
 from ..graph.nodes import Edge
 from ..notation import Called, broadcasts, cut, formula, number, operand_text, printable, rule, shape_text, summary
+from ..notation.printable import counted
 from ..notation.templates import index_text
 from ..notation.unicode import UNICODE
 from .collapse import Collapsed
@@ -197,19 +198,19 @@ class Labels:
             new = dict.fromkeys(user for user, _ in onward(gate) if user not in seen)
             seen.update(new)
             queue.extend(new)
-        counted = (f"{_counted(len(queue), 'rule')} inside",)
+        hidden_rules = (f"{counted(len(queue), 'rule')} inside",)
         path = first
         while len(path) < MAX_PATH and len(ahead := onward(path[-1][0])) == 1:
             path = [*path, *ahead]
         # There is only one path if every gate on it gets its whole gradient from the next.
         whole = all(len(graph.contributions_to(gate)) == 1 and gate not in graph.upstreams for gate, _ in path[:-1])
         if len(first) != 1 or onward(path[-1][0]) or not whole:
-            return counted
+            return hidden_rules
         clauses = [clause for edge in reversed(path) for clause in self.rule(edge)]
         clauses = [clause for clause in clauses if clause != "× 1"] or ["× 1"]
         hidden = [name for node, name in self.called.stand_ins.items() if node in inside]
         if len(clauses) > MAX_CLAUSES or any(name in clause for name in hidden for clause in clauses):
-            return counted
+            return hidden_rules
         return tuple(clauses)
 
     # ------------------------------------------------------------------------------------------------------- boxes
@@ -218,11 +219,11 @@ class Labels:
         """The lines of a collapsed scope: its name, the number of its gates, and its leaves with their shapes."""
         n, leaves = len(box.scopes), self.uses.leaves[box]
         parameters = [leaf for leaf in leaves if leaf.requires_grad]
-        counted = [_counted(len(box.gates) // n, "gate")]
+        parts = [counted(len(box.gates) // n, "gate")]
         if parameters:
-            counted.append(_counted(len(parameters) // n, "parameter"))
+            parts.append(counted(len(parameters) // n, "parameter"))
         times = f"{n} × " if n > 1 else ""
-        text = f"{times}({', '.join(counted)})" if n > 1 and len(counted) > 1 else times + ", ".join(counted)
+        text = f"{times}({', '.join(parts)})" if n > 1 and len(parts) > 1 else times + ", ".join(parts)
         # The leaves of the first of several equal scopes stand for those of the others.
         first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.operands if isinstance(x, Node)}
         shown = [leaf for leaf in leaves if n == 1 or leaf in first]
@@ -263,10 +264,6 @@ def added(letters: Sequence[str]) -> str:
     ('A + B', 'A + B + … + F')
     """
     return " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def boxed(item: Item) -> Item:

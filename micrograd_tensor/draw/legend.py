@@ -23,16 +23,8 @@ class Entry(NamedTuple):
     y: float
 
 
-def legend(scene: Scene, layout: Layout) -> list[Entry]:
-    """The entries that a scene needs, below the layout, whose height grows by theirs."""
-    return listed(meanings(scene), layout)
-
-
 DETAILS = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
 """What a picture shows of a value in addition to its name, by detail."""
-
-CONTINUED = "a wire that goes on in the next line"
-"""What a mark at the end of a line means."""
 
 
 ADDED = "value used several times: its lettered gradients are added"
@@ -61,8 +53,6 @@ def meanings(scene: Scene) -> dict[str, str]:
         means |= {"data": "where the main path starts, or an output", "param": "other leaf with a gradient"}
     if "constant" in kinds:
         means["constant"] = "constant"
-    if "mark" in kinds:
-        means["…"] = CONTINUED
     if "box" in kinds:
         means |= {"box": "scope, drawn as one box", **scene.notes}
     return means

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from ..engine.recording import Scope
 from ..engine.row import Primitive
+from ..graph import Node
 from .metrics import text_width
 
 GATE, FORK, SPLIT = 18.0, 9.0, 3.5
@@ -175,6 +176,17 @@ class Scene:
     notes: Mapping[str, str] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
+
+
+def lane_ids(rank: int, end: str, again: str = "") -> tuple[str, str]:
+    """The ids of the lanes, forward and backward, from a value to what uses it."""
+    return f"edge-{rank}-{end}{again}-fwd", f"edge-{end}-{rank}{again}-bwd"
+
+
+def repeated(node: Node, i: int) -> str:
+    """The number at the end of the ids of the lanes from a value that the node has as an earlier operand, too."""
+    earlier = sum(x is node.operands[i] for x in node.operands[:i])
+    return f"-{earlier}" if earlier else ""
 
 
 def symbol_size(symbol: str) -> float:

@@ -15,6 +15,7 @@ from ..engine.recording import Scope
 from ..notation import cut
 from .errors import DrawError
 from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
+from .legend import least_width
 from .metrics import text_width
 from .scene import CAPTION, VALUE, Item, Scene, Wire
 
@@ -25,9 +26,12 @@ MAX_MARKS = (18, 8)
 """The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
 
 
-def lay_out(scene: Scene, width: float | None, least: float = 0.0) -> Layout:
-    """Place every item and wire of a scene, in one line unless a width is given."""
-    return place(scene) if width is None else wrap(scene, width, least)
+def lay_out(scene: Scene, width: float | None, means: dict[str, str]) -> Layout:
+    """Place every item and wire of a scene, in one line unless a width is given; the legend explains marks."""
+    layout = place(scene) if width is None else wrap(scene, width, least_width(means))
+    if any(item.kind == "mark" for item in scene.items):
+        means["…"] = "a wire that goes on in the next line"
+    return layout
 
 
 def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:

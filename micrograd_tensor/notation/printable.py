@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from unicodedata import bidirectional, combining
 
-__all__ = ["ISOLATE", "MAX_NAME", "cut", "printable"]
+__all__ = ["ISOLATE", "MAX_NAME", "counted", "cut", "printable"]
 
 MAX_NAME = 40
 """The longest name that is shown whole, in characters."""
@@ -28,6 +28,15 @@ def cut(text: str, limit: int) -> str:
         return text
     kept = text[: limit - 1]
     return kept + "…" + ISOLATE[1] * (kept.count(ISOLATE[0]) - kept.count(ISOLATE[1]))
+
+
+def counted(n: int, what: str, several: str = "") -> str:
+    """A number of things.
+
+    >>> counted(1, "leaf", "leaves"), counted(2, "leaf", "leaves"), counted(3, "gate")
+    ('1 leaf', '2 leaves', '3 gates')
+    """
+    return f"{n:,} {what if n == 1 else several or f'{what}s'}"
 
 
 @lru_cache(maxsize=4096)

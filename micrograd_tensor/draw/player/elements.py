@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ...graph import Graph, Node
+from ..scene import lane_ids, repeated
 
 _ID = re.compile(r'\sid="([^"]+)"')
 _LANE = re.compile(r"(edge-.+?-(?:fwd|bwd))(?:-.+)?")
@@ -78,12 +79,7 @@ class Elements:
         return self.parts(lanes)
 
     def _between(self, node: Node, i: int, way: str) -> list[str]:
-        x = node.operands[i]
-        earlier = sum(other is x for other in node.operands[:i])
-        gate = self.gate(node)
-        end = gate if gate.startswith("box-") else f"{node.rank}{f'-{earlier}' if earlier else ''}"
-        if way == "fwd":
-            return [f"edge-{x.rank}-{end}-fwd"]
-        # The second use by the same gate has its number at the end, in either direction.
-        target, _, number = end.partition("-") if not end.startswith("box-") else (end, "", "")
-        return [f"edge-{target}-{x.rank}{f'-{number}' if number else ''}-bwd"]
+        rank, gate = node.operands[i].rank, self.gate(node)
+        in_box = gate.startswith("box-")
+        ids = lane_ids(rank, gate) if in_box else lane_ids(rank, str(node.rank), repeated(node, i))
+        return [name for name in ids if name.endswith(way)]

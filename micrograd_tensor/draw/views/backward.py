@@ -6,7 +6,7 @@ from typing import Any
 
 from ...graph import Graph, Node, backward_graph
 from ...graph.nodes import Edge
-from ...notation import cut, formula, operand_text
+from ...notation import counted, cut, formula, operand_text
 from ...notation.expression import divisor
 from ...notation.names import free
 from ..build import Builder
@@ -14,7 +14,7 @@ from ..canvas import Painting
 from ..errors import DrawError
 from ..labels import MAX_CAPTION, Labels, any_order, boxed, gate_item
 from ..layout import Layout
-from ..legend import CONTINUED, DETAILS, least_width, listed
+from ..legend import DETAILS, listed
 from ..options import Options
 from ..paint import paint
 from ..scene import SPLIT, Item, Scene, Wire
@@ -30,13 +30,11 @@ def backward(graph: Graph, options: Options) -> Painting:
         raise DrawError("draw: view='backward' shows a backward pass, but there is none; give draw an upstream")
     built = _Backward(Labels(graph, options))
     means = _meanings(built.scene)
-    layout = lay_out(built.scene, options.width, least_width(means))
-    if any(item.kind == "mark" for item in built.scene.items):
-        means["…"] = CONTINUED
+    layout = lay_out(built.scene, options.width, means)
     _mirror(built.scene, layout)
     painting = paint(built.scene, layout, listed(means, layout))
     gates = sum(item.kind == "gate" for item in built.scene.items)
-    painting.description = f"{gates} {'gate' if gates == 1 else 'gates'} of the backward pass"
+    painting.description = f"{counted(gates, 'gate')} of the backward pass"
     return painting
 
 

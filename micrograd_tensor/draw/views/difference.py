@@ -10,13 +10,12 @@ from ...engine.tensor import Tensor
 from ...graph import Graph, Node
 from ...graph import graph as capture
 from ...graph.status import Status
-from ...notation import Called
+from ...notation import Called, counted
 from ..build import scene
 from ..canvas import Painting
 from ..collapse import LIMIT
 from ..errors import DrawError
-from ..layout import Layout
-from ..legend import CONTINUED, least_width, listed, meanings
+from ..legend import listed, meanings
 from ..options import Options
 from ..paint import paint
 from ..scene import Scene, Wire
@@ -69,11 +68,9 @@ def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
         means["there"] = "− only in the other"
     if merged.scene.backward:
         means["backward"] = "gradients likewise, dashed"
-    layout = _laid_out(merged.scene, options, means)
+    layout = lay_out(merged.scene, options.width, means)
     painting = paint(merged.scene, layout, listed(means, layout))
-    counts = [
-        f"{n} {one if n == 1 else several}" for what, (one, several) in _COUNTED.items() if (n := merged.found[what])
-    ]
+    counts = [counted(merged.found[what], *words) for what, words in _COUNTED.items() if merged.found[what]]
     painting.description = f"two graphs: {', '.join(counts) or 'nothing in them'}"
     return painting
 
@@ -84,13 +81,6 @@ def _check_size(gates: int) -> None:
             f"draw: {gates:,} gates would be visible, and a picture shows {LIMIT} at most; "
             "compare smaller parts, such as the outputs of one layer"
         )
-
-
-def _laid_out(shown: Scene, options: Options, means: dict[str, str]) -> Layout:
-    layout = lay_out(shown, options.width, least_width(means))
-    if any(item.kind == "mark" for item in shown.items):
-        means["…"] = CONTINUED
-    return layout
 
 
 _COUNTED = {
@@ -120,7 +110,7 @@ def _from_report(graph: Graph, options: Options) -> Painting:
         means["backward"] = f"without a verdict: {means['backward']}"
     else:
         del means["backward"]
-    layout = _laid_out(shown, options, means)
+    layout = lay_out(shown, options.width, means)
     painting = paint(shown, layout, listed(means, layout))
     painting.description = "verdicts on a hand-derived backward pass: " + ", ".join(
         f"{len(names)} {status}" for status, names in by_status.items() if names

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import replace
 
 from ...graph import Graph
+from ...notation import counted
 from ..build import scene
 from ..canvas import Painting
 from ..collapse import collapse
-from ..legend import least_width, legend, meanings
+from ..legend import listed, meanings
 from ..options import Options
 from ..paint import paint
 from ..scene import Scene
@@ -20,8 +21,9 @@ def overlay(graph: Graph, options: Options) -> Painting:
     """The circuit, each wire with its value above and its gradient below."""
     collapsed = collapse(graph.nodes, options, graph.outputs, options.failed.gate.scope if options.failed else None)
     shown = scene(graph, options, collapsed)
-    layout = lay_out(shown, options.width, least_width(meanings(shown)))
-    painting = paint(shown, layout, legend(shown, layout))
+    means = meanings(shown)
+    layout = lay_out(shown, options.width, means)
+    painting = paint(shown, layout, listed(means, layout))
     painting.description = described(shown)
     return painting
 
@@ -40,10 +42,10 @@ def described(shown: Scene) -> str:
     """The number of parts of a scene, in words."""
     kinds = {"gate": "gate", "box": "collapsed scope"} | dict.fromkeys(("data", "param", "constant"), "leaf")
     counts = Counter(kinds.get(item.kind, "") for item in shown.items)
-    texts = [f"{counts['gate']} {'gate' if counts['gate'] == 1 else 'gates'}"]
+    texts = [counted(counts["gate"], "gate")]
     if counts["collapsed scope"]:
-        texts.append(f"{counts['collapsed scope']} collapsed scope{'s' * (counts['collapsed scope'] > 1)}")
-    texts.append(f"{counts['leaf']} {'leaf' if counts['leaf'] == 1 else 'leaves'}")
+        texts.append(counted(counts["collapsed scope"], "collapsed scope"))
+    texts.append(counted(counts["leaf"], "leaf", "leaves"))
     texts.append("forward and backward" if shown.backward else "forward only")
     texts += [f"{item.op.name} failed" for item in shown.items if item.op and item.style == "failed"]
     return "; ".join([", ".join(texts), *shown.notes.values()])

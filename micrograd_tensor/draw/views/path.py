@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...graph import Graph, Node, pull_back
 from ...graph.nodes import Edge
 from ...graph.paths import between, count_paths, paths
-from ...notation import Called, cut, summary
+from ...notation import Called, counted, cut, summary
 from ..build import Builder
 from ..canvas import Painting
 from ..errors import DrawError
@@ -60,7 +60,7 @@ def path(graph: Graph, options: Options) -> Painting:
     means = meanings(shown.scene)
     left_out = sum(node.op is not None for node in graph.nodes) - len(shown.gates)
     if left_out:
-        gates = "1 gate lies" if left_out == 1 else f"{left_out} gates lie"
+        gates = counted(left_out, "gate lies", "gates lie")
         means["…"] = f"left out: {gates} on no path; a dashed box is a value that comes from elsewhere"
     painter = Painter(shown.scene, layout, listed(means, layout))
     for k, entry in enumerate(entries):
@@ -136,7 +136,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
     graph, called = labels.graph, labels.called
     count = count_paths(graph, target)[source]
     ends = [called.values[end] or "the leaf" for end in (source, target)]
-    heading = f"{count:,} {'path leads' if count == 1 else 'paths lead'} from {ends[0]} to {ends[1]}"
+    heading = f"{counted(count, 'path leads', 'paths lead')} from {ends[0]} to {ends[1]}"
     if count > MAX_LISTED:
         yield _Entry(((f"{heading}: more than are listed here", "ink", True),))
         return

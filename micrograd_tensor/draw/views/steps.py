@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
-from ...notation import cut, formula
+from ...notation import counted, cut, formula
 from ..canvas import Painting
 from ..errors import DrawError
 from ..labels import Labels
@@ -75,7 +75,7 @@ def steps(graph: Graph, options: Options) -> Painting:
         painter.painting.titles[step.id] = f"{step.heading}, {step.gates}: {step.formula}"
     painting = painter.done()
     count = sum(step.heading != "Step 0" for step in built)
-    painting.description = f"{count} {'step' if count == 1 else 'steps'}, the last one first"
+    painting.description = f"{counted(count, 'step')}, the last one first"
     return painting
 
 
