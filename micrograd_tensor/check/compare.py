@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..graph import Graph, graph, named_nodes
+from ..graph import named_nodes
 from .found import Stages
-from .given import read
+from .given import as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import Backward, Forward
 from .oracles import oracles
 from .point import lint
 from .report import Report
 from .rounding import recorded_tolerances
-from .running import gradient_lines, run
+from .running import gradient_lines
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def compare(
     """
     if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
         raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
-    captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    captured = as_graph(outputs, upstream)
     if not captured.gradients:
         raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")
     if any(node.value is None for node in captured.nodes):
@@ -155,13 +155,10 @@ def assert_gradients(
         if not report.ok:
             raise AssertionError(f"hand-derived gradients are wrong\n{report.text(hints=hints)}")
         return report
-    captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    captured = as_graph(outputs, upstream)
     if len(captured.outputs) != 1:
         raise GradientError("assert_gradients: call the backward pass yourself for a graph of several outputs")
-    named = named_nodes(captured)
-    inputs = [name for name, node in named.items() if node.is_leaf and node in captured.gradients]
-    cache = {name: node.value for name, node in named.items()} if forward is None else forward
-    came = run(hand, captured.upstreams[captured.outputs[0]].value, cache, inputs)
+    came = run_on(captured, hand, forward)
     said = [f"backward changed {name}, which it was given; let it work on a copy" for name in came.changed]
     if came.error is not None:
         said.append(f"backward raised {type(came.error).__name__}: {came.error}; judged are the stages that it reached")

@@ -50,34 +50,29 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
         values: the forward values in use.
     """
     given = {n: g.astype(np.result_type(g.dtype, n.dtype), copy=False) for n, g in given.items()}
-    odd = {node: value for node, value in given.items() if value.shape != node.shape}
     brought = {node: fitted(value, node.shape) for node, value in given.items()}
     fitting = {node: value for node, value in brought.items() if value is not None}
     ran = evaluate_backward(graph, fitting, values)
-    as_given = _as_given(graph, given, odd, ran.contributions, values) if odd else {}
+    as_given = _as_given(graph, given, ran.contributions, values)
     return Expected(values, fitting, ran.gradients, ran.contributions, as_given)
 
 
 def _as_given(
-    graph: Graph,
-    given: Mapping[Node, Any],
-    odd: Mapping[Node, Any],
-    contributions: Mapping[Edge, Any],
-    values: Mapping[Node, Any],
+    graph: Graph, given: Mapping[Node, Any], contributions: Mapping[Edge, Any], values: Mapping[Node, Any]
 ) -> dict[Node, Any]:
     """The results of the rules for gradients of other shapes, where the rules accept them."""
+    odd = {node: value for node, value in given.items() if value.shape != node.shape}
     found: dict[Node, Any] = {}
-    for node in sorted(graph.gradients, key=lambda n: -n.rank):
+    for node in sorted(graph.gradients, key=lambda n: -n.rank) if odd else ():
         edges = [edge for edge, _ in graph.contributions_to(node)]
-        concerned = [edge for edge in edges if edge[0] in odd or (edge[0] in found and edge[0] not in given)]
-        if not concerned or node in graph.upstreams:
+        # The gradients of other shapes that arrive here: the user's own, or what became of them where none was given.
+        arriving = {edge: odd.get(edge[0]) if edge[0] in given else found.get(edge[0]) for edge in edges}
+        if node in graph.upstreams or all(gradient is None for gradient in arriving.values()):
             continue
         try:
             parts = [
-                pull_back(graph, edge, odd.get(edge[0], found.get(edge[0])), values)
-                if edge in concerned
-                else contributions[edge]
-                for edge in edges
+                contributions[edge] if gradient is None else pull_back(graph, edge, gradient, values)
+                for edge, gradient in arriving.items()
             ]
             found[node] = np.asarray(sum(parts[1:], start=parts[0]))
         except (ValueError, IndexError, TypeError):  # the user's own code would have failed too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from ..engine.errors import DTypeError, GradientError
 from ..engine.tensor import Tensor
-from ..graph import Node
+from ..graph import Graph, Node, graph, named_nodes
 from ..graph.nodes import nearest
+from .running import Run, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,20 @@ def read(hand: Any, forward: Any, stages: Mapping[str, Node], named: Mapping[str
         if key not in known and _is_array(value) and value.shape in shapes
     }
     return Given(gradients, {**loose, **values}, frozenset(loose), unused)
+
+
+def as_graph(outputs: Any, upstream: Any) -> Graph:
+    """The graph of some outputs, unless it is one already; the upstream is 1 unless it is given."""
+    return outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+
+
+def run_on(recorded: Graph, backward: Callable[..., Any], forward: Any = None, upstream: Any = None) -> Run:
+    """Call a backward pass with the numbers of a graph of one output, unless others are given."""
+    named = named_nodes(recorded)
+    inputs = [name for name, node in named.items() if node.is_leaf and node in recorded.gradients]
+    cache = {name: node.value for name, node in named.items()} if forward is None else forward
+    dout = recorded.upstreams[recorded.outputs[0]].value if upstream is None else upstream
+    return run(backward, dout, cache, inputs)
 
 
 def _why_unused(key: str, shape: tuple[int, ...], stages: Iterable[str]) -> str:

@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node, evaluate, evaluate_backward, graph, named_nodes
+from ..graph import Graph, Node, evaluate, evaluate_backward, named_nodes
 from ..graph.nodes import Edge
 from .found import Invariant
-from .given import read
+from .given import as_graph, read, run_on
 from .rounding import Tolerances, coarser, recorded_tolerances
-from .running import run
 
 _LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
@@ -65,18 +64,16 @@ def invariants(
     Euler False look at the branch through mean
     null space False look at the branch through mean
     """
-    captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    captured = as_graph(outputs, upstream)
     named = named_nodes(captured)
     stages = {name: node for name, node in named.items() if node in captured.gradients}
     found: list[Invariant] = []
     entries: Any = hand
     if callable(hand):
-        cache = {name: node.value for name, node in named.items()} if forward is None else forward
-        inputs = [name for name, node in stages.items() if node.is_leaf]
-        entries, linear = _linearity(captured, hand, cache, inputs, stages, seed)
+        entries, linear = _linearity(captured, hand, forward, stages, seed)
         found += linear
-    given = read(entries, None, stages, named).gradients
-    of_inputs = {stages[name]: value for name, value in given.items()}
+    gradients = read(entries, None, stages, named).gradients
+    of_inputs = {stages[name]: gradient for name, gradient in gradients.items()}
     found += check_invariants(captured, of_inputs, recorded_tolerances(captured), seed)
     return tuple(sorted(found, key=lambda invariant: invariant.holds))
 
@@ -247,17 +244,12 @@ def _in_words(node: Node, directions: Any) -> str:
 
 
 def _linearity(
-    captured: Graph,
-    backward: Callable[..., Any],
-    cache: Any,
-    inputs: list[str],
-    stages: Mapping[str, Node],
-    seed: int,
+    captured: Graph, backward: Callable[..., Any], forward: Any, stages: Mapping[str, Node], seed: int
 ) -> tuple[Mapping[str, Any], list[Invariant]]:
     """What the backward pass gives, and whether it is linear: a·u + b·v gives a times, and b times, as much."""
     upstream = np.asarray(captured.upstreams[captured.outputs[0]].value)
     other = np.asarray(np.random.default_rng(seed).standard_normal(upstream.shape), upstream.dtype)
-    calls = [run(backward, g, cache, inputs) for g in (upstream, other, 2.0 * upstream - 3.0 * other)]
+    calls = [run_on(captured, backward, forward, g) for g in (upstream, other, 2.0 * upstream - 3.0 * other)]
     for call in calls:
         if call.error is not None:
             raise call.error

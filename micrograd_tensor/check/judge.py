@@ -103,7 +103,7 @@ class Forward(_Judge):
             status = Status.RIGHT_GIVEN
         elif not found.within:
             expected = np.asarray(self._expected[node])
-            tolerance, terms = self._tolerance(node, given, expected), self._largest(node, expected)
+            tolerance, terms = self._allowed(node, given, expected)
             wrong = WrongStage(
                 self.graph, node, given, expected, {}, self.values, tolerance, terms, by_hand, forward=True
             )
@@ -115,8 +115,7 @@ class Forward(_Judge):
 
     def _compare(self, node: Node, given: Any, value: Any) -> Difference:
         expected = np.asarray(value)
-        tolerance, largest = self._tolerance(node, given, expected), self._largest(node, expected)
-        return difference(given.reshape(node.shape), expected, tolerance, largest)
+        return difference(given.reshape(node.shape), expected, *self._allowed(node, given, expected))
 
     def _overwritten(self, stage: Stage, node: Node) -> Stage:
         """Note where something right was computed from a wrong value, which must have been changed later."""
@@ -124,22 +123,18 @@ class Forward(_Judge):
             return stage
         return replace(stage, note="what follows from it is right, so it was changed later, such as by -= in place")
 
-    def _tolerance(self, node: Node, given: Any, expected: Any) -> Any:
-        if node.dtype.kind not in "fc":
-            return np.zeros(node.shape)
-        largest = self._largest(node, expected)
-        if self.rtol is not None:
-            return self.rtol * largest
-        rounding = MARGIN * self._moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
-        return coarser(rounding, node, given)
-
-    def _largest(self, node: Node, expected: Any) -> Any:
-        """The sizes of a forward value's operands, if these can cancel."""
-        size = np.abs(expected)
-        if node.op is not None and isinstance(node.op.reading, Linear):
+    def _allowed(self, node: Node, given: Any, expected: Any) -> tuple[Any, Any]:
+        """The tolerance of a forward value; and its size, or that of its operands where these can cancel."""
+        largest = np.abs(expected)
+        if isinstance(node.reading, Linear):
             for x in node.operands:
-                size = np.maximum(size, np.abs(self.values[x] if isinstance(x, Node) else x))
-        return size
+                largest = np.maximum(largest, np.abs(self.values[x] if isinstance(x, Node) else x))
+        if node.dtype.kind not in "fc":
+            return np.zeros(node.shape), largest
+        if self.rtol is not None:
+            return self.rtol * largest, largest
+        rounding = MARGIN * self._moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
+        return coarser(rounding, node, given), largest
 
 
 class Backward(_Judge):

@@ -165,17 +165,15 @@ class _Lint:
     def _reduced(self, axis: int, node: Node) -> bool:
         """Whether some op adds up along an axis of this node's, forward or backward."""
         for x in (*self.graph.nodes, *self.graph.backward):
-            adds = x.op is not None and x.op.adds and isinstance(x.op.reading, Reduction)
-            if adds and x.operands[0].shape == node.shape:
+            if x.reading in (Reduction("sum"), Reduction("mean")) and x.operands[0].shape == node.shape:
                 over = x.params["axis"]
-                axes = range(len(node.shape)) if over is None else np.atleast_1d(over) % len(node.shape)
-                if axis in axes:
+                if over is None or axis in np.atleast_1d(over) % len(node.shape):
                     return True
         return False
 
     def _unseen_constants(self) -> Iterator[Finding]:
         """Numbers added in the forward pass, such as eps, whose absence would not be noticed."""
-        sums = [n for n in self.graph.nodes if n.op is not None and isinstance(n.op.reading, Linear)]
+        sums = [n for n in self.graph.nodes if isinstance(n.reading, Linear)]
         with_numbers = [n for n in sums if n.requires_grad and not all(isinstance(x, Node) for x in n.operands)]
         for node in with_numbers[:_MAX_CONSTANTS]:
             for number, other in (node.operands, node.operands[::-1]):

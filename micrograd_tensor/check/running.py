@@ -155,7 +155,9 @@ class Watch:
         shared: dict[str, tuple[str, ...]] = {}
         for name, before in self._kept.items():
             value = arrays.get(name)
-            if value is None or name not in stages or _equal(value, before):
+            if value is None or name not in stages:
+                continue
+            if np.array_equal(value, before, equal_nan=value.dtype.kind in "biufc"):
                 continue
             others = tuple(other for other in arrays if other != name and np.may_share_memory(value, arrays[other]))
             if others:  # else it was changed by a call, as by np.add.at, and is what it is
@@ -171,11 +173,6 @@ class Watch:
         if line is None:
             return set()
         return {name for statement in self._assignments if statement.last >= line for name in statement.names}
-
-
-def _equal(value: Any, before: Any) -> bool:
-    numeric = value.dtype.kind in "biufc"
-    return value.shape == before.shape and np.array_equal(value, before, equal_nan=numeric)
 
 
 def fingerprint(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .source import Part, Shape, called, only_shape, read, replaced
+from .source import Part, Shape, called, only_shape, parts, read, replaced
 
 _SMALL = 0.01
 """A constant below this, added to something, guards against division by zero."""
@@ -321,7 +321,7 @@ def mutants(source: str, shapes: Mapping[str, Shape] | None = None, name: str | 
     3 constant factor return {'dbeta': np.sum(dout, axis=0) / 2}
     """
     seen = set()
-    for part in read(source, name).parts(shapes or {}):
+    for part in parts(read(source, name), shapes or {}):
         line, before = part.statement.lineno, ast.unparse(part.statement)
         for place, change in _changes(part):
             after = ast.unparse(replaced(part.statement, place, change.instead))

@@ -155,7 +155,7 @@ class _Original:
 def _found(backward: Backward | str) -> _Original:
     if isinstance(backward, str):
         source = textwrap.dedent(backward)
-        return _Original(read(source).function.name, source, 1, {"np": np, "__name__": "backward"})
+        return _Original(read(source).name, source, 1, {"np": np, "__name__": "backward"})
     function = inspect.unwrap(backward)
     try:
         lines, first_line = inspect.getsourcelines(function)
@@ -165,7 +165,7 @@ def _found(backward: Backward | str) -> _Original:
             f"mutation_score: the source of {backward!r} cannot be found; give the source as text"
         ) from None
     source = textwrap.dedent("".join(lines))
-    definition = read(source, function.__name__).function
+    definition = read(source, function.__name__)
     undecorated = "".join(source.splitlines(keepends=True)[definition.lineno - 1 :])
     names = {**function.__globals__, **outer}
     return _Original(definition.name, undecorated, first_line + definition.lineno - 1, names)

@@ -50,56 +50,8 @@ class Part:
         return _is_number(expression, self.sizes)
 
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
-    """A backward pass as source.
-
-    Attributes:
-        function: its definition.
-        gradients: variables whose values come from the upstream gradient.
-        sizes: variables that hold the length of an axis or a number of elements.
-    """
-
-    function: ast.FunctionDef
-    gradients: frozenset[str]
-    sizes: frozenset[str]
-
-    def parts(self, shapes: Mapping[str, Shape]) -> Iterator[Part]:
-        """What is computed, in the order of the text, except what is only unpacked or looked up."""
-        for statement in _body(self.function):
-            if self._counts(statement):  # changed, a counter may never end its loop
-                continue
-            made, goes_on = self._made_above(statement), self._read_outside(statement)
-            for stage, value in _parts(statement):
-                computes = _computes(value) or isinstance(statement, ast.AugAssign)
-                hands_on = isinstance(value, ast.Name) and value.id in self.gradients
-                if computes or (hands_on and not isinstance(statement, ast.Return)):
-                    yield Part(statement, stage, value, self.gradients, self.sizes, shapes, made, stage in goes_on)
-
-    def _counts(self, statement: ast.stmt) -> bool:
-        """Whether a variable that is not a gradient is made from itself, as a counter is."""
-        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or _mentions(statement, self.gradients):
-            return False
-        return isinstance(statement, ast.AugAssign) or not _names(statement.value).isdisjoint(assigned(statement))
-
-    def _made_above(self, statement: ast.stmt) -> frozenset[str]:
-        """The parameters, and what the lines above a statement assign."""
-        made = {argument.arg for argument in ast.walk(self.function.args) if isinstance(argument, ast.arg)}
-        return frozenset(made).union(*(assigned(s) for s in _body(self.function) if s.lineno < statement.lineno))
-
-    def _read_outside(self, statement: ast.stmt) -> set[str]:
-        """The variables that other statements than this one, and than what returns, read."""
-        others = [s for s in _body(self.function) if s is not statement and not isinstance(s, ast.Return)]
-        return set[str]().union(*map(_names, others))
-
-
-def _names(tree: ast.AST) -> set[str]:
-    """The variables that are read there."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def read(source: str, name: str | None = None) -> Derivation:
-    """Read a backward pass.
+def read(source: str, name: str | None = None) -> ast.FunctionDef:
+    """The definition of a backward pass.
 
     Args:
         source: of one function, or of a module.
@@ -118,7 +70,29 @@ def read(source: str, name: str | None = None) -> Derivation:
         raise GradientError(
             f"the source defines {', '.join(functions) or 'no function'}; call the backward pass `backward`"
         )
-    function = functions[wanted]
+    return functions[wanted]
+
+
+def parts(function: ast.FunctionDef, shapes: Mapping[str, Shape]) -> Iterator[Part]:
+    """What is computed, in the order of the text, except what is only unpacked or looked up."""
+    body = list(_body(function))
+    gradients, sizes = _gradients_and_sizes(function)
+    arguments = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    for statement in body:
+        if _counts(statement, gradients):  # changed, a counter may never end its loop
+            continue
+        made = frozenset(arguments).union(*(assigned(s) for s in body if s.lineno < statement.lineno))
+        others = (s for s in body if s is not statement and not isinstance(s, ast.Return))
+        read_outside = set[str]().union(*map(_names, others))
+        for stage, value in _results(statement):
+            computes = _computes(value) or isinstance(statement, ast.AugAssign)
+            hands_on = isinstance(value, ast.Name) and value.id in gradients
+            if computes or (hands_on and not isinstance(statement, ast.Return)):
+                yield Part(statement, stage, value, gradients, sizes, shapes, made, stage in read_outside)
+
+
+def _gradients_and_sizes(function: ast.FunctionDef) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables whose values come from the upstream gradient, and those that hold lengths."""
     gradients, sizes = _upstreams(function), frozenset[str]()
     while True:  # until nothing new is found: in a loop a name may be used above the line that makes it
         before = gradients, sizes
@@ -129,7 +103,19 @@ def read(source: str, name: str | None = None) -> Derivation:
                 sizes |= made if _is_size(value, sizes) else frozenset()
                 gradients |= made if _mentions(value, gradients) else frozenset()
         if before == (gradients, sizes):
-            return Derivation(function, gradients, sizes)
+            return before
+
+
+def _counts(statement: ast.stmt, gradients: frozenset[str]) -> bool:
+    """Whether a variable that is not a gradient is made from itself, as a counter is."""
+    if not isinstance(statement, (ast.Assign, ast.AugAssign)) or _mentions(statement, gradients):
+        return False
+    return isinstance(statement, ast.AugAssign) or not _names(statement.value).isdisjoint(assigned(statement))
+
+
+def _names(tree: ast.AST) -> set[str]:
+    """The variables that are read there."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def _mentions(expression: ast.AST, names: frozenset[str]) -> bool:
@@ -214,7 +200,7 @@ def _stage(target: ast.AST) -> str:
     return next(assigned(target), "")
 
 
-def _parts(statement: ast.stmt) -> list[tuple[str, ast.expr]]:
+def _results(statement: ast.stmt) -> list[tuple[str, ast.expr]]:
     """What a statement makes, by where it goes."""
     match statement:
         case ast.Return(ast.Dict(keys, values)):
