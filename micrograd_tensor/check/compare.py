@@ -81,11 +81,10 @@ def compare(
     given = read(hand, forward, stages, named)
     recorded = recorded_tolerances(captured)
     before = Forward(captured, named, given.values, recorded, rtol)
-    judged = Backward(captured, stages, given.gradients, before.values, before.others, recorded, rtol)
+    judged = Backward(stages, given.gradients, before)
     unused = dict(given.unused)
     if before.others and given.loose:
-        ours = {node: node.value for node in captured.nodes}
-        again = Backward(captured, stages, given.gradients, ours, (), recorded, rtol)
+        again = Backward(stages, given.gradients, Forward(captured, named, {}, recorded, rtol))
         if not again.wrong:
             strays = given.loose.intersection(before.wrong)
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")

@@ -7,7 +7,7 @@ also carried on as it is, as the user's own code would carry it, by the same rul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,15 +24,13 @@ class Expected:
         values: the forward values in use.
         given: the gradients that were passed on, in the shape that the rules need.
         gradients: the expected gradient of every node, from what its users passed back.
-        contributions: what each edge passed back.
         as_given: for nodes after one whose gradient has another shape, what the rules make of it as it is.
     """
 
     values: Mapping[Node, Any]
     given: dict[Node, Any]
     gradients: dict[Node, Any]
-    contributions: dict[Edge, Any]
-    as_given: dict[Node, Any] = field(default_factory=dict)
+    as_given: dict[Node, Any]
 
     @property
     def used(self) -> dict[Node, Any]:
@@ -53,8 +51,7 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
     brought = {node: fitted(value, node.shape) for node, value in given.items()}
     fitting = {node: value for node, value in brought.items() if value is not None}
     ran = evaluate_backward(graph, fitting, values)
-    as_given = _as_given(graph, given, ran.contributions, values)
-    return Expected(values, fitting, ran.gradients, ran.contributions, as_given)
+    return Expected(values, fitting, ran.gradients, _as_given(graph, given, ran.contributions, values))
 
 
 def _as_given(

@@ -142,11 +142,10 @@ class _Checks:
     def euler(self) -> Iterator[Invariant]:
         """Euler's identity for each smallest set of inputs in which the result is homogeneous."""
         done: list[set[Node]] = []
-        for group in chain.from_iterable(combinations(self.inputs, n) for n in (1, 2)):
-            if len(self.inputs) > 8 or any(known <= set(group) for known in done):
-                continue
-            degree = self._degree(group)
-            if degree is not None:
+        groups = [*combinations(self.inputs, 1), *combinations(self.inputs, 2)] if len(self.inputs) <= 8 else []
+        for group in groups:
+            smaller = any(known <= set(group) for known in done)
+            if not smaller and (degree := self._degree(group)) is not None:
                 done.append(set(group))
                 yield from self._euler(group, degree)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,8 @@ class _Judge:
         diagnosis: of those that are wrong, the hypotheses that explain them.
     """
 
-    def __init__(self, graph: Graph, rtol: float | None) -> None:
-        self.graph, self.rtol = graph, rtol
+    def __init__(self, graph: Graph, recorded: Tolerances, rtol: float | None) -> None:
+        self.graph, self.recorded, self.rtol = graph, recorded, rtol
         self.stages: list[Stage] = []
         self.wrong_stages: dict[str, WrongStage] = {}
         self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
@@ -67,8 +67,7 @@ class Forward(_Judge):
         recorded: Tolerances,
         rtol: float | None,
     ) -> None:
-        super().__init__(graph, rtol)
-        self._moved = recorded.passes.moved
+        super().__init__(graph, recorded, rtol)
         self.values: dict[Node, Any] = {node: node.value for node in graph.nodes}
         self.others: tuple[dict[Node, Any], ...] = ()
         self._outlived: set[Node] = set()
@@ -133,7 +132,7 @@ class Forward(_Judge):
             return np.zeros(node.shape), largest
         if self.rtol is not None:
             return self.rtol * largest, largest
-        rounding = MARGIN * self._moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
+        rounding = MARGIN * self.recorded.passes.moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
         return coarser(rounding, node, given), largest
 
 
@@ -143,37 +142,25 @@ class Backward(_Judge):
     The stages are in backward order, one for each named gradient; those of outputs only where they were given.
 
     Args:
-        graph: captured with an upstream and with its values.
         names: the nodes that have stages, by name.
         given: the user's gradients by name.
-        values: the forward values in use.
-        others: other forward values that a line may have been computed from: where the user's are wrong, it is not
-            known which lines used them.
-        recorded: what rounding can do to the recorded gradients.
-        rtol: the largest error that counts as right; None: what rounding explains.
+        before: the forward pass that they were made from. Where it is wrong, it is not known which lines used the
+            user's values and which others.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        names: Mapping[str, Node],
-        given: Mapping[str, Any],
-        values: Mapping[Node, Any],
-        others: Sequence[Mapping[Node, Any]],
-        recorded: Tolerances,
-        rtol: float | None,
-    ) -> None:
-        super().__init__(graph, rtol)
-        self._names, self._recorded, self._allowed = names, recorded, recorded
+    def __init__(self, names: Mapping[str, Node], given: Mapping[str, Any], before: Forward) -> None:
+        super().__init__(before.graph, before.recorded, before.rtol)
+        graph, self._names, self._allowed = self.graph, names, self.recorded
         self._given = {names[name]: value for name, value in given.items()}
-        self._expected = expect(graph, self._given, values)
+        self._expected = expect(graph, self._given, before.values)
         starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
-        if starts_over or any(value is not node.value for node, value in values.items()):
-            self._allowed = local_tolerances(graph, self._expected, recorded)
-        self._others = [expect(graph, self._given, other) for other in others]
+        if starts_over or any(value is not node.value for node, value in before.values.items()):
+            self._allowed = local_tolerances(graph, self._expected, self.recorded)
+        self._others = [expect(graph, self._given, other) for other in before.others]
         self._status: dict[Node, Status] = {}
         self._spoiled: set[Node] = set()
-        for name, node in sorted(names.items(), key=lambda item: self._when(item[1])):
+        # Of those that are passed through, and so complete at once, the first that the gradient reaches comes first.
+        for name, node in sorted(names.items(), key=lambda item: (graph.gradients[item[1]].rank, -item[1].rank)):
             if node in self._given:
                 stage = self._stage(name, node, self._given[node])
                 self._status[node] = stage.status
@@ -181,10 +168,6 @@ class Backward(_Judge):
             elif node not in graph.outputs:
                 self.stages.append(Stage(name, Status.NOT_GIVEN, node.shape))
         self.stages = [self._spoiling(stage, names[stage.name]) for stage in self.stages]
-
-    def _when(self, node: Node) -> tuple[int, int]:
-        """When a node's whole gradient is complete; for one that is passed through, the first node that it reaches."""
-        return self.graph.gradients[node].rank, -node.rank
 
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
         """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
@@ -247,7 +230,7 @@ class Backward(_Judge):
         elif self._right_after_all(name, node, mine, expected):
             status = Status.RIGHT if same_shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
-            found = self._compare(node, mine, self.graph.gradients[node].value, self._recorded)
+            found = self._compare(node, mine, self.graph.gradients[node].value, self.recorded)
         else:
             status = Status.WRONG
             notes += self._exchanged(node, given) + self._remarks(name, node, mine, expected)
@@ -329,7 +312,7 @@ class Backward(_Judge):
                 stack.extend(edge[0] for edge, _ in self.graph.contributions_to(user))
 
     def _equals_recorded(self, node: Node, given: Any) -> bool:
-        return self._compare(node, given, self.graph.gradients[node].value, self._recorded).within
+        return self._compare(node, given, self.graph.gradients[node].value, self.recorded).within
 
     def _reaches_an_input(self, node: Node, change: Any) -> bool:
         """Whether a change of a node's gradient, made as large as its terms, changes the gradient of any input.
@@ -347,7 +330,7 @@ class Backward(_Judge):
             for gradient in (expected + change * (size / most), expected)
         )
         inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
-        allowed = self._recorded.absolute
+        allowed = self.recorded.absolute
         return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
 
     def _harmless(self, node: Node) -> bool:

@@ -7,7 +7,7 @@ held as it was recorded. Where the sources disagree, nothing that is compared wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,9 @@ def _oracle(
         # The replays run in float64 even where the graph does not.
         coarser = max(1.0, float(np.finfo(np.float64).eps) / float(np.finfo(leaf.dtype).eps))
         rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
-    along = _Along(graph, directions)
-    by_complex_step = complex_step(along.at).value if along.analytic else None
-    differences, bar, _ = central_differences(along.at, noise, _ENOUGH)
+    along, analytic = _along(graph, directions)
+    by_complex_step = complex_step(along).value if analytic else None
+    differences, bar, _ = central_differences(along, noise, _ENOUGH)
     near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
     # An error bar as large as the slope itself proves nothing, either way.
     near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)
@@ -80,7 +80,7 @@ def _oracle(
         text = f"d{name}: the recorded rules give {recorded:.6g}, but numerically the slope is {by_complex_step:.6g}"
     elif not near_differences:
         text = f"d{name}: the recorded rules give {recorded:.6g}, but central differences {differences:.6g} ± {bar:.1g}"
-        if by_complex_step is not None or not along.analytic:
+        if by_complex_step is not None or not analytic:
             text += "; this point may lie at a kink or a jump"
     return Oracle(name, recorded, by_complex_step, differences, bar, near_step and near_differences, text)
 
@@ -89,31 +89,23 @@ def _close(a: float, b: float, allowed: float) -> bool:
     return bool(abs(a - b) <= allowed) or (np.isnan(a) and np.isnan(b)) or a == b
 
 
-class _Along:
-    """The outputs, weighted with their upstreams, as a function of how far the inputs are moved along a direction."""
+def _along(graph: Graph, directions: Mapping[Node, Any]) -> tuple[Callable[[complex], list[Any]], bool]:
+    """The weighted outputs as a function of how far inputs are moved along directions, and whether it is analytic."""
+    moved, held, analytic = set(directions), dict[Node, Any](), True
+    for node in graph.nodes:
+        if node.op is None:
+            if node not in moved and node.dtype.kind == "f":
+                held[node] = np.asarray(node.value).astype(np.float64)
+        elif any(x in moved for x in node.operands if isinstance(x, Node)):
+            if node in graph.gradients:
+                moved.add(node)
+                analytic &= node.op.analytic and node.dtype.kind == "f"
+            else:
+                held[node] = node.value
 
-    def __init__(self, graph: Graph, directions: Mapping[Node, Any]) -> None:
-        self._graph, self._directions = graph, directions
-        moved = set(directions)
-        self._held: dict[Node, Any] = {}
-        self.analytic = True
-        for node in graph.nodes:
-            if node.is_leaf:
-                if node not in moved and node.dtype.kind == "f":
-                    self._held[node] = np.asarray(node.value).astype(np.float64)
-                continue
-            if not any(x in moved for x in node.operands if isinstance(x, Node)):
-                continue
-            if node not in graph.gradients:
-                self._held[node] = node.value
-                continue
-            moved.add(node)
-            assert node.op is not None  # noqa: S101 -- for the type checker
-            self.analytic &= node.op.analytic and node.dtype.kind == "f"
+    def at(t: complex) -> list[Any]:
+        leaves = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in directions.items()}
+        made = evaluate(graph, {**held, **leaves}, targets=graph.upstreams)
+        return [np.sum(np.asarray(leaves.get(node, made[node])) * g.value) for node, g in graph.upstreams.items()]
 
-    def at(self, t: complex) -> list[Any]:
-        """The weighted outputs moved by t."""
-        moved = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in self._directions.items()}
-        made = evaluate(self._graph, {**self._held, **moved}, targets=self._graph.upstreams)
-        upstreams = self._graph.upstreams.items()
-        return [np.sum(np.asarray(moved.get(node, made[node])) * g.value) for node, g in upstreams]
+    return at, analytic

@@ -81,9 +81,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
-        if math.isnan(value):
-            return "NaN"
-        return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+        return value if math.isfinite(value) else json.dumps(value)  # NaN, Infinity or -Infinity
     if isinstance(value, np.generic):
         return _plain(float(value) if isinstance(value, np.longdouble) else value.item())  # its item is itself
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
