@@ -77,8 +77,9 @@ class _Lint:
     def _cancelling(self) -> Iterator[Finding]:
         """Gradients of inputs that nearly vanish: the upstream is in the null space, or close to it."""
         sums = terms(self.graph, from_output=True)
-        left = {node: _left(self.here.gradients[node], sums[node].total) for node in self.stages}
-        blind = [node for node in self.stages if node.is_leaf and node.requires_grad and left[node] < _CANCELS]
+        inputs = [node for node in self.stages if node.is_leaf and node.requires_grad]
+        left = {node: _left(self.here.gradients[node], sums[node].total) for node in inputs}
+        blind = [node for node in inputs if left[node] < _CANCELS]
         if not blind:
             return
         sums = terms(self.graph, self.there.gradients, self.there.values, from_output=True)

@@ -103,8 +103,7 @@ def _table(report: Found, stages: Mapping[str, Stage], title: str, d: str) -> It
             f'<td class="{stage.status.role}">{sign}{stage.status}</td>{numbers}</tr>'
         )
     yield "</tbody></table></div>"
-    meanings = [f"{status}: {status.meaning}" for status in sentences.legend(stages.values())]
-    yield _list([*meanings, *(f"{name}: {note}" for name, note in sentences.notes(stages.values(), d))])
+    yield _list(sentence for _, sentence in sentences.remarks(stages.values(), d))
 
 
 def _mistakes(report: Found) -> Iterator[str]:

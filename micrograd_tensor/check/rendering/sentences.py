@@ -126,11 +126,6 @@ def given(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     return {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
 
 
-def notes(stages: Iterable[Stage], d: str) -> list[tuple[str, str]]:
-    """Remarks on stages in addition to their verdicts, by the name of the gradient or the value."""
-    return [(f"{d}{shown(stage.name)}", stage.note) for stage in stages if stage.note]
-
-
 def forward_verdict(report: Found) -> str | None:
     """The verdict on the forward values in a sentence, if they are all right; "" where there are none."""
     given = {stage.status for stage in report.forward.values()} - {Status.NOT_GIVEN}
@@ -139,10 +134,14 @@ def forward_verdict(report: Found) -> str | None:
     return f"{Status.RIGHT.sign} The forward values that it uses are right." if given else ""
 
 
-def legend(stages: Iterable[Stage]) -> list[Status]:
-    """The verdicts that occur and need an explanation."""
+def remarks(stages: Iterable[Stage], d: str) -> list[tuple[Status | None, str]]:
+    """What those verdicts mean that occur and need an explanation, and remarks on single stages."""
+    stages = list(stages)
     present = {stage.status for stage in stages}
-    return [s for s in (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS) if s in present]
+    explained = (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS)
+    meanings = [(status, f"{status}: {status.meaning}") for status in explained if status in present]
+    notes = [(None, f"{d}{shown(stage.name)}: {stage.note}") for stage in stages if stage.note]
+    return [*meanings, *notes]
 
 
 # ------------------------------------------------------------------------------------------------------------ the hints

@@ -125,10 +125,9 @@ class Shown:
 
     def below(self, stages: Mapping[str, Stage], d: str) -> Iterator[RenderableType]:
         """The meaning of the verdicts, and remarks on single stages."""
-        for status in sentences.legend(stages.values()):
-            yield self.pair(self.sign(status), f"{status}: {status.meaning}", STYLES[status.role])
-        for name, note in sentences.notes(stages.values(), d):
-            yield self.pair("·", f"{name}: {note}")
+        for status, sentence in sentences.remarks(stages.values(), d):
+            sign, style = (self.sign(status), STYLES[status.role]) if status is not None else ("·", "")
+            yield self.pair(sign, sentence, style)
         yield Text()
 
     # ------------------------------------------------------------------------------------------------------- the hints
