@@ -112,12 +112,12 @@ def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, whic
 
 def test_a_wrong_rule_in_the_engine_is_exit_status_1(tmp_path, capsys, monkeypatch):
     """The numerical column does not trust the graph: all three derivations cannot hide a wrong one together."""
-    original = batchnorm.element_slopes
+    original = batchnorm.Weighted.slopes
 
-    def shifted(*args, **kwargs):
-        return [e._replace(value=e.value * 1.001) for e in original(*args, **kwargs)]
+    def shifted(*args):
+        return [e._replace(value=e.value * 1.001) for e in original(*args)]
 
-    monkeypatch.setattr(batchnorm, "element_slopes", shifted)
+    monkeypatch.setattr(batchnorm.Weighted, "slopes", shifted)
     assert run(capsys, "batchnorm", "--out", tmp_path)[0] == 1
 
 
@@ -226,13 +226,13 @@ def test_it_tells_its_version(capsys):
 
 def test_of_large_data_fewer_elements_are_checked_numerically(tmp_path, capsys, monkeypatch):
     asked = []
-    original = batchnorm.element_slopes
+    original = batchnorm.Weighted.slopes
 
-    def counted(function, points, which, places, *rest, **named):
+    def counted(weighted, k, places):
         asked.append(len(places))
-        return original(function, points, which, places, *rest, **named)
+        return original(weighted, k, places)
 
-    monkeypatch.setattr(batchnorm, "element_slopes", counted)
+    monkeypatch.setattr(batchnorm.Weighted, "slopes", counted)
     monkeypatch.setattr(batchnorm, "ELEMENTS", 150 * 4 * 20)
     assert main(["batchnorm", "--out", str(tmp_path)]) == 0
     assert asked == [20, 4, 4]
