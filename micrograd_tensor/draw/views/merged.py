@@ -36,11 +36,11 @@ class Union(Graph):
     that only its counterpart takes are added to its uses.
 
     Attributes:
-        pairs: what both have, nodes and edges, with its counterparts in the second.
+        pairs: the nodes and edges that both have, with their counterparts in the second.
         drawn: the node that each of either graph is drawn as.
         added: the edges that only the counterpart of a node has.
-        order: the nodes, operands before results.
-        state: of every node and edge: "same", "changed", only "here" or only "there".
+        order: the nodes, operands of either graph before results.
+        state: by node: "same", "changed", only "here" or only "there".
     """
 
     def __init__(self, here: Graph, there: Graph) -> None:
@@ -49,10 +49,10 @@ class Union(Graph):
             operands = tuple(made[x] if isinstance(x, Node) else x for x in node.operands)
             made[node] = replace(node, rank=first + node.rank, operands=operands)
         pairs = {node: made[other] for node, other in match(here, there).items()}
-        others = {made[node]: made[node] for node in there.nodes}
-        self.drawn = {node: node for node in here.nodes} | others | {other: node for node, other in pairs.items()}
+        theirs = [made[node] for node in there.nodes]
+        self.drawn = {node: node for node in (*here.nodes, *theirs)} | {other: node for node, other in pairs.items()}
         super().__init__(
-            (*here.nodes, *(node for node in others if self.drawn[node] is node)),
+            (*here.nodes, *(node for node in theirs if self.drawn[node] is node)),
             tuple(dict.fromkeys((*here.outputs, *(self.drawn[made[node]] for node in there.outputs)))),
             (*here.backward, *(made[node] for node in there.backward)),
             {**here.contributions, **{(made[node], i): made[x] for (node, i), x in there.contributions.items()}},
