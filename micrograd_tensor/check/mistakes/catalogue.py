@@ -168,7 +168,7 @@ def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]
             origins[gradients[-1]] = node
     values.sort(key=lambda x: x not in own)
     eps = small_constant(graph)
-    touched = _resting_on_eps(graph) if eps is not None else set()
+    touched = _resting_on_eps(graph)
     without = {x: as_leaf(x, f"{x.name} without the {number(eps)}") for x in values if origins[x] in touched}
     origins |= {bare: origins[x] for x, bare in without.items()}
     return Substitutes(tuple(values), tuple(gradients), without, origins)

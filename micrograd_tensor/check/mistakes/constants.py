@@ -20,6 +20,9 @@ class Constant(NamedTuple):
     cost: float
 
 
+NOTHING, ONE = Constant(0.0, "0", 0.0), Constant(1.0, "1", 0.0)
+
+
 def digits(value: float, count: int = 4, *, least: float = 1e-10) -> str:
     """A few digits of a number, of one that is nearly 1 those of the difference, if that is more than the least.
 
@@ -47,12 +50,10 @@ class Constants:
 
     def explain(self, value: float, rtol: float = 1e-12) -> Constant | None:
         """The simplest constant that equals a number up to its sign, or None."""
-        if value in (0.0, 1.0, -1.0):
-            return Constant(value, f"{value:g}", 0.0)
+        if value == 0.0:
+            return NOTHING
         size = abs(value)
         same = [c for c in self._known if abs(c.value - size) <= rtol * size]
-        if abs(size - 1.0) <= rtol:
-            same.insert(0, Constant(1.0, "1", 0.0))
         if not same:
             return None
         best = [c for c in same if c.cost == same[0].cost]
@@ -114,6 +115,7 @@ def _single(graph: Graph) -> list[_Number]:
 
 
 def _products(single: list[_Number]) -> Iterator[Constant]:
+    yield ONE
     for a in single:
         yield from _of_one(a)
     for a, b in combinations(single, 2):

@@ -170,12 +170,12 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation
     small = sum(not x.is_leaf for x in inner) <= MAX_STEPS
     part = without_copies(cut(whole, [target], known, names)) if small else known_alone(target)
     whose = {gradient.rank: n for n, gradient in whole.gradients.items()}
-    origins = {x: whose.get(x.rank) or forward.get(x.rank) for x in part.nodes}
+    origins = {x: n for x in part.nodes if (n := whose.get(x.rank) or forward.get(x.rank)) is not None}
     starts = {up.rank for up in whole.upstreams.values()}
     return Derivation(
         part,
         node,
-        {x: origin for x, origin in origins.items() if origin is not None},
+        origins,
         frozenset(x for x in part.nodes if x.is_leaf and (x.rank in whose or x.rank in starts)),
         frozenset(x for x in part.nodes if x.is_leaf and x.rank in starts),
         backward=True,

@@ -25,7 +25,8 @@ from .catalogue import Hypothesis, bare_values, changes, substitutes_for
 from .constants import Constants
 from .correction import correction
 from .derivation import Array, Operand, Values, gradient_of, is_step, value_of
-from .fit import Factor, Factors, Fit, added, before_sums, evidence, fit_paths, fitted_paths, in_places
+from .factors import Factor, Factors, before_sums
+from .fit import Fit, added, evidence, fit_paths, fitted_paths, in_places
 from .products import (
     OTHERWISE,
     at_eps,
@@ -105,15 +106,11 @@ class Search:
         self.substitutes = substitutes_for(self.derivation, graph, wrong.used)
         forward = {n: n.value for n in graph.nodes} | dict(wrong.values)
         known = self.derivation.worth(forward, wrong.used)
-        if not self.derivation.steps and self.derivation.target in known:
-            known[self.derivation.target] = self._alone(known[self.derivation.target])
+        target = self.derivation.target
+        if target.is_leaf and self.derivation.origins.get(target) is node:  # else it was handed on from another node
+            known[target] = np.asarray(wrong.expected)
         self.values = self._values(known, self.substitutes.worth(forward, wrong.used, bare_values(graph, {})))
         self.factors = Factors(self.values, Constants(graph), self.substitutes.values)
-
-    def _alone(self, recorded: Array) -> Array:
-        """Of a derivation without steps the result: what is expected, where it was not handed on from another node."""
-        own = self.derivation.origins.get(self.derivation.target) is self.wrong.node
-        return np.asarray(self.wrong.expected) if own else recorded
 
     def _values(self, known: dict[Node, Array], substitutes: dict[Node, Array]) -> Values:
         return Values(self.derivation, known, substitutes, self.substitutes.own)

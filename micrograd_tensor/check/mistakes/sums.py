@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ...engine.row import Linear, Reduction
 from ...graph import Node
 from .catalogue import Hypothesis, change, of
-from .constants import Constant, Constants
+from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
 from .least_squares import solve
 
@@ -160,7 +160,7 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
     weights, _ = solve(columns[None], given.reshape(1, -1) - nothing, slack.reshape(1, -1))
     if weights is None:
         return
-    explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else Constant(0.0, "0", 0.0) for w in weights[0]]
+    explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else NOTHING for w in weights[0]]
     found = [c for c in explained if c is not None]
     if len(found) < len(parts) or len({c.value for c in found}) == 1:
         return  # all right, or the whole is multiplied, which is simpler said of the whole
