@@ -23,7 +23,7 @@ class _Loss(Module):
     weight: Tensor | None
     pos_weight: Tensor | None
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, reduction: str) -> None:
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{type(self).__name__}: reduction={reduction!r} must be 'mean', 'sum' or 'none'")
@@ -38,6 +38,9 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002 -- PyTorch's name
         """The loss of two tensors of the same shape."""
         return mse_loss(input, target, self.reduction)
@@ -50,6 +53,9 @@ class L1Loss(_Loss):
     >>> nn.L1Loss()([1.0, 2.0], [1.0, 4.0])
     tensor(1.)
     """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
         """The loss of two tensors of the same shape."""

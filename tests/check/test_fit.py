@@ -112,3 +112,20 @@ def test_a_graph_with_too_many_ways_is_not_split():
     assert paths_of(whole(captured, captured["x"])) is None
     found = mt.compare(captured, hand={"dx": np.array([1.0, 5.0, 2.0])}, point=False)
     assert found.wrong == ["x"]
+
+
+def test_a_stage_without_a_name_is_told_from_the_gradient_times_a_number():
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=(7, 4)), name="x", requires_grad=True)
+    dout = rng.normal(size=(7, 8))
+    report = mt.compare(mt.concatenate([x, x * 2], axis=1), dout, {"x": dout[:, :4]})
+    text = report.diagnosis["x"][0].text
+    assert "through (x · 2) is missing" in text
+    assert "what comes from d(x · 2)," in text
+
+
+def test_the_power_of_a_value_without_a_name_is_one_of_all_of_it():
+    values = [1.0, 2.0]
+    a, b = (mt.tensor(values, name="a", requires_grad=True) for _ in range(2))
+    text = mt.compare(a * b, np.ones(2), {"a": np.ones(2)}).diagnosis["a"][0].text
+    assert "(a · a)^−0.5" in text

@@ -113,6 +113,8 @@ BAD = [
     (lambda: nn.GELU("fast")(x(3)), ValueError, ["'fast'", "'none' or 'tanh'"]),
     (lambda: nn.Softmax(dim=2)(x(3, 3)), mt.ShapeError, ["axis 2"]),
     (lambda: mt.erf(mt.tensor([1j])), mt.DTypeError, ["erf"]),
+    (lambda: nn.MSELoss("mean", 3), TypeError, ["MSELoss.__init__()"]),  # not the name of a base class
+    (lambda: nn.L1Loss(bogus=1), TypeError, ["L1Loss.__init__()", "'bogus'"]),
     # windows
     (
         lambda: windows(x(3), size=(4,), stride=(1,), dilation=(1,)),

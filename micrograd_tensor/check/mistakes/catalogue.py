@@ -12,7 +12,7 @@ from ...engine.row import Linear
 from ...graph import Graph, Node, evaluate
 from ...graph.cut import needed
 from ...notation import number
-from .derivation import Array, Change, Derivation, Operand, Values, as_leaf, called_forward
+from .derivation import Array, Change, Derivation, Operand, Values, as_leaf, grouped_forward
 
 KINDS: dict[str, int] = {
     "overwritten contribution": 9,
@@ -160,7 +160,7 @@ def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]
             continue  # not computed yet
         usable = node.value is not None and node.dtype.kind == "f" and (node.name is not None or node.op is not None)
         if usable and len(values) < MAX_SUBSTITUTES:
-            values.append(here.get((node, False)) or as_leaf(node, called_forward(node)))
+            values.append(here.get((node, False)) or as_leaf(node, grouped_forward(node)))
             origins[values[-1]] = node
         recorded = derivation.backward and node.name is not None and node in used and node not in behind
         if recorded and len(gradients) < MAX_SUBSTITUTES:

@@ -213,6 +213,12 @@ def called_forward(node: Node) -> str:
     return node.name or formula(node, limit=MAX_FORMULA)
 
 
+def grouped_forward(node: Node) -> str:
+    """What a forward node is called, in parentheses where it would not be read as one with what stands beside it."""
+    text = called_forward(node)
+    return text if node.name or " " not in text else f"({text})"
+
+
 class Lookup(Protocol):
     """Looks up the value of a node or a number."""
 

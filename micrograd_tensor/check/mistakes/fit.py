@@ -19,7 +19,7 @@ from ...graph import Node
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, of
 from .constants import NOTHING, ONE, digits
-from .derivation import Array, Operand, Values, called_forward
+from .derivation import Array, Operand, Values, grouped_forward
 from .factors import UNEXPLAINED, Factor, Factors
 from .least_squares import solve
 
@@ -86,7 +86,7 @@ def _named(paths: Sequence[Path]) -> list[Path]:
     common = frozenset.intersection(*(path.nodes for path in paths))
     by_name: dict[str, list[Path]] = {}
     for path in paths:
-        marks = [called_forward(node) for node in _marks(path.nodes - common)]
+        marks = [grouped_forward(node) for node in _marks(path.nodes - common)]
         by_name.setdefault(f"through {' and '.join(marks)}" if marks else "directly", []).append(path)
     names: dict[Path, str] = {}
     for name, alike in by_name.items():

@@ -14,7 +14,7 @@ from ...engine.row import Linear, Reduction
 from ...graph import Node
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
-from .derivation import Array, Derivation, Operand, Values, called_forward, is_step
+from .derivation import Array, Derivation, Operand, Values, grouped_forward, is_step
 from .least_squares import solve
 
 
@@ -192,12 +192,12 @@ def _name(derivation: Derivation, top: Node) -> str:
     if top.name is not None:
         return top.name
     d = "d" if derivation.is_fork(top) else ""
-    return f"{d}{called_forward(derivation.origins[top])}" if top in derivation.origins else f"{d}…"
+    return f"{d}{grouped_forward(derivation.origins[top])}" if top in derivation.origins else f"{d}…"
 
 
 def _part(derivation: Derivation, part: Operand) -> str:
     if is_step(part) and part.rule_of is not None:
-        return f"what comes from d{called_forward(part.rule_of[0])}, {derivation.called(part)},"
+        return f"what comes from d{grouped_forward(part.rule_of[0])}, {derivation.called(part)},"
     if part in derivation.gradients:
         return f"what comes from {derivation.called(part)}"
     return derivation.called(part)
