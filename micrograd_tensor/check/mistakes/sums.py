@@ -51,7 +51,7 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
     for other in _axes(len(x.shape)):
         if other == everything:
             continue
-        reduce = np.add.reduce if is_sum(step) else _mean
+        reduce = np.add.reduce if is_sum(step) else np.mean
         kind = "sum over everything" if len(other) == len(x.shape) else "wrong axis"
         text = f"the {what} of {inner} runs over {_over(other, len(x.shape))} where {over} is due"
         for kept in (False, True):
@@ -63,15 +63,9 @@ def whole_sums(values: Values) -> Iterator[Hypothesis]:
     shape, target = values.target.shape, values.derivation.target
     for axes, mean, keep in product(_axes(len(shape)), (False, True), (False, True)):
         text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {_over(axes, len(shape))}"
-        reduce = partial(_mean if mean else np.sum, axis=axes, keepdims=True)
+        reduce = partial(np.mean if mean else np.sum, axis=axes, keepdims=True)
         make = of(partial(_copied_back, reduce=reduce) if keep else reduce, target)
         yield Hypothesis("doubled sum", f"{text}, which is not due", make, target, 5.0 + mean)
-
-
-def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    """The mean, NaN for no elements, without the warning of `np.mean`."""
-    total: Array = np.sum(x, axis=axis, keepdims=keepdims)
-    return np.divide(total, x.size // total.size if total.size else 1)
 
 
 def _copied_back(x: Array, reduce: Callable[[Array], Array]) -> Array:

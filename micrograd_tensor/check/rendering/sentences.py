@@ -9,6 +9,7 @@ import numpy as np
 
 from ...graph import Node, named_nodes
 from ...graph.status import Status
+from ...notation import counted
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.correction import what_belongs_there
 
@@ -312,11 +313,6 @@ def apart(mine: Any, expected: Any) -> tuple[str, str]:
         if texts[0] != texts[1]:
             break
     return texts if texts[0] != texts[1] else (f"{mine:.6g}", f"{expected:.6g}")
-
-
-def counted(n: int, one: str, several: str | None = None) -> str:
-    """``1 stage``, ``12 stages``."""
-    return f"{n} {one if n == 1 else several or f'{one}s'}"
 
 
 def listed(names: Sequence[str]) -> str:
