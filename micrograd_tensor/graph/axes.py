@@ -100,7 +100,7 @@ def _by_length(graph: Graph, same: _Classes, name: str, length: int) -> Place:
             for axis in (axis for axis, n in enumerate(leaf.shape) if n == length):
                 found.setdefault(same[leaf, axis], (leaf, axis))
     if not found:
-        raise ShapeError(f"dims: no input has an axis of length {name}={length}")
+        raise ShapeError(f'dims: no input has an axis of length {name}={length}; name an axis: {{"{name}": ("x", 0)}}')
     if len(found) > 1:
         (one, i), (other, j), *_ = found.values()
         raise ShapeError(
