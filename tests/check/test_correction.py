@@ -150,4 +150,4 @@ def test_names_that_several_values_have_are_not_used():
 def test_a_line_that_would_be_too_long_is_left_out_and_the_rule_is_said():
     graph = GRAPHS["convolution"]()
     report = mt.compare(graph, np.ones(graph.shape), {"dw": np.ones((3, 2, 3, 3))}, point=False)
-    assert "  3 the fix   dw = reshape(" in str(report)
+    assert "  3 the rule  dw = reshape(" in str(report)

@@ -28,12 +28,12 @@ def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tup
     return _lines(wrong, derivation.name), f"{target} = {derivation.formula(step)}"
 
 
-def what_belongs_there(wrong: WrongStage) -> str:
-    """The same for a stage whose mistake is unknown: the lines, or else the rule."""
+def what_belongs_there(wrong: WrongStage) -> tuple[str, str]:
+    """The same for a stage whose mistake is unknown."""
     derive = value_of if wrong.forward else gradient_of
     derivation = derive(wrong.graph, wrong.node, wrong.by_hand)
     lines, rule = correction(wrong, derivation, derivation.target)
-    return lines or (rule if derivation.steps else "")
+    return lines, rule if derivation.steps else ""
 
 
 def _lines(wrong: WrongStage, target: str) -> str:

@@ -172,16 +172,21 @@ class Mistake:
         self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
 
     def hints(self) -> tuple[Hint, Hint, Hint]:
-        """The three graded hints: where it is, what kind of mistake, and the fix with its proof."""
+        """The three graded hints: where it is, what kind of mistake, and the fix, or else the rule, with its proof."""
         statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in self._lines)
         if self.found:
-            fix = self.found[0].fix or self.found[0].rule
+            fix, rule = self.found[0].fix, self.found[0].rule
         else:
-            fix = what_belongs_there(self._own) if self._own is not None else ""
+            fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
         return (
             Hint(1, "where", statements, tuple(self._where())),
             Hint(2, "what kind", (), tuple(self._kind())),
-            Hint(3, "the fix", tuple(fix.splitlines()), tuple(self._proof())),
+            Hint(
+                3,
+                "the rule" if rule and not fix else "the fix",
+                tuple((fix or rule).splitlines()),
+                tuple(self._proof()),
+            ),
         )
 
     def _where(self) -> Iterator[str]:
