@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 from hypothesis import settings
@@ -57,3 +58,12 @@ def page(browser):
     page = browser.new_page(viewport={"width": 1200, "height": 600})
     yield page
     page.close()
+
+
+@pytest.fixture
+def untraced():
+    """As in an ordinary run: beside a debugger, or while coverage is measured, a run of user code keeps no snapshots."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)

@@ -10,13 +10,7 @@ import pytest
 from micrograd_tensor.check.running import assignments, run, source_lines
 
 
-@pytest.fixture(autouse=True)
-def untraced():
-    """As in an ordinary run: beside a debugger, or while coverage is measured, there are no snapshots."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 def outcome(backward, *inputs):

@@ -238,7 +238,7 @@ def test_a_backward_that_changes_what_it_was_given_is_told(check):
     assert "But backward is not right yet: it changes dout and cache['w'], which it was given." in printed
 
 
-def test_two_names_of_one_array_do_not_make_a_right_derivation_wrong(check):
+def test_two_names_of_one_array_do_not_make_a_right_derivation_wrong(check, untraced):
     text = (DERIVATIONS / "batchnorm.py").read_text()
     split = (
         "dx = ddev_from_mean + np.ones((N, D)) / N * dmean",
