@@ -62,7 +62,7 @@ def page(browser):
 
 @pytest.fixture
 def untraced():
-    """As in an ordinary run: beside a debugger, or while coverage is measured, a run of user code keeps no snapshots."""
+    """As in an ordinary run: beside a debugger or a measurement of coverage, a run of user code keeps no snapshots."""
     tracer = sys.gettrace()
     sys.settrace(None)
     yield

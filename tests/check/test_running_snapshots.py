@@ -9,7 +9,6 @@ import pytest
 
 from micrograd_tensor.check.running import assignments, run, source_lines
 
-
 pytestmark = pytest.mark.usefixtures("untraced")
 
 
