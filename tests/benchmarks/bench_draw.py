@@ -32,7 +32,7 @@ from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import collapse
 from micrograd_tensor.draw.layout import place
-from micrograd_tensor.draw.legend import legend
+from micrograd_tensor.draw.legend import listed, meanings
 from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.paint import paint
 from micrograd_tensor.draw.render import render
@@ -94,7 +94,7 @@ def stages(out: Any) -> tuple[float, ...]:
     next_one()
     layout = place(shown)
     next_one()
-    painting = paint(shown, layout, legend(shown, layout))
+    painting = paint(shown, layout, listed(meanings(shown), layout))
     next_one()
     painted = render(painting.dot, "svg")
     next_one()
