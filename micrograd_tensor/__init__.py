@@ -26,6 +26,7 @@ from .engine.table.shapes import *
 from .engine.table.special import *
 from .engine.table.windows import *
 from .engine.tensor import *
+from .engine.trace import *
 from .engine.walk import *
 from .functional.activations import *
 from .functional.attention import *

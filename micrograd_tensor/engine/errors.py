@@ -10,7 +10,7 @@ from numpy.exceptions import AxisError
 
 from .row import Contraction, Primitive, Reshape
 
-__all__ = ["DTypeError", "GradientError", "ShapeError"]
+__all__ = ["DTypeError", "GradientError", "ShapeError", "TraceError"]
 
 
 class FailedCall(NamedTuple):
@@ -38,6 +38,10 @@ class ShapeError(OpError, ValueError):
 
 class GradientError(OpError, RuntimeError):
     """The requested gradient cannot be computed: no graph, no upstream gradient, or a graph that is out of date."""
+
+
+class TraceError(GradientError):
+    """A value would leave the graph while a trace is on, and be frozen into it."""
 
 
 class DTypeError(OpError, TypeError):

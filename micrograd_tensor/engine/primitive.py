@@ -14,9 +14,10 @@ import numpy as np
 from . import anomaly, record
 from .arrays import NUMBERS, as_array, frozen, is_duck
 from .errors import explain, with_failed_call
-from .record import Record, Result, birth_numbers, leaf
+from .record import Record, Result, birth_numbers, leaf, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, PerOperand, Primitive, Reading, Rule, Trait, answers
+from .trace import current
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -137,8 +138,13 @@ def primitive(
                         params = {key: _kept(value) for key, value in params.items()}
                         break
             state = now()
-            live = state.on and (needs_grad or state.record_all)
+            needs_grad = needs_grad and state.on
+            live = needs_grad or state.record_all
+            traced = state.trace
             try:
+                if traced is not None:
+                    operands = tuple(current(traced, x, state.on) for x in operands)
+                    arrays = [unwrap(x) for x in operands]
                 if live and any_array:
                     operands = tuple(map(_constant, operands))
                     arrays = [x._data if isinstance(x, Record) else x for x in operands]
@@ -158,7 +164,7 @@ def primitive(
                 return y
             needs_grad = needs_grad and differentiable
             fill(y, data, needs_grad, row, operands, arrays, params, state.scope, next(birth_numbers))
-            if watch:
+            if watch or traced is not None:
                 y.line = anomaly.caller()
             return y
 

@@ -6,10 +6,11 @@ context manager here swaps it and puts the old one back, on exceptions too. An o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
 
@@ -35,12 +36,39 @@ class Scope:
         return "/".join(reversed(names))
 
 
+class Effect(NamedTuple):
+    """A change of state: what a leaf becomes at the end of a run, and how it is written."""
+
+    value: Any
+    write: Callable[[Any], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Trace:
+    """What a run did besides computing: all that a graph needs to know to stand for the run at other inputs.
+
+    Attributes:
+        sources: leaves whose values are read anew in every run, each with how: random draws, a learning rate.
+        effects: leaves that the run gives new values, which take hold when it has ended.
+        guards: conditions that decided which ops were called, each with whether it held for all its elements.
+        grads: leaves whose ``.grad`` was touched, each with what it was before.
+        gradients: what their ``.grad`` was at the end, or None.
+    """
+
+    sources: dict[Any, Callable[[], Any]] = field(default_factory=dict)
+    effects: dict[Any, Effect] = field(default_factory=dict)
+    guards: list[tuple[Any, bool]] = field(default_factory=list)
+    grads: dict[Any, Any] = field(default_factory=dict)
+    gradients: dict[Any, Any] = field(default_factory=dict)
+
+
 @dataclass(slots=True, eq=False)
 class Recording:
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
     `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
-    or run the graph again on other values. `outer` is the state to go back to: the blocks keep none themselves.
+    or run the graph again on other values; within a `trace` that is so, and what else happens is noted there. `outer`
+    is the state to go back to: the blocks keep none themselves.
     """
 
     on: bool = True
@@ -48,6 +76,7 @@ class Recording:
     anomaly: bool = False
     record_all: bool = False
     outer: Recording | None = None
+    trace: Trace | None = None
 
 
 _START = Recording()
@@ -156,4 +185,4 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(Recording(now.on, Scope(self._name, now.scope), now.anomaly, now.record_all, now))
+        recording.set(Recording(now.on, Scope(self._name, now.scope), now.anomaly, now.record_all, now, now.trace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,10 +12,12 @@ from . import record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .record import Record, leaf, start, unwrap
+from .recording import recording
 from .row import ANSWERS, Operand
 from .table import comparisons as c
 from .table import elementwise as e
 from .table import matrix, reductions, shapes, special
+from .trace import effect, refuse_reading, touch_grad
 
 __all__ = ["Tensor", "tensor"]
 
@@ -51,6 +54,7 @@ class Tensor(Record):
     @property
     def data(self) -> Any:
         """The array, read-only; setting it calls `assign_`."""
+        refuse_reading(self, "data")
         return self._data
 
     @data.setter
@@ -75,6 +79,7 @@ class Tensor(Record):
     def grad(self, gradient: Tensor | None) -> None:
         if gradient is not None and not isinstance(gradient, Tensor):
             raise DTypeError(f"the gradient of {describe(self)} is a Tensor or None, not {gradient!r:.40}")
+        touch_grad(self)
         self._grad = gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -86,9 +91,9 @@ class Tensor(Record):
         """
         if self.op is not None:
             raise GradientError(f"{describe(self)} is the result of {self.op.name}, not a leaf; use detach() first")
-        if requires_grad and self.data.dtype.kind not in "fc":
+        if requires_grad and self._data.dtype.kind not in "fc":
             raise DTypeError(
-                f"{describe(self)} holds {self.data.dtype}, and gradients need floating-point values; "
+                f"{describe(self)} holds {self._data.dtype}, and gradients need floating-point values; "
                 "give dtype=float, or write 1.0 for 1"
             )
         self._requires_grad = requires_grad
@@ -124,15 +129,23 @@ class Tensor(Record):
         """
         if self.op is not None:
             raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf can be assigned to")
-        new = frozen(unwrap(value), dtype=self.data.dtype)
-        if new.shape != self.data.shape:
+        new = unwrap(value)
+        if recording.get().trace is None or not isinstance(value, Record):
+            new = frozen(new, dtype=self._data.dtype)
+        if new.shape != self._data.shape:
             raise ShapeError(f"assign_: {describe(self)} cannot take a value of shape {new.shape}")
-        self._data = new
+        if recording.get().trace is None:
+            self._data = new
+        else:
+            given = value if isinstance(value, Record) else leaf(new)
+            effect(self, given if new.dtype == self._data.dtype else e.astype(given, self._data.dtype), self.assign_)
         return self
 
     def detach(self) -> Tensor:
         """The same values as a leaf without history, which derivatives treat as a constant. No copy is made."""
-        return leaf(self.data, self.name)
+        if recording.get().trace is not None:
+            return e.stop_gradient(self)
+        return leaf(self._data, self.name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.op is not None:
@@ -150,7 +163,8 @@ class Tensor(Record):
         >>> mt.tensor([1.0, 2.0]).numpy()
         array([1., 2.])
         """
-        return self.data
+        refuse_reading(self, "numpy()")
+        return self._data
 
     def item(self) -> Any:
         """The only element, as a Python number.
@@ -158,33 +172,35 @@ class Tensor(Record):
         Raises:
             ShapeError: unless there is exactly one element.
         """
-        if self.data.size != 1:
-            raise ShapeError(f"item: {describe(self)} has {self.data.size} elements, not one; use tolist() or numpy()")
-        return self.data.item()
+        if self._data.size != 1:
+            raise ShapeError(f"item: {describe(self)} has {self._data.size} elements, not one; use tolist() or numpy()")
+        refuse_reading(self, "item()")
+        return self._data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self.data.tolist()
+        refuse_reading(self, "tolist()")
+        return self._data.tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length along each axis."""
-        return self.data.shape  # type: ignore[no-any-return]
+        return self._data.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.data.ndim  # type: ignore[no-any-return]
+        return self._data.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.data.size  # type: ignore[no-any-return]
+        return self._data.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return self.data.dtype  # type: ignore[no-any-return]
+        return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def is_leaf(self) -> bool:
@@ -192,12 +208,12 @@ class Tensor(Record):
         return self.op is None
 
     def __repr__(self) -> str:
-        plain = isinstance(self.data, np.ndarray)
-        text = np.array2string(self.data, separator=", ", prefix="tensor(") if plain else repr(self.data)
-        if not self.data.size:
+        plain = isinstance(self._data, np.ndarray)
+        text = np.array2string(self._data, separator=", ", prefix="tensor(") if plain else repr(self._data)
+        if not self._data.size:
             text += f", shape={self.shape}"
-        if self.data.dtype not in (np.float64, np.int64, np.bool_):
-            text += f", dtype={self.data.dtype}"
+        if self._data.dtype not in (np.float64, np.int64, np.bool_):
+            text += f", dtype={self._data.dtype}"
         if self.name is not None:
             text += f", name={self.name!r}"
         if self.op is not None:
@@ -210,25 +226,41 @@ class Tensor(Record):
         return format(self.item() if spec else str(self), spec)
 
     def __len__(self) -> int:
-        if self.data.ndim == 0:
+        if self._data.ndim == 0:
             raise TypeError("a 0-d tensor has no length; use item() for its value")
-        return len(self.data)
+        return len(self._data)
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self._data.size != 1:
             raise ShapeError(
-                f"{describe(self)} has {self.data.size} truth values, not one; use .numpy().any() or .numpy().all()"
+                f"{describe(self)} has {self._data.size} truth values, not one; use .numpy().any() or .numpy().all()"
             )
-        return bool(self.item())
+        refuse_reading(self, "the truth value")
+        return bool(self._data.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._number("complex"))
 
     def __index__(self) -> int:
-        return self.data.__index__()  # type: ignore[no-any-return]
+        refuse_reading(self, "the number")
+        return self._data.__index__()  # type: ignore[no-any-return]
+
+    def _number(self, kind: str) -> Any:
+        """The only element, for Python's number of a kind, or for NumPy, which stores one in an array so."""
+        number = self.item()
+        if self._requires_grad:
+            warnings.warn(
+                f"{kind}() of {describe(self)} leaves the graph, and no gradient will flow through this number; "
+                "read it by item() or detach(), and put an array together from Tensors by mt.stack",
+                stacklevel=3,
+            )
+        return number
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GradientError(
@@ -241,7 +273,8 @@ class Tensor(Record):
             raise GradientError(
                 f"turning {describe(self)} into an array would cut its graph; call .numpy() to do it knowingly"
             )
-        return np.array(self.data, dtype=dtype, copy=copy)
+        refuse_reading(self, "the array")
+        return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """NEP 13: answer one of NumPy's universal functions with the op that does the same, so that it is recorded."""
@@ -257,7 +290,7 @@ class Tensor(Record):
     def __array_function__(self, function: Any, _types: Any, args: Any, settings: Any) -> Any:
         """NEP 18: likewise for NumPy's other functions."""
         if function in (np.shape, np.ndim, np.size):
-            return function(args[0].data, *args[1:], **settings)
+            return function(args[0]._data, *args[1:], **settings)
         op = ANSWERS.get(function)
         if op is None:
             raise DTypeError(

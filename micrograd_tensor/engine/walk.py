@@ -18,7 +18,7 @@ from . import anomaly, record
 from .arrays import as_array, is_complex, is_duck
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .record import Record, Result, leaf, unwrap
-from .recording import enable_grad, recording
+from .recording import enable_grad, no_grad, recording
 from .table.elementwise import astype, mul
 from .table.reductions import unbroadcast
 
@@ -144,7 +144,7 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
                 f"{describe(output)} is not a scalar, so it needs an upstream gradient of its shape; "
                 "give one, or differentiate its sum()"
             )
-        return np.ones_like(output.data)
+        return np.ones_like(output._data)
     given = unwrap(upstream)
     if not is_duck(given):
         given = np.asarray(given)
@@ -159,6 +159,11 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
     if is_complex(given) and output.dtype.kind != "c":
         raise DTypeError(f"the upstream gradient of {describe(output)} is complex, and {output.dtype} is not")
     return astype(upstream if isinstance(upstream, Record) else given, output.dtype)
+
+
+def _as_record(seed: Any) -> Any:
+    """An upstream gradient for a backward pass that is recorded."""
+    return seed if isinstance(seed, Record) else leaf(seed.copy() if isinstance(seed, np.ndarray) else seed)
 
 
 class _Owned:
@@ -200,11 +205,17 @@ def backward(output: Result, upstream: Any = None) -> None:
     >>> x.grad
     tensor([ 3., 30.])
     """
-    seed = unwrap(checked_upstream(output, upstream))
+    given = checked_upstream(output, upstream)
+    if recording.get().trace is not None:
+        with no_grad():  # which a trace records all the same
+            for node, g in pull({output: _as_record(given)}, create_graph=True).items():
+                node.grad = g if node._grad is None else node._grad + g
+        return
+    seed = unwrap(given)
     found = pull({output: seed})
     owned = _Owned([seed])
     for node, g in found.items():  # only now, so that an error leaves every .grad as it was
-        node.grad = owned(g if node.grad is None else node.grad.data + g)
+        node.grad = owned(g if node._grad is None else node._grad._data + g)
 
 
 def grad(
@@ -248,18 +259,17 @@ def grad(
                 f"grad: {describe(x)} needs no gradients; make it with mt.tensor(..., requires_grad=True)"
             )
     pending: dict[Result, Any] = {}
-    with enable_grad() if create_graph else nullcontext():
+    recorded = create_graph or recording.get().trace is not None
+    block = enable_grad() if create_graph else no_grad() if recorded else nullcontext()
+    with block:
         for output, up in zip(outs, seeds, strict=True):
             seed = checked_upstream(output, up)
-            if create_graph and not isinstance(seed, Record):
-                seed = leaf(seed.copy() if isinstance(seed, np.ndarray) else seed)
-            elif not create_graph:
-                seed = unwrap(seed)
+            seed = _as_record(seed) if recorded else unwrap(seed)
             pending[output] = pending[output] + seed if output in pending else seed
     owned = _Owned([unwrap(g) for g in pending.values()])
     wanted = set(ins)
-    with enable_grad() if create_graph else nullcontext():
-        found = pull(pending, wanted, between(outs, wanted), create_graph)
+    with block:
+        found = pull(pending, wanted, between(outs, wanted), recorded)
         results = {x: owned(g) for x, g in found.items()}
     return tuple(results.get(x) for x in ins)
 

@@ -62,7 +62,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     with enable_grad(), record_all():
         for out, up in zip(outs, ups, strict=True):
             given = checked_upstream(out, up)
-            seed = tensor(given.data if isinstance(given, Tensor) else given, requires_grad=True)
+            seed = tensor(given._data if isinstance(given, Tensor) else given, requires_grad=True)
             pending[out] = pending[out] + seed if out in pending else seed
         given_for = dict(pending)
         totals = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
@@ -107,7 +107,7 @@ class _Nodes:
             name=t.name or name,
             scope=t.scope,
             requires_grad=t.requires_grad,
-            value=t.data if self._values else None,
+            value=t._data if self._values else None,
             rule_of=rule_of,
         )
         return node

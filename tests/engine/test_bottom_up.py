@@ -13,7 +13,7 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
-    *("randomness", "files", "row", "errors", "arrays", "recording", "record", "anomaly", "primitive"),
+    *("randomness", "files", "row", "errors", "arrays", "recording", "record", "anomaly", "trace", "primitive"),
     *("table.comparisons", "table.elementwise", "table.shapes", "table.special", "table.windows"),
     *("table.reductions", "table.matrix", "walk", "tensor"),
 ]
