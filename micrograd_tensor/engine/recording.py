@@ -2,17 +2,25 @@
 
 One immutable `Recording` lives in a context variable, so every thread and every asyncio task has its own; each
 context manager here swaps it and puts the old one back, on exceptions too. An op reads it once.
+
+Generators have no context of their own: one that is suspended within a block leaves the block's state to its caller. So
+a block goes back to the state before its own, whatever was left open within it, and says that it was not the innermost.
 """
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import wraps
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, overload
 
 __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +75,8 @@ class Recording:
     """The state that an op reads: whether it is recorded (`on`), in which `scope`, and if it is checked (`anomaly`).
 
     `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
-    or run the graph again on other values; within a `trace` that is so, and what else happens is noted there. `outer`
-    is the state to go back to: the blocks keep none themselves.
+    or run the graph again on other values; within a `trace` that is so, and what else happens is noted there. `block`
+    is what set this state, and `outer` the one to go back to: the blocks keep none themselves.
     """
 
     on: bool = True
@@ -77,6 +85,7 @@ class Recording:
     record_all: bool = False
     outer: Recording | None = None
     trace: Trace | None = None
+    block: _Block | None = None
 
 
 _START = Recording()
@@ -84,23 +93,108 @@ recording: ContextVar[Recording] = ContextVar("recording", default=_START)
 
 
 class _Block:
-    """Another recording state within a `with` block. The object holds no state, so one serves any thread."""
+    """Another recording state within a `with` block, or within each call of a function that it decorates.
+
+    The object holds no state, so one serves any thread, and may be entered again within itself.
+    """
 
     __slots__ = ()
     _changes: ClassVar[dict[str, Any]]
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(replace(now, outer=now, **self._changes))
+        recording.set(self._changed(now, **self._changes))
+
+    def _changed(self, now: Recording, **changes: Any) -> Recording:
+        new = changes.get
+        return Recording(
+            new("on", now.on),
+            new("scope", now.scope),
+            new("anomaly", now.anomaly),
+            new("record_all", now.record_all),
+            now,
+            now.trace,
+            self,
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        recording.set(recording.get().outer or _START)
+        now = recording.get()
+        if now.block is self:
+            recording.set(now.outer or _START)
+        else:
+            self._exit_outer(now)
+
+    def _exit_outer(self, now: Recording) -> None:
+        """Leave a block that another one was entered after; where this one is not in force here, leave all as it is."""
+        mine: Recording | None = now
+        while mine is not None and mine.block is not self:
+            mine = mine.outer
+        if mine is not None:
+            recording.set(mine.outer or _START)
+            said = f"{self} ended before {now.block}, which was entered within it"
+        else:
+            said = f"{self} is not in force where it ended: in another thread or task, or after a block around it"
+        warnings.warn(
+            f"{said}. A generator that is suspended within a block leaves the block's state to its caller: "
+            "end the block before each yield",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function: each call of it runs within the block.
+
+        Raises:
+            TypeError: for a class, or a function that returns before its body has run: a generator or a coroutine.
+        """
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"@{self} decorates functions, not {function!r:.60}")
+        for kind, tell in _LATER.items():
+            if tell(function):
+                raise TypeError(
+                    f"@{self}: {function.__qualname__} is {kind}, whose body runs after the call has returned; "
+                    f"write `with {self}:` inside it, not around a yield"
+                )
+
+        @wraps(function)
+        def within(*args: Any, **settings: Any) -> Any:
+            with self:
+                return function(*args, **settings)
+
+        return within  # type: ignore[return-value]
 
 
-class no_grad(_Block):  # noqa: N801 -- PyTorch's name
+_LATER: dict[str, Callable[[Any], bool]] = {
+    "a generator": inspect.isgeneratorfunction,
+    "a coroutine": inspect.iscoroutinefunction,
+    "an asynchronous generator": inspect.isasyncgenfunction,
+}
+
+
+class _Switch(_Block):
+    """A block that takes no arguments, and so decorates without parentheses too."""
+
+    __slots__ = ()
+
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
+    def __new__(cls, function: Any = None) -> Any:
+        block = object.__new__(cls)
+        return block if function is None else block(function)
+
+
+class no_grad(_Switch):  # noqa: N801 -- PyTorch's name
     """Within the block nothing is recorded: results need no gradient and keep no operand alive.
+
+    Like the other blocks it also decorates a function, and then holds within each call. Within it, ``-=``, ``+=``,
+    ``*=`` and their kin update a leaf that asks for gradients in place; see `Tensor.assign_`.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(2.0, requires_grad=True)
@@ -108,13 +202,18 @@ class no_grad(_Block):  # noqa: N801 -- PyTorch's name
     ...     y = x * x
     >>> y.requires_grad
     False
+    >>> @mt.no_grad()
+    ... def evaluate(x):
+    ...     return x * x
+    >>> evaluate(x).requires_grad
+    False
     """
 
     __slots__ = ()
     _changes: ClassVar = {"on": False}
 
 
-class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
+class enable_grad(_Switch):  # noqa: N801 -- PyTorch's name
     """Within the block ops are recorded again, inside `no_grad` too.
 
     >>> import micrograd_tensor as mt
@@ -129,14 +228,14 @@ class enable_grad(_Block):  # noqa: N801 -- PyTorch's name
     _changes: ClassVar = {"on": True}
 
 
-class record_all(_Block):  # noqa: N801 -- a context manager, like its neighbours
+class record_all(_Switch):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block ops that no gradient flows through are recorded too, for readers that need every op."""
 
     __slots__ = ()
     _changes: ClassVar = {"record_all": True}
 
 
-class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
+class detect_anomaly(_Switch):  # noqa: N801 -- PyTorch's name
     """Within the block the first op, forward or backward, that makes a NaN or an infinity raises `GradientError`.
 
     The message names the op, its operands with their names and shapes, and the line of the caller's file that ran it.
@@ -155,7 +254,7 @@ class detect_anomaly(_Block):  # noqa: N801 -- PyTorch's name
     _changes: ClassVar = {"anomaly": True}
 
 
-class unchecked(_Block):  # noqa: N801 -- a context manager, like its neighbours
+class unchecked(_Switch):  # noqa: N801 -- a context manager, like its neighbours
     """Within the block numbers are not checked: for the steps of something that is checked as a whole."""
 
     __slots__ = ()
@@ -185,4 +284,7 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(Recording(now.on, Scope(self._name, now.scope), now.anomaly, now.record_all, now, now.trace))
+        recording.set(self._changed(now, scope=Scope(self._name, now.scope)))
+
+    def __repr__(self) -> str:
+        return f"scope({self._name!r})"
