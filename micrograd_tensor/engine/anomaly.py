@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,12 @@ def forward(row: Primitive, operands: Sequence[Any], arrays: Sequence[Any], para
     return result
 
 
-def backward(node: Record, operand: int, rule: Callable[..., Any], g: Any, y: Any, *operands: Any) -> Any:
-    """Run the rule of one operand; raise if a NaN, or a first infinity, comes out of it."""
+def backward(node: Record, operand: int, rule: Callable[[], Any], g: Any) -> Any:
+    """Run the rule of one operand on the gradient g; raise if a NaN, or a first infinity, comes out of it."""
     with np.errstate(all="ignore"), unchecked():
-        result = rule(g, y, *operands, **node.params)
+        result = rule()
     upstream = unwrap(g)
-    found = _first_bad(unwrap(result), [upstream, *node.saved])
+    found = _first_bad(unwrap(result), chain([upstream], node.saved))
     if found:
         place = _where(found, ["the upstream gradient", *node.operands], [upstream, *node.saved])
         line = node.line or "a place that was not watched: open detect_anomaly around the forward pass too"
@@ -62,7 +63,7 @@ def carried(to: Record, g: Any, parts: Sequence[Any]) -> None:
         raise GradientError(f"adding up the gradient of {describe(to)} made a {found[0]} at {list(found[1])}")
 
 
-def _first_bad(result: Any, sources: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:
+def _first_bad(result: Any, sources: Iterable[Any]) -> tuple[str, tuple[int, ...]] | None:
     """What is bad and where; an infinity that an operand already held is passed on, not made."""
     result = as_array(result)
     if result.dtype.kind not in "fc" or bool(np.isfinite(result).all()):

@@ -70,7 +70,7 @@ def primitive(
     symbol: str,
     notation: str,
     *vjps: Rule,
-    each: Callable[..., Array] | None = None,
+    each: Callable[..., Callable[[int], Array]] | None = None,
     analytic: bool = True,
 ) -> Callable[[Callable[P, Array]], Op[P]]:
     """Make a NumPy function an op of the engine: a row of the table, recorded when it is applied to Tensors.
@@ -84,7 +84,7 @@ def primitive(
         symbol: what its gate shows.
         notation: how mathematics writes it; see `Primitive`.
         vjps: one rule per operand.
-        each: instead, one rule for any number of operands, which first gets the operand's index.
+        each: instead, one rule for any number of operands: its result gives the gradient of the i-th.
         analytic: whether it is complex-differentiable; never where its NumPy function takes no complex numbers.
     """
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 Array: TypeAlias = Any
@@ -140,13 +139,16 @@ class Identity(Reading):
 
 
 class PerOperand:
-    """The rules of an op with any number of operands: ``rule(i, g, y, *operands, **params)`` for the i-th."""
+    """The rules of an op with any number of operands: ``rule(g, y, *operands, **params)`` is a function of i.
 
-    def __init__(self, rule: Callable[..., Array]) -> None:
+    What all operands have in common is then worked out once, and not once for each of them.
+    """
+
+    def __init__(self, rule: Callable[..., Callable[[int], Array]]) -> None:
         self.rule = rule
 
     def __getitem__(self, i: int) -> Callable[..., Array]:
-        return partial(self.rule, i)
+        return lambda *operands, **params: self.rule(*operands, **params)(i)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from .arrays import as_array, is_complex, is_duck
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .record import Record, Result, leaf, unwrap
 from .recording import enable_grad, no_grad, recording
+from .row import PerOperand
 from .table.elementwise import astype, mul
 from .table.reductions import unbroadcast
 
@@ -53,10 +55,10 @@ def pull(
     watched = recording.get().anomaly
     plain = not (watched or create_graph or on_edge)
 
-    def carry(node: Result, i: int, rule: Callable[..., Any], g: Any, y: Any, operands: Sequence[Any]) -> Any:
+    def carry(node: Result, i: int, rule: Callable[[], Any], g: Any) -> Any:
         """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
         x, used = node.operands[i], node.saved[i]
-        made = anomaly.backward(node, i, rule, g, y, *operands) if watched else rule(g, y, *operands, **node.params)
+        made = anomaly.backward(node, i, rule, g) if watched else rule()
         gx = _fitted(made, used, x)
         if watched:
             anomaly.carried(x, gx, [made])
@@ -81,6 +83,7 @@ def pull(
             raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
         y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
         params, saved, rules = node.params, node.saved, op.vjps
+        each = rules.rule(g, y, *operands, **params) if type(rules) is PerOperand else None
         for i, x in enumerate(node.operands):
             if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x not in useful):
                 continue
@@ -88,11 +91,11 @@ def pull(
             if rule is None:
                 continue
             if plain:
-                gx = rule(g, y, *operands, **params)
+                gx = each(i) if each else rule(g, y, *operands, **params)
                 if gx.shape != used.shape or gx.dtype is not used.dtype:
                     gx = _fitted(gx, used, x)
             else:
-                gx = carry(node, i, rule, g, y, operands)
+                gx = carry(node, i, partial(each, i) if each else partial(rule, g, y, *operands, **params), g)
             if x not in pending:
                 pending[x] = gx
                 heappush(heap, (-x.born, x))

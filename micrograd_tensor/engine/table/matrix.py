@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,10 @@ def _letters(subscripts: str, ranks: Sequence[int]) -> Labels:
     return tuple(full), target.replace("...", dots)
 
 
+def _of_factors(*known: Array, subscripts: str) -> Callable[[int], Array]:
+    return lambda i: _of_factor(i, *known, subscripts=subscripts)
+
+
 def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) -> Array:
     """The same contraction with g in the operand's place and the operand's labels as the output."""
     labels, target = _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
@@ -122,7 +126,7 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
     return spread * on_diagonal
 
 
-@primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factor)
+@primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factors)
 @facts(
     method=(),
     source="np.einsum({subscripts}, {*})",

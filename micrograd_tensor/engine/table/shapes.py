@@ -6,8 +6,8 @@ Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -302,16 +302,13 @@ def sort(x: Operand, axis: int | None = -1) -> Result:
 # ------------------------------------------------------------------------------------------- putting together, apart
 
 
-def _of_part(i: int, g: Array, y: Array, *parts: Array, axis: int = 0) -> Array:
-    start = 0
-    for part in parts[:i]:
-        start += part.shape[axis]
-    places: list[Any] = [slice(None)] * y.ndim
-    places[axis] = slice(start, start + parts[i].shape[axis])
-    return getitem(g, tuple(places))
+def _of_parts(g: Array, y: Array, *parts: Array, axis: int = 0) -> Callable[[int], Array]:
+    bounds = [0, *accumulate(part.shape[axis] for part in parts)]
+    before = (slice(None),) * (axis % y.ndim)
+    return lambda i: getitem(g, (*before, slice(*bounds[i : i + 2])))
 
 
-@primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_part)
+@primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_parts)
 @facts(method=(), source="np.concatenate([{*}]⟦, axis={axis}⟧)", traits=Trait.MOVES)
 def _concatenate(*parts: Operand, axis: int = 0) -> Array:
     """What `concatenate` records: every part is an operand."""
@@ -376,6 +373,15 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Resu
         if sections < 1 or n % sections:
             raise ShapeError(f"split: {n} elements along axis {axis} do not divide into {sections} equal parts")
         sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
-    bounds = [0, *sections, n]
-    before = (slice(None),) * (axis % len(shape))
-    return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(bounds)]
+    return _pieces(x, axis % len(shape), [0, *sections, n])
+
+
+def _pieces(x: Operand, axis: int, bounds: Sequence[int]) -> list[Result]:
+    """x cut at the bounds; where these are many, halved first, since every gradient is as long as what was cut."""
+    before, half = (slice(None),) * axis, len(bounds) // 2
+    if len(bounds) <= 16 or list(bounds) != sorted(bounds):
+        return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(bounds)]
+    low, middle, high = bounds[0], bounds[half], bounds[-1]
+    left, right = getitem(x, (*before, slice(low, middle))), getitem(x, (*before, slice(middle, high)))
+    first, second = [b - low for b in bounds[: half + 1]], [b - middle for b in bounds[half:]]
+    return [*_pieces(left, axis, first), *_pieces(right, axis, second)]
