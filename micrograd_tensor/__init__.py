@@ -10,11 +10,15 @@
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
 """
 
+from sys import modules as _modules
 from typing import TYPE_CHECKING
 
 from .draw import DrawError as DrawError
 from .draw import draw as draw
+from .engine.creation import *
+from .engine.creation import DTYPES as _DTYPES
 from .engine.errors import *
+from .engine.habits import missing as _missing
 from .engine.primitive import OPS as _OPS
 from .engine.randomness import *
 from .engine.recording import *
@@ -76,20 +80,21 @@ _LOADED_WHEN_USED = {
 """Public names and their modules, which would take most of the time that importing this package takes."""
 
 if not TYPE_CHECKING:  # a type checker reads the imports, and would believe in any name that __getattr__ takes
-    __all__ = sorted({*_LOADED_WHEN_USED, *(name for name, value in globals().items() if callable(value))})
+    __all__ = sorted({*_LOADED_WHEN_USED, *(k for k, value in globals().items() if callable(value) and k[0] != "_")})
+
+    def __dir__() -> list[str]:
+        return __all__
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
         if name in _OPS:
             return _OPS[name]  # a row that was added to the table later
+        if name in _DTYPES:
+            return _DTYPES[name]
         if name not in _LOADED_WHEN_USED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise _missing(f"module {__name__!r}", name, _modules[__name__], "torch")
         module = import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}")
         value = module if name == _LOADED_WHEN_USED[name] else getattr(module, name)
         globals()[name] = value
         return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LOADED_WHEN_USED})

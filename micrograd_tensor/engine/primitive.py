@@ -14,6 +14,7 @@ import numpy as np
 from . import anomaly, record
 from .arrays import NUMBERS, as_array, frozen, is_duck
 from .errors import explain, with_failed_call
+from .habits import understood
 from .record import Record, Result, birth_numbers, leaf, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, PerOperand, Primitive, Reading, Rule, Trait, answers
@@ -131,7 +132,12 @@ def primitive(
                     any_array = True
                 arrays.append(x)
             if not any_tensor:
-                return forward(*arrays, **params)
+                try:
+                    return forward(*arrays, **params)
+                except TypeError:
+                    if parameters.keys() >= params.keys():
+                        raise
+                    return forward(*arrays, **understood(called, parameters, params))
             if params:
                 for value in params.values():
                     if type(value) not in _UNCHANGEABLE:
@@ -151,6 +157,8 @@ def primitive(
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError) as error:
+                if not parameters.keys() >= params.keys():
+                    return call(*operands, **understood(called, parameters, params))
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
                     explain(row, operands, params, error), row, operands, params, state.scope
                 ) from None

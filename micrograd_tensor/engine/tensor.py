@@ -11,6 +11,7 @@ import numpy as np
 from . import record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, ShapeError, describe
+from .pytorch import PyTorchMethods
 from .record import Record, leaf, start, unwrap
 from .recording import recording
 from .row import ANSWERS, Operand
@@ -22,7 +23,7 @@ from .trace import effect, refuse_reading, touch_grad
 __all__ = ["Tensor", "tensor"]
 
 
-class Tensor(Record):
+class Tensor(PyTorchMethods):
     """An n-dimensional array that remembers the elementary op that made it, so that gradients can be pulled back.
 
     Make one with `tensor`; ops on Tensors make the others. The array is read-only from birth. Besides what follows, a
@@ -191,11 +192,6 @@ class Tensor(Record):
     def ndim(self) -> int:
         """Number of axes."""
         return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from ..engine.tensor import Tensor, tensor
+from ..engine.creation import as_tensor as as_tensor
 
 Lengths: TypeAlias = "int | tuple[int, ...]"
 """One number for all axes, or one for each."""
-
-
-def as_tensor(x: Any) -> Tensor:
-    """A Tensor as it is, anything else as a leaf of its values.
-
-    >>> as_tensor([1.0, 2.0])
-    tensor([1., 2.])
-    """
-    return x if isinstance(x, Tensor) else tensor(x)
 
 
 def as_shape(lengths: Lengths) -> tuple[int, ...]:

@@ -1,0 +1,289 @@
+"""Creation: leaves of constants, of sequences and of random numbers, under the names that NumPy and PyTorch share.
+
+A shape is a tuple or several ints. Without ``dtype`` the elements are what NumPy makes them: float64, or int64 for what
+`arange`, `full`, `randint` and `randperm` make of ints. Random numbers come from ``generator``, by default from the one
+that `manual_seed` seeds. All take ``requires_grad`` and ``name`` as `tensor` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from .errors import DTypeError
+from .habits import keywords
+from .randomness import generator_or_default
+from .record import leaf, unwrap
+from .row import Operand
+from .table.elementwise import astype
+from .tensor import Tensor, tensor
+
+__all__ = ["arange", "as_tensor", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like"]
+__all__ += ["rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
+__all__ += ["float16", "float32", "float64", "int32", "int64", "uint8"]
+
+float16: Final = np.float16
+float32: Final = np.float32
+float64: Final = np.float64
+int32: Final = np.int32
+int64: Final = np.int64
+uint8: Final = np.uint8
+
+DTYPES: Final[dict[str, Any]] = dict(
+    half=float16, float=float32, double=float64, int=int32, long=int64, bool=np.bool_, bool_=np.bool_
+)
+"""Other names of dtypes, some of which Python has for something else."""
+
+Generator = np.random.Generator
+
+
+def _leaf(array: Any, requires_grad: bool, name: str | None) -> Tensor:
+    """A leaf of an array that is nobody else's."""
+    new = leaf(array, name)
+    return new.requires_grad_() if requires_grad else new
+
+
+def _shape_and_dtype(function: str, shape: tuple[Any, ...], dtype: Any) -> tuple[tuple[int, ...], Any]:
+    """What NumPy and PyTorch take by position: a tuple and perhaps a dtype, or several ints."""
+    if len(shape) == 2 and dtype is None and not isinstance(shape[1], (int, np.integer)):
+        *shape, dtype = shape  # type: ignore[assignment]
+    return _lengths(function, tuple(shape)), dtype
+
+
+def _lengths(function: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape that was given as a tuple or as several ints."""
+    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if not all(isinstance(n, (int, np.integer)) for n in lengths):
+        listed = ", ".join(map(repr, shape))
+        raise TypeError(f"{function}({listed}): a shape is a tuple or several ints; give a dtype as dtype=")
+    return lengths
+
+
+@keywords
+def zeros(*shape: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf with a zero everywhere.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.zeros(3), mt.zeros((2, 1), dtype=int)
+    (tensor([0., 0., 0.]), tensor([[0],
+            [0]]))
+    """
+    return _leaf(np.zeros(*_shape_and_dtype("zeros", shape, dtype)), requires_grad, name)
+
+
+@keywords
+def ones(*shape: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf with a one everywhere.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.ones(3, requires_grad=True)
+    tensor([1., 1., 1.], requires_grad=True)
+    """
+    return _leaf(np.ones(*_shape_and_dtype("ones", shape, dtype)), requires_grad, name)
+
+
+@keywords
+def full(
+    shape: int | tuple[int, ...],
+    fill_value: Any,
+    dtype: Any = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A leaf with the same number everywhere, or with numbers that broadcast; `ShapeError` where they do not.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.full((2,), 7.0)
+    tensor([7., 7.])
+    """
+    return _leaf(np.full(shape, unwrap(fill_value), dtype), requires_grad, name)
+
+
+@keywords
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
+    """The identity matrix ``(n, n)``, or ``(n, m)`` with ones on the diagonal.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _leaf(np.eye(n, m, dtype=float if dtype is None else dtype), requires_grad, name)
+
+
+@keywords
+def arange(*bounds: float, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Numbers from ``start`` by ``step`` up to, without, ``stop``: ``arange(stop)``, ``arange(start, stop, step)``.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.arange(3), mt.arange(1.0, 2.0, 0.25)
+    (tensor([0, 1, 2]), tensor([1.  , 1.25, 1.5 , 1.75]))
+    """
+    return _leaf(np.arange(*bounds, dtype=dtype), requires_grad, name)
+
+
+@keywords
+def linspace(
+    start: float,
+    stop: float,
+    num: int = 50,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """So many numbers at equal distances from ``start`` to ``stop``, both included.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.linspace(0, 1, 3)
+    tensor([0. , 0.5, 1. ])
+    """
+    return _leaf(np.linspace(start, stop, num, dtype=dtype), requires_grad, name)
+
+
+@keywords
+def rand(
+    *shape: Any,
+    dtype: Any = float64,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A leaf of random numbers, uniform in 0…1 without 1.
+
+    >>> import micrograd_tensor as mt
+    >>> bool((mt.rand(2, 3) < 1).numpy().all())
+    True
+    """
+    drawn = generator_or_default(generator).random(_lengths("rand", shape))
+    return _leaf(np.asarray(drawn, dtype), requires_grad, name)
+
+
+@keywords
+def randn(
+    *shape: Any,
+    dtype: Any = float64,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A leaf of random numbers from the standard normal distribution.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.randn(2, 3).shape
+    (2, 3)
+    """
+    drawn = generator_or_default(generator).standard_normal(_lengths("randn", shape))
+    return _leaf(np.asarray(drawn, dtype), requires_grad, name)
+
+
+@keywords
+def randint(low: int, *high_and_shape: Any, dtype: Any = int64, generator: Generator | None = None) -> Tensor:
+    """Random ints, uniform from ``low`` (0 by default) up to, without, ``high``: ``randint(high, shape)``.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.randint(10, (2, 3)).shape, mt.randint(5, 6, (2,))
+    ((2, 3), tensor([5, 5]))
+    """
+    *high, shape = high_and_shape
+    drawn: Any = generator_or_default(generator).integers
+    return leaf(np.asarray(drawn(*(low, *high) if high else (0, low), _lengths("randint", (shape,))), dtype))
+
+
+@keywords
+def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+    """The ints from 0 to n − 1 in a random order.
+
+    >>> import micrograd_tensor as mt
+    >>> sorted(mt.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
+    return leaf(generator_or_default(generator).permutation(n))
+
+
+@keywords
+def zeros_like(x: Operand, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """A leaf of zeros, of the shape of x, and of its dtype unless another is given.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.zeros_like(mt.tensor([1.0, 2.0]))
+    tensor([0., 0.])
+    """
+    return _leaf(np.zeros_like(unwrap(x), dtype=dtype), requires_grad, None)
+
+
+@keywords
+def ones_like(x: Operand, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """A leaf of ones, of the shape of x, and of its dtype unless another is given.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.ones_like(mt.tensor([1.0, 2.0]), dtype=int)
+    tensor([1, 1])
+    """
+    return _leaf(np.ones_like(unwrap(x), dtype=dtype), requires_grad, None)
+
+
+@keywords
+def full_like(x: Operand, fill_value: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """A leaf with the same number everywhere, of the shape of x, and of its dtype unless another is given.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.full_like(mt.tensor([1.0, 2.0]), 7)
+    tensor([7., 7.])
+    """
+    return _leaf(np.full_like(unwrap(x), unwrap(fill_value), dtype=dtype), requires_grad, None)
+
+
+@keywords
+def rand_like(x: Operand, *, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers as from `rand`, of the shape and dtype of x.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.rand_like(mt.zeros(2, 3, dtype=mt.float32)).dtype
+    dtype('float32')
+    """
+    like = unwrap(as_tensor(x))
+    return rand(like.shape, dtype=like.dtype, generator=generator, requires_grad=requires_grad)
+
+
+@keywords
+def randn_like(x: Operand, *, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers as from `randn`, of the shape and dtype of x.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.randn_like(mt.zeros(2, 3)).shape
+    (2, 3)
+    """
+    like = unwrap(as_tensor(x))
+    return randn(like.shape, dtype=like.dtype, generator=generator, requires_grad=requires_grad)
+
+
+def as_tensor(x: Any, dtype: Any = None) -> Tensor:
+    """A Tensor as it is, anything else as a leaf of its values; with ``dtype``, converted to it.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.as_tensor([1.0, 2.0])
+    tensor([1., 2.])
+    """
+    found = x if isinstance(x, Tensor) else tensor(x)
+    return found if dtype is None or found.dtype == dtype else astype(found, dtype)
+
+
+def from_numpy(array: Any) -> Tensor:
+    """A leaf of the values of an array, in its dtype; unlike PyTorch's, with memory of its own.
+
+    Raises:
+        DTypeError: for anything but an array.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> mt.from_numpy(np.float32([1, 2]))
+    tensor([1., 2.], dtype=float32)
+    """
+    if not isinstance(array, np.ndarray):
+        raise DTypeError(f"from_numpy takes an array, not {array!r:.40}; write mt.tensor({array!r:.40})")
+    return tensor(array)
