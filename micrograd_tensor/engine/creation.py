@@ -18,6 +18,7 @@ from .record import leaf, unwrap
 from .row import Operand
 from .table.elementwise import astype
 from .tensor import Tensor, tensor
+from .trace import source
 
 __all__ = ["arange", "as_tensor", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like"]
 __all__ += ["rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
@@ -58,6 +59,20 @@ def _lengths(function: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
         listed = ", ".join(map(repr, shape))
         raise TypeError(f"{function}({listed}): a shape is a tuple or several ints; give a dtype as dtype=")
     return lengths
+
+
+def _drawn(
+    how: str,
+    args: tuple[Any, ...],
+    generator: Generator | None,
+    dtype: Any,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A leaf of what a method of the generator draws."""
+    draw = getattr(generator_or_default(generator), how)
+    new = source(lambda: np.asarray(draw(*args), dtype), name)
+    return new.requires_grad_() if requires_grad else new
 
 
 @keywords
@@ -159,8 +174,7 @@ def rand(
     >>> bool((mt.rand(2, 3) < 1).numpy().all())
     True
     """
-    drawn = generator_or_default(generator).random(_lengths("rand", shape))
-    return _leaf(np.asarray(drawn, dtype), requires_grad, name)
+    return _drawn("random", (_lengths("rand", shape),), generator, dtype, requires_grad, name)
 
 
 @keywords
@@ -177,8 +191,7 @@ def randn(
     >>> mt.randn(2, 3).shape
     (2, 3)
     """
-    drawn = generator_or_default(generator).standard_normal(_lengths("randn", shape))
-    return _leaf(np.asarray(drawn, dtype), requires_grad, name)
+    return _drawn("standard_normal", (_lengths("randn", shape),), generator, dtype, requires_grad, name)
 
 
 @keywords
@@ -190,8 +203,8 @@ def randint(low: int, *high_and_shape: Any, dtype: Any = int64, generator: Gener
     ((2, 3), tensor([5, 5]))
     """
     *high, shape = high_and_shape
-    drawn: Any = generator_or_default(generator).integers
-    return leaf(np.asarray(drawn(*(low, *high) if high else (0, low), _lengths("randint", (shape,))), dtype))
+    bounds = (low, *high) if high else (0, low)
+    return _drawn("integers", (*bounds, _lengths("randint", (shape,))), generator, dtype)
 
 
 @keywords
@@ -202,7 +215,7 @@ def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
     >>> sorted(mt.randperm(4).tolist())
     [0, 1, 2, 3]
     """
-    return leaf(generator_or_default(generator).permutation(n))
+    return _drawn("permutation", (n,), generator, int64)
 
 
 @keywords
