@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.record import leaf, unwrap
+from ..engine.record import unwrap
 from ..engine.row import Operand
-from ..engine.table.elementwise import abs, mul, square, sub, where
+from ..engine.table.comparisons import equal
+from ..engine.table.elementwise import abs, astype, mul, square, sub, where
 from ..engine.table.reductions import mean, sum
-from ..engine.table.shapes import reshape, take_along_axis
+from ..engine.table.shapes import expand_dims, getitem, reshape, take_along_axis
 from ..engine.tensor import Tensor
+from ..engine.trace import holds
 from .activations import logsigmoid
 from .operands import as_tensor
 from .softmax import log_softmax
@@ -121,7 +122,7 @@ def nll_loss(
     >>> round(mt.nll_loss(mt.log_softmax([[0.0, 0.0], [0.0, 100.0]]), [0, 1]).item(), 4)
     0.3466
     """
-    return _of_classes("nll_loss", as_tensor(input), target, weight, ignore_index, reduction, 0.0)
+    return _of_classes("nll_loss", as_tensor(input), as_tensor(target), weight, ignore_index, reduction, 0.0)
 
 
 def cross_entropy(
@@ -160,25 +161,25 @@ def cross_entropy(
 
 
 def _of_classes(
-    op: str, log_p: Tensor, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+    op: str, log_p: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
     """The loss for classes: each is weighted by its class, and a mean divides by the sum of these weights."""
-    classes, ignored = _checked_classes(op, log_p, as_tensor(target), ignore_index)
-    axis = _class_axis(log_p)
-    places = leaf(classes.data.reshape(*classes.shape[:axis], 1, *classes.shape[axis:]), "target")
+    axis, weights = _class_axis(log_p), _class_weights(op, log_p, weight)
+    classes, ignored = _checked_classes(op, log_p, target, ignore_index)
+    places = expand_dims(classes, axis=axis).named("target")
     losses = -reshape(take_along_axis(log_p, places, axis=axis), shape=classes.shape)
-    counted = None if weight is None else unwrap(as_tensor(weight)).astype(log_p.dtype)[classes.data]
+    counted = None if weights is None else getitem(weights, classes)
     if counted is not None:
         losses = losses * counted
     if smoothing:
-        losses = losses * (1 - smoothing) - _over_classes(log_p, weight) * (smoothing / log_p.shape[axis])
+        losses = losses * (1 - smoothing) - _over_classes(log_p, weights) * (smoothing / log_p.shape[axis])
     if ignored is not None:
-        losses = where(ignored, 0, losses)
-        counted = np.where(ignored, 0, np.ones_like(losses.data) if counted is None else counted)
-        if reduction == "mean" and not counted.any():
+        if reduction == "mean" and holds(ignored):
             raise ValueError(f"{op}: every target is ignore_index={ignore_index}, so there is no mean; skip this batch")
+        losses = where(ignored, 0, losses)
+        counted = astype(~ignored, log_p.dtype) if counted is None else where(ignored, 0, counted)
     if reduction == "mean" and counted is not None:
-        return sum(losses) / leaf(np.asarray(counted.sum()), "counted")
+        return sum(losses) / sum(counted).named("counted")
     return _reduced(losses, reduction)
 
 
@@ -191,7 +192,8 @@ def _of_probabilities(log_p: Tensor, target: Tensor, weight: Any, reduction: str
         )
     if smoothing:
         target = target * (1 - smoothing) + smoothing / log_p.shape[_class_axis(log_p)]
-    return _reduced(-_over_classes(log_p * target, weight), reduction)
+    weights = _class_weights("cross_entropy", log_p, weight)
+    return _reduced(-_over_classes(log_p * target, weights), reduction)
 
 
 def _class_axis(x: Tensor) -> int:
@@ -200,33 +202,44 @@ def _class_axis(x: Tensor) -> int:
     return 1 if x.ndim > 1 else 0
 
 
-def _over_classes(terms: Tensor, weight: Any) -> Tensor:
+def _class_weights(op: str, log_p: Tensor, weight: Any) -> Tensor | None:
+    """The factor of each class, in the dtype of the loss."""
+    if weight is None:
+        return None
+    weights, count = as_tensor(weight), log_p.shape[_class_axis(log_p)]
+    if weights.shape != (count,):
+        raise ShapeError(f"{op}: the weights {describe(weights)} are not one for each of {count} classes, ({count},)")
+    return weights if weights.dtype == log_p.dtype else astype(weights, log_p.dtype)
+
+
+def _over_classes(terms: Tensor, weights: Tensor | None) -> Tensor:
     """The sum over the classes, each with its weight if any."""
     axis = _class_axis(terms)
-    if weight is not None:
-        each = unwrap(as_tensor(weight)).astype(terms.dtype)
-        terms = terms * reshape(each, shape=(-1, *(1,) * (terms.ndim - 1 - axis)))
+    if weights is not None:
+        terms = terms * reshape(weights, shape=(-1, *(1,) * (terms.ndim - 1 - axis)))
     return sum(terms, axis=axis)
 
 
-def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
+def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
     """The classes, with 0 for those that are ignored, and a mask of these; None where nothing is ignored."""
-    axis, given = _class_axis(log_p), target.data
-    if given.dtype.kind not in "iu":
-        raise DTypeError(f"{op}: the targets {describe(target)} hold {given.dtype}; classes are integers: astype(int)")
+    axis = _class_axis(log_p)
+    if target.dtype.kind not in "iu":
+        raise DTypeError(f"{op}: the targets {describe(target)} hold {target.dtype}; classes are integers: astype(int)")
     wanted, count = (*log_p.shape[:axis], *log_p.shape[axis + 1 :]), log_p.shape[axis]
-    if given.shape != wanted:
+    if target.shape != wanted:
         raise ShapeError(
             f"{op}: the targets {describe(target)} do not match logits of shape {log_p.shape}; with the classes on "
             f"axis {axis}, one target each makes {wanted}"
         )
-    if given.size and given.min() >= 0 and given.max() < count and not 0 <= ignore_index < count:
+    known, ignored = (target >= 0) & (target < count), equal(target, ignore_index)
+    if holds(known & ~ignored):
         return target, None
-    ignored = given == ignore_index
-    wrong = given[~ignored & ((given < 0) | (given >= count))]
-    if wrong.size:
-        raise ShapeError(f"{op}: the targets hold class {wrong[0]}, but {describe(log_p)} has classes 0…{count - 1}")
-    return (leaf(np.where(ignored, 0, given), target.name), ignored) if ignored.any() else (target, None)
+    given = unwrap(target)
+    if not is_duck(given) and not holds(known | ignored):
+        wrong = given[~unwrap(known | ignored)][0]
+        raise ShapeError(f"{op}: the targets hold class {wrong}, but {describe(log_p)} has classes 0…{count - 1}")
+    classes = where(ignored, 0, target)
+    return classes if target.name is None else classes.named(target.name), ignored
 
 
 def _alike(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:  # noqa: A002
