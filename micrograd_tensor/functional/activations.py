@@ -7,11 +7,11 @@ from math import pi, sqrt
 import numpy as np
 
 from ..engine.randomness import generator_or_default
-from ..engine.record import leaf
 from ..engine.row import Operand
-from ..engine.table.elementwise import exp, log1p, sigmoid, tanh, where
+from ..engine.table.elementwise import astype, exp, log1p, sigmoid, tanh, where
 from ..engine.table.special import erf
 from ..engine.tensor import Tensor
+from ..engine.trace import source
 from .operands import as_tensor
 
 __all__ = ["dropout", "gelu", "leaky_relu", "logsigmoid", "silu", "softplus"]
@@ -119,6 +119,6 @@ def dropout(
     values = as_tensor(x)
     if not training or p == 0:
         return values
-    kept = generator_or_default(generator).random(values.shape) >= p
-    mask = np.asarray(kept / (1 - p) if p < 1 else kept, values.dtype)
-    return values * leaf(mask, "mask")
+    random = generator_or_default(generator).random
+    kept = source(lambda: random(values.shape), "noise") >= p
+    return values * astype(kept / (1 - p) if p < 1 else kept, values.dtype).named("mask")

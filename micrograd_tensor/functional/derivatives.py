@@ -64,7 +64,7 @@ def _pulled(out: Tensor, inputs: list[Tensor], upstream: Any, create_graph: bool
 
 
 def _zeros(x: Tensor) -> Tensor:
-    return leaf(np.zeros_like(x.data))
+    return leaf(np.zeros_like(x._data))
 
 
 def _like(inputs: Inputs, results: list[Any]) -> Any:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from math import prod
 
+from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
+from ..engine.record import unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
 from ..engine.table.elementwise import stop_gradient, where
 from ..engine.table.shapes import expand_dims, getitem, reshape, transpose
 from ..engine.tensor import Tensor
+from ..engine.trace import holds
 from .operands import as_tensor
 
 __all__ = ["embedding", "flatten", "linear"]
@@ -97,9 +100,10 @@ def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None)
     indices, weight = as_tensor(indices), as_tensor(weight)
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"embedding: {describe(indices)} holds {indices.dtype}; indices are integers: astype(int)")
-    rows = weight.shape[0]
-    if indices.size and not 0 <= indices.data.min() <= indices.data.max() < rows:
-        lost = indices.data.min() if indices.data.min() < 0 else indices.data.max()
+    rows, known = weight.shape[0], (indices >= 0) & (indices < weight.shape[0])
+    given = unwrap(indices)
+    if not is_duck(given) and not holds(known):
+        lost = given[~unwrap(known)][0]
         raise ShapeError(f"embedding: index {lost} is not in {describe(weight)}, which has rows 0…{rows - 1}")
     found = getitem(weight, indices)
     if padding_idx is None:

@@ -91,7 +91,7 @@ def avg_pool2d(
         ones = np.ones([n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True)], x.dtype)
         widths = tuple((0, after - before) for before, after in widths)
     counts, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
-    return sum(seen, axis=0) / leaf(counts.data.sum(axis=0), "counts")
+    return sum(seen, axis=0) / sum(counts, axis=0).named("counts")
 
 
 def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:
@@ -169,5 +169,5 @@ def _windows(
 
 def _in_memory(x: Tensor) -> tuple[int, ...]:
     """The axes of x in the order of memory, outermost first, in which it is copied in one go."""
-    strides = getattr(x.data, "strides", None) or range(x.ndim, 0, -1)
+    strides = getattr(x._data, "strides", None) or range(x.ndim, 0, -1)
     return tuple(sorted(range(x.ndim), key=lambda i: -abs(strides[i])))

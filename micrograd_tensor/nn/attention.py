@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
+from ..engine.table.elementwise import astype, where
 from ..engine.table.reductions import mean
 from ..engine.table.shapes import expand_dims, reshape, split, squeeze, transpose
 from ..engine.tensor import Tensor
@@ -185,4 +186,4 @@ class MultiheadAttention(Module):
 
 def _additive(mask: Operand, dtype: Any) -> Tensor:
     mask = as_tensor(mask)
-    return as_tensor(np.where(mask.data, -np.inf, 0).astype(dtype)) if mask.dtype.kind == "b" else mask
+    return astype(where(mask, -np.inf, 0.0), dtype) if mask.dtype.kind == "b" else mask

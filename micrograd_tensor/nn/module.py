@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Self
 
 from ..engine.recording import recording, scope
+from ..engine.table.elementwise import zeros_like
 from ..engine.tensor import Tensor, tensor
 from .module_path import key, not_entered
 from .parameter import Parameter
@@ -214,7 +215,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters, or with ``set_to_none=False`` set the existing ones to zero."""
         for p in self.parameters():
-            p.grad = None if set_to_none or p.grad is None else tensor(0 * p.grad.data)
+            p.grad = None if set_to_none or p.grad is None else tensor(zeros_like(p.grad))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and persistent buffers by PyTorch's dotted names: their current values, without history.

@@ -19,7 +19,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.recording import no_grad
 from ..engine.row import Operand
+from ..engine.table.elementwise import astype
+from ..engine.table.reductions import mean as average
+from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
 from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
 from ..functional.operands import Lengths, as_shape, as_tensor
@@ -76,7 +80,7 @@ class _RunningNorm(Module):
         axis = (0, *range(2, x.ndim)) if self.over_samples else tuple(range(2, x.ndim))
         out, mean, var = normalize(x, axis if len(axis) > 1 else axis[0], gamma, beta, self.eps)
         if self.running_mean is not None:
-            self._track(mean.data, var.data, x.size // mean.size)
+            self._track(mean, var, x.size // mean.size)
         return out
 
     def _checked(self, x: Tensor) -> Tensor:
@@ -98,17 +102,22 @@ class _RunningNorm(Module):
                 )
         return x
 
-    def _track(self, mean: Any, var: Any, n: int) -> None:
+    def _track(self, mean: Tensor, var: Tensor, n: int) -> None:
         """Move the running statistics towards the mean and the unbiased variance of this batch."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
-        count = self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
-        share = 1 / count.item() if self.momentum is None else self.momentum
-        for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
-            if found.ndim > 1:  # statistics of each sample
-                found = np.mean(np.reshape(found, (-1, self.num_features)), axis=0)
-            found = np.real(found) if found.dtype.kind == "c" else found  # gradcheck's complex step moves nothing
-            running.assign_((1 - share) * running.data + (share * correction) * found)
+        if mean.dtype.kind == "c":
+            return  # a gradcheck's complex step, which is no batch
+        with no_grad():
+            count = self.num_batches_tracked + 1
+            share = astype(1 / count, mean.dtype) if self.momentum is None else self.momentum
+            moved = [(self.num_batches_tracked, count)]
+            for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
+                if found.ndim > 1:  # statistics of each sample
+                    found = average(reshape(found, shape=(-1, self.num_features)), axis=0)
+                moved.append((running, (1 - share) * running + (share * correction) * found))
+            for buffer, value in moved:  # only now, so that an error or an interrupt leaves all as they were
+                buffer.assign_(value)
 
 
 _SHAPES = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
