@@ -2,5 +2,6 @@
 
 Read `row` (all that is known about an op), `record` (an array and the call that made it), `primitive` (the call of an
 op), `table` (the ops), `walk` (backward), and `tensor` (a record with the surface of an array). They lean on `arrays`
-(what an array may be), `recording` (on or off, and in which scope), `errors`, and `anomaly` (the search for NaN).
+(what an array may be), `lengths` (its sizes), `recording` (on or off, and in which scope), `errors`, and `anomaly` (the
+search for NaN).
 """

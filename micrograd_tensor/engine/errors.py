@@ -58,9 +58,11 @@ def with_failed_call(error: Exception, *failed_call: Any) -> Exception:
 def describe(operand: Any) -> str:
     """Name and shape of an operand, such as ``x_norm (7, 4)``, ``the result of sub (7, 4)`` or ``1e-05``."""
     shape = getattr(operand, "shape", None)
+    if isinstance(operand, int) and operand.bit_length() > 128:  # Python refuses to write out thousands of digits
+        return f"an integer of {operand.bit_length()} bits"
     if shape is None:
         return repr(operand) if len(repr(operand)) <= 40 else f"a {type(operand).__name__}"
-    name = getattr(operand, "name", None)
+    name = shortened(getattr(operand, "name", None))
     if name is None:
         op = getattr(operand, "op", None)
         name = (
@@ -72,8 +74,13 @@ def describe(operand: Any) -> str:
 def short(operand: Any) -> str:
     """The operand as written in an expression: its name, its number, or ``…``."""
     if getattr(operand, "shape", None) is None:
-        return repr(operand)
-    return getattr(operand, "name", None) or "…"
+        return describe(operand)
+    return shortened(getattr(operand, "name", None)) or "…"
+
+
+def shortened(name: Any) -> Any:
+    """A name as errors quote it: one that fills a page is cut."""
+    return name if not isinstance(name, str) or len(name) <= 200 else f"{name[:200]}…"
 
 
 def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], error: Exception) -> Exception:
@@ -85,6 +92,10 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
         whose = "the result's" if rank > len(shapes[0]) else "its"
         allowed = f"{whose} axes are {-rank}…{rank - 1}" if rank else "it has no axes"
         return ShapeError(f"{name}: axis {axes} is out of range for {listed}; {allowed}")
+    if isinstance(error, OverflowError) and not params:
+        return DTypeError(f"{name}: {listed}: {error}; bring it into the dtype's range, or use astype")
+    if isinstance(error, OverflowError):
+        return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, IndexError):
         return ShapeError(f"{name}: {listed}: {error}")
     if isinstance(error, ValueError):

@@ -156,7 +156,7 @@ def primitive(
                     arrays = [x._data if isinstance(x, Record) else x for x in operands]
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
-            except (ValueError, TypeError, IndexError) as error:
+            except (ValueError, TypeError, IndexError, OverflowError) as error:
                 if not parameters.keys() >= params.keys():
                     return call(*operands, **understood(called, parameters, params))
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame

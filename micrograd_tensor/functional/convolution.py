@@ -9,11 +9,12 @@ from __future__ import annotations
 from math import prod
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length, lengths
 from ..engine.row import Operand
 from ..engine.table.shapes import expand_dims, pad, reshape, squeeze, transpose
 from ..engine.table.windows import windows
 from ..engine.tensor import Tensor
-from .operands import Lengths, as_tensor, each_axis
+from .operands import Lengths, as_tensor
 
 __all__ = ["conv1d", "conv2d"]
 
@@ -41,7 +42,8 @@ def conv1d(
         groups: the number of parts that C and O are divided into; each part of O sees one part of C.
 
     Raises:
-        ShapeError: for a wrong rank or number of channels, or where no window fits.
+        ShapeError: for a wrong rank or number of channels, for numbers that are not whole or too small, or where no
+            window fits.
         ValueError: for ``padding="same"`` with a stride.
 
     >>> import micrograd_tensor as mt
@@ -72,7 +74,8 @@ def conv2d(
         groups: the number of parts that C and O are divided into; each part of O sees one part of C.
 
     Raises:
-        ShapeError: for a wrong rank or number of channels, or where no window fits.
+        ShapeError: for a wrong rank or number of channels, for numbers that are not whole or too small, or where no
+            window fits.
         ValueError: for ``padding="same"`` with a stride.
 
     >>> import numpy as np
@@ -102,7 +105,7 @@ def _convolution(
         alone = expand_dims(x, axis=0)
         return squeeze(_convolution(op, alone, weight, bias, stride, padding, dilation, groups, rank), axis=0)
     channels, size = x.shape[1], weight.shape[2:]
-    steps, dilation = each_axis(stride, rank, "stride"), each_axis(dilation, rank, "dilation")
+    steps, dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
     # Channels first, the longer of samples and width last: what is contiguous in memory is copied in one go.
     last = x.shape[0] > x.shape[-1]
     pixels = tuple(range(1, rank + 1)) if last else tuple(range(2, rank + 2))
@@ -125,8 +128,9 @@ def _check(op: str, x: Tensor, weight: Tensor, groups: int, rank: int) -> None:
         raise ShapeError(f"{op}: {describe(x)} has {x.ndim} axes; give {wanted}")
     if weight.ndim != rank + 2:
         raise ShapeError(f"{op}: {describe(weight)} has {weight.ndim} axes; a weight has {rank + 2}: (O, C/groups, …)")
-    channels, takes = x.shape[-rank - 1], weight.shape[1] * groups
+    channels = x.shape[-rank - 1]
     check_groups(op, channels, weight.shape[0], groups)
+    takes = weight.shape[1] * groups
     if channels != takes:
         raise ShapeError(
             f"{op}: {describe(x)} has {channels} channels, but {describe(weight)} takes {takes}; give {wanted}"
@@ -135,7 +139,8 @@ def _check(op: str, x: Tensor, weight: Tensor, groups: int, rank: int) -> None:
 
 def check_groups(op: str, channels: int, outputs: int, groups: int) -> None:
     """Raise `ShapeError` unless both numbers of channels are multiples of the number of groups."""
-    if groups < 1 or channels % groups or outputs % groups:
+    length("groups", groups)
+    if channels % groups or outputs % groups:
         raise ShapeError(
             f"{op}: {channels} channels in and {outputs} out do not divide into groups={groups}; use a common divisor"
         )
@@ -148,13 +153,13 @@ def margins(
     if padding == "valid":
         return ((0, 0),) * len(size)
     if padding == "same":
-        if any(s != 1 for s in each_axis(stride, len(size), "stride")):
+        if any(s != 1 for s in lengths("stride", stride, len(size))):
             raise ValueError(f"{op}: padding='same' with stride={stride}; only stride 1 keeps the lengths")
         more = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
         return tuple((m // 2, m - m // 2) for m in more)
     if isinstance(padding, str):
         raise ValueError(f"{op}: padding={padding!r} must be 'same', 'valid' or numbers")
-    return tuple((p, p) for p in each_axis(padding, len(size), "padding"))
+    return tuple((p, p) for p in lengths("padding", padding, len(size), least=0))
 
 
 def padded(x: Tensor, axes: tuple[int, ...], widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Tensor:

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length
 from ..engine.recording import scope
 from ..engine.row import Operand
 from ..engine.table.elementwise import reciprocal, sqrt, square
@@ -128,7 +129,8 @@ def group_norm(
     array([[-1.,  1., -1.,  1.]])
     """
     x = as_tensor(x)
-    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+    length("num_groups", num_groups)
+    if x.ndim < 2 or x.shape[1] % num_groups:
         channels = f"{x.shape[1]} channels" if x.ndim > 1 else "no axis of channels"
         raise ShapeError(
             f"group_norm: {describe(x)} has {channels} to divide into {num_groups} groups; "
@@ -194,7 +196,7 @@ def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = Non
 
 def _last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:
     """The last axes, whose lengths must be these; `ShapeError` otherwise."""
-    lengths = as_shape(normalized_shape)
+    lengths = as_shape("normalized_shape", normalized_shape)
     if not lengths or x.shape[-len(lengths) :] != lengths:
         raise ShapeError(
             f"{op}: {describe(x)} does not end in normalized_shape={lengths}; give the lengths of its last axes"

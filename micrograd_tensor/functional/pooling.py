@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length, lengths
 from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.matrix import matmul
@@ -16,7 +17,7 @@ from ..engine.table.shapes import reshape, transpose
 from ..engine.table.windows import windows
 from ..engine.tensor import Tensor
 from .convolution import padded
-from .operands import Lengths, as_tensor, each_axis
+from .operands import Lengths, as_tensor
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
 
@@ -40,7 +41,7 @@ def max_pool2d(
         ceil_mode: also use a last window that is only partly filled.
 
     Raises:
-        ShapeError: for a wrong rank, or where no window fits.
+        ShapeError: for a wrong rank, for numbers that are not whole or too small, or where no window fits.
         ValueError: for a wider border.
 
     >>> import micrograd_tensor as mt
@@ -73,7 +74,7 @@ def avg_pool2d(
         divisor_override: divide by this instead of the number of elements.
 
     Raises:
-        ShapeError: for a wrong rank, or where no window fits.
+        ShapeError: for a wrong rank, for numbers that are not whole or too small, or where no window fits.
         ValueError: for a wider border.
 
     >>> import micrograd_tensor as mt
@@ -83,6 +84,7 @@ def avg_pool2d(
     x = _image("avg_pool2d", as_tensor(x))
     seen, widths = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
     if divisor_override is not None:
+        length("divisor_override", divisor_override)
         return sum(seen, axis=0) / divisor_override
     if not any(map(any, widths)):
         return mean(seen, axis=0)
@@ -104,15 +106,17 @@ def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | N
         output_size: one number for both axes of the result, or two; None keeps an axis as it is.
 
     Raises:
-        ShapeError: for a wrong rank.
+        ShapeError: for a wrong rank, or a number below 1.
 
     >>> import micrograd_tensor as mt
     >>> mt.adaptive_avg_pool2d([[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]], (1, 2))
     tensor([[[2.5, 3.5]]])
     """
     x = _image("adaptive_avg_pool2d", as_tensor(x))
-    wanted = (output_size,) * 2 if output_size is None or isinstance(output_size, int) else output_size
-    (h, w), (rows, columns) = x.shape[-2:], (n or k for n, k in zip(wanted, x.shape[-2:], strict=True))
+    pair = isinstance(output_size, (tuple, list)) and len(output_size) == 2
+    wanted: Any = output_size if pair else (output_size,) * 2
+    h, w = x.shape[-2:]
+    rows, columns = (length("output_size", n if k is None else k) for n, k in zip((h, w), wanted, strict=True))
     if h % rows == 0 and w % columns == 0:
         return mean(reshape(x, shape=(*x.shape[:-2], rows, h // rows, columns, w // columns)), axis=(-3, -1))
     return matmul(matmul(_shares(h, rows, x.dtype), x), _shares(w, columns, x.dtype).T)
@@ -144,9 +148,9 @@ def _windows(
     value: float,
 ) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
     """The windows of the padded x, ``(elements, …, *positions)``, and the widths of its border, before and after."""
-    size, dilation = each_axis(kernel_size, 2, "kernel_size"), each_axis(dilation, 2, "dilation")
-    steps = size if stride is None else each_axis(stride, 2, "stride")
-    border = each_axis(padding, 2, "padding")
+    size, dilation = lengths("kernel_size", kernel_size, 2), lengths("dilation", dilation, 2)
+    steps = size if stride is None else lengths("stride", stride, 2)
+    border = lengths("padding", padding, 2, least=0)
     if any(2 * p > k for p, k in zip(border, size, strict=True)):
         raise ValueError(f"{op}: padding={padding!r} is more than half of kernel_size={kernel_size!r}; use less")
     widths = []

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype, where
 from ..engine.table.reductions import mean
@@ -69,7 +70,7 @@ class MultiheadAttention(Module):
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        if num_heads < 1 or embed_dim % num_heads:
+        if length("embed_dim", embed_dim) % length("num_heads", num_heads):
             raise ShapeError(f"MultiheadAttention: embed_dim={embed_dim} does not divide into num_heads={num_heads}")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.kdim, self.vdim, self.generator = kdim or embed_dim, vdim or embed_dim, generator

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.lengths import length, lengths
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.convolution import check_groups, conv1d, conv2d, margins
-from ..functional.operands import Lengths, each_axis
+from ..functional.operands import Lengths
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -39,11 +40,13 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name, rank = type(self).__name__, self.rank
+        for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            length(what, channels, least=0)
         check_groups(name, in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = each_axis(kernel_size, rank, "kernel_size")
-        self.stride, self.dilation = each_axis(stride, rank, "stride"), each_axis(dilation, rank, "dilation")
-        self.padding = padding if isinstance(padding, str) else each_axis(padding, rank, "padding")
+        self.kernel_size = lengths("kernel_size", kernel_size, rank)
+        self.stride, self.dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
+        self.padding = padding if isinstance(padding, str) else lengths("padding", padding, rank, least=0)
         margins(name, padding, self.kernel_size, stride, self.dilation)  # raises for what does not go together
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight: Parameter = Parameter(np.zeros(shape, dtype))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.lengths import length
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.linear import embedding, flatten, linear
@@ -45,7 +46,8 @@ class Linear(Module):
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features = length("in_features", in_features, least=0)
+        self.out_features = length("out_features", out_features, least=0)
         self.weight: Parameter = Parameter(np.zeros((out_features, in_features), dtype))
         self.bias: Parameter | None = Parameter(np.zeros(out_features, dtype)) if bias else None
         init.default_(self.weight, self.bias, in_features, generator)
@@ -110,7 +112,9 @@ class Embedding(Module):
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.num_embeddings = length("num_embeddings", num_embeddings, least=0)
+        self.embedding_dim = length("embedding_dim", embedding_dim, least=0)
+        self.padding_idx = padding_idx
         self.weight: Parameter = Parameter(np.zeros((num_embeddings, embedding_dim), dtype))
         init.normal_(self.weight, generator=generator)
         if padding_idx is not None:

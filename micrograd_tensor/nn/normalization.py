@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length
 from ..engine.recording import no_grad
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype
@@ -62,7 +63,7 @@ class _RunningNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features, self.eps, self.momentum = length("num_features", num_features, least=0), eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight, self.bias = _scale_and_shift(num_features, affine, dtype)
         tracked = track_running_stats
@@ -249,7 +250,7 @@ class LayerNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        lengths = as_shape(normalized_shape)
+        lengths = as_shape("normalized_shape", normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = lengths, eps, elementwise_affine
         self.weight, self.bias = _scale_and_shift(lengths, elementwise_affine, dtype)
         if not bias:
@@ -284,7 +285,7 @@ class GroupNorm(Module):
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = np.float32
     ) -> None:
         super().__init__()
-        if num_groups < 1 or num_channels % num_groups:
+        if length("num_channels", num_channels, least=0) % length("num_groups", num_groups):
             raise ShapeError(f"GroupNorm: {num_channels} channels do not divide into {num_groups} groups")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight, self.bias = _scale_and_shift(num_channels, affine, dtype)
@@ -325,7 +326,7 @@ class RMSNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        lengths = as_shape(normalized_shape)
+        lengths = as_shape("normalized_shape", normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = lengths, eps, elementwise_affine
         self.weight, _ = _scale_and_shift(lengths, elementwise_affine, dtype)
 

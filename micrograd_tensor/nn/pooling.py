@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..engine.lengths import lengths
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.operands import Lengths
@@ -36,6 +37,9 @@ class MaxPool2d(Module):
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        for what, value in (("kernel_size", kernel_size), ("stride", self.stride), ("dilation", dilation)):
+            lengths(what, value, 2)
+        lengths("padding", padding, 2, least=0)
 
     def forward(self, x: Operand) -> Tensor:
         """``(N, C, H, W)`` or ``(C, H, W)`` to one number for each window."""
@@ -72,6 +76,9 @@ class AvgPool2d(Module):
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.ceil_mode = padding, ceil_mode
+        for what, value in (("kernel_size", kernel_size), ("stride", self.stride)):
+            lengths(what, value, 2)
+        lengths("padding", padding, 2, least=0)
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, x: Operand) -> Tensor:

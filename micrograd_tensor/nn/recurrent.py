@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length
 from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
@@ -35,7 +36,8 @@ class _Cell(Module):
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input_size = length("input_size", input_size, least=0)
+        self.hidden_size = length("hidden_size", hidden_size)
         rows = self.gates * hidden_size
         self.weight_ih = Parameter(np.zeros((rows, input_size), dtype))
         self.weight_hh = Parameter(np.zeros((rows, hidden_size), dtype))

@@ -13,9 +13,10 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
-    *("randomness", "files", "row", "errors", "arrays", "recording", "record", "anomaly", "trace", "primitive"),
+    *("randomness", "files", "row", "errors", "lengths", "arrays"),
+    *("recording", "record", "anomaly", "trace", "habits", "primitive"),
     *("table.comparisons", "table.elementwise", "table.shapes", "table.special", "table.windows"),
-    *("table.reductions", "table.matrix", "walk", "tensor"),
+    *("table.reductions", "table.matrix", "walk", "pytorch", "tensor", "creation"),
 ]
 UPWARDS = {("record", "tensor")}
 """For types alone: an op says that it returns a Tensor."""

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from functools import reduce
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import is_duck
+from ..lengths import lengths
 from ..primitive import facts, primitive
 from ..row import Array, Operand, Trait
 from .elementwise import add
@@ -42,7 +44,7 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
         dilation: from one place of a window to the next.
         axis: the axes; by default the last ones, as many as the size has numbers.
 
-    `ShapeError` where not even one window fits.
+    `ShapeError` where not even one window fits, and for a size, stride or dilation below 1.
 
     >>> import micrograd_tensor as mt
     >>> windows(mt.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), size=(3,), stride=(2,), dilation=(1,))
@@ -50,6 +52,8 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
             [2., 4.],
             [3., 5.]])
     """
+    size = lengths("size", size)
+    stride, dilation = lengths("stride", stride, len(size)), lengths("dilation", dilation, len(size))
     axes = _axes(axis, len(size), x.ndim)
     positions = _positions(_along(x, axes), size, stride, dilation)
     if not isinstance(x, np.ndarray):  # place by place, since a foreign array need not know about strides
@@ -81,7 +85,9 @@ def add_windows(
     >>> add_windows(mt.tensor([[1.0, 2.0], [10.0, 20.0]]), shape=(3,), stride=(1,), dilation=(1,))
     tensor([ 1., 12., 20.])
     """
+    shape = lengths("shape", shape, least=0)
     rank = len(shape)
+    stride, dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
     size, full = x.shape[:rank], list(x.shape[rank:])
     axes = _axes(axis, rank, len(full))
     positions, found = _positions(shape, size, stride, dilation), tuple(full[i] for i in axes)
@@ -101,8 +107,13 @@ def add_windows(
 
 
 def _axes(axis: Lengths | None, rank: int, ndim: int) -> Lengths:
-    """The axes, counted from 0."""
-    return tuple(range(ndim - rank, ndim)) if axis is None else tuple(i % ndim for i in axis)
+    """As many axes, counted from 0, and none of them twice: else windows would reach beyond an array's memory."""
+    if axis is None:
+        return tuple(range(ndim - rank, ndim))
+    axes = normalize_axis_tuple(axis, ndim)
+    if len(axes) != rank:
+        raise ValueError(f"axis={axis!r} does not name {rank} axes, one for each number of the size")
+    return axes
 
 
 def _along(x: Array, axes: Lengths) -> Lengths:

@@ -1,0 +1,94 @@
+"""Sizes, strides and dilations: whole numbers that fit, or an error; never a word of memory that is not the array's."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import micrograd_tensor as mt
+from micrograd_tensor.engine.lengths import length, lengths
+from micrograd_tensor.engine.table.windows import add_windows, windows
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_whole_number_of_python_or_numpy_is_a_length(value):
+    assert type(length("n", value)) is int
+    assert length("n", value) == 3
+    assert lengths("n", value, rank=2) == lengths("n", [value, value]) == (3, 3)
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 2.0, 2.5, "2", None, np.array(2), float("nan"), 1j])
+def test_nothing_else_is_one(value):
+    for ask in (lambda: length("n", value), lambda: lengths("n", value, 2), lambda: lengths("n", (1, value))):
+        with pytest.raises(mt.ShapeError, match=r"n=.*1 or more"):
+            ask()
+    with pytest.raises(mt.ShapeError, match=r"n=\(1, 2, 3\): give a whole number, 0 or more, or 2, one for each axis"):
+        lengths("n", (1, 2, 3), rank=2, least=0)
+
+
+def naive_windows(x, size, stride, dilation):
+    """Along one axis, element by element; None where not one window fits."""
+    positions = [p for p in range(0, len(x), stride) if p + (size - 1) * dilation < len(x)]
+    return [[x[p + i * dilation] for p in positions] for i in range(size)] if positions else None
+
+
+small = st.integers(-3, 5)
+
+
+@given(n=st.integers(0, 9), size=small, stride=small, dilation=small)
+def test_windows_are_those_of_a_loop_or_refused(n, size, stride, dilation):
+    # the middle of a larger array, so that whatever reaches beyond it is seen
+    memory = np.arange(1000.0)
+    x = mt.tensor(memory[500 : 500 + n], copy=False, requires_grad=True)
+    whole = min(size, stride, dilation) >= 1
+    due = naive_windows(memory[500 : 500 + n].tolist(), size, stride, dilation) if whole else None
+    if due is None:
+        with pytest.raises(mt.ShapeError):
+            windows(x, size=(size,), stride=(stride,), dilation=(dilation,))
+        return
+    seen = windows(x, size=(size,), stride=(stride,), dilation=(dilation,))
+    assert seen.tolist() == due
+    seen.sum().backward()
+    assert x.grad.tolist() == [sum(row.count(value) for row in due) for value in x.tolist()]
+
+
+@given(n=st.integers(-1, 9), size=st.integers(1, 4), count=st.integers(0, 5), stride=small, dilation=small)
+def test_windows_are_added_as_by_a_loop_or_refused(n, size, count, stride, dilation):
+    parts = np.arange(1.0, 1 + size * count).reshape(size, count)
+    fits = min(stride, dilation) >= 1 and n >= 0 and len((naive_windows([0] * n, size, stride, dilation) or [[]])[0])
+    if not fits or fits != count:
+        with pytest.raises(mt.ShapeError):
+            add_windows(mt.tensor(parts), shape=(n,), stride=(stride,), dilation=(dilation,))
+        return
+    due = [0.0] * n
+    for i in range(size):
+        for p in range(count):
+            due[p * stride + i * dilation] += parts[i, p]
+    assert add_windows(mt.tensor(parts), shape=(n,), stride=(stride,), dilation=(dilation,)).tolist() == due
+
+
+@pytest.mark.parametrize(
+    ("axis", "says"),
+    [((0, 0), "repeated"), ((0, 2), "out of range|out of bounds"), ((0,), "name 2 axes"), ((0, 1.0), "integer")],
+)
+def test_the_axes_of_windows_are_axes_and_each_once(axis, says):
+    x = mt.tensor(np.ones((4, 4)))
+    for work in (
+        lambda: windows(x, size=(2, 2), stride=(1, 1), dilation=(1, 1), axis=axis),
+        lambda: add_windows(mt.tensor(np.ones((2, 2, 3, 3))), shape=(4, 4), stride=(1, 1), dilation=(1, 1), axis=axis),
+    ):
+        with pytest.raises((mt.ShapeError, mt.DTypeError), match=says):
+            work()
+
+
+@pytest.mark.parametrize("huge", [10**6, 2**62, 2**63, 10**30])
+def test_a_stride_that_no_memory_has_is_no_danger(huge):
+    x = mt.tensor(np.arange(3.0))
+    try:
+        assert windows(x, size=(2,), stride=(huge,), dilation=(1,)).tolist() == [[0.0], [1.0]]
+    except mt.ShapeError:
+        assert huge > 2**59
+    with pytest.raises(mt.ShapeError, match="do not fit"):
+        windows(x, size=(2,), stride=(1,), dilation=(huge,))
+    with pytest.raises(mt.ShapeError, match="do not fit"):
+        windows(x, size=(huge,), stride=(1,), dilation=(1,))
