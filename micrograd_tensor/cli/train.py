@@ -80,7 +80,7 @@ def run(given: argparse.Namespace) -> int:
     settings = Settings(**training.settings)
     folder = output_folder(given.out or (given.resume.parent if given.resume else Path()))
     checkpoint = given.resume or folder / f"digits-{settings.model}.safetensors"
-    samples = len(training.batches.arrays[0])
+    samples = len(training.batches.dataset)
     if settings.batch > samples:
         raise UnusableError(f"--batch {settings.batch} exceeds the {samples} samples to learn from")
     terminal = console()
@@ -200,7 +200,7 @@ def _headline(training: Run, settings: Settings) -> str:
     place = f", from epoch {training.epoch + 1}" if training.epoch or training.batches.place else ""
     return (
         f"{settings.model} of {size:,} numbers, {settings.optimizer}, {settings.epochs} epochs{place}; "
-        f"{len(training.batches.arrays[0])} digits to learn from, {len(training.held_out[1])} held out"
+        f"{len(training.batches.dataset)} digits to learn from, {len(training.held_out[1])} held out"
     )
 
 

@@ -186,10 +186,7 @@ HABITS: tuple[Habit, ...] = (
     Habit("optim.Adagrad(net.parameters())", "optim.RMSprop(net.parameters())", "or SGD, Adam, AdamW"),
     Habit("optim.NAdam(net.parameters())", "optim.Adam(net.parameters())"),
     Habit("optim.RAdam(net.parameters())", "optim.Adam(net.parameters())"),
-    Habit("data.Dataset", why="any class with __len__ and __getitem__ is a dataset; it needs no base"),
     Habit("data.IterableDataset", "mt.data.DataLoader(list(samples))"),
-    Habit("data.random_split(x, [0.8, 0.2])", "mt.data.split(x, [0.8, 0.2])"),
-    Habit("data.Subset(x, i)", "x[i]"),
     Habit("data.RandomSampler(x)", "mt.data.DataLoader(x, shuffle=True)"),
     # ------------------------------------------------------------------------------------------------------ settings
     Habit("torch.zeros(3, device='cpu')", "mt.zeros(3)", ON_THE_CPU, "device="),

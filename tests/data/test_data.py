@@ -6,8 +6,25 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.data import DataLoader, split
+from micrograd_tensor import data
+from micrograd_tensor.data import DataLoader, Subset, TensorDataset, split
 from micrograd_tensor.engine.randomness import manual_seed
+
+
+class Squares:
+    """A map-style dataset, which never raises IndexError: whoever asks it without end gets items without end."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, i):
+        return np.ones(2) * i, i * i
+
+
+class Ragged(Squares):
+    def __getitem__(self, i):
+        return np.ones(i)
+
 
 X, LABELS = np.arange(20.0).reshape(10, 2), np.arange(10)
 
@@ -136,6 +153,30 @@ def test_one_array_is_split_into_arrays():
         (lambda: split(X, [7, 4]), ValueError, "add up neither"),
         (lambda: split(X, [11, -1]), ValueError, "add up neither"),
         (lambda: split((X, LABELS[:3]), [5, 5]), mt.ShapeError, "split: arrays of shapes"),
+        (lambda: DataLoader(X, LABELS, batch_size=2), TypeError, r"give a tuple: DataLoader\(\(images, labels\)"),
+        (lambda: DataLoader(X, LABELS), TypeError, "give a tuple"),
+        (lambda: DataLoader(iter([1.0, 2.0])), mt.DTypeError, "is a list_iterator; give arrays, a list of samples"),
+        (lambda: DataLoader({"x": X}), mt.DTypeError, "is a dict; give arrays"),
+        (lambda: DataLoader("abc"), mt.DTypeError, "is a str; give arrays"),
+        (lambda: DataLoader(["a", "b"]), mt.DTypeError, "holds <U1, not numbers"),
+        (lambda: DataLoader([[1.0], [1.0, 2.0]]), mt.ShapeError, "is no array"),
+        (lambda: DataLoader([(1.0, 2), (1.0,)]), mt.ShapeError, "some samples have 2 parts, others not"),
+        (
+            lambda: list(DataLoader(Ragged(), 2)),
+            mt.ShapeError,
+            r"samples of shapes \(0,\) and \(1,\) do not stack; pad",
+        ),
+        (
+            lambda: DataLoader(X, num_workers=2),
+            TypeError,
+            "num_workers=4.* is mt.data.DataLoader.x. here: batches are cut",
+        ),
+        (lambda: DataLoader(X, pin_memory=True), TypeError, "everything runs on the CPU"),
+        (lambda: DataLoader(X, collate_fn=list), TypeError, r"is map\(f, batches\) here"),
+        (lambda: DataLoader(X, bogus=1), TypeError, "no setting 'bogus'; it has data, batch_size, shuffle"),
+        (lambda: len(data.Dataset()), NotImplementedError, "Dataset has no __len__"),
+        (lambda: data.Dataset()[0], NotImplementedError, "Dataset has no __getitem__"),
+        (lambda: data.IterableDataset, AttributeError, r"DataLoader\(list\(samples\)\)"),
     ],
 )
 def test_errors_quote_what_was_written(make, error, says):
@@ -149,3 +190,64 @@ def test_without_a_generator_the_order_follows_from_manual_seed():
         manual_seed(seed)
         found.append((labels(DataLoader((X, LABELS), 3, shuffle=True)), split(LABELS, [0.5, 0.5])[0].tolist()))
     assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X, LABELS),
+        [(x, label) for x, label in zip(X, LABELS, strict=True)],
+        TensorDataset(X, LABELS),
+        TensorDataset(mt.tensor(X), LABELS.tolist()),
+        Subset(TensorDataset(X, LABELS), range(10)),
+        Subset([(mt.tensor(x), int(label)) for x, label in zip(X, LABELS, strict=True)], range(10)),
+    ],
+    ids=["tuple", "pairs", "dataset", "tensors", "subset", "items"],
+)
+def test_samples_come_in_many_forms(given):
+    loader = DataLoader(given, batch_size=4, shuffle=True, generator=0)
+    assert len(loader.dataset) == 10
+    for found, expected in zip(loader, DataLoader((X, LABELS), batch_size=4, shuffle=True, generator=0), strict=True):
+        assert isinstance(found, tuple)
+        for a, b in zip(found, expected, strict=True):
+            assert np.array_equal(a.numpy(), b.numpy())
+            assert a.dtype == b.dtype
+    learn, held_out = split(given, [0.8, 0.2], generator=0)
+    numbers = [
+        [int(label) for _, label in (part if hasattr(part, "dataset") else zip(*part, strict=True))]
+        for part in (learn, held_out)
+    ]
+    assert sorted(n for part in numbers for n in part) == list(range(10))
+    assert list(map(len, numbers)) == [8, 2]
+
+
+def test_a_dataset_is_asked_for_its_length_first():
+    batches = list(DataLoader(Squares(), batch_size=2))
+    assert [[part.tolist() for part in batch] for batch in batches] == [
+        [[[0, 0], [1, 1]], [0, 1]],
+        [[[2, 2], [3, 3]], [4, 9]],
+        [[[4, 4]], [16]],
+    ]
+    assert [x.tolist() for x in DataLoader(range(3), batch_size=2)] == [[0, 1], [2]]
+
+
+def test_a_dataset_resumes_as_arrays_do():
+    loader = DataLoader(Squares(), 2, shuffle=True, generator=0)
+    batches = iter(loader)
+    next(batches)
+    other = DataLoader(Squares(), 2, shuffle=True, generator=9)
+    other.load_state_dict(loader.state_dict())
+    assert labels(other) == [batch[1].tolist() for batch in batches]
+
+
+def test_only_what_is_public_is_listed():
+    assert dir(data) == sorted(data.__all__)
+    assert data.random_split is split
+
+
+@pytest.mark.torch
+def test_batches_of_a_dataset_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    given = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(LABELS))
+    for found, expected in zip(DataLoader(given, 4), torch.utils.data.DataLoader(given, 4), strict=True):
+        assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(found, expected, strict=True))
