@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +37,13 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     >>> captured.gradients[captured["x"]].value
     array([0.6, 0.8])
     """
+    return capture(outputs, upstream, values=values)[0]
+
+
+def capture(
+    outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: bool = True
+) -> tuple[Graph, Mapping[Tensor, Node]]:
+    """A `graph`, and the node of each tensor in it: for whoever runs it again on what its leaves hold by then."""
     single = isinstance(outputs, Tensor)
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for out in outs:
@@ -48,7 +55,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     nodes = _Nodes(values)
     if upstream is None:
         made = [nodes.add(t) for t in forward]
-        return Graph(tuple(made), tuple(nodes[t] for t in outs))
+        return Graph(tuple(made), tuple(nodes[t] for t in outs)), nodes.made
 
     ups = [upstream] if single else list(upstream) if isinstance(upstream, Iterable) else [upstream]
     if len(ups) != len(outs):
@@ -76,7 +83,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
     for t in later:
         edge = rules.get(t)
         nodes.add(t, names.get(t), (nodes[edge[0]], edge[1]) if edge else None)
-    return Graph(
+    captured = Graph(
         nodes=tuple(nodes[t] for t in forward),
         outputs=tuple(nodes[t] for t in outs),
         backward=tuple(nodes[t] for t in later),
@@ -84,6 +91,7 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
         gradients=MappingProxyType({nodes[t]: nodes[g] for t, g in totals.items()}),
         upstreams=MappingProxyType({nodes[t]: nodes[g] for t, g in given_for.items()}),
     )
+    return captured, nodes.made
 
 
 class _Nodes:
@@ -91,16 +99,16 @@ class _Nodes:
 
     def __init__(self, values: bool) -> None:
         self._values = values
-        self._made: dict[Tensor, Node] = {}
+        self.made: dict[Tensor, Node] = {}
 
     def __getitem__(self, t: Tensor) -> Node:
-        return self._made[t]
+        return self.made[t]
 
     def add(self, t: Tensor, name: str | None = None, rule_of: Edge | None = None) -> Node:
-        node = self._made[t] = Node(
-            rank=len(self._made),
+        node = self.made[t] = Node(
+            rank=len(self.made),
             op=t.op,
-            operands=tuple(self._made[x] if isinstance(x, Tensor) else x for x in t.operands),
+            operands=tuple(self.made[x] if isinstance(x, Tensor) else x for x in t.operands),
             params=MappingProxyType({**t.op.parameters, **t.params} if t.op else {}),
             shape=t.shape,
             dtype=t.dtype,

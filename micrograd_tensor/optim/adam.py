@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, sqrt
+from math import inf
 from typing import Any, ClassVar
 
-from ..engine.table.elementwise import maximum
-from ..engine.table.elementwise import sqrt as root
-from .optimizer import Optimizer, Ranges, Rule
+from ..engine.table.elementwise import maximum, sqrt
+from ..engine.table.elementwise import pow as power
+from .optimizer import Optimizer, Ranges, Rule, scalar
 
 __all__ = ["Adam", "AdamW"]
 
@@ -39,7 +39,7 @@ def adam(
     beta1, beta2 = betas
     g = -g if maximize else g
     if weight_decay and decoupled_weight_decay:
-        p *= 1 - lr * weight_decay
+        p *= scalar(1 - lr * weight_decay, p)
     elif weight_decay:
         g = g + weight_decay * p
     exp_avg *= beta1
@@ -50,10 +50,10 @@ def adam(
     exp_avg_sq += squares
     if amsgrad:
         max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
-    unbias = sqrt(1 - beta2**step)  # on numerator and divisor, which saves a pass: section 2 of the paper
-    spread = root(max_exp_avg_sq if amsgrad else exp_avg_sq)
-    spread += eps * unbias
-    change = (lr * unbias / (1 - beta1**step)) * exp_avg
+    unbias = sqrt(1 - power(beta2, step))  # on numerator and divisor, which saves a pass: section 2 of the paper
+    spread = sqrt(max_exp_avg_sq if amsgrad else exp_avg_sq)
+    spread += scalar(eps * unbias, p)
+    change = scalar(lr * unbias / (1 - power(beta1, step)), p) * exp_avg
     change /= spread
     p -= change
     return (p, exp_avg, exp_avg_sq, max_exp_avg_sq) if amsgrad else (p, exp_avg, exp_avg_sq)

@@ -4,17 +4,23 @@ A net has many small parameters, and one NumPy call costs as much as a few thous
 their gradients and each buffer are gathered in flat arrays, which the rule updates in place, block by block, so that
 its intermediate results stay in the processor's cache. The flat arrays belong to the optimizer: a parameter gets its
 new value through `Tensor.assign_`, as a fresh frozen copy, so graphs recorded earlier still hold the old one.
+
+Within a trace the same rule is applied to the same flat values as Tensors, and what it changes is left in the trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.table.elementwise import astype
+from ..engine.table.shapes import concatenate, reshape
 from ..engine.tensor import Tensor
+from ..engine.trace import effect, source
 
 State: TypeAlias = dict[Tensor, dict[str, Any]]
 """What an optimizer keeps for each parameter: the number of its steps, and the rule's buffers, by name."""
@@ -34,13 +40,14 @@ class Bucket:
     """
 
     def __init__(self, params: Sequence[Tensor], names: Sequence[str], state: State, step: int) -> None:
-        self.params, self.step = list(params), step
+        self.params, self.names, self.step = list(params), tuple(names), step
         total = sum(p.size for p in params)
         flats = [np.zeros(total, params[0].dtype) for _ in range(2 + len(names))]
         ends = np.cumsum([p.size for p in params]).tolist()
-        bounds = list(zip([0, *ends], ends, params, strict=False))
-        views = [[flat[a:b].reshape(p.shape) for a, b, p in bounds] for flat in flats]
+        self.bounds = list(zip([0, *ends], ends, params, strict=False))
+        views = [[flat[a:b].reshape(p.shape) for a, b, p in self.bounds] for flat in flats]
         self.values, self.gradients = views[:2]
+        self.buffers = flats[2:]
         self.memories: list[dict[str, Any]] = [
             dict(zip(names, each, strict=True)) for each in zip(*views[2:], strict=True)
         ]
@@ -57,9 +64,9 @@ class Bucket:
             ShapeError: for a gradient whose shape is not its parameter's.
         """
         for p, value, gradient, ours in zip(self.params, self.values, self.gradients, self.assigned, strict=True):
-            gradient[...] = _gradient(p)
-            if p.data is not ours:
-                value[...] = p.data
+            gradient[...] = _gradient(p)._data
+            if p._data is not ours:
+                value[...] = p._data
 
     def update(self, rule: Any, settings: dict[str, Any]) -> None:
         """Apply the rule to every block, and assign the parameters their new values."""
@@ -69,7 +76,18 @@ class Bucket:
             for old, new in zip((p, *buffers), rule(p, g, *buffers, step=self.step, **settings), strict=True):
                 if new is not old:  # a rule need not work in place
                     old[...] = new
-        self.assigned = [p.assign_(value).data for p, value in zip(self.params, self.values, strict=True)]
+        self.assigned = [p.assign_(value)._data for p, value in zip(self.params, self.values, strict=True)]
+
+    def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:
+        """Apply the rule within a trace; `count` gets the number of steps when the run has ended."""
+        p = concatenate([reshape(p, shape=-1) for p in self.params])
+        g = astype(concatenate([reshape(_gradient(p), shape=-1) for p in self.params]), p.dtype)
+        buffers = [source(flat.copy, name) for name, flat in zip(self.names, self.buffers, strict=True)]
+        new, *changed = rule(p, g, *buffers, step=_next_step(self, count), **settings)
+        for a, b, p in self.bounds:
+            p.assign_(reshape(new[a:b], shape=p.shape))
+        for buffer, value, flat in zip(buffers, changed, self.buffers, strict=True):
+            effect(buffer, value, partial(np.copyto, flat))
 
 
 class Alone:
@@ -85,25 +103,43 @@ class Alone:
     def __init__(self, p: Tensor, names: Sequence[str], state: State, step: int) -> None:
         known = state.get(p, {})
         self.params, self.names, self.step = [p], names, step
-        self.memories: list[dict[str, Any]] = [{name: known[name] if name in known else 0 * p.data for name in names}]
+        self.memories: list[dict[str, Any]] = [{name: known[name] if name in known else 0 * p._data for name in names}]
 
     def gather(self) -> None:
         """Check that the gradient has the parameter's shape; raise `ShapeError` otherwise."""
         _gradient(self.params[0])
+
+    def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:
+        """Apply the rule within a trace; `count` gets the number of steps when the run has ended."""
+        p, memory = self.params[0], self.memories[0]
+        buffers = [source(partial(memory.__getitem__, name), name) for name in self.names]
+        new, *changed = rule(
+            reshape(p, shape=p.shape), _gradient(p), *buffers, step=_next_step(self, count), **settings
+        )
+        p.assign_(new)
+        for name, buffer, value in zip(self.names, buffers, changed, strict=True):
+            effect(buffer, value, partial(memory.__setitem__, name))
 
     def update(self, rule: Any, settings: dict[str, Any]) -> None:
         """Apply the rule, and assign the parameter its new value."""
         self.step += 1
         p, memory = self.params[0], self.memories[0]
         buffers = [memory[name].copy() for name in self.names]  # a rule may work in place
-        new, *buffers = rule(p.data.copy(), _gradient(p), *buffers, step=self.step, **settings)
+        new, *buffers = rule(p._data.copy(), _gradient(p)._data, *buffers, step=self.step, **settings)
         memory.update(zip(self.names, buffers, strict=True))
         p.assign_(new)
 
 
-def _gradient(p: Tensor) -> Any:
-    g = p.grad
-    if g is None or g.data.shape != p.data.shape:
+def _gradient(p: Tensor) -> Tensor:
+    g = p._grad
+    if g is None or g.shape != p.shape:
         has = "is gone" if g is None else f"has shape {g.shape}"
         raise ShapeError(f"the gradient of {describe(p)} {has}; it must have the parameter's shape")
-    return g.data
+    return g
+
+
+def _next_step(bucket: Bucket | Alone, count: Callable[[int], None]) -> Tensor:
+    before = source(lambda: bucket.step, "step")
+    after = before + 1
+    effect(before, after, lambda array: count(int(array)))
+    return after

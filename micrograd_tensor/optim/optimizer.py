@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
-from ..engine.recording import enable_grad
+from ..engine.recording import enable_grad, no_grad, recording
+from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
+from ..engine.trace import source
 from .bucket import Alone, Bucket, State
 
 __all__ = ["Optimizer"]
@@ -20,6 +23,11 @@ Rule: TypeAlias = Callable[..., tuple[Any, ...]]
 """From a parameter, its gradient, the buffers and the settings to the new parameter and the new buffers."""
 
 Ranges: TypeAlias = dict[str, tuple[float, float]]
+
+
+def scalar(number: Any, p: Any) -> Any:
+    """A number as a factor of p: in the dtype of p, so that it does not widen it; Python's numbers never do."""
+    return astype(number, p.dtype) if hasattr(number, "dtype") else number
 
 
 class Optimizer:
@@ -108,6 +116,10 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         plans = [(group, self._buckets(k, group)) for k, group in enumerate(self.param_groups)]
+        if recording.get().trace is not None:
+            with no_grad():
+                self._record(plans)
+            return loss
         for _, buckets in plans:
             for bucket in buckets:
                 bucket.gather()
@@ -115,15 +127,28 @@ class Optimizer:
             settings = {name: group[name] for name in self.defaults}
             for bucket in buckets:
                 bucket.update(type(self).rule, settings)
-                for p, memory in zip(bucket.params, bucket.memories, strict=False):
-                    if self.counted:
-                        memory["step"] = bucket.step
-                    self.state[p] = memory
+                self._count(bucket, bucket.step)
         return loss
+
+    def _record(self, plans: Sequence[tuple[dict[str, Any], list[Bucket | Alone]]]) -> None:
+        """The step within a trace, in which the learning rate is read anew at each run."""
+        for group, buckets in plans:
+            settings = {name: group[name] for name in self.defaults}
+            settings["lr"] = source(partial(group.__getitem__, "lr"), "lr")
+            for bucket in buckets:
+                bucket.record(type(self).rule, settings, partial(self._count, bucket))
+
+    def _count(self, bucket: Bucket | Alone, step: int) -> None:
+        """Note that the parameters of a bucket have taken so many steps."""
+        bucket.step = step
+        for p, memory in zip(bucket.params, bucket.memories, strict=False):
+            if self.counted:
+                memory["step"] = step
+            self.state[p] = memory
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
         """The buckets of a group; rebuilt whenever a different set of parameters has gradients."""
-        live = [p for p in group["params"] if p.grad is not None]
+        live = [p for p in group["params"] if p._grad is not None]
         names = self.buffers(group)
         if k in self._plans:
             known, known_names, planned = self._plans[k]
@@ -133,7 +158,7 @@ class Optimizer:
         alike: dict[tuple[Any, int], list[Tensor]] = {}
         for p in live:
             steps = self.state[p].get("step", 1) if p in self.state else 0
-            if is_duck(p.data):
+            if is_duck(p._data):
                 buckets.append(Alone(p, names, self.state, steps))
             else:
                 alike.setdefault((p.dtype, steps), []).append(p)
@@ -148,7 +173,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 keep = p.grad is not None and not set_to_none
-                p.grad = Tensor(np.zeros_like(p.data), copy=False) if keep else None
+                p.grad = Tensor(zeros_like(p), copy=False) if keep else None
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data and arrays in PyTorch's layout: ``{"state": {0: {"step": 1, …}}, "param_groups": [{…}]}``.

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from ..engine.table.elementwise import sqrt
-from .optimizer import Optimizer, Ranges, Rule
+from .optimizer import Optimizer, Ranges, Rule, scalar
 
 __all__ = ["RMSprop"]
 
@@ -49,7 +49,7 @@ def rmsprop(
         momentum_buffer *= momentum
         momentum_buffer += direction
         direction = momentum_buffer
-    p -= lr * direction
+    p -= scalar(lr, p) * direction
     return (p, square_avg, *((grad_avg,) if centered else ()), *((momentum_buffer,) if momentum else ()))
 
 

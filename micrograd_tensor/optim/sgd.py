@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any, ClassVar
 
-from .optimizer import Optimizer, Ranges, Rule
+from ..engine.table.comparisons import equal
+from ..engine.table.elementwise import where
+from .optimizer import Optimizer, Ranges, Rule, scalar
 
 __all__ = ["SGD"]
 
@@ -36,14 +38,11 @@ def sgd(
     if weight_decay:
         g = g + weight_decay * p
     if not momentum:
-        p -= lr * g
+        p -= scalar(lr, p) * g
         return (p,)
-    if step == 1:
-        momentum_buffer = g
-    else:
-        momentum_buffer *= momentum
-        momentum_buffer += (1 - dampening) * g
-    p -= lr * (g + momentum * momentum_buffer if nesterov else momentum_buffer)
+    momentum_buffer *= momentum  # zeros at first
+    momentum_buffer += scalar(where(equal(step, 1), 1.0, 1 - dampening), p) * g if dampening else g
+    p -= scalar(lr, p) * (g + momentum * momentum_buffer if nesterov else momentum_buffer)
     return p, momentum_buffer
 
 
