@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
+from typing import Any
 
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..engine.record import leaf
-from ..engine.tensor import Tensor
+from ..engine.record import unwrap
+from ..engine.recording import no_grad, recording
+from ..engine.table.comparisons import isfinite
+from ..engine.table.elementwise import astype, clip, minimum, sqrt
+from ..engine.table.shapes import reshape, stack
+from ..engine.tensor import Tensor, tensor
+from ..engine.trace import holds
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -24,7 +30,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
-) -> float:
+) -> Any:
     """Scale all gradients by one factor, so that their joint norm is at most ``max_norm``.
 
     The factor is ``max_norm / (norm + 1e-6)`` where that is below 1, as in PyTorch; the step keeps its direction.
@@ -37,10 +43,11 @@ def clip_grad_norm_(
         error_if_nonfinite: raise an error if the norm is NaN or infinite, before anything has changed.
 
     Returns:
-        The norm before clipping.
+        The norm before clipping, a number; within a trace, a Tensor.
 
     Raises:
         GradientError: for a norm that is not finite, with ``error_if_nonfinite=True``.
+        ValueError: for a ``norm_type`` that is not positive.
 
     >>> import micrograd_tensor as mt
     >>> w = mt.tensor([1.0, 2.0], requires_grad=True)
@@ -50,19 +57,31 @@ def clip_grad_norm_(
     >>> w.grad.numpy().round(3)
     array([0.6, 0.8])
     """
+    if not norm_type > 0:
+        raise ValueError(f"clip_grad_norm_: norm_type={norm_type!r}; it must be positive, or math.inf")
     params = _with_gradient(parameters)
-    norms = np.array([np.linalg.norm(np.ravel(p.grad.data), norm_type) for p in params if p.grad is not None])
-    total = float(np.linalg.norm(norms, norm_type)) if params else 0.0
-    if error_if_nonfinite and not np.isfinite(total):
-        raise GradientError(
-            f"clip_grad_norm_: the norm of the gradients is {total}; detect_anomaly finds the op that made it"
-        )
-    factor = max_norm / (total + 1e-6)
-    if not factor >= 1:  # NaN included
-        for p in params:
+    with no_grad():
+        total = _norm([p.grad for p in params if p.grad is not None], norm_type)
+        if error_if_nonfinite and not holds(isfinite(total)):
+            found = f"the norm of the gradients is {unwrap(total)}"
+            raise GradientError(f"clip_grad_norm_: {found}; detect_anomaly finds the op that made it")
+        factor, traced = minimum(max_norm / (total + 1e-6), 1.0), recording.get().trace is not None
+        for p in params if traced or not unwrap(factor) >= 1 else ():  # NaN included
             if p.grad is not None:
-                p.grad = leaf(p.grad.data * factor)
-    return total
+                p.grad = p.grad * astype(factor, p.dtype)
+    return total if traced else total.item()
+
+
+def _norm(gradients: list[Tensor], p: float) -> Tensor:
+    """The joint p-norm, in float64, in which no power of a narrower number overflows."""
+    flat = [reshape(astype(g, np.float64), shape=-1) for g in gradients if g.size]
+    if not flat:
+        return tensor(0.0)
+    if p == 2:
+        return sqrt(stack([x @ x for x in flat]).sum())
+    if p == inf:
+        return stack([x.abs().max() for x in flat]).max()
+    return stack([(x.abs() ** p).sum() for x in flat]).sum() ** (1 / p)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -79,4 +98,4 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         raise ValueError(f"clip_grad_value_: clip_value={clip_value!r}; it must be a finite number of at least 0")
     for p in _with_gradient(parameters):
         if p.grad is not None:
-            p.grad = leaf(np.clip(p.grad.data, -clip_value, clip_value))
+            p.grad = clip(p.grad, -clip_value, clip_value)
