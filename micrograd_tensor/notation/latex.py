@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import ClassVar
 
-from ..graph import Graph, Node
-from ..graph.axes import Dims
-from ..graph.nodes import Edge
 from .typeset import Typeset
+
+__all__ = ["LATEX"]
 
 _GREEK = frozenset(
     name
@@ -20,7 +18,6 @@ _GREEK = frozenset(
     for name in line.split()
 )
 
-__all__ = ["latex_formula", "latex_rule"]
 _FUNCTIONS = frozenset(["exp", "ln", "sin", "cos", "tanh", "max", "min"])
 _LETTERS = {"σ": r"\sigma", "π": r"\pi", "∂": r"\partial", "∞": r"\infty", "…": r"\dots"}
 _SIGNS = {
@@ -85,33 +82,7 @@ class _Latex(Typeset):
 
 
 LATEX = _Latex()
-
-
-def latex_formula(
-    node: Node, called: str, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 80
-) -> str:
-    r"""The equation of the op that made a node, as `forward_math` has it, in LaTeX.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
-    >>> print(latex_formula(mt.graph(mt.mean(mt.square(x), axis=0) / 2).outputs[0], "y"))
-    y = \frac{\operatorname{mean}_{\text{axis 0}} ({x}^{2})}{2}
-    """
-    return LATEX.equation(node, called, names or {}, dims or {}, limit)
-
-
-def latex_rule(
-    graph: Graph, edge: Edge, called: Mapping[Node, str], *, dims: Dims | None = None, limit: int = 80
-) -> str:
-    r"""The equation of the rule of an edge, as `backward_math` has it, in LaTeX.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
-    >>> captured = mt.graph(mt.sin(x).named("y"), [1.0, 1.0])
-    >>> print(latex_rule(captured, (captured["y"], 0), {}))
-    \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \cdot \cos (x)
-    """
-    return LATEX.rule(graph, edge, called, dims or {}, limit)
+"""Formulas and local rules in LaTeX."""
 
 
 def _escaped(text: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
-from ..graph import Graph, Node
-from ..graph.axes import Dims
-from ..graph.nodes import Edge
 from .typeset import Derivative, Typeset
 
-__all__ = ["backward_math", "forward_math", "sum_math"]
+__all__ = ["MATHML", "sum_math"]
 
 _SIGNS = {"Σ": "∑", "Π": "∏"}
 """Operators that grow, for the letters that look like them."""
@@ -44,51 +41,7 @@ class _MathML(Typeset):
 
 
 MATHML = _MathML()
-
-
-def forward_math(
-    node: Node,
-    called: str,
-    names: Mapping[Node, str] | None = None,
-    *,
-    dims: Dims | None = None,
-    limit: int = 80,
-) -> str:
-    """The equation of the op that made a node: what it is called, and the formula it was computed by.
-
-    Args:
-        node: that an op made.
-        called: the name on the left.
-        names: names for operands that go before their own.
-        dims: the labels of axes, from `axis_names`.
-        limit: the maximum number of characters of an operand; a longer one becomes an ellipsis.
-
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
-    >>> print(forward_math(mt.graph(mt.sqrt(x)).outputs[0], "y"))
-    <math display="block"><mrow><mi>y</mi><mo>=</mo><msqrt><mi>x</mi></msqrt></mrow></math>
-    """
-    return MATHML.equation(node, called, names or {}, dims or {}, limit)
-
-
-def backward_math(
-    graph: Graph, edge: Edge, called: Mapping[Node, str], *, dims: Dims | None = None, limit: int = 80
-) -> str:
-    """The equation of the rule by which a node passes its gradient to an operand, as it was recorded.
-
-    Where the operand is used several times, ``+=`` says that this is one part of its gradient.
-
-    Args:
-        graph: captured with its backward pass.
-        edge: the node and the index of the operand.
-        called: names of the node, its operands and whatever else is not to be shown by its formula.
-        dims: the labels of axes, from `axis_names`.
-        limit: the maximum number of characters of a part; a longer one becomes an ellipsis.
-
-    Raises:
-        KeyError: for an edge that no gradient was carried along.
-    """
-    return MATHML.rule(graph, edge, called, dims or {}, limit)
+"""Formulas and local rules in MathML."""
 
 
 def sum_math(called: str, letters: Sequence[str]) -> str:

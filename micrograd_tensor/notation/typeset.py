@@ -23,6 +23,9 @@ from .words import alike, in_words
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
 
+MAX_PIECE = 80
+"""The longest operand that is shown, in characters, unless another limit is asked for."""
+
 _NORMAL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -66,14 +69,60 @@ class Typeset(Mathematics):
         """A formula in parentheses."""
         return self.laid("parentheses", text)
 
-    def equation(self, node: Node, left: str, names: Mapping[Node, str], dims: Dims, limit: int) -> str:
-        """``left = …``: the op that made a node."""
-        right = written(self, node, names, dims, limit).text
+    def equation(
+        self,
+        node: Node,
+        left: str,
+        names: Mapping[Node, str] | None = None,
+        *,
+        dims: Dims | None = None,
+        limit: int = MAX_PIECE,
+    ) -> str:
+        r"""The equation of the op that made a node: what it is called, and the formula it was computed by.
+
+        Args:
+            node: that an op made.
+            left: the name on the left.
+            names: names for operands that go before their own.
+            dims: the labels of axes, from `axis_names`.
+            limit: the maximum number of characters of an operand; a longer one becomes an ellipsis.
+
+        >>> import micrograd_tensor as mt
+        >>> from micrograd_tensor.notation import LATEX, MATHML
+        >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
+        >>> print(LATEX.equation(mt.graph(mt.mean(mt.square(x), axis=0) / 2).outputs[0], "y"))
+        y = \frac{\operatorname{mean}_{\text{axis 0}} ({x}^{2})}{2}
+        >>> print(MATHML.equation(mt.graph(mt.sqrt(x)).outputs[0], "y"))
+        <math display="block"><mrow><mi>y</mi><mo>=</mo><msqrt><mi>x</mi></msqrt></mrow></math>
+        """
+        right = written(self, node, names or {}, dims or {}, limit).text
         return self.laid("whole", self.name(left).text + self.sign("=") + right)
 
-    def rule(self, graph: Graph, edge: Edge, called: Mapping[Node, str], dims: Dims, limit: int) -> str:
-        """The rule of an edge as an equation; ``+=`` says that what arrives is one part of the whole gradient."""
-        node, i = edge
+    def rule(
+        self, graph: Graph, edge: Edge, called: Mapping[Node, str], *, dims: Dims | None = None, limit: int = MAX_PIECE
+    ) -> str:
+        r"""The equation of the rule by which a node passes its gradient to an operand, as it was recorded.
+
+        Where the operand is used several times, ``+=`` says that this is one part of its gradient.
+
+        Args:
+            graph: captured with its backward pass.
+            edge: the node and the index of the operand.
+            called: names of the node, its operands and whatever else is not to be shown by its formula.
+            dims: the labels of axes, from `axis_names`.
+            limit: the maximum number of characters of a part; a longer one becomes an ellipsis.
+
+        Raises:
+            KeyError: for an edge that no gradient was carried along.
+
+        >>> import micrograd_tensor as mt
+        >>> from micrograd_tensor.notation import LATEX
+        >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
+        >>> captured = mt.graph(mt.sin(x).named("y"), [1.0, 1.0])
+        >>> print(LATEX.rule(captured, (captured["y"], 0), {}))
+        \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \cdot \cos (x)
+        """
+        (node, i), dims = edge, dims or {}
         x, end, g = node.operands[i], graph.contributions[edge], graph.gradients[node]
         left, known = (Derivative(called.get(v) or v.name or "y") for v in (x, node))
         several = len(graph.contributions_to(x)) + (x in graph.upstreams) > 1

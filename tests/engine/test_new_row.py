@@ -12,12 +12,12 @@ import micrograd_tensor as mt
 from micrograd_tensor.engine.primitive import OPS, facts, primitive
 from micrograd_tensor.engine.row import ANSWERS, TABLE, Array, Axis, Function, Operand, Trait
 from micrograd_tensor.notation import (
+    LATEX,
+    MATHML,
     backward_lines,
     formula,
     forward_line,
-    forward_math,
     identifiers,
-    latex_formula,
     starting_lines,
 )
 
@@ -146,8 +146,8 @@ def test_its_formula_names_its_operands_and_parameters(name):
     captured = mt.graph(recorded(name))
     assert formula(captured["out"]) == FORMULAS[name]
     for word in re.findall(r"\w+", FORMULAS[name]):
-        assert word in forward_math(captured["out"], "out")
-        assert word in latex_formula(captured["out"], "out")
+        assert word in MATHML.equation(captured["out"], "out")
+        assert word in LATEX.equation(captured["out"], "out")
 
 
 @each

@@ -11,7 +11,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.graph.axes import axis_names
-from micrograd_tensor.notation import backward_math, formula, forward_math, rule, sum_math
+from micrograd_tensor.notation import MATHML, formula, rule, sum_math
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder"}
 PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2}
@@ -56,11 +56,11 @@ def test_formulas_and_rules_of_every_case(case):
     graph, names = captured(case)
     for node in graph.nodes:
         if node.op:
-            root = parsed(forward_math(node, names[node], names, limit=10**7))
+            root = parsed(MATHML.equation(node, names[node], names, limit=10**7))
             inner = {x: name for x, name in names.items() if x is not node}
             assert bare(text_of(root)) == bare(f"{names[node]}={formula(node, inner, limit=10**7)}")
     for (node, i), end in graph.contributions.items():
-        root = parsed(backward_math(graph, (node, i), names, limit=10**7))
+        root = parsed(MATHML.rule(graph, (node, i), names, limit=10**7))
         words = [element.text for element in root.iter("mtext") if (element.text or "").startswith(" ")]
         if words:
             assert words == [f" {rule(graph, (node, i), names)[0]}"]
@@ -102,7 +102,7 @@ def right_side(text):
     ],
 )
 def test_layout(made, markup):
-    assert right_side(forward_math(mt.graph(made()).outputs[0], "y")) == markup
+    assert right_side(MATHML.equation(mt.graph(made()).outputs[0], "y")) == markup
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_layout(made, markup):
     ],
 )
 def test_parentheses_stand_where_the_layout_does_not_say_it(made, parentheses):
-    assert forward_math(mt.graph(made()).outputs[0], "y").count("<mo>(</mo>") == parentheses
+    assert MATHML.equation(mt.graph(made()).outputs[0], "y").count("<mo>(</mo>") == parentheses
 
 
 def test_rules_of_a_product_that_is_broadcast_and_forked():
@@ -128,8 +128,8 @@ def test_rules_of_a_product_that_is_broadcast_and_forked():
     graph = mt.graph((x * gamma + x).named("y"), np.ones((7, 4)))
     names = {node: node.name or f"v{node.rank}" for node in graph.nodes}
     product = graph.nodes[2]
-    to_x = backward_math(graph, (product, 0), names)
-    to_gamma = backward_math(graph, (product, 1), names, dims=axis_names(graph, {"N": 7}))
+    to_x = MATHML.rule(graph, (product, 0), names)
+    to_gamma = MATHML.rule(graph, (product, 1), names, dims=axis_names(graph, {"N": 7}))
     assert "<mo>+=</mo>" in to_x
     assert "<mo>=</mo>" in to_gamma
     assert "<munder><mo>∑</mo><mtext>N</mtext></munder>" in to_gamma
@@ -138,7 +138,7 @@ def test_rules_of_a_product_that_is_broadcast_and_forked():
 
 def test_what_is_copied_says_to_which_shape():
     graph = mt.graph(mt.sum(leaf("x", 7, 4), axis=0).named("y"), np.ones(4))
-    assert "<mtext>(N, 4)</mtext>" in backward_math(graph, (graph["y"], 0), {}, dims=axis_names(graph, {"N": 7}))
+    assert "<mtext>(N, 4)</mtext>" in MATHML.rule(graph, (graph["y"], 0), {}, dims=axis_names(graph, {"N": 7}))
 
 
 def test_sum_of_contributions():
@@ -150,11 +150,11 @@ def test_sum_of_contributions():
 def test_names_are_text(name):
     x = leaf(name, 2)
     graph = mt.graph((x * x).named(name), np.ones(2))
-    shown = [text_of(parsed(forward_math(graph.outputs[0], name)))]
-    shown += [text_of(parsed(backward_math(graph, (graph.outputs[0], 0), {})))]
+    shown = [text_of(parsed(MATHML.equation(graph.outputs[0], name)))]
+    shown += [text_of(parsed(MATHML.rule(graph, (graph.outputs[0], 0), {})))]
     assert all(len(text) < 200 for text in shown)
     if name == "x̂":
-        assert "<mi>x̂</mi>" in forward_math(graph.outputs[0], name)
+        assert "<mi>x̂</mi>" in MATHML.equation(graph.outputs[0], name)
 
 
 def test_long_rules_are_cut():
@@ -162,10 +162,10 @@ def test_long_rules_are_cut():
     for _ in range(12):
         long = mt.sin(long * 1.5 + x)
     graph = mt.graph((x * long).named("y"), np.ones(3))
-    assert "…" in text_of(parsed(backward_math(graph, (graph["y"], 0), {})))
+    assert "…" in text_of(parsed(MATHML.rule(graph, (graph["y"], 0), {})))
 
 
 def test_an_edge_without_gradient():
     graph = mt.graph(a * 2)
     with pytest.raises(KeyError):
-        backward_math(graph, (graph.outputs[0], 0), {})
+        MATHML.rule(graph, (graph.outputs[0], 0), {})

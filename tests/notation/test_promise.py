@@ -16,14 +16,12 @@ from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.graph import Node
 from micrograd_tensor.graph.axes import axis_names
 from micrograd_tensor.notation import (
+    LATEX,
+    MATHML,
     Called,
     assignment,
-    backward_math,
     expression,
     formula,
-    forward_math,
-    latex_formula,
-    latex_rule,
     local_rules,
     rule,
     typeset,
@@ -96,8 +94,8 @@ def faults(graph):
         count += checked("formula", text, partial(read, text, arrays, constants), node.value, node, wrong)
         inside = {x: name for x, name in every.items() if x is not node}
         for kind, text, reader in (
-            ("MathML", forward_math(node, "y", inside, limit=LIMIT), read_mathml),
-            ("LaTeX", latex_formula(node, "y", inside, limit=LIMIT), read_latex),
+            ("MathML", MATHML.equation(node, "y", inside, limit=LIMIT), read_mathml),
+            ("LaTeX", LATEX.equation(node, "y", inside, limit=LIMIT), read_latex),
         ):
             count += checked(kind, text, partial(reader, text, values), node.value, node, wrong)
     for (node, i), end in graph.contributions.items():
@@ -117,8 +115,8 @@ def faults(graph):
         )
         inside = {**values, f"∂L∂{every[node]}": g.value}
         for kind, text, reader in (
-            ("MathML rule", backward_math(graph, (node, i), every, limit=LIMIT), read_mathml),
-            ("LaTeX rule", latex_rule(graph, (node, i), every, limit=LIMIT), read_latex),
+            ("MathML rule", MATHML.rule(graph, (node, i), every, limit=LIMIT), read_mathml),
+            ("LaTeX rule", LATEX.rule(graph, (node, i), every, limit=LIMIT), read_latex),
         ):
             said = re.search(r"(?:<mtext>|\\text\{) ([^<{}]*)", text)
             if said:  # in words, of the gradient that stands before them
@@ -242,7 +240,7 @@ def test_graphs_that_differ_never_print_the_same_words(kind):
     for graph in graphs:
         node, names = graph.outputs[0], {n: n.name for n in graph.nodes if n.name}
         texts.append(
-            (formula(node), forward_math(node, "y"), latex_formula(node, "y"), assignment("y", node, names)[-1])
+            (formula(node), MATHML.equation(node, "y"), LATEX.equation(node, "y"), assignment("y", node, names)[-1])
         )
     for dialect in zip(*texts, strict=True):
         assert len(set(dialect)) == len(dialect)

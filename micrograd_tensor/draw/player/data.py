@@ -11,12 +11,11 @@ from typing import Any
 from ...graph import Graph, Node
 from ...graph.axes import AxisNames
 from ...notation import (
+    MATHML,
     backward_lines_by_operand,
-    backward_math,
     broadcasts,
     formula,
     forward_line,
-    forward_math,
     identifiers,
     printable,
     saved_values,
@@ -101,7 +100,7 @@ class _Player:
             "phase": "forward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(forward_math(node, self.math[node], self.math, dims=self.dims))],
+            "math": [tree(MATHML.equation(node, self.math[node], self.math, dims=self.dims))],
             "code": forward_line(node, self.names.values).split("\n"),
             "mark": self.elements.gate(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
@@ -161,7 +160,7 @@ class _Player:
             "phase": "backward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(backward_math(self.graph, (node, i), self.math, dims=self.dims)) for i in operands],
+            "math": [tree(MATHML.rule(self.graph, (node, i), self.math, dims=self.dims)) for i in operands],
             "code": code,
             "mark": self.elements.gate(node),
             "lanes": lanes,
