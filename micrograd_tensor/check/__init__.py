@@ -4,31 +4,11 @@ Next to these: `assert_gradients` for tests, `mutation_score` for the tests them
 compare, `invariants` for what needs no right gradient, and `run` to call a backward pass and keep what it computed.
 """
 
-from .compare import assert_gradients, compare
-from .found import Diagnosis, Finding, Invariant, Oracle, Stage, Stages, WrongStage
-from .gradcheck import gradcheck
-from .invariants import invariants
-from .mutation import mutation_score
-from .point import GenericPoint, generic_point
-from .report import Report
-from .running import Run, run
-
-__all__ = [
-    "Diagnosis",
-    "Finding",
-    "GenericPoint",
-    "Invariant",
-    "Oracle",
-    "Report",
-    "Run",
-    "Stage",
-    "Stages",
-    "WrongStage",
-    "assert_gradients",
-    "compare",
-    "generic_point",
-    "gradcheck",
-    "invariants",
-    "mutation_score",
-    "run",
-]
+from .compare import *
+from .found import *
+from .gradcheck import *
+from .invariants import *
+from .mutation.score import *
+from .point import *
+from .report import *
+from .running import *

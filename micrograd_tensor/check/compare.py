@@ -21,6 +21,8 @@ from .report import Report
 from .rounding import recorded_tolerances
 from .running import gradient_lines
 
+__all__ = ["assert_gradients", "compare"]
+
 T = TypeVar("T")
 
 

@@ -12,6 +12,8 @@ from ..graph import Graph, Node
 from ..graph.nodes import nearest
 from ..graph.status import Status
 
+__all__ = ["Diagnosis", "Finding", "Invariant", "Oracle", "Stage", "Stages", "WrongStage"]
+
 Lines = tuple[tuple[int, str], ...]
 """Line numbers with the statements that begin there."""
 

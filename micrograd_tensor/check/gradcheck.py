@@ -19,6 +19,8 @@ from ..engine.record import leaf
 from ..engine.tensor import Tensor
 from ..engine.walk import grad
 
+__all__ = ["gradcheck"]
+
 _SMALL = 48
 """Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
 _MAX_PLACES = 1000

@@ -25,6 +25,8 @@ from .found import Invariant
 from .given import as_graph, read, run_on
 from .rounding import Tolerances, coarser, recorded_tolerances
 
+__all__ = ["invariants"]
+
 _LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
 _NULL = 1e-3

@@ -13,7 +13,7 @@ from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
-from .mistakes import diagnose
+from .mistakes.search import diagnose
 from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
 

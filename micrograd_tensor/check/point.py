@@ -27,6 +27,8 @@ from .nearby import Point, nearby, recorded
 from .oracles import oracles
 from .rounding import Tolerances, recorded_tolerances, terms
 
+__all__ = ["GenericPoint", "generic_point"]
+
 _CANCELS = 1e-3
 """Terms count as cancelling if less than this fraction of them is left."""
 _MAX_CONSTANTS = 16

@@ -9,6 +9,8 @@ from ..engine.errors import GradientError
 from .found import Found
 from .rendering.sentences import HINTS, headline
 
+__all__ = ["Report"]
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Report(Found):

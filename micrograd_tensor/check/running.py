@@ -32,6 +32,8 @@ import numpy as np
 from ..engine.tensor import Tensor
 from .found import Lines
 
+__all__ = ["Run", "run"]
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -10,8 +10,8 @@ from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import Dims, axis_names
 from ..graph.nodes import Edge
-from ..notation import Called, broadcasts, cut, formula, number, operand_text, printable, rule, shape_text, summary
-from ..notation.printable import counted
+from ..notation import Called, broadcasts, formula, number, operand_text, printable, rule, shape_text, summary
+from ..notation.printable import counted, shorten
 from ..notation.templates import index_text
 from ..notation.unicode import UNICODE
 from .collapse import Collapsed
@@ -149,7 +149,7 @@ class Labels:
             else:
                 way = ("over " if isinstance(node.op.reading, Reduction) else "along ") if part.kind == "axis" else ""
                 texts.append(f"{way}{UNICODE.said(node, part, self.dims)}")
-        return cut(" ".join(texts), MAX_CAPTION)
+        return shorten(" ".join(texts), MAX_CAPTION)
 
     # --------------------------------------------------------------------------------------------------- gradients
 
@@ -237,8 +237,8 @@ class Labels:
                 name = printable((leaf.name or "").rpartition(".")[2])
                 by_shape.setdefault(self.shape(leaf), []).extend([name] if name else [])
         if self.detail == "name":
-            return cut(", ".join(name for names in by_shape.values() for name in names), MAX_LINE)
-        return cut(", ".join(f"{', '.join(names)} {shape}".strip() for shape, names in by_shape.items()), MAX_LINE)
+            return shorten(", ".join(name for names in by_shape.values() for name in names), MAX_LINE)
+        return shorten(", ".join(f"{', '.join(names)} {shape}".strip() for shape, names in by_shape.items()), MAX_LINE)
 
 
 def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
@@ -246,7 +246,7 @@ def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
     assert node.op is not None  # noqa: S101 -- for the type checker
     symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
     item = Item(f"node-{node.rank}", "gate", (node.rank, 2), title, (symbol,), caption)
-    item.op, item.reads, item.shape = node.op, cut(reads, MAX_CAPTION), node.shape
+    item.op, item.reads, item.shape = node.op, shorten(reads, MAX_CAPTION), node.shape
     item.width = max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4)
     item.height = 2 * GATE
     return item

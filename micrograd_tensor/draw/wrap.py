@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..engine.recording import Scope
-from ..notation import cut
+from ..notation import shorten
 from .errors import DrawError
 from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
 from .legend import least_width
@@ -218,7 +218,7 @@ class _State(NamedTuple):
 def _marked(wire: Wire, longest: int) -> tuple[tuple[str, ...], float]:
     """The lines on a mark, and its width."""
     name, *rest = wire.says or ("",)
-    lines = (f"… {cut(name, longest)}".strip(), *rest)
+    lines = (f"… {shorten(name, longest)}".strip(), *rest)
     widest = max(text_width(lines[0], VALUE, bold=True), *(text_width(line, CAPTION) for line in rest), 0.0)
     return lines, 2 * math.ceil(widest / 2) + 12
 

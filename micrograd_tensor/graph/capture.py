@@ -12,6 +12,8 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors, checked_upstream, pull, unchanged
 from .nodes import Edge, Graph, Node
 
+__all__ = ["graph"]
+
 
 def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: bool = True) -> Graph:
     """The graph that was recorded for one output or several, with its backward pass where an upstream is given.

@@ -10,6 +10,8 @@ from typing import Any
 from ..engine.errors import GradientError
 from .nodes import Graph, Node
 
+__all__ = ["cut"]
+
 
 def cut(
     graph: Graph, targets: Iterable[Node], known: Iterable[Node] = (), names: Mapping[Node, str] | None = None

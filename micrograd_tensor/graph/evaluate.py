@@ -12,6 +12,8 @@ from .joint import joint
 from .nodes import Edge, Graph, Node
 from .rewrites import any_shape
 
+__all__ = ["evaluate", "evaluate_backward", "pull_back"]
+
 Intercept: TypeAlias = "Callable[[Node, Any], Any]"
 """Gets every result of an op, and returns it or its replacement."""
 

@@ -13,6 +13,8 @@ from ..engine.table.elementwise import stop_gradient
 from .cut import needed
 from .nodes import Edge, Graph, Node
 
+__all__ = ["joint"]
+
 _made: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
 
 

@@ -14,6 +14,8 @@ from ..engine.errors import GradientError
 from ..engine.recording import Scope
 from ..engine.row import Primitive, Reading
 
+__all__ = ["Edge", "Graph", "Node", "named_nodes", "nearest"]
+
 Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
 

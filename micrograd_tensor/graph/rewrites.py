@@ -11,6 +11,8 @@ from ..engine.row import Identity, Reshape
 from ..engine.table.shapes import expand_dims
 from .nodes import Graph, Node
 
+__all__ = ["backward_graph", "without_copies"]
+
 
 def backward_graph(graph: Graph) -> Graph:
     """The recorded backward pass as a graph of its own.

@@ -14,7 +14,7 @@ from ..graph.nodes import Edge
 from .expression import ANY, MATRIX, PREFIX, PRODUCT, divisor, is_inner, operand
 from .names import SHORT, free
 from .numbers import MINUS, number
-from .printable import cut
+from .printable import shorten
 from .readings import as_taught
 from .templates import axes_of, index_text
 from .unicode import UNICODE, axes_text, expression, formula, shape_text
@@ -111,7 +111,7 @@ class _Clauses:
         """The operand that a gradient meets, in parentheses where its place asks for them."""
         inner = is_inner(x, self.names)
         piece = expression(x, self.names, self.dims, self.limit) if inner else operand(UNICODE, x, self.names, whole)
-        return UNICODE.at(piece._replace(text=cut(piece.text, self.limit - 4)), level)
+        return UNICODE.at(piece._replace(text=shorten(piece.text, self.limit - 4)), level)
 
     def _clause(self, node: Node, place: int, g: Node, later: Sequence[Node]) -> Iterator[str]:
         """One recorded op, read as something done to the gradient that is its operand at one place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from unicodedata import bidirectional, combining
 
-__all__ = ["ISOLATE", "MAX_NAME", "counted", "cut", "printable"]
+__all__ = ["ISOLATE", "MAX_NAME", "counted", "printable", "shorten"]
 
 MAX_NAME = 40
 """The longest name that is shown whole, in characters."""
@@ -18,10 +18,10 @@ JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
 direction."""
 
 
-def cut(text: str, limit: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """The text, its end replaced by an ellipsis where it is longer than the limit.
 
-    >>> cut("dev_from_mean", 8)
+    >>> shorten("dev_from_mean", 8)
     'dev_fro…'
     """
     if len(text) <= limit:
@@ -58,5 +58,5 @@ def printable(name: str) -> str:
             shown.append(NO_LETTER)
         if marks <= MAX_MARKS:
             shown.append(c if c.isprintable() or c in JOINERS else "\ufffd")
-    text = cut("".join(shown), MAX_NAME)
+    text = shorten("".join(shown), MAX_NAME)
     return text.join(ISOLATE) if any(bidirectional(c) in ("R", "AL", "AN") for c in text) else text

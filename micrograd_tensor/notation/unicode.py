@@ -28,7 +28,7 @@ from .expression import (
     written,
 )
 from .numbers import MINUS, number
-from .printable import cut, printable
+from .printable import printable, shorten
 from .readings import is_transpose, order_of
 from .templates import Field, Part, axes_of, filled, index_text
 
@@ -56,7 +56,7 @@ def formula(node: Node, names: Mapping[Node, str] | None = None, *, dims: Dims |
     >>> formula(mt.graph(y).outputs[0])
     '√(x² − mean(x, axis 0) + 1e−5)'
     """
-    return cut(expression(node, names or {}, dims or {}, limit).text, limit)
+    return shorten(expression(node, names or {}, dims or {}, limit).text, limit)
 
 
 def expression(node: Node, names: Mapping[Node, str], dims: Dims, limit: int) -> Piece:
@@ -72,7 +72,7 @@ def operand_text(x: Any, names: Mapping[Node, str] | None = None, *, dims: Dims 
     """
     known = names or {}
     piece = expression(x, known, dims or {}, limit) if is_inner(x, known) else operand(UNICODE, x, known, False)
-    return cut(piece.text, limit)
+    return shorten(piece.text, limit)
 
 
 def shape_text(node: Node, dims: Dims | None = None) -> str:

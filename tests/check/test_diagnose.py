@@ -10,9 +10,8 @@ from catalogue import functions
 from counting import derivation, gradients, place
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.mistakes import diagnose
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.mistakes.search import BUDGET, MAX_REPORTED, Search
+from micrograd_tensor.check.mistakes.search import BUDGET, MAX_REPORTED, Search, diagnose
 
 BACKWARD = [
     # derivation, the code, the mistake in its place, the stage, the kind, what the text says

@@ -1,5 +1,1 @@
 """Mistakes: what a line of a derivation may compute instead of the right thing, and which explains a wrong stage."""
-
-from .search import diagnose
-
-__all__ = ["diagnose"]

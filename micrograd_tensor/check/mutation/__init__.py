@@ -1,5 +1,1 @@
 """Mutation: mistakes made on purpose in the source of a backward pass, and whether a test notices them."""
-
-from .score import mutation_score
-
-__all__ = ["mutation_score"]

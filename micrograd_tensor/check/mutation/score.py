@@ -21,6 +21,8 @@ from ..running import Watch
 from .rules import Mutant, mutants
 from .source import read
 
+__all__ = ["mutation_score"]
+
 Backward = Callable[..., Any]
 
 _ROUNDING = 1e-9

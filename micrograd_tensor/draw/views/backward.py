@@ -6,7 +6,7 @@ from typing import Any
 
 from ...graph import Graph, Node, backward_graph
 from ...graph.nodes import Edge
-from ...notation import counted, cut, formula, operand_text
+from ...notation import counted, formula, operand_text, shorten
 from ...notation.expression import divisor
 from ...notation.names import free
 from ..build import Builder
@@ -99,7 +99,7 @@ class _Backward(Builder):
             if node in self.carriers:
                 self.outlets[node] = self.fork(node, self.gate(node) if node.op else self._upstream(node))
             elif node.rank in self.sinks:
-                text = cut(self._text(node), MAX_SAVED)
+                text = shorten(self._text(node), MAX_SAVED)
                 self.outlets[node] = self._box(f"node-{node.rank}", "constant", node, f"constant {text}", (text,))
             for owner in self.sinks.get(node.rank, ()):
                 self._sink(owner, node)
@@ -158,7 +158,7 @@ class _Backward(Builder):
         op = self.labels.op(self.recorded[node.rank])
         caption = self.sums.get(node.rank) or (f"({number}) {op}" if number else op)
         if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
-            caption += f": {cut(text, MAX_CAPTION)}"
+            caption += f": {shorten(text, MAX_CAPTION)}"
         whose = f"rule of gate {number} for {self._of(node.rule_of)}" if node.rule_of else "gradients are added"
         title = f"{node.op.name}, {whose}: {' = '.join([*self.names.get(node.rank, ()), text])}"
         self._straighten(node, carried)
@@ -166,7 +166,7 @@ class _Backward(Builder):
         item.back = True
         if len(carried) == 1:
             kept = [x for x in node.operands if x not in carried]
-            item.saved = cut(divisor(node, self.labels.dims) or ", ".join(map(self._text, kept)), MAX_SAVED)
+            item.saved = shorten(divisor(node, self.labels.dims) or ", ".join(map(self._text, kept)), MAX_SAVED)
         return item
 
     def _straighten(self, node: Node, carried: list[Node]) -> None:
@@ -185,7 +185,7 @@ class _Backward(Builder):
         if sum(x in self.carriers for x in node.operands) == 1:
             return None
         text = self._text(node.operands[i])
-        item = self._box(f"node-{node.rank}-kept-{i}", "constant", node, f"kept {text}", (cut(text, MAX_SAVED),))
+        item = self._box(f"node-{node.rank}-kept-{i}", "constant", node, f"kept {text}", (shorten(text, MAX_SAVED),))
         item.shape, item.depth = (), -1
         return item
 

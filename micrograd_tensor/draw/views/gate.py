@@ -6,7 +6,7 @@ import re
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
-from ...notation import backward_lines, backward_lines_by_operand, cut, forward_line, identifiers, printable
+from ...notation import backward_lines, backward_lines_by_operand, forward_line, identifiers, printable, shorten
 from ..canvas import Painting
 from ..heat import Column, PanelPainter, column, panel
 from ..labels import Labels
@@ -82,7 +82,7 @@ class _Builder:
     def _enlarge(self, shown: Scene) -> None:
         item = next(item for item in shown.items if item.kind == "gate")
         item.width, item.height = item.width / (2 * GATE) * 2 * RADIUS, 2 * RADIUS
-        shown.wires[-1].name = cut(self.labels.formula(self.node), 40)
+        shown.wires[-1].name = shorten(self.labels.formula(self.node), 40)
 
     # ------------------------------------------------------------------------------------------------------ panels
 
@@ -147,4 +147,4 @@ class _Builder:
         numbered = re.search(r"\by\d+\b", " ".join(line for line, _ in lines))
         note = "; y1 is the result of gate (1)" if numbered else ""
         heading = [(self.heading + note, "muted")] if lines else []
-        return heading + [(cut(line, MAX_LINE), colour) for line, colour in lines]
+        return heading + [(shorten(line, MAX_LINE), colour) for line, colour in lines]

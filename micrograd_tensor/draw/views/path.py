@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...graph import Graph, Node, pull_back
 from ...graph.nodes import Edge
 from ...graph.paths import between, count_paths, paths
-from ...notation import Called, counted, cut, summary
+from ...notation import Called, counted, shorten, summary
 from ..build import Builder
 from ..canvas import Painting
 from ..errors import DrawError
@@ -164,7 +164,7 @@ def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) ->
     clauses = [clause for edge in reversed(path) for clause in labels.rule(edge)]
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = labels.called.gradient(path[-1][0]) or "upstream"
-    text = (f"    {upstream}: {cut(composite, longest)}", "backward", True)
+    text = (f"    {upstream}: {shorten(composite, longest)}", "backward", True)
     return _Entry((text, (_described(labels, path[0][0].operands[path[0][1]], gradient), "backward-value", False)))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
-from ...notation import counted, cut, formula
+from ...notation import counted, formula, shorten
 from ..canvas import Painting
 from ..errors import DrawError
 from ..labels import Labels
@@ -111,7 +111,7 @@ def _steps(labels: Labels) -> Iterator[_Step]:
             item.id = f"{name}-{item.id}"
         for wire in scene.wires:
             wire.forward, wire.backward = f"{name}-{wire.forward}", wire.backward and f"{name}-{wire.backward}"
-        return _Step(name, heading, gates, cut(text, MAX_FORMULA), scene, place(scene))
+        return _Step(name, heading, gates, shorten(text, MAX_FORMULA), scene, place(scene))
 
     groups = grouped(graph)
     for k in range(len(groups), 0, -1):
