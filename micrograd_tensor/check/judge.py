@@ -97,7 +97,7 @@ class Forward(_Judge):
         status, note = Status.RIGHT, ""
         if not found.within and recorded.within:
             note = "it equals the recorded value, though your own earlier values would not give it"
-            self._outlived |= {x for x in node.operands if isinstance(x, Node)}
+            self._outlived.update(node.inputs)
             found = recorded
         elif found.within and not recorded.within:
             status = Status.RIGHT_GIVEN
@@ -255,7 +255,7 @@ class Backward(_Judge):
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
         """A further remark about a wrong stage."""
         if given.shape != expected.shape:
-            as_it_is = any(isinstance(x, Node) and x in self._expected.as_given for x in node.operands)
+            as_it_is = any(x in self._expected.as_given for x in node.inputs)
             followed = node.is_leaf or fitted(given, node.shape) is not None or as_it_is
             return [] if followed else ["what comes after it is judged as if the expected gradient had been passed on"]
         said = []

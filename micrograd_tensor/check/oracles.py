@@ -96,7 +96,7 @@ def _along(graph: Graph, directions: Mapping[Node, Any]) -> tuple[Callable[[comp
         if node.op is None:
             if node not in moved and node.dtype.kind == "f":
                 held[node] = np.asarray(node.value).astype(np.float64)
-        elif any(x in moved for x in node.operands if isinstance(x, Node)):
+        elif any(x in moved for x in node.inputs):
             if node in graph.gradients:
                 moved.add(node)
                 analytic &= node.op.analytic and node.dtype.kind == "f"

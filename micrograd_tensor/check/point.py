@@ -21,6 +21,7 @@ from ..engine.record import leaf
 from ..engine.row import Function, Linear, Reduction
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, evaluate, evaluate_backward, graph, joint, named_nodes
+from ..graph.axes import counted_axes
 from ..graph.nodes import Edge
 from .found import Finding
 from .nearby import Point, nearby, recorded
@@ -167,12 +168,10 @@ class _Lint:
 
     def _reduced(self, axis: int, node: Node) -> bool:
         """Whether some op adds up along an axis of this node's, forward or backward."""
-        for x in (*self.graph.nodes, *self.graph.backward):
-            if x.reading in (Reduction("sum"), Reduction("mean")) and x.operands[0].shape == node.shape:
-                over = x.params["axis"]
-                if over is None or axis in np.atleast_1d(over) % len(node.shape):
-                    return True
-        return False
+        adding = (Reduction("sum"), Reduction("mean"))
+        sums = (x for x in (*self.graph.nodes, *self.graph.backward) if x.reading in adding)
+        own = (x for x in sums if x.operands[0].shape == node.shape)
+        return any(axis in counted_axes(x.params["axis"], len(node.shape)) for x in own)
 
     def _unseen_constants(self) -> Iterator[Finding]:
         """Numbers added in the forward pass, such as eps, whose absence would not be noticed."""

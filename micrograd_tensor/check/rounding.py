@@ -108,8 +108,7 @@ def _added(a: Terms, b: Terms) -> Terms:
 
 def _through(node: Node, operands: list[Any], made: Any) -> Terms:
     """Propagate terms through one op."""
-    op, params = node.op, node.params
-    assert op is not None  # noqa: S101 -- for the type checker
+    op, params = node.made_by, node.params
     full = [x if isinstance(x, Terms) else _alone(x) for x in operands]
     count = prod(x.many for x in full)
     alone = all(x.largest is x.total for x in full)  # nothing was added yet, so the two are one

@@ -78,7 +78,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     >>> came.names["dx"], came.changed
     (array([2., 6.]), ('dout',))
     """
-    mine, kept = _copied(dout), _copied(cache)
+    mine, kept = copied(dout), copied(cache)
     arguments = [mine, kept] if _takes_two(backward) else [mine]
     before = {"dout": fingerprint(mine), **fingerprints(kept)}
     watch = Watch(backward)
@@ -206,16 +206,16 @@ def fingerprints(cache: Any) -> dict[str, str]:
     return {"cache": fingerprint(cache)}
 
 
-def _copied(value: Any) -> Any:
-    """A copy whose arrays can be written to; anything else stays as it is."""
+def copied(value: Any) -> Any:
+    """A copy whose arrays, also those of Tensors, can be written to; anything else stays as it is."""
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
-        return type(value)(_copied(x) for x in value)
+        return type(value)(copied(x) for x in value)
     if isinstance(value, Mapping):
-        return {name: _copied(x) for name, x in value.items()}
+        return {name: copied(x) for name, x in value.items()}
     return value
 
 

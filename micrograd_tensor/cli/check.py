@@ -32,10 +32,9 @@ from ..graph import Graph, named_nodes
 from . import exercise
 from .arguments import whole_number
 from .console import console
+from .starter import NAMES, starter
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
-
-STARTERS = Path(__file__).parent / "starters"
 
 
 def add_to(commands: Any) -> None:
@@ -50,7 +49,7 @@ def add_to(commands: Any) -> None:
         "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable.",
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="the derivation to check")
-    parser.add_argument("--new", choices=_starters(), metavar="NAME", help=f"write a starter: {', '.join(_starters())}")
+    parser.add_argument("--new", choices=NAMES, metavar="NAME", help=f"write a starter: {', '.join(NAMES)}")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where --new writes it (default: NAME.py)")
     parser.add_argument(
         "--hints",
@@ -71,10 +70,6 @@ def add_to(commands: Any) -> None:
         help="write the circuit as a page to step through; it shows the right rules",
     )
     parser.set_defaults(run=run)
-
-
-def _starters() -> list[str]:
-    return sorted(path.stem for path in STARTERS.glob("*.py"))
 
 
 def run(given: argparse.Namespace) -> int:
@@ -200,10 +195,10 @@ def _write_starter(given: argparse.Namespace) -> int:
     if given.file is not None:
         raise UnusableError(f"check: --new writes a file; -o says where, so leave out {given.file}")
     path = given.output or Path(f"{given.new}.py")
-    text = (STARTERS / f"{given.new}.py").read_text(encoding="utf-8")
+    text = starter(given.new, path.name)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text.replace(f"check {given.new}.py", f"check {path.name}"))
+            file.write(text)
     except FileExistsError:
         raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..check.running import copied
 from ..engine.errors import DTypeError
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
@@ -85,9 +86,9 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     dout = _upstream(path, out, upstream, seed)
     with blamed(path, "cannot be differentiated"):
         captured = graph(out, dout)
-    cache = _plain(own)
+    cache = copied(own)
     if own is None:
-        cache = {name: _plain(value) for name, value in arguments.items()}
+        cache = {name: copied(value) for name, value in arguments.items()}
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
     return Exercise(captured, dout, upstream is None, cache, own is not None, backward)
 
@@ -163,17 +164,6 @@ def _upstream(path: Path, out: Tensor, given: Any, seed: int) -> Any:
     if array.shape != out.shape:
         raise UnusableError(f"{path}: inputs() gives {_UPSTREAM} of shape {array.shape}, but out has {out.shape}")
     return array
-
-
-def _plain(value: Any) -> Any:
-    """A cache with arrays in place of Tensors, copied, so that the backward pass may change it."""
-    if isinstance(value, Tensor):
-        return np.array(value.numpy())
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_plain(item) for item in value)
-    return value
 
 
 def _kind(value: Any) -> str:

@@ -105,7 +105,7 @@ class _Writer:
         scope = None
         for node in self.graph.nodes:
             if node.op:
-                for leaf in dict.fromkeys(x for x in node.operands if isinstance(x, Node) and not x.op):
+                for leaf in dict.fromkeys(x for x in node.inputs if not x.op):
                     if leaf not in listed:
                         listed.add(leaf)
                         yield self._leaf(leaf)
@@ -124,7 +124,7 @@ class _Writer:
 
     def _gate(self, node: Node) -> _Line:
         name, made = self.called.values[node], self.labels.formula(node)
-        uses = [x for x in node.operands if isinstance(x, Node)]
+        uses = node.inputs
         texts = [made if made == name else f"{name} = {made}"]
         for i, x in enumerate(node.operands):
             if along := self.labels.copied((node, i)):
@@ -137,7 +137,7 @@ class _Writer:
         for node in reversed(self.graph.nodes):
             if node.op:
                 yield from self._gradient(node)
-                for leaf in dict.fromkeys(x for x in node.operands if isinstance(x, Node) and not x.op):
+                for leaf in dict.fromkeys(x for x in node.inputs if not x.op):
                     if self.graph.users[leaf][0][0] is node:
                         yield from self._gradient(leaf)
             elif not self.graph.users[node]:
@@ -169,7 +169,7 @@ class _Writer:
         return _Line(Step(key, (user,), sign), self._made_by(user), text, *self._said(part.gradient))
 
     def _made_by(self, node: Node) -> str:
-        return f"({self.called.numbers[node]}) {node.op.name if node.op else ''}"
+        return f"({self.called.numbers[node]}) {node.made_by.name}"
 
     def _said(self, node: Node) -> tuple[str, str]:
         """The shape of a value, and its range."""

@@ -90,20 +90,9 @@ class Canvas:
     def text(self, name: str, line: Line, colour: str, kind: str) -> None:
         """A line of text in the colour of a role."""
         self.painting.lines[name] = [line]
-        self.node(
-            name,
-            line.x,
-            line.y,
-            0.01,
-            0.01,
-            label=escaped(line.text),
-            shape="none",
-            fixedsize="shape",
-            fontsize=f"{line.size:g}",
-            fontname=BOLD if line.bold else FONT,
-            fontcolor=LIGHT[colour],
-            **{"class": kind},
-        )
+        look = {"label": escaped(line.text), "shape": "none", "fixedsize": "shape", "fontsize": f"{line.size:g}"}
+        look |= {"fontname": BOLD if line.bold else FONT, "fontcolor": LIGHT[colour], "class": kind}
+        self.node(name, line.x, line.y, 0.01, 0.01, **look)
 
     def text_from(
         self,

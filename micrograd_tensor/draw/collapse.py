@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from ..engine.recording import Scope
@@ -182,19 +183,9 @@ def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: _Scopes) -> list[An
     """
     home = {scope: next((x for x in around if x in shut), None) for scope, around in scopes.around.items()}
     order: list[Any] = []
-    last: Scope | None = None
-    held: list[Any] = []
-    for gate in [*gates, None]:
-        scope = home[gate.scope] if gate is not None else None
-        if held and scope is not last:
-            assert last is not None  # noqa: S101 -- for the type checker
-            order.append(Box((last,), tuple(held), scopes.names[last]))
-            held = []
-        if scope is not None:
-            held.append(gate)
-        elif gate is not None:
-            order.append(gate)
-        last = scope
+    for scope, held in groupby(gates, key=lambda gate: home[gate.scope]):
+        inside = tuple(held)
+        order.extend(inside if scope is None else [Box((scope,), inside, scopes.names[scope])])
     return order
 
 

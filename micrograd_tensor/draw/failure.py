@@ -51,12 +51,11 @@ def failed_graph(error: BaseException) -> tuple[Graph, Failure]:
         operands.append(made[x] if isinstance(x, Tensor) else x if type(x) in NUMBERS else nodes[-1])
     gate = Node(
         rank=len(nodes),
+        shape=(),
+        dtype=np.dtype(float),
         op=call.op,
         operands=tuple(operands),
         params=MappingProxyType({**call.op.parameters, **call.params}),
-        shape=(),
-        dtype=np.dtype(float),
-        name=None,
         scope=call.scope,
         requires_grad=any(x.requires_grad for x in tensors),
     )
@@ -108,16 +107,7 @@ def _arity(call: FailedCall) -> int:
 
 def _leaf(rank: int, x: Any) -> Node:
     """A node for an operand that is not a Tensor."""
-    known = isinstance(x, np.ndarray)
-    return Node(
-        rank=rank,
-        op=None,
-        operands=(),
-        params=MappingProxyType({}),
-        shape=tuple(getattr(x, "shape", ())),
-        dtype=x.dtype if known else np.dtype(object),
-        name="missing" if x is _MISSING else None if known else describe(x),
-        scope=None,
-        requires_grad=False,
-        value=x if known else None,
-    )
+    if isinstance(x, np.ndarray):
+        return Node(rank=rank, shape=x.shape, dtype=x.dtype, value=x)
+    name = "missing" if x is _MISSING else describe(x)
+    return Node(rank=rank, shape=tuple(getattr(x, "shape", ())), dtype=np.dtype(object), name=name)

@@ -101,10 +101,7 @@ def heat(array: Any) -> Heat:
     matrix = np.atleast_2d(array[first])
     rows, columns = (min(n, most) for n, most in zip(matrix.shape, (MAX_ROWS, MAX_COLUMNS), strict=True))
     part = matrix[:rows, :columns]
-    with np.errstate(all="ignore"):
-        sizes = np.abs(part.astype(np.result_type(part, np.float64)))
-        whole = np.abs(array.astype(np.result_type(array, np.float64)))
-    largest = float(np.max(whole, where=np.isfinite(whole), initial=0.0))
+    sizes, largest = magnitudes(part), largest_of(array)
     cells = [[_cell(part[i, j], float(sizes[i, j]), largest) for j in range(columns)] for i in range(rows)]
     note = () if part.size == array.size else (f"[{_index(array, rows, columns)}] of {array.shape}",)
     more = Cell("…", "")
@@ -113,6 +110,18 @@ def heat(array: Any) -> Heat:
     if rows < len(matrix):
         cells.append([more] * len(cells[0]))
     return Heat(cells, (*note, summary(array)), array.ndim)
+
+
+def magnitudes(array: Any) -> Any:
+    """The absolute numbers of an array, in no coarser dtype than float64."""
+    with np.errstate(all="ignore"):
+        return np.abs(array.astype(np.result_type(array, np.float64)))
+
+
+def largest_of(array: Any) -> float:
+    """The largest finite magnitude, by which colours are measured."""
+    sizes = magnitudes(array)
+    return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
 
 
 def _index(array: Any, rows: int, columns: int) -> str:

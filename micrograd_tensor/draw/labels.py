@@ -123,11 +123,10 @@ class Labels:
     def gate(self, node: Node) -> Item:
         """The gate that makes a value."""
         turn, text = self.called.numbers[node], self.formula(node)
-        assert node.op is not None  # noqa: S101 -- for the type checker
         name = f"{printable(node.name)} = " if node.name else ""
-        title = f"gate {turn}, {node.op.name}: {name}{text}"
+        title = f"gate {turn}, {node.made_by.name}: {name}{text}"
         item = gate_item(node, title, f"({turn}) {self.op(node)}", "" if any_order(node) else text)
-        item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.op)), node.scope
+        item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.made_by)), node.scope
         return item
 
     def op(self, node: Node) -> str:
@@ -138,8 +137,7 @@ class Labels:
         >>> Labels(graph).op(graph.outputs[0])
         'mean over axis 1'
         """
-        assert node.op is not None  # noqa: S101 -- only gates have an op
-        texts = [node.op.name]
+        texts = [node.made_by.name]
         for part in UNICODE.parts(node):
             if isinstance(part, str) or part.kind in ("", "flag"):
                 continue
@@ -147,7 +145,7 @@ class Labels:
                 names = [operand_text(x, self.called.names, dims=self.dims) for x in node.operands[1:]]
                 texts.append(f"[{', '.join(index_text(node.params[part.name], names, number))}]")
             else:
-                way = ("over " if isinstance(node.op.reading, Reduction) else "along ") if part.kind == "axis" else ""
+                way = ("over " if isinstance(node.reading, Reduction) else "along ") if part.kind == "axis" else ""
                 texts.append(f"{way}{UNICODE.said(node, part, self.dims)}")
         return shorten(" ".join(texts), MAX_CAPTION)
 
@@ -225,7 +223,7 @@ class Labels:
         times = f"{n} × " if n > 1 else ""
         text = f"{times}({', '.join(parts)})" if n > 1 and len(parts) > 1 else times + ", ".join(parts)
         # The leaves of the first of several equal scopes stand for those of the others.
-        first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.operands if isinstance(x, Node)}
+        first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.inputs}
         shown = [leaf for leaf in leaves if n == 1 or leaf in first]
         return tuple(line for line in (box.name, text, self._listed(shown)) if line)
 
@@ -243,8 +241,7 @@ class Labels:
 
 def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
     """The circle of a gate, with its caption and the formula that shows the order of its operands."""
-    assert node.op is not None  # noqa: S101 -- for the type checker
-    symbol = str(node.dtype) if node.op.symbol == "dtype" else node.op.symbol
+    symbol = str(node.dtype) if node.made_by.symbol == "dtype" else node.made_by.symbol
     item = Item(f"node-{node.rank}", "gate", (node.rank, 2), title, (symbol,), caption)
     item.op, item.reads, item.shape = node.op, shorten(reads, MAX_CAPTION), node.shape
     item.width = max(2 * GATE, 2 * math.ceil(text_width(symbol, symbol_size(symbol)) / 2) + 4)

@@ -85,11 +85,7 @@ class Placing:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.inputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
-        self.outputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
-        for wire in scene.wires:
-            self.inputs[wire.target].append(wire)
-            self.outputs[wire.source].append(wire)
+        self.inputs, self.outputs = scene.wiring()
         made = chains(scene)
         self._put_first(made[0].items)
         order = sorted(scene.items, key=lambda item: item.time)
@@ -240,12 +236,17 @@ class Placing:
         while common < min(len(scopes), len(self.open)) and scopes[common] is self.open[common][0]:
             common += 1
         while len(self.open) > common:
-            _, frame = self.open.pop()
+            frame = self.close()
             frame.right = math.ceil(max(max(self.front) + FRAME, frame.left + heading(frame)))
             self._bar(frame.right)
-            if self.open:
-                outer = self.open[-1][1]
-                outer.level = max(outer.level, frame.level + 1)
+
+    def close(self) -> Frame:
+        """Close the innermost open frame, and count it in the one around it."""
+        _, frame = self.open.pop()
+        if self.open:
+            outer = self.open[-1][1]
+            outer.level = max(outer.level, frame.level + 1)
+        return frame
 
     def frame(self, scope: Scope, name: str) -> None:
         """Open the frame of a scope."""

@@ -71,7 +71,7 @@ def value_names(graph: Graph, called: Called) -> Mapping[str, Node]:
     found: dict[str, Node] = dict(graph.named)
     for node in graph.nodes:
         if node.name is not None:
-            path = f"{node.scope.path if node.scope else ''}/{node.name}"
+            path = f"{node.path}/{node.name}"
             if found.setdefault(path, node) is not node:
                 found.setdefault(f"{path}#{node.rank}", node)
         elif called.values[node]:

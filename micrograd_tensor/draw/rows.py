@@ -42,11 +42,7 @@ _FIRST = {"output": 0, "fork": 1, "split": 1}
 
 def chains(scene: Scene) -> list[Chain]:
     """The chains of a scene: the main path first, and each after those that it is attached to."""
-    inputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
-    outputs: dict[Item, list[Wire]] = {item: [] for item in scene.items}
-    for wire in scene.wires:
-        inputs[wire.target].append(wire)
-        outputs[wire.source].append(wire)
+    inputs, outputs = scene.wiring()
     made: list[Chain] = []
     taken: set[Item] = set()
     used: set[Wire] = set()

@@ -177,6 +177,14 @@ class Scene:
     items: list[Item] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
 
+    def wiring(self) -> tuple[dict[Item, list[Wire]], dict[Item, list[Wire]]]:
+        """The wires that arrive at each item, and those that leave it."""
+        arriving, leaving = ({item: list[Wire]() for item in self.items} for _ in range(2))
+        for wire in self.wires:
+            arriving[wire.target].append(wire)
+            leaving[wire.source].append(wire)
+        return arriving, leaving
+
 
 def lane_ids(rank: int, end: str, again: str = "") -> tuple[str, str]:
     """The ids of the lanes, forward and backward, from a value to what uses it."""

@@ -71,11 +71,7 @@ class _Tracks:
                 if n > 1:
                     doubles |= self._part(self.held.index(key), n - 1, number)
             ends = doubles | {self.held.index(key) for key in times if not left[key]}
-            into = min(ends - doubles, default=None)
-            if into is None:
-                into = min(ends, default=None)
-            if into is None:
-                into = self._free(0)
+            into = min(ends - doubles or ends) if ends else self._free(0)
             self._row(number, into, sources | doubles, ends, step.sign)
             for column in ends:
                 self.held[column] = None

@@ -104,13 +104,11 @@ class Uses:
         """The leaf at the end of the way back from the last gate, by operands of its shape, else the longest way."""
         depth: dict[Node, int] = {}
         for gate in gates:
-            assert gate.op is not None  # noqa: S101 -- for the type checker
-            before = max((depth.get(x, 0) for x in gate.operands if isinstance(x, Node)), default=0)
-            depth[gate] = before + (not rearranges(gate.op))
+            before = max((depth.get(x, 0) for x in gate.inputs), default=0)
+            depth[gate] = before + (not rearranges(gate.made_by))
         node = gates[-1] if gates else next(iter(self._graph.nodes), None)
-        while node in depth:
-            assert node is not None and node.op is not None  # noqa: S101, PT018 -- for the type checker
-            node = max((x for x in node.operands if isinstance(x, Node)), key=partial(_straightness, node, depth))
+        while node is not None and node in depth:
+            node = max(node.inputs, key=partial(_straightness, node, depth))
         return node
 
     # ---------------------------------------------------------------------------------------------------- gradients

@@ -141,11 +141,8 @@ class _Wrapping(Placing):
         limit = max(self.limit, self._end())
         again = list(self.open)
         while self.open:
-            _, frame = self.open.pop()
+            frame = self.close()
             frame.right = math.floor(limit - FRAME * len(self.open))
-            if self.open:
-                outer = self.open[-1][1]
-                outer.level = max(outer.level, frame.level + 1)
         end = limit - FRAME * len(again)
         self.begin(MARGIN - FRAME if again else MARGIN)
         self.empty = True

@@ -20,6 +20,16 @@ AxisNames: TypeAlias = "Mapping[str, int | tuple[str, int] | list[tuple[str, int
 of that length."""
 
 
+def counted_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that a parameter names, counted from 0; None: all of them.
+
+    >>> counted_axes(None, 2), counted_axes(-1, 2), counted_axes((0, 2), 3)
+    ((0, 1), (1,), (0, 2))
+    """
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(int(a) % ndim for a in axes) if ndim else ()
+
+
 def axis_names(graph: Graph, names: AxisNames | None) -> Dims:
     """The labels of all axes of a graph, forward and backward, from the names of some.
 
@@ -135,26 +145,22 @@ def _kept(node: Node) -> Iterator[tuple[Place, Place]]:
 
 def _aligned(node: Node) -> Iterator[tuple[Place, Place]]:
     """Axes that are aligned from the right and equally long, except those along which elements are picked."""
-    assert node.op is not None  # noqa: S101 -- for the type checker
-    elsewhere = node.params.get("axis") if node.op.contracts or node.op.scatters else None
+    op = node.made_by
+    elsewhere = node.params.get("axis") if op.contracts or op.scatters else None
     first = node.operands[0] if node.operands else None
     for x in node.operands:
-        if not isinstance(x, Node) or (node.op.reading is None and not node.op.moves and x.shape != node.shape):
+        if not isinstance(x, Node) or (op.reading is None and not op.moves and x.shape != node.shape):
             continue
         lead = len(node.shape) - len(x.shape)
         for i, n in enumerate(x.shape):
-            taken = elsewhere is not None and i == elsewhere % len(x.shape) and (x is first or node.op.scatters)
+            taken = elsewhere is not None and i == elsewhere % len(x.shape) and (x is first or op.scatters)
             if i + lead >= 0 and n == node.shape[i + lead] and not taken:
                 yield (node, i + lead), (x, i)
 
 
 def _reduced(node: Node, x: Node) -> Iterator[tuple[Place, Place]]:
-    axis = node.params["axis"]
-    ndim = len(x.shape)
-    gone = {
-        int(a) % max(ndim, 1) for a in (range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))
-    }
-    left = [i for i in range(ndim) if i not in gone]
+    gone = counted_axes(node.params["axis"], len(x.shape))
+    left = [i for i in range(len(x.shape)) if i not in gone]
     yield from (((node, i if node.params["keepdims"] else k), (x, i)) for k, i in enumerate(left))
 
 
@@ -171,7 +177,7 @@ def _reshaped(node: Node, x: Node) -> Iterator[tuple[Place, Place]]:
 
 
 def _contracted(node: Node, reading: Contraction) -> Iterator[tuple[Place, Place]]:
-    operands = [x for x in node.operands if isinstance(x, Node)]
+    operands = node.inputs
     if len(operands) < len(node.operands):
         return
     sources, target = reading.labels([len(x.shape) for x in operands], node.params)
@@ -184,8 +190,7 @@ def _contracted(node: Node, reading: Contraction) -> Iterator[tuple[Place, Place
 
 def _indexed(node: Node, x: Node, index: tuple[Any, ...]) -> Iterator[tuple[Place, Place]]:
     """Indexing, or its reverse: the axes of whole slices, and those of one array of indices."""
-    assert node.op is not None  # noqa: S101 -- for the type checker
-    full, part = (node, x) if node.op.scatters else (x, node)
+    full, part = (node, x) if node.made_by.scatters else (x, node)
     arrays = [place for place in node.operands[1:] if isinstance(place, Node)]
     if len(arrays) > 1 or any(a.dtype.kind == "b" or int in map(type, index) for a in arrays):
         return

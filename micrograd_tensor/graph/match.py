@@ -55,18 +55,14 @@ def _by_name(graph: Graph) -> Mapping[tuple[str, str, str], list[Node]]:
     found: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
     for node in graph.nodes:
         if node.name is not None:
-            found[node.name, _path(node), node.op.name if node.op else ""].append(node)
+            found[node.name, node.path, node.op.name if node.op else ""].append(node)
     return found
-
-
-def _path(node: Node) -> str:
-    return node.scope.path if node.scope else ""
 
 
 def _alike(a: Node, b: Node) -> bool:
     made = [node.op.name if node.op else None for node in (a, b)]
     names_agree = a.name == b.name or None in (a.name, b.name)
-    return made[0] == made[1] and names_agree and _path(a) == _path(b)
+    return made[0] == made[1] and names_agree and a.path == b.path
 
 
 def _same_operands(u: Node, v: Node, found: Mapping[Node, Node]) -> bool:
@@ -84,7 +80,7 @@ def _in_order(here: Graph, there: Graph, found: dict[Node, Node]) -> dict[Node, 
     latest: dict[Node, int] = {}
     for b in there.nodes:
         # The greatest rank here of what it was computed from there.
-        highest = max((latest[x] for x in b.operands if isinstance(x, Node)), default=-1)
+        highest = max((latest[x] for x in b.inputs), default=-1)
         a = before.get(b)
         if a is not None and a.rank > highest:
             kept[a] = b

@@ -20,17 +20,17 @@ Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Node:
     """One value of a graph and the op that made it.
 
     Attributes:
         rank: its place in the order of birth: the same on every run, and greater than its operands'.
+        shape: length along each axis.
+        dtype: type of the elements.
         op: the row of the table that made it, or None for a leaf.
         operands: nodes, and Python numbers as they were given.
         params: all parameters of the op, those left out with their defaults.
-        shape: length along each axis.
-        dtype: type of the elements.
         name: what the user called it, or None; gradients are called ``d`` + the name of what they belong to.
         scope: the scope it was made in, or None.
         requires_grad: whether gradients flow to it.
@@ -39,14 +39,14 @@ class Node:
     """
 
     rank: int
-    op: Primitive | None
-    operands: tuple[Any, ...]
-    params: Mapping[str, Any]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    name: str | None
-    scope: Scope | None
-    requires_grad: bool
+    op: Primitive | None = None
+    operands: tuple[Any, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    name: str | None = None
+    scope: Scope | None = None
+    requires_grad: bool = False
     value: Any = None
     rule_of: Edge | None = None
 
@@ -56,14 +56,29 @@ class Node:
         return self.op is None
 
     @property
+    def path(self) -> str:
+        """The path of the scope it was made in, or ""."""
+        return self.scope.path if self.scope else ""
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """Those of its operands that are nodes."""
+        return tuple(x for x in self.operands if isinstance(x, Node))
+
+    @property
+    def made_by(self) -> Primitive:
+        """The op that made it, which is no leaf."""
+        assert self.op is not None, f"{self!r} has no op"  # noqa: S101
+        return self.op
+
+    @property
     def reading(self) -> Reading | None:
         """How algebra reads its op; None for a leaf as for an op without a reading."""
         return self.op.reading if self.op is not None else None
 
     def apply(self, *operands: Any) -> Any:
         """The result of its op for other operands, with the same parameters."""
-        assert self.op is not None, f"{self!r} has no op"  # noqa: S101
-        return self.op.forward(*operands, **self.params)
+        return self.made_by.forward(*operands, **self.params)
 
     def __repr__(self) -> str:
         made = self.op.name if self.op else "leaf"
@@ -164,6 +179,6 @@ def named_nodes(graph: Graph) -> dict[str, Node]:
             continue
         name = node.name
         if name in found:
-            name = f"{node.scope.path if node.scope else ''}/{name}"
+            name = f"{node.path}/{name}"
         found[name if name not in found else f"{name}#{node.rank}"] = node
     return found

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .nodes import Edge, Graph, Node
 
 Along = Callable[[Edge], bool]
 """Which edges may be taken."""
+
+
+def depending(nodes: Iterable[Node], on: Iterable[Node]) -> set[Node]:
+    """The nodes, of some given operands first, that are computed from any of certain ones, and these themselves."""
+    found = set(on)
+    for node in nodes:
+        if not found.isdisjoint(node.inputs):
+            found.add(node)
+    return found
 
 
 def between(graph: Graph, source: Node, target: Node) -> set[Node]:
@@ -19,14 +28,11 @@ def between(graph: Graph, source: Node, target: Node) -> set[Node]:
     >>> sorted(node.rank for node in between(captured, captured.nodes[1], captured["y"]))
     [1, 2, 4]
     """
-    after = {source}
-    for node in graph.nodes:
-        if any(x in after for x in node.operands if isinstance(x, Node)):
-            after.add(node)
+    after = depending(graph.nodes, [source])
     found: set[Node] = {target} & after
     for node in reversed(graph.nodes):
         if node in found:
-            found |= {x for x in node.operands if isinstance(x, Node) and x in after}
+            found |= {x for x in node.inputs if x in after}
     return found
 
 

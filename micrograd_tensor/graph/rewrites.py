@@ -45,7 +45,7 @@ def backward_graph(graph: Graph) -> Graph:
 
     for node in graph.backward:
         made[node] = replace(node, operands=tuple(map(kept, node.operands)))
-    used = {x for node in graph.backward for x in node.operands if isinstance(x, Node)}
+    used = {x for node in graph.backward for x in node.inputs}
     leaves = [graph.gradients[node] for node in graph.nodes if node.is_leaf and node in graph.gradients]
     unused = [node for node in graph.backward if node not in used and node not in leaves]
     outputs = tuple(map(kept, [*leaves, *unused]))

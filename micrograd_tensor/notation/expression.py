@@ -162,7 +162,7 @@ def _broadcasts(node: Node) -> bool:
     """Whether the shape of the result is that of another operand, so that a constant may be written as one number."""
     if node.op is None or node.op.reading is None or node.op.contracts or node.op.adds:
         return False
-    full = [x.shape == node.shape and not (x.is_leaf and x.name is None) for x in node.operands if isinstance(x, Node)]
+    full = [x.shape == node.shape and not (x.is_leaf and x.name is None) for x in node.inputs]
     return len(node.operands) > 1 and any(full)
 
 

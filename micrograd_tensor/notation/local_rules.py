@@ -96,10 +96,10 @@ class _Clauses:
             node = stack.pop()
             if node.rank > self.g.rank and node not in read:
                 read[node] = as_taught(node, self.names)
-                stack.extend(x for x in read[node].operands if isinstance(x, Node))
+                stack.extend(read[node].inputs)
         found: dict[Node, Node] = {}
         for node in sorted([*reversed(read)], key=lambda node: node.rank):
-            if any(x is self.g or x in found for x in read[node].operands if isinstance(x, Node)):
+            if any(x is self.g or x in found for x in read[node].inputs):
                 found[node] = read[node]
         return list(found.items())
 
@@ -115,8 +115,7 @@ class _Clauses:
 
     def _clause(self, node: Node, place: int, g: Node, later: Sequence[Node]) -> Iterator[str]:
         """One recorded op, read as something done to the gradient that is its operand at one place."""
-        op, operands = node.op, node.operands
-        assert op is not None  # noqa: S101 -- a carrier has an operand, so an op
+        op, operands = node.made_by, node.operands
         sign = op.notation[4:-4] if op.notation.startswith("{0} ") and op.notation.endswith(" {1}") else ""
         label = divisor(node, self.dims)
         match op.reading:

@@ -41,8 +41,7 @@ class _NumPy(Dialect):
         return self.name(array(node.value))
 
     def applied(self, node: Node, operands: Sequence[Piece], _dims: Dims) -> Piece:
-        assert node.op is not None  # noqa: S101 -- for the type checker
-        parts = filled(node, node.op.source)
+        parts = filled(node, node.made_by.source)
         order = order_of(node)
         if order is not None and [*order] == [*range(len(order))[::-1]]:
             parts = [parts[0], ".T"]
@@ -97,7 +96,7 @@ def forward_line(node: Node, names: Mapping[Node, str] | None = None) -> str:
     ['y1 = x.mean(axis=0)', 'dev_from_mean = x - y1']
     """
     names = value_names(_behind(node, {})) if names is None else names
-    return "\n".join(assignment(names[node], node, {x: names[x] for x in node.operands if isinstance(x, Node)}))
+    return "\n".join(assignment(names[node], node, {x: names[x] for x in node.inputs}))
 
 
 def starting_lines(graph: Graph, names: Identifiers | None = None) -> tuple[str, ...]:
@@ -188,7 +187,7 @@ def assignment(
     ['out = (a - b) * 0.1']
     """
     read = _behind(end, names, taught)
-    uses = Counter(x for node, this in read.items() if this not in names for x in this.operands if isinstance(x, Node))
+    uses = Counter(x for node, this in read.items() if this not in names for x in this.inputs)
     taken, lines, count = {*names.values(), target}, list[str](), 0
     made: dict[Node, Piece] = {}
     for node, this in read.items():
@@ -219,7 +218,7 @@ def _behind(end: Node, names: Mapping[Node, str], taught: bool = False) -> dict[
         if node not in read:
             read[node] = this = as_taught(node, names) if taught and node not in names else node
             if this not in names:
-                stack.extend(x for x in this.operands if isinstance(x, Node))
+                stack.extend(this.inputs)
     return {node: read[node] for node in sorted([*reversed(read)], key=lambda node: node.rank)}
 
 

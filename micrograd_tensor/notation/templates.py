@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.row import Reshape
 from ..graph import Node
+from ..graph.axes import counted_axes
 
 
 class Field(NamedTuple):
@@ -38,7 +39,6 @@ def _parsed(template: str) -> tuple[tuple[tuple[Part, ...], bool], ...]:
 
 def filled(node: Node, template: str) -> list[Part]:
     """The parts of a template that a node needs: without those whose parameters all have their defaults."""
-    assert node.op is not None  # noqa: S101 -- for the type checker; leaves have no template
     parts: list[Part] = []
     for group, optional in _parsed(template):
         if optional and all(_is_default(node, part.name) for part in group if isinstance(part, Field)):
@@ -53,7 +53,7 @@ def filled(node: Node, template: str) -> list[Part]:
 
 
 def _is_default(node: Node, name: str) -> bool:
-    default, value = node.op.parameters[name] if node.op else None, node.params[name]
+    default, value = node.made_by.parameters[name], node.params[name]
     if default is Parameter.empty:  # steps of 1 go without saying
         return isinstance(value, tuple) and all(step == 1 for step in value)
     return value is default or (np.ndim(value) == 0 and bool(value == default))
@@ -61,13 +61,10 @@ def _is_default(node: Node, name: str) -> bool:
 
 def axes_of(node: Node, axis: Any) -> tuple[Node, tuple[int, ...]]:
     """The axes that a parameter of an op names, counted from 0, and whose they are; None: all of them."""
-    assert node.op is not None  # noqa: S101 -- for the type checker; leaves have no parameters
     x = node.operands[0] if node.operands else node
-    grows = isinstance(node.op.reading, Reshape) and isinstance(x, Node) and len(node.shape) > len(x.shape)
-    whose = x if isinstance(x, Node) and not grows and not node.op.scatters else node
-    ndim = len(whose.shape)
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return whose, tuple(int(a) % ndim for a in axes) if ndim else ()
+    grows = isinstance(node.reading, Reshape) and isinstance(x, Node) and len(node.shape) > len(x.shape)
+    whose = x if isinstance(x, Node) and not grows and not node.made_by.scatters else node
+    return whose, counted_axes(axis, len(whose.shape))
 
 
 def index_text(template: Sequence[Any], arrays: Sequence[str], number: Callable[[Any], str]) -> list[str]:

@@ -139,12 +139,11 @@ class Mathematics(Dialect):
 
     def parts(self, node: Node) -> list[Part]:
         """The template of an op in the form in which its parameters are best said."""
-        assert node.op is not None  # noqa: S101 -- for the type checker
         if is_transpose(node):
             return [Field("0", ""), "ᵀ"]
         if (order := order_of(node)) is not None and [*order] == [*range(len(order))]:
             return [Field("0", "")]
-        parts = filled(node, node.op.notation)
+        parts = filled(node, node.made_by.notation)
         match parts:
             case [("Σ(" | "Π(") as sign, x, ")"]:
                 return [sign[0], x]

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from micrograd_tensor.cli import main
-from micrograd_tensor.cli.check import STARTERS
+from micrograd_tensor.cli.exercise import read
+from micrograd_tensor.cli.starter import NAMES, starter
+from micrograd_tensor.cli.user_file import user_file
+from micrograd_tensor.notation import formula
 
 DERIVATIONS = Path(__file__).parents[1] / "check" / "derivations"
 SOLVED = sorted(path.stem for path in DERIVATIONS.glob("*.py"))
-WITH_STARTER = sorted(path.stem for path in STARTERS.glob("*.py"))
 
 SMALL = """
 import numpy as np
@@ -92,7 +94,7 @@ def test_every_solution_is_right_at_other_points(name, seed, capsys):
     assert f"dout drawn from seed {seed}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", WITH_STARTER)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_starter_as_it_is_written_has_all_stages_to_go(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["check", "--new", name]) == 0
@@ -111,29 +113,55 @@ def test_a_starter_as_it_is_written_has_all_stages_to_go(name, tmp_path, monkeyp
     assert {gradient: shape for gradient, shape, _ in empty} == shapes
 
 
-@pytest.mark.parametrize("name", WITH_STARTER)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_starter_filled_in_with_its_solution_is_right(name, check):
-    starter, solution = (STARTERS / f"{name}.py").read_text(), (DERIVATIONS / f"{name}.py").read_text()
-    head, marker = starter.split("def backward")[0], "def backward"
+    solution = (DERIVATIONS / f"{name}.py").read_text()
+    head, marker = starter(name, "mine.py").split("def backward")[0], "def backward"
     status, printed, _ = check(head + marker + solution.split(marker)[1])
     assert status == 0
     assert "gradients are right." in printed
 
 
-@pytest.mark.parametrize("name", WITH_STARTER)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_starter_has_the_forward_pass_and_the_inputs_of_its_solution(name):
-    def code(path):
-        functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    def code(text):
+        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
         found = {}
         for function in functions:
             body = function.body[1:] if ast.get_docstring(function) else function.body
             found[function.name] = [ast.dump(statement) for statement in body]
         return found
 
-    starter, solution = code(STARTERS / f"{name}.py"), code(DERIVATIONS / f"{name}.py")
-    assert starter["inputs"] == solution["inputs"]
-    assert starter["forward"] == solution["forward"]
-    assert starter["backward"] != solution["backward"]
+    made, solution = code(starter(name, "mine.py")), code((DERIVATIONS / f"{name}.py").read_text())
+    assert made["inputs"] == solution["inputs"]
+    assert made["forward"] == solution["forward"]
+    assert made["backward"] != solution["backward"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_starter_has_a_blank_for_every_gradient_after_all_that_it_is_made_from(name, tmp_path):
+    """Once each, with its shape, and a comment before it that says the formula of its stage, but no hint above."""
+    text = starter(name, "mine.py")
+    (tmp_path / "mine.py").write_text(text)
+    with user_file(tmp_path / "mine.py") as module:
+        graph = read(module, tmp_path / "mine.py", 0).captured
+    before, back = text.split("def backward")
+    assert not re.findall(r"^    #", before, re.MULTILINE)
+    blanks = dict(re.findall(r"^    d(\w+) = None  # (\(.*?\)) gradient of \1$", back, re.MULTILINE))
+    assert back.count(" = None") == len(blanks)
+    named = {node.name: node for node in graph.nodes if node.name and node.requires_grad}
+    assert blanks == {name: str(node.shape) for name, node in named.items() if node not in graph.outputs}
+    order = list(blanks)
+    for node in named.values():
+        for x in node.inputs:
+            if {x.name, node.name} <= {*order}:
+                assert order.index(node.name) < order.index(x.name)
+    said = " ".join(re.findall(r"    # (.*)", back))
+    for node in named.values():
+        if re.search(rf"^    # {node.name} = ", back, re.MULTILINE):
+            assert f"{node.name} = {formula(node)}." in said
+    used = {x.name for node in graph.backward for x in node.inputs if x in graph.nodes and x.name}
+    assert used == set(re.findall(r'^    (\w+) = cache\["\1"\]$', back, re.MULTILINE))
 
 
 def test_a_mistake_is_told_with_its_line_its_kind_and_its_fix(check):

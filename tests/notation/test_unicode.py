@@ -1,5 +1,7 @@
 """Formulas: printed from what was recorded, in the notation of the table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,7 +113,7 @@ def test_every_notation_can_be_written():
     for row in TABLE.values():
         operands = (x,) * 4
         params = {name: (0, 1) if name in ("axes", "index", "size") else 0 for name in row.parameters}
-        node = type(x)(0, row, operands, params, (3, 4), x.dtype, None, None, False)
+        node = replace(x, op=row, operands=operands, params=params, shape=(3, 4), name=None)
         assert "{" not in formula(node)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...engine.row import Linear
 from ...graph import Graph, Node, evaluate
 from ...graph.cut import needed
+from ...graph.paths import depending
 from ...notation import number
 from .derivation import Array, Change, Derivation, Operand, Values, as_leaf, grouped_forward
 
@@ -168,7 +169,7 @@ def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]
             origins[gradients[-1]] = node
     values.sort(key=lambda x: x not in own)
     eps = small_constant(graph)
-    touched = _resting_on_eps(graph)
+    touched = depending(graph.nodes, [node for node in graph.nodes if added_eps(node) is not None])
     without = {x: as_leaf(x, f"{x.name} without the {number(eps)}") for x in values if origins[x] in touched}
     origins |= {bare: origins[x] for x, bare in without.items()}
     return Substitutes(tuple(values), tuple(gradients), without, origins)
@@ -199,11 +200,3 @@ def added_eps(node: Operand) -> tuple[Operand, float] | None:
         if isinstance(x, Node) and isinstance(eps, float) and 0 < eps <= SMALL:
             return x, eps
     return None
-
-
-def _resting_on_eps(graph: Graph) -> set[Node]:
-    found: set[Node] = set()
-    for node in graph.nodes:
-        if added_eps(node) is not None or any(x in found for x in node.operands if isinstance(x, Node)):
-            found.add(node)
-    return found

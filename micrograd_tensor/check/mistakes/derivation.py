@@ -17,6 +17,7 @@ import numpy as np
 from ...engine.row import Copy, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
 from ...graph.cut import needed
+from ...graph.paths import depending
 from ...notation import formula, number
 
 Array: TypeAlias = Any
@@ -85,11 +86,7 @@ class Derivation:
 
     @cached_property
     def _carrying(self) -> frozenset[Node]:
-        found = set(self.gradients)
-        for step in self.steps:
-            if any(x in found for x in step.operands if isinstance(x, Node)):
-                found.add(step)
-        return frozenset(found)
+        return frozenset(depending(self.steps, self.gradients))
 
     def carries(self, step: Node, i: int) -> bool:
         """Whether the gradient flows through a step by its i-th operand."""

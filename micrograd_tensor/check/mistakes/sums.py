@@ -8,10 +8,10 @@ from itertools import combinations, product
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ...engine.row import Linear, Reduction
 from ...graph import Node
+from ...graph.axes import counted_axes
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, grouped_forward, is_step
@@ -34,7 +34,7 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
         return
     (x,) = step.operands
     inner, axis, keep = values.derivation.called(x), step.params["axis"], step.params["keepdims"]
-    everything = axes_of(axis, len(x.shape))
+    everything = tuple(sorted(counted_axes(axis, len(x.shape))))
     over = _over(everything, len(x.shape))
     terms = max(int(np.prod([x.shape[a] for a in everything])), 1)
     done, what = ("summed", "sum") if is_sum(step) else ("averaged", "mean")
@@ -70,15 +70,6 @@ def whole_sums(values: Values) -> Iterator[Hypothesis]:
 
 def _copied_back(x: Array, reduce: Callable[[Array], Array]) -> Array:
     return np.broadcast_to(reduce(x), x.shape)
-
-
-def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
-    """The axes that a parameter names, counted from the front.
-
-    >>> axes_of(None, 2), axes_of(-1, 2), axes_of((0, 2), 3)
-    ((0, 1), (1,), (0, 2))
-    """
-    return tuple(sorted(normalize_axis_tuple(range(rank) if axis is None else axis, rank)))
 
 
 def _axes(rank: int) -> list[tuple[int, ...]]:

@@ -166,20 +166,21 @@ def _signs(expression: ast.expr, _: Part) -> Iterator[Change]:
 def _powers(expression: ast.expr, _: Part) -> Iterator[Change]:
     """A square or a root lost, an exponent off by one or of the other sign."""
     match expression:
-        case ast.Call(args=[operand]) if called(expression) == "square":
-            yield Change("lost square", "the square is lost", operand)
-        case ast.Call(args=[operand]) if called(expression) == "sqrt":
-            yield Change("missing function", "the root is lost", operand)
-        case ast.BinOp(base, ast.Pow(), power) if (exponent := _constant(power)) is not None:
-            if exponent == 2:
-                yield Change("lost square", "the square is lost", base)
-            elif exponent == 0.5:
-                yield Change("missing function", "the root is lost", base)
-            elif abs(exponent) > 1:
-                less = exponent - 1 if exponent > 0 else exponent + 1
-                yield Change("lost square", f"{less:g} as exponent", _made(f"{{}} ** {less}", base))
-            if exponent < 0:
-                yield Change("not inverted", "the exponent's sign is lost", _made(f"{{}} ** {-exponent}", base))
+        case ast.Call(args=[base]) if called(expression) in ("square", "sqrt"):
+            exponent = 2 if called(expression) == "square" else 0.5
+        case ast.BinOp(base, ast.Pow(), power) if (found := _constant(power)) is not None:
+            exponent = found
+        case _:
+            return
+    if exponent == 2:
+        yield Change("lost square", "the square is lost", base)
+    elif exponent == 0.5:
+        yield Change("missing function", "the root is lost", base)
+    elif abs(exponent) > 1:
+        less = exponent - 1 if exponent > 0 else exponent + 1
+        yield Change("lost square", f"{less:g} as exponent", _made(f"{{}} ** {less}", base))
+    if exponent < 0:
+        yield Change("not inverted", "the exponent's sign is lost", _made(f"{{}} ** {-exponent}", base))
 
 
 def _epsilons(expression: ast.expr, _: Part) -> Iterator[Change]:

@@ -265,7 +265,7 @@ class Mistake:
 
         def before(node: Node) -> list[Node]:
             if self._forward:
-                return [x for x in node.operands if isinstance(x, Node)]
+                return [*node.inputs]
             return [user for user, _ in graph.users[node] if user in graph.gradients]
 
         names = {node: name for name, node in named.items()}

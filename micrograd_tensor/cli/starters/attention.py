@@ -33,55 +33,23 @@ def forward(x, w_query, w_key, w_value, w_out):
     query = (x @ w_query).named("query")
     key = (x @ w_key).named("key")
     value = (x @ w_value).named("value")
+    # (7, 4) @ (4, 7): dscores is square, so the shapes do not tell rows from columns.
     scores = (query @ key.T).named("scores")
     scaled = (scores / E**0.5).named("scaled")
     largest = mt.stop_gradient(scaled.max(axis=1, keepdims=True)).named("largest")  # no exp overflows
+    # The weights are the same whatever is subtracted, so largest counts as a constant.
     shifted = (scaled - largest).named("shifted")
     exps = mt.exp(shifted).named("exps")
     total = exps.sum(axis=1, keepdims=True).named("total")
+    # total (7, 1) was broadcast along each row.
     weights = (exps / total).named("weights")
+    # (7, 7) @ (7, 3): here they do leave a choice.
     mixed = (weights @ value).named("mixed")
+    # (7, 3) @ (3, 6): the shapes leave little choice of what to transpose.
     return (mixed @ w_out).named("out")
 
 
 def backward(dout, cache):
     """The backward pass, on plain arrays: from dout back to the inputs. `cache` holds all values by their names."""
-    x, w_query, w_key = cache["x"], cache["w_query"], cache["w_key"]
-    w_value, w_out = cache["w_value"], cache["w_out"]
-    query, key, value = cache["query"], cache["key"], cache["value"]
-    exps, total, weights, mixed = cache["exps"], cache["total"], cache["weights"], cache["mixed"]
-    E = w_query.shape[1]
-
-    # out = mixed @ w_out: (7, 3) @ (3, 6). The shapes leave little choice of what to transpose.
-    dw_out = None  # (3, 6) gradient of w_out
-    dmixed = None  # (7, 3) gradient of mixed
-
-    # mixed = weights @ value: (7, 7) @ (7, 3). Here they do leave a choice.
-    dvalue = None  # (7, 3) gradient of value
-    dweights = None  # (7, 7) gradient of weights
-
-    # weights = exps / total. total (7, 1) was broadcast along each row; exps gets more below.
-    dtotal = None  # (7, 1) gradient of total
-
-    # exps is used twice: in weights, and in total, the sum along each row.
-    dexps = None  # (7, 7) gradient of exps
-
-    # exps = exp(shifted)
-    dshifted = None  # (7, 7) gradient of shifted
-
-    # shifted = scaled - largest. The weights are the same whatever is subtracted, so largest counts as a constant.
-    dscaled = None  # (7, 7) gradient of scaled
-
-    # scaled = scores / sqrt(E)
-    dscores = None  # (7, 7) gradient of scores
-
-    # scores = query @ key.T: (7, 4) @ (4, 7). dscores is square, so the shapes do not tell rows from columns.
-    dquery = None  # (7, 4) gradient of query
-    dkey = None  # (7, 4) gradient of key
-
-    # query, key and value are products of x: three gradients arrive at x.
-    dw_query = None  # (5, 4) gradient of w_query
-    dw_key = None  # (5, 4) gradient of w_key
-    dw_value = None  # (5, 3) gradient of w_value
-    dx = None  # (7, 5) gradient of x
+    E = cache["w_query"].shape[1]
     return locals()

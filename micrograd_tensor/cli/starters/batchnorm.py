@@ -28,50 +28,24 @@ def inputs(seed=0):
 def forward(x, gamma, beta):
     """The forward pass, on Tensors. Each name is a stage: its gradient is called d + name."""
     mean = x.mean(axis=0).named("mean")
+    # mean (4,) serves all rows, as beta did; and it is subtracted.
     dev_from_mean = (x - mean).named("dev_from_mean")
     dev_from_mean_sq = (dev_from_mean**2).named("dev_from_mean_sq")
+    # How much of var is due to one row?
     var = dev_from_mean_sq.mean(axis=0).named("var")
+    # And of the root? Mind where EPS stands.
     stddev = mt.sqrt(var + EPS).named("stddev")
+    # What is the derivative of 1/s?
     inverted_stddev = (1 / stddev).named("inverted_stddev")
     x_norm = (dev_from_mean * inverted_stddev).named("x_norm")
+    # A multiplying gate: how much does the result move when one factor moves?
     scaled_x = (gamma * x_norm).named("scaled_x")
+    # An adding gate passes on what arrives; but beta (4,) serves all 7 rows of out (7, 4). What becomes of the
+    # gradients of one value that is used seven times?
     return (scaled_x + beta).named("out")
 
 
 def backward(dout, cache):
     """The backward pass, on plain arrays: from dout back to the inputs. `cache` holds all values by their names."""
-    gamma, x_norm = cache["gamma"], cache["x_norm"]
-    dev_from_mean, inverted_stddev = cache["dev_from_mean"], cache["inverted_stddev"]
-    var, stddev = cache["var"], cache["stddev"]
     N, D = dout.shape
-
-    # out = scaled_x + beta. An adding gate passes on what arrives; but beta (4,) serves all 7 rows of out (7, 4).
-    # What becomes of the gradients of one value that is used seven times?
-    dbeta = None  # (4,) gradient of beta
-    dscaled_x = None  # (7, 4) gradient of scaled_x
-
-    # scaled_x = gamma * x_norm. A multiplying gate: how much does the result move when one factor moves?
-    dgamma = None  # (4,) gradient of gamma
-    dx_norm = None  # (7, 4) gradient of x_norm
-
-    # x_norm = dev_from_mean * inverted_stddev. Here for the second factor; the first gets more below.
-    dinverted_stddev = None  # (4,) gradient of inverted_stddev
-
-    # inverted_stddev = 1 / stddev. What is the derivative of 1/s?
-    dstddev = None  # (4,) gradient of stddev
-
-    # stddev = sqrt(var + EPS). And of the root? Mind where EPS stands.
-    dvar = None  # (4,) gradient of var
-
-    # var = mean of dev_from_mean_sq over the 7 rows. How much of var is due to one row?
-    ddev_from_mean_sq = None  # (7, 4) gradient of dev_from_mean_sq
-
-    # dev_from_mean is used twice: in x_norm, and squared in dev_from_mean_sq. Two gradients arrive here.
-    ddev_from_mean = None  # (7, 4) gradient of dev_from_mean
-
-    # dev_from_mean = x - mean. mean (4,) serves all rows, as beta did; and it is subtracted.
-    dmean = None  # (4,) gradient of mean
-
-    # x is used twice too: in dev_from_mean, and in mean.
-    dx = None  # (7, 4) gradient of x
     return locals()

@@ -29,52 +29,27 @@ def forward(x, weight, bias):
     """The forward pass, on Tensors. Each name is a stage: its gradient is called d + name."""
     O, C, KH, KW = weight.shape
     around = ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD))
+    # PAD zeros on each side, which are constants.
     padded = mt.pad(x, pad_width=around).named("padded")
+    # patches[i, j] = padded[:, :, i : i + H, j : j + W]: a pixel lies in up to six windows, and each passes something
+    # back. Start from zeros and go through all i and j.
     patches = mt.windows(padded, size=(KH, KW), stride=(1, 1), dilation=(1, 1)).named("patches")
     _, _, N, _, H, W = patches.shape  # KH, KW, N, C, H, W: for each place in a window, all windows
     ordered = mt.transpose(patches, axes=(2, 4, 5, 3, 0, 1)).named("ordered")
     columns = ordered.reshape(N * H * W, C * KH * KW).named("columns")
     rows = weight.reshape(O, C * KH * KW).named("rows")
+    # (216, 24) @ (24, 5).
     products = (columns @ rows.T).named("products")
+    # bias (5,) serves every window.
     sums = (products + bias).named("sums")
+    # 216 = 3 · 8 · 9 windows.
     images = sums.reshape(N, H, W, O).named("images")
+    # Which order undoes that?
     return mt.transpose(images, axes=(0, 3, 1, 2)).named("out")
 
 
 def backward(dout, cache):
     """The backward pass, on plain arrays: from dout back to the inputs. `cache` holds all values by their names."""
-    weight, padded, patches = cache["weight"], cache["padded"], cache["patches"]
-    columns, rows, ordered = cache["columns"], cache["rows"], cache["ordered"]
     N, O, H, W = dout.shape
-    KH, KW = weight.shape[2:]
-
-    # out = images with its axes in the order (0, 3, 1, 2). Which order undoes that?
-    dimages = None  # (3, 8, 9, 5) gradient of images
-
-    # images = sums in another shape: 216 = 3 · 8 · 9 windows.
-    dsums = None  # (216, 5) gradient of sums
-
-    # sums = products + bias. bias (5,) serves every window.
-    dbias = None  # (5,) gradient of bias
-    dproducts = None  # (216, 5) gradient of products
-
-    # products = columns @ rows.T: (216, 24) @ (24, 5)
-    drows = None  # (5, 24) gradient of rows
-    dcolumns = None  # (216, 24) gradient of columns
-
-    # rows = weight in another shape
-    dweight = None  # (5, 4, 2, 3) gradient of weight
-
-    # columns = ordered in another shape
-    dordered = None  # (3, 8, 9, 4, 2, 3) gradient of ordered
-
-    # ordered = patches with its axes in the order (2, 4, 5, 3, 0, 1)
-    dpatches = None  # (2, 3, 3, 4, 8, 9) gradient of patches
-
-    # patches[i, j] = padded[:, :, i : i + H, j : j + W]: a pixel lies in up to six windows, and each passes something
-    # back. Start from zeros and go through all i and j.
-    dpadded = None  # (3, 4, 9, 11) gradient of padded
-
-    # padded = x with PAD zeros on each side, which are constants
-    dx = None  # (3, 4, 7, 9) gradient of x
+    KH, KW = cache["weight"].shape[2:]
     return locals()

@@ -27,27 +27,12 @@ def forward(x):
     x_sq = (x**2).named("x_sq")
     total = x_sq.sum(axis=1, keepdims=True).named("total")
     norm = mt.sqrt(total + EPS).named("norm")
+    # What is the derivative of 1/n?
     inverted_norm = (1 / norm).named("inverted_norm")
+    # inverted_norm (7, 1) was broadcast along each row.
     return (x * inverted_norm).named("out")
 
 
 def backward(dout, cache):
     """The backward pass, on plain arrays: from dout back to the inputs. `cache` holds all values by their names."""
-    x, total = cache["x"], cache["total"]
-    norm, inverted_norm = cache["norm"], cache["inverted_norm"]
-
-    # out = x * inverted_norm. inverted_norm (7, 1) was broadcast along each row; x gets more below.
-    dinverted_norm = None  # (7, 1) gradient of inverted_norm
-
-    # inverted_norm = 1 / norm. What is the derivative of 1/n?
-    dnorm = None  # (7, 1) gradient of norm
-
-    # norm = sqrt(total + EPS)
-    dtotal = None  # (7, 1) gradient of total
-
-    # total = sum of x_sq along each row
-    dx_sq = None  # (7, 4) gradient of x_sq
-
-    # x is used twice: in out, and squared in x_sq. Two gradients arrive here.
-    dx = None  # (7, 4) gradient of x
     return locals()

@@ -25,43 +25,24 @@ def inputs(seed=0):
 def forward(logits, labels):
     """The forward pass, on Tensors. Each name is a stage: its gradient is called d + name."""
     largest = mt.stop_gradient(logits.max(axis=1, keepdims=True)).named("largest")  # no exp overflows
+    # The loss is the same whatever is subtracted, so largest counts as a constant. All done? Then multiply the stages
+    # out on paper: the result is famous for being short.
     shifted = (logits - largest).named("shifted")
     exps = mt.exp(shifted).named("exps")
+    # A sum along each row.
     total = exps.sum(axis=1, keepdims=True).named("total")
     log_total = mt.log(total).named("log_total")
+    # log_total (7, 1) was broadcast along each row.
     log_probs = (shifted - log_total).named("log_probs")
+    # One number of each row. Which gradient do the others get?
     picked = log_probs[np.arange(len(labels)), labels].named("picked")
+    # How much of it is due to one sample?
     mean_picked = picked.mean().named("mean_picked")
+    # dout is a single number here: the gradient of the loss.
     return (-mean_picked).named("loss")
 
 
 def backward(dout, cache):
     """The backward pass, on plain arrays: from dout back to the inputs. `cache` holds all values by their names."""
-    labels, exps, total = cache["labels"], cache["exps"], cache["total"]
-    N, C = exps.shape
-
-    # loss = -mean_picked. dout is a single number here: the gradient of the loss.
-    dmean_picked = None  # () gradient of mean_picked
-
-    # mean_picked = mean of picked. How much of it is due to one sample?
-    dpicked = None  # (7,) gradient of picked
-
-    # picked = log_probs[np.arange(N), labels]: one number of each row. Which gradient do the others get?
-    dlog_probs = None  # (7, 4) gradient of log_probs
-
-    # log_probs = shifted - log_total. log_total (7, 1) was broadcast along each row.
-    dlog_total = None  # (7, 1) gradient of log_total
-
-    # log_total = log(total)
-    dtotal = None  # (7, 1) gradient of total
-
-    # total = sum of exps along each row
-    dexps = None  # (7, 4) gradient of exps
-
-    # shifted is used twice: in log_probs, and in exps = exp(shifted).
-    dshifted = None  # (7, 4) gradient of shifted
-
-    # shifted = logits - largest. The loss is the same whatever is subtracted, so largest counts as a constant.
-    # All done? Then multiply the stages out on paper: the result is famous for being short.
-    dlogits = None  # (7, 4) gradient of logits
+    N, C = cache["exps"].shape
     return locals()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...notation import quantity
-from ..heat import MAX_COLUMNS, MAX_ROWS
+from ..heat import MAX_COLUMNS, MAX_ROWS, largest_of, magnitudes
 
 MAX_WHOLE = 64
 """Arrays of at most this many elements are always shown completely."""
@@ -100,11 +100,9 @@ def encoded(value: Any, shape: tuple[int, ...], dtype: Any, part: Part | None = 
     matrices, rows, columns = part.of(stacked.shape)
     shown = stacked[:matrices, :rows, :columns]
     whole = shown.size == value.size
-    with np.errstate(all="ignore"):
-        sizes = np.abs(value.astype(np.result_type(value, np.float64)))
     made["rows"], made["columns"] = rows, columns
     made["matrices"] = [elements(matrix.ravel()) for matrix in shown]
-    largest = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+    largest = largest_of(value)
     return {**made, "whole": whole, "largest": largest if math.isfinite(largest) else 0, "note": _note(value, whole)}
 
 
@@ -147,8 +145,7 @@ def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
     if value.dtype.kind == "b":
         notes = [] if whole else [f"{int(value.sum())} of {value.size} true"]
     else:
-        real = np.abs(value) if value.dtype.kind == "c" else value
-        wide = real.astype(np.result_type(real, np.float64))
+        wide = magnitudes(value) if value.dtype.kind == "c" else value.astype(np.result_type(value, np.float64))
         there = wide[np.isfinite(wide)]
         if not whole and there.size:
             with np.errstate(over="ignore"):  # the sum of large numbers may overflow where their mean does not
@@ -156,7 +153,7 @@ def _note(value: np.ndarray[Any, Any], whole: bool) -> str:
             mean = mean if np.isfinite(mean) else (there / there.size).sum()
             said = (("min", there.min()), ("mean", mean), ("max", there.max()))
             notes = [f"{name} {quantity(v)}" for name, v in said]
-            notes[0] = f"|·| {notes[0]}" if real is not value else notes[0]
+            notes[0] = f"|·| {notes[0]}" if value.dtype.kind == "c" else notes[0]
         counts = (("NaN", int(np.isnan(wide).sum())), ("infinite", int(np.isinf(wide).sum())))
         notes += [f"{count} {what}" for what, count in counts if count]
     return " · ".join(notes)

@@ -89,9 +89,7 @@ class _Player:
         }
 
     def _forward(self, node: Node) -> Step:
-        assert node.op is not None  # noqa: S101 -- for the type checker
-        operands = list(dict.fromkeys(x for x in node.operands if isinstance(x, Node)))
-        said = [first_sentence(node.op.forward.__doc__)]
+        said = [first_sentence(node.made_by.forward.__doc__)]
         shape = self.labels.shape
         for i, axes in broadcasts(node, self.dims).items():
             x = node.operands[i]
@@ -105,7 +103,7 @@ class _Player:
             "mark": self.elements.gate(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
             "items": self.elements.parts([self.elements.gate(node), self.elements.fork(node)]),
-            "left": self._side("inputs", [self._panel(x) for x in operands]),
+            "left": self._side("inputs", [self._panel(x) for x in dict.fromkeys(node.inputs)]),
             "right": self._side("output", [self._panel(node)]),
         }
 
@@ -236,17 +234,14 @@ class _Player:
     # ------------------------------------------------------------------------------------------------------- texts
 
     def _title(self, node: Node) -> str:
-        assert node.op is not None  # noqa: S101 -- only gates have titles
-        return f"({self.called.numbers[node]}) {node.op.name}"
+        return f"({self.called.numbers[node]}) {node.made_by.name}"
 
     def _caption(self, node: Node) -> str:
         """What a value is called; for an unnamed one also the formula that it was computed by."""
         name = self._name(node)
-        return (
-            f"{name} = {formula(node, self.called.stand_ins, dims=self.dims, limit=40)}"
-            if node.op and not node.name
-            else name
-        )
+        if node.name or node.is_leaf:
+            return name
+        return f"{name} = {formula(node, self.called.stand_ins, dims=self.dims, limit=40)}"
 
     def _name(self, node: Node) -> str:
         """What a value is called in the picture; an unnamed leaf is called as in the source."""

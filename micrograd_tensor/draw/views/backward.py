@@ -6,6 +6,7 @@ from typing import Any
 
 from ...graph import Graph, Node, backward_graph
 from ...graph.nodes import Edge
+from ...graph.paths import depending
 from ...notation import counted, formula, operand_text, shorten
 from ...notation.expression import divisor
 from ...notation.names import free
@@ -72,10 +73,7 @@ class _Backward(Builder):
         back = backward_graph(graph)
         axes = {node.rank: names for node, names in labels.dims.items()}
         labels.dims = {**labels.dims, **{node: axes[node.rank] for node in back.nodes if node.rank in axes}}
-        self.carriers: set[Node] = set()
-        for node in back.nodes:
-            if node.requires_grad if node.is_leaf else any(x in self.carriers for x in _nodes(node)):
-                self.carriers.add(node)
+        self.carriers = depending(back.nodes, [node for node in back.nodes if node.is_leaf and node.requires_grad])
         self.recorded = {node.rank: node for node in (*graph.nodes, *graph.backward)}
         self.g = free("g", {node.name for node in graph.nodes})
         self.names: dict[int, list[str]] = {}
@@ -92,7 +90,7 @@ class _Backward(Builder):
         self.sinks = self._sinks({node.rank for node in back.outputs})
         self.takers = {node: len(self.sinks.get(node.rank, ())) for node in back.nodes}
         for node in self.carriers:
-            for x in _nodes(node):
+            for x in node.inputs:
                 self.takers[x] += 1
         self.reshaped: dict[Node, int] = {}
         for node in back.nodes:
@@ -149,7 +147,6 @@ class _Backward(Builder):
 
     def item(self, node: Node) -> Item:
         """A gate with the number of the forward gate whose rule it belongs to."""
-        assert node.op is not None  # noqa: S101 -- for the type checker
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
         names = {self.recorded[x.rank]: self.g if alone else self._name(x) or self.g for x in carried}
@@ -160,7 +157,7 @@ class _Backward(Builder):
         if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
             caption += f": {shorten(text, MAX_CAPTION)}"
         whose = f"rule of gate {number} for {self._of(node.rule_of)}" if node.rule_of else "gradients are added"
-        title = f"{node.op.name}, {whose}: {' = '.join([*self.names.get(node.rank, ()), text])}"
+        title = f"{node.made_by.name}, {whose}: {' = '.join([*self.names.get(node.rank, ()), text])}"
         self._straighten(node, carried)
         item = gate_item(node, title, caption, "" if any_order(node) or alone else text)
         item.back = True
@@ -231,7 +228,3 @@ class _Backward(Builder):
     def _text(self, x: Any) -> str:
         whole = self.recorded[x.rank] if isinstance(x, Node) else x
         return operand_text(whole, self.called.names, dims=self.labels.dims)
-
-
-def _nodes(node: Node) -> list[Node]:
-    return [x for x in node.operands if isinstance(x, Node)]

@@ -89,7 +89,7 @@ def grouped(graph: Graph) -> list[list[Node]]:
     for node in reversed([node for node in graph.nodes if node.op]):
         users = graph.users[node]
         joins = node.name is None and node not in graph.outputs and len(users) == 1 and len(node.operands) == 2
-        values = [x for x in node.operands if isinstance(x, Node) and (x.op or x.requires_grad)]
+        values = [x for x in node.inputs if x.op or x.requires_grad]
         if joins and len(values) == 1:
             group = next(group for group in found.values() if users[0][0] in group)
             if group[-1].name is not None:
