@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..engine.tensor import Tensor
 from .optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "LambdaLR", "MultiStepLR", "ReduceLROnPlateau", "StepLR"]
@@ -266,7 +267,7 @@ class ReduceLROnPlateau(_Schedule):
 
     def step(self, metrics: Any) -> None:
         """End the epoch, whose metric is this: a number, or a Tensor of one."""
-        current = float(metrics)
+        current = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
         self.last_epoch += 1
         if self._improves(current):
             self.best, self.num_bad_epochs = current, 0
