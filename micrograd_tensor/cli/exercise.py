@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..check.running import copied
-from ..engine.errors import DTypeError
+from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
@@ -70,7 +71,8 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     arguments = {name: _argument(path, name, value) for name, value in given.items()}
     if not any(isinstance(value, Tensor) and value.requires_grad for value in arguments.values()):
         raise UnusableError(f"{path}: none of the inputs {_list(given)} is an array of floats, so there is no gradient")
-    with blamed(path, "fails in forward"):
+    with blamed(path, "fails in forward"), warnings.catch_warnings():
+        warnings.simplefilter("error", GradientWarning)  # what leaves the graph would make a right derivation wrong
         returned = forward(**arguments)
     out, own = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     if not isinstance(out, Tensor):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from ..engine.errors import GradientWarning
 from .unusable import UnusableError
 
 _OURS = Path(__file__).parents[1].resolve()
@@ -77,6 +78,8 @@ def explained(error: BaseException, path: Path) -> str:
         lines.append(f"  {frame.filename}, line {frame.lineno}{place}")
         if frame.line:
             lines.append(f"    {frame.line}")
+    if isinstance(error.__cause__, GradientWarning):  # NumPy's own error is around it
+        error = error.__cause__
     if isinstance(error, SyntaxError):
         lines += traceback.format_exception_only(error)
     else:

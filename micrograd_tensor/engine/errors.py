@@ -10,7 +10,7 @@ from numpy.exceptions import AxisError
 
 from .row import Contraction, Primitive, Reshape
 
-__all__ = ["DTypeError", "GradientError", "ShapeError", "TraceError"]
+__all__ = ["DTypeError", "GradientError", "GradientWarning", "ShapeError", "TraceError"]
 
 
 class FailedCall(NamedTuple):
@@ -42,6 +42,10 @@ class GradientError(OpError, RuntimeError):
 
 class TraceError(GradientError):
     """A value would leave the graph while a trace is on, and be frozen into it."""
+
+
+class GradientWarning(UserWarning):
+    """A value leaves the graph, so that gradients stop there."""
 
 
 class DTypeError(OpError, TypeError):

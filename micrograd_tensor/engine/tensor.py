@@ -10,7 +10,7 @@ import numpy as np
 
 from . import record, walk
 from .arrays import frozen
-from .errors import DTypeError, GradientError, ShapeError, describe
+from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .pytorch import PyTorchMethods
 from .record import Record, leaf, start, unwrap
 from .recording import recording
@@ -254,6 +254,7 @@ class Tensor(PyTorchMethods):
             warnings.warn(
                 f"{kind}() of {describe(self)} leaves the graph, and no gradient will flow through this number; "
                 "read it by item() or detach(), and put an array together from Tensors by mt.stack",
+                GradientWarning,
                 stacklevel=3,
             )
         return number

@@ -75,6 +75,35 @@ def verdicts(printed):
     return {row[0]: row[2] for row in rows}
 
 
+LOOP = """
+import math
+import numpy as np
+
+def inputs():
+    return {"x": np.array([1.0, -2.0, 0.5]), "w": np.array(1.5)}
+
+def forward(x, w):
+    h = np.zeros(3)
+    for i in range(3):
+        h[i] = x[i] * w
+    return h * w
+
+def backward(dout, cache):
+    return {"dx": dout * cache["w"] ** 2, "dw": np.sum(2 * dout * cache["x"] * cache["w"])}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["h[i] = x[i] * w", "h[i] += x[i] * w", "h[i] = float(x[i]) * 1.5", "h[i] = math.exp(w) + x[i].item()"],
+)
+def test_a_number_that_leaves_the_graph_is_refused_with_its_line(check, line):
+    status, printed, error = check(changed(("h[i] = x[i] * w", line), text=LOOP))
+    assert (status, printed) == (2, "")
+    assert f"line 11, in forward\n    {line}\nGradientWarning: float() of " in error
+    assert "put an array together from Tensors by mt.stack" in error
+
+
 # ------------------------------------------------------------------------------------------- right, wrong, unfinished
 
 
@@ -542,10 +571,11 @@ def test_the_report_fits_the_terminal(width, check, monkeypatch):
     assert "✗ wrong here" in rows["dvar"]
 
 
-def test_a_terminal_without_unicode_gets_ascii(tmp_path):
+@pytest.mark.parametrize("module", ["micrograd_tensor", "micrograd_tensor.cli"])
+def test_a_terminal_without_unicode_gets_ascii(tmp_path, module):
     (tmp_path / "mine.py").write_text(changed(("dx = dproduct @ w.T", "dx = 2 * dproduct @ w.T")))
     ran = subprocess.run(
-        [sys.executable, "-m", "micrograd_tensor", "check", "mine.py"],
+        [sys.executable, "-m", module, "check", "mine.py"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "100", "PATH": ""},
         capture_output=True,

@@ -159,7 +159,9 @@ def test_a_value_that_leaves_a_trace_raises_with_the_line(reading, grad):
 @pytest.mark.parametrize("reading", ["float", "int", "math", "filling", "fill"])
 def test_a_number_read_from_a_tensor_with_gradients_warns_at_the_line(reading):
     x = mt.tensor(1.0, requires_grad=True)
-    with pytest.warns(UserWarning, match=r"of the result of mul \(\) leaves the graph.*item\(\).*mt\.stack") as warned:
+    with pytest.warns(
+        mt.GradientWarning, match=r"of the result of mul \(\) leaves the graph.*item\(\).*mt\.stack"
+    ) as warned:
         READINGS[reading](x * 1.0)
     assert warned[0].filename == __file__
 
