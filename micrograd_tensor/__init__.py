@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .draw import Circuit as Circuit
     from .saving import *
 
-permute = transpose
+permute, cat, clamp, unsqueeze, mm, bmm = transpose, concatenate, clip, expand_dims, matmul, matmul
 
 __version__ = "0.1.0"
 

@@ -62,7 +62,14 @@ def test_errors_are_the_engines():
 
 
 def test_public_functions_say_their_public_name():
-    other = {"permute": "transpose"}
+    other = {
+        "permute": "transpose",
+        "cat": "concatenate",
+        "clamp": "clip",
+        "unsqueeze": "expand_dims",
+        "mm": "matmul",
+        "bmm": "matmul",
+    }
     for name in mt.__all__:
         value = getattr(mt, name)
         if inspect.isfunction(value) or inspect.isclass(value):

@@ -131,14 +131,23 @@ def eye(
 
 
 @keywords
-def arange(*bounds: float, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
     """Numbers from ``start`` by ``step`` up to, without, ``stop``: ``arange(stop)``, ``arange(start, stop, step)``.
 
     >>> import micrograd_tensor as mt
     >>> mt.arange(3), mt.arange(1.0, 2.0, 0.25)
     (tensor([0, 1, 2]), tensor([1.  , 1.25, 1.5 , 1.75]))
     """
-    return _leaf(np.arange(*bounds, dtype=dtype), requires_grad, name)
+    first, end = (0, start) if stop is None else (start, stop)
+    return _leaf(np.arange(first, end, step, dtype=dtype), requires_grad, name)
 
 
 @keywords

@@ -307,13 +307,16 @@ def keywords(function: F) -> F:
     """Let a function take PyTorch's names of its settings, and name the way out for those that it has not."""
     parameters = list(inspect.signature(function).parameters.values())
     known = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    several = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
 
     @wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
         if not known.issuperset(settings):
             called = f"{type(args[0]).__name__}." if function.__name__ == "__init__" else ""
-            listed = [p.name for p in parameters if p.name in known and p.name != "self"]
+            listed = [p.name for p in parameters if p.name != "self"]
             settings = understood(called + function.__name__, listed, settings)
+            if several in settings:
+                args += (settings.pop(several),)
         return function(*args, **settings)
 
     return cast(F, call)

@@ -10,6 +10,7 @@ import numpy as np
 from .errors import DTypeError, ShapeError, describe
 from .habits import ON_THE_CPU, missing
 from .record import Record, Result
+from .row import Axis
 from .table import comparisons, elementwise, matrix, reductions, shapes
 
 
@@ -62,6 +63,17 @@ class PyTorchMethods(Record):
         size = Size(self._data.size)
         size.shape = self._data.shape
         return size
+
+    if TYPE_CHECKING:  # compositions of a higher floor, which lends them
+
+        def softmax(self, axis: Axis = -1) -> Result:
+            """See `mt.softmax`."""
+
+        def log_softmax(self, axis: Axis = -1) -> Result:
+            """See `mt.log_softmax`."""
+
+        def logsumexp(self, axis: Axis = None, keepdims: builtins.bool = False) -> Result:
+            """See `mt.logsumexp`."""
 
     def dim(self) -> builtins.int:
         """Number of axes."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 import numpy as np
 
 from .recording import Scope, recording
-from .row import Primitive
+from .row import F, Primitive
 
 if TYPE_CHECKING:  # the one look upwards: every op says that it returns a Tensor
     from .tensor import Tensor
@@ -64,6 +64,12 @@ class Record:
 
 
 del Record.__dataclass_fields__  # by which `dataclasses.asdict` would take a Tensor apart
+
+
+def method(composition: F) -> F:
+    """Lend a composition of a higher floor to Tensors, as a method of its own name."""
+    setattr(result, composition.__name__, composition)
+    return composition
 
 
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:

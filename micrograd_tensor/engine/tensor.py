@@ -356,11 +356,21 @@ class Tensor(PyTorchMethods):
         return shapes.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order, given as one tuple or as several ints; by default in reverse.
+
+        Two of more than two axes are exchanged by `swapaxes`, for which PyTorch writes ``transpose``.
+        """
+        if len(axes) == 2 and (axes == (0, 1) or self.ndim != 2):
+            swap = f"PyTorch's transpose{axes} is swapaxes{axes} here"
+            if self.ndim != 2:
+                raise ShapeError(f"transpose: {describe(self)} has {self.ndim} axes, not 2; {swap}")
+            warnings.warn(f"transpose(0, 1) leaves {describe(self)} as it is, as in NumPy; {swap}", stacklevel=2)
+        return self.permute(*axes)
+
+    def permute(self, *axes: Any) -> Tensor:
         """Axes in another order, given as one tuple or as several ints; by default in reverse."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return shapes.transpose(self, axes=order)
-
-    permute: Final = transpose
 
     @property
     def T(self) -> Tensor:  # noqa: N802 -- NumPy's name
@@ -372,10 +382,7 @@ class Tensor(PyTorchMethods):
         """The last two axes exchanged: the transpose of each matrix in a stack."""
         return shapes.swapaxes(self, -1, -2)
 
-    def flatten(self) -> Tensor:
-        """All elements along one axis."""
-        return shapes.reshape(self, shape=(-1,))
-
+    flatten: Final = shapes.flatten
     square: Final = e.square
     sqrt: Final = e.sqrt
     reciprocal: Final = e.reciprocal

@@ -1,4 +1,4 @@
-"""Linear maps of features, merged axes, and rows looked up in a table."""
+"""Linear maps of features, and rows looked up in a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..engine.tensor import Tensor
 from ..engine.trace import holds
 from .operands import as_tensor
 
-__all__ = ["embedding", "flatten", "linear"]
+__all__ = ["embedding", "linear"]
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
@@ -55,26 +55,6 @@ def _way_out(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if len(shape) == 2 and wanted and shape[0] == wanted[-1]:
         return "did you mean x.T?"
     return "features are on the last axis"
-
-
-def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Merge the axes from ``start_dim`` to ``end_dim`` into one, in row-major order, as `torch.flatten`.
-
-    `ShapeError` for axes out of range, or in the wrong order.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.flatten(mt.tensor([[[1.0, 2.0], [3.0, 4.0]]]), start_dim=1)
-    tensor([[1., 2., 3., 4.]])
-    """
-    x = as_tensor(x)
-    rank = max(x.ndim, 1)
-    if not all(-rank <= i < rank for i in (start_dim, end_dim)) or start_dim % rank > end_dim % rank:
-        raise ShapeError(
-            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; count them from 0, or back from -1"
-        )
-    start, end = start_dim % rank, end_dim % rank
-    shape = x.shape
-    return reshape(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:

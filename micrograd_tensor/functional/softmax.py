@@ -6,6 +6,8 @@ subtracted, so derivatives treat it as a constant (`stop_gradient`) and are exac
 
 from __future__ import annotations
 
+from ..engine.habits import keywords
+from ..engine.record import method
 from ..engine.row import Operand
 from ..engine.table.comparisons import isfinite
 from ..engine.table.elementwise import div, exp, log, stop_gradient, sub, where
@@ -25,6 +27,8 @@ def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
     return stop_gradient(top)
 
 
+@method
+@keywords
 def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax.
 
@@ -39,6 +43,8 @@ def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: b
     return log(total) + (top if keepdims else reshape(top, shape=total.shape))
 
 
+@method
+@keywords
 def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``eˣ / Σeˣ`` over ``axis``: positive numbers that add up to 1. `ShapeError` for an axis out of range.
 
@@ -50,6 +56,8 @@ def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     return div(parts, sum(parts, axis=axis, keepdims=True))
 
 
+@method
+@keywords
 def log_softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``x − ln Σeˣ`` over ``axis``, the logarithm of `softmax` without its underflow. `ShapeError` for a bad axis.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine.habits import keywords
 from ..engine.row import Axis, Operand
 from ..engine.table.elementwise import sqrt, square
 from ..engine.table.reductions import sum
@@ -10,6 +11,7 @@ from ..engine.tensor import Tensor
 __all__ = ["l2_norm"]
 
 
+@keywords
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Euclidean norm over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is NaN at 0, where it is undefined.
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from ..engine.lengths import length
 from ..engine.row import Operand
+from ..engine.table.shapes import flatten
 from ..engine.tensor import Tensor
-from ..functional.linear import embedding, flatten, linear
+from ..functional.linear import embedding, linear
+from ..functional.operands import as_tensor
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -78,7 +80,7 @@ class Flatten(Module):
 
     def forward(self, x: Operand) -> Tensor:
         """The same elements in order, with fewer axes."""
-        return flatten(x, self.start_dim, self.end_dim)
+        return flatten(as_tensor(x), self.start_dim, self.end_dim)
 
 
 class Embedding(Module):

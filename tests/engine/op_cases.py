@@ -712,7 +712,7 @@ case(
 )
 for _shape in ((5, 4), (4,), (2, 3, 4), (0, 4)):
     case(f"linear, {_shape}", mt.linear, lambda x, w, b: x @ w.T + b, _shape, (3, 4), (3,), plain=False)
-case("flatten", mt.flatten, lambda x: x.reshape(-1), (2, 3), plain=False)
+case("flatten", mt.flatten, lambda x: x.reshape(-1), (2, 3))
 case("embedding", mt.embedding, lambda i, w: w[i], _PLACES, (3, 2), plain=False)
 case("conv1d", mt.conv1d, _conv, (2, 2, 5), (3, 2, 2), (3,), plain=False, params={"stride": 2, "padding": 1})
 case(

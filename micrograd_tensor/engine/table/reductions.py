@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
+from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
@@ -143,6 +144,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @answers(np.var)
+@keywords
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
@@ -167,6 +169,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 
 
 @answers(np.std)
+@keywords
 def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..arrays import is_duck
 from ..errors import ShapeError, describe
+from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Operand, Permutation, Reshape, Trait, answers
 
-__all__ = ["expand_dims", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
+__all__ = ["expand_dims", "flatten", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
 __all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
 
 
@@ -35,6 +37,26 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
             [3., 4.]])
     """
     return x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
+
+
+@keywords
+def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Result:
+    """Merge the axes from ``start_dim`` to ``end_dim`` into one, in row-major order, as `torch.flatten`.
+
+    `ShapeError` for axes out of range, or in the wrong order.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.flatten(mt.tensor([[[1.0, 2.0], [3.0, 4.0]]]), start_dim=1)
+    tensor([[1., 2., 3., 4.]])
+    """
+    shape = np.shape(unwrap(x))
+    rank = max(len(shape), 1)
+    if not all(-rank <= i < rank for i in (start_dim, end_dim)) or start_dim % rank > end_dim % rank:
+        raise ShapeError(
+            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; count them from 0, or back from -1"
+        )
+    start, end = start_dim % rank, end_dim % rank
+    return reshape(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = None) -> Array:
@@ -285,6 +307,7 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
 
 
 @answers(np.sort)
+@keywords
 def sort(x: Operand, axis: int | None = -1) -> Result:
     """x in ascending order along an axis, or with None all of it; each gradient returns to where its element was.
 
@@ -316,6 +339,7 @@ def _concatenate(*parts: Operand, axis: int = 0) -> Array:
 
 
 @answers(np.concatenate)
+@keywords
 def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
     """Tensors joined along an existing axis, or with None all in a row; each gets its part of the gradient.
 
@@ -334,6 +358,7 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
 
 
 @answers(np.stack)
+@keywords
 def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
     """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
 
@@ -356,6 +381,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
 
 
 @answers(np.split)
+@keywords
 def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Result]:
     """x cut along an axis into so many equal parts, or before each of the given places, as `numpy.split`.
 
