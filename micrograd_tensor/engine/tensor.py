@@ -48,6 +48,8 @@ class Tensor(PyTorchMethods):
         requires_grad: bool = False,
         copy: bool = True,
     ) -> None:
+        if isinstance(value, Record):
+            refuse_reading(value, "a new leaf of the values")
         start(self, frozen(unwrap(value), dtype, copy), name)
         if requires_grad:
             self.requires_grad_()

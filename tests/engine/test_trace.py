@@ -139,6 +139,9 @@ READINGS = {
     "max": lambda t: max(t, t + 1),
     "in": lambda t: t in (t + 1, t + 2),
     "float64": np.float64,
+    "tensor": mt.tensor,
+    "Tensor": mt.Tensor,
+    "tensor of several": lambda t: mt.tensor([t, 1.0]),
     "array of it": lambda t: np.array([t, 1.0]),
 }
 
