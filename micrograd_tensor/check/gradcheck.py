@@ -1,41 +1,40 @@
 """gradcheck: do the rules give the derivative that the function really has?
 
-Numerical derivatives are the oracle, which knows no rules. The complex step ``Im f(x + ih·u)/h`` has no cancellation,
-so its error is only rounding, at h = 1e-30; it needs every op on the way to be analytic (Squire and Trapp, *Using
-complex variables to estimate derivatives of real functions*, SIAM Review 40, 1998). Central differences need only
-smoothness near the point; here two step sizes are combined as Richardson did, and their disagreement is the error bar.
+Numerical derivatives are the oracle, which knows no rules. Each element is judged by its own terms: what rounding can
+do to it is measured, so that a small gradient beside a large one is judged as strictly. What is no derivative at all
+is told apart from a wrong one: a kink, a jump, a function that gives other results for the same inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
-from ..engine.errors import DTypeError, GradientError
-from ..engine.record import leaf
+from ..engine.errors import DTypeError, GradientError, TraceError, describe
 from ..engine.tensor import Tensor
-from ..engine.walk import grad
+from ..engine.trace import tracing
+from .kinks import name_turn
+from .numerical import SIDE, Sides, central_differences, complex_step, one_sided
+from .weighted import Function, Weighted, along, outputs
 
 __all__ = ["gradcheck"]
 
 _SMALL = 48
 """Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
-_MAX_PLACES = 1000
-"""How many elements of a larger input are searched for the worst one."""
-_COMPLEX_STEP = 1e-30
-_STEPS = tuple(10.0**-k for k in (2, 3, 4, 5, 6, 7, 1))
-"""Central differences take these steps, until one is good enough."""
-
-Function = Callable[..., "Tensor | Sequence[Tensor]"]
+_CALLS = 8
+"""How often a function is called at one point before a rule is blamed for what it returns."""
+_CLOSE = 1e-13
+"""What agrees so closely needs no measure of rounding."""
 
 
-def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e-7, seed: int = 0) -> bool:
+def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 0.0, seed: int = 0) -> bool:
     """Check the gradients of a function against numerical ones, to the given order.
 
-    The function's outputs are weighted at random, and the gradient of that sum is compared along a random direction of
+    The function's outputs are weighted at random, and the gradient of that sum is compared along random directions of
     each input, and for small inputs element by element: by a complex step where every recorded op is analytic, else by
     central differences with their own error bar. The plain and the recorded backward pass must agree to the last bit.
     Order 2 then checks the gradients' own gradients in the same way, and so on.
@@ -44,187 +43,266 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 1e
         function: of Tensors, to one Tensor or several.
         inputs: arrays or Tensors; floating-point ones are checked in float64, others are passed on as they are.
         order: up to which derivative.
-        rtol: largest error, relative to the sum of the absolute terms.
+        rtol: what is tolerated beside rounding, relative to the sum of the absolute terms of an element.
         seed: of the random weights and directions.
 
     Returns:
         True; a mismatch raises instead of returning False.
 
     Raises:
-        GradientError: for a gradient that differs, naming the input, its worst index and both values.
-        DTypeError: for inputs none of which is floating-point.
+        GradientError: for a gradient that differs, naming the input, its worst index and both values; for one that
+            cannot be judged, because the point lies at a kink or a jump, or because the function gives different
+            results for the same inputs; and for a function that returns anything but Tensors.
+        DTypeError: for inputs none of which is floating-point, complex ones, and several inputs given as a list.
 
     >>> import numpy as np
     >>> import micrograd_tensor as mt
     >>> mt.gradcheck(mt.batch_norm, np.random.default_rng(0).normal(size=(7, 4)), np.ones(4), np.zeros(4))
     True
     """
-    names = [getattr(x, "name", None) for x in inputs]
-    points = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
-    points = [p.astype(np.float64) if p.dtype.kind == "f" else p for p in points]
+    _require_settings(function, order, rtol)
+    points = [_point(k, x) for k, x in enumerate(inputs, 1)]
     if not any(p.dtype.kind == "f" for p in points):
         raise DTypeError(f"gradcheck: none of the {len(points)} inputs is floating-point, so there is nothing to check")
-    analytic, rng = _is_analytic(_outputs(function, points)), np.random.default_rng(seed)
+    names = [getattr(x, "name", None) for x in inputs]
+    labels = [f"input {k}{f' {name!r}' if name else ''}" for k, name in enumerate(names, 1)]
+    results = _require_steady(function, points, calls=1)
+    _require_real(results)
+    analytic, rng = _is_analytic(function, points, results), np.random.default_rng(seed)
     for nth in range(1, order + 1):
-        weights = [rng.standard_normal(y.shape) for y in _outputs(function, points)]
+        weights = [rng.standard_normal(y.shape) for y in outputs(function, points)]
         weighted = Weighted(function, points, weights, analytic)
-        for k, gradients in weighted.gradients_at_point().items():
-            label = f"gradcheck, order {nth}: the gradient of input {k + 1}{f' {names[k]!r}' if names[k] else ''}"
-            _check(weighted, k, *gradients, label, rtol, rng)
+        for k, (plain, recorded) in weighted.gradients_at_point().items():
+            _Input(weighted, k, f"gradcheck, order {nth}: ", labels[k], plain, recorded, rtol).check(rng)
         function = weighted.gradients
     return True
 
 
-def _check(
-    weighted: Weighted, k: int, plain: Any, recorded: Any, label: str, rtol: float, rng: np.random.Generator
-) -> None:
-    """Raise unless an input's gradient is right along a random direction and, for small inputs, element by element."""
-    shape = weighted.points[k].shape
-    if plain.shape != shape:
-        raise GradientError(f"{label} has shape {plain.shape}, but the input has {shape}")
-    if not np.array_equal(plain, recorded, equal_nan=True):
-        worst = _index(int(np.argmax(plain != recorded)), shape)
+def _require_settings(function: Any, order: Any, rtol: Any) -> None:
+    if not callable(function):
         raise GradientError(
-            f"{label} at {worst} is {plain[tuple(worst)]!r} from the plain backward pass "
-            f"and {recorded[tuple(worst)]!r} from the recorded one; a rule is not polymorphic"
+            f"gradcheck takes the function itself, not {describe(function)}: mt.gradcheck(f, x), not "
+            "mt.gradcheck(f(x), x)"
         )
-    direction = rng.standard_normal(shape)
-    expected, along = weighted.slope(k, direction), plain * direction
-    small = sum(p.size for p in weighted.points if p.dtype.kind == "f") <= _SMALL
-    if not small and _agree(float(along.sum()), expected, float(np.abs(along).sum()), rtol):
-        return
-    count = plain.size if small else min(plain.size, _MAX_PLACES)
-    places = [int(i) for i in np.linspace(0, plain.size - 1, count)] if count else []
-    slopes, mine = weighted.slopes(k, places), [float(plain.flat[i]) for i in places]
-    scale = max((abs(v) for v in [*mine, *(e.value for e in slopes)]), default=0.0)
-    wrong = [i for i, (m, e) in enumerate(zip(mine, slopes, strict=True)) if not _agree(m, e, scale, rtol)]
-    if wrong:
-        i = max(wrong, key=lambda i: np.nan_to_num(abs(mine[i] - slopes[i].value), nan=np.inf, posinf=np.inf))
-        bar = f", ± {slopes[i].bar:.1e}" if slopes[i].bar else ""
-        raise GradientError(
-            f"{label} at {_index(places[i], shape)} is {mine[i]:.12g}, "
-            f"but numerically {slopes[i].value:.12g} ({slopes[i].method}{bar})"
+    if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order < 1:
+        raise GradientError(f"gradcheck: order={order!r}; it is a whole number, 1 for first derivatives alone")
+    if not isinstance(rtol, (int, float, np.number)) or isinstance(rtol, bool) or not 0 <= rtol < 1:
+        raise GradientError(f"gradcheck: rtol={rtol!r}; it is a number from 0 up to 1, such as 1e-7")
+
+
+def _point(k: int, x: Any) -> Any:
+    """An input as an array, in float64 where it is floating-point."""
+    if isinstance(x, (list, tuple)) and any(isinstance(part, (Tensor, np.ndarray)) for part in x):
+        raise DTypeError(
+            f"gradcheck takes the inputs one by one, and input {k} is a {type(x).__name__} of them: "
+            "write mt.gradcheck(f, x, y), or mt.gradcheck(f, *inputs)"
         )
-    if not small:
-        raise GradientError(f"{label} differs along a random direction, though each of {count} elements agrees")
+    try:
+        array = np.array(x.data if isinstance(x, Tensor) else x)
+    except ValueError as error:
+        raise DTypeError(f"gradcheck: input {k} makes no array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"gradcheck: input {k} holds {array.dtype}; it differentiates by real numbers only")
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _agree(ours: float, expected: Estimate, scale: float, rtol: float) -> bool:
-    """Whether they agree; an error bar as large as the value itself is uninformative, so it is no excuse."""
-    allowed = rtol * max(scale, abs(expected.value), 1e-6) + min(expected.bar, 1e-3 * max(scale, 1e-3))
-    return bool(abs(ours - expected.value) <= allowed)
+def _is_analytic(function: Function, points: Sequence[Any], results: Sequence[Tensor]) -> bool:
+    """Whether a complex step may be taken.
 
-
-def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
-    return [int(i) for i in np.unravel_index(flat, shape)]
-
-
-# ------------------------------------------------------------------------------------------------ numerical derivatives
-
-
-class Estimate(NamedTuple):
-    """A numerical derivative with its error bar and the name of the method."""
-
-    value: float
-    bar: float
-    method: str
-
-
-def _is_analytic(results: Sequence[Tensor]) -> bool:
-    """Whether every op through which gradients flow to the results is complex-differentiable."""
+    Every op through which gradients flow must be complex-differentiable; and what the function does beside them, with
+    numbers that it reads out, must bear complex numbers too. That shows along one direction of all inputs.
+    """
     on_path = {t for t in results if t.requires_grad}
     stack = list(on_path)
     while stack:
         further = {x for x in stack.pop().operands if isinstance(x, Tensor) and x.requires_grad} - on_path
         on_path |= further
         stack += further
-    return all(t.op is None or t.op.analytic for t in on_path)
+    if not all(t.op is None or t.op.analytic for t in on_path):
+        return False
+    rng = np.random.default_rng(0)
+    directions = {k: rng.standard_normal(p.shape) for k, p in enumerate(points) if p.dtype.kind == "f"}
+    at = along(function, points, directions)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            step = complex_step(at)
+    except (TypeError, ValueError, AttributeError, np.exceptions.ComplexWarning):
+        return False
+    differences = central_differences(at, enough=1e-6)
+    size = abs(differences.value)
+    near = abs(step.value - differences.value) <= 4 * differences.bar + step.bar + 1e-9 * size
+    return near or not differences.tells(size)
 
 
-def complex_step(at: Callable[[complex], Sequence[Any]]) -> Estimate:
-    """The derivative at 0 of the sum of what an analytic function returns."""
-    return Estimate(float(sum(np.imag(s) for s in at(1j * _COMPLEX_STEP)) / _COMPLEX_STEP), 0.0, "complex step")
+def _require_steady(function: Function, points: Sequence[Any], calls: int) -> list[Tensor]:
+    """What the function returns at these points; an error where it is not the same in each of several calls."""
+    first = outputs(function, points)
+    for _ in range(calls):
+        again = outputs(function, points)
+        for a, b in zip_longest(first, again):
+            if a is None or b is None:
+                what = f"{len(first)} of them, then {len(again)}"
+            elif a.shape != b.shape:
+                what = f"the shape {a.shape}, then {b.shape}"
+            elif np.array_equal(a.data, b.data, equal_nan=a.dtype.kind == "f"):
+                continue
+            else:
+                place = np.unravel_index(int(np.argmax(np.asarray(a.data != b.data))), a.shape)
+                what = f"{a.data[place]:.6g} at {_listed(place)}, then {b.data[place]:.6g}"
+            raise GradientError(
+                f"gradcheck: the function gives different results for the same inputs, {what}, so it has "
+                "no derivative; if it draws random numbers, let it start with mt.manual_seed(0), or with a generator "
+                "of its own such as np.random.default_rng(0)"
+            )
+    return first
 
 
-def central_differences(at: Callable[[float], Sequence[Any]], noise: float = 0.0, enough: float = 0.0) -> Estimate:
-    """The derivative at 0 of the sum of what a function returns, with the least error bar among several steps.
-
-    Args:
-        at: the function.
-        noise: what rounding does to the sum, in addition to that of each of its terms.
-        enough: an error bar this small, relative to the derivative, is good enough.
-    """
-    best, fine = Estimate(np.nan, np.inf, "central differences"), False
-    for h in _STEPS:
-        if fine and h < _STEPS[-1]:
-            continue  # below a step where rounding dominates, smaller ones are worse
-        parts = {k: at(k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
-        wide, narrow = (sum(parts[1.0]) - sum(parts[-1.0])) / (2 * h), (sum(parts[0.5]) - sum(parts[-0.5])) / h
-        size = 8.0 * float(np.finfo(float).eps) * sum(abs(s) for several in parts.values() for s in several)
-        apart, rounding = float(abs(wide - narrow)), float(noise + size) / h
-        if apart + rounding < best.bar:
-            best = Estimate(float(np.real((4 * narrow - wide) / 3)), apart + rounding, best.method)
-        if best.bar <= enough * abs(best.value):
-            break
-        fine = fine or apart <= rounding
-    return best
+def _require_real(results: Sequence[Tensor]) -> None:
+    """Raise where the function has no number, or a complex one, so that there is no slope to look for."""
+    for y in results:
+        if y.dtype.kind == "c":
+            raise DTypeError(f"gradcheck: the function returned complex numbers, {describe(y)}; let it return real ones")
+        if not np.all(np.isfinite(y.data)):
+            place = np.unravel_index(int(np.argmin(np.isfinite(y.data))), y.shape)
+            raise GradientError(
+                f"gradcheck: the function returned {y.data[place]} at {_listed(place)}; check it at a point where it is "
+                "finite"
+            )
 
 
-@dataclass(frozen=True, slots=True)
-class Weighted:
-    """The weighted sum of a function's outputs: one number, which has a gradient, and slopes to compare it with.
-
-    Attributes:
-        function: of Tensors, to one Tensor or several.
-        points: the inputs, float64 arrays; integer ones are passed on as they are.
-        weights: an array for each output, of its shape.
-        analytic: whether a complex step may be taken.
-    """
-
-    function: Function
-    points: list[Any]
-    weights: Sequence[Any]
-    analytic: bool
-
-    def slope(self, k: int, direction: Any) -> Estimate:
-        """The numerical slope along a direction of one input."""
-
-        def along(t: complex) -> list[Any]:
-            # Complex steps make all inputs complex, since gradients of higher order mix them.
-            steps = [t * direction if i == k else 0.0 * t for i in range(len(self.points))]
-            moved = [p + step if p.dtype.kind == "f" else p for p, step in zip(self.points, steps, strict=True)]
-            ys = _outputs(self.function, moved)
-            return [np.sum(np.asarray(y.data) * w) for y, w in zip(ys, self.weights, strict=True)]
-
-        return complex_step(along) if self.analytic else central_differences(along)
-
-    def slopes(self, k: int, places: Iterable[int]) -> list[Estimate]:
-        """The numerical gradient with respect to some elements, by flat index, of one input."""
-        shape = self.points[k].shape
-        return [self.slope(k, np.reshape(np.arange(self.points[k].size) == place, shape)) for place in places]
-
-    def gradients(self, *tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
-        """The gradients, by the rules, of those inputs that require them."""
-        pairs = zip(_several(self.function(*tensors)), self.weights, strict=True)
-        used = [(y, weight) for y, weight in pairs if y.requires_grad]
-        wanted = [x for x in tensors if x.requires_grad]
-        found: Sequence[Tensor | None] = [None] * len(wanted)
-        if used:
-            found = grad([y for y, _ in used], wanted, [weight for _, weight in used], create_graph=create_graph)
-        return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
-
-    def gradients_at_point(self) -> dict[int, tuple[Any, Any]]:
-        """The gradient of each floating-point input, from the plain and from the recorded backward pass."""
-        tensors = [leaf(p, requires_grad=p.dtype.kind == "f") for p in self.points]
-        passes = [[np.asarray(g.data) for g in self.gradients(*tensors, create_graph=c)] for c in (False, True)]
-        inputs = [k for k, x in enumerate(tensors) if x.requires_grad]
-        return dict(zip(inputs, zip(*passes, strict=True), strict=True))
+def _listed(place: Iterable[Any]) -> list[int]:
+    return [int(i) for i in place]
 
 
-def _outputs(function: Function, points: Sequence[Any]) -> list[Tensor]:
-    """What the function returns at these points."""
-    return _several(function(*[leaf(p, requires_grad=p.dtype.kind in "fc") for p in points]))
+# ----------------------------------------------------------------------------------------------------------- one input
 
 
-def _several(result: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    return [result] if isinstance(result, Tensor) else list(result)
+class _Input:
+    """The gradient of one input, to be judged."""
+
+    def __init__(
+        self, weighted: Weighted, k: int, title: str, label: str, plain: Any, recorded: Any, rtol: float
+    ) -> None:
+        self.weighted, self.k, self.title, self.label, self.rtol = weighted, k, title, label, rtol
+        self.plain, self.recorded = plain, recorded
+
+    def check(self, rng: np.random.Generator) -> None:
+        """Raise unless the gradient is right: element by element for small inputs, else along random directions."""
+        points, shape = self.weighted.points, self.weighted.points[self.k].shape
+        if self.plain.shape != shape:
+            self._fail(f"the gradient of {self.label} has shape {self.plain.shape}, but the input has {shape}")
+        if not np.array_equal(self.plain, self.recorded, equal_nan=True):
+            _require_steady(self.weighted.function, self.weighted.points, _CALLS)
+            worst = np.unravel_index(int(np.argmax(self.plain != self.recorded)), shape)
+            self._fail(
+                f"the gradient of {self.label} at {_listed(worst)} is {self.plain[worst]!r} from the plain backward "
+                f"pass and {self.recorded[worst]!r} from the recorded one; a rule is not polymorphic"
+            )
+        if sum(p.size for p in points if p.dtype.kind == "f") <= _SMALL:
+            wrong = {place: apart for place in range(self.plain.size) if (apart := self._apart(self._unit(place)))}
+            if wrong:
+                self._explain(max(wrong, key=lambda place: wrong[place]))
+            return
+        for direction in self._directions(rng):
+            if self._apart(direction) and (place := self._search(direction)) is not None:
+                self._explain(place)
+
+    def _unit(self, place: int) -> Any:
+        return self.weighted.unit(self.k, place)
+
+    def _directions(self, rng: np.random.Generator) -> list[Any]:
+        """A random direction; and one in which each element counts alike, however small its gradient.
+
+        Differences would leave the neighbourhood of the point along the second.
+        """
+        directions = [rng.standard_normal(self.plain.shape)]
+        if self.weighted.analytic and np.all(np.isfinite(self.plain)) and self.plain.any():
+            size = np.abs(self.plain)
+            typical = float(np.exp(np.mean(np.log(size[size > 0]))))
+            signs = rng.choice([-1.0, 1.0], self.plain.shape)
+            directions.append(signs * typical / np.clip(size, 1e-15 * size.max(), None))
+        return directions
+
+    def _apart(self, direction: Any) -> float:
+        """How far the gradient is from the numerical one along a direction, relative to its terms; 0 if it is right."""
+        ours = float(np.sum(self.plain[direction != 0] * direction[direction != 0]))
+        if not np.isfinite(ours):
+            return np.inf
+        found = self.weighted.slope(self.k, direction)
+        larger = max(abs(ours), abs(found.value))
+        if abs(ours - found.value) <= found.bar + _CLOSE * larger and found.tells(larger):
+            return 0.0
+        tolerances, noise = self.weighted.rounding
+        allowed, terms = tolerances.get(self.k, (0.0, 0.0))
+        if not self.weighted.analytic:
+            found = self.weighted.slope(self.k, direction, noise)
+        size = max(larger, float(np.sum(np.abs(direction) * terms)))
+        spread = float(np.sum(np.abs(direction) * allowed)) + self.rtol * size + found.bar
+        apart = abs(ours - found.value)
+        if apart <= spread and found.tells(size):
+            return 0.0
+        return apart / size if size and np.isfinite(apart) and apart else np.inf
+
+    def _search(self, direction: Any) -> int | None:
+        """An element that is wrong, by halves; None where both halves are right, and so their sum is."""
+        places = np.arange(self.plain.size)
+        while places.size > 1:
+            for half in np.split(places, [places.size // 2]):
+                kept = np.zeros(self.plain.size)
+                kept[half] = direction.reshape(-1)[half]
+                if self._apart(kept.reshape(self.plain.shape)):
+                    places = half
+                    break
+            else:
+                return None
+        return int(places[0])
+
+    def _explain(self, place: int) -> None:
+        """Raise with what is the matter with one element."""
+        _require_steady(self.weighted.function, self.weighted.points, _CALLS)
+        where = _listed(np.unravel_index(place, self.plain.shape))
+        ours, direction = float(self.plain.reshape(-1)[place]), self._unit(place)
+        along, scale = self.weighted.along(self.k, direction), self.weighted.scale(self.k, direction)
+        sides = one_sided(self.weighted.near(along), scale)
+        if sides.differ:
+            self._fail(self._at_turn(f"{self.label} at {where}", ours, direction, sides, scale))
+        if np.isinf(ours):
+            self._fail(f"the gradient of {self.label} at {where} is {ours}; no numerical derivative can confirm that")
+        found = self.weighted.slope(self.k, direction, 0.0 if self.weighted.analytic else self.weighted.rounding[1])
+        bar = f", ± {found.bar:.1e}" if found.method != "complex step" else ""
+        self._fail(
+            f"the gradient of {self.label} at {where} is {ours:.12g}, "
+            f"but numerically {found.value:.12g} ({found.method}{bar}){self._read_out()}"
+        )
+
+    def _read_out(self) -> str:
+        """What to say of a function that takes numbers out of its graph, which a trace refuses."""
+        try:
+            with tracing():
+                outputs(self.weighted.function, self.weighted.points)
+        except TraceError as error:
+            return f". The function reads numbers out, and what it makes of them has no gradient: {error}"
+        return ""
+
+    def _at_turn(self, where: str, ours: float, direction: Any, sides: Sides, scale: float) -> str:
+        """What to say of a point that lies at a kink or a jump."""
+        step = SIDE * max(scale, SIDE)
+
+        def at(t: float) -> list[Tensor]:
+            points = [p + t * direction if k == self.k else p for k, p in enumerate(self.weighted.points)]
+            return outputs(self.weighted.function, points)
+
+        by = name_turn(at, step)
+        kind, of = "jump" if sides.jump else "kink", f" of {by}" if by else ""
+        text = f"{where} lies at a {kind}{of}, where there is no derivative"
+        if sides.jump:
+            return f"{text}; check at another point"
+        low, high = sorted((sides.below, sides.above))
+        text += f": the slope is {sides.below:.6g} below it and {sides.above:.6g} above"
+        if low - sides.bar <= ours <= high + sides.bar:
+            return f"{text}. The recorded {ours:.6g} lies between and is no mistake; check at another point"
+        return f"{text}. The recorded {ours:.12g} is not between them, so it is wrong, whichever is taken"
+
+    def _fail(self, text: str) -> None:
+        raise GradientError(self.title + text)

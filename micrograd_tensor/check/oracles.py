@@ -14,7 +14,7 @@ import numpy as np
 
 from ..graph import Graph, Node, evaluate, named_nodes
 from .found import Oracle
-from .gradcheck import central_differences, complex_step
+from .numerical import central_differences, complex_step
 from .rounding import Tolerances
 
 _ENOUGH = 1e-6
@@ -69,7 +69,7 @@ def _oracle(
         rounding += float(np.sum(np.abs(direction) * allowed[leaf])) * coarser
     along, analytic = _along(graph, directions)
     by_complex_step = complex_step(along).value if analytic else None
-    differences, bar, _ = central_differences(along, noise, _ENOUGH)
+    differences, bar, *_ = central_differences(along, noise, _ENOUGH)
     near_step = by_complex_step is None or _close(recorded, by_complex_step, rounding)
     # An error bar as large as the slope itself proves nothing, either way.
     near_differences = _close(recorded, differences, 2.0 * rounding + 4.0 * bar) or bar > 0.1 * abs(differences)

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..check import Report, Stage, compare
-from ..check.gradcheck import Weighted
 from ..check.rounding import difference, recorded_tolerances, terms
+from ..check.weighted import Weighted
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly

@@ -38,6 +38,11 @@ def _prepared(inputs: Inputs, create_graph: bool) -> list[Tensor]:
 
 
 def _output(function: Callable[..., Any], inputs: list[Tensor]) -> Tensor:
+    if not callable(function):
+        raise GradientError(
+            f"the derivative is that of a function, and {describe(function)} is none: give f itself, not f(x); "
+            "of what is computed already, mt.grad(y, x) gives the gradient"
+        )
     out = function(*inputs)
     if not isinstance(out, Tensor):
         raise GradientError(f"{_called(function)} returned {type(out).__name__}, not one Tensor")

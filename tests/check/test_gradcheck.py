@@ -83,7 +83,7 @@ def test_large_inputs_are_checked_along_random_directions_only():
         return mt.exp(x)
 
     assert mt.gradcheck(counted, np.linspace(0, 1, 5000), order=1)
-    assert len(calls) < 20
+    assert len(calls) < 30
 
 
 def test_tensors_and_lists_are_inputs_too_and_nothing_of_them_changes():
