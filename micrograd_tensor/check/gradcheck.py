@@ -18,8 +18,8 @@ from ..engine.errors import DTypeError, GradientError, TraceError, describe
 from ..engine.tensor import Tensor
 from ..engine.trace import tracing
 from .kinks import name_turn
-from .numerical import SIDE, Sides, central_differences, complex_step, one_sided
-from .weighted import Function, Weighted, along, outputs
+from .numerical import Sides, central_differences, complex_step
+from .weighted import Function, Weighted, along, near, outputs
 
 __all__ = ["gradcheck"]
 
@@ -27,6 +27,8 @@ _SMALL = 48
 """Inputs of up to this many elements in all are checked element by element, not along random directions alone."""
 _CALLS = 8
 """How often a function is called at one point before a rule is blamed for what it returns."""
+_BESIDE = 1e-30j
+"""Beside the point, where no number changes, but a comparison of equal numbers does."""
 _CLOSE = 1e-13
 """What agrees so closely needs no measure of rounding."""
 
@@ -69,12 +71,17 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 0.
     results = _require_steady(function, points, calls=1)
     _require_real(results)
     analytic, rng = _is_analytic(function, points, results), np.random.default_rng(seed)
-    for nth in range(1, order + 1):
-        weights = [rng.standard_normal(y.shape) for y in outputs(function, points)]
-        weighted = Weighted(function, points, weights, analytic)
-        for k, (plain, recorded) in weighted.gradients_at_point().items():
-            _Input(weighted, k, f"gradcheck, order {nth}: ", labels[k], plain, recorded, rtol).check(rng)
-        function = weighted.gradients
+    differentiated = function
+    try:
+        for nth in range(1, order + 1):
+            weights = [rng.standard_normal(y.shape) for y in outputs(differentiated, points)]
+            weighted = Weighted(differentiated, points, weights, analytic)
+            for k, (plain, recorded) in weighted.gradients_at_point().items():
+                _Input(weighted, k, f"gradcheck, order {nth}: ", labels[k], plain, recorded, rtol).check(rng)
+            differentiated = weighted.gradients
+    except Exception:
+        _require_steady(function, points, _CALLS)  # before a rule is blamed
+        raise
     return True
 
 
@@ -122,17 +129,19 @@ def _is_analytic(function: Function, points: Sequence[Any], results: Sequence[Te
         return False
     rng = np.random.default_rng(0)
     directions = {k: rng.standard_normal(p.shape) for k, p in enumerate(points) if p.dtype.kind == "f"}
-    at = along(function, points, directions)
+    at = near(along(function, points, directions), [y.shape for y in results])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            step = complex_step(at)
-    except (TypeError, ValueError, AttributeError, np.exceptions.ComplexWarning):
+            up, down, step = at(_BESIDE), at(-_BESIDE), complex_step(at)
+    except (TypeError, AttributeError, np.exceptions.ComplexWarning):
         return False
+    if not all(np.allclose(a.real, b.real, equal_nan=True) for a, b in zip(up, down, strict=True)):
+        return False  # a branch is decided right here, and a step to the side takes it
     differences = central_differences(at, enough=1e-6)
     size = abs(differences.value)
-    near = abs(step.value - differences.value) <= 4 * differences.bar + step.bar + 1e-9 * size
-    return near or not differences.tells(size)
+    close = abs(step.value - differences.value) <= 4 * differences.bar + step.bar + 1e-9 * size
+    return close or not differences.tells(size)
 
 
 def _require_steady(function: Function, points: Sequence[Any], calls: int) -> list[Tensor]:
@@ -162,11 +171,13 @@ def _require_real(results: Sequence[Tensor]) -> None:
     """Raise where the function has no number, or a complex one, so that there is no slope to look for."""
     for y in results:
         if y.dtype.kind == "c":
-            raise DTypeError(f"gradcheck: the function returned complex numbers, {describe(y)}; let it return real ones")
+            raise DTypeError(
+                f"gradcheck: the function returned complex numbers, {describe(y)}; let it return real ones"
+            )
         if not np.all(np.isfinite(y.data)):
             place = np.unravel_index(int(np.argmin(np.isfinite(y.data))), y.shape)
             raise GradientError(
-                f"gradcheck: the function returned {y.data[place]} at {_listed(place)}; check it at a point where it is "
+                f"gradcheck: the function returned {y.data[place]} at {_listed(place)}; check at a point where it is "
                 "finite"
             )
 
@@ -193,7 +204,6 @@ class _Input:
         if self.plain.shape != shape:
             self._fail(f"the gradient of {self.label} has shape {self.plain.shape}, but the input has {shape}")
         if not np.array_equal(self.plain, self.recorded, equal_nan=True):
-            _require_steady(self.weighted.function, self.weighted.points, _CALLS)
             worst = np.unravel_index(int(np.argmax(self.plain != self.recorded)), shape)
             self._fail(
                 f"the gradient of {self.label} at {_listed(worst)} is {self.plain[worst]!r} from the plain backward "
@@ -233,10 +243,10 @@ class _Input:
         larger = max(abs(ours), abs(found.value))
         if abs(ours - found.value) <= found.bar + _CLOSE * larger and found.tells(larger):
             return 0.0
-        tolerances, noise = self.weighted.rounding
-        allowed, terms = tolerances.get(self.k, (0.0, 0.0))
-        if not self.weighted.analytic:
-            found = self.weighted.slope(self.k, direction, noise)
+        if not found.tells(larger) and self.weighted.sides(self.k, direction).jump:
+            return np.inf  # which rounding may reach across
+        allowed, terms = self.weighted.rounding[0].get(self.k, (0.0, 0.0))
+        found = self.weighted.slope(self.k, direction, wary=True)
         size = max(larger, float(np.sum(np.abs(direction) * terms)))
         spread = float(np.sum(np.abs(direction) * allowed)) + self.rtol * size + found.bar
         apart = abs(ours - found.value)
@@ -260,21 +270,20 @@ class _Input:
 
     def _explain(self, place: int) -> None:
         """Raise with what is the matter with one element."""
-        _require_steady(self.weighted.function, self.weighted.points, _CALLS)
         where = _listed(np.unravel_index(place, self.plain.shape))
         ours, direction = float(self.plain.reshape(-1)[place]), self._unit(place)
-        along, scale = self.weighted.along(self.k, direction), self.weighted.scale(self.k, direction)
-        sides = one_sided(self.weighted.near(along), scale)
+        sides = self.weighted.sides(self.k, direction)
         if sides.differ:
-            self._fail(self._at_turn(f"{self.label} at {where}", ours, direction, sides, scale))
+            self._fail(self._at_turn(f"{self.label} at {where}", ours, direction, sides))
         if np.isinf(ours):
             self._fail(f"the gradient of {self.label} at {where} is {ours}; no numerical derivative can confirm that")
-        found = self.weighted.slope(self.k, direction, 0.0 if self.weighted.analytic else self.weighted.rounding[1])
+        found = self.weighted.slope(self.k, direction, wary=True)
         bar = f", ± {found.bar:.1e}" if found.method != "complex step" else ""
-        self._fail(
-            f"the gradient of {self.label} at {where} is {ours:.12g}, "
-            f"but numerically {found.value:.12g} ({found.method}{bar}){self._read_out()}"
-        )
+        numerically = f"numerically {found.value:.12g} ({found.method}{bar})"
+        text = f"the gradient of {self.label} at {where} is {ours:.12g}"
+        if not found.tells(max(abs(ours), abs(found.value))):
+            self._fail(f"{text}, and {numerically}, which tells nothing; check at another point")
+        self._fail(f"{text}, but {numerically}{self._read_out()}")
 
     def _read_out(self) -> str:
         """What to say of a function that takes numbers out of its graph, which a trace refuses."""
@@ -285,15 +294,14 @@ class _Input:
             return f". The function reads numbers out, and what it makes of them has no gradient: {error}"
         return ""
 
-    def _at_turn(self, where: str, ours: float, direction: Any, sides: Sides, scale: float) -> str:
+    def _at_turn(self, where: str, ours: float, direction: Any, sides: Sides) -> str:
         """What to say of a point that lies at a kink or a jump."""
-        step = SIDE * max(scale, SIDE)
 
         def at(t: float) -> list[Tensor]:
             points = [p + t * direction if k == self.k else p for k, p in enumerate(self.weighted.points)]
             return outputs(self.weighted.function, points)
 
-        by = name_turn(at, step)
+        by = name_turn(at, sides.step)
         kind, of = "jump" if sides.jump else "kink", f" of {by}" if by else ""
         text = f"{where} lies at a {kind}{of}, where there is no derivative"
         if sides.jump:

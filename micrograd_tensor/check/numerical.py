@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,8 +27,11 @@ _LEAST = float(np.finfo(float).smallest_normal) / _COMPLEX_STEP
 _INFORMATIVE = 1e-5
 """An error bar above this part of a derivative says nothing about it."""
 
-SIDE = 2.0**-20
+_SIDE = 2.0**-20
 """How near to a point its sides are looked at, relative to its size."""
+
+_JUMP = 1e-4
+"""A smaller part of a value may change by the rounding of float32 or float16 on the way."""
 
 At = Callable[[Any], Sequence[Any]]
 """What a function returns, one array or several, when its input has moved so far."""
@@ -50,16 +54,17 @@ class Estimate(NamedTuple):
 
     def tells(self, size: float) -> bool:
         """Whether the bar is small beside a derivative of this size; or no smaller one is to be had, for rounding."""
-        return bool(self.bar - self.rounding <= max(_INFORMATIVE * size, 8.0 * self.rounding))
+        return bool(self.bar - self.rounding <= max(_INFORMATIVE * size, 32.0 * self.rounding))
 
 
 class Sides(NamedTuple):
-    """The slopes below and above a point, what they may be off, and how far the function jumps there."""
+    """The slopes below and above a point, what they may be off, how far the function jumps there; and the step."""
 
     below: float
     above: float
     bar: float
     jump: float
+    step: float
 
     @property
     def differ(self) -> bool:
@@ -74,6 +79,7 @@ def complex_step(at: At) -> Estimate:
     return Estimate(sum(float(s.sum()) for s in parts), rounding, "complex step", rounding)
 
 
+@np.errstate(all="ignore")
 def central_differences(at: At, noise: float = 0.0, enough: float = 0.0, scale: float = 1.0) -> Estimate:
     """The derivative at 0 of the sum of what a function returns, with the least error bar among several steps.
 
@@ -84,10 +90,9 @@ def central_differences(at: At, noise: float = 0.0, enough: float = 0.0, scale: 
         scale: a natural length of the input; numbers much below 1 are tried with steps of their own size as well.
     """
     best, fine, here = Estimate(np.nan, np.inf, "central differences", 0.0), False, _arrays(at(0.0))
-    unit = math.ldexp(1.0, round(math.log2(scale)))
-    steps = [h * max(unit, 1.0) for h in _STEPS] + ([h * unit for h in _STEPS] if unit < _STEPS[2] else [])
-    for h in steps:
-        if fine and _STEPS[-1] > h:
+    for unit, k in product(_units(scale), range(len(_STEPS))):
+        h, fine = unit * _STEPS[k], fine and k > 0
+        if fine and k + 1 < len(_STEPS):
             continue  # below a step where rounding dominates, smaller ones are worse
         parts = {k: _arrays(at(k * h)) for k in (-1.0, -0.5, 0.5, 1.0)}
         wide, rounding = _apart(parts[-1.0], parts[1.0], noise)
@@ -96,26 +101,58 @@ def central_differences(at: At, noise: float = 0.0, enough: float = 0.0, scale: 
         # What is left of the difference of the two sides, for which a curve accounts in proportion to the step.
         uneven = _uneven(here, parts[-0.5], parts[0.5], h / 2) * 2 - _uneven(here, parts[-1.0], parts[1.0], h)
         apart = max(abs(wide - narrow), abs(uneven) - 4 * rounding)
-        if apart + rounding < best.bar:
-            best = Estimate((4 * narrow - wide) / 3, apart + rounding, best.method, rounding)
+        best = _better(best, Estimate((4 * narrow - wide) / 3, apart + rounding, best.method, rounding))
         if best.bar <= enough * abs(best.value):
             break
         fine = fine or apart <= rounding
     return best
 
 
+@np.errstate(all="ignore")
+def unseen(at: At, scale: float = 1.0) -> float:
+    """What rounding may hide: the last places of all values that change once the input moves far enough."""
+    here, unit = _arrays(at(0.0)), _units(scale)[0]
+    far = [_arrays(at(side * unit * 2.0**k)) for k in (0, 5, 10, 20) for side in (-1.0, 1.0)]
+    return _UNIT * sum(float(np.sum(np.abs(y) * np.any([z[i] != y for z in far], axis=0))) for i, y in enumerate(here))
+
+
+def _better(a: Estimate, b: Estimate) -> Estimate:
+    """The one with the smaller bar; where a bar is small beside its value, the one with the more digits."""
+    told = [e for e in (a, b) if e.value and e.bar <= 1e-3 * abs(e.value)]
+    if told:
+        return min(told, key=lambda e: e.bar / abs(e.value))
+    return b if b.bar < a.bar else a
+
+
+@np.errstate(all="ignore")
 def one_sided(at: At, scale: float = 1.0) -> Sides:
-    """The slopes of the sum of what a function returns on both sides of 0, very close to it."""
-    here, h = _arrays(at(0.0)), SIDE * max(math.ldexp(1.0, round(math.log2(scale))), SIDE)
-    slopes, bar, jumps = [], 0.0, []
+    """The slopes of the sum of what a function returns on both sides of 0, as close to it as rounding lets one see."""
+    looks = [_sides(at, unit * _SIDE) for unit in _units(scale)]
+    return next((sides for sides in reversed(looks) if sides.bar < 0.1 * max(map(abs, sides[:2]))), looks[0])
+
+
+def _sides(at: At, h: float) -> Sides:
+    here, slopes, bar, jump = _arrays(at(0.0)), [], 0.0, 0.0
     for side in (-1.0, 1.0):
-        far, rounding = _apart(here, _arrays(at(side * h)))
-        near, less = _apart(here, _arrays(at(side * h / 2)))
-        slopes.append(side * (4 * near - far) / h)
+        far, near = _arrays(at(side * h)), _arrays(at(side * h / 2))
+        (beyond, rounding), (beside, less) = _apart(here, far), _apart(here, near)
+        slopes.append(side * (4 * beside - beyond) / h)
         bar += 8.0 * (rounding + less) / h + 1e-5 * abs(slopes[-1])
-        # Twice as close a continuous function is half as far.
-        jumps.append(side * near if abs(far - near) < 0.01 * abs(near) and abs(near) > 8.0 * (rounding + less) else 0.0)
-    return Sides(slopes[0], slopes[1], bar, sum(jumps))
+        jump += side * sum(_jump(*ys) for ys in zip(here, near, far, strict=True))
+    return Sides(slopes[0], slopes[1], bar, jump, h)
+
+
+def _jump(here: Any, near: Any, far: Any) -> float:
+    """The sum of what changes at once: what is continuous changes half as much at half the distance."""
+    change, later = near - here, far - near
+    large = np.abs(change) > _JUMP * np.maximum(np.abs(here), np.abs(near))
+    return float(np.sum(change[large & (np.abs(later) < 0.01 * np.abs(change))]))
+
+
+def _units(scale: float) -> list[float]:
+    """Lengths by which to step from numbers of this size: at least 1, and of small numbers their own as well."""
+    unit = math.ldexp(1.0, round(math.log2(scale)))
+    return [max(unit, 1.0), *([unit] if unit < _STEPS[2] else [])]
 
 
 def _arrays(results: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from ..engine.record import leaf
 from ..engine.tensor import Tensor
 from ..engine.walk import ancestors, grad
 from ..graph import graph
-from .numerical import At, Estimate, central_differences, complex_step
+from .numerical import At, Estimate, Sides, central_differences, complex_step, one_sided, unseen
 from .rounding import recorded_tolerances
 
 _ENOUGH = 1e-9
@@ -50,6 +50,20 @@ def along(function: Function, points: Sequence[Any], directions: dict[int, Any])
     return at
 
 
+def near(at: At, shapes: Sequence[tuple[int, ...]]) -> At:
+    """The same near the point, not a number where the function is not defined or returns other shapes."""
+
+    def guarded(t: float) -> list[Any]:
+        try:
+            found = list(at(t))
+        except (ValueError, ArithmeticError):
+            found = []
+        same = [np.shape(y) for y in found] == list(shapes)
+        return found if same else [np.full(shape, np.nan) for shape in shapes]
+
+    return guarded
+
+
 class Weighted:
     """The weighted sum of a function's outputs: one number, which has a gradient, and slopes to compare it with.
 
@@ -65,19 +79,24 @@ class Weighted:
 
     def along(self, k: int, direction: Any) -> At:
         """The weighted outputs when one input moves along a direction."""
-        at = along(self.function, self.points, {k: direction})
+        at = near(along(self.function, self.points, {k: direction}), [np.shape(w) for w in self.weights])
         return lambda t: [np.asarray(y) * w for y, w in zip(at(t), self.weights, strict=True)]
 
-    def slope(self, k: int, direction: Any, noise: float = 0.0) -> Estimate:
-        """The numerical slope along a direction of one input."""
-        along = self.along(k, direction)
+    def slope(self, k: int, direction: Any, wary: bool = False) -> Estimate:
+        """The numerical slope along a direction of one input; wary: with all that rounding may do to it in its bar."""
+        at, scale = self.along(k, direction), self.scale(k, direction)
         if self.analytic:
-            return complex_step(along)
-        return central_differences(self.near(along), noise, _ENOUGH, self.scale(k, direction))
+            return complex_step(at)
+        noise = self.rounding[1] + unseen(at, scale) if wary else 0.0
+        return central_differences(at, noise, _ENOUGH, scale)
 
     def slopes(self, k: int, places: Iterable[int]) -> list[Estimate]:
         """The numerical gradient with respect to some elements, by flat index, of one input."""
         return [self.slope(k, self.unit(k, place)) for place in places]
+
+    def sides(self, k: int, direction: Any) -> Sides:
+        """The numerical slopes on both sides of the point."""
+        return one_sided(self.along(k, direction), self.scale(k, direction))
 
     def unit(self, k: int, place: int) -> Any:
         """The direction of one element of an input."""
@@ -86,19 +105,6 @@ class Weighted:
     def scale(self, k: int, direction: Any) -> float:
         """The size of the numbers that move along a direction."""
         return float(np.max(np.abs(self.points[k]) * (direction != 0), initial=0.0)) or 1.0
-
-    def near(self, along: At) -> At:
-        """The outputs near the point, not a number where the function is not defined or returns another shape."""
-
-        def at(t: float) -> list[Any]:
-            try:
-                with np.errstate(all="ignore"):
-                    found = list(along(t))
-            except (ValueError, ArithmeticError):
-                found = []
-            return found if len(found) == len(self.weights) else [np.full(np.shape(w), np.nan) for w in self.weights]
-
-        return at
 
     def gradients(self, *tensors: Tensor, create_graph: bool = True) -> list[Tensor]:
         """The gradients, by the rules, of those inputs that require them."""

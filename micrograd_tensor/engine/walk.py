@@ -250,6 +250,10 @@ def grad(
     >>> dx.item(), mt.grad(dx, x)[0].item()
     (27.0, 18.0)
     """
+    if callable(outputs) and not isinstance(outputs, Record):
+        raise GradientError(
+            "grad differentiates what a function returned: mt.grad(f(x), x); or mt.value_and_grad(f, x)"
+        )
     single = isinstance(outputs, Record)
     outs: list[Result] = [outputs] if isinstance(outputs, Record) else list(outputs)
     ins: list[Result] = [inputs] if isinstance(inputs, Record) else list(inputs)

@@ -371,3 +371,29 @@ def test_a_function_that_returns_no_tensor_is_named():
 
     with pytest.raises(mt.GradientError, match=r"twice.*list"):
         mt.jacobian(twice, X)
+
+
+@pytest.mark.parametrize(
+    "given", [lambda: quadratic(mt.tensor(X)), lambda: X, lambda: None], ids=["Tensor", "array", "None"]
+)
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        mt.value_and_grad,
+        mt.vjp,
+        lambda f, x: mt.jvp(f, x, x),
+        lambda f, x: mt.hvp(f, x, x),
+        mt.jacobian,
+        mt.hessian,
+    ],
+    ids=["value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian"],
+)
+def test_what_is_no_function_is_told_so(derivative, given):
+    with pytest.raises(mt.GradientError, match=r"give f itself, not f\(x\).*mt\.grad\(y, x\)"):
+        derivative(given(), X)
+
+
+@pytest.mark.parametrize("function", [quadratic, mt.exp, lambda x: x])
+def test_grad_of_a_function_names_what_to_write(function):
+    with pytest.raises(mt.GradientError, match=r"mt\.grad\(f\(x\), x\).*mt\.value_and_grad\(f, x\)"):
+        mt.grad(function, mt.tensor(X, requires_grad=True))
