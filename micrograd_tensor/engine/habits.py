@@ -175,6 +175,11 @@ HABITS: tuple[Habit, ...] = (
     Habit("net.compile()", why="an op is a call of NumPy; the net runs as it is"),
     Habit("net.share_memory()", why="tensors are read-only, and processes get copies"),
     Habit("net.register_full_backward_hook(print)", "mt.grad(loss, x)"),
+    Habit(
+        "F.batch_norm(x, mean, var)", "nn.BatchNorm1d(d)(x)", "it keeps mean and var; or mt.batch_norm(x, gamma, beta)"
+    ),
+    Habit("F.instance_norm(x)", "mt.instance_norm(x)"),
+    Habit("F.pad(x, (1, 2))", "mt.pad(x, ((0, 0), (1, 2)))", "as in NumPy: a pair for each axis, from the first"),
     Habit("F.one_hot(labels, 3)", "mt.eye(3)[labels]"),
     Habit("F.normalize(x, dim=1)", "x / mt.l2_norm(x, axis=1, keepdims=True)"),
     Habit("F.cosine_similarity(x, y)", "(x * y).sum(axis=1) / (mt.l2_norm(x, axis=1) * mt.l2_norm(y, axis=1))"),

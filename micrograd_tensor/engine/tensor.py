@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -434,6 +434,14 @@ class Tensor(PyTorchMethods):
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 
 record.result = Tensor
+
+
+def convert(leaves: Iterable[Tensor], dtype: Any) -> None:
+    """Give leaves, and their gradients, another dtype in place; graphs recorded before keep the old arrays."""
+    found = [(x, frozen(x._data, dtype)) for x in leaves]
+    for x, array in found:
+        x._data = array
+        x._grad = None if x._grad is None else x._grad.to(dtype)
 
 
 def tensor(

@@ -6,18 +6,34 @@ Parameters, buffers and submodules are ordinary attributes; the order in which t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any, ClassVar, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ..engine.errors import DTypeError
+from ..engine.habits import keywords, missing
+from ..engine.pytorch import target_dtype
 from ..engine.recording import recording, scope
 from ..engine.table.elementwise import zeros_like
-from ..engine.tensor import Tensor, tensor
+from ..engine.tensor import Tensor, convert, tensor
 from .module_path import key, not_entered
 from .parameter import Parameter
 from .state import Keys, load
 
 __all__ = ["Module"]
+
+
+class Handle:
+    """What `Module.register_forward_hook` returns."""
+
+    hooked: Module
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        hooks = self.hooked._forward_hooks
+        self.hooked._forward_hooks = {handle: hook for handle, hook in hooks.items() if handle is not self}
 
 
 class Module:
@@ -50,6 +66,17 @@ class Module:
     _path: tuple[str, ...]
     _scope: scope
     _buffers: dict[str, bool]
+    _forward_hooks: Mapping[Handle, Callable[[Any, tuple[Any, ...], Any], Any]] = MappingProxyType({})
+
+    if not TYPE_CHECKING:  # or it would believe in any name
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(f"{type(self).__name__!r} object", name, self, "net")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
+            setattr(cls, "__init__", keywords(vars(cls)["__init__"]))  # noqa: B010 -- a type checker minds the other way
 
     def __init__(self) -> None:
         path = (type(self).__name__.lower(),)
@@ -64,11 +91,34 @@ class Module:
         at, path = recording.get().scope, self._path
         if at is None if len(path) == 1 else at is not None and at.name == path[-2]:
             with self._scope:
-                return self.forward(*inputs, **settings)
-        with ExitStack() as stack:
-            for name in not_entered(path, at):
-                stack.enter_context(scope(name))
-            return self.forward(*inputs, **settings)
+                result = self.forward(*inputs, **settings)
+        else:
+            with ExitStack() as stack:
+                for name in not_entered(path, at):
+                    stack.enter_context(scope(name))
+                result = self.forward(*inputs, **settings)
+        for hook in tuple(self._forward_hooks.values()):
+            changed = hook(self, inputs, result)
+            result = result if changed is None else changed
+        return result
+
+    def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> Handle:
+        """Call ``hook(module, inputs, result)`` after every forward pass; what it returns, unless None, is the result.
+
+        Returns:
+            A handle, whose ``remove()`` ends it.
+
+        >>> from micrograd_tensor import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> handle = net[0].register_forward_hook(lambda module, inputs, result: print(result.shape))
+        >>> _ = net([[1.0, 2.0]])
+        (1, 3)
+        >>> handle.remove()
+        """
+        handle = Handle()
+        self._forward_hooks = {**self._forward_hooks, handle: hook}
+        handle.hooked = self
+        return handle
 
     # ------------------------------------------------------------------------------------------------ attributes
 
@@ -171,7 +221,26 @@ class Module:
         >>> [(name, p.shape) for name, p in Sequential(Linear(2, 3)).named_parameters()]
         [('0.weight', (3, 2)), ('0.bias', (3,))]
         """
-        return self._members(_parameters, prefix, recurse, remove_duplicate)
+        yield from self._members(_parameters, prefix, recurse, remove_duplicate)
+        if recurse:
+            self._warn_of_what_is_not_learned()
+
+    def _warn_of_what_is_not_learned(self) -> None:
+        """Name the plain lists, dicts and Tensors whose values look learned, but are no part of the module."""
+        plain = [(m, name, x) for m in self.modules() for name, x in vars(m).items() if type(x) in _INSTEAD]
+        for module, name, value in plain:
+            items = value.values() if isinstance(value, dict) else [value] if isinstance(value, Tensor) else value
+            found = [x for x in items if isinstance(x, (Module, Tensor))]
+            if not found or name in module._buffers:
+                continue
+            known = {*self.modules(), *(p for m in self.modules() for _, p in _parameters(m))}
+            if any(x not in known and (isinstance(x, Module) or (x.requires_grad and x.is_leaf)) for x in found):
+                kind = type(value)
+                warnings.warn(
+                    f"{type(module).__name__}.{name} is a plain {kind.__name__}, so nothing learns it; "
+                    f"make it an {_INSTEAD[kind] if isinstance(found[0], Module) else 'nn.Parameter'}",
+                    stacklevel=4,
+                )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and, unless ``recurse=False``, of all below it; shared ones once."""
@@ -211,6 +280,45 @@ class Module:
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
+
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Self:
+        """Convert the floating-point parameters and buffers, and their gradients, in place; returns the module itself.
+
+        Args:
+            targets: a dtype, a Tensor of that dtype, or ``"cpu"``, where everything is anyway.
+            dtype: likewise.
+            device: likewise.
+
+        Raises:
+            DTypeError: for a device other than the CPU, and for a dtype that is not floating-point.
+
+        >>> from micrograd_tensor import nn
+        >>> nn.Linear(2, 3).to("float64").weight.dtype
+        dtype('float64')
+        """
+        wanted = target_dtype((*targets, dtype, device), None)
+        if wanted is None:
+            return self
+        if wanted.kind not in "fc":
+            raise DTypeError(f"{type(self).__name__}.to({wanted}): parameters are floating-point; give such a dtype")
+        convert([x for x in (*self.parameters(), *self.buffers()) if x.dtype.kind in "fc"], wanted)
+        return self
+
+    def type(self, dtype: Any) -> Self:
+        """As `to`."""
+        return self.to(dtype)
+
+    def half(self) -> Self:
+        """Convert parameters and buffers to float16, as `to`."""
+        return self.to("float16")
+
+    def float(self) -> Self:
+        """Convert parameters and buffers to float32, as `to`."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Convert parameters and buffers to float64, as `to`."""
+        return self.to("float64")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters, or with ``set_to_none=False`` set the existing ones to zero."""
@@ -257,6 +365,9 @@ class Module:
         if not children:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *children, ")"])
+
+
+_INSTEAD = {list: "nn.ModuleList", tuple: "nn.ModuleList", dict: "nn.ModuleDict", Tensor: "nn.Parameter"}
 
 
 def _parameters(module: Module) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
+from ..engine.habits import keywords
 from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
@@ -56,15 +57,27 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise DTypeError(f"params is one Tensor, {describe(params)}; give a list: [{params.name or 'w'}]")
+        called = type(self).__name__
+        if hasattr(params, "parameters"):
+            given = type(params).__name__
+            raise DTypeError(f"{called}({given}(…)): a {given} is no list of parameters; give its parameters()")
         groups = list(params)
         if not groups:
-            raise ValueError(f"{type(self).__name__}: no parameters given; does the model have any?")
+            raise ValueError(
+                f"{called}: no parameters given; does the model have any? Layers in a plain list or dict are no part "
+                "of it: make it an nn.ModuleList or nn.ModuleDict"
+            )
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: State = {}
         self._plans: dict[int, tuple[list[Tensor], tuple[str, ...], list[Bucket | Alone]]] = {}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
+            setattr(cls, "__init__", keywords(vars(cls)["__init__"]))  # noqa: B010 -- a type checker minds the other way
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of the arrays that the rule keeps for each parameter, given a group's settings."""
@@ -96,6 +109,8 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__} has no setting {listed}; it has {', '.join(self.defaults)}")
         for name, (least, below) in self.ranges.items():
             for value in group[name] if isinstance(group[name], Sequence) else (group[name],):
+                if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+                    raise ValueError(f"{type(self).__name__}: {name}={value!r:.40} is not a number")
                 if not least <= value < below:
                     limit = f"and below {below:g}" if np.isfinite(below) else "and finite"
                     raise ValueError(
