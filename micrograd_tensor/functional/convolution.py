@@ -7,6 +7,7 @@ deep learning, this is cross-correlation: the weights are not flipped.
 from __future__ import annotations
 
 from math import prod
+from typing import TypeAlias
 
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length, lengths
@@ -17,6 +18,8 @@ from ..engine.tensor import Tensor
 from .operands import Lengths, as_tensor
 
 __all__ = ["conv1d", "conv2d"]
+
+Sizes: TypeAlias = "tuple[int, ...]"
 
 
 def conv1d(
@@ -104,22 +107,32 @@ def _convolution(
     if x.ndim == rank + 1:
         alone = expand_dims(x, axis=0)
         return squeeze(_convolution(op, alone, weight, bias, stride, padding, dilation, groups, rank), axis=0)
-    channels, size = x.shape[1], weight.shape[2:]
+    outputs, size = weight.shape[0], weight.shape[2:]
     steps, dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
-    # Channels first, the longer of samples and width last: what is contiguous in memory is copied in one go.
-    last = x.shape[0] > x.shape[-1]
-    pixels = tuple(range(1, rank + 1)) if last else tuple(range(2, rank + 2))
-    order = (1, *range(2, rank + 2), 0) if last else (1, 0, *pixels)
-    x = padded(transpose(x, axes=order), pixels, margins(op, padding, size, stride, dilation))
-    seen = windows(x, size=size, stride=steps, dilation=dilation, axis=pixels)
-    seen = transpose(seen, axes=(rank, *range(rank), *range(rank + 1, 2 * rank + 2)))
-    # Down a column run the elements of one window, (C, *size); the columns are the samples and positions.
+    # Samples last, so that what is copied lies in long runs. Each line of an image is multiplied on its own, unless it is
+    # thin beside the weights; then the lines of a window, which lie one after the other, are read where they are.
+    lines = rank - 1 if x.shape[0] * x.shape[-1] >= outputs * steps[-1] else 0
+    order = (*range(2, 2 + lines), 1, *range(2 + lines, 2 + rank), 0)
+    along = tuple(range(1 + lines, 1 + rank))
+    x = padded(transpose(x, axes=order), (*range(lines), *along), margins(op, padding, size, stride, dilation))
+    seen = _seen(x, size[lines:], steps[lines:], dilation[lines:], along, before=lines + 1)
     where = seen.shape[rank + 1 :]
-    columns = reshape(seen, shape=(groups, channels // groups * prod(size), prod(where)))
-    rows = reshape(weight, shape=(groups, weight.shape[0] // groups, columns.shape[1]))
-    out = reshape(rows @ columns, shape=(weight.shape[0], *where))
+    # Down a column run the elements of one window, (lines, C, *size); the columns are the positions and samples.
+    columns = reshape(seen, shape=(*seen.shape[:lines], groups, weight.shape[1] * prod(size[lines:]), prod(where)))
+    if lines:
+        columns = _seen(columns, size[:1], steps[:1], dilation[:1], (0,), before=2)
+        columns = reshape(columns, shape=(*columns.shape[:2], columns.shape[2] * columns.shape[3], prod(where)))
+        weight = transpose(weight, axes=(0, 2, 1, 3))
+    rows = reshape(weight, shape=(groups, outputs // groups, columns.shape[-2]))
+    out = reshape(rows @ columns, shape=(*columns.shape[:lines], outputs, *where))
     out = transpose(out, axes=tuple(order.index(i) for i in range(rank + 2)))
     return out if bias is None else out + reshape(bias, shape=(-1, *(1,) * rank))
+
+
+def _seen(x: Tensor, size: Sizes, stride: Sizes, dilation: Sizes, axes: Sizes, before: int) -> Tensor:
+    """The windows over some axes of x, with the places within a window after so many other axes."""
+    seen, k = windows(x, size=size, stride=stride, dilation=dilation, axis=axes), len(size)
+    return transpose(seen, axes=(*range(k, k + before), *range(k), *range(k + before, seen.ndim)))
 
 
 def _check(op: str, x: Tensor, weight: Tensor, groups: int, rank: int) -> None:

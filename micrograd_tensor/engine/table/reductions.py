@@ -186,7 +186,7 @@ def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
 def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The gradient of the largest or smallest element goes to it, in equal parts to each where several tie."""
     chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=unwrap(x).dtype)
-    return spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims) * chosen
+    return chosen * spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims)
 
 
 @primitive("max", "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
