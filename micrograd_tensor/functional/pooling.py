@@ -49,8 +49,8 @@ def max_pool2d(
     tensor([[[4., 5.]]])
     """
     x = _image("max_pool2d", as_tensor(x))
-    seen, _ = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -np.inf)
-    return max(seen, axis=0)
+    seen, order, _ = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -np.inf)
+    return transpose(max(seen, axis=0), axes=order)
 
 
 def avg_pool2d(
@@ -82,18 +82,18 @@ def avg_pool2d(
     tensor([[[2. , 2.5]]])
     """
     x = _image("avg_pool2d", as_tensor(x))
-    seen, widths = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
+    seen, order, widths = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
+    if divisor_override is None and not any(map(any, widths)):
+        return transpose(mean(seen, axis=0), axes=order)
+    total = transpose(sum(seen, axis=0), axes=order)
     if divisor_override is not None:
-        length("divisor_override", divisor_override)
-        return sum(seen, axis=0) / divisor_override
-    if not any(map(any, widths)):
-        return mean(seen, axis=0)
+        return total / length("divisor_override", divisor_override)
     ones = np.ones(x.shape[-2:], x.dtype)
     if count_include_pad:  # the border counts, but never what only ceil_mode adds beyond it
         ones = np.ones([n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True)], x.dtype)
         widths = tuple((0, after - before) for before, after in widths)
-    counts, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
-    return sum(seen, axis=0) / sum(counts, axis=0).named("counts")
+    counted, order, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
+    return total / transpose(sum(counted, axis=0), axes=order).named("counts")
 
 
 def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:
@@ -146,8 +146,11 @@ def _windows(
     dilation: Lengths,
     ceil_mode: bool,
     value: float,
-) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
-    """The windows of the padded x, ``(elements, …, *positions)``, and the widths of its border, before and after."""
+) -> tuple[Tensor, tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The windows of the padded x, the elements of one first; the order of the other axes; the widths of the border.
+
+    The other axes are in the order of memory, which is also that in which NumPy computes where operands disagree.
+    """
     size, dilation = lengths("kernel_size", kernel_size, 2), lengths("dilation", dilation, 2)
     steps = size if stride is None else lengths("stride", stride, 2)
     border = lengths("padding", padding, 2, least=0)
@@ -168,7 +171,7 @@ def _windows(
     seen = windows(bordered, size=size, stride=steps, dilation=dilation, axis=axes)
     # One axis for a window's elements, which takes a copy: reducing the overlapping view is ten times slower.
     seen = reshape(seen, shape=(size[0] * size[1], *seen.shape[2:]))
-    return transpose(seen, axes=(0, *(1 + order.index(i) for i in range(x.ndim)))), tuple(widths)
+    return seen, tuple(order.index(i) for i in range(x.ndim)), tuple(widths)
 
 
 def _in_memory(x: Tensor) -> tuple[int, ...]:
