@@ -38,4 +38,6 @@ def lengths(what: str, value: Any, rank: int | None = None, least: int = 1) -> t
 
 
 def _is_length(value: Any, least: int) -> bool:
+    if type(value) is int:  # at every call of a convolution
+        return value >= least
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -109,12 +109,17 @@ def _convolution(
         return squeeze(_convolution(op, alone, weight, bias, stride, padding, dilation, groups, rank), axis=0)
     outputs, size = weight.shape[0], weight.shape[2:]
     steps, dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
-    # Samples last, so that what is copied lies in long runs. Each line of an image is multiplied on its own, unless it is
-    # thin beside the weights; then the lines of a window, which lie one after the other, are read where they are.
+    widths = margins(op, padding, size, stride, dilation)
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
+    room = tuple(n + a + b for n, (a, b) in zip(x.shape[2:], widths, strict=True))
+    if any(n < r for n, r in zip(room, reach, strict=True)):
+        raise ShapeError(f"{op}: windows that reach over {reach} do not fit into the {room} of {describe(x)}; pad it")
+    # Samples last, so that what is copied lies in long runs. Each line of an image is multiplied on its own, unless it
+    # is thin beside the weights; then the lines of a window, which lie one after the other, are read where they are.
     lines = rank - 1 if x.shape[0] * x.shape[-1] >= outputs * steps[-1] else 0
     order = (*range(2, 2 + lines), 1, *range(2 + lines, 2 + rank), 0)
     along = tuple(range(1 + lines, 1 + rank))
-    x = padded(transpose(x, axes=order), (*range(lines), *along), margins(op, padding, size, stride, dilation))
+    x = padded(transpose(x, axes=order), (*range(lines), *along), widths)
     seen = _seen(x, size[lines:], steps[lines:], dilation[lines:], along, before=lines + 1)
     where = seen.shape[rank + 1 :]
     # Down a column run the elements of one window, (lines, C, *size); the columns are the positions and samples.
@@ -122,8 +127,10 @@ def _convolution(
     if lines:
         columns = _seen(columns, size[:1], steps[:1], dilation[:1], (0,), before=2)
         columns = reshape(columns, shape=(*columns.shape[:2], columns.shape[2] * columns.shape[3], prod(where)))
-        weight = transpose(weight, axes=(0, 2, 1, 3))
-    rows = reshape(weight, shape=(groups, outputs // groups, columns.shape[-2]))
+    # Laid out transposed, and so is its gradient: the product of a small and a very long matrix is then faster.
+    weight = transpose(weight, axes=(*range(2, 2 + lines), 1, *range(2 + lines, 2 + rank), 0))
+    rows = reshape(weight, shape=(columns.shape[-2], groups, outputs // groups))
+    rows = transpose(rows, axes=(1, 2, 0))
     out = reshape(rows @ columns, shape=(*columns.shape[:lines], outputs, *where))
     out = transpose(out, axes=tuple(order.index(i) for i in range(rank + 2)))
     return out if bias is None else out + reshape(bias, shape=(-1, *(1,) * rank))

@@ -60,7 +60,9 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Result:
 
 
 def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = None) -> Array:
-    return transpose(g, axes=axes if axes is None else tuple(sorted(range(x.ndim), key=[i % x.ndim for i in axes].__getitem__)))
+    return transpose(
+        g, axes=axes if axes is None else tuple(sorted(range(x.ndim), key=[i % x.ndim for i in axes].__getitem__))
+    )
 
 
 @primitive("T", "permute({0}, {axes:order})", _of_transpose)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
+from itertools import product
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -96,7 +97,7 @@ def add_windows(
     for i, n in zip(axes, shape, strict=True):
         full[i] = n
     places = _seen(size, positions, stride, dilation, axes, len(full))
-    each = (x[offset] for offset in np.ndindex(*size))
+    each = (x[place] for place in product(*map(range, size)))
     if is_duck(x):  # which may not be writable
         spread = (put_add(part, index=i, shape=tuple(full)) for i, part in zip(places, each, strict=True))
         return reduce(add, spread)
@@ -137,7 +138,7 @@ def _seen(
     size: Lengths, positions: Lengths, stride: Lengths, dilation: Lengths, axes: Lengths, ndim: int
 ) -> Iterator[tuple[slice, ...]]:
     """For each place of a window the index of the elements that the windows have there."""
-    for offset in np.ndindex(*size):
+    for offset in product(*map(range, size)):
         index = [slice(None)] * ndim
         for i, k, n, s, d in zip(axes, offset, positions, stride, dilation, strict=True):
             index[i] = slice(k * d, k * d + s * (n - 1) + 1, s)
