@@ -4,7 +4,7 @@
 >>> x = mt.tensor([1.0, 2.0, 4.0], name="x", requires_grad=True)
 >>> y = ((x - x.mean()) ** 2).sum()
 >>> y.backward()
->>> round(y.item(), 3), x.grad.numpy().round(3).tolist()
+>>> y.round(3).item(), x.grad.round(3).tolist()
 (4.667, [-2.667, -0.667, 3.333])
 
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
@@ -24,10 +24,15 @@ from .engine.randomness import *
 from .engine.recording import *
 from .engine.table.comparisons import *
 from .engine.table.elementwise import *
+from .engine.table.logarithms import *
 from .engine.table.matrix import *
+from .engine.table.places import *
 from .engine.table.reductions import *
+from .engine.table.rounding import *
 from .engine.table.shapes import *
 from .engine.table.special import *
+from .engine.table.trigonometry import *
+from .engine.table.truths import *
 from .engine.table.windows import *
 from .engine.tensor import *
 from .engine.trace import *

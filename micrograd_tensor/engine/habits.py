@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
+from . import settings
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -293,10 +295,11 @@ def understood(function: str, known: Iterable[str], given: Mapping[str, Any]) ->
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
-        ours = next((own for own in (name, *RENAMED.get(name, ())) if own in known), None)
+        names = (name, *RENAMED.get(name, ()), settings.RENAMED.get(name, name))
+        ours = next((own for own in names if own in known), None)
         if name == "unbiased" and "correction" in known:
             ours, value = "correction", int(value)
-        if ours is None and name == "inplace":
+        if ours is None and (name == "inplace" or settings.asks_for_nothing(name, value)):
             continue  # it changes no result
         if ours is None:
             hints = _by_name().get(f"{name}=")
@@ -315,13 +318,13 @@ def keywords(function: F) -> F:
     several = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
 
     @wraps(function)
-    def call(*args: Any, **settings: Any) -> Any:
-        if not known.issuperset(settings):
+    def call(*args: Any, **given: Any) -> Any:
+        if not known.issuperset(given):
             called = f"{type(args[0]).__name__}." if function.__name__ == "__init__" else ""
             listed = [p.name for p in parameters if p.name != "self"]
-            settings = understood(called + function.__name__, listed, settings)
-            if several in settings:
-                args += (settings.pop(several),)
-        return function(*args, **settings)
+            given = understood(called + function.__name__, listed, given)
+            if several in given:
+                args += (given.pop(several),)
+        return function(*args, **given)
 
     return cast(F, call)

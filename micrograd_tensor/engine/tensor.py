@@ -8,16 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import record, walk
+from . import protocols, record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .pytorch import PyTorchMethods
 from .record import Record, leaf, start, unwrap
 from .recording import recording
-from .row import ANSWERS, Operand
+from .row import Operand
 from .table import comparisons as c
 from .table import elementwise as e
-from .table import matrix, reductions, shapes, special
+from .table import logarithms, matrix, places, reductions, rounding, shapes, special, truths
+from .table import trigonometry as t
 from .trace import effect, refuse_reading, touch_grad
 
 __all__ = ["Tensor", "tensor"]
@@ -230,9 +231,7 @@ class Tensor(PyTorchMethods):
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise ShapeError(
-                f"{describe(self)} has {self._data.size} truth values, not one; use .numpy().any() or .numpy().all()"
-            )
+            raise ShapeError(f"{describe(self)} has {self._data.size} truth values, not one; use any() or all()")
         refuse_reading(self, "the truth value")
         return bool(self._data.item())
 
@@ -270,40 +269,26 @@ class Tensor(PyTorchMethods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
             raise GradientError(
-                f"turning {describe(self)} into an array would cut its graph; call .numpy() to do it knowingly"
+                f"turning {describe(self)} into an array would cut its graph: put Tensors together with mt.stack([…]), "
+                "write a @ x or np.dot(a, x) for a.dot(x), or call .numpy() to do it knowingly"
             )
         refuse_reading(self, "the array")
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """NEP 13: answer one of NumPy's universal functions with the op that does the same, so that it is recorded."""
-        op = ANSWERS.get(ufunc)
-        if op is None or method != "__call__" or settings:
-            called = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-            given = f" with {', '.join(settings)}" if settings else ""
-            raise DTypeError(
-                f"{called}{given} has no recorded counterpart; use mt's own ops, or x.numpy() for the array"
-            )
-        return op(*inputs)
+        return protocols.call_ufunc(ufunc, method, inputs, settings)
 
     def __array_function__(self, function: Any, _types: Any, args: Any, settings: Any) -> Any:
         """NEP 18: likewise for NumPy's other functions."""
-        if function in (np.shape, np.ndim, np.size):
-            return function(args[0]._data, *args[1:], **settings)
-        op = ANSWERS.get(function)
-        if op is None:
-            raise DTypeError(
-                f"np.{function.__name__} has no recorded counterpart; use mt's own ops, or x.numpy() for the array"
-            )
-        try:
-            return op(*args, **settings)
-        except TypeError as error:
-            raise DTypeError(f"np.{function.__name__} on a Tensor: {error}; see help(mt.{op.__name__})") from None
+        return protocols.call_function(function, args, settings)
 
     __add__: Final = e.add
     __sub__: Final = e.sub
     __mul__: Final = e.mul
     __truediv__: Final = e.div
+    __floordiv__: Final = rounding.floor_divide
+    __mod__: Final = rounding.remainder
     __matmul__: Final = matrix.matmul
     __neg__: Final = e.neg
     __abs__: Final = e.abs
@@ -333,6 +318,18 @@ class Tensor(PyTorchMethods):
 
     def __rtruediv__(self, other: Operand) -> Tensor:
         return e.div(other, self)
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return rounding.floor_divide(other, self)
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return rounding.remainder(other, self)
+
+    def __divmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
+        return rounding.floor_divide(self, other), rounding.remainder(self, other)
+
+    def __rdivmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
+        return rounding.floor_divide(other, self), rounding.remainder(other, self)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
         return matrix.matmul(other, self)
@@ -384,6 +381,10 @@ class Tensor(PyTorchMethods):
         """The last two axes exchanged: the transpose of each matrix in a stack."""
         return shapes.swapaxes(self, -1, -2)
 
+    def nonzero(self) -> tuple[Any, ...]:
+        """The places of the elements that are neither 0 nor False: an array of indices for each axis."""
+        return np.nonzero(self)
+
     flatten: Final = shapes.flatten
     square: Final = e.square
     sqrt: Final = e.sqrt
@@ -395,6 +396,19 @@ class Tensor(PyTorchMethods):
     sin: Final = e.sin
     cos: Final = e.cos
     tanh: Final = e.tanh
+    tan: Final = t.tan
+    arcsin: Final = t.arcsin
+    arccos: Final = t.arccos
+    arctan: Final = t.arctan
+    arctan2: Final = t.arctan2
+    sinh: Final = t.sinh
+    cosh: Final = t.cosh
+    arcsinh: Final = t.arcsinh
+    arccosh: Final = t.arccosh
+    arctanh: Final = t.arctanh
+    log2: Final = logarithms.log2
+    log10: Final = logarithms.log10
+    logaddexp: Final = logarithms.logaddexp
     sigmoid: Final = e.sigmoid
     relu: Final = e.relu
     abs: Final = e.abs
@@ -410,6 +424,7 @@ class Tensor(PyTorchMethods):
     min: Final = reductions.min
     prod: Final = reductions.prod
     cumsum: Final = reductions.cumsum
+    cumprod: Final = reductions.cumprod
     broadcast_to: Final = reductions.broadcast_to
     squeeze: Final = shapes.squeeze
     expand_dims: Final = shapes.expand_dims
@@ -419,13 +434,30 @@ class Tensor(PyTorchMethods):
     sort: Final = shapes.sort
     take_along_axis: Final = shapes.take_along_axis
     erf: Final = special.erf
+    floor: Final = rounding.floor
+    ceil: Final = rounding.ceil
+    trunc: Final = rounding.trunc
+    rint: Final = rounding.rint
+    round: Final = rounding.round
     isfinite: Final = c.isfinite
+    isnan: Final = truths.isnan
+    isinf: Final = truths.isinf
+    any: Final = truths.any
+    all: Final = truths.all
+    argmax: Final = places.argmax
+    argmin: Final = places.argmin
+    take: Final = places.take
+    repeat: Final = places.repeat
+    diagonal: Final = places.diagonal
+    trace: Final = places.trace
+    ravel: Final = places.ravel
+    copy: Final = places.copy
     stop_gradient: Final = e.stop_gradient
     tril: Final = shapes.tril
     triu: Final = shapes.triu
     split: Final = shapes.split
     matmul: Final = matrix.matmul
-    dot: Final = matrix.matmul
+    dot: Final = matrix.dot
     var: Final = reductions.var
     std: Final = reductions.std
     backward: Final = walk.backward

@@ -18,7 +18,9 @@ _GREEK = frozenset(
     for name in line.split()
 )
 
-_FUNCTIONS = frozenset(["exp", "ln", "sin", "cos", "tanh", "max", "min"])
+_FUNCTIONS = frozenset(
+    ["exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "max", "min"]
+)
 _LETTERS = {"σ": r"\sigma", "π": r"\pi", "∂": r"\partial", "∞": r"\infty", "…": r"\dots"}
 _SIGNS = {
     "·": r" \cdot ",

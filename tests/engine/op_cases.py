@@ -21,6 +21,7 @@ from micrograd_tensor.engine.table.windows import add_windows, windows
 from micrograd_tensor.engine.walk import ancestors
 
 REAL, POSITIVE, TRUTH = "real", "positive", "truth"
+INSIDE, BEYOND = "inside", "beyond"
 
 
 def spaced(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -66,8 +67,9 @@ class Case:
             elif domain == TRUTH:
                 found.append(rng.random(shape) < 0.5)
             else:
-                signs = np.where(rng.random(values.size) < 0.5, -1, 1) if domain == REAL else 1
-                found.append((values * signs).reshape(shape).astype(dtype))
+                signs = np.where(rng.random(values.size) < 0.5, -1, 1) if domain in (REAL, INSIDE) else 1
+                signs = signs / 2.1 if domain == INSIDE else signs
+                found.append((values * signs + (domain == BEYOND)).reshape(shape).astype(dtype))
         return found
 
     def tensors(self, seed: int = 0, dtype: Any = np.float64) -> list[mt.Tensor]:
@@ -122,12 +124,29 @@ UNARY = {
     "sin": (np.sin, REAL),
     "cos": (np.cos, REAL),
     "tanh": (np.tanh, REAL),
+    "tan": (np.tan, INSIDE),
+    "arcsin": (np.arcsin, INSIDE),
+    "arccos": (np.arccos, INSIDE),
+    "arctan": (np.arctan, REAL),
+    "sinh": (np.sinh, REAL),
+    "cosh": (np.cosh, REAL),
+    "arcsinh": (np.arcsinh, REAL),
+    "arccosh": (np.arccosh, BEYOND),
+    "arctanh": (np.arctanh, INSIDE),
+    "log2": (np.log2, POSITIVE),
+    "log10": (np.log10, POSITIVE),
+    "floor": (np.floor, REAL),
+    "ceil": (np.ceil, REAL),
+    "trunc": (np.trunc, REAL),
+    "rint": (np.rint, REAL),
+    "round": (np.round, REAL),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), REAL),
     "relu": (lambda x: np.where(x > 0, x, 0), REAL),
     "abs": (np.abs, REAL),
     "sign": (np.sign, REAL),
 }
-NO_GRADIENT_UNARY = {"isfinite": np.isfinite, "stop_gradient": np.copy}
+NO_GRADIENT_UNARY = {"isfinite": np.isfinite, "isnan": np.isnan, "isinf": np.isinf, "logical_not": np.logical_not}
+NO_GRADIENT_UNARY |= {"stop_gradient": np.copy}
 BINARY = {
     "add": (np.add, REAL),
     "sub": (np.subtract, REAL),
@@ -136,7 +155,10 @@ BINARY = {
     "pow": (np.power, POSITIVE),
     "maximum": (np.maximum, REAL),
     "minimum": (np.minimum, REAL),
+    "arctan2": (np.arctan2, REAL),
+    "logaddexp": (np.logaddexp, REAL),
 }
+DIVISIONS = {"floor_divide": np.floor_divide, "remainder": np.remainder, "fmod": np.fmod}
 COMPARISONS = {
     "greater": np.greater,
     "greater_equal": np.greater_equal,
@@ -144,6 +166,9 @@ COMPARISONS = {
     "less_equal": np.less_equal,
     "equal": np.equal,
     "not_equal": np.not_equal,
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
 }
 SHAPES_1 = {"2-D": (3, 4), "0-d": (), "empty": (0, 3)}
 SHAPES_2 = {
@@ -166,6 +191,10 @@ for _name, _reference in NO_GRADIENT_UNARY.items():
 for _name, (_reference, _domain) in BINARY.items():
     for _kind, _pair in SHAPES_2.items():
         case(f"{_name}, {_kind}", getattr(mt, _name), _reference, *_pair, domains=_domain)
+for _name, _reference in DIVISIONS.items():
+    for _kind in ("same shapes", "row", "both 0-d", "empty"):
+        _curved = _name != "floor_divide"
+        case(f"{_name}, {_kind}", getattr(mt, _name), _reference, *SHAPES_2[_kind], differentiable=_curved)
 for _name, _reference in COMPARISONS.items():
     for _kind, _pair in SHAPES_2.items():
         case(f"{_name}, {_kind}", getattr(mt, _name), _reference, *_pair, differentiable=False)
@@ -210,6 +239,7 @@ for _kind, _params in {
         lambda x, **b: np.minimum(np.maximum(x, b.get("min", -np.inf)), b.get("max", np.inf)),
         params=_params,
     )
+case("clip, Tensors", mt.clip, lambda x, a, b: np.minimum(np.maximum(x, a), b), (3, 4), (4,), (3, 1))
 case("astype, float64", mt.astype, lambda x, dtype: x.astype(dtype), args=("float64",))
 case("astype, integers", mt.astype, lambda x, dtype: x.astype(dtype), args=(int,), differentiable=False)
 case("astype, truth", mt.astype, lambda x, dtype: x.astype(dtype), args=(bool,), differentiable=False)
@@ -271,6 +301,19 @@ for _correction in (1, 1.5):
         )
 for _axis in (0, 1, -1):
     case(f"cumsum, axis={_axis}", mt.cumsum, np.cumsum, (3, 4), params={"axis": _axis})
+    case(f"cumprod, axis={_axis}", mt.cumprod, np.cumprod, (3, 4), params={"axis": _axis})
+case("cumprod, all", mt.cumprod, np.cumprod, (2, 3))
+for _axis, _keepdims in ((None, False), (0, False), (-1, True)):
+    for _name in ("any", "all", "count_nonzero", "argmax", "argmin"):
+        case(
+            f"{_name}, axis={_axis}",
+            getattr(mt, _name),
+            getattr(np, _name),
+            (3, 4),
+            params={"axis": _axis, "keepdims": _keepdims},
+            differentiable=False,
+        )
+case("round to tens", mt.round, np.round, args=(-1,))
 case("cumsum, 0-d", mt.cumsum, np.cumsum, (), params={"axis": 0})
 case("cumsum, empty", mt.cumsum, np.cumsum, (0, 3), params={"axis": 0})
 for _shape, _target in (((4,), (3, 4)), ((3, 1), (3, 4)), ((), (2, 3)), ((1, 3), (2, 2, 3)), ((1, 3), (0, 3))):
@@ -310,6 +353,32 @@ case(
     (2, 3),
     params={"pad_width": 1, "value": 7.5},
 )
+for _mode in ("edge", "reflect", "symmetric", "wrap"):
+    case(
+        f"pad, {_mode}",
+        mt.pad,
+        lambda x, pad_width, mode: np.pad(x, pad_width, mode),
+        (3, 4),
+        params={"pad_width": ((2, 0), (1, 3)), "mode": _mode},
+    )
+case("pad, some axes", mt.pad, lambda x, pad_width: np.pad(x, ((0, 0), (1, 2))), (2, 3), args=({-1: (1, 2)},))
+case("copy", mt.copy, np.copy, (3, 4))
+case("ravel", mt.ravel, np.ravel, (2, 3))
+for _places, _axis in (([1, 0, 1], None), ([[1, 0], [1, 1]], 0), (np.array([2, -1]), -1), (1, 1)):
+    case(f"take, {_places}, axis={_axis}", mt.take, lambda *x: np.asarray(np.take(*x)), (2, 3), args=(_places, _axis))
+for _repeats, _axis in ((2, None), (3, 0), ((1, 0, 2), 1)):
+    case(f"repeat, {_repeats}, axis={_axis}", mt.repeat, np.repeat, (2, 3), args=(_repeats, _axis))
+for _from, _to in ((0, -1), ((0, 1), (-1, -2)), ((2, 0), (0, 1))):
+    case(f"moveaxis, {_from} to {_to}", mt.moveaxis, np.moveaxis, (2, 3, 4), args=(_from, _to))
+for _offset, _axes in ((0, (0, 1)), (1, (0, 1)), (-1, (2, 0)), (5, (0, 1))):
+    for _name in ("diagonal", "trace"):
+        case(
+            f"{_name}, offset={_offset}, {_axes}",
+            getattr(mt, _name),
+            getattr(np, _name),
+            (3, 2, 4),
+            args=(_offset, *_axes),
+        )
 for _k in (0, 1, -1):
     case(f"tril, k={_k}", mt.tril, np.tril, (3, 4), params={"k": _k})
     case(f"triu, k={_k}", mt.triu, np.triu, (2, 3, 3), params={"k": _k})
@@ -520,6 +589,16 @@ for _a, _b in (
     ((2, 0), (0, 3)),
 ):
     case(f"matmul, {_a} and {_b}", mt.matmul, np.matmul, _a, _b)
+for _a, _b in (
+    ((3,), (3,)),
+    ((2, 3), (3, 4)),
+    ((2, 2, 3), (3,)),
+    ((2, 3), (2, 3, 4)),
+    ((2, 2, 3), (2, 3, 4)),
+    ((), (2, 3)),
+    ((2,), ()),
+):
+    case(f"dot, {_a} and {_b}", mt.dot, np.dot, _a, _b)
 EINSUMS = {
     "ij,jk->ik": ((2, 3), (3, 4)),
     "ij,jk": ((2, 3), (3, 4)),

@@ -14,9 +14,10 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
     *("randomness", "files", "row", "errors", "lengths", "arrays"),
-    *("recording", "record", "anomaly", "trace", "habits", "primitive"),
-    *("table.comparisons", "table.elementwise", "table.shapes", "table.special", "table.windows"),
-    *("table.reductions", "table.matrix", "walk", "pytorch", "tensor", "creation"),
+    *("recording", "record", "axes", "anomaly", "trace", "settings", "habits", "primitive"),
+    *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
+    *("table.shapes", "table.special", "table.windows", "table.reductions", "table.places", "table.truths"),
+    *("table.matrix", "walk", "protocols", "pytorch", "tensor", "creation"),
 ]
 UPWARDS = {("record", "tensor")}
 """For types alone: an op says that it returns a Tensor."""

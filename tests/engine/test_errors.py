@@ -40,7 +40,7 @@ WRONG = [
     wrong("where", lambda v: mt.where(v.x > 0, v.x, v.b), S, "where", "x (3, 4)", "b (3,)"),
     wrong("maximum", lambda v: mt.maximum(v.x, v.b), S, "maximum", "x (3, 4)", "b (3,)"),
     wrong("pow", lambda v: v.x**v.b, S, "pow", "x (3, 4)", "b (3,)"),
-    wrong("bounds that are tensors", lambda v: mt.clip(v.x, mt.tensor(0.0)), D, "clip", "x (3, 4)", "maximum"),
+    wrong("bounds that are tensors", lambda v: mt.clip(v.x, v.b), S, "maximum", "x (3, 4)", "b (3,)"),
     wrong("integers to a negative power", lambda v: mt.pow(v.n, -2), D, "pow", "n (2,)", "-2", "negative"),
     wrong("broadcast_to", lambda v: mt.broadcast_to(v.x, (3, 5)), S, "broadcast_to", "x (3, 4)", "(3, 5)"),
     wrong("batch_norm", lambda v: mt.batch_norm(v.x, v.b, v.b), S, "mul", "b (3,)"),
@@ -151,7 +151,7 @@ WRONG = [
     wrong("no function of scalars", lambda v: mt.value_and_grad(mt.exp, v.b.numpy()), S, "exp", "(3,)", "scalar"),
     wrong("unknown NumPy function", lambda v: np.linalg.inv(v.x), D, "inv", ".numpy()"),
     wrong("NumPy's out", lambda v: np.add(v.x, 1.0, out=np.ones((3, 4))), D, "np.add", "out"),
-    wrong("NumPy's reduce", lambda v: np.add.reduce(v.x), D, "np.add.reduce"),
+    wrong("NumPy's reduce", lambda v: np.subtract.reduce(v.x), D, "np.subtract.reduce", ".numpy()"),
 ]
 
 

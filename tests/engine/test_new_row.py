@@ -22,23 +22,25 @@ from micrograd_tensor.notation import (
 )
 
 X, Y = np.array([[0.3, -1.2, 2.0], [0.9, 0.4, -0.7]]), np.array([1.5, 0.8, -0.6])
-NAMES = ("arctan", "hypot", "energy")
+NAMES = ("cbrt", "logaddexp2", "energy")
 
 
 def add_rows():
     """Three rows, as a reader of the documentation would write them."""
 
-    @primitive("atan", "arctan({0})", lambda g, y, x: g / (1 + x * x))
-    @facts(numpy=np.arctan, reading=Function())
-    def arctan(x: Operand, /) -> Array:
-        """Inverse tangent; local gradient 1/(1 + x²)."""
-        return np.arctan(x)
+    @primitive("∛", "cbrt({0})", lambda g, y, x: g / (3 * y * y))
+    @facts(numpy=np.cbrt, reading=Function())
+    def cbrt(x: Operand, /) -> Array:
+        """Cube root; local gradient 1/(3y²)."""
+        return np.cbrt(x)
 
-    @primitive("hyp", "hypot({0}, {1})", lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b / y)
-    @facts(numpy=np.hypot, reading=Function(), traits=Trait.COMMUTES)
-    def hypot(a: Operand, b: Operand, /) -> Array:
-        """Hypotenuse √(a² + b²); local gradients a/y and b/y."""
-        return np.hypot(a, b)
+    @primitive(
+        "lb", "logaddexp2({0}, {1})", lambda g, y, a, b: g * 2.0 ** (a - y), lambda g, y, a, b: g * 2.0 ** (b - y)
+    )
+    @facts(numpy=np.logaddexp2, reading=Function(), traits=Trait.COMMUTES)
+    def logaddexp2(a: Operand, b: Operand, /) -> Array:
+        """Binary logarithm of 2ᵃ + 2ᵇ; local gradients 2ᵃ⁻ʸ and 2ᵇ⁻ʸ."""
+        return np.logaddexp2(a, b)
 
     def of_energy(g, y, x, axis=None):
         return 2 * x * (g if axis is None else mt.expand_dims(g, axis))
@@ -64,8 +66,8 @@ def rows():
 
 
 CALLS = {
-    "arctan": lambda x, y: mt.arctan(x),
-    "hypot": lambda x, y: mt.hypot(x, y),
+    "cbrt": lambda x, y: mt.cbrt(x),
+    "logaddexp2": lambda x, y: mt.logaddexp2(x, y),
     "energy": lambda x, y: mt.energy(x, axis=1),
 }
 each = pytest.mark.parametrize("name", NAMES)
@@ -81,26 +83,26 @@ def recorded(name):
 
 def test_it_is_a_function_of_the_package_a_method_and_numpys_own():
     x, y = operands()
-    for result in (mt.arctan(x), x.arctan(), np.arctan(x)):
-        assert result.op is TABLE["arctan"]
-        assert result.tolist() == np.arctan(X).tolist()
-    for result in (mt.hypot(x, y), x.hypot(y), np.hypot(x, Y), np.hypot(X, y)):
-        assert result.op is TABLE["hypot"]
-        assert result.tolist() == np.hypot(X, Y).tolist()
+    for result in (mt.cbrt(x), x.cbrt(), np.cbrt(x)):
+        assert result.op is TABLE["cbrt"]
+        assert result.tolist() == np.cbrt(X).tolist()
+    for result in (mt.logaddexp2(x, y), x.logaddexp2(y), np.logaddexp2(x, Y), np.logaddexp2(X, y)):
+        assert result.op is TABLE["logaddexp2"]
+        assert result.tolist() == np.logaddexp2(X, Y).tolist()
     assert x.energy(0).tolist() == mt.energy(x, axis=0).tolist() == np.square(X).sum(axis=0).tolist()
-    assert mt.arctan(X).tolist() == np.arctan(X).tolist()
+    assert mt.cbrt(X).tolist() == np.cbrt(X).tolist()
 
 
 def test_what_is_no_op_is_still_missing():
-    with pytest.raises(AttributeError, match="arctanh"):
-        mt.arctanh  # noqa: B018
-    with pytest.raises(AttributeError, match="arctanh"):
-        mt.tensor(X).arctanh  # noqa: B018
+    with pytest.raises(AttributeError, match="arccsc"):
+        mt.arccsc  # noqa: B018
+    with pytest.raises(AttributeError, match="arccsc"):
+        mt.tensor(X).arccsc  # noqa: B018
 
 
 def test_a_complex_step_is_taken_only_where_numpy_can():
-    assert TABLE["arctan"].analytic
-    assert not TABLE["hypot"].analytic
+    assert TABLE["energy"].analytic
+    assert not TABLE["cbrt"].analytic
 
 
 @each
@@ -109,9 +111,9 @@ def test_its_derivatives_are_checked_to_order_two(name):
 
 
 def test_a_wrong_rule_would_be_found():
-    object.__setattr__(TABLE["arctan"], "vjps", (lambda g, y, x: g / (1 - x * x),))
+    object.__setattr__(TABLE["cbrt"], "vjps", (lambda g, y, x: g / (2 * y * y),))
     with pytest.raises(mt.GradientError, match="numerically"):
-        mt.gradcheck(mt.arctan, X)
+        mt.gradcheck(mt.cbrt, X)
 
 
 @each
@@ -138,7 +140,7 @@ def test_every_view_and_the_player_show_it(name, view, more, tmp_path):
         assert TABLE[name].symbol in page
 
 
-FORMULAS = {"arctan": "arctan(x)", "hypot": "hypot(x, y)", "energy": "energy(x, axis 1)"}
+FORMULAS = {"cbrt": "cbrt(x)", "logaddexp2": "logaddexp2(x, y)", "energy": "energy(x, axis 1)"}
 
 
 @each
@@ -171,7 +173,7 @@ def test_its_numpy_source_runs_forward_and_backward(name):
 
 
 def test_its_source_is_numpys_where_numpy_has_it():
-    assert TABLE["arctan"].source == "np.arctan({*})"
+    assert TABLE["cbrt"].source == "np.cbrt({*})"
     assert TABLE["energy"].source == "mt.energy({*}⟦, axis={axis}⟧)"
 
 

@@ -16,7 +16,10 @@ class UnreadableError(ValueError):
 
 
 UNARY = {
-    **{name: getattr(np, name) for name in ("exp", "expm1", "log1p", "sin", "cos", "tanh", "sign", "isfinite")},
+    **{name: getattr(np, name) for name in ("exp", "expm1", "log1p", "log2", "log10", "sign", "isfinite")},
+    **{name: getattr(np, name) for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan")},
+    **{name: getattr(np, name) for name in ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")},
+    **{name: getattr(np, name) for name in ("floor", "ceil", "trunc", "rint")},
     "ln": np.log,
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "relu": lambda x: np.maximum(x, 0),
@@ -354,6 +357,13 @@ class Reader:
             "flip": lambda: np.flip(x, axis),
             "tril": lambda: np.tril(*values),
             "triu": lambda: np.triu(*values),
+            "arctan2": lambda: np.arctan2(*values),
+            "logaddexp": lambda: np.logaddexp(*values),
+            "floor_divide": lambda: np.floor_divide(*values),
+            "mod": lambda: np.remainder(*values),
+            "fmod": lambda: np.fmod(*values),
+            "argmax": lambda: np.argmax(x, axis=one, keepdims=settings.get("keepdims", False)),
+            "argmin": lambda: np.argmin(x, axis=one, keepdims=settings.get("keepdims", False)),
             "argsort": lambda: np.argsort(x, axis=-1 if axis is None else one, kind="stable"),
             "take": lambda: np.take_along_axis(x, values[1], one),
             "concat": lambda: np.concatenate(values, axis=0 if axis is None else one),

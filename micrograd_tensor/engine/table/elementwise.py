@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
-from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait
+from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait, answers
 from .comparisons import equal, greater
 
 __all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt", "square", "sub"]
@@ -355,21 +356,30 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     lambda g, y, x, min=None, max=None: where(equal(x, y), g, 0),
     analytic=False,
 )
-@facts(numpy=np.clip, source="np.clip({0}, {min}, {max})", reading=Function(), traits=EXACT)
-def clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
+@facts(method=(), source="np.clip({0}, {min}, {max})", reading=Function(), traits=EXACT)
+def _clip(x: Operand, /, min: float | None = None, max: float | None = None) -> Array:
+    """What `clip` to numbers records."""
+    if min is None and max is None:
+        return np.positive(x)  # as np.clip since NumPy 2.1; before, it wants a bound
+    return np.clip(x, min, max)
+
+
+@answers(np.clip)
+@keywords
+def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Result:
     """x limited to ``min…max``, either of which may be None; local gradient 1 within, the bounds included, else 0.
 
-    Any shape; the bounds are numbers. For bounds that are tensors use `maximum` and `minimum`.
+    Any shape. Bounds that are Tensors or arrays are operands: then `maximum` and `minimum` are recorded, which share
+    the gradient at a bound. `ShapeError` where they do not broadcast.
 
     >>> import micrograd_tensor as mt
     >>> mt.clip(mt.tensor([-1.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    if isinstance(min, Record) or isinstance(max, Record):
-        raise TypeError("the bounds are numbers; for tensors use maximum and minimum")
-    if min is None and max is None:
-        return np.positive(x)  # as np.clip since NumPy 2.1; before, it wants a bound
-    return np.clip(x, min, max)
+    if np.ndim(unwrap(min)) or np.ndim(unwrap(max)) or isinstance(min, Record) or isinstance(max, Record):
+        above = x if min is None else maximum(x, min)
+        return above if max is None else minimum(above, max)
+    return _clip(x, min=min, max=max)
 
 
 @primitive(
@@ -442,10 +452,11 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-def astype(x: Operand, dtype: Any) -> Result:
+@answers(np.astype)
+def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
-    Any shape. `DTypeError` where NumPy has no such conversion.
+    Any shape; with ``copy=False`` x itself where it has the dtype. `DTypeError` where NumPy has no such conversion.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.5])
@@ -454,6 +465,8 @@ def astype(x: Operand, dtype: Any) -> Result:
     """
     wanted = np.dtype(dtype)
     x = x if hasattr(x, "astype") else np.asarray(x)
+    if not copy and x.dtype == wanted:
+        return x  # type: ignore[no-any-return]
     return (to_float if wanted.kind in "fc" else to_integer)(x, dtype=wanted)
 
 

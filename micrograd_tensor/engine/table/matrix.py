@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from ..errors import ShapeError
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Contraction, Labels, Operand, Trait, answers
+from .elementwise import mul
 from .reductions import broadcast_to
 from .shapes import expand_dims, reshape, squeeze, swapaxes
 
-__all__ = ["einsum", "matmul"]
+__all__ = ["dot", "einsum", "matmul"]
 
 
 def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -55,7 +57,7 @@ def _labels(ranks: Sequence[int], _params: Mapping[str, Any]) -> Labels:
 @primitive("@", "{0} @ {1}", _of_left, _of_right)
 @facts(
     numpy=np.matmul,
-    method=("__matmul__", "matmul", "dot"),
+    method=("__matmul__", "matmul"),
     source="{0} @ {1}",
     reading=Contraction(_labels),
     traits=Trait.ADDS | Trait.LINEAR | Trait.CONTRACTS,
@@ -71,6 +73,25 @@ def matmul(a: Operand, b: Operand, /) -> Array:
     tensor([21., 43.])
     """
     return np.matmul(a, b)
+
+
+@answers(np.dot)
+def dot(a: Operand, b: Operand) -> Result:
+    """``a @ b`` of vectors and matrices, ``a * b`` where one is a number, as `numpy.dot`.
+
+    Beyond two axes the last of a is summed against the last but one of b, for each of the others of both.
+    `ShapeError` where they do not chain.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.dot(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 10.0]), mt.dot(2.0, mt.tensor([1.0, 10.0]))
+    (tensor([21., 43.]), tensor([ 2., 20.]))
+    """
+    ranks = np.ndim(unwrap(a)), np.ndim(unwrap(b))
+    if 0 in ranks:
+        return mul(a, b)
+    if ranks[1] <= 2:
+        return matmul(a, b)
+    return einsum(a, [*range(ranks[0])], b, [*range(ranks[0], sum(ranks) - 2), ranks[0] - 1, sum(ranks) - 2])
 
 
 def _letters(subscripts: str, ranks: Sequence[int]) -> Labels:
@@ -145,12 +166,26 @@ def einsum(subscripts: str, *operands: Operand) -> Result:
     """Sum of products over labelled axes, as `numpy.einsum`: ``"ij,jk->ik"``; ellipses and repeated labels included.
 
     The gradient of an operand is another einsum, with the upstream gradient in its place. Shapes follow from the
-    labels. `ShapeError` where labels and shapes do not fit.
+    labels, which may also be lists of numbers behind each operand: ``einsum(x, [0, 1], w, [1, 2], [0, 2])``.
+    `ShapeError` where labels and shapes do not fit.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> mt.einsum("ij,ij->i", x, x)
     tensor([ 5., 25.])
     """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _spelled(subscripts, *operands)
     _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
     return _einsum(*operands, subscripts=subscripts)
+
+
+def _spelled(*given: Any) -> tuple[str, tuple[Operand, ...]]:
+    """Subscripts and operands of an einsum whose labels are lists of numbers."""
+    operands, labels = given[::2][: len(given) // 2], given[1::2]
+    target = f"->{_word(given[-1])}" if len(given) % 2 else ""
+    return ",".join(map(_word, labels)) + target, operands
+
+
+def _word(labels: Sequence[Any]) -> str:
+    return "".join("..." if label is ... else (ascii_uppercase + ascii_lowercase)[label] for label in labels)

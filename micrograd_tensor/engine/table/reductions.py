@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from ..axes import counted
 from ..errors import ShapeError, describe
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from .comparisons import equal
-from .elementwise import astype, sqrt, square
-from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, transpose
+from .elementwise import astype, sqrt, square, where
+from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
 
-__all__ = ["broadcast_to", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["broadcast_to", "cumprod", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 # Directly, because np.sum, np.max and their like take microseconds to arrive there.
 add_reduce: Any = np.add.reduce
@@ -281,3 +282,23 @@ def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     tensor([1., 3., 6.])
     """
     return np.cumsum(x, axis=axis)
+
+
+@answers(np.cumprod)
+@keywords
+def cumprod(x: Operand, axis: int | None = None) -> Result:
+    """Running product along an axis, or over all elements in row-major order; right at zeros too.
+
+    Each product is taken by itself, so n elements take n² numbers. Floats keep their dtype, integers give int64.
+    `ShapeError` for an axis out of range.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.cumprod(mt.tensor([2.0, 3.0, 4.0]))
+    tensor([ 2.,  6., 24.])
+    """
+    if axis is None:
+        return cumprod(reshape(x, shape=-1), axis=0)
+    [axis] = counted("cumprod", x, axis)
+    n = np.shape(unwrap(x))[axis]
+    factors = where(np.tri(n, dtype=bool), expand_dims(swapaxes(x, axis, -1), axis=-2), 1)
+    return swapaxes(prod(factors, axis=-1), axis, -1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import is_duck
+from ..axes import counted
 from ..errors import ShapeError, describe
 from ..habits import keywords
 from ..primitive import facts, primitive
@@ -81,10 +82,13 @@ def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
     tensor([[1., 3.],
             [2., 4.]])
     """
+    if isinstance(axes, int):  # NumPy takes it for a vector, whose axes have but one order
+        raise TypeError(f"the axes are a tuple, such as ({axes},)")
     return x.transpose(axes) if type(x) is np.ndarray else np.transpose(x, axes)
 
 
 @answers(np.swapaxes)
+@keywords
 def swapaxes(x: Operand, axis1: int, axis2: int) -> Result:
     """x with two axes exchanged. `ShapeError` for an axis out of range.
 
@@ -93,10 +97,8 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Result:
     (2, 1, 1)
     """
     order = list(range(np.ndim(unwrap(x))))
-    try:
-        order[axis1], order[axis2] = order[axis2], order[axis1]
-    except IndexError:
-        raise ShapeError(f"swapaxes: axes {axis1} and {axis2} of a tensor with {len(order)} axes") from None
+    [first], [second] = counted("swapaxes", x, axis1), counted("swapaxes", x, axis2)
+    order[first], order[second] = second, first
     return transpose(x, axes=tuple(order))
 
 
@@ -153,22 +155,49 @@ def _inside(pad_width: Any, shape: Sequence[int]) -> tuple[slice, ...]:
 
 @primitive("pad", "pad({0}, {pad_width:text}⟦, {value:number}⟧)", _of_pad)
 @facts(source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)", traits=Trait.MOVES, method=())
-def pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
-    """x with ``value`` added around it; the gradient of the border is dropped.
-
-    ``pad_width`` is ``(before, after)`` per axis, one such pair for all axes, or one number, as in `numpy.pad`.
-    `ShapeError` where it does not fit.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.pad(mt.tensor([1.0, 2.0]), (1, 2))
-    tensor([0., 1., 2., 0., 0.])
-    """
+def _pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
+    """What `pad` with a constant records."""
     if type(x) is not np.ndarray:
         return np.pad(x, pad_width, constant_values=value)
     around = np.broadcast_to(pad_width, (x.ndim, 2)).sum(axis=1)  # three times as fast as np.pad
     full = np.full(np.add(x.shape, around), value, x.dtype)
     full[_inside(pad_width, x.shape)] = x
     return full
+
+
+@answers(np.pad)
+@keywords
+def pad(x: Operand, pad_width: Any, value: float = 0, mode: str = "constant") -> Result:
+    """x with ``value`` added around it, whose gradient is dropped, or with its own elements, whose gradients are added.
+
+    Args:
+        x: any shape.
+        pad_width: ``(before, after)`` per axis, one such pair for all axes, one number, or a dict of some axes, as in
+            `numpy.pad`.
+        value: what stands around x.
+        mode: ``"edge"``, ``"reflect"``, ``"symmetric"`` or ``"wrap"`` for elements of x instead.
+
+    `ShapeError` where the width does not fit.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.pad(mt.tensor([1.0, 2.0]), (1, 2)), mt.pad(mt.tensor([1.0, 2.0]), 1, mode="edge")
+    (tensor([0., 1., 2., 0., 0.]), tensor([1., 1., 2., 2.]))
+    """
+    shape = np.shape(unwrap(x))
+    how: Any = mode
+    if isinstance(pad_width, dict):
+        given = {counted("pad", x, axis)[0]: width for axis, width in pad_width.items()}
+        pad_width = tuple(given.get(i, (0, 0)) for i in range(len(shape)))
+    if mode == "constant":
+        return _pad(x, pad_width=pad_width, value=value)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ShapeError(f'pad: mode {mode!r} is not "constant", "edge", "reflect", "symmetric" or "wrap"')
+    try:
+        widths = np.broadcast_to(pad_width, (len(shape), 2))
+        places = [np.pad(np.arange(n), tuple(width), how) for n, width in zip(shape, widths, strict=True)]
+    except ValueError as error:
+        raise ShapeError(f"pad: {describe(x)} by {pad_width!r}: {error}") from None
+    return getitem(x, np.ix_(*places))
 
 
 @primitive("tril", "tril({0}⟦, {k:number}⟧)", lambda g, y, x, k=0: tril(g, k=k))
@@ -385,10 +414,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
         raise ShapeError(
             f"stack: shapes {sorted(shapes)} differ" if shapes else "stack: no tensors given; it needs at least one"
         )
-    rank = len(shapes.pop())
-    if not -rank - 1 <= axis <= rank:
-        listed = describe(parts[0])
-        raise ShapeError(f"stack: axis {axis} is out of range for {listed}; the result's are {-rank - 1}…{rank}")
+    [axis] = counted("stack", parts[0], axis, new=1)
     return _concatenate(*[expand_dims(part, axis=axis) for part in parts], axis=axis)
 
 
@@ -403,15 +429,13 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Resu
     >>> mt.split(mt.tensor([1.0, 2.0, 3.0, 4.0]), 2)
     [tensor([1., 2.]), tensor([3., 4.])]
     """
-    shape = np.shape(unwrap(x))
-    if not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"split: axis {axis} is out of range for a tensor of shape {shape}")
-    n = shape[axis]
+    [axis] = counted("split", x, axis)
+    n = np.shape(unwrap(x))[axis]
     if isinstance(sections, (int, np.integer)):
         if sections < 1 or n % sections:
             raise ShapeError(f"split: {n} elements along axis {axis} do not divide into {sections} equal parts")
         sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
-    return _pieces(x, axis % len(shape), [0, *sections, n])
+    return _pieces(x, axis, [0, *sections, n])
 
 
 def _pieces(x: Operand, axis: int, bounds: Sequence[int]) -> list[Result]:
