@@ -29,6 +29,24 @@ class Line(NamedTuple):
     bold: bool
 
 
+class Caption(NamedTuple):
+    """What is written at a line between two nodes.
+
+    Attributes:
+        bold: names or rules, one a line.
+        value: the last line.
+        x: the middle of all lines.
+        top: the top of the first.
+        colours: the roles of the colours of the bold lines and of the value.
+    """
+
+    bold: Sequence[str]
+    value: str
+    x: float
+    top: float
+    colours: tuple[str, str]
+
+
 @dataclass(slots=True)
 class Painting:
     """The DOT of a picture, and the lines of text and titles of its elements by their ids.
@@ -112,28 +130,9 @@ class Canvas:
         """A line between two nodes that runs as its spline says."""
         self._statements.append(statement(f'"{ends[0]}" -> "{ends[1]}"', id=name, pos=spline, **attributes))
 
-    def lane(
-        self,
-        ends: tuple[str, str],
-        name: str,
-        spline: str,
-        top: float,
-        texts: tuple[Sequence[str], str],
-        where: tuple[float, tuple[str, str]],
-        **attributes: str,
-    ) -> None:
-        """A line between two nodes, with its labels.
-
-        Args:
-            ends: the names of the nodes.
-            name: the name of the line.
-            spline: its course.
-            top: the top of the lines of text.
-            texts: names or rules, which are bold, and a value.
-            where: the middle of the lines of text, and the roles of their colours.
-            attributes: the DOT attributes of the edge.
-        """
-        (bold, value), (x, (colour, colour_of_value)) = texts, where
+    def lane(self, ends: tuple[str, str], name: str, spline: str, caption: Caption, **attributes: str) -> None:
+        """A line between two nodes that runs as its spline says, with its caption."""
+        bold, value, x, top, (colour, colour_of_value) = caption
         attributes |= {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
         lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True) for k, text in enumerate(bold)]
         if bold:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .canvas import Canvas, Line, Painting, escaped
+from .canvas import Canvas, Caption, Line, Painting, escaped
 from .layout import LANE, TEXT_GAP, Frame, Layout
 from .legend import SIGN, Entry
 from .line_styles import LINE_STYLES
@@ -134,27 +134,15 @@ class Painter(Canvas):
         look, look_back = (LINE_STYLES[name] for name in wire.styles)
         gap = (LANE if wire.backward else 0.0) + TEXT_GAP
         self.painting.titles[wire.forward] = wire.title[0]
-        self.lane(
-            (wire.source.id, wire.target.id),
-            wire.forward,
-            forward,
-            wire.y - gap - wire.above,
-            ([wire.name] if wire.name else [], wire.value),
-            (wire.x, look.texts),
-            **look.line | ({"arrowhead": "none"} if wire.target.is_fork else {}),
-        )
+        style = look.line | ({"arrowhead": "none"} if wire.target.is_fork else {})
+        names, top = [wire.name] if wire.name else [], wire.y - gap - wire.above
+        caption = Caption(names, wire.value, wire.x, top, look.texts)
+        self.lane((wire.source.id, wire.target.id), wire.forward, forward, caption, **style)
         below = wire.y + gap
         if wire.backward and backward:
             self.painting.titles[wire.backward] = wire.title[1]
-            self.lane(
-                (wire.target.id, wire.source.id),
-                wire.backward,
-                backward,
-                below,
-                (wire.rule, wire.gradient),
-                (wire.x, look_back.texts),
-                **look_back.line,
-            )
+            caption = Caption(wire.rule, wire.gradient, wire.x, below, look_back.texts)
+            self.lane((wire.target.id, wire.source.id), wire.backward, backward, caption, **look_back.line)
         elif wire.gradient:
             line = Line(wire.gradient, wire.x, below + VALUE_LINE / 2, VALUE, False)
             self.text(f"{wire.forward}-missing", line, "backward-value", "missing")

@@ -17,7 +17,7 @@ from .numbers import MINUS, number
 from .printable import shorten
 from .readings import as_taught
 from .templates import axes_of, index_text
-from .unicode import UNICODE, axes_text, expression, formula, shape_text
+from .unicode import UNICODE, axes_text, expression, formula, over_text, shape_text
 from .words import alike, in_words
 
 __all__ = ["broadcasts", "rule"]
@@ -122,10 +122,7 @@ class _Clauses:
             case Linear((-1,)):
                 yield f"× {MINUS}1"
             case Reduction("sum"):
-                whose, axes = axes_of(node, node.params["axis"])
-                over = axes_text(whose, axes, self.dims)
-                everything = len(axes) == len(whose.shape) != 1 and over[:4] in ("axes", "no a")
-                yield f"Σ over {'all elements' if everything else over}"
+                yield f"Σ over {over_text(*axes_of(node, node.params['axis']), self.dims)}"
             case Copy():
                 yield from self._copied(node, g)
             case Reshape():

@@ -32,7 +32,7 @@ from .printable import printable, shorten
 from .readings import is_transpose, order_of
 from .templates import Field, Part, axes_of, filled, index_text
 
-__all__ = ["axes_text", "formula", "operand_text", "shape_text"]
+__all__ = ["axes_text", "formula", "operand_text", "over_text", "shape_text"]
 
 LISTED_SIZES = range(1, 9)
 """How many elements an array of integers or truth values has that are listed where it has no name."""
@@ -100,6 +100,19 @@ def axes_text(node: Node, axes: Sequence[int], dims: Dims | None = None) -> str:
     if labels and all(label is not None and labels.count(label) == 1 for label in named):
         return ", ".join(printable(str(label)) for label in named) or "no axis"
     return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}" if axes else "no axis"
+
+
+def over_text(node: Node, axes: Sequence[int], dims: Dims | None = None) -> str:
+    """The axes of a node that a sum runs over, which may be all of several.
+
+    >>> import micrograd_tensor as mt
+    >>> node = mt.graph(mt.tensor([[1.0, 2.0]])).outputs[0]
+    >>> over_text(node, (0,)), over_text(node, (0, 1))
+    ('axis 0', 'all elements')
+    """
+    text = axes_text(node, axes, dims)
+    everything = len(axes) == len(node.shape) != 1 and text.startswith(("axes ", "no axis"))
+    return "all elements" if everything else text
 
 
 def _tuple(texts: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ...engine.row import Linear, Reduction
 from ...graph import Node
 from ...graph.axes import counted_axes
+from ...notation import over_text
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Derivation, Operand, Values, grouped_forward, is_step
@@ -35,7 +36,7 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
     (x,) = step.operands
     inner, axis, keep = values.derivation.called(x), step.params["axis"], step.params["keepdims"]
     everything = tuple(sorted(counted_axes(axis, len(x.shape))))
-    over = _over(everything, len(x.shape))
+    over = over_text(x, everything)
     terms = max(int(np.prod([x.shape[a] for a in everything])), 1)
     done, what = ("summed", "sum") if is_sum(step) else ("averaged", "mean")
     yield change("missing sum", f"{inner} is not {done} over {over}", step, lambda v: v[x])
@@ -53,7 +54,7 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
             continue
         reduce = np.add.reduce if is_sum(step) else np.mean
         kind = "sum over everything" if len(other) == len(x.shape) else "wrong axis"
-        text = f"the {what} of {inner} runs over {_over(other, len(x.shape))} where {over} is due"
+        text = f"the {what} of {inner} runs over {over_text(x, other)} where {over} is due"
         for kept in (False, True):
             yield change(kind, text, step, of(partial(reduce, axis=other, keepdims=kept), x), 0.1 * (kept != keep))
 
@@ -62,7 +63,7 @@ def whole_sums(values: Values) -> Iterator[Hypothesis]:
     """A sum of the whole result that nothing asks for, left so or copied back to all elements."""
     shape, target = values.target.shape, values.derivation.target
     for axes, mean, keep in product(_axes(len(shape)), (False, True), (False, True)):
-        text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {_over(axes, len(shape))}"
+        text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {over_text(target, axes)}"
         reduce = partial(np.mean if mean else np.sum, axis=axes, keepdims=True)
         make = of(partial(_copied_back, reduce=reduce) if keep else reduce, target)
         yield Hypothesis("doubled sum", f"{text}, which is not due", make, target, 5.0 + mean)
@@ -76,12 +77,6 @@ def _axes(rank: int) -> list[tuple[int, ...]]:
     """Every choice of axes, single ones first; of many axes only single ones, their pairs and all."""
     counts = range(1, rank + 1) if rank <= 3 else (1, 2, rank)
     return [axes for count in counts for axes in combinations(range(rank), count)]
-
-
-def _over(axes: tuple[int, ...], rank: int) -> str:
-    if len(axes) == rank:
-        return "all elements" if rank != 1 else "axis 0"
-    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
 # ------------------------------------------------------------------------------------------------------------ the forks
@@ -157,7 +152,10 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
         return  # all right, or the whole is multiplied, which is simpler said of the whole
     wrong = [(c, part) for c, part in zip(found, parts, strict=True) if c.value != 1]
     name = _name(derivation, top)
-    said = [_weight_in_words(c, _part(derivation, part), name) for c, part in wrong]
+    said = []
+    for c, part in wrong:
+        what = f"arrives at {name} multiplied by {c.text}" if c.value else f"is not added to {name}"
+        said.append(f"{_part(derivation, part)} {what}")
     kind = _kind(found) if len(wrong) == 1 or len({c.value for c, _ in wrong}) == 1 else "two mistakes"
     if len(wrong) == 2 and abs(wrong[0][0].value * wrong[1][0].value - 1) < 1e-9:
         kind, said = "exchanged operand", [*said, "as if the weights of the two were exchanged"]
@@ -170,12 +168,6 @@ def _kind(weights: Sequence[Constant]) -> str:
     if wrong == 0:
         return "dropped contribution"
     return {-1.0: "sign", 2.0: "doubled contribution"}.get(wrong, "constant factor")
-
-
-def _weight_in_words(c: Constant, part: str, name: str) -> str:
-    if c.value == 0:
-        return f"{part} is not added to {name}"
-    return f"{part} arrives at {name} multiplied by {c.text}"
 
 
 def _name(derivation: Derivation, top: Node) -> str:

@@ -8,15 +8,15 @@ import textwrap
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from io import StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from ...engine.errors import GradientError
+from ..rendering.terminal import plain
 from ..running import Watch
 from .rules import Mutant, mutants
 from .source import read
@@ -66,9 +66,7 @@ class MutationScore:
         return Group(table, *said, *([Text(same)] if self.equivalent else []))
 
     def __str__(self) -> str:
-        text = StringIO()
-        Console(file=text, width=120, color_system=None).print(self.__rich__(), soft_wrap=True)
-        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+        return plain(self.__rich__(), soft_wrap=True)
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

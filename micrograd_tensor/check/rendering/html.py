@@ -68,12 +68,10 @@ def _parts(report: Found) -> Iterator[str]:
     yield f'<h1 class="{"right" if report.ok else "wrong"}">{_text(sentences.headline(report))}</h1>'
     for section in sentences.preliminaries(report):
         yield from _section(section)
-    verdict = sentences.forward_verdict(report)
-    if verdict is None:
-        yield from _table(report, sentences.given(report.forward), "Forward values", "")
-    elif verdict:
+    if verdict := sentences.forward_verdict(report):
         yield f'<p class="right">{_text(verdict)}</p>'
-    yield from _table(report, report.stages, "Gradients, in backward order", "d")
+    for table in sentences.tables(report):
+        yield from _table(*table)
     yield from _mistakes(report)
     properties = sentences.invariants(report)
     if properties.items:
@@ -88,11 +86,10 @@ def _section(section: sentences.Section) -> Iterator[str]:
     yield _list(section.items, section.role if not section.title else "")
 
 
-def _table(report: Found, stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
-    tolerance = f", tolerance {report.rtol:.1e}" if report.rtol is not None else ""
+def _table(stages: Mapping[str, Stage], title: str, d: str) -> Iterator[str]:
     headings = "".join(f'<th scope="col">{heading}</th>' for heading in ("gradient" if d else "value", *_HEADINGS))
     yield f'<div class="scroll" role="region" tabindex="0" aria-label="{_text(title)}"><table>'
-    yield f"<caption>{_text(title + tolerance)}</caption>"
+    yield f"<caption>{_text(title)}</caption>"
     yield f"<thead><tr>{headings}</tr></thead>"
     yield "<tbody>"
     for stage in stages.values():

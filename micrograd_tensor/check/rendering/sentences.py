@@ -127,6 +127,23 @@ def given(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     return {name: stage for name, stage in stages.items() if stage.status != Status.NOT_GIVEN}
 
 
+class Table(NamedTuple):
+    """The stages of one pass, the title of their table, and what precedes their names."""
+
+    stages: Mapping[str, Stage]
+    title: str
+    d: str
+
+
+def tables(report: Found) -> list[Table]:
+    """The table of the gradients, and before it one of the forward values unless they are all right."""
+    tolerance = f", tolerance {report.rtol:.1e}" if report.rtol is not None else ""
+    gradients = Table(report.stages, f"Gradients, in backward order{tolerance}", "d")
+    if forward_verdict(report) is not None:
+        return [gradients]
+    return [Table(given(report.forward), f"Forward values{tolerance}", ""), gradients]
+
+
 def forward_verdict(report: Found) -> str | None:
     """The verdict on the forward values in a sentence, if they are all right; "" where there are none."""
     given = {stage.status for stage in report.forward.values()} - {Status.NOT_GIVEN}

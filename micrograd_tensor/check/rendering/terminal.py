@@ -34,9 +34,14 @@ ASCII = str.maketrans(dict(pair.split(" ") for pair in _SPELLED.split(",")))
 
 def text(report: Found, *, hints: int = sentences.HINTS, width: int = 120) -> str:
     """The report as plain text; ``hints`` from 0 to 3."""
+    return plain(Shown(report, hints), width)
+
+
+def plain(shown: RenderableType, width: int = 120, *, soft_wrap: bool = False) -> str:
+    """What `rich` prints, as plain text."""
     written = StringIO()
-    show(report, hints=hints, console=Console(file=written, width=width, color_system=None))
-    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+    Console(file=written, width=width, color_system=None).print(shown, soft_wrap=soft_wrap)
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip("\n").splitlines())
 
 
 def show(report: Found, *, hints: int = sentences.HINTS, console: Console | None = None) -> None:
@@ -61,16 +66,12 @@ class Shown:
         report = self.report
         for section in sentences.preliminaries(report):
             yield from self.section(section)
-        verdict = sentences.forward_verdict(report)
-        if verdict is None:
-            stages = sentences.given(report.forward)
-            yield self.table(stages, "Forward values", "")
-            yield from self.below(stages, "")
-        elif verdict:
+        if verdict := sentences.forward_verdict(report):
             yield self.line(verdict, STYLES[Status.RIGHT.role])
             yield Text()
-        yield self.table(report.stages, "Gradients, in backward order", "d")
-        yield from self.below(report.stages, "d")
+        for stages, title, d in sentences.tables(report):
+            yield self.table(stages, title, d)
+            yield from self.below(stages, d)
         yield from self.mistakes()
         properties = sentences.invariants(report)
         if properties.items and self.hints > 1:
@@ -96,9 +97,8 @@ class Shown:
         wide, narrow = self.width >= _WIDE, self.width < _NARROW
         cells = {name: sentences.worst_cells(stage) for name, stage in stages.items()}
         numbers = wide and any(place for _, place, _, _ in cells.values())
-        rtol = self.report.rtol
         table = Table(
-            title=self.said(title + (f", tolerance {rtol:.1e}" if rtol is not None else "")),
+            title=self.said(title),
             title_justify="left",
             title_style="bold",
             box=box.HEAVY_HEAD if wide else box.SIMPLE_HEAD,

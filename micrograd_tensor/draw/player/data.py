@@ -253,26 +253,14 @@ class _Player:
         return {"head": head, "panels": panels}
 
     def _panel(self, node: Node) -> Panel:
-        return {
-            "kind": "value",
-            "name": self._caption(node),
-            "code": self.names.values[node],
-            "value": self._number(node),
-        }
+        return self._shown("value", self._caption(node), self.names.values[node], node)
 
     def _gradient(self, node: Node, gradient: Node, mark: str = "") -> Panel:
-        code = self.names.gradients[node]
-        return {
-            "kind": "gradient",
-            "name": f"d{self._name(node)}",
-            "mark": mark,
-            "code": code,
-            "value": self._number(gradient),
-        }
+        return self._shown("gradient", f"d{self._name(node)}", self.names.gradients[node], gradient) | {"mark": mark}
 
-    def _number(self, node: Node) -> int:
-        """The index of a value among those shown."""
-        return self.shown.setdefault(node, len(self.shown))
+    def _shown(self, kind: str, name: str, code: str, node: Node) -> Panel:
+        """A panel; what it shows is given by its index among all values that are shown."""
+        return {"kind": kind, "name": name, "code": code, "value": self.shown.setdefault(node, len(self.shown))}
 
     def _values(self) -> list[dict[str, Any]]:
         """All values that are shown, as much of each as fits."""
