@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from unicodedata import bidirectional, combining
 
-__all__ = ["ISOLATE", "MAX_NAME", "counted", "printable", "shorten"]
+__all__ = ["ISOLATE", "MAX_NAME", "WHOLE", "counted", "printable", "shorten"]
 
 MAX_NAME = 40
 """The longest name that is shown whole, in characters."""
+
+WHOLE = 1_000_000
+"""The limit, in characters, of a text that is shown whole."""
 
 MAX_MARKS = 3
 """The most combining marks that are shown on one character, which a line has room for."""

@@ -14,11 +14,11 @@ from ...notation import (
     MATHML,
     backward_lines_by_operand,
     broadcasts,
-    formula,
     forward_line,
     identifiers,
     printable,
     saved_values,
+    shorten,
     starting_lines,
     sum_math,
 )
@@ -28,6 +28,9 @@ from ..verdicts import verdicts
 from .arrays import encoded, parts
 from .elements import Elements
 from .texts import counted, first_sentence, tree
+
+MAX_CAPTION = 48
+"""The longest name of an array, in characters; the step that makes it has all of its formula."""
 
 MAX_OVERVIEW = 8
 """How many leaves and outputs are shown before the first step."""
@@ -239,9 +242,7 @@ class _Player:
     def _caption(self, node: Node) -> str:
         """What a value is called; for an unnamed one also the formula that it was computed by."""
         name = self._name(node)
-        if node.name or node.is_leaf:
-            return name
-        return f"{name} = {formula(node, self.called.stand_ins, dims=self.dims, limit=40)}"
+        return name if node.name or node.is_leaf else shorten(f"{name} = {self.labels.formula(node)}", MAX_CAPTION)
 
     def _name(self, node: Node) -> str:
         """What a value is called in the picture; an unnamed leaf is called as in the source."""

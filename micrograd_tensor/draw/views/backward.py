@@ -7,7 +7,7 @@ from typing import Any
 from ...graph import Graph, Node, backward_graph
 from ...graph.nodes import Edge
 from ...graph.paths import depending
-from ...notation import counted, formula, operand_text, shorten
+from ...notation import WHOLE, counted, formula, operand_text, shorten
 from ...notation.expression import divisor
 from ...notation.names import free
 from ..build import Builder
@@ -98,7 +98,9 @@ class _Backward(Builder):
                 self.outlets[node] = self.fork(node, self.gate(node) if node.op else self._upstream(node))
             elif node.rank in self.sinks:
                 text = shorten(self._text(node), MAX_SAVED)
-                self.outlets[node] = self._box(f"node-{node.rank}", "constant", node, f"constant {text}", (text,))
+                self.outlets[node] = self._box(
+                    f"node-{node.rank}", "constant", node, f"constant {self._text(node)}", (text,)
+                )
             for owner in self.sinks.get(node.rank, ()):
                 self._sink(owner, node)
 
@@ -150,7 +152,7 @@ class _Backward(Builder):
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
         names = {self.recorded[x.rank]: self.g if alone else self._name(x) or self.g for x in carried}
-        text = formula(self.recorded[node.rank], {**self.called.names, **names}, dims=self.labels.dims)
+        text = formula(self.recorded[node.rank], {**self.called.names, **names}, dims=self.labels.dims, limit=WHOLE)
         number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
         op = self.labels.op(self.recorded[node.rank])
         caption = self.sums.get(node.rank) or (f"({number}) {op}" if number else op)
@@ -227,4 +229,4 @@ class _Backward(Builder):
 
     def _text(self, x: Any) -> str:
         whole = self.recorded[x.rank] if isinstance(x, Node) else x
-        return operand_text(whole, self.called.names, dims=self.labels.dims)
+        return operand_text(whole, self.called.names, dims=self.labels.dims, limit=WHOLE)

@@ -61,13 +61,15 @@ class _Builder:
             top = max(result.y + result.height / 2, out.y + 9 + out.below, beside.y + beside.height / 2) + BESIDE
         else:
             left, top = MARGIN, layout.height + BESIDE / 2
-        widths = [text_width(text, NAME, bold=not k) for k, (text, _) in enumerate(lines)]
+        texts = [shorten(line, MAX_LINE) for line, _ in lines]
+        widths = [text_width(text, NAME, bold=not k) for k, text in enumerate(texts)]
         layout.width = max(layout.width, left + max(widths, default=0.0) + MARGIN)
         layout.height = max(layout.height, top + LINE * len(lines) + MARGIN)
         entries = listed(self._meanings(shown), layout)
         painter = PanelPainter(shown, layout, entries, self.panels)
-        for k, (text, colour) in enumerate(lines):
+        for k, ((line, colour), text) in enumerate(zip(lines, texts, strict=True)):
             painter.text_from(f"numpy-{k}", text, left, top + LINE * k, colour, "line", NAME, bold=not k)
+            painter.painting.titles[f"numpy-{k}"] = line
         self.painting = painter.done()
         self.painting.description = f"{shows}, {'forward and backward' if graph.gradients else 'forward only'}"
 
@@ -147,4 +149,4 @@ class _Builder:
         numbered = re.search(r"\by\d+\b", " ".join(line for line, _ in lines))
         note = "; y1 is the result of gate (1)" if numbered else ""
         heading = [(self.heading + note, "muted")] if lines else []
-        return heading + [(shorten(line, MAX_LINE), colour) for line, colour in lines]
+        return heading + lines

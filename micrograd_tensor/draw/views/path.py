@@ -36,9 +36,13 @@ MIN_RULE, CHARACTER = 100, 8.0
 
 
 class _Entry(NamedTuple):
-    """A line below the picture: the pieces of its text, each with its colour and whether it is bold."""
+    """A line below the picture: the pieces of its text, each with its colour and whether it is bold.
+
+    The title has in full what the first piece is cut from.
+    """
 
     pieces: tuple[tuple[str, str, bool], ...]
+    title: str = ""
 
     @property
     def width(self) -> float:
@@ -69,6 +73,7 @@ def path(graph: Graph, options: Options) -> Painting:
             size = NAME if bold else VALUE
             painter.text_from(f"path-{k}-{i}", text, x, top + LINE * k, colour, "line", size, bold)
             x += text_width(text, size, bold) + 10
+        painter.painting.titles[f"path-{k}-0"] = entry.title
     painting = painter.done()
     ends = f"{called.values[source] or 'a leaf'} to {called.values[target]}"
     painting.description = f"the paths from {ends}, {len(shown.gates)} of {len(shown.gates) + left_out} gates"
@@ -165,7 +170,8 @@ def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) ->
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = labels.called.gradient(path[-1][0]) or "upstream"
     text = (f"    {upstream}: {shorten(composite, longest)}", "backward", True)
-    return _Entry((text, (_described(labels, path[0][0].operands[path[0][1]], gradient), "backward-value", False)))
+    said = _described(labels, path[0][0].operands[path[0][1]], gradient)
+    return _Entry((text, (said, "backward-value", False)), f"{upstream}: {composite}")
 
 
 def _described(labels: Labels, source: Node, gradient: Any) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
-from ...notation import counted, formula, shorten
+from ...notation import WHOLE, counted, formula, shorten
 from ..canvas import Painting
 from ..errors import DrawError
 from ..labels import Labels
@@ -36,9 +36,14 @@ class _Step(NamedTuple):
     id: str
     heading: str
     gates: str
-    formula: str
+    whole: str
     scene: Scene
     layout: Layout
+
+    @property
+    def formula(self) -> str:
+        """The text below the heading, which its title has in full."""
+        return shorten(self.whole, MAX_FORMULA)
 
     @property
     def width(self) -> float:
@@ -72,7 +77,7 @@ def steps(graph: Graph, options: Options) -> Painting:
         x = left + 10 + text_width(step.heading, NAME, bold=True) + 12
         painter.text_from(f"{step.id}-gates", step.gates, x, top + 12, "muted", "line")
         painter.text_from(f"{step.id}-formula", step.formula, left + 10, top + 32, "ink", "line", NAME, bold=True)
-        painter.painting.titles[step.id] = f"{step.heading}, {step.gates}: {step.formula}"
+        painter.painting.titles[step.id] = f"{step.heading}, {step.gates}: {step.whole}"
     painting = painter.done()
     count = sum(step.heading != "Step 0" for step in built)
     painting.description = f"{counted(count, 'step')}, the last one first"
@@ -111,14 +116,14 @@ def _steps(labels: Labels) -> Iterator[_Step]:
             item.id = f"{name}-{item.id}"
         for wire in scene.wires:
             wire.forward, wire.backward = f"{name}-{wire.forward}", wire.backward and f"{name}-{wire.backward}"
-        return _Step(name, heading, gates, shorten(text, MAX_FORMULA), scene, place(scene))
+        return _Step(name, heading, gates, text, scene, place(scene))
 
     groups = grouped(graph)
     for k in range(len(groups), 0, -1):
         gates, last = groups[k - 1], groups[k - 1][-1]
         numbers = [str(called.numbers[node]) for node in gates]
         names = {node: name for node, name in called.stand_ins.items() if node not in gates}
-        text, name = formula(last, names, dims=labels.dims), called.values[last]
+        text, name = formula(last, names, dims=labels.dims, limit=WHOLE), called.values[last]
         text = text if name == text else f"{name} = {text}"
         word = "gate" if len(gates) == 1 else "gates"
         yield made(f"step-{k}", f"Step {k}", f"{word} {', '.join(numbers)}", text, Part(labels, box).gates(gates))
