@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import plain
 from ..engine.errors import DTypeError, GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, graph, named_nodes
@@ -98,12 +99,7 @@ def numbers(label: str, value: Any, node: Node) -> Any:
     Raises:
         DTypeError: for anything else, and for complex numbers where real ones belong, naming the entry.
     """
-    try:
-        array = np.asarray(value.data if isinstance(value, Tensor) else value)
-    except (ValueError, TypeError) as error:  # a ragged list
-        raise DTypeError(f"compare: {label} is not an array: {error}") from None
-    if array.dtype.kind not in "biufc":
-        raise DTypeError(f"compare: {label} holds {array.dtype}, not numbers; give an array of floats")
+    array = np.asarray(value.data if isinstance(value, Tensor) else plain(value, called=f"compare: {label}"))
     if array.dtype.kind == "c" and node.dtype.kind != "c":
         raise DTypeError(f"compare: {label} holds {array.dtype}, but {node.name} is {node.dtype}; give its real part")
     return array if array.dtype.kind in "fc" or node.dtype.kind not in "fc" else array.astype(node.dtype)

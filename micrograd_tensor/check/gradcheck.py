@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import plain
 from ..engine.errors import DTypeError, GradientError, TraceError, describe
 from ..engine.tensor import Tensor
 from ..engine.trace import tracing
@@ -76,8 +77,8 @@ def gradcheck(function: Function, *inputs: Any, order: int = 2, rtol: float = 0.
         for nth in range(1, order + 1):
             weights = [rng.standard_normal(y.shape) for y in outputs(differentiated, points)]
             weighted = Weighted(differentiated, points, weights, analytic)
-            for k, (plain, recorded) in weighted.gradients_at_point().items():
-                _Input(weighted, k, f"gradcheck, order {nth}: ", labels[k], plain, recorded, rtol).check(rng)
+            for k, (plainly, recorded) in weighted.gradients_at_point().items():
+                _Input(weighted, k, f"gradcheck, order {nth}: ", labels[k], plainly, recorded, rtol).check(rng)
             differentiated = weighted.gradients
     except Exception:
         _require_steady(function, points, _CALLS)  # before a rule is blamed
@@ -104,10 +105,7 @@ def _point(k: int, x: Any) -> Any:
             f"gradcheck takes the inputs one by one, and input {k} is a {type(x).__name__} of them: "
             "write mt.gradcheck(f, x, y), or mt.gradcheck(f, *inputs)"
         )
-    try:
-        array = np.array(x.data if isinstance(x, Tensor) else x)
-    except ValueError as error:
-        raise DTypeError(f"gradcheck: input {k} makes no array: {error}") from None
+    array = np.array(x.data if isinstance(x, Tensor) else plain(x, called=f"gradcheck: input {k}"))
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"gradcheck: input {k} holds {array.dtype}; it differentiates by real numbers only")
     return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -1,19 +1,38 @@
-"""Duck arrays: what a Tensor's array may be, and how a value becomes one.
+"""Duck arrays: what a Tensor's array may be, and the one door through which anything foreign becomes one.
 
 NumPy arrays are made read-only. Anything else that speaks NumPy's protocols (``__array_ufunc__`` or
-``__array_function__``: Dask, CuPy, …) is kept as it is: never copied, never converted, never written to.
+``__array_function__``: Dask, CuPy, …) is kept as it is: never copied, never converted, never written to. What merely
+offers its numbers (PyTorch, JAX, pandas, lists) becomes a NumPy array by value, and what holds no numbers is refused.
 """
 
 from __future__ import annotations
 
+import sys
+from array import array as typed_array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError
+from .errors import DTypeError, OpError, quoted
 
 NUMBERS = frozenset({int, float, complex, bool})
 """Python's numbers stay what they are: NumPy lets them take the dtype of the array that they meet."""
+DTYPES = frozenset(map(np.dtype, "?bhilqBHILQefdgFDG"))
+"""The dtypes of numbers and truth values, in the machine's byte order."""
+SCALARS = frozenset(dtype.type for dtype in DTYPES)
+"""The types of NumPy's own numbers."""
+
+_KINDS = "biufc"
+_WAYS_OUT = {
+    "O": "convert it: x.astype(float)",
+    "U": "convert it: x.astype(float)",
+    "S": "convert it: x.astype(float)",
+    "m": "divide it by a unit: x / np.timedelta64(1, 's')",
+    "M": "subtract a start, and divide by a unit: (x - x[0]) / np.timedelta64(1, 's')",
+    "V": "give one of its fields, such as x['name']",
+}
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__")
 
 
 def is_duck(value: Any) -> bool:
@@ -30,39 +49,132 @@ def is_duck(value: Any) -> bool:
     )
 
 
+def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
+    """A dtype, however it is written; `DTypeError` for one that NumPy lacks, or whose elements are no numbers.
+
+    >>> dtype_of_numbers("float32"), dtype_of_numbers(int)
+    (dtype('float32'), dtype('int64'))
+    """
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError as error:
+        raise DTypeError(f"dtype={quoted(dtype)}: {error}; give one of NumPy's, such as float or 'float32'") from None
+    if found.kind not in _KINDS:
+        raise DTypeError(f"dtype={quoted(dtype)}: a Tensor holds numbers or truth values, not {found}")
+    return found
+
+
+def plain(value: Any, dtype: Any = None, copy: bool | None = None, called: str = "") -> Any:
+    """The numbers of anything that is no Tensor, as a NumPy array, or a duck as it is: the door for foreign values.
+
+    PyTorch's tensors are detached, JAX's arrays, tables and lists are read by value, and bfloat16, which NumPy lacks,
+    becomes float32. With ``copy=None`` memory is shared where that is possible. Errors quote the value, or say what it
+    is ``called``.
+
+    Raises:
+        DTypeError: for objects, texts, times, masked arrays and anything else that is neither a number nor a truth
+            value, with a way out.
+    """
+    if dtype is None and type(value) is np.ndarray and value.dtype in DTYPES:
+        return value.copy(order="K") if copy else value
+    if dtype is None and type(value) in SCALARS:
+        return np.array(value)
+    if isinstance(value, np.ma.MaskedArray) and value.mask is not np.ma.nomask:
+        what = called or f"a masked array of shape {value.shape}"
+        raise DTypeError(f"{what} would lose its mask; give value.filled(...) instead")
+    dtype = None if dtype is None else dtype_of_numbers(dtype)
+    if is_duck(value):
+        _check(value, getattr(value, "dtype", None), called)
+        return value if dtype is None else value.astype(dtype)
+    if is_complex(value) and dtype is not None and dtype.kind != "c":
+        raise DTypeError(f"{dtype} cannot hold complex numbers; take their real part first")
+    if hasattr(value, "__getitem__") and not _is_finite(value):  # NumPy would ask for one item after another, for ever
+        raise DTypeError(
+            f"{called or quoted(value)} is no array but a {type(value).__name__}; "
+            "give np.array([x[i] for i in range(len(x))])"
+        )
+    try:
+        array = np.array(_from_torch(value), dtype=dtype, copy=copy)
+    except OpError:
+        raise
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise DTypeError(f"{called or quoted(value)} is not an array: {error}") from None
+    if array.dtype.kind not in _KINDS and np.can_cast(array.dtype, np.float32):  # bfloat16, as JAX brings it
+        return array.astype(np.float32)
+    _check(value, array.dtype, called)
+    return array
+
+
+def operand(value: Any) -> Any:
+    """An operand that is no Tensor as ops compute with it: a number, or what `plain` makes of it.
+
+    Raises:
+        DTypeError: as `plain` does, and for arrays that mean something else by an operator, as ``np.matrix`` by ``*``.
+    """
+    this = type(value)
+    if this in NUMBERS or this in SCALARS:
+        return value
+    kinds: tuple[Any, ...] = (bool, int, float, complex)
+    for number in kinds:  # a subclass, such as a member of an IntEnum
+        if isinstance(value, number):
+            return number(value)
+    if isinstance(value, np.ndarray) and any(
+        getattr(this, name) is not getattr(np.ndarray, name) for name in ("__mul__", "__array_ufunc__")
+    ):
+        instead = "x.filled(...)" if isinstance(value, np.ma.MaskedArray) else "np.asarray(x)"
+        raise DTypeError(f"a {this.__name__} has operators of its own, which a Tensor has not; give {instead} instead")
+    return plain(value)
+
+
 def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     """A read-only array of the value: a private copy, or with ``copy=False`` a read-only view where that is possible.
 
     Raises:
-        DTypeError: for objects, strings and anything else that is neither a number nor a truth value.
+        DTypeError: as `plain` does.
     """
-    if copy and type(value) is np.ndarray and value.dtype == dtype:  # an update, of which a training run makes millions
+    if copy and type(value) is np.ndarray and (value.dtype in DTYPES if dtype is None else value.dtype == dtype):
         array = value.copy(order="K")
         array.setflags(write=False)
         return array
-    if isinstance(value, np.ma.MaskedArray):
-        raise DTypeError(f"a masked array of shape {value.shape} would lose its mask; give value.filled(...) instead")
-    if is_duck(value):
-        return value if dtype is None else value.astype(dtype)
-    if is_complex(value) and dtype is not None and np.dtype(dtype).kind != "c":
-        raise DTypeError(f"{np.dtype(dtype)} cannot hold complex numbers; take their real part first")
-    try:
-        array = np.array(value, dtype=dtype, copy=True) if copy else np.asarray(value, dtype=dtype).view()
-    except (ValueError, TypeError) as error:
-        raise DTypeError(f"cannot make an array of {value!r:.60}: {error}") from None
-    if array.dtype.kind not in "biufc":
-        raise DTypeError(
-            f"cannot make a tensor of {value!r:.60}: it has type {array.dtype}; give numbers or truth values"
-        )
-    array.setflags(write=False)
+    array = plain(value, dtype, True if copy else None)
+    if isinstance(array, np.ndarray):
+        array = array if copy else array.view()
+        array.setflags(write=False)
     return array
 
 
 def is_complex(value: Any) -> bool:
     """Whether an operand holds complex numbers."""
-    return isinstance(value, complex) or (hasattr(value, "dtype") and value.dtype.kind == "c")
+    return isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", None) == "c"
 
 
 def as_array(result: Any) -> Any:
     """The result of a NumPy call as an array: NumPy returns scalars instead of 0-d arrays."""
     return np.asarray(result) if isinstance(result, (np.generic, float, int, complex)) else result
+
+
+def _check(value: Any, dtype: Any, called: str) -> None:
+    kind = getattr(dtype, "kind", "f")
+    if kind not in _KINDS:
+        way_out = _WAYS_OUT[kind] if hasattr(value, "dtype") else "give numbers or truth values, such as float(x)"
+        if value is None:
+            way_out = "to ask whether something is None, write `is None`"
+        elif isinstance(value, int):
+            way_out = "no dtype has room for it"
+        raise DTypeError(f"{called or quoted(value)} holds {dtype}, not numbers; {way_out}")
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether NumPy knows where what can be indexed ends."""
+    known = (Sequence, typed_array, memoryview, np.ndarray, np.generic)
+    return isinstance(value, known) or any(hasattr(value, name) for name in _PROTOCOLS)
+
+
+def _from_torch(value: Any) -> Any:
+    """A tensor of PyTorch, wherever it lives, as a NumPy array; anything else as it is."""
+    torch = sys.modules.get("torch")  # which is there if the value is its tensor
+    kind: Any = getattr(torch, "Tensor", None)
+    if torch is None or kind is None or not isinstance(value, kind):
+        return value
+    narrow = value.is_floating_point() and value.element_size() < 4 and value.dtype != torch.float16
+    return (value.float() if narrow else value).numpy(force=True)

@@ -65,7 +65,8 @@ def describe(operand: Any) -> str:
     if isinstance(operand, int) and operand.bit_length() > 128:  # Python refuses to write out thousands of digits
         return f"an integer of {operand.bit_length()} bits"
     if shape is None:
-        return repr(operand) if len(repr(operand)) <= 40 else f"a {type(operand).__name__}"
+        text = quoted(operand)
+        return text if len(text) <= 40 else f"a {type(operand).__name__}"
     name = shortened(getattr(operand, "name", None))
     if name is None:
         op = getattr(operand, "op", None)
@@ -73,6 +74,14 @@ def describe(operand: Any) -> str:
             f"the result of {op.name}" if op is not None else "an array" if not hasattr(operand, "born") else "a tensor"
         )
     return f"{name} {tuple(shape)}"
+
+
+def quoted(value: Any) -> str:
+    """What a user wrote, cut where it would fill more than a line."""
+    try:
+        return f"{' '.join(repr(value).split()):.60}"
+    except Exception:  # a value that cannot show itself is still to be reported
+        return f"a {type(value).__name__}"
 
 
 def short(operand: Any) -> str:
@@ -125,7 +134,7 @@ def _broadcast(shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def _settings(params: Mapping[str, Any]) -> str:
-    return " with " + ", ".join(f"{k}={v!r}" for k, v in params.items()) if params else ""
+    return " with " + ", ".join(f"{k}={quoted(v)}" for k, v in params.items()) if params else ""
 
 
 def _why_no_broadcast(operands: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> str:

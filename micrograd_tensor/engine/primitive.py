@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 import numpy as np
 
 from . import anomaly, record
-from .arrays import NUMBERS, as_array, frozen, is_duck
+from .arrays import DTYPES, NUMBERS, SCALARS, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .habits import understood
 from .record import Record, Result, birth_numbers, leaf, unwrap
@@ -117,12 +117,14 @@ def primitive(
             if len(operands) > arity:
                 operands, params = _by_name(called, names, arity, operands, params)
             kind = record.result
-            any_tensor = needs_grad = any_array = False
+            any_tensor = needs_grad = any_array = foreign = False
             arrays: list[Any] = []
             for x in operands:
                 this = type(x)
                 if this is ndarray:
                     any_array = True
+                    if x.dtype not in DTYPES:
+                        foreign = True
                 elif this is kind or (this not in NUMBERS and isinstance(x, Record)):
                     any_tensor = True
                     if x._requires_grad:
@@ -130,6 +132,8 @@ def primitive(
                     x = x._data
                 elif this not in NUMBERS:
                     any_array = True
+                    if this not in SCALARS:
+                        foreign = True
                 arrays.append(x)
             if not any_tensor:
                 try:
@@ -138,16 +142,19 @@ def primitive(
                     if parameters.keys() >= params.keys():
                         raise
                     return forward(*arrays, **understood(called, parameters, params))
-            if params:
-                for value in params.values():
-                    if type(value) not in _UNCHANGEABLE:
-                        params = {key: _kept(value) for key, value in params.items()}
-                        break
             state = now()
             needs_grad = needs_grad and state.on
             live = needs_grad or state.record_all
             traced = state.trace
             try:
+                if params:
+                    for value in params.values():
+                        if type(value) not in _UNCHANGEABLE:
+                            params = {key: _kept(value) for key, value in params.items()}
+                            break
+                if foreign:
+                    operands = tuple(x if isinstance(x, Record) else operand(x) for x in operands)
+                    arrays = [x._data if isinstance(x, Record) else x for x in operands]
                 if traced is not None:
                     operands = tuple(current(traced, x, state.on) for x in operands)
                     arrays = [unwrap(x) for x in operands]
@@ -230,7 +237,9 @@ def _kept(value: Any) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return tuple(map(_kept, value))
-    return frozen(value) if isinstance(value, np.ndarray) else value
+    if type(value) is slice or isinstance(value, (Record, np.generic, type)) or not hasattr(value, "__array__"):
+        return value
+    return frozen(value)
 
 
 def _constant(operand: Any) -> Any:

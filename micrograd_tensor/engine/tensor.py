@@ -275,6 +275,15 @@ class Tensor(PyTorchMethods):
         refuse_reading(self, "the array")
         return np.array(self._data, dtype=dtype, copy=copy)
 
+    __pandas_priority__: Final = 5000  # above that of tables, which then leave ``table * tensor`` to the tensor
+
+    @property
+    def _mask(self) -> Any:
+        # A masked array on the left asks no protocol: it takes ``_data`` and ``_mask`` of whatever it meets.
+        raise DTypeError(
+            f"{describe(self)} beside a masked array would lose its graph; give x.filled(...), or use mt.where"
+        )
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """NEP 13: answer one of NumPy's universal functions with the op that does the same, so that it is recorded."""
         return protocols.call_ufunc(ufunc, method, inputs, settings)

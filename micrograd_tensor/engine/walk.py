@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import anomaly, record
-from .arrays import as_array, is_complex, is_duck
+from .arrays import as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe
 from .record import Record, Result, leaf, unwrap
 from .recording import enable_grad, no_grad, recording
@@ -148,11 +148,7 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
                 "give one, or differentiate its sum()"
             )
         return np.ones_like(output._data)
-    given = unwrap(upstream)
-    if not is_duck(given):
-        given = np.asarray(given)
-        if given.dtype.kind not in "biufc":
-            raise DTypeError(f"the upstream gradient of {describe(output)} holds {given.dtype}, not numbers")
+    given = plain(unwrap(upstream), called=f"the upstream gradient of {describe(output)}")
     if given.shape != output.shape:
         raise ShapeError(
             f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the output's shape"

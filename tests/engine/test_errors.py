@@ -127,7 +127,7 @@ WRONG = [
     wrong("words", lambda v: mt.tensor("abc"), D, "abc", "numbers"),
     wrong("objects", lambda v: mt.tensor([{}]), D, "numbers"),
     wrong("None", lambda v: mt.tensor(None), D, "None"),
-    wrong("ragged", lambda v: mt.tensor([[1.0], [1.0, 2.0]]), D, "cannot make"),
+    wrong("ragged", lambda v: mt.tensor([[1.0], [1.0, 2.0]]), D, "[[1.0], [1.0, 2.0]] is not an array"),
     wrong("dates", lambda v: mt.tensor(np.array(["2020-01-01"], dtype="datetime64[D]")), D, "numbers"),
     wrong("unknown dtype", lambda v: mt.astype(v.x, "float33"), (D, TypeError), "float33"),
     wrong("assign_", lambda v: v.x.assign_(np.ones(4)), S, "assign_", "x (3, 4)", "(4,)"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import dtype_of_numbers
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
@@ -456,14 +457,15 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
 def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
-    Any shape; with ``copy=False`` x itself where it has the dtype. `DTypeError` where NumPy has no such conversion.
+    Any shape; with ``copy=False`` x itself where it has the dtype. `DTypeError` for a dtype that does not hold numbers or
+    truth values.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.5])
     >>> mt.astype(x, "float32"), mt.astype(x, int)
     (tensor([1. , 2.5], dtype=float32), tensor([1, 2]))
     """
-    wanted = np.dtype(dtype)
+    wanted = dtype_of_numbers(dtype)
     x = x if hasattr(x, "astype") else np.asarray(x)
     if not copy and x.dtype == wanted:
         return x  # type: ignore[no-any-return]
