@@ -457,8 +457,8 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
 def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
-    Any shape; with ``copy=False`` x itself where it has the dtype. `DTypeError` for a dtype that does not hold numbers or
-    truth values.
+    Any shape; with ``copy=False`` x itself where it has the dtype. `DTypeError` for a dtype that does not hold numbers
+    or truth values.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.5])
