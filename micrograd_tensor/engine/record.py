@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, starmap
+from operator import call
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
@@ -77,13 +79,30 @@ def start(new: Record, array: Any, name: str | None = None, requires_grad: bool 
     Record.__init__(new, array, requires_grad, None, (), (), {}, recording.get().scope, next(birth_numbers), name)
 
 
-def leaf(array: Any, name: str | None = None, requires_grad: bool = False) -> Result:
+def leaf(array: Any, name: str | None = None, requires_grad: bool = False, kind: Any = None) -> Result:
     """A leaf around an array that nobody else will write to: frozen as it is, neither copied nor checked."""
     if isinstance(array, np.ndarray):
         array.setflags(write=False)
-    new: Result = object.__new__(result)
+    new: Result = object.__new__(kind or result)
     start(new, array, name, requires_grad)
     return new
+
+
+set_data: Final[Callable[[Record, Any], None]] = vars(Record)["_data"].__set__
+set_grad: Final[Callable[[Record, Any], None]] = vars(Record)["_grad"].__set__
+
+
+def all_at_once(changes: Iterable[tuple[Any, ...]]) -> None:
+    """Call functions written in C, such as `set_data`, each with its arguments: all of them, or none.
+
+    Python handles Ctrl-C and switches threads only between its own instructions, of which there are none in between.
+
+    >>> numbers = {}
+    >>> all_at_once([(numbers.__setitem__, "one", 1), (numbers.__setitem__, "two", 2)])
+    >>> numbers
+    {'one': 1, 'two': 2}
+    """
+    deque(starmap(call, list(changes)), maxlen=0)
 
 
 def unwrap(x: Any) -> Any:

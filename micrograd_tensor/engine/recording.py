@@ -124,9 +124,9 @@ class _Block:
         if now.block is self:
             recording.set(now.outer or _START)
         else:
-            self._exit_outer(now)
+            self._exit_outer(now, passing_on=kind is not None and kind is not GeneratorExit)
 
-    def _exit_outer(self, now: Recording) -> None:
+    def _exit_outer(self, now: Recording, passing_on: bool) -> None:
         """Leave a block that another one was entered after; where this one is not in force here, leave all as it is."""
         mine: Recording | None = now
         while mine is not None and mine.block is not self:
@@ -136,6 +136,8 @@ class _Block:
             said = f"{self} ended before {now.block}, which was entered within it"
         else:
             said = f"{self} is not in force where it ended: in another thread or task, or after a block around it"
+        if passing_on:  # an error, such as Ctrl-C while a block within was being entered
+            return
         warnings.warn(
             f"{said}. A generator that is suspended within a block leaves the block's state to its caller: "
             "end the block before each yield",

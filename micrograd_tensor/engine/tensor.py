@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import protocols, record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .pytorch import PyTorchMethods
-from .record import Record, leaf, start, unwrap
+from .record import all_at_once, leaf, set_data, set_grad, start, unwrap
 from .recording import recording
 from .row import Operand
 from .table import comparisons as c
@@ -49,7 +50,7 @@ class Tensor(PyTorchMethods):
         requires_grad: bool = False,
         copy: bool = True,
     ) -> None:
-        if isinstance(value, Record):
+        if isinstance(value, Tensor):
             refuse_reading(value, "a new leaf of the values")
         start(self, frozen(unwrap(value), dtype, copy), name)
         if requires_grad:
@@ -131,18 +132,12 @@ class Tensor(PyTorchMethods):
         >>> w.assign_(w - 0.5)
         tensor([0.5, 1.5], requires_grad=True)
         """
-        if self.op is not None:
-            raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf can be assigned to")
-        new = unwrap(value)
-        if recording.get().trace is None or not isinstance(value, Record):
-            new = frozen(new, dtype=self._data.dtype)
-        if new.shape != self._data.shape:
-            raise ShapeError(f"assign_: {describe(self)} cannot take a value of shape {new.shape}")
-        if recording.get().trace is None:
-            self._data = new
+        traced = recording.get().trace is not None
+        new = _accepted(self, value, traced)
+        if traced:
+            effect(self, new, self.assign_)
         else:
-            given = value if isinstance(value, Record) else leaf(new)
-            effect(self, given if new.dtype == self._data.dtype else e.astype(given, self._data.dtype), self.assign_)
+            self._data = new
         return self
 
     def detach(self) -> Tensor:
@@ -151,14 +146,16 @@ class Tensor(PyTorchMethods):
             return e.stop_gradient(self)
         return leaf(self._data, self.name)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and pickles: a leaf with its name and its gradient, born anew where it arrives."""
         if self.op is not None:
-            raise GradientError(f"{describe(self)} is the result of {self.op.name}; only a leaf is copied: detach() it")
-        new = object.__new__(type(self))
-        start(new, self._data, self.name, self._requires_grad)
-        new._grad = self._grad
-        memo[id(self)] = new
-        return new
+            raise GradientError(
+                f"{describe(self)} is the result of {self.op.name}; only a leaf is copied or pickled: detach() it"
+            )
+        refuse_reading(self, "a copy")
+        gradient = None if self._grad is None else self._grad._data
+        parts = type(self), self._data, self.name, self._requires_grad, gradient
+        return _born_anew, parts, getattr(self, "__dict__", None)
 
     def numpy(self) -> Any:
         """The array itself, read-only; ``.numpy().copy()`` for one to write to.
@@ -477,12 +474,42 @@ _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 record.result = Tensor
 
 
+def assign(leaves: Iterable[Tensor], values: Iterable[Any]) -> None:
+    """`Tensor.assign_` for several leaves at once: after an error, or Ctrl-C, all have their old values."""
+    pairs = list(zip(leaves, values, strict=True))
+    if recording.get().trace is None:
+        all_at_once([(set_data, x, _accepted(x, value, False)) for x, value in pairs])
+        return
+    for x, value in pairs:
+        x.assign_(value)
+
+
 def convert(leaves: Iterable[Tensor], dtype: Any) -> None:
     """Give leaves, and their gradients, another dtype in place; graphs recorded before keep the old arrays."""
-    found = [(x, frozen(x._data, dtype)) for x in leaves]
-    for x, array in found:
-        x._data = array
-        x._grad = None if x._grad is None else x._grad.to(dtype)
+    found = list(leaves)
+    arrays = [frozen(x._data, dtype) for x in found]
+    gradients = [None if x._grad is None else x._grad.to(dtype) for x in found]
+    all_at_once([*zip(repeat(set_data), found, arrays), *zip(repeat(set_grad), found, gradients)])
+
+
+def _accepted(x: Tensor, value: Any, traced: bool) -> Any:
+    """The array that a leaf will hold; within a trace, the Tensor that it will stand for."""
+    if x.op is not None:
+        raise GradientError(f"{describe(x)} is the result of {x.op.name}; only a leaf can be assigned to")
+    dtype = x._data.dtype
+    new = value if traced and isinstance(value, Tensor) else frozen(unwrap(value), dtype=dtype)
+    if new.shape != x._data.shape:
+        raise ShapeError(f"assign_: {describe(x)} cannot take a value of shape {new.shape}")
+    if not traced:
+        return new
+    given = new if isinstance(new, Tensor) else leaf(new)
+    return given if given.dtype == dtype else e.astype(given, dtype)
+
+
+def _born_anew(kind: Any, array: Any, name: str | None, requires_grad: bool, gradient: Any) -> Tensor:
+    new = leaf(array, name, requires_grad, kind)
+    new._grad = None if gradient is None else leaf(gradient)
+    return new
 
 
 def tensor(

@@ -7,10 +7,14 @@ its users have been: they were born later, and the heap hands out the latest-bor
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from heapq import heapify, heappop, heappush
+from itertools import repeat
+from math import inf
+from threading import RLock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +22,7 @@ import numpy as np
 from . import anomaly, record
 from .arrays import as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe
-from .record import Record, Result, leaf, unwrap
+from .record import Record, Result, all_at_once, leaf, set_grad, unwrap
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
 from .table.elementwise import astype, mul
@@ -70,8 +74,12 @@ def pull(
 
     heap = [(-node.born, node) for node in pending]
     heapify(heap)
+    last = -inf
     while heap:
-        _, node = heappop(heap)
+        turn, node = heappop(heap)
+        if turn <= last:
+            raise out_of_order(node)
+        last = turn
         g = pending.pop(node)
         op = node.op
         if (op is None or node.keeps_grad) if wanted is None else node in wanted:
@@ -105,6 +113,14 @@ def pull(
             if watched:
                 anomaly.carried(x, pending[x], parts)
     return found
+
+
+def out_of_order(x: Record) -> GradientError:
+    """The error for a tensor that is not older than everything computed from it, so that a walk comes by too early."""
+    return GradientError(
+        f"{describe(x)} was born after a result that was computed from it, so the order of the graph is lost; "
+        "pickle, copy.copy and copy.deepcopy make tensors that are born anew: use these, or mt.tensor(x.numpy())"
+    )
 
 
 def _fitted(gx: Any, used: Any, x: Record) -> Any:
@@ -184,11 +200,20 @@ class _Owned:
         return g if isinstance(g, record.result) else leaf(array)
 
 
+_adding_up = RLock()
+"""Held from reading gradients to writing them, for threads that share leaves; a process is not forked in between."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_adding_up.acquire, after_in_child=_adding_up.release, after_in_parent=_adding_up.release
+    )
+
+
 def backward(output: Result, upstream: Any = None) -> None:
     """Pull the upstream gradient back through the graph and add what arrives to ``.grad`` of every leaf.
 
     Nothing is recorded: for derivatives of derivatives use `grad` with ``create_graph=True``, whose result no leaf
     holds, so that no reference cycle arises. Calling it twice adds twice.
+    Threads may do so at once with graphs that share leaves.
 
     Args:
         output: the tensor to start from.
@@ -213,8 +238,9 @@ def backward(output: Result, upstream: Any = None) -> None:
     seed = unwrap(given)
     found = pull({output: seed})
     owned = _Owned([seed])
-    for node, g in found.items():  # only now, so that an error leaves every .grad as it was
-        node.grad = owned(g if node._grad is None else node._grad._data + g)
+    with _adding_up:
+        gradients = [owned(g if node._grad is None else node._grad._data + g) for node, g in found.items()]
+        all_at_once(zip(repeat(set_grad), found, gradients))  # so that an error leaves every .grad as it was
 
 
 def grad(
@@ -282,10 +308,14 @@ def ancestors(outputs: Sequence[Result]) -> list[Result]:
     seen: set[Any] = set(outputs)
     stack = list(seen)
     while stack:
-        for x in stack.pop().operands:
-            if isinstance(x, Record) and x not in seen:
-                seen.add(x)
-                stack.append(x)
+        user = stack.pop()
+        for x in user.operands:
+            if isinstance(x, Record):
+                if x.born >= user.born:
+                    raise out_of_order(x)
+                if x not in seen:
+                    seen.add(x)
+                    stack.append(x)
     return sorted(seen, key=lambda tensor: tensor.born)
 
 

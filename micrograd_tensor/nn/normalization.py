@@ -25,7 +25,7 @@ from ..engine.row import Operand
 from ..engine.table.elementwise import astype
 from ..engine.table.reductions import mean as average
 from ..engine.table.shapes import reshape
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, assign
 from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
 from ..functional.operands import Lengths, as_shape, as_tensor
 from .module import Module
@@ -117,8 +117,7 @@ class _RunningNorm(Module):
                 if found.ndim > 1:  # statistics of each sample
                     found = average(reshape(found, shape=(-1, self.num_features)), axis=0)
                 moved.append((running, (1 - share) * running + (share * correction) * found))
-            for buffer, value in moved:  # only now, so that an error or an interrupt leaves all as they were
-                buffer.assign_(value)
+            assign(*zip(*moved, strict=True))  # only now, so that an error or an interrupt leaves all as they were
 
 
 _SHAPES = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}

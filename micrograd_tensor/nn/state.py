@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..engine.arrays import frozen
 from ..engine.errors import DTypeError, ShapeError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, assign
 
 
 class Keys(NamedTuple):
@@ -39,8 +39,7 @@ def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], st
         raise (ShapeError if misshapen else ValueError)(
             f"load_state_dict of {owner}: {'. '.join(faults)}. Nothing was loaded{way_out}"
         )
-    for key, array in arrays.items():
-        targets[key].assign_(array)
+    assign((targets[key] for key in arrays), arrays.values())
     return keys
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
@@ -244,6 +245,15 @@ class Optimizer:
             group.update(new)
         self.state = state
         self._plans.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: no part that a step changes is shared, and the next step gathers its arrays anew."""
+        return {
+            **vars(self),
+            "param_groups": [dict(group) for group in self.param_groups],
+            "state": {p: {name: copy(value) for name, value in memory.items()} for p, memory in self.state.items()},
+            "_plans": {},
+        }
 
     def __repr__(self) -> str:
         lines = [

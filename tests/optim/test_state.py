@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -92,3 +93,41 @@ def test_another_optimizers_state_is_refused():
         optim.SGD(params).load_state_dict({"0.weight": params[0]})
     with pytest.raises(KeyError, match="SGD: group 0 of the state lacks momentum"):
         optim.SGD(params).load_state_dict(optim.Adam(params).state_dict())
+
+
+def pickled(x):
+    return pickle.loads(pickle.dumps(x))  # noqa: S301 -- made here
+
+
+@every_kind
+@pytest.mark.parametrize("way", [copy.deepcopy, pickled])
+def test_a_copied_optimizer_goes_on_bit_for_bit_with_the_copied_parameters(way, kind, settings):
+    params = parameters()
+    first = kind(params, **settings)
+    run(first, params, 3)
+    second, others = way((first, params))
+    assert not set(params) & set(others)
+    for a, b in zip(run(first, params, 3, seed=2), run(second, others, 3, seed=2), strict=True):
+        assert a.tobytes() == b.tobytes()
+    assert same(second.state_dict(), first.state_dict())
+
+
+@every_kind
+def test_a_shallow_copy_of_an_optimizer_moves_the_same_parameters_with_a_state_of_its_own(kind, settings):
+    params = parameters()
+    first = kind(params, **settings)
+    run(first, params, 3)
+    saved = first.state_dict()
+    second = copy.copy(first)
+    run(second, params, 3)
+    second.param_groups[0]["lr"] = 7.0
+    assert same(first.state_dict(), saved)
+
+
+def test_a_schedule_is_copied_together_with_its_optimizer():
+    optimizer = optim.SGD(parameters(), lr=1.0)
+    schedule = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    twin, its = copy.deepcopy((schedule, optimizer))
+    twin.step()
+    assert twin.optimizer is its
+    assert (its.param_groups[0]["lr"], optimizer.param_groups[0]["lr"]) == (0.5, 1.0)

@@ -1,0 +1,106 @@
+"""Ctrl-C leaves what it interrupts done or not done, wherever it comes.
+
+Python looks for it when a function begins, after a call and when a loop goes back. So each piece of work is run once
+for every such point within the package, and interrupted there.
+"""
+
+import contextvars
+import dis
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn
+
+PACKAGE = str(Path(mt.__file__).parent)
+LOOKED_FOR_AFTER = ("CALL", "PRECALL", "JUMP_BACKWARD", "RESUME")
+
+
+class Interrupt:
+    """A trace function that raises KeyboardInterrupt at the n-th point."""
+
+    def __init__(self, n):
+        self.left, self.before, self.codes = n, {}, {}
+
+    def __call__(self, frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            return self.within
+        return None
+
+    def within(self, frame, event, _):
+        if event == "opcode":
+            before, self.before[frame] = self.before.get(frame), frame.f_lasti
+            if before is None or self.name(frame.f_code, before).startswith(LOOKED_FOR_AFTER):
+                self.left -= 1
+                if self.left < 0:
+                    raise KeyboardInterrupt
+        return self.within
+
+    def name(self, code, at):
+        if code not in self.codes:
+            self.codes[code] = code.co_code
+        return dis.opname[self.codes[code][at]]
+
+
+def interrupted(make):
+    """The states that work can leave: the last one when it gets through, the others when it is interrupted."""
+    for n in itertools.count():
+        work, state = make()
+
+        def run(work=work, n=n):
+            sys.settrace(Interrupt(n))
+            try:
+                work()
+            finally:
+                sys.settrace(None)
+
+        try:
+            contextvars.copy_context().run(run)
+        except KeyboardInterrupt:
+            yield state()
+        else:
+            yield state()
+            return
+
+
+def values(tensors):
+    return tuple(None if t is None else t.numpy().tobytes() for t in tensors)
+
+
+def backward():
+    leaves = [mt.tensor([1.0, 2.0], requires_grad=True) for _ in range(3)]
+    kept = (leaves[0] * leaves[1]).retain_grad()
+    loss = (kept * leaves[2]).sum()
+    leaves[1].grad = mt.tensor([1.0, 1.0])
+    return loss.backward, lambda: values(x.grad for x in (*leaves, kept))
+
+
+def load_state_dict():
+    net = nn.BatchNorm1d(2)
+    new = {name: np.full(t.shape, 7.0) for name, t in net.state_dict().items()}
+    return lambda: net.load_state_dict(new), lambda: values(net.state_dict().values())
+
+
+def running_statistics():
+    norm, mean, var = nn.BatchNorm1d(2), mt.tensor([2.0, 20.0]), mt.tensor([1.0, 100.0])
+    return lambda: norm._track(mean, var, 2), lambda: values(norm.buffers())
+
+
+def running_average():
+    norm, mean, var = nn.InstanceNorm1d(2, momentum=None, track_running_stats=True), *(mt.tensor([[2.0, 20.0]]),) * 2
+    return lambda: norm._track(mean, var, 2), lambda: values(norm.buffers())
+
+
+@pytest.mark.parametrize("make", [backward, load_state_dict, running_statistics, running_average])
+def test_an_interrupt_leaves_it_done_or_not_done(make, untraced):
+    _, state = make()
+    before = state()
+    found = list(interrupted(make))
+    assert len(found) > 20
+    assert set(found) == {before, found[-1]}
+    assert found[-1] != before
