@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
+import time
 from pathlib import Path
+
+_ABANDONED = 3600.0
+"""Seconds after which a temporary file is what a killed process left behind; no write takes as long."""
 
 
 def atomic_write(path: str | Path, content: bytes) -> Path:
@@ -18,10 +24,21 @@ def atomic_write(path: str | Path, content: bytes) -> Path:
         The path.
 
     Raises:
-        OSError: when writing fails; the old file is untouched and the temporary one removed.
+        OSError: when writing fails, about the path as it was given; the old file is untouched and the temporary one
+            removed.
         ValueError: for a path that no file can have, such as one with a NUL character.
     """
-    path = Path(path)
+    try:
+        return _write(Path(path), content)
+    except RuntimeError as error:  # how Python reports a circle of links before 3.13
+        raise OSError(errno.ELOOP, str(error), str(path)) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # not about the temporary file
+
+
+def _write(path: Path, content: bytes) -> Path:
     target = path.resolve()
     try:
         mode = target.stat().st_mode
@@ -30,7 +47,9 @@ def atomic_write(path: str | Path, content: bytes) -> Path:
     if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         target.write_bytes(content)
         return path
-    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.tmp")
+    start = f".{target.name[:50]}."  # a name may fill what the disk allows
+    _sweep(target.parent, start)
+    temporary = target.with_name(f"{start}{os.urandom(6).hex()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -50,3 +69,14 @@ def atomic_write(path: str | Path, content: bytes) -> Path:
         finally:
             os.close(folder)
     return path
+
+
+def _sweep(folder: Path, start: str) -> None:
+    """Remove what processes that were killed while they wrote a file have left beside it."""
+    try:
+        for entry in os.scandir(folder):
+            named = entry.name.startswith(start) and re.fullmatch("[0-9a-f]{12}[.]tmp", entry.name[len(start) :])
+            if named and time.time() - entry.stat().st_mtime > _ABANDONED:
+                os.unlink(entry)  # noqa: PTH108 -- what scandir found
+    except OSError:  # another process was faster, or the folder is not ours: not what the user asked for
+        return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, NamedTuple
 
-from ..engine.arrays import frozen
-from ..engine.errors import DTypeError, ShapeError
+from ..engine.arrays import plain
+from ..engine.errors import DTypeError, ShapeError, quoted
 from ..engine.tensor import Tensor, assign
 
 
@@ -23,6 +24,15 @@ class Keys(NamedTuple):
 
 def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool) -> Keys:
     """Assign the given values to the targets of the same names; after an error nothing has changed."""
+    if not isinstance(given, Mapping):
+        way_out = (
+            f"mt.load({str(given)!r}, net) reads a file"
+            if isinstance(given, (str, PathLike))
+            else "give its state_dict()"
+            if hasattr(given, "state_dict")
+            else "give a dictionary from names to arrays"
+        )
+        raise TypeError(f"load_state_dict of {owner} takes no {type(given).__name__}; {way_out}")
     keys = Keys([key for key in targets if key not in given], [key for key in given if key not in targets])
     arrays = {key: _array(key, given[key], targets[key]) for key in targets if key in given}
     misshapen = [
@@ -44,7 +54,7 @@ def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], st
 
 
 def _array(key: str, value: Any, target: Tensor) -> Any:
-    array = frozen(value.data if isinstance(value, Tensor) else value, copy=False)
+    array = value._data if isinstance(value, Tensor) else plain(value, called=f"load_state_dict: {key}={quoted(value)}")
     if array.dtype.kind == "c" and target.dtype.kind != "c":
         raise DTypeError(f"load_state_dict: {key} holds {array.dtype}, not {target.dtype}; give its real part")
     return array

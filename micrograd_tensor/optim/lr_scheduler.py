@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..engine.tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Optimizer, alike
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "LambdaLR", "MultiStepLR", "ReduceLROnPlateau", "StepLR"]
 
@@ -40,12 +40,17 @@ class _Schedule:
 
         Raises:
             KeyError: for a missing number, by name; then nothing has changed.
-            ValueError: for a different number of parameter groups.
+            ValueError: for a different number of parameter groups, or a value of another kind.
         """
         known, name = self.state_dict(), type(self).__name__
         missing = [key for key in known if key not in state_dict]
         if missing:
             raise KeyError(f"{name}: the state lacks {', '.join(missing)}; is it another schedule's?")
+        for key, old in known.items():
+            if not alike(old, state_dict[key]):
+                raise ValueError(
+                    f"{name}: the state has {key}={state_dict[key]!r:.60}, where the schedule has {old!r:.60}"
+                )
         groups, theirs = len(self.optimizer.param_groups), len(state_dict["_last_lr"])
         if theirs != groups:
             raise ValueError(f"{name}: the state is of {theirs} parameter groups, the optimizer has {groups}")

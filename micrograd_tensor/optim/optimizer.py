@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
+from numbers import Integral, Real
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import is_duck
+from ..engine.arrays import is_duck, plain
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
 from ..engine.habits import keywords
+from ..engine.record import unwrap
 from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
@@ -25,6 +27,12 @@ Rule: TypeAlias = Callable[..., tuple[Any, ...]]
 """From a parameter, its gradient, the buffers and the settings to the new parameter and the new buffers."""
 
 Ranges: TypeAlias = dict[str, tuple[float, float]]
+
+_HOW = frozenset({"capturable", "differentiable", "foreach", "fused"})
+"""Settings of PyTorch's that say how it computes a step, not what; a state may have them."""
+_OF_PARAMETERS = frozenset({"params", "param_names"})
+_LATER = frozenset({"decoupled_weight_decay", "maximize"})
+"""Settings that states of earlier versions of PyTorch lack."""
 
 
 def scalar(number: Any, p: Any) -> Any:
@@ -104,7 +112,7 @@ class Optimizer:
         self.param_groups.append(full)
 
     def _check(self, group: dict[str, Any]) -> None:
-        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
+        unknown = set(group) - set(self.defaults) - _OF_PARAMETERS - {"initial_lr"}
         if unknown:
             listed = ", ".join(map(repr, sorted(unknown)))
             raise ValueError(f"{type(self).__name__} has no setting {listed}; it has {', '.join(self.defaults)}")
@@ -194,7 +202,8 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Plain data and arrays in PyTorch's layout: ``{"state": {0: {"step": 1, …}}, "param_groups": [{…}]}``.
 
-        Parameters are numbered in the order of the groups. The arrays are copies: later steps do not change them.
+        Parameters are numbered in the order of the groups; where all of a group have names of their own, these stand in
+        its ``param_names``. The arrays are copies: later steps do not change them.
         """
         numbers = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         return {
@@ -202,49 +211,84 @@ class Optimizer:
                 numbers[p]: {name: np.array(v) if isinstance(v, np.ndarray) else v for name, v in memory.items()}
                 for p, memory in sorted(self.state.items(), key=lambda item: numbers[item[0]])
             },
-            "param_groups": [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups],
+            "param_groups": [
+                {
+                    **group,
+                    "params": [numbers[p] for p in group["params"]],
+                    **({"param_names": list(names)} if (names := _names(group)) else {}),
+                }
+                for group in self.param_groups
+            ],
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state that `state_dict` gave, this optimizer's or PyTorch's; arrays take their parameter's dtype.
+
+        Where both know the names of a group's parameters, these say whose memory is whose; else their order does.
 
         Raises:
             KeyError: for a missing setting or buffer, by name.
-            ValueError: for a different number of groups or parameters.
+            ValueError: for a different number of groups or parameters, other names, a setting that the constructor
+                would refuse, and for anything that would be left over.
             ShapeError: for a buffer whose shape is not its parameter's.
 
         After an error nothing has changed.
         """
         called, ours = type(self).__name__, self.param_groups
-        lacking = [part for part in ("state", "param_groups") if part not in state_dict]
-        if lacking:
-            raise KeyError(f"{called}: the state lacks {' and '.join(lacking)}; is it a model's?")
-        theirs = state_dict["param_groups"]
+        memories, theirs = _parts(called, state_dict)
         if len(ours) != len(theirs):
             raise ValueError(f"{called}: the state has {len(theirs)} parameter groups, the optimizer {len(ours)}")
         settings: list[dict[str, Any]] = []
         state: State = {}
+        left = dict(memories)
         for k, (group, saved) in enumerate(zip(ours, theirs, strict=True)):
-            if len(group["params"]) != len(saved["params"]):
-                raise ValueError(
-                    f"{called}: group {k} of the state has {len(saved['params'])} parameters, "
-                    f"the optimizer's {len(group['params'])}"
-                )
-            missing = [name for name in self.defaults if name not in saved]
-            if missing:
-                raise KeyError(
-                    f"{called}: group {k} of the state lacks {', '.join(missing)}; is it another optimizer's?"
-                )
-            settings.append({name: _plain(value) for name, value in saved.items() if name != "params"})
-            names = (*(("step",) if self.counted else ()), *self.buffers(saved))
-            for p, number in zip(group["params"], saved["params"], strict=True):
-                memory = {name: v for name, v in state_dict["state"].get(number, {}).items() if v is not None}
+            settings.append(self._settings(f"{called}: group {k} of the state", group, saved))
+            names = (*(("step",) if self.counted else ()), *self.buffers(settings[-1]))
+            for p, number in zip(group["params"], self._numbers(f"{called}: group {k}", group, saved), strict=True):
+                memory = {name: v for name, v in left.pop(number, {}).items() if v is not None}
                 if memory:
                     state[p] = _memory(f"{called}: state of parameter {number}", p, memory, names)
+        if left:
+            numbers = ", ".join(map(str, left))
+            raise ValueError(
+                f"{called}: the state remembers parameter {numbers}, which its groups do not have, or twice"
+            )
         for group, new in zip(ours, settings, strict=True):
             group.update(new)
         self.state = state
         self._plans.clear()
+
+    def _settings(self, what: str, group: dict[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a saved group, checked as the constructor checks them and beside those that they replace."""
+        missing = [name for name in self.defaults if name not in saved and name not in _LATER]
+        if missing:
+            raise KeyError(f"{what} lacks {', '.join(missing)}; is it another optimizer's?")
+        known = {name: value for name, value in group.items() if name not in _OF_PARAMETERS}
+        new = {name: _plain(value) for name, value in saved.items() if name not in _OF_PARAMETERS}
+        for name, old in known.items():
+            value = new.setdefault(name, old)
+            if not alike(old, value) or (isinstance(old, tuple) and len(value) != len(old)):
+                raise ValueError(f"{what} has {name}={value!r:.60}, where the optimizer has {old!r}")
+        self._check({name: value for name, value in new.items() if name not in _HOW})
+        return new if saved.get("param_names") is None else {**new, "param_names": list(saved["param_names"])}
+
+    def _numbers(self, what: str, group: dict[str, Any], saved: Mapping[str, Any]) -> list[Any]:
+        """The numbers of a saved group's parameters in the order of ours."""
+        numbers, ours, theirs = list(saved["params"]), _names(group), saved.get("param_names")
+        if len(numbers) != len(group["params"]):
+            raise ValueError(
+                f"{what} of the state has {len(numbers)} parameters, the optimizer's {len(group['params'])}"
+            )
+        if ours is None or theirs is None or ours == list(theirs):
+            return numbers
+        if sorted(ours) != sorted(map(str, theirs)):
+            differing = ", ".join(sorted(set(ours) ^ set(map(str, theirs))))
+            raise ValueError(
+                f"{what} of the state is of other parameters than the optimizer's: {differing:.200}; "
+                "to go by their order, delete its 'param_names'"
+            )
+        by_name = dict(zip(theirs, numbers, strict=True))
+        return [by_name[name] for name in ours]
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: no part that a step changes is shared, and the next step gathers its arrays anew."""
@@ -264,17 +308,63 @@ class Optimizer:
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-def _memory(what: str, p: Tensor, saved: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _parts(called: str, state_dict: Mapping[str, Any]) -> tuple[Mapping[Any, Any], list[Mapping[str, Any]]]:
+    """The memories by number and the groups of a state, of which nothing is known yet."""
+    lacking = [part for part in ("state", "param_groups") if part not in state_dict]
+    if lacking:
+        raise KeyError(f"{called}: the state lacks {' and '.join(lacking)}; is it a model's?")
+    memories, groups = state_dict["state"], state_dict["param_groups"]
+    whole = isinstance(memories, Mapping) and all(isinstance(memory, Mapping) for memory in memories.values())
+    if not whole or not isinstance(groups, (list, tuple)):
+        raise ValueError(
+            f"{called}: the state is damaged: 'state' has dictionaries by number, 'param_groups' is a list"
+        )
+    for k, group in enumerate(groups):
+        if not isinstance(group, Mapping) or not isinstance(group.get("params"), (list, tuple)):
+            raise ValueError(f"{called}: group {k} of the state is no dictionary with a list of numbers as 'params'")
+    return memories, list(groups)
+
+
+def _names(group: Mapping[str, Any]) -> list[str] | None:
+    """The names of a group's parameters, their own or those that a state brought; None where these leave doubt."""
+    names = [p.name for p in group["params"]]
+    return names if all(names) and len(set(names)) == len(names) else group.get("param_names")
+
+
+def alike(old: Any, new: Any) -> bool:
+    """Whether a saved value is of the kind of the one that it replaces: a switch, a number, a list of such, a text.
+
+    >>> alike(0.1, 3), alike(0.1, "fast"), alike((0.9, 0.99), [0.5, "x"]), alike(None, 3)
+    (True, False, False, True)
+    """
+    if isinstance(old, bool):
+        return isinstance(new, bool)
+    if isinstance(old, Real) or hasattr(old, "shape"):
+        whole = isinstance(new, Integral) and not isinstance(new, bool)
+        return abs(int(new)) < 2**1023 if whole else isinstance(new, float)
+    if isinstance(old, (list, tuple)):
+        return isinstance(new, (list, tuple)) and all(alike(old[0], part) for part in new if old)
+    return old is None or isinstance(new, type(old))
+
+
+def _memory(what: str, p: Tensor, saved: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Private copies of what the state holds for one parameter."""
     missing = [name for name in names if name not in saved]
     if missing:
         raise KeyError(f"{what} lacks {', '.join(missing)}; it has {', '.join(saved) or 'nothing'}")
+    unused = [str(name) for name in saved if name not in names]
+    if unused:
+        raise ValueError(f"{what} has {', '.join(unused)}, which these settings do not use; is it another optimizer's?")
     memory: dict[str, Any] = {}
     for name in names:
-        value = saved[name].data if isinstance(saved[name], Tensor) else saved[name]
-        memory[name] = int(value) if name == "step" else np.asarray(value).astype(p.dtype)
-        if name != "step" and memory[name].shape != p.shape:
-            raise ShapeError(f"{what}: {name} has shape {memory[name].shape}, not that of {describe(p)}")
+        value = plain(unwrap(saved[name]), None if name == "step" else p.dtype, copy=True, called=f"{what}: {name}")
+        if name == "step":
+            if value.shape or not 0 <= value < np.inf or value % 1:
+                raise ValueError(f"{what}: step={saved[name]!r:.60} is no number of steps")
+            value = int(value)
+        elif value.shape != p.shape:
+            raise ShapeError(f"{what}: {name} has shape {value.shape}, not that of {describe(p)}")
+        memory[name] = value
     return memory
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.errors import DTypeError
 from .tensors import read_tensors, write_tensors
 from .tree import packed, unpacked
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 _HEADER = "micrograd_tensor.checkpoint"
+_OF_ANOTHER_FORM = (TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What parts raise that are given something else than a state."""
 
 
 def save_checkpoint(path: str | Path, **parts: Any) -> Path:
@@ -59,7 +62,7 @@ def load_checkpoint(path: str | Path, **parts: Any) -> dict[str, Any]:
         ImportError: without the safetensors library.
         KeyError: for a part that the file does not hold.
         TypeError: for a part that has no state to restore.
-        ValueError: for another kind of file.
+        ValueError: for another kind of file, or a damaged one.
         OSError: when reading fails.
         Whatever a part raises when a state does not match; after any error all parts are as they were.
     """
@@ -69,7 +72,12 @@ def load_checkpoint(path: str | Path, **parts: Any) -> dict[str, Any]:
     arrays, metadata = read_tensors(path)
     if _HEADER not in metadata:
         raise ValueError(f"{path} holds arrays, but no checkpoint; mt.load reads it")
-    saved = unpacked(json.loads(metadata[_HEADER]), arrays)
+    try:
+        saved = unpacked(json.loads(metadata[_HEADER]), arrays)
+        if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved):
+            raise TypeError("its parts have no names")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is a damaged checkpoint: {error!r:.200}") from None
     missing = [name for name in parts if name not in saved]
     if missing:
         raise KeyError(f"{path} does not hold {', '.join(missing)}, only {', '.join(saved)}")
@@ -79,9 +87,12 @@ def load_checkpoint(path: str | Path, **parts: Any) -> dict[str, Any]:
         for name, part in parts.items():
             tried.append(name)
             _restore(part, saved[name])
-    except BaseException:
+    except BaseException as error:
         for name in reversed(tried):
             _restore(parts[name], before[name])
+        if isinstance(error, _OF_ANOTHER_FORM) and not isinstance(error, DTypeError):
+            what = f"{tried[-1]} than the state of a {type(parts[tried[-1]]).__name__}"
+            raise ValueError(f"{path} holds something else as {what}: {error}") from error
         raise
     return {name: value for name, value in saved.items() if name not in parts}
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -91,3 +92,37 @@ def test_a_folder_is_refused_and_stays(tmp_path):
     with pytest.raises(OSError, match=r"directory|denied"):
         atomic_write(tmp_path / "folder", b"x")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path, name):
+    if os.name != "posix" or os.pathconf(tmp_path, "PC_NAME_MAX") < 255:
+        pytest.skip("names are shorter here")
+    atomic_write(tmp_path / name, b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["missing/a.bin", "file/a.bin", "long" * 100, "circle"])
+def test_an_error_is_about_the_path_that_was_given(tmp_path, monkeypatch, name):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match=name) as caught:
+        atomic_write(name, b"x")
+    assert caught.value.filename == name
+    assert ".tmp" not in str(caught.value)
+
+
+def test_what_a_killed_process_left_is_removed_but_nothing_else(tmp_path):
+    old, new = time.time() - 7200, time.time()
+    kept = {
+        ".a.bin.0123456789ab.tmp": new,  # another process may be writing it
+        ".b.bin.0123456789ab.tmp": old,
+        ".a.bin.mine.tmp": old,
+        "a.bin.0123456789ab.tmp": old,
+    }
+    for name, moment in {**kept, ".a.bin.fedcba987654.tmp": old}.items():
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (moment, moment))
+    atomic_write(tmp_path / "a.bin", b"x")
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "a.bin"}

@@ -73,6 +73,28 @@ def wrong(change):
             mt.ShapeError,
             r"parameter 3: exp_avg has shape \(6,\), not that of p3 \(2, 1, 3\)",
         ),
+        (lambda s: s.update(state=None), ValueError, "'state' has dictionaries by number"),
+        (lambda s: s["state"].update({0: 3}), ValueError, "'state' has dictionaries by number"),
+        (lambda s: s.update(param_groups=[1, 2]), ValueError, "group 0 of the state is no dictionary"),
+        (lambda s: s["param_groups"][1].update(params=None), ValueError, "group 1 of the state is no dictionary"),
+        (lambda s: s["param_groups"][0].update(lr=-1), ValueError, "lr=-1"),
+        (lambda s: s["param_groups"][0].update(lr="fast"), ValueError, "lr='fast', where the optimizer has 0.001"),
+        (lambda s: s["param_groups"][0].update(lr=10**400), ValueError, "lr=1000"),
+        (lambda s: s["param_groups"][0].update(lr=[0.1]), ValueError, r"lr=\(0\.1,\)"),
+        (lambda s: s["param_groups"][0].update(betas=None), ValueError, "betas=None"),
+        (lambda s: s["param_groups"][0].update(betas=(0.9,)), ValueError, r"betas=\(0\.9,\)"),
+        (lambda s: s["param_groups"][0].update(betas=(0.9, 2.0)), ValueError, "betas.*below 1"),
+        (lambda s: s["param_groups"][0].update(amsgrad="yes"), ValueError, "amsgrad='yes'"),
+        (lambda s: s["param_groups"][0].update(nesterov=False), ValueError, "no setting 'nesterov'"),
+        (lambda s: s["param_groups"][1].update(params=[1, 2, 7]), ValueError, "remembers parameter 3"),
+        (lambda s: s["state"].update({9: s["state"][0]}), ValueError, "remembers parameter 9"),
+        (lambda s: s["state"][3].update(grad_avg=np.zeros(6)), ValueError, "parameter 3 has grad_avg"),
+        (lambda s: s["state"][3].update(exp_avg=["a"]), mt.DTypeError, "parameter 3: exp_avg is not an array"),
+        (lambda s: s["state"][3].update(exp_avg=np.ones((2, 1, 3)) * 1j), mt.DTypeError, "complex"),
+        (lambda s: s["state"][3].update(step=2.5), ValueError, "step=2.5 is no number of steps"),
+        (lambda s: s["state"][3].update(step=-1), ValueError, "step=-1"),
+        (lambda s: s["state"][3].update(step=float("nan")), ValueError, "step=nan"),
+        (lambda s: s["param_groups"][1]["param_names"].__setitem__(0, "q"), ValueError, "other parameters.*p1, q"),
     ],
 )
 def test_a_wrong_state_is_refused_by_name_and_changes_nothing(change, error, says):
@@ -131,3 +153,60 @@ def test_a_schedule_is_copied_together_with_its_optimizer():
     twin.step()
     assert twin.optimizer is its
     assert (its.param_groups[0]["lr"], optimizer.param_groups[0]["lr"]) == (0.5, 1.0)
+
+
+def test_a_state_in_another_order_is_matched_by_name():
+    first, second = ({name: mt.tensor(np.ones(3), name=name, requires_grad=True) for name in "abc"} for _ in "12")
+    one, other = optim.Adam(first.values()), optim.Adam([second[name] for name in "cab"])
+    for k, p in enumerate(first.values()):
+        p.grad = mt.tensor(np.full(3, k + 1.0))
+    one.step()
+    state = one.state_dict()
+    assert state["param_groups"][0]["param_names"] == ["a", "b", "c"]
+    other.load_state_dict(state)
+    for name, p in second.items():
+        assert other.state[p]["exp_avg"].tolist() == one.state[first[name]]["exp_avg"].tolist()
+    del state["param_groups"][0]["param_names"]  # as PyTorch writes it: by their order
+    other.load_state_dict(state)
+    assert other.state[second["c"]]["exp_avg"].tolist() == one.state[first["a"]]["exp_avg"].tolist()
+
+
+@pytest.mark.parametrize("names", [[None, None], ["w", None], ["w", "w"]])
+def test_without_a_name_for_each_the_order_decides(names):
+    params = [mt.tensor([1.0], name=name, requires_grad=True) for name in names]
+    optimizer = optim.SGD(params, momentum=0.9)
+    for k, p in enumerate(params):
+        p.grad = mt.tensor([k + 1.0])
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert "param_names" not in state["param_groups"][0]
+    again = optim.SGD(params, momentum=0.9)
+    again.load_state_dict(state)
+    assert [again.state[p]["momentum_buffer"].tolist() for p in params] == [[1.0], [2.0]]
+
+
+def test_what_pytorch_says_about_how_it_computes_is_no_obstacle():
+    params = parameters()
+    state = optim.Adam(params).state_dict()
+    state["param_groups"][0].update(foreach=None, fused=True, capturable=False, differentiable=False)
+    for later in ("maximize", "decoupled_weight_decay"):  # which older versions do not write
+        state["param_groups"][0].pop(later)
+    optim.Adam(params).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"step_size": "x"}, ValueError, "step_size='x', where the schedule has 2"),
+        ({"last_epoch": None}, ValueError, "last_epoch=None"),
+        ({"_last_lr": 0.1}, ValueError, "_last_lr=0.1"),
+        ({"_last_lr": ["x"]}, ValueError, "_last_lr="),
+        ({"_last_lr": [0.1, 0.2]}, ValueError, "2 parameter groups, the optimizer has 1"),
+    ],
+)
+def test_a_wrong_state_of_a_schedule_is_refused(change, error, says):
+    schedule = optim.lr_scheduler.StepLR(optim.SGD(parameters()), step_size=2)
+    before = schedule.state_dict()
+    with pytest.raises(error, match=says):
+        schedule.load_state_dict({**before, **change})
+    assert schedule.state_dict() == before

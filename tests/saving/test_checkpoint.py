@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import micrograd_tensor as mt
 from micrograd_tensor import optim
 from micrograd_tensor.data import DataLoader
 from micrograd_tensor.saving import load_checkpoint, save_checkpoint
+from micrograd_tensor.saving.tensors import read_tensors, write_tensors
 
 pytest.importorskip("safetensors")
 
@@ -109,3 +112,47 @@ def test_after_an_error_every_part_is_as_it_was(tmp_path, change, error, says):
     with pytest.raises(error, match=says):
         load_checkpoint(path, **second)
     assert snapshot({k: v for k, v in second.items() if k != "epoch"}) == before
+
+
+def places(plain, path=()):
+    """Every place within plain data, as the keys that lead to it."""
+    yield path
+    if isinstance(plain, (dict, list)):
+        for key in plain if isinstance(plain, dict) else range(len(plain)):
+            yield from places(plain[key], (*path, key))
+
+
+def with_junk(plain, path, junk):
+    """A copy of plain data with something else at one place."""
+    if not path:
+        return junk
+    key, *rest = path
+    changed = plain.copy()
+    changed[key] = with_junk(plain[key], tuple(rest), junk)
+    return changed
+
+
+@pytest.mark.parametrize("junk", [None, 3, "x", [], {"a": 1}, -1.5, 10**400], ids=repr)
+def test_junk_in_a_checkpoint_is_refused_and_changes_nothing_or_does_no_harm(tmp_path, junk):
+    first = training(1)
+    go_on(first, 1)
+    arrays, metadata = read_tensors(save_checkpoint(tmp_path / "c", **first))
+    ((header, text),) = metadata.items()
+    for path in places(json.loads(text)):
+        content = json.dumps(with_junk(json.loads(text), path, junk))
+        write_tensors(tmp_path / "c", arrays, {header: content})
+        parts = training(2)
+        before = snapshot(parts)
+        try:
+            load_checkpoint(tmp_path / "c", **parts)
+        except (ValueError, KeyError, mt.DTypeError):
+            assert snapshot(parts) == before, path
+        else:
+            go_on(parts, 1)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 10**5 + "]" * 10**5, "[1]", "null", '{"a": {"$array": "none"}}'])
+def test_a_header_that_is_no_tree_is_refused(tmp_path, text):
+    write_tensors(tmp_path / "c", {"a": np.ones(1)}, {"micrograd_tensor.checkpoint": text})
+    with pytest.raises(ValueError, match="is a damaged checkpoint"):
+        load_checkpoint(tmp_path / "c")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import micrograd_tensor as mt
-from micrograd_tensor import saving
+from micrograd_tensor import nn, saving
 from micrograd_tensor.saving.tree import packed, unpacked
 
 LIBRARY = pytest.importorskip("safetensors")
@@ -72,7 +73,16 @@ def test_arrays_come_back_bit_for_bit(tmp_path, dtype, shape):
     [
         (lambda p: saving.save({"w": 1.0}, p), TypeError, "'w' is a float, not an array"),
         (lambda p: saving.save({"w": np.ones(1) * 1j}, p), mt.DTypeError, "w holds complex128"),
-        (lambda p: saving.save({"w": np.ones(1)}, p / "no" / "where"), OSError, "No such file"),
+        (lambda p: saving.save({"w": np.ones(1)}, p / "no" / "where"), OSError, "No such file.*where"),
+        (lambda p: saving.save({"__metadata__": np.ones(1)}, p), ValueError, "keep the name __metadata__"),
+        (lambda p: saving.save_checkpoint(p, __metadata__=np.ones(1)), ValueError, "keep the name __metadata__"),
+        (lambda p: saving.save({3: np.ones(1)}, p), TypeError, "3 is no name for an array"),
+        (lambda p: saving.save({"\ud800": np.ones(1)}, p), ValueError, "no text that can be written"),
+        (lambda p: saving.save({"w": np.array([1.0], object)}, p), mt.DTypeError, "save: 'w' holds object"),
+        (lambda p: saving.save(str(p), nn.Linear(1, 1)), TypeError, r"the model first.*mt\.save\(model, '.*m'\)"),
+        (lambda p: saving.save([np.ones(1)], p), TypeError, "no module, and no dictionary"),
+        (lambda p: saving.load(nn.Linear(1, 1), p), TypeError, "load takes the path first"),
+        (lambda p: saving.load(p, {}), TypeError, r"load: \{\} is no module"),
         (lambda p: saving.load(p.parent / "missing"), OSError, "No such file"),
         (lambda p: saving.load(p.parent), OSError, "Is a directory"),
         (lambda p: saving.load_checkpoint(p.parent / "missing"), OSError, "No such file"),
@@ -81,6 +91,55 @@ def test_arrays_come_back_bit_for_bit(tmp_path, dtype, shape):
 def test_errors_say_what_and_where(tmp_path, act, error, says):
     with pytest.raises(error, match=says):
         act(tmp_path / "m")
+
+
+def test_a_name_that_cannot_be_read_again_leaves_the_old_file(tmp_path):
+    path = saving.save({"w": np.ones(3)}, tmp_path / "m")
+    with pytest.raises(ValueError, match="__metadata__"):
+        saving.save({"__metadata__": np.ones(1), "w": np.zeros(3)}, path)
+    assert saving.load(path)["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("ending", "reader"), [(".pt", "torch.load"), (".PTH", "torch.load"), (".npz", "np.load")])
+def test_the_ending_of_another_format_is_pointed_out_and_nothing_is_lost(tmp_path, ending, reader):
+    with pytest.warns(UserWarning, match=f"safetensors file, which {reader} does not read"):
+        path = saving.save({"w": np.ones(3)}, tmp_path / f"m{ending}")
+    assert saving.load(path)["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_arrays_of_other_kinds_are_saved_by_value(tmp_path):
+    class Theirs:
+        dtype, shape = np.dtype(float), (2,)
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([1.0, 2.0])
+
+    saving.save({"a": np.ones(2, np.complex64) * 1j, "b": np.array([1.0, 2.0], ">f8"), "c": Theirs()}, tmp_path / "m")
+    back = saving.load(tmp_path / "m")
+    assert back["a"].dtype == np.complex64
+    assert [value.tolist() for value in back.values()] == [[1j, 1j], [1.0, 2.0], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (
+            lambda p: p.write_bytes(pickle.dumps([1])),
+            r"is a pickle.*safetensors\.torch\.save_file\(net\.state_dict\(\)",
+        ),
+        (lambda p: p.write_bytes(pickle.dumps(list(range(10**4)))), "is a pickle"),
+        (lambda p: np.savez(p.open("wb"), w=np.ones(2)), r"np\.load reads it"),
+        (lambda p: np.save(p.open("wb"), np.ones(2)), r"np\.load reads it"),
+        (lambda p: p.write_bytes(b"PK\x03\x04 and no more"), "is a pickle"),
+        (lambda p: p.write_bytes(b"\x80\x02\0\0\0\0\0\0{"), "not a complete safetensors file"),
+        (lambda p: p.write_text("hello, world"), "not a complete safetensors file"),
+    ],
+    ids=["pickle", "long pickle", "npz", "npy", "cut zip", "cut safetensors", "text"],
+)
+def test_another_kind_of_file_is_told(tmp_path, write, says):
+    write(tmp_path / "m")
+    with pytest.raises(ValueError, match=says):
+        saving.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("cut", [0, 4, 20, -1])

@@ -9,6 +9,7 @@ import micrograd_tensor as mt
 from micrograd_tensor import nn, optim, saving
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors")
 files = pytest.importorskip("safetensors.torch")
 pytestmark = pytest.mark.torch
 
@@ -111,6 +112,48 @@ def test_a_key_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path, change
 
 
 def test_a_type_that_numpy_lacks_is_named(tmp_path):
-    files.save_file({"w": torch.zeros(3, dtype=torch.bfloat16)}, tmp_path / "m.safetensors")
-    with pytest.raises(mt.DTypeError, match="w holds BF16, which NumPy does not have; save it as float32"):
+    files.save_file({"w": torch.zeros(3, dtype=torch.float8_e4m3fn)}, tmp_path / "m.safetensors")
+    with pytest.raises(mt.DTypeError, match="w holds F8_E4M3, which NumPy does not have; save it as float32"):
         saving.load(tmp_path / "m.safetensors")
+
+
+def test_bfloat16_becomes_float32_by_value(tmp_path):
+    values = torch.tensor([[1.0, -2.5], [3e38, 1e-40], [float("nan"), float("-inf")]], dtype=torch.bfloat16)
+    files.save_file({"w": values, "x": torch.ones(2)}, tmp_path / "m.safetensors")
+    loaded = saving.load(tmp_path / "m.safetensors")
+    assert loaded["w"].dtype == np.float32
+    assert np.array_equal(loaded["w"], values.float().numpy(), equal_nan=True)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_of_pytorchs_is_told_with_the_line_that_helps(tmp_path, monkeypatch, zipped):
+    net, ours = torch.nn.Linear(2, 3), nn.Linear(2, 3)
+    torch.save(net.state_dict(), tmp_path / "net.pt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match=r"is a pickle, as torch\.save writes it") as caught:
+        saving.load(tmp_path / "net.pt")
+    monkeypatch.chdir(tmp_path)
+    exec(str(caught.value).split("In PyTorch: ")[1], {"safetensors": safetensors, "net": net})  # noqa: S102 -- as told
+    saving.load("net.safetensors", ours)
+    assert np.array_equal(ours.weight.numpy(), net.weight.detach().numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_pytorchs_state_dict_is_taken_as_it_is(dtype):
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).to(dtype)
+    ours = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    ours.load_state_dict(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        assert np.array_equal(ours.state_dict()[name].numpy(), value.float().numpy())
+    with torch.no_grad():
+        theirs[0].weight.fill_(7.0)
+    assert not (ours[0].weight.numpy() == 7.0).any()
+    with pytest.raises(TypeError, match=r"takes no Linear; give its state_dict\(\)"):
+        ours.load_state_dict(torch.nn.Linear(2, 3))
+    with pytest.raises(TypeError, match=r"mt\.load\('net\.safetensors', net\) reads a file"):
+        ours.load_state_dict("net.safetensors")
+
+
+def test_a_module_of_pytorchs_is_saved_like_ours(tmp_path):
+    theirs, ours = torch.nn.Linear(2, 3), nn.Linear(2, 3)
+    saving.load(saving.save(theirs, tmp_path / "m.safetensors") and tmp_path / "m.safetensors", ours)
+    assert np.array_equal(ours.weight.numpy(), theirs.weight.detach().numpy())
