@@ -125,11 +125,11 @@ def test_arrays_of_other_kinds_are_saved_by_value(tmp_path):
     [
         (
             lambda p: p.write_bytes(pickle.dumps([1])),
-            r"is a pickle.*safetensors\.torch\.save_file\(net\.state_dict\(\)",
+            r"is a pickle.*torch\.save_file\(net\.state_dict\(\)",
         ),
         (lambda p: p.write_bytes(pickle.dumps(list(range(10**4)))), "is a pickle"),
-        (lambda p: np.savez(p.open("wb"), w=np.ones(2)), r"np\.load reads it"),
-        (lambda p: np.save(p.open("wb"), np.ones(2)), r"np\.load reads it"),
+        (lambda p: np.savez(p.with_suffix(".npz"), w=np.ones(2)), r"np\.load reads it"),
+        (lambda p: np.save(p.with_suffix(".npy"), np.ones(2)), r"np\.load reads it"),
         (lambda p: p.write_bytes(b"PK\x03\x04 and no more"), "is a pickle"),
         (lambda p: p.write_bytes(b"\x80\x02\0\0\0\0\0\0{"), "not a complete safetensors file"),
         (lambda p: p.write_text("hello, world"), "not a complete safetensors file"),
@@ -138,8 +138,9 @@ def test_arrays_of_other_kinds_are_saved_by_value(tmp_path):
 )
 def test_another_kind_of_file_is_told(tmp_path, write, says):
     write(tmp_path / "m")
+    (path,) = tmp_path.iterdir()
     with pytest.raises(ValueError, match=says):
-        saving.load(tmp_path / "m")
+        saving.load(path)
 
 
 @pytest.mark.parametrize("cut", [0, 4, 20, -1])
