@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import DTypeError
 from .habits import keywords
+from .lengths import lengths
 from .randomness import generator_or_default
 from .record import leaf, unwrap
 from .row import Operand
@@ -54,11 +55,8 @@ def _shape_and_dtype(function: str, shape: tuple[Any, ...], dtype: Any) -> tuple
 
 def _lengths(function: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape that was given as a tuple or as several ints."""
-    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    if not all(isinstance(n, (int, np.integer)) for n in lengths):
-        listed = ", ".join(map(repr, shape))
-        raise TypeError(f"{function}({listed}): a shape is a tuple or several ints; give a dtype as dtype=")
-    return lengths
+    given = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    return lengths(f"{function}: shape", tuple(given), least=0)
 
 
 def _drawn(
@@ -113,7 +111,7 @@ def full(
     >>> mt.full((2,), 7.0)
     tensor([7., 7.])
     """
-    return _leaf(np.full(shape, unwrap(fill_value), dtype), requires_grad, name)
+    return _leaf(np.full(_lengths("full", (shape,)), unwrap(fill_value), dtype), requires_grad, name)
 
 
 @keywords

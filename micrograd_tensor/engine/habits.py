@@ -314,6 +314,8 @@ def understood(function: str, known: Iterable[str], given: Mapping[str, Any]) ->
 def keywords(function: F) -> F:
     """Let a function take PyTorch's names of its settings, and name the way out for those that it has not."""
     parameters = list(inspect.signature(function).parameters.values())
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return function
     known = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     several = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
 

@@ -6,15 +6,17 @@ from math import pi, sqrt
 
 import numpy as np
 
+from ..engine.errors import ShapeError, describe
 from ..engine.randomness import generator_or_default
 from ..engine.row import Operand
-from ..engine.table.elementwise import astype, exp, log1p, sigmoid, tanh, where
+from ..engine.table.elementwise import astype, exp, expm1, log1p, sigmoid, tanh, where
+from ..engine.table.shapes import reshape
 from ..engine.table.special import erf
 from ..engine.tensor import Tensor
 from ..engine.trace import source
 from .operands import as_tensor
 
-__all__ = ["dropout", "gelu", "leaky_relu", "logsigmoid", "silu", "softplus"]
+__all__ = ["dropout", "elu", "gelu", "leaky_relu", "logsigmoid", "prelu", "selu", "silu", "softplus"]
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
@@ -26,6 +28,45 @@ def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     """
     x = as_tensor(x)
     return where(x > 0, x, x * negative_slope)
+
+
+def elu(x: Operand, alpha: float = 1.0) -> Tensor:
+    """x where it is positive, else ``alpha · (eˣ − 1)``; Clevert et al., 2015. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.elu([-1000.0, 0.0, 2.0])
+    tensor([-1.,  0.,  2.])
+    """
+    x = as_tensor(x)
+    positive = x > 0
+    return where(positive, x, expm1(where(positive, 0, x)) * alpha)  # the branch not taken must not overflow
+
+
+def selu(x: Operand) -> Tensor:
+    """``λ · elu(x, α)`` with the λ and α that keep mean 0 and variance 1; Klambauer et al., 2017. Any shape.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.selu([-1000.0, 0.0, 1.0])
+    tensor([-1.75809934,  0.        ,  1.05070099])
+    """
+    return elu(x, 1.6732632423543772) * 1.0507009873554805
+
+
+def prelu(x: Operand, weight: Operand) -> Tensor:
+    """x where it is positive, else ``weight · x``, with one weight, or one for each channel on axis 1; He et al., 2015.
+
+    `ShapeError` for another number of weights.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.prelu([-1.0, 0.0, 2.0], [0.25])
+    tensor([-0.25,  0.  ,  2.  ])
+    """
+    x, weight = as_tensor(x), as_tensor(weight)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if weight.size not in (1, channels):
+        raise ShapeError(f"prelu: {describe(weight)} beside {describe(x)}; give one weight, or {channels}")
+    slopes = reshape(weight, shape=(-1, *(1,) * (x.ndim - 2)))
+    return where(x > 0, x, x * slopes)
 
 
 def gelu(x: Operand, approximate: str = "none") -> Tensor:

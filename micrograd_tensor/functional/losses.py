@@ -13,7 +13,7 @@ from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.record import unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
-from ..engine.table.elementwise import abs, astype, mul, square, sub, where
+from ..engine.table.elementwise import abs, astype, log, log1p, maximum, mul, square, sub, where
 from ..engine.table.reductions import mean, sum
 from ..engine.table.shapes import expand_dims, getitem, reshape, take_along_axis
 from ..engine.tensor import Tensor
@@ -22,7 +22,8 @@ from .activations import logsigmoid
 from .operands import as_tensor
 from .softmax import log_softmax
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss"]
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss"]
+__all__ += ["mse_loss", "nll_loss", "smooth_l1_loss"]
 
 
 def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
@@ -63,6 +64,59 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
     d = _difference("smooth_l1_loss", input, target)
     distance = abs(d)
     return _reduced(where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta), reduction)
+
+
+def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:  # noqa: A002
+    """``d²/2`` where ``d = |input − target|`` is below delta, else ``delta·(d − delta/2)``; Huber, 1964.
+
+    `ShapeError` for different shapes, `ValueError` unless delta is positive. It is delta times `smooth_l1_loss`.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.huber_loss([1.0, 2.0], [1.5, 4.0], reduction="none")
+    tensor([0.125, 1.5  ])
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta={delta!r} must be positive")
+    return smooth_l1_loss(input, target, reduction, beta=delta) * delta
+
+
+def binary_cross_entropy(
+    input: Operand,  # noqa: A002
+    target: Operand,
+    weight: Operand | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``−(z·ln p + (1 − z)·ln(1 − p))`` for probabilities p and targets z in 0…1; no logarithm is below −100.
+
+    From logits, `binary_cross_entropy_with_logits` loses no digits. Where a logarithm is limited its gradient is 0.
+
+    Args:
+        input: probabilities, any shape.
+        target: probabilities of the same shape, floating-point.
+        weight: a factor of each loss; broadcasts.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ShapeError: for different shapes.
+        ValueError: for an input that is no probability.
+
+    >>> import micrograd_tensor as mt
+    >>> round(mt.binary_cross_entropy([0.5, 1.0], [1.0, 1.0]).item(), 4)
+    0.3466
+    """
+    p, z = _alike("binary_cross_entropy", input, target)
+    if not holds((p >= 0) & (p <= 1)):
+        raise ValueError(
+            f"binary_cross_entropy: {describe(p)} holds numbers outside 0…1, which are no probabilities; "
+            "apply sigmoid first, or use binary_cross_entropy_with_logits"
+        )
+    losses = -(z * _limited(log, p, p > 0) + (1 - z) * _limited(log1p, -p, p < 1))
+    return _reduced(losses if weight is None else losses * weight, reduction)
+
+
+def _limited(logarithm: Any, x: Tensor, finite: Tensor) -> Tensor:
+    """A logarithm, or −100 where that is less."""
+    return maximum(where(finite, logarithm(where(finite, x, 0.5)), -100.0), -100.0)
 
 
 def binary_cross_entropy_with_logits(

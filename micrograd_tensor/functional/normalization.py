@@ -18,6 +18,8 @@ from .operands import Lengths, as_shape, as_tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
+LAST_BATCH = ". If it is what is left of the samples, give the DataLoader drop_last=True"
+
 
 def normalize(
     x: Tensor, axis: int | tuple[int, ...], gamma: Operand | None, beta: Operand | None, eps: float
@@ -73,7 +75,7 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
     x = as_tensor(x)
     if _samples(x.shape, axis) < 2:
         raise ShapeError(
-            f"batch_norm: {describe(x)} has {_samples(x.shape, axis)} sample(s); a batch needs two or more"
+            f"batch_norm: {describe(x)} has {_samples(x.shape, axis)} sample(s); a batch needs two or more{LAST_BATCH}"
         )
     with scope("batch_norm"):
         return normalize(x, axis, gamma, beta, eps)[0]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.creation import ones
+from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
 from ..engine.tensor import Tensor
-from ..functional.activations import dropout, gelu, leaky_relu, silu, softplus
+from ..functional.activations import dropout, elu, gelu, leaky_relu, logsigmoid, prelu, selu, silu, softplus
 from ..functional.operands import as_tensor
 from ..functional.softmax import log_softmax, softmax
 from .module import Module
+from .parameter import Parameter
 
-__all__ = ["GELU", "Dropout", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "SELU", "Dropout", "Dropout1d", "Dropout2d", "Identity", "LeakyReLU", "LogSigmoid"]
+__all__ += ["LogSoftmax", "PReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
 class ReLU(Module):
@@ -51,6 +55,96 @@ class LeakyReLU(Module):
     def forward(self, x: Operand) -> Tensor:
         """Elementwise."""
         return leaky_relu(x, self.negative_slope)
+
+
+class ELU(Module):
+    """x where it is positive, else ``alpha · (eˣ − 1)``; see `elu`. Any shape.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.ELU()([-1000.0, 2.0])
+    tensor([-1.,  2.])
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, x: Operand) -> Tensor:
+        """Elementwise."""
+        return elu(x, self.alpha)
+
+
+class SELU(Module):
+    """`ELU`, scaled so that mean 0 and variance 1 are kept; see `selu`. Any shape.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.SELU()([0.0, 1.0])
+    tensor([0.        , 1.05070099])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace: bool = inplace
+
+    def forward(self, x: Operand) -> Tensor:
+        """Elementwise."""
+        return selu(x)
+
+
+class PReLU(Module):
+    """x where it is positive, else x times a weight that is learned; see `prelu`.
+
+    Args:
+        num_parameters: 1, or one weight for each channel on axis 1.
+        init: where they start.
+        dtype: the parameters' dtype.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.PReLU()([-1.0, 2.0]).tolist()
+    [-0.25, 2.0]
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("num_parameters",)
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32) -> None:
+        super().__init__()
+        self.num_parameters: int = num_parameters
+        self.weight: Parameter = Parameter(np.full(num_parameters, init, dtype))
+
+    def forward(self, x: Operand) -> Tensor:
+        """``(N, C, …)``, or any shape for a single weight."""
+        return prelu(x, self.weight)
+
+
+class LogSigmoid(Module):
+    """``ln σ(x)``, which never overflows; see `logsigmoid`. Any shape.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.LogSigmoid()([-1000.0])
+    tensor([-1000.])
+    """
+
+    def forward(self, x: Operand) -> Tensor:
+        """Elementwise."""
+        return logsigmoid(x)
+
+
+class Identity(Module):
+    """Its input itself, as `torch.nn.Identity`: a place that holds no layer. Arguments are ignored.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.Identity()([1.0, 2.0])
+    tensor([1., 2.])
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ARG002 -- as PyTorch's
+        super().__init__()
+
+    def forward(self, x: Operand) -> Tensor:
+        """The input, as a Tensor."""
+        return as_tensor(x)
 
 
 class GELU(Module):
@@ -199,3 +293,39 @@ class Dropout(Module):
     def forward(self, x: Operand) -> Tensor:
         """Elementwise."""
         return dropout(x, self.p, self.training, generator=self.generator)
+
+
+class _ChannelDropout(Dropout):
+    ndim: ClassVar[int]
+
+    def forward(self, x: Operand) -> Tensor:
+        """All of a channel, or none of it."""
+        values, n = as_tensor(x), self.ndim
+        if values.ndim not in (n, n + 1):
+            raise ShapeError(f"{type(self).__name__}: {describe(values)} has {values.ndim} axes, not {n} or {n + 1}")
+        channels = ones((*values.shape[: 1 - n], *(1,) * (n - 1)), dtype=values.dtype)
+        return values * dropout(channels, self.p, generator=self.generator) if self.training else values
+
+
+class Dropout1d(_ChannelDropout):
+    """`Dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``, as `torch.nn.Dropout1d`.
+
+    >>> import numpy as np
+    >>> from micrograd_tensor import nn
+    >>> set(nn.Dropout1d(0.5)(np.ones((8, 4, 3))).numpy().sum(axis=2).ravel().tolist()) <= {0.0, 6.0}
+    True
+    """
+
+    ndim: ClassVar[int] = 2
+
+
+class Dropout2d(_ChannelDropout):
+    """`Dropout` of whole channels of images ``(N, C, H, W)`` or ``(C, H, W)``, as `torch.nn.Dropout2d`.
+
+    >>> import numpy as np
+    >>> from micrograd_tensor import nn
+    >>> nn.Dropout2d(0.5)(np.ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    ndim: ClassVar[int] = 3

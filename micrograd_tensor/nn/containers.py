@@ -1,4 +1,4 @@
-"""Containers: modules in sequence, and modules in a list."""
+"""Containers: modules in sequence, in a list, and in a dictionary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .module import Module
 
-__all__ = ["ModuleList", "Sequential"]
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
 
 class _Numbered(Module):
@@ -29,7 +29,7 @@ class _Numbered(Module):
     def append(self, module: Module) -> Self:
         """Append a module; returns the container itself."""
         if not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__}: {module!r:.60} is not a Module but {type(module).__name__}")
+            raise _no_module(self, module)
         self.add_module(str(len(self)), module)
         return self
 
@@ -38,6 +38,17 @@ class _Numbered(Module):
         for module in modules:
             self.append(module)
         return self
+
+
+def _no_module(container: Module, given: Any) -> TypeError:
+    called, way = type(container).__name__, ""
+    if isinstance(given, (list, tuple)):
+        way = f"; give modules one by one, with a star: {called}(*layers)"
+    elif isinstance(given, type):
+        way = f"; make one: {given.__name__}(…)"
+    elif callable(given):
+        way = "; write a small Module around the function"
+    return TypeError(f"{called}: {given!r:.60} is not a Module but {type(given).__name__}{way}")
 
 
 class Sequential(_Numbered):
@@ -92,3 +103,63 @@ class ModuleList(_Numbered):
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
         self.extend(modules)
+
+
+class ModuleDict(Module):
+    """Modules by name, which a forward pass may call in any way, as `torch.nn.ModuleDict`.
+
+    Args:
+        modules: a mapping, or pairs, of names and modules.
+
+    Raises:
+        TypeError: for anything but a Module.
+
+    >>> from micrograd_tensor import nn
+    >>> heads = nn.ModuleDict({"mean": nn.Linear(2, 1), "scale": nn.Linear(2, 1, bias=False)})
+    >>> list(heads), [name for name, _ in heads.named_parameters()]
+    (['mean', 'scale'], ['mean.weight', 'mean.bias', 'scale.weight'])
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add the modules of a mapping, or of pairs of names and modules."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise _no_module(self, module)
+        if name not in self and hasattr(self, name):
+            raise KeyError(f"ModuleDict: {name!r} is the name of an attribute; choose another")
+        setattr(self, name, module)
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.named_children())[name]
+
+    def __delitem__(self, name: str) -> None:
+        _ = self[name]  # a KeyError, if there is none
+        delattr(self, name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def keys(self) -> list[str]:
+        """The names, in the order in which they were added."""
+        return [name for name, _ in self.named_children()]
+
+    def values(self) -> list[Module]:
+        """The modules."""
+        return list(self.children())
+
+    def items(self) -> list[tuple[str, Module]]:
+        """Pairs of a name and a module."""
+        return list(self.named_children())

@@ -7,8 +7,10 @@ from typing import Any
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.losses import (
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    huber_loss,
     l1_loss,
     mse_loss,
     nll_loss,
@@ -16,7 +18,8 @@ from ..functional.losses import (
 )
 from .module import Module
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss"]
+__all__ += ["MSELoss", "NLLLoss", "SmoothL1Loss"]
 
 
 class _Loss(Module):
@@ -77,6 +80,40 @@ class SmoothL1Loss(_Loss):
     def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
         """The loss of two tensors of the same shape."""
         return smooth_l1_loss(input, target, self.reduction, self.beta)
+
+
+class HuberLoss(_Loss):
+    """Squared error near 0, absolute error beyond ``delta``; see `huber_loss`.
+
+    >>> from micrograd_tensor import nn
+    >>> nn.HuberLoss()([1.0, 2.0], [1.0, 4.0])
+    tensor(0.75)
+    """
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta: float = delta
+
+    def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
+        """The loss of two tensors of the same shape."""
+        return huber_loss(input, target, self.reduction, self.delta)
+
+
+class BCELoss(_Loss):
+    """Binary cross entropy, from probabilities; see `binary_cross_entropy`. The weight is a buffer.
+
+    >>> from micrograd_tensor import nn
+    >>> round(nn.BCELoss(reduction="sum")([0.5, 1.0], [1.0, 1.0]).item(), 4)
+    0.6931
+    """
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Operand, target: Operand) -> Tensor:  # noqa: A002
+        """The loss of two tensors of the same shape."""
+        return binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):

@@ -24,9 +24,9 @@ from ..engine.recording import no_grad
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype
 from ..engine.table.reductions import mean as average
-from ..engine.table.shapes import reshape
+from ..engine.table.shapes import expand_dims, reshape, squeeze
 from ..engine.tensor import Tensor, assign
-from ..functional.normalization import along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
+from ..functional.normalization import LAST_BATCH, along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
 from ..functional.operands import Lengths, as_shape, as_tensor
 from .module import Module
 from .parameter import Parameter
@@ -88,7 +88,8 @@ class _RunningNorm(Module):
         shape = x.shape
         if len(shape) not in self.ranks:
             wanted = " or ".join(_SHAPES[rank] for rank in self.ranks)
-            raise ShapeError(f"{type(self).__name__}: {describe(x)} has {len(shape)} axes; give {wanted}")
+            alone = "" if self.over_samples else f", or one sample of {self.num_features} channels"
+            raise ShapeError(f"{type(self).__name__}: {describe(x)} has {len(shape)} axes; give {wanted}{alone}")
         if shape[1] != self.num_features:
             raise ShapeError(
                 f"{type(self).__name__}: {describe(x)} has {shape[1]} channels on axis 1, not {self.num_features}; "
@@ -99,7 +100,7 @@ class _RunningNorm(Module):
             if n < 2:
                 raise ShapeError(
                     f"{type(self).__name__}: {describe(x)} has {n} value(s) for each channel, too few for "
-                    "a variance; give two or more, or switch to eval()"
+                    f"a variance; give two or more, or switch to eval(){LAST_BATCH if shape[0] == 1 else ''}"
                 )
         return x
 
@@ -191,9 +192,16 @@ class _InstanceNorm(_RunningNorm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
 
+    def forward(self, x: Operand) -> Tensor:
+        """Normalize x, which may be a single sample, without an axis of samples."""
+        values = as_tensor(x)
+        if values.ndim + 1 in self.ranks and len(values) == self.num_features:
+            return squeeze(super().forward(expand_dims(values, axis=0)), axis=0)
+        return super().forward(values)
+
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalization of ``(N, C, L)``, as `torch.nn.InstanceNorm1d`; see `instance_norm`.
+    """Instance normalization of ``(N, C, L)`` or ``(C, L)``, as `torch.nn.InstanceNorm1d`; see `instance_norm`.
 
     Arguments and errors as for `BatchNorm1d`, but scale, shift and running statistics only on request.
 
@@ -207,7 +215,7 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalization of images ``(N, C, H, W)``; otherwise as `InstanceNorm1d`.
+    """Instance normalization of images ``(N, C, H, W)`` or ``(C, H, W)``; otherwise as `InstanceNorm1d`.
 
     >>> import numpy as np
     >>> from micrograd_tensor import nn

@@ -768,6 +768,8 @@ _ROWS = np.arange(3)
 for _name, _reference in {
     "leaky_relu": lambda x: np.where(x > 0, x, x / 100),
     "gelu": lambda x: x * np.vectorize(lambda v: (1 + erf_of_number(v / math.sqrt(2))) / 2, otypes=[x.dtype])(x),
+    "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
     "silu": lambda x: x * _sigmoid(x),
     "softplus": lambda x: np.log(1 + np.exp(x)),
     "logsigmoid": lambda x: np.log(_sigmoid(x)),
@@ -781,6 +783,7 @@ case(
     plain=False,
     params={"approximate": "tanh"},
 )
+case("prelu", mt.prelu, lambda x, w: np.where(x > 0, x, w * x), (3, 4), (4,), plain=False)
 case(
     "dropout",
     mt.dropout,
@@ -861,9 +864,19 @@ for _name, _reference in {
     "smooth_l1_loss": lambda x, z: np.mean(
         np.where(np.abs(x - z) < 1, (x - z) ** 2 / 2, np.abs(x - z) - np.asarray(0.5, x.dtype))
     ),
+    "huber_loss": lambda x, z: np.mean(
+        np.where(np.abs(x - z) < 1, (x - z) ** 2 / 2, np.abs(x - z) - np.asarray(0.5, x.dtype))
+    ),
     "binary_cross_entropy_with_logits": lambda x, z: np.mean(np.log(1 + np.exp(x)) - z * x),
 }.items():
     case(_name, getattr(mt, _name), _reference, (3, 4), (3, 4), plain=False)
+case(
+    "binary_cross_entropy",
+    mt.binary_cross_entropy,
+    lambda p, z: -np.mean(z * np.log(p) + (1 - z) * np.log(1 - p)),
+    *(np.array([[0.9, 0.01], [0.3, 0.5]]), (2, 2)),
+    plain=False,
+)
 case("nll_loss", mt.nll_loss, lambda x, t: -np.mean(x[_ROWS, t]), (3, 4), _TARGETS, plain=False)
 case(
     "cross_entropy",

@@ -65,9 +65,10 @@ class _Typed:
 
 
 def outputs(result: Any) -> list[Any]:
-    """One result or several, as a list, those that are None left out."""
-    several = result if isinstance(result, tuple) else (result,)
-    return [y for y in several if y is not None]
+    """One result or several, also nested, as a list, those that are None left out."""
+    if isinstance(result, tuple):
+        return [y for part in result for y in outputs(part)]
+    return [] if result is None else [result]
 
 
 def called_with(module: nn.Module, values: dict[str, mt.Tensor], *inputs: Any, **settings: Any) -> Any:
@@ -103,6 +104,17 @@ case("Embedding, padding", lambda nn: nn.Embedding(5, 3, padding_idx=-1), np.arr
 case("ReLU", lambda nn: nn.ReLU(), (3, 4))
 case("LeakyReLU", lambda nn: nn.LeakyReLU(), (3, 4))
 case("LeakyReLU, steep", lambda nn: nn.LeakyReLU(0.3), (3, 4))
+case("ELU", lambda nn: nn.ELU(), (3, 4))
+case("ELU, flat", lambda nn: nn.ELU(0.3), (3, 4))
+case("SELU", lambda nn: nn.SELU(), (3, 4))
+case("PReLU", lambda nn: nn.PReLU(), (3, 4))
+case("PReLU, channels", lambda nn: nn.PReLU(3), (2, 3, 2, 2))
+case("PReLU, features", lambda nn: nn.PReLU(4), (3, 4))
+case("LogSigmoid", lambda nn: nn.LogSigmoid(), (3, 4))
+case("Identity", lambda nn: nn.Identity(4, unused=True), (3, 4))
+case("Dropout1d, eval", lambda nn: nn.Dropout1d(0.3), (3, 4, 2), train=False)
+case("Dropout2d, eval", lambda nn: nn.Dropout2d(0.3), (3, 4, 2, 2), train=False)
+case("Dropout2d, none", lambda nn: nn.Dropout2d(0.0), (4, 2, 2))
 case("GELU", lambda nn: nn.GELU(), (3, 4))
 case("GELU, tanh", lambda nn: nn.GELU(approximate="tanh"), (3, 4))
 case("SiLU", lambda nn: nn.SiLU(), (3, 4))
@@ -166,6 +178,8 @@ for _name, _shape in {"InstanceNorm1d": (2, 3, 4), "InstanceNorm2d": (2, 3, 2, 2
             _shape,
             train=_train,
         )
+case("InstanceNorm1d, one sample", lambda nn: nn.InstanceNorm1d(3, affine=True), (3, 4))
+case("InstanceNorm2d, one sample", lambda nn: nn.InstanceNorm2d(3, track_running_stats=True), (3, 4, 2))
 case("BatchNorm1d, bare", lambda nn: nn.BatchNorm1d(3, affine=False, track_running_stats=False), (4, 3), train=False)
 case("LayerNorm", lambda nn: nn.LayerNorm(4), (3, 4))
 case("LayerNorm, two axes", lambda nn: nn.LayerNorm((3, 4), eps=0.1), (2, 3, 4))
@@ -185,6 +199,21 @@ case("RNNCell, no bias, one sample", lambda nn: nn.RNNCell(3, 4, bias=False), (3
 case("LSTMCell", lambda nn: nn.LSTMCell(3, 2), (2, 3))
 case("GRUCell", lambda nn: nn.GRUCell(3, 2), (2, 3), (2, 2))
 case("GRUCell, no bias", lambda nn: nn.GRUCell(3, 2, bias=False), (2, 3))
+
+for _name in ("RNN", "LSTM", "GRU"):
+    case(_name, lambda nn, n=_name: getattr(nn, n)(3, 4), (5, 2, 3))
+    case(f"{_name}, one sequence", lambda nn, n=_name: getattr(nn, n)(3, 4), (5, 3))
+    case(f"{_name}, batch first", lambda nn, n=_name: getattr(nn, n)(3, 2, batch_first=True), (2, 5, 3))
+    case(f"{_name}, one step", lambda nn, n=_name: getattr(nn, n)(3, 2), (1, 2, 3))
+    case(
+        f"{_name}, all",
+        lambda nn, n=_name: getattr(nn, n)(3, 2, num_layers=3, bias=False, batch_first=True, bidirectional=True),
+        (2, 4, 3),
+    )
+    case(f"{_name}, dropout, eval", lambda nn, n=_name: getattr(nn, n)(3, 2, 2, dropout=0.5), (4, 2, 3), train=False)
+case("RNN, relu", lambda nn: nn.RNN(3, 4, nonlinearity="relu"), (5, 2, 3), (1, 2, 4))
+case("GRU, state", lambda nn: nn.GRU(3, 2, 2, bidirectional=True), (5, 2, 3), (4, 2, 2))
+case("GRU, state of one sequence", lambda nn: nn.GRU(3, 2), (5, 3), (1, 2))
 
 _CAUSAL = np.triu(np.ones((3, 3), bool), 1)
 _PADDING = np.array([[False, False, True], [False, True, False]])
@@ -232,6 +261,7 @@ _CLASSES = np.array([2, 0, 1, 2])
 _WEIGHT = np.array([0.5, 2.0, 1.25])
 _IMAGES = np.array([[[0, 2], [1, 1]], [[2, 2], [0, 1]]])
 _SHARES = np.array([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
+_PROBABILITIES = np.array([[0.9, 0.01, 0.3], [0.5, 0.2, 0.999]])
 _TRUTH = np.array([[1.0, 0.0, 0.3], [0.0, 0.0, 1.0]])
 
 
@@ -241,7 +271,7 @@ def weights(nn: Any, values: np.ndarray) -> Any:
 
 
 for _reduction in ("mean", "sum", "none"):
-    for _name in ("MSELoss", "L1Loss", "SmoothL1Loss", "BCEWithLogitsLoss"):
+    for _name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCEWithLogitsLoss"):
         _make = lambda nn, n=_name, r=_reduction: getattr(nn, n)(reduction=r)  # noqa: E731
         case(f"{_name}, {_reduction}", _make, (2, 3), _TRUTH if _name[0] == "B" else (2, 3))
     case(
@@ -250,6 +280,12 @@ for _reduction in ("mean", "sum", "none"):
             weight=weights(nn, _WEIGHT), pos_weight=weights(nn, _WEIGHT[::-1].copy()), reduction=r
         ),
         *((2, 3), _TRUTH),
+    )
+    case(f"BCELoss, {_reduction}", lambda nn, r=_reduction: nn.BCELoss(reduction=r), _PROBABILITIES, _TRUTH)
+    case(
+        f"BCELoss, weights, {_reduction}",
+        lambda nn, r=_reduction: nn.BCELoss(weights(nn, _WEIGHT), reduction=r),
+        *(_PROBABILITIES, _TRUTH),
     )
     for _name in ("CrossEntropyLoss", "NLLLoss"):
         _settings = {
@@ -275,6 +311,7 @@ for _reduction in ("mean", "sum", "none"):
                 case(f"{_name}, {_kind}, one, {_reduction}", _make, (3,), np.array(1))
             if _name[0] == "C" and "ignored" not in _kind and _kind != "all":
                 case(f"{_name}, shares, {_kind}, {_reduction}", _make, (4, 3), _SHARES)
+case("HuberLoss, wide", lambda nn: nn.HuberLoss(delta=2.0), (4, 3), (4, 3))
 case("SmoothL1Loss, wide", lambda nn: nn.SmoothL1Loss(beta=0.3), (4, 3), (4, 3))
 case("SmoothL1Loss, 0", lambda nn: nn.SmoothL1Loss(beta=0.0), (4, 3), (4, 3))
 
@@ -297,6 +334,23 @@ def pair(nn: Any) -> Any:
 
 
 case("ModuleList", pair, (5, 3))
+
+
+def heads(nn: Any) -> Any:
+    """A net that calls the items of a `ModuleDict`."""
+
+    class Net(mt.nn.Module if isinstance(nn, _Typed) else nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleDict({"mean": nn.Linear(3, 2), "scale": nn.Linear(3, 2, bias=False)})
+
+        def forward(self, x: Any) -> Any:
+            return self.heads["mean"](x) * self.heads["scale"](x)
+
+    return Net()
+
+
+case("ModuleDict", heads, (5, 3))
 
 MODULES = {
     name

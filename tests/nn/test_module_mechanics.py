@@ -206,6 +206,123 @@ def test_sequences_of_modules():
         nn.ModuleList([1])
 
 
+def test_dictionaries_of_modules():
+    heads = nn.ModuleDict({"a": nn.ReLU()})
+    heads["b"] = nn.Linear(2, 3)
+    heads.update([("c", nn.Tanh()), ("a", nn.SiLU())])
+    assert (list(heads), len(heads), "b" in heads, "x" in heads) == (["a", "b", "c"], 3, True, False)
+    assert [type(m).__name__ for m in heads.values()] == ["SiLU", "Linear", "Tanh"]
+    assert dict(heads.items()) == {name: heads[name] for name in heads.keys()}  # noqa: SIM118
+    del heads["b"]
+    assert list(heads.state_dict()) == []
+    with pytest.raises(KeyError, match="b"):
+        del heads["b"]
+
+
+# ------------------------------------------------------------------------------------------- dtypes, hooks, and PyTorch
+
+
+@pytest.mark.parametrize(
+    ("convert", "dtype"),
+    [
+        (lambda net: net.double(), np.float64),
+        (lambda net: net.half(), np.float16),
+        (lambda net: net.double().float(), np.float32),
+        (lambda net: net.to(np.float64), np.float64),
+        (lambda net: net.to("cpu", dtype="float64"), np.float64),
+        (lambda net: net.to(mt.tensor([1.0])), np.float64),
+        (lambda net: net.type("float64"), np.float64),
+        (lambda net: net.to("cpu"), np.float32),
+    ],
+)
+def test_a_module_converts_its_numbers_in_place(convert, dtype):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    net([[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    before = {name: (p, p.numpy()) for name, p in net.named_parameters()}
+    assert convert(net) is net
+    for name, p in net.named_parameters():
+        same, values = before[name]
+        assert p is same
+        assert p.dtype == p.grad.dtype == dtype
+        np.testing.assert_allclose(p.numpy(), values, rtol=1e-3)
+    assert net[1].running_mean.dtype == dtype
+    assert net[1].num_batches_tracked.dtype == np.int64
+    assert net(np.ones((2, 2), dtype)).dtype == dtype
+
+
+def test_forward_hooks_see_and_may_change_the_result():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    seen = []
+    look = net[0].register_forward_hook(lambda module, inputs, result: seen.append((module, len(inputs), result.shape)))
+    change = net.register_forward_hook(lambda module, inputs, result: result * 0 + 7)
+    assert np.array_equal(net(np.ones((4, 2), np.float32)).numpy(), np.full((4, 3), 7))
+    assert seen == [(net[0], 1, (4, 3))]
+    look.remove()
+    change.remove()
+    assert not np.array_equal(net(np.ones((4, 2), np.float32)).numpy(), np.full((4, 3), 7))
+    assert len(seen) == 1
+
+
+def test_dropout_of_channels_drops_all_of_a_channel_or_nothing():
+    mt.manual_seed(0)
+    x = mt.tensor(np.ones((50, 4, 3, 2)), requires_grad=True)
+    y = nn.Dropout2d(0.5)(x)
+    values = y.numpy().reshape(200, 6)
+    assert set(values.ravel()) == {0.0, 2.0}
+    assert (values == values[:, :1]).all()
+    y.sum().backward()
+    assert np.array_equal(x.grad.numpy(), y.numpy())
+    assert np.array_equal(nn.Dropout1d(0.5).eval()(np.ones((4, 3))).numpy(), np.ones((4, 3)))
+
+
+def plain(value):
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(2, 2)
+            self.rest = value(self)
+
+    return Hidden()
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (lambda net: [nn.Linear(2, 2)], r"Hidden.rest is a plain list, so nothing learns it; make it an nn.ModuleList"),
+        (lambda net: (nn.Linear(2, 2), 3), "plain tuple.*nn.ModuleList"),
+        (lambda net: {"a": nn.Linear(2, 2)}, "plain dict.*nn.ModuleDict"),
+        (lambda net: [nn.Parameter([1.0])], "plain list.*nn.Parameter"),
+        (lambda net: mt.tensor([1.0], requires_grad=True), "plain Tensor.*nn.Parameter"),
+    ],
+)
+def test_what_looks_learned_and_is_not_is_named(value, says):
+    net = nn.Sequential(plain(value))
+    with pytest.warns(UserWarning, match=says):
+        assert len(list(net.parameters())) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda net: [net.first],
+        lambda net: [net.first.weight],
+        lambda net: {"a": 3, "b": [1]},
+        lambda net: mt.tensor([1.0]),
+        lambda net: [mt.tensor([1.0])],
+    ],
+)
+def test_what_is_learned_already_is_not_named(value):
+    assert len(list(plain(value).parameters())) == 2
+
+
+def test_only_what_is_public_is_listed():
+    assert dir(nn) == sorted(nn.__all__)
+    assert {"Linear", "functional", "init"} <= set(dir(nn))
+    assert "np" not in dir(nn.functional)
+    assert {"relu", "cross_entropy", "softmax"} <= set(dir(nn.functional))
+    assert nn.functional.cross_entropy is mt.cross_entropy
+
+
 def test_modules_are_freed_without_the_garbage_collector():
     import weakref
 

@@ -199,3 +199,21 @@ def test_log_probabilities_of_minus_infinity_do_no_harm():
     expected.backward()
     close(y, expected, np.float64)
     close(t.grad, u.grad, np.float64)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_an_lstm_continues_from_a_state_as_pytorchs(batch_first):
+    ours = mt.nn.LSTM(3, 4, 2, batch_first=batch_first, bidirectional=True, dtype=np.float64)
+    other = torch.nn.LSTM(3, 4, 2, batch_first=batch_first, bidirectional=True).double()
+    ours.load_state_dict({key: value.numpy() for key, value in other.state_dict().items()})
+    rng = np.random.default_rng(0)
+    x, h, c = rng.normal(size=(5, 5, 3)), rng.normal(size=(4, 5, 4)), rng.normal(size=(4, 5, 4))
+    mine = [mt.tensor(a, requires_grad=True) for a in (x, h, c)]
+    their = [torch.tensor(a, requires_grad=True) for a in (x, h, c)]
+    results = outputs(ours(mine[0], tuple(mine[1:]))), outputs(other(their[0], tuple(their[1:])))
+    for y, expected in zip(*results, strict=True):
+        close(y, expected, np.float64)
+    sum((y * y).sum() for y in results[0]).backward()
+    sum((y * y).sum() for y in results[1]).backward()
+    for a, b in zip(mine, their, strict=True):
+        close(a.grad, b.grad, np.float64)
