@@ -165,7 +165,7 @@ def primitive(
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError, OverflowError) as error:
                 if not parameters.keys() >= params.keys():
-                    return call(*operands, **understood(called, parameters, params))
+                    return _again(call, row, operands, params, state.scope)
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
                     explain(row, operands, params, error), row, operands, params, state.scope
                 ) from None
@@ -209,6 +209,15 @@ def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: d
         for key, default in parameters.items()
     ]
     return f"{called}({{*}}{''.join(settings)})"
+
+
+def _again(call: Any, row: Primitive, operands: tuple[Any, ...], params: dict[str, Any], scope: Any) -> Any:
+    """A call that failed because of unknown settings, with those that go by another name elsewhere renamed."""
+    try:
+        known = understood(row.name, row.parameters, params)
+    except TypeError as error:
+        raise with_failed_call(explain(row, operands, params, error), row, operands, params, scope) from None
+    return call(*operands, **known)
 
 
 def _by_name(

@@ -873,8 +873,10 @@ for _name, _reference in {
 case(
     "binary_cross_entropy",
     mt.binary_cross_entropy,
-    lambda p, z: -np.mean(z * np.log(p) + (1 - z) * np.log(1 - p)),
-    *(np.array([[0.9, 0.01], [0.3, 0.5]]), (2, 2)),
+    lambda x, z: -np.mean(z * np.log(x * 0.5 + 0.5) + (1 - z) * np.log(0.5 - x * 0.5)),
+    *((3, 4), (3, 4)),
+    function=lambda x, z: mt.binary_cross_entropy(x * 0.5 + 0.5, z),
+    domains=(INSIDE, REAL),
     plain=False,
 )
 case("nll_loss", mt.nll_loss, lambda x, t: -np.mean(x[_ROWS, t]), (3, 4), _TARGETS, plain=False)
