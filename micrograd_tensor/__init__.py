@@ -41,12 +41,17 @@ from .functional.activations import *
 from .functional.attention import *
 from .functional.convolution import *
 from .functional.derivatives import *
+from .functional.elementary import *
+from .functional.joining import *
 from .functional.linear import *
 from .functional.losses import *
 from .functional.normalization import *
 from .functional.pooling import *
+from .functional.products import *
+from .functional.rearranging import *
 from .functional.softmax import *
 from .functional.statistics import *
+from .functional.summaries import *
 from .graph import Graph as Graph
 from .graph import Node as Node
 from .graph import graph as graph

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import DTypeError, GradientError, describe
+from .instead import instead_of
 from .record import Record, unwrap
 from .recording import recording
 from .row import ANSWERS
@@ -25,9 +26,9 @@ from .table import shapes, truths
 from .trace import refuse_reading
 
 SHAPES = frozenset({
-    np.can_cast, np.common_type, np.diag_indices_from, np.empty_like, np.full_like, np.iscomplexobj, np.isrealobj,
-    np.may_share_memory, np.min_scalar_type, np.ndim, np.ones_like, np.result_type, np.shape, np.shares_memory, np.size,
-    np.tril_indices_from, np.triu_indices_from, np.zeros_like,
+    np.can_cast, np.common_type, np.diag_indices_from, np.einsum_path, np.empty_like, np.full_like, np.iscomplexobj,
+    np.isrealobj, np.may_share_memory, np.min_scalar_type, np.ndim, np.ones_like, np.result_type, np.shape,
+    np.shares_memory, np.size, np.tril_indices_from, np.triu_indices_from, np.zeros_like,
 })  # fmt: skip
 """Answered from the shape and the dtype alone."""
 QUESTIONS = SHAPES | {
@@ -203,7 +204,7 @@ def _refuse_settings(called: str, settings: dict[str, Any]) -> None:
 
 _LEAVE = "give x.numpy() for a result outside the graph"
 _INSTEAD_OF = {
-    "out": "values of Tensors are frozen, and the result is a new one",
+    "out": "values of Tensors are frozen: use the result, or give it to a leaf with assign_",
     "where": "choose with mt.where(condition, …, …)",
     "order": "transpose first, since elements are counted in row-major order",
     "dtype": "write .astype(dtype)",
@@ -228,7 +229,9 @@ def _on_arrays(
     state = recording.get()
     lost = [x for x in tensors if state.on and x._requires_grad]
     if lost and not question:
-        raise DTypeError(f"{called} of {describe(lost[0])}, which asks for gradients, is not recorded; {_LEAVE}")
+        raise DTypeError(
+            f"{called} of {describe(lost[0])}, which asks for gradients: {instead_of(called)}; or {_LEAVE}"
+        )
     return function(*_arrays(args), **_arrays(settings))
 
 

@@ -332,10 +332,10 @@ class Tensor(PyTorchMethods):
         return rounding.remainder(other, self)
 
     def __divmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
-        return rounding.floor_divide(self, other), rounding.remainder(self, other)
+        return rounding.divmod(self, other)
 
     def __rdivmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
-        return rounding.floor_divide(other, self), rounding.remainder(other, self)
+        return rounding.divmod(other, self)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
         return matrix.matmul(other, self)

@@ -301,8 +301,6 @@ for _correction in (1, 1.5):
         )
 for _axis in (0, 1, -1):
     case(f"cumsum, axis={_axis}", mt.cumsum, np.cumsum, (3, 4), params={"axis": _axis})
-    case(f"cumprod, axis={_axis}", mt.cumprod, np.cumprod, (3, 4), params={"axis": _axis})
-case("cumprod, all", mt.cumprod, np.cumprod, (2, 3))
 for _axis, _keepdims in ((None, False), (0, False), (-1, True)):
     for _name in ("any", "all", "count_nonzero", "argmax", "argmin"):
         case(
@@ -313,6 +311,7 @@ for _axis, _keepdims in ((None, False), (0, False), (-1, True)):
             params={"axis": _axis, "keepdims": _keepdims},
             differentiable=False,
         )
+case("divmod", mt.divmod, np.remainder, (3, 4), (4,), function=lambda a, b: mt.divmod(a, b)[1])
 case("round to tens", mt.round, np.round, args=(-1,))
 case("cumsum, 0-d", mt.cumsum, np.cumsum, (), params={"axis": 0})
 case("cumsum, empty", mt.cumsum, np.cumsum, (0, 3), params={"axis": 0})
@@ -887,6 +886,197 @@ case(
     *((3, 4), _TARGETS),
     plain=False,
 )
+
+# ------------------------------------------------------------------------------- compositions that NumPy has by name
+
+NUMPYS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], dict[str, Any]]] = [
+    ("vdot", ((2, 3), (3, 2)), (), {}),
+    ("inner", ((2, 3), (3,)), (), {}),
+    ("inner", ((2, 3), (4, 3)), (), {}),
+    ("inner", ((), (2, 3)), (), {}),
+    ("outer", ((2, 2), (3,)), (), {}),
+    ("tensordot", ((2, 3, 4), (3, 4, 2)), (), {}),
+    ("tensordot", ((2, 3), (4, 2)), (), {"axes": ((0,), (1,))}),
+    ("tensordot", ((2, 3), (4, 2)), (), {"axes": (0, -1)}),
+    ("tensordot", ((2,), (3,)), (), {"axes": 0}),
+    ("kron", ((2, 2), (2,)), (), {}),
+    ("kron", ((2, 3), (3, 1)), (), {}),
+    ("cross", ((2, 3), (3,)), (), {}),
+    ("cross", ((3, 2), (3, 2)), (), {"axis": 0}),
+    ("matrix_transpose", ((2, 3, 4),), (), {}),
+    ("tile", ((2, 3),), (2,), {}),
+    ("tile", ((2, 3),), ((2, 1, 3),), {}),
+    ("tile", ((),), ((2, 2),), {}),
+    ("roll", ((3, 4),), (2,), {}),
+    ("roll", ((3, 4),), (-1,), {"axis": 0}),
+    ("roll", ((3, 4),), ((1, 2),), {"axis": (0, 1)}),
+    ("roll", ((0, 3),), (1,), {"axis": 0}),
+    ("rot90", ((2, 3),), (), {}),
+    ("rot90", ((2, 3, 2),), (2,), {"axes": (1, 2)}),
+    ("rot90", ((2, 3),), (-1,), {}),
+    ("rot90", ((2, 3),), (4,), {}),
+    ("fliplr", ((2, 3),), (), {}),
+    ("flipud", ((2, 3),), (), {}),
+    ("diag", ((3,),), (), {}),
+    ("diag", ((3,),), (2,), {}),
+    ("diag", ((3,),), (-1,), {}),
+    ("diag", ((3, 4),), (1,), {}),
+    ("diagflat", ((2, 2),), (1,), {}),
+    ("delete", ((2, 4),), ([0, 2],), {"axis": 1}),
+    ("delete", ((2, 4),), (slice(1, 3),), {}),
+    ("atleast_1d", ((),), (), {}),
+    ("atleast_2d", ((3,),), (), {}),
+    ("atleast_3d", ((),), (), {}),
+    ("atleast_3d", ((3,),), (), {}),
+    ("atleast_3d", ((2, 3),), (), {}),
+    ("array_split", ((5, 2),), (3,), {}),
+    ("array_split", ((5, 2),), ([1, 4],), {}),
+    ("hsplit", ((2, 4),), (2,), {}),
+    ("hsplit", ((4,),), (2,), {}),
+    ("vsplit", ((4, 2),), ([1],), {}),
+    ("dsplit", ((2, 1, 4),), (2,), {}),
+    ("append", ((2, 3), (1, 3)), (), {"axis": 0}),
+    ("append", ((2, 3), (2,)), (), {}),
+    ("exp2", ((3, 4),), (), {}),
+    ("fabs", ((3, 4),), (), {}),
+    ("degrees", ((3, 4),), (), {}),
+    ("radians", ((3, 4),), (), {}),
+    ("hypot", ((3, 4), (4,)), (), {}),
+    ("nan_to_num", ((3, 4),), (), {}),
+    ("diff", ((3, 4),), (), {}),
+    ("diff", ((4, 2),), (2,), {"axis": 0}),
+    ("average", ((3, 4),), (), {"axis": 0}),
+    ("ptp", ((3, 4),), (), {"axis": 1}),
+    ("median", ((3, 4),), (), {}),
+    ("median", ((3, 4),), (), {"axis": 0, "keepdims": True}),
+    ("quantile", ((3, 4),), (0.7,), {"keepdims": True}),
+    ("percentile", ((3, 4),), (40,), {"axis": 0}),
+]
+"""Name, shapes, arguments and settings of compositions that are NumPy's functions of these names."""
+for _name, _shapes, _args, _params in NUMPYS:
+    case(
+        f"{_name}, {', '.join(map(str, (*_shapes, *_args, *_params.values())))}",
+        getattr(mt, _name),
+        getattr(np, _name),
+        *_shapes,
+        args=_args,
+        params=_params,
+        plain=False,
+    )
+for _name, _shapes in (
+    ("hstack", ((2, 1), (2, 3))),
+    ("hstack", ((2,), (3,))),
+    ("vstack", ((2, 3), (3,))),
+    ("dstack", ((2, 3), (2, 3))),
+    ("column_stack", ((3,), (3, 2), (3,))),
+):
+    case(
+        f"{_name}, {_shapes}",
+        getattr(mt, _name),
+        lambda *parts, _name=_name: getattr(np, _name)(parts),
+        *_shapes,
+        function=lambda *parts, _name=_name: getattr(mt, _name)(parts),
+        plain=False,
+    )
+case(
+    "multi_dot",
+    mt.multi_dot,
+    lambda *parts: np.linalg.multi_dot(parts),
+    *((2, 3), (3, 2), (2,)),
+    function=lambda *parts: mt.multi_dot(parts),
+)
+for _name, _shapes, _params in (
+    ("atleast_2d", ((3,), (2, 3)), {}),
+    ("broadcast_arrays", ((2, 1), (3,)), {}),
+    ("meshgrid", ((2,), (3,)), {}),
+    ("meshgrid", ((2,), (3,), (2,)), {"indexing": "ij"}),
+):
+    case(  # of several results the product, so that each gets a gradient
+        f"{_name}, {_shapes}",
+        getattr(mt, _name),
+        lambda *parts, _name=_name, **params: math.prod(getattr(np, _name)(*parts, **params)),
+        *_shapes,
+        function=lambda *parts, _name=_name, **params: math.prod(getattr(mt, _name)(*parts, **params)),
+        params=_params,
+        plain=False,
+    )
+case(
+    "quantile, several",
+    mt.quantile,
+    lambda x: np.quantile(x, [0.0, 0.3, 1.0], axis=1).astype(x.dtype),
+    function=lambda x: mt.quantile(x, [0.0, 0.3, 1.0], axis=1),
+    plain=False,
+)
+for _axis in (None, 0, 1, -1):
+    case(f"cumprod, axis={_axis}", mt.cumprod, np.cumprod, (2, 3), params={"axis": _axis})
+case("vecdot", mt.vecdot, lambda a, b: np.sum(a * b, axis=-1), (2, 3), (3,))
+case(
+    "sliding_window_view",
+    mt.sliding_window_view,
+    np.lib.stride_tricks.sliding_window_view,
+    (4, 3),
+    args=((2, 2),),
+    plain=False,
+)
+case(
+    "sliding_window_view, an axis",
+    mt.sliding_window_view,
+    np.lib.stride_tricks.sliding_window_view,
+    (4, 3),
+    args=(2, 0),
+    plain=False,
+)
+case(
+    "average, weights",
+    mt.average,
+    lambda x, w: np.average(x, axis=1, weights=w),
+    (3, 4),
+    (4,),
+    domains=POSITIVE,
+    function=lambda x, w: mt.average(x, axis=1, weights=w),
+    plain=False,
+)
+case(
+    "average, returned",
+    mt.average,
+    lambda x, w: math.prod(np.average(x, weights=w, returned=True)),
+    (3, 4),
+    (3, 4),
+    domains=POSITIVE,
+    function=lambda x, w: math.prod(mt.average(x, weights=w, returned=True)),
+    plain=False,
+)
+case(
+    "diff, with edges",
+    mt.diff,
+    lambda x, a: np.diff(x, axis=0, prepend=0.5, append=a),
+    (3, 2),
+    (1, 2),
+    function=lambda x, a: mt.diff(x, axis=0, prepend=0.5, append=a),
+    plain=False,
+)
+for _ord, _axis in (
+    (None, None),
+    (2, 1),
+    (1, 0),
+    (3, 1),
+    (np.inf, 1),
+    (-np.inf, 0),
+    ("fro", (0, 1)),
+    (1, None),
+    (-1, (1, 0)),
+    (np.inf, (0, 1)),
+    (-np.inf, None),
+):
+    case(
+        f"norm, {_ord}, axis={_axis}",
+        mt.norm,
+        np.linalg.norm,
+        (3, 4),
+        params={"ord": _ord, "axis": _axis, "keepdims": _axis == (0, 1)},
+        plain=False,
+    )
+case("norm, 0", mt.norm, np.linalg.norm, (4,), args=(0,), plain=False, differentiable=False)
 
 DIFFERENTIABLE = [c for c in CASES if c.differentiable]
 NOT_DIFFERENTIABLE = [c for c in CASES if not c.differentiable]

@@ -14,7 +14,7 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
     *("randomness", "files", "row", "errors", "lengths", "arrays"),
-    *("recording", "record", "axes", "anomaly", "trace", "settings", "habits", "primitive"),
+    *("recording", "record", "axes", "anomaly", "trace", "settings", "habits", "instead", "primitive"),
     *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
     *("table.shapes", "table.special", "table.windows", "table.reductions", "table.places", "table.truths"),
     *("table.matrix", "walk", "protocols", "pytorch", "tensor", "creation"),

@@ -56,7 +56,7 @@ def _labels(ranks: Sequence[int], _params: Mapping[str, Any]) -> Labels:
 
 @primitive("@", "{0} @ {1}", _of_left, _of_right)
 @facts(
-    numpy=np.matmul,
+    numpy=(np.matmul, np.linalg.matmul),
     method=("__matmul__", "matmul"),
     source="{0} @ {1}",
     reading=Contraction(_labels),

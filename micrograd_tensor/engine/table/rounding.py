@@ -16,7 +16,7 @@ from ..record import Result, unwrap
 from ..row import Array, Function, Operand, answers
 from .elementwise import astype, div, mul, zeros_like
 
-__all__ = ["ceil", "floor", "floor_divide", "fmod", "remainder", "rint", "round", "trunc"]
+__all__ = ["ceil", "divmod", "floor", "floor_divide", "fmod", "remainder", "rint", "round", "trunc"]
 
 
 def step(function: Callable[..., Any], symbol: str, notation: str, says: str, example: str) -> Op[[Operand]]:
@@ -39,6 +39,7 @@ def step(function: Callable[..., Any], symbol: str, notation: str, says: str, ex
 floor: Final = step(np.floor, "⌊x⌋", "floor({0})", "The greatest whole number that is not above x", "[-2.,  0.,  2.]")
 ceil: Final = step(np.ceil, "⌈x⌉", "ceil({0})", "The least whole number that is not below x", "[-1.,  1.,  3.]")
 trunc: Final = step(np.trunc, "trunc", "trunc({0})", "x without its fraction", "[-1.,  0.,  2.]")
+answers(np.fix)(trunc)
 rint: Final = step(np.rint, "round", "rint({0})", "The nearest whole number, halves to even", "[-2.,  0.,  3.]")
 
 
@@ -86,6 +87,19 @@ def remainder(a: Operand, b: Operand, /) -> Array:
     tensor([1.5, 0.5])
     """
     return np.remainder(a, b)
+
+
+@answers(np.divmod)
+def divmod(a: Operand, b: Operand) -> tuple[Result, Result]:
+    """`floor_divide` and `remainder`, a quotient rounded down and what is left.
+
+    Operands of any shapes that broadcast; `ShapeError` where they do not broadcast.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.divmod(mt.tensor([7.5, -7.5]), 2)
+    (tensor([ 3., -4.]), tensor([1.5, 0.5]))
+    """
+    return floor_divide(a, b), remainder(a, b)
 
 
 @primitive("mod", "fmod({0}, {1})", lambda g, y, a, b: g, lambda g, y, a, b: -g * trunc(a / b), analytic=False)
