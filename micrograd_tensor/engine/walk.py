@@ -21,7 +21,7 @@ import numpy as np
 
 from . import anomaly, record
 from .arrays import as_array, is_complex, plain
-from .errors import DTypeError, GradientError, ShapeError, describe
+from .errors import DTypeError, GradientError, ShapeError, describe, quoted
 from .record import Record, Result, all_at_once, leaf, set_grad, unwrap
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
@@ -63,7 +63,7 @@ def pull(
         """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
         x, used = node.operands[i], node.saved[i]
         made = anomaly.backward(node, i, rule, g) if watched else rule()
-        gx = _fitted(made, used, x)
+        gx = _fitted(made, used, x, node.op)
         if watched:
             anomaly.carried(x, gx, [made])
         if create_graph and not isinstance(gx, Record):
@@ -100,8 +100,12 @@ def pull(
                 continue
             if plain:
                 gx = each(i) if each else rule(g, y, *operands, **params)
-                if gx.shape != used.shape or gx.dtype is not used.dtype:
-                    gx = _fitted(gx, used, x)
+                try:
+                    fits = gx.shape == used.shape and gx.dtype is used.dtype
+                except AttributeError:  # None, or a number
+                    fits = False
+                if not fits:
+                    gx = _fitted(gx, used, x, node.op)
             else:
                 gx = carry(node, i, partial(each, i) if each else partial(rule, g, y, *operands, **params), g)
             if x not in pending:
@@ -123,11 +127,19 @@ def out_of_order(x: Record) -> GradientError:
     )
 
 
-def _fitted(gx: Any, used: Any, x: Record) -> Any:
-    """A gradient in the shape and the dtype of the operand that it belongs to."""
+def _fitted(gx: Any, used: Any, x: Record, op: Any) -> Any:
+    """A gradient in the shape and the dtype of the operand that it belongs to.
+
+    Raises:
+        GradientError: for what is no such gradient, naming the op whose rule gave it.
+    """
     dtype = used.dtype
-    if gx.shape != used.shape:
-        gx = unbroadcast(gx, used.shape)
+    try:
+        gx = gx if gx.shape == used.shape else unbroadcast(gx, used.shape)
+    except (AttributeError, ValueError):
+        gave = f"a gradient of shape {gx.shape}" if hasattr(gx, "shape") else quoted(gx)
+        wanted = f"one of shape {used.shape}"
+        raise GradientError(f"the rule of {op.name} for {describe(x)} gives {gave}, not {wanted}") from None
     if gx.dtype == dtype:
         return gx
     if dtype.kind not in "fc":

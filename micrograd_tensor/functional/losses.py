@@ -199,7 +199,8 @@ def cross_entropy(
 
     Raises:
         ShapeError: for shapes that do not match, or a class out of range.
-        ValueError: for a smoothing outside 0…1, and where every target is ignored, so that there is no mean.
+        ValueError: for a smoothing outside 0…1, for an ignored class beside probabilities, and where every target is
+            ignored, so that there is no mean.
 
     >>> import micrograd_tensor as mt
     >>> round(mt.cross_entropy([[0.0, 0.0], [0.0, 100.0]], [0, 1]).item(), 4)
@@ -210,6 +211,10 @@ def cross_entropy(
     logits, target = as_tensor(input), as_tensor(target)
     log_p = log_softmax(logits, axis=_class_axis(logits))
     if target.dtype.kind in "fc":
+        if ignore_index != -100:
+            raise ValueError(
+                f"cross_entropy: ignore_index={ignore_index} leaves out classes, and the targets are probabilities"
+            )
         return _of_probabilities(log_p, target, weight, reduction, label_smoothing)
     return _of_classes("cross_entropy", log_p, target, weight, ignore_index, reduction, label_smoothing)
 

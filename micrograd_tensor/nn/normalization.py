@@ -26,7 +26,16 @@ from ..engine.table.elementwise import astype
 from ..engine.table.reductions import mean as average
 from ..engine.table.shapes import expand_dims, reshape, squeeze
 from ..engine.tensor import Tensor, assign
-from ..functional.normalization import LAST_BATCH, along_channels, group_norm, layer_norm, normalize, rescale, rms_norm
+from ..functional.normalization import (
+    LAST_BATCH,
+    along_channels,
+    group_norm,
+    layer_norm,
+    normalize,
+    require_eps,
+    rescale,
+    rms_norm,
+)
 from ..functional.operands import Lengths, as_shape, as_tensor
 from .module import Module
 from .parameter import Parameter
@@ -63,6 +72,7 @@ class _RunningNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
+        require_eps(type(self).__name__, eps)
         self.num_features, self.eps, self.momentum = length("num_features", num_features, least=0), eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight, self.bias = _scale_and_shift(num_features, affine, dtype)

@@ -56,7 +56,7 @@ def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
-    """Sum a gradient over the axes along which an operand of this shape was broadcast.
+    """Sum a gradient over the axes along which an operand of this shape was broadcast; `ValueError` for another shape.
 
     >>> unbroadcast(np.ones((7, 4)), (4,))
     array([7., 7., 7., 7.])
@@ -66,7 +66,11 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
         return sum(g, axis=0)
     axes = tuple(i for i, n in enumerate(g.shape) if i < new or (n != 1 and shape[i - new] == 1))
     g = sum(g, axis=axes) if axes else g
-    return g if g.shape == shape else reshape(g, shape=shape)
+    if g.shape == shape:
+        return g
+    if [n for n in g.shape if n != 1] != [n for n in shape if n != 1]:
+        raise ValueError(f"shape {g.shape} is not what {shape} was broadcast to")
+    return reshape(g, shape=shape)
 
 
 def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
