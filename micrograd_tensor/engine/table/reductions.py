@@ -21,11 +21,11 @@ from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait
 from .comparisons import equal
 from .elementwise import astype, sqrt, square, where
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
+from .sums import add_reduce, add_up, is_narrow
 
 __all__ = ["broadcast_to", "cumprod", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
-# Directly, because np.sum, np.max and their like take microseconds to arrive there.
-add_reduce: Any = np.add.reduce
+# Directly, because np.max and its like take microseconds to arrive there.
 maximum_reduce: Any = np.maximum.reduce
 minimum_reduce: Any = np.minimum.reduce
 
@@ -90,7 +90,7 @@ HALF_RANGE = 65504
 
 
 def _terms(x: Array, y: Array) -> int:
-    """How many elements of x went into each element of its reduction y."""
+    """How many elements of x went into each element of its reduction y; 1 where there is none of these."""
     return x.size // y.size if y.size else 1
 
 
@@ -112,12 +112,15 @@ def _facts(kind: str, numpy: Any, traits: Trait) -> facts:
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over ``axis``; the gradient is copied to every term.
 
-    Floats keep their dtype; integers and truth values add up to int64. `ShapeError` for an axis out of range.
+    Floats keep their dtype, and the error of float16 and float32 does not grow with the number of terms; integers and
+    truth values add up to int64. `ShapeError` for an axis out of range.
 
     >>> import micrograd_tensor as mt
     >>> mt.sum(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([4., 6.])
     """
+    if is_narrow(x):
+        return add_up(x, axis, keepdims).astype(x.dtype, copy=False)
     if type(x) is np.ndarray:
         return add_reduce(x, axis, None, None, keepdims)
     return numpy.sum(x, axis=axis, keepdims=keepdims)
@@ -142,9 +145,12 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> mt.mean(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([2., 3.])
     """
-    if type(x) is np.ndarray and x.dtype != np.float16:  # of which NumPy adds up in float32
+    if is_narrow(x):
+        total = add_up(x, axis, keepdims)
+        return (total / _terms(x, total)).astype(x.dtype, copy=False)
+    if type(x) is np.ndarray and x.dtype.kind in "fc":
         total = add_reduce(x, axis, None, None, keepdims)
-        return total / (x.size // total.size if total.size else 1)
+        return total / _terms(x, total)
     return numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -285,6 +291,8 @@ def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]))
     tensor([1., 3., 6.])
     """
+    if is_narrow(x):
+        return np.cumsum(x, axis=axis, dtype=np.float64).astype(x.dtype)
     return np.cumsum(x, axis=axis)
 
 
