@@ -132,3 +132,42 @@ def test_einsum_takes_any_labels(data):
         mt.einsum(subscripts, *map(mt.tensor, arrays)).numpy(), np.einsum(subscripts, *arrays), rtol=1e-12
     )
     assert mt.gradcheck(lambda *t: mt.einsum(subscripts, *t), *arrays, order=1)
+
+
+STRETCHED = [
+    ("abc,bdA,BAB->ABa", (3, 1, 3), (1, 1, 3), (3, 1, 3)),
+    ("abc,bdA,BAB->ABa", (3, 1, 3), (1, 1, 3), (1, 1, 1)),
+    ("aa,abca,ac->bc", (2, 2), (1, 1, 1, 1), (2, 2)),
+    ("aaa,abc,ca->", (1, 1, 1), (1, 1, 1), (1, 2)),
+    ("aab,bbc->a", (1, 1, 2), (1, 1, 2)),
+    ("ii,i->i", (1, 1), (3,)),
+    ("ii,i->", (3, 3), (1,)),
+    ("i,ii->", (4,), (1, 1)),
+    ("...ii,i->...", (2, 1, 1), (3,)),
+    ("iij,ij->j", (1, 1, 1), (3, 2)),
+    ("iijj,ij->", (1, 1, 3, 3), (2, 1)),
+]
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), [(text, shapes) for text, *shapes in STRETCHED])
+def test_a_diagonal_of_an_einsum_may_stand_beside_axes_of_length_1(subscripts, shapes):
+    arrays = [generic(shape, i) for i, shape in enumerate(shapes)]
+    found = mt.einsum(subscripts, *[mt.tensor(a, requires_grad=True) for a in arrays])
+    np.testing.assert_allclose(found.numpy(), np.einsum(subscripts, *arrays), rtol=1e-12)
+    assert mt.gradcheck(lambda *t: mt.einsum(subscripts, *t), *arrays)
+
+
+@pytest.mark.parametrize("coarse", ["f2", "f4"])
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("name", [*BINARY, "arctan2", "logaddexp"])
+def test_beside_float64_a_coarser_operand_costs_no_digits(name, side, coarse):
+    """As in NumPy the result is float64, so the gradient of the float64 operand is as fine."""
+    op, exact = getattr(mt, name), [generic((4,), 0), 1.03 * generic((4,), 1)]
+    exact[side] = exact[side].astype(coarse).astype(float)  # numbers that the coarser dtype holds
+    mixed = [a.astype(coarse) if i == side else a for i, a in enumerate(exact)]
+    results = []
+    for arrays in (exact, mixed):
+        leaves = [mt.tensor(a, requires_grad=True) for a in arrays]
+        results.append(mt.grad(op(*leaves), leaves[1 - side], np.ones(4))[0])
+    assert results[1].dtype == np.float64
+    np.testing.assert_allclose(results[1].numpy(), results[0].numpy(), rtol=1e-13)

@@ -95,12 +95,17 @@ def neg(x: Operand, /) -> Array:
     return np.negative(x)
 
 
+def as_fine(x: Array, y: Array) -> Array:
+    """An operand in the dtype of the result y, for rules that would compute more coarsely with the operand alone."""
+    return x if getattr(x, "dtype", y.dtype) == y.dtype else astype(x, dtype=y.dtype)
+
+
 def _of_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     """Gradient b · aᵇ⁻¹ of a power to its base; 0 where both are 0, where the formula alone has 0 · ∞."""
     lost = equal(a, 0) * equal(b, 0)
     if np.any(unwrap(lost)):
-        return where(lost, 0, g * (b * pow(where(lost, 1, a), b - 1)))
-    return g * (b * pow(a, b - 1))
+        return where(lost, 0, g * (b * pow(where(lost, 1, a), as_fine(b, y) - 1)))
+    return g * (b * pow(a, as_fine(b, y) - 1))
 
 
 def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -108,8 +113,8 @@ def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
     base = a if hasattr(a, "dtype") else np.full_like(unwrap(y), a)
     lost = equal(base, 0)
     if np.any(unwrap(lost)):
-        return where(lost, 0, g * (y * log(where(lost, 1, base))))
-    return g * (y * log(base))
+        return where(lost, 0, g * (y * log(where(lost, 1, as_fine(base, y)))))
+    return g * (y * log(as_fine(base, y)))
 
 
 @primitive("xⁿ", "{0}^{1}", _of_base, _of_exponent)

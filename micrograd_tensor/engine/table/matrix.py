@@ -18,6 +18,8 @@ from .shapes import expand_dims, reshape, squeeze, swapaxes
 
 __all__ = ["dot", "einsum", "matmul"]
 
+Lengths = tuple[int, ...]
+
 
 def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
     """``g @ bᵀ``, with the axis that a vector lacks put in and taken out again."""
@@ -176,8 +178,28 @@ def einsum(subscripts: str, *operands: Operand) -> Result:
     """
     if not isinstance(subscripts, str):
         subscripts, operands = _spelled(subscripts, *operands)
-    _letters(subscripts, [np.ndim(unwrap(x)) for x in operands])
-    return _einsum(*operands, subscripts=subscripts)
+    shapes = [np.shape(unwrap(x)) for x in operands]
+    labels, _ = _letters(subscripts, [len(shape) for shape in shapes])
+    lengths: dict[str, int] = {}
+    for own, shape in zip(labels, shapes, strict=True):
+        for letter, n in zip(own, shape, strict=True):
+            lengths[letter] = n if lengths.get(letter, 1) == 1 else lengths[letter]
+    # A diagonal needs the lengths that its labels have elsewhere: in the rule, 1 would not stand for them.
+    full = [
+        broadcast_to(x, shape=_lengths(own, lengths)) if _short_diagonal(own, shape, lengths) else x
+        for own, shape, x in zip(labels, shapes, operands, strict=True)
+    ]
+    return _einsum(*full, subscripts=subscripts)
+
+
+def _short_diagonal(labels: str, shape: Lengths, lengths: Mapping[str, int]) -> bool:
+    """Whether a label stands twice, and some axis has length 1 where it is longer elsewhere."""
+    same = _lengths(labels, dict(zip(labels, shape, strict=True))) == shape
+    return len(set(labels)) < len(labels) and same and _lengths(labels, lengths) != shape
+
+
+def _lengths(labels: str, lengths: Mapping[str, int]) -> Lengths:
+    return tuple(lengths[letter] for letter in labels)
 
 
 def _spelled(*given: Any) -> tuple[str, tuple[Operand, ...]]:
