@@ -97,4 +97,8 @@ def test_right_rules_are_never_called_wrong(case):
         steep = case.domains in (INSIDE, BEYOND) or any(word in case.name for word in STEEP)
         sizes = [1.0 if steep else 10.0 ** rng.integers(-3, 4) for _ in case.arrays()]
         arrays = [a * s if a.dtype.kind == "f" else a for a, s in zip(case.arrays(seed), sizes, strict=True)]
+        try:
+            case.function(*arrays)
+        except ValueError:  # such as probabilities above 1
+            arrays = case.arrays(seed)
         assert mt.gradcheck(case.function, *arrays, order=2, seed=seed)
