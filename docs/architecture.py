@@ -32,7 +32,8 @@ FLOORS = (
         "saving": "files",
         "notation": "math and NumPy in print",
     },
-    {"functional": "compositions of ops", "graph": "what was recorded, immutable"},
+    {"functional": "compositions of ops", "algebra": "terms, rewritten with proofs"},
+    {"graph": "what was recorded, immutable"},
     {"engine": "Tensor, the table of ops, the backward walk"},
 )
 """The folders from the top floor to the ground, and in a few words what each is for."""

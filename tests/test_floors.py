@@ -15,6 +15,7 @@ NAME = mt.__name__
 MAY_IMPORT = {
     "engine": set(),
     "graph": {"engine"},
+    "algebra": {"engine", "graph"},
     "notation": {"engine", "graph"},
     "check": {"engine", "graph", "notation"},
     "draw": {"engine", "graph", "notation"},

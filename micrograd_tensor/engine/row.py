@@ -134,6 +134,16 @@ class Contraction(Reading):
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup(Reading):
+    """The first operand's elements, along the parameter ``axis``, at the places that the second names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement(Reading):
+    """Zeros with the first operand's elements added, along ``axis``, at the places that the second names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity(Reading):
     """The operand itself: another dtype, or a constant to derivatives."""
 

@@ -19,7 +19,7 @@ from ..errors import ShapeError, describe
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
-from ..row import Array, Operand, Permutation, Reshape, Trait, answers
+from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers
 
 __all__ = ["expand_dims", "flatten", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
 __all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
@@ -299,7 +299,7 @@ def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tupl
     "take({0}, {1}, {axis:axis})",
     lambda g, y, x, indices, axis: put_along_axis_add(g, indices, axis=axis, shape=x.shape),
 )
-@facts(numpy=np.take_along_axis, traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS)
+@facts(numpy=np.take_along_axis, reading=Lookup(), traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS)
 def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     """Elements of x along an axis at integer indices of the same number of axes, as `numpy.take_along_axis`.
 
@@ -321,7 +321,12 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     "put({0}, {1}, {axis:axis}, {shape:shape})",
     lambda g, y, x, indices, axis, shape: take_along_axis(g, indices, axis=axis),
 )
-@facts(method=(), source=_ZEROS + "np.add.at({y}, {axis:places}, {0})", traits=Trait.SCATTERS | Trait.LINEAR)
+@facts(
+    method=(),
+    source=_ZEROS + "np.add.at({y}, {axis:places}, {0})",
+    reading=Placement(),
+    traits=Trait.SCATTERS | Trait.LINEAR,
+)
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
     full = np.zeros(shape, x.dtype)

@@ -1,0 +1,248 @@
+"""Lower: a captured graph, forward and backward, as terms over inferred axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ..engine.row import (
+    Choice,
+    Contraction,
+    Copy,
+    Extremum,
+    Function,
+    Identity,
+    Linear,
+    Lookup,
+    Permutation,
+    Placement,
+    Power,
+    Product,
+    Reduction,
+    Relation,
+    Reshape,
+)
+from ..graph import Graph, Node
+from .axes import Axes, flat, reduced
+from .numbers import MINUS_ONE, ONE, coefficient, exact
+from .terms import Pool, Term, reachable
+
+LARGEST_COPY = 100
+"""A value of more terms than this is taken under other labels as a whole, as one with a name is."""
+_RELATIONS = {">": "≤", "≤": ">", "<": "≥", "≥": "<", "=": "≠", "≠": "="}
+"""The relations, each with the one that holds where it does not, NaN aside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A graph as terms.
+
+    Attributes:
+        graph: what was lowered.
+        axes: the labels of its nodes' axes.
+        pool: its terms, and the steps by which they were simplified.
+        terms: the term of each node, forward and backward.
+        nodes: the node of each leaf and of each opaque term, by rank.
+    """
+
+    graph: Graph
+    axes: Axes
+    pool: Pool
+    terms: dict[Node, Term]
+    nodes: dict[int, Node]
+
+
+def lower(graph: Graph) -> Lowered:
+    """The terms of all nodes of a graph, forward before backward, so that gradients are written in forward values.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[1.0, 2.0], [3.0, 5.0]], name="x", requires_grad=True)
+    >>> captured = mt.graph((x - x.mean(axis=0)).sum(axis=0), [1.0, 1.0])
+    >>> found = lower(captured)
+    >>> found.terms[captured.outputs[0]] is found.pool.zero
+    True
+    """
+    nodes = (*graph.nodes, *graph.backward)
+    axes = Axes(nodes)
+    lowering = _Lowering(axes)
+    for node in nodes:
+        lowering.terms[node] = lowering.lowered(node)
+    return Lowered(graph, axes, lowering.pool, lowering.terms, lowering.nodes)
+
+
+class _Lowering:
+    def __init__(self, axes: Axes) -> None:
+        self.axes, self.pool = axes, Pool(axes.size, axes.spare)
+        self.terms: dict[Node, Term] = {}
+        self.nodes: dict[int, Node] = {}
+
+    def lowered(self, node: Node) -> Term:
+        if node.is_leaf:
+            return self._leaf(node)
+        found = None if node in self.axes.opaque else self._read(node)
+        return self._opaque(node) if found is None else found
+
+    def _read(self, node: Node) -> Term | None:
+        """What the op's reading makes of its operands; None where it has none, or where it does not serve this node."""
+        args = [self._arg(node, i) for i in range(len(node.operands))]
+        match node.reading:
+            case Linear(coefficients):
+                return self.pool.lin([(x, coefficient(exact(c))) for x, c in zip(args, coefficients, strict=True)])
+            case Product(exponents):
+                return self.pool.prod([(x, Fraction(e)) for x, e in zip(args, exponents, strict=True)])
+            case Power():
+                return self._power(node, args)
+            case Function() | Extremum():
+                return self._function(node, args)
+            case Relation(sign):
+                return self._relation(node, sign, args)
+            case Choice():
+                return self._choice(node, args)
+            case Identity():
+                return self._identity(node, args)
+            case Copy() | Reshape() | Permutation():
+                return args[0]
+            case Reduction(kind):
+                return self._reduction(node, kind, args[0])
+            case Contraction():
+                return self.pool.sum(self.pool.mul(*args), self._contracted(node))
+            case Lookup():
+                return self._lookup(node, *args)
+            case Placement():
+                return self._placement(node, *args)
+        return None
+
+    def _leaf(self, node: Node) -> Term:
+        number = _only_number(node)
+        if number is not None:
+            return self.pool.constant(exact(number))
+        labels = flat(self.axes.layout[node])
+        self.nodes[node.rank] = node
+        return self.pool.make("leaf", (), (node.rank, labels), labels)
+
+    def _opaque(self, node: Node) -> Term:
+        self.nodes[node.rank] = node
+        args = [self.terms[x] if isinstance(x, Node) else self.pool.constant(exact(x)) for x in node.operands]
+        return self.pool.make("opaque", args, (node.rank,), flat(self.axes.layout[node]))
+
+    def _arg(self, node: Node, i: int) -> Term:
+        x = node.operands[i]
+        if not isinstance(x, Node):
+            return self.pool.constant(exact(x))
+        if (node, i) not in self.axes.relabelled:
+            return self.terms[x]
+        names = zip(flat(self.axes.layout[x]), flat(self.axes.relabelled[node, i]), strict=True)
+        to = {old: new for old, new in names if old != new}
+        term = self.terms[x]
+        named = x.name is not None and not x.is_leaf
+        if named or sum(1 for _ in zip(reachable([term]), range(LARGEST_COPY), strict=False)) == LARGEST_COPY:
+            return self.pool.relabel(term, to)
+        return self.pool.rename(term, to)
+
+    def _power(self, node: Node, args: list[Term]) -> Term:
+        exponent = self.pool.as_constant(args[1])
+        if exponent is None or not isinstance(exponent.value, Fraction):
+            return self._function(node, args)
+        return self.pool.prod([(args[0], exponent.value)])
+
+    def _function(self, node: Node, args: list[Term]) -> Term:
+        params = (node.op, tuple(sorted((key, _hashable(value)) for key, value in node.params.items())))
+        return self.pool.make("fn", args, params, _union(args))
+
+    def _identity(self, node: Node, args: list[Term]) -> Term:
+        x = node.operands[0]
+        whole = isinstance(x, Node) and x.dtype.kind in "biu"
+        return args[0] if node.dtype.kind in "fc" or whole or args[0].op == "indicator" else self._function(node, args)
+
+    def _relation(self, node: Node, sign: str, args: list[Term]) -> Term:
+        if sign in _RELATIONS:
+            return self.pool.make("indicator", args, (sign,), _union(args))
+        if node.dtype.kind != "b":  # of whole numbers, bit by bit
+            return self._function(node, args)
+        if sign == "&":
+            return self.pool.mul(*args)
+        if sign == "|":
+            a, b = args
+            return self.pool.lin([(a, ONE), (b, ONE), (self.pool.mul(a, b), MINUS_ONE)])
+        return self._negated(args[0]) if sign == "~" else self._function(node, args)
+
+    def _negated(self, condition: Term) -> Term:
+        if condition.op == "indicator":
+            return self.pool.make("indicator", condition.args, (_RELATIONS[condition.params[0]],), condition.axes)
+        return self.pool.lin([(self.pool.one, ONE), (condition, MINUS_ONE)])
+
+    def _choice(self, node: Node, args: list[Term]) -> Term:
+        condition, yes, no = args
+        numbers = [self.pool.as_constant(x) for x in (yes, no)]
+        chosen = node.operands[0]
+        truth = isinstance(chosen, Node) and chosen.dtype.kind == "b"
+        if not truth or any(c is not None and not isfinite(c.value) for c in numbers):
+            return self._function(node, args)  # 0 times infinity is not 0
+        parts = [(self.pool.mul(condition, yes), ONE), (self.pool.mul(self._negated(condition), no), ONE)]
+        return self.pool.lin(parts)
+
+    def _reduction(self, node: Node, kind: str, x: Term) -> Term:
+        layout, axes = self.axes.of(node, 0), reduced(node)
+        labels = tuple(label for i, several in enumerate(layout) if i in axes for label in several)
+        if kind in ("sum", "mean"):
+            total = self.pool.sum(x, labels)
+            return total if kind == "sum" else self.pool.scale(total, self.pool.per(labels))
+        live = tuple(sorted(label for label in labels if label in x.axes))
+        if kind == "prod" and len(live) < len(labels):
+            return self._opaque(node)
+        rest = [label for label in x.axes if label not in live]
+        return self.pool.make("fold", (x,), (kind, live), rest) if live else x
+
+    def _contracted(self, node: Node) -> set[int]:
+        """The labels that a contraction sums over."""
+        given = {label for i in range(len(node.operands)) for label in flat(self.axes.of(node, i))}
+        return given - set(flat(self.axes.layout[node]))
+
+    def _lookup(self, node: Node, x: Term, places: Term) -> Term | None:
+        axis = node.params["axis"] % len(node.shape)
+        labels = self.axes.of(node, 0)[axis]
+        if len(labels) > 1 or not _in_range(node.operands[1], node.operands[0].shape[axis]):
+            return None
+        return self.pool.sum(self.pool.mul(x, self._delta(places, labels)), labels)
+
+    def _placement(self, node: Node, x: Term, places: Term) -> Term | None:
+        axis = node.params["axis"] % len(node.shape)
+        labels = self.axes.layout[node][axis]
+        if len(labels) > 1 or not _in_range(node.operands[1], node.shape[axis]):
+            return None
+        return self.pool.sum(self.pool.mul(x, self._delta(places, labels)), self.axes.of(node, 1)[axis])
+
+    def _delta(self, places: Term, labels: tuple[int, ...]) -> Term:
+        """1 where the index along an axis is this; along an axis of length 1 it always is."""
+        return self.pool.make("delta", (places,), labels, (*places.axes, *labels)) if labels else self.pool.one
+
+
+def _only_number(node: Node) -> Any:
+    """The number that all elements of an unnamed constant are, or None."""
+    value = node.value
+    if (
+        node.name is not None
+        or node.requires_grad
+        or not isinstance(value, np.ndarray)
+        or value.dtype.kind not in "fiu"
+    ):
+        return None
+    return value.flat[0].item() if value.size and bool((value == value.flat[0]).all()) else None
+
+
+def _in_range(places: Any, n: int) -> bool:
+    """Whether recorded places count from the front of an axis, as an index in a formula does."""
+    values = places.value if isinstance(places, Node) else places
+    return values is not None and bool(np.all((values >= 0) & (values < n)))
+
+
+def _hashable(value: Any) -> Any:
+    return str(value) if isinstance(value, np.dtype) else value
+
+
+def _union(terms: list[Term]) -> set[int]:
+    return {label for term in terms for label in term.axes}
