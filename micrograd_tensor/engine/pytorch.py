@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from .errors import DTypeError, ShapeError, describe
-from .habits import ON_THE_CPU, missing
+from .habits import ON_THE_CPU, keywords, missing
 from .record import Record, Result
 from .row import Axis
 from .table import comparisons, elementwise, matrix, reductions, shapes
@@ -128,6 +128,7 @@ class PyTorchMethods(Record):
         """The value where the mask holds, else the elements as they are; shapes broadcast."""
         return elementwise.where(mask, value, self)
 
+    @keywords
     def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Any:
         """In another dtype, or in that of another tensor, as `astype`; the tensor itself if it has it already.
 
@@ -168,6 +169,18 @@ class PyTorchMethods(Record):
     def bool(self) -> Any:
         """As truth values, as `astype`."""
         return self.to(np.bool_)
+
+    def zero_(self: Any) -> Any:
+        """Give this leaf the value 0, as `assign_`: ``w.grad.zero_()`` between two backward passes."""
+        return self.assign_(np.zeros_like(self._data))
+
+    def fill_(self: Any, value: Any) -> Any:
+        """Give this leaf the same number everywhere, as `assign_`."""
+        return self.assign_(np.full_like(self._data, value))
+
+    def copy_(self: Any, value: Any) -> Any:
+        """As `assign_`."""
+        return self.assign_(value)
 
     unsqueeze: Final = shapes.expand_dims
     clamp: Final = elementwise.clip

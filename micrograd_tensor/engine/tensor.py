@@ -12,6 +12,7 @@ import numpy as np
 from . import protocols, record, walk
 from .arrays import frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
+from .habits import keywords
 from .pytorch import PyTorchMethods
 from .record import all_at_once, leaf, set_data, set_grad, start, unwrap
 from .recording import recording
@@ -512,6 +513,7 @@ def _born_anew(kind: Any, array: Any, name: str | None, requires_grad: bool, gra
     return new
 
 
+@keywords
 def tensor(
     value: Any, *, name: str | None = None, dtype: Any = None, requires_grad: bool = False, copy: bool = True
 ) -> Tensor:

@@ -22,6 +22,7 @@ import numpy as np
 from . import anomaly, record
 from .arrays import as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
+from .habits import keywords
 from .record import Record, Result, all_at_once, leaf, set_grad, unwrap
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
@@ -220,6 +221,7 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+@keywords
 def backward(output: Result, upstream: Any = None) -> None:
     """Pull the upstream gradient back through the graph and add what arrives to ``.grad`` of every leaf.
 
@@ -255,6 +257,7 @@ def backward(output: Result, upstream: Any = None) -> None:
         all_at_once(zip(repeat(set_grad), found, gradients))  # so that an error leaves every .grad as it was
 
 
+@keywords
 def grad(
     outputs: Result | Sequence[Result],
     inputs: Result | Sequence[Result],

@@ -7,6 +7,7 @@ from math import pi, sqrt
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
+from ..engine.habits import keywords
 from ..engine.randomness import generator_or_default
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype, exp, expm1, log1p, sigmoid, tanh, where
@@ -19,6 +20,7 @@ from .operands import as_tensor
 __all__ = ["dropout", "elu", "gelu", "leaky_relu", "logsigmoid", "prelu", "selu", "silu", "softplus"]
 
 
+@keywords
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     """x where it is positive, else ``negative_slope · x``; at 0 its slope is the negative one. Any shape.
 
@@ -30,6 +32,7 @@ def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     return where(x > 0, x, x * negative_slope)
 
 
+@keywords
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else ``alpha · (eˣ − 1)``; Clevert et al., 2015. Any shape.
 
@@ -42,6 +45,7 @@ def elu(x: Operand, alpha: float = 1.0) -> Tensor:
     return where(positive, x, expm1(where(positive, 0, x)) * alpha)  # the branch not taken must not overflow
 
 
+@keywords
 def selu(x: Operand) -> Tensor:
     """``λ · elu(x, α)`` with the λ and α that keep mean 0 and variance 1; Klambauer et al., 2017. Any shape.
 
@@ -94,6 +98,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     return values * 0.5 * (steps + 1)
 
 
+@keywords
 def silu(x: Operand) -> Tensor:
     """``x · σ(x)``, also called swish; Elfwing et al., 2017. Any shape.
 
@@ -133,6 +138,7 @@ def logsigmoid(x: Operand) -> Tensor:
     return where(positive, 0, x) - log1p(exp(where(positive, -x, x)))
 
 
+@keywords
 def dropout(
     x: Operand, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None
 ) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
+from ..engine.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
@@ -26,6 +27,7 @@ __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_en
 __all__ += ["mse_loss", "nll_loss", "smooth_l1_loss"]
 
 
+@keywords
 def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
     """Mean squared error ``(input − target)²``, as `torch.nn.functional.mse_loss`.
 
@@ -38,6 +40,7 @@ def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor
     return _reduced(square(_difference("mse_loss", input, target)), reduction)
 
 
+@keywords
 def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002
     """Mean absolute error ``|input − target|``; its gradient at 0 is 0. `ShapeError` for different shapes.
 
@@ -48,6 +51,7 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     return _reduced(abs(_difference("l1_loss", input, target)), reduction)
 
 
+@keywords
 def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:  # noqa: A002
     """``d²/(2·beta)`` where ``d = |input − target|`` is below beta, else ``d − beta/2``; Girshick, *Fast R-CNN*, 2015.
 
@@ -66,6 +70,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
     return _reduced(where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta), reduction)
 
 
+@keywords
 def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:  # noqa: A002
     """``d²/2`` where ``d = |input − target|`` is below delta, else ``delta·(d − delta/2)``; Huber, 1964.
 
@@ -80,6 +85,7 @@ def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: 
     return smooth_l1_loss(input, target, reduction, beta=delta) * delta
 
 
+@keywords
 def binary_cross_entropy(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -119,6 +125,7 @@ def _limited(logarithm: Any, x: Tensor, finite: Tensor) -> Tensor:
     return maximum(where(finite, logarithm(where(finite, x, 0.5)), -100.0), -100.0)
 
 
+@keywords
 def binary_cross_entropy_with_logits(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -151,6 +158,7 @@ def binary_cross_entropy_with_logits(
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 
+@keywords
 def nll_loss(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -179,6 +187,7 @@ def nll_loss(
     return _of_classes("nll_loss", as_tensor(input), as_tensor(target), weight, ignore_index, reduction, 0.0)
 
 
+@keywords
 def cross_entropy(
     input: Operand,  # noqa: A002
     target: Operand,

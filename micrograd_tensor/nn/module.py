@@ -281,6 +281,7 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
+    @keywords
     def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Self:
         """Convert the floating-point parameters and buffers, and their gradients, in place; returns the module itself.
 
@@ -302,6 +303,10 @@ class Module:
         if wanted.kind not in "fc":
             raise DTypeError(f"{type(self).__name__}.to({wanted}): parameters are floating-point; give such a dtype")
         convert([x for x in (*self.parameters(), *self.buffers()) if x.dtype.kind in "fc"], wanted)
+        return self
+
+    def cpu(self) -> Self:
+        """The module itself: everything runs on the CPU."""
         return self
 
     def type(self, dtype: Any) -> Self:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.arrays import plain
 from ..engine.errors import quoted
+from ..engine.habits import keywords
 from ..engine.tensor import Tensor
 from .tensors import read_tensors, write_tensors
 
@@ -73,6 +74,7 @@ def save(model: Any, path: str | Path, metadata: Mapping[str, str] | None = None
     return written
 
 
+@keywords
 def load(path: str | Path, model: Any = None) -> dict[str, Any]:
     """Read the arrays of a safetensors file, ours or PyTorch's, and load them into a model if one is given.
 

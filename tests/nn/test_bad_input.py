@@ -62,8 +62,8 @@ BAD = [
     (lambda: nn.Linear(2, 3).to("cuda"), mt.DTypeError, ["to('cuda')", "on the CPU"]),
     (lambda: nn.Linear(2, 3).to(int), mt.DTypeError, ["Linear.to(int64): parameters are floating-point"]),
     (lambda: nn.Linear(2, 3, device="cpu"), TypeError, ["Linear.__init__() has no setting 'device'", "on the CPU"]),
-    (lambda: nn.MSELoss(size_average=False), TypeError, ["nn.MSELoss(reduction='sum') here"]),
-    (lambda: nn.LazyLinear(3), AttributeError, ["nn.Linear(features, 10) here"]),
+    (lambda: nn.MSELoss(size_average=False), TypeError, ["nn.MSELoss(reduction='sum')(x, y) here"]),
+    (lambda: nn.LazyLinear(3), AttributeError, ["nn.Linear(4, 10) here"]),
     (lambda: nn.functional.one_hot([1], 3), AttributeError, ["mt.eye(3)[labels] here"]),
     (lambda: nn.functional.pad(x(2, 3), (1, 2)), AttributeError, ["mt.pad(x, ((0, 0), (1, 2))) here"]),
     # activations and losses

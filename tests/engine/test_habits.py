@@ -1,0 +1,112 @@
+"""The table of PyTorch's habits: each line does in PyTorch what ours does here, and typing it here says so."""
+
+import runpy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, UP_TO_YOU, missing
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+rng = np.random.default_rng(0)
+X, Y, V = rng.uniform(0.5, 2, (4, 4)), rng.normal(size=(4, 4)), rng.uniform(0.5, 2, 4)
+IMAGE, W, B = rng.normal(size=(2, 3, 4, 4)), rng.normal(size=(3, 4)), rng.normal(size=3)
+
+RANDOM = {"empty", "normal", "normal_", "uniform_", "bernoulli", "multinomial"}
+"""Two generators, or none, give different numbers: here only shapes are compared."""
+OBJECTS = {"grad_fn", "set_grad_enabled", "Generator", "set_printoptions", "LazyLinear", "RandomSampler"}
+"""What gives no numbers: here both lines merely run."""
+OBJECTS |= {"create_graph=", "map_location=", "weights_only="}
+
+
+def names(m):
+    """What the lines of the table speak of, for either library."""
+    data = mt.data if m is mt else m.utils.data
+    net = m.nn.Linear(4, 3).double()
+    net.load_state_dict({"weight": m.tensor(W), "bias": m.tensor(B)})
+    found = {"np": np, "nn": m.nn, "F": m.nn.functional, "optim": m.optim, "data": data, "net": net}
+    found["f"] = lambda z: z * 2
+    found |= {"x": m.tensor(X, requires_grad=True), "y": m.tensor(Y), "v": m.tensor(V), "p": m.tensor(V / V.sum())}
+    found |= {"i": m.tensor(np.array([2, 0])), "j": m.tensor(np.array([[1], [0], [3], [2]]))}
+    found |= {"image": m.tensor(IMAGE), "labels": m.tensor(np.array([0, 2, 1]))}
+    return found | {"loss": (found["x"] ** 2).sum(), "mt" if m is mt else "torch": m}
+
+
+def arrays(value):
+    """A result as a list of arrays."""
+    if value is None:
+        return []
+    if hasattr(value, "detach"):
+        return [np.asarray(value.detach().numpy(), np.float64)]
+    if isinstance(value, (tuple, list)) or hasattr(value, "batch_size"):
+        return [array for part in value for array in arrays(part)]
+    return [np.asarray(value, np.float64)]
+
+
+def evaluated(line, m):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of PyTorch's own about its old names
+        return eval(line, names(m))  # noqa: S307 -- the lines of our own table
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+COMPARED = [habit for habit in (*HABITS, *DIFFERENCES) if habit.ours not in ("", UP_TO_YOU)]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("habit", COMPARED, ids=lambda habit: habit.theirs)
+def test_our_line_does_what_theirs_does(habit, files):
+    torch = pytest.importorskip("torch")
+    if "load(" in habit.theirs:
+        torch.save(names(torch)["net"].state_dict(), "net.pt")
+        mt.save(names(mt)["net"], "net.safetensors")
+    with torch.no_grad() if habit.name.endswith("_") else torch.enable_grad():
+        expected = evaluated(habit.theirs, torch)
+    found = evaluated(habit.ours, mt)
+    if habit.name in OBJECTS:
+        return
+    found, expected = arrays(found), arrays(expected)
+    assert [a.shape for a in found] == [a.shape for a in expected]
+    for a, b in zip(found, expected, strict=True):
+        assert habit.name in RANDOM or np.allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.theirs)
+def test_typing_their_line_here_says_what_to_write(habit):
+    line = habit.theirs.replace("torch.autograd.", "torch.") if "=" in habit.about else habit.theirs
+    with pytest.raises((AttributeError, TypeError)) as caught:
+        eval(line, names(mt) | {"torch": mt})  # noqa: S307
+    said = str(caught.value)
+    assert habit.theirs.split("(")[0].split(".")[1] in said or habit.about.rstrip("=") in said
+    same_name = [other for other in HABITS if other.name == habit.name]
+    assert any(str(other) in said for other in same_name)
+    if sum(other.theirs.split(".")[0] == habit.theirs.split(".")[0] for other in same_name) == 1:
+        assert str(habit) in said
+
+
+def test_hints_are_one_line_and_end_without_a_stop():
+    for habit in HABITS:
+        assert "\n" not in str(habit)
+        assert not str(habit).endswith((".", ":", " "))
+        assert len(str(habit)) < 220
+
+
+def test_the_owner_of_a_name_decides_between_two_hints():
+    assert "torch.topk(x, 2)" in str(missing("module 'm'", "topk", None, "torch"))
+    assert "x.topk(2)" in str(missing("'Tensor' object", "topk", None, "x"))
+    assert "optim.LBFGS" in str(missing("module 'm'", "LBFGS", None, "torch"))
+
+
+def test_the_page_shows_the_table():
+    written = runpy.run_path(str(DOCS / "coming_from_pytorch.py"))["with_tables"]
+    page = (DOCS / "coming-from-pytorch.md").read_text(encoding="utf-8")
+    assert written(page) == page, "run docs/coming_from_pytorch.py"
+    assert all(f"| `{habit.theirs}` |" in page for habit in (*HABITS, *DIFFERENCES))
