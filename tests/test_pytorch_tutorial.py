@@ -29,8 +29,8 @@ for epoch in range(30):
     loss = ((x.mm(w) + b - y) ** 2).mean()
     loss.backward()
     with torch.no_grad():
-        w -= 0.3 * w.grad
-        b -= 0.3 * b.grad
+        for p in (w, b):
+            p.copy_(p - 0.3 * p.grad)
         w.grad.zero_()
         b.grad.zero_()
     losses.append(loss.item())
