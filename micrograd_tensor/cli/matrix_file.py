@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -93,9 +94,11 @@ def _is_number(cell: str) -> bool:
 
 def _read_npy(path: Path) -> tuple[Any, list[str] | None, list[int]]:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UnusableError(f"{path} is not a NumPy file of numbers: {str(error).splitlines()[0]}") from None
+        with path.open("rb") as file:  # NumPy leaves some broken files open
+            values = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OverflowError, MemoryError, BadZipFile) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UnusableError(f"{path} is not a NumPy file of numbers: {why}") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iufb":
         raise UnusableError(f"{path} holds {getattr(values, 'dtype', type(values).__name__)}, not real numbers")
     if values.ndim != 2:

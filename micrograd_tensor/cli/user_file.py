@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ _MAX_FRAMES = 4
 def user_file(path: Path) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
-    The file is compiled anew each time and leaves no ``__pycache__`` behind.
+    The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code may change the working folder:
+    its lines are known all the same, and after the block the folder is what it was.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -40,12 +42,16 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     sys.modules[name] = module
-    linecache.checkcache(str(path))
+    linecache.cache.pop(str(path), None)
+    lines = linecache.getlines(str(path))
+    linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
+    here = Path.cwd()
     try:
         with blamed(path, "cannot be loaded"):
             exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
         yield module
     finally:
+        os.chdir(here)
         sys.modules.pop(name, None)
         if folder in sys.path:
             sys.path.remove(folder)

@@ -120,6 +120,20 @@ def test_pickles_and_garbage_are_not_opened(tmp_path):
             read_matrix(tmp_path / name)
 
 
+@pytest.mark.parametrize("rows", [2**40, 2**62, 2**70])
+def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path, rows):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 2)}\n" % rows
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(UnusableError, match=r"a\.npy is not a NumPy file of numbers: "):
+        read_matrix(tmp_path / "a.npy")
+
+
+def test_a_cut_zip_file_is_refused(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(UnusableError, match=r"a\.npy is not a NumPy file of numbers: "):
+        read_matrix(tmp_path / "a.npy")
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     for path, said in (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from micrograd_tensor.cli.main import main
 from micrograd_tensor.cli.unusable import UnusableError
 from micrograd_tensor.cli.user_file import blamed, user_file
 
@@ -115,3 +116,48 @@ def test_the_users_own_exit_is_an_error_and_an_unusable_one_passes(write):
         raise SystemExit(3)
     with pytest.raises(UnusableError, match=r"^as it is$"), blamed(path, "fails"):
         raise UnusableError("as it is")
+
+
+WANDERS = """import os
+os.chdir("elsewhere")
+def fails():
+    return 1 / 0  # this line
+"""
+
+
+def test_a_file_that_changes_the_folder_changes_it_for_itself_only(write, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    path = write(WANDERS)
+    with user_file(path):
+        assert Path.cwd() == tmp_path / "elsewhere"
+    assert Path.cwd() == tmp_path
+    with pytest.raises(UnusableError, match="1 / 0  # this line"), user_file(path) as module, blamed(path, "fails"):
+        module.fails()
+    path = write(WANDERS.replace("# this line", "# another line"))
+    with pytest.raises(UnusableError, match="1 / 0  # another line"), user_file(path) as module, blamed(path, "fails"):
+        module.fails()
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["check", "mine.py", "--html", "r.html", "--json", "r.json"], ["r.html", "r.json"]),
+        (["draw", "mine.py:circuit", "-o", "d.svg"], ["d.svg"]),
+    ],
+)
+def test_what_is_written_goes_to_the_folder_of_the_command(write, tmp_path, words, written):
+    (tmp_path / "elsewhere").mkdir()
+    write(
+        """import os
+import numpy as np
+import micrograd_tensor as mt
+os.chdir("elsewhere")
+def forward(x): return (x * x).sum()
+def backward(dout, cache): return 2 * cache["x"] * dout
+def inputs(): return {"x": np.arange(1.0, 4.0)}
+def circuit(): return mt.tensor(2.0, requires_grad=True) * 3
+"""
+    )
+    assert main(words) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "mine.py", *written}
+    assert not list((tmp_path / "elsewhere").iterdir())
