@@ -32,7 +32,6 @@ from ..functional.normalization import (
     group_norm,
     layer_norm,
     normalize,
-    require_eps,
     rescale,
     rms_norm,
 )
@@ -72,7 +71,8 @@ class _RunningNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        require_eps(type(self).__name__, eps)
+        if not eps > 0:
+            raise ValueError(f"{type(self).__name__}: eps={eps!r} is to keep a variance above 0, so it must be above 0")
         self.num_features, self.eps, self.momentum = length("num_features", num_features, least=0), eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight, self.bias = _scale_and_shift(num_features, affine, dtype)
