@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_array
+from .arrays import Outline, as_array
 from .errors import GradientError, describe, with_failed_call
 from .record import Record, unwrap
 from .recording import recording, unchecked
@@ -43,9 +43,11 @@ def backward(node: Record, operand: int, rule: Callable[[], Any], g: Any) -> Any
     with np.errstate(all="ignore"), unchecked():
         result = rule()
     upstream = unwrap(g)
-    found = _first_bad(unwrap(result), chain([upstream], node.saved))
+    found = _first_bad(unwrap(result), chain([upstream], (x for x in node.saved if type(x) is not Outline)))
     if found:
-        place = _where(found, ["the upstream gradient", *node.operands], [upstream, *node.saved])
+        read = [(x, used) for x, used in zip(node.operands, node.saved, strict=True) if type(used) is not Outline]
+        operands, arrays = zip(("the upstream gradient", upstream), *read, strict=True)
+        place = _where(found, operands, arrays)
         line = node.line or "a place that was not watched: open detect_anomaly around the forward pass too"
         error = (
             f"the rule of {node.op.name if node.op else node} for operand {operand + 1} of {_listed(node.operands)} "

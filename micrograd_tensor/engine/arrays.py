@@ -35,6 +35,19 @@ _WAYS_OUT = {
 _PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__")
 
 
+class Outline:
+    """What is left of an array that nobody needs any more: its shape and dtype."""
+
+    __slots__ = ("dtype", "ndim", "shape", "size")
+    __array_ufunc__ = None
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.dtype, self.ndim, self.size = array.shape, array.dtype, array.ndim, array.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise AssertionError("the values of this array were let go; a rule that reads them must not call them unread")
+
+
 def is_duck(value: Any) -> bool:
     """Whether the value is a foreign array, to be kept as it is.
 

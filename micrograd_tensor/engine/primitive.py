@@ -15,7 +15,7 @@ from . import anomaly, record
 from .arrays import DTYPES, NUMBERS, SCALARS, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .habits import understood
-from .record import Record, Result, birth_numbers, leaf, unwrap
+from .record import Record, Result, birth_numbers, leaf, outline, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, PerOperand, Primitive, Reading, Rule, Trait, answers
 from .trace import current
@@ -53,6 +53,9 @@ class facts:  # noqa: N801 -- a decorator
         source: its NumPy source; by default a call of the first of its NumPy functions, or of ``mt.name``.
         reading: how algebra reads it; None: opaque.
         traits: what holds for it whatever it is applied to.
+        unread: the operands, by index, and ``"y"`` for the result, of which its rules read no more than shape and
+            dtype; by default the result of an op that is linear or has no rules, and its operand if it has only one.
+        y_serves: whether its rules give the same for the result in place of such an operand, and are given it.
     """
 
     numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = ()
@@ -60,6 +63,8 @@ class facts:  # noqa: N801 -- a decorator
     source: str | None = None
     reading: Reading | None = None
     traits: Trait = NONE
+    unread: tuple[Any, ...] | None = None
+    y_serves: bool = False
 
     def __call__(self, forward: F) -> F:
         """Note the facts at the function, for `primitive`."""
@@ -97,6 +102,10 @@ def primitive(
         called, known = forward.__name__.lstrip("_"), vars(forward).pop("facts", facts())
         functions, methods = _several(known.numpy), _several(called if known.method is None else known.method)
         differentiable = each is not None or any(rule is not None for rule in vjps)
+        unread = known.unread
+        if unread is None:
+            unread = (*range(arity == 1), "y") if Trait.LINEAR in known.traits or not differentiable else ()
+        spare = tuple(i for i in unread if i != "y")
         row = TABLE[called] = Primitive(
             name=called,
             symbol=symbol,
@@ -109,6 +118,8 @@ def primitive(
             source=_as_call(called, functions, parameters) if known.source is None else known.source,
             reading=known.reading,
             traits=known.traits | Trait.ANALYTIC if analytic and all(map(_takes_complex, functions)) else known.traits,
+            unread=unread,
+            y_serves=known.y_serves,
         )
         names = tuple(parameters)
         new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
@@ -177,6 +188,12 @@ def primitive(
             if not live:
                 fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
                 return y
+            if spare and not (state.record_all or watch):
+                for i in spare:
+                    array = arrays[i]
+                    if type(array) is ndarray and array.nbytes >= LARGE and _let_go(operands[i]):
+                        operands = (*operands[:i], outline(operands[i]), *operands[i + 1 :])
+                        arrays[i] = operands[i]._data
             needs_grad = needs_grad and differentiable
             fill(y, data, needs_grad, row, operands, arrays, params, state.scope, next(birth_numbers))
             if watch or traced is not None:
@@ -191,6 +208,15 @@ def primitive(
         return answers(*functions)(op)
 
     return decorate
+
+
+LARGE = 1 << 15
+"""The bytes from which on it is worth while to let an array go that no rule reads."""
+
+
+def _let_go(x: Any) -> bool:
+    """Whether an operand can be computed again, and its own op's rules do not read it either."""
+    return isinstance(x, Record) and x.op is not None and "y" in x.op.unread
 
 
 def _several(x: Any) -> tuple[Any, ...]:

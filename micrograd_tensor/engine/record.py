@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import count, starmap
 from operator import call
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from weakref import ReferenceType, ref
 
 import numpy as np
 
+from .arrays import Outline, as_array
 from .recording import Scope, recording
 from .row import F, Primitive
 
@@ -27,7 +29,9 @@ birth_numbers: Final = count()
 class Record:
     """What an op leaves behind: an array, read-only from birth, and what it was computed from.
 
-    References run from a result to its operands only, so a graph is freed as soon as its last result is.
+    References run from a result to its operands only, so a graph is freed as soon as its last result is. Of a large
+    array that no rule reads, the graph holds an `outline` only: the array lives as long as the Tensor itself, and a
+    reader that asks for it later computes it again, by `values`.
 
     Attributes:
         op: the row of the table that made it, or None for a leaf.
@@ -35,7 +39,6 @@ class Record:
         saved: the operands' arrays at that moment, for the rules.
         params: the op's keyword parameters, such as ``axis``.
         scope: the `Scope` it was made in, or None.
-        name: what reports and pictures call it, or None.
         keeps_grad: whether `backward` stores the gradient of this intermediate result too.
         line: where the op was called; known within `detect_anomaly` only.
         born: its birth number. Operands are born before results, so this order is topological.
@@ -49,10 +52,23 @@ class Record:
     params: dict[str, Any]
     scope: Scope | None
     born: int
-    name: str | None = None
+    _name: str | None = None
     _grad: Tensor | None = None
     keeps_grad: bool = False
     line: str | None = None
+    _outline: Record | None = None
+    _whole: ReferenceType[Record] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What reports and pictures call it, or None."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._name = name
+        if self._outline is not None:
+            self._outline._name = name
 
     def named(self, name: str) -> Self:
         """Give the tensor a name for reports and pictures; returns the tensor itself.
@@ -72,6 +88,41 @@ def method(composition: F) -> F:
     """Lend a composition of a higher floor to Tensors, as a method of its own name."""
     setattr(result, composition.__name__, composition)
     return composition
+
+
+def outline(x: Record) -> Any:
+    """The same node of the graph, without its array: what is left when the Tensor itself is gone.
+
+    Two objects that stand for one node have the same birth number.
+    """
+    if x._outline is None:
+        new: Any = object.__new__(type(x))
+        array = Outline(x._data)
+        Record.__init__(new, array, x._requires_grad, x.op, x.operands, x.saved, x.params, x.scope, x.born, x._name)
+        new._whole = ref(x)
+        x._outline = new
+    return x._outline
+
+
+def whole(x: Any) -> Any:
+    """The Tensor that an outline was made of, as long as there is one; anything else as it is."""
+    found = x._whole() if isinstance(x, Record) and x._whole is not None else None
+    return x if found is None else found
+
+
+def values(tensors: Sequence[Record]) -> list[Any]:
+    """The arrays of a whole graph in order of birth; those that were let go are computed again, bit for bit."""
+    found: dict[int, Any] = {}
+    for t in tensors:
+        array = t._data
+        if type(array) is Outline and t.op is not None:
+            pairs = zip(t.operands, t.saved, strict=True)
+            arrays = [found[x.born] if type(used) is Outline else used for x, used in pairs]
+            with np.errstate(all="ignore"):
+                array = as_array(t.op.forward(*arrays, **t.params))
+            array.setflags(write=False)
+        found[t.born] = array
+    return list(found.values())
 
 
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:

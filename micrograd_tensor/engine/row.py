@@ -182,6 +182,8 @@ class Primitive:
         source: how NumPy source writes it, ``"{0} * {1}"``: an expression, or lines that assign to ``{y}``.
         reading: how algebra reads it; None: opaque.
         traits: what holds for it whatever it is applied to; and for each trait whether it is among them.
+        unread: the operands, and ``"y"`` for the result, of which no rule reads more than shape and dtype.
+        y_serves: whether a rule gives the same for the result in place of an operand, which need not be kept then.
     """
 
     name: str
@@ -195,6 +197,8 @@ class Primitive:
     source: str = ""
     reading: Reading | None = None
     traits: Trait = NONE
+    unread: tuple[Any, ...] = ()
+    y_serves: bool = False
     analytic: bool = field(init=False)
     commutes: bool = field(init=False)
     linear: bool = field(init=False)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import protocols, record, walk
-from .arrays import frozen
+from .arrays import Outline, frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .habits import keywords
 from .pytorch import PyTorchMethods
@@ -61,7 +61,7 @@ class Tensor(PyTorchMethods):
     def data(self) -> Any:
         """The array, read-only; setting it calls `assign_`."""
         refuse_reading(self, "data")
-        return self._data
+        return self._values()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -166,7 +166,11 @@ class Tensor(PyTorchMethods):
         array([1., 2.])
         """
         refuse_reading(self, "numpy()")
-        return self._data
+        return self._values()
+
+    def _values(self) -> Any:
+        """The array; computed again for what a graph holds in place of a Tensor that is gone."""
+        return record.values(walk.ancestors([self]))[-1] if type(self._data) is Outline else self._data
 
     def item(self) -> Any:
         """The only element, as a Python number.

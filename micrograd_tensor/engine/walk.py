@@ -20,10 +20,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import anomaly, record
-from .arrays import as_array, is_complex, plain
+from .arrays import Outline, as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
 from .habits import keywords
-from .record import Record, Result, all_at_once, leaf, set_grad, unwrap
+from .record import Record, Result, all_at_once, leaf, set_grad, unwrap, whole
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
 from .table.elementwise import astype, mul
@@ -40,7 +40,7 @@ Edge: TypeAlias = "Callable[[Result, int, Any], None]"
 def pull(
     pending: Gradients,
     wanted: set[Result] | None = None,
-    useful: set[Result] | None = None,
+    useful: set[int] | None = None,
     create_graph: bool = False,
     on_edge: Edge | None = None,
 ) -> Gradients:
@@ -49,7 +49,7 @@ def pull(
     Args:
         pending: the tensors to start from with their gradients; emptied by the walk.
         wanted: the tensors whose gradients to return; None for the leaves and those that retain theirs.
-        useful: the tensors to visit; None for all that need gradients.
+        useful: the tensors to visit, by birth; None for all that need gradients.
         create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
         on_edge: called for each contribution before they are added up.
 
@@ -73,28 +73,38 @@ def pull(
             on_edge(node, i, gx)
         return gx
 
-    heap = [(-node.born, node) for node in pending]
+    asked = None if wanted is None else {x.born: x for x in wanted}
+    nodes, sums = {x.born: x for x in pending}, {x.born: g for x, g in pending.items()}
+    pending.clear()
+    heap = [-born for born in nodes]
     heapify(heap)
     last = -inf
     while heap:
-        turn, node = heappop(heap)
+        turn = heappop(heap)
+        node, g = nodes.pop(-turn), sums.pop(-turn)
+        if node._whole is not None:
+            node = whole(node)
         if turn <= last:
             raise out_of_order(node)
         last = turn
-        g = pending.pop(node)
         op = node.op
-        if (op is None or node.keeps_grad) if wanted is None else node in wanted:
-            found[node] = g
+        if asked is None:
+            if op is None or node.keeps_grad:
+                found[node] = g
+        elif -turn in asked:
+            found[asked[-turn]] = g
         if op is None:
             continue
         if not op.analytic and any(map(is_complex, node.saved)):
             listed = " and ".join(map(describe, node.operands))
             raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
         y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
+        if op.y_serves:
+            operands = tuple(y if type(unwrap(x)) is Outline else x for x in operands)
         params, saved, rules = node.params, node.saved, op.vjps
         each = rules.rule(g, y, *operands, **params) if type(rules) is PerOperand else None
         for i, x in enumerate(node.operands):
-            if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x not in useful):
+            if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x.born not in useful):
                 continue
             rule, used = rules[i], saved[i]
             if rule is None:
@@ -109,14 +119,18 @@ def pull(
                     gx = _fitted(gx, used, x, node.op)
             else:
                 gx = carry(node, i, partial(each, i) if each else partial(rule, g, y, *operands, **params), g)
-            if x not in pending:
-                pending[x] = gx
-                heappush(heap, (-x.born, x))
-                continue
-            parts = (pending[x], gx)
-            pending[x] = parts[0] + parts[1]
-            if watched:
-                anomaly.carried(x, pending[x], parts)
+            born = x.born
+            if born not in sums:
+                nodes[born], sums[born] = x, gx
+                heappush(heap, -born)
+            elif x is not nodes[born] and not _same(x, nodes[born]):
+                raise out_of_order(x)
+            else:
+                total = sums[born] + gx
+                if watched:
+                    anomaly.carried(x, total, (sums[born], gx))
+                sums[born] = total
+        g = gx = total = y = each = None  # or they would live on while the next rule is at work
     return found
 
 
@@ -320,24 +334,31 @@ def grad(
 
 def ancestors(outputs: Sequence[Result]) -> list[Result]:
     """The outputs and everything they were computed from, in order of birth, so operands come before results."""
-    seen: set[Any] = set(outputs)
-    stack = list(seen)
+    seen: dict[int, Any] = {x.born: whole(x) for x in outputs}
+    stack = list(seen.values())
     while stack:
         user = stack.pop()
         for x in user.operands:
             if isinstance(x, Record):
                 if x.born >= user.born:
                     raise out_of_order(x)
-                if x not in seen:
-                    seen.add(x)
-                    stack.append(x)
-    return sorted(seen, key=lambda tensor: tensor.born)
+                if x.born not in seen:
+                    seen[x.born] = whole(x)
+                    stack.append(seen[x.born])
+                elif not _same(x, seen[x.born]):
+                    raise out_of_order(x)
+    return [seen[born] for born in sorted(seen)]
 
 
-def between(outputs: Sequence[Result], inputs: set[Result]) -> set[Result]:
-    """The tensors through which gradients flow from the outputs to the inputs, both included."""
-    useful = set(inputs)
+def _same(a: Record, b: Record) -> bool:
+    """Whether two objects stand for one node: themselves, or a Tensor and its outline."""
+    return a is b or (a.op is not None and a.saved is b.saved)
+
+
+def between(outputs: Sequence[Result], inputs: set[Result]) -> set[int]:
+    """The tensors through which gradients flow from the outputs to the inputs, both included; by birth."""
+    useful = {x.born for x in inputs}
     for tensor in ancestors(outputs):
-        if tensor.requires_grad and any(isinstance(x, Record) and x in useful for x in tensor.operands):
-            useful.add(tensor)
+        if tensor.requires_grad and any(isinstance(x, Record) and x.born in useful for x in tensor.operands):
+            useful.add(tensor.born)
     return useful

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..engine.errors import GradientError, describe
+from ..engine.record import values as recorded_values
+from ..engine.record import whole
 from ..engine.recording import enable_grad, record_all
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors, checked_upstream, pull, unchanged
@@ -56,7 +58,7 @@ def capture(
         unchanged(t)
     nodes = _Nodes(values)
     if upstream is None:
-        made = [nodes.add(t) for t in forward]
+        made = nodes.add_all(forward)
         return Graph(tuple(made), tuple(nodes[t] for t in outs)), nodes.made
 
     ups = [upstream] if single else list(upstream) if isinstance(upstream, Iterable) else [upstream]
@@ -76,15 +78,14 @@ def capture(
         given_for = dict(pending)
         totals = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
 
-    for t in forward:
-        nodes.add(t)
+    nodes.add_all(forward)
     old = set(forward)
     later = [t for t in ancestors([*totals.values(), *edges.values(), *given_for.values()]) if t not in old]
     rules = _rules(edges, old, totals)
     names = {g: f"d{t.name}" for t, g in reversed(totals.items()) if t.name}
     for t in later:
         edge = rules.get(t)
-        nodes.add(t, names.get(t), (nodes[edge[0]], edge[1]) if edge else None)
+        nodes.add(t, t._data, names.get(t), (nodes[edge[0]], edge[1]) if edge else None)
     captured = Graph(
         nodes=tuple(nodes[t] for t in forward),
         outputs=tuple(nodes[t] for t in outs),
@@ -106,18 +107,23 @@ class _Nodes:
     def __getitem__(self, t: Tensor) -> Node:
         return self.made[t]
 
-    def add(self, t: Tensor, name: str | None = None, rule_of: Edge | None = None) -> Node:
+    def add_all(self, tensors: Sequence[Tensor]) -> list[Node]:
+        """A whole forward graph, in order of birth."""
+        arrays = recorded_values(tensors) if self._values else [None] * len(tensors)
+        return [self.add(t, array) for t, array in zip(tensors, arrays, strict=True)]
+
+    def add(self, t: Tensor, value: Any, name: str | None = None, rule_of: Edge | None = None) -> Node:
         node = self.made[t] = Node(
             rank=len(self.made),
             op=t.op,
-            operands=tuple(self.made[x] if isinstance(x, Tensor) else x for x in t.operands),
+            operands=tuple(self.made[whole(x)] if isinstance(x, Tensor) else x for x in t.operands),
             params=MappingProxyType({**t.op.parameters, **t.params} if t.op else {}),
             shape=t.shape,
             dtype=t.dtype,
             name=t.name or name,
             scope=t.scope,
             requires_grad=t.requires_grad,
-            value=t._data if self._values else None,
+            value=value if self._values else None,
             rule_of=rule_of,
         )
         return node
@@ -138,5 +144,5 @@ def _rules(
                 continue
             if t.op is not None or t is contribution:
                 made[t] = edge
-            stack.extend(x for x in t.operands if isinstance(x, Tensor))
+            stack.extend(whole(x) for x in t.operands if isinstance(x, Tensor))
     return made

@@ -28,7 +28,14 @@ COMMUTES, EXACT, LINEAR = Trait.COMMUTES, Trait.EXACT, Trait.LINEAR
 
 
 @primitive("+", "{0} + {1}", lambda g, y, a, b: g, lambda g, y, a, b: g)
-@facts(numpy=np.add, method="__add__", source="{0} + {1}", reading=Linear((1, 1)), traits=COMMUTES)
+@facts(
+    numpy=np.add,
+    method="__add__",
+    source="{0} + {1}",
+    reading=Linear((1, 1)),
+    traits=COMMUTES,
+    unread=(0, 1, "y"),
+)
 def add(a: Operand, b: Operand, /) -> Array:
     """Sum ``a + b``; local gradients 1 and 1.
 
@@ -42,7 +49,7 @@ def add(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("−", "{0} − {1}", lambda g, y, a, b: g, lambda g, y, a, b: -g)
-@facts(numpy=np.subtract, method="__sub__", source="{0} - {1}", reading=Linear((1, -1)))
+@facts(numpy=np.subtract, method="__sub__", source="{0} - {1}", reading=Linear((1, -1)), unread=(0, 1, "y"))
 def sub(a: Operand, b: Operand, /) -> Array:
     """Difference ``a − b``; local gradients 1 and −1.
 
@@ -70,7 +77,7 @@ def mul(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("÷", "{0} / {1}", lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
-@facts(numpy=np.divide, method="__truediv__", source="{0} / {1}", reading=Product((1, -1)))
+@facts(numpy=np.divide, method="__truediv__", source="{0} / {1}", reading=Product((1, -1)), unread=(0,))
 def div(a: Operand, b: Operand, /) -> Array:
     """Quotient ``a / b``; local gradients 1/b and −a/b², the latter computed as −y/b.
 
@@ -134,7 +141,7 @@ def pow(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("x²", "{0}²", lambda g, y, x: g * (2 * x))
-@facts(numpy=np.square, reading=Product((2,)))
+@facts(numpy=np.square, reading=Product((2,)), unread=("y",))
 def square(x: Operand, /) -> Array:
     """Square ``x²``; local gradient 2x. Any shape and numeric dtype.
 
@@ -146,7 +153,7 @@ def square(x: Operand, /) -> Array:
 
 
 @primitive("√", "√{0}", lambda g, y, x: g / (2 * y))
-@facts(numpy=np.sqrt, reading=Product((0.5,)))
+@facts(numpy=np.sqrt, reading=Product((0.5,)), unread=(0,))
 def sqrt(x: Operand, /) -> Array:
     """Square root ``√x``; local gradient 1/(2√x), infinite at 0. Any shape; NaN for negative numbers.
 
@@ -158,7 +165,7 @@ def sqrt(x: Operand, /) -> Array:
 
 
 @primitive("1/x", "1/{0}", lambda g, y, x: -g * square(y))
-@facts(numpy=np.reciprocal, source="1 / {0}", reading=Product((-1,)))
+@facts(numpy=np.reciprocal, source="1 / {0}", reading=Product((-1,)), unread=(0,))
 def reciprocal(x: Operand, /) -> Array:
     """Reciprocal ``1/x``; local gradient −1/x², computed as −y². Any shape; integers give float64, unlike in NumPy.
 
@@ -173,7 +180,7 @@ def reciprocal(x: Operand, /) -> Array:
 
 
 @primitive("eˣ", "exp({0})", lambda g, y, x: g * y)
-@facts(numpy=np.exp, reading=Function())
+@facts(numpy=np.exp, reading=Function(), unread=(0,))
 def exp(x: Operand, /) -> Array:
     """Exponential ``eˣ``; local gradient eˣ. Any shape; overflows to infinity above 709 (float64) or 88 (float32).
 
@@ -185,7 +192,7 @@ def exp(x: Operand, /) -> Array:
 
 
 @primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1))
-@facts(numpy=np.expm1, reading=Function())
+@facts(numpy=np.expm1, reading=Function(), unread=(0,))
 def expm1(x: Operand, /) -> Array:
     """``eˣ − 1`` without cancellation near 0; local gradient eˣ, computed as y + 1. Any shape.
 
@@ -197,7 +204,7 @@ def expm1(x: Operand, /) -> Array:
 
 
 @primitive("ln", "ln({0})", lambda g, y, x: g / x)
-@facts(numpy=np.log, reading=Function())
+@facts(numpy=np.log, reading=Function(), unread=("y",))
 def log(x: Operand, /) -> Array:
     """Natural logarithm ``ln x``; local gradient 1/x. Any shape; −∞ at 0, NaN for negative numbers.
 
@@ -209,7 +216,7 @@ def log(x: Operand, /) -> Array:
 
 
 @primitive("ln(1+x)", "log1p({0})", lambda g, y, x: g / (1 + x))
-@facts(numpy=np.log1p, reading=Function())
+@facts(numpy=np.log1p, reading=Function(), unread=("y",))
 def log1p(x: Operand, /) -> Array:
     """``ln(1 + x)`` without cancellation near 0; local gradient 1/(1 + x). Any shape.
 
@@ -221,7 +228,7 @@ def log1p(x: Operand, /) -> Array:
 
 
 @primitive("sin", "sin({0})", lambda g, y, x: g * cos(x))
-@facts(numpy=np.sin, reading=Function())
+@facts(numpy=np.sin, reading=Function(), unread=("y",))
 def sin(x: Operand, /) -> Array:
     """Sine of an angle in radians; local gradient cos x. Any shape.
 
@@ -233,7 +240,7 @@ def sin(x: Operand, /) -> Array:
 
 
 @primitive("cos", "cos({0})", lambda g, y, x: -g * sin(x))
-@facts(numpy=np.cos, reading=Function())
+@facts(numpy=np.cos, reading=Function(), unread=("y",))
 def cos(x: Operand, /) -> Array:
     """Cosine of an angle in radians; local gradient −sin x. Any shape.
 
@@ -245,7 +252,7 @@ def cos(x: Operand, /) -> Array:
 
 
 @primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)))
-@facts(numpy=np.tanh, reading=Function())
+@facts(numpy=np.tanh, reading=Function(), unread=(0,))
 def tanh(x: Operand, /) -> Array:
     """Hyperbolic tangent; local gradient 1 − tanh² x. Any shape.
 
@@ -257,7 +264,7 @@ def tanh(x: Operand, /) -> Array:
 
 
 @primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)))
-@facts(reading=Function())
+@facts(reading=Function(), unread=(0,))
 def sigmoid(x: Operand, /) -> Array:
     """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y). Any shape; never overflows.
 
@@ -276,7 +283,7 @@ def sigmoid(x: Operand, /) -> Array:
 
 
 @primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
-@facts(source="np.maximum({0}, 0)", reading=Function(), traits=EXACT)
+@facts(source="np.maximum({0}, 0)", reading=Function(), traits=EXACT, unread=(0,), y_serves=True)
 def relu(x: Operand, /) -> Array:
     """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
 
@@ -288,7 +295,9 @@ def relu(x: Operand, /) -> Array:
 
 
 @primitive("|x|", "|{0}|", lambda g, y, x: g * sign(x), analytic=False)
-@facts(numpy=np.absolute, method=("__abs__", "abs"), source="np.abs({0})", reading=Function(), traits=EXACT)
+@facts(
+    numpy=np.absolute, method=("__abs__", "abs"), source="np.abs({0})", reading=Function(), traits=EXACT, unread=("y",)
+)
 def abs(x: Operand, /) -> Array:
     """Absolute value ``|x|``; local gradient sign x, so 0 at 0. Any shape.
 
@@ -300,7 +309,7 @@ def abs(x: Operand, /) -> Array:
 
 
 @primitive("sign", "sign({0})", lambda g, y, x: zeros_like(x), analytic=False)
-@facts(numpy=np.sign, reading=Function(), traits=EXACT)
+@facts(numpy=np.sign, reading=Function(), traits=EXACT, unread=("y",))
 def sign(x: Operand, /) -> Array:
     """Sign −1, 0 or 1 in the dtype of x; local gradient 0, also at the jump. Any shape.
 
@@ -395,7 +404,7 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     lambda g, y, condition, a, b: where(condition, g, 0),
     lambda g, y, condition, a, b: where(condition, 0, g),
 )
-@facts(numpy=np.where, method=(), reading=Choice(), traits=Trait.MOVES)
+@facts(numpy=np.where, method=(), reading=Choice(), traits=Trait.MOVES, unread=(1, 2, "y"))
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b; the gradient goes to the one that was taken.
 
@@ -445,7 +454,7 @@ def stop_gradient(x: Operand, /) -> Array:
 
 
 @primitive("dtype", "{dtype:text}({0})", lambda g, y, x, dtype: astype(g, x.dtype), analytic=False)
-@facts(method=(), source="{0}.astype({dtype})", reading=Identity())
+@facts(method=(), source="{0}.astype({dtype})", reading=Identity(), unread=(0, "y"))
 def to_float(x: Operand, /, dtype: Any) -> Array:
     """The floating-point case of `astype`, through which gradients flow."""
     return x.astype(dtype)

@@ -154,7 +154,7 @@ def _inside(pad_width: Any, shape: Sequence[int]) -> tuple[slice, ...]:
 
 
 @primitive("pad", "pad({0}, {pad_width:text}⟦, {value:number}⟧)", _of_pad)
-@facts(source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)", traits=Trait.MOVES, method=())
+@facts(source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)", traits=Trait.MOVES, method=(), unread=(0, "y"))
 def _pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     """What `pad` with a constant records."""
     if type(x) is not np.ndarray:
@@ -267,7 +267,7 @@ def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]
 
 
 @primitive("[ ]", "{0}[{index:index}]", lambda g, y, x, *arrays, index: put_add(g, *arrays, index=index, shape=x.shape))
-@facts(method="__getitem__", source="{0}[{index:index}]", traits=Trait.MOVES | Trait.LINEAR)
+@facts(method="__getitem__", source="{0}[{index:index}]", traits=Trait.MOVES | Trait.LINEAR, unread=(0, "y"))
 def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
     return x[_filled(index, arrays)]
@@ -278,7 +278,12 @@ def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     "put({0}, [{index:index}], {shape:shape})",
     lambda g, y, x, *arrays, index, shape: _getitem(g, *arrays, index=index),
 )
-@facts(method=(), source=_ZEROS + "np.add.at({y}, np.s_[{index:index}], {0})", traits=Trait.SCATTERS | Trait.LINEAR)
+@facts(
+    method=(),
+    source=_ZEROS + "np.add.at({y}, np.s_[{index:index}], {0})",
+    traits=Trait.SCATTERS | Trait.LINEAR,
+    unread=(0, "y"),
+)
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
     if not arrays and is_duck(x):  # which may not be writable: read every place, from x or from nowhere
@@ -299,7 +304,7 @@ def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tupl
     "take({0}, {1}, {axis:axis})",
     lambda g, y, x, indices, axis: put_along_axis_add(g, indices, axis=axis, shape=x.shape),
 )
-@facts(numpy=np.take_along_axis, reading=Lookup(), traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS)
+@facts(numpy=np.take_along_axis, reading=Lookup(), traits=Trait.MOVES | Trait.LINEAR | Trait.CONTRACTS, unread=(0, "y"))
 def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     """Elements of x along an axis at integer indices of the same number of axes, as `numpy.take_along_axis`.
 
@@ -326,6 +331,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     source=_ZEROS + "np.add.at({y}, {axis:places}, {0})",
     reading=Placement(),
     traits=Trait.SCATTERS | Trait.LINEAR,
+    unread=(0, "y"),
 )
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
@@ -378,7 +384,7 @@ def _of_parts(g: Array, y: Array, *parts: Array, axis: int = 0) -> Callable[[int
 
 
 @primitive("concat", "concat({*}⟦, {axis:axis}⟧)", each=_of_parts)
-@facts(method=(), source="np.concatenate([{*}]⟦, axis={axis}⟧)", traits=Trait.MOVES)
+@facts(method=(), source="np.concatenate([{*}]⟦, axis={axis}⟧)", traits=Trait.MOVES, unread=("y",))
 def _concatenate(*parts: Operand, axis: int = 0) -> Array:
     """What `concatenate` records: every part is an operand."""
     return np.concatenate(parts, axis=axis)
