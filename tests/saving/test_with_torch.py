@@ -157,3 +157,43 @@ def test_a_module_of_pytorchs_is_saved_like_ours(tmp_path):
     theirs, ours = torch.nn.Linear(2, 3), nn.Linear(2, 3)
     saving.load(saving.save(theirs, tmp_path / "m.safetensors") and tmp_path / "m.safetensors", ours)
     assert np.array_equal(ours.weight.numpy(), theirs.weight.detach().numpy())
+
+
+RULES = {
+    "SGD": {"lr": 0.1, "momentum": 0.9},
+    "SGD, plain": {"lr": 0.1},
+    "Adam": {"lr": 0.1, "amsgrad": True},
+    "AdamW": {"lr": 0.1},
+    "RMSprop": {"lr": 0.01, "centered": True, "momentum": 0.5},
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("rule", RULES)
+def test_pytorchs_optimizer_goes_on_here_from_its_state(rule, named):
+    kind, settings = rule.split(",")[0], RULES[rule]
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)).double()
+    ours = nn.Sequential(nn.Linear(3, 3, dtype=np.float64), nn.Linear(3, 3, dtype=np.float64))
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    their_optimizer = getattr(torch.optim, kind)(
+        theirs.named_parameters() if named else theirs.parameters(), **settings
+    )
+
+    def their_step():
+        their_optimizer.zero_grad()
+        theirs(torch.tensor(x)).square().sum().backward()
+        their_optimizer.step()
+
+    for _ in range(3):
+        their_step()
+    parameters = list(ours.parameters())
+    our_optimizer = getattr(optim, kind)(parameters[::-1] if named else parameters, lr=9.0)
+    ours.load_state_dict(theirs.state_dict())
+    our_optimizer.load_state_dict(their_optimizer.state_dict())
+    for _ in range(3):
+        their_step()
+        our_optimizer.zero_grad()
+        mt.square(ours(x)).sum().backward()
+        our_optimizer.step()
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name].numpy(), value.numpy(), rtol=1e-10, atol=1e-12)
