@@ -5,6 +5,7 @@ for every such point within the package, and interrupted there.
 """
 
 import contextvars
+import copy
 import dis
 import itertools
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor import nn
+from micrograd_tensor import nn, optim
 
 PACKAGE = str(Path(mt.__file__).parent)
 LOOKED_FOR_AFTER = ("CALL", "PRECALL", "JUMP_BACKWARD", "RESUME")
@@ -91,12 +92,59 @@ def running_statistics():
     return lambda: norm._track(mean, var, 2), lambda: values(norm.buffers())
 
 
-def running_average():
-    norm, mean, var = nn.InstanceNorm1d(2, momentum=None, track_running_stats=True), *(mt.tensor([[2.0, 20.0]]),) * 2
-    return lambda: norm._track(mean, var, 2), lambda: values(norm.buffers())
+def optimizer(kind, **settings):
+    """Two parameters in groups of their own, so that there are two flat arrays, and a third whose array is Dask's."""
+    params = [mt.tensor([1.0, 2.0], requires_grad=True), mt.tensor([3.0], requires_grad=True, dtype="float32")]
+    made = kind([{"params": p, "lr": 0.1 * (i + 1)} for i, p in enumerate(params)], **settings)
+    gradients(params)
+    made.step()
+    return made, params
 
 
-@pytest.mark.parametrize("make", [backward, load_state_dict, running_statistics, running_average])
+def gradients(params):
+    for p in params:
+        p.grad = mt.tensor(np.full(p.shape, 2.0), dtype=p.dtype)
+
+
+def everything(made, params):
+    """The parameters and what the optimizer keeps; and whether one more step from there goes on as it should."""
+    kept = [v for memory in made.state_dict()["state"].values() for v in memory.values()]
+    return (*values(params), *(np.asarray(v).tobytes() for v in kept), repr(made.param_groups))
+
+
+def step(kind, **settings):
+    def make():
+        made, params = optimizer(kind, **settings)
+
+        def state():
+            now = everything(made, params)
+            twin, its = copy.deepcopy((made, params))
+            made.step()
+            twin.step()
+            return *now, everything(made, params) == everything(twin, its)
+
+        return made.step, state
+
+    return pytest.param(make, id=f"{kind.__name__} {settings or ''}")
+
+
+def load_optimizer():
+    made, params = optimizer(optim.Adam)
+    other, _ = optimizer(optim.Adam)
+    other.param_groups[1]["lr"] = 7.0
+    gradients(params)
+    other.step()
+    saved = other.state_dict()
+    return lambda: made.load_state_dict(saved), lambda: everything(made, params)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(backward, load_state_dict, running_statistics, load_optimizer),
+        *(step(optim.SGD), step(optim.SGD, momentum=0.9), step(optim.Adam, amsgrad=True)),
+    ],
+)
 def test_an_interrupt_leaves_it_done_or_not_done(make, untraced):
     _, state = make()
     before = state()

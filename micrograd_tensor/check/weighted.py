@@ -114,7 +114,7 @@ class Weighted:
         found: Sequence[Tensor | None] = [None] * len(wanted)
         if used:
             found = grad([y for y, _ in used], wanted, [weight for _, weight in used], create_graph=create_graph)
-        return [leaf(np.zeros_like(x.data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
+        return [leaf(np.zeros_like(x._data)) if g is None else g for x, g in zip(wanted, found, strict=True)]
 
     def gradients_at_point(self) -> dict[int, tuple[Any, Any]]:
         """The gradient of each floating-point input, from the plain and from the recorded backward pass."""

@@ -78,13 +78,13 @@ def run(given: argparse.Namespace) -> int:
     except Exception as error:  # whatever the net raises, one line tells the user why
         why = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0]
         raise UnusableError(f"{given.model} fails on x {x.shape}: {why}; is --input right?") from None
-    constants = {id(value.data) for value in (*model.parameters(), *model.buffers())}
+    constants = {id(value._data) for value in (*model.parameters(), *model.buffers())}
     kept = _attribute(out, scopes, constants) if isinstance(out, Tensor) else 0
     terminal = console()
     terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
     terminal.print(_table(layers))
     parameters = list(model.parameters())
-    numbers, size = sum(p.size for p in parameters), sum(p.data.nbytes for p in parameters)
+    numbers, size = sum(p.size for p in parameters), sum(p._data.nbytes for p in parameters)
     learned = sum(p.size for p in parameters if p.requires_grad)
     terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
     terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
@@ -161,7 +161,7 @@ def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> in
         scope = node.scope
         while scope is not None and scope not in scopes:
             scope = scope.parent
-        for array in (node.data, *node.saved):
+        for array in (node._data, *node.saved):
             owner = array
             while getattr(owner, "base", None) is not None:
                 owner = owner.base

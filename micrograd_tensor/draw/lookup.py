@@ -61,7 +61,7 @@ def _of_tensor(graph: Graph, tensor: Tensor) -> Node:
     """A graph shares its arrays with the Tensors that it was captured from."""
     made = tensor.op.name if tensor.op else None
     for node in graph.nodes:
-        if node.value is tensor.data and node.name == tensor.name and (node.op and node.op.name) == made:
+        if node.value is tensor._data and node.name == tensor.name and (node.op and node.op.name) == made:
             return node
     raise DrawError(f"draw: {describe(tensor)} is not in this graph; give a Tensor that the output was made from")
 

@@ -22,6 +22,7 @@ from .table import elementwise as e
 from .table import logarithms, matrix, places, reductions, rounding, shapes, special, truths
 from .table import trigonometry as t
 from .trace import effect, refuse_reading, touch_grad
+from .updates import OPERATORS, of_tensor, window
 
 __all__ = ["Tensor", "tensor"]
 
@@ -59,9 +60,9 @@ class Tensor(PyTorchMethods):
 
     @property
     def data(self) -> Any:
-        """The array, read-only; setting it calls `assign_`."""
+        """The array, read-only; setting it calls `assign_`, and so do ``x.data -= step`` and its kin on a leaf."""
         refuse_reading(self, "data")
-        return self._values()
+        return window(self._values(), self if self.op is None else None)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -78,7 +79,18 @@ class Tensor(PyTorchMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` accumulated here, a Tensor of this shape and dtype, or None: not computed."""
+        """The gradient that `backward` accumulated here, a Tensor of this shape and dtype, or None: not computed.
+
+        It accumulates in leaves, and in results that `retain_grad` was called on; asking another result warns.
+        ``x.grad *= 0.5`` scales it, and ``x.grad = None`` clears it.
+        """
+        if self._grad is None and self.op is not None and self._requires_grad and not self.keeps_grad:
+            warnings.warn(
+                f"{describe(self)} keeps no gradient, because it is the result of {self.op.name} and no leaf: call its "
+                "retain_grad() before backward(), or ask for the gradient by mt.grad(output, it)",
+                GradientWarning,
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -121,7 +133,8 @@ class Tensor(PyTorchMethods):
     def assign_(self, value: Any) -> Tensor:
         """Give this leaf a new value of the same shape, kept in its own dtype; returns the tensor itself.
 
-        The only way to change a value, for optimizers above all. Graphs recorded before keep the old array and still
+        The only way to change a value, for optimizers above all; on a leaf that asks for gradients, ``w -= step`` and
+        its kin call it within `no_grad`, and are refused elsewhere. Graphs recorded before keep the old array and still
         differentiate correctly; only ``create_graph=True`` through them is refused, since it would mix the two.
 
         Raises:
@@ -132,6 +145,10 @@ class Tensor(PyTorchMethods):
         >>> w = mt.tensor([1.0, 2.0], requires_grad=True)
         >>> w.assign_(w - 0.5)
         tensor([0.5, 1.5], requires_grad=True)
+        >>> with mt.no_grad():
+        ...     w -= 0.5
+        >>> w
+        tensor([0., 1.], requires_grad=True)
         """
         traced = recording.get().trace is not None
         new = _accepted(self, value, traced)
@@ -477,16 +494,22 @@ class Tensor(PyTorchMethods):
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 
 record.result = Tensor
+for _method, (_sign, _operation) in OPERATORS.items():
+    setattr(Tensor, _method, of_tensor(_sign, _operation))
 
 
 def assign(leaves: Iterable[Tensor], values: Iterable[Any]) -> None:
     """`Tensor.assign_` for several leaves at once: after an error, or Ctrl-C, all have their old values."""
-    pairs = list(zip(leaves, values, strict=True))
     if recording.get().trace is None:
-        all_at_once([(set_data, x, _accepted(x, value, False)) for x, value in pairs])
+        all_at_once(assignments(leaves, values))
         return
-    for x, value in pairs:
+    for x, value in zip(leaves, values, strict=True):
         x.assign_(value)
+
+
+def assignments(leaves: Iterable[Tensor], values: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """The changes by which leaves get new values outside a trace, for `all_at_once`."""
+    return [(set_data, x, _accepted(x, value, False)) for x, value in zip(leaves, values, strict=True)]
 
 
 def convert(leaves: Iterable[Tensor], dtype: Any) -> None:

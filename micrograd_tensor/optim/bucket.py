@@ -3,7 +3,10 @@
 A net has many small parameters, and one NumPy call costs as much as a few thousand additions. So the parameters,
 their gradients and each buffer are gathered in flat arrays, which the rule updates in place, block by block, so that
 its intermediate results stay in the processor's cache. The flat arrays belong to the optimizer: a parameter gets its
-new value through `Tensor.assign_`, as a fresh frozen copy, so graphs recorded earlier still hold the old one.
+new value as `Tensor.assign_` gives it, as a fresh frozen copy, so graphs recorded earlier still hold the old one.
+
+There are two flat arrays of each buffer, of which a step reads one and writes the other. They change places, and the
+parameters get their values, when all has been worked out: so a step is done or not done, whenever Ctrl-C comes.
 
 Within a trace the same rule is applied to the same flat values as Tensors, and what it changes is left in the trace.
 """
@@ -19,7 +22,7 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.table.elementwise import astype
 from ..engine.table.shapes import concatenate, reshape
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, assignments
 from ..engine.trace import effect, source
 
 State: TypeAlias = dict[Tensor, dict[str, Any]]
@@ -41,21 +44,27 @@ class Bucket:
 
     def __init__(self, params: Sequence[Tensor], names: Sequence[str], state: State, step: int) -> None:
         self.params, self.names, self.step = list(params), tuple(names), step
-        total = sum(p.size for p in params)
-        flats = [np.zeros(total, params[0].dtype) for _ in range(2 + len(names))]
+        self.total = sum(p.size for p in params)
         ends = np.cumsum([p.size for p in params]).tolist()
         self.bounds = list(zip([0, *ends], ends, params, strict=False))
-        views = [[flat[a:b].reshape(p.shape) for a, b, p in self.bounds] for flat in flats]
-        self.values, self.gradients = views[:2]
-        self.buffers = flats[2:]
-        self.memories: list[dict[str, Any]] = [
-            dict(zip(names, each, strict=True)) for each in zip(*views[2:], strict=True)
-        ]
-        for p, memory in zip(params, self.memories, strict=False):
+        (self.value, self.gradient), self.buffers, self.spare = map(self._flats, (2, len(names), len(names)))
+        self.values, self.gradients = self._parts(self.value), self._parts(self.gradient)
+        self.memories, self.next = map(self._memories, (self.buffers, self.spare))
+        for p, memory in zip(params, self.memories, strict=True):
             for name, view in memory.items():
                 view[...] = state.get(p, {}).get(name, 0)
-        self.blocks = [tuple(flat[a : a + BLOCK] for flat in flats) for a in range(0, total, BLOCK)]
         self.assigned: list[Any] = [None] * len(params)
+
+    def _flats(self, n: int) -> list[Any]:
+        return [np.zeros(self.total, self.params[0].dtype) for _ in range(n)]
+
+    def _parts(self, flat: Any) -> list[Any]:
+        return [flat[a:b].reshape(p.shape) for a, b, p in self.bounds]
+
+    def _memories(self, buffers: Sequence[Any]) -> list[dict[str, Any]]:
+        """The parts of flat buffers by parameter and name."""
+        parts = list(map(self._parts, buffers))
+        return [{name: part[i] for name, part in zip(self.names, parts, strict=True)} for i in range(len(self.params))]
 
     def gather(self) -> None:
         """Copy in the gradients, and any parameter that was assigned to from outside.
@@ -68,26 +77,37 @@ class Bucket:
             if p._data is not ours:
                 value[...] = p._data
 
-    def update(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule to every block, and assign the parameters their new values."""
-        self.step += 1
-        for block in self.blocks:
-            p, g, *buffers = block
-            for old, new in zip((p, *buffers), rule(p, g, *buffers, step=self.step, **settings), strict=True):
+    def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Apply the rule to every block; returns the changes that make this the state, for `all_at_once`."""
+        step, self.assigned = self.step + 1, [None] * len(self.params)  # until then, values are not the parameters'
+        for a in range(0, self.total, BLOCK):
+            here = slice(a, a + BLOCK)
+            p, g, *buffers = (flat[here] for flat in (self.value, self.gradient, *self.spare))
+            for new, flat in zip(buffers, self.buffers, strict=True):
+                new[...] = flat[here]
+            for old, new in zip((p, *buffers), rule(p, g, *buffers, step=step, **settings), strict=True):
                 if new is not old:  # a rule need not work in place
                     old[...] = new
-        self.assigned = [p.assign_(value)._data for p, value in zip(self.params, self.values, strict=True)]
+        changes = assignments(self.params, self.values)
+        turned = dict(memories=self.next, next=self.memories, buffers=self.spare, spare=self.buffers)
+        return [*changes, (partial(vars(self).update, turned, step=step, assigned=[array for *_, array in changes]),)]
 
     def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:
         """Apply the rule within a trace; `count` gets the number of steps when the run has ended."""
         p = concatenate([reshape(p, shape=-1) for p in self.params])
         g = astype(concatenate([reshape(_gradient(p), shape=-1) for p in self.params]), p.dtype)
-        buffers = [source(flat.copy, name) for name, flat in zip(self.names, self.buffers, strict=True)]
+        buffers = [source(partial(self._buffer, i), name) for i, name in enumerate(self.names)]
         new, *changed = rule(p, g, *buffers, step=_next_step(self, count), **settings)
         for a, b, p in self.bounds:
             p.assign_(reshape(new[a:b], shape=p.shape))
-        for buffer, value, flat in zip(buffers, changed, self.buffers, strict=True):
-            effect(buffer, value, partial(np.copyto, flat))
+        for i, (buffer, value) in enumerate(zip(buffers, changed, strict=True)):
+            effect(buffer, value, partial(self._write, i))
+
+    def _buffer(self, i: int) -> Any:
+        return self.buffers[i].copy()
+
+    def _write(self, i: int, value: Any) -> None:
+        self.buffers[i][...] = value
 
 
 class Alone:
@@ -104,6 +124,7 @@ class Alone:
         known = state.get(p, {})
         self.params, self.names, self.step = [p], names, step
         self.memories: list[dict[str, Any]] = [{name: known[name] if name in known else 0 * p._data for name in names}]
+        self.next: list[dict[str, Any]] = [{}]
 
     def gather(self) -> None:
         """Check that the gradient has the parameter's shape; raise `ShapeError` otherwise."""
@@ -120,14 +141,13 @@ class Alone:
         for name, buffer, value in zip(self.names, buffers, changed, strict=True):
             effect(buffer, value, partial(memory.__setitem__, name))
 
-    def update(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule, and assign the parameter its new value."""
-        self.step += 1
-        p, memory = self.params[0], self.memories[0]
+    def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Apply the rule; returns the changes that make this the state, for `all_at_once`."""
+        p, memory, step = self.params[0], self.memories[0], self.step + 1
         buffers = [memory[name].copy() for name in self.names]  # a rule may work in place
-        new, *buffers = rule(p._data.copy(), _gradient(p)._data, *buffers, step=self.step, **settings)
-        memory.update(zip(self.names, buffers, strict=True))
-        p.assign_(new)
+        new, *buffers = rule(p._data.copy(), _gradient(p)._data, *buffers, step=step, **settings)
+        self.next = [{**memory, **dict(zip(self.names, buffers, strict=True))}]
+        return [*assignments([p], [new]), (vars(self).update, {"memories": self.next, "step": step})]
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.arrays import is_duck, plain
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
 from ..engine.habits import keywords
-from ..engine.record import unwrap
+from ..engine.record import all_at_once, unwrap
 from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
@@ -147,11 +147,13 @@ class Optimizer:
         for _, buckets in plans:
             for bucket in buckets:
                 bucket.gather()
+        changes: list[tuple[Any, ...]] = []
         for group, buckets in plans:
             settings = {name: group[name] for name in self.defaults}
             for bucket in buckets:
-                bucket.update(type(self).rule, settings)
-                self._count(bucket, bucket.step)
+                changes += bucket.update(type(self).rule, settings)
+                changes.append((self.state.update, self._kept(bucket.params, bucket.next, bucket.step + 1)))
+        all_at_once(changes)
         return loss
 
     def _record(self, plans: Sequence[tuple[dict[str, Any], list[Bucket | Alone]]]) -> None:
@@ -165,10 +167,13 @@ class Optimizer:
     def _count(self, bucket: Bucket | Alone, step: int) -> None:
         """Note that the parameters of a bucket have taken so many steps."""
         bucket.step = step
-        for p, memory in zip(bucket.params, bucket.memories, strict=False):
-            if self.counted:
-                memory["step"] = step
-            self.state[p] = memory
+        self.state.update(self._kept(bucket.params, bucket.memories, step))
+
+    def _kept(self, params: list[Tensor], memories: list[dict[str, Any]], step: int) -> State:
+        """What the state holds for parameters after so many steps."""
+        for memory in memories if self.counted else ():
+            memory["step"] = step
+        return {p: memory for p, memory in zip(params, memories, strict=True) if memory}
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
         """The buckets of a group; rebuilt whenever a different set of parameters has gradients."""
@@ -188,7 +193,8 @@ class Optimizer:
                 alike.setdefault((p.dtype, steps), []).append(p)
         buckets += [Bucket(params, names, self.state, steps) for (_, steps), params in alike.items()]
         for bucket in buckets if self.counted else ():
-            bucket.memories = [{"step": bucket.step, **memory} for memory in bucket.memories]
+            sides = bucket.memories, bucket.next
+            bucket.memories, bucket.next = ([{"step": bucket.step, **memory} for memory in side] for side in sides)
         self._plans[k] = live, names, buckets
         return buckets
 
@@ -253,10 +259,8 @@ class Optimizer:
             raise ValueError(
                 f"{called}: the state remembers parameter {numbers}, which its groups do not have, or twice"
             )
-        for group, new in zip(ours, settings, strict=True):
-            group.update(new)
-        self.state = state
-        self._plans.clear()
+        changed = [(group.update, new) for group, new in zip(ours, settings, strict=True)]
+        all_at_once([*changed, (vars(self).update, {"state": state}), (self._plans.clear,)])
 
     def _settings(self, what: str, group: dict[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a saved group, checked as the constructor checks them and beside those that they replace."""

@@ -31,7 +31,7 @@ def packed(tree: Any, path: str = "", arrays: dict[str, Any] | None = None) -> t
         name = path or "array"
         while name in arrays:  # "a.b" may be one key, or b in a
             name += "'"
-        arrays[name] = tree.data if isinstance(tree, Tensor) else tree
+        arrays[name] = tree._data if isinstance(tree, Tensor) else tree
         return {"$array": name}, arrays
     if isinstance(tree, dict):
         if all(isinstance(key, str) and not key.startswith("$") for key in tree):

@@ -25,7 +25,7 @@ ORDER = [
         "table.places",
         "table.truths",
     ),
-    *("table.matrix", "walk", "protocols", "pytorch", "tensor", "creation"),
+    *("table.matrix", "walk", "protocols", "pytorch", "updates", "tensor", "creation"),
 ]
 UPWARDS = {("record", "tensor")}
 """For types alone: an op says that it returns a Tensor."""

@@ -130,7 +130,7 @@ def test_what_offers_itself_as_an_array_becomes_one():
         def __array__(self, dtype=None, copy=None):
             return np.array([1.0, 2.0], dtype)
 
-    assert type(mt.tensor(Column()).data) is np.ndarray
+    assert type(mt.tensor(Column()).numpy()) is np.ndarray
 
 
 @pytest.mark.parametrize("n", [65504, 65505, 70000, 200000])

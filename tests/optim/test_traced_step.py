@@ -110,7 +110,7 @@ def test_a_traced_step_equals_the_eager_one_bit_for_bit(name, dtype, clip):
     before = traced_net.state_dict(), copy.deepcopy(traced_net[3].generator)
     traced = Traced(step, *rest[0])
     for key, value in traced_net.state_dict().items():
-        assert value.data is before[0][key].data, "a trace changes nothing"
+        assert value._data is before[0][key]._data, "a trace changes nothing"
     traced_net[3].generator.bit_generator.state = before[1].bit_generator.state
     for k, batch in enumerate(rest):
         for opt in (eager, optimizer):
