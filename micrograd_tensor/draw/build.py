@@ -10,7 +10,7 @@ from ..graph import Graph, Node
 from ..graph.nodes import Edge
 from ..notation import MAX_NAME, number, printable
 from .collapse import Collapsed, named
-from .labels import MAX_CLAUSE, Labels, boxed
+from .labels import Labels, boxed
 from .options import Failure, Options
 from .repeats import Box
 from .scene import FORK, SPLIT, Item, Scene, Wire, lane_ids, repeated
@@ -223,7 +223,7 @@ class Builder:
         wire = self.wire(use.value, source, target, i, use)
         wire.edges = tuple((gate.rank, k) for gate, k in use.edges)
         contribution = self.arriving(use)
-        clauses = self.labels.clauses(use, MAX_CLAUSE) if contribution else ()
+        clauses = self.labels.clauses(use, whole=False) if contribution else ()
         self._say_gradient(wire, use.value, contribution, clauses, named=len(self.uses[use.value]) > 1)
         if contribution:
             wire.title = (wire.title[0], f"gradient: {', '.join([*self.labels.clauses(use), wire.gradient])}")

@@ -27,9 +27,6 @@ MAX_CAPTION = 32
 MAX_PATH, MAX_CLAUSES = 3, 4
 """The longest path through a box whose rules are written out, in gates, and the maximum number of their lines."""
 
-MAX_CLAUSE = 40
-"""The longest clause of a rule next to a wire, in characters; its title has all of it."""
-
 MAX_LINE = 44
 """The longest list of the leaves of a box, in characters."""
 
@@ -169,20 +166,23 @@ class Labels:
         name, total = self.called.gradient(node), added([self.marks[use] for use in uses])
         return f"{name} = {total}" if name and self.uses.added(node, uses) is self.graph.gradients.get(node) else total
 
-    def rule(self, edge: Edge, limit: int = WHOLE) -> tuple[str, ...]:
-        """The local rule of an edge, clause by clause, each no longer than the limit."""
-        return rule(self.graph, edge, self.called.stand_ins, dims=self.dims, limit=limit)
+    def rule(self, edge: Edge, *, whole: bool = True) -> tuple[str, ...]:
+        """The local rule of an edge, clause by clause; none is shortened, unless a place has no room for the whole."""
+        clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
+        if whole and any("…" in clause for clause in clauses):
+            return rule(self.graph, edge, self.called.stand_ins, dims=self.dims, limit=WHOLE)
+        return clauses
 
-    def clauses(self, use: Use, limit: int = WHOLE) -> tuple[str, ...]:
+    def clauses(self, use: Use, *, whole: bool = True) -> tuple[str, ...]:
         """How a use passes back its gradient, with its letter; for an output, that the gradient is given."""
         if use.target is None:
             clauses: tuple[str, ...] = ("upstream",)
         else:
-            clauses = self.rule(use.edges[0], limit) if use.box is None else self._through(use, limit)
+            clauses = self.rule(use.edges[0], whole=whole) if use.box is None else self._through(use, whole)
         mark = self.marks.get(use)
         return (f"{mark}: {clauses[0]}", *clauses[1:]) if mark else clauses
 
-    def _through(self, use: Use, limit: int) -> tuple[str, ...]:
+    def _through(self, use: Use, whole: bool) -> tuple[str, ...]:
         """The rules by which a box passes a gradient back to a value that comes into it, from its output on.
 
         They are written out if there is only one path and it is short, otherwise counted.
@@ -207,7 +207,7 @@ class Labels:
         whole = all(len(graph.contributions_to(gate)) == 1 and gate not in graph.upstreams for gate, _ in path[:-1])
         if len(first) != 1 or onward(path[-1][0]) or not whole:
             return hidden_rules
-        clauses = [clause for edge in reversed(path) for clause in self.rule(edge, limit)]
+        clauses = [clause for edge in reversed(path) for clause in self.rule(edge, whole=whole)]
         clauses = [clause for clause in clauses if clause != "× 1"] or ["× 1"]
         hidden = [name for node, name in self.called.stand_ins.items() if node in inside]
         if len(clauses) > MAX_CLAUSES or any(name in clause for name in hidden for clause in clauses):
