@@ -155,7 +155,7 @@ class Called:
         """A value's name, or y with the number of its gate; nothing for a leaf without a name."""
         if node.name:
             return printable(node.name)
-        return free(subscripted("y", self.numbers[node]), self._taken) if node.op else ""
+        return free(f"y{str(self.numbers[node]).translate(_SUBSCRIPTS)}", self._taken) if node.op else ""
 
     def gradient(self, node: Node) -> str:
         """What the gradient of a value is called, or nothing where the value has no more than a formula."""
@@ -165,15 +165,6 @@ class Called:
         """The k-th of A, B, …, Z, AA, AB, … that is no value's name."""
         letters = (letter for letter in map(_letter, count()) if letter not in self._taken)
         return next(islice(letters, k, None))
-
-
-def subscripted(name: str, number: int) -> str:
-    """A name with a number.
-
-    >>> subscripted("y", 12)
-    'y₁₂'
-    """
-    return name + str(number).translate(_SUBSCRIPTS)
 
 
 def free(name: str, taken: Container[str | None]) -> str:

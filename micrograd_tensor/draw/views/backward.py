@@ -9,7 +9,7 @@ from ...graph.nodes import Edge
 from ...graph.paths import depending
 from ...notation import WHOLE, counted, formula, operand_text, shorten
 from ...notation.expression import divisor
-from ...notation.names import free, subscripted
+from ...notation.names import free
 from ..build import Builder
 from ..canvas import Painting
 from ..errors import DrawError
@@ -151,9 +151,9 @@ class _Backward(Builder):
         """A gate with the number of the forward gate whose rule it belongs to."""
         carried = [x for x in node.operands if x in self.carriers]
         alone = len(set(carried)) == 1
-        names = {**self.called.names, **self._arriving(carried)}
-        text = formula(self.recorded[node.rank], names, dims=self.labels.dims, limit=WHOLE)
-        text = self.sums.get(node.rank, text)
+        names = {self.recorded[x.rank]: self.g if alone else self._name(x) or self.g for x in carried}
+        named = {**self.called.names, **names}
+        text = self.sums.get(node.rank) or formula(self.recorded[node.rank], named, dims=self.labels.dims, limit=WHOLE)
         number = self.called.numbers[node.rule_of[0]] if node.rule_of else None
         op = self.labels.op(self.recorded[node.rank])
         caption = self.sums.get(node.rank) or (f"({number}) {op}" if number else op)
@@ -168,14 +168,6 @@ class _Backward(Builder):
             kept = [x for x in node.operands if x not in carried]
             item.saved = shorten(divisor(node, self.labels.dims) or ", ".join(map(self._text, kept)), MAX_SAVED)
         return item
-
-    def _arriving(self, carried: list[Node]) -> dict[Node, str]:
-        """What the gradients that arrive at a gate are called in its formula: g, unless several have to be told apart."""
-        unnamed = [x for x in dict.fromkeys(carried) if not self._name(x)]
-        if len(set(carried)) == 1:
-            return {self.recorded[carried[0].rank]: self.g}
-        numbered = {x: subscripted(self.g, k) for k, x in enumerate(unnamed, 1)} if len(unnamed) > 1 else {}
-        return {self.recorded[x.rank]: self._name(x) or numbered.get(x, self.g) for x in carried}
 
     def _straighten(self, node: Node, carried: list[Node]) -> None:
         """Of the paths that meet at a gate, the one whose shape changed least runs straight."""
