@@ -5,8 +5,8 @@ from __future__ import annotations
 import keyword
 from collections import Counter
 
-from ...graph import Node, cut, joint, without_copies
-from ...notation import assignment
+from ...graph import Graph, Node, cut, joint, without_copies
+from ...notation import WHOLE, assignment, formula
 from ..found import WrongStage
 from .derivation import Derivation, Operand, called_upstream, gradient_of, value_of
 
@@ -25,7 +25,8 @@ def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tup
     """
     step = derivation.named_step(place)
     target = derivation.name if step is derivation.target else str(step.name)
-    return _lines(wrong, derivation.name), f"{target} = {derivation.formula(step)}"
+    rule = formula(_in_names(wrong, derivation, step).outputs[0], limit=WHOLE)
+    return _lines(_in_names(wrong, derivation, derivation.target), derivation.name), f"{target} = {rule}"
 
 
 def what_belongs_there(wrong: WrongStage) -> tuple[str, str]:
@@ -36,23 +37,29 @@ def what_belongs_there(wrong: WrongStage) -> tuple[str, str]:
     return lines, rule if derivation.steps else ""
 
 
-def _lines(wrong: WrongStage, target: str) -> str:
+def _in_names(wrong: WrongStage, derivation: Derivation, step: Node) -> Graph:
+    """What a step is computed by, from what the user has names for."""
     graph, node = wrong.graph, wrong.node
     whole = graph if wrong.forward else joint(graph)
     end = node if wrong.forward else whole.gradients[node]
+    if step is not derivation.target:
+        end = next(x for x in whole.nodes if x.rank == step.rank)
     names = {n: n.name or "" for n in graph.nodes if n is not node or not wrong.forward}
     if not wrong.forward:
         names |= {whole.gradients[n]: f"d{n.name}" for n in wrong.by_hand if n in whole.gradients and n is not node}
         names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items()}
     count = Counter(names.values())
     names = {n: name for n, name in names.items() if name and count[name] == 1}
-    if not target.isidentifier() or end.is_leaf:
+    return without_copies(cut(whole, [end], names, names))
+
+
+def _lines(part: Graph, target: str) -> str:
+    result = part.outputs[0]
+    if not target.isidentifier() or (result.is_leaf and result.name is None):
         return ""
-    part = without_copies(cut(whole, [end], names, names))
     named = {x: x.name for x in part.nodes if x.is_leaf and x.name is not None and _is_name(x.name)}
     if any(x.is_leaf and x not in named and not _is_short(x) for x in part.nodes) or len(part.nodes) > MAX_OPS:
         return ""
-    result = part.outputs[0]
     lines = [f"{target} = {named[result]}"] if result in named else assignment(target, result, named, taught=True)
     return "\n".join(lines) if len(lines) <= MAX_LINES and max(map(len, lines)) <= MAX_LINE else ""
 
