@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .engine.arrays import is_duck
-from .engine.errors import DTypeError, ShapeError, describe
+from .engine.arrays import is_duck, plain
+from .engine.errors import DTypeError, ShapeError, describe, quoted
 from .engine.habits import keywords, missing
 from .engine.randomness import generator_or_default
 from .engine.record import leaf
@@ -97,17 +97,9 @@ def _arrays(columns: Sequence[Any], what: str) -> tuple[Any, ...]:
 def _array(x: Any, what: str) -> Any:
     if isinstance(x, Tensor):
         return x._data
-    if is_duck(x):
-        return x
-    if not isinstance(x, (list, tuple, int, float, complex)) and not hasattr(x, "__array__"):
-        raise DTypeError(f"{what}: {x!r:.60} is a {type(x).__name__}; {_ACCEPTED}")
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ShapeError(f"{what}: {x!r:.60} is no array: {error}") from None
-    if array.dtype.kind not in "biufc":
-        raise DTypeError(f"{what}: {x!r:.60} holds {array.dtype}, not numbers; {_ACCEPTED}")
-    return array
+    if not isinstance(x, (list, tuple, int, float, complex)) and not hasattr(x, "__array__") and not is_duck(x):
+        raise DTypeError(f"{what}: {quoted(x)} is a {type(x).__name__}; {_ACCEPTED}")
+    return plain(x, called=f"{what}: {quoted(x)}")
 
 
 _ACCEPTED = "give arrays, a list of samples, or a dataset with __len__ and __getitem__"

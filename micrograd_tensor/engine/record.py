@@ -66,12 +66,12 @@ class Record:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        self._name = name
+        self._name = checked(name)
         if self._outline is not None:
             self._outline._name = name
 
     def named(self, name: str) -> Self:
-        """Give the tensor a name for reports and pictures; returns the tensor itself.
+        """Give the tensor a name for reports and pictures; returns the tensor itself. `ValueError` for an empty one.
 
         >>> import micrograd_tensor as mt
         >>> mt.tensor([1.0, 2.0]).named("x")
@@ -88,6 +88,13 @@ def method(composition: F) -> F:
     """Lend a composition of a higher floor to Tensors, as a method of its own name."""
     setattr(result, composition.__name__, composition)
     return composition
+
+
+def checked(name: str | None) -> str | None:
+    """A name that messages and pictures can show; `ValueError` for "", which would be a hole in them."""
+    if name == "":
+        raise ValueError("a name is some text, or None for no name, not ''")
+    return name
 
 
 def outline(x: Record) -> Any:

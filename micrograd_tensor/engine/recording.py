@@ -280,8 +280,9 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
     __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"scope({name!r}): a scope's name is a string, such as scope('block1')")
+        if not isinstance(name, str) or not name:
+            error = TypeError if name != "" else ValueError
+            raise error(f"scope({name!r}): a scope's name is a string that is not empty, such as scope('block1')")
         self._name = name
 
     def __enter__(self) -> None:

@@ -14,7 +14,7 @@ from .arrays import Outline, frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .habits import keywords
 from .pytorch import PyTorchMethods
-from .record import all_at_once, leaf, set_data, set_grad, start, unwrap
+from .record import all_at_once, checked, leaf, set_data, set_grad, start, unwrap
 from .recording import recording
 from .row import Operand
 from .table import comparisons as c
@@ -54,7 +54,7 @@ class Tensor(PyTorchMethods):
     ) -> None:
         if isinstance(value, Tensor):
             refuse_reading(value, "a new leaf of the values")
-        start(self, frozen(unwrap(value), dtype, copy), name)
+        start(self, frozen(unwrap(value), dtype, copy), checked(name))
         if requires_grad:
             self.requires_grad_()
 

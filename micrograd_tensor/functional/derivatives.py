@@ -83,7 +83,7 @@ def _directions(inputs: Inputs, vectors: Any, ready: list[Tensor], what: str) ->
     given = [v if isinstance(v, Tensor) else np.asarray(v, x.dtype) for v, x in zip(given, ready, strict=True)]
     for v, x in zip(given, ready, strict=True):
         if v.shape != x.shape:
-            raise ShapeError(f"{what}: the vector for {describe(x)} has shape {v.shape}; it must have the same")
+            raise ShapeError(f"{what}: the vector for {describe(x)} has shape {v.shape}; it must be that of the input")
     return given
 
 

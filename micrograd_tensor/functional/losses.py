@@ -6,6 +6,7 @@ flow to Tensors among them that are floating-point.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..engine.arrays import is_duck
@@ -255,8 +256,8 @@ def _of_probabilities(log_p: Tensor, target: Tensor, weight: Any, reduction: str
     """The loss for probabilities: each class is weighted by its own; a mean divides by the number of distributions."""
     if target.shape != log_p.shape:
         raise ShapeError(
-            f"cross_entropy: probabilities {describe(target)} do not have the shape {log_p.shape} of the logits. "
-            "Classes are integers: astype(int)"
+            f"cross_entropy: the targets {describe(target)} hold {target.dtype}, which makes them probabilities; the "
+            f"logits have the shape {log_p.shape}. Classes are integers: astype(int)"
         )
     if smoothing:
         target = target * (1 - smoothing) + smoothing / log_p.shape[_class_axis(log_p)]
@@ -295,9 +296,13 @@ def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) 
         raise DTypeError(f"{op}: the targets {describe(target)} hold {target.dtype}; classes are integers: astype(int)")
     wanted, count = (*log_p.shape[:axis], *log_p.shape[axis + 1 :]), log_p.shape[axis]
     if target.shape != wanted:
+        way_out = f"with its classes on axis {axis}, one target each makes {wanted}"
+        if target.shape == log_p.shape:
+            way_out = f"if they are one-hot, give their argmax(axis={axis}), or as probabilities astype(float)"
+        elif target.size == prod(wanted):
+            way_out += f": reshape({wanted})"
         raise ShapeError(
-            f"{op}: the targets {describe(target)} do not match logits of shape {log_p.shape}; with the classes on "
-            f"axis {axis}, one target each makes {wanted}"
+            f"{op}: the targets {describe(target)} do not match an input of shape {log_p.shape}; {way_out}"
         )
     known, ignored = (target >= 0) & (target < count), equal(target, ignore_index)
     if holds(known & ~ignored):
@@ -305,7 +310,9 @@ def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) 
     given = unwrap(target)
     if not is_duck(given) and not holds(known | ignored):
         wrong = given[~unwrap(known | ignored)][0]
-        raise ShapeError(f"{op}: the targets hold class {wrong}, but {describe(log_p)} has classes 0…{count - 1}")
+        raise ShapeError(
+            f"{op}: class {wrong} is among the targets, but an input of shape {log_p.shape} has classes 0…{count - 1}"
+        )
     classes = where(ignored, 0, target)
     return classes if target.name is None else classes.named(target.name), ignored
 
@@ -313,7 +320,7 @@ def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) 
 def _alike(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:  # noqa: A002
     x, z = as_tensor(input), as_tensor(target)
     if x.shape != z.shape:
-        way_out = " Did you mean reshape?" if x.size == z.size else ""
+        way_out = f" Did you mean reshape({x.shape})?" if x.size == z.size else ""
         raise ShapeError(
             f"{op}: {describe(x)} and the target {describe(z)} have different shapes, and losses do not broadcast."
             + way_out

@@ -85,7 +85,7 @@ class Node:
         return f"<node {self.rank}: {made}{f' {self.name!r}' if self.name else ''} {self.shape} {self.dtype}>"
 
 
-@dataclass(frozen=True, slots=False, eq=False)
+@dataclass(frozen=True, slots=False, eq=False, repr=False)
 class Graph:
     """A recorded graph, forward and, on request, backward.
 
@@ -114,6 +114,11 @@ class Graph:
     contributions: Mapping[Edge, Node] = field(default_factory=dict)
     gradients: Mapping[Node, Node] = field(default_factory=dict)
     upstreams: Mapping[Node, Node] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        listed = ", ".join(node.name or f"{node.rank}" for node in self.outputs)
+        back = f" and {len(self.backward)} of the backward pass" if self.backward else ""
+        return f"<graph of {listed}: {len(self.nodes)} nodes{back}; print it, or mt.draw it>"
 
     @cached_property
     def users(self) -> Mapping[Node, tuple[Edge, ...]]:

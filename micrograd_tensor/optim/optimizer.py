@@ -117,9 +117,9 @@ class Optimizer:
             listed = ", ".join(map(repr, sorted(unknown)))
             raise ValueError(f"{type(self).__name__} has no setting {listed}; it has {', '.join(self.defaults)}")
         for name, (least, below) in self.ranges.items():
-            for value in group[name] if isinstance(group[name], Sequence) else (group[name],):
-                if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                    raise ValueError(f"{type(self).__name__}: {name}={value!r:.40} is not a number")
+            for value in group[name] if isinstance(group[name], (tuple, list)) else (group[name],):
+                if not hasattr(value, "__float__"):
+                    raise ValueError(f"{type(self).__name__}: {name}={group[name]!r:.40} is not a number")
                 if not least <= value < below:
                     limit = f"and below {below:g}" if np.isfinite(below) else "and finite"
                     raise ValueError(

@@ -56,6 +56,8 @@ def evaluated(line, m):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    with np.printoptions():  # which one of the lines sets
+        yield
 
 
 COMPARED = [habit for habit in (*HABITS, *DIFFERENCES) if habit.ours not in ("", UP_TO_YOU)]

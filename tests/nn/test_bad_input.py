@@ -71,6 +71,31 @@ BAD = [
     (lambda: nn.Dropout2d()(x(3, 4)), mt.ShapeError, ["Dropout2d: x (3, 4) has 2 axes, not 3 or 4"]),
     (lambda: nn.HuberLoss(delta=0)(x(2), x(2)), ValueError, ["delta=0 must be positive"]),
     (lambda: nn.BCELoss()([0.5, 1.5], [1.0, 1.0]), ValueError, ["outside 0…1", "apply sigmoid first"]),
+    # classes
+    (
+        lambda: mt.cross_entropy(x(5, 3) - 1, np.full(5, 3)),
+        mt.ShapeError,
+        ["class 3 is among", "(5, 3)", "0…2"],
+    ),
+    (
+        lambda: mt.cross_entropy(x(5, 3), np.ones(5)),
+        mt.ShapeError,
+        ["float64", "probabilities", "astype(int)"],
+    ),
+    (
+        lambda: mt.cross_entropy(x(5, 3), np.ones((5, 3), int)),
+        mt.ShapeError,
+        ["argmax(axis=1)", "astype(float)"],
+    ),
+    (lambda: mt.nll_loss(x(5, 3), np.ones((5, 1), int)), mt.ShapeError, ["one target each makes (5,): reshape((5,))"]),
+    (lambda: mt.mse_loss(x(3, 1), x(3)), mt.ShapeError, ["Did you mean reshape((3, 1))?"]),
+    # names
+    (lambda: x(2).named(""), ValueError, ["a name is some text, or None", "not ''"]),
+    (lambda: mt.tensor([1.0], name=""), ValueError, ["a name is some text"]),
+    (lambda: mt.scope(""), ValueError, ["scope(''): a scope's name is a string that is not empty"]),
+    # the last batch
+    (lambda: [nn.BatchNorm1d(3)(b) for b in mt.data.DataLoader(x(21, 3), 10)], mt.ShapeError, ["drop_last=True"]),
+    (lambda: mt.batch_norm(x(1, 3), x(3), x(3)), mt.ShapeError, ["drop_last=True"]),
     # convolutions and poolings
     (lambda: nn.Conv2d(3, 4, 2)(x(1, 2, 5, 5)), mt.ShapeError, ["x (1, 2, 5, 5)", "2 channels", "takes 3"]),
     (lambda: nn.Conv2d(3, 4, 2)(x(5, 5)), mt.ShapeError, ["x (5, 5) has 2 axes", "(N, C, H, W)"]),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor import optim
+from micrograd_tensor import nn, optim
 from micrograd_tensor.optim.adam import adam
 from micrograd_tensor.optim.rmsprop import rmsprop
 from micrograd_tensor.optim.sgd import sgd
@@ -283,6 +283,10 @@ W = [1.0, 2.0]
         (lambda w: optim.SGD([w, w]), ValueError, r"w \(2,\) is given twice"),
         (lambda w: optim.SGD([{"params": w}, {"params": [w]}]), ValueError, "given twice"),
         (lambda w: optim.SGD([1.0]), mt.DTypeError, "1.0 is not a Tensor but float"),
+        (lambda w: optim.SGD(nn.Linear(1, 1)), mt.DTypeError, r"give its parameters\(\)"),
+        (lambda w: optim.SGD([w], lr="0.1"), ValueError, "SGD: lr=.0.1. is not a number"),
+        (lambda w: optim.SGD(nn.Sequential().parameters()), ValueError, "no parameters given.*nn.ModuleList"),
+        (lambda w: optim.LBFGS, AttributeError, "no counterpart here: the optimizers are SGD"),
         (lambda w: optim.SGD([mt.tensor([1, 2])]), mt.DTypeError, "int64"),
         (lambda w: optim.SGD([w], lr=-1), ValueError, "lr=-1; it must be at least 0"),
         (lambda w: optim.SGD([w], lr=math.nan), ValueError, "lr=nan"),
