@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.habits import keywords
+from ..engine.lengths import lengths
 from ..engine.record import unwrap
 from ..engine.row import Operand, answers
 from ..engine.table.elementwise import where
@@ -37,7 +38,7 @@ def tile(x: Operand, reps: int | Sequence[int]) -> Tensor:
     tensor([[1., 2., 1., 2.],
             [1., 2., 1., 2.]])
     """
-    times = (int(reps),) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    times = lengths("reps", reps if isinstance(reps, (tuple, list)) else (reps,), least=0)
     shape = np.shape(unwrap(x))
     rank = max(len(shape), len(times))
     shape, times = (1,) * (rank - len(shape)) + shape, (1,) * (rank - len(times)) + times
@@ -58,6 +59,8 @@ def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | Non
     tensor([3., 1., 2.])
     """
     shape = np.shape(unwrap(x))
+    if np.asarray(shift).dtype.kind not in "iu":
+        raise ShapeError(f"roll: shift={shift!r}: give a whole number, or one for each axis")
     if axis is None:
         return reshape(roll(ravel(x), int(np.sum(shift)), axis=0), shape=shape)
     rolled = as_tensor(x)

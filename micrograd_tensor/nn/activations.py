@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.creation import ones
 from ..engine.errors import ShapeError, describe
+from ..engine.lengths import length
 from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
 from ..engine.tensor import Tensor
@@ -110,7 +111,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32) -> None:
         super().__init__()
-        self.num_parameters: int = num_parameters
+        self.num_parameters: int = length("num_parameters", num_parameters)
         self.weight: Parameter = Parameter(np.full(num_parameters, init, dtype))
 
     def forward(self, x: Operand) -> Tensor:

@@ -73,7 +73,9 @@ class MultiheadAttention(Module):
         if length("embed_dim", embed_dim) % length("num_heads", num_heads):
             raise ShapeError(f"MultiheadAttention: embed_dim={embed_dim} does not divide into num_heads={num_heads}")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
-        self.kdim, self.vdim, self.generator = kdim or embed_dim, vdim or embed_dim, generator
+        self.kdim = embed_dim if kdim is None else length("kdim", kdim)
+        self.vdim = embed_dim if vdim is None else length("vdim", vdim)
+        self.generator = generator
         self.packed = self.kdim == self.vdim == embed_dim
         if self.packed:
             self.in_proj_weight = Parameter(np.zeros((3 * embed_dim, embed_dim), dtype))

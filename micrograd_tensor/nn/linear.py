@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.errors import ShapeError
 from ..engine.lengths import length
 from ..engine.row import Operand
 from ..engine.table.shapes import flatten
@@ -120,6 +121,8 @@ class Embedding(Module):
         self.weight: Parameter = Parameter(np.zeros((num_embeddings, embedding_dim), dtype))
         init.normal_(self.weight, generator=generator)
         if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ShapeError(f"Embedding: padding_idx={padding_idx!r} is no row; there are {num_embeddings}")
             values = self.weight.numpy().copy()
             values[padding_idx] = 0
             self.weight.assign_(values)

@@ -112,6 +112,11 @@ class Adam(Optimizer):
         )
         super().__init__(params, defaults)
 
+    def _check(self, group: dict[str, Any]) -> None:
+        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
+            raise ValueError(f"{type(self).__name__}: betas={group['betas']!r}: give two numbers")
+        super()._check(group)
+
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: D102 -- as declared
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 

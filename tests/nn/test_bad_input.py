@@ -26,6 +26,10 @@ BAD = [
     (lambda: nn.Flatten(1, 0)(x(2, 3)), mt.ShapeError, ["1 to 0"]),
     (lambda: nn.Embedding(3, 2)([0, 3]), mt.ShapeError, ["index 3", "weight (3, 2)", "0…2"]),
     (lambda: nn.Embedding(3, 2)([0, -1]), mt.ShapeError, ["index -1"]),
+    (lambda: nn.Embedding(3, 2, padding_idx=3), mt.ShapeError, ["padding_idx=3", "there are 3"]),
+    (lambda: mt.repeat(x(3), 1.5), mt.ShapeError, ["repeats=1.5", "whole number"]),
+    (lambda: mt.tile(x(3), 1.5), mt.ShapeError, ["reps=(1.5,)", "whole numbers"]),
+    (lambda: mt.roll(x(3), 1.5), mt.ShapeError, ["shift=1.5", "whole number"]),
     (lambda: nn.Embedding(3, 2)([0.5]), mt.DTypeError, ["float64", "astype(int)"]),
     # recurrence
     (

@@ -291,6 +291,7 @@ W = [1.0, 2.0]
         (lambda w: optim.SGD([w], lr=-1), ValueError, "lr=-1; it must be at least 0"),
         (lambda w: optim.SGD([w], lr=math.nan), ValueError, "lr=nan"),
         (lambda w: optim.SGD([w], nesterov=True), ValueError, "needs momentum"),
+        (lambda w: optim.Adam([w], betas=(0.9,)), ValueError, r"betas=\(0\.9,\): give two numbers"),
         (lambda w: optim.Adam([w], betas=(0.9, 1.0)), ValueError, r"betas=\(0.9, 1.0\).*below 1"),
         (lambda w: optim.Adam([{"params": w, "momentum": 0.9}]), ValueError, "Adam has no setting 'momentum'"),
         (lambda w: optim.RMSprop([w], alpha=-0.1), ValueError, "alpha=-0.1"),

@@ -105,6 +105,8 @@ def repeat(x: Operand, repeats: int | tuple[int, ...], axis: int | None = None) 
     tensor([1., 1., 2., 2.])
     """
     n = np.size(unwrap(x)) if axis is None else np.shape(unwrap(x))[counted("repeat", x, axis)[0]]
+    if np.asarray(unwrap(repeats)).dtype.kind not in "iu":
+        raise ShapeError(f"repeat: repeats={repeats!r}: give a whole number, or one for each place")
     try:
         places = np.repeat(np.arange(n), unwrap(repeats))
     except ValueError as error:
