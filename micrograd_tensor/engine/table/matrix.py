@@ -27,7 +27,7 @@ def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
         return expand_dims(g, axis=-1) * b
     if a.ndim == 1:
         return squeeze(matmul(b, expand_dims(g, axis=-1)), axis=-1)
-    if _lies_transposed(a):
+    if a.ndim > 2 and _lies_transposed(a):
         return swapaxes(matmul(b, swapaxes(g, -1, -2)), -1, -2)
     return matmul(g, swapaxes(b, -1, -2))
 
