@@ -462,6 +462,7 @@ class Tensor(PyTorchMethods):
     sort: Final = shapes.sort
     take_along_axis: Final = shapes.take_along_axis
     erf: Final = special.erf
+    erfc: Final = special.erfc
     floor: Final = rounding.floor
     ceil: Final = rounding.ceil
     trunc: Final = rounding.trunc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import inf, pi, sqrt
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from ..engine.errors import ShapeError, describe
 from ..engine.habits import keywords
 from ..engine.randomness import generator_or_default
 from ..engine.row import Operand
-from ..engine.table.elementwise import astype, exp, expm1, log1p, sigmoid, tanh, where
+from ..engine.table.elementwise import astype, expm1, sigmoid, tanh, where
+from ..engine.table.logarithms import logaddexp
 from ..engine.table.shapes import reshape
-from ..engine.table.special import erf
+from ..engine.table.special import erfc
 from ..engine.tensor import Tensor
 from ..engine.trace import source
 from .operands import as_tensor
@@ -78,7 +79,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
 
     Args:
         x: any shape.
-        approximate: ``"none"`` for the exact ``Φ(x) = (1 + erf(x/√2))/2``, or ``"tanh"`` for the paper's
+        approximate: ``"none"`` for the exact ``Φ(x) = erfc(−x/√2)/2``, or ``"tanh"`` for the paper's
             ``Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³)))/2``.
 
     Raises:
@@ -90,12 +91,12 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     """
     values = as_tensor(x)
     if approximate == "none":
-        steps = erf(values * (1 / sqrt(2)))
+        doubled = erfc(values * (-1 / sqrt(2)))
     elif approximate == "tanh":
-        steps = tanh(values * (values * values * 0.044715 + 1) * sqrt(2 / pi))
+        doubled = tanh(values * (values * values * 0.044715 + 1) * sqrt(2 / pi)) + 1
     else:
         raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'")
-    return values * 0.5 * (steps + 1)
+    return values * 0.5 * doubled
 
 
 @keywords
@@ -110,32 +111,29 @@ def silu(x: Operand) -> Tensor:
     return values * sigmoid(values)
 
 
-def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """``ln(1 + e^(β·x)) / β``, a smooth rectifier; x itself where ``β·x`` exceeds the threshold. Any shape.
+def softplus(x: Operand, beta: float = 1.0, threshold: float = inf) -> Tensor:
+    """``ln(1 + e^(β·x)) / β``, a smooth rectifier that never overflows. Any shape.
+
+    Where ``β·x`` exceeds a threshold it is x itself, from 20 on in PyTorch; here the digits are kept at any size, so
+    there is none by default.
 
     >>> import micrograd_tensor as mt
     >>> mt.softplus([-1.0, 0.0, 1000.0])
     tensor([3.13261688e-01, 6.93147181e-01, 1.00000000e+03])
     """
     x = as_tensor(x)
-    scaled = x if beta == 1 else x * beta
-    beyond = scaled > threshold
-    smooth = log1p(exp(where(beyond, 0, scaled)))  # if the other branch overflowed, its gradient would be NaN
-    return where(beyond, x, smooth if beta == 1 else smooth / beta)
+    smooth = logaddexp(x, 0.0) if beta == 1 else logaddexp(x * beta, 0.0) / beta
+    return smooth if threshold == inf else where(x * beta > threshold, x, smooth)
 
 
 def logsigmoid(x: Operand) -> Tensor:
-    """``ln σ(x)``, which never overflows and has exact derivatives of any order, also at 0. Any shape.
-
-    It is computed as ``−ln(1 + e⁻ˣ)`` for x > 0, else as ``x − ln(1 + eˣ)``.
+    """``ln σ(x) = −ln(1 + e⁻ˣ)``, which never overflows. Any shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.logsigmoid([-1000.0, 0.0])
     tensor([-1.00000000e+03, -6.93147181e-01])
     """
-    x = as_tensor(x)
-    positive = x > 0
-    return where(positive, 0, x) - log1p(exp(where(positive, -x, x)))
+    return -logaddexp(-as_tensor(x), 0.0)
 
 
 @keywords

@@ -68,7 +68,9 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
         return l1_loss(input, target, reduction)
     d = _difference("smooth_l1_loss", input, target)
     distance = abs(d)
-    return _reduced(where(distance < beta, square(d) * (0.5 / beta), distance - 0.5 * beta), reduction)
+    near = distance < beta
+    parabola = square(where(near, d, 0)) * (0.5 / beta)  # the branch not taken must not overflow
+    return _reduced(where(near, parabola, distance - 0.5 * beta), reduction)
 
 
 @keywords
@@ -151,11 +153,8 @@ def binary_cross_entropy_with_logits(
     0.3466
     """
     x, z = _alike("binary_cross_entropy_with_logits", input, target)
-    log_likelihood = logsigmoid(x)
-    # ln(1 − σ(x)) = ln σ(x) − x
-    if pos_weight is not None:
-        log_likelihood = log_likelihood * (1 + mul(sub(pos_weight, 1), z))
-    losses = (1 - z) * x - log_likelihood
+    positive = z if pos_weight is None else mul(pos_weight, z)
+    losses = -(positive * logsigmoid(x) + (1 - z) * logsigmoid(-x))  # 1 − σ(x) is σ(−x)
     return _reduced(losses if weight is None else losses * weight, reduction)
 
 

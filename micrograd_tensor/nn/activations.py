@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -211,7 +212,7 @@ class Sigmoid(Module):
 
 
 class Softplus(Module):
-    """``ln(1 + e^(β·x)) / β``, and x itself where ``β·x`` exceeds the threshold. Any shape.
+    """``ln(1 + e^(β·x)) / β``, and x itself where ``β·x`` exceeds the threshold, if there is one. Any shape.
 
     >>> from micrograd_tensor import nn
     >>> nn.Softplus()([0.0, 1000.0])
@@ -220,7 +221,7 @@ class Softplus(Module):
 
     shown: ClassVar[tuple[str, ...]] = ("beta", "threshold")
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+    def __init__(self, beta: float = 1.0, threshold: float = inf) -> None:
         super().__init__()
         self.beta, self.threshold = beta, threshold
 

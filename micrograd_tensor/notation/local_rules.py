@@ -15,7 +15,7 @@ from .expression import ANY, MATRIX, PREFIX, PRODUCT, divisor, is_inner, operand
 from .names import SHORT, free
 from .numbers import MINUS, number
 from .printable import shorten
-from .readings import as_taught
+from .readings import as_taught, opposite
 from .templates import axes_of, index_text
 from .unicode import UNICODE, axes_text, expression, formula, over_text, shape_text
 from .words import alike, in_words
@@ -135,7 +135,8 @@ class _Clauses:
             case Choice() if place == 1 and _is_zero(operands[2]):
                 yield f"where {self._met(operands[0], ANY)}"
             case Choice() if place == 2 and _is_zero(operands[1]):
-                yield f"where not {self._met(operands[0], PREFIX)}"
+                met = opposite(operands[0]) if is_inner(operands[0], self.names) else None
+                yield f"where {self._met(met, ANY)}" if met else f"where not {self._met(operands[0], PREFIX)}"
             case Product((1, 1)) if _is_outer(node):
                 yield f"⊗ {self._met(operands[1 - place], PREFIX)}"
             case Product((1, 1)):

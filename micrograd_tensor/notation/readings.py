@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Contraction, Permutation
+from ..engine.row import TABLE, Contraction, Permutation, Relation
 from ..graph import Node
 
 
@@ -30,6 +30,18 @@ def as_taught(node: Node, names: Container[Node] = ()) -> Node:
         else:
             break
     return node
+
+
+OPPOSITES = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
+
+
+def opposite(x: Node) -> Node | None:
+    """The comparison that holds where this one does not, NaN aside; None for anything else, and for what has a name."""
+    reading = x.op.reading if x.op is not None else None
+    if x.name is not None or not isinstance(reading, Relation) or reading.sign not in OPPOSITES:
+        return None
+    wanted = Relation(OPPOSITES[reading.sign])
+    return replace(x, op=next(op for op in TABLE.values() if op.reading == wanted))
 
 
 def is_transpose(x: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any, ClassVar
 
-from ..engine.table.elementwise import sqrt
+from ..engine.table.elementwise import maximum, sqrt
 from .optimizer import Optimizer, Ranges, Rule, scalar
 
 __all__ = ["RMSprop"]
@@ -43,7 +43,7 @@ def rmsprop(
     if centered:
         grad_avg *= alpha
         grad_avg += (1 - alpha) * g
-        spread = square_avg - grad_avg * grad_avg
+        spread = maximum(square_avg - grad_avg * grad_avg, 0)  # rounding may leave it below 0
     direction = g / (sqrt(spread) + eps)
     if momentum:
         momentum_buffer *= momentum

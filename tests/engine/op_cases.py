@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import erf as erf_of_number
+from math import erfc as erfc_of_number
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.table.shapes import put_add, put_along_axis_add
-from micrograd_tensor.engine.table.special import erf
+from micrograd_tensor.engine.table.special import erf, erfc
 from micrograd_tensor.engine.table.windows import add_windows, windows
 from micrograd_tensor.engine.walk import ancestors
 
@@ -185,6 +186,7 @@ for _name, (_reference, _domain) in UNARY.items():
         case(f"{_name}, {_kind}", getattr(mt, _name), _reference, _shape, domains=_domain)
 for _kind, _shape in SHAPES_1.items():
     case(f"erf, {_kind}", erf, lambda x: np.vectorize(erf_of_number, otypes=[x.dtype])(x), _shape)
+    case(f"erfc, {_kind}", erfc, lambda x: np.vectorize(erfc_of_number, otypes=[x.dtype])(x), _shape)
 for _name, _reference in NO_GRADIENT_UNARY.items():
     for _kind, _shape in SHAPES_1.items():
         case(f"{_name}, {_kind}", getattr(mt, _name), _reference, _shape, differentiable=False)

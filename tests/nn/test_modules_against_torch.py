@@ -157,8 +157,9 @@ def test_activations_and_slopes_at_special_points(name):
     y, expected = getattr(mt, name)(t), getattr(torch.nn.functional, name)(u)
     y.backward(np.ones(x.shape))
     expected.backward(torch.ones(x.shape, dtype=torch.float64))
-    np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(t.grad.numpy(), u.grad.numpy(), rtol=1e-12, atol=1e-15)
+    rtol = 1e-8 if name == "softplus" else 1e-12  # from 20 on PyTorch's is x itself
+    np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=rtol, atol=1e-15)
+    np.testing.assert_allclose(t.grad.numpy(), u.grad.numpy(), rtol=rtol, atol=1e-15)
 
 
 @pytest.mark.parametrize("mask", [None, "truth", "numbers", "causal"])

@@ -24,6 +24,7 @@ UNARY = {
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "relu": lambda x: np.maximum(x, 0),
     "stop": lambda x: x,
+    "erfc": lambda x: np.vectorize(math.erfc, otypes=[float])(x) if np.size(x) else np.asarray(x),
     "erf": lambda x: np.vectorize(math.erf, otypes=[float])(x) if np.size(x) else np.asarray(x),
 }
 DTYPE = re.compile(r"(float|int|uint|complex|bool)\d*$")

@@ -102,6 +102,10 @@ _MASK = (
     _Slip("missing mask", "{1} is not set to 0 where {0} is false", _second),
     _Slip("missing mask", "{1} is set to 0 where {0} is true, the other way round", _other_way),
 )
+_MASKED_OUT = (
+    _Slip("missing mask", "{2} is not set to 0 where {0}", lambda *v: v[2]),
+    _Slip("missing mask", "{2} is set to 0 except where {0}, the other way round", _other_way),
+)
 _CHOICE = (_Slip("missing mask", "{1} and {2} are chosen the other way round", _other_way),)
 
 
@@ -139,7 +143,8 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
     elif eps is not None:
         yield from _eps(eps[1], 0 if eps[0] is step.operands[0] else 1)
     elif isinstance(reading, Choice):
-        yield from _MASK if not isinstance(step.operands[2], Node) and step.operands[2] == 0 else _CHOICE
+        zero = [not isinstance(x, Node) and x == 0 for x in step.operands]
+        yield from _MASK if zero[2] else _MASKED_OUT if zero[1] else _CHOICE
     elif picks(at, step):
         shape = _laid_out(step)
         text = "{0} goes to what was not picked too, which has to get 0"

@@ -16,7 +16,8 @@ from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
 from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait, answers
-from .comparisons import equal, greater
+from ..trace import holds
+from .comparisons import equal, greater_equal, less, less_equal, not_equal
 
 __all__ = ["abs", "add", "div", "mul", "neg", "pow", "reciprocal", "sign", "sqrt", "square", "sub"]
 __all__ += ["cos", "exp", "expm1", "log", "log1p", "relu", "sigmoid", "sin", "tanh"]
@@ -108,26 +109,27 @@ def as_fine(x: Array, y: Array) -> Array:
 
 
 def _of_base(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """Gradient b · aᵇ⁻¹ of a power to its base; 0 where both are 0, where the formula alone has 0 · ∞."""
-    lost = equal(a, 0) * equal(b, 0)
-    if np.any(unwrap(lost)):
-        return where(lost, 0, g * (b * pow(where(lost, 1, a), as_fine(b, y) - 1)))
-    return g * (b * pow(a, as_fine(b, y) - 1))
+    """Gradient b · aᵇ⁻¹ of a power to its base; 0 where b is 0, where the formula alone may have 0 · ∞."""
+    if holds(not_equal(b, 0)):
+        return g * (b * pow(a, as_fine(b, y) - 1))
+    flat = equal(b, 0)
+    return where(flat, 0, g * (b * pow(where(flat, 1, a), as_fine(b, y) - 1)))
 
 
 def _of_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """Gradient aᵇ · ln a of a power to its exponent; its limit 0 at a = 0, where the formula alone has 0 · ∞."""
+    """Gradient aᵇ · ln a of a power to its exponent; 0 at a = 0 and b ≥ 0, where the formula alone has 0 · ∞."""
     base = a if hasattr(a, "dtype") else np.full_like(unwrap(y), a)
-    lost = equal(base, 0)
-    if np.any(unwrap(lost)):
-        return where(lost, 0, g * (y * log(where(lost, 1, as_fine(base, y)))))
-    return g * (y * log(as_fine(base, y)))
+    if holds(not_equal(base, 0)):
+        return g * (y * log(as_fine(base, y)))
+    flat = equal(base, 0) * greater_equal(b, 0)
+    return where(flat, 0, g * (y * log(where(flat, 1, as_fine(base, y)))))
 
 
 @primitive("xⁿ", "{0}^{1}", _of_base, _of_exponent)
 @facts(numpy=np.power, method=("__pow__", "pow"), source="{0} ** {1}", reading=Power())
 def pow(a: Operand, b: Operand, /) -> Array:
-    """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and at a = 0 respectively.
+    """Power ``aᵇ``; local gradients b · aᵇ⁻¹ and aᵇ · ln a, taken as 0 at b = 0 and
+    at a = 0, b ≥ 0 respectively.
 
     Operands of any shapes that broadcast; `ShapeError` for others. A negative float base with a fractional exponent is
     NaN, as in NumPy. The operator records `square` for ``x ** 2``, `sqrt` for ``x ** 0.5`` and `reciprocal` for
@@ -191,10 +193,10 @@ def exp(x: Operand, /) -> Array:
     return np.exp(x)
 
 
-@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * (y + 1))
-@facts(numpy=np.expm1, reading=Function(), unread=(0,))
+@primitive("eˣ−1", "expm1({0})", lambda g, y, x: g * exp(x))
+@facts(numpy=np.expm1, reading=Function(), unread=("y",))
 def expm1(x: Operand, /) -> Array:
-    """``eˣ − 1`` without cancellation near 0; local gradient eˣ, computed as y + 1. Any shape.
+    """``eˣ − 1`` without cancellation near 0; local gradient eˣ. Any shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.expm1(mt.tensor([0.0, 1e-10]))
@@ -251,10 +253,21 @@ def cos(x: Operand, /) -> Array:
     return np.cos(x)
 
 
-@primitive("tanh", "tanh({0})", lambda g, y, x: g * (1 - square(y)))
-@facts(numpy=np.tanh, reading=Function(), unread=(0,))
+NEAR_1 = 0.99
+"""Up to here a number y below 1 leaves 1 − y enough digits."""
+
+
+def _of_tanh(g: Array, y: Array, x: Array) -> Array:
+    """Gradient 1 − y² of tanh; computed as 4 · σ(2x) · σ(−2x) where y is rounded to ±1 or nearly so."""
+    if holds(less(abs(y), NEAR_1)):
+        return g * (1 - square(y))
+    return g * (4 * sigmoid(2 * x) * sigmoid(-(2 * x)))
+
+
+@primitive("tanh", "tanh({0})", _of_tanh)
+@facts(numpy=np.tanh, reading=Function())
 def tanh(x: Operand, /) -> Array:
-    """Hyperbolic tangent; local gradient 1 − tanh² x. Any shape.
+    """Hyperbolic tangent; local gradient 1 − tanh² x, which keeps its digits where tanh x is rounded to 1. Any shape.
 
     >>> import micrograd_tensor as mt
     >>> mt.tanh(mt.tensor([0.0, 1.0]))
@@ -263,29 +276,35 @@ def tanh(x: Operand, /) -> Array:
     return np.tanh(x)
 
 
-@primitive("σ", "σ({0})", lambda g, y, x: g * (y * (1 - y)))
-@facts(reading=Function(), unread=(0,))
-def sigmoid(x: Operand, /) -> Array:
-    """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y). Any shape; never overflows.
+def _of_sigmoid(g: Array, y: Array, x: Array) -> Array:
+    """Gradient y(1 − y) of the logistic function; computed as y · σ(−x) where y is rounded to 1 or nearly so."""
+    return g * (y * (1 - y)) if holds(less(y, NEAR_1)) else g * (y * sigmoid(-x))
 
-    For x < 0 it is computed as eˣ/(1 + eˣ), so that the exponential's argument is never positive.
+
+@primitive("σ", "σ({0})", _of_sigmoid)
+@facts(reading=Function())
+def sigmoid(x: Operand, /) -> Array:
+    """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y), which keeps its digits where y is rounded to 1.
+
+    Any shape; never overflows. For x < 0 it is computed as eˣ/(1 + eˣ), so that no exponential's argument is positive.
 
     >>> import micrograd_tensor as mt
     >>> mt.sigmoid(mt.tensor([0.0, -1000.0]))
     tensor([0.5, 0. ])
     """
-    positive = np.real(x) >= 0
-    small = np.exp(np.where(positive, np.multiply(x, -1.0), x))
-    return np.where(positive, 1, small) / (1 + small)
+    x = np.multiply(x, 1.0)
+    rising, falling = np.exp(np.minimum(x, 0)), np.exp(np.minimum(-x, 0))
+    return rising / (rising + falling)
 
 
 # ----------------------------------------------------------------------------------------------- kinks and choices
 
 
-@primitive("relu", "relu({0})", lambda g, y, x: where(greater(x, 0), g, 0), analytic=False)
+@primitive("relu", "relu({0})", lambda g, y, x: where(less_equal(x, 0), 0, g), analytic=False)
 @facts(source="np.maximum({0}, 0)", reading=Function(), traits=EXACT, unread=(0,), y_serves=True)
 def relu(x: Operand, /) -> Array:
-    """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any shape.
+    """Rectifier ``max(x, 0)``; local gradient 1 where x > 0, else 0, so 0 at the kink. Any
+    shape; where x is NaN, so are result and gradient.
 
     >>> import micrograd_tensor as mt
     >>> mt.relu(mt.tensor([-1.0, 0.0, 2.0]))
@@ -321,8 +340,11 @@ def sign(x: Operand, /) -> Array:
 
 
 def _share(y: Array, a: Array, b: Array) -> Array:
-    """How much of the gradient of ``y``, the larger or smaller of a and b, is a's: all, none, or half at a tie."""
-    return where(equal(a, b), 0.5, astype(equal(a, y), dtype=y.dtype))
+    """How much of the gradient of ``y``, the larger or smaller of a and b, is a's: all, none, or half at a tie.
+
+    All to both where y is NaN.
+    """
+    return where(equal(a, b), 0.5, astype(not_equal(b, y), dtype=y.dtype))
 
 
 @primitive(

@@ -10,9 +10,11 @@ from ..primitive import facts, primitive
 from ..row import Array, Function, Operand
 from .elementwise import exp, square
 
-__all__ = ["erf"]
+__all__ = ["erf", "erfc"]
 
-_erf = np.frompyfunc(math.erf, 1, 1)  # a ufunc, so duck arrays know what to do with it
+# ufuncs, so duck arrays know what to do with them
+_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 @primitive("erf", "erf({0})", lambda g, y, x: g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
@@ -27,6 +29,24 @@ def erf(x: Operand, /) -> Array:
     >>> mt.erf(mt.tensor([0.0, 1.0, -10.0]))
     tensor([ 0.        ,  0.84270079, -1.        ])
     """
+    return _as_floats(_erf(x), x)
+
+
+@primitive("erfc", "erfc({0})", lambda g, y, x: -g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
+@facts(reading=Function())
+def erfc(x: Operand, /) -> Array:
+    """``1 − erf(x)`` without cancellation for large x; local gradient −2/√π · e^(−x²). Any shape, real numbers.
+
+    Abramowitz and Stegun, 7.1.2; computed as `erf` is. `DTypeError` for complex numbers.
+
+    >>> import micrograd_tensor as mt
+    >>> mt.erfc(mt.tensor([0.0, 10.0]))
+    tensor([1.00000000e+00, 2.08848758e-45])
+    """
+    return _as_floats(_erfc(x), x)
+
+
+def _as_floats(result: Array, x: Array) -> Array:
+    """What comes out as objects, in the dtype of x where that is one of floats."""
     kept = x.dtype if getattr(x, "dtype", None) is not None and x.dtype.kind == "f" else np.float64
-    result = _erf(x)
     return result.astype(kept) if hasattr(result, "astype") else np.asarray(result, kept)
