@@ -36,6 +36,10 @@ class ShapeError(OpError, ValueError):
     """Shapes, axes or indices that do not fit together."""
 
 
+class PlaceError(ShapeError, IndexError):
+    """A place that an array does not have, such as ``x[5]`` of three elements: Python's own `IndexError` too."""
+
+
 class GradientError(OpError, RuntimeError):
     """The requested gradient cannot be computed: no graph, no upstream gradient, or a graph that is out of date."""
 
@@ -110,7 +114,7 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
     if isinstance(error, OverflowError):
         return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, IndexError):
-        return ShapeError(f"{name}: {listed}: {error}")
+        return PlaceError(f"{name}: {listed}: {error}")
     if isinstance(error, ValueError):
         if isinstance(op.reading, Reshape) and "shape" in params:
             return ShapeError(f"{name}: {listed} has {operands[0].size} elements, which do not fill {params['shape']}")

@@ -59,6 +59,7 @@ UP_TO_YOU = "-"
 
 HABITS: tuple[Habit, ...] = (
     # ------------------------------------------------------------------------------------------------------- tensors
+    Habit("x.sort(0).values", "mt.sort(x, axis=0)", "nothing is sorted in place, and mt.argsort gives the indices"),
     Habit("x.max(1).values", "x.max(axis=1)", "max is the maximum alone, as in NumPy", "values"),
     Habit("x.max(1).indices", "x.argmax(axis=1)", "max is the maximum alone, as in NumPy", "indices"),
     Habit("x.topk(2).values", "mt.flip(mt.sort(x), axis=-1)[..., :2]"),

@@ -459,7 +459,6 @@ class Tensor(PyTorchMethods):
     flip: Final = shapes.flip
     swapaxes: Final = shapes.swapaxes
     argsort: Final = shapes.argsort
-    sort: Final = shapes.sort
     take_along_axis: Final = shapes.take_along_axis
     erf: Final = special.erf
     erfc: Final = special.erfc

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length
 from ..engine.recording import scope
@@ -76,9 +77,9 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
            [ 1.,  7.]])
     """
     x = as_tensor(x)
-    if _samples(x.shape, axis) < 2:
+    if _samples(x, axis) < 2:
         raise ShapeError(
-            f"batch_norm: {describe(x)} has {_samples(x.shape, axis)} sample(s); a batch needs two or more{LAST_BATCH}"
+            f"batch_norm: {describe(x)} has {_samples(x, axis)} sample(s); a batch needs two or more{LAST_BATCH}"
         )
     with scope("batch_norm"):
         return normalize(x, axis, gamma, beta, eps)[0]
@@ -214,7 +215,6 @@ def along_channels(parameter: Operand, x: Tensor) -> Operand:
     return parameter if parameter is None or x.ndim == 2 else reshape(parameter, shape=(-1, *(1,) * (x.ndim - 2)))
 
 
-def _samples(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> int:
-    """How many values each feature has; 2 for an axis out of range, which is left to the op to report."""
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return prod(shape[i] if -len(shape) <= i < len(shape) else 2 for i in axes)
+def _samples(x: Tensor, axis: int | tuple[int, ...]) -> int:
+    """How many values each feature has."""
+    return prod(x.shape[i] for i in counted("batch_norm", x, axis))
