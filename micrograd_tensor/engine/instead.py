@@ -5,7 +5,7 @@ from __future__ import annotations
 INSTEAD = {
     theirs.partition("(")[0]: (theirs, ours)
     for theirs, ours in (
-        ("np.block([[x, y]])", "np.hstack([x, y])"),
+        ("np.block([x, y])", "np.hstack([x, y])"),
         ("np.cbrt(x)", "np.sign(x) * np.abs(x) ** (1 / 3)"),
         ("np.choose(i, [x, y])", "np.where(i == 0, x, y)"),
         ("np.compress([True, False, True], x)", "x[[True, False, True]]"),

@@ -287,9 +287,10 @@ class Tensor(PyTorchMethods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
+            called = self.name or "x"
             raise GradientError(
                 f"turning {describe(self)} into an array would cut its graph: put Tensors together with mt.stack([…]), "
-                "write a @ x or np.dot(a, x) for a.dot(x), or call .numpy() to do it knowingly"
+                f"write a @ {called} or np.dot(a, {called}) for a.dot({called}), or call .numpy() to do it knowingly"
             )
         refuse_reading(self, "the array")
         return np.array(self._data, dtype=dtype, copy=copy)

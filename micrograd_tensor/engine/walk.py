@@ -329,6 +329,9 @@ def grad(
     with block:
         found = pull(pending, wanted, between(outs, wanted), recorded)
         results = {x: owned(g) for x, g in found.items()}
+    if create_graph:
+        for g in results.values():
+            g._requires_grad = True  # a constant may be differentiated again as well: its gradients are None
     return tuple(results.get(x) for x in ins)
 
 

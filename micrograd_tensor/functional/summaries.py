@@ -14,9 +14,9 @@ from ..engine.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import abs, add, astype, div, mul, pow, sub, where
-from ..engine.table.places import moveaxis, take
+from ..engine.table.places import take
 from ..engine.table.reductions import broadcast_to, max, mean, min, sum
-from ..engine.table.shapes import reshape, sort
+from ..engine.table.shapes import reshape, sort, transpose
 from ..engine.table.truths import any, count_nonzero, isnan
 from ..engine.tensor import Tensor
 from .operands import as_tensor
@@ -79,7 +79,7 @@ def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @answers(np.quantile)
 @keywords
-def quantile(x: Operand, q: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The value below which a share q of the elements lies, linear between neighbours, as `numpy.quantile`.
 
     The gradient goes to the one or two elements that it lies between. NaN if any is NaN.
@@ -87,8 +87,8 @@ def quantile(x: Operand, q: Any, axis: int | None = None, keepdims: bool = False
     Args:
         x: any shape.
         q: from 0 to 1; several give a new first axis.
-        axis: an axis, or None for all elements.
-        keepdims: whether the axis stays with length 1.
+        axis: the axes; None for all.
+        keepdims: whether the axes stay with length 1.
 
     Floats keep their dtype, integers give float64. `ShapeError` for an axis or a q out of range, and for no elements.
 
@@ -101,25 +101,27 @@ def quantile(x: Operand, q: Any, axis: int | None = None, keepdims: bool = False
     shares = np.asarray(q, dtype=np.float64)
     if shares.size and not 0 <= shares.min() <= shares.max() <= 1:
         raise ShapeError(f"quantile: q={q!r} is not within 0…1")
-    line = moveaxis(reshape(x, shape=-1) if axis is None else x, 0 if axis is None else axis, 0)
-    if not line.shape[0]:
+    axes = tuple(range(x.ndim)) if axis is None else counted("quantile", x, axis)
+    others = [i for i in range(x.ndim) if i not in axes]
+    count = math.prod(x.shape[i] for i in axes)
+    if not count:
         raise ShapeError(f"quantile: {describe(x)} has no elements along axis {axis}")
-    place = shares * (line.shape[0] - 1)
+    line = reshape(transpose(x, axes=(*axes, *others)), shape=(count, *(x.shape[i] for i in others)))
+    place = shares * (count - 1)
     below = np.floor(place).astype(int)
-    above = np.minimum(below + 1, line.shape[0] - 1)
+    above = np.minimum(below + 1, count - 1)
     rest = (place - below).astype(x.dtype).reshape(shares.shape + (1,) * (line.ndim - 1))
     line = where(any(isnan(line), axis=0, keepdims=True), np.nan, sort(line, axis=0))
     low = take(line, below, 0)
     found = add(low, mul(sub(take(line, above, 0), low), rest))
     if not keepdims:
         return found
-    kept = (1,) * x.ndim if axis is None else tuple(1 if i == axis % x.ndim else n for i, n in enumerate(x.shape))
-    return reshape(found, shape=(*shares.shape, *kept))
+    return reshape(found, shape=(*shares.shape, *(1 if i in axes else n for i, n in enumerate(x.shape))))
 
 
 @answers(np.percentile)
 @keywords
-def percentile(x: Operand, q: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`quantile` with q from 0 to 100. Floats keep their dtype, integers give float64. `ShapeError` as there.
 
     >>> import micrograd_tensor as mt
@@ -131,7 +133,7 @@ def percentile(x: Operand, q: Any, axis: int | None = None, keepdims: bool = Fal
 
 @answers(np.median)
 @keywords
-def median(x: Operand, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The middle element over ``axis``, or the mean of the two in the middle; the gradient goes to these.
 
     NaN if any is NaN. Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range, and for no

@@ -953,6 +953,7 @@ NUMPYS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], dict[str, Any]]] = [
     ("median", ((3, 4),), (), {"axis": 0, "keepdims": True}),
     ("quantile", ((3, 4),), (0.7,), {"keepdims": True}),
     ("percentile", ((3, 4),), (40,), {"axis": 0}),
+    ("median", ((2, 3, 2),), (), {"axis": (0, -1), "keepdims": True}),
 ]
 """Name, shapes, arguments and settings of compositions that are NumPy's functions of these names."""
 for _name, _shapes, _args, _params in NUMPYS:

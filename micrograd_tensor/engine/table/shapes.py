@@ -54,7 +54,9 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Result:
     new = 0 if shape else 1  # a number has the axis that it gets
     [start], [end] = counted("flatten", x, start_dim, new), counted("flatten", x, end_dim, new)
     if start > end:
-        raise ShapeError(f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; count them from 0, or back from -1")
+        raise ShapeError(
+            f"flatten: {describe(x)} has no axes {start_dim} to {end_dim}; count them from 0, or back from -1"
+        )
     return reshape(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
