@@ -19,6 +19,9 @@ from .row import Primitive
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # noqa: PTH118, PTH120 -- pathlib takes long to import
 
 
+_ARTICLE = {"NaN": "a NaN", "infinity": "an infinity"}
+
+
 def caller() -> str:
     """The nearest line outside this package, as ``"file.py", line 12``."""
     frame = sys._getframe(1)
@@ -57,12 +60,20 @@ def backward(node: Record, operand: int, rule: Callable[[], Any], g: Any) -> Any
     return result
 
 
+def added(to: Record, parts: Sequence[Any]) -> Any:
+    """The sum of two gradients that meet at a fork, checked as by `carried`."""
+    with np.errstate(all="ignore"):
+        total = parts[0] + parts[1]
+    carried(to, total, parts)
+    return total
+
+
 def carried(to: Record, g: Any, parts: Sequence[Any]) -> None:
     """Raise if a gradient that the walk summed or cast from these parts is bad, where no part was."""
     total, *sources = map(unwrap, (g, *parts))
     found = _first_bad(total, sources)
     if found and not any(_first_bad(source, []) for source in sources):
-        raise GradientError(f"adding up the gradient of {describe(to)} made a {found[0]} at {list(found[1])}")
+        raise GradientError(f"adding up the gradient of {describe(to)} made {_ARTICLE[found[0]]} at {list(found[1])}")
 
 
 def _first_bad(result: Any, sources: Iterable[Any]) -> tuple[str, tuple[int, ...]] | None:
@@ -95,7 +106,7 @@ def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: S
             return (
                 f"passed on a NaN{place}, which {source if isinstance(source, str) else describe(source)} already held"
             )
-    text = f"made {'a NaN' if kind == 'NaN' else 'an infinity'}{place}"
+    text = f"made {_ARTICLE[kind]}{place}"
     operands = [(x, array) for x, array in known if isinstance(x, Record)]
     if len(operands) == 1:
         [(operand, array)] = operands

@@ -126,11 +126,8 @@ def pull(
             elif x is not nodes[born] and not _same(x, nodes[born]):
                 raise out_of_order(x)
             else:
-                total = sums[born] + gx
-                if watched:
-                    anomaly.carried(x, total, (sums[born], gx))
-                sums[born] = total
-        g = gx = total = y = each = None  # or they would live on while the next rule is at work
+                sums[born] = anomaly.added(x, (sums[born], gx)) if watched else sums[born] + gx
+        g = gx = y = each = None  # or they would live on while the next rule is at work
     return found
 
 

@@ -194,3 +194,18 @@ def test_an_infinite_upstream_is_passed_on():
 def test_an_infinity_among_the_parameters_was_given_not_made():
     with mt.detect_anomaly():
         assert mt.pad(parameter([1.0], "x"), 1, value=-np.inf).numpy()[0] == -np.inf
+
+
+def test_a_sum_at_a_fork_is_watched():
+    """Each of two gradients is finite, and their sum is not."""
+    x = parameter([1.0, 2.0], "x")
+    with mt.detect_anomaly():
+        y = (x * 1.0).named("y")
+        with pytest.raises(mt.GradientError, match=r"adding up the gradient of y \(2,\) made an infinity at \[1\]"):
+            mt.grad([y * 1.0, y * 1.0], x, [np.array([1.0, 1e308]), np.array([1.0, 1e308])])
+
+
+def test_an_infinity_that_arrives_at_a_fork_is_passed_on():
+    x = parameter([1.0], "x")
+    with mt.detect_anomaly():
+        assert mt.grad([x * 1.0, x * 1.0], x, [np.array([np.inf]), np.array([1.0])])[0].tolist() == [np.inf]

@@ -171,3 +171,24 @@ def test_beside_float64_a_coarser_operand_costs_no_digits(name, side, coarse):
         results.append(mt.grad(op(*leaves), leaves[1 - side], np.ones(4))[0])
     assert results[1].dtype == np.float64
     np.testing.assert_allclose(results[1].numpy(), results[0].numpy(), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("i,i->", ((3,), (1,))),
+        ("ij,ij->ij", ((2, 1), (2, 3))),
+        ("ij,jk->ik", ((2, 1), (3, 2))),
+        ("i,i,i->", ((1,), (3,), (1,))),
+    ],
+)
+def test_a_label_of_length_one_is_stretched_in_the_gradient_of_an_einsum(subscripts, shapes):
+    arrays = [1.0 + np.arange(np.prod(shape)).reshape(shape) for shape in shapes]
+    tensors = [mt.tensor(a, requires_grad=True) for a in arrays]
+    mt.einsum(subscripts, *tensors).sum().backward()
+    for i, t in enumerate(tensors):
+        for at in np.ndindex(t.shape):  # it is linear in each operand: what a unit there makes of the others
+            unit = np.zeros(t.shape)
+            unit[at] = 1.0
+            expected = np.einsum(subscripts, *arrays[:i], unit, *arrays[i + 1 :]).sum()
+            assert t.grad.numpy()[at] == expected

@@ -209,15 +209,6 @@ def test_single_numbers_leave_with_a_warning(text):
 
 
 DOTS = ["np.dot(A, x)", "np.dot(x, A)", "np.dot(A, A.T)", "x.dot(A)", "x.dot(x)", "A.dot(x)", "A.T.dot(A)"]
-    "np.dot(A, x)",
-    "np.dot(x, A)",
-    "x.dot(A)",
-    "A.dot(x)",
-    "A.T.dot(A)",
-    "np.dot(A, A.T)",
-    "x.dot(x)",
-    "x.T.dot(A)",
-]
 
 
 @pytest.mark.parametrize("plain", ["", "x", "A"])

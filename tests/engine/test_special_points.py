@@ -211,3 +211,98 @@ def test_expm1_and_log1p_do_not_cancel_near_zero():
 
 def test_reciprocal_of_integers_is_not_zero():
     assert mt.reciprocal(mt.tensor([2, 4])).tolist() == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("condition", [[1, 0, 2], [-1, 0, 256], [0.5, 0.0, np.nan], ["x", "", "y"]], ids=str)
+def test_where_takes_conditions_that_are_no_truth_values(condition):
+    """Any number but 0 counts as true, whatever its bits are."""
+    given = np.array(condition)
+    for choose in (lambda x: mt.where(given, x, 0), lambda x: mt.where(given, 0, x)):
+        x = np.array([1.5, 2.5, 3.5])
+        if given.dtype.kind == "U":
+            with pytest.raises(mt.DTypeError):
+                choose(mt.tensor(x, requires_grad=True))
+            continue
+        expected = choose(x)
+        chosen = mt.tensor(x, requires_grad=True)
+        y = choose(chosen)
+        y.backward(np.ones(3))
+        assert y.tolist() == expected.tolist()
+        assert chosen.grad.tolist() == (expected != 0).astype(float).tolist()
+
+
+def test_equal_elements_keep_their_order_however_many_they_are():
+    x = np.random.default_rng(0).integers(0, 3, 500).astype(float)
+    order = sorted(range(500), key=lambda i: x[i])
+    assert mt.argsort(mt.tensor(x)).tolist() == order
+    (g,) = mt.grad(mt.sort(t := mt.tensor(x, requires_grad=True)), t, np.arange(500.0))
+    assert g.numpy()[order].tolist() == list(range(500))
+
+
+@both_ways
+def test_slopes_near_the_ends_of_a_domain_do_not_cancel(create_graph):
+    """At a distance of 2⁻⁴⁰ from ±1, where 1 − x² and x² − 1 alone have a third of their digits."""
+    h = 2.0**-40
+    for op, x, slope in (
+        (mt.arcsin, 1 - h, 1 / np.sqrt(h * (2 - h))),
+        (mt.arccos, h - 1, -1 / np.sqrt(h * (2 - h))),
+        (mt.arctanh, 1 - h, 1 / (h * (2 - h))),
+        (mt.arccosh, 1 + h, 1 / np.sqrt(h * (2 + h))),
+        (mt.logaddexp, 0.0, None),
+    ):
+        if slope is None:
+            assert gradient(lambda a: mt.logaddexp(a, 40.0), 0.0, create_graph=create_graph) == pytest.approx(
+                1 / (1 + np.exp(40.0)), rel=1e-14
+            )
+        else:
+            assert gradient(op, x, create_graph=create_graph) == pytest.approx(slope, rel=1e-14)
+
+
+def test_the_rows_of_logaddexp_are_right_at_a_tie_to_second_order():
+    x = mt.tensor([0.7, 0.7], requires_grad=True)
+    (g,) = mt.grad(mt.logaddexp(x[0], x[1]), x, create_graph=True)
+    (gg,) = mt.grad(g[0], x)
+    assert g.tolist() == [0.5, 0.5]
+    assert gg.tolist() == [0.25, -0.25]
+
+
+@both_ways
+def test_steps_have_no_slope_at_their_jumps_either(create_graph):
+    for op in (mt.floor, mt.ceil, mt.trunc, mt.rint, mt.round):
+        assert gradient(op, [-1.0, 0.0, 0.5, 2.0], create_graph=create_graph) == [0.0] * 4
+    da, db = gradient(mt.remainder, [6.0, -7.0], [2.0, 2.0], create_graph=create_graph)
+    assert (da, db) == ([1.0, 1.0], [-3.0, 4.0])
+    da, db = gradient(mt.fmod, [6.0, -7.0], [2.0, 2.0], create_graph=create_graph)
+    assert (da, db) == ([1.0, 1.0], [-3.0, 3.0])
+
+
+@pytest.mark.parametrize("decimals", [-2, -1, 0, 1, 2, 5])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_rounding_to_decimals_is_numpys(decimals, dtype):
+    x = (np.random.default_rng(0).normal(size=200) * 300).astype(dtype)
+    y = mt.round(mt.tensor(x), decimals)
+    assert y.dtype == x.dtype or (dtype == "int64" and decimals < 0)
+    np.testing.assert_array_equal(y.numpy(), np.round(x, decimals))
+    assert mt.tensor(x).round(decimals).tolist() == y.tolist()
+
+
+def test_nan_stays_nan_in_quantiles_and_goes_in_nan_to_num():
+    x = mt.tensor([[1.0, np.nan, 2.0], [3.0, 1.0, 2.0]])
+    assert mt.median(x, axis=1).tolist()[1] == 2.0
+    assert np.isnan(mt.median(x, axis=1).tolist()[0])
+    wild = np.float32([np.nan, np.inf, -np.inf, 1.0])
+    y = mt.nan_to_num(mt.tensor(wild, requires_grad=True))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.numpy(), np.nan_to_num(wild))
+    assert gradient(mt.nan_to_num, [np.nan, np.inf, -np.inf, 1.0]) == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_a_copy_is_another_tensor_with_the_gradient_passed_on():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    for y in (x.copy(), mt.copy(x), np.copy(x), x.ravel()):
+        assert y is not x
+        assert y.named("y").tolist() == x.tolist()
+        assert x.name == "x"
+        assert mt.grad(y, x, [3.0, 4.0])[0].tolist() == [3.0, 4.0]
+    assert x.astype(float, copy=False) is x
+    assert x.astype(float).op is not None

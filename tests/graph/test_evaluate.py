@@ -5,6 +5,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.graph import evaluate, evaluate_backward
+from micrograd_tensor.graph.joint import joint
 
 
 def values(*shape, seed=0):
@@ -109,3 +110,18 @@ def test_what_intercepts_sees_every_op_and_may_change_its_result():
     assert seen == [node for node in captured.nodes if node.op]
     nothing = evaluate_backward(captured, intercept=lambda node, made: 0.0 * made)
     assert not nothing.gradients[captured["x"]].any()
+
+
+def test_an_upstream_is_added_before_what_the_users_of_an_output_give():
+    """As the engine adds: from 10¹⁶, −10¹⁶ and 1, in any other order, comes 0 or another number."""
+    x = mt.tensor([1.0], name="x", requires_grad=True)
+    a = (x * 1.0).named("a")
+    b, c = (a * 1.0).named("b"), (a * -1e16).named("c")
+    ups = [np.array([1e16]), np.array([1.0]), np.array([1.0])]
+    (recorded,) = mt.grad([a, b, c], x, ups)
+    assert recorded.tolist() == [1.0]
+    graph = mt.graph([a, b, c], ups)
+    assert graph.gradients[graph["x"]].value.tolist() == [1.0]
+    assert evaluate_backward(graph).gradients[graph["x"]].tolist() == [1.0]
+    whole = joint(graph)
+    assert evaluate(whole)[whole.gradients[graph["x"]]].tolist() == [1.0]
