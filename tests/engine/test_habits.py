@@ -48,7 +48,7 @@ def arrays(value):
 
 
 def evaluated(line, m):
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.printoptions():  # which a line sets
         warnings.simplefilter("ignore")  # of PyTorch's own about its old names
         return eval(line, names(m))  # noqa: S307 -- the lines of our own table
 
