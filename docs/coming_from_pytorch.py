@@ -6,8 +6,8 @@ from pathlib import Path
 from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, UP_TO_YOU, Habit
 
 PAGE = Path(__file__).parent / "coming-from-pytorch.md"
-PARTS = {"tensors": ("x",), "functions": ("torch",), "layers": ("nn", "F", "net"), "training": ("data", "optim")}
-"""The parts of the page, and whose names they hold."""
+PARTS = {"functions": ("torch",), "layers": ("nn", "F", "net"), "training": ("data", "optim")}
+"""The parts of the page, and whose names they hold; all others are of tensors."""
 
 
 def part(habit: Habit) -> str:
@@ -15,7 +15,7 @@ def part(habit: Habit) -> str:
     if habit.about.endswith("="):
         return "settings"
     owner = re.split(r"\W", habit.theirs)[0]
-    return next(name for name, owners in PARTS.items() if owner in owners)
+    return next((name for name, owners in PARTS.items() if owner in owners), "tensors")
 
 
 def row(habit: Habit) -> str:

@@ -32,9 +32,11 @@ int32: Final = np.int32
 int64: Final = np.int64
 uint8: Final = np.uint8
 
-DTYPES: Final[dict[str, Any]] = dict(
-    half=float16, float=float32, double=float64, int=int32, long=int64, bool=np.bool_, bool_=np.bool_
-)
+DTYPES: Final[dict[str, Any]] = {
+    **dict(half=float16, float=float32, double=float64, int=int32, long=int64, bool=np.bool_, bool_=np.bool_),
+    **dict(int8=np.int8, int16=np.int16, uint16=np.uint16, uint32=np.uint32, uint64=np.uint64),
+    **dict(complex64=np.complex64, complex128=np.complex128),
+}
 """Other names of dtypes, some of which Python has for something else."""
 
 Generator = np.random.Generator

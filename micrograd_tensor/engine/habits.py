@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar, cast
@@ -55,6 +56,12 @@ MEMORY = "no op depends on how elements lie in memory"
 READ_ONLY = "tensors are read-only, and processes get copies"
 SEEDED = "mt.manual_seed(0) sets one, and returns NumPy's generator"
 GRADIENT = "mt.grad(loss, x) gives the gradient of any tensor, and x.retain_grad() keeps it"
+NO_BFLOAT16 = "NumPy has no bfloat16; float16 and float32 are there"
+ONE_OR_TWO = "convolutions and pools are over one or two axes"
+ENLARGE = "mt.repeat enlarges along an axis, and a convolution smooths the result"
+ATTENTION = "compose nn.MultiheadAttention, nn.LayerNorm and nn.Linear"
+SCHEDULES = "optim.lr_scheduler.LambdaLR takes any function of the epoch"
+ANY_ORDER = "mt.data.Subset(x, order) holds samples in any order, also several times"
 UP_TO_YOU = "-"
 
 HABITS: tuple[Habit, ...] = (
@@ -90,6 +97,35 @@ HABITS: tuple[Habit, ...] = (
     Habit("x.new_tensor([1.0])", "mt.tensor([1.0], dtype=x.dtype)"),
     Habit("x.element_size()", "x.dtype.itemsize"),
     Habit("x.is_floating_point()", "x.dtype.kind == 'f'"),
+    Habit("x.subtract(y)", "x - y"),
+    Habit("x.multiply(y)", "x * y"),
+    Habit("x.divide(y)", "x / y"),
+    Habit("x.negative()", "-x"),
+    Habit("x.absolute()", "abs(x)"),
+    Habit("p.acos()", "mt.arccos(p)"),
+    Habit("p.asin()", "mt.arcsin(p)"),
+    Habit("x.atan()", "mt.arctan(x)"),
+    Habit("x.atan2(y)", "mt.arctan2(x, y)"),
+    Habit("z.acosh()", "mt.arccosh(z)"),
+    Habit("x.asinh()", "mt.arcsinh(x)"),
+    Habit("p.atanh()", "mt.arctanh(p)"),
+    Habit("x.deg2rad()", "mt.radians(x)"),
+    Habit("x.rad2deg()", "mt.degrees(x)"),
+    Habit("x.sgn()", "mt.sign(x)"),
+    Habit("x.erfc()", "1 - mt.erf(x)"),
+    Habit("x.frac()", "x - mt.trunc(x)"),
+    Habit("p.logit()", "mt.log(p / (1 - p))"),
+    Habit("x.msort()", "mt.sort(x, axis=0)"),
+    Habit("x.movedim(0, 1)", "mt.moveaxis(x, 0, 1)"),
+    Habit("x.swapdims(0, 1)", "x.swapaxes(0, 1)"),
+    Habit("x.take_along_dim(j, 1)", "mt.take_along_axis(x, j, axis=1)"),
+    Habit("x.repeat_interleave(2, dim=0)", "mt.repeat(x, 2, axis=0)"),
+    Habit("x.clamp_min(1)", "x.clamp(min=1)"),
+    Habit("x.clamp_max(1)", "x.clamp(max=1)"),
+    Habit("x.unflatten(0, (2, 2))", "x.reshape(2, 2, 4)"),
+    Habit("x.dist(y)", "mt.l2_norm(x - y)"),
+    Habit("v.ger(v)", "mt.outer(v, v)"),
+    Habit("x.bfloat16()", why=NO_BFLOAT16),
     Habit("x.register_hook(f)", UP_TO_YOU, GRADIENT),
     Habit("x.grad_fn", "x.op", "the row of the table that made it; mt.graph(x) shows them all"),
     Habit("x.detach_()", "x.detach()"),
@@ -114,6 +150,16 @@ HABITS: tuple[Habit, ...] = (
     # ----------------------------------------------------------------------------------------------------- functions
     Habit("torch.FloatTensor([1.0, 2.0])", "mt.tensor([1.0, 2.0], dtype=mt.float32)"),
     Habit("torch.LongTensor([1, 2])", "mt.tensor([1, 2], dtype=mt.int64)"),
+    Habit("torch.concat([x, y])", "mt.concatenate([x, y])"),
+    Habit("torch.cdist(x, y)", "mt.l2_norm(x[:, None] - y, axis=-1)"),
+    Habit("torch.isclose(x, y)", "np.isclose(x, y)"),
+    Habit("torch.bincount(i)", "np.bincount(i)"),
+    Habit("torch.asarray([1.0])", "mt.as_tensor([1.0])"),
+    Habit("torch.pi", "np.pi"),
+    Habit("torch.inf", "np.inf"),
+    Habit("torch.nan", "np.nan"),
+    Habit("torch.bfloat16", why=NO_BFLOAT16),
+    Habit("torch.empty_like(x)", "mt.zeros_like(x)", "nothing could fill it in later"),
     Habit("torch.empty(2, 3)", "mt.zeros(2, 3)", "nothing could fill it in later"),
     Habit("torch.normal(0.0, 2.0, (2, 3))", "0.0 + 2.0 * mt.randn(2, 3)"),
     Habit("torch.bernoulli(p)", "mt.rand_like(p) < p"),
@@ -166,11 +212,38 @@ HABITS: tuple[Habit, ...] = (
     Habit("nn.ReLU6()(y)", "mt.clip(y, 0, 6)"),
     Habit("nn.Hardtanh()(y)", "mt.clip(y, -1, 1)"),
     Habit("nn.Upsample(scale_factor=2)(image)", "mt.repeat(mt.repeat(image, 2, axis=2), 2, axis=3)"),
+    Habit("nn.Softsign()(y)", "y / (1 + abs(y))"),
+    Habit("nn.Mish()(y)", "y * mt.tanh(mt.softplus(y))"),
+    Habit("nn.Hardswish()(y)", "y * mt.clip(y + 3, 0, 6) / 6"),
+    Habit("nn.Hardsigmoid()(y)", "mt.clip(y + 3, 0, 6) / 6"),
+    Habit("nn.Tanhshrink()(y)", "y - mt.tanh(y)"),
+    Habit("nn.GLU()(y)", "y[:, :2] * mt.sigmoid(y[:, 2:])"),
+    Habit("nn.MaxPool1d(2)(signal)", "mt.max_pool2d(signal[..., None], (2, 1))[..., 0]"),
+    Habit("nn.AvgPool1d(2)(signal)", "mt.avg_pool2d(signal[..., None], (2, 1))[..., 0]"),
+    Habit("nn.AdaptiveAvgPool1d(1)(signal)", "signal.mean(axis=-1, keepdims=True)"),
+    Habit("nn.AdaptiveMaxPool2d(1)(image)", "image.max(axis=(2, 3), keepdims=True)"),
+    Habit("nn.ZeroPad2d(1)(image)", "mt.pad(image, ((0, 0), (0, 0), (1, 1), (1, 1)))"),
+    Habit("nn.Unflatten(1, (2, 2))(x)", "x.reshape(4, 2, 2)"),
+    Habit("nn.CosineSimilarity()(x, y)", "(x * y).sum(axis=1) / (mt.l2_norm(x, axis=1) * mt.l2_norm(y, axis=1))"),
+    Habit("nn.KLDivLoss(reduction='sum')(y, p)", "mt.sum(p * (mt.log(p) - y))"),
+    Habit("nn.Conv3d(2, 3, 3)", UP_TO_YOU, ONE_OR_TWO),
+    Habit("nn.MaxPool3d(2)", UP_TO_YOU, ONE_OR_TWO),
+    Habit("nn.AvgPool3d(2)", UP_TO_YOU, ONE_OR_TWO),
+    Habit("nn.ConvTranspose1d(2, 3, 3)", UP_TO_YOU, ENLARGE),
+    Habit("nn.ConvTranspose2d(2, 3, 3)", UP_TO_YOU, ENLARGE),
+    Habit("nn.ParameterList()", UP_TO_YOU, "make each parameter an attribute: setattr(self, f'w{i}', nn.Parameter(…))"),
+    Habit("nn.Transformer()", UP_TO_YOU, ATTENTION),
+    Habit("nn.TransformerEncoder", UP_TO_YOU, ATTENTION),
+    Habit("nn.TransformerEncoderLayer(8, 2)", UP_TO_YOU, ATTENTION),
+    Habit("nn.TransformerDecoderLayer(8, 2)", UP_TO_YOU, ATTENTION),
     Habit("nn.LazyLinear(10)", "nn.Linear(4, 10)", "with the number of features that come in"),
     Habit("net.cuda()", why=ON_THE_CPU),
     Habit("net.compile()", why=AS_IT_IS),
     Habit("net.share_memory()", why=READ_ONLY),
     Habit("net.flatten_parameters()", why=MEMORY),
+    Habit("net.get_parameter('weight')", "dict(net.named_parameters())['weight']"),
+    Habit("net.get_submodule('')", "dict(net.named_modules())['']"),
+    Habit("net.register_forward_pre_hook(f)", UP_TO_YOU, "net.register_forward_hook sees the inputs too"),
     Habit("net.register_full_backward_hook(f)", UP_TO_YOU, GRADIENT),
     Habit(
         "F.batch_norm(x, None, None, training=True)", "mt.batch_norm(x, mt.ones(4), mt.zeros(4))", "or nn.BatchNorm1d"
@@ -181,12 +254,38 @@ HABITS: tuple[Habit, ...] = (
     Habit("F.normalize(x, dim=1)", "x / mt.l2_norm(x, axis=1, keepdims=True)"),
     Habit("F.cosine_similarity(x, y)", "(x * y).sum(axis=1) / (mt.l2_norm(x, axis=1) * mt.l2_norm(y, axis=1))"),
     Habit("F.interpolate(image, scale_factor=2)", "mt.repeat(mt.repeat(image, 2, axis=2), 2, axis=3)"),
+    Habit("F.softmin(x, dim=1)", "mt.softmax(-x, axis=1)"),
+    Habit("F.relu6(y)", "mt.clip(y, 0, 6)"),
+    Habit("F.hardtanh(y)", "mt.clip(y, -1, 1)"),
+    Habit("F.softsign(y)", "y / (1 + abs(y))"),
+    Habit("F.mish(y)", "y * mt.tanh(mt.softplus(y))"),
+    Habit("F.glu(y)", "y[:, :2] * mt.sigmoid(y[:, 2:])"),
+    Habit("F.max_pool1d(signal, 2)", "mt.max_pool2d(signal[..., None], (2, 1))[..., 0]"),
+    Habit("F.adaptive_max_pool2d(image, 1)", "image.max(axis=(2, 3), keepdims=True)"),
+    Habit("F.dropout2d(image)", "nn.Dropout2d()(image)"),
+    Habit("F.conv_transpose2d(image, image)", UP_TO_YOU, ENLARGE),
     Habit("F.kl_div(y, p, reduction='sum')", "mt.sum(p * (mt.log(p) - y))"),
     # ---------------------------------------------------------------------------------------------- data and training
     Habit("optim.LBFGS(net.parameters())", UP_TO_YOU, OPTIMIZERS),
     Habit("optim.Adagrad(net.parameters())", UP_TO_YOU, OPTIMIZERS),
     Habit("optim.NAdam(net.parameters())", UP_TO_YOU, OPTIMIZERS),
     Habit("optim.RAdam(net.parameters())", UP_TO_YOU, OPTIMIZERS),
+    Habit("optim.Adadelta(net.parameters())", UP_TO_YOU, OPTIMIZERS),
+    Habit("optim.Adamax(net.parameters())", UP_TO_YOU, OPTIMIZERS),
+    Habit("optim.Rprop(net.parameters())", UP_TO_YOU, OPTIMIZERS),
+    Habit(
+        "optim.lr_scheduler.ExponentialLR(o, 0.9).get_last_lr()",
+        "optim.lr_scheduler.LambdaLR(o, lambda k: 0.9**k).get_last_lr()",
+        about="ExponentialLR",
+    ),
+    Habit("optim.lr_scheduler.LinearLR(o)", UP_TO_YOU, SCHEDULES, "LinearLR"),
+    Habit("optim.lr_scheduler.OneCycleLR(o, 0.1)", UP_TO_YOU, SCHEDULES, "OneCycleLR"),
+    Habit("optim.lr_scheduler.CyclicLR(o, 0.1, 1)", UP_TO_YOU, SCHEDULES, "CyclicLR"),
+    Habit("optim.lr_scheduler.SequentialLR", UP_TO_YOU, SCHEDULES, "SequentialLR"),
+    Habit("optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 5)", UP_TO_YOU, SCHEDULES, "CosineAnnealingWarmRestarts"),
+    Habit("data.WeightedRandomSampler", UP_TO_YOU, ANY_ORDER),
+    Habit("data.SubsetRandomSampler", UP_TO_YOU, ANY_ORDER),
+    Habit("data.ConcatDataset", UP_TO_YOU, "mt.cat the arrays, or give a list of all samples"),
     Habit("data.IterableDataset", UP_TO_YOU, "give mt.data.DataLoader a list of the samples"),
     Habit("data.RandomSampler(x)", "mt.data.DataLoader(x, shuffle=True)"),
     # ------------------------------------------------------------------------------------------------------ settings
@@ -244,17 +343,35 @@ def _by_name() -> dict[str, list[Habit]]:
 
 
 def missing(owner: str, name: str, obj: object, where: str) -> AttributeError:
-    """The error for an attribute that is not there, with what to write instead if it is a habit.
+    """The error for an attribute that is not there, with what to write instead if that is known.
 
     Python itself adds the nearest name when it shows an uncaught one, because it is told where to look.
 
     >>> print(missing("'Tensor' object", "cuda", None, "x"))
     'Tensor' object has no attribute 'cuda'. PyTorch's x.cuda() has no meaning here: everything runs on the CPU
     """
-    alike = _by_name().get(name, [])
-    best = next((habit for habit in alike if habit.theirs.startswith(f"{where}.")), alike[0] if alike else None)
-    hint = f". {best}" if best else ""
-    return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
+    hint = ""
+    if not name.startswith("_"):
+        alike = _by_name().get(name, [])
+        found = next((habit for habit in alike if habit.theirs.startswith(f"{where}.")), alike[0] if alike else None)
+        hint = str(found) if found else _elsewhere(name, where)
+    return AttributeError(f"{owner} has no attribute {name!r}{'. ' if hint else ''}{hint}", name=name, obj=obj)
+
+
+def _elsewhere(name: str, where: str) -> str:
+    """Where else a name is known: a function that was called as a method, a method as a function, an op in place."""
+    package = sys.modules[__name__.partition(".")[0]]
+    public = dir(package)
+    plain = name.removesuffix("_")
+    if plain != name and (plain in public or hasattr(package.Tensor, plain)):
+        way = f"mt.{plain}(x)" if plain in public else f"x.{plain}()"
+        return f"Values are never changed in place: x.assign_({way}), if x is a leaf"
+    if name in public and (where == "x" or not isinstance(getattr(package, name), type)):
+        return f"It is mt.{name}({'x' if where == 'x' else ''})"
+    if where in ("torch", "F") and hasattr(package.Tensor, name):
+        return f"It is a method of tensors: x.{name}()"
+    rooms = {room: sys.modules.get(f"{package.__name__}.{room}") for room in ("nn", "optim", "data")}
+    return next((f"It is mt.{room}.{name}" for room, module in rooms.items() if name in dir(module)), "")
 
 
 RENAMED: Mapping[str, tuple[str, ...]] = {

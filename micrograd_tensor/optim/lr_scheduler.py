@@ -7,10 +7,12 @@ can act on one optimizer. Call ``step()`` once after every epoch. `ReduceLROnPla
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..engine.habits import missing
 from ..engine.tensor import Tensor
 from .optimizer import Optimizer, alike
 
@@ -294,3 +296,9 @@ class ReduceLROnPlateau(_Schedule):
         if self.mode == "min":
             return current < (self.best * (1 - margin) if relative else self.best - margin)
         return current > (self.best * (1 + margin) if relative else self.best + margin)
+
+
+if not TYPE_CHECKING:  # or it would believe in any name
+
+    def __getattr__(name: str) -> object:
+        raise missing(f"module {__name__!r}", name, sys.modules[__name__], "optim")

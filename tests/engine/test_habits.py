@@ -16,11 +16,11 @@ rng = np.random.default_rng(0)
 X, Y, V = rng.uniform(0.5, 2, (4, 4)), rng.normal(size=(4, 4)), rng.uniform(0.5, 2, 4)
 IMAGE, W, B = rng.normal(size=(2, 3, 4, 4)), rng.normal(size=(3, 4)), rng.normal(size=3)
 
-RANDOM = {"empty", "normal", "normal_", "uniform_", "bernoulli", "multinomial"}
+RANDOM = {"empty", "empty_like", "dropout2d", "normal", "normal_", "uniform_", "bernoulli", "multinomial"}
 """Two generators, or none, give different numbers: here only shapes are compared."""
 OBJECTS = {"grad_fn", "set_grad_enabled", "Generator", "set_printoptions", "LazyLinear", "RandomSampler"}
 """What gives no numbers: here both lines merely run."""
-OBJECTS |= {"create_graph=", "map_location=", "weights_only="}
+OBJECTS |= {"get_submodule", "create_graph=", "map_location=", "weights_only="}
 
 
 def names(m):
@@ -30,8 +30,15 @@ def names(m):
     net.load_state_dict({"weight": m.tensor(W), "bias": m.tensor(B)})
     found = {"np": np, "nn": m.nn, "F": m.nn.functional, "optim": m.optim, "data": data, "net": net}
     found["f"] = lambda z: z * 2
-    found |= {"x": m.tensor(X, requires_grad=True), "y": m.tensor(Y), "v": m.tensor(V), "p": m.tensor(V / V.sum())}
+    found |= {
+        "x": m.tensor(X, requires_grad=True),
+        "y": m.tensor(Y),
+        "v": m.tensor(V),
+        "z": m.tensor(X + 1),
+        "p": m.tensor(V / V.sum()),
+    }
     found |= {"i": m.tensor(np.array([2, 0])), "j": m.tensor(np.array([[1], [0], [3], [2]]))}
+    found |= {"o": m.optim.SGD(net.parameters(), lr=0.1), "signal": m.tensor(IMAGE[0])}
     found |= {"image": m.tensor(IMAGE), "labels": m.tensor(np.array([0, 2, 1]))}
     return found | {"loss": (found["x"] ** 2).sum(), "mt" if m is mt else "torch": m}
 
@@ -78,7 +85,7 @@ def test_our_line_does_what_theirs_does(habit, files):
     found, expected = arrays(found), arrays(expected)
     assert [a.shape for a in found] == [a.shape for a in expected]
     for a, b in zip(found, expected, strict=True):
-        assert habit.name in RANDOM or np.allclose(a, b, rtol=1e-6)
+        assert habit.name in RANDOM or np.allclose(a, b, rtol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.theirs)
@@ -105,6 +112,37 @@ def test_the_owner_of_a_name_decides_between_two_hints():
     assert "torch.topk(x, 2)" in str(missing("module 'm'", "topk", None, "torch"))
     assert "x.topk(2)" in str(missing("'Tensor' object", "topk", None, "x"))
     assert "optim.LBFGS" in str(missing("module 'm'", "LBFGS", None, "torch"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda x: x.roll(1), "It is mt.roll(x)"),
+        (lambda x: x.where(x > 0, 0), "It is mt.where(x)"),
+        (lambda x: x.gelu(), "It is mt.gelu(x)"),
+        (lambda x: x.exp_(), "Values are never changed in place: x.assign_(mt.exp(x)), if x is a leaf"),
+        (lambda x: x.unsqueeze_(0), "x.assign_(mt.unsqueeze(x))"),
+        (lambda x: x.t_(), "x.assign_(x.t())"),
+        (lambda x: mt.relu_(x), "x.assign_(mt.relu(x))"),
+        (lambda x: mt.masked_fill(x, x > 0, 0), "It is a method of tensors: x.masked_fill()"),
+        (lambda x: mt.detach(x), "It is a method of tensors: x.detach()"),
+        (lambda x: mt.nn.functional.exp(x), "It is mt.exp()"),
+        (lambda x: mt.Linear(2, 3), "It is mt.nn.Linear"),
+        (lambda x: mt.Adam([x]), "It is mt.optim.Adam"),
+        (lambda x: mt.DataLoader(x), "It is mt.data.DataLoader"),
+        (lambda x: x.Linear, "It is mt.nn.Linear"),
+    ],
+)
+def test_a_name_that_is_known_elsewhere_is_found_there(wrong, says):
+    _ = mt.nn, mt.optim, mt.data  # where names are looked for once they are in use
+    with pytest.raises(AttributeError) as caught:
+        wrong(mt.tensor(X))
+    assert says in str(caught.value)
+
+
+def test_what_nobody_knows_gets_no_hint():
+    with pytest.raises(AttributeError, match=r"^'Tensor' object has no attribute 'sofmax'$"):
+        mt.tensor(X).sofmax()  # Python adds "Did you mean: 'softmax'?" when it shows the error
 
 
 def test_the_page_shows_the_table():
