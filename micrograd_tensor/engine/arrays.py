@@ -102,10 +102,8 @@ def plain(value: Any, dtype: Any = None, copy: bool | None = None, called: str =
     if is_complex(value) and dtype is not None and dtype.kind != "c":
         raise DTypeError(f"{dtype} cannot hold complex numbers; take their real part first")
     if hasattr(value, "__getitem__") and not _is_finite(value):  # NumPy would ask for one item after another, for ever
-        raise DTypeError(
-            f"{called or quoted(value)} is no array but a {type(value).__name__}; "
-            "give np.array([x[i] for i in range(len(x))])"
-        )
+        way_out = "x.toarray()" if hasattr(value, "toarray") else "np.array([x[i] for i in range(len(x))])"
+        raise DTypeError(f"{called or quoted(value)} is no array but a {type(value).__name__}; give {way_out}")
     try:
         array = np.array(_from_torch(value), dtype=dtype, copy=copy)
     except OpError:

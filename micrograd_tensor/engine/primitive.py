@@ -147,6 +147,8 @@ def primitive(
                         foreign = True
                 arrays.append(x)
             if not any_tensor:
+                if foreign:
+                    arrays = [x if isinstance(x, ndarray) else operand(x) for x in arrays]
                 try:
                     return forward(*arrays, **params)
                 except TypeError:

@@ -188,7 +188,10 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
                 "give one, or differentiate its sum()"
             )
         return np.ones_like(output._data)
-    given = plain(unwrap(upstream), called=f"the upstream gradient of {describe(output)}")
+    try:
+        given = plain(unwrap(upstream))
+    except DTypeError as error:
+        raise DTypeError(f"the upstream gradient of {describe(output)}: {error}") from None
     if given.shape != output.shape:
         raise ShapeError(
             f"the upstream gradient of {describe(output)} has shape {given.shape}; it must have the output's shape"

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 from ..engine.arrays import plain
-from ..engine.errors import DTypeError, ShapeError, quoted
+from ..engine.errors import DTypeError, ShapeError
 from ..engine.tensor import Tensor, assign
 
 
@@ -54,7 +54,10 @@ def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], st
 
 
 def _array(key: str, value: Any, target: Tensor) -> Any:
-    array = value._data if isinstance(value, Tensor) else plain(value, called=f"load_state_dict: {key}={quoted(value)}")
+    try:
+        array = value._data if isinstance(value, Tensor) else plain(value)
+    except DTypeError as error:
+        raise DTypeError(f"load_state_dict: {key}: {error}") from None
     if array.dtype.kind == "c" and target.dtype.kind != "c":
         raise DTypeError(f"load_state_dict: {key} holds {array.dtype}, not {target.dtype}; give its real part")
     return array

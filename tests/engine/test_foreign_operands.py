@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from op_cases import CASES, outputs
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.arrays import frozen, operand, plain
@@ -236,3 +237,39 @@ def test_a_value_that_cannot_show_itself_is_refused_all_the_same():
 
     with pytest.raises(mt.DTypeError, match="a Shy holds object"):
         mt.tensor([1.0]) * Shy()
+
+
+def values(result):
+    return [np.asarray(y.numpy() if isinstance(y, mt.Tensor) else y) for y in outputs(result)]
+
+
+WITH_OPERATORS = {"getitem, operator", "binary_cross_entropy"}
+"""Cases that compute with their operands before they call the op."""
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name not in WITH_OPERATORS], ids=lambda c: c.name)
+@pytest.mark.parametrize("kind", [Typed, np.ndarray.tolist], ids=["typed", "list"])
+def test_every_op_takes_them_in_each_place(case, kind):
+    arrays = case.arrays()
+    due = values(case.function(*case.tensors()))
+    for place in range(len(arrays)):
+        if kind is np.ndarray.tolist and (not arrays[place].size or not arrays[place].shape):
+            continue  # a list has no shape, and a number is none
+        operands = case.tensors()
+        operands[place] = kind(arrays[place])
+        for within in (contextlib.nullcontext, mt.no_grad):
+            with within():
+                found = values(case.function(*operands))
+            assert all(type(y) is np.ndarray and np.array_equal(y, d) for y, d in zip(found, due, strict=True))
+
+
+def test_a_sparse_matrix_is_refused_with_the_method_that_helps():
+    class Sparse:
+        def __getitem__(self, index):
+            raise TypeError("not by one index")
+
+        def toarray(self):
+            return np.eye(2)
+
+    with pytest.raises(mt.DTypeError, match=r"no array but a Sparse; give x\.toarray\(\)"):
+        mt.tensor(np.eye(2)) @ Sparse()
