@@ -112,7 +112,6 @@ HABITS: tuple[Habit, ...] = (
     Habit("x.deg2rad()", "mt.radians(x)"),
     Habit("x.rad2deg()", "mt.degrees(x)"),
     Habit("x.sgn()", "mt.sign(x)"),
-    Habit("x.erfc()", "1 - mt.erf(x)"),
     Habit("x.frac()", "x - mt.trunc(x)"),
     Habit("p.logit()", "mt.log(p / (1 - p))"),
     Habit("x.msort()", "mt.sort(x, axis=0)"),

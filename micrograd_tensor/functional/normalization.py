@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
+from ..engine.habits import keywords
 from ..engine.lengths import length
 from ..engine.recording import scope
 from ..engine.row import Operand
@@ -51,6 +52,7 @@ def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | Non
     return out.named("out")
 
 
+@keywords
 def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axis: int | tuple[int, ...] = 0) -> Tensor:
     """Normalize every feature of a batch to zero mean and unit variance, then scale by gamma and shift by beta.
 

@@ -73,6 +73,7 @@ def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | Non
 
 
 @answers(np.rot90)
+@keywords
 def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """x turned k times by 90 degrees, from the first of two axes towards the second. `ShapeError` for bad axes.
 

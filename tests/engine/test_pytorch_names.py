@@ -1,6 +1,7 @@
 """PyTorch's names: constructors, methods, dim= beside axis=; each beside PyTorch where that is installed."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -126,6 +127,29 @@ BOTH = [
     "m.flatten(x)",
     "m.flip(x, dims=(1,))",
     "m.permute(x, (1, 0))",
+    "m.argmax(x, dim=1)",
+    "m.argmax(x, dim=1, keepdim=True)",
+    "m.argmin(x, dim=0)",
+    "x.argmax()",
+    "x.argmax(dim=1)",
+    "x.argmax(1, keepdim=True)",
+    "(x.argmax(1) == m.tensor([2, 0])).type(m.float).sum().item()",
+    "(x > 0).any(dim=1)",
+    "(x > 0).all(dim=0, keepdim=True)",
+    "m.any(x > 0, dim=1)",
+    "m.roll(x, 1, dims=0)",
+    "m.tile(x, (2, 1))",
+    "m.outer(x[0], x[1])",
+    "m.dot(x[0], x[1])",
+    "m.diagonal(x)",
+    "m.trace(x[:, :2])",
+    "m.count_nonzero(x, dim=1)",
+    "m.vstack([x, x])",
+    "m.logaddexp(x, x)",
+    "m.var(x, dim=1, unbiased=False)",
+    "m.std(x, dim=0, correction=1, keepdim=True)",
+    "m.cumprod(x, dim=1)",
+    "m.argsort(x, dim=0)",
     "m.cumsum(x, dim=0)",
     "m.where(x > 0, x, m.zeros_like(x))",
     "m.Tensor([1.0, 2.0]).sum()",
@@ -143,6 +167,22 @@ def test_a_line_means_the_same_in_both(line):
         ("m.full", "m.zeros", "m.eye", "m.linspace", "m.as_t", "m.Tens")
     ):
         assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in mt.__all__
+        if inspect.isfunction(f := getattr(mt, n)) and {"axis", "axes"} & {*inspect.signature(f).parameters}
+    ],
+)
+def test_whatever_has_an_axis_takes_dim(name):
+    """A row answers for its settings itself, a composition through `keywords`."""
+    function = getattr(mt, name)
+    assert hasattr(function, "op") or function.__wrapped__
+    with pytest.raises(TypeError, match=rf"{function.__name__}\(\) was given ax[ie]s twice, as dims? too"):
+        function(**dict.fromkeys({"axis", "axes"} & {*inspect.signature(function).parameters}, 0), dim=0, dims=0)
 
 
 # ----------------------------------------------------------------------------------------------------- what they say
