@@ -79,7 +79,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: State = {}
-        self._plans: dict[int, tuple[list[Tensor], tuple[str, ...], list[Bucket | Alone]]] = {}
+        self._plans: dict[int, tuple[list[Tensor], tuple[tuple[str, ...], list[Any]], list[Bucket | Alone]]] = {}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -176,12 +176,12 @@ class Optimizer:
         return {p: memory for p, memory in zip(params, memories, strict=True) if memory}
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
-        """The buckets of a group; rebuilt whenever a different set of parameters has gradients."""
+        """The buckets of a group; rebuilt whenever other parameters have gradients, or their dtype has changed."""
         live = [p for p in group["params"] if p._grad is not None]
-        names = self.buffers(group)
+        names, dtypes = self.buffers(group), [p._data.dtype for p in live]
         if k in self._plans:
-            known, known_names, planned = self._plans[k]
-            if names == known_names and len(live) == len(known) and all(map(operator.is_, live, known)):
+            known, kinds, planned = self._plans[k]
+            if kinds == (names, dtypes) and len(live) == len(known) and all(map(operator.is_, live, known)):
                 return planned
         buckets: list[Bucket | Alone] = []
         alike: dict[tuple[Any, int], list[Tensor]] = {}
@@ -195,7 +195,7 @@ class Optimizer:
         for bucket in buckets if self.counted else ():
             sides = bucket.memories, bucket.next
             bucket.memories, bucket.next = ([{"step": bucket.step, **memory} for memory in side] for side in sides)
-        self._plans[k] = live, names, buckets
+        self._plans[k] = live, (names, dtypes), buckets
         return buckets
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -300,3 +300,18 @@ W = [1.0, 2.0]
 def test_errors_quote_what_was_written(make, error, says):
     with pytest.raises(error, match=says):
         make(mt.tensor(W, name="w", requires_grad=True))
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.Adam(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9)])
+def test_an_optimizer_follows_a_module_to_another_dtype(make):
+    """As of float64 from the second step on: the state and the updates keep all their digits."""
+    net = nn.Linear(3, 2, generator=np.random.default_rng(0))
+    optimizer = make(net.parameters())
+    for dtype in (np.float32, np.float64):
+        net.to(dtype)
+        optimizer.zero_grad()
+        (net(np.full((1, 3), 1 / 3, dtype)) ** 2).sum().backward()
+        optimizer.step()
+    assert net.weight.dtype == np.float64
+    assert (net.weight.numpy().astype(np.float32) != net.weight.numpy()).all()
+    assert all(v.dtype == np.float64 for v in optimizer.state[net.weight].values() if isinstance(v, np.ndarray))
