@@ -536,8 +536,8 @@ def _accepted(x: Tensor, value: Any, traced: bool) -> Any:
 
 
 def _born_anew(kind: Any, array: Any, name: str | None, requires_grad: bool, gradient: Any) -> Tensor:
-    new = leaf(array, name, requires_grad, kind)
-    new._grad = None if gradient is None else leaf(gradient)
+    new = leaf(frozen(array, copy=False), name, requires_grad, kind)
+    new._grad = None if gradient is None else leaf(frozen(gradient, copy=False))
     return new
 
 

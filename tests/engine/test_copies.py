@@ -112,6 +112,16 @@ def test_a_copy_within_a_trace_is_refused(way):
         way(x)
 
 
+def test_arrays_that_travel_as_another_kind_arrive_as_arrays():
+    """Joblib, for one, sends large arrays to its workers as files that are mapped to memory."""
+    x = mt.tensor(np.ones(3), requires_grad=True)
+    (x * x).sum().backward()
+    build, (kind, array, name, requires_grad, gradient), _ = x.__reduce__()
+    twin = build(kind, array.view(np.recarray), name, requires_grad, gradient.view(np.recarray))
+    assert type(twin.numpy()) is type(twin.grad.numpy()) is type(twin.T.numpy()) is np.ndarray
+    assert twin.tolist() == [1.0] * 3
+
+
 # ----------------------------------------------------------------------------------------------------- other processes
 
 
