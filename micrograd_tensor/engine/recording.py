@@ -103,19 +103,9 @@ class _Block:
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(self._changed(now, **self._changes))
-
-    def _changed(self, now: Recording, **changes: Any) -> Recording:
-        new = changes.get
-        return Recording(
-            new("on", now.on),
-            new("scope", now.scope),
-            new("anomaly", now.anomaly),
-            new("record_all", now.record_all),
-            now,
-            now.trace,
-            self,
-        )
+        new = self._changes.get
+        on, anomaly, record_all = new("on", now.on), new("anomaly", now.anomaly), new("record_all", now.record_all)
+        recording.set(Recording(on, now.scope, anomaly, record_all, now, now.trace, self))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -287,7 +277,8 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
 
     def __enter__(self) -> None:
         now = recording.get()
-        recording.set(self._changed(now, scope=Scope(self._name, now.scope)))
+        here = Scope(self._name, now.scope)  # written out, since every call of a module comes by
+        recording.set(Recording(now.on, here, now.anomaly, now.record_all, now, now.trace, self))
 
     def __repr__(self) -> str:
         return f"scope({self._name!r})"

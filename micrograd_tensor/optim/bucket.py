@@ -47,9 +47,13 @@ class Bucket:
         self.total = sum(p.size for p in params)
         ends = np.cumsum([p.size for p in params]).tolist()
         self.bounds = list(zip([0, *ends], ends, params, strict=False))
-        (self.value, self.gradient), self.buffers, self.spare = map(self._flats, (2, len(names), len(names)))
-        self.values, self.gradients = self._parts(self.value), self._parts(self.gradient)
+        (value, gradient), self.buffers, self.spare = map(self._flats, (2, len(names), len(names)))
+        self.values, self.gradients = self._parts(value), self._parts(gradient)
         self.memories, self.next = map(self._memories, (self.buffers, self.spare))
+        firsts = range(0, self.total, BLOCK)
+        cut = [[tuple(flat[a : a + BLOCK] for flat in flats) for a in firsts] for flats in (self.buffers, self.spare)]
+        cut += [[(value[a : a + BLOCK], gradient[a : a + BLOCK]) for a in firsts]]
+        self.blocks, self.back = list(zip(*cut, strict=True)), list(zip(cut[1], cut[0], cut[2], strict=True))
         for p, memory in zip(params, self.memories, strict=True):
             for name, view in memory.items():
                 view[...] = state.get(p, {}).get(name, 0)
@@ -80,16 +84,15 @@ class Bucket:
     def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Apply the rule to every block; returns the changes that make this the state, for `all_at_once`."""
         step, self.assigned = self.step + 1, [None] * len(self.params)  # until then, values are not the parameters'
-        for a in range(0, self.total, BLOCK):
-            here = slice(a, a + BLOCK)
-            p, g, *buffers = (flat[here] for flat in (self.value, self.gradient, *self.spare))
-            for new, flat in zip(buffers, self.buffers, strict=True):
-                new[...] = flat[here]
+        for before, buffers, (p, g) in self.blocks:
+            for old, new in zip(before, buffers, strict=True):
+                new[...] = old
             for old, new in zip((p, *buffers), rule(p, g, *buffers, step=step, **settings), strict=True):
                 if new is not old:  # a rule need not work in place
                     old[...] = new
         changes = assignments(self.params, self.values)
         turned = dict(memories=self.next, next=self.memories, buffers=self.spare, spare=self.buffers)
+        turned |= dict(blocks=self.back, back=self.blocks)
         return [*changes, (partial(vars(self).update, turned, step=step, assigned=[array for *_, array in changes]),)]
 
     def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from op_cases import CASES
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
@@ -137,6 +138,15 @@ def test_parameters_of_a_module_are_updated_by_name():
     assert net.weight is weight
     assert dict(net.named_parameters()) == {"weight": weight}
     np.testing.assert_array_equal(weight.numpy(), before - 0.5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_no_op_and_no_composition_updates_what_it_is_given(case):
+    tensors = case.tensors()
+    before = [t._data for t in tensors]
+    with mt.no_grad():
+        case.function(*tensors)
+    assert all(t._data is array for t, array in zip(tensors, before, strict=True))
 
 
 def test_within_a_trace_an_update_is_an_effect():
