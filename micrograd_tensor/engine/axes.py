@@ -30,6 +30,8 @@ def counted(called: str, x: Operand, axis: Any, new: int = 0) -> tuple[int, ...]
     (2,)
     """
     rank = np.ndim(unwrap(x)) + new
+    if type(axis) is int and -rank <= axis < rank:  # at every backward pass of a matrix product
+        return (axis % rank,)
     try:
         axes: tuple[int, ...] = normalize_axis_tuple(axis, rank)
     except AxisError:

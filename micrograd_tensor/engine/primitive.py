@@ -212,7 +212,7 @@ def primitive(
     return decorate
 
 
-LARGE = 1 << 15
+LARGE = 1 << 18
 """The bytes from which on it is worth while to let an array go that no rule reads."""
 
 

@@ -73,6 +73,14 @@ def holds(condition: Any) -> bool:
     return truth
 
 
+def at_once(*tensors: Any) -> tuple[Any, ...]:
+    """For what no gradient flows through: the arrays, with which the same ops take half the time and record nothing.
+
+    Within a trace, which needs these ops, the tensors themselves.
+    """
+    return tensors if recording.get().trace is not None else tuple(map(unwrap, tensors))
+
+
 def source(read: Callable[[], Any], name: str | None = None) -> Result:
     """A leaf whose value is read now, and within a trace anew at every later run: a random draw, a learning rate.
 

@@ -19,7 +19,7 @@ from ..engine.table.elementwise import abs, astype, log, log1p, maximum, mul, sq
 from ..engine.table.reductions import mean, sum
 from ..engine.table.shapes import expand_dims, getitem, reshape, take_along_axis
 from ..engine.tensor import Tensor
-from ..engine.trace import holds
+from ..engine.trace import at_once, holds
 from .activations import logsigmoid
 from .operands import as_tensor
 from .softmax import log_softmax
@@ -303,9 +303,11 @@ def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) 
         raise ShapeError(
             f"{op}: the targets {describe(target)} do not match an input of shape {log_p.shape}; {way_out}"
         )
-    known, ignored = (target >= 0) & (target < count), equal(target, ignore_index)
-    if holds(known & ~ignored):
+    (seen,) = at_once(target)
+    known = (seen >= 0) & (seen < count)
+    if holds(known & ~equal(seen, ignore_index)):
         return target, None
+    ignored = equal(target, ignore_index)
     given = unwrap(target)
     if not is_duck(given) and not holds(known | ignored):
         wrong = given[~unwrap(known | ignored)][0]

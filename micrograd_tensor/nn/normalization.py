@@ -26,6 +26,7 @@ from ..engine.table.elementwise import astype
 from ..engine.table.reductions import mean as average
 from ..engine.table.shapes import expand_dims, reshape, squeeze
 from ..engine.tensor import Tensor, assign
+from ..engine.trace import at_once
 from ..functional.normalization import (
     LAST_BATCH,
     along_channels,
@@ -125,9 +126,10 @@ class _RunningNorm(Module):
             share = astype(1 / count, mean.dtype) if self.momentum is None else self.momentum
             moved = [(self.num_batches_tracked, count)]
             for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
-                if found.ndim > 1:  # statistics of each sample
-                    found = average(reshape(found, shape=(-1, self.num_features)), axis=0)
-                moved.append((running, (1 - share) * running + (share * correction) * found))
+                old, new = at_once(running, found)
+                if new.ndim > 1:  # statistics of each sample
+                    new = average(reshape(new, shape=(-1, self.num_features)), axis=0)
+                moved.append((running, (1 - share) * old + (share * correction) * new))
             assign(*zip(*moved, strict=True))  # only now, so that an error or an interrupt leaves all as they were
 
 

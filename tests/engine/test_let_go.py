@@ -108,7 +108,7 @@ def test_a_linear_layer_with_batch_norm_and_relu_keeps_three_arrays():
 
 
 def test_an_array_lives_as_long_as_its_tensor_or_a_rule_needs_it():
-    x, w = mt.tensor(np.ones((200, 100)), requires_grad=True), mt.tensor(np.ones((200, 100)), requires_grad=True)
+    x, w = mt.tensor(np.ones((400, 100)), requires_grad=True), mt.tensor(np.ones((400, 100)), requires_grad=True)
     product, kept = x * w, x * w
     read = x * w
     watched = [weakref.ref(t._data) for t in (product, kept, read)]

@@ -8,6 +8,7 @@ accuracy of floating point summation*, 1993. Products that sum, such as matmul, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ add_reduce: Any = np.add.reduce
 SMALL = 1 << 14
 """Of so few numbers the product with ones is the quickest sum, and one in float64."""
 ONES = np.ones(SMALL)
+RUN = 1 << 11
+"""So many float32 numbers in a row are added up by BLAS, which keeps dozens of sums side by side."""
+ONES_32 = np.ones(RUN, np.float32)
 WIDE, FEW = 256, 32
 """Rows of so many numbers are added up by so few at a time, one after the other, which is quicker than by halves."""
 BLOCK = 1 << 20
@@ -56,12 +60,38 @@ def _in_order(axis: Any, rank: int) -> list[int]:
 
 
 def _along_each(x: Array, axes: list[int]) -> Array:
-    """The sum over several axes: along the longest first, or along all at once where they lie side by side."""
-    first, last = axes[0], axes[-1]
-    if x.flags.c_contiguous and last - first == len(axes) - 1 and x.size:
-        return _along(x.reshape(*x.shape[:first], -1, *x.shape[last + 1 :]), first)
-    longest = max(axes, key=x.shape.__getitem__)
-    return add_reduce(_along(x, longest), tuple(i - (i > longest) for i in axes if i != longest), np.float64)
+    """The sum over several axes: along all at once that lie side by side in memory, and along the longest first."""
+    order, shape, left = _in_memory(x.shape, x.strides, tuple(axes), x.itemsize)
+    longest = max(left, key=shape.__getitem__)
+    x, n = x.transpose(order).reshape(shape), shape[longest]
+    if longest == len(shape) - 1 and 0 < n <= RUN and x.itemsize == 4 and x.flags.c_contiguous:
+        total = x.reshape(-1, n).dot(ONES_32[:n]).reshape(shape[:-1])
+    else:
+        total = _along(x, longest)
+    if len(left) == 1:
+        return total
+    return add_reduce(total, tuple(i - (i > longest) for i in left if i != longest), np.float64)
+
+
+@lru_cache(maxsize=256)
+def _in_memory(
+    shape: tuple[int, ...], strides: tuple[int, ...], axes: tuple[int, ...], itemsize: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The order of the axes in memory, the shape with those made one that can be, and which these axes are then."""
+    order = tuple(sorted(range(len(shape)), key=lambda i: -abs(strides[i])))
+    kept = [i for i in order if i not in axes]
+    if kept != sorted(kept):  # the result would be in another order
+        order = tuple(range(len(shape)))
+    lengths: list[int] = []
+    left: list[int] = []
+    for i, after in zip(order, (-1, *order), strict=False):
+        together = i in axes and after in axes and strides[after] == shape[i] * strides[i]
+        if together:
+            lengths[-1] *= shape[i]
+        else:
+            left += [len(lengths)] if i in axes else []
+            lengths.append(shape[i])
+    return order, tuple(lengths), tuple(left)
 
 
 def _along(x: Array, axis: int) -> Array:
