@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,35 @@ class Run:
         return save_checkpoint(path, **self._parts(), sums=self.sums, history=self.history, settings=self.settings)
 
     def load(self, path: str | Path) -> None:
-        """Restore the state of a run that was built with the same settings."""
+        """Restore the state of a run that was built with the same settings.
+
+        Raises:
+            ValueError: where the sums or the history are not a run's; whatever else `load_checkpoint` raises.
+        """
         rest = load_checkpoint(path, **self._parts())
+        if not self._is_whole(rest.get("sums"), rest.get("history")):
+            raise ValueError(f"{path} is damaged: its sums or its history are not those of such a run")
         self.sums, self.history = rest["sums"], rest["history"]
+
+    def _is_whole(self, sums: Any, history: Any) -> bool:
+        names = self.learners.keys()
+        try:
+            told = [learner for epoch in history for learner in epoch.values()]
+            rows = [(*sums.values(), 3), *((*each["activations"], 2) for each in told)]
+            return (
+                isinstance(history, list)
+                and all(each.keys() == names for each in (sums, *history))
+                and all(each.keys() == {*_FIGURES, "activations"} for each in told)
+                and all(_are_numbers([each[figure] for figure in _FIGURES]) for each in told)
+                and all(len(row) == n and _are_numbers(row) for *found, n in rows for row in found)
+            )
+        except (TypeError, AttributeError, KeyError):  # a number where there is to be a list
+            return False
+
+
+_FIGURES = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
+"""What the history says about a learner in an epoch, besides the statistics of its activations."""
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(x, float) or (isinstance(x, int) and abs(x) < 2**63) for x in values)

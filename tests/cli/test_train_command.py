@@ -154,6 +154,30 @@ def test_unusable_input_is_told_in_one_line(tmp_path, make, says):
     assert "\n" not in str(found.value)
 
 
+JUNK = {
+    "sums": (None, [], {"with batch norm": [0.0, 0, 0]}, {"with batch norm": [0.0], "without": [0.0, 0, 0]}),
+    "history": (None, 3, [3], [{}], [{"with batch norm": {}, "without": {}}]),
+}
+
+
+@pytest.mark.parametrize(("part", "junk"), [(part, junk) for part, several in JUNK.items() for junk in several])
+def test_a_run_with_junk_for_a_memory_is_told(trained, tmp_path, part, junk):
+    state = saving.load_checkpoint(trained / "digits-mlp.safetensors")
+    path = saving.save_checkpoint(tmp_path / "c.safetensors", **{**state, part: junk})
+    with pytest.raises(UnusableError, match="its sums or its history are not those of such a run"):
+        command("--resume", path)
+
+
+@pytest.mark.parametrize("figure", ["loss", "accuracy", "held_out_loss", "activations"])
+@pytest.mark.parametrize("junk", [None, "x", [3], {"a": 1}, [["x", 1.0]], 10**400], ids=repr)
+def test_a_run_with_junk_for_a_number_is_told(trained, tmp_path, figure, junk):
+    state = saving.load_checkpoint(trained / "digits-mlp.safetensors")
+    state["history"][0]["without"][figure] = junk
+    path = saving.save_checkpoint(tmp_path / "c.safetensors", **state)
+    with pytest.raises(UnusableError, match="its sums or its history are not those of such a run"):
+        command("--resume", path)
+
+
 @pytest.mark.parametrize("library", ["sklearn.datasets", "matplotlib", "safetensors"])
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
