@@ -204,16 +204,18 @@ def randn(
 
 
 @keywords
-def randint(low: int, *high_and_shape: Any, dtype: Any = int64, generator: Generator | None = None) -> Tensor:
+def randint(
+    low: int = 0, high: Any = None, shape: Any = None, *, dtype: Any = int64, generator: Generator | None = None
+) -> Tensor:
     """Random ints, uniform from ``low`` (0 by default) up to, without, ``high``: ``randint(high, shape)``.
 
     >>> import micrograd_tensor as mt
     >>> mt.randint(10, (2, 3)).shape, mt.randint(5, 6, (2,))
     ((2, 3), tensor([5, 5]))
     """
-    *high, shape = high_and_shape
-    bounds = (low, *high) if high else (0, low)
-    return _drawn("integers", (*bounds, _lengths("randint", (shape,))), generator, dtype)
+    if shape is None:
+        low, high, shape = 0, low, high
+    return _drawn("integers", (low, high, _lengths("randint", (shape,))), generator, dtype)
 
 
 @keywords

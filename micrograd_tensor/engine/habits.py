@@ -54,6 +54,8 @@ IN_PLACE = "values are never changed in place; or x += 1 and the like under mt.n
 OPTIMIZERS = "the optimizers are SGD, Adam, AdamW and RMSprop"
 MEMORY = "no op depends on how elements lie in memory"
 READ_ONLY = "tensors are read-only, and processes get copies"
+DERIVATIVES = "beside value_and_grad, vjp, jvp, hvp, jacobian, hessian, gradcheck and detect_anomaly"
+PLACES = "mt.where(mask, value, x) puts values in; rows with a single 1 are mt.eye(n)[labels]"
 SEEDED = "mt.manual_seed(0) sets one, and returns NumPy's generator"
 GRADIENT = "mt.grad(loss, x) gives the gradient of any tensor, and x.retain_grad() keeps it"
 NO_BFLOAT16 = "NumPy has no bfloat16; float16 and float32 are there"
@@ -127,6 +129,9 @@ HABITS: tuple[Habit, ...] = (
     Habit("x.bfloat16()", why=NO_BFLOAT16),
     Habit("x.register_hook(f)", UP_TO_YOU, GRADIENT),
     Habit("x.grad_fn", "x.op", "the row of the table that made it; mt.graph(x) shows them all"),
+    Habit("x.scatter_(1, j, 1.0)", UP_TO_YOU, PLACES),
+    Habit("x.scatter(1, j, 1.0)", UP_TO_YOU, PLACES),
+    Habit("x.index_fill_(0, i, 1.0)", UP_TO_YOU, PLACES),
     Habit("x.detach_()", "x.detach()"),
     Habit("x.add_(1)", "x.assign_(x + 1)", IN_PLACE),
     Habit("x.sub_(1)", "x.assign_(x - 1)", IN_PLACE),
@@ -154,6 +159,7 @@ HABITS: tuple[Habit, ...] = (
     Habit("torch.isclose(x, y)", "np.isclose(x, y)"),
     Habit("torch.bincount(i)", "np.bincount(i)"),
     Habit("torch.asarray([1.0])", "mt.as_tensor([1.0])"),
+    Habit("torch.finfo(torch.float32).eps", "np.finfo(mt.float32).eps"),
     Habit("torch.pi", "np.pi"),
     Habit("torch.inf", "np.inf"),
     Habit("torch.nan", "np.nan"),
@@ -180,13 +186,13 @@ HABITS: tuple[Habit, ...] = (
     Habit("torch.allclose(x, y)", "np.allclose(x, y)"),
     Habit("torch.is_tensor(x)", "isinstance(x, mt.Tensor)"),
     Habit("torch.numel(x)", "x.size"),
-    Habit("torch.autograd.grad(loss, [x])", "mt.grad(loss, [x])"),
-    Habit("torch.func.vmap(f)", why="axes broadcast as in NumPy: write f for a whole batch"),
+    Habit("torch.autograd.grad(loss, [x])", "mt.grad(loss, [x])", DERIVATIVES),
+    Habit("torch.func.jacrev(f)(v)", "mt.jacobian(f, v)", DERIVATIVES),
     Habit("torch.vmap(f)", why="axes broadcast as in NumPy: write f for a whole batch"),
     Habit("torch.is_grad_enabled()", "(x * 1).requires_grad", "where x asks for gradients"),
     Habit("torch.set_grad_enabled(False)", "mt.no_grad()", "in a with block; or mt.enable_grad()"),
     Habit("torch.inference_mode()(f)(x)", "mt.no_grad()(f)(x)"),
-    Habit("torch.utils.data.DataLoader(x)", "mt.data.DataLoader(x)"),
+    Habit("torch.utils.data.DataLoader(x)", "mt.data.DataLoader(x)", "beside TensorDataset and random_split"),
     Habit("torch.Generator().manual_seed(0)", "np.random.default_rng(0)"),
     Habit("torch.initial_seed()", why=SEEDED),
     Habit("torch.seed()", why=SEEDED),
@@ -291,6 +297,8 @@ HABITS: tuple[Habit, ...] = (
     Habit("torch.zeros(3, device='cpu')", "mt.zeros(3)", ON_THE_CPU, "device="),
     Habit("x.to('cpu', non_blocking=True)", "x", ON_THE_CPU, "non_blocking="),
     Habit("torch.exp(v, out=v)", "mt.exp(v)", "values are never changed in place", "out="),
+    Habit("torch.split(x, split_size_or_sections=2)", "mt.split(x, len(x) // 2)", "", "split_size_or_sections="),
+    Habit("nn.Conv2d(2, 3, 3, padding_mode='reflect')", UP_TO_YOU, "mt.pad the input first", "padding_mode="),
     Habit("torch.sort(x, descending=True).values", "mt.flip(mt.sort(x), axis=-1)", "", "descending="),
     Habit(
         "loss.backward(retain_graph=True)", "loss.backward()", "a graph lives as long as its result", "retain_graph="
@@ -382,6 +390,7 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "size": ("shape",),
     "steps": ("num",),
     "end": ("stop",),
+    "diagonal": ("k",),
 }
 """PyTorch's names of settings, and ours that mean the same, of which a function has one."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import sys
+from opcode import opname
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -45,6 +47,17 @@ def target_dtype(targets: tuple[Any, ...], default: Any) -> Any:
         except TypeError:
             raise DTypeError(f"to({target!r:.40}): give a dtype, such as mt.float64; {ON_THE_CPU}") from None
     return dtype
+
+
+def no_pair(x: Record) -> None:
+    """Explain why a Tensor cannot be unpacked into two, where someone is about to try: it may be meant for a pair."""
+    frame = sys._getframe(2)
+    opcode, count = frame.f_code.co_code[frame.f_lasti : frame.f_lasti + 2]
+    if opname[opcode] == "UNPACK_SEQUENCE" and count == 2 and x._data.shape[:1] not in ((), (2,)):
+        raise ValueError(
+            f"{describe(x)} has {len(x._data)} rows to unpack, not 2. If values and indices are meant: max, min and "
+            "sort give the values alone, as in NumPy; the indices are x.argmax(axis=…), x.argmin or x.argsort"
+        )
 
 
 class PyTorchMethods(Record):
@@ -138,8 +151,10 @@ class PyTorchMethods(Record):
         wanted = target_dtype((*targets, dtype, device), self._data.dtype)
         return self if wanted == self._data.dtype else elementwise.astype(self, wanted)
 
-    def type(self, dtype: Any) -> Any:
+    def type(self, dtype: Any = None) -> Any:
         """In another dtype, as `astype`."""
+        if dtype is None:
+            raise TypeError("type() converts to a dtype that it is given; the present one is x.dtype")
         return self.to(dtype)
 
     def type_as(self, other: Record) -> Any:

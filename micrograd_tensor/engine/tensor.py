@@ -13,7 +13,7 @@ from . import protocols, record, walk
 from .arrays import Outline, frozen
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .habits import keywords
-from .pytorch import PyTorchMethods
+from .pytorch import PyTorchMethods, no_pair
 from .record import all_at_once, checked, leaf, set_data, set_grad, start, unwrap
 from .recording import recording
 from .row import Operand
@@ -377,6 +377,7 @@ class Tensor(PyTorchMethods):
         return e.pow(base, self)
 
     def __iter__(self) -> Iterator[Tensor]:
+        no_pair(self)
         return (self[i] for i in range(len(self)))
 
     def reshape(self, *shape: Any) -> Tensor:

@@ -40,6 +40,11 @@ BOTH = [
     "m.zeros_like(x)",
     "m.ones_like(x, dtype=m.int64)",
     "m.full_like(x, 3.0)",
+    "m.randint(3, 4, (2,))",
+    "m.randint(1, (2,))",
+    "m.randint(high=1, size=(2, 2))",
+    "m.randint(3, 4, size=(2,))",
+    "m.triu(x, diagonal=1)",
     "m.from_numpy(X)",
     "m.as_tensor([1.0, 2.0])",
     "m.as_tensor(x, dtype=m.float32)",
@@ -188,6 +193,23 @@ def test_whatever_has_an_axis_takes_dim(name):
 # ----------------------------------------------------------------------------------------------------- what they say
 
 
+def unpacked(x):
+    _, found = mt.max(mt.cat([x, x]), 1)
+    return found
+
+
+def test_what_is_no_pair_may_be_unpacked_as_in_numpy():
+    a, b = mt.tensor(X).max(axis=1)
+    assert (a.item(), b.item()) == (3.0, 4.0)
+    assert [y.item() for y in mt.tensor(X).max(axis=0)] == [4.0, 0.5, 3.0]
+    _, *rest = mt.tensor(X).min(axis=0)
+    assert len(rest) == 2
+    with pytest.raises(TypeError, match="a 0-d tensor has no length"):
+        _, _ = mt.tensor(X).max()
+    with pytest.raises(ValueError, match="not enough values to unpack"):
+        _, _, _ = mt.tensor(X).max(axis=1)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
@@ -196,6 +218,12 @@ def test_whatever_has_an_axis_takes_dim(name):
             AttributeError,
             r"'Tensor' object has no attribute 'cuda'. PyTorch's x.cuda\(\) has no meaning",
         ),
+        (
+            unpacked,
+            ValueError,
+            r"has 4 rows to unpack, not 2.*the indices are x.argmax",
+        ),
+        (lambda x: x.type(), TypeError, "the present one is x.dtype"),
         (lambda x: x.topk(2), AttributeError, r"is mt.flip\(mt.sort\(x\), axis=-1\)\[..., :2\] here"),
         (
             lambda x: mt.topk(x, 2),
