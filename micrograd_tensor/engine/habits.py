@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
+import numpy as np
+
 from . import settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -377,6 +379,8 @@ def _elsewhere(name: str, where: str) -> str:
         return f"It is mt.{name}({'x' if where == 'x' else ''})"
     if where in ("torch", "F") and hasattr(package.Tensor, name):
         return f"It is a method of tensors: x.{name}()"
+    if where == "x" and hasattr(np.ndarray, name):
+        return f"NumPy's x.{name} is x.numpy().{name} here, outside the graph"
     rooms = {room: sys.modules.get(f"{package.__name__}.{room}") for room in ("nn", "optim", "data")}
     return next((f"It is mt.{room}.{name}" for room, module in rooms.items() if name in dir(module)), "")
 

@@ -15,7 +15,7 @@ INSTEAD = {
         ("np.cov(x)", "np.var(x, ddof=1)"),
         ("np.ediff1d(x)", "np.diff(np.ravel(x))"),
         ("np.extract(x > 1, x)", "x[x > 1]"),
-        ("np.float_power(x, 2)", "np.astype(x, float) ** 2"),
+        ("np.float_power(x, 2)", "x.astype(float) ** 2"),
         ("np.fmax(x, y)", "np.where(np.isnan(y), x, np.where(np.isnan(x), y, np.maximum(x, y)))"),
         ("np.fmin(x, y)", "np.where(np.isnan(y), x, np.where(np.isnan(x), y, np.minimum(x, y)))"),
         ("np.geomspace(x, y, 5)", "np.exp(np.log(x) + np.linspace(0, 1, 5)[:, None] * (np.log(y) - np.log(x)))"),

@@ -66,6 +66,8 @@ _REDUCED |= {np.amin: np.minimum, np.all: np.logical_and, np.any: np.logical_or}
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     """Answer a universal function, or one of its methods."""
     ours = ANSWERS.get(ufunc) if method != "at" else None
+    if ours is not None and method == "__call__" and not settings:
+        return ours(*inputs)
     if ours is not None and method == "__call__":
         settings = _asked(ufunc, settings)
         dtype = settings.pop("dtype", None)
@@ -95,7 +97,10 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], settings:
     ours, called = ANSWERS.get(function), path(function)
     if ours is None:
         return _on_arrays(called, function, args, settings, function in QUESTIONS, function in WRITING)
+    names, needed, several = _taken(ours)
     try:
+        if names.issuperset(settings) and (several or len(args) <= needed <= len(args) + len(settings)):
+            return ours(*args, **settings)
         given, named = _bound(function, ours, args, settings)
         if function in _REDUCED:
             return _reduced(called, _REDUCED[function], *given, **named)
@@ -117,7 +122,8 @@ def path(function: Callable[..., Any]) -> str:
     >>> path(np.linalg.norm), path(np.where)
     ('np.linalg.norm', 'np.where')
     """
-    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
+    module: str = getattr(function, "__module__", "numpy")  # which ufuncs have since 2.1 only
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
 @cache
@@ -134,6 +140,16 @@ def _names(ours: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return signature.parameters
 
 
+@cache
+def _taken(ours: Callable[..., Any]) -> tuple[frozenset[str], int, bool]:
+    """The arguments that ours takes by name, how many it needs, and whether it takes any number of operands."""
+    parameters = _names(ours).values()
+    named = frozenset(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    needed = [p for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]
+    return named, len(needed), several
+
+
 def _bound(
     function: Callable[..., Any], ours: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -142,16 +158,14 @@ def _bound(
     if signature is None:
         return args, _asked(function, settings)
     named = dict(signature.bind(*args, **settings).arguments)
-    wanted = _names(ours)
-    places = [p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in wanted.values()]
-    by_name = {key for key, p in wanted.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    wanted, (by_name, needed, _) = _names(ours), _taken(ours)
     given: list[Any] = []
     for place, (key, parameter) in enumerate(signature.parameters.items()):
         if parameter.kind is parameter.VAR_POSITIONAL:
             given.extend(named.pop(key, ()))
         elif parameter.kind is parameter.VAR_KEYWORD:
             named |= named.pop(key, {})
-        elif key in named and key not in by_name and place == len(given) < len(places) and places[place]:
+        elif key in named and key not in by_name and place == len(given) < needed:
             given.append(named.pop(key))
     asked = {RENAMED.get(key, key): value for key, value in _asked(function, named).items()}
     usual = {key: signature.parameters[key].default for key in by_name & signature.parameters.keys()}

@@ -78,7 +78,15 @@ def test_nothing_is_written_to_a_tensor(function):
 # --------------------------------------------------------------------------------------------- what to write instead
 
 
-@pytest.mark.parametrize(("theirs", "ours"), INSTEAD.values(), ids=INSTEAD)
+NEWER = {"np.matvec", "np.vecmat", "np.unstack"}
+"""Functions that not every NumPy has."""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [pair for name, pair in INSTEAD.items() if name not in NEWER or hasattr(np, name[3:])],
+    ids=lambda text: text.partition("(")[0],
+)
 def test_what_is_named_instead_is_recorded_and_right(theirs, ours):
     with pytest.raises(mt.DTypeError) as caught:
         on_tensors(theirs)
@@ -93,8 +101,7 @@ def test_what_is_named_instead_is_recorded_and_right(theirs, ours):
 
 def test_it_names_functions_that_numpy_has():
     present = {path(f) for f in FUNCTIONS}
-    newer = {"np.matvec", "np.vecmat", "np.unstack"}
-    assert set(INSTEAD) - newer <= present
+    assert set(INSTEAD) - NEWER <= present
     assert not set(INSTEAD) & {path(f) for f in ANSWERS}
 
 

@@ -489,7 +489,6 @@ def to_integer(x: Operand, /, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-@answers(np.astype)
 def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
     """The values of x in another dtype; the gradient comes back in the dtype of x, and not at all through integers.
 
@@ -506,6 +505,10 @@ def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
     if not copy and x.dtype == wanted:
         return x  # type: ignore[no-any-return]
     return (to_float if wanted.kind in "fc" else to_integer)(x, dtype=wanted)
+
+
+if hasattr(np, "astype"):  # since NumPy 2.1
+    answers(np.astype)(astype)
 
 
 def zeros_like(x: Array) -> Array:
