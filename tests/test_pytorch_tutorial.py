@@ -29,8 +29,8 @@ for epoch in range(30):
     loss = ((x.mm(w) + b - y) ** 2).mean()
     loss.backward()
     with torch.no_grad():
-        for p in (w, b):
-            p.copy_(p - 0.3 * p.grad)
+        w -= 0.3 * w.grad
+        b -= 0.3 * b.grad
         w.grad.zero_()
         b.grad.zero_()
     losses.append(loss.item())
@@ -49,6 +49,28 @@ for t in range(50):
     coefficients = (coefficients - 1e-2 * gradient).detach().requires_grad_()
     losses.append(loss.item())
 found = [coefficients]
+"""
+
+NET_BY_HAND = """
+net = nn.Sequential(nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 3))
+start(net)
+x, y = torch.from_numpy(images).flatten(1), torch.tensor(labels)
+for epoch in range(10):
+    loss = F.cross_entropy(net(x), y)
+    net.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for param in net.parameters():
+            param -= 0.1 * param.grad
+    losses.append(loss.item())
+for epoch in range(10):
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    for param in net.parameters():
+        param.data -= 0.1 * param.grad
+        param.grad = None
+    losses.append(loss.item())
+found = net.parameters()
 """
 
 MLP = """
@@ -214,6 +236,7 @@ found = [probabilities, *net.parameters()]
 TUTORIALS = {
     "linear regression by hand": LINEAR_BY_HAND,
     "polynomial by grad": LINEAR_BY_GRAD,
+    "net by hand": NET_BY_HAND,
     "perceptron": MLP,
     "convolutions": CNN,
     "characters": LSTM,
