@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from .arrays import dtype_of_numbers, plain
 from .errors import DTypeError
 from .habits import keywords
-from .lengths import lengths
+from .lengths import length, lengths
 from .randomness import generator_or_default
 from .record import leaf, unwrap
 from .row import Operand
@@ -44,7 +45,7 @@ Generator = np.random.Generator
 
 def _leaf(array: Any, requires_grad: bool, name: str | None) -> Tensor:
     """A leaf of an array that is nobody else's."""
-    new = leaf(array, name)
+    new = leaf(plain(array), name)
     return new.requires_grad_() if requires_grad else new
 
 
@@ -71,6 +72,7 @@ def _drawn(
 ) -> Tensor:
     """A leaf of what a method of the generator draws."""
     draw = getattr(generator_or_default(generator), how)
+    dtype = None if dtype is None else dtype_of_numbers(dtype)
     new = source(lambda: np.asarray(draw(*args), dtype), name)
     return new.requires_grad_() if requires_grad else new
 
@@ -127,6 +129,7 @@ def eye(
     tensor([[1., 0.],
             [0., 1.]])
     """
+    n, m = length("n", n, least=0), None if m is None else length("m", m, least=0)
     return _leaf(np.eye(n, m, dtype=float if dtype is None else dtype), requires_grad, name)
 
 
@@ -166,7 +169,7 @@ def linspace(
     >>> mt.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    return _leaf(np.linspace(start, stop, num, dtype=dtype), requires_grad, name)
+    return _leaf(np.linspace(start, stop, length("num", num, least=0), dtype=dtype), requires_grad, name)
 
 
 @keywords
@@ -226,7 +229,7 @@ def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
     >>> sorted(mt.randperm(4).tolist())
     [0, 1, 2, 3]
     """
-    return _drawn("permutation", (n,), generator, int64)
+    return _drawn("permutation", (length("n", n, least=0),), generator, int64)
 
 
 @keywords

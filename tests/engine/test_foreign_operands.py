@@ -273,3 +273,21 @@ def test_a_sparse_matrix_is_refused_with_the_method_that_helps():
 
     with pytest.raises(mt.DTypeError, match=r"no array but a Sparse; give x\.toarray\(\)"):
         mt.tensor(np.eye(2)) @ Sparse()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: mt.zeros(2, dtype=str),
+        lambda: mt.full((2,), "a"),
+        lambda: mt.full((2,), None),
+        lambda: mt.arange(3, dtype="M8[s]"),
+        lambda: mt.eye(2, dtype=object),
+        lambda: mt.rand(2, dtype=str),
+        lambda: mt.linspace(0, 1, 3, dtype=object),
+        lambda: mt.zeros_like(mt.tensor([1.0]), dtype=str),
+    ],
+)
+def test_no_constructor_makes_a_tensor_of_anything_but_numbers(make):
+    with pytest.raises(mt.DTypeError, match="numbers"):
+        make()

@@ -92,3 +92,18 @@ def test_a_stride_that_no_memory_has_is_no_danger(huge):
         windows(x, size=(2,), stride=(1,), dilation=(huge,))
     with pytest.raises(mt.ShapeError, match="do not fit"):
         windows(x, size=(huge,), stride=(1,), dilation=(1,))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: mt.eye(-1), "n=-1"),
+        (lambda: mt.eye(2, 2.5), r"m=2\.5"),
+        (lambda: mt.linspace(0, 1, 2.5), r"num=2\.5"),
+        (lambda: mt.randperm(-1), "n=-1"),
+        (lambda: mt.zeros(-1), r"shape=\(-1,\)"),
+    ],
+)
+def test_constructors_take_lengths(make, says):
+    with pytest.raises(mt.ShapeError, match=says):
+        make()
