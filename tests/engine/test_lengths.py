@@ -67,6 +67,32 @@ def test_windows_are_added_as_by_a_loop_or_refused(n, size, count, stride, dilat
     assert add_windows(mt.tensor(parts), shape=(n,), stride=(stride,), dilation=(dilation,)).tolist() == due
 
 
+pair = st.tuples(st.integers(0, 3), st.integers(0, 3))
+
+
+@given(shape=st.tuples(*[st.integers(0, 5)] * 3), axis=st.tuples(small, small), size=pair, stride=pair, dilation=pair)
+def test_windows_over_two_axes_are_those_over_one_and_then_the_other_or_refused(shape, axis, size, stride, dilation):
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    settings = {"size": size, "stride": stride, "dilation": dilation, "axis": axis}
+    first, second = axis
+    right = all(-3 <= i < 3 for i in axis) and first % 3 != second % 3
+    right = right and min(*size, *stride, *dilation) >= 1
+    right = right and all(shape[i] > (k - 1) * d for i, k, d in zip(axis, size, dilation, strict=True))
+    if not right:
+        with pytest.raises(mt.ShapeError):
+            windows(mt.tensor(x), **settings)
+        return
+    due = windows(x, size=size[1:], stride=stride[1:], dilation=dilation[1:], axis=(second % 3,))
+    due = windows(due, size=size[:1], stride=stride[:1], dilation=dilation[:1], axis=(1 + first % 3,))
+    seen = windows(mt.tensor(x, requires_grad=True), **settings)
+    assert np.array_equal(seen.numpy(), due)
+    g = np.arange(1.0, 1 + seen.numpy().size).reshape(seen.shape)
+    added = add_windows(
+        mt.tensor(g), shape=[shape[i] for i in axis], **{k: v for k, v in settings.items() if k != "size"}
+    )
+    assert np.isclose((added.numpy() * x).sum(), (seen.numpy() * g).sum(), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("axis", "says"),
     [((0, 0), "repeated"), ((0, 2), "out of range|out of bounds"), ((0,), "name 2 axes"), ((0, 1.0), "integer")],
