@@ -345,7 +345,7 @@ def alike(old: Any, new: Any) -> bool:
         return isinstance(new, bool)
     if isinstance(old, Real) or hasattr(old, "shape"):
         whole = isinstance(new, Integral) and not isinstance(new, bool)
-        return abs(int(new)) < 2**1023 if whole else isinstance(new, float)
+        return abs(operator.index(new)) < 2**1023 if whole else isinstance(new, float)
     if isinstance(old, (list, tuple)):
         return isinstance(new, (list, tuple)) and all(alike(old[0], part) for part in new if old)
     return old is None or isinstance(new, type(old))
