@@ -15,6 +15,7 @@ import numpy as np
 from .engine.arrays import is_duck, plain
 from .engine.errors import DTypeError, ShapeError, describe, quoted
 from .engine.habits import keywords, missing
+from .engine.lengths import length
 from .engine.randomness import generator_or_default
 from .engine.record import leaf
 from .engine.tensor import Tensor, tensor
@@ -227,9 +228,7 @@ class DataLoader:
             batch_size, shuffle = (*positional, shuffle)[:2]
         self._samples = _Samples(data, "DataLoader")
         self.dataset = self._samples.dataset
-        if batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size={batch_size!r}; it must be at least 1")
-        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.batch_size, self.shuffle, self.drop_last = length("DataLoader: batch_size", batch_size), shuffle, drop_last
         self.generator = _own(generator)
         self._began = self.generator.bit_generator.state  # as it was before the current epoch's order was drawn
         self._place = self._resumed = 0

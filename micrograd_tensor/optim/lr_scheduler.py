@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.habits import missing
+from ..engine.lengths import length
 from ..engine.tensor import Tensor
 from .optimizer import Optimizer, alike
 
@@ -121,9 +122,7 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        if step_size < 1:
-            raise ValueError(f"StepLR: step_size={step_size!r}; it must be at least 1")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = length("StepLR: step_size", step_size), gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:  # noqa: D102 -- as declared
