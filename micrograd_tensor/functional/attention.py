@@ -12,8 +12,10 @@ import numpy as np
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
 from ..engine.table.elementwise import where
+from ..engine.table.reductions import max
 from ..engine.table.shapes import swapaxes
 from ..engine.tensor import Tensor
+from ..engine.trace import holds
 from .activations import dropout
 from .operands import as_tensor
 from .softmax import softmax
@@ -45,7 +47,7 @@ def scaled_dot_product_attention(
         generator: the source of the random numbers that decide which weights are dropped.
 
     Returns:
-        ``(…, L, V)``.
+        ``(…, L, V)``; 0 for a query from which all keys are hidden.
 
     Raises:
         ShapeError: for shapes that do not match.
@@ -63,7 +65,7 @@ def scaled_dot_product_attention(
 def attention_weights(
     query: Operand, key: Operand, attn_mask: Operand | None = None, is_causal: bool = False, scale: float | None = None
 ) -> Tensor:
-    """The weight of each key's value for each query: rows ``(…, L, S)`` that add up to 1."""
+    """The weight of each key's value for each query: rows ``(…, L, S)`` that add up to 1, or 0 where no key is seen."""
     q, k = as_tensor(query), as_tensor(key)
     if q.ndim < 2 or k.ndim < 2 or q.shape[-1] != k.shape[-1]:
         raise ShapeError(
@@ -78,4 +80,7 @@ def attention_weights(
     if attn_mask is not None:
         mask = as_tensor(attn_mask)
         scores = where(mask, scores, -np.inf) if mask.dtype.kind == "b" else scores + mask
+        seen = max(scores, axis=-1, keepdims=True) != -np.inf if scores.shape[-1] else True
+        if not holds(seen):  # a query that may look at nothing
+            return where(seen, softmax(where(seen, scores, 0.0), axis=-1), 0.0)
     return softmax(scores, axis=-1)

@@ -6,14 +6,16 @@ from math import prod
 
 import numpy as np
 
+from ..engine.arrays import is_duck
 from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.habits import keywords
 from ..engine.lengths import length
 from ..engine.recording import scope
 from ..engine.row import Operand
-from ..engine.table.elementwise import reciprocal, sqrt, square
-from ..engine.table.reductions import mean
+from ..engine.table.comparisons import all_finite
+from ..engine.table.elementwise import astype, reciprocal, sqrt, square
+from ..engine.table.reductions import largest_magnitude, mean
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
 from .operands import Lengths, as_shape, as_tensor
@@ -30,17 +32,48 @@ def normalize(
 
     The intermediate results are named after the stages. gamma and beta, where not None, broadcast to x.
     """
-    keepdims = axis != 0
-    average = mean(x, axis=axis, keepdims=keepdims).named("mean")
+    given, x = x, _fine(x)
+    average = mean(x, axis=axis, keepdims=axis != 0).named("mean")
     dev_from_mean = (x - average).named("dev_from_mean")
-    dev_from_mean_sq = square(dev_from_mean).named("dev_from_mean_sq")
-    var = mean(dev_from_mean_sq, axis=axis, keepdims=keepdims).named("var")
-    return rescale(dev_from_mean, var, gamma, beta, eps), average, var
+    out, var = by_root_mean_square(dev_from_mean, axis, gamma, beta, eps, "dev_from_mean_sq", "var")
+    return _as_given(out, given), average, var
 
 
-def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | None, eps: float) -> Tensor:
+def by_root_mean_square(
+    dev: Tensor,
+    axis: int | tuple[int, ...],
+    gamma: Operand | None,
+    beta: Operand | None,
+    eps: float,
+    squared: str | None,
+    averaged: str,
+) -> tuple[Tensor, Tensor]:
+    """Divide by the root of the mean square over ``axis``, scale and shift; returns result and mean square."""
+    keepdims = axis != 0
+    with np.errstate(over="ignore"):
+        squares = square(dev)
+        mean_square = mean(squares if squared is None else squares.named(squared), axis=axis, keepdims=keepdims)
+    mean_square.named(averaged)
+    if all_finite(mean_square) or is_duck(mean_square._data):
+        return rescale(dev, mean_square, gamma, beta, eps), mean_square
+    top = largest_magnitude(dev, axis)  # where the squares overflow, what counts is the ratio to the largest
+    scaled = dev / top
+    spread = mean(square(scaled), axis=axis, keepdims=True)
+    return rescale(scaled, spread, gamma, beta, eps / top / top), mean_square
+
+
+def _fine(x: Tensor) -> Tensor:
+    """In float16 statistics would overflow or lose their digits, so they are computed in float32."""
+    return astype(x, np.float32) if x.dtype == np.float16 else x
+
+
+def _as_given(out: Tensor, given: Tensor) -> Tensor:
+    return astype(out, np.float16).named("out") if given.dtype == np.float16 else out
+
+
+def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | None, eps: float | Tensor) -> Tensor:
     """The second half: ``gamma · dev / √(var + eps) + beta``, given deviations and variance."""
-    if not eps >= 0:
+    if not isinstance(eps, Tensor) and not eps >= 0:
         raise ValueError(f"eps={eps!r} is added to a variance; it must not be negative")
     stddev = sqrt(var + eps).named("stddev")
     inverted_stddev = reciprocal(stddev).named("inverted_stddev")
@@ -198,8 +231,10 @@ def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = Non
     x = as_tensor(x)
     axis = _last_axes("rms_norm", x, normalized_shape)
     with scope("rms_norm"):
-        mean_square = mean(square(x), axis=axis, keepdims=True).named("mean_square")
-        return rescale(x, mean_square, weight, None, float(np.finfo(x.dtype).eps) if eps is None else eps)
+        eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+        given, x = x, _fine(x)
+        out, _ = by_root_mean_square(x, axis, weight, None, eps, None, "mean_square")
+        return _as_given(out, given)
 
 
 def _last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:

@@ -6,31 +6,39 @@ subtracted, so derivatives treat it as a constant (`stop_gradient`) and are exac
 
 from __future__ import annotations
 
+from math import inf
+
+import numpy as np
+
 from ..engine.habits import keywords
-from ..engine.record import method
+from ..engine.record import method, unwrap
 from ..engine.row import Operand
-from ..engine.table.comparisons import isfinite
-from ..engine.table.elementwise import div, exp, log, stop_gradient, sub, where
+from ..engine.table.comparisons import all_finite, equal, isfinite
+from ..engine.table.elementwise import div, exp, in_float32, log, stop_gradient, sub, where
 from ..engine.table.reductions import max, sum
 from ..engine.table.shapes import reshape
 from ..engine.tensor import Tensor
-from ..engine.trace import holds
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def _largest(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
-    """The maximum along the axis, or 0 where it is infinite, since ∞ − ∞ is NaN."""
-    top = max(x, axis=axis, keepdims=True)
-    if not holds(isfinite(top)):
-        top = where(isfinite(top), top, 0)
-    return stop_gradient(top)
+def _shifted(x: Operand, axis: int | tuple[int, ...] | None) -> Tensor:
+    """x less its maximum, if there is one; where all is −∞ it stays as it is, since ∞ − ∞ is NaN."""
+    if _is_empty(x):
+        return sub(x, 0.0)
+    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    return sub(x, top if all_finite(top) else where(equal(top, -inf), 0.0, top))
+
+
+def _is_empty(x: Operand) -> bool:
+    return 0 in np.shape(unwrap(x))
 
 
 @method
 @keywords
+@in_float32
 def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-    """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax.
+    """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax, and 0 where all is −∞.
 
     Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range.
 
@@ -38,13 +46,20 @@ def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: b
     >>> mt.logsumexp(mt.tensor([1000.0, 1000.0]))
     tensor(1000.69314718)
     """
-    top = _largest(x, axis)
-    total = sum(exp(x - top), axis=axis, keepdims=keepdims)
-    return log(total) + (top if keepdims else reshape(top, shape=total.shape))
+    top = 0.0 if _is_empty(x) else stop_gradient(max(x, axis=axis, keepdims=True))
+    if not _is_empty(x) and all_finite(top):
+        total = sum(exp(sub(x, top)), axis=axis, keepdims=keepdims)
+        return log(total) + (top if keepdims else reshape(top, shape=total.shape))
+    shift = top if _is_empty(x) else where(isfinite(top), top, 0.0)
+    total = sum(exp(sub(x, shift)), axis=axis, keepdims=keepdims)
+    nothing = equal(total, 0)
+    logarithm = where(nothing, -inf, log(where(nothing, 1.0, total)))
+    return logarithm + (shift if keepdims or _is_empty(x) else reshape(shift, shape=total.shape))
 
 
 @method
 @keywords
+@in_float32
 def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``eˣ / Σeˣ`` over ``axis``: positive numbers that add up to 1. `ShapeError` for an axis out of range.
 
@@ -52,12 +67,13 @@ def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     >>> mt.softmax(mt.tensor([1000.0, 1000.0, -1000.0]))
     tensor([0.5, 0.5, 0. ])
     """
-    parts = exp(sub(x, _largest(x, axis)))
+    parts = exp(_shifted(x, axis))
     return div(parts, sum(parts, axis=axis, keepdims=True))
 
 
 @method
 @keywords
+@in_float32
 def log_softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``x − ln Σeˣ`` over ``axis``, the logarithm of `softmax` without its underflow. `ShapeError` for a bad axis.
 
@@ -65,5 +81,5 @@ def log_softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     >>> mt.log_softmax(mt.tensor([0.0, -1000.0]))
     tensor([    0., -1000.])
     """
-    shifted = sub(x, _largest(x, axis))
-    return sub(shifted, log(sum(exp(shifted), axis=axis, keepdims=True)))
+    shifted = _shifted(x, axis)
+    return shifted if _is_empty(x) else sub(shifted, log(sum(exp(shifted), axis=axis, keepdims=True)))

@@ -8,7 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..primitive import Op, facts, primitive
+from ..record import unwrap
+from ..recording import recording
 from ..row import Array, Function, Operand, Relation, Trait
+from ..trace import holds
 
 __all__ = ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal"]
 __all__ += ["bitwise_and", "bitwise_or", "invert", "isfinite"]
@@ -57,6 +60,14 @@ def isfinite(x: Operand, /) -> Array:
     tensor([ True, False])
     """
     return np.isfinite(x)
+
+
+def all_finite(x: Array) -> bool:
+    """Whether all of x `holds` to be finite, which an array of NumPy's tells at once."""
+    values = unwrap(x)
+    if type(values) is np.ndarray and recording.get().trace is None:
+        return bool(np.logical_and.reduce(np.isfinite(values), axis=None))
+    return holds(isfinite(x))
 
 
 @primitive("&", "{0} & {1}", None, None, analytic=False)

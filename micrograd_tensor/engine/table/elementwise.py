@@ -7,7 +7,8 @@ Stegun, *Handbook of Mathematical Functions*, chapters 3 and 4.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..arrays import dtype_of_numbers
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
-from ..row import Array, Choice, Extremum, Function, Identity, Linear, Operand, Power, Product, Trait, answers
+from ..row import Array, Choice, Extremum, F, Function, Identity, Linear, Operand, Power, Product, Trait, answers
 from ..trace import holds
 from .comparisons import equal, greater_equal, less, less_equal, not_equal
 
@@ -509,6 +510,18 @@ def astype(x: Operand, dtype: Any, copy: bool = True) -> Result:
 
 if hasattr(np, "astype"):  # since NumPy 2.1
     answers(np.astype)(astype)
+
+
+def in_float32(composition: F) -> F:
+    """Let a composition compute what is given in float16 in float32, and round once at the end, as PyTorch does."""
+
+    @wraps(composition)
+    def computed(x: Operand, *operands: Any, **settings: Any) -> Any:
+        if getattr(x, "dtype", None) != np.float16:
+            return composition(x, *operands, **settings)
+        return astype(composition(astype(x, np.float32), *operands, **settings), np.float16)
+
+    return cast("F", computed)
 
 
 def zeros_like(x: Array) -> Array:

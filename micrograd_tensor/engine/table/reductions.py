@@ -8,18 +8,21 @@ its gradients.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..arrays import is_duck
 from ..axes import counted
 from ..errors import ShapeError, describe
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
-from .comparisons import equal
-from .elementwise import astype, sqrt, square, where
+from ..trace import holds
+from .comparisons import all_finite, equal, isfinite, not_equal
+from .elementwise import abs, astype, in_float32, maximum, sqrt, square, stop_gradient, where
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
 from .sums import add_reduce, add_up, is_narrow
 
@@ -90,8 +93,8 @@ HALF_RANGE = 65504
 
 
 def _terms(x: Array, y: Array) -> int:
-    """How many elements of x went into each element of its reduction y; 1 where there is none of these."""
-    return x.size // y.size if y.size else 1
+    """How many elements of x went into each element of its reduction y; 1 where there are none."""
+    return (x.size // y.size if y.size else 0) or 1
 
 
 ADDING = Trait.ADDS | Trait.LINEAR
@@ -145,10 +148,10 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> mt.mean(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([2., 3.])
     """
-    if is_narrow(x):
+    if is_narrow(x) and x.size:
         total = add_up(x, axis, keepdims)
         return (total / _terms(x, total)).astype(x.dtype, copy=False)
-    if type(x) is np.ndarray and x.dtype.kind in "fc":
+    if type(x) is np.ndarray and x.dtype.kind in "fc" and x.size:
         total = add_reduce(x, axis, None, None, keepdims)
         return total / _terms(x, total)
     return numpy.mean(x, axis=axis, keepdims=keepdims)
@@ -156,6 +159,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @answers(np.var)
 @keywords
+@in_float32
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
 
@@ -170,19 +174,25 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
     (tensor(1.25), tensor(1.66666667))
     """
     squares = square(x - mean(x, axis=axis, keepdims=True))
-    if not correction:
+    return _averaged(squares, x, axis, keepdims, correction)
+
+
+def _averaged(squares: Array, x: Array, axis: Axis, keepdims: bool, correction: float) -> Result:
+    """Squares of deviations, added up and divided by their number less the correction; of none it is NaN."""
+    axes = range(squares.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    n = math.prod(squares.shape[i] for i in axes) if squares.ndim else 1
+    if not correction or not n:
         return mean(squares, axis=axis, keepdims=keepdims)
-    total = sum(squares, axis=axis, keepdims=keepdims)
-    n = squares.size // total.size if total.size else 1
     if n <= correction:
         raise ShapeError(f"var: {n} values of {describe(x)} and correction={correction} leave nothing to divide by")
-    return total / (n - correction)
+    return sum(squares, axis=axis, keepdims=keepdims) / (n - correction)
 
 
 @answers(np.std)
 @keywords
+@in_float32
 def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
-    """Standard deviation over ``axis``, the square root of `var`; its gradient is infinite where all values are equal.
+    """Standard deviation over ``axis``, the square root of `var`; its gradient is 0 where all values are equal.
 
     Floats keep their dtype, integers give float64. `ShapeError` for an axis out of range, or where n is not greater
     than the correction.
@@ -191,12 +201,37 @@ def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: fl
     >>> mt.std(mt.tensor([1.0, 3.0]))
     tensor(1.)
     """
-    return sqrt(var(x, axis, keepdims, correction=correction))
+    dev = x - mean(x, axis=axis, keepdims=True)
+    return root_of_squares(dev, axis, keepdims, lambda squares: _averaged(squares, x, axis, keepdims, correction))
+
+
+def root_of_squares(x: Array, axis: Axis, keepdims: bool, add: Callable[[Array], Array]) -> Result:
+    """``√add(x²)`` for a sum or mean over ``axis``, also where the squares overflow; its slope at 0 is taken as 0."""
+    with np.errstate(over="ignore"):
+        squares = add(square(x))
+    if not x.size or all_finite(squares) or is_duck(unwrap(squares)):
+        return _root(squares)
+    top = largest_magnitude(x, axis)
+    return _root(add(square(x / top))) * (top if keepdims else reshape(top, shape=squares.shape))
+
+
+def _root(squares: Array) -> Result:
+    if holds(not_equal(squares, 0)):
+        return sqrt(squares)
+    zero = equal(squares, 0)
+    return where(zero, 0, sqrt(where(zero, 1, squares)))
+
+
+def largest_magnitude(x: Array, axis: Axis) -> Result:
+    """A constant to divide by, so that squares do not overflow: the largest magnitude along the axis, at least 1."""
+    top = max(abs(x), axis=axis, keepdims=True)
+    return stop_gradient(where(isfinite(top), maximum(top, 1), 1))
 
 
 def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The gradient of the largest or smallest element goes to it, in equal parts to each where several tie."""
-    chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=unwrap(x).dtype)
+    counting = np.promote_types(unwrap(x).dtype, np.float32)  # more may tie than float16 counts to
+    chosen = astype(equal(x, _aligned(y, x, axis, keepdims)), dtype=counting)
     return chosen * spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims)
 
 
