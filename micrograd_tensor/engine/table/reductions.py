@@ -93,8 +93,8 @@ HALF_RANGE = 65504
 
 
 def _terms(x: Array, y: Array) -> int:
-    """How many elements of x went into each element of its reduction y; 1 where there are none."""
-    return (x.size // y.size if y.size else 0) or 1
+    """How many elements of x went into each element of its reduction y; 1 where that has none."""
+    return x.size // y.size if y.size else 1
 
 
 ADDING = Trait.ADDS | Trait.LINEAR
@@ -130,7 +130,7 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    n: float = _terms(x, y)
+    n: float = _terms(x, y) or 1
     if n > HALF_RANGE and unwrap(g).dtype == np.float16:
         g, n = g / 2**15, n / 2**15
     return spread(g / n, x, axis, keepdims)
