@@ -13,7 +13,7 @@ from .errors import DTypeError, ShapeError, describe
 from .habits import ON_THE_CPU, keywords, missing
 from .record import Record, Result
 from .row import Axis
-from .table import comparisons, elementwise, matrix, reductions, shapes
+from .table import comparisons, elementwise, matrix, places, reductions, shapes
 
 
 class Size(builtins.int):
@@ -127,10 +127,6 @@ class PyTorchMethods(Record):
             raise ShapeError(f"t: {describe(self)} is no matrix; use mT for the last two axes, or transpose")
         return shapes.transpose(self)
 
-    def clone(self) -> Result:
-        """The same values as the result of an op, through which the gradient flows unchanged."""
-        return shapes.reshape(self, shape=self._data.shape)
-
     def contiguous(self) -> Self:
         """The tensor itself: no op depends on how elements lie in memory."""
         return self
@@ -197,6 +193,7 @@ class PyTorchMethods(Record):
         """As `assign_`."""
         return self.assign_(value)
 
+    clone: Final = places.copy
     unsqueeze: Final = shapes.expand_dims
     clamp: Final = elementwise.clip
     amax: Final = reductions.max

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from ..engine.errors import DTypeError
 from ..engine.habits import keywords, missing
@@ -25,15 +25,16 @@ from .state import Keys, load
 __all__ = ["Module"]
 
 
-class Handle:
-    """What `Module.register_forward_hook` returns."""
+class Handle(NamedTuple):
+    """What `Module.register_forward_hook` returns: the module, and the number of the hook there."""
 
-    hooked: Module
+    module: Module
+    number: int
 
     def remove(self) -> None:
         """Call the hook no more."""
-        hooks = self.hooked._forward_hooks
-        self.hooked._forward_hooks = {handle: hook for handle, hook in hooks.items() if handle is not self}
+        hooks = self.module._forward_hooks
+        self.module._forward_hooks = {number: hook for number, hook in hooks.items() if number != self.number}
 
 
 class Module:
@@ -66,7 +67,7 @@ class Module:
     _path: tuple[str, ...]
     _scope: scope
     _buffers: dict[str, bool]
-    _forward_hooks: Mapping[Handle, Callable[[Any, tuple[Any, ...], Any], Any]] = MappingProxyType({})
+    _forward_hooks: Mapping[int, Callable[[Any, tuple[Any, ...], Any], Any]] = MappingProxyType({})
 
     if not TYPE_CHECKING:  # or it would believe in any name
 
@@ -115,9 +116,8 @@ class Module:
         (1, 3)
         >>> handle.remove()
         """
-        handle = Handle()
-        self._forward_hooks = {**self._forward_hooks, handle: hook}
-        handle.hooked = self
+        handle = Handle(self, max(self._forward_hooks, default=-1) + 1)
+        self._forward_hooks = {**self._forward_hooks, handle.number: hook}
         return handle
 
     # ------------------------------------------------------------------------------------------------ attributes

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -257,10 +258,24 @@ def test_forward_hooks_see_and_may_change_the_result():
     change = net.register_forward_hook(lambda module, inputs, result: result * 0 + 7)
     assert np.array_equal(net(np.ones((4, 2), np.float32)).numpy(), np.full((4, 3), 7))
     assert seen == [(net[0], 1, (4, 3))]
+    again = net[0].register_forward_hook(lambda module, inputs, result: None)
     look.remove()
+    again.remove()
     change.remove()
     assert not np.array_equal(net(np.ones((4, 2), np.float32)).numpy(), np.full((4, 3), 7))
     assert len(seen) == 1
+
+
+def test_a_hook_closes_no_circle():
+    gc.disable()
+    try:
+        net = nn.Linear(2, 3)
+        net.register_forward_hook(lambda module, inputs, result: None)
+        gone = weakref.ref(net)
+        del net
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_dropout_of_channels_drops_all_of_a_channel_or_nothing():
