@@ -431,6 +431,7 @@ class Tensor(PyTorchMethods):
     arccos: Final = t.arccos
     arctan: Final = t.arctan
     arctan2: Final = t.arctan2
+    hypot: Final = t.hypot
     sinh: Final = t.sinh
     cosh: Final = t.cosh
     arcsinh: Final = t.arcsinh

@@ -11,14 +11,14 @@ from ..engine.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Operand, answers
 from ..engine.table.comparisons import equal
-from ..engine.table.elementwise import abs, add, astype, mul, pow, sqrt, square, sub, where
+from ..engine.table.elementwise import abs, astype, mul, pow, sub, where
 from ..engine.table.reductions import broadcast_to
 from ..engine.table.shapes import concatenate, getitem
 from ..engine.table.truths import isnan
 from ..engine.tensor import Tensor
 from .operands import as_tensor
 
-__all__ = ["degrees", "diff", "exp2", "fabs", "hypot", "nan_to_num", "radians"]
+__all__ = ["degrees", "diff", "exp2", "fabs", "nan_to_num", "radians"]
 
 
 @answers(np.exp2)
@@ -64,19 +64,6 @@ def radians(x: Operand) -> Tensor:
     tensor([0.        , 3.14159265])
     """
     return mul(x, math.pi / 180)
-
-
-@answers(np.hypot)
-def hypot(a: Operand, b: Operand) -> Tensor:
-    """The hypotenuse ``√(a² + b²)``; its gradient is NaN where both are 0, where it is undefined.
-
-    Operands of any shapes that broadcast. `ShapeError` where they do not broadcast.
-
-    >>> import micrograd_tensor as mt
-    >>> mt.hypot(mt.tensor([3.0, 5.0]), mt.tensor([4.0, 12.0]))
-    tensor([ 5., 13.])
-    """
-    return sqrt(add(square(a), square(b)))
 
 
 @answers(np.nan_to_num)

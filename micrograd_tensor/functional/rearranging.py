@@ -155,7 +155,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Tensor:
     shape = np.shape(unwrap(x))
     n = int(np.prod(shape)) if axis is None else shape[counted("delete", x, axis)[0]]
     try:
-        left = np.delete(np.arange(n), obj)
+        left = np.delete(np.arange(n), obj if isinstance(obj, slice) else np.asarray(obj))
     except IndexError as error:
         raise ShapeError(f"delete: {describe(x)} at {obj!r}: {error}") from None
     return take(x, left, axis)

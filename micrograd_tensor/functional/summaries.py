@@ -39,7 +39,8 @@ def average(
         returned: whether to return the sum of the weights too.
         keepdims: whether the axes stay with length 1.
 
-    Floats keep their dtype, integers give float64. `ShapeError` for weights that do not fit.
+    Floats keep their dtype, integers give float64. Weights that add up to 0 give NaN or infinity. `ShapeError` for
+    weights that do not fit.
 
     >>> import micrograd_tensor as mt
     >>> mt.average(mt.tensor([1.0, 2.0, 6.0]), weights=[3.0, 0.0, 1.0])

@@ -157,6 +157,7 @@ BINARY = {
     "maximum": (np.maximum, REAL),
     "minimum": (np.minimum, REAL),
     "arctan2": (np.arctan2, REAL),
+    "hypot": (np.hypot, REAL),
     "logaddexp": (np.logaddexp, REAL),
 }
 DIVISIONS = {"floor_divide": np.floor_divide, "remainder": np.remainder, "fmod": np.fmod}
@@ -319,6 +320,7 @@ case("cumsum, 0-d", mt.cumsum, np.cumsum, (), params={"axis": 0})
 case("cumsum, empty", mt.cumsum, np.cumsum, (0, 3), params={"axis": 0})
 for _shape, _target in (((4,), (3, 4)), ((3, 1), (3, 4)), ((), (2, 3)), ((1, 3), (2, 2, 3)), ((1, 3), (0, 3))):
     case(f"broadcast_to, {_shape} to {_target}", mt.broadcast_to, np.broadcast_to, _shape, params={"shape": _target})
+case("broadcast_to, an int", mt.broadcast_to, np.broadcast_to, (1,), args=(np.int64(3),))
 case("broadcast_to, large", mt.broadcast_to, np.broadcast_to, (3, 1), params={"shape": (3, 6000)})
 
 # --------------------------------------------------------------------------------------------------------------- shapes
@@ -943,7 +945,6 @@ NUMPYS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], dict[str, Any]]] = [
     ("fabs", ((3, 4),), (), {}),
     ("degrees", ((3, 4),), (), {}),
     ("radians", ((3, 4),), (), {}),
-    ("hypot", ((3, 4), (4,)), (), {}),
     ("nan_to_num", ((3, 4),), (), {}),
     ("diff", ((3, 4),), (), {}),
     ("diff", ((4, 2),), (2,), {"axis": 0}),

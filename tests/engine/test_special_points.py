@@ -258,6 +258,14 @@ def test_slopes_near_the_ends_of_a_domain_do_not_cancel(create_graph):
             assert gradient(op, x, create_graph=create_graph) == pytest.approx(slope, rel=1e-14)
 
 
+@both_ways
+def test_a_hypotenuse_neither_overflows_nor_vanishes(create_graph):
+    for size in (1e300, 1.0, 1e-300):
+        assert mt.hypot(mt.tensor(3 * size), 4 * size).item() == pytest.approx(5 * size, rel=1e-15)
+        found = gradient(mt.hypot, 3 * size, 4 * size, create_graph=create_graph)
+        assert found == [pytest.approx(0.6, rel=1e-15), pytest.approx(0.8, rel=1e-15)]
+
+
 def test_the_rows_of_logaddexp_are_right_at_a_tie_to_second_order():
     x = mt.tensor([0.7, 0.7], requires_grad=True)
     (g,) = mt.grad(mt.logaddexp(x[0], x[1]), x, create_graph=True)

@@ -360,6 +360,7 @@ class Reader:
             "triu": lambda: np.triu(*values),
             "arctan2": lambda: np.arctan2(*values),
             "logaddexp": lambda: np.logaddexp(*values),
+            "hypot": lambda: np.hypot(*values),
             "floor_divide": lambda: np.floor_divide(*values),
             "mod": lambda: np.remainder(*values),
             "fmod": lambda: np.fmod(*values),

@@ -14,7 +14,7 @@ __all__ = ["log2", "log10", "logaddexp"]
 
 
 @primitive("log₂", "log2({0})", lambda g, y, x: g / (x * math.log(2)))
-@facts(numpy=np.log2, reading=Function())
+@facts(numpy=np.log2, reading=Function(), unread=("y",))
 def log2(x: Operand, /) -> Array:
     """Logarithm to the base 2; local gradient 1/(x · ln 2). Any shape; −∞ at 0, NaN for negative numbers.
 
@@ -26,7 +26,7 @@ def log2(x: Operand, /) -> Array:
 
 
 @primitive("log₁₀", "log10({0})", lambda g, y, x: g / (x * math.log(10)))
-@facts(numpy=np.log10, reading=Function())
+@facts(numpy=np.log10, reading=Function(), unread=("y",))
 def log10(x: Operand, /) -> Array:
     """Logarithm to the base 10; local gradient 1/(x · ln 10). Any shape; −∞ at 0, NaN for negative numbers.
 
@@ -43,7 +43,7 @@ def log10(x: Operand, /) -> Array:
     lambda g, y, a, b: g * sigmoid(a - b),
     lambda g, y, a, b: g * sigmoid(b - a),
 )
-@facts(numpy=np.logaddexp, reading=Function(), traits=Trait.COMMUTES)
+@facts(numpy=np.logaddexp, reading=Function(), traits=Trait.COMMUTES, unread=("y",))
 def logaddexp(a: Operand, b: Operand, /) -> Array:
     """``ln(eᵃ + eᵇ)`` without overflow; local gradients σ(a − b) and σ(b − a).
 

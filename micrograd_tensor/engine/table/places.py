@@ -48,6 +48,7 @@ argmin: Final = place_of(np.argmin, "smallest", "0")
 
 
 @answers(np.copy, np.positive)
+@keywords
 def copy(x: Operand) -> Result:
     """x itself, as the result of an op: whatever is done to it or its name leaves x alone. The gradient is passed on.
 
@@ -61,6 +62,7 @@ def copy(x: Operand) -> Result:
 
 
 @answers(np.ravel)
+@keywords
 def ravel(x: Operand) -> Result:
     """All elements along one axis, in row-major order.
 
@@ -108,7 +110,7 @@ def repeat(x: Operand, repeats: int | tuple[int, ...], axis: int | None = None) 
     if np.asarray(unwrap(repeats)).dtype.kind not in "iu":
         raise ShapeError(f"repeat: repeats={repeats!r}: give a whole number, or one for each place")
     try:
-        places = np.repeat(np.arange(n), unwrap(repeats))
+        places = np.repeat(np.arange(n), np.asarray(repeats))
     except ValueError as error:
         raise ShapeError(f"repeat: {describe(x)}, {repeats!r} times along axis {axis}: {error}") from None
     return take(x, places, axis)

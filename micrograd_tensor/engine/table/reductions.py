@@ -41,7 +41,7 @@ SMALL = 1 << 14
 
 @primitive("copy", "copy({0}, {shape:shape})", lambda g, y, x, shape: unbroadcast(g, x.shape))
 @facts(numpy=np.broadcast_to, reading=Copy(), traits=Trait.MOVES | Trait.LINEAR)
-def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
+def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """x repeated along new or length-1 axes up to a shape; the gradient is summed over them.
 
     `ShapeError` where x does not broadcast to the shape.
@@ -51,6 +51,7 @@ def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
     tensor([[1., 2.],
             [1., 2.]])
     """
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else shape
     if isinstance(x, (np.ndarray, np.generic)) and math.prod(shape) <= SMALL:
         filled = np.empty(shape, x.dtype)
         filled[...] = x

@@ -32,7 +32,7 @@ def step(function: Callable[..., Any], symbol: str, notation: str, says: str, ex
     >>> mt.{function.__name__}(mt.tensor([-1.5, 0.5, 2.7]))
     tensor({example})
     """
-    known = facts(numpy=function, reading=Function())
+    known = facts(numpy=function, reading=Function(), unread=("y",))
     return primitive(symbol, notation, lambda g, y, x: zeros_like(x), analytic=False)(known(rounded))
 
 
@@ -76,7 +76,7 @@ def floor_divide(a: Operand, b: Operand, /) -> Array:
 
 
 @primitive("mod", "mod({0}, {1})", lambda g, y, a, b: g, lambda g, y, a, b: -g * floor_divide(a, b), analytic=False)
-@facts(numpy=np.remainder, method="__mod__", reading=Function())
+@facts(numpy=np.remainder, method="__mod__", reading=Function(), unread=("y",))
 def remainder(a: Operand, b: Operand, /) -> Array:
     """``a % b``, what ``a // b`` leaves, with the sign of b; local gradients 1 and −⌊a/b⌋, also at the jumps.
 
@@ -103,7 +103,7 @@ def divmod(a: Operand, b: Operand) -> tuple[Result, Result]:
 
 
 @primitive("mod", "fmod({0}, {1})", lambda g, y, a, b: g, lambda g, y, a, b: -g * trunc(a / b), analytic=False)
-@facts(numpy=np.fmod, method=(), reading=Function())
+@facts(numpy=np.fmod, method=(), reading=Function(), unread=("y",))
 def fmod(a: Operand, b: Operand, /) -> Array:
     """What the division of a by b leaves, with the sign of a; local gradients 1 and −trunc(a/b).
 
