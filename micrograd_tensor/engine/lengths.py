@@ -28,6 +28,13 @@ def lengths(what: str, value: Any, rank: int | None = None, least: int = 1) -> t
     >>> lengths("stride", 2, rank=2), lengths("stride", (1, 2), rank=2), lengths("size", [2, 3, 4])
     ((2, 2), (1, 2), (2, 3, 4))
     """
+    if (
+        type(value) is tuple
+        and len(value) == (len(value) if rank is None else rank)
+        and set(map(type, value)) == {int}
+        and min(value) >= least
+    ):
+        return value  # at every call of a convolution
     several = isinstance(value, (tuple, list))
     numbers = tuple(value) if several else (value,) * (rank or 1)
     if (several if rank is None else len(numbers) == rank) and all(_is_length(n, least) for n in numbers):
@@ -38,6 +45,4 @@ def lengths(what: str, value: Any, rank: int | None = None, least: int = 1) -> t
 
 
 def _is_length(value: Any, least: int) -> bool:
-    if type(value) is int:  # at every call of a convolution
-        return value >= least
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -162,7 +162,7 @@ def primitive(
             try:
                 if params:
                     for value in params.values():
-                        if type(value) not in _UNCHANGEABLE:
+                        if type(value) not in _UNCHANGEABLE and _kept(value) is not value:
                             params = {key: _kept(value) for key, value in params.items()}
                             break
                 if foreign:

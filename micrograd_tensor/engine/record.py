@@ -66,7 +66,9 @@ class Record:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        self._name = checked(name)
+        if not name:
+            checked(name)
+        self._name = name
         if self._outline is not None:
             self._outline._name = name
 

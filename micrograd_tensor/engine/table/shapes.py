@@ -149,18 +149,27 @@ def _of_pad(g: Array, y: Array, x: Array, pad_width: Any, value: float = 0) -> A
 
 def _inside(pad_width: Any, shape: Sequence[int]) -> tuple[slice, ...]:
     """Where an array of this shape lies in itself with a border."""
-    before = np.broadcast_to(pad_width, (len(shape), 2))[:, 0].tolist()
-    return tuple(slice(a, a + n) for a, n in zip(before, shape, strict=True))
+    return tuple(slice(a, a + n) for (a, _), n in zip(_widths(pad_width, len(shape)), shape, strict=True))
+
+
+def _widths(pad_width: Any, rank: int) -> Sequence[tuple[int, int]]:
+    """The widths of a border before and after each axis."""
+    if type(pad_width) is tuple and len(pad_width) == rank and all(type(w) is tuple and len(w) == 2 for w in pad_width):
+        return pad_width
+    found: list[tuple[int, int]] = np.broadcast_to(pad_width, (rank, 2)).tolist()
+    return found
 
 
 @primitive("pad", "pad({0}, {pad_width:text}⟦, {value:number}⟧)", _of_pad)
 @facts(source="np.pad({0}, {pad_width}⟦, constant_values={value}⟧)", traits=Trait.MOVES, method=(), unread=(0, "y"))
 def _pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     """What `pad` with a constant records."""
-    if type(x) is not np.ndarray:
+    widths = _widths(pad_width, np.ndim(x))
+    if type(x) is not np.ndarray or any(min(pair) < 0 for pair in widths):
         return np.pad(x, pad_width, constant_values=value)
-    around = np.broadcast_to(pad_width, (x.ndim, 2)).sum(axis=1)  # three times as fast as np.pad
-    full = np.full(np.add(x.shape, around), value, x.dtype)
+    full = np.full(
+        [a + n + b for (a, b), n in zip(widths, x.shape, strict=True)], value, x.dtype
+    )  # a third of the time
     full[_inside(pad_width, x.shape)] = x
     return full
 

@@ -6,7 +6,7 @@ Each is the other's rule: an element that several windows see gets the sum of wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import product
 
 import numpy as np
@@ -55,8 +55,7 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
     """
     size = lengths("size", size)
     stride, dilation = lengths("stride", stride, len(size)), lengths("dilation", dilation, len(size))
-    axes = _axes(axis, len(size), x.ndim)
-    positions = _positions(_along(x, axes), size, stride, dilation)
+    axes, positions = _places(x.shape, size, stride, dilation, axis)
     if not isinstance(x, np.ndarray):  # place by place, since a foreign array need not know about strides
         seen = [x[i] for i in _seen(size, positions, stride, dilation, axes, x.ndim)]
         return np.reshape(np.stack(seen), (*size, *seen[0].shape))
@@ -90,12 +89,12 @@ def add_windows(
     rank = len(shape)
     stride, dilation = lengths("stride", stride, rank), lengths("dilation", dilation, rank)
     size, full = x.shape[:rank], list(x.shape[rank:])
-    axes = _axes(axis, rank, len(full))
-    positions, found = _positions(shape, size, stride, dilation), tuple(full[i] for i in axes)
+    for i, n in zip(_axes(axis, rank, len(full)), shape, strict=True):
+        full[i] = n
+    axes, positions = _places(tuple(full), size, stride, dilation, axis)
+    found = tuple(x.shape[rank + i] for i in axes)
     if positions != found:
         raise ValueError(f"a shape of {shape} has {positions} windows, not {found}")
-    for i, n in zip(axes, shape, strict=True):
-        full[i] = n
     places = _seen(size, positions, stride, dilation, axes, len(full))
     each = (x[place] for place in product(*map(range, size)))
     if is_duck(x):  # which may not be writable
@@ -111,6 +110,16 @@ def add_windows(
     return total
 
 
+@lru_cache(maxsize=256)
+def _places(
+    shape: Lengths, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None
+) -> tuple[Lengths, Lengths]:
+    """The axes that windows slide along, and how many positions they have there."""
+    axes = _axes(axis, len(size), len(shape))
+    return axes, _positions(tuple(shape[i] for i in axes), size, stride, dilation)
+
+
+@lru_cache(maxsize=256)
 def _axes(axis: Lengths | None, rank: int, ndim: int) -> Lengths:
     """As many axes, counted from 0, and none of them twice: else windows would reach beyond an array's memory."""
     if axis is None:
