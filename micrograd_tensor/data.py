@@ -111,7 +111,7 @@ class _Samples:
 
     def __init__(self, data: Data, what: str) -> None:
         self.arrays: tuple[Any, ...] | None = None
-        self.dataset = data
+        self.dataset = self.given = data
         self.single = False
         if isinstance(data, TensorDataset):
             self.arrays = tuple(x._data for x in data.tensors)
@@ -131,11 +131,13 @@ class _Samples:
         return len(self.dataset if self.arrays is None else self.arrays[0])
 
     def batch(self, numbers: Any) -> Any:
-        """The samples of these numbers, stacked: a Tensor, or a tuple of them."""
+        """The samples of these numbers, stacked: a Tensor, or a tuple or a dictionary of them, as a sample is."""
         if self.arrays is not None:
             columns: Sequence[Any] = [x[numbers] for x in self.arrays]
         else:
             items = [self.dataset[int(i)] for i in numbers]
+            if isinstance(items[0], Mapping):
+                return {key: leaf(_stacked([item[key] for item in items], "DataLoader")) for key in items[0]}
             if not isinstance(items[0], (tuple, list)):
                 return leaf(_stacked(items, "DataLoader"))
             columns = _columns(items, "DataLoader")
@@ -146,7 +148,9 @@ class _Samples:
         if self.arrays is None:
             return Subset(self.dataset, numbers)
         arrays = [x[numbers] for x in self.arrays]
-        return arrays[0] if self.single else tuple(arrays)
+        if self.dataset is self.given:
+            return arrays[0] if self.single else TensorDataset(*arrays)
+        return tuple(arrays)
 
 
 def _is_dataset(data: Any) -> bool:
@@ -285,7 +289,7 @@ def split(data: Data, parts: Sequence[float], generator: np.random.Generator | i
         generator: a `numpy.random.Generator`, a seed for one, or None for one that `manual_seed` determines.
 
     Returns:
-        For each part an array or a tuple of arrays, as the data; of a dataset, a `Subset`.
+        For each part an array, a tuple of arrays or a `TensorDataset`, as the data; of another dataset, a `Subset`.
 
     Raises:
         ShapeError: for arrays with different numbers of samples.

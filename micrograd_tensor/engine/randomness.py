@@ -31,4 +31,8 @@ def generator_or_default(generator: np.random.Generator | None = None) -> np.ran
     >>> generator_or_default() is generator_or_default(None)
     True
     """
-    return _generator if generator is None else generator
+    if generator is None:
+        return _generator
+    if not hasattr(generator, "standard_normal"):
+        raise TypeError(f"generator={generator!r:.40}: give one of NumPy's, such as np.random.default_rng(0)")
+    return generator

@@ -252,6 +252,8 @@ class _Layers(_Recurrent):
         self.input_size = length("input_size", input_size, least=0)
         self.hidden_size, self.num_layers = length("hidden_size", hidden_size), length("num_layers", num_layers)
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"{type(self).__name__}: dropout={dropout!r} is not a probability; it must lie in 0…1")
         self.generator = generator
         self.directions: tuple[str, ...] = ("", "_reverse") if bidirectional else ("",)
         for k in range(num_layers):
@@ -309,7 +311,7 @@ class RNN(_Elman, _Layers):
 
     Raises:
         ShapeError: for less than one layer; from `forward`, for an input or a state that does not match.
-        ValueError: for any other nonlinearity.
+        ValueError: for any other nonlinearity, and for a dropout outside 0…1.
 
     The result is the states of the last layer ``(L, N, D·H)`` and the last state of every layer ``(K·D, N, H)``; the
     initial state has the shape of the latter. Weights have PyTorch's names: ``weight_ih_l0``, ``weight_hh_l0_reverse``.

@@ -215,7 +215,7 @@ def test_samples_come_in_many_forms(given):
             assert a.dtype == b.dtype
     learn, held_out = split(given, [0.8, 0.2], generator=0)
     numbers = [
-        [int(label) for _, label in (part if hasattr(part, "dataset") else zip(*part, strict=True))]
+        [int(label) for _, label in (part if isinstance(part, data.Dataset) else zip(*part, strict=True))]
         for part in (learn, held_out)
     ]
     assert sorted(n for part in numbers for n in part) == list(range(10))
@@ -230,6 +230,26 @@ def test_a_dataset_is_asked_for_its_length_first():
         [[[4, 4]], [16]],
     ]
     assert [x.tolist() for x in DataLoader(range(3), batch_size=2)] == [[0, 1], [2]]
+
+
+def test_samples_may_be_dictionaries():
+    class Named(Squares):
+        def __getitem__(self, i):
+            return {"x": np.ones(2) * i, "y": i}
+
+    batches = list(DataLoader(Named(), batch_size=3))
+    assert [{key: value.tolist() for key, value in batch.items()} for batch in batches] == [
+        {"x": [[0, 0], [1, 1], [2, 2]], "y": [0, 1, 2]},
+        {"x": [[3, 3], [4, 4]], "y": [3, 4]},
+    ]
+
+
+def test_parts_of_a_dataset_are_datasets():
+    learn, held_out = split(TensorDataset(X, LABELS), [7, 3], generator=0)
+    assert (type(learn), len(learn), len(held_out)) == (TensorDataset, 7, 3)
+    learn, held_out = split(Squares(), [3, 2], generator=0)
+    assert (type(learn), len(learn), len(held_out)) == (Subset, 3, 2)
+    assert sorted(label for part in (learn, held_out) for _, label in list(part)) == [0, 1, 4, 9, 16]
 
 
 def test_a_dataset_resumes_as_arrays_do():

@@ -49,6 +49,8 @@ BAD = [
     (lambda: nn.GRU(4, 3, batch_first=True)(x(5, 3)), mt.ShapeError, ["(N, L, 4) or (L, 4)"]),
     (lambda: nn.GRU(4, 3)(x(0, 2, 4)), mt.ShapeError, ["is no sequence"]),
     (lambda: nn.RNN(4, 3, num_layers=0), mt.ShapeError, ["num_layers=0"]),
+    (lambda: nn.GRU(4, 3, dropout=2.0), ValueError, ["GRU: dropout=2.0 is not a probability"]),
+    (lambda: mt.rand(2, generator=3), TypeError, ["generator=3", "np.random.default_rng(0)"]),
     (lambda: nn.RNN(4, 3, nonlinearity="elu"), ValueError, ["RNN: nonlinearity='elu'"]),
     # what is no layer
     (lambda: nn.Sequential([nn.ReLU()]), TypeError, ["is not a Module but list", "Sequential(*layers)"]),
