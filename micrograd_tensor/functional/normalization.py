@@ -33,7 +33,7 @@ def normalize(
     The intermediate results are named after the stages. gamma and beta, where not None, broadcast to x.
     """
     given, x = x, _fine(x)
-    average = mean(x, axis=axis, keepdims=axis != 0).named("mean")
+    average = mean(x, axis=axis, keepdims=bool(axis != 0)).named("mean")
     dev_from_mean = (x - average).named("dev_from_mean")
     out, var = by_root_mean_square(dev_from_mean, axis, gamma, beta, eps, "dev_from_mean_sq", "var")
     return _as_given(out, given), average, var
@@ -49,7 +49,7 @@ def by_root_mean_square(
     averaged: str,
 ) -> tuple[Tensor, Tensor]:
     """Divide by the root of the mean square over ``axis``, scale and shift; returns result and mean square."""
-    keepdims = axis != 0
+    keepdims = bool(axis != 0)
     with np.errstate(over="ignore"):
         squares = square(dev)
         mean_square = mean(squares if squared is None else squares.named(squared), axis=axis, keepdims=keepdims)

@@ -104,7 +104,8 @@ def vecdot(a: Operand, b: Operand, axis: int = -1) -> Tensor:
     >>> mt.vecdot(mt.tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 10.0])
     tensor([21., 43.])
     """
-    return sum(mul(a, b), axis=axis)
+    [axis] = counted("vecdot", a, axis)
+    return sum(mul(a, b), axis=axis - np.ndim(unwrap(a)))
 
 
 @answers(np.kron)

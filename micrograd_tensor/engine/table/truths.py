@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..axes import counted
 from ..habits import keywords
 from ..record import Result
 from ..row import Axis, Operand, answers
@@ -96,7 +97,7 @@ def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Resu
     >>> mt.count_nonzero(mt.tensor([0.0, 2.0, 3.0]))
     tensor(2)
     """
-    return sum(not_equal(x, 0), axis=axis, keepdims=keepdims)
+    return _count("count_nonzero", x, not_equal(x, 0), axis, keepdims)
 
 
 @answers(np.any)
@@ -108,7 +109,7 @@ def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     >>> mt.any(mt.tensor([[0.0, 2.0], [0.0, 0.0]]), axis=1)
     tensor([ True, False])
     """
-    return greater(count_nonzero(x, axis, keepdims), 0)
+    return greater(_count("any", x, not_equal(x, 0), axis, keepdims), 0)
 
 
 @answers(np.all)
@@ -120,4 +121,9 @@ def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     >>> mt.all(mt.tensor([[1.0, 2.0], [0.0, 3.0]]), axis=1)
     tensor([ True, False])
     """
-    return equal(sum(equal(x, 0), axis=axis, keepdims=keepdims), 0)
+    return equal(_count("all", x, equal(x, 0), axis, keepdims), 0)
+
+
+def _count(called: str, x: Operand, truths: Operand, axis: Axis, keepdims: bool) -> Result:
+    """How many of the truth values of x hold; an error names the function that asked."""
+    return sum(truths, axis=axis if axis is None else counted(called, x, axis), keepdims=keepdims)
