@@ -15,7 +15,7 @@ from ..engine.record import unwrap
 from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import abs, add, astype, div, mul, pow, sub, where
 from ..engine.table.places import take
-from ..engine.table.reductions import broadcast_to, max, mean, min, sum
+from ..engine.table.reductions import broadcast_to, max, mean, min, root, sum
 from ..engine.table.shapes import reshape, sort, transpose
 from ..engine.table.truths import any, count_nonzero, isnan
 from ..engine.tensor import Tensor
@@ -196,4 +196,4 @@ def _of_vectors(x: Tensor, p: Any, axes: tuple[int, ...], keepdims: bool) -> Ten
     if math.isinf(p):
         return (max if p > 0 else min)(abs(x), axis=axes, keepdims=keepdims)
     total = sum(abs(x) if p == 1 else pow(abs(x), p), axis=axes, keepdims=keepdims)
-    return total if p == 1 else pow(total, 1 / p)
+    return total if p == 1 else root(total, p)

@@ -22,7 +22,7 @@ from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from ..trace import holds
 from .comparisons import all_finite, equal, isfinite, not_equal
-from .elementwise import abs, astype, in_float32, maximum, sqrt, square, stop_gradient, where
+from .elementwise import abs, astype, in_float32, maximum, pow, sqrt, square, stop_gradient, where
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
 from .sums import add_reduce, add_up, is_narrow
 
@@ -211,16 +211,17 @@ def root_of_squares(x: Array, axis: Axis, keepdims: bool, add: Callable[[Array],
     with np.errstate(over="ignore"):
         squares = add(square(x))
     if not x.size or all_finite(squares) or is_duck(unwrap(squares)):
-        return _root(squares)
+        return root(squares)
     top = largest_magnitude(x, axis)
-    return _root(add(square(x / top))) * (top if keepdims else reshape(top, shape=squares.shape))
+    return root(add(square(x / top))) * (top if keepdims else reshape(top, shape=squares.shape))
 
 
-def _root(squares: Array) -> Result:
-    if holds(not_equal(squares, 0)):
-        return sqrt(squares)
-    zero = equal(squares, 0)
-    return where(zero, 0, sqrt(where(zero, 1, squares)))
+def root(total: Array, degree: float = 2) -> Result:
+    """A root of a sum of magnitudes, whose slope at 0 is taken as 0."""
+    zero = None if holds(not_equal(total, 0)) else equal(total, 0)
+    positive = total if zero is None else where(zero, 1, total)
+    found = sqrt(positive) if degree == 2 else pow(positive, 1 / degree)
+    return found if zero is None else where(zero, 0, found)
 
 
 def largest_magnitude(x: Array, axis: Axis) -> Result:
