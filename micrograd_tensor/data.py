@@ -98,6 +98,8 @@ def _arrays(columns: Sequence[Any], what: str) -> tuple[Any, ...]:
 def _array(x: Any, what: str) -> Any:
     if isinstance(x, Tensor):
         return x._data
+    if isinstance(x, (int, float)) or (type(x) is np.ndarray and x.dtype.kind in "biuf"):  # nearly every sample
+        return np.asarray(x)
     if not isinstance(x, (list, tuple, int, float, complex)) and not hasattr(x, "__array__") and not is_duck(x):
         raise DTypeError(f"{what}: {quoted(x)} is a {type(x).__name__}; {_ACCEPTED}")
     return plain(x, called=f"{what}: {quoted(x)}")
