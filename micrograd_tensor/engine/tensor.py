@@ -31,7 +31,8 @@ class Tensor(PyTorchMethods):
     """An n-dimensional array that remembers the elementary op that made it, so that gradients can be pulled back.
 
     Make one with `tensor`; ops on Tensors make the others. The array is read-only from birth. Besides what follows, a
-    Tensor has the attributes of a `Record`: ``name``, ``scope``, and the call that made it.
+    Tensor has the attributes of a `Record`: ``name``, ``scope``, and the call that made it. A leaf can be copied,
+    pickled and sent to other processes, with its gradient; a result cannot, but ``detach()`` makes a leaf of it.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)

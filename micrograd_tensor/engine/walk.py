@@ -241,7 +241,7 @@ def backward(output: Result, upstream: Any = None) -> None:
 
     Nothing is recorded: for derivatives of derivatives use `grad` with ``create_graph=True``, whose result no leaf
     holds, so that no reference cycle arises. Calling it twice adds twice.
-    Threads may do so at once with graphs that share leaves.
+    Threads may do so at once with graphs that share leaves. After an error, or Ctrl-C, every ``.grad`` is as it was.
 
     Args:
         output: the tensor to start from.

@@ -352,7 +352,7 @@ class Module:
             ShapeError: likewise, if shapes are wrong too.
             DTypeError: for values that are not numbers, or complex ones for a real target.
 
-        After an error nothing has changed.
+        After an error, or Ctrl-C, nothing has changed.
         """
         return load(type(self).__name__, dict(self._state()), state_dict, strict)
 

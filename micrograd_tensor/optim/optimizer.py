@@ -127,13 +127,15 @@ class Optimizer:
                     )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient.
+        """Update every parameter that has a gradient. It is done or, after an error or Ctrl-C, not done.
+
+        An optimizer belongs to one thread at a time.
 
         Args:
             closure: computes the loss and its gradients again; its result is returned.
 
         Raises:
-            ShapeError: for a gradient that does not have its parameter's shape; then nothing has changed.
+            ShapeError: for a gradient that does not have its parameter's shape.
         """
         loss = None
         if closure is not None:

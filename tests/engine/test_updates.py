@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from ducks import Duck
 from op_cases import CASES
 
 import micrograd_tensor as mt
@@ -276,6 +277,18 @@ def test_data_does_not_keep_a_graph():
     y = x * 2.0
     assert y.data.leaf is None
     assert isinstance(y.data, np.ndarray)
+
+
+def test_an_array_that_is_not_numpys_is_updated_too():
+    w = mt.tensor(Duck(np.array([1.0, 2.0])), requires_grad=True)
+    y = (w * w).sum()
+    w.data = w.data - 0.5
+    with mt.no_grad():
+        w *= 2.0
+    assert type(w.data) is Duck
+    assert w.data.inside.tolist() == [1.0, 3.0]
+    y.backward()
+    assert w.grad.data.inside.tolist() == [2.0, 4.0]
 
 
 def test_data_of_a_number_is_updated():
