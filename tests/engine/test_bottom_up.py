@@ -16,15 +16,8 @@ ORDER = [
     *("randomness", "files", "row", "errors", "lengths", "arrays"),
     *("recording", "record", "axes", "anomaly", "trace", "settings", "habits", "instead", "primitive"),
     *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
-    *(
-        "table.shapes",
-        "table.special",
-        "table.windows",
-        "table.sums",
-        "table.reductions",
-        "table.places",
-        "table.truths",
-    ),
+    *("table.sums", "table.shapes", "table.special", "table.windows"),
+    *("table.reductions", "table.places", "table.truths"),
     *("table.matrix", "walk", "protocols", "pytorch", "updates", "tensor", "creation"),
 ]
 UPWARDS = {("record", "tensor")}

@@ -121,3 +121,18 @@ def test_sums_of_nothing_are_those_of_numpy(shape, dtype, keepdims):
         got, due = mt.sum(mt.tensor(x), axis=axis, keepdims=keepdims).numpy(), x.sum(axis=axis, keepdims=keepdims)
         assert (got.shape, got.dtype) == (due.shape, due.dtype)
         assert (got == due).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("index", ["getitem", "take_along_axis"])
+def test_the_gradient_of_a_row_that_was_read_often_is_a_sum_too(index, dtype):
+    """An embedding's, of a word that a batch is full of."""
+    count = 6000 if dtype == "float16" else 300_000
+    upstream = np.full((count, 2), 0.1, dtype)
+    table = mt.tensor(np.zeros((3, 2), dtype), requires_grad=True)
+    places = np.ones((count, 2), int)
+    read = table[places[:, 0]] if index == "getitem" else mt.take_along_axis(table, places, axis=0)
+    read.backward(upstream)
+    due = upstream.astype(float).sum(axis=0).astype(dtype)
+    assert (table.grad.numpy() == np.stack([0 * due, due, 0 * due])).all()
+    assert table.grad.dtype == dtype

@@ -20,6 +20,7 @@ from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers
+from .sums import scattered
 
 __all__ = ["expand_dims", "flatten", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
 __all__ += ["argsort", "concatenate", "getitem", "sort", "split", "stack", "take_along_axis"]
@@ -300,11 +301,10 @@ def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tupl
         source[index] = np.arange(x.size).reshape(x.shape)
         read_at = np.take(np.reshape(x, -1), np.maximum(source, 0).reshape(-1))
         return np.reshape(np.where(source.reshape(-1) < 0, 0, read_at), shape)
-    full = np.zeros(shape, x.dtype)
     if arrays:
-        np.add.at(full, _filled(index, arrays), x)
-    else:
-        full[index] = x
+        return scattered(x, _filled(index, arrays), shape, at_most=max(map(np.size, arrays)))
+    full = np.zeros(shape, x.dtype)
+    full[index] = x
     return full
 
 
@@ -344,13 +344,11 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
 )
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
-    full = np.zeros(shape, x.dtype)
     places: list[Any] = [
         np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)
     ]
     places[axis] = indices
-    np.add.at(full, tuple(places), x)
-    return full
+    return scattered(x, tuple(places), shape, at_most=x.shape[axis])
 
 
 @primitive("argsort", "argsort({0}⟦, {axis:axis}⟧)", None, analytic=False)

@@ -53,6 +53,14 @@ def add_up(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return total.reshape([1 if i in axes else n for i, n in enumerate(shape)]) if keepdims else total
 
 
+def scattered(x: Array, places: Any, shape: tuple[int, ...], at_most: int) -> Array:
+    """Zeros of a shape, with x added into places, of which one may get so many numbers."""
+    wide = is_narrow(x) and at_most > FEW
+    full = np.zeros(shape, np.float64 if wide else x.dtype)
+    np.add.at(full, places, x.astype(np.float64) if wide else x)
+    return full.astype(x.dtype) if wide else full
+
+
 def _in_order(axis: Any, rank: int) -> list[int]:
     """The axes of a tuple, each of which stands there once; else none."""
     axes = sorted({i % rank for i in axis if -rank <= i < rank}) if isinstance(axis, tuple) else []
