@@ -3,6 +3,7 @@
 What a place has no room for is whole in the title of its element, and is read there.
 """
 
+import inspect
 import re
 from importlib import import_module
 
@@ -74,7 +75,7 @@ def test_every_built_in_graph_in_every_view(name, named):
 
 
 def arguments(name):
-    """Arguments of a composition; of one that is not listed, a matrix."""
+    """Arguments of a composition; of one that is not listed, a matrix for each that it needs."""
     rng = np.random.default_rng(3)
 
     def leaf(name, *shape):
@@ -102,7 +103,8 @@ def arguments(name):
     }
     if name in listed:
         return listed[name]()
-    return (x, target) if "loss" in name or "entropy" in name else (x,)
+    needed = [p for p in inspect.signature(COMPOSITIONS[name]).parameters.values() if p.default is p.empty]
+    return x, *(weight if p.name == "weight" else target for p in needed[1:])
 
 
 MODULES = (activations, attention, convolution, linear, losses, normalization, pooling, softmax, statistics)
