@@ -30,8 +30,8 @@ DETAILS = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
 ADDED = "value used several times: its lettered gradients are added"
 """What a fork means."""
 
-_G = re.compile(r"(?<!\w)g(?![^\Wᵀ])")
-"""The name by which a rule calls the gradient that arrives."""
+_CALLED = {"g": "the gradient that arrives", "y": "the result of the gate"}
+"""What a rule calls by a letter, unless a value has that name."""
 
 
 def meanings(scene: Scene) -> dict[str, str]:
@@ -47,8 +47,10 @@ def meanings(scene: Scene) -> dict[str, str]:
         means["(1)"] = "gates in the order of computation" + ("; y₁ is the result of (1)" if scene.numbered else "")
     if "error" in kinds:
         means["failed"] = "where it failed, and why"
-    if any(_G.search(clause) for wire in scene.wires for clause in wire.rule):
-        means["g"] = "the gradient that arrives"
+    rules = " ".join(clause for wire in scene.wires for clause in wire.rule)
+    names = {wire.name for wire in scene.wires} | {item.lines[0] for item in scene.items if item.is_box and item.lines}
+    called = {letter: meaning for letter, meaning in _CALLED.items() if letter not in names}
+    means |= {letter: text for letter, text in called.items() if re.search(rf"(?<!\w){letter}(?![^\Wᵀ])", rules)}
     if scene.backward and "param" in kinds:
         means |= {"data": "where the main path starts, or an output", "param": "other leaf with a gradient"}
     if "constant" in kinds:

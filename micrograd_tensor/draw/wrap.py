@@ -222,7 +222,7 @@ def _marked(wire: Wire, longest: int) -> tuple[tuple[str, ...], float]:
 
 def _mark(name: str, wire: Wire, longest: int) -> Item:
     lines, width = _marked(wire, longest)
-    title = f"{' '.join(lines).removeprefix('… ')}, continued"
+    title = f"{' '.join(wire.says)}, continued".strip(", ")
     mark = Item(name, "mark", (0, 0), title, lines, shape=wire.target.shape, row=wire.row)
     mark.width, mark.height = width, 8 + 12.0 * len(lines)
     if name.endswith("-end"):
