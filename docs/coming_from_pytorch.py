@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, UP_TO_YOU, Habit
+from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, NO_COUNTERPART, Habit
 
 PAGE = Path(__file__).parent / "coming-from-pytorch.md"
 PARTS = {"functions": ("torch",), "layers": ("nn", "F", "net"), "training": ("data", "optim")}
@@ -20,7 +20,7 @@ def part(habit: Habit) -> str:
 
 def row(habit: Habit) -> str:
     """One line of a table."""
-    ours = f"`{habit.ours}`" if habit.ours not in ("", UP_TO_YOU) else ""
+    ours = f"`{habit.ours}`" if habit.ours not in ("", NO_COUNTERPART) else ""
     return f"| `{habit.theirs}` | {'; '.join(filter(None, [ours, habit.why]))} |"
 
 

@@ -42,7 +42,7 @@ class Habit(NamedTuple):
 
     def __str__(self) -> str:
         way = "has no meaning here" if not self.ours else f"is {self.ours} here"
-        way = "has no counterpart here" if self.ours == UP_TO_YOU else way
+        way = "has no counterpart here" if self.ours == NO_COUNTERPART else way
         return f"PyTorch's {self.theirs} {way}{': ' if self.why else ''}{self.why}"
 
 
@@ -66,7 +66,7 @@ ENLARGE = "mt.repeat enlarges along an axis, and a convolution smooths the resul
 ATTENTION = "compose nn.MultiheadAttention, nn.LayerNorm and nn.Linear"
 SCHEDULES = "optim.lr_scheduler.LambdaLR takes any function of the epoch"
 ANY_ORDER = "mt.data.Subset(x, order) holds samples in any order, also several times"
-UP_TO_YOU = "-"
+NO_COUNTERPART = "-"
 
 HABITS: tuple[Habit, ...] = (
     # ------------------------------------------------------------------------------------------------------- tensors
@@ -129,11 +129,11 @@ HABITS: tuple[Habit, ...] = (
     Habit("x.dist(y)", "mt.l2_norm(x - y)"),
     Habit("v.ger(v)", "mt.outer(v, v)"),
     Habit("x.bfloat16()", why=NO_BFLOAT16),
-    Habit("x.register_hook(f)", UP_TO_YOU, GRADIENT),
+    Habit("x.register_hook(f)", NO_COUNTERPART, GRADIENT),
     Habit("x.grad_fn", "x.op", "the row of the table that made it; mt.graph(x) shows them all"),
-    Habit("x.scatter_(1, j, 1.0)", UP_TO_YOU, PLACES),
-    Habit("x.scatter(1, j, 1.0)", UP_TO_YOU, PLACES),
-    Habit("x.index_fill_(0, i, 1.0)", UP_TO_YOU, PLACES),
+    Habit("x.scatter_(1, j, 1.0)", NO_COUNTERPART, PLACES),
+    Habit("x.scatter(1, j, 1.0)", NO_COUNTERPART, PLACES),
+    Habit("x.index_fill_(0, i, 1.0)", NO_COUNTERPART, PLACES),
     Habit("x.detach_()", "x.detach()"),
     Habit("x.add_(1)", "x.assign_(x + 1)", IN_PLACE),
     Habit("x.sub_(1)", "x.assign_(x - 1)", IN_PLACE),
@@ -233,16 +233,20 @@ HABITS: tuple[Habit, ...] = (
     Habit("nn.Unflatten(1, (2, 2))(x)", "x.reshape(4, 2, 2)"),
     Habit("nn.CosineSimilarity()(x, y)", "(x * y).sum(axis=1) / (mt.l2_norm(x, axis=1) * mt.l2_norm(y, axis=1))"),
     Habit("nn.KLDivLoss(reduction='sum')(y, p)", "mt.sum(p * (mt.log(p) - y))"),
-    Habit("nn.Conv3d(2, 3, 3)", UP_TO_YOU, ONE_OR_TWO),
-    Habit("nn.MaxPool3d(2)", UP_TO_YOU, ONE_OR_TWO),
-    Habit("nn.AvgPool3d(2)", UP_TO_YOU, ONE_OR_TWO),
-    Habit("nn.ConvTranspose1d(2, 3, 3)", UP_TO_YOU, ENLARGE),
-    Habit("nn.ConvTranspose2d(2, 3, 3)", UP_TO_YOU, ENLARGE),
-    Habit("nn.ParameterList()", UP_TO_YOU, "make each parameter an attribute: setattr(self, f'w{i}', nn.Parameter(…))"),
-    Habit("nn.Transformer()", UP_TO_YOU, ATTENTION),
-    Habit("nn.TransformerEncoder", UP_TO_YOU, ATTENTION),
-    Habit("nn.TransformerEncoderLayer(8, 2)", UP_TO_YOU, ATTENTION),
-    Habit("nn.TransformerDecoderLayer(8, 2)", UP_TO_YOU, ATTENTION),
+    Habit("nn.Conv3d(2, 3, 3)", NO_COUNTERPART, ONE_OR_TWO),
+    Habit("nn.MaxPool3d(2)", NO_COUNTERPART, ONE_OR_TWO),
+    Habit("nn.AvgPool3d(2)", NO_COUNTERPART, ONE_OR_TWO),
+    Habit("nn.ConvTranspose1d(2, 3, 3)", NO_COUNTERPART, ENLARGE),
+    Habit("nn.ConvTranspose2d(2, 3, 3)", NO_COUNTERPART, ENLARGE),
+    Habit(
+        "nn.ParameterList()",
+        NO_COUNTERPART,
+        "make each parameter an attribute: setattr(self, f'w{i}', nn.Parameter(…))",
+    ),
+    Habit("nn.Transformer()", NO_COUNTERPART, ATTENTION),
+    Habit("nn.TransformerEncoder", NO_COUNTERPART, ATTENTION),
+    Habit("nn.TransformerEncoderLayer(8, 2)", NO_COUNTERPART, ATTENTION),
+    Habit("nn.TransformerDecoderLayer(8, 2)", NO_COUNTERPART, ATTENTION),
     Habit("nn.LazyLinear(10)", "nn.Linear(4, 10)", "with the number of features that come in"),
     Habit("net.cuda()", why=ON_THE_CPU),
     Habit("net.compile()", why=AS_IT_IS),
@@ -250,8 +254,8 @@ HABITS: tuple[Habit, ...] = (
     Habit("net.flatten_parameters()", why=MEMORY),
     Habit("net.get_parameter('weight')", "dict(net.named_parameters())['weight']"),
     Habit("net.get_submodule('')", "dict(net.named_modules())['']"),
-    Habit("net.register_forward_pre_hook(f)", UP_TO_YOU, "net.register_forward_hook sees the inputs too"),
-    Habit("net.register_full_backward_hook(f)", UP_TO_YOU, GRADIENT),
+    Habit("net.register_forward_pre_hook(f)", NO_COUNTERPART, "net.register_forward_hook sees the inputs too"),
+    Habit("net.register_full_backward_hook(f)", NO_COUNTERPART, GRADIENT),
     Habit(
         "F.batch_norm(x, None, None, training=True)", "mt.batch_norm(x, mt.ones(4), mt.zeros(4))", "or nn.BatchNorm1d"
     ),
@@ -270,37 +274,39 @@ HABITS: tuple[Habit, ...] = (
     Habit("F.max_pool1d(signal, 2)", "mt.max_pool2d(signal[..., None], (2, 1))[..., 0]"),
     Habit("F.adaptive_max_pool2d(image, 1)", "image.max(axis=(2, 3), keepdims=True)"),
     Habit("F.dropout2d(image)", "nn.Dropout2d()(image)"),
-    Habit("F.conv_transpose2d(image, image)", UP_TO_YOU, ENLARGE),
+    Habit("F.conv_transpose2d(image, image)", NO_COUNTERPART, ENLARGE),
     Habit("F.kl_div(y, p, reduction='sum')", "mt.sum(p * (mt.log(p) - y))"),
     # ---------------------------------------------------------------------------------------------- data and training
-    Habit("optim.LBFGS(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.Adagrad(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.NAdam(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.RAdam(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.Adadelta(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.Adamax(net.parameters())", UP_TO_YOU, OPTIMIZERS),
-    Habit("optim.Rprop(net.parameters())", UP_TO_YOU, OPTIMIZERS),
+    Habit("optim.LBFGS(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.Adagrad(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.NAdam(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.RAdam(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.Adadelta(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.Adamax(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
+    Habit("optim.Rprop(net.parameters())", NO_COUNTERPART, OPTIMIZERS),
     Habit(
         "optim.lr_scheduler.ExponentialLR(o, 0.9).get_last_lr()",
         "optim.lr_scheduler.LambdaLR(o, lambda k: 0.9**k).get_last_lr()",
         about="ExponentialLR",
     ),
-    Habit("optim.lr_scheduler.LinearLR(o)", UP_TO_YOU, SCHEDULES, "LinearLR"),
-    Habit("optim.lr_scheduler.OneCycleLR(o, 0.1)", UP_TO_YOU, SCHEDULES, "OneCycleLR"),
-    Habit("optim.lr_scheduler.CyclicLR(o, 0.1, 1)", UP_TO_YOU, SCHEDULES, "CyclicLR"),
-    Habit("optim.lr_scheduler.SequentialLR", UP_TO_YOU, SCHEDULES, "SequentialLR"),
-    Habit("optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 5)", UP_TO_YOU, SCHEDULES, "CosineAnnealingWarmRestarts"),
-    Habit("data.WeightedRandomSampler", UP_TO_YOU, ANY_ORDER),
-    Habit("data.SubsetRandomSampler", UP_TO_YOU, ANY_ORDER),
-    Habit("data.ConcatDataset", UP_TO_YOU, "mt.cat the arrays, or give a list of all samples"),
-    Habit("data.IterableDataset", UP_TO_YOU, "give mt.data.DataLoader a list of the samples"),
+    Habit("optim.lr_scheduler.LinearLR(o)", NO_COUNTERPART, SCHEDULES, "LinearLR"),
+    Habit("optim.lr_scheduler.OneCycleLR(o, 0.1)", NO_COUNTERPART, SCHEDULES, "OneCycleLR"),
+    Habit("optim.lr_scheduler.CyclicLR(o, 0.1, 1)", NO_COUNTERPART, SCHEDULES, "CyclicLR"),
+    Habit("optim.lr_scheduler.SequentialLR", NO_COUNTERPART, SCHEDULES, "SequentialLR"),
+    Habit(
+        "optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 5)", NO_COUNTERPART, SCHEDULES, "CosineAnnealingWarmRestarts"
+    ),
+    Habit("data.WeightedRandomSampler", NO_COUNTERPART, ANY_ORDER),
+    Habit("data.SubsetRandomSampler", NO_COUNTERPART, ANY_ORDER),
+    Habit("data.ConcatDataset", NO_COUNTERPART, "mt.cat the arrays, or give a list of all samples"),
+    Habit("data.IterableDataset", NO_COUNTERPART, "give mt.data.DataLoader a list of the samples"),
     Habit("data.RandomSampler(x)", "mt.data.DataLoader(x, shuffle=True)"),
     # ------------------------------------------------------------------------------------------------------ settings
     Habit("torch.zeros(3, device='cpu')", "mt.zeros(3)", ON_THE_CPU, "device="),
     Habit("x.to('cpu', non_blocking=True)", "x", ON_THE_CPU, "non_blocking="),
     Habit("torch.exp(v, out=v)", "mt.exp(v)", "values are never changed in place", "out="),
     Habit("torch.split(x, split_size_or_sections=2)", "mt.split(x, len(x) // 2)", "", "split_size_or_sections="),
-    Habit("nn.Conv2d(2, 3, 3, padding_mode='reflect')", UP_TO_YOU, "mt.pad the input first", "padding_mode="),
+    Habit("nn.Conv2d(2, 3, 3, padding_mode='reflect')", NO_COUNTERPART, "mt.pad the input first", "padding_mode="),
     Habit("torch.sort(x, descending=True).values", "mt.flip(mt.sort(x), axis=-1)", "", "descending="),
     Habit(
         "loss.backward(retain_graph=True)", "loss.backward()", "a graph lives as long as its result", "retain_graph="
@@ -314,7 +320,10 @@ HABITS: tuple[Habit, ...] = (
     Habit("data.DataLoader(x, pin_memory=True)", "", ON_THE_CPU, "pin_memory="),
     Habit("data.DataLoader(x, sampler=i.tolist())", "mt.data.DataLoader(x[i])", "or shuffle=True", "sampler="),
     Habit(
-        "data.DataLoader(x, collate_fn=f)", UP_TO_YOU, "samples are stacked; map a function over batches", "collate_fn="
+        "data.DataLoader(x, collate_fn=f)",
+        NO_COUNTERPART,
+        "samples are stacked; map a function over batches",
+        "collate_fn=",
     ),
     Habit("nn.MSELoss(size_average=False)(x, y)", "nn.MSELoss(reduction='sum')(x, y)", "", "size_average="),
     Habit("nn.MSELoss(reduce=False)(x, y)", "nn.MSELoss(reduction='none')(x, y)", "", "reduce="),
@@ -331,7 +340,7 @@ HABITS: tuple[Habit, ...] = (
 
 DIFFERENCES: tuple[Habit, ...] = (
     Habit("x.transpose(0, 1)", "x.swapaxes(0, 1)", "transpose takes the order of all axes"),
-    Habit("x.repeat(2, 1)", "mt.cat([x, x])", "repeat repeats each element"),
+    Habit("x.repeat(2, 1)", "mt.tile(x, (2, 1))", "repeat repeats each element"),
     Habit("torch.max(x, 1).values", "mt.max(x, axis=1)", "max is the maximum alone"),
     Habit("torch.max(x, 1).indices", "mt.argmax(x, axis=1)", "max is the maximum alone"),
     Habit("torch.sort(x).values", "mt.sort(x)", "sort gives the values alone"),

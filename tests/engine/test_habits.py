@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, UP_TO_YOU, missing
+from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, NO_COUNTERPART, missing
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -67,7 +67,7 @@ def files(tmp_path, monkeypatch):
         yield
 
 
-COMPARED = [habit for habit in (*HABITS, *DIFFERENCES) if habit.ours not in ("", UP_TO_YOU)]
+COMPARED = [habit for habit in (*HABITS, *DIFFERENCES) if habit.ours not in ("", NO_COUNTERPART)]
 
 
 @pytest.mark.torch
