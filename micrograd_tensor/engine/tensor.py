@@ -301,9 +301,12 @@ class Tensor(PyTorchMethods):
     @property
     def _mask(self) -> Any:
         # A masked array on the left asks no protocol: it takes ``_data`` and ``_mask`` of whatever it meets.
-        raise DTypeError(
-            f"{describe(self)} beside a masked array would lose its graph; give x.filled(...), or use mt.where"
-        )
+        refuse_reading(self, "_mask")
+        if self._requires_grad:
+            raise DTypeError(
+                f"{describe(self)} beside a masked array would lose its graph; give x.filled(...), or use mt.where"
+            )
+        return np.ma.nomask
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """NEP 13: answer one of NumPy's universal functions with the op that does the same, so that it is recorded."""
@@ -326,13 +329,17 @@ class Tensor(PyTorchMethods):
     __le__: Final = c.less_equal
     __gt__: Final = c.greater
     __ge__: Final = c.greater_equal
-    __eq__: Final = c.equal  # type: ignore[assignment]  # elementwise, as in NumPy
-    __ne__: Final = c.not_equal  # type: ignore[assignment]
     __and__: Final = c.bitwise_and
     __or__: Final = c.bitwise_or
     __invert__: Final = c.invert
     __hash__: Final = object.__hash__
     __getitem__: Final = shapes.getitem
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]  # elementwise; but ``t == None`` is one answer
+        return NotImplemented if type(other) in _NO_OPERANDS else c.equal(self, other)
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return NotImplemented if type(other) in _NO_OPERANDS else c.not_equal(self, other)
 
     def __pos__(self) -> Tensor:
         return self
@@ -495,6 +502,7 @@ class Tensor(PyTorchMethods):
     backward: Final = walk.backward
 
 
+_NO_OPERANDS: Final = frozenset({type(None), str})
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 
 record.result = Tensor

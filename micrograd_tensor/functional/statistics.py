@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine.arrays import plain
 from ..engine.habits import keywords
 from ..engine.row import Axis, Operand
 from ..engine.table.elementwise import in_float32
@@ -22,4 +23,5 @@ def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> mt.l2_norm(mt.tensor([[3.0, 4.0], [6.0, 8.0]]), axis=1)
     tensor([ 5., 10.])
     """
+    x = x if isinstance(x, Tensor) else plain(x)
     return root_of_squares(x, axis, keepdims, lambda squares: sum(squares, axis=axis, keepdims=keepdims))

@@ -75,7 +75,7 @@ def test_the_methods_of_a_tensor_are_those_that_the_rows_name():
     for name, row in TABLE.items():
         for method in row.method:
             own = inspect.getattr_static(mt.Tensor, method)
-            wrapper = method in ("__pow__", "__getitem__", "reshape", "transpose", "permute", "T")
+            wrapper = method in ("__eq__", "__ne__", "__pow__", "__getitem__", "reshape", "transpose", "permute", "T")
             assert own is OPS[name] or wrapper, (name, method)
 
 
