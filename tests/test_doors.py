@@ -16,8 +16,15 @@ FILES = sorted(path for folder in ("functional", "nn", "optim") for path in (PAC
 
 ATTRIBUTES = {"data", "_data", "numpy", "item", "tolist"}
 CALLS = {"leaf", "unwrap", "float", "int", "bool"}
+OF_SHAPES = {"np.shape", "np.ndim", "np.size"}
 
 ALLOWED = {
+    "functional/elementary.py:nan_to_num": "the largest number that a dtype has",
+    "functional/joining.py:array_split": "the number of parts that was asked for",
+    "functional/normalization.py:by_root_mean_square": "whether a setting is 0; whether the array is NumPy's",
+    "functional/normalization.py:normalize": "whether a setting is 0",
+    "functional/rearranging.py:delete": "the number of elements",
+    "functional/rearranging.py:roll": "the places that were asked for",
     "functional/derivatives.py:_zeros": "zeros: the shape and the dtype only",
     "functional/derivatives.py:jacobian": "zeros: the shape and the dtype only",
     "functional/linear.py:embedding": "the text of an error",
@@ -26,11 +33,10 @@ ALLOWED = {
     "functional/pooling.py:avg_pool2d": "ones: the shape and the dtype only",
     "functional/pooling.py:_in_memory": "the strides only",
     "nn/linear.py:Embedding.__init__": "a layer is made before it is traced",
-    "nn/recurrent.py:_Cell._before": "zeros: the shape and the dtype only",
+    "nn/recurrent.py:_Recurrent._initial": "zeros: the shape and the dtype only",
     "nn/state.py:_array": "what is loaded from a file",
     "optim/bucket.py:Bucket.__init__": "the lengths of flat arrays",
     "optim/bucket.py:Bucket.gather": "the eager step, in place; `record` is its twin within a trace",
-    "optim/bucket.py:Bucket.update": "the eager step, in place; `record` is its twin within a trace",
     "optim/bucket.py:Alone.__init__": "the state before the first step",
     "optim/bucket.py:Alone.update": "the eager step, in place; `record` is its twin within a trace",
     "optim/bucket.py:_next_step": "an effect, which is written after the run",
@@ -49,6 +55,8 @@ def readings(source: str) -> set[str]:
     def visit(node: ast.AST, name: str) -> None:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             name = f"{name}.{node.name}" if name else node.name
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in OF_SHAPES:
+            return
         attribute = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr in ATTRIBUTES
         call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS
         if attribute or call:
@@ -91,6 +99,8 @@ def test_a_planted_reading_is_found(line):
     assert readings(f"class Layer:\n    def forward(self, x):\n        {line}\n") == {"Layer.forward"}
 
 
-@pytest.mark.parametrize("line", ["x.data = value", "x = mt.exp(x)", "data = x.shape", "holds(x > 0)"])
+@pytest.mark.parametrize(
+    "line", ["x.data = value", "x = mt.exp(x)", "data = x.shape", "holds(x > 0)", "n = np.shape(unwrap(x))"]
+)
 def test_what_is_no_reading_is_not_found(line):
     assert readings(f"def f(x, value):\n    {line}\n") == set()
