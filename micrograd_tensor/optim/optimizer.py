@@ -96,7 +96,8 @@ class Optimizer:
         """Add parameters with settings of their own; the defaults fill in the rest."""
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
-        full = {**self.defaults, **group, "params": params}
+        settings = {name: _plain(value) for name, value in {**self.defaults, **group}.items() if name != "params"}
+        full = {**settings, "params": params}
         taken = {p for other in self.param_groups for p in other["params"]}
         for p in params:
             if not isinstance(p, Tensor):

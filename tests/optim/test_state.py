@@ -210,3 +210,14 @@ def test_a_wrong_state_of_a_schedule_is_refused(change, error, says):
     with pytest.raises(error, match=says):
         schedule.load_state_dict({**before, **change})
     assert schedule.state_dict() == before
+
+
+@pytest.mark.parametrize("rate", [np.float32(0.5), np.array(0.5), mt.tensor(0.5)], ids=["scalar", "array", "tensor"])
+def test_a_rate_of_one_element_is_a_number(rate):
+    w = mt.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=rate)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert type(optimizer.state_dict()["param_groups"][0]["lr"]) is float
+    w.grad = mt.tensor([1.0, 1.0])
+    optimizer.step()
+    assert w.tolist() == [0.5, 1.5]
