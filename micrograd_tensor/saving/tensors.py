@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -35,9 +36,11 @@ def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping
         ImportError: without the safetensors library.
         TypeError, ValueError: for a name that is no text, or that the format keeps for itself.
         DTypeError: for an array of a dtype that the format lacks, by name.
-        OSError: when writing fails.
+        OSError: when writing fails, and for a device or a pipe, from which nothing could be loaded again.
     """
     _, numpy_format = library()
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise OSError(errno.EINVAL, "a device or a pipe keeps nothing; give a file", str(path))
     plain = {}
     for name, array in arrays.items():
         if not isinstance(name, str):

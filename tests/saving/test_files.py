@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sys
 
@@ -105,6 +106,18 @@ def test_the_ending_of_another_format_is_pointed_out_and_nothing_is_lost(tmp_pat
     with pytest.warns(UserWarning, match=f"safetensors file, which {reader} does not read"):
         path = saving.save({"w": np.ones(3)}, tmp_path / f"m{ending}")
     assert saving.load(path)["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "save", [lambda p: saving.save({"w": np.ones(1)}, p), lambda p: saving.save_checkpoint(p, n=1)]
+)
+def test_a_pipe_and_a_device_are_refused(tmp_path, save):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", os.devnull):
+        with pytest.raises(OSError, match="a device or a pipe keeps nothing; give a file"):
+            save(path)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_arrays_of_other_kinds_are_saved_by_value(tmp_path):
