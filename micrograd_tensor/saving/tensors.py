@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,17 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
     with Path(path).open("rb") as file:  # Python's own error where it cannot be read
         start = file.read(9)
     arrays: dict[str, Any] = {}
+
+    @cache
+    def raw() -> dict[str, Any]:
+        return dict(safetensors.deserialize(Path(path).read_bytes()))
+
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118 -- not a dictionary
                 kind = file.get_slice(name).get_dtype()
                 try:
-                    arrays[name] = _bfloat16(safetensors, path, name) if kind == "BF16" else file.get_tensor(name)
+                    arrays[name] = _bfloat16(**raw()[name]) if kind == "BF16" else file.get_tensor(name)
                 except (TypeError, AttributeError, KeyError, ImportError):
                     raise DTypeError(
                         f"{path}: {name} holds {kind}, which NumPy does not have; save it as float32"
@@ -85,10 +91,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise ValueError(_what_it_is(path, start) or f"{path} is not a complete safetensors file: {error}") from None
 
 
-def _bfloat16(safetensors: Any, path: str | Path, name: str) -> Any:
+def _bfloat16(data: bytes, shape: list[int], dtype: str) -> Any:  # noqa: ARG001 -- as the library names them
     """An array of bfloat16 as float32, whose upper half it is."""
-    raw = dict(safetensors.deserialize(Path(path).read_bytes()))[name]
-    return (np.frombuffer(raw["data"], "<u2").astype(np.uint32) << 16).view(np.float32).reshape(raw["shape"])
+    return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
 
 
 def _what_it_is(path: str | Path, start: bytes) -> str | None:
