@@ -102,6 +102,9 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError("draw: --open needs a file; give -o circuit.svg")
     if given.output is not None:
         _check_suffix(given.output)
+        source = Path(given.graph.rpartition(":")[0])
+        if given.output.exists() and source.is_file() and given.output.samefile(source):
+            raise UnusableError(f"draw: {given.output} is {source} itself, which stays as it is; give another file")
     chosen = _chosen(given.graph, given.seed)
     lengths: AxisNames = dict(given.dims) or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
     width = _columns() if to_terminal and given.width is None else given.width

@@ -62,6 +62,16 @@ def is_duck(value: Any) -> bool:
     )
 
 
+def element(array: Any) -> Any:
+    """The only element of an array as a Python number; a lazy array is computed."""
+    return array.item() if hasattr(array, "item") else np.asarray(array).item()
+
+
+def settled(array: Any) -> Any:
+    """An array with its values at hand: a lazy one would drag along all that it is to be computed from."""
+    return array.persist() if hasattr(array, "persist") else array
+
+
 def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
     """A dtype, however it is written; `DTypeError` for one that NumPy lacks, or whose elements are no numbers.
 

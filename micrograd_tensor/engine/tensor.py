@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import protocols, record, walk
-from .arrays import Outline, frozen
+from .arrays import Outline, element, frozen, settled
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .habits import keywords
 from .pytorch import PyTorchMethods, no_pair
@@ -199,7 +199,7 @@ class Tensor(PyTorchMethods):
         if self._data.size != 1:
             raise ShapeError(f"item: {describe(self)} has {self._data.size} elements, not one; use tolist() or numpy()")
         refuse_reading(self, "item()")
-        return self._data.item()
+        return element(self._data)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
@@ -253,7 +253,7 @@ class Tensor(PyTorchMethods):
         if self._data.size != 1:
             raise ShapeError(f"{describe(self)} has {self._data.size} truth values, not one; use any() or all()")
         refuse_reading(self, "the truth value")
-        return bool(self._data.item())
+        return bool(element(self._data))
 
     def __float__(self) -> float:
         return float(self._number("float"))
@@ -541,7 +541,7 @@ def _accepted(x: Tensor, value: Any, traced: bool) -> Any:
     if new.shape != x._data.shape:
         raise ShapeError(f"assign_: {describe(x)} cannot take a value of shape {new.shape}")
     if not traced:
-        return new
+        return settled(new)
     given = new if isinstance(new, Tensor) else leaf(new)
     return given if given.dtype == dtype else e.astype(given, dtype)
 

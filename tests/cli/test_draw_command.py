@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import webbrowser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -330,3 +331,14 @@ def test_it_runs_as_a_program_of_its_own(folder):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (folder / "square.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("name", ["f.svg", "linked.svg"])
+def test_the_users_file_is_never_replaced_by_a_picture(tmp_path, monkeypatch, capsys, name):
+    source = "import micrograd_tensor as mt\ndef circuit(): return mt.tensor(2.0, requires_grad=True) * 3\n"
+    monkeypatch.chdir(tmp_path)
+    Path("f.svg").write_text(source)
+    Path("linked.svg").symlink_to("f.svg")
+    assert main(["draw", "f.svg:circuit", "-o", name]) == 2
+    assert f"{name} is f.svg itself" in capsys.readouterr().err
+    assert Path("f.svg").read_text() == source

@@ -739,6 +739,42 @@ def test_law_10_dask_arrays_stay_lazy():
     np.testing.assert_allclose(lazy.grad.numpy().compute(), expected.numpy(), rtol=1e-9, atol=1e-14)
 
 
+LAZY = {
+    "slice": lambda x: x[2:5],
+    "one row": lambda x: x[3],
+    "steps backwards": lambda x: x[::-2],
+    "new axis": lambda x: x[None],
+    "places named twice": lambda x: x[[0, 3, 3, 3]],
+    "all in a row": lambda x: x.reshape(-1),
+    "two by two": lambda x: mt.max_pool2d(x.reshape((1, 1, *x.shape)), 2),
+    "parts": lambda x: mt.split(x, 3)[1],
+    "sum": lambda x: x.sum(),
+}
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_law_10_moving_elements_of_dask_arrays_and_their_gradients(name):
+    da = pytest.importorskip("dask.array")
+    array = np.random.default_rng(0).normal(size=(6, 4))
+    plain, lazy = (mt.tensor(a, requires_grad=True) for a in (array, da.from_array(array, chunks=(2, 4))))
+    for x in (plain, lazy):
+        (LAZY[name](x) ** 2).sum().backward()
+    np.testing.assert_allclose(np.asarray(lazy.grad.numpy()), plain.grad.numpy())
+
+
+def test_law_10_a_lazy_number_is_computed_and_lazy_state_keeps_no_history():
+    da = pytest.importorskip("dask.array")
+    total = mt.tensor(da.ones((4, 2), chunks=2)).sum()
+    assert total.item() == 8.0
+    assert total > 7
+    norm = mt.nn.BatchNorm1d(8, dtype=np.float64)
+    sizes = []
+    for seed in range(4):
+        norm(da.random.default_rng(seed).normal(size=(40, 8), chunks=(20, 8)))
+        sizes.append(len(norm.running_mean.numpy().__dask_graph__()))
+    assert sizes == [sizes[0]] * 4
+
+
 # -------------------------------------------------------------------------------------------------- 11. state is sealed
 
 

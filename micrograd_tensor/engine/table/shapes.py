@@ -38,7 +38,9 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
+    if type(x) is np.ndarray:
+        return x.reshape(shape)
+    return np.reshape(x, shape if isinstance(shape, tuple) else (shape,))  # as Dask wants it
 
 
 @keywords
@@ -283,6 +285,20 @@ def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     return x[_filled(index, arrays)]
 
 
+def _gathered(x: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Zeros with x added into places, for an array that may not be writable: every place reads what arrives there."""
+    places = np.arange(prod(shape)).reshape(shape)[index].reshape(-1)
+    order = np.argsort(places, kind="stable")
+    arrivals = places[order]
+    turn = np.arange(len(arrivals)) - np.searchsorted(arrivals, arrivals)  # the first to arrive there, the second, ...
+    flat, total = np.reshape(x, (-1,)), np.zeros((), x.dtype)
+    for k in range(int(turn.max(initial=0)) + 1):
+        source = np.full(prod(shape), -1)
+        source[arrivals[turn == k]] = order[turn == k]
+        total = total + np.where(source < 0, 0, np.take(flat, np.maximum(source, 0)))
+    return np.reshape(total, shape)
+
+
 @primitive(
     "put",
     "put({0}, [{index:index}], {shape:shape})",
@@ -296,11 +312,8 @@ def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
 )
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
-    if not arrays and is_duck(x):  # which may not be writable: read every place, from x or from nowhere
-        source = np.full(shape, -1)
-        source[index] = np.arange(x.size).reshape(x.shape)
-        read_at = np.take(np.reshape(x, -1), np.maximum(source, 0).reshape(-1))
-        return np.reshape(np.where(source.reshape(-1) < 0, 0, read_at), shape)
+    if is_duck(x):
+        return _gathered(x, _filled(index, arrays), shape)
     if arrays:
         return scattered(x, _filled(index, arrays), shape, at_most=max(map(np.size, arrays)))
     full = np.zeros(shape, x.dtype)
