@@ -247,7 +247,6 @@ def test_names_are_identifiers_and_no_two_are_equal():
         "dx",
         "dx",
         "class",
-        "",
         "1",
         "np",
         "mt",
