@@ -212,6 +212,17 @@ def test_one_block_serves_threads_tasks_and_itself_at_once():
     assert len(seen) == 800
 
 
+def test_an_error_passes_an_open_block_and_is_the_only_thing_said():
+    """Such as Ctrl-C, which may come when a block within has been entered and its body has not begun."""
+
+    def interrupted():
+        mt.enable_grad().__enter__()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mt.no_grad()(interrupted)()
+
+
 def test_what_is_said_names_both_blocks():
     suspended = steps(mt.scope("a"))
     with not_innermost(r"^no_grad\(\) ended before scope\('a'\), which was entered within it\."), mt.no_grad():

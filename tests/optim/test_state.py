@@ -140,10 +140,12 @@ def test_a_shallow_copy_of_an_optimizer_moves_the_same_parameters_with_a_state_o
     first = kind(params, **settings)
     run(first, params, 3)
     saved = first.state_dict()
-    second = copy.copy(first)
+    second, third = copy.copy(first), copy.copy(first)
     run(second, params, 3)
     second.param_groups[0]["lr"] = 7.0
     assert same(first.state_dict(), saved)
+    run(first, params, 2)
+    assert same(third.state_dict(), saved)
 
 
 def test_a_schedule_is_copied_together_with_its_optimizer():
