@@ -8,7 +8,7 @@ its users have been: they were born later, and the heap hands out the latest-bor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -35,6 +35,10 @@ Gradients: TypeAlias = "dict[Any, Any]"
 """Gradients by the Tensors that they belong to."""
 Edge: TypeAlias = "Callable[[Result, int, Any], None]"
 """Called for each contribution: by which tensor's rule, for which operand, and the gradient that it gave."""
+
+
+MANY = 1 << 16
+"""Elements of a gradient from which on its memory counts."""
 
 
 def pull(
@@ -103,7 +107,10 @@ def pull(
             operands = tuple(y if type(unwrap(x)) is Outline else x for x in operands)
         params, saved, rules = node.params, node.saved, op.vjps
         each = rules.rule(g, y, *operands, **params) if type(rules) is PerOperand else None
-        for i, x in enumerate(node.operands):
+        turns: Iterable[tuple[int, Any]] = enumerate(node.operands)
+        if plain and g.size > MANY and len(saved) == 2 and np.size(saved[1]) < g.size:
+            turns = reversed(list(turns))  # what is summed up at once makes room for what is kept
+        for i, x in turns:
             if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x.born not in useful):
                 continue
             rule, used = rules[i], saved[i]

@@ -53,6 +53,7 @@ def by_root_mean_square(
     with np.errstate(over="ignore"):
         squares = square(dev)
         mean_square = mean(squares if squared is None else squares.named(squared), axis=axis, keepdims=keepdims)
+    del squares  # which may be large
     mean_square.named(averaged)
     if all_finite(mean_square) or is_duck(mean_square._data):
         return rescale(dev, mean_square, gamma, beta, eps), mean_square
