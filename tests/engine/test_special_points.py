@@ -264,6 +264,9 @@ def test_a_hypotenuse_neither_overflows_nor_vanishes(create_graph):
         assert mt.hypot(mt.tensor(3 * size), 4 * size).item() == pytest.approx(5 * size, rel=1e-15)
         found = gradient(mt.hypot, 3 * size, 4 * size, create_graph=create_graph)
         assert found == [pytest.approx(0.6, rel=1e-15), pytest.approx(0.8, rel=1e-15)]
+    for size in (1e200, 1.0, 1e-200):  # an angle's slopes are as steep as the point is near
+        found = gradient(mt.arctan2, 3 * size, 4 * size, create_graph=create_graph)
+        assert found == [pytest.approx(0.16 / size, rel=1e-14), pytest.approx(-0.12 / size, rel=1e-14)]
 
 
 def test_the_rows_of_logaddexp_are_right_at_a_tie_to_second_order():

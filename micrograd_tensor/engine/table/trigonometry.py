@@ -9,7 +9,7 @@ import numpy as np
 
 from ..primitive import facts, primitive
 from ..row import Array, Function, Operand, Trait
-from .elementwise import as_fine, sqrt, square
+from .elementwise import sqrt, square
 
 __all__ = ["arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cosh", "hypot", "sinh", "tan"]
 
@@ -65,8 +65,8 @@ def arctan(x: Operand, /) -> Array:
 @primitive(
     "arctan2",
     "arctan2({0}, {1})",
-    lambda g, y, a, b: g * (b / (square(as_fine(a, y)) + square(as_fine(b, y)))),
-    lambda g, y, a, b: -g * (a / (square(as_fine(a, y)) + square(as_fine(b, y)))),
+    lambda g, y, a, b: g * (b / hypot(a, b) / hypot(a, b)),
+    lambda g, y, a, b: -g * (a / hypot(a, b) / hypot(a, b)),
 )
 @facts(numpy=np.arctan2, reading=Function(), unread=("y",))
 def arctan2(a: Operand, b: Operand, /) -> Array:
