@@ -730,7 +730,7 @@ COMPOSED: dict[str, Callable[[Pool, str], Step]] = {}
 def along_an_axis(mine: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[[Pool, str], Step]:
     def draw(pool: Pool, name: str) -> Step:
         i = pool.pick()
-        if not pool.shape(i) or 0 in pool.shape(i):
+        if not pool.shape(i):
             raise Unfit
         axis = int(pool.rng.integers(-len(pool.shape(i)), len(pool.shape(i))))
         return Step(

@@ -192,3 +192,18 @@ def test_a_label_of_length_one_is_stretched_in_the_gradient_of_an_einsum(subscri
             unit[at] = 1.0
             expected = np.einsum(subscripts, *arrays[:i], unit, *arrays[i + 1 :]).sum()
             assert t.grad.numpy()[at] == expected
+
+
+@pytest.mark.infinities
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("correction", [0, 1])
+@pytest.mark.parametrize("name", ["var", "std"])
+@pytest.mark.parametrize(("shape", "axis"), [((0, 3), -1), ((1, 0), 0), ((0, 3, 1), 2), ((3, 0), 0), ((0, 1, 2), 1)])
+def test_spreads_of_which_there_are_none_are_none(name, shape, axis, correction):
+    """Where no result is asked for, it does not matter how few values each would be made of."""
+    x = mt.tensor(np.zeros(shape, "f4"), requires_grad=True)
+    y = getattr(mt, name)(x, axis=axis, correction=correction)
+    assert y.shape == np.var(np.zeros(shape), axis=axis).shape
+    assert y.dtype == np.float32
+    (g,) = mt.grad(y, x, np.zeros(y.shape, "f4"), create_graph=True)
+    assert g.shape == shape

@@ -285,10 +285,11 @@ def compare(name, seed):
     try:
         r = theirs(**rs, **given)
     except (RuntimeError, ValueError, IndexError) as error:
-        with pytest.raises((ValueError, TypeError, mt.GradientError)):
+        try:
             getattr(mt, name)(**ts, **ours)
-            raise AssertionError(f"{text} is taken, PyTorch: {error}")
-        return
+        except (ValueError, TypeError, mt.GradientError):
+            return
+        raise AssertionError(f"{text} is taken, PyTorch: {error}") from None
     try:
         t = getattr(mt, name)(**ts, **ours)
     except Exception as error:
@@ -333,5 +334,5 @@ def agree(what, t, r, kind):
     if t is not None and r is not None:
         assert a.shape == b.shape, what
     largest = np.abs(b[np.isfinite(b)]).max(initial=1.0)
-    tolerance = (1e-11 if kind == np.float64 else 3e-4) * largest
+    tolerance = (1e-10 if kind == np.float64 else 3e-4) * largest
     np.testing.assert_allclose(*np.broadcast_arrays(a, b), rtol=0, atol=tolerance, err_msg=what)

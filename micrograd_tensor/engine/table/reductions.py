@@ -182,7 +182,7 @@ def _averaged(squares: Array, x: Array, axis: Axis, keepdims: bool, correction: 
     """Squares of deviations, added up and divided by their number less the correction; of none it is NaN."""
     axes = range(squares.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     n = math.prod(squares.shape[i] for i in axes) if squares.ndim else 1
-    if not correction or not n:
+    if not correction or not squares.size:
         return mean(squares, axis=axis, keepdims=keepdims)
     if n <= correction:
         raise ShapeError(f"var: {n} values of {describe(x)} and correction={correction} leave nothing to divide by")
