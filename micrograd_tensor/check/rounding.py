@@ -94,7 +94,7 @@ def terms(
                 follow(node, node.value)
     else:
         evaluate_backward(graph, given, forward, follow)
-    return {node: of(gradient) for node, gradient in whole.gradients.items()}
+    return {node: made.get(gradient) or of(gradient) for node, gradient in whole.gradients.items()}
 
 
 def _alone(value: Any) -> Terms:

@@ -259,7 +259,7 @@ def test_masks_are_traced():
     """The gate of relu depends on the data, so a reader that runs the graph again must see the comparison."""
     x = parameter([1.0, -2.0], "x")
     g = mt.graph(mt.relu(x), [1.0, 1.0])
-    (mask,) = [node for node in g.backward if node.op and node.op.name == "greater"]
+    (mask,) = [node for node in g.backward if node.op and node.op.name == "less_equal"]
     assert mask.operands == (g["x"], 0)
     assert mask.dtype == np.bool_
     assert mask.rule_of == (g.outputs[0], 0)
