@@ -185,7 +185,7 @@ def fingerprint(value: Any) -> str:
     >>> fingerprint(np.zeros(2)) == fingerprint(np.zeros(2)), fingerprint(np.zeros(2)) == fingerprint(np.ones(2))
     (True, False)
     """
-    array = value.data if isinstance(value, Tensor) else value
+    array = value.numpy() if isinstance(value, Tensor) else value
     if not isinstance(array, np.ndarray) or array.dtype.hasobject:
         return ""
     made = blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
@@ -209,7 +209,7 @@ def fingerprints(cache: Any) -> dict[str, str]:
 def copied(value: Any) -> Any:
     """A copy whose arrays, also those of Tensors, can be written to; anything else stays as it is."""
     if isinstance(value, Tensor):
-        value = value.data
+        value = value.numpy()
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
