@@ -120,6 +120,20 @@ def test_a_branch_by_values_is_noted_as_a_guard():
     assert not again([trace.guards[0][0]], {"x": np.array([-1.0, 2.0])})[0].all()
 
 
+@pytest.mark.parametrize("op", [mt.tanh, mt.sigmoid, lambda x: x**3.0, lambda x: mt.abs(x) ** x, mt.softmax])
+def test_rules_that_branch_by_values_are_guarded(op):
+    """In the graph of a trace at other values the gradients are the eager ones, bit for bit, or a guard says no."""
+    x = mt.tensor([0.5, -1.0], name="x", requires_grad=True)
+    with tracing() as trace:
+        op(x).sum().backward()
+    for values in ([0.25, 2.0], [30.0, -40.0], [0.0, 1.0]):
+        *held, gradient = again([*[c for c, _ in trace.guards], trace.gradients[x]], {"x": np.array(values)})
+        y = mt.tensor(values, requires_grad=True)
+        op(y).sum().backward()
+        if all(bool(np.all(h)) == truth for h, (_, truth) in zip(held, trace.guards, strict=True)):
+            np.testing.assert_array_equal(gradient, y.grad.numpy())
+
+
 READINGS = {
     "float": float,
     "int": int,

@@ -16,7 +16,6 @@ from ..arrays import dtype_of_numbers, is_duck
 from ..habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
-from ..recording import recording
 from ..row import Array, Choice, Extremum, F, Function, Identity, Linear, Operand, Power, Product, Trait, answers
 from ..trace import holds
 from .comparisons import equal, greater_equal, less_equal, not_equal
@@ -256,11 +255,9 @@ def cos(x: Operand, /) -> Array:
 
 
 def _keeps_digits(y: Array) -> bool:
-    """Whether 1 − |y| has half the digits of y or more; taken for granted of ducks, and in traces, which run anew."""
+    """Whether 1 − |y| has half the digits of y or more; taken for granted of ducks."""
     values = unwrap(y)
-    if recording.get().trace is not None or is_duck(values):
-        return True
-    return bool(np.abs(values).max(initial=0) < 1 - float(np.finfo(values.dtype).eps) ** (1 / 3))
+    return is_duck(values) or holds(abs(y) < 1 - float(np.finfo(values.dtype).eps) ** (1 / 3))
 
 
 def _of_tanh(g: Array, y: Array, x: Array) -> Array:
