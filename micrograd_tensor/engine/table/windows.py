@@ -5,9 +5,11 @@ Each is the other's rule: an element that several windows see gets the sum of wh
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from functools import lru_cache, reduce
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -55,7 +57,7 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
     """
     size = lengths("size", size)
     stride, dilation = lengths("stride", stride, len(size)), lengths("dilation", dilation, len(size))
-    axes, positions = _places(x.shape, size, stride, dilation, axis)
+    axes, positions = _places(x.shape, size, stride, dilation, _whole(axis))
     if not isinstance(x, np.ndarray):  # place by place, since a foreign array need not know about strides
         seen = [x[i] for i in _seen(size, positions, stride, dilation, axes, x.ndim)]
         return np.reshape(np.stack(seen), (*size, *seen[0].shape))
@@ -91,7 +93,7 @@ def add_windows(
     size, full = x.shape[:rank], list(x.shape[rank:])
     for i, n in zip(_axes(axis, rank, len(full)), shape, strict=True):
         full[i] = n
-    axes, positions = _places(tuple(full), size, stride, dilation, axis)
+    axes, positions = _places(tuple(full), size, stride, dilation, _whole(axis))
     found = tuple(x.shape[rank + i] for i in axes)
     if positions != found:
         raise ValueError(f"a shape of {shape} has {positions} windows, not {found}")
@@ -108,6 +110,11 @@ def add_windows(
         else:
             total[index] += part
     return total
+
+
+def _whole(axis: Any) -> Lengths | None:
+    """Axes as Python's ints: 1.0 would find what is cached for 1."""
+    return None if axis is None else tuple(map(operator.index, axis if isinstance(axis, (tuple, list)) else (axis,)))
 
 
 @lru_cache(maxsize=256)
