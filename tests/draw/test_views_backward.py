@@ -195,7 +195,7 @@ def test_without_a_backward_pass_there_is_nothing_to_see():
     ("make", "text", "wrong"),
     [
         (lambda a, b, w: (a + b) ** 3, "3 · (a + b)²", "b²<"),
-        (lambda a, b, w: w.T @ (a - b), "(a − b) @ g", ">a − b @ g"),
+        (lambda a, b, w: w.T @ (a - b), "(a − b)ᵀ", "a − bᵀ"),
     ],
 )
 def test_what_has_no_name_keeps_its_parentheses(make, text, wrong):
