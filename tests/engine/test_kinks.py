@@ -23,9 +23,9 @@ def value(text, **known):
 @pytest.mark.parametrize(("function", "point", "gradient"), ROWS)
 def test_every_line_of_the_table(function, point, gradient, create_graph):
     x = mt.tensor(value(point), requires_grad=True)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         (got,) = mt.grad(value(function, x=x).sum(), x, create_graph=create_graph)
-    assert got.tolist() == value(gradient)
+    np.testing.assert_equal(got.tolist(), value(gradient))
 
 
 def test_the_table_was_read():

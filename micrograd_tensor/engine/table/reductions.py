@@ -210,7 +210,7 @@ def root_of_squares(x: Array, axis: Axis, keepdims: bool, add: Callable[[Array],
     """``√add(x²)`` for a sum or mean over ``axis``, also where the squares overflow; its slope at 0 is taken as 0."""
     with np.errstate(over="ignore"):
         squares = add(square(x))
-    if not x.size or all_finite(squares) or is_duck(unwrap(squares)):
+    if 0 in np.shape(unwrap(x)) or all_finite(squares) or is_duck(unwrap(squares)):
         return root(squares)
     top = largest_magnitude(x, axis)
     return root(add(square(x / top))) * (top if keepdims else reshape(top, shape=squares.shape))
