@@ -244,7 +244,7 @@ def test_scopes_of_one_name_are_told_apart():
 
 
 def test_scopes_without_a_name_are_passed_over():
-    with mt.scope(" "), mt.scope("a"), mt.scope(""):
+    with mt.scope(" "), mt.scope("a"), mt.scope("  "):
         y = mt.exp(leaf("x", 2)) + 1.0
     assert [item.lines[0] for item in boxes(draw(y, collapse="a"))] == ["a"]
     assert len(boxes(draw(y, depth=0))) == 1
