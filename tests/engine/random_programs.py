@@ -287,7 +287,7 @@ def binary(pool: Pool, name: str) -> Step:
     return Step(text, (i,), lambda a: mine(*mend(array, a)), lambda a: apply(given, a))
 
 
-DIVIDING = {"div", "floor_divide", "remainder", "fmod", "arctan2"}
+DIVIDING = {"div", "floor_divide", "remainder", "fmod", "arctan2", "hypot"}
 """What is special where its second operand is 0, which is kept away from there."""
 COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 THEIRS = {
@@ -917,7 +917,9 @@ class Asked:
         plain = _attempt(program, lambda: mt.grad(outs, ins, self.ups))
         found = _attempt(program, lambda: mt.grad(outs, ins, self.ups, create_graph=True))
         for a, b in zip(plain, found, strict=True):
-            if (a is None) != (b is None) or (a is not None and a.numpy().tobytes() != b.numpy().tobytes()):
+            if (a is None) != (b is None) or (
+                a is not None and not np.array_equal(a.numpy(), b.numpy(), equal_nan=True)
+            ):
                 raise Mismatch(f"{program}\nthe plain and the recorded gradient differ:\n{a}\n{b}")
         again: Sequence[Any] = [None] * len(ins)
         pairs = [(g, s) for g, s in zip(found, self.directions, strict=True) if g is not None and g.requires_grad]
