@@ -9,7 +9,6 @@ from numpy.exceptions import AxisError
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DTypeError, ShapeError, describe
-from .record import unwrap
 from .row import Operand
 
 
@@ -29,7 +28,7 @@ def counted(called: str, x: Operand, axis: Any, new: int = 0) -> tuple[int, ...]
     >>> counted("stack", np.zeros((2, 3)), -1, new=1)
     (2,)
     """
-    rank = np.ndim(unwrap(x)) + new
+    rank = (x.ndim if hasattr(x, "ndim") else np.ndim(x)) + new
     if type(axis) is int and -rank <= axis < rank:  # at every backward pass of a matrix product
         return (axis % rank,)
     try:

@@ -17,7 +17,7 @@ from .errors import explain, with_failed_call
 from .habits import understood
 from .record import Record, Result, birth_numbers, leaf, outline, unwrap
 from .recording import recording
-from .row import NONE, TABLE, Array, F, PerOperand, Primitive, Reading, Rule, Trait, answers
+from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers
 from .trace import current
 
 P = ParamSpec("P")
@@ -122,6 +122,9 @@ def primitive(
             y_serves=known.y_serves,
         )
         names = tuple(parameters)
+        shrinks = not isinstance(
+            known.reading, (Linear, Product, Function)
+        )  # its result may be smaller than an operand
         new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
 
         def call(*operands: Any, **params: Any) -> Any:
@@ -132,14 +135,18 @@ def primitive(
             arrays: list[Any] = []
             for x in operands:
                 this = type(x)
-                if this is ndarray:
-                    any_array = True
-                    if x.dtype not in DTYPES:
-                        foreign = True
-                elif this is kind or (this not in NUMBERS and isinstance(x, Record)):
+                if this is kind:
                     any_tensor = True
                     if x._requires_grad:
                         needs_grad = True
+                    x = x._data
+                elif this is ndarray:
+                    any_array = True
+                    if x.dtype not in DTYPES:
+                        foreign = True
+                elif this not in NUMBERS and isinstance(x, Record):
+                    any_tensor = True
+                    needs_grad = needs_grad or x._requires_grad
                     x = x._data
                 elif this not in NUMBERS:
                     any_array = True
@@ -190,7 +197,7 @@ def primitive(
             if not live:
                 fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
                 return y
-            if spare and not (state.record_all or watch):
+            if spare and (shrinks or data.size >= LARGE // 8) and not (state.record_all or watch):
                 for i in spare:
                     array = arrays[i]
                     if type(array) is ndarray and array.nbytes >= LARGE and _let_go(operands[i]):

@@ -79,7 +79,11 @@ class Record:
         >>> mt.tensor([1.0, 2.0]).named("x")
         tensor([1., 2.], name='x')
         """
-        self.name = name
+        if not name:
+            checked(name)
+        self._name = name
+        if self._outline is not None:
+            self._outline._name = name
         return self
 
 

@@ -184,6 +184,7 @@ class Primitive:
         traits: what holds for it whatever it is applied to; and for each trait whether it is among them.
         unread: the operands, and ``"y"`` for the result, of which no rule reads more than shape and dtype.
         y_serves: whether a rule gives the same for the result in place of an operand, which need not be kept then.
+        straight: whether its rules are applied as they are, without any of these cares: the usual case.
     """
 
     name: str
@@ -207,8 +208,11 @@ class Primitive:
     moves: bool = field(init=False)
     adds: bool = field(init=False)
     scatters: bool = field(init=False)
+    straight: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        straight = Trait.ANALYTIC in self.traits and not self.y_serves and not isinstance(self.vjps, PerOperand)
+        object.__setattr__(self, "straight", straight)
         for name, trait in Trait.__members__.items():
             if not name.startswith("_"):
                 object.__setattr__(self, name.lower(), trait in self.traits)

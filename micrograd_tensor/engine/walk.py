@@ -78,14 +78,14 @@ def pull(
         return gx
 
     asked = None if wanted is None else {x.born: x for x in wanted}
-    nodes, sums = {x.born: x for x in pending}, {x.born: g for x, g in pending.items()}
+    waiting = {x.born: [x, g] for x, g in pending.items()}
     pending.clear()
-    heap = [-born for born in nodes]
+    heap = [-born for born in waiting]
     heapify(heap)
     last = -inf
     while heap:
         turn = heappop(heap)
-        node, g = nodes.pop(-turn), sums.pop(-turn)
+        node, g = waiting.pop(-turn)
         if node._whole is not None:
             node = whole(node)
         if turn <= last:
@@ -99,14 +99,16 @@ def pull(
             found[asked[-turn]] = g
         if op is None:
             continue
-        if not op.analytic and any(map(is_complex, node.saved)):
-            listed = " and ".join(map(describe, node.operands))
-            raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
         y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
-        if op.y_serves:
-            operands = tuple(y if type(unwrap(x)) is Outline else x for x in operands)
-        params, saved, rules = node.params, node.saved, op.vjps
-        each = rules.rule(g, y, *operands, **params) if type(rules) is PerOperand else None
+        params, saved, rules, each = node.params, node.saved, op.vjps, None
+        if not op.straight:
+            if not op.analytic and any(map(is_complex, saved)):
+                listed = " and ".join(map(describe, node.operands))
+                raise DTypeError(f"{op.name} of {listed} is not complex-differentiable")
+            if op.y_serves:
+                operands = tuple(y if type(unwrap(x)) is Outline else x for x in operands)
+            if isinstance(rules, PerOperand):
+                each = rules.rule(g, y, *operands, **params)
         turns: Iterable[tuple[int, Any]] = enumerate(node.operands)
         if plain and g.size > MANY and len(saved) == 2 and np.size(saved[1]) < g.size:
             turns = reversed(list(turns))  # what is summed up at once makes room for what is kept
@@ -127,14 +129,15 @@ def pull(
             else:
                 gx = carry(node, i, partial(each, i) if each else partial(rule, g, y, *operands, **params), g)
             born = x.born
-            if born not in sums:
-                nodes[born], sums[born] = x, gx
+            met = waiting.get(born)
+            if met is None:
+                waiting[born] = [x, gx]
                 heappush(heap, -born)
-            elif x is not nodes[born] and not _same(x, nodes[born]):
+            elif x is not met[0] and not _same(x, met[0]):
                 raise out_of_order(x)
             else:
-                sums[born] = anomaly.added(x, (sums[born], gx)) if watched else sums[born] + gx
-        g = gx = y = each = None  # or they would live on while the next rule is at work
+                met[1] = anomaly.added(x, (met[1], gx)) if watched else met[1] + gx
+        g = gx = y = each = met = None  # or they would live on while the next rule is at work
     return found
 
 

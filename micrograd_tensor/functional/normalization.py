@@ -255,4 +255,5 @@ def along_channels(parameter: Operand, x: Tensor) -> Operand:
 
 def _samples(x: Tensor, axis: int | tuple[int, ...]) -> int:
     """How many values each feature has."""
-    return prod(x.shape[i] for i in counted("batch_norm", x, axis))
+    shape = x.shape
+    return prod([shape[i] for i in counted("batch_norm", x, axis)])
