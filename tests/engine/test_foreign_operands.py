@@ -253,6 +253,7 @@ WITH_OPERATORS = {"getitem, operator", "binary_cross_entropy"}
 """Cases that compute with their operands before they call the op."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in CASES if c.name not in WITH_OPERATORS], ids=lambda c: c.name)
 @pytest.mark.parametrize("kind", [Typed, np.ndarray.tolist], ids=["typed", "list"])
 def test_every_op_takes_them_in_each_place(case, kind):

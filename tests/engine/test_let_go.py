@@ -15,6 +15,8 @@ from micrograd_tensor.engine.arrays import Outline
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.engine.walk import ancestors
 
+pytestmark = pytest.mark.slow  # every row of the table, several times over
+
 BY_NAME = {c.name: c for c in DIFFERENTIABLE}
 
 

@@ -15,7 +15,27 @@ every_differentiable = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=lambd
 several_operands = pytest.mark.parametrize(
     "case", [c for c in DIFFERENTIABLE if len(c.shapes) > 1], ids=lambda c: c.name
 )
-dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+
+
+def throughout(name, values):
+    """Runs a test with each of some values in one go: to report each would take longer than to run it."""
+
+    def decorate(test):
+        def run(case):
+            for value in values:
+                try:
+                    test(case, **{name: value})
+                except Exception as error:
+                    error.add_note(f"{name} is {value}")
+                    raise
+
+        run.__name__, run.__doc__, run.pytestmark = test.__name__, test.__doc__, test.pytestmark
+        return run
+
+    return decorate
+
+
+dtypes = throughout("dtype", [np.float64, np.float32])
 
 
 def public_ops() -> dict[str, object]:
@@ -229,7 +249,7 @@ def _run(case, operands, how):
     return outs, ups, list(mt.grad(outs, leaves, ups, create_graph=how == "recorded"))
 
 
-ways = pytest.mark.parametrize("how", ["backward", "plain", "recorded"])
+ways = throughout("how", ["backward", "plain", "recorded"])
 
 
 @ways

@@ -14,6 +14,8 @@ from micrograd_tensor.engine import walk
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.engine.tensor import Tensor
 
+pytestmark = pytest.mark.slow  # every row of the table, several times over
+
 NO_SLOPE = {"sign", "floor", "ceil", "trunc", "rint", "stop_gradient"}
 """Rows whose gradient is 0 or None wherever there is one, so that a factor changes nothing."""
 STEEP = ("pow", "exp", "prod", "sinh", "cosh", "floor", "ceil", "trunc", "rint", "round", "remainder", "fmod")
