@@ -42,6 +42,9 @@ def _places(a, rng):
     return mt.tensor(rng.integers(0, a.shape[-1], (*a.shape[:-1], int(rng.integers(1, 3)))))
 
 
+EDGE = 0.0317
+"""What values are compared with: one that no deviation from a mean is by chance, as 0 is, and then by rounding not."""
+
 _CHOICES = [
     lambda a, b, rng, full: a + b,
     lambda a, b, rng, full: a - b,
@@ -64,10 +67,10 @@ _CHOICES = [
     lambda a, b, rng, full: a @ a.T,
     lambda a, b, rng, full: mt.einsum("ij,kj->ik", a, b),
     lambda a, b, rng, full: mt.expand_dims(a, axis=0),
-    lambda a, b, rng, full: mt.relu(a),
-    lambda a, b, rng, full: mt.where(a > 0, a, b),
-    lambda a, b, rng, full: mt.where((a > 0) & (b < 0.5), a, 0.0),
-    lambda a, b, rng, full: mt.where(~((a > 0) | (b < 0.5)), b, 1.0),
+    lambda a, b, rng, full: mt.relu(a - EDGE),
+    lambda a, b, rng, full: mt.where(a > EDGE, a, b),
+    lambda a, b, rng, full: mt.where((a > EDGE) & (b < 0.5), a, 0.0),
+    lambda a, b, rng, full: mt.where(~((a > EDGE) | (b < 0.5)), b, 1.0),
     lambda a, b, rng, full: mt.maximum(a, b),
     lambda a, b, rng, full: (a * a + 1.0) ** 1.5,
     lambda a, b, rng, full: mt.take_along_axis(a, _places(a, rng), axis=-1),
