@@ -13,29 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from ..engine.row import (
-    Choice,
-    Contraction,
-    Copy,
-    Extremum,
-    Function,
-    Identity,
-    Linear,
-    Lookup,
-    Permutation,
-    Placement,
-    Power,
-    Product,
-    Reduction,
-    Relation,
-    Reshape,
-)
+from ..engine import row
 from ..graph import Node
 
 Layout: TypeAlias = "tuple[tuple[int, ...], ...]"
 """For each axis of a value its labels: none for length 1, several where a reshape takes the axis apart."""
 
-ELEMENTWISE = (Linear, Product, Power, Function, Extremum, Relation, Choice, Identity)
+ELEMENTWISE = (row.Linear, row.Product, row.Power, row.Function, row.Extremum, row.Relation, row.Choice, row.Identity)
 
 
 class ConflictError(Exception):
@@ -267,24 +251,24 @@ class Axes:
         given = [self.of(node, i) for i, x in enumerate(node.operands) if isinstance(x, Node)]
         if isinstance(reading, ELEMENTWISE):
             return tuple(self._aligned([x[-k] for x in given if len(x) >= k]) for k in range(len(node.shape), 0, -1))
-        if isinstance(reading, Copy):
+        if isinstance(reading, row.Copy):
             before = (((),) * (len(node.shape) - len(given[0]))) + given[0]
             return tuple(known or self._labels.fresh(n) for known, n in zip(before, node.shape, strict=True))
-        if isinstance(reading, Reduction):
+        if isinstance(reading, row.Reduction):
             axes = reduced(node)
             if node.params["keepdims"]:
                 return tuple(() if i in axes else labels for i, labels in enumerate(given[0]))
             return tuple(labels for i, labels in enumerate(given[0]) if i not in axes)
-        if isinstance(reading, Reshape):
+        if isinstance(reading, row.Reshape):
             layout = self._fresh(node.shape)
             unify(flat(given[0]), flat(layout))
             return layout
-        if isinstance(reading, Permutation):
+        if isinstance(reading, row.Permutation):
             order = node.params["axes"]
             return given[0][::-1] if order is None else tuple(given[0][i] for i in order)
-        if isinstance(reading, Contraction):
+        if isinstance(reading, row.Contraction):
             return self._contracted(node, given)
-        if isinstance(reading, (Lookup, Placement)):
+        if isinstance(reading, (row.Lookup, row.Placement)):
             return self._looked_up(node, given)
         raise ConflictError
 
@@ -296,7 +280,7 @@ class Axes:
         return long[0] if long else ()
 
     def _contracted(self, node: Node, given: Sequence[Layout]) -> Layout:
-        assert isinstance(node.reading, Contraction)  # noqa: S101 -- as its caller has found
+        assert isinstance(node.reading, row.Contraction)  # noqa: S101 -- as its caller has found
         operands, result = node.reading.labels([len(x) for x in given], node.params)
         meeting: dict[str, list[tuple[int, ...]]] = {}
         for letters, layout in zip(operands, given, strict=True):
@@ -312,7 +296,7 @@ class Axes:
         axis = node.params["axis"] % len(places)
         found = [self._aligned(pair) if i != axis else places[i] for i, pair in enumerate(zip(x, places, strict=True))]
         gone = x[axis]
-        if isinstance(node.reading, Placement):
+        if isinstance(node.reading, row.Placement):
             gone = self._aligned([x[axis], places[axis]])
             found[axis] = self._labels.fresh(node.shape[axis])
         self._labels.separate((*flat(tuple(found)), *gone))

@@ -9,23 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import (
-    Choice,
-    Contraction,
-    Copy,
-    Extremum,
-    Function,
-    Identity,
-    Linear,
-    Lookup,
-    Permutation,
-    Placement,
-    Power,
-    Product,
-    Reduction,
-    Relation,
-    Reshape,
-)
+from ..engine import row
 from ..graph import Graph, Node
 from .axes import Axes, flat, reduced
 from .numbers import MINUS_ONE, ONE, coefficient, exact
@@ -90,29 +74,29 @@ class _Lowering:
         """What the op's reading makes of its operands; None where it has none, or where it does not serve this node."""
         args = [self._arg(node, i) for i in range(len(node.operands))]
         match node.reading:
-            case Linear(coefficients):
+            case row.Linear(coefficients):
                 return self.pool.lin([(x, coefficient(exact(c))) for x, c in zip(args, coefficients, strict=True)])
-            case Product(exponents):
+            case row.Product(exponents):
                 return self.pool.prod([(x, Fraction(e)) for x, e in zip(args, exponents, strict=True)])
-            case Power():
+            case row.Power():
                 return self._power(node, args)
-            case Function() | Extremum():
+            case row.Function() | row.Extremum():
                 return self._function(node, args)
-            case Relation(sign):
+            case row.Relation(sign):
                 return self._relation(node, sign, args)
-            case Choice():
+            case row.Choice():
                 return self._choice(node, args)
-            case Identity():
+            case row.Identity():
                 return self._identity(node, args)
-            case Copy() | Reshape() | Permutation():
+            case row.Copy() | row.Reshape() | row.Permutation():
                 return args[0]
-            case Reduction(kind):
+            case row.Reduction(kind):
                 return self._reduction(node, kind, args[0])
-            case Contraction():
+            case row.Contraction():
                 return self.pool.sum(self.pool.mul(*args), self._contracted(node))
-            case Lookup():
+            case row.Lookup():
                 return self._lookup(node, *args)
-            case Placement():
+            case row.Placement():
                 return self._placement(node, *args)
         return None
 

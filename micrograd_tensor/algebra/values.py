@@ -9,20 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Choice, Relation
+from ..engine.row import TABLE, Choice, Relation
 from ..graph import Node
 from .axes import Layout, flat
 from .lower import Lowered
 from .terms import Raw, Term, topological
 
-_RELATIONS = {
-    ">": np.greater,
-    "≥": np.greater_equal,
-    "<": np.less,
-    "≤": np.less_equal,
-    "=": np.equal,
-    "≠": np.not_equal,
-}
+_RELATIONS = {made.reading.sign: made.forward for made in TABLE.values() if isinstance(made.reading, Relation)}
 _FOLDS: dict[str, Callable[..., Any]] = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
 
 

@@ -45,7 +45,7 @@ class Outline:
         self.shape, self.dtype, self.ndim, self.size = array.shape, array.dtype, array.ndim, array.size
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise AssertionError("the values of this array were let go; a rule that reads them must not call them unread")
+        raise TypeError("the values of this array were let go; a rule that reads them must not call them unread")
 
 
 def is_duck(value: Any) -> bool:

@@ -20,7 +20,7 @@ from .record import leaf, unwrap
 from .row import Operand
 from .table.elementwise import astype
 from .tensor import Tensor, tensor
-from .trace import source
+from .trace import refuse_reading, source
 
 __all__ = ["arange", "as_tensor", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like"]
 __all__ += ["rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
@@ -47,6 +47,13 @@ def _leaf(array: Any, requires_grad: bool, name: str | None) -> Tensor:
     """A leaf of an array that is nobody else's."""
     new = leaf(plain(array), name)
     return new.requires_grad_() if requires_grad else new
+
+
+def _number(value: Any, function: str) -> Any:
+    """What to fill with; the value of a Tensor, which is read."""
+    if isinstance(value, Tensor):
+        refuse_reading(value, f"{function}()")
+    return unwrap(value)
 
 
 def _shape_and_dtype(function: str, shape: tuple[Any, ...], dtype: Any) -> tuple[tuple[int, ...], Any]:
@@ -115,7 +122,7 @@ def full(
     >>> mt.full((2,), 7.0)
     tensor([7., 7.])
     """
-    return _leaf(np.full(_lengths("full", (shape,)), unwrap(fill_value), dtype), requires_grad, name)
+    return _leaf(np.full(_lengths("full", (shape,)), _number(fill_value, "full"), dtype), requires_grad, name)
 
 
 @keywords
@@ -262,7 +269,7 @@ def full_like(x: Operand, fill_value: Any, dtype: Any = None, *, requires_grad: 
     >>> mt.full_like(mt.tensor([1.0, 2.0]), 7)
     tensor([7., 7.])
     """
-    return _leaf(np.full_like(unwrap(x), unwrap(fill_value), dtype=dtype), requires_grad, None)
+    return _leaf(np.full_like(unwrap(x), _number(fill_value, "full_like"), dtype=dtype), requires_grad, None)
 
 
 @keywords

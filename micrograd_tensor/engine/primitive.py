@@ -12,10 +12,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 import numpy as np
 
 from . import anomaly, record
-from .arrays import DTYPES, NUMBERS, SCALARS, as_array, frozen, is_duck, operand
+from .arrays import DTYPES, NUMBERS, SCALARS, Outline, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .habits import understood
-from .record import Record, Result, birth_numbers, leaf, outline, unwrap
+from .record import Record, Result, birth_numbers, leaf, outline, restored, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers
 from .trace import current
@@ -183,7 +183,9 @@ def primitive(
                     arrays = [x._data if isinstance(x, Record) else x for x in operands]
                 watch = state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
-            except (ValueError, TypeError, IndexError, OverflowError) as error:
+            except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
+                if any(type(x) is Outline for x in arrays):  # a stand-in that a user has found in a graph
+                    return call(*map(restored, operands), **params)
                 if not parameters.keys() >= params.keys():
                     return _again(call, row, operands, params, state.scope)
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame

@@ -100,10 +100,6 @@ class PyTorchMethods(Record):
 
     nelement: Final = numel
 
-    def view(self, *shape: Any) -> Result:
-        """As `reshape`; whether memory is shared does not matter, since values never change."""
-        return shapes.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
-
     def view_as(self, other: Record) -> Result:
         """The same elements under the shape of another tensor; `ShapeError` where they do not fill it."""
         return shapes.reshape(self, shape=other._data.shape)

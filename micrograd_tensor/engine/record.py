@@ -138,6 +138,18 @@ def values(tensors: Sequence[Record]) -> list[Any]:
     return list(found.values())
 
 
+def restored(x: Any) -> Any:
+    """An outline with its array again, to compute with; anything else as it is."""
+    if not isinstance(x, Record) or type(x._data) is not Outline:
+        return x
+    tensor: Any = x
+    new: Any = object.__new__(type(x))
+    Record.__init__(
+        new, tensor._values(), x._requires_grad, x.op, x.operands, x.saved, x.params, x.scope, x.born, x._name
+    )
+    return new
+
+
 def start(new: Record, array: Any, name: str | None = None, requires_grad: bool = False) -> None:
     """Fill in a new object as a leaf."""
     Record.__init__(new, array, requires_grad, None, (), (), {}, recording.get().scope, next(birth_numbers), name)

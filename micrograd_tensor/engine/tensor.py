@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -22,7 +23,7 @@ from .table import elementwise as e
 from .table import logarithms, matrix, places, reductions, rounding, shapes, special, truths
 from .table import trigonometry as t
 from .trace import effect, refuse_reading, touch_grad
-from .updates import OPERATORS, of_tensor, window
+from .updates import of_tensor, window
 
 __all__ = ["Tensor", "tensor"]
 
@@ -163,7 +164,7 @@ class Tensor(PyTorchMethods):
         """The same values as a leaf without history, which derivatives treat as a constant. No copy is made."""
         if recording.get().trace is not None:
             return e.stop_gradient(self)
-        return leaf(self._data, self.name)
+        return leaf(self._values(), self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For copies and pickles: a leaf with its name and its gradient, born anew where it arrives."""
@@ -204,7 +205,7 @@ class Tensor(PyTorchMethods):
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         refuse_reading(self, "tolist()")
-        return self._data.tolist()
+        return self._values().tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -227,8 +228,9 @@ class Tensor(PyTorchMethods):
         return self.op is None
 
     def __repr__(self) -> str:
-        plain = isinstance(self._data, np.ndarray)
-        text = np.array2string(self._data, separator=", ", prefix="tensor(") if plain else repr(self._data)
+        array = self._values()
+        plain = isinstance(array, np.ndarray)
+        text = np.array2string(array, separator=", ", prefix="tensor(") if plain else repr(array)
         if not self._data.size:
             text += f", shape={self.shape}"
         if self._data.dtype not in (np.float64, np.int64, np.bool_):
@@ -294,7 +296,7 @@ class Tensor(PyTorchMethods):
                 f"write a @ {called} or np.dot(a, {called}) for a.dot({called}), or call .numpy() to do it knowingly"
             )
         refuse_reading(self, "the array")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self._values(), dtype=dtype, copy=copy)
 
     __pandas_priority__: Final = 5000  # above that of tables, which then leave ``table * tensor`` to the tensor
 
@@ -334,6 +336,15 @@ class Tensor(PyTorchMethods):
     __invert__: Final = c.invert
     __hash__: Final = object.__hash__
     __getitem__: Final = shapes.getitem
+
+    __iadd__: Final = of_tensor("+=", operator.add)
+    __isub__: Final = of_tensor("-=", operator.sub)
+    __imul__: Final = of_tensor("*=", operator.mul)
+    __itruediv__: Final = of_tensor("/=", operator.truediv)
+    __ifloordiv__: Final = of_tensor("//=", operator.floordiv)
+    __imod__: Final = of_tensor("%=", operator.mod)
+    __ipow__: Final = of_tensor("**=", operator.pow)
+    __imatmul__: Final = of_tensor("@=", operator.matmul)
 
     def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]  # elementwise; but ``t == None`` is one answer
         return NotImplemented if type(other) in _NO_OPERANDS else c.equal(self, other)
@@ -391,6 +402,8 @@ class Tensor(PyTorchMethods):
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements under another shape, given as one tuple or as several ints."""
         return shapes.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    view: Final = reshape
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes in another order, given as one tuple or as several ints; by default in reverse.
@@ -506,8 +519,6 @@ _NO_OPERANDS: Final = frozenset({type(None), str})
 _POWERS: dict[float, Any] = {2: e.square, 0.5: e.sqrt, -1: e.reciprocal}
 
 record.result = Tensor
-for _method, (_sign, _operation) in OPERATORS.items():
-    setattr(Tensor, _method, of_tensor(_sign, _operation))
 
 
 def assign(leaves: Iterable[Tensor], values: Iterable[Any]) -> None:

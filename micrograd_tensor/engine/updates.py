@@ -19,24 +19,9 @@ from .recording import recording
 
 Operation = Callable[[Any, Any], Any]
 
-OPERATORS: dict[str, tuple[str, Operation]] = {
-    f"__i{operation.__name__}__": (sign, operation)
-    for sign, operation in {
-        "+=": operator.add,
-        "-=": operator.sub,
-        "*=": operator.mul,
-        "/=": operator.truediv,
-        "//=": operator.floordiv,
-        "%=": operator.mod,
-        "**=": operator.pow,
-        "@=": operator.matmul,
-    }.items()
-}
-"""By the name of the method, the sign and what it computes."""
-
 
 def of_tensor(sign: str, operation: Operation) -> Operation:
-    """What a sign such as ``-=`` does with a Tensor."""
+    """The method of a Tensor for a sign such as ``-=``, from what it computes."""
 
     def update(x: Any, other: Any) -> Any:
         if x.op is not None or not x._requires_grad:
@@ -54,6 +39,22 @@ def of_tensor(sign: str, operation: Operation) -> Operation:
     return update
 
 
+def _of_window(operation: Operation) -> Operation:
+    """The method of a `Window` for a sign such as ``-=``, from what it computes."""
+    inherited = getattr(np.ndarray, f"__i{operation.__name__}__")
+
+    def update(array: Any, other: Any) -> Any:
+        if array.flags.writeable:
+            return inherited(array, other)
+        leaf = array.leaf
+        if leaf is None:
+            raise array.refusal()
+        leaf.assign_(operation(leaf._data, other))
+        return window(leaf._data, leaf)
+
+    return update
+
+
 class Window(np.ndarray[Any, Any]):
     """The array of a tensor as ``x.data`` shows it: NumPy to read, with the tensor to update if that is a leaf.
 
@@ -67,6 +68,15 @@ class Window(np.ndarray[Any, Any]):
     """
 
     leaf: Any = None
+
+    __iadd__ = _of_window(operator.add)
+    __isub__ = _of_window(operator.sub)
+    __imul__ = _of_window(operator.mul)
+    __itruediv__ = _of_window(operator.truediv)
+    __ifloordiv__ = _of_window(operator.floordiv)
+    __imod__ = _of_window(operator.mod)
+    __ipow__ = _of_window(operator.pow)
+    __imatmul__ = _of_window(operator.matmul)
 
     def __array_wrap__(self, array: Any, _context: Any = None, return_scalar: bool = False) -> Any:
         return array[()] if return_scalar else array
@@ -105,22 +115,3 @@ def window(array: Any, leaf: Record | None) -> Any:
     view = array.view(Window)
     view.leaf = leaf
     return view
-
-
-def _of_window(name: str, operation: Operation) -> Operation:
-    inherited = getattr(np.ndarray, name)
-
-    def update(array: Any, other: Any) -> Any:
-        if array.flags.writeable:
-            return inherited(array, other)
-        leaf = array.leaf
-        if leaf is None:
-            raise array.refusal()
-        leaf.assign_(operation(leaf._data, other))
-        return window(leaf._data, leaf)
-
-    return update
-
-
-for _name, (_, _operation) in OPERATORS.items():
-    setattr(Window, _name, _of_window(_name, _operation))

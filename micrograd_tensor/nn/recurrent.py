@@ -15,7 +15,7 @@ from ..engine.lengths import length
 from ..engine.record import leaf
 from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
-from ..engine.table.shapes import concatenate, split, stack, swapaxes
+from ..engine.table.shapes import concatenate, reshape, split, stack, swapaxes
 from ..engine.tensor import Tensor
 from ..functional.activations import dropout
 from ..functional.linear import linear
@@ -265,7 +265,7 @@ class _Layers(_Recurrent):
         """All states of the last layer, and the last state of every layer; see the class for the shapes."""
         x, batch_first = self._in_order(as_tensor(x))
         initial = self._initial(state, (self.num_layers * len(self.directions), *x.shape[1:-1], self.hidden_size), x)
-        steps, last = list(x), list[State]()
+        steps, last = [reshape(part, shape=x.shape[1:]) for part in split(x, len(x))], list[State]()
         for k in range(self.num_layers):
             if k:
                 steps = [dropout(h, self.dropout, self.training, generator=self.generator) for h in steps]

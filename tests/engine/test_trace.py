@@ -155,6 +155,8 @@ READINGS = {
     "float64": np.float64,
     "tensor": mt.tensor,
     "Tensor": mt.Tensor,
+    "full": lambda t: mt.full((2,), t),
+    "full_like": lambda t: mt.full_like(np.ones(2), t),
     "tensor of several": lambda t: mt.tensor([t, 1.0]),
     "array of it": lambda t: np.array([t, 1.0]),
 }

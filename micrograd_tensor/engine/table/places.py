@@ -58,7 +58,8 @@ def copy(x: Operand) -> Result:
     >>> mt.copy(mt.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
-    return astype(x, np.asarray(unwrap(x)).dtype)
+    found = x if hasattr(x, "dtype") else np.asarray(x)
+    return astype(found, found.dtype)
 
 
 @answers(np.ravel)
