@@ -185,3 +185,12 @@ def test_trading_sums_ends():
     one = (a * (b @ c)).sum(axis=1)
     other = (b * (a @ c.T)).sum(axis=1)
     assert faults(mt.graph([one, other], [np.ones(4), np.ones(4)])) == []
+
+
+@pytest.mark.parametrize("compare", [mt.greater, mt.greater_equal, mt.less, mt.less_equal, mt.equal, mt.not_equal])
+def test_what_is_chosen_at_a_tie(compare):
+    """The other branch stands in the term with the relation that holds where the first does not, ties included."""
+    x = mt.tensor([-1.0, 0.0, 2.0], name="x", requires_grad=True)
+    out = mt.where(compare(x, 0.0), x + 3.0, 5.0 - x)
+    assert faults(mt.graph(out, [1.0, 2.0, 3.0])) == []
+    assert faults(mt.graph(mt.where(~compare(x, 0.0), x + 3.0, 5.0 - x), [1.0, 2.0, 3.0])) == []

@@ -274,3 +274,25 @@ def test_batch_norm_keeps_float32():
     out = mt.batch_norm(*inputs)
     assert out.dtype == np.float32
     assert {g.dtype for g in mt.grad(out, inputs, np.ones((3, 2)))} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_gradients_reach_the_weights_of_classes(reduction, ignored):
+    logits, weights = mt.tensor(np.random.default_rng(0).normal(size=(4, 3))), np.array([1.0, 0.5, 2.0])
+    classes = np.array([0, 2, -1 if ignored else 1, 2])
+    log_p = mt.log_softmax(logits).numpy()
+
+    def loss(w):
+        return mt.cross_entropy(logits, classes, weight=w, ignore_index=-1, reduction=reduction)
+
+    w = mt.tensor(weights, requires_grad=True)
+    loss(w).backward()
+    kept = [(i, c) for i, c in enumerate(classes) if c >= 0]
+    total = sum(weights[c] for _, c in kept) if reduction == "mean" else 1.0
+    value = sum(-weights[c] * log_p[i, c] for i, c in kept) / total
+    expected = np.zeros(3)
+    for i, c in kept:
+        expected[c] += (-log_p[i, c] - (value if reduction == "mean" else 0)) / total
+    np.testing.assert_allclose(loss(w).item(), value, rtol=1e-12)
+    np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-12)

@@ -94,6 +94,15 @@ BAD = [
         ["argmax(axis=1)", "astype(float)"],
     ),
     (lambda: mt.nll_loss(x(5, 3), np.ones((5, 1), int)), mt.ShapeError, ["one target each makes (5,): reshape((5,))"]),
+    *[
+        (
+            lambda loss=loss, w=w, target=target: loss(x(2, 3), target, weight=w),
+            mt.ShapeError,
+            ["not one for each of 3 classes, (3,)"],
+        )
+        for loss, target in ((mt.cross_entropy, [0, 1]), (mt.nll_loss, [0, 1]), (mt.cross_entropy, np.ones((2, 3)) / 3))
+        for w in ([1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [[1.0, 2.0, 3.0]], 2.0)
+    ],
     (lambda: mt.mse_loss(x(3, 1), x(3)), mt.ShapeError, ["Did you mean reshape((3, 1))?"]),
     # names
     (lambda: x(2).named(""), ValueError, ["a name is some text, or None", "not ''"]),
