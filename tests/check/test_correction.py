@@ -15,6 +15,8 @@ from counting import derivation, gradients, place
 import micrograd_tensor as mt
 from micrograd_tensor.check.mutation.rules import mutants
 
+pytestmark = pytest.mark.slow
+
 BACKWARD = [mistake for mistake in CATALOGUE if mistake.wrong and not mistake.forward]
 FORWARD = [mistake for mistake in CATALOGUE if mistake.wrong and mistake.forward]
 DERIVATIONS = sorted(path.stem for path in FOLDER.glob("*.py"))

@@ -16,6 +16,8 @@ from micrograd_tensor.check.mistakes.derivation import Values, gradient_of, valu
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.graph import named_nodes
 
+pytestmark = pytest.mark.slow
+
 GRAPHS = {name: (lambda name=name: mt.graph(*made(name))) for name in BUILTINS}
 
 

@@ -60,6 +60,7 @@ def test_numbers_below_the_normal_ones_round_coarsely(dtype):
     assert not mt.compare(captured, hand={"dx": g * 100 * large}, point=False).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_change_of_1e_12_is_seen_at_every_stage_of_a_generic_point(name):
     of = solved(name)
