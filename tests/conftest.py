@@ -1,5 +1,6 @@
 """For all tests: the same examples on every run, no deadline, since machines differ, one thread, and a browser."""
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -31,6 +32,26 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture
+def with_rules(monkeypatch):
+    """Gives a row other rules, in every backward pass from now on."""
+    from micrograd_tensor.engine import walk  # NumPy with it, which counts its threads when it is loaded
+
+    def planted(row, vjps):
+        wrong = dataclasses.replace(row, vjps=vjps)
+        pull = walk.pull
+
+        def pulled(pending, *args, **settings):
+            for t in walk.ancestors(list(pending)):
+                if t.op is row:
+                    t.op = wrong
+            return pull(pending, *args, **settings)
+
+        monkeypatch.setattr(walk, "pull", pulled)
+
+    return planted
 
 
 def missing(what):
