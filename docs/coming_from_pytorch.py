@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, NO_COUNTERPART, Habit
+from micrograd_tensor.engine.interop.habits import DIFFERENCES, HABITS, NO_COUNTERPART, Habit
 
 PAGE = Path(__file__).parent / "coming-from-pytorch.md"
 PARTS = {"functions": ("torch",), "layers": ("nn", "F", "net"), "training": ("data", "optim")}

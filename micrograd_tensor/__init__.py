@@ -18,7 +18,7 @@ from .draw import draw as draw
 from .engine.creation import *
 from .engine.creation import DTYPES as _DTYPES
 from .engine.errors import *
-from .engine.habits import missing as _missing
+from .engine.interop.habits import missing as _missing
 from .engine.primitive import OPS as _OPS
 from .engine.randomness import *
 from .engine.recording import *

@@ -14,7 +14,7 @@ import numpy as np
 
 from .engine.arrays import is_duck, plain
 from .engine.errors import DTypeError, ShapeError, describe, quoted
-from .engine.habits import keywords, missing
+from .engine.interop.habits import keywords, missing
 from .engine.lengths import length
 from .engine.randomness import generator_or_default
 from .engine.record import leaf

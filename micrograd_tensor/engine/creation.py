@@ -13,7 +13,7 @@ import numpy as np
 
 from .arrays import dtype_of_numbers, plain
 from .errors import DTypeError
-from .habits import keywords
+from .interop.habits import keywords
 from .lengths import length, lengths
 from .randomness import generator_or_default
 from .record import leaf, unwrap

@@ -14,7 +14,7 @@ import numpy as np
 from . import anomaly, record
 from .arrays import DTYPES, NUMBERS, SCALARS, Outline, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
-from .habits import understood
+from .interop.habits import understood
 from .record import Record, Result, birth_numbers, leaf, outline, restored, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import protocols, record, walk
+from . import record, walk
 from .arrays import Outline, element, frozen, settled
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
-from .habits import keywords
-from .pytorch import PyTorchMethods, no_pair
+from .interop import protocols
+from .interop.habits import keywords
+from .interop.pytorch import PyTorchMethods, no_pair
 from .record import all_at_once, checked, leaf, set_data, set_grad, start, unwrap
 from .recording import recording
 from .row import Operand

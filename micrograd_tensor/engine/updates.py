@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import GradientError, ShapeError, describe
-from .habits import missing
+from .interop.habits import missing
 from .record import Record
 from .recording import recording
 

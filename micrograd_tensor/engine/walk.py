@@ -22,7 +22,7 @@ import numpy as np
 from . import anomaly, record
 from .arrays import Outline, as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
-from .habits import keywords
+from .interop.habits import keywords
 from .record import Record, Result, all_at_once, leaf, set_grad, unwrap, whole
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand

@@ -7,7 +7,7 @@ from math import inf, pi, sqrt
 import numpy as np
 
 from ..engine.errors import ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.randomness import generator_or_default
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype, expm1, sigmoid, tanh, where

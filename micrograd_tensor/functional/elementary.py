@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..engine.axes import counted
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Operand, answers
 from ..engine.table.comparisons import equal

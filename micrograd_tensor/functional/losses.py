@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.arrays import is_duck
 from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.lengths import length
 from ..engine.recording import scope
 from ..engine.row import Operand

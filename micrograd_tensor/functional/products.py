@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Operand, answers
 from ..engine.table.elementwise import mul, sub

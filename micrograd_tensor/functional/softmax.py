@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import method, unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, equal, isfinite

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine.arrays import plain
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.row import Axis, Operand
 from ..engine.table.elementwise import in_float32
 from ..engine.table.reductions import root_of_squares, sum

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.axes import counted
 from ..engine.creation import full_like
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
 from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import abs, add, astype, div, mul, pow, sub, where

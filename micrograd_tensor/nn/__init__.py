@@ -6,7 +6,7 @@ Read `module` first. No layer has a gradient rule of its own: its `forward` reco
 import sys as _sys
 from typing import TYPE_CHECKING
 
-from ..engine.habits import missing as _missing
+from ..engine.interop.habits import missing as _missing
 from . import functional as functional
 from . import init as init
 from .activations import *

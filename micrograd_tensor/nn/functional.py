@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..engine.habits import missing
+from ..engine.interop.habits import missing
 from ..engine.table.elementwise import relu as relu
 from ..engine.table.elementwise import sigmoid as sigmoid
 from ..engine.table.elementwise import tanh as tanh

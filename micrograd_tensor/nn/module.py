@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from ..engine.errors import DTypeError
-from ..engine.habits import keywords, missing
-from ..engine.pytorch import target_dtype
+from ..engine.interop.habits import keywords, missing
+from ..engine.interop.pytorch import target_dtype
 from ..engine.recording import recording, scope
 from ..engine.table.elementwise import zeros_like
 from ..engine.tensor import Tensor, convert, tensor

@@ -7,7 +7,7 @@ ordinary operators. On arrays it runs plain NumPy, in place; on Tensors it recor
 import sys
 from typing import TYPE_CHECKING
 
-from ..engine.habits import missing
+from ..engine.interop.habits import missing
 from . import lr_scheduler
 from .adam import Adam, AdamW
 from .clip import clip_grad_norm_, clip_grad_value_

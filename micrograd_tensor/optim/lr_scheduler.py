@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..engine.habits import missing
+from ..engine.interop.habits import missing
 from ..engine.lengths import length
 from ..engine.tensor import Tensor
 from .optimizer import Optimizer, alike

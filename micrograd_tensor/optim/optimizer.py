@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.arrays import is_duck, plain
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.record import all_at_once, unwrap
 from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like

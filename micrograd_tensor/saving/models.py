@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.arrays import plain
 from ..engine.errors import quoted
-from ..engine.habits import keywords
+from ..engine.interop.habits import keywords
 from ..engine.tensor import Tensor
 from .tensors import read_tensors, write_tensors
 

@@ -14,11 +14,12 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
     *("randomness", "files", "row", "errors", "lengths", "arrays"),
-    *("recording", "record", "axes", "anomaly", "trace", "settings", "habits", "instead", "primitive"),
+    *("recording", "record", "axes", "anomaly", "trace", "interop.settings", "interop.habits"),
+    *("interop.instead", "primitive"),
     *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
     *("table.sums", "table.shapes", "table.special", "table.windows"),
     *("table.reductions", "table.places", "table.truths"),
-    *("table.matrix", "walk", "protocols", "pytorch", "updates", "tensor", "creation"),
+    *("table.matrix", "walk", "interop.protocols", "interop.pytorch", "updates", "tensor", "creation"),
 ]
 UPWARDS = {("record", "tensor")}
 """For types alone: an op says that it returns a Tensor."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..arrays import dtype_of_numbers, is_duck
-from ..habits import keywords
+from ..interop.habits import keywords
 from ..primitive import facts, primitive
 from ..record import Record, Result, unwrap
 from ..row import Array, Choice, Extremum, F, Function, Identity, Linear, Operand, Power, Product, Trait, answers

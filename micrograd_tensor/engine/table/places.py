@@ -12,7 +12,7 @@ import numpy as np
 
 from ..axes import counted
 from ..errors import ShapeError, describe
-from ..habits import keywords
+from ..interop.habits import keywords
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Operand, answers

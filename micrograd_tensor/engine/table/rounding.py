@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..habits import keywords
+from ..interop.habits import keywords
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Function, Operand, answers

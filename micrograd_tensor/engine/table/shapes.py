@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import is_duck
 from ..axes import counted
 from ..errors import ShapeError, describe
-from ..habits import keywords
+from ..interop.habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..axes import counted
-from ..habits import keywords
+from ..interop.habits import keywords
 from ..record import Result
 from ..row import Axis, Operand, answers
 from .comparisons import bitwise_and, bitwise_or, equal, greater, not_equal

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import DTypeError, GradientError, describe
+from ..errors import DTypeError, GradientError, describe
+from ..record import Record, unwrap
+from ..recording import recording
+from ..row import ANSWERS
+from ..table import elementwise as e
+from ..table import reductions as r
+from ..table import shapes, truths
+from ..trace import refuse_reading
 from .instead import instead_of
-from .record import Record, unwrap
-from .recording import recording
-from .row import ANSWERS
 from .settings import RENAMED, asks_for_nothing
-from .table import elementwise as e
-from .table import reductions as r
-from .table import shapes, truths
-from .trace import refuse_reading
 
 SHAPES = frozenset({
     np.can_cast, np.common_type, np.diag_indices_from, np.einsum_path, np.empty_like, np.full_like, np.iscomplexobj,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from .errors import DTypeError, ShapeError, describe
+from ..errors import DTypeError, ShapeError, describe
+from ..record import Record, Result
+from ..row import Axis
+from ..table import comparisons, elementwise, matrix, places, reductions, shapes
 from .habits import ON_THE_CPU, keywords, missing
-from .record import Record, Result
-from .row import Axis
-from .table import comparisons, elementwise, matrix, places, reductions, shapes
 
 
 class Size(builtins.int):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.instead import INSTEAD
-from micrograd_tensor.engine.protocols import QUESTIONS, SHAPES, WRITING, path
+from micrograd_tensor.engine.interop.instead import INSTEAD
+from micrograd_tensor.engine.interop.protocols import QUESTIONS, SHAPES, WRITING, path
 from micrograd_tensor.engine.row import ANSWERS
 from micrograd_tensor.engine.trace import tracing
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.habits import DIFFERENCES, HABITS, NO_COUNTERPART, missing
+from micrograd_tensor.engine.interop.habits import DIFFERENCES, HABITS, NO_COUNTERPART, missing
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 rng = np.random.default_rng(0)
 X, Y, V = rng.uniform(0.5, 2, (4, 4)), rng.normal(size=(4, 4)), rng.uniform(0.5, 2, 4)
