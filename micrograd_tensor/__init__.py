@@ -13,6 +13,7 @@
 from sys import modules as _modules
 from typing import TYPE_CHECKING
 
+from .derive import derive as derive
 from .draw import DrawError as DrawError
 from .draw import draw as draw
 from .engine.creation import *
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .check import Stage as Stage
     from .check import compare as compare
     from .check import gradcheck as gradcheck
+    from .derive.derivation import Derivation as Derivation
     from .draw import Circuit as Circuit
     from .saving import *
 
@@ -81,6 +83,7 @@ _LOADED_WHEN_USED = {
     "Stage": "check",
     "compare": "check",
     "gradcheck": "check",
+    "Derivation": "derive.derivation",
     "Circuit": "draw",
     "load": "saving",
     "load_checkpoint": "saving",

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "notation": {"engine", "graph"},
     "check": {"engine", "graph", "notation"},
     "draw": {"engine", "graph", "notation"},
+    "derive": {"engine", "graph", "algebra", "notation"},
     "functional": {"engine"},
     "nn": {"engine", "functional"},
     "optim": {"engine", "functional"},

@@ -24,7 +24,13 @@ __all__ = ["broadcasts", "rule"]
 
 
 def rule(
-    graph: Graph, edge: Edge, names: Mapping[Node, str] | None = None, *, dims: Dims | None = None, limit: int = 40
+    graph: Graph,
+    edge: Edge,
+    names: Mapping[Node, str] | None = None,
+    *,
+    dims: Dims | None = None,
+    limit: int = 40,
+    since: Node | None = None,
 ) -> tuple[str, ...]:
     """How the gradient of a node becomes what one of its operands receives, clause by clause.
 
@@ -38,6 +44,7 @@ def rule(
         names: names for nodes that go before their own.
         dims: the labels of axes, from `axis_names`: a sum over a labelled axis is then "Σ over N".
         limit: the maximum number of characters of a clause.
+        since: a later node that all of the gradient comes through, to start from its gradient.
 
     Raises:
         KeyError: for an edge that no gradient was carried along.
@@ -49,16 +56,17 @@ def rule(
     >>> rule(captured, (captured["y"], 0)), rule(captured, (captured["y"], 1))
     (('× gamma',), ('× x', 'Σ over axis 0'))
     """
-    node, (g, end) = edge[0], (graph.gradients[edge[0]], graph.contributions[edge])
+    node = edge[0] if since is None else since
+    g, end = graph.gradients[node], graph.contributions[edge]
     if end is g:
         return ("× 1",)
     called, known = free("g", graph.named), names or {}
     named = node in known or node.name is not None
     if named or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
-        clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end)
+        clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end, node)
         if named or not any("…" in clause for clause in clauses):
             return tuple(clauses)
-    return tuple(_Clauses(g, called, {**known, node: free("y", graph.named)}, dims or {}, limit).of(edge, end))
+    return tuple(_Clauses(g, called, {**known, node: free("y", graph.named)}, dims or {}, limit).of(edge, end, node))
 
 
 class _Clauses:
@@ -68,13 +76,13 @@ class _Clauses:
         self.g, self.called, self.dims, self.limit = g, called, dims, limit
         self.names = {**names, g: called}
 
-    def of(self, edge: Edge, end: Node) -> list[str]:
-        """The clauses from the gradient to a contribution."""
+    def of(self, edge: Edge, end: Node, since: Node) -> list[str]:
+        """The clauses from the gradient, which is that of a node, to a contribution."""
         carriers, clauses, before = self._carriers(end), list[str](), self.g
         if not carriers:
             zero = isinstance(end.value, np.ndarray) and not end.value.any()
             return ["× 0"] if zero else [self._formula(end, self.g)]
-        said, value = in_words(*edge, self.g, self.dims)
+        said, value = in_words(*edge, self.g, self.dims) if since is edge[0] else ("", None)
         reached = next((k for k, (node, _) in enumerate(carriers) if said and alike(node.value, value)), None)
         if reached is not None:
             clauses, before, carriers = [said], carriers[reached][0], carriers[reached + 1 :]

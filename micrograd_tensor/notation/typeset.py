@@ -99,7 +99,14 @@ class Typeset(Mathematics):
         return self.laid("whole", self.name(left).text + self.sign("=") + right)
 
     def rule(
-        self, graph: Graph, edge: Edge, called: Mapping[Node, str], *, dims: Dims | None = None, limit: int = MAX_PIECE
+        self,
+        graph: Graph,
+        edge: Edge,
+        called: Mapping[Node, str],
+        *,
+        dims: Dims | None = None,
+        limit: int = MAX_PIECE,
+        since: Node | None = None,
     ) -> str:
         r"""The equation of the rule by which a node passes its gradient to an operand, as it was recorded.
 
@@ -111,6 +118,7 @@ class Typeset(Mathematics):
             called: names of the node, its operands and whatever else is not to be shown by its formula.
             dims: the labels of axes, from `axis_names`.
             limit: the maximum number of characters of a part; a longer one becomes an ellipsis.
+            since: a later node that all of the gradient comes through, to start from its gradient.
 
         Raises:
             KeyError: for an edge that no gradient was carried along.
@@ -122,12 +130,13 @@ class Typeset(Mathematics):
         >>> print(LATEX.rule(captured, (captured["y"], 0), {}))
         \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \cdot \cos (x)
         """
-        (node, i), dims = edge, dims or {}
-        x, end, g = node.operands[i], graph.contributions[edge], graph.gradients[node]
+        (made, i), dims = edge, dims or {}
+        node = made if since is None else since
+        x, end, g = made.operands[i], graph.contributions[edge], graph.gradients[node]
         left, known = (Derivative(called.get(v) or v.name or "y") for v in (x, node))
         several = len(graph.contributions_to(x)) + (x in graph.upstreams) > 1
         names = {**called, g: known}
-        said, value = in_words(node, i, g, dims)
+        said, value = in_words(made, i, g, dims) if node is made else ("", None)
         if said and alike(end.value, value):
             right = Piece(self.row([self.name(known).text, self.words(f" {said}")]), SUM, len(said))
         else:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ...graph import Graph, Node
 from ...graph.nodes import Edge
+from ...graph.stages import stages
 from ...notation import WHOLE, counted, formula, shorten
 from ..canvas import Painting
 from ..errors import DrawError
@@ -84,26 +85,6 @@ def steps(graph: Graph, options: Options) -> Painting:
     return painting
 
 
-def grouped(graph: Graph) -> list[list[Node]]:
-    """The gates of every step in the order of computation.
-
-    An unnamed op that only joins a constant to a value, such as ``var + eps``, belongs to the step of the named op that
-    uses its result.
-    """
-    found: dict[Node, list[Node]] = {}
-    for node in reversed([node for node in graph.nodes if node.op]):
-        users = graph.users[node]
-        joins = node.name is None and node not in graph.outputs and len(users) == 1 and len(node.operands) == 2
-        values = [x for x in node.inputs if x.op or x.requires_grad]
-        if joins and len(values) == 1:
-            group = next(group for group in found.values() if users[0][0] in group)
-            if group[-1].name is not None:
-                group.insert(0, node)
-                continue
-        found[node] = [node]
-    return list(found.values())[::-1]
-
-
 def _steps(labels: Labels) -> Iterator[_Step]:
     """The steps, last to first, and then what arrives at leaves that are used several times."""
     graph, called = labels.graph, labels.called
@@ -118,7 +99,7 @@ def _steps(labels: Labels) -> Iterator[_Step]:
             wire.forward, wire.backward = f"{name}-{wire.forward}", wire.backward and f"{name}-{wire.backward}"
         return _Step(name, heading, gates, text, scene, place(scene))
 
-    groups = grouped(graph)
+    groups = stages(graph)
     for k in range(len(groups), 0, -1):
         gates, last = groups[k - 1], groups[k - 1][-1]
         numbers = [str(called.numbers[node]) for node in gates]

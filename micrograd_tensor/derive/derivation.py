@@ -1,0 +1,71 @@
+"""Derivation: everything that can be said of how the gradients of a graph are computed, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..engine.errors import GradientError, describe
+from ..engine.tensor import Tensor
+from ..graph import Graph, graph
+from ..graph.axes import AxisNames, axis_names
+from ..notation import Called, identifiers
+from ..notation.names import Identifiers
+from . import steps
+
+__all__ = ["Derivation"]
+
+
+class Derivation:
+    """The derivation of the gradients of a graph, made by `derive`.
+
+    Attributes:
+        graph: the graph, with its backward pass.
+        dims: the names of axes, node by node.
+        exercise: whether the backward pass is left blank.
+        called: what the values are called for readers.
+    """
+
+    def __init__(self, captured: Graph, dims: AxisNames | None = None, exercise: bool = False) -> None:
+        self.graph, self.exercise = captured, exercise
+        self.dims = axis_names(captured, dims)
+        self.called = Called(captured, self.dims)
+
+    @cached_property
+    def names(self) -> Identifiers:
+        """What the values and their gradients are called in Python."""
+        return identifiers(self.graph)
+
+    @cached_property
+    def steps(self) -> tuple[steps.Step, ...]:
+        """The steps: forward 1…n, then backward n…1, and 0 where gradients of a leaf are added up."""
+        return tuple(steps.steps(self.graph, self.called, self.dims))
+
+
+def derivation(
+    outputs: Tensor | Sequence[Tensor] | Graph, upstream: Any, dims: AxisNames | None, exercise: bool
+) -> Derivation:
+    """What `derive` returns."""
+    if isinstance(outputs, Graph):
+        captured = outputs
+        if upstream is not None:
+            raise GradientError("derive: a graph has its upstream gradient already; capture it with another one")
+    else:
+        outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        for out in outs:
+            if not isinstance(out, Tensor) or not out.requires_grad:
+                raise GradientError(f"derive: {describe(out)} depends on nothing that requires gradients")
+        if upstream is None:
+            rng = np.random.default_rng(0)
+            upstream = [rng.standard_normal(out.shape).astype(out.dtype) if out.shape else 1.0 for out in outs]
+        elif isinstance(outputs, Tensor):
+            upstream = [upstream]
+        captured = graph(outs, upstream)
+    if not captured.gradients:
+        raise GradientError("derive: this graph has no backward pass; give mt.graph(...) an upstream")
+    if any(node.value is None for node in captured.nodes):
+        raise GradientError("derive: this graph was captured without its values; leave out values=False")
+    return Derivation(captured, dims, exercise)
