@@ -13,9 +13,9 @@ def stages(graph: Graph) -> list[tuple[Node, ...]]:
 
     >>> import micrograd_tensor as mt
     >>> var = mt.tensor([1.0, 2.0], name="var", requires_grad=True)
-    >>> captured = mt.graph(1.0 / mt.sqrt(var + 1e-5).named("stddev"))
+    >>> captured = mt.graph(mt.sin(mt.sqrt(var + 1e-5).named("stddev")))
     >>> [[node.made_by.name for node in gates] for gates in stages(captured)]
-    [['add', 'sqrt'], ['reciprocal']]
+    [['add', 'sqrt'], ['sin']]
     """
     found: list[tuple[Node, ...]] = []
     for node in reversed([node for node in graph.nodes if node.op]):
