@@ -11,4 +11,5 @@ from .names import *
 from .numbers import *
 from .numpy import *
 from .printable import *
+from .typeset import *
 from .unicode import *

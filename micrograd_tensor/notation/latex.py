@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
+from unicodedata import lookup, normalize
 
 from .typeset import Typeset
 
-__all__ = ["LATEX"]
+__all__ = ["ALIGNED", "LATEX", "align", "prose"]
 
 _GREEK = frozenset(
     name
@@ -21,7 +23,43 @@ _GREEK = frozenset(
 _FUNCTIONS = frozenset(
     ["exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "max", "min"]
 )
-_LETTERS = {"σ": r"\sigma", "π": r"\pi", "∂": r"\partial", "∞": r"\infty", "…": r"\dots"}
+
+
+def _letter(name: str) -> str:
+    """A Greek letter by its name.
+
+    >>> _letter("gamma"), _letter("Lambda")
+    ('γ', 'Λ')
+    """
+    size = "small" if name.islower() else "capital"
+    return lookup(f"greek {size} letter {name.lower().replace('lambda', 'lamda')}")
+
+
+_LETTERS = {_letter(name): rf"\{name}" for name in sorted(_GREEK)}
+_LETTERS |= {"∂": r"\partial", "∞": r"\infty", "…": r"\dots", "∇": r"\nabla", "ℓ": r"\ell"}
+_SYMBOLS = _LETTERS | {
+    "×": r"\times",
+    "·": r"\cdot",
+    "−": "-",
+    "≥": r"\ge",
+    "≤": r"\le",
+    "≠": r"\ne",
+    "≈": r"\approx",
+    "→": r"\to",
+    "←": r"\leftarrow",
+    "√": r"\surd",
+    "⊗": r"\otimes",
+    "÷": r"\div",
+    "∈": r"\in",
+    "½": r"\tfrac12",
+    "¼": r"\tfrac14",
+    "ᵀ": r"^\top",
+    "′": r"^\prime",
+}
+_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
+_SYMBOLS |= {c: f"{mark}{k}" for mark, digits in (("^", _RAISED), ("_", _LOWERED)) for k, c in enumerate(digits)}
+"""Characters that text has no letter for, in mathematics mode."""
+
 _SIGNS = {
     "·": r" \cdot ",
     "−": "-",
@@ -38,9 +76,20 @@ _SIGNS = {
     "+=": r" \mathrel{+}= ",
     **{sign: f" {sign} " for sign in "=<>+/"},
 }
-_ESCAPED = {c: rf"\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash{}", "^": r"\hat{}", "~": r"\sim{}"}
-_SUBSCRIPT = re.compile("[₀-₉]+$")
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_ESCAPED = {c: rf"\{c}" for c in "{}$&#_%"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "`": r"\textasciigrave{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+_SUBSCRIPT = re.compile(f"(?<=.)[{_LOWERED}]+$")
+_DIGITS = str.maketrans(_LOWERED + _RAISED, "0123456789" * 2)
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot", "\u0308": "ddot", "\u20d7": "vec"}
+_MARKED = re.compile(rf"(.)([{''.join(_ACCENTS)}]?)([{_RAISED}]*)([′″‴]?)")
+"""A letter with what a name of one sign may carry: an accent, a power, primes."""
 
 
 class _Latex(Typeset):
@@ -50,6 +99,7 @@ class _Latex(Typeset):
         "fraction": r"\frac{%s}{%s}",
         "root": r"\sqrt{%s}",
         "power": "{%s}^{%s}",
+        "subscript": "%s_{%s}",
         "below": "%s_{%s} ",
         "row": "%s",
         "parentheses": r"\left(%s\right)",
@@ -58,15 +108,23 @@ class _Latex(Typeset):
 
     def identifier(self, name: str) -> str:
         if found := _SUBSCRIPT.search(name):
-            return f"{self.identifier(name[: found.start()])}_{{{found[0].translate(_DIGITS)}}}"
-        if name in _LETTERS or name in _GREEK:
-            return f"{_LETTERS.get(name, chr(92) + name)} "
-        return name if name.isascii() and len(name) == 1 and name.isalpha() else rf"\mathit{{{_escaped(name)}}}"
+            return self.laid("subscript", self.identifier(name[: found.start()]), found[0].translate(_DIGITS))
+        if name in _GREEK:
+            return rf"\{name} "
+        if found := _MARKED.fullmatch(normalize("NFD", name)):
+            letter, accent, power, primes = found.groups()
+            if letter in _LETTERS or (letter.isascii() and letter.isalpha()):
+                text = f"{_LETTERS[letter]} " if letter in _LETTERS else letter
+                text = rf"\{_ACCENTS[accent]}{{{text.strip()}}}" if accent else text
+                raised = power.translate(_DIGITS) + r"\prime" * ("′″‴".index(primes) + 1 if primes else 0)
+                return f"{text.strip()}^{{{raised}}}" if raised else text
+        plain = name.isascii() and name.replace(".", "_").isidentifier()
+        return rf"\mathit{{{prose(name)}}}" if plain else rf"\textit{{{prose(name)}}}"
 
     def function(self, name: str) -> str:
         if name in _LETTERS:
             return self.identifier(name)
-        return f"\\{name} " if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+        return f"\\{name} " if name in _FUNCTIONS else rf"\operatorname{{{prose(name)}}}"
 
     def digits(self, text: str) -> str:
         mantissa, e, exponent = text.partition("e")
@@ -80,12 +138,40 @@ class _Latex(Typeset):
         return _SIGNS.get(text, text)
 
     def words(self, text: str) -> str:
-        return rf"\text{{{_escaped(text)}}}"
+        return rf"\text{{{prose(text)}}}"
 
 
 LATEX = _Latex()
 """Formulas and local rules in LaTeX."""
 
 
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPED.get(c, c) for c in text)
+class _Aligned(_Latex):
+    """Lines of `align`, in which the signs between both sides stand below each other."""
+
+    def related(self, left: str, sign: str, right: str) -> str:
+        return f"{left.strip()} &{self.sign(sign).strip()} {right.strip()}"
+
+
+ALIGNED = _Aligned()
+"""Formulas and local rules as lines of an `align` environment of LaTeX."""
+
+
+def align(lines: Sequence[str]) -> str:
+    r"""Formulas of `ALIGNED`, one below the other.
+
+    >>> print(align([r"y &= x", r"z &= y"]))
+    \begin{align*}
+    y &= x \\
+    z &= y
+    \end{align*}
+    """
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
+
+
+def prose(text: str) -> str:
+    r"""Text as LaTeX reads it outside of mathematics.
+
+    >>> print(prose("50 % of x_1 → Σ"))
+    50 \% of x\_1 $\to$ $\Sigma$
+    """
+    return "".join(_ESCAPED.get(c) or (f"${_SYMBOLS[c]}$" if c in _SYMBOLS else c) for c in text)

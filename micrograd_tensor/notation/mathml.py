@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
-from .typeset import Derivative, Typeset
+from .typeset import Typeset
 
-__all__ = ["MATHML", "sum_math"]
+__all__ = ["MATHML"]
 
 _SIGNS = {"Σ": "∑", "Π": "∏"}
 """Operators that grow, for the letters that look like them."""
@@ -21,6 +20,7 @@ class _MathML(Typeset):
         "fraction": "<mfrac><mrow>%s</mrow><mrow>%s</mrow></mfrac>",
         "root": "<msqrt>%s</msqrt>",
         "power": "<msup>%s%s</msup>",
+        "subscript": "<msub>%s%s</msub>",
         "below": "<munder>%s%s</munder>",
         "row": "<mrow>%s</mrow>",
         "parentheses": "<mrow><mo>(</mo>%s<mo>)</mo></mrow>",
@@ -42,14 +42,3 @@ class _MathML(Typeset):
 
 MATHML = _MathML()
 """Formulas and local rules in MathML."""
-
-
-def sum_math(called: str, letters: Sequence[str]) -> str:
-    """The equation of a fork: the whole gradient of what is called so is the sum of those that arrive, by letters.
-
-    >>> "<mi>A</mi></msub><mo>+</mo>" in sum_math("x", ["A", "B"])
-    True
-    """
-    whole = MATHML.name(Derivative(called)).text
-    parts = [f"<msub>{MATHML.enclosed(whole)}{MATHML.identifier(letter)}</msub>" for letter in letters]
-    return MATHML.laid("whole", whole + MATHML.sign("=") + MATHML.sign("+").join(parts))

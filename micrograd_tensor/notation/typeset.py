@@ -20,6 +20,8 @@ from .templates import Field, Part, index_text
 from .unicode import Mathematics
 from .words import alike, in_words
 
+__all__ = ["Derivative", "Typeset"]
+
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|…|\S")
 """A word, a number, or a sign."""
 
@@ -39,8 +41,8 @@ class Typeset(Mathematics):
     """A language of markup.
 
     Attributes:
-        layouts: the markup of a fraction, a root, a power, a sign with text below it, what stands beside each other,
-            what stands in parentheses, and a whole formula, each with places for its parts.
+        layouts: the markup of a fraction, a root, a power, a subscript, a sign with text below it, what stands beside
+            each other, what stands in parentheses, and a whole formula, each with places for its parts.
     """
 
     layouts: ClassVar[Mapping[str, str]]
@@ -69,6 +71,10 @@ class Typeset(Mathematics):
         """A formula in parentheses."""
         return self.laid("parentheses", text)
 
+    def related(self, left: str, sign: str, right: str) -> str:
+        """A whole formula: its two sides, and the sign between them."""
+        return self.laid("whole", left + self.sign(sign) + right)
+
     def equation(
         self,
         node: Node,
@@ -96,7 +102,7 @@ class Typeset(Mathematics):
         <math display="block"><mrow><mi>y</mi><mo>=</mo><msqrt><mi>x</mi></msqrt></mrow></math>
         """
         right = written(self, node, names or {}, dims or {}, limit).text
-        return self.laid("whole", self.name(left).text + self.sign("=") + right)
+        return self.related(self.name(left).text, "=", right)
 
     def rule(
         self,
@@ -141,7 +147,18 @@ class Typeset(Mathematics):
             right = Piece(self.row([self.name(known).text, self.words(f" {said}")]), SUM, len(said))
         else:
             right = operand(self, end, names) if end in names or not end.op else written(self, end, names, dims, limit)
-        return self.laid("whole", self.name(left).text + self.sign("+=" if several else "=") + right.text)
+        return self.related(self.name(left).text, "+=" if several else "=", right.text)
+
+    def sum_of(self, called: str, letters: Sequence[str]) -> str:
+        r"""The equation of a fork: the whole gradient of what is called so is the sum of those that arrive, by letters.
+
+        >>> from micrograd_tensor.notation import LATEX
+        >>> print(LATEX.sum_of("x", ["A", "B"]))  # doctest: +ELLIPSIS
+        \frac{\partial L}{\partial x} = \left(\frac{\partial L}{\partial x}\right)_{A} + \left(...\right)_{B}
+        """
+        whole = self.name(Derivative(called)).text
+        parts = [self.laid("subscript", self.enclosed(whole), self.identifier(letter)) for letter in letters]
+        return self.related(whole, "=", self.sign("+").join(parts))
 
     def name(self, name: str) -> Piece:
         """A name in one piece, or a derivative as a fraction."""

@@ -357,6 +357,31 @@ def test_copies_keep_the_dtype(browser, tmp_path, dtype):
     context.close()
 
 
+@pytest.mark.parametrize("name", ["batch_norm", "diamond", "hostile_names"])
+def test_copied_formulas_are_those_that_are_shown(browser, tmp_path, name):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    player = Player(context.new_page(), tmp_path)
+    graph = GRAPHS[name]()
+    shown = data(graph, picture(graph), title=name)["steps"]
+    player.open(played(name))
+    copied = 0
+    for step in shown:
+        formulas = player.page.query_selector_all(".math math")
+        buttons = player.page.query_selector_all(".math button.copy")
+        assert len(buttons) == bool(formulas)
+        if buttons:
+            buttons[0].click()
+            player.page.wait_for_selector(".math button.copy:text('copied')")
+            text = player.page.evaluate("navigator.clipboard.readText()").replace("\r\n", "\n")
+            assert text == step["latex"]
+            assert text.count(" \\\\\n") == len(formulas) - 1
+            copied += 1
+        player.press("ArrowRight")
+    assert copied > 5
+    assert player.quiet()
+    context.close()
+
+
 def test_without_a_clipboard_there_is_text_to_be_selected(player):
     player.page.add_init_script("delete Navigator.prototype.clipboard; Document.prototype.execCommand = () => false")
     player.open(played("scalar"), "#step=1")

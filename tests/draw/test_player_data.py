@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from gallery import leaf, values
 from player_graphs import GRAPHS, picture
+from reading import read_latex
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw.player.arrays import MAX_BYTES, MAX_WHOLE, PARTS, element, elements, encoded
 from micrograd_tensor.draw.player.data import data
 from micrograd_tensor.draw.player.texts import as_json
 from micrograd_tensor.graph.status import Status
+from micrograd_tensor.notation import Called
 
 EVERY = list(GRAPHS)
 
@@ -395,3 +397,30 @@ def test_a_reason_with_half_a_surrogate_pair_can_be_written():
     )
     _, shown = made("batch_norm", report=report)
     assert json.loads(as_json(shown).encode())
+
+
+# ---------------------------------------------------------------------------------------------------------- formulas
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "diamond", "attention", "two_layers"])
+def test_formulas_to_be_copied_say_what_was_recorded(name):
+    """Read independently: what each gate computes, and what it passes back. A sum of gradients is not read."""
+    graph, shown = made(name)
+    labels = Called(graph)
+    names = {node: labels.in_short(node) for node in graph.nodes}
+    arrays = {text: node.value for node, text in names.items()}
+    arrays |= {f"∂L∂{names[node]}": g.value for node, g in graph.gradients.items()}
+    forward = iter([node for node in graph.nodes if node.op])
+    backward = iter([n for n in reversed(graph.nodes) if n.op and any((n, i) in graph.contributions for i in (0, 1))])
+    for step in shown["steps"]:
+        lines = step.get("latex", "").split("\n")[1:-1]
+        if step["phase"] == "forward":
+            expected = [next(forward).value]
+        elif step["phase"] == "backward":
+            node = next(backward)
+            expected = [graph.contributions[node, i].value for i in (0, 1) if (node, i) in graph.contributions]
+        else:
+            continue
+        for line, value in zip(lines, expected, strict=True):
+            read, _ = read_latex(line.removesuffix(r" \\").replace("&", ""), arrays)
+            np.testing.assert_allclose(read, value, rtol=1e-12, atol=1e-12)

@@ -515,8 +515,10 @@ def _place_tokens(text):
 
 
 LATEX = re.compile(
-    r"\\frac|\\tfrac\{1\}\{[24]\}|\\sqrt|\\operatorname\{(?P<fn>[^}]*)\}|\\mathit\{(?P<it>(?:\\.|[^}])*)\}|"
-    r"\\text\{(?P<text>(?:\\.|[^}])*)\}|\\math(?:bin|rel)\{(?P<bin>[^}]*)\}|\\left|\\right|\\ln 2|\\[a-z]+|"
+    r"\\frac|\\tfrac\{1\}\{[24]\}|\\sqrt|\\operatorname\{(?P<fn>[^}]*)\}|"
+    r"\\(?:mathit|textit)\{(?P<it>(?:\\[a-z]+\{\}|\\.|[^}])*)\}|"
+    r"\\text\{(?P<text>(?:\\.|[^}])*)\}|\\math(?:bin|rel)\{(?P<bin>[^}]*)\}|\\left|\\right|\\ln 2|"
+    r"\\(?P<accent>hat|tilde|bar|dot|ddot|vec)\{(?P<letter>[^}]*)\}|\\[a-z]+|"
     r"\d+(?:\.\d+)?|\S",
     re.IGNORECASE,
 )
@@ -554,6 +556,8 @@ class _Latex:
                 break
             if text == "{":
                 found.extend(self.base(self.tokens()))
+            elif text == "^" and found[-1][0] == "name":
+                found[-1] = ("name", found[-1][1] + self.raised())
             elif text == "^":
                 power = self.value(self.group())  # of ten
                 found[-1] = ("value", float(f"{self.value(found[-1:])}e{power}".replace("10e", "1e")))
@@ -573,8 +577,10 @@ class _Latex:
                 found.append(("sign", "·"))
             elif match["it"] is not None:
                 found.append(("name", _plain(text)))
+            elif match["accent"] is not None:
+                found.append(("name", _plain(match["letter"]) + ACCENTS[match["accent"]]))
             elif match["text"] is not None:
-                found.extend(_place_tokens(re.sub(r"\\(.)", r"\1", match["text"])))
+                found.extend(_place_tokens(plain_words(match["text"])))
             elif match["bin"] is not None:
                 found.append(("sign", match["bin"].replace("\\", "").replace("+", "+=")))
                 if match["bin"] == "+":
@@ -614,9 +620,17 @@ class _Latex:
 
     def under(self, sign):
         self.k += 2  # _ {
-        text = re.sub(r"\\(.)", r"\1", self.next()["text"])
+        text = plain_words(self.next()["text"])
         self.k += 1
         return ("under", (sign, text))
+
+    def raised(self):
+        """The digits and primes that belong to a name, as characters."""
+        self.k += 1
+        found = ""
+        while (text := self.next()[0]) != "}":
+            found += "′" if text == r"\prime" else text.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return found.replace("′′′", "‴").replace("′′", "″")
 
     def subscript(self):
         self.k += 2
@@ -625,14 +639,28 @@ class _Latex:
         return digits.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
-GREEK = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "sigma": "σ", "pi": "π", "epsilon": "epsilon"}
+ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307", "ddot": "\u0308", "vec": "\u20d7"}
+GREEK = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "sigma": "σ", "mu": "μ", "pi": "π", "epsilon": "epsilon"}
+IN_WORDS = {r"\times": "×", r"\to": "→", r"\cdot": "·", r"\Sigma": "Σ", r"\ge": "≥", r"\infty": "∞", r"\dots": "…"} | {
+    "-": "−"
+}
+ESCAPED = {"backslash": "\\", "asciicircum": "^", "asciitilde": "~", "less": "<", "greater": ">", "bar": "|"}
+
+
+def plain_words(text):
+    """Text as it was before LaTeX."""
+    pattern = r"\$([^$]+)\$|\\text([a-z]+)\{\}|\\(.)"
+    return re.sub(pattern, lambda m: IN_WORDS[m[1]] if m[1] else ESCAPED[m[2]] if m[2] else m[3], text)
 
 
 def _plain(text):
     """A name as it was before LaTeX."""
     text = text.strip()
-    text = re.sub(r"^\\mathit\{(.*)\}$", r"\1", text)
-    return re.sub(r"\\(.)", r"\1", text) if text.startswith("\\") is False else text[1:]
+    if m := re.fullmatch(r"(.*)_\{(\d+)\}", text):
+        return _plain(m[1]) + m[2].translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    if m := re.fullmatch(r"\\(?:mathit|textit)\{(.*)\}", text):
+        return plain_words(m[1])
+    return GREEK.get(text[1:], text[1:]) if text.startswith("\\") else text
 
 
 def read_latex(text, names, constants=()):

@@ -11,7 +11,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
 from micrograd_tensor.graph.axes import axis_names
-from micrograd_tensor.notation import MATHML, formula, rule, sum_math
+from micrograd_tensor.notation import MATHML, formula, rule
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder"}
 PARTS = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2}
@@ -142,7 +142,7 @@ def test_what_is_copied_says_to_which_shape():
 
 
 def test_sum_of_contributions():
-    root = parsed(sum_math("x", ["A", "B", "C"]))
+    root = parsed(MATHML.sum_of("x", ["A", "B", "C"]))
     assert text_of(root) == "∂L∂x=(∂L∂x)A+(∂L∂x)B+(∂L∂x)C"
 
 

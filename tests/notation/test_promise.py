@@ -118,7 +118,7 @@ def faults(graph):
             ("MathML rule", MATHML.rule(graph, (node, i), every, limit=LIMIT), read_mathml),
             ("LaTeX rule", LATEX.rule(graph, (node, i), every, limit=LIMIT), read_latex),
         ):
-            said = re.search(r"(?:<mtext>|\\text\{) ([^<{}]*)", text)
+            said = re.search(r"(?:<mtext>|\\text\{) ([^<{}]*)", text.replace(r"$\times$", "×"))
             if said:  # in words, of the gradient that stands before them
                 assert text.count(every[node]) == 1
                 reading = partial(read_rule, [said[1]], g.value, {}, (operands, node.value), i)

@@ -5,13 +5,16 @@ Every formula, line of NumPy and number is printed from what was recorded; nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...graph import Graph, Node
 from ...graph.axes import AxisNames
 from ...notation import (
+    ALIGNED,
     MATHML,
+    Typeset,
+    align,
     backward_lines_by_operand,
     broadcasts,
     forward_line,
@@ -20,7 +23,6 @@ from ...notation import (
     saved_values,
     shorten,
     starting_lines,
-    sum_math,
 )
 from ..labels import Labels, Part
 from ..options import Options
@@ -101,7 +103,7 @@ class _Player:
             "phase": "forward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(MATHML.equation(node, self.math[node], self.math, dims=self.dims))],
+            **_formulas(lambda said: [said.equation(node, self.math[node], self.math, dims=self.dims)]),
             "code": forward_line(node, self.names.values).split("\n"),
             "mark": self.elements.gate(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
@@ -161,7 +163,7 @@ class _Player:
             "phase": "backward",
             "title": self._title(node),
             "say": said,
-            "math": [tree(MATHML.rule(self.graph, (node, i), self.math, dims=self.dims)) for i in operands],
+            **_formulas(lambda said: [said.rule(self.graph, (node, i), self.math, dims=self.dims) for i in operands]),
             "code": code,
             "mark": self.elements.gate(node),
             "lanes": lanes,
@@ -193,7 +195,7 @@ class _Player:
                 f"{self._name(node)} is used {counted(len(parts), 'time')}, so L depends on it in "
                 f"{counted(len(parts), 'way')}: the gradients {', '.join(letters[:-1])} and {letters[-1]} are added."
             ],
-            "math": [tree(sum_math(self._name(node), letters))],
+            **_formulas(lambda said: [said.sum_of(self._name(node), letters)]),
             "code": code,
             "mark": fork or self.elements.gate(node),
             "lanes": self.elements.parts([f"edge-fork-{node.rank}-bwd"]),
@@ -267,3 +269,8 @@ class _Player:
         """All values that are shown, as much of each as fits."""
         shown = parts([(node.shape, node.dtype) for node in self.shown])
         return [encoded(node.value, node.shape, node.dtype, part) for node, part in zip(self.shown, shown, strict=True)]
+
+
+def _formulas(written: Callable[[Typeset], list[str]]) -> dict[str, Any]:
+    """Formulas for the page to show, and to be copied."""
+    return {"math": [tree(markup) for markup in written(MATHML)], "latex": align(written(ALIGNED))}

@@ -84,6 +84,13 @@
     }
   };
 
+  const copier = (name, text, beside) => {
+    const button = make('button', 'copy', name);
+    button.type = 'button';
+    button.onclick = async () => { button.textContent = await copy(text(), beside) ? 'copied' : 'select and copy it here:'; };
+    return button;
+  };
+
   // --------------------------------------------------------------------------------------------------------- player
 
   const start = root => {
@@ -175,13 +182,8 @@
       }
       if (array.note) box.append(make('span', 'note', array.note));
       if (array.rows || (array.whole && array.shape.includes(0))) {
-        const b = make('button', 'copy', array.whole ? 'copy as NumPy' : 'copy this part as NumPy');
-        b.type = 'button';
-        b.onclick = async () => {
-          const shown = array.whole ? array : { ...array, matrices: [array.matrices[matrix]] };
-          b.textContent = await copy(numpy(shown), box) ? 'copied' : 'select and copy it here:';
-        };
-        box.append(b);
+        const name = array.whole ? 'copy as NumPy' : 'copy this part as NumPy';
+        box.append(copier(name, () => numpy(array.whole ? array : { ...array, matrices: [array.matrices[matrix]] }), box));
       }
       return box;
     };
@@ -218,6 +220,7 @@
       find('.title').textContent = step.title;
       find('.say').replaceChildren(...step.say.map(text => make('p', '', text)));
       find('.math').replaceChildren(...(step.math || []).map(math));
+      if (step.latex) find('.math').append(copier('copy as LaTeX', () => step.latex, find('.math')));
       find('.math').querySelectorAll('math').forEach(shrink);
       find('.code').textContent = (step.code || []).join('\n');
       find('.code').hidden = !step.code?.length;
