@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -10,23 +10,24 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..engine.errors import GradientError
-from ..graph import named_nodes
+from ..engine.tensor import Tensor
+from ..graph import Graph, Node, named_nodes
 from .found import Stages
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import Backward, Forward
+from .mistakes.derivation import called_forward
 from .oracles import oracles
 from .point import lint
 from .report import Report
-from .rounding import recorded_tolerances
-from .running import gradient_lines
+from .rounding import Tolerances, coarser, difference, recorded_tolerances
+from .running import Run, gradient_lines
 
 __all__ = ["assert_gradients", "compare"]
 
 T = TypeVar("T")
 
 
-@np.errstate(all="ignore")
 def compare(
     outputs: Any,
     upstream: Any = None,
@@ -50,17 +51,18 @@ def compare(
         outputs: a Tensor, or a `Graph` captured with an upstream.
         upstream: the gradient of the output, of its shape; None for a scalar or a Graph. Choose a generic one, at
             random: with ``out.sum()``, or γ = 1, a wrong backward pass of batch normalization can look right.
-        hand: arrays by name, a dict or ``locals()``: the tensor's name with a leading ``d``, or, where no name has one,
-            the bare name. ``None`` means "not given". Bare names next to those with a ``d`` are forward values, as
-            are the entries of a dict such as ``cache``. Shapes must be equal, not just broadcast. Several tensors of
-            one name are told apart by the path of their scope.
+        hand: arrays by name, a dict, ``locals()`` or an object with attributes: the tensor's name with a leading ``d``,
+            or spelled as ``dX``, ``d_x``, ``dLdx``, ``grad_x``, ``x_grad`` or ``gx``; or, where no name is, the bare
+            name. Or a tuple in the order of the inputs. ``None`` means "not given". Bare names next to those with a
+            ``d`` are forward values, as are the entries of a dict such as ``cache``. Shapes must be equal, not just
+            broadcast. Several tensors of one name are told apart by the path of their scope.
         forward: the forward values that the gradients were derived from, by the tensor's name.
         rtol: largest error that counts as right; None: what rounding explains at this point.
         point: whether to check the test point, the oracles and the invariants as well.
 
     Raises:
-        GradientError: where no gradient is given at all, with the nearest names, where ``hand`` or ``forward`` has no
-            names, and for an ``rtol`` that is negative or not a number.
+        GradientError: where no gradient is given that can be judged, with the nearest names, where ``hand`` or
+            ``forward`` has no names, and for an ``rtol`` that is negative or not a number.
         DTypeError: for a gradient that is not made of numbers, or of complex ones where real ones belong.
         ShapeError: for an upstream of another shape.
 
@@ -71,20 +73,33 @@ def compare(
     >>> report.ok, report.wrong, report.stages["x"].worst
     (False, ['x'], ((1,), 2.0, 4.0))
     """
+    return _compared(as_graph(outputs, upstream), hand, forward, rtol, point)
+
+
+def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None, rtol: float | None = None) -> Report:
+    """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients."""
+    return _compared(graph, ran.names, forward, rtol, helpers=ran.helpers)
+
+
+@np.errstate(all="ignore")
+def _compared(
+    captured: Graph, hand: Any, forward: Any, rtol: float | None, point: bool = True, helpers: frozenset[str] = frozenset()
+) -> Report:
     if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
         raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
-    captured = as_graph(outputs, upstream)
     if not captured.gradients:
         raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")
     if any(node.value is None for node in captured.nodes):
         raise GradientError("compare: the graph was captured with values=False; capture it with its values")
     named = named_nodes(captured)
     stages = {name: node for name, node in named.items() if node in captured.gradients}
-    given = read(hand, forward, stages, named)
+    given = read(hand, forward, stages, named, helpers)
     recorded = recorded_tolerances(captured)
     before = Forward(captured, named, given.values, recorded, rtol)
     judged = Backward(stages, given.gradients, before)
-    unused = dict(given.unused)
+    absent = {node: name for name, node in stages.items() if name not in given.gradients}
+    matched = _matched(captured, (*given.unused, *given.unjudged), hand, recorded, absent)
+    unused = {key: why for key, why in given.unused.items() if key not in matched}
     if before.others and given.loose:
         again = Backward(stages, given.gradients, Forward(captured, named, {}, recorded, rtol))
         if not again.wrong:
@@ -104,11 +119,43 @@ def compare(
         forward=Stages(before.stages),
         diagnosis=_of_both(before.diagnosis, judged.diagnosis),
         unused=MappingProxyType(unused),
+        unjudged=MappingProxyType({key: why for key, why in given.unjudged.items() if key not in matched}),
+        matched=MappingProxyType(matched),
+        keys=MappingProxyType(given.keys),
         rtol=rtol,
         graph=captured,
         wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),
         **found,
     )
+
+
+def _matched(
+    graph: Graph, keys: Iterable[str], hand: Any, recorded: Tolerances, absent: Mapping[Node, str]
+) -> dict[str, str]:
+    """The arrays under names of no stage that equal a recorded gradient, or what one of several ways brings there."""
+    found = {}
+    for key in keys:
+        value = hand.get(key) if isinstance(hand, Mapping) else None
+        if not isinstance(value, np.ndarray | Tensor) or not np.size(value):
+            continue
+        array = np.asarray(value.data if isinstance(value, Tensor) else value)
+        if not array.any() or array.dtype.kind not in "fc":
+            continue
+        for node, made, text in _recorded(graph):
+            allowed = coarser(recorded.absolute[node], node, array)
+            if array.shape == made.shape and difference(array, made.value, allowed, 1.0).within:
+                found[key] = text + (f"; did you mean 'd{absent[node]}'?" if node in absent else "")
+                break
+    return found
+
+
+def _recorded(graph: Graph) -> Iterator[tuple[Node, Node, str]]:
+    """The recorded gradients, those of named nodes first, and the contributions to them, each with what it is."""
+    for node in sorted(graph.gradients, key=lambda node: (node.name is None, -node.rank)):
+        yield node, graph.gradients[node], f"the gradient of {called_forward(node)}"
+    for node in graph.gradients:
+        for (user, _), made in graph.contributions_to(node):
+            yield node, made, f"what arrives at {called_forward(node)} from {called_forward(user)}"
 
 
 def _of_both(forward: Mapping[str, T], backward: Mapping[str, T]) -> Mapping[str, T]:
@@ -154,7 +201,8 @@ def assert_gradients(
     if not callable(hand):
         report = compare(outputs, upstream, hand, forward, rtol=rtol)
         if not report.ok:
-            raise AssertionError(f"hand-derived gradients are wrong\n{report.text(hints=hints)}")
+            what = "wrong" if report.wrong or report.wrong_forward else "not all judged"
+            raise AssertionError(f"hand-derived gradients are {what}\n{report.text(hints=hints)}")
         return report
     captured = as_graph(outputs, upstream)
     if len(captured.outputs) != 1:
@@ -164,10 +212,10 @@ def assert_gradients(
     if came.error is not None:
         said.append(f"backward raised {type(came.error).__name__}: {came.error}; judged are the stages that it reached")
     try:
-        report = compare(captured, hand=came.names, forward=forward, rtol=rtol)
+        report = compare_run(captured, came, forward, rtol)
     except GradientError as error:
         raise AssertionError("\n".join((*said, *came.remarks, str(error)))) from came.error
-    report = replace(report, lines=gradient_lines(hand, report.stages), remarks=(*said, *came.remarks))
+    report = replace(report, lines=gradient_lines(hand, report.keys), remarks=(*said, *came.remarks))
     if said or not report.ok:
         raise AssertionError(f"the backward pass is wrong\n{report.text(hints=hints)}") from came.error
     return report

@@ -257,6 +257,10 @@ class Found:
         oracles: the slopes of three independent sources along a direction of each input; those that disagree first.
         invariants: properties that the given gradients of the inputs must have.
         unused: entries that hold an array of a stage's shape but belong to no stage, with the likeliest reason.
+        unjudged: entries that were given as gradients but could not be judged, with the reason: with any, the report is
+            not ok.
+        matched: arrays without a stage's name that equal a recorded gradient, or a contribution to one: which.
+        keys: for each gradient that was given what the user calls it.
         lines: where the user's source assigns each gradient, by the tensor's name: the statements and the numbers of
             their lines. Empty where the source is not known.
         remarks: what happened while the user's code ran, such as an exception or a changed cache, in sentences.
@@ -272,6 +276,9 @@ class Found:
     oracles: tuple[Oracle, ...] = ()
     invariants: tuple[Invariant, ...] = ()
     unused: Mapping[str, str] = field(default_factory=dict)
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    matched: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, Lines] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     rtol: float | None = None
@@ -280,8 +287,10 @@ class Found:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing that was given is wrong; a wrong shape around right values is reported, but not wrong."""
-        return all(s.status.counts_as_right for s in (*self.stages.values(), *self.forward.values()))
+        """Whether all that was given was judged and nothing is wrong; a wrong shape around right values is not."""
+        return not self.unjudged and all(
+            s.status.counts_as_right for s in (*self.stages.values(), *self.forward.values())
+        )
 
     @property
     def wrong(self) -> list[str]:

@@ -1,8 +1,13 @@
-"""What the user gave: gradients and forward values by name, sorted out of a dict or ``locals()``."""
+"""What the user gave: gradients and forward values by name, sorted out of a dict, ``locals()``, a tuple or an object.
+
+A gradient is recognized however it is spelled: ``dx``, ``dX``, ``d_x``, ``dLdx``, ``dL_dx``, ``grad_x``, ``x_grad`` or
+``gx``, the exact name first. Whatever was given as a gradient is judged, or it is said why it was not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +20,18 @@ from ..graph import Graph, Node, graph, named_nodes
 from ..graph.nodes import nearest
 from .running import Run, run
 
+_SPELLINGS = (
+    r"d(?P<name>.+)",
+    r"d_(?P<name>.+)",
+    r"d_?(?:L|l|J|loss|Loss|out)_?(?:d|wrt)_?(?P<name>.+)",
+    r"(?:grad|gradient)s?_?(?:of_|wrt_)?(?P<name>.+)",
+    r"(?P<name>.+?)_?(?:grad|gradient)",
+    r"g_?(?P<name>.+)",
+)
+"""How the gradient of a tensor is spelled, the usual way first."""
+_GRADIENTS = re.compile(r"_?(?:d|g|grads?|gradients?)_?", re.IGNORECASE)
+"""What a nested dictionary of gradients is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -25,15 +42,25 @@ class Given:
         values: forward values, likewise.
         loose: the names of those values that were given together with the gradients, which need not use them.
         unused: entries that hold an array of a stage's shape but belong to no stage, with the likeliest reason.
+        unjudged: entries that were given as gradients and cannot be judged, with the reason.
+        keys: for each gradient what the user calls it.
     """
 
     gradients: dict[str, Any]
     values: dict[str, Any]
     loose: frozenset[str]
     unused: dict[str, str]
+    unjudged: dict[str, str]
+    keys: dict[str, str]
 
 
-def read(hand: Any, forward: Any, stages: Mapping[str, Node], named: Mapping[str, Node]) -> Given:
+def read(
+    hand: Any,
+    forward: Any,
+    stages: Mapping[str, Node],
+    named: Mapping[str, Node],
+    helpers: Container[str] = (),
+) -> Given:
     """Sort out the user's entries.
 
     Args:
@@ -41,32 +68,106 @@ def read(hand: Any, forward: Any, stages: Mapping[str, Node], named: Mapping[str
         forward: forward values, or None.
         stages: the nodes by name that have gradients.
         named: all forward nodes by name.
+        helpers: entries that are local variables of the backward pass, and need not be gradients.
     """
-    entries = _entries("hand", hand, "{'dx': dx}")
+    entries = _entries("hand", hand, "{'dx': dx}", _inputs(stages))
     kept = _entries("forward", forward, "{'x_norm': x_norm}")
-    keys = {
-        key: key[1:] for key, value in entries.items() if value is not None and key[:1] == "d" and key[1:] in stages
-    }
-    with_d = bool(keys)
-    keys = keys or {key: key for key, value in entries.items() if value is not None and key in stages}
-    if not keys:
-        raise _nothing(entries, stages)
-    gradients = {name: numbers(f"d{name}", entries[key], stages[name]) for key, name in keys.items()}
+    keys, doubled = spelled(entries, named)
+    bare = not any(name in stages for name in keys)
+    if bare:
+        keys |= {name: name for name in named if name in entries}
+    blank = {name: key for name, key in keys.items() if entries[key] is None}
+    due = {name: key for name, key in keys.items() if name in stages and name not in blank}
+    if not due:
+        raise _nothing(entries, stages, named)
+    gradients = {name: numbers(key, entries[key], stages[name]) for name, key in due.items()}
     values = _values(kept, named, strict=True)
     loose: dict[str, Any] = {}
-    if with_d:
+    if not bare:
         caches = [dict(value) for value in entries.values() if isinstance(value, Mapping)]
-        for source in ({key: value for key, value in entries.items() if key not in keys}, *caches):
+        taken = {*keys.values(), *doubled}
+        for source in ({key: value for key, value in entries.items() if key not in taken}, *caches):
             loose |= _values(source, named, strict=False)
     loose = {name: value for name, value in loose.items() if name not in values}
-    known = keys.keys() | named.keys()
+
+    # In ``locals()`` there are helpers too; a dictionary of gradients alone was written to be judged.
+    written = [key for key in entries if key not in helpers]
+    alone = all(key in keys.values() or key in doubled or _like_a_gradient(key) for key in written)
+    missing = {node.shape for name, node in stages.items() if node.is_leaf and name not in due}
+    unjudged = {key: "it is None" for name, key in blank.items() if name in stages and stages[name].is_leaf}
+    for name, key in keys.items():
+        if (
+            name not in stages
+            and name not in blank
+            and (bare or (alone and key not in helpers) or np.shape(entries[key]) == named[name].shape)
+        ):
+            unjudged[key] = _why_no_gradient(name, named[name])
+    for key, name in doubled.items():
+        if _is_array(entries[key]) and not _equal(entries[key], entries[due[name]] if name in due else None):
+            unjudged[key] = f"{due.get(name, keys[name])} was judged as the gradient of {name}; give one of the two"
+    known = {*keys.values(), *doubled, *named}
     shapes = {node.shape for node in stages.values()}
-    unused = {
-        key: _why_unused(key, value.shape, stages)
-        for key, value in {**kept, **entries}.items()
-        if key not in known and _is_array(value) and value.shape in shapes
-    }
-    return Given(gradients, {**loose, **values}, frozenset(loose), unused)
+    unused = {}
+    for key, value in {**kept, **entries}.items():
+        explicit = alone and key not in helpers
+        if key in known or not (_is_array(value) or (explicit and isinstance(value, float | list))):
+            continue
+        said = _why_unused(key, np.shape(value), stages)
+        if key not in kept and _like_a_gradient(key) and (explicit or np.shape(value) in missing):
+            unjudged[key] = said
+        elif np.shape(value) in shapes:
+            unused[key] = said
+    return Given(gradients, {**loose, **values}, frozenset(loose), unused, unjudged, due)
+
+
+def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The key that is the gradient of each tensor; and for further keys that spell one of them otherwise the tensor.
+
+    >>> spelled(["dX", "grad_w", "dw", "N"], ["x", "w", "y"])
+    ({'x': 'dX', 'w': 'dw'}, {'grad_w': 'w'})
+    """
+    keys, exact = list(keys), set(names)
+    folded: dict[str, list[str]] = {}
+    for name in exact:
+        folded.setdefault(name.casefold(), []).append(name)
+    alike = {name: found[0] for name, found in folded.items() if len(found) == 1}
+    found: dict[str, str] = {}
+    doubled: dict[str, str] = {}
+    for pattern in _SPELLINGS:
+        for same in (True, False):
+            for key in keys:
+                match = re.fullmatch(pattern, key, re.DOTALL)
+                if match is None or key in exact or key in found.values() or key in doubled:
+                    continue
+                wanted: str = match["name"]
+                name = wanted if wanted in exact else alike.get(wanted.casefold())
+                if name is None or (same and name != wanted):
+                    continue
+                if name in found:
+                    doubled[key] = name
+                else:
+                    found[name] = key
+    return found, doubled
+
+
+def _like_a_gradient(key: str) -> bool:
+    return key[:1] == "d" or key[:1] == "∂" or "grad" in key.lower()
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return b is not None and np.shape(a) == np.shape(b) and bool(np.all(np.asarray(a) == np.asarray(b)))
+
+
+def _why_no_gradient(name: str, node: Node) -> str:
+    if node.dtype.kind not in "fc":
+        return f"{name} holds {node.dtype}, which has no gradient; record it as floats"
+    if node.is_leaf:
+        return f"{name} asks for no gradient; make it with requires_grad=True"
+    return f"no gradient arrives at {name}: nothing that it is made from asks for one"
+
+
+def _inputs(stages: Mapping[str, Node]) -> list[str]:
+    return [name for name, node in stages.items() if node.is_leaf and node.requires_grad]
 
 
 def as_graph(outputs: Any, upstream: Any) -> Graph:
@@ -105,13 +206,36 @@ def numbers(label: str, value: Any, node: Node) -> Any:
     return array if array.dtype.kind in "fc" or node.dtype.kind not in "fc" else array.astype(node.dtype)
 
 
-def _entries(argument: str, given: Any, example: str) -> dict[str, Any]:
+def _entries(argument: str, given: Any, example: str, inputs: Sequence[str] = ()) -> dict[str, Any]:
+    """The entries of a mapping, of an object by its attributes, or of a tuple by the order of the inputs."""
     if given is None:
         return {}
+    kind = type(given).__name__
+    several = given if isinstance(given, (tuple, list)) and not hasattr(given, "_asdict") else None
+    if several is not None and inputs and len(several) == len(inputs) and all(map(_is_array, several)):
+        return {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     if not isinstance(given, Mapping):
-        kind = type(given).__name__
-        raise GradientError(f"compare: {argument} is a {kind}; give arrays by name, {example}, or locals()")
-    return {key: value for key, value in given.items() if isinstance(key, str)}
+        given = given._asdict() if hasattr(given, "_asdict") else _attributes(given)
+    if given is None:
+        raise GradientError(
+            f"compare: {argument} is a {kind}; give arrays by name, {example}, or locals()"
+            + (f", or a tuple in the order of the inputs {', '.join(inputs)}" if inputs else "")
+        )
+    found = {key: value for key, value in given.items() if isinstance(key, str)}
+    for key, value in list(found.items()):
+        if isinstance(value, Mapping) and _GRADIENTS.fullmatch(key):
+            found |= {
+                inner if _like_a_gradient(inner) else f"d{inner}": x
+                for inner, x in value.items()
+                if isinstance(inner, str)
+            }
+    return found
+
+
+def _attributes(given: Any) -> dict[str, Any] | None:
+    """The arrays among an object's attributes; None where there are none."""
+    found = {key: x for key, x in getattr(given, "__dict__", {}).items() if _is_array(x)}
+    return None if isinstance(given, (np.ndarray, Tensor, type)) else found or None
 
 
 def _values(entries: Mapping[Any, Any], named: Mapping[str, Node], strict: bool) -> dict[str, Any]:
@@ -131,11 +255,13 @@ def _values(entries: Mapping[Any, Any], named: Mapping[str, Node], strict: bool)
     return found
 
 
-def _nothing(entries: Mapping[str, Any], stages: Iterable[str]) -> GradientError:
+def _nothing(entries: Mapping[str, Any], stages: Iterable[str], named: Mapping[str, Node]) -> GradientError:
     """The error for entries without any gradient, most likely because of a misspelled name."""
     names = [f"d{name}" for name in stages]
     arrays = [key for key, value in entries.items() if isinstance(value, (np.ndarray, np.generic, Tensor, float, list))]
     if not arrays:
         return GradientError(f"compare: no gradient was given; it can be one of {', '.join(names)}")
     likely = next((key for key in arrays if key[:1] == "d"), arrays[0])
+    for name, key in spelled(arrays, named)[0].items():
+        return GradientError(f"compare: {key!r} cannot be judged: {_why_no_gradient(name, named[name])}")
     return GradientError(f"compare: no gradient was given; {likely!r} matches no named tensor{nearest(likely, names)}")

@@ -22,6 +22,7 @@ class Report(Found):
             values, gradients = self.wrong_forward, [f"d{name}" for name in self.wrong]
             counts = [f"{len(gradients)} of the given gradients are wrong: {', '.join(gradients)}"] if gradients else []
             counts += [f"{len(values)} of the given forward values are wrong: {', '.join(values)}"] if values else []
+            counts += [f"{key} could not be judged: {why}" for key, why in self.unjudged.items()]
             raise GradientError(f"{'; '.join(counts)}\n{self}")
 
     def text(self, *, hints: int = HINTS, width: int = 120) -> str:

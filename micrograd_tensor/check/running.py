@@ -19,7 +19,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -49,6 +49,7 @@ class Run:
             What is judged is the value before.
         elsewhere: names for which something else was returned than the local variable of that name, so that no line
             that assigns this is to blame.
+        helpers: names that are local variables only, and were not returned.
     """
 
     names: Mapping[str, Any]
@@ -58,6 +59,7 @@ class Run:
     remarks: tuple[str, ...] = ()
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
+    helpers: frozenset[str] = frozenset()
 
 
 def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
@@ -98,7 +100,9 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     names |= restored
     for name in watch.unfinished(error):
         names.pop(name, None)
-    return Run(names, returned, error, changed, remarks, shared, elsewhere)
+    whole = returned if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
+    helpers = frozenset(name for name in names if name not in whole)
+    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers)
 
 
 class Watch:
@@ -294,10 +298,15 @@ def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
     return found
 
 
-def gradient_lines(function: Callable[..., Any], stages: Iterable[str]) -> dict[str, Lines]:
-    """The statements of a backward pass that assign the gradient of each stage, by the stage's name."""
+def gradient_lines(function: Callable[..., Any], keys: Mapping[str, str]) -> dict[str, Lines]:
+    """The statements of a backward pass that assign the gradient of each stage, by the stage's name.
+
+    Args:
+        function: the backward pass.
+        keys: for each stage what its gradient is called there.
+    """
     found = source_lines(function)
-    return {name: found[f"d{name}"] for name in stages if f"d{name}" in found}
+    return {name: found[key] for name, key in keys.items() if key in found}
 
 
 def assignments(function: Callable[..., Any]) -> list[Statement]:

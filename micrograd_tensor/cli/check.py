@@ -19,8 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..check.compare import compare
+from ..check.compare import compare_run
 from ..check.found import Stages
+from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
 from ..check.report import Report
 from ..check.running import Run, fingerprint, gradient_lines
@@ -122,16 +123,19 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     arguments = list(inspect.signature(task.backward).parameters)[:2]
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
-    if all(hand.get(f"d{name}") is None for name in named):
+    keys, _ = spelled(hand, named)
+    if all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
         hand[f"d{output}"] = task.dout  # nothing else is given yet
     own = task.cache if task.own_cache and isinstance(task.cache, Mapping) else None
     try:
-        report = compare(graph, hand=hand, forward=own)
+        report = compare_run(graph, replace(ran, names=hand), own)
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     stages = Stages([stage for stage in report.stages.values() if stage.name != output])
     remarks = (*_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
-    assigned = gradient_lines(task.backward, [name for name in stages if f"d{name}" not in ran.elsewhere])
+    assigned = gradient_lines(
+        task.backward, {name: key for name, key in report.keys.items() if key not in ran.elsewhere}
+    )
     return replace(report, stages=stages, lines=assigned, remarks=remarks), ran
 
 

@@ -132,7 +132,9 @@ def test_right_values_in_a_wrong_shape_are_said_but_are_not_wrong():
 def test_what_was_not_given_is_said_and_not_judged():
     out, dout, right = point()
     report = mt.compare(out, dout, {"dx": right["dx"], "dgamma": None})
-    assert report.ok
+    assert not report.ok
+    assert dict(report.unjudged) == {"dgamma": "it is None"}
+    assert report.wrong == []
     assert report.stages["gamma"].status == "not given"
     assert report.stages["gamma"].error is None
 

@@ -1,5 +1,8 @@
 """What compare makes of unusual input: each kind has a stated behaviour."""
 
+from collections import namedtuple
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from solved import solved
@@ -30,10 +33,118 @@ def test_extra_names_without_an_array_of_a_known_shape_are_ignored_quietly(value
 @pytest.mark.parametrize(("name", "said"), [("tmp", "no tensor"), ("dvra", "did you mean 'dvar'"), ("dxx", "'dx'")])
 def test_extra_names_with_an_array_of_a_known_shape_are_listed(name, said):
     of, hand = batchnorm()
-    report = mt.compare(of.graph, hand={**hand, name: np.ones(D)})
+    report = mt.compare(of.graph, hand={**hand, "N": 7, name: np.ones(D)})
     assert report.ok
     assert said in report.unused[name]
     assert name in str(report)
+
+
+# ------------------------------------------------------------------------------------------- nothing passes unjudged
+
+RNG = np.random.default_rng(0)
+X, W, DOUT = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2)), RNG.normal(size=(4, 2))
+RIGHT = {"dx": DOUT @ W.T, "dw": X.T @ DOUT}
+SPELLINGS = ("dX", "d_x", "dLdx", "dL_dx", "dLoss_dx", "grad_x", "gradx", "x_grad", "xgrad", "gx", "gX", "g_x", "dLdX")
+
+
+def product(x_asks=True, x=X):
+    a = mt.tensor(x, name="x", requires_grad=x_asks)
+    return (a @ mt.tensor(W, name="w", requires_grad=True)).named("out")
+
+
+@pytest.mark.parametrize("key", SPELLINGS)
+def test_a_gradient_is_judged_however_it_is_spelled(key):
+    report = mt.compare(product(), DOUT, {key: RIGHT["dx"], "dw": RIGHT["dw"]})
+    assert report.ok
+    assert report.keys["x"] == key
+    assert report.stages["x"].status == Status.RIGHT
+    assert mt.compare(product(), DOUT, {key: 100 * RIGHT["dx"], "dw": RIGHT["dw"]}).wrong == ["x"]
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        lambda dx, dw: {"grads": {"x": dx, "w": dw}},
+        lambda dx, dw: {"grads": {"dx": dx, "dw": dw}, "N": 4},
+        lambda dx, dw: (dx, dw),
+        lambda dx, dw: [dx, dw],
+        lambda dx, dw: SimpleNamespace(dx=dx, dw=dw),
+        lambda dx, dw: namedtuple("Gradients", "dx dw")(dx, dw),
+        lambda dx, dw: {"x": dx, "w": dw},
+    ],
+    ids=["nested", "nested with d", "tuple", "list", "attributes", "named tuple", "bare names"],
+)
+def test_gradients_are_judged_however_they_are_packed(packed):
+    assert mt.compare(product(), DOUT, packed(RIGHT["dx"], RIGHT["dw"])).ok
+    assert mt.compare(product(), DOUT, packed(3 * RIGHT["dx"], RIGHT["dw"])).wrong == ["x"]
+    assert mt.compare(product(), DOUT, packed(RIGHT["dx"], 3 * RIGHT["dw"])).wrong == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("out", "hand", "key", "said"),
+    [
+        (product(x_asks=False), {"dx": RIGHT["dx"]}, "dx", "x asks for no gradient; make it with requires_grad=True"),
+        (product(x_asks=False), {"grad_x": RIGHT["dx"]}, "grad_x", "asks for no gradient"),
+        (
+            product(False, np.arange(12).reshape(4, 3)),
+            {"dx": RIGHT["dx"]},
+            "dx",
+            "x holds int64, which has no gradient",
+        ),
+        (product(), {"dx": None}, "dx", "it is None"),
+        (product(), {"dxx": 3 * RIGHT["dx"]}, "dxx", "did you mean 'dx'"),
+        (product(), {"dy": 3 * RIGHT["dx"]}, "dy", "no gradient has this name"),
+        (product(), {"dx": RIGHT["dx"], "grad_x": 2 * RIGHT["dx"]}, "grad_x", "dx was judged as the gradient of x"),
+        (product(), {"dextra": 3.0}, "dextra", "no gradient has this name"),
+        (product(), {"dextra": [1.0, 2.0]}, "dextra", "no gradient has this name"),
+    ],
+    ids=[
+        "no gradient asked",
+        "spelled otherwise",
+        "integers",
+        "None",
+        "misspelt",
+        "unknown",
+        "twice",
+        "number",
+        "list",
+    ],
+)
+def test_a_gradient_that_cannot_be_judged_does_not_pass(out, hand, key, said):
+    report = mt.compare(out, DOUT, {**hand, "dw": out.operands[0].numpy().T @ DOUT})
+    assert not report.ok
+    assert report.wrong == []
+    assert said in report.unjudged[key]
+    assert "it is None" in said or key in str(report).split("Gradients, in")[0]
+    with pytest.raises(AssertionError, match="not all judged"):
+        mt.check.assert_gradients(out, DOUT, {**hand, "dw": out.operands[0].numpy().T @ DOUT})
+    with pytest.raises(mt.GradientError, match=key):
+        report.raise_if_wrong()
+
+
+@pytest.mark.parametrize("key", ["dx", "grad_x"])
+def test_the_only_gradient_that_is_given_but_cannot_be_judged_is_refused_with_the_reason(key):
+    with pytest.raises(mt.GradientError, match=f"'{key}' cannot be judged: x asks for no gradient"):
+        mt.compare(product(x_asks=False), DOUT, {key: RIGHT["dx"]})
+
+
+def test_a_helper_among_local_variables_is_no_gradient_unless_one_of_its_shape_is_missing():
+    hand = {**RIGHT, "N": 4, "dhelper": 3 * RIGHT["dw"]}
+    assert mt.compare(product(), DOUT, hand).ok
+    del hand["dw"]
+    assert "dhelper" in mt.compare(product(), DOUT, hand).unjudged
+
+
+@pytest.mark.parametrize("key", ["dtmp", "da", "t"])
+def test_arrays_without_a_stage_are_matched_by_value(key):
+    """x · x has two contributions: one of them, under whatever name, is known."""
+    x = mt.tensor(X, name="x", requires_grad=True)
+    out = (x * mt.exp(x)).named("out")
+    part = DOUT[:, :1] * np.exp(X)
+    hand = {"dx": part * (1 + X), key: part}
+    report = mt.compare(out, np.broadcast_to(DOUT[:, :1], X.shape), hand)
+    assert report.ok
+    assert report.matched[key] == "what arrives at x from out"
 
 
 def test_none_is_not_given():

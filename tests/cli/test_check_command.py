@@ -607,3 +607,23 @@ def test_the_upstream_is_not_what_the_inputs_are():
     task = read(Module, Path("mine.py"), 0)
     x = np.random.default_rng(0).normal(size=(7, 4))
     assert abs(np.corrcoef(task.dout.ravel(), x.ravel())[0, 1]) < 0.5
+
+
+@pytest.mark.parametrize("name", ["dX", "d_x", "dL_dx", "grad_x", "x_grad"])
+def test_a_gradient_is_judged_in_the_line_that_assigns_it_whatever_it_is_called(name, check):
+    status, _, _ = check(SMALL.replace("dx =", f"{name} ="))
+    assert status == 0
+    status, printed, _ = check(SMALL.replace("dx =", f"{name} = 2 *"))
+    assert status == 1
+    assert f"{name} = 2 * dproduct @ w.T" in printed
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [("np.arange(15).reshape(5, 3)", "x holds int64, which has no gradient"), ("np.eye(5, 3) > 0", "x holds bool")],
+)
+def test_a_gradient_of_what_has_none_fails_with_the_reason(inputs, reason, check):
+    status, printed, _ = check(SMALL.replace("rng.normal(size=(5, 3))", inputs))
+    assert status == 1
+    assert f"dx: {reason}" in printed
+    assert "dx was given, but could not be judged" in printed

@@ -15,6 +15,8 @@
     findings      kind, what, why, way_out
     oracles       name, recorded, complex_step, differences, bar, agree, text
     invariants    name, kind, holds, error, text, branch
+    unjudged      entries given as gradients that could not be judged: by name, the reason
+    matched       arrays under other names that equal a recorded gradient or a contribution to one: by name, which
     unused        entries that belong to no stage: by name, the likeliest reason
     remarks       what happened while the code ran, in sentences
     rtol          the tolerance that was given, or null
@@ -57,6 +59,8 @@ def text(report: Found, **more: Any) -> str:
         "findings": report.findings,
         "oracles": report.oracles,
         "invariants": report.invariants,
+        "unjudged": report.unjudged,
+        "matched": report.matched,
         "unused": report.unused,
         "remarks": report.remarks,
         "rtol": report.rtol,

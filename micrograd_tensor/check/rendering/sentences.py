@@ -65,6 +65,9 @@ def headline(report: Found) -> str:
         said.append(f"{_are(len(values), 'forward value')} wrong: {listed(values)}.")
     if gradients:
         said.append(f"{_are(len(gradients), 'gradient')} wrong: {listed(gradients)}.")
+    unjudged = [shown(key) for key, why in report.unjudged.items() if why != "it is None"]
+    if unjudged:
+        said.append(f"{listed(unjudged)} {'was' if len(unjudged) == 1 else 'were'} given, but could not be judged.")
     if said:
         return " ".join(said)
     hidden = " But this point hides mistakes: see what it cannot tell apart." if report.findings else ""
@@ -89,9 +92,11 @@ def is_complete(report: Found) -> bool:
 
 def preliminaries(report: Found) -> list[Section]:
     """Before the tables: oracles that disagree, remarks, and what the point cannot tell apart."""
+    unjudged = tuple(f"{shown(key)}: {why}" for key, why in report.unjudged.items() if why != "it is None")
     disagree = [f"{shown(oracle.name)}: {oracle.text}" for oracle in report.oracles if not oracle.agree]
     sections = (
         Section("The oracles disagree, so none of this can be trusted yet", tuple(disagree), "wrong"),
+        Section("Given, but not judged", unjudged, "wrong"),
         Section("", report.remarks, sign="!"),
         Section("What this test point cannot tell apart", tuple(map(str, report.findings)), "note"),
     )
@@ -113,7 +118,9 @@ def invariants(report: Found) -> Section:
 def afterthoughts(report: Found) -> list[Section]:
     """After the tables: unused arrays, and the agreement of the oracles."""
     unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
-    sections = [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
+    matched = tuple(f"{shown(key)} is {text}." for key, text in report.matched.items())
+    sections = [Section("Right as well, by their values", matched, "right")] if matched else []
+    sections += [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
     if report.oracles and all(oracle.agree for oracle in report.oracles):
         every = all(oracle.complex_step is not None for oracle in report.oracles)
         others = "a complex step and central differences" if every else "central differences"
