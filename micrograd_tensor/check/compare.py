@@ -83,7 +83,12 @@ def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None
 
 @np.errstate(all="ignore")
 def _compared(
-    captured: Graph, hand: Any, forward: Any, rtol: float | None, point: bool = True, helpers: frozenset[str] = frozenset()
+    captured: Graph,
+    hand: Any,
+    forward: Any,
+    rtol: float | None,
+    point: bool = True,
+    helpers: frozenset[str] = frozenset(),
 ) -> Report:
     if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
         raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")

@@ -140,13 +140,13 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
                 if match is None or key in exact or key in found.values() or key in doubled:
                     continue
                 wanted: str = match["name"]
-                name = wanted if wanted in exact else alike.get(wanted.casefold())
-                if name is None or (same and name != wanted):
+                meant = wanted if wanted in exact else alike.get(wanted.casefold())
+                if meant is None or (same and meant != wanted):
                     continue
-                if name in found:
-                    doubled[key] = name
+                if meant in found:
+                    doubled[key] = meant
                 else:
-                    found[name] = key
+                    found[meant] = key
     return found, doubled
 
 

@@ -399,7 +399,7 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     >>> difference(np.array([1.0, 2.5]), np.array([1.0, 2.0]), np.array([1e-9, 1e-9]), np.array([1.0, 5.0]))
     Difference(within=False, error=0.1, worst=((1,), 2.5, 2.0), limit=2e-10)
     """
-    given, expected = np.asarray(given), np.asarray(expected)
+    given, expected = (x + 0 if x.dtype == bool else x for x in map(np.asarray, (given, expected)))
     if not expected.size:
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
