@@ -124,7 +124,7 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
     """The key that is the gradient of each tensor; and for further keys that spell one of them otherwise the tensor.
 
     >>> spelled(["dX", "grad_w", "dw", "N"], ["x", "w", "y"])
-    ({'x': 'dX', 'w': 'dw'}, {'grad_w': 'w'})
+    ({'w': 'dw', 'x': 'dX'}, {'grad_w': 'w'})
     """
     keys, exact = list(keys), set(names)
     folded: dict[str, list[str]] = {}
