@@ -24,7 +24,13 @@ PACKAGE = Path(mt.__file__).parent
 
 FLOORS = (
     {"cli": "the command"},
-    {"training": "runs to stop and resume", "draw": "circuits and player", "check": "is it right, and why not"},
+    {
+        "training": "runs to stop and resume",
+        "draw": "circuits and player",
+        "check": "is it right, and why not",
+        "derive": "the derivation on paper",
+        "compile": "programs made from graphs",
+    },
     {
         "nn": "layers",
         "optim": "optimizers",

@@ -13,6 +13,7 @@
 from sys import modules as _modules
 from typing import TYPE_CHECKING
 
+from .compile import compile as compile  # noqa: A004 -- Python's own compiles text
 from .derive import derive as derive
 from .draw import DrawError as DrawError
 from .draw import draw as draw

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "graph": {"engine"},
     "algebra": {"engine", "graph"},
     "notation": {"engine", "graph"},
+    "compile": {"engine", "graph", "algebra", "notation"},
     "check": {"engine", "graph", "notation"},
     "draw": {"engine", "graph", "notation"},
     "derive": {"engine", "graph", "algebra", "notation"},

@@ -78,9 +78,10 @@ def _drawn(
     name: str | None = None,
 ) -> Tensor:
     """A leaf of what a method of the generator draws."""
-    draw = getattr(generator_or_default(generator), how)
+    generator = generator_or_default(generator)
+    draw = getattr(generator, how)
     dtype = None if dtype is None else dtype_of_numbers(dtype)
-    new = source(lambda: np.asarray(draw(*args), dtype), name)
+    new = source(lambda: np.asarray(draw(*args), dtype), name, generator)
     return new.requires_grad_() if requires_grad else new
 
 

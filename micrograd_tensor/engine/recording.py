@@ -59,8 +59,11 @@ class Trace:
         sources: leaves whose values are read anew in every run, each with how: random draws, a learning rate.
         effects: leaves that the run gives new values, which take hold when it has ended.
         guards: conditions that decided which ops were called, each with whether it held for all its elements.
-        grads: leaves whose ``.grad`` was touched, each with what it was before.
+        grads: leaves whose ``.grad`` was read or changed, each with what it was before.
         gradients: what their ``.grad`` was at the end, or None.
+        cleared: those of them whose ``.grad`` was cleared before anything read it.
+        settings: what Python code went by besides values, by its owner: how to read it, and what it was.
+        generators: of random numbers that sources drew, each with its state before.
     """
 
     sources: dict[Any, Callable[[], Any]] = field(default_factory=dict)
@@ -68,6 +71,9 @@ class Trace:
     guards: list[tuple[Any, bool]] = field(default_factory=list)
     grads: dict[Any, Any] = field(default_factory=dict)
     gradients: dict[Any, Any] = field(default_factory=dict)
+    cleared: set[Any] = field(default_factory=set)
+    settings: dict[Any, tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]] = field(default_factory=dict)
+    generators: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

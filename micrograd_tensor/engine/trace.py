@@ -1,8 +1,9 @@
 """Trace: record a whole run of Python code, so that its graph can stand for it at other inputs.
 
-Three things that Python code does are no ops, and each has one door, which works outside a trace too: it changes state
-(`Tensor.assign_`, `effect`), reads what differs from run to run (`source`), and decides by values (`holds`). Any other
-use of a value, such as ``float(x)``, would be frozen into the graph, and raises `TraceError` within a trace.
+Four things that Python code does are no ops, and each has one door, which works outside a trace too: it changes state
+(`Tensor.assign_`, `effect`), reads what differs from run to run (`source`), decides by values (`holds`), and goes by
+settings (`goes_by`). Any other use of a value, such as ``float(x)``, would be frozen into the graph, and raises
+`TraceError` within a trace.
 """
 
 from __future__ import annotations
@@ -81,17 +82,33 @@ def at_once(*tensors: Any) -> tuple[Any, ...]:
     return tensors if recording.get().trace is not None else tuple(map(unwrap, tensors))
 
 
-def source(read: Callable[[], Any], name: str | None = None) -> Result:
+def source(read: Callable[[], Any], name: str | None = None, generator: Any = None) -> Result:
     """A leaf whose value is read now, and within a trace anew at every later run: a random draw, a learning rate.
+
+    The generator that it is drawn from, if any, is noted with its state, so that a run that is given up can be undone.
 
     >>> source(lambda: np.float32(0.5), "lr")
     tensor(0.5, dtype=float32, name='lr')
     """
-    x = leaf(as_array(read()), name)
     trace = recording.get().trace
+    if trace is not None and generator not in trace.generators and hasattr(generator, "bit_generator"):
+        trace.generators[generator] = generator.bit_generator.state
+    x = leaf(as_array(read()), name)
     if trace is not None:
         trace.sources[x] = read
     return x
+
+
+def goes_by(owner: Any, read: Callable[[], tuple[Any, ...]]) -> None:
+    """Within a trace, note settings that Python code goes by, such as a module's mode: where they differ, it is void.
+
+    Args:
+        owner: whose settings they are.
+        read: reads them now.
+    """
+    trace = recording.get().trace
+    if trace is not None and owner not in trace.settings:
+        trace.settings[owner] = read, read()
 
 
 def effect(x: Record, value: Record, write: Callable[[Any], Any]) -> None:
@@ -128,8 +145,10 @@ def refuse_reading(x: Record, how: str) -> None:
         )
 
 
-def touch_grad(x: Record) -> None:
-    """Within a trace, remember the ``.grad`` of a leaf before it changes."""
+def touch_grad(x: Record, clears: bool = False) -> None:
+    """Within a trace, remember the ``.grad`` of a leaf before it is read or changed."""
     trace = recording.get().trace
-    if trace is not None:
-        trace.grads.setdefault(x, x._grad)
+    if trace is not None and x not in trace.grads:
+        trace.grads[x] = x._grad
+        if clears:
+            trace.cleared.add(x)

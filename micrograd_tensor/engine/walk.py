@@ -345,13 +345,16 @@ def grad(
     return tuple(results.get(x) for x in ins)
 
 
-def ancestors(outputs: Sequence[Result]) -> list[Result]:
-    """The outputs and everything they were computed from, in order of birth, so operands come before results."""
+def ancestors(outputs: Sequence[Result], since: int = 0) -> list[Result]:
+    """The outputs and everything they were computed from, in order of birth, so operands come before results.
+
+    What was born before the birth number `since` is taken as it is, with nothing it was computed from.
+    """
     seen: dict[int, Any] = {x.born: whole(x) for x in outputs}
     stack = list(seen.values())
     while stack:
         user = stack.pop()
-        for x in user.operands:
+        for x in user.operands if user.born >= since else ():
             if isinstance(x, Record):
                 if x.born >= user.born:
                     raise out_of_order(x)

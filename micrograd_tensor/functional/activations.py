@@ -164,6 +164,6 @@ def dropout(
     values = as_tensor(x)
     if not training or p == 0:
         return values
-    random = generator_or_default(generator).random
-    kept = source(lambda: random(values.shape), "noise") >= p
+    generator = generator_or_default(generator)
+    kept = source(lambda: generator.random(values.shape), "noise", generator) >= p
     return values * astype(kept / (1 - p) if p < 1 else kept, values.dtype).named("mask")

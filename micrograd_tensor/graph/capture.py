@@ -45,18 +45,22 @@ def graph(outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: b
 
 
 def capture(
-    outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: bool = True
+    outputs: Tensor | Sequence[Tensor], upstream: Any = None, *, values: bool = True, since: int = 0
 ) -> tuple[Graph, Mapping[Tensor, Node]]:
-    """A `graph`, and the node of each tensor in it: for whoever runs it again on what its leaves hold by then."""
+    """A `graph`, and the node of each tensor in it: for whoever runs it again on what its leaves hold by then.
+
+    Tensors whose birth number is less than `since` are leaves of it, whatever they were computed from.
+    """
     single = isinstance(outputs, Tensor)
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for out in outs:
         if not isinstance(out, Tensor):
             raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")
-    forward = ancestors(outs)
+    forward = ancestors(outs, since)
     for t in forward:
-        unchanged(t)
-    nodes = _Nodes(values)
+        if t.born >= since:
+            unchanged(t)
+    nodes = _Nodes(values, since)
     if upstream is None:
         made = nodes.add_all(forward)
         return Graph(tuple(made), tuple(nodes[t] for t in outs)), nodes.made
@@ -100,8 +104,8 @@ def capture(
 class _Nodes:
     """The nodes made so far, by tensor."""
 
-    def __init__(self, values: bool) -> None:
-        self._values = values
+    def __init__(self, values: bool, since: int) -> None:
+        self._values, self._since = values, since
         self.made: dict[Tensor, Node] = {}
 
     def __getitem__(self, t: Tensor) -> Node:
@@ -109,15 +113,21 @@ class _Nodes:
 
     def add_all(self, tensors: Sequence[Tensor]) -> list[Node]:
         """A whole forward graph, in order of birth."""
-        arrays = recorded_values(tensors) if self._values else [None] * len(tensors)
+        if not self._values:
+            arrays = [None] * len(tensors)
+        elif self._since:  # some leaves have operands, which are no part of the graph
+            arrays = [t._values() for t in tensors]
+        else:
+            arrays = recorded_values(tensors)
         return [self.add(t, array) for t, array in zip(tensors, arrays, strict=True)]
 
     def add(self, t: Tensor, value: Any, name: str | None = None, rule_of: Edge | None = None) -> Node:
+        op = t.op if t.born >= self._since else None
         node = self.made[t] = Node(
             rank=len(self.made),
-            op=t.op,
-            operands=tuple(self.made[whole(x)] if isinstance(x, Tensor) else x for x in t.operands),
-            params=MappingProxyType({**t.op.parameters, **t.params} if t.op else {}),
+            op=op,
+            operands=tuple(self.made[whole(x)] if isinstance(x, Tensor) else x for x in t.operands) if op else (),
+            params=MappingProxyType({**op.parameters, **t.params} if op else {}),
             shape=t.shape,
             dtype=t.dtype,
             name=t.name or name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -18,6 +19,7 @@ from ..engine.interop.pytorch import target_dtype
 from ..engine.recording import recording, scope
 from ..engine.table.elementwise import zeros_like
 from ..engine.tensor import Tensor, convert, tensor
+from ..engine.trace import goes_by
 from .module_path import key, not_entered
 from .parameter import Parameter
 from .state import Keys, load
@@ -89,7 +91,10 @@ class Module:
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Run `forward` in the scope of this module's path."""
-        at, path = recording.get().scope, self._path
+        now, path = recording.get(), self._path
+        at = now.scope
+        if now.trace is not None:
+            goes_by(self, partial(tuple, vars(self).values()))
         if at is None if len(path) == 1 else at is not None and at.name == path[-2]:
             with self._scope:
                 result = self.forward(*inputs, **settings)

@@ -18,7 +18,7 @@ from ..engine.record import all_at_once, unwrap
 from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
-from ..engine.trace import source
+from ..engine.trace import goes_by, source, touch_grad
 from .bucket import Alone, Bucket, State
 
 __all__ = ["Optimizer"]
@@ -142,10 +142,14 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        traced = recording.get().trace is not None
+        for p in (p for group in self.param_groups for p in group["params"]) if traced else ():
+            touch_grad(p)
         plans = [(group, self._buckets(k, group)) for k, group in enumerate(self.param_groups)]
-        if recording.get().trace is not None:
+        if traced:
             with no_grad():
                 self._record(plans)
+            goes_by(self, self._gone_by)
             return loss
         for _, buckets in plans:
             for bucket in buckets:
@@ -166,6 +170,12 @@ class Optimizer:
             settings["lr"] = source(partial(group.__getitem__, "lr"), "lr")
             for bucket in buckets:
                 bucket.record(type(self).rule, settings, partial(self._count, bucket))
+
+    def _gone_by(self) -> tuple[Any, ...]:
+        """What a step depends on besides values: all settings but the learning rate, the parameters, their buckets."""
+        settings = [v for g in self.param_groups for name, v in g.items() if name not in ("lr", "params", "initial_lr")]
+        params = [p for group in self.param_groups for p in group["params"]]
+        return *settings, *params, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
 
     def _count(self, bucket: Bucket | Alone, step: int) -> None:
         """Note that the parameters of a bucket have taken so many steps."""
@@ -205,7 +215,7 @@ class Optimizer:
         """Clear the gradients of all parameters, or with ``set_to_none=False`` set the existing ones to zero."""
         for group in self.param_groups:
             for p in group["params"]:
-                keep = p.grad is not None and not set_to_none
+                keep = not set_to_none and p.grad is not None
                 p.grad = Tensor(zeros_like(p), copy=False) if keep else None
 
     def state_dict(self) -> dict[str, Any]:

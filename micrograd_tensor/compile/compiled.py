@@ -1,0 +1,202 @@
+"""Compiled: a function with a program for every kind of call that it has met."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from functools import update_wrapper
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import DTYPES, is_duck
+from ..engine.errors import TraceError
+from ..engine.recording import recording
+from ..engine.tensor import Tensor
+from ..notation.names import mended
+from .numpy_source import NumPySource
+from .program import Built, Program
+from .trace import Traced, traced
+from .trees import Constant, flatten, unflatten
+
+KEPT = 32
+"""Programs that a function keeps; the least recently used one goes first."""
+
+
+def _numpy(found: Traced, name: str) -> Built:
+    made = NumPySource(found, name)
+    return Built(made.function(), made.text, made.count)
+
+
+BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy}
+
+
+def checked_backend(backend: str) -> str:
+    """The backend to use; `ValueError` for one that there is not."""
+    if backend == "auto":
+        return "numpy"
+    if backend not in BACKENDS:
+        raise ValueError(f"compile: backend={backend!r}; there is {', '.join(map(repr, ('auto', *BACKENDS)))}")
+    return backend
+
+
+class Compiled:
+    """A compiled function; see `compile`. It is called as the function is.
+
+    Args:
+        function: what to compile.
+        backend: what runs it.
+        exact: whether results are the function's own, bit for bit.
+
+    >>> import micrograd_tensor as mt
+    >>> double = mt.compile(lambda x: x + x)
+    >>> double(mt.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
+
+    def __init__(self, function: Callable[..., Any], backend: str = "auto", exact: bool = False) -> None:
+        if not callable(function):
+            raise TypeError(f"compile takes a function, not {function!r:.60}")
+        self.function, self._backend, self._exact = function, checked_backend(backend), exact
+        self._programs: OrderedDict[Hashable, list[Program]] = OrderedDict()
+        self._latest: Program | None = None
+        self._traces, self._eager = 0, Counter[str]()
+        called = getattr(function, "__name__", type(function).__name__)
+        self.name = mended(called if called != "<lambda>" else "function")
+        update_wrapper(self, function, updated=())
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}>"
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        """Call the function: its program where there is one, else it is traced first."""
+        now = recording.get()
+        if now.trace is not None:
+            return self.function(*args, **settings)  # a part of what is traced
+        leaves: list[Any] = []
+        tree = flatten((args, settings), leaves)
+        if now.anomaly or not all(map(_is_plain, leaves)) or _holds_foreign(tree):
+            return self.function(*args, **settings)
+        first = {id(x): i for i, x in reversed([*enumerate(leaves)])}
+        signature = (tree, now.on, tuple(_kind(x, first[id(x)]) for x in leaves))
+        program = self._program(signature, leaves)
+        try:
+            return program(leaves)
+        except Exception as error:  # which the function itself tells better, or does not meet
+            self._eager[type(error).__name__] += 1
+            given = [x if isinstance(x, Tensor) else Tensor(x) for x in leaves]
+            again, named = unflatten(tree, iter([given[first[id(x)]] for x in leaves]))
+            return self.function(*again, **named)
+
+    def _program(self, signature: Hashable, leaves: Sequence[Any]) -> Program:
+        """The program for a call, made if there is none."""
+        known = self._programs.setdefault(signature, [])
+        self._programs.move_to_end(signature)
+        for program in known:
+            if program.fits(leaves):
+                self._latest = program
+                return program
+        tree = signature[0]  # type: ignore[index]
+        found = traced(self.function, tree, leaves, self._names(tree))
+        self._latest = program = Program(self.name, found, BACKENDS[self._backend], self._compiled)
+        self._traces += 1
+        if self._traces == KEPT:
+            warnings.warn(
+                f"{self.name} was compiled for {KEPT} kinds of calls; give numbers that vary as Tensors, "
+                "such as mt.tensor(0.1), and batches of one size",
+                stacklevel=3,
+            )
+        known.insert(0, program)
+        del known[KEPT:]
+        while len(self._programs) > KEPT:
+            self._programs.popitem(last=False)
+        return program
+
+    def _compiled(self, function: Callable[..., Any]) -> Compiled:
+        return Compiled(function, self._backend, self._exact)
+
+    def _names(self, tree: Any) -> list[str]:
+        """What to call the Tensors of the arguments: after the function's parameters."""
+        positional, named = tree.children
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        alone = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+        names: list[str] = []
+        for k, child in enumerate(positional.children):
+            names += [alone[k] if k < len(alone) else f"{rest}{k - len(alone)}"] * _size(child)
+        for key, child in zip(named.keys, named.children, strict=True):
+            names += [key.value] * _size(child)
+        return names
+
+    @property
+    def source(self) -> str:
+        """What is run, of the kind of call that came last.
+
+        Raises:
+            TraceError: before the first call.
+
+        >>> import micrograd_tensor as mt
+        >>> square = mt.compile(lambda x: x * x, backend="numpy")
+        >>> _ = square(mt.tensor([1.0, 2.0]))
+        >>> print(square.source)
+        def function(x):
+            y1 = op.mul(x, x)
+            return (y1,)
+        <BLANKLINE>
+        """
+        if self._latest is None:
+            raise TraceError(f"{self.name} has no source yet: what is run depends on the arguments; call it first")
+        return self._latest.built.source
+
+
+def _size(tree: Any) -> int:
+    """The number of arrays in a tree."""
+    found: list[Any] = [tree]
+    count = 0
+    while found:
+        this = found.pop()
+        if isinstance(this, Constant):
+            continue
+        children = getattr(this, "children", None)
+        count += children is None
+        found += children or ()
+    return count
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether an argument is an array of NumPy's, of numbers in the machine's byte order."""
+    if isinstance(x, Tensor):
+        return isinstance(x._data, np.ndarray)
+    return type(x) is np.ndarray and x.dtype in DTYPES
+
+
+def _holds_foreign(tree: Any) -> bool:
+    """Whether some argument is an array of another library, whose values nobody here would see change."""
+    found = [tree]
+    while found:
+        this = found.pop()
+        if isinstance(this, Constant):
+            value = this.value
+            if not isinstance(value, (np.generic, type)) and (is_duck(value) or hasattr(value, "__array__")):
+                return True
+        else:
+            found += getattr(this, "children", ())
+    return False
+
+
+def _kind(x: Any, first: int) -> Hashable:
+    """What tells one array of a call from another that needs a program of its own."""
+    if not isinstance(x, Tensor):
+        return first, x.shape, x.dtype, x.flags.c_contiguous, x.flags.f_contiguous
+    array = x._data
+    order = array.flags.c_contiguous, array.flags.f_contiguous
+    return first, array.shape, array.dtype, *order, x._requires_grad, x.op is None, type(x)

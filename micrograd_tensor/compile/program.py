@@ -1,0 +1,208 @@
+"""Program: a traced function that can be run again on other values, with all that it does to state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.arrays import Outline, as_array, frozen
+from ..engine.record import Record, all_at_once, birth_numbers, leaf, set_data, set_grad
+from ..engine.recording import recording
+from ..engine.tensor import Tensor
+from .gradients import Gate, gate
+from .trace import Place, Result, Traced, alike, rewind
+from .trees import unflatten
+
+
+class Built(NamedTuple):
+    """What a backend makes of a traced function.
+
+    Attributes:
+        run: computes, from the inputs, the outputs that are no guards; None where a guard says no.
+        source: what is run, to be read.
+        ops: how many ops that is.
+    """
+
+    run: Callable[..., tuple[Any, ...] | None]
+    source: str
+    ops: int
+
+
+class OtherBranchError(Exception):
+    """A guard says that Python code would take another branch in this call."""
+
+
+class Program:
+    """A function for calls of one kind.
+
+    Args:
+        name: of the function.
+        traced: what it does.
+        build: a backend.
+        compiled: compiles a function of gradients.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        traced: Traced,
+        build: Callable[[Traced, str], Built],
+        compiled: Callable[..., Callable[..., Any]],
+    ) -> None:
+        self.built = build(traced, name)
+        leaves = {node: t for node, t in traced.values.items() if node.is_leaf}
+        self.traced = traced = replace(traced, values=leaves)  # the rest was needed for building only
+        self._held = [_Held(t) for _, t in traced.held]
+        places = [place for place, *_ in (*traced.effects, *traced.gradients, *traced.needs)]
+        self._met = {t for t in places if isinstance(t, Tensor)} | {held.tensor for held in self._held}
+        self._views = dict(self._views_of_arguments())
+        self._gates: dict[int, Gate] = {}
+        for result in traced.results:
+            if result.requires_grad and result.made not in self._gates:
+                self._gates[result.made] = gate(name, traced, result.made, compiled)
+        self._first = len(traced.guards)
+
+    def _views_of_arguments(self) -> Iterator[tuple[int, int]]:
+        """The outputs that may be views of an argument, each with its number."""
+        arguments = dict(self.traced.arguments)
+        for number, node in enumerate(self.traced.graph.outputs):
+            while node.op is not None and node.op.exact and node.inputs:
+                node = node.inputs[0]
+            if node in arguments:
+                yield number, arguments[node]
+
+    def fits(self, given: Sequence[Any]) -> bool:
+        """Whether what Python code went by is as it was, so that it would do the same with these arguments."""
+        traced = self.traced
+        return (
+            all(alike(read(), then) for read, then in traced.settings)
+            and all(held.unchanged() for held in self._held)
+            and all((_at(place, given)._grad is not None) == had for place, had in traced.needs)
+            and all(_fits_gradient(node, _at(place, given)) for node, place in traced.grads)
+            and all(given[i] is x for i, x in traced.bound.items())
+            and all(i in traced.bound for i, x in enumerate(given) if isinstance(x, Tensor) and x in self._met)
+        )
+
+    def __call__(self, given: Sequence[Any]) -> Any:
+        """Run it on these arguments; state is changed when all has been computed.
+
+        Raises:
+            OtherBranchError: where a guard says so; nothing has happened then.
+        """
+        traced = self.traced
+        before = {g: g.bit_generator.state for g in traced.generators}
+        try:
+            inputs = [x._data if isinstance(x, Tensor) else x for x in (given[i] for _, i in traced.arguments)]
+            inputs += [held.array() for held in self._held]
+            inputs += [_at(place, given)._grad._data for _, place in traced.grads]
+            inputs += [as_array(read()) for _, read in traced.sources]
+            with np.errstate(all="ignore"):
+                made = self.built.run(*inputs)
+            if made is None:
+                raise OtherBranchError
+        except BaseException:
+            rewind(before)
+            raise
+        outputs = [None] * self._first + [as_array(x) for x in made]
+        results = [self._result(result, given, inputs, outputs) for result in traced.results]
+        self._write(given, outputs)
+        return unflatten(traced.tree, iter(results))
+
+    def _result(self, result: Result, given: Sequence[Any], inputs: list[Any], outputs: list[Any]) -> Tensor:
+        if result.place is not None:
+            return _at(result.place, given)  # type: ignore[no-any-return]
+        array = self._own(result.made, given, outputs)
+        if result.made not in self._gates:
+            return leaf(array, result.name)
+        made = self._gates[result.made]
+        operands = [self._operand(i, given, inputs) for i in made.inputs]
+        for k, x in enumerate(operands):
+            if x._requires_grad and k not in made.live:
+                operands[k] = leaf(inputs[made.inputs[k]], x._name)
+        new: Any = object.__new__(Tensor)
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)
+        scope, born = recording.get().scope, next(birth_numbers)
+        arrays = [x._data for x in operands]
+        Record.__init__(new, array, True, made.row, tuple(operands), arrays, {}, scope, born, result.name)
+        return new  # type: ignore[no-any-return]
+
+    def _operand(self, i: int, given: Sequence[Any], inputs: list[Any]) -> Tensor:
+        """An input as a Tensor for a graph to keep."""
+        traced, n = self.traced, len(self.traced.arguments)
+        if i >= n + len(self._held):
+            return leaf(inputs[i])
+        if i >= n:
+            return self._held[i - n].tensor
+        x = given[traced.arguments[i][1]]
+        return x if isinstance(x, Tensor) else leaf(frozen(x))
+
+    def _own(self, number: int, given: Sequence[Any], outputs: list[Any]) -> Any:
+        """An output that shares no memory with an array of the caller's, who may write to it."""
+        shared = number in self._views and not isinstance(given[self._views[number]], Tensor)
+        return outputs[number].copy() if shared else outputs[number]
+
+    def _write(self, given: Sequence[Any], outputs: list[Any]) -> None:
+        """Do what the function does to state: to Tensors all at once, and what else is written after it."""
+        changes: list[tuple[Any, ...]] = []
+        others: list[tuple[Callable[[Any], Any], Any]] = []
+        for place, write, number in self.traced.effects:
+            x = _at(place, given)
+            if not isinstance(x, Tensor):
+                continue  # an array of the caller's, of which the function had a copy
+            if getattr(write, "__func__", None) is Tensor.assign_:
+                changes.append((set_data, x, frozen(outputs[number], dtype=x.dtype)))
+            else:
+                others.append((write, outputs[number]))
+        upstream: list[tuple[Tensor, Tensor]] = []
+        for place, g in self.traced.gradients:
+            x = _at(place, given)
+            if not isinstance(x, Tensor):
+                continue
+            if x.op is not None and isinstance(place, int) and g is not None:
+                upstream.append((x, leaf(outputs[g])))  # it goes on to what the argument was computed from
+            else:
+                changes.append((set_grad, x, None if g is None else leaf(self._own(g, given, outputs))))
+        all_at_once([*changes, *others])
+        for x, gradient in upstream:
+            x.backward(gradient)
+
+
+class _Held:
+    """A Tensor that a function finds outside its arguments: read anew in every run, and checked to be of its kind."""
+
+    __slots__ = ("_kind", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self._kind = self._now()
+
+    def _now(self) -> tuple[Any, ...]:
+        x = self.tensor
+        return type(x._data), x._data.dtype, x._requires_grad, _in_order(x._data)
+
+    def unchanged(self) -> bool:
+        """Whether it has the dtype, the layout and the need for gradients that it had."""
+        return self._now() == self._kind
+
+    def array(self) -> Any:
+        """Its values."""
+        x = self.tensor
+        return x._values() if type(x._data) is Outline else x._data
+
+
+def _in_order(array: Any) -> Any:
+    """How an array lies in memory, as far as ops may go by it."""
+    return (array.flags.c_contiguous, array.flags.f_contiguous) if isinstance(array, np.ndarray) else None
+
+
+def _at(place: Place, given: Sequence[Any]) -> Any:
+    return given[place] if isinstance(place, int) else place
+
+
+def _fits_gradient(node: Any, x: Tensor) -> bool:
+    g = x._grad
+    return g is not None and g.shape == node.shape and g.dtype == node.dtype

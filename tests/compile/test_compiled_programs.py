@@ -1,0 +1,95 @@
+"""Random programs, forward and backward, compiled and not; gradients through them from outside to second order."""
+
+import numpy as np
+import pytest
+from module_cases import CASES
+from programs import random_program
+
+import micrograd_tensor as mt
+from micrograd_tensor.compile.gradients import _replayed
+from micrograd_tensor.graph.capture import capture
+
+
+def function_of(seed):
+    """A random program as a function of its leaves, their values, and an upstream gradient."""
+    output, upstream = random_program(seed)
+    graph, nodes = capture(output)
+    leaves = [(t, node) for t, node in nodes.items() if node.is_leaf and node.requires_grad]
+    fixed = {node: t for t, node in nodes.items() if node.is_leaf}
+
+    def function(*given):
+        return _replayed(graph.outputs[0], {**fixed, **dict(zip([n for _, n in leaves], given, strict=True))})
+
+    return function, [t for t, _ in leaves], upstream, output.requires_grad
+
+
+@pytest.mark.parametrize("start", range(0, 300, 50))
+def test_random_programs_are_what_they_were_bit_for_bit(start):
+    for seed in range(start, start + 50):
+        function, leaves, upstream, differentiable = function_of(seed)
+        if not differentiable:
+            continue
+
+        def both(*given, function=function, leaves=leaves, upstream=upstream):
+            y = function(*given)
+            return y, mt.grad(y, given, upstream)
+
+        fast, fast_both = mt.compile(function, exact=True), mt.compile(both, exact=True)
+        for scale in (1.0, 0.5):
+            given = [mt.tensor(t.numpy() * scale, requires_grad=True) for t in leaves]
+            want, gradients = both(*given)
+            inner, found = fast_both(*given)
+            outer = fast(*given)
+            np.testing.assert_array_equal(inner.numpy(), want.numpy(), err_msg=f"{seed}")
+            np.testing.assert_array_equal(outer.numpy(), want.numpy(), err_msg=f"{seed}")
+            for a, b, c in zip(found, mt.grad(outer, given, upstream), gradients, strict=True):
+                assert (a is None) == (b is None) == (c is None)
+                if c is not None:
+                    np.testing.assert_array_equal(a.numpy(), c.numpy(), err_msg=f"{seed}")
+                    np.testing.assert_array_equal(b.numpy(), c.numpy(), err_msg=f"{seed}")
+
+
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_second_derivatives_through_random_programs(seed):
+    function, leaves, upstream, differentiable = function_of(seed)
+    if not differentiable:
+        return
+    narrow = any(node.dtype == np.float32 for node in mt.graph(function(*leaves)).nodes)
+    results = []
+    for called in (function, mt.compile(function, exact=True)):
+        given = [mt.tensor(t.numpy(), requires_grad=True) for t in leaves]
+        first = mt.grad(called(*given), given, upstream, create_graph=True)
+        total = sum((mt.sin(g).sum() for g in first if g is not None), mt.tensor(0.0))
+        second = mt.grad(total, given) if total.requires_grad else [None] * len(given)
+        results.append([None if g is None else g.numpy() for g in (*first, *second)])
+    for a, b in zip(*results, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(b, a, rtol=1e-6 if narrow else 1e-12, atol=1e-7 if narrow else 1e-12)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_modules(case):
+    module = case.ours()
+    rng = np.random.default_rng(1)
+    inputs = [x if isinstance(x, np.ndarray) else rng.normal(size=x) for x in case.inputs]
+    fast = mt.compile(module, exact=True)
+    state = module.state_dict()
+    results = []
+    for called in (module, fast, fast):
+        module.load_state_dict(state)
+        mt.manual_seed(0)
+        module.zero_grad()
+        given = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+        made = called(*given, **case.settings)
+        first = made
+        while isinstance(first, tuple):
+            first = first[0]
+        if first.requires_grad:
+            (first * first).sum().backward()
+        gradients = [None if t.grad is None else t.grad.numpy() for t in (*given, *module.parameters())]
+        results.append([first.numpy(), *gradients, *(v.numpy() for v in module.state_dict().values())])
+    assert not fast._eager
+    for again in results[1:]:
+        for a, b in zip(results[0], again, strict=True):
+            np.testing.assert_array_equal(a, b)
