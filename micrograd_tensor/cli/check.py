@@ -30,6 +30,7 @@ from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
 from ..engine.files import atomic_write
 from ..graph import Graph, named_nodes
+from ..notation.printable import listed
 from . import exercise
 from .arguments import whole_number
 from .console import console
@@ -87,7 +88,7 @@ def run(given: argparse.Namespace) -> int:
     with elsewhere, user_file(given.file) as module:
         task = exercise.read(module, given.file, given.seed)
         report, ran = judge(task, given.file)
-    reasons = [f"it changes {sentences.listed(ran.changed)}, which it was given"] if ran.changed else []
+    reasons = [f"it changes {listed(ran.changed)}, which it was given"] if ran.changed else []
     reasons += ["it stops with an error"] if ran.error is not None else []
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
     files = {} if given.html is None else {given.html: report.to_html()}
@@ -103,7 +104,7 @@ def run(given: argparse.Namespace) -> int:
         out.say(f"{given.file}{drawn}\n", "bold")
         terminal.show(report, hints=given.hints, console=out)
         if report.ok and reasons:
-            out.say(f"But backward is not right yet: {sentences.listed(reasons)}.", "bold red")
+            out.say(f"But backward is not right yet: {listed(reasons)}.", "bold red")
         for path in files:
             out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
@@ -171,7 +172,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
     if report.ok:
         return []
     return [
-        f"{name} and {sentences.listed(others)} are one array in memory, so what is done to one in place, as by +=, "
+        f"{name} and {listed(others)} are one array in memory, so what is done to one in place, as by +=, "
         f"is done to all. {name} is judged as it was before. Write a = a + b instead of a += b, or begin with a copy."
         for name, others in ran.shared.items()
         if name[1:] in report.stages

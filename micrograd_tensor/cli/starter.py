@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
 
-from ..check.rendering.sentences import listed
 from ..graph import Graph, Node
 from ..graph.cut import needed
 from ..notation import formula
+from ..notation.printable import listed
 from .exercise import read
 from .user_file import user_file
 

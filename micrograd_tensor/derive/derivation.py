@@ -15,6 +15,8 @@ from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
 from . import steps
+from .module import module
+from .program import Program
 
 __all__ = ["Derivation"]
 
@@ -43,6 +45,20 @@ class Derivation:
     def steps(self) -> tuple[steps.Step, ...]:
         """The steps: forward 1…n, then backward n…1, and 0 where gradients of a leaf are added up."""
         return tuple(steps.steps(self.graph, self.called, self.dims))
+
+    @cached_property
+    def program(self) -> Program:
+        """The lines of both passes in plain NumPy."""
+        return Program(self.graph, self.steps, self.names, self.dims)
+
+    @cached_property
+    def numpy(self) -> str:
+        """A module in plain NumPy: ``forward(…)``, ``backward(dout, cache)``, and a check of both when it is run.
+
+        Raises:
+            GradientError: where the backward pass uses a constant of more numbers than a program can write out.
+        """
+        return module(self.program)
 
 
 def derivation(

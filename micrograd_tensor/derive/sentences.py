@@ -21,6 +21,7 @@ from ..engine.row import (
     Reshape,
 )
 from ..graph import Node
+from ..notation import number
 
 _REDUCTIONS = {
     "sum": "A sum hands its gradient to every element that it added: its reverse is a copy.",
@@ -46,28 +47,41 @@ _READINGS: dict[type[Reading], str] = {
 
 
 def pattern(node: Node) -> str:
-    """The sentence for the op of a node; of an op without a reading, what its traits say."""
+    """The sentence for the op of a node; of an op without a reading, what its traits say.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    >>> pattern(mt.graph(x * mt.tanh(x)).outputs[0])
+    'A product swaps: each factor receives the gradient times the other factor.'
+    """
     reading, op = node.reading, node.made_by
+    alone = sum(x.op is not None or x.requires_grad for x in node.inputs) == 1 < len(node.operands)
     match reading:
-        case Linear(coefficients) if len(coefficients) == 1:
+        case Linear((_,)):
             return "What changes the sign of a value changes the sign of its gradient."
+        case Linear() if alone:
+            return "A constant that is added or subtracted changes no gradient."
         case Linear(coefficients) if min(coefficients) < 0:
             return "A difference distributes: both operands receive the gradient, what is subtracted with a minus."
         case Linear():
             return "A sum of operands distributes: each of them receives the gradient as it is."
+        case Product((1, *_)) if alone and isinstance(node.operands[0], Node):
+            return "A constant factor of a value is a factor of its gradient."
         case Product((1, 1)):
             return "A product swaps: each factor receives the gradient times the other factor."
-        case Product((_, _)):
+        case Product((_, _)) if not alone:
             return "A quotient is a product with a reciprocal: the numerator receives the gradient times that."
         case Product():
-            return "A power comes down as a factor, and is one less in what remains."
+            exponent = number(reading.exponents[-1])
+            return f"A power: its exponent, {exponent}, comes down as a factor, and is one less in what remains."
         case Extremum(kind):
             which = "larger" if kind == "max" else "smaller"
             return f"The {which} of two routes: the gradient goes to the {which} one, and the other receives none."
         case Reduction(kind):
             return _REDUCTIONS[kind]
-    if reading is not None and type(reading) in _READINGS:
-        return _READINGS[type(reading)]
+    for read_as, said in _READINGS.items():
+        if isinstance(reading, read_as):
+            return said
     if op.moves:
         return "Elements are only moved, and their gradients move back."
     if op.scatters:

@@ -27,7 +27,8 @@ class Share:
         rule: how it is made from the step's upstream gradient, in clauses: ``("× x_norm", "Σ over N")``.
         place: which of the gradients that are added up it is, in the order of addition, from 1.
         count: how many these are; 1 where nothing is added. An upstream gradient that was given counts, too.
-        summed: the axes along which the gate copies the operand, so that its gradient is summed over them; or "".
+        summed: the axes along which the gate copies the operand, so that its gradient is summed over them, or "all
+            elements" of a single number; or "".
     """
 
     edge: Edge
@@ -131,5 +132,13 @@ class _Shares:
             rule=rule(self._graph, edge, self._called.stand_ins, dims=self._dims, limit=WHOLE, since=since),
             place=place,
             count=count,
-            summed=broadcasts(edge[0], self._dims).get(edge[1], ""),
+            summed=copied_along(*edge, self._dims),
         )
+
+
+def copied_along(gate: Node, i: int, dims: Dims) -> str:
+    """The axes along which a gate copies an operand, or that it copies a single number to all elements; or ""."""
+    x, op = gate.operands[i], gate.made_by
+    if isinstance(x, Node) and not x.shape and gate.shape and len(gate.operands) > 1 and not (op.contracts or op.moves):
+        return "all elements"
+    return broadcasts(gate, dims).get(i, "")

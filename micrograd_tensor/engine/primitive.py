@@ -56,6 +56,7 @@ class facts:  # noqa: N801 -- a decorator
         unread: the operands, by index, and ``"y"`` for the result, of which its rules read no more than shape and
             dtype; by default the result of an op that is linear or has no rules, and its operand if it has only one.
         y_serves: whether its rules give the same for the result in place of such an operand, and are given it.
+        definition: of the function that ``mt.name`` calls in the source, as a program in plain NumPy defines it.
     """
 
     numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = ()
@@ -65,6 +66,7 @@ class facts:  # noqa: N801 -- a decorator
     traits: Trait = NONE
     unread: tuple[Any, ...] | None = None
     y_serves: bool = False
+    definition: str = ""
 
     def __call__(self, forward: F) -> F:
         """Note the facts at the function, for `primitive`."""
@@ -120,6 +122,7 @@ def primitive(
             traits=known.traits | Trait.ANALYTIC if analytic and all(map(_takes_complex, functions)) else known.traits,
             unread=unread,
             y_serves=known.y_serves,
+            definition=known.definition.strip(),
         )
         names = tuple(parameters)
         shrinks = not isinstance(

@@ -184,6 +184,8 @@ class Primitive:
         traits: what holds for it whatever it is applied to; and for each trait whether it is among them.
         unread: the operands, and ``"y"`` for the result, of which no rule reads more than shape and dtype.
         y_serves: whether a rule gives the same for the result in place of an operand, which need not be kept then.
+        definition: where the source calls ``mt.name``, a function of that name in plain NumPy that computes the same to
+            the last bit.
         straight: whether its rules are applied as they are, without any of these cares: the usual case.
     """
 
@@ -200,6 +202,7 @@ class Primitive:
     traits: Trait = NONE
     unread: tuple[Any, ...] = ()
     y_serves: bool = False
+    definition: str = ""
     analytic: bool = field(init=False)
     commutes: bool = field(init=False)
     linear: bool = field(init=False)

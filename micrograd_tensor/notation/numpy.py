@@ -13,11 +13,12 @@ from typing import Any
 from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .expression import AND, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Piece
+from .expression import AND, ANY, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Piece, divisor
 from .literals import array, literal
 from .names import Identifiers, identifiers, value_names
 from .readings import as_taught, order_of
 from .templates import Part, filled, index_text
+from .unicode import shape_text
 
 __all__ = ["assignment", "backward_lines", "backward_lines_by_operand", "forward_line", "saved_values"]
 __all__ += ["starting_lines"]
@@ -40,15 +41,15 @@ class _NumPy(Dialect):
     def leaf(self, node: Node, _whole: bool = True) -> Piece:
         return self.name(array(node.value))
 
-    def applied(self, node: Node, operands: Sequence[Piece], _dims: Dims) -> Piece:
+    def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
         parts = filled(node, node.made_by.source)
         order = order_of(node)
         if order is not None and [*order] == [*range(len(order))[::-1]]:
             parts = [parts[0], ".T"]
-        made = "".join(self._put(node, parts, k, operands) for k in range(len(parts)))
+        made = "".join(self._put(node, parts, k, operands, dims) for k in range(len(parts)))
         return Piece(made, self.levels(parts)[0], len(made))
 
-    def _put(self, node: Node, parts: Sequence[Part], k: int, operands: Sequence[Piece]) -> str:
+    def _put(self, node: Node, parts: Sequence[Part], k: int, operands: Sequence[Piece], dims: Dims) -> str:
         part = parts[k]
         if isinstance(part, str):
             return part
@@ -72,10 +73,13 @@ class _NumPy(Dialect):
             and str(parts[k - 1]).startswith(".")
             and "=" not in parts[k - 1]
         )
+        text = literal(value)
+        if node in dims and value == node.shape and f"{{{part.name}:shape}}" in node.made_by.notation:
+            text = shape_text(node, dims)
         if alone and value:  # a method takes lengths and axes one by one
-            return literal(value)[1:-1].removesuffix(",")
+            return text[1:-1].removesuffix(",")
         single = isinstance(node.op and node.op.reading, Reduction) and isinstance(value, tuple) and len(value) == 1
-        return literal(value[0] if single else value)
+        return literal(value[0]) if single else text
 
 
 NUMPY = _NumPy()
@@ -169,7 +173,13 @@ def saved_values(graph: Graph, node: Node) -> tuple[Node, ...]:
 
 
 def assignment(
-    target: str, end: Node, names: Mapping[Node, str], sign: str = "=", *, taught: bool = False
+    target: str,
+    end: Node,
+    names: Mapping[Node, str],
+    sign: str = "=",
+    *,
+    taught: bool = False,
+    dims: Dims | None = None,
 ) -> list[str]:
     """The line ``target = …`` for a node, and before it one for each part of the expression that it needs twice.
 
@@ -177,8 +187,9 @@ def assignment(
         target: the name on the left.
         end: the node; its own name is used only where it is one of the names.
         names: Python names for nodes, which the expression goes down to.
-        sign: ``=`` or ``+=``.
+        sign: ``=`` or ``+=``, or ``= … +`` to add to a name without writing into its array.
         taught: write rules as a teacher would, which rounds differently from what was recorded.
+        dims: labels of axes, from `axis_names`, that are names in the program, too: they stand for lengths.
 
     >>> import micrograd_tensor as mt
     >>> a, b = mt.tensor([1.0, 2.0], name="a", requires_grad=True), mt.tensor([3.0, 5.0], name="b")
@@ -195,9 +206,10 @@ def assignment(
             made[node] = NUMPY.name(names[this]) if this in names else NUMPY.leaf(this)
             continue
         several = "\n" in this.op.source
-        made[node] = NUMPY.applied(
-            this, [made[x] if isinstance(x, Node) else NUMPY.number(x) for x in this.operands], {}
-        )
+        operands = [made[x] if isinstance(x, Node) else NUMPY.number(x) for x in this.operands]
+        if lengths := divisor(this, dims or {}):
+            operands[1] = Piece(lengths.replace("·", "*"), PRODUCT if "·" in lengths else ATOM, len(lengths))
+        made[node] = NUMPY.applied(this, operands, dims or {})
         if several or uses[node] > 1:
             count = next(k for k in range(count + 1, count + len(taken) + 2) if f"term{k}" not in taken)
             name = target if node is end and sign == "=" else f"term{count}"
@@ -205,7 +217,7 @@ def assignment(
             lines.extend(text.replace("{y}", name).split("\n"))
             made[node] = NUMPY.name(name)
     if made[end].text != target or sign != "=":
-        lines.append(f"{target} {sign} {made[end].text}")
+        lines.append(f"{target} {sign} {NUMPY.at(made[end], PRODUCT if sign[-1] == '+' else ANY)}")
     return lines
 
 

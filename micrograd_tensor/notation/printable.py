@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import bidirectional, combining
 
@@ -40,6 +41,15 @@ def counted(n: int, what: str, several: str = "") -> str:
     ('1 leaf', '2 leaves', '3 gates')
     """
     return f"{n:,} {what if n == 1 else several or f'{what}s'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["dvar"]), listed(["dvar", "dmean", "dx"])
+    ('dvar', 'dvar, dmean and dx')
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ import numpy as np
 from ...graph import Node, named_nodes
 from ...graph.status import Status
 from ...notation import counted
+from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.correction import what_belongs_there
 
@@ -342,11 +343,6 @@ def apart(mine: Any, expected: Any) -> tuple[str, str]:
         if texts[0] != texts[1]:
             break
     return texts if texts[0] != texts[1] else (f"{mine:.6g}", f"{expected:.6g}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """``dvar``, ``dvar and dx``, ``dvar, dmean and dx``."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def shown(text: str, limit: int = _MAX_NAME) -> str:

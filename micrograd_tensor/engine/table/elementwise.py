@@ -285,7 +285,14 @@ def _of_sigmoid(g: Array, y: Array, x: Array) -> Array:
 
 
 @primitive("σ", "σ({0})", _of_sigmoid)
-@facts(reading=Function())
+@facts(
+    reading=Function(),
+    definition="""
+def sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+""",
+)
 def sigmoid(x: Operand, /) -> Array:
     """Logistic function ``1/(1 + e⁻ˣ)``; local gradient y(1 − y), which keeps its digits where y is rounded to 1.
 
@@ -466,7 +473,7 @@ def _masked(mask: Array, x: Array) -> Array:
 
 
 @primitive("stop", "stop({0})", None)
-@facts(reading=Identity(), traits=Trait.MOVES)
+@facts(reading=Identity(), traits=Trait.MOVES, definition="def stop_gradient(x):\n    return x")
 def stop_gradient(x: Operand, /) -> Array:
     """x itself, but a constant to derivatives. Unlike with `Tensor.detach`, the graph still shows where it came from.
 

@@ -16,9 +16,16 @@ __all__ = ["erf", "erfc"]
 _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
+_DEFINITION = """
+def {0}(x):
+    import math
+
+    return np.asarray(np.frompyfunc(math.{0}, 1, 1)(x), x.dtype)
+"""
+
 
 @primitive("erf", "erf({0})", lambda g, y, x: g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
-@facts(reading=Function())
+@facts(reading=Function(), definition=_DEFINITION.format("erf"))
 def erf(x: Operand, /) -> Array:
     """Error function ``2/√π ∫₀ˣ e^(−t²) dt``; local gradient 2/√π · e^(−x²). Any shape, real numbers.
 
@@ -33,7 +40,7 @@ def erf(x: Operand, /) -> Array:
 
 
 @primitive("erfc", "erfc({0})", lambda g, y, x: -g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
-@facts(reading=Function())
+@facts(reading=Function(), definition=_DEFINITION.format("erfc"))
 def erfc(x: Operand, /) -> Array:
     """``1 − erf(x)`` without cancellation for large x; local gradient −2/√π · e^(−x²). Any shape, real numbers.
 

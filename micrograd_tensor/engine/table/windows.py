@@ -33,7 +33,19 @@ Lengths = tuple[int, ...]
         g, shape=_along(x, _axes(axis, len(size), x.ndim)), stride=stride, dilation=dilation, axis=axis
     ),
 )
-@facts(method=(), traits=Trait.MOVES | Trait.LINEAR)
+@facts(
+    method=(),
+    traits=Trait.MOVES | Trait.LINEAR,
+    definition="""
+def windows(x, size, stride, dilation, axis=None):
+    shape, strides, within = list(x.shape), list(x.strides), []
+    for a, k, s, d in zip(axis or range(x.ndim - len(size), x.ndim), size, stride, dilation):
+        shape[a] = (x.shape[a] - d * (k - 1) - 1) // s + 1
+        strides[a] = s * x.strides[a]
+        within.append(d * x.strides[a])
+    return np.lib.stride_tricks.as_strided(x, (*size, *shape), (*within, *strides), writeable=False)
+""",
+)
 def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None) -> Array:
     """All windows of a size over some axes of x, ``(…)`` to ``(*size, …)``; as many positions on the axes as fit.
 
@@ -75,7 +87,27 @@ def windows(x: Operand, /, size: Lengths, stride: Lengths, dilation: Lengths, ax
         g, size=x.shape[: len(shape)], stride=stride, dilation=dilation, axis=axis
     ),
 )
-@facts(method=(), traits=Trait.SCATTERS | Trait.LINEAR)
+@facts(
+    method=(),
+    traits=Trait.SCATTERS | Trait.LINEAR,
+    definition="""
+def add_windows(x, shape, stride, dilation, axis=None):
+    size, count = x.shape[: len(shape)], x.shape[len(shape) :]
+    axes = axis or range(len(count) - len(shape), len(count))
+    full = list(count)
+    for a, n in zip(axes, shape):
+        full[a] = n
+    total = np.zeros_like(x[(0,) * len(shape)], shape=full)
+    apart = all(s > d * (k - 1) for k, s, d in zip(size, stride, dilation))
+    for place in np.ndindex(size):
+        index = [slice(None)] * len(full)
+        for a, k, s, d in zip(axes, place, stride, dilation):
+            index[a] = slice(k * d, k * d + s * (count[a] - 1) + 1, s)
+        first = apart or not any(place)
+        total[tuple(index)] = x[place] if first else total[tuple(index)] + x[place]
+    return total
+""",
+)
 def add_windows(
     x: Operand, /, shape: Lengths, stride: Lengths, dilation: Lengths, axis: Lengths | None = None
 ) -> Array:
