@@ -39,14 +39,14 @@ def adam(
     beta1, beta2 = betas
     g = -g if maximize else g
     if weight_decay and decoupled_weight_decay:
-        p *= scalar(1 - lr * weight_decay, p)
+        p = p * scalar(1 - lr * weight_decay, p)
     elif weight_decay:
         g = g + weight_decay * p
-    exp_avg *= beta1
+    exp_avg = beta1 * exp_avg
     exp_avg += (1 - beta1) * g
     squares = g * g
     squares *= 1 - beta2
-    exp_avg_sq *= beta2
+    exp_avg_sq = beta2 * exp_avg_sq
     exp_avg_sq += squares
     if amsgrad:
         max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
@@ -55,8 +55,7 @@ def adam(
     spread += scalar(eps * unbias, p)
     change = scalar(lr * unbias / (1 - power(beta1, step)), p) * exp_avg
     change /= spread
-    p -= change
-    return (p, exp_avg, exp_avg_sq, max_exp_avg_sq) if amsgrad else (p, exp_avg, exp_avg_sq)
+    return (p - change, exp_avg, exp_avg_sq, *((max_exp_avg_sq,) if amsgrad else ()))
 
 
 class Adam(Optimizer):

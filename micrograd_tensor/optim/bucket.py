@@ -1,168 +1,149 @@
 """Bucket: parameters that are updated alike, laid end to end, so that a step takes a few long passes over memory.
 
-A net has many small parameters, and one NumPy call costs as much as a few thousand additions. So the parameters,
-their gradients and each buffer are gathered in flat arrays, which the rule updates in place, block by block, so that
-its intermediate results stay in the processor's cache. The flat arrays belong to the optimizer: a parameter gets its
-new value as `Tensor.assign_` gives it, as a fresh frozen copy, so graphs recorded earlier still hold the old one.
+A net has many small parameters, and one NumPy call costs as much as a few thousand additions. So their values, their
+gradients and each buffer are gathered in flat arrays for the rule. A large parameter is a bucket by itself, and so is
+one whose array is not NumPy's, which stays as it is.
 
-There are two flat arrays of each buffer, of which a step reads one and writes the other. They change places, and the
-parameters get their values, when all has been worked out: so a step is done or not done, whenever Ctrl-C comes.
+A rule writes to nothing that it is given. Its results become the state when all has been worked out: so a step is done
+or not done, whenever Ctrl-C comes, and graphs recorded earlier still hold the old parameters.
 
 Within a trace the same rule is applied to the same flat values as Tensors, and what it changes is left in the trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..engine.arrays import frozen, is_duck, settled
 from ..engine.errors import ShapeError, describe
+from ..engine.record import set_data
 from ..engine.table.elementwise import astype
 from ..engine.table.shapes import concatenate, reshape
-from ..engine.tensor import Tensor, assignments
+from ..engine.tensor import Tensor
 from ..engine.trace import effect, source
 
 State: TypeAlias = dict[Tensor, dict[str, Any]]
 """What an optimizer keeps for each parameter: the number of its steps, and the rule's buffers, by name."""
 
-BLOCK = 1 << 17
-"""Elements updated at a time: enough to hide the cost of a call, few enough for the cache."""
+LARGE = 1 << 16
+"""Elements from which on a parameter is a bucket by itself: to gather them costs more than the calls that it saves."""
+BLOCK = 1 << 19
+"""Elements updated at a time, so that a rule's intermediate results stay in the processor's cache."""
 
 
 class Bucket:
     """Parameters of one dtype that have taken the same number of steps.
 
     Args:
-        params: Tensors with gradients.
+        params: Tensors with gradients; only one, if its array is not NumPy's.
         names: the buffers that the rule keeps.
-        state: their initial values; zeros where there are none yet.
+        state: their values so far; zeros where there are none yet.
         step: how many steps the parameters have taken.
     """
 
     def __init__(self, params: Sequence[Tensor], names: Sequence[str], state: State, step: int) -> None:
-        self.params, self.names, self.step = list(params), tuple(names), step
-        self.total = sum(p.size for p in params)
+        self.params, self.names, self.step = params, names, step
+        self.dtype, self.foreign = params[0].dtype, is_duck(params[0]._data)
         ends = np.cumsum([p.size for p in params]).tolist()
-        self.bounds = list(zip([0, *ends], ends, params, strict=False))
-        (value, gradient), self.buffers, self.spare = map(self._flats, (2, len(names), len(names)))
-        self.values, self.gradients = self._parts(value), self._parts(gradient)
-        self.memories, self.next = map(self._memories, (self.buffers, self.spare))
-        firsts = range(0, self.total, BLOCK)
-        cut = [[tuple(flat[a : a + BLOCK] for flat in flats) for a in firsts] for flats in (self.buffers, self.spare)]
-        cut += [[(value[a : a + BLOCK], gradient[a : a + BLOCK]) for a in firsts]]
-        self.blocks, self.back = list(zip(*cut, strict=True)), list(zip(cut[1], cut[0], cut[2], strict=True))
-        for p, memory in zip(params, self.memories, strict=True):
-            for name, view in memory.items():
-                view[...] = state.get(p, {}).get(name, 0)
+        self.bounds = list(zip([0, *ends], ends, [p.shape for p in params], strict=False))
+        known = [(p, state.get(p, {})) for p in params]
+        self.buffers = [self._joined([m[name] if name in m else _zeros(p) for p, m in known]) for name in names]
+        self.value: Any = None
         self.assigned: list[Any] = [None] * len(params)
 
-    def _flats(self, n: int) -> list[Any]:
-        return [np.zeros(self.total, self.params[0].dtype) for _ in range(n)]
+    def _joined(self, arrays: Sequence[Any]) -> Any:
+        """One array for all parameters, flat unless it is a foreign one, in their dtype; not to be written to."""
+        if not self.foreign:
+            flat = [array.reshape(-1) for array in arrays]
+            arrays = flat if len(flat) == 1 else [np.concatenate(flat)]
+        return self._final(arrays[0])
 
-    def _parts(self, flat: Any) -> list[Any]:
-        return [flat[a:b].reshape(p.shape) for a, b, p in self.bounds]
+    def _final(self, array: Any) -> Any:
+        """An array in the parameters' dtype, which is not written to any more."""
+        array = array if array.dtype == self.dtype else array.astype(self.dtype)
+        if self.foreign:
+            return settled(array)
+        array.setflags(write=False)
+        return array
 
-    def _memories(self, buffers: Sequence[Any]) -> list[dict[str, Any]]:
-        """The parts of flat buffers by parameter and name."""
-        parts = list(map(self._parts, buffers))
-        return [{name: part[i] for name, part in zip(self.names, parts, strict=True)} for i in range(len(self.params))]
+    def _parts(self, whole: Any) -> list[Any]:
+        """Of one array for all parameters the part of each."""
+        return [whole] if self.foreign else [whole[a:b].reshape(shape) for a, b, shape in self.bounds]
 
-    def gather(self) -> None:
-        """Copy in the gradients, and any parameter that was assigned to from outside.
+    def memories(self) -> State:
+        """What the state holds for the parameters, once they have taken a step."""
+        parts = zip(self.params, *map(self._parts, self.buffers), strict=True) if self.step else ()
+        return {p: dict(zip(self.names, memory, strict=True)) for p, *memory in parts}
+
+    def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Apply the rule; returns the changes that make this the state, for `all_at_once`.
 
         Raises:
             ShapeError: for a gradient whose shape is not its parameter's.
         """
-        for p, value, gradient, ours in zip(self.params, self.values, self.gradients, self.assigned, strict=True):
-            gradient[...] = _gradient(p)._data
-            if p._data is not ours:
-                value[...] = p._data
+        arrays = [p._data for p in self.params]
+        g = self._joined([_gradient(p)._data for p in self.params])
+        p = self.value if all(map(operator.is_, arrays, self.assigned)) else self._joined(arrays)
+        step = self.step + 1
+        value, *buffers = map(self._final, self._applied(rule, (p, g, *self.buffers), {"step": step, **settings}))
+        assigned = self._parts(value) if len(arrays) == 1 else [frozen(part) for part in self._parts(value)]
+        new = {"value": value, "assigned": assigned, "buffers": buffers, "step": step}
+        return [*zip(repeat(set_data), self.params, assigned), (vars(self).update, new)]
 
-    def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Apply the rule to every block; returns the changes that make this the state, for `all_at_once`."""
-        step, self.assigned = self.step + 1, [None] * len(self.params)  # until then, values are not the parameters'
-        for before, buffers, (p, g) in self.blocks:
-            for old, new in zip(before, buffers, strict=True):
-                new[...] = old
-            for old, new in zip((p, *buffers), rule(p, g, *buffers, step=step, **settings), strict=True):
-                if new is not old:  # a rule need not work in place
-                    old[...] = new
-        changes = assignments(self.params, self.values)
-        turned = dict(memories=self.next, next=self.memories, buffers=self.spare, spare=self.buffers)
-        turned |= dict(blocks=self.back, back=self.blocks)
-        return [*changes, (partial(vars(self).update, turned, step=step, assigned=[array for *_, array in changes]),)]
+    def _applied(self, rule: Any, arrays: tuple[Any, ...], settings: dict[str, Any]) -> Sequence[Any]:
+        """What the rule makes of the arrays, block by block."""
+        size = arrays[0].size
+        if size <= BLOCK or self.foreign:
+            found: tuple[Any, ...] = rule(*arrays, **settings)
+            return found
+        results = [np.empty(size, self.dtype) for _ in range(1 + len(self.names))]
+        for a in range(0, size, BLOCK):
+            block = slice(a, a + BLOCK)
+            for result, part in zip(results, rule(*(array[block] for array in arrays), **settings), strict=True):
+                result[block] = part
+        return results
 
-    def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:
-        """Apply the rule within a trace; `count` gets the number of steps when the run has ended."""
-        p = concatenate([reshape(p, shape=-1) for p in self.params])
-        g = astype(concatenate([reshape(_gradient(p), shape=-1) for p in self.params]), p.dtype)
+    def record(self, rule: Any, settings: dict[str, Any]) -> None:
+        """Apply the rule within a trace, whose effects are the new state."""
+        before = source(lambda: self.step, "step")
+        step = before + 1
+        effect(before, step, self._count)
+        p, g = self._flat(self.params), self._flat([_gradient(p) for p in self.params])
         buffers = [source(partial(self._buffer, i), name) for i, name in enumerate(self.names)]
-        new, *changed = rule(p, g, *buffers, step=_next_step(self, count), **settings)
-        for a, b, p in self.bounds:
-            p.assign_(reshape(new[a:b], shape=p.shape))
+        new, *changed = rule(p, astype(g, self.dtype), *buffers, step=step, **settings)
+        for p, part in zip(self.params, self._parts(new), strict=True):
+            p.assign_(part)
         for i, (buffer, value) in enumerate(zip(buffers, changed, strict=True)):
             effect(buffer, value, partial(self._write, i))
 
+    def _flat(self, tensors: Sequence[Tensor]) -> Tensor:
+        """What `_joined` does, recorded."""
+        flat = tensors if self.foreign else [reshape(x, shape=-1) for x in tensors]
+        return flat[0] if len(flat) == 1 else concatenate(flat)
+
+    def _count(self, step: Any) -> None:
+        self.step = int(step)
+
     def _buffer(self, i: int) -> Any:
-        return self.buffers[i].copy()
+        return self.buffers[i]
 
     def _write(self, i: int, value: Any) -> None:
-        self.buffers[i][...] = value
+        self.buffers[i] = frozen(value, dtype=self.dtype)
 
 
-class Alone:
-    """One parameter whose array is not NumPy's: the array stays as it is, and the rule works on it whole.
-
-    Args:
-        p: a Tensor with a gradient.
-        names: the buffers that the rule keeps.
-        state: their initial values.
-        step: how many steps the parameter has taken.
-    """
-
-    def __init__(self, p: Tensor, names: Sequence[str], state: State, step: int) -> None:
-        known = state.get(p, {})
-        self.params, self.names, self.step = [p], names, step
-        self.memories: list[dict[str, Any]] = [{name: known[name] if name in known else 0 * p._data for name in names}]
-        self.next: list[dict[str, Any]] = [{}]
-
-    def gather(self) -> None:
-        """Check that the gradient has the parameter's shape; raise `ShapeError` otherwise."""
-        _gradient(self.params[0])
-
-    def record(self, rule: Any, settings: dict[str, Any], count: Callable[[int], None]) -> None:
-        """Apply the rule within a trace; `count` gets the number of steps when the run has ended."""
-        p, memory = self.params[0], self.memories[0]
-        buffers = [source(partial(memory.__getitem__, name), name) for name in self.names]
-        new, *changed = rule(
-            reshape(p, shape=p.shape), _gradient(p), *buffers, step=_next_step(self, count), **settings
-        )
-        p.assign_(new)
-        for name, buffer, value in zip(self.names, buffers, changed, strict=True):
-            effect(buffer, value, partial(memory.__setitem__, name))
-
-    def update(self, rule: Any, settings: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Apply the rule; returns the changes that make this the state, for `all_at_once`."""
-        p, memory, step = self.params[0], self.memories[0], self.step + 1
-        buffers = [memory[name].copy() for name in self.names]  # a rule may work in place
-        new, *buffers = rule(p._data.copy(), _gradient(p)._data, *buffers, step=step, **settings)
-        self.next = [{**memory, **dict(zip(self.names, buffers, strict=True))}]
-        return [*assignments([p], [new]), (vars(self).update, {"memories": self.next, "step": step})]
+def _zeros(p: Tensor) -> Any:
+    return 0 * p._data if is_duck(p._data) else np.zeros_like(p._data)
 
 
 def _gradient(p: Tensor) -> Tensor:
     g = p._grad
-    if g is None or g.shape != p.shape:
+    if g is None or g._data.shape != p._data.shape:
         has = "is gone" if g is None else f"has shape {g.shape}"
         raise ShapeError(f"the gradient of {describe(p)} {has}; it must have the parameter's shape")
     return g
-
-
-def _next_step(bucket: Bucket | Alone, count: Callable[[int], None]) -> Tensor:
-    before = source(lambda: bucket.step, "step")
-    after = before + 1
-    effect(before, after, lambda array: count(int(array)))
-    return after

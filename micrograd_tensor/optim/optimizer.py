@@ -19,12 +19,12 @@ from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
 from ..engine.trace import goes_by, source, touch_grad
-from .bucket import Alone, Bucket, State
+from .bucket import LARGE, Bucket, State
 
 __all__ = ["Optimizer"]
 
 Rule: TypeAlias = Callable[..., tuple[Any, ...]]
-"""From a parameter, its gradient, the buffers and the settings to the new parameter and the new buffers."""
+"""From a parameter, its gradient, the buffers and the settings to the new parameter and buffers; it writes to none."""
 
 Ranges: TypeAlias = dict[str, tuple[float, float]]
 
@@ -37,6 +37,8 @@ _LATER = frozenset({"decoupled_weight_decay", "maximize"})
 
 def scalar(number: Any, p: Any) -> Any:
     """A number as a factor of p: in the dtype of p, so that it does not widen it; Python's numbers never do."""
+    if isinstance(number, np.generic):
+        return number.astype(p.dtype)
     return astype(number, p.dtype) if hasattr(number, "dtype") else number
 
 
@@ -49,7 +51,6 @@ class Optimizer:
 
     Attributes:
         param_groups: a list of dictionaries with ``"params"`` and the settings. A scheduler changes ``"lr"`` there.
-        state: for each parameter, ``step`` and arrays of its shape; read-only.
 
     Raises:
         ValueError: for no parameters at all, a repeated parameter, an unknown setting, or one out of range.
@@ -78,8 +79,8 @@ class Optimizer:
             )
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: State = {}
-        self._plans: dict[int, tuple[list[Tensor], tuple[tuple[str, ...], list[Any]], list[Bucket | Alone]]] = {}
+        self._state: State = {}
+        self._plans: dict[int, tuple[list[Tensor], tuple[tuple[str, ...], list[Any]], list[Bucket]]] = {}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -151,25 +152,31 @@ class Optimizer:
                 self._record(plans)
             goes_by(self, self._gone_by)
             return loss
-        for _, buckets in plans:
-            for bucket in buckets:
-                bucket.gather()
         changes: list[tuple[Any, ...]] = []
         for group, buckets in plans:
             settings = {name: group[name] for name in self.defaults}
             for bucket in buckets:
                 changes += bucket.update(type(self).rule, settings)
-                changes.append((self.state.update, self._kept(bucket.params, bucket.next, bucket.step + 1)))
         all_at_once(changes)
         return loss
 
-    def _record(self, plans: Sequence[tuple[dict[str, Any], list[Bucket | Alone]]]) -> None:
+    @property
+    def state(self) -> State:
+        """For each parameter that has taken a step, ``step`` and the rule's buffers by name; read-only."""
+        for _, _, buckets in self._plans.values():
+            for bucket in buckets:
+                count = {"step": bucket.step} if self.counted else {}
+                memories = bucket.memories().items()
+                self._state.update({p: {**count, **memory} for p, memory in memories if count or memory})
+        return self._state
+
+    def _record(self, plans: Sequence[tuple[dict[str, Any], list[Bucket]]]) -> None:
         """The step within a trace, in which the learning rate is read anew at each run."""
         for group, buckets in plans:
             settings = {name: group[name] for name in self.defaults}
             settings["lr"] = source(partial(group.__getitem__, "lr"), "lr")
             for bucket in buckets:
-                bucket.record(type(self).rule, settings, partial(self._count, bucket))
+                bucket.record(type(self).rule, settings)
 
     def _gone_by(self) -> tuple[Any, ...]:
         """What a step depends on besides values: all settings but the learning rate, the parameters, their buckets."""
@@ -177,18 +184,7 @@ class Optimizer:
         params = [p for group in self.param_groups for p in group["params"]]
         return *settings, *params, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
 
-    def _count(self, bucket: Bucket | Alone, step: int) -> None:
-        """Note that the parameters of a bucket have taken so many steps."""
-        bucket.step = step
-        self.state.update(self._kept(bucket.params, bucket.memories, step))
-
-    def _kept(self, params: list[Tensor], memories: list[dict[str, Any]], step: int) -> State:
-        """What the state holds for parameters after so many steps."""
-        for memory in memories if self.counted else ():
-            memory["step"] = step
-        return {p: memory for p, memory in zip(params, memories, strict=True) if memory}
-
-    def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket | Alone]:
+    def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket]:
         """The buckets of a group; rebuilt whenever other parameters have gradients, or their dtype has changed."""
         live = [p for p in group["params"] if p._grad is not None]
         names, dtypes = self.buffers(group), [p._data.dtype for p in live]
@@ -196,18 +192,13 @@ class Optimizer:
             known, kinds, planned = self._plans[k]
             if kinds == (names, dtypes) and len(live) == len(known) and all(map(operator.is_, live, known)):
                 return planned
-        buckets: list[Bucket | Alone] = []
-        alike: dict[tuple[Any, int], list[Tensor]] = {}
+        state = self.state
+        together: dict[Any, list[Tensor]] = {}
         for p in live:
-            steps = self.state[p].get("step", 1) if p in self.state else 0
-            if is_duck(p._data):
-                buckets.append(Alone(p, names, self.state, steps))
-            else:
-                alike.setdefault((p.dtype, steps), []).append(p)
-        buckets += [Bucket(params, names, self.state, steps) for (_, steps), params in alike.items()]
-        for bucket in buckets if self.counted else ():
-            sides = bucket.memories, bucket.next
-            bucket.memories, bucket.next = ([{"step": bucket.step, **memory} for memory in side] for side in sides)
+            steps = state[p].get("step", 1) if p in state else 0
+            alone = p.size >= LARGE or is_duck(p._data)
+            together.setdefault((steps, p.dtype, p if alone else None), []).append(p)
+        buckets = [Bucket(params, names, state, key[0]) for key, params in together.items()]
         self._plans[k] = live, (names, dtypes), buckets
         return buckets
 
@@ -273,7 +264,7 @@ class Optimizer:
                 f"{called}: the state remembers parameter {numbers}, which its groups do not have, or twice"
             )
         changed = [(group.update, new) for group, new in zip(ours, settings, strict=True)]
-        all_at_once([*changed, (vars(self).update, {"state": state}), (self._plans.clear,)])
+        all_at_once([*changed, (vars(self).update, {"_state": state}), (self._plans.clear,)])
 
     def _settings(self, what: str, group: dict[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a saved group, checked as the constructor checks them and beside those that they replace."""
@@ -312,7 +303,7 @@ class Optimizer:
         return {
             **vars(self),
             "param_groups": [dict(group) for group in self.param_groups],
-            "state": {p: {name: copy(value) for name, value in memory.items()} for p, memory in self.state.items()},
+            "_state": {p: {name: copy(value) for name, value in memory.items()} for p, memory in self.state.items()},
             "_plans": {},
         }
 

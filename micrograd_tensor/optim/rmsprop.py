@@ -37,19 +37,17 @@ def rmsprop(
     g = -g if maximize else g
     if weight_decay:
         g = g + weight_decay * p
-    square_avg *= alpha
+    square_avg = alpha * square_avg
     square_avg += (1 - alpha) * (g * g)
     spread = square_avg
     if centered:
-        grad_avg *= alpha
+        grad_avg = alpha * grad_avg
         grad_avg += (1 - alpha) * g
         spread = maximum(square_avg - grad_avg * grad_avg, 0)  # rounding may leave it below 0
     direction = g / (sqrt(spread) + eps)
     if momentum:
-        momentum_buffer *= momentum
-        momentum_buffer += direction
-        direction = momentum_buffer
-    p -= scalar(lr, p) * direction
+        direction = momentum_buffer = momentum * momentum_buffer + direction
+    p = p - scalar(lr, p) * direction
     return (p, square_avg, *((grad_avg,) if centered else ()), *((momentum_buffer,) if momentum else ()))
 
 

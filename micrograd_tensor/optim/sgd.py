@@ -38,12 +38,10 @@ def sgd(
     if weight_decay:
         g = g + weight_decay * p
     if not momentum:
-        p -= scalar(lr, p) * g
-        return (p,)
-    momentum_buffer *= momentum  # zeros at first
+        return (p - scalar(lr, p) * g,)
+    momentum_buffer = momentum * momentum_buffer  # zeros at first
     momentum_buffer += scalar(where(equal(step, 1), 1.0, 1 - dampening), p) * g if dampening else g
-    p -= scalar(lr, p) * (g + momentum * momentum_buffer if nesterov else momentum_buffer)
-    return p, momentum_buffer
+    return p - scalar(lr, p) * (g + momentum * momentum_buffer if nesterov else momentum_buffer), momentum_buffer
 
 
 class SGD(Optimizer):

@@ -97,10 +97,14 @@ def test_float32_stays_and_is_close_to_float64(kind, settings):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize(
+    "limits", [{"bucket.BLOCK": 3}, {"optimizer.LARGE": 1}, {"bucket.BLOCK": 2, "optimizer.LARGE": 5}]
+)
 @every_kind
-def test_blocks_make_no_difference(kind, settings, monkeypatch):
+def test_what_is_updated_together_makes_no_difference(kind, settings, limits, monkeypatch):
     whole = run(kind(p := parameters(), **settings), p, 5)
-    monkeypatch.setattr("micrograd_tensor.optim.bucket.BLOCK", 3)
+    for where, limit in limits.items():
+        monkeypatch.setattr(f"micrograd_tensor.optim.{where}", limit)
     for a, b in zip(whole, run(kind(p := parameters(), **settings), p, 5), strict=True):
         assert a.tobytes() == b.tobytes()
 
@@ -126,6 +130,55 @@ def test_a_rule_records_on_tensors_and_gives_the_same_bits(rule, buffers, settin
     for a, b in zip(plain, recorded, strict=True):
         assert a.tobytes() == b.numpy().tobytes()
     assert mt.grad(recorded[0].sum(), tensors[1])[0] is not None
+
+
+@pytest.mark.parametrize("large", [1, 1 << 16])
+@pytest.mark.parametrize("place", range(3), ids=["the parameter", "the gradient", "a buffer"])
+def test_a_rule_cannot_write_to_what_it_is_given(place, large, monkeypatch):
+    class Writing(optim.Optimizer):
+        @staticmethod
+        def rule(*arrays, step, lr):
+            arrays[place][...] = lr
+            return arrays[0], arrays[2]
+
+        def buffers(self, group):
+            return ("buffer",)
+
+    monkeypatch.setattr("micrograd_tensor.optim.optimizer.LARGE", large)
+    w = [mt.tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    give_gradients(w, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="read-only"):
+        Writing(w, {"lr": 0.5}).step()
+    assert [p.tolist() for p in w] == [[1.0, 2.0]] * 2
+
+
+def test_what_a_rule_keeps_is_not_overwritten_later():
+    class Remembering(optim.Optimizer):
+        @staticmethod
+        def rule(p, g, before, *, step, lr):
+            return p - lr * before, g
+
+        def buffers(self, group):
+            return ("before",)
+
+    w, v = (mt.tensor([x], requires_grad=True) for x in (1.0, 2.0))
+    optimizer = Remembering([w, v], {"lr": 0.5})
+    for g in (2.0, 4.0, 8.0):
+        w.grad, v.grad = mt.tensor([g]), mt.tensor([-g])
+        optimizer.step()
+    assert (w.item(), v.item()) == (1 - 0.5 * (2 + 4), 2 + 0.5 * (2 + 4))
+    assert [optimizer.state[p]["before"].tolist() for p in (w, v)] == [[8.0], [-8.0]]
+
+
+def test_the_state_that_was_read_is_that_of_its_time():
+    w = mt.tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.5, momentum=0.5)
+    w.grad = mt.tensor([2.0])
+    optimizer.step()
+    seen = optimizer.state[w]["momentum_buffer"]
+    optimizer.step()
+    assert (seen.tolist(), optimizer.state[w]["momentum_buffer"].tolist()) == ([2.0], [3.0])
+    assert not seen.flags.writeable
 
 
 def test_a_graph_recorded_before_a_step_still_differentiates():
@@ -269,6 +322,8 @@ def test_foreign_arrays_are_kept_and_updated_alike(kind, settings):
             optimizer.step()
     assert isinstance(theirs.data, da.Array)
     np.testing.assert_allclose(theirs.data.compute(), ours.numpy(), rtol=1e-12)
+    kept = [theirs.data, *(v for v in optimizers[1].state.get(theirs, {}).values() if isinstance(v, da.Array))]
+    assert max(len(v.dask) for v in kept) <= 4, "a lazy array drags along all that it is to be computed from"
 
 
 W = [1.0, 2.0]
