@@ -288,6 +288,7 @@ def grad(
     upstream: Any = None,
     *,
     create_graph: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Result | None, ...]:
     """Gradients of one output, or of the sum of several, with respect to inputs: leaves or intermediate results.
 
@@ -297,9 +298,11 @@ def grad(
         upstream: the gradient of each output, of its shape: an array or a Tensor, or for several outputs a sequence of
             these; 1 for a scalar.
         create_graph: record the backward pass, so that the gradients can be differentiated again.
+        materialize_grads: give zeros instead of None.
 
     Returns:
-        A tuple with one Tensor per input, of its shape and dtype, or None where no output depends on it.
+        A tuple with one Tensor per input, of its shape and dtype, or None where no output depends on it. The gradient
+        of a function that is linear piece by piece, such as `relu`, does not depend on the function's input.
 
     Raises:
         GradientError: for an output or input that needs no gradients, or a missing upstream.
@@ -339,6 +342,8 @@ def grad(
     with block:
         found = pull(pending, wanted, between(outs, wanted), recorded)
         results = {x: owned(g) for x, g in found.items()}
+    if materialize_grads:
+        results |= {x: leaf(np.zeros_like(x._data)) for x in ins if x not in results}
     if create_graph:
         for g in results.values():
             g._requires_grad = True  # a constant may be differentiated again as well: its gradients are None

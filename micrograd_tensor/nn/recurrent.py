@@ -145,7 +145,13 @@ class _Cell(_Recurrent):
         return f"{self.input_size}, {self.hidden_size}{'' if vars(self)['bias_ih'] is not None else ', bias=False'}"
 
 
-class RNNCell(_Elman, _Cell):
+class _CellOfOneState(_Cell):
+    def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
+        """The next state, from x and the previous state, which is 0 by default."""
+        return self._after(x, h)[0]
+
+
+class RNNCell(_Elman, _CellOfOneState):
     """``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``, as `torch.nn.RNNCell`; Elman, 1990.
 
     Args:
@@ -179,10 +185,6 @@ class RNNCell(_Elman, _Cell):
         super().__init__(input_size, hidden_size, bias, dtype=dtype, generator=generator)
         self._choose(nonlinearity)
 
-    def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
-        """The next state, from x and the previous state, which is 0 by default."""
-        return self._after(x, h)[0]
-
 
 class LSTMCell(_LongShortTerm, _Cell):
     """``c' = f·c + i·g``, ``h' = o·tanh(c')`` with gates i, f, o and candidate g, as `torch.nn.LSTMCell`.
@@ -204,7 +206,7 @@ class LSTMCell(_LongShortTerm, _Cell):
         return h, c
 
 
-class GRUCell(_Gated, _Cell):
+class GRUCell(_Gated, _CellOfOneState):
     """``h' = (1 − z)·n + z·h`` with ``n = tanh(W_n x + b_n + r·(U_n h + u_n))``, as `torch.nn.GRUCell`.
 
     Cho et al., 2014, with the reset gate after the product. The gates r and z are ``σ(W x + b + U h + u)`` with their
@@ -215,10 +217,6 @@ class GRUCell(_Gated, _Cell):
     >>> nn.GRUCell(3, 5)(np.zeros((2, 3))).shape
     (2, 5)
     """
-
-    def forward(self, x: Operand, h: Operand | None = None) -> Tensor:
-        """The next state, from x and the previous state, which is 0 by default."""
-        return self._after(x, h)[0]
 
 
 # -------------------------------------------------------------------------------------------------------------- layers

@@ -397,3 +397,48 @@ def test_what_is_no_function_is_told_so(derivative, given):
 def test_grad_of_a_function_names_what_to_write(function):
     with pytest.raises(mt.GradientError, match=r"mt\.grad\(f\(x\), x\).*mt\.value_and_grad\(f, x\)"):
         mt.grad(function, mt.tensor(X, requires_grad=True))
+
+
+PIECEWISE_LINEAR = {
+    "sum": lambda x: x.sum(),
+    "mean": lambda x: x.mean(axis=0),
+    "twice": lambda x: x * 2,
+    "matmul": lambda x: x @ np.ones((3, 2)),
+    "index": lambda x: x[1:],
+    "pad": lambda x: mt.pad(x, 1),
+    "cumsum": lambda x: mt.cumsum(x, axis=0),
+    "relu": mt.relu,
+    "leaky_relu": mt.leaky_relu,
+    "clip": lambda x: mt.clip(x, 0, 1),
+    "maximum": lambda x: mt.maximum(x, 0.25),
+    "where": lambda x: mt.where(x > 0, x, 0.1 * x),
+    "max": lambda x: x.max(axis=1),
+    "sort": lambda x: mt.sort(x),
+    "max_pool2d": lambda x: mt.max_pool2d(x[None, None], 2),
+    "abs": mt.abs,
+    "l1_loss": lambda x: mt.l1_loss(x, np.zeros((2, 3))),
+    "floor": lambda x: mt.floor(x) * 2,
+}
+
+
+@pytest.mark.parametrize("name", PIECEWISE_LINEAR)
+def test_a_gradient_that_does_not_depend_on_x_has_zeros_for_those_who_ask(name):
+    f, zeros = PIECEWISE_LINEAR[name], np.zeros((2, 3))
+    x = mt.tensor([[-1.0, 0.5, 2.0], [3.0, -2.0, 0.1]], requires_grad=True)
+    (dx,) = mt.grad(f(x).sum(), x, create_graph=True)
+    (found,) = mt.grad((dx * dx).sum(), x)
+    assert found is None or not found.numpy().any()
+    (found,) = mt.grad((dx * dx).sum(), x, materialize_grads=True, create_graph=True)
+    np.testing.assert_array_equal(found.numpy(), zeros)
+    (third,) = mt.grad(found.sum(), x, materialize_grads=True)
+    np.testing.assert_array_equal(third.numpy(), zeros)
+    np.testing.assert_array_equal(mt.hvp(lambda x: f(x).sum(), x, np.ones((2, 3)))[1].numpy(), zeros)
+    np.testing.assert_array_equal(mt.hessian(lambda x: f(x).sum(), x).numpy(), np.zeros((2, 3, 2, 3)))
+
+
+def test_zeros_are_for_what_has_no_part_in_the_result_alone():
+    x, y = mt.tensor([1.0, 2.0], requires_grad=True), mt.tensor(np.float32([[3.0]]), requires_grad=True)
+    dx, dy = mt.grad((x * x).sum(), [x, y], materialize_grads=True)
+    np.testing.assert_array_equal(dx.numpy(), [2.0, 4.0])
+    assert (dy.shape, dy.dtype, dy.tolist(), dy.requires_grad) == ((1, 1), np.float32, [[0.0]], False)
+    assert mt.grad((x * x).sum(), [x, y])[1] is None
