@@ -8,7 +8,7 @@ import numpy as np
 from numpy.exceptions import AxisError
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .errors import DTypeError, ShapeError, describe
+from .errors import DTypeError, ShapeError, describe, quoted
 from .row import Operand
 
 
@@ -42,3 +42,14 @@ def counted(called: str, x: Operand, axis: Any, new: int = 0) -> tuple[int, ...]
     except TypeError:
         raise DTypeError(f"{called}: axis {axis!r} of {describe(x)} is no whole number, nor a tuple of them") from None
     return axes
+
+
+def pair(called: str, axes: Any) -> tuple[Any, Any]:
+    """What is given for two axes or two operands; `ShapeError` for what is no pair.
+
+    >>> pair("rot90", [0, 1])
+    (0, 1)
+    """
+    if not isinstance(axes, (tuple, list)) or len(axes) != 2:
+        raise ShapeError(f"{called}: axes={quoted(axes)} is no pair; give two, such as (0, 1)")
+    return axes[0], axes[1]

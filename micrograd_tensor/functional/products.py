@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine.axes import counted
+from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
@@ -83,7 +83,7 @@ def tensordot(a: Operand, b: Operand, axes: int | tuple[int | Sequence[int], int
     tensor([21., 43.])
     """
     shapes = np.shape(unwrap(a)), np.shape(unwrap(b))
-    of_a, of_b = (range(-axes, 0), range(axes)) if isinstance(axes, int) else axes
+    of_a, of_b = (range(-axes, 0), range(axes)) if isinstance(axes, int) else pair("tensordot", axes)
     over, under = counted("tensordot", a, of_a), counted("tensordot", b, of_b)
     summed = [shapes[0][i] for i in over]
     if summed != [shapes[1][i] for i in under]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.axes import counted
+from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import lengths
@@ -82,7 +82,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     tensor([[2., 4.],
             [1., 3.]])
     """
-    first, second = counted("rot90", x, axes)
+    first, second = counted("rot90", x, pair("rot90", axes))
     if k % 2 == 0:
         return flip(x, axis=(first, second)) if k % 4 else copy(x)
     turned = swapaxes(x, first, second)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import dtype_of_numbers, plain
 from ..errors import DTypeError, GradientError, describe
 from ..record import Record, unwrap
 from ..recording import recording
@@ -66,18 +67,19 @@ _REDUCED |= {np.amin: np.minimum, np.all: np.logical_and, np.any: np.logical_or}
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     """Answer a universal function, or one of its methods."""
     ours = ANSWERS.get(ufunc) if method != "at" else None
+    if method == "outer" and ours is not None:
+        a, b = inputs
+        rank = np.ndim(unwrap(b))
+        inputs = (a if not rank else shapes.reshape(a, shape=(*np.shape(unwrap(a)), *(1,) * rank)), b)
+        method = "__call__"
     if ours is not None and method == "__call__" and not settings:
         return ours(*inputs)
+    called = f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}"
     if ours is not None and method == "__call__":
         settings = _asked(ufunc, settings)
         dtype = settings.pop("dtype", None)
-        _refuse_settings(f"np.{ufunc.__name__}", settings)
-        return ours(*(inputs if dtype is None else (_cast(x, dtype) for x in inputs)))
-    called = f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}"
-    if method == "outer" and ours is not None and not _asked(ufunc, settings):
-        a, b = inputs
-        rank = np.ndim(unwrap(b))
-        return ours(a if not rank else shapes.reshape(a, shape=(*np.shape(unwrap(a)), *(1,) * rank)), b)
+        _refuse_settings(called, settings)
+        return ours(*inputs) if dtype is None else _computed_in(dtype, ufunc, ours, inputs)
     if method == "reduce" and ufunc in REDUCTIONS:
         return _reduced(called, ufunc, *inputs, **{"axis": 0, **_asked(ufunc, settings)})
     running = REDUCTIONS[ufunc].running if method == "accumulate" and ufunc in REDUCTIONS else None
@@ -106,14 +108,18 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], settings:
             return _reduced(called, _REDUCED[function], *given, **named)
         dtype = named.pop("dtype", None) if "dtype" not in _names(ours) else None
         if dtype is not None and not isinstance(given[0], (list, tuple)):
-            given, dtype = (_cast(given[0], dtype), *given[1:]), None
+            given = tuple(x if isinstance(x, str) else _cast(x, dtype) for x in given)
         _refuse_settings(called, {key: value for key, value in named.items() if key not in _names(ours)})
         made = ours(*given, **named)
     except TypeError as error:
         if isinstance(error, DTypeError):
             raise
         raise DTypeError(f"{called} on a Tensor: {error}; see help(mt.{ours.__name__})") from None
-    return made if dtype is None else _cast(made, dtype)
+    if dtype is None or made.dtype == (wanted := dtype_of_numbers(dtype)):
+        return made
+    if not np.can_cast(made.dtype, wanted, "same_kind"):
+        raise DTypeError(f"{called} of a Tensor gives {made.dtype}, not {wanted}; {_INSTEAD_OF['dtype']}, or {_LEAVE}")
+    return _cast(made, wanted)
 
 
 def path(function: Callable[..., Any]) -> str:
@@ -167,7 +173,12 @@ def _bound(
             named |= named.pop(key, {})
         elif key in named and key not in by_name and place == len(given) < needed:
             given.append(named.pop(key))
-    asked = {RENAMED.get(key, key): value for key, value in _asked(function, named).items()}
+    asked: dict[str, Any] = {}
+    for key, value in _asked(function, named).items():
+        ours_name = RENAMED.get(key, key)
+        if ours_name in asked:
+            raise TypeError(f"{ours_name} is given twice")
+        asked[ours_name] = value
     usual = {key: signature.parameters[key].default for key in by_name & signature.parameters.keys()}
     missing = {key: value for key, value in usual.items() if wanted[key].default is inspect.Parameter.empty}
     return tuple(given), {**missing, **asked}
@@ -205,6 +216,23 @@ def _reduced(
         x = e.where(where, x, initial if nothing is None else nothing)
     y = op(x, **settings)
     return y if initial is None else ANSWERS[ufunc](y, initial)
+
+
+def _computed_in(dtype: Any, ufunc: np.ufunc, ours: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    """What a ufunc gives whose results are to have a dtype, in the dtypes that NumPy computes it in."""
+    wanted = dtype_of_numbers(dtype)
+    given: list[Any] = [
+        type(x) if type(x) in (int, float, complex) else getattr(x, "dtype", None) or plain(x).dtype for x in inputs
+    ]
+    signature = (None,) * ufunc.nin + (wanted,) * ufunc.nout
+    try:
+        found = ufunc.resolve_dtypes((*given, *(None,) * ufunc.nout), signature=signature, casting="same_kind")
+    except TypeError:
+        raise DTypeError(
+            f"np.{ufunc.__name__} of {', '.join(map(describe, inputs))} is not computed with dtype={wanted}; "
+            f"{_INSTEAD_OF['dtype']} before or behind it"
+        ) from None
+    return ours(*map(_cast, inputs, found))
 
 
 def _cast(x: Any, dtype: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import is_duck
 from ..axes import counted
-from ..errors import ShapeError, describe
+from ..errors import ShapeError, describe, quoted
 from ..interop.habits import keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
@@ -186,10 +186,10 @@ def pad(x: Operand, pad_width: Any, value: float = 0, mode: str = "constant") ->
         x: any shape.
         pad_width: ``(before, after)`` per axis, one such pair for all axes, one number, or a dict of some axes, as in
             `numpy.pad`.
-        value: what stands around x.
+        value: what stands around x, one number.
         mode: ``"edge"``, ``"reflect"``, ``"symmetric"`` or ``"wrap"`` for elements of x instead.
 
-    `ShapeError` where the width does not fit.
+    `ShapeError` where the width does not fit, and for several values, or one beside elements of x.
 
     >>> import micrograd_tensor as mt
     >>> mt.pad(mt.tensor([1.0, 2.0]), (1, 2)), mt.pad(mt.tensor([1.0, 2.0]), 1, mode="edge")
@@ -200,8 +200,12 @@ def pad(x: Operand, pad_width: Any, value: float = 0, mode: str = "constant") ->
     if isinstance(pad_width, dict):
         given = {counted("pad", x, axis)[0]: width for axis, width in pad_width.items()}
         pad_width = tuple(given.get(i, (0, 0)) for i in range(len(shape)))
+    if np.size(value) != 1:
+        raise ShapeError(f"pad: value={quoted(value)} is not one number; pad one side with each after the other")
     if mode == "constant":
         return _pad(x, pad_width=pad_width, value=value)
+    if value != 0:
+        raise ShapeError(f'pad: value={quoted(value)} has no place in mode {mode!r}; leave it out, or mode="constant"')
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ShapeError(f'pad: mode {mode!r} is not "constant", "edge", "reflect", "symmetric" or "wrap"')
     try:
