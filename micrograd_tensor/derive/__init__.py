@@ -50,7 +50,7 @@ def derive(
     >>> [(step.number, step.name) for step in page.steps]
     [(1, 's'), (2, 'y'), (2, 'y'), (1, 's')]
     >>> page.steps[2].sentence
-    'A mean spreads its gradient evenly: each of n elements receives 1/n of it.'
+    'A mean spreads its gradient evenly: each of the 2 elements receives it divided by 2.'
     """
     from .derivation import derivation  # loaded with the first derivation
 

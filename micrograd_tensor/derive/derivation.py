@@ -17,6 +17,7 @@ from ..notation.names import Identifiers
 from . import steps
 from .module import module
 from .program import Program
+from .remarks import Remarks
 
 __all__ = ["Derivation"]
 
@@ -47,9 +48,14 @@ class Derivation:
         return tuple(steps.steps(self.graph, self.called, self.dims))
 
     @cached_property
+    def remarks(self) -> Remarks:
+        """What is said of the steps beside their formulas."""
+        return Remarks(self.graph, self.steps, self.called, self.dims)
+
+    @cached_property
     def program(self) -> Program:
         """The lines of both passes in plain NumPy."""
-        return Program(self.graph, self.steps, self.names, self.dims)
+        return Program(self.graph, self.steps, self.names, self.dims, self.remarks)
 
     @cached_property
     def numpy(self) -> str:

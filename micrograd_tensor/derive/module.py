@@ -97,7 +97,7 @@ def module(program: Program) -> str:
         upstreams=", ".join(ups),
         results=", ".join(results),
         given=listed(ups),
-        backward=body(program.backward()),
+        backward=body([*program.backward(), ""]),
     )
     for op in dict.fromkeys(x.made_by for x in (*program.graph.nodes, *program.graph.backward) if x.op):
         text = _defined(text, op, program)

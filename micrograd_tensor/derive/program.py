@@ -40,10 +40,9 @@ class Program:
         inputs: its leaves, which the forward pass takes.
         outputs: its outputs, each once.
         results: those of its inputs that gradients arrive at.
-        remarks: what is said of its steps.
     """
 
-    def __init__(self, graph: Graph, steps: tuple[Step, ...], names: Identifiers, dims: Dims) -> None:
+    def __init__(self, graph: Graph, steps: tuple[Step, ...], names: Identifiers, dims: Dims, remarks: Remarks) -> None:
         self.graph, self.steps, self._dims = graph, steps, dims
         self.gradients, self.upstreams = names.gradients, names.upstreams
         inner = {gate for step in steps for gate in step.gates[:-1]}
@@ -53,7 +52,7 @@ class Program:
         self.inputs = [x for x in graph.nodes if x.is_leaf and x not in written]
         self.outputs = list(dict.fromkeys(graph.outputs))
         self.results = [x for x in self.inputs if x in self.gradients]
-        self.remarks = Remarks(graph, steps, dims)
+        self._remarks = remarks
         self._taken = {*self.names.values(), *self.gradients.values(), *self.upstreams.values()}
 
     def name(self, node: Node) -> str:
@@ -133,7 +132,7 @@ class Program:
         for step in self.steps:
             if step.forward:
                 *before, last = self.value(step, dims)
-                notes = [f"({step.number}) {step.shape}", *self.remarks.forward(step, self.name)]
+                notes = [f"({step.number}) {step.shape}", *map("".join, self._remarks.forward(step, self.name))]
                 made += [*before, f"{last}  # {'; '.join(notes)}"]
         return [*used(lines, made), *made]
 
@@ -156,7 +155,7 @@ class Program:
 
     def comment(self, step: Step) -> list[str]:
         """What is said above a backward step."""
-        text = " ".join(self.remarks.backward(step, self.name))
+        text = " ".join(map("".join, self._remarks.backward(step, self.name, lettered=False)))
         if step.number:
             made = formula(step.node, self.names, dims=self._dims, limit=WHOLE)
             said = [f"({step.number}) {self.names[step.node]} = {made}", text]

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
+from ..notation import Called
 from ..notation.printable import listed
 from .sentences import pattern
-from .steps import Share, Step, copied_along
+from .steps import Step, copied_along
 
 Naming: TypeAlias = "Callable[[Node], str]"
 """What a value is called where a remark stands."""
+
+Remark: TypeAlias = "tuple[str, ...]"
+"""A sentence in pieces: text, and names of values as `Symbol`."""
+
+
+class Symbol(str):
+    """The name of a value within a sentence, which a page may set as it does in formulas."""
+
+    __slots__ = ()
 
 
 class Remarks:
     """The remarks on the steps of a graph."""
 
-    def __init__(self, graph: Graph, steps: Iterable[Step], dims: Dims) -> None:
-        self._graph, self._dims = graph, dims
+    def __init__(self, graph: Graph, steps: Iterable[Step], called: Called, dims: Dims) -> None:
+        self._graph, self._called, self._dims = graph, called, dims
         self._numbers = {gate: step.number for step in steps for gate in step.gates}
 
-    def forward(self, step: Step, name: Naming) -> Iterator[str]:
+    def letters(self, node: Node) -> list[str]:
+        """The letters, as in the circuit, of the gradients that are added up to that of a value; none for a single."""
+        count = len(self._graph.contributions_to(node)) + (node in self._graph.upstreams)
+        return [self._called.letter(k) for k in range(count)] if count > 1 else []
+
+    def forward(self, step: Step, name: Naming) -> Iterator[Remark]:
         """Which operands of a forward step are copied, and along which axes."""
         along = {
             x: copied_along(gate, i, self._dims)
@@ -31,47 +45,38 @@ class Remarks:
             for i, x in enumerate(gate.operands)
             if isinstance(x, Node) and x not in step.gates and (x.op or x.requires_grad or x.name)
         }
-        yield from (f"{name(x)} is copied along {axes}" for x, axes in along.items() if axes)
+        yield from ((Symbol(name(x)), f" is copied along {axes}") for x, axes in along.items() if axes)
 
-    def backward(self, step: Step, name: Naming) -> Iterator[str]:
-        """Why the gradients of a backward step are what they are, in sentences."""
-        if not step.number:
-            several = in_words(step.shares[0].count)
-            yield f"{name(step.node)} is {self.used(step.node)}, and the {several} gradients that arrive are added."
+    def backward(self, step: Step, name: Naming, *, lettered: bool = True) -> Iterator[Remark]:
+        """Why the gradients of a backward step are what they are; with the letters of those that are added, or not."""
+        if letters := self.letters(step.node):
+            yield self._added(step.node, letters if lettered else [""] * len(letters), name)
+        if not step.gates:
             return
-        yield step.sentence
-        yield from dict.fromkeys(said for gate in step.gates[-2::-1] if (said := pattern(gate)) != step.sentence)
+        yield (step.sentence,)
+        inner = [pattern(gate, self._dims) for gate in step.gates[-2::-1]]
+        yield from ((said,) for said in dict.fromkeys(inner) if said != step.sentence)
         for share in step.shares:
             if share.summed:
-                x = name(share.operand)
-                yield f"{x} was copied along {share.summed}, so its gradient is summed over {share.summed}."
-        for share in step.shares:
-            if share.operand.op and share.count > 1:
-                yield from self._added(share, name(share.operand))
+                symbol = Symbol(name(share.operand))
+                yield symbol, f" was copied along {share.summed}, so its gradient is summed over {share.summed}."
 
-    def _added(self, share: Share, name: str) -> Iterator[str]:
-        if share.place == share.count:
-            numbers = self.used(share.operand)
-            yield f"{name} is {numbers}, and the {in_words(share.count)} gradients that arrive at it are added."
-
-    def used(self, node: Node) -> str:
-        """In which steps a value is used, the last one first, and whether it is an output besides."""
-        numbers = [self._numbers[edge[0]] for edge, _ in self._graph.contributions_to(node)]
-        return uses(numbers, node in self._graph.upstreams)
+    def _added(self, node: Node, letters: Sequence[str], name: Naming) -> Remark:
+        """Where the gradients come from that are added up to that of a value."""
+        sources = [f"step {self._numbers[edge[0]]}" for edge, _ in self._graph.contributions_to(node)]
+        if node in self._graph.upstreams:
+            sources.insert(0, "what comes after")
+        parts = listed([f"{letter} from {source}".strip() for letter, source in zip(letters, sources, strict=True)])
+        times = in_words(len(letters))
+        return Symbol(
+            name(node)
+        ), f" is used in {times} ways, and the {times} gradients that arrive at it are added: {parts}."
 
 
 def in_words(n: int) -> str:
-    """A number in a sentence."""
-    return ("no", "one", "two", "three", "four", "five", "six")[n] if n < 7 else f"{n:,}"
+    """A number in a sentence.
 
-
-def uses(numbers: Iterable[int], given: bool = False) -> str:
-    """In which steps a value is used, an upstream gradient of its own being one use more.
-
-    >>> uses([7, 3]), uses([2, 2]), uses([4], given=True)
-    ('used in (7) and (3)', 'used twice in (2)', 'an output and used in (4)')
+    >>> in_words(2), in_words(1234)
+    ('two', '1,234')
     """
-    times = {1: "", 2: "twice "}
-    said = [f"{times.get(n, f'{n} times ')}in ({number})" for number, n in Counter(numbers).items()]
-    together = listed(said).replace(" and in (", " and (").replace(", in (", ", (")
-    return f"{'an output and ' if given else ''}used {together}"
+    return ("no", "one", "two", "three", "four", "five", "six")[n] if n < 7 else f"{n:,}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..engine.row import (
     Choice,
     Contraction,
@@ -21,11 +23,13 @@ from ..engine.row import (
     Reshape,
 )
 from ..graph import Node
+from ..graph.axes import Dims
 from ..notation import number
+from ..notation.templates import axes_of
 
 _REDUCTIONS = {
     "sum": "A sum hands its gradient to every element that it added: its reverse is a copy.",
-    "mean": "A mean spreads its gradient evenly: each of n elements receives 1/n of it.",
+    "mean": "A mean spreads its gradient evenly: each of the {count} elements receives it divided by {count}.",
     "prod": "A product hands to each factor its gradient times all the others.",
     "max": "A maximum routes: its gradient goes to the largest element, and the others receive none.",
     "min": "A minimum routes: its gradient goes to the smallest element, and the others receive none.",
@@ -46,12 +50,16 @@ _READINGS: dict[type[Reading], str] = {
 }
 
 
-def pattern(node: Node) -> str:
+def pattern(node: Node, dims: Dims) -> str:
     """The sentence for the op of a node; of an op without a reading, what its traits say.
+
+    Args:
+        node: that an op made.
+        dims: the labels of axes.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
-    >>> pattern(mt.graph(x * mt.tanh(x)).outputs[0])
+    >>> pattern(mt.graph(x * mt.tanh(x)).outputs[0], {})
     'A product swaps: each factor receives the gradient times the other factor.'
     """
     reading, op = node.reading, node.made_by
@@ -62,7 +70,7 @@ def pattern(node: Node) -> str:
         case Linear() if alone:
             return "A constant that is added or subtracted changes no gradient."
         case Linear(coefficients) if min(coefficients) < 0:
-            return "A difference distributes: both operands receive the gradient, what is subtracted with a minus."
+            return "A difference distributes: both operands receive the gradient, the subtracted one with a minus sign."
         case Linear():
             return "A sum of operands distributes: each of them receives the gradient as it is."
         case Product((1, *_)) if alone and isinstance(node.operands[0], Node):
@@ -78,7 +86,7 @@ def pattern(node: Node) -> str:
             which = "larger" if kind == "max" else "smaller"
             return f"The {which} of two routes: the gradient goes to the {which} one, and the other receives none."
         case Reduction(kind):
-            return _REDUCTIONS[kind]
+            return _REDUCTIONS[kind].format(count=_count(node, dims))
     for read_as, said in _READINGS.items():
         if isinstance(reading, read_as):
             return said
@@ -87,3 +95,12 @@ def pattern(node: Node) -> str:
     if op.scatters:
         return "Each element receives the gradient of the place that it was added into."
     return "The rule is what the op itself recorded."
+
+
+def _count(node: Node, dims: Dims) -> str:
+    """How many elements a reduction makes one of, by the names of their axes where they all have names."""
+    whose, axes = axes_of(node, node.params["axis"])
+    labels = [dims[whose][axis] for axis in axes] if whose in dims else [None]
+    return (
+        " · ".join(map(str, labels)) if labels and None not in labels else str(math.prod(whose.shape[k] for k in axes))
+    )

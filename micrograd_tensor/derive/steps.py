@@ -96,7 +96,7 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
             shape=shape_text(node, dims),
             upstream=graph.gradients[node],
             shares=tuple(share(edge, node) for edge in edges if edge in graph.contributions),
-            sentence=pattern(node),
+            sentence=pattern(node, dims),
         )
     for node in graph.nodes:
         arriving = graph.contributions_to(node)
