@@ -14,7 +14,8 @@ from ..graph import Graph, graph
 from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
-from . import steps
+from . import latex, steps
+from .contents import Contents
 from .module import module
 from .program import Program
 from .remarks import Remarks
@@ -65,6 +66,21 @@ class Derivation:
             GradientError: where the backward pass uses a constant of more numbers than a program can write out.
         """
         return module(self.program)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What stands on its pages."""
+        return Contents(self.graph, self.called, self.names, self.dims, self.steps, exercise=self.exercise)
+
+    @property
+    def latex(self) -> str:
+        """An article in LaTeX, which compiles alone."""
+        return latex.article(self.contents)
+
+    @property
+    def beamer(self) -> str:
+        """Slides in LaTeX, one for each step."""
+        return latex.slides(self.contents)
 
 
 def derivation(

@@ -64,8 +64,8 @@ _SIGNS = {
     "·": r" \cdot ",
     "−": "-",
     "@": r" \mathbin{@} ",
-    "Σ": r"\sum",
-    "Π": r"\prod",
+    "Σ": r"\sum ",
+    "Π": r"\prod ",
     "ᵀ": r"\top",
     "~": r"\lnot ",
     "≥": r" \ge ",
@@ -91,6 +91,11 @@ _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"
 _MARKED = re.compile(rf"(.)([{''.join(_ACCENTS)}]?)([{_RAISED}]*)([′″‴]?)")
 """A letter with what a name of one sign may carry: an accent, a power, primes."""
 
+_TALL = re.compile(r"\\(frac|sum|prod)\b")
+"""What parentheses grow for."""
+
+_GROWING = {"(": r"\left(", ")": r"\right)"}
+
 
 class _Latex(Typeset):
     """Mathematics mode of LaTeX."""
@@ -105,6 +110,17 @@ class _Latex(Typeset):
         "parentheses": r"\left(%s\right)",
         "whole": "%s",
     }
+
+    def laid(self, layout: str, *parts: str) -> str:
+        closed = layout not in ("row", "whole")  # in braces no space is needed at the end of a command
+        return super().laid(layout, *map(str.rstrip, parts) if closed else parts)
+
+    def enclosed(self, text: str) -> str:
+        return super().enclosed(text) if _TALL.search(text) else f"({text})"
+
+    def row(self, parts: Sequence[str]) -> str:
+        tall = any(map(_TALL.search, parts))
+        return super().row([_GROWING.get(part, part) for part in parts] if tall else parts)
 
     def identifier(self, name: str) -> str:
         if found := _SUBSCRIPT.search(name):
@@ -149,7 +165,7 @@ class _Aligned(_Latex):
     """Lines of `align`, in which the signs between both sides stand below each other."""
 
     def related(self, left: str, sign: str, right: str) -> str:
-        return f"{left.strip()} &{self.sign(sign).strip()} {right.strip()}"
+        return f"{left.strip()} &{self.sign(sign).strip()} {self.blank or right.strip()}"
 
 
 ALIGNED = _Aligned()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
-from .expression import ATOM, POWER, PREFIX, SUM, Piece, operand, written
+from .expression import ATOM, POWER, PREFIX, PRODUCT, SUM, Piece, operand, written
 from .numbers import MINUS, number
 from .templates import Field, Part, index_text
 from .unicode import Mathematics
@@ -40,12 +40,30 @@ class Derivative(str):
 class Typeset(Mathematics):
     """A language of markup.
 
+    Args:
+        blank: the markup that stands for every right side, in exercises.
+
     Attributes:
         layouts: the markup of a fraction, a root, a power, a subscript, a sign with text below it, what stands beside
             each other, what stands in parentheses, and a whole formula, each with places for its parts.
     """
 
     layouts: ClassVar[Mapping[str, str]]
+
+    def __init__(self, blank: str = "") -> None:
+        self.blank = blank
+        self._fraction = self.layouts["fraction"].partition("%s")[0]
+
+    def blanked(self, blank: str) -> Self:
+        r"""The same language, in which a blank stands for every right side.
+
+        >>> import micrograd_tensor as mt
+        >>> from micrograd_tensor.notation import LATEX
+        >>> node = mt.graph(mt.exp(mt.tensor(1.0, name="x", requires_grad=True))).outputs[0]
+        >>> print(LATEX.blanked(r"\dots").equation(node, "y"))
+        y = \dots
+        """
+        return type(self)(blank)
 
     @abstractmethod
     def sign(self, text: str) -> str:
@@ -73,7 +91,7 @@ class Typeset(Mathematics):
 
     def related(self, left: str, sign: str, right: str) -> str:
         """A whole formula: its two sides, and the sign between them."""
-        return self.laid("whole", left + self.sign(sign) + right)
+        return self.laid("whole", left + self.sign(sign) + (self.blank or right))
 
     def equation(
         self,
@@ -113,10 +131,11 @@ class Typeset(Mathematics):
         dims: Dims | None = None,
         limit: int = MAX_PIECE,
         since: Node | None = None,
+        part: str = "",
     ) -> str:
         r"""The equation of the rule by which a node passes its gradient to an operand, as it was recorded.
 
-        Where the operand is used several times, ``+=`` says that this is one part of its gradient.
+        Where the operand is used several times, ``+=`` says that this is a part of its gradient, unless a letter does.
 
         Args:
             graph: captured with its backward pass.
@@ -125,6 +144,7 @@ class Typeset(Mathematics):
             dims: the labels of axes, from `axis_names`.
             limit: the maximum number of characters of a part; a longer one becomes an ellipsis.
             since: a later node that all of the gradient comes through, to start from its gradient.
+            part: the letter of this part of the operand's gradient, of which `sum_of` writes the sum.
 
         Raises:
             KeyError: for an edge that no gradient was carried along.
@@ -147,6 +167,8 @@ class Typeset(Mathematics):
             right = Piece(self.row([self.name(known).text, self.words(f" {said}")]), SUM, len(said))
         else:
             right = operand(self, end, names) if end in names or not end.op else written(self, end, names, dims, limit)
+        if part:
+            return self.related(self._part(left, part), "=", right.text)
         return self.related(self.name(left).text, "+=" if several else "=", right.text)
 
     def sum_of(self, called: str, letters: Sequence[str]) -> str:
@@ -156,9 +178,13 @@ class Typeset(Mathematics):
         >>> print(LATEX.sum_of("x", ["A", "B"]))  # doctest: +ELLIPSIS
         \frac{\partial L}{\partial x} = \left(\frac{\partial L}{\partial x}\right)_{A} + \left(...\right)_{B}
         """
-        whole = self.name(Derivative(called)).text
-        parts = [self.laid("subscript", self.enclosed(whole), self.identifier(letter)) for letter in letters]
-        return self.related(whole, "=", self.sign("+").join(parts))
+        whole = Derivative(called)
+        parts = [self._part(whole, letter) for letter in letters]
+        return self.related(self.name(whole).text, "=", self.sign("+").join(parts))
+
+    def _part(self, whole: Derivative, letter: str) -> str:
+        """A part of the gradient of a value that is used several times."""
+        return self.laid("subscript", self.enclosed(self.name(whole).text), self.identifier(letter))
 
     def name(self, name: str) -> Piece:
         """A name in one piece, or a derivative as a fraction."""
@@ -192,6 +218,9 @@ class Typeset(Mathematics):
         parts, texts = self.parts(node), [x.text for x in operands]
         length = sum(x.length for x in operands) + sum(len(part) for part in parts if isinstance(part, str))
         match parts:
+            case [Field(), " / ", Field()] if texts[0].startswith(self._fraction) and operands[0].level >= PRODUCT:
+                below = self.laid("fraction", self.digits("1"), texts[1])  # of one storey each
+                return Piece(self.row([texts[0], self.sign("·"), below]), PRODUCT, length)
             case [Field(), " / ", Field()]:
                 return Piece(self.laid("fraction", *texts), PREFIX, length)
             case ["1/", Field()]:
@@ -207,7 +236,7 @@ class Typeset(Mathematics):
         said = ", ".join(self.said(node, field, dims) for field in under)
         if parts[0] in ("Σ(", "Π("):
             sign = self.laid("below", self.sign(str(parts[0])[0]), self.words(said))
-            return Piece(self.row([sign, self.at(operands[0], ATOM)]), PREFIX, length + len(said))
+            return Piece(self.row([sign, self.at(operands[0], PREFIX)]), PREFIX, length + len(said))
         made: list[str] = []
         for part, following in zip(parts, [*parts[1:], ""], strict=True):
             if isinstance(part, Field):

@@ -40,7 +40,8 @@ def text_of(element):
 def bare(text):
     """The characters of a formula that do not depend on its layout, in the order of the alphabet."""
     text = unicodedata.normalize("NFKC", text.replace("∑", "Σ").replace("∏", "Π").replace("ᵀ", "T"))
-    return "".join(sorted(c for c in text if c not in "()/⁄^√, "))
+    text = "".join(c for c in text if c not in "()/⁄^√, ")
+    return "".join(sorted(text.replace("·1", "")))  # a/b over c is a/b · 1/c
 
 
 def captured(case):

@@ -1,0 +1,156 @@
+"""Contents: what stands on the pages of a derivation, step by step, in no language yet.
+
+A page of LaTeX, of HTML and a notebook differ in how they set a formula and a heading; what they say is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..graph import Graph, Node
+from ..graph.axes import Dims
+from ..notation import Called, Typeset, shape_text
+from ..notation.names import Identifiers
+from ..notation.printable import WHOLE
+from .steps import Share, Step
+
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Symbol(str):
+    """The name of a value within a sentence, which is set as in formulas."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An equation.
+
+    Attributes:
+        write: writes it in a language.
+        shape: the shape of its left side, by the names of axes.
+    """
+
+    write: Callable[[Typeset], str]
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A step.
+
+    Attributes:
+        number: as in the circuit.
+        forward: whether it is a step of the forward pass.
+        name: what the value is called.
+        gate: the op that makes it; empty where gradients of a leaf are added up.
+        formulas: the value; backward the sum of its gradients if several arrive, and then what is handed on.
+        notes: why, in sentences: of each the pieces, which are text and names of values.
+    """
+
+    number: int
+    forward: bool
+    name: str
+    gate: str
+    formulas: tuple[Formula, ...]
+    notes: tuple[tuple[str, ...], ...]
+
+
+class Contents:
+    """The sections of a derivation.
+
+    Attributes:
+        title: what is derived.
+        given: the inputs and their shapes.
+        symbols: what formulas call the values: no two alike, and one without a name by the number of its gate.
+    """
+
+    def __init__(
+        self, graph: Graph, called: Called, names: Identifiers, dims: Dims, steps: Sequence[Step], *, exercise: bool
+    ) -> None:
+        self._graph, self._called, self._dims, self._steps = graph, called, dims, steps
+        self.exercise = exercise
+        inner = {gate for step in steps for gate in step.gates[:-1]}
+        self.symbols = _symbols([node for node in graph.nodes if node not in inner], called, names)
+        self._made_in = {gate: step.number for step in steps for gate in step.gates}
+        self.title = f"Gradients of {', '.join(self.symbols.get(node, 'a constant') for node in graph.outputs)}"
+        self.given = {
+            self.symbols[node]: shape_text(node, dims) for node in graph.nodes if node.is_leaf and node in self.symbols
+        }
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        """One for each step, forward and then backward."""
+        for step in self._steps:
+            yield Section(
+                number=step.number,
+                forward=step.forward,
+                name=self.symbols[step.node],
+                gate=step.gates[-1].made_by.name if step.gates else "",
+                formulas=tuple(self._forward(step) if step.forward else self._backward(step)),
+                notes=() if self.exercise and not step.forward else tuple(self._notes(step)),
+            )
+
+    def _forward(self, step: Step) -> Iterator[Formula]:
+        node = step.node
+        inside = {x: name for x, name in self.symbols.items() if x is not node}
+        left, dims = self.symbols[node], self._dims
+        yield Formula(lambda said: said.equation(node, left, inside, dims=dims, limit=WHOLE), step.shape)
+
+    def _backward(self, step: Step) -> Iterator[Formula]:
+        letters = self._letters(step.node)
+        if len(letters) > 1:
+            left = self.symbols[step.node]
+            yield Formula(lambda said: said.sum_of(left, letters), step.shape)
+        if step.gates:
+            for share in step.shares:
+                yield Formula(partial(self._handed, step, share), shape_text(share.operand, self._dims))
+
+    def _handed(self, step: Step, share: Share, said: Typeset) -> str:
+        part = self._called.letter(share.place - 1) if share.count > 1 else ""
+        return said.rule(
+            self._graph, share.edge, self.symbols, dims=self._dims, limit=WHOLE, since=step.node, part=part
+        )
+
+    def _letters(self, node: Node) -> list[str]:
+        """The letters of the gradients that are added up to that of a value."""
+        count = len(self._graph.contributions_to(node)) + (node in self._graph.upstreams)
+        return [self._called.letter(k) for k in range(count)] if count > 1 else []
+
+    def _notes(self, step: Step) -> Iterator[tuple[str, ...]]:
+        if step.forward:
+            return
+        letters = self._letters(step.node)
+        if letters:
+            sources = [f"step {self._made_in[edge[0]]}" for edge, _ in self._graph.contributions_to(step.node)]
+            if step.node in self._graph.upstreams:
+                sources.insert(0, "the upstream gradient that is given")
+            parts = [f"{letter} from {source}" for letter, source in zip(letters, sources, strict=True)]
+            added = f" are added: {', '.join(parts[:-1])} and {parts[-1]}."
+            yield "The gradients that arrive at ", Symbol(self.symbols[step.node]), added
+        if step.gates:
+            yield (step.sentence,)
+        for share in step.shares if step.gates else ():
+            if share.summed:
+                name = Symbol(self.symbols.get(share.operand, "a constant"))
+                yield name, f" is copied along {share.summed}, so its gradient is summed over {share.summed}."
+
+
+def _symbols(nodes: Sequence[Node], called: Called, names: Identifiers) -> Mapping[Node, str]:
+    """Names without a second of its kind, of which a number tells the values of one name apart."""
+    found: dict[Node, str] = {}
+    shown = [node for node in nodes if node.op or node.name or node.requires_grad]
+    wanted = {node: called.in_short(node) or names.values[node] for node in shown}
+    taken = {*wanted.values()}
+    seen: set[str] = set()
+    for node, name in wanted.items():
+        if name in seen:
+            numbered = (f"{name}{str(k).translate(_LOWERED)}" for k in range(2, WHOLE))
+            name = next(new for new in numbered if new not in taken)
+            taken.add(name)
+        seen.add(name)
+        found[node] = name
+    return found
