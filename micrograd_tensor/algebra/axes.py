@@ -203,6 +203,10 @@ class Axes:
         alike += self._labels.fresh(self.size(label))
         return alike[-1]
 
+    def alike(self, label: int) -> tuple[int, ...]:
+        """The labels of axes of the same length."""
+        return tuple(self._of_size.get(self.size(label), ()))
+
     def of(self, node: Node, i: int) -> Layout:
         """The labels under which a node takes its i-th operand."""
         return self.relabelled.get((node, i)) or self.layout[node.operands[i]]

@@ -12,7 +12,7 @@ import numpy as np
 from ..engine import row
 from ..graph import Graph, Node
 from .axes import Axes, flat, reduced
-from .numbers import MINUS_ONE, ONE, coefficient, exact
+from .numbers import MINUS_ONE, ONE, Coefficient, coefficient, exact
 from .terms import Pool, Term, reachable
 
 LARGEST_COPY = 100
@@ -116,7 +116,7 @@ class _Lowering:
     def _arg(self, node: Node, i: int) -> Term:
         x = node.operands[i]
         if not isinstance(x, Node):
-            return self.pool.constant(exact(x))
+            return self.pool.constant(self._count(node, x) or exact(x))
         if (node, i) not in self.axes.relabelled:
             return self.terms[x]
         names = zip(flat(self.axes.layout[x]), flat(self.axes.relabelled[node, i]), strict=True)
@@ -126,6 +126,15 @@ class _Lowering:
         if named or sum(1 for _ in zip(reachable([term]), range(LARGEST_COPY), strict=False)) == LARGEST_COPY:
             return self.pool.relabel(term, to)
         return self.pool.rename(term, to)
+
+    def _count(self, node: Node, x: Any) -> Coefficient | None:
+        """The number that the rule of a mean divides by, as the lengths that it is; None for any other number."""
+        forward = node.rule_of[0] if node.rule_of is not None else None
+        if forward is None or forward.reading != row.Reduction("mean"):
+            return None
+        layout, axes = self.axes.of(forward, 0), reduced(forward)
+        count = self.pool.per(label for i, labels in enumerate(layout) if i in axes for label in labels) ** -1
+        return count if count.value == x else None
 
     def _power(self, node: Node, args: list[Term]) -> Term:
         exponent = self.pool.as_constant(args[1])

@@ -54,7 +54,8 @@ class Coefficient:
         for label, exponent in other.counts:
             counts[label] = counts.get(label, Fraction(0)) + exponent
         kept = tuple(sorted((label, e) for label, e in counts.items() if e))
-        return Coefficient(exact(self.number * other.number), kept, exact(self.value * other.value))
+        number = exact(self.number * other.number)
+        return Coefficient(number, kept, exact(self.value * other.value) if kept else number)
 
     def __add__(self, other: Coefficient) -> Coefficient:
         value = exact(self.value + other.value)

@@ -15,6 +15,7 @@ from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
 from . import latex, steps
+from .closed_form import ClosedForm, from_labels
 from .contents import Contents
 from .module import module
 from .program import Program
@@ -57,6 +58,15 @@ class Derivation:
     def program(self) -> Program:
         """The lines of both passes in plain NumPy."""
         return Program(self.graph, self.steps, self.names, self.dims, self.remarks)
+
+    @cached_property
+    def closed_form(self) -> ClosedForm:
+        """The gradients of the inputs in closed form: ``closed_form["x"]``, ``.numpy``, ``.latex``.
+
+        Raises:
+            GradientError: for a graph that is too large, or whose formulas do not hold for its values.
+        """
+        return from_labels(self.graph, self.dims)
 
     @cached_property
     def numpy(self) -> str:

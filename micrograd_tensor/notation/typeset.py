@@ -221,6 +221,8 @@ class Typeset(Mathematics):
             case [Field(), " / ", Field()] if texts[0].startswith(self._fraction) and operands[0].level >= PRODUCT:
                 below = self.laid("fraction", self.digits("1"), texts[1])  # of one storey each
                 return Piece(self.row([texts[0], self.sign("·"), below]), PRODUCT, length)
+            case [Field("0", "")]:
+                return operands[0]
             case [Field(), " / ", Field()]:
                 return Piece(self.laid("fraction", *texts), PREFIX, length)
             case ["1/", Field()]:

@@ -206,6 +206,8 @@ class _Unicode(Mathematics):
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
         parts, texts, made = self.parts(node), [x.text for x in operands], ""
+        if parts == [Field("0", "")]:
+            return operands[0]
         for part in parts:
             if isinstance(part, str):
                 made += part

@@ -1,4 +1,4 @@
-"""The reader of formulas and the table of ops serve here too, as does pdfLaTeX where it is installed."""
+"""The reader of formulas, the table of ops and random programs serve here too, and pdfLaTeX where it is installed."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-for folder in ("engine", "notation"):
+for folder in ("algebra", "engine", "notation"):
     sys.path.append(str(Path(__file__).parents[1] / folder))
 
 

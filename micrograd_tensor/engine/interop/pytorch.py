@@ -79,15 +79,13 @@ class PyTorchMethods(Record):
 
     if TYPE_CHECKING:  # compositions of a higher floor, which lends them
 
-        def softmax(self, axis: Axis = -1, *, dim: Axis = ...) -> Result:
+        def softmax(self, axis: Axis = -1) -> Result:
             """See `mt.softmax`."""
 
-        def log_softmax(self, axis: Axis = -1, *, dim: Axis = ...) -> Result:
+        def log_softmax(self, axis: Axis = -1) -> Result:
             """See `mt.log_softmax`."""
 
-        def logsumexp(
-            self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = ..., keepdim: builtins.bool = ...
-        ) -> Result:
+        def logsumexp(self, axis: Axis = None, keepdims: builtins.bool = False) -> Result:
             """See `mt.logsumexp`."""
 
     def dim(self) -> builtins.int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..axes import counted
-from ..interop.habits import along, keywords
+from ..interop.habits import keywords
 from ..record import Result
 from ..row import Axis, Operand, answers
 from .comparisons import bitwise_and, bitwise_or, equal, greater, not_equal
@@ -100,7 +100,6 @@ def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Resu
     return _count("count_nonzero", x, not_equal(x, 0), axis, keepdims)
 
 
-@along
 @answers(np.any)
 @keywords
 def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
@@ -113,7 +112,6 @@ def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     return greater(_count("any", x, not_equal(x, 0), axis, keepdims), 0)
 
 
-@along
 @answers(np.all)
 @keywords
 def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:

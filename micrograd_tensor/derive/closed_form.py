@@ -1,0 +1,224 @@
+"""Closed form: the gradient of every input as one formula, found from the recorded graph, and its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..engine.errors import GradientError
+from ..graph import Graph, Node, evaluate
+from ..graph.axes import AxisNames, Dims, axis_names
+from ..notation import LATEX, MATHML, formula, operand_text
+from ..notation.names import value_names
+from ..notation.numpy import assignment
+from ..notation.printable import WHOLE
+from .shortest import Shortest, shortest
+
+__all__ = ["ClosedForm", "Formula", "closed_form"]
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """One line of a closed form: a name, and what it equals.
+
+    Attributes:
+        name: of the gradient, such as ``dx``, or of a shared part.
+        node: the op that computes it, in a graph whose named values are leaves or lines before this one.
+        dims: the labels of axes.
+    """
+
+    name: str
+    node: Node
+    dims: Dims
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The right side, in Unicode."""
+        if self._is_a_name:
+            return operand_text(self.node, dims=self.dims, limit=WHOLE)
+        return formula(self.node, dims=self.dims, limit=WHOLE)
+
+    @property
+    def latex(self) -> str:
+        """The equation in LaTeX's mathematics mode."""
+        if self._is_a_name:
+            return f"{LATEX.name(self.name).text} = {LATEX.name(str(self.node.name)).text}"
+        return LATEX.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
+
+    @property
+    def mathml(self) -> str:
+        """The equation in MathML."""
+        if self._is_a_name:
+            return MATHML.laid("whole", MATHML.name(self.name).text + MATHML.sign("=") + MATHML.name(self.text).text)
+        return MATHML.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
+
+    @property
+    def _is_a_name(self) -> bool:
+        """Whether it equals something that has another name."""
+        return self.node.is_leaf or (self.node.name is not None and self.node.name != self.name)
+
+
+class ClosedForm(Mapping[str, Formula]):
+    """The formula of each input's gradient, by the input's name, in the order in which one is computed from another.
+
+    Attributes:
+        lets: the formulas of parts that several others share, which stand before them.
+        graph: all formulas as one graph, whose leaves are recorded values.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor(np.arange(6.0).reshape(2, 3), name="x", requires_grad=True)
+    >>> found = closed_form(mt.graph(mt.softmax(x).named("p"), np.eye(2, 3)), {"N": ("x", 0), "D": ("x", 1)})
+    >>> print(found)
+    dx = p · (dp − Σ(dp · p, D))
+    >>> print(found.numpy, end="")
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def backward(dp, p):
+        dx = p * (dp - (dp * p).sum(axis=-1, keepdims=True))
+        return dx
+    """
+
+    def __init__(self, found: Shortest) -> None:
+        self._found = found
+        self.dims = found.arrays.dims
+        self.lets = tuple(Formula(name, node, self.dims) for name, node in found.lets)
+        self._formulas = {name: Formula(f"d{name}", node, self.dims) for name, node in found.formulas}
+        self.graph = Graph(tuple(found.arrays.nodes), tuple(node for _, node in found.formulas))
+
+    def __getitem__(self, name: str) -> Formula:
+        return self._formulas[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._formulas)
+
+    def __len__(self) -> int:
+        return len(self._formulas)
+
+    def __str__(self) -> str:
+        return "\n".join([*(f"let {line}" for line in self.lets), *map(str, self._formulas.values())])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    @property
+    def lines(self) -> tuple[Formula, ...]:
+        """All formulas, shared parts first."""
+        return (*self.lets, *self._formulas.values())
+
+    @property
+    def latex(self) -> str:
+        """The lines of an ``align`` environment, without the environment."""
+        return " \\\\\n".join(line.latex.replace(" = ", " &= ", 1) for line in self.lines)
+
+    def gradients(self) -> dict[Node, Any]:
+        """What the formulas give for the recorded values, by the inputs."""
+        made = evaluate(self.graph)
+        return {leaf: made[self._formulas[name].node] for name, leaf in self._found.inputs.items()}
+
+    def name_of(self, leaf: Node) -> str:
+        """The name of an input."""
+        return next(name for name, node in self._found.inputs.items() if node is leaf)
+
+    def evaluate(self) -> dict[str, Any]:
+        """The gradients that the formulas give for the recorded values, by the names of inputs."""
+        return {self.name_of(leaf): value for leaf, value in self.gradients().items()}
+
+    @cached_property
+    def _arguments(self) -> dict[Node, str]:
+        """The recorded values that the formulas need, upstreams first, with their names in Python."""
+        counts = self._found.arrays.counts
+        order = {named: k for k, named in enumerate(self._found.order)}
+        given = self._found.arrays.leaves
+        leaves = [given[named] for named in sorted(given, key=lambda named: order[named])]
+        names = value_names([*leaves, *counts, *(line.node for line in self.lines if not line.node.is_leaf)])
+        self._names = names
+        return {node: names[node] for node in leaves}
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the function in `numpy` by name, as they were recorded."""
+        return {name: node.value for node, name in self._arguments.items()}
+
+    @cached_property
+    def numpy(self) -> str:
+        """The source of ``backward(…)`` in plain NumPy: from the upstream and recorded values to the gradients.
+
+        It returns them in the order of the inputs, as a tuple where there are several.
+        """
+        arguments = self._arguments
+        names, body = self._names, list[str]()
+        for node, label in self._found.arrays.counts.items():
+            body.append(f"{names[node]} = {self._length(arguments, label)}")
+        known = {node: name for node, name in names.items() if node in arguments or node in self._found.arrays.counts}
+        made: dict[str, str] = {}
+        for line in self.lines:
+            target = names.get(line.node) if not line.node.is_leaf else None
+            target = made[line.name] = target or value_names([line.node], {*names.values(), *made.values()})[line.node]
+            body += assignment(target, line.node, known)
+            known.setdefault(line.node, target)
+        order = sorted(self._formulas, key=lambda name: self._found.inputs[name].rank)
+        body.append(f"return {', '.join(made[f'd{name}'] for name in order)}")
+        text = "\n".join(f"    {line}" for line in body)
+        needs = "import micrograd_tensor as mt\n" if "mt." in text else ""
+        return f"import numpy as np\n{needs}\n\ndef backward({', '.join(arguments.values())}):\n{text}\n"
+
+    def _length(self, arguments: Mapping[Node, str], label: int) -> str:
+        """Where the length of an axis is found: in the shape of an argument."""
+        for node, name in arguments.items():
+            places = self._found.axes_of[node]
+            if label in places:
+                return f"{name}.shape[{places.index(label)}]"
+        return str(self._found.lowered.pool.size(label))
+
+
+def closed_form(graph: Graph, dims: AxisNames | None = None) -> ClosedForm:
+    """The gradients of a graph's inputs in closed form.
+
+    Args:
+        graph: captured with its backward pass and its values.
+        dims: names of axes, as in `derive`; by name of the axes formulas read best.
+
+    Raises:
+        GradientError: for a graph without a backward pass or without values, or one that is too large.
+        ShapeError: for dims that name no axis.
+    """
+    return from_labels(graph, axis_names(graph, dims))
+
+
+def from_labels(graph: Graph, dims: Dims) -> ClosedForm:
+    """`closed_form`, from the labels of axes."""
+    if not graph.gradients:
+        raise GradientError("closed_form: this graph has no backward pass; give mt.graph(...) an upstream")
+    if any(node.value is None for node in graph.nodes):
+        raise GradientError("closed_form: this graph was captured without its values; leave out values=False")
+    found = ClosedForm(shortest(graph, dims))
+    _check(found, graph)
+    return found
+
+
+def _check(found: ClosedForm, graph: Graph) -> None:
+    """Formulas hold for the recorded values, or are not shown: some rewrites need x ≠ 0, or finite numbers."""
+    values = [node.value for node in (*graph.nodes, *graph.backward) if node.dtype.kind == "f"]
+    with np.errstate(all="ignore"):
+        largest = max((float(np.abs(x).max(initial=0, where=np.isfinite(x))) for x in values), default=0.0)
+        allowed = max(np.finfo(x.dtype).eps for x in values) ** 0.5 * (1 + largest)
+        for leaf, value in found.gradients().items():
+            recorded = graph.gradients[leaf].value
+            wrong = np.shape(value) != recorded.shape or not np.all(
+                (np.abs(value - recorded) <= allowed) | ~np.isfinite(recorded)
+            )
+            if wrong:
+                name = found.name_of(leaf)
+                raise GradientError(
+                    f"closed_form: the formula of d{name} does not hold for the recorded values, since rules that "
+                    "it was found by need finite numbers that are not 0; give other values, or derive it step by step"
+                )

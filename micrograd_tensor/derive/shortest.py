@@ -1,0 +1,314 @@
+"""Shortest: the formulas of a graph's gradients, with lines of their own for what several of them share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice, product
+
+from ..algebra import Lowered, Term, lower
+from ..algebra.axes import Axes, flat
+from ..algebra.numbers import MINUS_ONE, ONE, Coefficient
+from ..engine.errors import GradientError
+from ..graph import Graph, Node
+from ..graph.axes import Dims
+from ..notation.printable import printable
+from .expressions import Expression, Name, Named, Product, children
+from .extraction import Extraction
+from .layout import Arrays
+
+LARGEST = 300
+"""The most terms that gradients may be made of."""
+SHARED, KNOWN, ALONE = 20.0, 12.0, 30.0
+"""From which cost on a part that is used twice gets a line of its own; one that has a name in the graph;
+and a root among the forward values that is used once."""
+ROUNDS = 4
+VARIANTS = 64
+"""Under how many other labels a named value is looked for."""
+_LETTERS = ("t", "u", "v", "w", "s", "r", "a", "b", "c")
+
+
+@dataclass
+class Shortest:
+    """What was found.
+
+    Attributes:
+        lowered: the graph and its terms.
+        arrays: the nodes of all formulas.
+        lets: shared parts by name, in order.
+        formulas: gradients by the names of inputs, in order.
+        inputs: the inputs by name.
+        order: what may be an argument, upstreams first.
+        axes_of: the label of each axis of an argument.
+        names: what has a name in the graph, by term.
+        expressions: what the formulas say, by name.
+    """
+
+    lowered: Lowered
+    arrays: Arrays
+    lets: list[tuple[str, Node]] = field(default_factory=list)
+    formulas: list[tuple[str, Node]] = field(default_factory=list)
+    inputs: dict[str, Node] = field(default_factory=dict)
+    order: list[Named] = field(default_factory=list)
+    axes_of: dict[Node, tuple[int | None, ...]] = field(default_factory=dict)
+    names: dict[Term, Named] = field(default_factory=dict)
+    targets: list[tuple[str, Term]] = field(default_factory=list)
+
+
+def shortest(graph: Graph, dims: Dims) -> Shortest:
+    """The formulas of the gradients of all leaves that require them."""
+    lowered = lower(graph)
+    called = _Called(graph)
+    found = Shortest(lowered, Arrays(lowered, _axis_names(lowered, dims)))
+    leaves = [node for node in graph.gradients if node.is_leaf and node.requires_grad]
+    leaves.sort(key=lambda node: (len(lowered.terms[graph.gradients[node]].axes), node.rank))
+    for node, upstream in graph.upstreams.items():
+        _add(found, Named(called.gradient(node), upstream, *_monomial(lowered, upstream), is_gradient=True))
+    for node in graph.nodes:
+        if node.is_leaf or node.name is not None:
+            _add(found, Named(called(node), node, *_monomial(lowered, node)))
+    for node in graph.backward:
+        if node.is_leaf and node not in graph.upstreams.values():
+            _add(found, Named(called(node), node, *_monomial(lowered, node)))
+    wanted = [
+        Named(called.gradient(node), graph.gradients[node], *_monomial(lowered, graph.gradients[node]), True)
+        for node in leaves
+    ]
+    _leave_out_reciprocals(found)
+    _check_size(found, wanted)
+    _write(found, leaves, wanted, _candidates(found, graph, called, leaves), called)
+    return found
+
+
+def _monomial(lowered: Lowered, node: Node) -> tuple[Term, Coefficient]:
+    number, term = lowered.pool.monomial(lowered.terms[node])
+    return term, number
+
+
+def _add(found: Shortest, named: Named) -> None:
+    found.order.append(named)
+    if named.term not in (found.lowered.pool.one, found.lowered.pool.zero) and named.scale.value:
+        found.names.setdefault(named.term, named)
+
+
+def _leave_out_reciprocals(found: Shortest) -> None:
+    """Of two values of which one is the reciprocal of the other, name only the one that is divided by."""
+    factors = found.lowered.pool.factors
+    powers = {tuple(factors(term)) for term in found.names}
+    for term in [*found.names]:
+        inverted = tuple((base, -e) for base, e in factors(term))
+        if inverted in powers and all(e < 0 for _, e in factors(term)):
+            del found.names[term]
+
+
+def _variants(found: Shortest, names: dict[Term, Named]) -> dict[Term, Named]:
+    """Names, and the same for what is named under other labels, where a graph has values under several."""
+    made = dict(names)
+    axes, pool = found.lowered.axes, found.lowered.pool
+    alike = _alike(axes)
+    for named in names.values():
+        own = named.term.axes
+        choices = [[label, *(other for other in alike.get(label, ()) if other != label)] for label in own]
+        for labels in islice(product(*choices), VARIANTS):
+            to = {a: b for a, b in zip(own, labels, strict=True) if a != b}
+            if len(set(labels)) == len(labels):
+                number, term = pool.monomial(pool.rename(named.term, to) if to else named.term)
+                for sign in (ONE, MINUS_ONE) if term.op == "lin" else (ONE,):
+                    turned, scale = pool.scale(term, sign), named.scale * number * sign
+                    other = Named(named.name, named.node, turned, scale, named.is_gradient, tuple(to.items()), named)
+                    made.setdefault(turned, other)
+    return made
+
+
+def _alike(axes: Axes) -> dict[int, tuple[int, ...]]:
+    """The labels under which an axis may also be found: of those that are taken under others, all of their length."""
+    taken = {
+        label
+        for (node, i), layout in axes.relabelled.items()
+        for pair in zip(flat(axes.layout[node.operands[i]]), flat(layout), strict=True)
+        for label in pair
+        if pair[0] != pair[1]
+    }
+    return {label: axes.alike(label) for label in sorted(taken)}
+
+
+def _check_size(found: Shortest, wanted: Iterable[Named]) -> None:
+    seen: set[Term] = set()
+    stack = [named.term for named in wanted]
+    while stack:
+        term = stack.pop()
+        if term not in seen:
+            seen.add(term)
+            stack += () if term in found.names else term.args
+    if len(seen) > LARGEST:
+        raise GradientError(
+            f"closed_form: these gradients are made of {len(seen)} terms, more than the {LARGEST} that anyone reads; "
+            "give intermediate results names by .named(...), or derive a part of the graph"
+        )
+
+
+def _candidates(found: Shortest, graph: Graph, called: _Called, leaves: list[Node]) -> list[Named]:
+    """What could get a line of its own: gradients of values, and values without a name."""
+    made: dict[Term, Named] = {}
+    pool = found.lowered.pool
+    for node in sorted(graph.nodes, key=lambda node: node.name is None):
+        if node not in leaves and node in graph.gradients:
+            gradient = graph.gradients[node]
+            name = called.gradient(node) if node.name else ""
+            _candidate(found, made, Named(name, gradient, *_monomial(found.lowered, gradient), True))
+    for node in (*graph.nodes, *graph.backward):
+        if node.op is not None:
+            _candidate(found, made, Named("", node, *_monomial(found.lowered, node), node in graph.backward))
+    return [
+        named
+        for term, named in made.items()
+        if term not in found.names and term is not pool.one and term is not pool.zero and term.op not in ("num", "leaf")
+    ]
+
+
+def _candidate(found: Shortest, made: dict[Term, Named], named: Named) -> None:
+    varies = set(flat(found.lowered.axes.layout[named.node])) == set(named.term.axes)
+    if named.node.dtype.kind == "f" and varies:
+        made.setdefault(named.term, named)
+
+
+def _write(found: Shortest, leaves: list[Node], wanted: list[Named], candidates: list[Named], called: _Called) -> None:
+    """Write all formulas, first with everything that could be shared, then with what turned out to be."""
+    kept = candidates
+    for _ in range(ROUNDS):
+        used = _written(found, wanted, kept)
+        shared = _shared(used, wanted)
+        if len(shared) == len(kept):
+            break
+        kept = shared
+    used = _written(found, wanted, kept)
+    lets = sorted((named for named in used if named not in wanted), key=lambda named: named.term.id)
+    letters = iter(_LETTERS)
+    arrays = found.arrays
+    for named in lets:
+        name = named.name or called.new(letters)
+        node = arrays.call_by(named, name, arrays.whole(used[named][0], named.node))
+        found.lets.append((name, node))
+    for leaf, named in zip(leaves, wanted, strict=True):
+        node = arrays.call_by(named, named.name, arrays.whole(used[named][0], named.node))
+        found.formulas.append((named.name[1:], node))
+        found.inputs[named.name[1:]] = leaf
+        found.targets.append((named.name[1:], found.lowered.terms[named.node]))
+    for named, node in arrays.leaves.items():
+        layout = found.lowered.axes.layout[named.node]
+        found.axes_of[node] = tuple(labels[0] if len(labels) == 1 else None for labels in layout)
+
+
+def _shared(used: Mapping[Named, tuple[Expression, float]], wanted: list[Named]) -> list[Named]:
+    """Which parts earn a line of their own: those that are needed twice, once all others are put in, and cost much."""
+    uses = Counter(name.named for named in wanted for name in _names_in(used[named][0]))
+    parts = sorted((named for named in used if named not in wanted), key=lambda named: -named.term.id)
+    kept, costs = [], dict[Named, float]()
+    for named in reversed(parts):
+        e, cost = used[named]
+        costs[named] = cost + sum(costs.get(name.named, 0) for name in _names_in(e))
+    for named in parts:
+        cost = costs[named]
+        long = cost > (KNOWN if named.name else SHARED) and uses[named] > 1
+        alone = cost > ALONE and not named.is_gradient and _is_root(used[named][0])
+        if long or alone:
+            kept.append(named)
+        for name in _names_in(used[named][0]):
+            uses[name.named] += 1 if named in kept else uses[named]
+    return kept
+
+
+def _is_root(e: Expression) -> bool:
+    return isinstance(e, Product) and any(exponent.denominator > 1 for _, exponent in e.parts)
+
+
+def _written(
+    found: Shortest, wanted: list[Named], candidates: Iterable[Named]
+) -> dict[Named, tuple[Expression, float]]:
+    """The expressions of gradients, and of the candidates that these use, with their costs."""
+    by_id = sorted(candidates, key=lambda named: named.term.id)
+    made: dict[Named, tuple[Expression, float]] = {}
+    names = dict(found.names)
+    for named in by_id:
+        names.setdefault(named.term, named)
+    pending: list[Named] = []
+    for named in wanted:
+        extraction = Extraction(found.lowered, _variants(found, _without(names, named)))
+        e = extraction(found.lowered.terms[named.node])
+        made[named] = e, extraction.cost(e)
+        pending += [name.named for name in _names_in(e)]
+        if named.term is not found.lowered.pool.zero and named.term is not found.lowered.pool.one:
+            names.setdefault(named.term, named)
+    mine = set(by_id)
+    while pending:
+        named = pending.pop()
+        if named in mine and named not in made:
+            before = {t: n for t, n in names.items() if n not in mine or n.term.id < named.term.id}
+            before = {t: n for t, n in before.items() if n not in wanted}
+            extraction = Extraction(found.lowered, _variants(found, before))
+            e = extraction(found.lowered.terms[named.node])
+            made[named] = e, extraction.cost(e)
+            pending += [name.named for name in _names_in(e)]
+    return made
+
+
+def _without(names: Mapping[Term, Named], named: Named) -> dict[Term, Named]:
+    """All names but a candidate's for what is itself asked for."""
+    return {t: n for t, n in names.items() if t is not named.term or n.name}
+
+
+def _names_in(e: Expression) -> list[Name]:
+    found, stack = list[Name](), [e]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, Name):
+            found.append(inner)
+        stack += children(inner)
+    return found
+
+
+def _axis_names(lowered: Lowered, dims: Dims) -> dict[int, str]:
+    """What the user calls axes, by label."""
+    found: dict[int, str] = {}
+    for node, names in dims.items():
+        for labels, name in zip(lowered.axes.layout.get(node, ()), names, strict=False):
+            if name is not None and len(labels) == 1:
+                found.setdefault(labels[0], name)
+    return found
+
+
+class _Called:
+    """One name for each value that has one, and for each leaf."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._names: dict[Node, str] = {}
+        self._taken: set[str | None] = set()
+        for node in (*graph.nodes, *graph.backward):
+            if node.is_leaf or node.name is not None:
+                own = "x" if node.requires_grad and node.is_leaf else "constant"
+                self._names[node] = self._unique(printable(node.name) if node.name else own)
+        for node in graph.gradients:
+            if node not in self._names:
+                self._names[node] = "out" if node in graph.outputs else ""
+
+    def __call__(self, node: Node) -> str:
+        return self._names[node]
+
+    def gradient(self, node: Node) -> str:
+        """The name of a value's gradient."""
+        return f"d{self._names[node]}"
+
+    def new(self, letters: Iterable[str]) -> str:
+        """The next letter that is no name yet."""
+        letter = next((letter for letter in letters if letter not in self._taken), "t")
+        return self._unique(letter)
+
+    def _unique(self, name: str) -> str:
+        digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+        found, count = name, 1
+        while found in self._taken:
+            count += 1
+            found = f"{name}{str(count).translate(digits)}"
+        self._taken.add(found)
+        return found

@@ -1,0 +1,207 @@
+"""Graphs as users record them, and the closed forms of their gradients as people write them."""
+
+from typing import Any, NamedTuple
+
+import micrograd_tensor as mt
+
+
+class Case(NamedTuple):
+    """An output, its upstream gradient, names of axes, and the text of the closed form."""
+
+    make: Any
+    dims: Any
+    text: str
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(dims, text):
+    def keep(make):
+        lines = [line.strip() for line in text.strip().splitlines()]
+        CASES[make.__name__] = Case(make, dims, "\n".join(lines))
+        return make
+
+    return keep
+
+
+def leaf(rng, name, *shape, grad=True):
+    return mt.tensor(rng.standard_normal(shape), name=name, requires_grad=grad)
+
+
+ND = {"N": ("x", 0), "D": ("x", 1)}
+BATCH_NORM = """
+    dgamma = Σ(dout · x_norm, N)
+    dbeta = Σ(dout, N)
+    dx = gamma · (dout − dbeta / N − dgamma · x_norm / N) / stddev
+"""
+
+
+@case(ND, BATCH_NORM)
+def batch_norm(rng):
+    out = mt.batch_norm(leaf(rng, "x", 7, 4), leaf(rng, "gamma", 4), leaf(rng, "beta", 4))
+    return out, rng.standard_normal((7, 4))
+
+
+@case(ND, BATCH_NORM)
+def batch_norm_where_n_is_d(rng):
+    out = mt.batch_norm(leaf(rng, "x", 4, 4), leaf(rng, "gamma", 4), leaf(rng, "beta", 4))
+    return out, rng.standard_normal((4, 4))
+
+
+@case(
+    {"N": ("x", 0), "C": ("x", 1), "H": ("x", 2), "W": ("x", 3)},
+    """
+    dgamma = Σ(dout · x_norm, N, H, W)
+    dbeta = Σ(dout, N, H, W)
+    dx = gamma · (dout − dbeta / (N · H · W) − dgamma · x_norm / (N · H · W)) / stddev
+    """,
+)
+def batch_norm_of_images(rng):
+    gamma, beta = leaf(rng, "gamma", 4, 1, 1), leaf(rng, "beta", 4, 1, 1)
+    out = mt.batch_norm(leaf(rng, "x", 3, 4, 5, 6), gamma, beta, axis=(0, 2, 3))
+    return out, rng.standard_normal((3, 4, 5, 6))
+
+
+@case(
+    None,
+    """
+    dgamma = Σ(dout · x_norm, axis 0)
+    dbeta = Σ(dout, axis 0)
+    dx = gamma · (dout − dbeta / 7 − dgamma · x_norm / 7) / stddev
+    """,
+)
+def batch_norm_without_names_of_axes(rng):
+    return batch_norm(rng)
+
+
+@case(
+    ND,
+    """
+    let dx_norm = dout · gamma
+    dgamma = Σ(dout · x_norm, N)
+    dbeta = Σ(dout, N)
+    dx = (dx_norm − mean(dx_norm, D) − x_norm · mean(dx_norm · x_norm, D)) / stddev
+    """,
+)
+def layer_norm(rng):
+    out = mt.layer_norm(leaf(rng, "x", 7, 4), 4, leaf(rng, "gamma", 4), leaf(rng, "beta", 4))
+    return out, rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = p · (dp − Σ(dp · p, D))")
+def softmax(rng):
+    return mt.softmax(leaf(rng, "x", 7, 4)).named("p"), rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = dout − softmax(x, D) · Σ(dout, D)")
+def log_softmax(rng):
+    return mt.log_softmax(leaf(rng, "x", 7, 4)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    {"N": ("x", 0), "C": ("x", 1), "L": ("x", 2)},
+    """
+    dgamma = Σ(dout · x_norm, N, L)
+    dbeta = Σ(dout, N, L)
+    dx = gamma · (dout − mean(dout, L) − x_norm · mean(dout · x_norm, L)) / stddev
+    """,
+)
+def instance_norm(rng):
+    out = mt.instance_norm(leaf(rng, "x", 3, 8, 5), leaf(rng, "gamma", 8), leaf(rng, "beta", 8))
+    return out, rng.standard_normal((3, 8, 5))
+
+
+@case(
+    ND,
+    """
+    let dx_norm = dout · gamma
+    dgamma = Σ(dout · x_norm, N)
+    dx = (dx_norm − x_norm · mean(dx_norm · x_norm, D)) / stddev
+    """,
+)
+def rms_norm(rng):
+    out = mt.rms_norm(leaf(rng, "x", 7, 4), 4, leaf(rng, "gamma", 4), 1e-5)
+    return out, rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = (dout − out · Σ(dout · out, D)) / norm")
+def l2_normalize(rng):
+    x = leaf(rng, "x", 7, 4)
+    return (x / mt.l2_norm(x, axis=1, keepdims=True).named("norm")).named("out"), rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = dout · softmax(x, D)")
+def logsumexp(rng):
+    return mt.logsumexp(leaf(rng, "x", 7, 4), axis=1).named("out"), rng.standard_normal(7)
+
+
+@case(
+    ND,
+    """
+    let t = √mean((x − mean(x, N))², N)
+    dx = (dout − mean(dout, N) − out · mean(dout · out, N)) / t
+    """,
+)
+def standardize(rng):
+    x = leaf(rng, "x", 7, 4)
+    return ((x - x.mean(axis=0)) / mt.std(x, axis=0)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    ND,
+    """
+    let t = tanh(√(2/π) · x · (1 + 0.044715 · x²))
+    dx = dout · ((1 + t) / 2 + x · (1 − t²) · (1 + 0.134145 · x²) / √(2π))
+    """,
+)
+def gelu_tanh(rng):
+    return mt.gelu(leaf(rng, "x", 7, 4), "tanh").named("out"), rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = dout · (erfc(−x / √2) / 2 + x · exp(−x² / 2) / √(2π))")
+def gelu_erf(rng):
+    return mt.gelu(leaf(rng, "x", 7, 4)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    ND,
+    """
+    let t = σ(x)
+    dx = dout · t · (1 + x · (1 − t))
+    """,
+)
+def silu(rng):
+    return mt.silu(leaf(rng, "x", 7, 4)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    {"N": ("x", 0), "D": ("x", 1), "H": ("W1", 1), "C": ("W2", 1)},
+    """
+    let dh = (dout @ W2ᵀ) · (1 − a²)
+    db1 = Σ(dh, N)
+    db2 = Σ(dout, N)
+    dW1 = xᵀ @ dh
+    dW2 = aᵀ @ dout
+    """,
+)
+def one_hidden_layer(rng):
+    x = leaf(rng, "x", 7, 4, grad=False)
+    h = (x @ leaf(rng, "W1", 4, 6) + leaf(rng, "b1", 6)).named("h")
+    out = (mt.tanh(h).named("a") @ leaf(rng, "W2", 6, 3) + leaf(rng, "b2", 3)).named("out")
+    return out, rng.standard_normal((7, 3))
+
+
+@case(
+    {"B": ("Q", 0), "L": ("Q", 1), "E": ("Q", 2), "S": ("K", 1), "V": ("V", 2)},
+    """
+    let dS = P · (dO @ Vᵀ − Σ(dO · O, V))
+    dQ = (dS @ K) / 2
+    dK = (dSᵀ @ Q) / 2
+    dV = Pᵀ @ dO
+    """,
+)
+def attention(rng):
+    q, k, v = leaf(rng, "Q", 2, 7, 4), leaf(rng, "K", 2, 5, 4), leaf(rng, "V", 2, 5, 3)
+    scores = (q @ mt.swapaxes(k, -1, -2) * 0.5).named("S")
+    return (mt.softmax(scores).named("P") @ v).named("O"), rng.standard_normal((2, 7, 3))
