@@ -78,7 +78,7 @@ def compare(
 
 def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None, rtol: float | None = None) -> Report:
     """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients."""
-    return _compared(graph, ran.names, forward, rtol, helpers=ran.helpers)
+    return _compared(graph, ran.names, forward, rtol, ran=ran)
 
 
 @np.errstate(all="ignore")
@@ -88,7 +88,7 @@ def _compared(
     forward: Any,
     rtol: float | None,
     point: bool = True,
-    helpers: frozenset[str] = frozenset(),
+    ran: Run | None = None,
 ) -> Report:
     if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
         raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
@@ -98,6 +98,7 @@ def _compared(
         raise GradientError("compare: the graph was captured with values=False; capture it with its values")
     named = named_nodes(captured)
     stages = {name: node for name, node in named.items() if node in captured.gradients}
+    helpers, earlier = (ran.helpers, ran.earlier) if ran is not None else (frozenset[str](), {})
     given = read(hand, forward, stages, named, helpers)
     recorded = recorded_tolerances(captured)
     before = Forward(captured, named, given.values, recorded, rtol)
@@ -112,6 +113,8 @@ def _compared(
             unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
             before, judged = Forward(captured, named, kept, recorded, rtol), again
+
+    judged = judged.rereading({name: earlier[key] for name, key in given.keys.items() if key in earlier})
 
     found: dict[str, Any] = {}
     if point:

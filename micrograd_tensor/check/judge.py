@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from ..engine.row import Linear
 from ..graph import Graph, Node, evaluate, evaluate_backward
+from ..graph.cut import needed
 from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
+from .kinks import Subgradients
 from .mistakes.search import diagnose
 from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
@@ -152,11 +154,14 @@ class Backward(_Judge):
     def __init__(self, names: Mapping[str, Node], given: Mapping[str, Any], before: Forward) -> None:
         super().__init__(before.graph, before.recorded, before.rtol)
         graph, self._names, self._allowed = self.graph, names, self.recorded
+        self.given, self.before = given, before
+        self._reread: dict[str, Stage] = {}
         self._given = {names[name]: value for name, value in given.items()}
         self._expected = expect(graph, self._given, before.values)
         starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
         if starts_over or any(value is not node.value for node, value in before.values.items()):
             self._allowed = local_tolerances(graph, self._expected, self.recorded)
+        self._beside = Subgradients(graph, self._expected.values)
         self._others = [expect(graph, self._given, other) for other in before.others]
         self._status: dict[Node, Status] = {}
         self._spoiled: set[Node] = set()
@@ -169,6 +174,83 @@ class Backward(_Judge):
             elif node not in graph.outputs:
                 self.stages.append(Stage(name, Status.NOT_GIVEN, node.shape))
         self.stages = [self._spoiling(stage, names[stage.name]) for stage in self.stages]
+
+    def rereading(self, earlier: Mapping[str, Sequence[Any]]) -> Backward:
+        """The same judged anew, where a name that looks wrong holds the gradient of something else by the end.
+
+        A name may be used again: ``dh *= 1 - h**2`` makes the gradient of what the activation was taken of. Right is
+        what it held before; where that is not known, it is no stage if the inputs' gradients made from it are right.
+        """
+        judged, before = self, None
+        while judged is not before and judged.wrong:
+            before, meant = judged, dict[str, Any]()
+            for name in judged.wrong:
+                node = self._names[name]
+                held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
+                if not node.is_leaf and node not in self.graph.outputs and (held or judged._comes_later(node)):
+                    meant[name] = held[0] if held else None
+            for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
+                judged = judged._without(some)
+        return judged
+
+    def _without(self, meant: Mapping[str, Any]) -> Backward:
+        """Judged anew with what some names held before, or without those of None, if less is wrong then."""
+        given = {name: value for name, value in {**self.given, **meant}.items() if value is not None}
+        if not any(name in self.wrong for name in meant):
+            return self
+        again = Backward(self._names, given, self.before)
+        if not set(again.wrong) < set(self.wrong):
+            return self
+        again._reread |= self._reread
+        for name, value in meant.items():
+            if value is None:
+                again._reread[name] = self._stage_of(name, Status.ANOTHER, "")
+            else:
+                note = "judged is what it held before it was used again, for the gradient of something else"
+                again._reread[name] = again._stage_of(name, None, note)
+        again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
+        return again
+
+    def _stage_of(self, name: str, status: Status | None, note: str) -> Stage:
+        stage = next(stage for stage in self.stages if stage.name == name)
+        return replace(stage, status=status or stage.status, note="; ".join(filter(None, (stage.note, note))))
+
+    def _is_expected(self, node: Node, value: Any) -> bool:
+        expected = np.asarray(self._expected.gradients[node])
+        return value.shape == expected.shape and self._compare(node, value, expected, self._allowed).within
+
+    def _comes_later(self, node: Node) -> bool:
+        """Whether what was given for a node is the gradient of something that it is computed from, times a constant.
+
+        The gradients of the inputs that come after it must be right, all of them unless the constant is 1.
+        """
+        given, behind = self._given[node], set(needed([node])) - {node}
+        inputs = [n for n in behind if n.is_leaf and n.requires_grad and n in self.graph.gradients]
+        right = [n for n in inputs if n in self._given and self._is_recorded(n)]
+        if not right or given.dtype.kind not in "fc" or not given.any():
+            return False
+        most, own = int(np.argmax(np.abs(given))), np.asarray(self._expected.gradients[node])
+        if given.shape == own.shape and own.any():  # its own gradient times a constant is that of nothing else
+            scaled = own * (given.flat[most] / own.flat[most])
+            if self._compare(node, given, scaled, self._allowed).within:
+                return False
+        later = [(n, self.graph.gradients[n]) for n in behind if n in self.graph.gradients]
+        later += [(n, made) for n in behind for _, made in self.graph.contributions_to(n) if n in self.graph.gradients]
+        for n, made in later:
+            if made.shape != given.shape or not made.value.flat[most]:
+                continue
+            ratio = float(given.flat[most] / made.value.flat[most])
+            if abs(ratio - 1) < 1e-9:
+                ratio = 1.0
+            elif len(right) < len(inputs) or given.size < 3:
+                continue
+            if self._compare(n, given / ratio, made.value, self.recorded).within:
+                return True
+        return False
+
+    def _is_recorded(self, node: Node) -> bool:
+        given = self._given[node]
+        return given.shape == node.shape and self._equals_recorded(node, given)
 
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
         """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
@@ -225,9 +307,14 @@ class Backward(_Judge):
             if not same_shape:
                 notes.append("that comes from the gradients before it")
             self._spoiled |= {n for n in self._sources(node) if self._status.get(n) == Status.WRONG_SHAPE}
-        elif same_shape and self._harmless(node):
+        elif same_shape and (harmless := self._harmless(name, node, mine, expected)):
             status = Status.HARMLESS
-            notes.append(f"it differs from what the rules give, but the path on from {name} is identically zero")
+            notes.append(f"it differs from what the rules give, but {harmless}")
+        elif same_shape and (turning := self._subgradient(node, mine, expected)):
+            status = Status.RIGHT
+            notes.append(
+                f"another convention than the recorded one where {turning} has no single slope; as right as it"
+            )
         elif self._right_after_all(name, node, mine, expected):
             status = Status.RIGHT if same_shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
@@ -269,8 +356,11 @@ class Backward(_Judge):
         if not self.diagnosis[name] and node.dtype == np.float64:
             rounded = coarser(self._allowed.absolute[node], node, np.zeros(0, np.float32))
             if difference(given, expected, rounded, 1.0).within:
+                largest = float(np.abs(expected).max(initial=0.0)) or 1.0
+                off = float(np.abs(given - expected).max(initial=0.0)) / largest
                 said.append(
-                    "it is right to the precision of float32, as if something had been rounded to that on the way"
+                    f"it is right to about {off:.0e} of its largest element, as finite differences are, or what was "
+                    f"rounded to the precision of float32 on the way; rtol=1e-5 accepts that"
                 )
         return said
 
@@ -334,7 +424,21 @@ class Backward(_Judge):
         allowed = self.recorded.absolute
         return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
 
-    def _harmless(self, node: Node) -> bool:
-        """Whether no gradient at all that arrives at this node reaches an input: its path is identically zero."""
+    def _harmless(self, name: str, node: Node, given: Any, expected: Any) -> str:
+        """Why no gradient at all reaches an input from the elements that differ, or ""."""
         rng = np.random.default_rng(0)
-        return not any(self._reaches_an_input(node, rng.standard_normal(node.shape)) for _ in range(2))
+        tolerance = coarser(self._allowed.absolute[node], node, given)
+        differs = ~((np.abs(given - expected) <= tolerance) | (given == expected))
+        if not np.all(np.isfinite(given)) and not differs.all():
+            return ""
+        for _ in range(2):
+            if self._reaches_an_input(node, np.where(differs, rng.standard_normal(node.shape), 0.0)):
+                return ""
+        if differs.all():
+            return f"the path on from {name} is identically zero"
+        return f"only in {int(differs.sum())} of {differs.size} elements, from which no input's gradient is made"
+
+    def _subgradient(self, node: Node, given: Any, expected: Any) -> str | None:
+        """The op at whose kinks or ties the given gradient is another subgradient than the expected one."""
+        tolerance = coarser(self._allowed.absolute[node], node, given)
+        return self._beside.is_one(node, given, expected, self._expected.given, tolerance)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +34,9 @@ from ..engine.tensor import Tensor
 from .found import Lines
 
 __all__ = ["Run", "run"]
+
+_MAX_HELD = 8
+"""How many of the arrays that a name held before its last assignment are kept, the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Run:
         elsewhere: names for which something else was returned than the local variable of that name, so that no line
             that assigns this is to blame.
         helpers: names that are local variables only, and were not returned.
+        earlier: the arrays that the names of gradients held before, the last ones first: a name may be used again for
+            the gradient of what comes next.
     """
 
     names: Mapping[str, Any]
@@ -60,6 +66,7 @@ class Run:
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     helpers: frozenset[str] = frozenset()
+    earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
@@ -102,11 +109,12 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
         names.pop(name, None)
     whole = returned if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
     helpers = frozenset(name for name in names if name not in whole)
-    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers)
+    earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
+    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
 
 
 class Watch:
-    """Watches a function run: its local names at the end, and the array of each after its own last assignment.
+    """Watches a function run: its local names at the end, and the array of each after its own assignments.
 
     If a debugger or the like is already tracing, it continues, and no arrays are kept.
     """
@@ -116,6 +124,7 @@ class Watch:
         self._code = _code(function)
         self._assignments = assignments(function)
         self._kept: dict[str, Any] = {}
+        self.held: dict[str, deque[Any]] = {}
         self._names: dict[int, tuple[str, ...]] = {}  # by line
         for statement in self._assignments:
             for line in range(statement.first, statement.last + 1):
@@ -148,11 +157,17 @@ class Watch:
                 for name in self._names.get(line, ()):  # the line that has run
                     value = frame.f_locals.get(name)
                     if isinstance(value, np.ndarray):
-                        self._kept[name] = value.copy()
+                        self._keep(name, value.copy())
                 line = frame.f_lineno
             return step
 
         return step
+
+    def _keep(self, name: str, value: Any) -> None:
+        before = self._kept.get(name)
+        if before is not None and before.dtype.kind == "f":
+            self.held.setdefault(name, deque(maxlen=_MAX_HELD)).append(before)
+        self._kept[name] = value
 
     def restored(self, stages: Container[str]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
         """The arrays, among some names, that were changed under other names: as they were before, and those names."""

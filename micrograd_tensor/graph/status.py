@@ -62,6 +62,10 @@ class Status(StrEnum):
         "harmless", "○", "note", True,
         "it differs, but no input's gradient depends on that; counted as right.",
     )
+    ANOTHER = (
+        "another array", "≡", "note", True,
+        "it is not the gradient of the tensor of this name, but one that comes later; what is made from it is right.",
+    )
     NOT_GIVEN = (
         "not given", "·", "muted", True,
         "there is no array of this name; the later stages were judged from the right one.",

@@ -333,3 +333,36 @@ def test_gradients_without_elements_are_compared_by_shape():
     x = mt.tensor(np.ones((0, 3)), name="x", requires_grad=True)
     assert mt.compare((x * x).sum(), None, {"dx": np.ones((0, 3))}).ok
     assert mt.compare((x * x).sum(), None, {"dx": np.ones((3, 0))}).wrong == ["x"]
+
+
+def test_finite_differences_given_as_gradients_are_judged_as_such():
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    t = mt.tensor(x, name="x", requires_grad=True)
+    dout = np.random.default_rng(1).normal(size=(4, 3))
+    dx = np.empty_like(x)
+    for place in np.ndindex(*x.shape):
+        up, down = x.copy(), x.copy()
+        up[place] += 1e-5
+        down[place] -= 1e-5
+        dx[place] = np.sum(dout * (np.tanh(up) - np.tanh(down))) / 2e-5
+    report = mt.compare(mt.tanh(t), dout, {"dx": dx})
+    assert "as finite differences are" in report.stages["x"].note
+    assert mt.compare(mt.tanh(t), dout, {"dx": dx}, rtol=1e-5).ok
+
+
+@pytest.mark.parametrize("power", [-300, -150, -20, 20, 150, 300])
+@pytest.mark.parametrize("what", ["upstream", "x"])
+def test_numbers_of_any_size_are_judged(what, power):
+    rng = np.random.default_rng(0)
+    power = power if what == "upstream" else power / 2
+    x = rng.normal(size=(7, 4)) * (10.0**power if what == "x" else 1.0)
+    dout = rng.normal(size=(7, 4)) * (10.0**power if what == "upstream" else 1.0)
+    gamma = rng.normal(size=4)
+    leaves = [mt.tensor(a, name=n, requires_grad=True) for a, n in ((x, "x"), (gamma, "gamma"), (gamma, "beta"))]
+    s = 1 / np.sqrt(x.var(axis=0) + 1e-5)
+    x_norm = (x - x.mean(axis=0)) * s
+    inner = dout * gamma
+    dx = s * (inner - inner.mean(axis=0) - x_norm * (inner * x_norm).mean(axis=0))
+    hand = {"dx": dx, "dgamma": (dout * x_norm).sum(axis=0), "dbeta": dout.sum(axis=0)}
+    assert mt.compare(mt.batch_norm(*leaves), dout, hand).ok
+    assert mt.compare(mt.batch_norm(*leaves), dout, {**hand, "dbeta": 1.001 * hand["dbeta"]}).wrong == ["beta"]

@@ -53,6 +53,7 @@ def report_of_everything():
         "stddev": (Status.RIGHT_GIVEN, {}),
         "var": (Status.WRONG, {"worst": ((2,), 2.0, 1.0)}),
         "mean": (Status.HARMLESS, {"note": "nothing depends on it"}),
+        "x_norm": (Status.ANOTHER, {}),
         "beta": (Status.WRONG_SHAPE, {"given_shape": (1, 4)}),
         "gamma": (Status.NOT_GIVEN, {"given_shape": None, "error": None, "worst": None}),
         "x": (Status.WRONG, {"error": np.inf, "worst": ((2, 3), np.nan, 0.25)}),
@@ -86,6 +87,8 @@ def report_of_everything():
         oracles=(Oracle("x", 1.0, 1.0, 1.0, 1e-9, True),),
         invariants=(Invariant("x", "null space", False, 0.1, "Σ dx is 0", "the mean branch"),),
         unused={"dvra": "(4,), but no gradient has this name; did you mean 'dvar'?"},
+        unjudged={"dgama": "no gradient has this name; did you mean 'dgamma'?"},
+        matched={"dtmp": "what arrives at x from mean"},
         lines={"var": ((39, "dvar = 0.5 * dstddev"), (41, "dvar *= 7"))},
         remarks=("backward returned nothing", "a second remark"),
         rtol=1e-7,
@@ -97,6 +100,8 @@ def report_of_everything():
 EVERYTHING = [
     *(f"d{name}" for name in ("scaled_x", "stddev", "var", "mean", "beta", "gamma", "x")),
     *Status,
+    "dgama: no gradient has this name; did you mean 'dgamma'?",
+    "dtmp is what arrives at x from mean",
     "line 39: dvar = 0.5 * dstddev",
     "line 41: dvar *= 7",
     "Only one number differs, at [2]",
@@ -413,7 +418,7 @@ CONTRAST = """() => {
 def test_the_table_says_what_its_cells_are():
     page = report_of_everything().to_html()
     assert page.count('<th scope="col">') == 14
-    assert page.count('<th scope="row">') == 9
+    assert page.count('<th scope="row">') == 10
     assert "<caption>Gradients, in backward order, tolerance 1.0e-07</caption>" in page
     assert all(f'aria-hidden="true">{status.sign}</span>{status}</td>' in page for status in Status)
 

@@ -627,3 +627,33 @@ def test_a_gradient_of_what_has_none_fails_with_the_reason(inputs, reason, check
     assert status == 1
     assert f"dx: {reason}" in printed
     assert "dx was given, but could not be judged" in printed
+
+
+ROWS = """
+import numpy as np
+import micrograd_tensor as mt
+
+def inputs():
+    return {"x": np.random.default_rng(0).normal(size=(3, 4, 6)), "gamma": np.linspace(1.0, 2.0, 6)}
+
+def forward(x, gamma):
+    rows = np.reshape(x, (6, 12))
+    out = rows - rows.mean(axis=1, keepdims=True)
+    return np.reshape(out, x.shape) * gamma, {"x": rows, "out": out, "gamma": gamma}
+
+def backward(dout, cache):
+    x, out, gamma = cache["x"], cache["out"], cache["gamma"]
+    dgamma = np.sum(dout * out.reshape(dout.shape), axis=(0, 1))
+    dx = (dout * gamma).reshape(x.shape)
+    dx = dx - dx.mean(axis=1, keepdims=True)
+    dx = dx.reshape(dout.shape)
+    return dx, dgamma
+"""
+
+
+def test_a_cache_may_hold_other_things_under_a_tensors_name(check):
+    """They are what was recorded, so they cannot differ from it."""
+    status, printed, _ = check(ROWS)
+    assert status == 0, printed
+    assert "wrong" not in printed
+    assert check(ROWS.replace("axis=1, keepdims=True)\n    dx", "axis=0, keepdims=True)\n    dx"))[0] == 1

@@ -164,7 +164,7 @@ def remarks(stages: Iterable[Stage], d: str) -> list[tuple[Status | None, str]]:
     """What those verdicts mean that occur and need an explanation, and remarks on single stages."""
     stages = list(stages)
     present = {stage.status for stage in stages}
-    explained = (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS)
+    explained = (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS, Status.ANOTHER)
     meanings = [(status, f"{status}: {status.meaning}") for status in explained if status in present]
     notes = [(None, f"{d}{shown(stage.name)}: {stage.note}") for stage in stages if stage.note]
     return [*meanings, *notes]
