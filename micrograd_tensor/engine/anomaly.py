@@ -24,10 +24,16 @@ _ARTICLE = {"NaN": "a NaN", "infinity": "an infinity"}
 
 def caller() -> str:
     """The nearest line outside this package, as ``"file.py", line 12``."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
+    frame = sys._getframe(distance() - 1)
     return f'"{frame.f_code.co_filename}", line {frame.f_lineno}'
+
+
+def distance() -> int:
+    """How many calls lie between the nearest line outside this package and who asks, as `warnings.warn` counts."""
+    frame, calls = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, calls = frame.f_back, calls + 1
+    return calls
 
 
 def forward(row: Primitive, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -12,8 +12,9 @@ from ..engine.lengths import length, lengths
 from ..engine.row import Operand
 from ..engine.tensor import Tensor
 from ..functional.convolution import check_groups, conv1d, conv2d, margins
-from ..functional.operands import Lengths
+from ..functional.operands import Lengths, as_tensor
 from . import init
+from .dtypes import hint
 from .module import Module
 from .parameter import Parameter
 
@@ -55,7 +56,8 @@ class _Conv(Module):
 
     def forward(self, x: Operand) -> Tensor:
         """Weighted sums over the windows."""
-        function = type(self).function
+        x, function = as_tensor(x), type(self).function
+        hint(type(self).__name__, x, self.weight)
         return function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:

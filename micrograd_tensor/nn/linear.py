@@ -14,6 +14,7 @@ from ..engine.tensor import Tensor
 from ..functional.linear import embedding, linear
 from ..functional.operands import as_tensor
 from . import init
+from .dtypes import hint
 from .module import Module
 from .parameter import Parameter
 
@@ -57,6 +58,8 @@ class Linear(Module):
 
     def forward(self, x: Operand) -> Tensor:
         """Weighted sums of the features of x."""
+        x = as_tensor(x)
+        hint("Linear", x, self.weight)
         return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

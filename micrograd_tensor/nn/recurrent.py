@@ -21,6 +21,7 @@ from ..functional.activations import dropout
 from ..functional.linear import linear
 from ..functional.operands import as_tensor
 from . import init
+from .dtypes import hint
 from .module import Module
 from .parameter import Parameter
 
@@ -132,6 +133,7 @@ class _Cell(_Recurrent):
 
     def _after(self, x: Operand, state: Any) -> State:
         x = as_tensor(x)
+        hint(type(self).__name__, x, vars(self)["weight_ih"])
         if x.ndim not in (1, 2):
             called, n = type(self).__name__, self.input_size
             raise ShapeError(
@@ -261,7 +263,9 @@ class _Layers(_Recurrent):
 
     def forward(self, x: Operand, state: Any = None) -> tuple[Tensor, Any]:
         """All states of the last layer, and the last state of every layer; see the class for the shapes."""
-        x, batch_first = self._in_order(as_tensor(x))
+        x = as_tensor(x)
+        hint(type(self).__name__, x, vars(self)["weight_ih_l0"])
+        x, batch_first = self._in_order(x)
         initial = self._initial(state, (self.num_layers * len(self.directions), *x.shape[1:-1], self.hidden_size), x)
         steps, last = [reshape(part, shape=x.shape[1:]) for part in split(x, len(x))], list[State]()
         for k in range(self.num_layers):
