@@ -399,7 +399,8 @@ class Tensor(PyTorchMethods):
 
     def __iter__(self) -> Iterator[Tensor]:
         no_pair(self)
-        return (self[i] for i in range(len(self)))
+        len(self)  # raises where there are no rows
+        return shapes.rows(self)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements under another shape, given as one tuple or as several ints."""

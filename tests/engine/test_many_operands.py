@@ -63,17 +63,21 @@ def test_a_walk_prepares_the_rules_of_an_op_once(join, mode):
     assert calls == [2 + 50]
 
 
-def elements(n):
-    """How many elements the backward pass of a split into n parts computes."""
+PARTS = {"split": mt.split, "iteration": lambda x, n: [row[None] for row in x]}
+
+
+def elements(n, parts):
+    """How many elements the backward pass of a computation with n parts of an operand computes."""
     x = mt.tensor(np.arange(float(n)), requires_grad=True)
-    whole = mt.concatenate([part * float(k) for k, part in enumerate(mt.split(x, n))])
+    whole = mt.concatenate([part * float(k) for k, part in enumerate(parts(x, n))])
     captured = mt.graph(whole, np.ones(n))
     assert captured.gradients[captured.nodes[0]].value.tolist() == list(range(n))
     return sum(prod(node.shape) for node in captured.backward)
 
 
-def test_a_split_into_many_parts_adds_up_no_gradient_as_long_as_the_whole_for_each_part():
-    few, many = elements(64), elements(1024)
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
+def test_many_parts_add_up_no_gradient_as_long_as_the_whole_for_each_part(parts):
+    few, many = elements(64, parts), elements(1024, parts)
     assert many < 1.1 * few * 16 * log2(1024) / log2(64)
 
 
@@ -89,3 +93,20 @@ def test_a_split_into_many_parts_cuts_where_numpy_does(places):
     for k, cut in enumerate(np.split(np.arange(40), list(places))):
         weights[:, cut] += k + 1
     assert mt.grad(total, x)[0].tolist() == weights.tolist()
+
+
+@pytest.mark.parametrize("n", [0, 1, 16, 17, 100])
+def test_iteration_gives_every_row_once_and_in_order(n):
+    x = mt.tensor(np.arange(2.0 * n).reshape(n, 2), requires_grad=True)
+    assert [row.tolist() for row in x] == x.tolist()
+    for k, row in enumerate(x):
+        row.backward(np.full(2, float(k)))
+    assert x.grad is None if n == 0 else x.grad.tolist() == [[float(k)] * 2 for k in range(n)]
+
+
+def test_a_row_is_recorded_where_it_is_taken():
+    x = mt.tensor(np.arange(100.0), requires_grad=True)
+    rows = iter(x)
+    with mt.no_grad():
+        assert not next(rows).requires_grad
+    assert all(row.requires_grad for row in rows)

@@ -6,7 +6,7 @@ Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
@@ -473,12 +473,23 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Resu
     return _pieces(x, axis, [0, *sections, n])
 
 
+FEW = 16
+"""Parts that are taken at once."""
+
+
 def _pieces(x: Operand, axis: int, bounds: Sequence[int]) -> list[Result]:
     """x cut at the bounds; where these are many, halved first, since every gradient is as long as what was cut."""
     before, half = (slice(None),) * axis, len(bounds) // 2
-    if len(bounds) <= 16 or list(bounds) != sorted(bounds):
+    if len(bounds) <= FEW or list(bounds) != sorted(bounds):
         return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(bounds)]
     low, middle, high = bounds[0], bounds[half], bounds[-1]
     left, right = getitem(x, (*before, slice(low, middle))), getitem(x, (*before, slice(middle, high)))
     first, second = [b - low for b in bounds[: half + 1]], [b - middle for b in bounds[half:]]
     return [*_pieces(left, axis, first), *_pieces(right, axis, second)]
+
+
+def rows(x: Operand) -> Iterator[Result]:
+    """The parts of x along its first axis, one after the other; of many, some at once are cut out first."""
+    n = np.shape(unwrap(x))[0]
+    chunks = _pieces(x, 0, [*range(0, n, FEW), n]) if n > FEW else [x]
+    return (getitem(chunk, i) for chunk in chunks for i in range(np.shape(unwrap(chunk))[0]))
