@@ -81,6 +81,25 @@ def page(browser):
     page.close()
 
 
+CONTRAST = """() => {
+  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = c => c.slice(0, 3).map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = e => { for (; e; e = e.parentElement) {
+    const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c; } };
+  return [...document.querySelectorAll('main *')]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .map(e => [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((a, b) => b - a))
+    .map(([a, b]) => (a + 0.05) / (b + 0.05));
+}"""
+
+
+@pytest.fixture
+def contrasts():
+    """Of each text on a page, how much lighter or darker it is than its ground: by WCAG, 4.5 is enough."""
+    return lambda page: page.evaluate(CONTRAST)
+
+
 @pytest.fixture
 def untraced():
     """As in an ordinary run: beside a debugger or a measurement of coverage, a run of user code keeps no snapshots."""

@@ -14,15 +14,10 @@ from ..graph.axes import Dims
 from ..notation import Called, Typeset, shape_text
 from ..notation.names import Identifiers
 from ..notation.printable import WHOLE
+from .remarks import Remark, Remarks
 from .steps import Share, Step
 
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-class Symbol(str):
-    """The name of a value within a sentence, which is set as in formulas."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,7 @@ class Section:
         name: what the value is called.
         gate: the op that makes it; empty where gradients of a leaf are added up.
         formulas: the value; backward the sum of its gradients if several arrive, and then what is handed on.
-        notes: why, in sentences: of each the pieces, which are text and names of values.
+        notes: why, in sentences.
     """
 
     number: int
@@ -56,7 +51,7 @@ class Section:
     name: str
     gate: str
     formulas: tuple[Formula, ...]
-    notes: tuple[tuple[str, ...], ...]
+    notes: tuple[Remark, ...]
 
 
 class Contents:
@@ -69,13 +64,20 @@ class Contents:
     """
 
     def __init__(
-        self, graph: Graph, called: Called, names: Identifiers, dims: Dims, steps: Sequence[Step], *, exercise: bool
+        self,
+        graph: Graph,
+        called: Called,
+        names: Identifiers,
+        dims: Dims,
+        steps: Sequence[Step],
+        remarks: Remarks,
+        *,
+        exercise: bool,
     ) -> None:
-        self._graph, self._called, self._dims, self._steps = graph, called, dims, steps
+        self._graph, self._called, self._dims, self._steps, self._remarks = graph, called, dims, steps, remarks
         self.exercise = exercise
         inner = {gate for step in steps for gate in step.gates[:-1]}
         self.symbols = _symbols([node for node in graph.nodes if node not in inner], called, names)
-        self._made_in = {gate: step.number for step in steps for gate in step.gates}
         self.title = f"Gradients of {', '.join(self.symbols.get(node, 'a constant') for node in graph.outputs)}"
         self.given = {
             self.symbols[node]: shape_text(node, dims) for node in graph.nodes if node.is_leaf and node in self.symbols
@@ -101,7 +103,7 @@ class Contents:
         yield Formula(lambda said: said.equation(node, left, inside, dims=dims, limit=WHOLE), step.shape)
 
     def _backward(self, step: Step) -> Iterator[Formula]:
-        letters = self._letters(step.node)
+        letters = self._remarks.letters(step.node)
         if len(letters) > 1:
             left = self.symbols[step.node]
             yield Formula(lambda said: said.sum_of(left, letters), step.shape)
@@ -115,28 +117,9 @@ class Contents:
             self._graph, share.edge, self.symbols, dims=self._dims, limit=WHOLE, since=step.node, part=part
         )
 
-    def _letters(self, node: Node) -> list[str]:
-        """The letters of the gradients that are added up to that of a value."""
-        count = len(self._graph.contributions_to(node)) + (node in self._graph.upstreams)
-        return [self._called.letter(k) for k in range(count)] if count > 1 else []
-
-    def _notes(self, step: Step) -> Iterator[tuple[str, ...]]:
-        if step.forward:
-            return
-        letters = self._letters(step.node)
-        if letters:
-            sources = [f"step {self._made_in[edge[0]]}" for edge, _ in self._graph.contributions_to(step.node)]
-            if step.node in self._graph.upstreams:
-                sources.insert(0, "the upstream gradient that is given")
-            parts = [f"{letter} from {source}" for letter, source in zip(letters, sources, strict=True)]
-            added = f" are added: {', '.join(parts[:-1])} and {parts[-1]}."
-            yield "The gradients that arrive at ", Symbol(self.symbols[step.node]), added
-        if step.gates:
-            yield (step.sentence,)
-        for share in step.shares if step.gates else ():
-            if share.summed:
-                name = Symbol(self.symbols.get(share.operand, "a constant"))
-                yield name, f" is copied along {share.summed}, so its gradient is summed over {share.summed}."
+    def _notes(self, step: Step) -> Iterator[Remark]:
+        remarks = self._remarks.forward if step.forward else self._remarks.backward
+        return remarks(step, lambda node: self.symbols.get(node, "a constant"))
 
 
 def _symbols(nodes: Sequence[Node], called: Called, names: Identifiers) -> Mapping[Node, str]:

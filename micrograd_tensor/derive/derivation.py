@@ -14,7 +14,7 @@ from ..graph import Graph, graph
 from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
-from . import latex, steps
+from . import html, latex, steps
 from .closed_form import ClosedForm, from_labels
 from .contents import Contents
 from .module import module
@@ -80,12 +80,22 @@ class Derivation:
     @cached_property
     def contents(self) -> Contents:
         """What stands on its pages."""
-        return Contents(self.graph, self.called, self.names, self.dims, self.steps, exercise=self.exercise)
+        return Contents(
+            self.graph, self.called, self.names, self.dims, self.steps, self.remarks, exercise=self.exercise
+        )
 
     @property
     def latex(self) -> str:
         """An article in LaTeX, which compiles alone."""
         return latex.article(self.contents)
+
+    @property
+    def html(self) -> str:
+        """A page of its own, which loads nothing from outside."""
+        return html.page(self.contents, self.numpy)
+
+    def _repr_html_(self) -> str:
+        return html.fragment(self.contents, self.numpy)
 
     @property
     def beamer(self) -> str:

@@ -7,7 +7,8 @@ from itertools import zip_longest
 from unicodedata import category, normalize
 
 from ..notation import ALIGNED, LATEX, align, prose
-from .contents import Contents, Section, Symbol
+from .contents import Contents, Section
+from .remarks import Symbol
 
 _ARTICLE = r"""\documentclass[a4paper]{article}
 \usepackage[margin=25mm]{geometry}

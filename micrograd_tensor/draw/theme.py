@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 from ..graph.status import COLOURS as VERDICTS
+from ..notation.webpage import COLOURS as PAGES
 
 COLOURS: dict[str, tuple[str, str]] = {
     **VERDICTS,
-    "backward": ("#c5221f", "#ff8a80"),
+    "backward": PAGES["backward"],
     "backward-value": ("#9c3a36", "#e8a19b"),
     "gate": ("#f6f8fa", "#1c232b"),
     "data": ("#e8f0fe", "#17263d"),

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from .typeset import Typeset
 
-__all__ = ["MATHML"]
+__all__ = ["CELLS", "MATHML"]
 
 _SIGNS = {"Σ": "∑", "Π": "∏"}
 """Operators that grow, for the letters that look like them."""
@@ -42,3 +42,15 @@ class _MathML(Typeset):
 
 MATHML = _MathML()
 """Formulas and local rules in MathML."""
+
+
+class _Cells(_MathML):
+    """Rows of a table of HTML, in which the signs between both sides stand below each other."""
+
+    def related(self, left: str, sign: str, right: str) -> str:
+        sides = left, self.sign(sign) + (self.blank or right)
+        return "".join(f"<td>{self.laid('whole', side)}</td>" for side in sides)
+
+
+CELLS = _Cells()
+"""Formulas and local rules in MathML, each as two cells in a row of a table."""

@@ -115,7 +115,7 @@ class Typeset(Mathematics):
         >>> from micrograd_tensor.notation import LATEX, MATHML
         >>> x = mt.tensor([3.0, 4.0], name="x", requires_grad=True)
         >>> print(LATEX.equation(mt.graph(mt.mean(mt.square(x), axis=0) / 2).outputs[0], "y"))
-        y = \frac{\operatorname{mean}_{\text{axis 0}} ({x}^{2})}{2}
+        y = \frac{\operatorname{mean}_{\text{axis 0}}({x}^{2})}{2}
         >>> print(MATHML.equation(mt.graph(mt.sqrt(x)).outputs[0], "y"))
         <math display="block"><mrow><mi>y</mi><mo>=</mo><msqrt><mi>x</mi></msqrt></mrow></math>
         """
@@ -214,7 +214,7 @@ class Typeset(Mathematics):
         return self.digits(shown)
 
     def applied(self, node: Node, operands: Sequence[Piece], dims: Dims) -> Piece:
-        """An op, laid out by its signs; the axes that it works along stand below its first."""
+        """An op, laid out by its signs; the axes that it works along stand below a sum, or as the function's index."""
         parts, texts = self.parts(node), [x.text for x in operands]
         length = sum(x.length for x in operands) + sum(len(part) for part in parts if isinstance(part, str))
         match parts:
@@ -246,7 +246,7 @@ class Typeset(Mathematics):
                 continue
             tokens = [*map(self._token, _TOKEN.findall(part.removesuffix(", ") if following in under else part))]
             if said and tokens and not made:
-                tokens[0] = self.laid("below", tokens[0], self.words(said))
+                tokens[0] = self.laid("subscript", tokens[0], self.words(said))
             made.extend(tokens)
         return Piece(self.row(made), self.levels(parts)[0], length + len(said))
 

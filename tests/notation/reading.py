@@ -489,7 +489,7 @@ def _flat(element, names, constants):
             return [("value", np.swapaxes(value(element[0]), -1, -2))]
         base, power = value(element[0]), value(element[1])
         return [("value", np.power(base, np.asarray(power, getattr(base, "dtype", None))))]
-    if element.tag == "munder":
+    if element.tag in ("munder", "msub"):
         sign = "".join(element[0].itertext()).replace("∑", "Σ").replace("∏", "Π")
         return [("under", (sign, element[1].text))]
     if element.tag == "mn":

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
 from html import escape
 from pathlib import Path
-from string import Template
 
-from ...graph.status import COLOURS
+from ...notation import webpage
 from ..found import Found, Stage
 from . import sentences
 
-PAGE = {"line": ("#d0d7de", "#303b47"), "row": ("#f5f7f9", "#171e26"), "box": ("#fdf3f3", "#231a1d")}
-"""Styles of the page alone: lines, the row under the pointer, the box around a mistake."""
-
-_LIGHT, _DARK = (
-    " ".join(f"--{role}: {colours[scheme]};" for role, colours in (COLOURS | PAGE).items()) for scheme in (0, 1)
-)
-STYLE = Template(Path(__file__).with_name("report.css").read_text(encoding="utf-8")).substitute(
-    light=_LIGHT, dark=_DARK
-)
-
-_PAGE_STYLE = f"""
-body {{ margin: 0; background: {COLOURS["background"][0]}; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: {COLOURS["background"][1]}; }} }}
-.mt-report {{ margin: 0 auto; }}
-@media print {{ .mt-report {{ {_LIGHT} }} body {{ background: {COLOURS["background"][0]}; }} }}
-"""
+STYLE = webpage.STYLE + Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 _HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
 
 
 def page(report: Found, title: str = "Gradients by hand") -> str:
     """A whole page, which loads nothing and runs nothing."""
-    style = STYLE + _PAGE_STYLE
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-{digest}'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<main class="mt-report">
-{_joined(report)}
-</main>
-</body>
-</html>
-"""
+    body = f'<main class="mt-report">\n{_joined(report)}\n</main>'
+    return webpage.page(sentences.clean(title), body, [STYLE])
 
 
 def fragment(report: Found) -> str:
     """The report for a notebook's cell, with a style of its own that affects nothing else."""
-    return f'<style>{STYLE}</style>\n<div class="mt-report">\n{_joined(report)}\n</div>'
+    return f'<style>{STYLE}</style>\n<div class="mt-page mt-report">\n{_joined(report)}\n</div>'
 
 
 def _joined(report: Found) -> str:

@@ -6,7 +6,6 @@ turns into text, never markup; the page allows no script or style except its own
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
 import re
@@ -16,30 +15,13 @@ from typing import Any
 
 from ...graph import Graph
 from ...graph.axes import AxisNames
-from ...notation import printable
+from ...notation import printable, webpage
 from ..inline import inline
 from ..theme import COLOURS, FAMILY
 from .data import data
 from .texts import as_json
 
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{{policy}}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{title}}</title>
-<style>{{page_style}}</style>
-<style>{{style}}</style>
-</head>
-<body>
-{{player}}
-<script>{{script}}</script>
-</body>
-</html>
-"""
 
 _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 
@@ -66,17 +48,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     style, script = _style(), _script()
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
-    styles = " ".join(_hash(text) for text in dict.fromkeys([_PAGE_STYLE, style, *in_picture]))
-    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {styles}; base-uri 'none'; form-action 'none'"
-    return _filled(
-        _PAGE,
-        policy=policy,
-        title=html.escape(printable(title)),
-        page_style=_PAGE_STYLE,
-        style=style,
-        player=player,
-        script=script,
-    )
+    return webpage.page(printable(title), player, [_PAGE_STYLE, style], script=script, within=in_picture, kind="")
 
 
 def player_fragment(
@@ -145,18 +117,10 @@ def _asset(name: str) -> str:
 @cache
 def _style() -> str:
     """The rules of every player, with the colours of the pictures."""
-    schemes = {
-        name: "".join(f"--{role}:{pair[k]};" for role, pair in COLOURS.items())
-        for k, name in enumerate(("light", "dark"))
-    }
-    return _filled(_asset("player.css"), font=FAMILY, **schemes)
+    light, dark = (webpage.variables(COLOURS, dark) for dark in (False, True))
+    return _filled(_asset("player.css"), font=FAMILY, light=light, dark=dark)
 
 
 @cache
 def _script() -> str:
     return _asset("player.js")
-
-
-def _hash(text: str) -> str:
-    """How a content security policy identifies a script or a style."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

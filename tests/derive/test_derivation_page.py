@@ -1,0 +1,120 @@
+"""The page: every formula in MathML, nothing from outside, and legible on every screen."""
+
+import re
+from html import unescape
+from xml.etree import ElementTree
+
+import pytest
+from derived import GRAPHS, derived
+
+from micrograd_tensor.notation import MATHML
+
+CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder", "mspace"}
+TAGS = CORE | {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "section",
+        "div",
+        "table",
+        "tr",
+        "td",
+        "h1",
+        "h2",
+        "h3",
+    ),
+    *("p", "b", "small", "details", "summary", "pre"),
+}
+
+
+def parsed(text):
+    """The page as a tree: it is well-formed, empty elements aside."""
+    return ElementTree.fromstring(re.sub(r"<meta[^>]*>", "", text.removeprefix("<!DOCTYPE html>")))  # noqa: S314 -- ours
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_page_is_well_formed_and_no_name_is_markup(name):
+    root = parsed(derived(name).html)
+    assert {element.tag for element in root.iter()} <= TAGS
+    attributes = {key for element in root.iter() for key in element.attrib}
+    assert attributes <= {"class", "lang", "role", "tabindex", "aria-label", "display", "width"}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_it_has_each_formula_with_its_shape_and_each_note(name):
+    page = derived(name)
+    root = parsed(page.html)
+    rows = [row for table in root.iter("table") for row in table.iter("tr")]
+    formulas = [formula for section in page.contents.sections for formula in section.formulas]
+    for row, formula in zip(rows, formulas, strict=True):
+        *sides, shape = [cell for cell in row if cell.find("b") is None]
+        shown = "".join("".join(side.itertext()) for side in sides)
+        assert shown == "".join(ElementTree.fromstring(formula.write(MATHML)).itertext())  # noqa: S314 -- ours
+        assert shape.text == formula.shape
+    said = ["".join(p.itertext()) for section in root.iter("section") for p in section.iter("p")]
+    assert said == [
+        "".join(note) for section in page.contents.sections if not section.forward for note in section.notes
+    ]
+    assert unescape(page.numpy) == root.find(".//pre").text
+
+
+def test_the_policy_allows_one_style_and_nothing_else():
+    text = derived("scalar").html
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; base-uri 'none'; form-action 'none'", policy
+    )
+    assert " style=" not in text
+
+
+def test_an_exercise_leaves_the_backward_pass_blank():
+    root = parsed(derived("batchnorm", exercise=True).html)
+    cells = [cell for section in root.iter("section") for cell in section.iter("td")]
+    right = cells[1::3]
+    assert len(right) == 15
+    assert all("".join(cell.itertext()) == "=" and cell.find(".//mspace") is not None for cell in right)
+    assert root.find(".//section//p") is None
+    assert root.find(".//pre") is None
+
+
+def test_a_notebooks_cell_touches_nothing_around_it():
+    fragment = derived("scalar")._repr_html_()
+    style = re.search(r"<style>(.*?)</style>", fragment, re.DOTALL)[1]
+    selectors = [s.strip() for rule in re.findall(r"([^{}]+)\{", style) for s in rule.split(",")]
+    assert all(".mt-" in s for s in selectors if not s.startswith("@"))
+    assert "<html" not in fragment
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_legible_in_light_and_dark_on_a_small_screen(browser, contrasts, tmp_path, scheme, name):
+    path = tmp_path / "page.html"
+    path.write_text(derived(name).html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 360, "height": 700}, color_scheme=scheme)
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(path.as_uri())
+    assert asked == [path.as_uri()]
+    assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360  # what is wider scrolls within its own box
+    assert min(contrasts(page)) >= 4.5
+    page.click("summary")
+    assert page.is_visible("pre")
+    page.close()
+
+
+def test_in_print_it_is_light_and_complete(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(derived("batchnorm").html, encoding="utf-8")
+    page = browser.new_page(color_scheme="dark")
+    page.goto(path.as_uri())
+    page.emulate_media(media="print")
+    assert page.eval_on_selector("body", "e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.eval_on_selector_all("section", "all => all.every(e => e.checkVisibility())")
+    page.close()
