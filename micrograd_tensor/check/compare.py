@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -21,11 +21,15 @@ from .oracles import oracles
 from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
-from .running import Run, gradient_lines
+from .running import Run, gradient_lines, lines_before
+from .together import told_once
 
 __all__ = ["assert_gradients", "compare"]
 
 T = TypeVar("T")
+
+_GRADIENT = "the gradient of"
+"""How it begins what an array is that equals a whole gradient, not one of several contributions to it."""
 
 
 def compare(
@@ -76,6 +80,22 @@ def compare(
     return _compared(as_graph(outputs, upstream), hand, forward, rtol, point)
 
 
+def with_lines(report: Report, backward: Callable[..., Any], elsewhere: Container[str] = ()) -> Report:
+    """A report that knows where the source of a backward pass assigns each gradient.
+
+    Args:
+        report: of what it computed.
+        backward: the function.
+        elsewhere: names for which something else was returned than what the function calls so.
+    """
+    keys = {name: key for name, key in report.keys.items() if key not in elsewhere}
+    judged = {*report.keys.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
+    before = {name: lines_before(backward, keys[name], judged) for name in report.wrong if name in keys}
+    return replace(
+        report, lines=gradient_lines(backward, keys), before={n: lines for n, lines in before.items() if lines}
+    )
+
+
 def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None, rtol: float | None = None) -> Report:
     """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients."""
     return _compared(graph, ran.names, forward, rtol, ran=ran)
@@ -116,6 +136,8 @@ def _compared(
 
     judged = judged.rereading({name: earlier[key] for name, key in given.keys.items() if key in earlier})
 
+    once = told_once(judged)
+
     found: dict[str, Any] = {}
     if point:
         of_inputs = {stages[name]: gradient for name, gradient in given.gradients.items()}
@@ -123,13 +145,14 @@ def _compared(
         found["oracles"] = oracles(captured, recorded)
         found["invariants"] = check_invariants(captured, of_inputs, recorded)
     return Report(
-        stages=Stages(judged.stages),
+        stages=Stages(once.stages),
         forward=Stages(before.stages),
-        diagnosis=_of_both(before.diagnosis, judged.diagnosis),
+        diagnosis=_of_both(before.diagnosis, once.diagnosis),
         unused=MappingProxyType(unused),
         unjudged=MappingProxyType({key: why for key, why in given.unjudged.items() if key not in matched}),
         matched=MappingProxyType(matched),
         keys=MappingProxyType(given.keys),
+        follow=MappingProxyType(once.follow),
         rtol=rtol,
         graph=captured,
         wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),
@@ -160,7 +183,7 @@ def _matched(
 def _recorded(graph: Graph) -> Iterator[tuple[Node, Node, str]]:
     """The recorded gradients, those of named nodes first, and the contributions to them, each with what it is."""
     for node in sorted(graph.gradients, key=lambda node: (node.name is None, -node.rank)):
-        yield node, graph.gradients[node], f"the gradient of {called_forward(node)}"
+        yield node, graph.gradients[node], f"{_GRADIENT} {called_forward(node)}"
     for node in graph.gradients:
         for (user, _), made in graph.contributions_to(node):
             yield node, made, f"what arrives at {called_forward(node)} from {called_forward(user)}"
@@ -223,7 +246,7 @@ def assert_gradients(
         report = compare_run(captured, came, forward, rtol)
     except GradientError as error:
         raise AssertionError("\n".join((*said, *came.remarks, str(error)))) from came.error
-    report = replace(report, lines=gradient_lines(hand, report.keys), remarks=(*said, *came.remarks))
+    report = replace(with_lines(report, hand, came.elsewhere), remarks=(*said, *came.remarks))
     if said or not report.ok:
         raise AssertionError(f"the backward pass is wrong\n{report.text(hints=hints)}") from came.error
     return report

@@ -261,8 +261,10 @@ class Found:
             not ok.
         matched: arrays without a stage's name that equal a recorded gradient, or a contribution to one: which.
         keys: for each gradient that was given what the user calls it.
+        follow: for a wrong stage the others that the same mistake makes wrong.
         lines: where the user's source assigns each gradient, by the tensor's name: the statements and the numbers of
             their lines. Empty where the source is not known.
+        before: likewise the statements on the way to a wrong gradient that assign what was not judged.
         remarks: what happened while the user's code ran, such as an exception or a changed cache, in sentences.
         rtol: the largest error that counts as right, if one was given; None where rounding decides.
         graph: what the gradients were compared with.
@@ -279,7 +281,9 @@ class Found:
     unjudged: Mapping[str, str] = field(default_factory=dict)
     matched: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    follow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: Mapping[str, Lines] = field(default_factory=dict)
+    before: Mapping[str, Lines] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     rtol: float | None = None
     graph: Graph | None = field(default=None, repr=False)

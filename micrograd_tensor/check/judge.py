@@ -15,7 +15,7 @@ from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
 from .kinks import Subgradients
-from .mistakes.search import diagnose
+from .mistakes.search import Explained, explain
 from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
 
@@ -25,13 +25,15 @@ class _Judge:
     Attributes:
         stages: one for each value or gradient.
         wrong_stages: of those that are wrong, what their diagnosis looked at.
-        diagnosis: of those that are wrong, the hypotheses that explain them.
+        explained: of those that are wrong, all that explains them.
+        diagnosis: of that, what is told.
     """
 
     def __init__(self, graph: Graph, recorded: Tolerances, rtol: float | None) -> None:
         self.graph, self.recorded, self.rtol = graph, recorded, rtol
         self.stages: list[Stage] = []
         self.wrong_stages: dict[str, WrongStage] = {}
+        self.explained: dict[str, Explained] = {}
         self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
 
     @property
@@ -43,7 +45,9 @@ class _Judge:
         """Look for hypotheses, which are tested on real numbers only, and on some of them."""
         self.wrong_stages[name] = wrong
         testable = wrong.node.dtype.kind == "f" and np.size(wrong.expected) > 0
-        self.diagnosis[name] = diagnose(wrong) if testable else ()
+        if testable:
+            self.explained[name] = explain(wrong)
+        self.diagnosis[name] = self.explained[name].diagnoses if testable else ()
 
 
 class Forward(_Judge):
@@ -153,7 +157,7 @@ class Backward(_Judge):
 
     def __init__(self, names: Mapping[str, Node], given: Mapping[str, Any], before: Forward) -> None:
         super().__init__(before.graph, before.recorded, before.rtol)
-        graph, self._names, self._allowed = self.graph, names, self.recorded
+        graph, self.names, self._allowed = self.graph, names, self.recorded
         self.given, self.before = given, before
         self._reread: dict[str, Stage] = {}
         self._given = {names[name]: value for name, value in given.items()}
@@ -185,7 +189,7 @@ class Backward(_Judge):
         while judged is not before and judged.wrong:
             before, meant = judged, dict[str, Any]()
             for name in judged.wrong:
-                node = self._names[name]
+                node = self.names[name]
                 held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
                 if not node.is_leaf and node not in self.graph.outputs and (held or judged._comes_later(node)):
                     meant[name] = held[0] if held else None
@@ -198,7 +202,7 @@ class Backward(_Judge):
         given = {name: value for name, value in {**self.given, **meant}.items() if value is not None}
         if not any(name in self.wrong for name in meant):
             return self
-        again = Backward(self._names, given, self.before)
+        again = Backward(self.names, given, self.before)
         if not set(again.wrong) < set(self.wrong):
             return self
         again._reread |= self._reread
@@ -226,7 +230,8 @@ class Backward(_Judge):
         """
         given, behind = self._given[node], set(needed([node])) - {node}
         inputs = [n for n in behind if n.is_leaf and n.requires_grad and n in self.graph.gradients]
-        right = [n for n in inputs if n in self._given and self._is_recorded(n)]
+        called = {n: name for name, n in self.names.items()}
+        right = [n for n in inputs if n in self._given and self.is_recorded(called[n], self._given[n])]
         if not right or given.dtype.kind not in "fc" or not given.any():
             return False
         most, own = int(np.argmax(np.abs(given))), np.asarray(self._expected.gradients[node])
@@ -248,8 +253,9 @@ class Backward(_Judge):
                 return True
         return False
 
-    def _is_recorded(self, node: Node) -> bool:
-        given = self._given[node]
+    def is_recorded(self, name: str, given: Any) -> bool:
+        """Whether an array is the recorded gradient of a tensor."""
+        node = self.names[name]
         return given.shape == node.shape and self._equals_recorded(node, given)
 
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
@@ -367,7 +373,7 @@ class Backward(_Judge):
     def _exchanged(self, node: Node, given: Any) -> list[str]:
         """A note if the given array is another gradient, which was given wrongly too."""
         said, sources = [], set(self._sources(node))
-        for name, other in self._names.items():
+        for name, other in self.names.items():
             due = np.asarray(self._expected.gradients[other])
             if other not in self._given or other is node or other in sources or other in self.graph.outputs:
                 continue

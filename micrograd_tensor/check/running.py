@@ -289,12 +289,14 @@ class Statement(NamedTuple):
         first: the line of the file that it begins on.
         last: the line that it ends on.
         text: on one line.
+        reads: the names that it reads.
     """
 
     names: tuple[str, ...]
     first: int
     last: int
     text: str
+    reads: tuple[str, ...] = ()
 
 
 def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
@@ -324,6 +326,50 @@ def gradient_lines(function: Callable[..., Any], keys: Mapping[str, str]) -> dic
     return {name: found[key] for name, key in keys.items() if key in found}
 
 
+def lines_before(function: Callable[..., Any], key: str, judged: Container[str]) -> Lines:
+    """The statements on the way to a gradient that assign names which were not judged: the mistake may be in these.
+
+    Args:
+        function: the backward pass.
+        key: what the gradient is called.
+        judged: the names of gradients that were judged, or are known to be right.
+    """
+    statements = assignments(function)
+    makers: dict[str, list[Statement]] = {}
+    for statement in statements:
+        for name in statement.names:
+            makers.setdefault(name, []).append(statement)
+    upstream = next(iter(_parameters(function)), None)
+    carrying: dict[str, bool] = {}
+
+    def carries(name: str) -> bool:
+        """Whether a name depends on a gradient, rather than on forward values alone."""
+        if name not in carrying:
+            carrying[name] = name == upstream or name in judged
+            carrying[name] |= any(carries(read) for made in makers.get(name, ()) for read in made.reads)
+        return carrying[name]
+
+    found: dict[Statement, None] = {}
+    stack, seen = [key], {key}
+    while stack:
+        for made in makers.get(stack.pop(), ()):
+            for name in made.reads:
+                if name in seen or name in judged or name not in makers or not carries(name):
+                    continue
+                seen.add(name)
+                found |= dict.fromkeys(makers[name])
+                stack.append(name)
+    own = makers.get(key, ())
+    return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
 def assignments(function: Callable[..., Any]) -> list[Statement]:
     """The assignments of a function, in the order of their lines; none where the source is not available."""
     try:
@@ -337,7 +383,9 @@ def assignments(function: Callable[..., Any]) -> list[Statement]:
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
             segment = " ".join((ast.get_source_segment(text, node) or "").split())
             first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
-            found.append(Statement(tuple(dict.fromkeys(assigned(node))), first, last, segment))
+            reads = [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
+            names = tuple(dict.fromkeys(assigned(node)))
+            found.append(Statement(names, first, last, segment, tuple(dict.fromkeys(reads))))
     return sorted(found, key=lambda statement: statement.first)
 
 

@@ -18,12 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..check.compare import compare_run
+from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
 from ..check.report import Report
-from ..check.running import Run, fingerprint, gradient_lines
+from ..check.running import Run, fingerprint
 from ..check.running import run as run_backward
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
@@ -132,10 +132,7 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     stages = Stages([stage for stage in report.stages.values() if stage.name != output])
     remarks = (*_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
-    assigned = gradient_lines(
-        task.backward, {name: key for name, key in report.keys.items() if key not in ran.elsewhere}
-    )
-    return replace(report, stages=stages, lines=assigned, remarks=remarks), ran
+    return replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks), ran
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Running a derivation: what is judged of what it returns, changes and raises."""
 
+import linecache
 import sys
 from functools import partial
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.running import fingerprint, fingerprints, run
+from micrograd_tensor.check.running import fingerprint, fingerprints, lines_before, run
 
 DOUT = np.array([1.0, 2.0, 3.0])
 CACHE = {"x": np.array([3.0, 4.0, 5.0]), "n": 3, "label": "a"}
@@ -166,3 +167,28 @@ def test_a_fingerprint_is_of_the_numbers_their_shape_and_dtype():
     assert fingerprint(np.asfortranarray(a.reshape(2, 3))) == fingerprint(a.reshape(2, 3))
     assert fingerprint("text") == fingerprint(None) == fingerprint(np.array([None])) == ""
     assert list(fingerprints({"a": a})) == ["cache['a']"]
+
+
+ON_THE_WAY = [
+    ("ds = dy * s; dx = ones * ds", ["dy = dout * 3.0", "ds = dy * s"]),
+    ("t = dy * 2; ds = t * s; dx = ones * ds", ["dy = dout * 3.0", "t = dy * 2", "ds = t * s"]),
+    ("k = s * 2; ds = dy * k; dx = ones * ds", ["dy = dout * 3.0", "ds = dy * k"]),  # k is no gradient
+    ("dother = dy * 5; dx = ones * dy * s", ["dy = dout * 3.0"]),
+    ("dx = ones * dout", []),
+    ("dx = ones * dw", []),  # judged itself
+    ("ds = np.zeros(3); ds += dy; dx = ones * ds", ["dy = dout * 3.0", "ds = np.zeros(3)", "ds += dy"]),
+    ("ds, t = dy * s, 3; dx = ds", ["dy = dout * 3.0", "ds, t = dy * s, 3"]),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), ON_THE_WAY)
+def test_the_lines_on_the_way_to_a_gradient_are_those_of_gradients_that_nobody_judged(lines, expected):
+    head = "s = cache['s']; ones = np.ones((5, 3)); dw = dout * 2; dy = dout * 3.0; "
+    body = (head + lines).replace("; ", "\n    ")
+    source = f"def backward(dout, cache):\n    {body}\n    return dx\n"
+    names = {"np": np}
+    linecache.cache["<way>"] = len(source), None, source.splitlines(True), "<way>"
+    exec(compile(source, "<way>", "exec"), names)  # noqa: S102 -- written above
+    found = lines_before(names["backward"], "dx", {"dx", "dw"})
+    assert [text for _, text in found] == expected
+    assert all(source.splitlines()[line - 1].strip() == text for line, text in found)

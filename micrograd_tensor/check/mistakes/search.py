@@ -63,8 +63,22 @@ class Match(NamedTuple):
     note: str
 
 
-def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
-    """The mistakes that explain what was given at a wrong stage, the likeliest first; none where nothing does.
+class Explained(NamedTuple):
+    """What explains a wrong stage.
+
+    Attributes:
+        search: what looked.
+        matches: all hypotheses that reproduce what was given.
+        diagnoses: of those, what is told, the likeliest first.
+    """
+
+    search: Search
+    matches: tuple[Match, ...]
+    diagnoses: tuple[Diagnosis, ...]
+
+
+def explain(wrong: WrongStage) -> Explained:
+    """The mistakes that explain what was given at a wrong stage; none where nothing does.
 
     Each phase is tried only if those before it found nothing. A derivative taken element by element shows only from
     the upstream gradient on, whichever stages were given.
@@ -75,8 +89,13 @@ def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     with np.errstate(all="ignore"):
         for search, hypotheses in _phases(wrong):
             if found := search.tried(hypotheses):
-                return search.ranked(found)
-        return search.undetermined()
+                return Explained(search, tuple(found), search.ranked(found))
+        return Explained(search, (), search.undetermined())
+
+
+def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
+    """The diagnoses of a wrong stage, the likeliest first."""
+    return explain(wrong).diagnoses
 
 
 def _phases(wrong: WrongStage) -> Iterator[tuple[Search, Iterator[Hypothesis]]]:
@@ -303,7 +322,7 @@ class Search:
             elif not any(_same(made, other) for other in seen):
                 kept.append(match)
                 seen.append(made)
-        first, *others = [self._diagnosis(match) for match in kept[:MAX_REPORTED]]
+        first, *others = [self.told(match) for match in kept[:MAX_REPORTED]]
         text = first.text
         if others:
             text += f". At this point that cannot be told from: {'; or: '.join(other.text for other in others[:2])}"
@@ -316,8 +335,8 @@ class Search:
         by_line: dict[Node, Match] = {}
         for match in lines:
             by_line.setdefault(self.derivation.named_step(match.hypothesis.place), match)
-        diagnoses = [self._diagnosis(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
-        first = self._diagnosis(of_paths)
+        diagnoses = [self.told(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
+        first = self.told(of_paths)
         text = f"{first.text}; {evidence(fit, self.derivation.name)}"
         if diagnoses:
             text += f"; as if {diagnoses[0].text}"
@@ -326,7 +345,8 @@ class Search:
             first = replace(first, kind=kind, fix=diagnoses[0].fix, rule=diagnoses[0].rule)
         return (replace(first, text=text), *diagnoses)
 
-    def _diagnosis(self, match: Match) -> Diagnosis:
+    def told(self, match: Match) -> Diagnosis:
+        """A hypothesis as it is told."""
         hypothesis, error, note = match
         fix, rule = correction(self.wrong, self.derivation, hypothesis.place)
         return Diagnosis(hypothesis.kind, hypothesis.text + note, self.proof(hypothesis), fix, error, rule)
@@ -365,7 +385,7 @@ class Search:
         if len(close) == len(errors):
             return f"with this one change at {name} all {len(errors)} stages match to {worst}"
         count = f"{len(close)} of {len(errors)}"
-        return f"with this one change at {name} {count} stages match to {worst}; the others have their own mistakes"
+        return f"with this one change at {name} {count} stages match to {worst}; the others do not, see there"
 
 
 def _scaled(at: Values, part: Operand, factor: Factor, what: str, rest: bool = False) -> Hypothesis:

@@ -120,7 +120,7 @@ def afterthoughts(report: Found) -> list[Section]:
     """After the tables: unused arrays, and the agreement of the oracles."""
     unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
     matched = tuple(f"{shown(key)} is {text}." for key, text in report.matched.items())
-    sections = [Section("Right as well, by their values", matched, "right")] if matched else []
+    sections = [Section("Known by their values", matched)] if matched else []
     sections += [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
     if report.oracles and all(oracle.agree for oracle in report.oracles):
         every = all(oracle.complex_step is not None for oracle in report.oracles)
@@ -191,14 +191,19 @@ class Mistake:
         self._stages = report.forward if forward else report.stages
         self._stage = self._stages[name]
         self._lines = () if forward else report.lines.get(name, ())
+        self._before = () if forward else report.before.get(name, ())
+        self._helpers = tuple(key for key in report.unused if key[:1] == "d") if not report.lines else ()
         key = f"forward:{name}" if forward else name
         self._own = report.wrong_stages.get(key)
+        self._follow = () if forward else report.follow.get(name, ())
         self.name = f"{self._d}{shown(name)}"
         self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
 
     def hints(self) -> tuple[Hint, Hint, Hint]:
         """The three graded hints: where it is, what kind of mistake, and the fix, or else the rule, with its proof."""
-        statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in self._lines)
+        statements = tuple(
+            f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted({*self._before, *self._lines})
+        )
         if self.found:
             fix, rule = self.found[0].fix, self.found[0].rule
         else:
@@ -224,7 +229,10 @@ class Mistake:
             at = f" at {list(index)}" if index else ""
             yield f"{self._how_many()}{at}: {mine} by hand, {expected} expected."
         sources = self._sources()
-        if sources:
+        if self._follow:
+            others = listed([f"d{shown(name)}" for name in self._follow])
+            yield f"One mistake makes this and {others} wrong, so it lies before them, on the way to all of them."
+        elif sources:
             yield self._made_from(sources)
 
     def _made_from(self, sources: Sequence[str]) -> str:
@@ -238,7 +246,10 @@ class Mistake:
             return f"{before} {listed(absent)}, which you did not give, so the mistake may also lie on the way there."
         if self._forward:
             return f"T{computed[1:]}: the mistake is there, or where it is changed."
-        return f"The mistake is in {'these lines' if len(self._lines) > 1 else 'this line'}: {computed}."
+        if self._helpers:
+            return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed: {computed}."
+        these = "these lines" if len(self._lines) > 1 else "this line"
+        return f"The mistake is in {'one of these lines' if self._before else these}: {computed}."
 
     def _kind(self) -> Iterator[str]:
         if not self.found:
