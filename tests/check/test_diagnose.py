@@ -195,7 +195,7 @@ def test_the_proof_counts_the_stages_that_follow_and_not_those_that_are_wrong_by
     right = {f"d{n}": at.right[f"d{n}"] for n in at.graph.named if f"d{n}" in at.right and n != "out"}
     hand = {**right, "ddev_from_mean_sq": 7 * right["ddev_from_mean_sq"], "dx": -right["dx"]}
     found = mt.compare(at.graph, hand=hand, point=False).diagnosis["dev_from_mean_sq"][0]
-    assert re.search(r"9 of 11 stages match .* their own mistakes", found.proof)
+    assert re.search(r"9 of 11 stages match .* the others do not, see there", found.proof)
 
 
 def test_what_coincides_at_this_point_is_said_and_what_is_the_same_everywhere_is_said_once():
