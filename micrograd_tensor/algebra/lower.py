@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
@@ -40,8 +41,12 @@ class Lowered:
     nodes: dict[int, Node]
 
 
-def lower(graph: Graph) -> Lowered:
+def lower(graph: Graph, instead: Mapping[Node, tuple[Node | float, ...]] | None = None) -> Lowered:
     """The terms of all nodes of a graph, forward before backward, so that gradients are written in forward values.
+
+    Args:
+        graph: with its values.
+        instead: leaves that are read as a number, or as a number less an earlier leaf.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([[1.0, 2.0], [3.0, 5.0]], name="x", requires_grad=True)
@@ -52,15 +57,15 @@ def lower(graph: Graph) -> Lowered:
     """
     nodes = (*graph.nodes, *graph.backward)
     axes = Axes(nodes)
-    lowering = _Lowering(axes)
+    lowering = _Lowering(axes, instead or {})
     for node in nodes:
         lowering.terms[node] = lowering.lowered(node)
     return Lowered(graph, axes, lowering.pool, lowering.terms, lowering.nodes)
 
 
 class _Lowering:
-    def __init__(self, axes: Axes) -> None:
-        self.axes, self.pool = axes, Pool(axes.size, axes.spare)
+    def __init__(self, axes: Axes, instead: Mapping[Node, tuple[Node | float, ...]]) -> None:
+        self.axes, self.pool, self.instead = axes, Pool(axes.size, axes.spare), instead
         self.terms: dict[Node, Term] = {}
         self.nodes: dict[int, Node] = {}
 
@@ -101,6 +106,9 @@ class _Lowering:
         return None
 
     def _leaf(self, node: Node) -> Term:
+        if node in self.instead:
+            parts = [self.terms[x] if isinstance(x, Node) else self.pool.constant(exact(x)) for x in self.instead[node]]
+            return self.pool.lin(list(zip(parts, (ONE, MINUS_ONE), strict=False)))
         number = _only_number(node)
         if number is not None:
             return self.pool.constant(exact(number))

@@ -50,6 +50,8 @@ class Coefficient:
     value: Number
 
     def __mul__(self, other: Coefficient) -> Coefficient:
+        if self is ONE or other is ONE:  # the usual case
+            return other if self is ONE else self
         counts = dict(self.counts)
         for label, exponent in other.counts:
             counts[label] = counts.get(label, Fraction(0)) + exponent

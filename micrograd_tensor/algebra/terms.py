@@ -317,13 +317,30 @@ class Pool:
             cheaper &= made is not None
             parts.append((self._whole_sum(part, live) if made is None else made, number))
         together = self.lin(parts)
-        if together is self.zero:
+        if together is self.zero or self._taken_apart(together) is self.zero:
             del self.steps[before:]
-            return self._step(rules.DEVIATIONS, left, together)
+            return self._step(rules.DEVIATIONS, left, self.zero)
         if cheaper:
             return self._step(rules.SPLIT_SUM, left, together)
         del self.steps[before:]
         return None
+
+    def _taken_apart(self, term: Term) -> Term:
+        """A combination in which the sums of other combinations are sums of their parts."""
+        parts: list[tuple[Term, Coefficient]] = []
+        for part, number in self._parts(term):
+            inner = part.args[0] if part.op == "sum" else self.zero
+            for t, c in self._parts(inner) if inner.op == "lin" else ():
+                live = [label for label in part.params if label in t.axes]
+                copies = self._lengths(label for label in part.params if label not in t.axes)
+                parts.append((self._whole_sum(t, tuple(live)) if live else t, number * c * copies))
+            if inner.op != "lin" or inner is self.zero:
+                parts.append((part, number))
+        return self.lin(parts) if any(part.op == "sum" for part in term.args) else term
+
+    @staticmethod
+    def _parts(term: Term) -> list[tuple[Term, Coefficient]]:
+        return list(zip(term.args, term.params, strict=True)) if term.op == "lin" else [(term, ONE)]
 
     def _smaller_sum(self, term: Term, live: tuple[int, ...]) -> Term | None:
         """The sum of one part of a combination, or None where it loops over all of the part and is not known yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from ..notation import LATEX, MATHML, formula, operand_text
 from ..notation.names import value_names
 from ..notation.numpy import assignment
 from ..notation.printable import WHOLE
+from .definitions import defined
 from .shortest import Shortest, shortest
 
 __all__ = ["ClosedForm", "Formula", "closed_form"]
@@ -70,6 +71,7 @@ class ClosedForm(Mapping[str, Formula]):
 
     Attributes:
         lets: the formulas of parts that several others share, which stand before them.
+        inputs: the inputs by name.
         graph: all formulas as one graph, whose leaves are recorded values.
 
     >>> import numpy as np
@@ -89,7 +91,7 @@ class ClosedForm(Mapping[str, Formula]):
 
     def __init__(self, found: Shortest) -> None:
         self._found = found
-        self.dims = found.arrays.dims
+        self.dims, self.inputs = found.arrays.dims, found.inputs
         self.lets = tuple(Formula(name, node, self.dims) for name, node in found.lets)
         self._formulas = {name: Formula(f"d{name}", node, self.dims) for name, node in found.formulas}
         self.graph = Graph(tuple(found.arrays.nodes), tuple(node for _, node in found.formulas))
@@ -122,11 +124,11 @@ class ClosedForm(Mapping[str, Formula]):
     def gradients(self) -> dict[Node, Any]:
         """What the formulas give for the recorded values, by the inputs."""
         made = evaluate(self.graph)
-        return {leaf: made[self._formulas[name].node] for name, leaf in self._found.inputs.items()}
+        return {leaf: made[self._formulas[name].node] for name, leaf in self.inputs.items()}
 
     def name_of(self, leaf: Node) -> str:
         """The name of an input."""
-        return next(name for name, node in self._found.inputs.items() if node is leaf)
+        return next(name for name, node in self.inputs.items() if node is leaf)
 
     def evaluate(self) -> dict[str, Any]:
         """The gradients that the formulas give for the recorded values, by the names of inputs."""
@@ -165,11 +167,18 @@ class ClosedForm(Mapping[str, Formula]):
             target = made[line.name] = target or value_names([line.node], {*names.values(), *made.values()})[line.node]
             body += assignment(target, line.node, known)
             known.setdefault(line.node, target)
-        order = sorted(self._formulas, key=lambda name: self._found.inputs[name].rank)
+        order = sorted(self._formulas, key=lambda name: self.inputs[name].rank)
         body.append(f"return {', '.join(made[f'd{name}'] for name in order)}")
-        text = "\n".join(f"    {line}" for line in body)
-        needs = "import micrograd_tensor as mt\n" if "mt." in text else ""
-        return f"import numpy as np\n{needs}\n\ndef backward({', '.join(arguments.values())}):\n{text}\n"
+        lines = "\n".join(f"    {line}" for line in body)
+        text = f"import numpy as np\n\n\ndef backward({', '.join(arguments.values())}):\n{lines}\n"
+        taken = {*names.values(), *made.values(), "backward"}
+        for op in {node.op.name: node.op for node in self.graph.nodes if node.op}.values():
+            text = defined(text, op, lambda name: _free(name, taken))
+        return (
+            text.replace("import numpy as np\n", "import numpy as np\nimport micrograd_tensor as mt\n")
+            if "mt." in text
+            else text
+        )
 
     def _length(self, arguments: Mapping[Node, str], label: int) -> str:
         """Where the length of an axis is found: in the shape of an argument."""
@@ -178,6 +187,13 @@ class ClosedForm(Mapping[str, Formula]):
             if label in places:
                 return f"{name}.shape[{places.index(label)}]"
         return str(self._found.lowered.pool.size(label))
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """A name of a function that is no value's."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def closed_form(graph: Graph, dims: AxisNames | None = None) -> ClosedForm:

@@ -136,7 +136,21 @@ class Opaque:
     axes: tuple[int, ...]
 
 
-Expression: TypeAlias = "Number | Name | Product | Total | Reduced | Softmax | Applied | Compared | OneHot | Opaque"
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """Arrays side by side along an axis of a recorded value; each has the shape of an operand."""
+
+    axis: int
+    operands: tuple[Node, ...]
+    args: tuple[Expression, ...]
+    node: Node
+    layout: Layout
+    axes: tuple[int, ...]
+
+
+Expression: TypeAlias = (
+    "Number | Name | Product | Total | Reduced | Softmax | Applied | Compared | OneHot | Opaque | Joined"
+)
 
 
 def children(e: Expression) -> tuple[Expression, ...]:
@@ -146,6 +160,6 @@ def children(e: Expression) -> tuple[Expression, ...]:
             return tuple(part for part, _ in parts)
         case Reduced() | Softmax() | OneHot():
             return (e.of,)
-        case Applied() | Compared() | Opaque():
+        case Applied() | Compared() | Opaque() | Joined():
             return e.args
     return ()

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from ..algebra import Lowered, Term
+from ..algebra import Term
 from ..algebra.axes import Layout, flat
-from ..algebra.numbers import ONE, Coefficient, coefficient, exact
+from ..algebra.numbers import MINUS_ONE, ONE, Coefficient, coefficient
+from ..engine.table.elementwise import exp
+from ..graph import Node
 from .expressions import (
     Applied,
     Compared,
     Expression,
+    Joined,
     Name,
     Named,
     Number,
@@ -30,8 +33,8 @@ from .expressions import (
     Total,
     children,
 )
+from .vocabulary import Factors, Vocabulary, inverse
 
-Factors: TypeAlias = "dict[Term, Fraction]"
 Cover: TypeAlias = "dict[Term | Named | Soft, Fraction]"
 
 STATES, HOPELESS = 120, 25.0
@@ -50,19 +53,19 @@ class Extraction:
     """Writes terms by names.
 
     Args:
-        lowered: the graph and its terms.
+        words: what is known of the graph's terms.
         names: what may be called by a name, by its term without a coefficient.
         covering: cover products by names; without it, only what is itself named is called by its name.
     """
 
-    def __init__(self, lowered: Lowered, names: Mapping[Term, Named], covering: bool = True) -> None:
-        self._lowered, self._pool, self._names, self._covering = lowered, lowered.pool, names, covering
-        self._widest = max((len(term.axes) for term in lowered.terms.values()), default=0) or 1
+    def __init__(self, words: Vocabulary, names: Mapping[Term, Named], covering: bool = True) -> None:
+        self._words, self._lowered, self._pool = words, words.lowered, words.lowered.pool
+        self._names, self._covering = words.with_variants(names) if covering else names, covering
         self._made: dict[Term, Expression] = {}
         self._costs: dict[int, tuple[Expression, float]] = {}
         self._touching: dict[Term, list[tuple[Named, Factors]]] = {}
         self._scales: dict[Named, Coefficient] = {}
-        for named in names.values() if covering else ():
+        for named in self._names.values() if covering else ():
             factors, self._scales[named] = self._factors(named)
             if factors != {named.term: 1}:
                 for base in factors:
@@ -70,7 +73,7 @@ class Extraction:
 
     def _factors(self, named: Named) -> tuple[Factors, Coefficient]:
         """What is named as a product of powers and a coefficient, with what a sum has in common in front of it."""
-        return self._taken_apart(dict(self._pool.factors(named.term)), named.scale, named.term)
+        return self._taken_apart(dict(self._pool.factors(named.term)), named.scale)
 
     def __call__(self, term: Term) -> Expression:
         """The expression of a term."""
@@ -160,7 +163,7 @@ class Extraction:
                 parts.append((self._name(atom), e))
             elif isinstance(atom, Soft):
                 parts.append((self._softmax(atom), e))
-            elif atom.op == "sum":
+            elif atom.op == "sum" and atom not in self._names:
                 parts.append((self._sum(atom), e))
             else:
                 parts.append((self(atom), e))
@@ -168,15 +171,16 @@ class Extraction:
             parts.append((self(last), Fraction(1)))
         return product(number, parts)
 
-    def _taken_apart(
-        self, factors: Factors, number: Coefficient, itself: Term | None = None
-    ) -> tuple[Factors, Coefficient]:
+    def _taken_apart(self, factors: Factors, number: Coefficient) -> tuple[Factors, Coefficient]:
         """The same product, with what a sum among its factors has in common in front of the sum."""
         made: Factors = {}
         for base, e in factors.items():
-            nameless = e == 1 and base.op == "lin" and (base not in self._names or base is itself)
-            found = self._common(base) if nameless else None
+            found = self._words.common(base) if e == 1 and base.op == "lin" else None
             common, k, rest = ({}, ONE, base) if found is None else found
+            if (
+                rest.op == "lin" and rest.params and rest.params[0].value < 0 and e == 1
+            ):  # one sign for both differences
+                rest, k = self._pool.scale(rest, MINUS_ONE), -k
             c, inner = self._pool.monomial(rest)
             number = number * k * c
             for other, exponent in [*common.items(), (inner, e)]:
@@ -216,7 +220,7 @@ class Extraction:
                 yield from _with_name(cover, named, factors)
             if base.op == "sum" and exponent == 1 and base not in self._names:
                 yield from self._into_sum(cover, base)
-            if base.op == "fn" and base.params[0].symbol == "eˣ" and exponent == 1:
+            if base.op == "fn" and base.params[0] is exp.op and exponent == 1:
                 for total, e in cover.items():
                     if isinstance(total, Term) and total.op == "sum" and total.args[0] is base and e == -1:
                         rest = {atom: k for atom, k in cover.items() if atom not in (base, total)}
@@ -265,58 +269,23 @@ class Extraction:
     def _combination(self, term: Term) -> Expression:
         if not self._covering:
             return self._total(term)
-        found = self._common(term)
+        found = self._words.common(term)
         if found is not None:
             common, number, rest = found
             return self._product(common, number, rest) if common else scaled(self(rest), number)
+        simpler = self._words.multiplied_out(term)
+        if simpler is not None:
+            return self(simpler)
+        together = self._words.summed_together(term)
+        if together is not None and (together.args[0] in self._names or _are_pieces(self(together.args[0]))):
+            return self._sum(together)
         grouped = self._grouped(term)
         return grouped if grouped is not None else self._total(term)
 
     def _total(self, term: Term) -> Expression:
         parts = [(self(t), c) for t, c in zip(term.args, term.params, strict=True)]
-        return total(parts)
-
-    def _common(self, term: Term) -> tuple[Factors, Coefficient, Term] | None:
-        """What all parts of a combination have in common, as factors and a number, and what is left; None: nothing."""
-        items = [(dict(self._pool.factors(t)), c) for t, c in zip(term.args, term.params, strict=True)]
-        if len(items) < 2:
-            return None
-        items = [({} if base is self._pool.one else m, c) for (m, c), base in zip(items, term.args, strict=True)]
-        common = dict(items[0][0])
-        for m, _ in items[1:]:
-            shared = {f: e for f, e in common.items() if f in m and (m[f] > 0) == (e > 0)}
-            common = {f: (min if e > 0 else max)(e, m[f]) for f, e in shared.items()}
-        number = self._content([c for _, c in items])
-        if not common and number == ONE:
-            return None
-        per = inverse(number)
-        rest = [(self._pool.prod([(f, e - common.get(f, 0)) for f, e in m.items()]), c * per) for m, c in items]
-        return common, number, self._pool.lin(rest)
-
-    def _content(self, numbers: list[Coefficient]) -> Coefficient:
-        """The number that stands in front of a combination: what all have, or what clears their fractions."""
-        if any(not isinstance(c.number, Fraction) for c in numbers):
-            first = numbers[0]
-            ratios = [exact(c.value / first.value) for c in numbers]
-            return first if all(isinstance(r, Fraction) for r in ratios) and first.value > 0 else ONE
-        fractions = [c.number for c in numbers if isinstance(c.number, Fraction)]
-        number = Fraction(math.gcd(*(f.numerator for f in fractions)), math.lcm(*(f.denominator for f in fractions)))
-        if number.denominator > 1 and any(abs(f) != number for f in fractions):
-            number = Fraction(1)
-        counts = dict(numbers[0].counts)
-        for c in numbers[1:]:
-            own = dict(c.counts)
-            shared = {k: e for k, e in counts.items() if k in own and (own[k] > 0) == (e > 0)}
-            counts = {k: (min if e > 0 else max)(e, own[k]) for k, e in shared.items()}
-        counts |= {
-            k: e
-            for k, e in numbers[0].counts
-            if any(own.denominator > 1 for c in numbers for j, own in c.counts if j == k)
-        }
-        found = coefficient(number)
-        for label, e in counts.items():
-            found = found * Coefficient(Fraction(1), ((label, e),), _power(self._pool.size(label), e))
-        return found
+        pieces = _joined(parts)
+        return total(parts) if pieces is None else pieces
 
     def _grouped(self, term: Term) -> Expression | None:
         """The factor that most parts share, in front of these, where not all have it; None where there is none."""
@@ -342,7 +311,7 @@ class Extraction:
 
     def _size(self, axes: Iterable[int]) -> float:
         """What a value weighs: most where it has as many axes as any."""
-        return 1 + (FULL - 1) * math.pow(len(tuple(axes)) / self._widest, 1.5)
+        return 1 + (FULL - 1) * math.pow(len(tuple(axes)) / self._words.widest, 1.5)
 
     def _weight(self, cover: Cover) -> float:
         weight = 0.0
@@ -459,6 +428,40 @@ def total(parts: Iterable[tuple[Expression, Coefficient]]) -> Expression:
     return Total(tuple(found), axes)
 
 
+def _joined(parts: Sequence[tuple[Expression, Coefficient]]) -> Expression | None:
+    """A sum of arrays that are each put into another part of an axis, as these side by side; None for any other."""
+    found: list[tuple[int, int, int, Node, Expression]] = []
+    for part, c in parts:
+        if not isinstance(part, Opaque) or not part.node.made_by.scatters or len(part.args) != 1 or len(parts) < 2:
+            return None
+        index = part.node.params.get("index", ())
+        shape = part.node.shape
+        cut = [axis for axis, at in enumerate(index) if isinstance(at, slice) and at != slice(None)]
+        if len(cut) != 1 or len(index) > len(shape) or not all(isinstance(at, slice) for at in index):
+            return None
+        start, stop, step = index[cut[0]].indices(shape[cut[0]])
+        operand = part.node.operands[0]
+        if step != 1 or not isinstance(operand, Node):
+            return None
+        found.append((cut[0], start, stop, operand, scaled(part.args[0], c)))
+    found.sort(key=lambda piece: piece[1])
+    axis, first = found[0][0], parts[0][0]
+    assert isinstance(first, Opaque)  # noqa: S101 -- as all of them are
+    ends = [0, *(stop for _, _, stop, *_ in found)]
+    meet = all(piece[0] == axis and piece[1] == end for piece, end in zip(found, ends, strict=False))
+    if (
+        not meet
+        or ends[-1] != first.node.shape[axis]
+        or any(p.layout != first.layout for p, _ in parts if isinstance(p, Opaque))
+    ):
+        return None
+    return Joined(axis, tuple(p[3] for p in found), tuple(p[4] for p in found), first.node, first.layout, first.axes)
+
+
+def _are_pieces(e: Expression) -> bool:
+    return isinstance(e, Joined)
+
+
 def scaled(e: Expression, number: Coefficient) -> Expression:
     """A number times an expression."""
     if number == ONE:
@@ -479,11 +482,6 @@ def parted(e: Expression) -> tuple[Coefficient, Expression]:
     return (e.number, product(ONE, e.parts)) if isinstance(e, Product) else (ONE, e)
 
 
-def inverse(c: Coefficient) -> Coefficient:
-    """``1/c``."""
-    return c**-1
-
-
 def _place(e: Expression) -> tuple[int, int]:
     """Where a factor stands in a product: gradients first, then values, then what is computed from them, last sums."""
     match e:
@@ -494,10 +492,6 @@ def _place(e: Expression) -> tuple[int, int]:
         case Total():
             return 4, 0
     return 2, 0
-
-
-def _power(n: int, exponent: Fraction) -> Fraction | float:
-    return Fraction(n) ** int(exponent) if exponent.denominator == 1 else float(float(n) ** float(exponent))
 
 
 def _holds(have: Fraction, want: Fraction) -> bool:

@@ -24,13 +24,14 @@ from ..engine.table.elementwise import add, div, mul, neg, sqrt, square, sub
 from ..engine.table.elementwise import pow as power
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import broadcast_to
-from ..engine.table.shapes import reshape, transpose
+from ..engine.table.shapes import _concatenate, reshape, transpose
 from ..graph import Node
 from .constants import fraction_and_constant
 from .expressions import (
     Applied,
     Compared,
     Expression,
+    Joined,
     Name,
     Named,
     Number,
@@ -41,7 +42,7 @@ from .expressions import (
     Softmax,
     Total,
 )
-from .rows import COUNTED, KEEPING, ONEHOT, ORDERED, SLICED, SOFTMAX, SPREAD
+from .rows import COUNTED, KEEPING, ONEHOT, ORDERED, RESHAPED, SLICED, SOFTMAX, SPREAD
 
 Order: TypeAlias = "tuple[int | None, ...]"
 """The label of each axis of an array; None: of length 1."""
@@ -183,7 +184,7 @@ class Arrays:
         if value.shape != tuple(1 if label is None else self._size(label) for label in order):
             value = self._node(broadcast_to.op, [value], order, shape=tuple(self._lengths(order)))
         if any(len(labels) > 1 for labels in layout):
-            value = self._shaped(reshape.op, [value], shape, _positions(layout), {"shape": shape})
+            value = self._shaped(self._reshaping, [value], shape, _positions(layout), {"shape": shape})
         return value
 
     def any_layout(self, e: Expression) -> Node:
@@ -226,7 +227,13 @@ class Arrays:
             case OneHot():
                 return self._onehot(e)
             case Opaque(node, args, layout):
-                return self._opaque(node, args, layout)
+                operands = [
+                    self.whole(arg, x) if isinstance(x, Node) else x for arg, x in zip(args, node.operands, strict=True)
+                ]
+                return self._recorded(node.made_by, operands, node, layout, node.params)
+            case Joined(axis, parts, args, node, layout):
+                pieces = [self.whole(arg, x) for arg, x in zip(args, parts, strict=True)]
+                return self._recorded(_concatenate.op, pieces, node, layout, {"axis": axis})
 
     def _number(self, value: Coefficient) -> Placed:
         above, below, negative = self._written(value)
@@ -271,7 +278,7 @@ class Arrays:
         order: Order = tuple(label for labels in layout for label in (labels or (None,)))
         if any(len(labels) > 1 for labels in layout):
             if named not in self._flat:
-                self._flat[named] = self._node(reshape.op, [node], order, shape=tuple(self._lengths(order)))
+                self._flat[named] = self._node(self._reshaping, [node], order, shape=tuple(self._lengths(order)))
             node = self._flat[named]
         if any(label not in axes for label in order if label is not None):  # along which it does not vary
             index = tuple(slice(None) if label is None or label in axes else 0 for label in order)
@@ -372,16 +379,14 @@ class Arrays:
         assert order is not None  # noqa: S101 -- since both were made to fit
         return Placed(self._node(ONEHOT, [x.value], order, n=self._size(e.label), trailing=place - 1), order)
 
-    def _opaque(self, node: Node, args: Sequence[Expression], layout: Layout) -> Placed:
-        given = iter(args)
-        operands: list[Any] = []
-        for x in node.operands:
-            arg = next(given)
-            operands.append(self.whole(arg, x) if isinstance(x, Node) else x)
-        made = self._shaped(node.made_by, operands, node.shape, _positions(layout), node.params)
+    def _recorded(
+        self, op: Primitive, operands: Sequence[Any], node: Node, layout: Layout, params: Mapping[str, Any]
+    ) -> Placed:
+        """What an op makes of operands in recorded shapes, in the shape of a recorded node."""
+        made = self._shaped(op, operands, node.shape, _positions(layout), params)
         order: Order = tuple(label for labels in layout for label in (labels or (None,)))
         if any(len(labels) > 1 for labels in layout):
-            made = self._node(reshape.op, [made], order, shape=tuple(self._lengths(order)))
+            made = self._node(self._reshaping, [made], order, shape=tuple(self._lengths(order)))
         return Placed(made, order)
 
     # ------------------------------------------------------------------------------------------------------- reductions
@@ -520,6 +525,10 @@ class Arrays:
             value, order = self._node(self._row(SPREAD), [value], places, index=_spread(places)), places
         return Placed(value, order)
 
+    @property
+    def _reshaping(self) -> Primitive:
+        return RESHAPED if self._hidden else reshape.op
+
     def _row(self, hidden: Primitive) -> Primitive:
         return hidden if self._hidden else SLICED
 
@@ -532,6 +541,9 @@ class Arrays:
         if x.order == places:
             return x
         own = tuple(label for label in order if label in x.labels)
+        first = next((i for i, label in enumerate(x.order) if x.order[i:] == places), 0)
+        if first:  # one that was kept in front of the others
+            return Placed(self._node(self._row(SPREAD), [x.value], places, index=(0,) * first), places)
         plain = self._to(x, own, exactly=True)
         if plain.order == places:
             return plain
@@ -563,13 +575,19 @@ def _groups(
     outer = [{label for label in e.axes if label not in labels} for e, _ in parts]
     batch = set.intersection(*outer) if outer else set()
     groups: list[tuple[set[int], list[tuple[Expression, Fraction]]]] = []
+    loose: list[tuple[Expression, Fraction]] = []
     for part, own in zip(parts, outer, strict=True):
         mine, members = own - batch, [part]
-        for other in [group for group in groups if group[0] & mine or not (mine or group[0])]:
+        if not mine:
+            loose.append(part)
+            continue
+        for other in [group for group in groups if group[0] & mine]:
             groups.remove(other)
             mine, members = mine | other[0], [*other[1], *members]
         groups.append((mine, members))
-    return [members for mine, members in groups if mine or len(groups) == 1] if groups else []
+    found = [members for _, members in groups] or [[]]
+    found[0] += loose
+    return found
 
 
 def _is_mean(number: Coefficient, e: Reduced) -> bool:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Identity, Primitive
+from ..engine.row import Identity
 from ..graph import Node
 from ..notation.printable import listed
+from .definitions import defined
 from .program import WIDTH, Program, quoted, random_like
 
 MAX_NUMBERS = 10**7
@@ -100,20 +101,10 @@ def module(program: Program) -> str:
         backward=body([*program.backward(), ""]),
     )
     for op in dict.fromkeys(x.made_by for x in (*program.graph.nodes, *program.graph.backward) if x.op):
-        text = _defined(text, op, program)
+        text = defined(text, op, program.free)
     if any("mt." in line.partition("#")[0] for line in text.split("\n")):
         text = text.replace("\n\n\ndef", "\n\nimport micrograd_tensor as mt\n\n\ndef", 1)
     return text + _check(program, text)
-
-
-def _defined(text: str, op: Primitive, program: Program) -> str:
-    """A program with the definition of what it calls for an op."""
-    call = f"mt.{op.name}("
-    if call not in text or not op.definition:
-        return text
-    name = program.free(op.name)
-    definition = op.definition.replace(f"def {op.name}(", f"def {name}(")
-    return text.replace(call, f"{name}(").replace("\n\n\ndef", f"\n\n\n{definition}\n\n\ndef", 1)
 
 
 def _check(program: Program, text: str) -> str:

@@ -52,7 +52,7 @@ ONEHOT = _row(
 SPREAD = _row("spread", "{0}", lambda x, index: x[index], "{0}[{index:index}]", {"index": ()}, reading=Reshape())
 """With axes of length 1 put in or left out, which formulas do not show."""
 
-COUNTED = _row("counted", "{0}", lambda x: x * 1.0, "{0} * 1.0", {})
+COUNTED = _row("counted", "{0}", lambda x: x * 1.0, "({0} * 1.0)", {})
 """Truth as a number, which formulas take it for."""
 
 SLICED = _row(
@@ -64,6 +64,16 @@ SLICED = _row(
     reading=Reshape(),
 )
 """The same where axes go by number, which formulas show."""
+
+RESHAPED = _row(
+    "reshaped",
+    "{0}",
+    lambda x, shape: x.reshape(shape),
+    "{0}.reshape({shape})",
+    {"shape": ()},
+    reading=Reshape(),
+)
+"""With an axis taken apart or put together, which formulas do not show where axes go by name."""
 
 ORDERED = _row(
     "ordered",

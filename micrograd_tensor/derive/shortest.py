@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice, product
+
+import numpy as np
 
 from ..algebra import Lowered, Term, lower
-from ..algebra.axes import Axes, flat
-from ..algebra.numbers import MINUS_ONE, ONE, Coefficient
+from ..algebra.axes import flat
+from ..algebra.numbers import Coefficient
 from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..notation.printable import printable
-from .expressions import Expression, Name, Named, Product, children
+from .expressions import Expression, Name, Named, Product, Softmax, children
 from .extraction import Extraction
 from .layout import Arrays
+from .vocabulary import Vocabulary
 
 LARGEST = 300
 """The most terms that gradients may be made of."""
 SHARED, KNOWN, ALONE = 20.0, 12.0, 30.0
 """From which cost on a part that is used twice gets a line of its own; one that has a name in the graph;
-and a root among the forward values that is used once."""
+and a root or a softmax among the forward values that is used once."""
 ROUNDS = 4
-VARIANTS = 64
-"""Under how many other labels a named value is looked for."""
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _LETTERS = ("t", "u", "v", "w", "s", "r", "a", "b", "c")
 
 
@@ -35,6 +36,7 @@ class Shortest:
 
     Attributes:
         lowered: the graph and its terms.
+        words: what is known of them.
         arrays: the nodes of all formulas.
         lets: shared parts by name, in order.
         formulas: gradients by the names of inputs, in order.
@@ -46,6 +48,7 @@ class Shortest:
     """
 
     lowered: Lowered
+    words: Vocabulary
     arrays: Arrays
     lets: list[tuple[str, Node]] = field(default_factory=list)
     formulas: list[tuple[str, Node]] = field(default_factory=list)
@@ -58,15 +61,16 @@ class Shortest:
 
 def shortest(graph: Graph, dims: Dims) -> Shortest:
     """The formulas of the gradients of all leaves that require them."""
-    lowered = lower(graph)
+    instead = _read_otherwise(graph)
+    lowered = lower(graph, instead)
     called = _Called(graph)
-    found = Shortest(lowered, Arrays(lowered, _axis_names(lowered, dims)))
+    found = Shortest(lowered, Vocabulary(lowered), Arrays(lowered, _axis_names(lowered, dims)))
     leaves = [node for node in graph.gradients if node.is_leaf and node.requires_grad]
     leaves.sort(key=lambda node: (len(lowered.terms[graph.gradients[node]].axes), node.rank))
     for node, upstream in graph.upstreams.items():
         _add(found, Named(called.gradient(node), upstream, *_monomial(lowered, upstream), is_gradient=True))
     for node in graph.nodes:
-        if node.is_leaf or node.name is not None:
+        if (node.is_leaf or node.name is not None) and node not in instead:
             _add(found, Named(called(node), node, *_monomial(lowered, node)))
     for node in graph.backward:
         if node.is_leaf and node not in graph.upstreams.values():
@@ -78,6 +82,21 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
     _leave_out_reciprocals(found)
     _check_size(found, wanted)
     _write(found, leaves, wanted, _candidates(found, graph, called, leaves), called)
+    return found
+
+
+def _read_otherwise(graph: Graph) -> dict[Node, tuple[Node | float, ...]]:
+    """Leaves that are read otherwise: an upstream of 1 as 1, and 1 less a constant, which is computed unrecorded."""
+    found: dict[Node, tuple[Node | float, ...]] = {
+        upstream: (1.0,)
+        for out, upstream in graph.upstreams.items()
+        if not out.shape and upstream.is_leaf and upstream.value == 1
+    }
+    constants = [node for node in graph.nodes if node.is_leaf and not node.requires_grad and node.dtype.kind == "f"]
+    for node in (node for node in constants if node.name is None):
+        for other in constants[: constants.index(node)]:
+            if other.shape == node.shape and np.array_equal(1 - other.value, node.value):
+                found.setdefault(node, (1.0, other))
     return found
 
 
@@ -100,37 +119,6 @@ def _leave_out_reciprocals(found: Shortest) -> None:
         inverted = tuple((base, -e) for base, e in factors(term))
         if inverted in powers and all(e < 0 for _, e in factors(term)):
             del found.names[term]
-
-
-def _variants(found: Shortest, names: dict[Term, Named]) -> dict[Term, Named]:
-    """Names, and the same for what is named under other labels, where a graph has values under several."""
-    made = dict(names)
-    axes, pool = found.lowered.axes, found.lowered.pool
-    alike = _alike(axes)
-    for named in names.values():
-        own = named.term.axes
-        choices = [[label, *(other for other in alike.get(label, ()) if other != label)] for label in own]
-        for labels in islice(product(*choices), VARIANTS):
-            to = {a: b for a, b in zip(own, labels, strict=True) if a != b}
-            if len(set(labels)) == len(labels):
-                number, term = pool.monomial(pool.rename(named.term, to) if to else named.term)
-                for sign in (ONE, MINUS_ONE) if term.op == "lin" else (ONE,):
-                    turned, scale = pool.scale(term, sign), named.scale * number * sign
-                    other = Named(named.name, named.node, turned, scale, named.is_gradient, tuple(to.items()), named)
-                    made.setdefault(turned, other)
-    return made
-
-
-def _alike(axes: Axes) -> dict[int, tuple[int, ...]]:
-    """The labels under which an axis may also be found: of those that are taken under others, all of their length."""
-    taken = {
-        label
-        for (node, i), layout in axes.relabelled.items()
-        for pair in zip(flat(axes.layout[node.operands[i]]), flat(layout), strict=True)
-        for label in pair
-        if pair[0] != pair[1]
-    }
-    return {label: axes.alike(label) for label in sorted(taken)}
 
 
 def _check_size(found: Shortest, wanted: Iterable[Named]) -> None:
@@ -160,11 +148,23 @@ def _candidates(found: Shortest, graph: Graph, called: _Called, leaves: list[Nod
     for node in (*graph.nodes, *graph.backward):
         if node.op is not None:
             _candidate(found, made, Named("", node, *_monomial(found.lowered, node), node in graph.backward))
+    inside = _inside_softmax(found.lowered)
     return [
         named
         for term, named in made.items()
-        if term not in found.names and term is not pool.one and term is not pool.zero and term.op not in ("num", "leaf")
+        if not (term in found.names or term in inside or term in (pool.one, pool.zero) or term.op in ("num", "leaf"))
     ]
+
+
+def _inside_softmax(lowered: Lowered) -> set[Term]:
+    """The exponentials and their sums of which softmaxes are made."""
+    found: set[Term] = set()
+    for term in lowered.terms.values():
+        factors = dict(lowered.pool.factors(term))
+        for total, e in factors.items():
+            if total.op == "sum" and e == -1 and factors.get(total.args[0]) == 1 and total.args[0].op == "fn":
+                found |= {total, total.args[0]}
+    return found
 
 
 def _candidate(found: Shortest, made: dict[Term, Named], named: Named) -> None:
@@ -179,10 +179,9 @@ def _write(found: Shortest, leaves: list[Node], wanted: list[Named], candidates:
     for _ in range(ROUNDS):
         used = _written(found, wanted, kept)
         shared = _shared(used, wanted)
-        if len(shared) == len(kept):
+        if len(shared) == len(used) - len(wanted):
             break
         kept = shared
-    used = _written(found, wanted, kept)
     lets = sorted((named for named in used if named not in wanted), key=lambda named: named.term.id)
     letters = iter(_LETTERS)
     arrays = found.arrays
@@ -211,7 +210,7 @@ def _shared(used: Mapping[Named, tuple[Expression, float]], wanted: list[Named])
     for named in parts:
         cost = costs[named]
         long = cost > (KNOWN if named.name else SHARED) and uses[named] > 1
-        alone = cost > ALONE and not named.is_gradient and _is_root(used[named][0])
+        alone = cost > ALONE and not named.is_gradient and _stands_alone(used[named][0])
         if long or alone:
             kept.append(named)
         for name in _names_in(used[named][0]):
@@ -219,8 +218,10 @@ def _shared(used: Mapping[Named, tuple[Expression, float]], wanted: list[Named])
     return kept
 
 
-def _is_root(e: Expression) -> bool:
-    return isinstance(e, Product) and any(exponent.denominator > 1 for _, exponent in e.parts)
+def _stands_alone(e: Expression) -> bool:
+    """Whether people give this a line, even where it is used once: a root, or a softmax."""
+    roots = isinstance(e, Product) and any(exponent.denominator > 1 for _, exponent in e.parts)
+    return roots or isinstance(e, Softmax)
 
 
 def _written(
@@ -234,7 +235,7 @@ def _written(
         names.setdefault(named.term, named)
     pending: list[Named] = []
     for named in wanted:
-        extraction = Extraction(found.lowered, _variants(found, _without(names, named)))
+        extraction = Extraction(found.words, _without(names, named))
         e = extraction(found.lowered.terms[named.node])
         made[named] = e, extraction.cost(e)
         pending += [name.named for name in _names_in(e)]
@@ -246,7 +247,7 @@ def _written(
         if named in mine and named not in made:
             before = {t: n for t, n in names.items() if n not in mine or n.term.id < named.term.id}
             before = {t: n for t, n in before.items() if n not in wanted}
-            extraction = Extraction(found.lowered, _variants(found, before))
+            extraction = Extraction(found.words, before)
             e = extraction(found.lowered.terms[named.node])
             made[named] = e, extraction.cost(e)
             pending += [name.named for name in _names_in(e)]
@@ -269,12 +270,14 @@ def _names_in(e: Expression) -> list[Name]:
 
 
 def _axis_names(lowered: Lowered, dims: Dims) -> dict[int, str]:
-    """What the user calls axes, by label."""
+    """What the user calls axes, by label; the parts of an axis that is reshaped into several are numbered."""
     found: dict[int, str] = {}
-    for node, names in dims.items():
-        for labels, name in zip(lowered.axes.layout.get(node, ()), names, strict=False):
-            if name is not None and len(labels) == 1:
-                found.setdefault(labels[0], name)
+    for several in (False, True):
+        for node, names in dims.items():
+            for labels, name in zip(lowered.axes.layout.get(node, ()), names, strict=False):
+                if name is not None and several == (len(labels) > 1):
+                    for k, label in enumerate(labels, 1):
+                        found.setdefault(label, f"{name}{str(k).translate(_LOWERED)}" if several else name)
     return found
 
 
@@ -305,10 +308,9 @@ class _Called:
         return self._unique(letter)
 
     def _unique(self, name: str) -> str:
-        digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
         found, count = name, 1
         while found in self._taken:
             count += 1
-            found = f"{name}{str(count).translate(digits)}"
+            found = f"{name}{str(count).translate(_LOWERED)}"
         self._taken.add(found)
         return found

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import micrograd_tensor as mt
 
 
@@ -205,3 +207,167 @@ def attention(rng):
     q, k, v = leaf(rng, "Q", 2, 7, 4), leaf(rng, "K", 2, 5, 4), leaf(rng, "V", 2, 5, 3)
     scores = (q @ mt.swapaxes(k, -1, -2) * 0.5).named("S")
     return (mt.softmax(scores).named("P") @ v).named("O"), rng.standard_normal((2, 7, 3))
+
+
+IMAGES = {"N": ("x", 0), "C": ("x", 1), "L": ("x", 2)}
+
+
+@case(
+    IMAGES,
+    """
+    let dx_norm = dout · gamma
+    dgamma = Σ(dout · x_norm, N, L)
+    dbeta = Σ(dout, N, L)
+    dx = (dx_norm − mean(dx_norm, C₂, L) − x_norm · mean(dx_norm · x_norm, C₂, L)) / stddev
+    """,
+)
+def group_norm(rng):
+    out = mt.group_norm(leaf(rng, "x", 3, 8, 5), 2, leaf(rng, "gamma", 8), leaf(rng, "beta", 8))
+    return out, rng.standard_normal((3, 8, 5))
+
+
+@case(ND, "dx = (softmax(x, D) − onehot(target)) / N")
+def softmax_cross_entropy(rng):
+    return mt.cross_entropy(leaf(rng, "x", 7, 4), np.arange(7) % 4).named("loss"), 1.0
+
+
+@case(ND, "dx = (σ(x) − z) / (N · D)")
+def bce_with_logits(rng):
+    z = mt.tensor(rng.random((7, 4)), name="z")
+    return mt.binary_cross_entropy_with_logits(leaf(rng, "x", 7, 4), z).named("loss"), 1.0
+
+
+@case(
+    {"N": ("X", 0), "D": ("X", 1)},
+    """
+    let t = (σ(X @ w + b) − y) / N
+    db = Σt
+    dw = Xᵀ @ t
+    """,
+)
+def logistic_regression(rng):
+    x, y = leaf(rng, "X", 7, 4, grad=False), mt.tensor(rng.integers(0, 2, 7) * 1.0, name="y")
+    return mt.binary_cross_entropy_with_logits(x @ leaf(rng, "w", 4) + leaf(rng, "b"), y).named("loss"), 1.0
+
+
+@case({"N": ("X", 0), "D": ("X", 1)}, "dw = 2 · (Xᵀ @ (X @ w − y)) / N")
+def least_squares(rng):
+    x, y = leaf(rng, "X", 7, 4, grad=False), leaf(rng, "y", 7, grad=False)
+    return mt.mse_loss(x @ leaf(rng, "w", 4), y).named("loss"), 1.0
+
+
+@case({"N": ("X", 0), "D": ("X", 1)}, "dw = 0.2 · w + 2 · (Xᵀ @ (X @ w − y))")
+def ridge(rng):
+    x, w, y = leaf(rng, "X", 7, 4, grad=False), leaf(rng, "w", 4), leaf(rng, "y", 7, grad=False)
+    return (mt.square(x @ w - y).sum() + 0.1 * mt.square(w).sum()).named("loss"), 1.0
+
+
+@case(
+    ND,
+    """
+    let t = √(Σ((x − mean(x, N))², N) / 6)
+    dx = (dout − mean(dout, N) − out · Σ(dout · out, N) / 6) / t
+    """,
+)
+def standardize_unbiased(rng):
+    x = leaf(rng, "x", 7, 4)
+    return ((x - x.mean(axis=0)) / mt.std(x, axis=0, correction=1)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    {"N": ("x", 0), "D": ("x", 1), "H": ("W", 1)},
+    """
+    dbias = 0
+    dgamma = Σ(dout · x_norm, N)
+    dbeta = Σ(dout, N)
+    dW = xᵀ @ (gamma · (dout − dbeta / N − dgamma · x_norm / N) / stddev)
+    """,
+)
+def bias_before_batch_norm(rng):
+    h = leaf(rng, "x", 7, 5, grad=False) @ leaf(rng, "W", 5, 4) + leaf(rng, "bias", 4)
+    return mt.batch_norm(h, leaf(rng, "gamma", 4), leaf(rng, "beta", 4)), rng.standard_normal((7, 4))
+
+
+@case(
+    {"T": ("x", 0), "D": ("x", 1), "K": ("Wq", 1), "V": ("Wv", 1)},
+    """
+    let dV = Pᵀ @ dO
+    let dS = P · (dO @ Vᵀ − Σ(dO · O, V))
+    let dQ = (dS @ K) / 2
+    let dK = (dSᵀ @ Q) / 2
+    dx = dQ @ Wqᵀ + dK @ Wkᵀ + dV @ Wvᵀ
+    dWq = xᵀ @ dQ
+    dWk = xᵀ @ dK
+    dWv = xᵀ @ dV
+    """,
+)
+def self_attention(rng):
+    x = leaf(rng, "x", 7, 4)
+    q, k, v = ((x @ leaf(rng, f"W{name.lower()}", 4, 4)).named(name) for name in "QKV")
+    p = mt.softmax((q @ k.T * 0.5).named("S")).named("P")
+    return (p @ v).named("O"), rng.standard_normal((7, 4))
+
+
+@case(
+    {"N": ("a", 0), "D": ("a", 1)},
+    """
+    let t = Σ(a · b, D)
+    da = dc · (b − a · t / na²) / (na · nb)
+    db = dc · (a − b · t / nb²) / (na · nb)
+    """,
+)
+def cosine_similarity(rng):
+    a, b = leaf(rng, "a", 7, 4), leaf(rng, "b", 7, 4)
+    norms = mt.l2_norm(a, axis=1).named("na") * mt.l2_norm(b, axis=1).named("nb")
+    return ((a * b).sum(axis=1) / norms).named("c"), rng.standard_normal(7)
+
+
+@case(
+    {"N": ("x", 0), "D": ("x", 1), "H": [("h", 1), ("c", 1)], "4H": ("weight_ih", 0)},
+    """
+    let t = bias_ih + bias_hh + x @ weight_ihᵀ + h @ weight_hhᵀ
+    let u = σ(t[:, 3:6])
+    let v = σ(t[:, 0:3])
+    let w = tanh(t[:, 6:9])
+    let s = σ(t[:, 9:12])
+    let r = dh_next · s · (1 − tanh(c · u + v · w)²)
+    let a = concat(r · v · w · (1 − v), r · c · u · (1 − u), r · v · (1 − w²), dh_next · h_next · (1 − s), H)
+    dbias_ih = Σ(a, N)
+    dbias_hh = Σ(a, N)
+    dx = a @ weight_ih
+    dh = a @ weight_hh
+    dc = r · u
+    dweight_ih = aᵀ @ x
+    dweight_hh = aᵀ @ h
+    """,
+)
+def lstm_cell(rng):
+    x, h, c = (leaf(rng, name, 5, n) for name, n in (("x", 4), ("h", 3), ("c", 3)))
+    after, _ = mt.nn.LSTMCell(4, 3, dtype=np.float64, generator=rng)(x, (h, c))
+    return after.named("h_next"), rng.standard_normal((5, 3))
+
+
+@case({"N": ("x", 0)}, "dx = doutᵀ @ x + dout @ x")
+def products_of_all_rows(rng):
+    x = leaf(rng, "x", 7, 4)
+    return (x @ x.T).named("out"), rng.standard_normal((7, 7))
+
+
+@case(ND, "dx = dout · (x > 0)")
+def relu(rng):
+    return mt.relu(leaf(rng, "x", 7, 4)).named("out"), rng.standard_normal((7, 4))
+
+
+@case(
+    {"B": ("Q", 0), "L": ("Q", 1), "E": ("Q", 2), "S": ("K", 1), "V": ("V", 2)},
+    """
+    let t = softmax((Q @ Kᵀ) / 2, S)
+    let u = t · (dO @ Vᵀ − Σ(dO · O, V)) / 2
+    dQ = u @ K
+    dK = uᵀ @ Q
+    dV = tᵀ @ dO
+    """,
+)
+def scaled_dot_product_attention(rng):
+    q, k, v = leaf(rng, "Q", 2, 7, 4), leaf(rng, "K", 2, 5, 4), leaf(rng, "V", 2, 5, 3)
+    return mt.scaled_dot_product_attention(q, k, v).named("O"), rng.standard_normal((2, 7, 3))
