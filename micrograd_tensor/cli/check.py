@@ -18,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
@@ -25,15 +27,16 @@ from ..check.rendering import json, sentences, terminal
 from ..check.report import Report
 from ..check.running import Run, fingerprint
 from ..check.running import run as run_backward
+from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
 from ..engine.files import atomic_write
-from ..graph import Graph, named_nodes
+from ..graph import Graph, named_nodes, nearest
 from ..notation.printable import listed
 from . import exercise
 from .arguments import whole_number
 from .console import console
-from .starter import NAMES, starter
+from .starters import STARTERS
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
 
@@ -50,8 +53,19 @@ def add_to(commands: Any) -> None:
         "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable.",
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="the derivation to check")
-    parser.add_argument("--new", choices=NAMES, metavar="NAME", help=f"write a starter: {', '.join(NAMES)}")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where --new writes it (default: NAME.py)")
+    parser.add_argument(
+        "--new",
+        metavar="NAME|FILE.py:FUNCTION",
+        help="write a file with blanks to fill in, for a function of yours, which inputs() in its file gives its "
+        f"arguments, or one of: {', '.join(STARTERS)}",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where --new writes it (default: NAME.py, or FILE_exercise.py)",
+    )
     parser.add_argument(
         "--hints",
         type=int,
@@ -194,8 +208,15 @@ def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
 def _write_starter(given: argparse.Namespace) -> int:
     if given.file is not None:
         raise UnusableError(f"check: --new writes a file; -o says where, so leave out {given.file}")
-    path = given.output or Path(f"{given.new}.py")
-    text = starter(given.new, path.name)
+    source, colon, function = given.new.rpartition(":")
+    path = given.output or Path(f"{Path(source).stem}_exercise.py" if colon else f"{given.new}.py")
+    if given.new in STARTERS:
+        text = derive(STARTERS[given.new](np.random.default_rng(given.seed))).starter(path.name)
+    elif colon:
+        text = _own_starter(Path(source), function, given.seed, path.name)
+    else:
+        close = nearest(given.new, STARTERS)
+        raise UnusableError(f"check: {given.new!r} is no starter{close}; for your own function give FILE.py:FUNCTION")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -205,6 +226,16 @@ def _write_starter(given: argparse.Namespace) -> int:
         raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None
     console().say(f"{path} is written. Fill in its backward, and check it: micrograd-tensor check {path}")
     return 0
+
+
+def _own_starter(path: Path, function: str, seed: int, file: str) -> str:
+    """The starter for a function in a file of the user's."""
+    with user_file(path) as module:
+        out = exercise.output(module, path, function, seed)
+        try:
+            return derive(out).starter(file)
+        except GradientError as error:
+            raise UnusableError(f"{path}: {error}") from None
 
 
 def _write(path: Path, text: str, source: Path) -> None:

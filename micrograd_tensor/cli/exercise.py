@@ -66,25 +66,11 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     except TypeError:
         wanted = f"backward(dout, cache), not backward{inspect.signature(backward)}"
         raise UnusableError(f"{path}: write {wanted}") from None
-    given = _inputs(module, path, forward, seed)
-    upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
-    arguments = {name: _argument(path, name, value) for name, value in given.items()}
+    arguments, upstream = _arguments(module, path, forward, seed)
     if not any(isinstance(value, Tensor) and value.requires_grad for value in arguments.values()):
-        raise UnusableError(f"{path}: none of the inputs {_list(given)} is an array of floats, so there is no gradient")
-    with blamed(path, "fails in forward"), warnings.catch_warnings():
-        warnings.simplefilter("error", GradientWarning)  # what leaves the graph would make a right derivation wrong
-        returned = forward(**arguments)
-    out, own = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
-    if not isinstance(out, Tensor):
-        raise UnusableError(
-            f"{path}: forward returned {_kind(returned)}; it must return a Tensor, or a Tensor and a cache"
-        )
-    if not out.requires_grad:
-        raise UnusableError(
-            f"{path}: what forward returned depends on no input of floats; compute it with operators and mt functions"
-        )
-    if out.name is None:
-        out = out.named("out")
+        named = _list(arguments)
+        raise UnusableError(f"{path}: none of the inputs {named} is an array of floats, so there is no gradient")
+    out, own = _ran(path, "forward", forward, arguments)
     dout = _upstream(path, out, upstream, seed)
     with blamed(path, "cannot be differentiated"):
         captured = graph(out, dout)
@@ -93,6 +79,41 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
         cache = {name: copied(value) for name, value in arguments.items()}
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
     return Exercise(captured, dout, upstream is None, cache, own is not None, backward)
+
+
+def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:
+    """What a function of a file returns on the arguments that ``inputs()`` gives it; without parameters, on none.
+
+    Raises:
+        UnusableError: for whatever is missing, does not match or fails, with the way out.
+    """
+    function = _function(module, path, name, "(x)")
+    arguments = _arguments(module, path, function, seed)[0] if inspect.signature(function).parameters else {}
+    return _ran(path, name, function, arguments)[0]
+
+
+def _arguments(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int) -> tuple[dict[str, Any], Any]:
+    """The arguments of a forward pass, arrays as Tensors, and the upstream gradient if it is given, too."""
+    given = _inputs(module, path, forward, seed)
+    upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
+    return {name: _argument(path, name, value) for name, value in given.items()}, upstream
+
+
+def _ran(path: Path, name: str, forward: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[Tensor, Any]:
+    """The result of a forward pass, which has a name, and the cache that it returned, or None."""
+    with blamed(path, f"fails in {name}"), warnings.catch_warnings():
+        warnings.simplefilter("error", GradientWarning)  # what leaves the graph would make a right derivation wrong
+        returned = forward(**arguments)
+    out, own = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
+    if not isinstance(out, Tensor):
+        raise UnusableError(
+            f"{path}: {name} returned {_kind(returned)}; it must return a Tensor, or a Tensor and a cache"
+        )
+    if not out.requires_grad:
+        raise UnusableError(
+            f"{path}: what {name} returned depends on no input of floats; compute it with operators and mt functions"
+        )
+    return out if out.name is not None else out.named("out"), own
 
 
 def _function(module: ModuleType, path: Path, name: str, signature: str) -> Callable[..., Any]:

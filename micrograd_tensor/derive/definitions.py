@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..engine.row import Primitive
 
 
-def defined(text: str, op: Primitive, free: Callable[[str], str]) -> str:
-    """A program with the definition of what it calls for an op, before its first function.
+class Definition(NamedTuple):
+    """A function that a program defines.
+
+    Attributes:
+        name: what the program calls it.
+        call: what stands in its place in the source of the op.
+        text: its definition.
+    """
+
+    name: str
+    call: str
+    text: str
+
+    def called_in(self, text: str) -> str:
+        """A text that calls it by its name."""
+        return text.replace(self.call, f"{self.name}(")
+
+
+def definition(op: Primitive, free: Callable[[str], str]) -> Definition | None:
+    """The definition of what is called for an op as ``mt.name``; None where NumPy has it.
 
     Args:
-        text: of the program.
-        op: what is called as ``mt.name``.
+        op: a row of the table.
         free: the name that is most like one, and is not taken.
     """
-    call = f"mt.{op.name}("
-    if call not in text or not op.definition:
-        return text
+    if not op.definition:
+        return None
     name = free(op.name)
-    definition = op.definition.replace(f"def {op.name}(", f"def {name}(")
-    return text.replace(call, f"{name}(").replace("\n\n\ndef", f"\n\n\n{definition}\n\n\ndef", 1)
+    return Definition(name, f"mt.{op.name}(", op.definition.replace(f"def {op.name}(", f"def {name}("))
+
+
+def defined(text: str, op: Primitive, free: Callable[[str], str]) -> str:
+    """A program with the definition of what it calls for an op, before its first function."""
+    made = definition(op, free)
+    if made is None or made.call not in text:
+        return text
+    return made.called_in(text).replace("\n\n\ndef", f"\n\n\n{made.text}\n\n\ndef", 1)

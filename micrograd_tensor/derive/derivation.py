@@ -14,9 +14,11 @@ from ..graph import Graph, graph
 from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
+from . import exercise as exercises
 from . import html, latex, steps
 from .closed_form import ClosedForm, from_labels
 from .contents import Contents
+from .markdown import Page
 from .module import module
 from .program import Program
 from .remarks import Remarks
@@ -72,10 +74,25 @@ class Derivation:
     def numpy(self) -> str:
         """A module in plain NumPy: ``forward(…)``, ``backward(dout, cache)``, and a check of both when it is run.
 
+        Of an exercise it is the `starter`.
+
         Raises:
             GradientError: where the backward pass uses a constant of more numbers than a program can write out.
         """
-        return module(self.program)
+        return self.starter() if self.exercise else module(self.program)
+
+    def starter(self, file: str = exercises.FILE) -> str:
+        """A file with a blank for every gradient, which ``micrograd-tensor check`` judges.
+
+        Args:
+            file: what it will be called.
+
+        Raises:
+            GradientError: for several outputs, since one is judged.
+        """
+        forward = exercises.forward_on_tensors(self.program)
+        again = derivation(exercises.recorded(self.program, forward), None, None, exercise=True)
+        return exercises.exercise(again.program, forward, file)
 
     @cached_property
     def contents(self) -> Contents:
@@ -83,6 +100,17 @@ class Derivation:
         return Contents(
             self.graph, self.called, self.names, self.dims, self.steps, self.remarks, exercise=self.exercise
         )
+
+    @cached_property
+    def markdown(self) -> str:
+        """A page in Markdown, with formulas and working code for each step, and at the end the closed form."""
+        closed: ClosedForm | str = ""
+        if not self.exercise:
+            try:
+                closed = self.closed_form
+            except GradientError as error:
+                closed = f"{error}."
+        return str(Page(self.contents, self.program, self.steps, self.numpy, closed))
 
     @property
     def latex(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
-from textwrap import indent
+from textwrap import fill, indent
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from ..engine.row import Identity
 from ..graph import Node
 from ..notation.printable import listed
-from .definitions import defined
 from .program import WIDTH, Program, quoted, random_like
 
 MAX_NUMBERS = 10**7
@@ -24,17 +23,17 @@ MAX_NUMBERS = 10**7
 
 _MODULE = '''"""The gradients of {outputs}, step by step, as they were recorded. Run this file to check them."""
 
-{imports}
-
+import numpy as np
+{definitions}
 
 def forward({parameters}):
-    """From {inputs_shapes} to {outputs_shapes}, with a cache of what backward needs."""
+    """{forward_said}"""
 {forward}
     return {returned}, {cache}
 
 
 def backward({upstreams}, {cache}):
-    """The gradients {results}, from {given}."""
+    """{backward_said}"""
 {backward}
     return {results}
 '''
@@ -88,20 +87,20 @@ def module(program: Program) -> str:
     results = [program.gradients[x] for x in program.results]
     text = _MODULE.format(
         outputs=listed(outputs),
-        imports="import numpy as np",
+        definitions="".join(f"\n\n{made.text}\n" for made in program.definitions),
         parameters=", ".join(names[x] for x in program.inputs),
-        inputs_shapes=shapes(program, program.inputs),
-        outputs_shapes=shapes(program, program.outputs),
+        forward_said=said(
+            f"From {shapes(program, program.inputs)} to {shapes(program, program.outputs)}, with a cache of what "
+            "backward needs."
+        ),
         forward=body([*program.forward(), f"{cache} = {dictionary(saved)}"]),
         returned=outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})",
         cache=cache,
         upstreams=", ".join(ups),
         results=", ".join(results),
-        given=listed(ups),
+        backward_said=said(f"From {listed(ups)} to the gradients of the inputs, {listed(results)}."),
         backward=body([*program.backward(), ""]),
     )
-    for op in dict.fromkeys(x.made_by for x in (*program.graph.nodes, *program.graph.backward) if x.op):
-        text = defined(text, op, program.free)
     if any("mt." in line.partition("#")[0] for line in text.split("\n")):
         text = text.replace("\n\n\ndef", "\n\nimport micrograd_tensor as mt\n\n\ndef", 1)
     return text + _check(program, text)
@@ -146,6 +145,11 @@ def dictionary(names: Sequence[str]) -> str:
     parts = [f"{quoted(name)}: {name}" for name in names]
     text = f"{{{', '.join(parts)}}}"
     return text if len(text) < WIDTH else "\n".join(["{", *(f"    {part}," for part in parts), "}"])
+
+
+def said(text: str) -> str:
+    """A docstring of a function."""
+    return fill(text, WIDTH, subsequent_indent="    ")
 
 
 def body(lines: Iterable[str]) -> str:

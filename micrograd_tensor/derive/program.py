@@ -18,6 +18,7 @@ from ..notation import assignment, formula, shape_text
 from ..notation.literals import array, literal
 from ..notation.names import Identifiers, is_literal
 from ..notation.printable import WHOLE
+from .definitions import Definition, definition
 from .remarks import Remarks
 from .steps import Share, Step
 
@@ -59,6 +60,18 @@ class Program:
         """What a value is called; one that has no name of its own in the program, by its formula."""
         return self.names.get(node) or formula(node, self.names, dims=self._dims)
 
+    @cached_property
+    def definitions(self) -> list[Definition]:
+        """What the lines call that NumPy does not have."""
+        ops = dict.fromkeys(x.made_by for x in (*self.graph.nodes, *self.graph.backward) if x.op)
+        return [made for op in ops if (made := definition(op, self.free))]
+
+    def _plain(self, lines: list[str]) -> list[str]:
+        """Lines that call the program's own definitions."""
+        for made in self.definitions:
+            lines = [made.called_in(line) for line in lines]
+        return lines
+
     def free(self, name: str) -> str:
         """A name that is no value's."""
         while name in self._taken:
@@ -74,14 +87,17 @@ class Program:
     @cached_property
     def saved(self) -> list[Node]:
         """The values that the backward pass takes from the forward pass, by rank."""
-        found: set[Node] = set()
-        for step in self.steps:
-            if step.gates and step.upstream is not None:
-                stops = {*self.names, step.upstream}
-                ends = [share.gradient for share in step.shares]
-                found.update(x for node in needed([x for x in ends if x not in stops], stops) for x in node.inputs)
-                found.update(ends)
-        return sorted((x for x in found if x in self.names and x in self.graph.users), key=lambda node: node.rank)
+        found = {x for step in self.steps if step.gates for x in self.kept(step)}
+        return sorted(found, key=lambda node: node.rank)
+
+    def kept(self, step: Step) -> list[Node]:
+        """The values that a backward step takes from the forward pass, by rank."""
+        if step.upstream is None:
+            return []
+        stops = {*self.names, step.upstream}
+        ends = {share.gradient for share in step.shares}
+        read = {x for node in needed(ends - stops, stops) for x in node.inputs} | ends
+        return sorted((x for x in read if x in self.names and x in self.graph.users), key=lambda node: node.rank)
 
     @cached_property
     def constants(self) -> list[Node]:
@@ -111,10 +127,13 @@ class Program:
 
     # ---------------------------------------------------------------------------------------------------------- passes
 
-    def value(self, step: Step, dims: Dims | None = None) -> list[str]:
-        """The lines that compute the value of a step."""
-        known = {x: name for x, name in self.names.items() if x is not step.node}
-        return assignment(self.names[step.node], step.node, known, dims=dims)
+    def value(self, step: Step, dims: Dims | None = None, *, named: bool = False) -> list[str]:
+        """The lines that compute the value of a step; on Tensors they name it, too."""
+        name = self.names[step.node]
+        known = {x: own for x, own in self.names.items() if x is not step.node}
+        if named:
+            return assignment(name, step.node, known, dims=dims, suffix=f".named({quoted(name)})")
+        return self._plain(assignment(name, step.node, known, dims=dims))
 
     def share(self, step: Step, share: Share, dims: Dims | None = None) -> list[str]:
         """The lines that make a share of a gradient from the step's, and add it to those before it."""
@@ -123,35 +142,63 @@ class Program:
             first = share.place == 2 and share.operand in self.graph.upstreams
             sign = f"= {self.upstreams[share.operand] if first else name} +"
         known = self.names if step.upstream is None else {**self.names, step.upstream: self.gradients[step.node]}
-        return assignment(name, share.gradient, known, sign, dims=dims)
+        return self._plain(assignment(name, share.gradient, known, sign, dims=dims))
 
-    def forward(self) -> list[str]:
-        """The lines of the forward pass, up to what it returns."""
+    def forward(self, *, named: bool = False) -> list[str]:
+        """The lines of the forward pass, up to what it returns; with names it runs on Tensors."""
         lines, dims = self.lengths(self.inputs, self.names)
         made = []
         for step in self.steps:
             if step.forward:
-                *before, last = self.value(step, dims)
-                notes = [f"({step.number}) {step.shape}", *map("".join, self._remarks.forward(step, self.name))]
+                *before, last = self.value(step, dims, named=named)
+                remarks = ["".join(remark).removesuffix(".") for remark in self._remarks.forward(step, self.name)]
+                notes = [f"({step.number}) {step.shape}", *remarks]
                 made += [*before, f"{last}  # {'; '.join(notes)}"]
         return [*used(lines, made), *made]
 
-    def backward(self) -> list[str]:
-        """The lines of the backward pass, from those that take values from the cache to those of step 0."""
-        given = {**self.names, **self.upstreams}
-        lines, dims = self.lengths([*self.upstreams, *self.saved], given)
+    def backward(self, *, blank: bool = False) -> list[str]:
+        """The lines of the backward pass, from those that take values from the cache to those of step 0.
+
+        If it is blank, every gradient is None, in the step in which the last of what it is made of arrives.
+        """
         made: list[str] = []
         for step in self.steps:
             if not step.forward:
-                made += ["", *self.comment(step)]
-                for share in step.shares if step.number else ():
-                    *before, last = self.share(step, share, dims)
-                    made += [*before, f"{last}  # {self.shape(share.operand)}"]
+                made += [""] if step.number or not blank else []
+                made += self.comment(step) if not blank else self.question(step) if step.number else []
+                made += self.step(step, blank=blank)
         cache = self.free("cache")
         taken = [f"{self.names[x]} = {cache}[{quoted(self.names[x])}]" for x in self.saved]
         taken += [f"{self.names[x]} = {array(x.value)}" for x in self.constants]
-        made = [*taken, *used(lines, made), *made]
+        made = [*taken, *used(self._lengths[0], made), *made]
         return made[1:] if made and not made[0] else made
+
+    @cached_property
+    def _lengths(self) -> tuple[list[str], Dims]:
+        """What the backward pass calls the lengths of axes."""
+        return self.lengths([*self.upstreams, *self.saved], {**self.names, **self.upstreams})
+
+    def step(self, step: Step, *, blank: bool = False) -> list[str]:
+        """The lines of a backward step, each with its shape; none of step 0, where what is added is added by then."""
+        made: list[str] = []
+        for share in step.shares if step.number else ():
+            shape = self.shape(share.operand)
+            if not blank:
+                *before, last = self.share(step, share, self._lengths[1])
+                part = f", {_nth(share.place)} of {share.count}" if share.count > 1 else ""
+                made += [*before, f"{last}  # {shape}{part}"]
+            elif share.place == share.count:
+                made.append(f"{self.gradients[share.operand]} = None  # {shape} gradient of {self.name(share.operand)}")
+        return made
+
+    def axes(self) -> dict[str, tuple[str, int, int]]:
+        """For each name of an axis an input that has it, the number of the axis there, and its length."""
+        found: dict[str, tuple[str, int, int]] = {}
+        for x in self.inputs:
+            for axis, label in enumerate(self._dims.get(x, ())):
+                if label:
+                    found.setdefault(label, (self.names[x], axis, x.shape[axis]))
+        return found
 
     def comment(self, step: Step) -> list[str]:
         """What is said above a backward step."""
@@ -162,6 +209,29 @@ class Program:
         else:
             said = [f"(0) {text}"]
         return [f"# {line}" for part in said for line in wrap(part, WIDTH - 6)]
+
+    def question(self, step: Step) -> list[str]:
+        """What is said above the blanks of a backward step: what it computes, but not how its gradients come about."""
+        made = formula(step.node, self.names, dims=self._dims, limit=WHOLE)
+        said = [f"({step.number}) {self.names[step.node]} = {made}.", step.sentence]
+        said += map("".join, self._remarks.forward(step, self.name))
+        for share in step.shares:
+            if share.count > 1:
+                done = share.place == share.count
+                said.append(
+                    f"{self.name(share.operand)} {'got its first gradients above' if done else 'gets more below'}."
+                )
+        return [f"# {line}" for line in wrap(" ".join(said), WIDTH - 6)]
+
+
+def _nth(n: int) -> str:
+    """A number in an order.
+
+    >>> [_nth(n) for n in (1, 2, 11, 23)]
+    ['1st', '2nd', '11th', '23rd']
+    """
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else ending}"
 
 
 def quoted(name: str) -> str:

@@ -19,6 +19,10 @@ Remark: TypeAlias = "tuple[str, ...]"
 """A sentence in pieces: text, and names of values as `Symbol`."""
 
 
+MAX_LISTED = 8
+"""The most steps that one remark lists."""
+
+
 class Symbol(str):
     """The name of a value within a sentence, which a page may set as it does in formulas."""
 
@@ -31,6 +35,7 @@ class Remarks:
     def __init__(self, graph: Graph, steps: Iterable[Step], called: Called, dims: Dims) -> None:
         self._graph, self._called, self._dims = graph, called, dims
         self._numbers = {gate: step.number for step in steps for gate in step.gates}
+        self._found: dict[Node, list[str]] = {}
 
     def letters(self, node: Node) -> list[str]:
         """The letters, as in the circuit, of the gradients that are added up to that of a value; none for a single."""
@@ -45,7 +50,7 @@ class Remarks:
             for i, x in enumerate(gate.operands)
             if isinstance(x, Node) and x not in step.gates and (x.op or x.requires_grad or x.name)
         }
-        yield from ((Symbol(name(x)), f" is copied along {axes}") for x, axes in along.items() if axes)
+        yield from ((Symbol(name(x)), f" is copied along {axes}.") for x, axes in along.items() if axes)
 
     def backward(self, step: Step, name: Naming, *, lettered: bool = True) -> Iterator[Remark]:
         """Why the gradients of a backward step are what they are; with the letters of those that are added, or not."""
@@ -61,16 +66,31 @@ class Remarks:
                 symbol = Symbol(name(share.operand))
                 yield symbol, f" was copied along {share.summed}, so its gradient is summed over {share.summed}."
 
-    def _added(self, node: Node, letters: Sequence[str], name: Naming) -> Remark:
+        for share in step.shares:
+            sources = self._sources(share.operand)[: share.place - 1]
+            if len(sources) > (share.operand in self._graph.upstreams):
+                yield Symbol(name(share.operand)), f" has a gradient from {_some(sources)} already; this one is added."
+
+    def _sources(self, node: Node) -> list[str]:
         """Where the gradients come from that are added up to that of a value."""
-        sources = [f"step {self._numbers[edge[0]]}" for edge, _ in self._graph.contributions_to(node)]
-        if node in self._graph.upstreams:
-            sources.insert(0, "what comes after")
-        parts = listed([f"{letter} from {source}".strip() for letter, source in zip(letters, sources, strict=True)])
+        if node not in self._found:
+            steps = [f"step {self._numbers[edge[0]]}" for edge, _ in self._graph.contributions_to(node)]
+            self._found[node] = ["the upstream gradient that is given"] * (node in self._graph.upstreams) + steps
+        return self._found[node]
+
+    def _added(self, node: Node, letters: Sequence[str], name: Naming) -> Remark:
+        sources = self._sources(node)
+        parts = [f"{letter} from {source}".strip() for letter, source in zip(letters, sources, strict=True)]
         times = in_words(len(letters))
+        end = f": {listed(parts)}." if len(parts) <= MAX_LISTED else "."
         return Symbol(
             name(node)
-        ), f" is used in {times} ways, and the {times} gradients that arrive at it are added: {parts}."
+        ), f" is used in {times} ways, and the {times} gradients that arrive at it are added{end}"
+
+
+def _some(sources: Sequence[str]) -> str:
+    """Where gradients come from; of many, how many these are."""
+    return listed(list(dict.fromkeys(sources))) if len(sources) <= MAX_LISTED else f"{in_words(len(sources))} uses"
 
 
 def in_words(n: int) -> str:

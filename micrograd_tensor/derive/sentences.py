@@ -91,7 +91,7 @@ def pattern(node: Node, dims: Dims) -> str:
         if isinstance(reading, read_as):
             return said
     if op.moves:
-        return "Elements are only moved, and their gradients move back."
+        return "Elements are moved, copied or left out: each receives the gradients of its copies, or 0 if it has none."
     if op.scatters:
         return "Each element receives the gradient of the place that it was added into."
     return "The rule is what the op itself recorded."

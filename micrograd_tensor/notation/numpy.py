@@ -64,7 +64,8 @@ class _NumPy(Dialect):
             return ", ".join(index_text(value, [x.text for x in operands[1:]], literal)) or "()"
         if part.kind == "places":
             ndim = len(node.shape)
-            each = [_along(i, n, ndim) for i, n in enumerate(node.shape)]
+            labels = dims.get(node, (None,) * ndim)
+            each = [_along(i, label or n, ndim) for i, (n, label) in enumerate(zip(node.shape, labels, strict=True))]
             each[value % ndim] = operands[1].text
             return f"({', '.join(each)}{',' * (ndim == 1)})"
         alone = (
@@ -180,6 +181,7 @@ def assignment(
     *,
     taught: bool = False,
     dims: Dims | None = None,
+    suffix: str = "",
 ) -> list[str]:
     """The line ``target = …`` for a node, and before it one for each part of the expression that it needs twice.
 
@@ -190,6 +192,7 @@ def assignment(
         sign: ``=`` or ``+=``, or ``= … +`` to add to a name without writing into its array.
         taught: write rules as a teacher would, which rounds differently from what was recorded.
         dims: labels of axes, from `axis_names`, that are names in the program, too: they stand for lengths.
+        suffix: what is done to the value first, such as ``.named("y")``.
 
     >>> import micrograd_tensor as mt
     >>> a, b = mt.tensor([1.0, 2.0], name="a", requires_grad=True), mt.tensor([3.0, 5.0], name="b")
@@ -212,12 +215,13 @@ def assignment(
         made[node] = NUMPY.applied(this, operands, dims or {})
         if several or uses[node] > 1:
             count = next(k for k in range(count + 1, count + len(taken) + 2) if f"term{k}" not in taken)
-            name = target if node is end and sign == "=" else f"term{count}"
+            name = target if node is end and sign == "=" and not suffix else f"term{count}"
             text = made[node].text if several else f"{{y}} = {made[node].text}"
             lines.extend(text.replace("{y}", name).split("\n"))
             made[node] = NUMPY.name(name)
-    if made[end].text != target or sign != "=":
-        lines.append(f"{target} {sign} {NUMPY.at(made[end], PRODUCT if sign[-1] == '+' else ANY)}")
+    if made[end].text != target or sign != "=" or suffix:
+        level = ATOM if suffix else PRODUCT if sign[-1] == "+" else ANY
+        lines.append(f"{target} {sign} {NUMPY.at(made[end], level)}{suffix}")
     return lines
 
 
@@ -234,6 +238,6 @@ def _behind(end: Node, names: Mapping[Node, str], taught: bool = False) -> dict[
     return {node: read[node] for node in sorted([*reversed(read)], key=lambda node: node.rank)}
 
 
-def _along(axis: int, length: int, ndim: int) -> str:
+def _along(axis: int, length: int | str, ndim: int) -> str:
     """All places along an axis, shaped so that they broadcast against those along the others."""
     return f"np.arange({length}).reshape({', '.join('-1' if k == axis else '1' for k in range(ndim))})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -13,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import micrograd_tensor as mt
 from micrograd_tensor.cli import main
 from micrograd_tensor.cli.exercise import read
-from micrograd_tensor.cli.starter import NAMES, starter
+from micrograd_tensor.cli.starters import STARTERS
 from micrograd_tensor.cli.user_file import user_file
 from micrograd_tensor.notation import formula
 
@@ -123,7 +123,19 @@ def test_every_solution_is_right_at_other_points(name, seed, capsys):
     assert f"dout drawn from seed {seed}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", NAMES)
+def starter(name, file="mine.py"):
+    return mt.derive(STARTERS[name](np.random.default_rng(0))).starter(file)
+
+
+def blanks(text):
+    """The stages of the blanks of a starter, with the shapes that are said of them."""
+    back = text.split("def backward")[1]
+    found = dict(re.findall(r"^    d(\w+) = None  # (\(.*?\)) gradient of \1$", back, re.MULTILINE))
+    assert back.count(" = None") == len(found)
+    return found
+
+
+@pytest.mark.parametrize("name", STARTERS)
 def test_a_starter_as_it_is_written_has_all_stages_to_go(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["check", "--new", name]) == 0
@@ -142,55 +154,104 @@ def test_a_starter_as_it_is_written_has_all_stages_to_go(name, tmp_path, monkeyp
     assert {gradient: shape for gradient, shape, _ in empty} == shapes
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STARTERS)
 def test_a_starter_filled_in_with_its_solution_is_right(name, check):
     solution = (DERIVATIONS / f"{name}.py").read_text()
-    head, marker = starter(name, "mine.py").split("def backward")[0], "def backward"
-    status, printed, _ = check(head + marker + solution.split(marker)[1])
+    head, marker = starter(name).split("def backward")[0], "def backward"
+    constants = "".join(re.findall(r"^[A-Z]+ = .*\n", solution, re.MULTILINE))
+    status, printed, _ = check(head + constants + marker + solution.split(marker)[1])
     assert status == 0
-    assert "gradients are right." in printed
+    assert set(verdicts(printed).values()) <= {"✓ right", "· not given"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_starter_has_the_forward_pass_and_the_inputs_of_its_solution(name):
-    def code(text):
-        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-        found = {}
-        for function in functions:
-            body = function.body[1:] if ast.get_docstring(function) else function.body
-            found[function.name] = [ast.dump(statement) for statement in body]
-        return found
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_filled_in_by_the_derivation_is_right_and_complete(name, tmp_path, check):
+    text = starter(name)
+    (tmp_path / "starter.py").write_text(text)
+    with user_file(tmp_path / "starter.py") as module:
+        graph = read(module, tmp_path / "starter.py", 0).captured
+    head, marker = text.split("def backward")[0], "def backward"
+    before, back = mt.derive(graph).numpy.split("\ndef check")[0].split(marker)
+    helpers = "".join(re.findall(r"^def (?!forward)(?:.*\n)(?:    .*\n|\n)+", before, re.MULTILINE))
+    status, printed, _ = check(f"{head}{helpers}\n{marker}{back.rsplit('return', 1)[0]}return locals()")
+    assert status == 0
+    assert set(verdicts(printed).values()) == {"✓ right"}
+    assert {f"d{stage}" for stage in blanks(text)} == set(verdicts(printed))
 
-    made, solution = code(starter(name, "mine.py")), code((DERIVATIONS / f"{name}.py").read_text())
-    assert made["inputs"] == solution["inputs"]
-    assert made["forward"] == solution["forward"]
-    assert made["backward"] != solution["backward"]
 
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STARTERS)
 def test_a_starter_has_a_blank_for_every_gradient_after_all_that_it_is_made_from(name, tmp_path):
     """Once each, with its shape, and a comment before it that says the formula of its stage, but no hint above."""
-    text = starter(name, "mine.py")
+    text = starter(name)
     (tmp_path / "mine.py").write_text(text)
     with user_file(tmp_path / "mine.py") as module:
         graph = read(module, tmp_path / "mine.py", 0).captured
-    before, back = text.split("def backward")
-    assert not re.findall(r"^    #", before, re.MULTILINE)
-    blanks = dict(re.findall(r"^    d(\w+) = None  # (\(.*?\)) gradient of \1$", back, re.MULTILINE))
-    assert back.count(" = None") == len(blanks)
-    named = {node.name: node for node in graph.nodes if node.name and node.requires_grad}
-    assert blanks == {name: str(node.shape) for name, node in named.items() if node not in graph.outputs}
-    order = list(blanks)
+    named = {node.name: node for node in graph.gradients if node.name}
+    assert blanks(text) == {name: str(node.shape) for name, node in named.items() if node not in graph.outputs}
+    order = list(blanks(text))
     for node in named.values():
         for x in node.inputs:
             if {x.name, node.name} <= {*order}:
                 assert order.index(node.name) < order.index(x.name)
-    said = " ".join(re.findall(r"    # (.*)", back))
+    said = " ".join(re.findall(r"    # (.*)", text.split("def backward")[1]))
     for node in named.values():
-        if re.search(rf"^    # {node.name} = ", back, re.MULTILINE):
+        if not node.is_leaf:
             assert f"{node.name} = {formula(node)}." in said
     used = {x.name for node in graph.backward for x in node.inputs if x in graph.nodes and x.name}
-    assert used == set(re.findall(r'^    (\w+) = cache\["\1"\]$', back, re.MULTILINE))
+    assert used == set(re.findall(r'^    (\w+) = cache\["\1"\]$', text, re.MULTILINE))
+
+
+OWN = """
+import numpy as np
+import micrograd_tensor as mt
+
+def inputs(seed=0):
+    rng = np.random.default_rng(seed)
+    return {"x": rng.normal(size=(3, 4)), "w": rng.normal(size=4), "kept": np.array([True, False, True, True])}
+
+def forward(x, w, kept):
+    shifted = (x - x.mean(axis=0)).named("class")
+    return mt.sigmoid(mt.where(kept, shifted, 0.0) * w) @ x.T
+
+def circuit():
+    return mt.tanh(mt.tensor([1.0, 2.0], name="x", requires_grad=True))
+
+def several():
+    return [1, 2]
+
+def nothing():
+    return mt.tensor([1.0])
+"""
+
+
+@pytest.mark.parametrize("function", ["forward", "circuit"])
+def test_a_starter_for_a_function_of_ones_own(function, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(OWN)
+    assert main(["check", "--new", f"mine.py:{function}"]) == 0
+    assert "mine_exercise.py is written" in capsys.readouterr().out
+    assert main(["check", "mine_exercise.py"]) == 1
+    assert set(verdicts(capsys.readouterr().out).values()) == {"· not given"}
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("batchnrom", "'batchnrom' is no starter; did you mean 'batchnorm'"),
+        ("mine.py", "give FILE.py:FUNCTION"),
+        ("mine.py:backward", "has no function backward"),
+        ("none.py:forward", "none.py is not a file"),
+        ("mine.py:several", "several returned a list; it must return a Tensor"),
+        ("mine.py:nothing", "what nothing returned depends on no input of floats"),
+        (":forward", "is a directory"),
+    ],
+)
+def test_what_no_starter_can_be_made_for_is_told_and_nothing_is_written(what, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(OWN)
+    assert main(["check", "--new", what]) == 2
+    assert says in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
 def test_a_mistake_is_told_with_its_line_its_kind_and_its_fix(check):
@@ -495,7 +556,6 @@ def test_unusable_arguments_are_told_and_change_nothing(arguments, says, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--new", "batchnrom"], "invalid choice: 'batchnrom'"),
         (["x.py", "--hints", "4"], "invalid choice: 4"),
         (["x.py", "--seed", "-1"], "'-1' is not a whole number"),
     ],

@@ -67,7 +67,7 @@ def test_gradients_that_meet_are_said_to_and_where_they_come_from():
     notes = {s.name: ["".join(note) for note in s.notes] for s in sections if not s.forward}
     assert notes["y"][0] == (
         "y is used in three ways, and the three gradients that arrive at it are added: "
-        "A from what comes after, B from step 3 and C from step 2."
+        "A from the upstream gradient that is given, B from step 3 and C from step 2."
     )
     assert notes["x"] == [
         "x is used in two ways, and the two gradients that arrive at it are added: A from step 1 and B from step 1."
