@@ -1,6 +1,7 @@
 """For all tests: the same examples on every run, no deadline, since machines differ, one thread, and a browser."""
 
 import dataclasses
+import gc
 import os
 import shutil
 import sys
@@ -32,6 +33,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # thousands of tests, which every collection of garbage would go through in vain
 
 
 @pytest.fixture
@@ -98,6 +104,20 @@ CONTRAST = """() => {
 def contrasts():
     """Of each text on a page, how much lighter or darker it is than its ground: by WCAG, 4.5 is enough."""
     return lambda page: page.evaluate(CONTRAST)
+
+
+@pytest.fixture
+def mypy(pytestconfig, tmp_path):
+    """What mypy says of a user's file of some lines; what it learns of NumPy and of us is kept for the next time."""
+    api = pytest.importorskip("mypy.api")
+
+    def check(name, lines):
+        file = tmp_path / f"{name}.py"
+        file.write_text("\n".join(lines), encoding="utf-8")
+        printed, _, _ = api.run(["--strict", f"--cache-dir={pytestconfig.cache.mkdir('mypy')}", str(file)])
+        return printed
+
+    return check
 
 
 @pytest.fixture

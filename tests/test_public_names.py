@@ -6,8 +6,6 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 import micrograd_tensor as mt
 
 
@@ -39,13 +37,11 @@ def test_every_module_names_only_its_own_in_all():
     assert [name for name, times in said.items() if times > 1] == []
 
 
-def test_a_type_checker_sees_the_public_names_and_nothing_else(tmp_path):
-    api = pytest.importorskip("mypy.api")
+def test_a_type_checker_sees_the_public_names_and_nothing_else(mypy):
     lines = ["import micrograd_tensor as mt", *(f"mt.{name}" for name in mt.__all__), "mt.np", "mt.TYPE_CHECKING"]
-    (tmp_path / "user.py").write_text("\n".join(lines), encoding="utf-8")
-    printed, _, _ = api.run(["--strict", f"--cache-dir={tmp_path / 'cache'}", str(tmp_path / "user.py")])
-    wrong = [line.split(" error: ")[0] for line in printed.splitlines() if " error: " in line]
-    assert wrong == [f"{tmp_path / 'user.py'}:{len(lines) - 1}:", f"{tmp_path / 'user.py'}:{len(lines)}:"], printed
+    printed = mypy("every_name", lines)
+    wrong = [int(line.split(":")[1]) for line in printed.splitlines() if " error: " in line]
+    assert wrong == [len(lines) - 1, len(lines)], printed
 
 
 def test_every_public_name_is_reexported_by_the_first_file_alone():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from op_cases import CASES
+from op_cases import CASES, each
 from programs import random_program
 
 import micrograd_tensor as mt
@@ -72,7 +72,7 @@ def test_built_in_graphs(name):
     assert opaque <= {"windows", "add_windows", "pad", "getitem", "put_add"}, "what has no reading"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.differentiable], ids=lambda case: case.name)
+@each(case for case in CASES if case.differentiable)
 def test_every_op_of_the_table(case):
     arrays = case.arrays()
     operands = [

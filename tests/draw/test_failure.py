@@ -138,7 +138,6 @@ def no_collector():
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
 
 
 def test_errors_keep_nothing_alive_once_they_are_gone(no_collector):

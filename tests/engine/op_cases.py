@@ -4,8 +4,9 @@ A case draws its operands from a seed, at generic points: no two magnitudes are 
 so nothing sits on a kink or a tie unless a case says so.
 """
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import erf as erf_of_number
@@ -13,6 +14,7 @@ from math import erfc as erfc_of_number
 from typing import Any
 
 import numpy as np
+import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
@@ -1084,3 +1086,28 @@ case("norm, 0", mt.norm, np.linalg.norm, (4,), args=(0,), plain=False, different
 
 DIFFERENTIABLE = [c for c in CASES if c.differentiable]
 NOT_DIFFERENTIABLE = [c for c in CASES if not c.differentiable]
+
+
+def each(cases: Iterable[Any], name: Callable[[Any], str] = lambda case: case.name) -> Callable[..., Any]:
+    """Runs a test with each of some cases, those of one op in one go: reporting each takes longer than running it."""
+    groups: dict[str, list[Any]] = {}
+    for case in cases:
+        groups.setdefault(name(case).partition(",")[0], []).append(case)
+
+    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+        def run(op: str, **fixtures: Any) -> None:
+            for case in groups[op]:
+                try:
+                    test(case=case, **fixtures)
+                except Exception as error:
+                    error.add_note(f"in the case {name(case)}")
+                    raise
+
+        op = inspect.Parameter("op", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        others = [p for p in inspect.signature(test).parameters.values() if p.name != "case"]
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        run.__signature__ = inspect.Signature([op, *others])  # type: ignore[attr-defined]
+        run.pytestmark = [*getattr(test, "pytestmark", []), pytest.mark.parametrize("op", groups).mark]  # type: ignore[attr-defined]
+        return run
+
+    return decorate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from op_cases import CASES, outputs, upstreams
+from op_cases import CASES, each, outputs, upstreams
 
 import micrograd_tensor as mt
 
@@ -119,7 +119,7 @@ def test_a_nan_made_of_infinities_is_found():
         x - x
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@each(CASES)
 def test_there_is_no_false_alarm(case):
     """Every case of the table runs forward and backward to the same bits as without the watch."""
     tensors = case.tensors()

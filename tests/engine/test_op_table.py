@@ -5,16 +5,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from op_cases import BINARY, CASES, DIFFERENTIABLE, NOT_DIFFERENTIABLE, Case, outputs, upstreams
+from op_cases import BINARY, CASES, DIFFERENTIABLE, NOT_DIFFERENTIABLE, Case, each, outputs, upstreams
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.row import TABLE
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-every_differentiable = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=lambda c: c.name)
-several_operands = pytest.mark.parametrize(
-    "case", [c for c in DIFFERENTIABLE if len(c.shapes) > 1], ids=lambda c: c.name
-)
+every, every_differentiable = each(CASES), each(DIFFERENTIABLE)
 
 
 def throughout(name, values):
@@ -29,7 +25,7 @@ def throughout(name, values):
                     error.add_note(f"{name} is {value}")
                     raise
 
-        run.__name__, run.__doc__, run.pytestmark = test.__name__, test.__doc__, test.pytestmark
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
         return run
 
     return decorate
@@ -116,8 +112,8 @@ def test_a_public_op_without_a_case_would_be_noticed(monkeypatch):
 # -------------------------------------------------------------------------------------------------------------- forward
 
 
-@dtypes
 @every
+@dtypes
 def test_forward_is_numpys(case, dtype):
     results = outputs(case.function(*case.tensors(dtype=dtype)))
     expected = outputs(case.reference(*case.arrays(dtype=dtype)))
@@ -131,7 +127,7 @@ def test_forward_is_numpys(case, dtype):
         np.testing.assert_allclose(y.numpy(), e, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.plain], ids=lambda c: c.name)
+@each(c for c in CASES if c.plain)
 def test_arrays_alone_give_arrays(case):
     arrays = case.arrays()
     for y, t in zip(outputs(case.function(*arrays)), outputs(case.function(*case.tensors())), strict=True):
@@ -166,7 +162,7 @@ def test_gradients_to_second_order_are_the_numerical_ones(case):
         assert mt.gradcheck(case.function, *case.arrays(), order=2)
 
 
-@pytest.mark.parametrize("case", NOT_DIFFERENTIABLE, ids=lambda c: c.name)
+@each(NOT_DIFFERENTIABLE)
 def test_ops_without_derivative_give_no_gradient(case):
     for y in outputs(case.function(*case.tensors())):
         assert not y.requires_grad
@@ -174,8 +170,8 @@ def test_ops_without_derivative_give_no_gradient(case):
             y.backward(np.ones(y.shape))
 
 
-@dtypes
 @every_differentiable
+@dtypes
 def test_gradients_keep_shape_and_dtype_of_their_input(case, dtype):
     leaves, _, first = first_gradients(case, dtype)
     for x, g in zip(leaves, first, strict=True):
@@ -200,8 +196,8 @@ def test_float32_gradients_are_float64s_rounded(case):
                 np.testing.assert_allclose(n.numpy(), w.numpy(), rtol=1e-3, atol=1e-3 * largest)
 
 
-@dtypes
 @every_differentiable
+@dtypes
 def test_plain_and_recorded_gradients_are_the_same_bits(case, dtype):
     for order in (first_gradients, second_gradients):
         plain, recorded = order(case, dtype), order(case, dtype, create_graph=True)
@@ -252,8 +248,8 @@ def _run(case, operands, how):
 ways = throughout("how", ["backward", "plain", "recorded"])
 
 
-@ways
 @every_differentiable
+@ways
 def test_no_operand_and_no_upstream_is_changed(case, how):
     arrays = case.arrays()
     before = [a.tobytes() for a in arrays]
@@ -267,8 +263,8 @@ def test_no_operand_and_no_upstream_is_changed(case, how):
     assert [y.numpy().tobytes() for y in outs] == values
 
 
-@ways
 @every_differentiable
+@ways
 def test_no_gradient_shares_memory(case, how):
     operands = case.tensors()
     outs, ups, gradients = _run(case, operands, how)
@@ -281,8 +277,8 @@ def test_no_gradient_shares_memory(case, how):
             assert not np.shares_memory(a, other)
 
 
+@each(c for c in DIFFERENTIABLE if len(c.shapes) > 1)
 @ways
-@several_operands
 def test_arrays_beside_tensors_are_not_changed_and_may_be_changed_later(case, how):
     for k, chosen in enumerate(case.arrays()):
         if chosen.dtype.kind != "f":

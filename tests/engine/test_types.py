@@ -1,7 +1,5 @@
 """What a type checker knows of a user's file: ops, methods and operators give Tensors, and wrong calls are errors."""
 
-import pytest
-
 RIGHT = [
     "x.named('x').exp()",
     "mt.exp(x)",
@@ -28,8 +26,7 @@ RIGHT = [
 WRONG = ["mt.exp(x, 2, 3)", "mt.sum(x, foo=1)", "x.sum(foo=1)", "x.no_such_method()", "mt.no_such_op(x)", "x.exp(1)"]
 
 
-def test_a_users_file_is_checked(tmp_path):
-    api = pytest.importorskip("mypy.api")
+def test_a_users_file_is_checked(mypy):
     lines = [
         "import micrograd_tensor as mt",
         "x = mt.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)",
@@ -39,8 +36,7 @@ def test_a_users_file_is_checked(tmp_path):
     first_wrong = len(lines) + 1
     lines += WRONG
     lines += [f"reveal_type({line})" for line in RIGHT]
-    (tmp_path / "user.py").write_text("\n".join(lines), encoding="utf-8")
-    printed, _, _ = api.run(["--strict", f"--cache-dir={tmp_path / 'cache'}", str(tmp_path / "user.py")])
+    printed = mypy("user", lines)
     refused = {int(line.split(":")[1]) for line in printed.splitlines() if " error: " in line}
     assert refused == set(range(first_wrong, first_wrong + len(WRONG))), printed
     assert printed.count('Revealed type is "micrograd_tensor.engine.tensor.Tensor"') == len(RIGHT), printed

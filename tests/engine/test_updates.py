@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from ducks import Duck
-from op_cases import CASES
+from op_cases import CASES, each
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
@@ -141,7 +141,7 @@ def test_parameters_of_a_module_are_updated_by_name():
     np.testing.assert_array_equal(weight.numpy(), before - 0.5)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@each(CASES)
 def test_no_op_and_no_composition_updates_what_it_is_given(case):
     tensors = case.tensors()
     before = [t._data for t in tensors]

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from ducks import Duck
 from module_cases import CASES, MODULES, called_with, outputs
+from op_cases import each
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
 from micrograd_tensor.engine.walk import ancestors
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+every = each(CASES)
 
 
 def test_every_module_has_a_case():

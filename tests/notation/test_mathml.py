@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from op_cases import CASES, outputs, upstreams
+from op_cases import CASES, each, outputs, upstreams
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
@@ -52,7 +52,7 @@ def captured(case):
     return graph, names
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@each(CASES)
 def test_formulas_and_rules_of_every_case(case):
     graph, names = captured(case)
     for node in graph.nodes:

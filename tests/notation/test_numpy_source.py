@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from op_cases import CASES, DIFFERENTIABLE, outputs, upstreams
+from op_cases import CASES, DIFFERENTIABLE, each, outputs, upstreams
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.recording import record_all
@@ -122,7 +122,7 @@ def captured(case):
     return mt.graph(outs, upstreams(outs))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@each(CASES)
 def test_every_case_of_the_table(case):
     assert differing(captured(case)) == []
 

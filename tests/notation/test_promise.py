@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from op_cases import CASES, DIFFERENTIABLE, outputs, upstreams
+from op_cases import CASES, DIFFERENTIABLE, each, outputs, upstreams
 from reading import UnreadableError, read, read_latex, read_mathml, read_rule
 from test_numpy_source import differing
 from test_random_graphs import random_program, run
@@ -134,7 +134,7 @@ def captured(case):
     return mt.graph(outs, upstreams(outs)) if all(y.requires_grad for y in outs) else mt.graph(outs)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@each(CASES)
 def test_every_case_of_the_table(case):
     wrong, _ = faults(captured(case))
     assert wrong == []
