@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from op_cases import CASES, outputs, upstreams
+from reading import read_rule
 from test_numpy_source import GRAPHS
 from test_random_graphs import random_program, run
 
@@ -15,6 +16,8 @@ import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
+from micrograd_tensor.notation import rule
+from micrograd_tensor.notation.printable import WHOLE
 
 
 def leaf(name, *shape, seed=0, dtype="float64"):
@@ -225,3 +228,43 @@ def test_what_numpy_lacks_is_defined_in_the_module():
 
 def test_every_row_that_calls_this_package_says_how_plain_numpy_does_it():
     assert [op.name for op in TABLE.values() if "mt." in op.source and not op.definition] == []
+
+
+def named_program(seed):
+    """A random program some of whose values have names, so that stages have several gates, and names come twice."""
+    rng = np.random.default_rng(seed)
+    inputs, steps = random_program(seed)
+    values = [mt.tensor(x, name=f"x{k}" if k else None, requires_grad=True) for k, x in enumerate(inputs)]
+    for step in steps:
+        value = step.tensors(*[values[i] for i in step.operands])
+        if rng.random() < 0.5:
+            value = (value + 0.5 if rng.random() < 0.5 else 2.0 * value) if rng.random() < 0.5 else value
+            value = mt.tanh(value).named(str(rng.choice(["a", "b", "x1", "dx1", "cache", "y3", "dout"])))
+        values.append(value)
+    return values[-1]
+
+
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(50, 300, 50))])
+def test_random_programs_with_names(first):
+    for seed in range(first, first + 50):
+        out = named_program(seed)
+        page = mt.derive(out, np.random.default_rng(seed).standard_normal(out.shape))
+        assert differing(page) == [], seed
+        assert "def check" in page.numpy, seed
+        assert rules_say_what_was_recorded(page), seed
+
+
+def rules_say_what_was_recorded(page):
+    """Whether the rules in words, from a step's gradient through all of its gates, give what each share is."""
+    symbols = page.contents.symbols
+    names = {text: node.value for node, text in symbols.items()}
+    for step in page.steps:
+        for share in step.shares if step.gates else ():
+            gate, i = share.edge
+            forward = ([x.value if hasattr(x, "value") else x for x in gate.operands], gate.value)
+            clauses = rule(page.graph, share.edge, symbols, since=step.node, limit=WHOLE)
+            constants = [x.value for x in page.graph.nodes if x.is_leaf and x not in symbols]
+            value, _ = read_rule(clauses, step.upstream.value, {**names, "y": step.node.value}, forward, i, constants)
+            if not np.allclose(np.broadcast_to(value, share.gradient.shape), share.gradient.value, atol=1e-12):
+                return False
+    return True
