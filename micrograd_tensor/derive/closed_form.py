@@ -216,6 +216,8 @@ def from_labels(graph: Graph, dims: Dims) -> ClosedForm:
         raise GradientError("closed_form: this graph has no backward pass; give mt.graph(...) an upstream")
     if any(node.value is None for node in graph.nodes):
         raise GradientError("closed_form: this graph was captured without its values; leave out values=False")
+    if any(node.dtype.kind == "c" for node in graph.nodes):
+        raise GradientError("closed_form: closed forms are for real numbers, and this graph has complex ones")
     found = ClosedForm(shortest(graph, dims))
     _check(found, graph)
     return found

@@ -140,7 +140,9 @@ def derivation(
         if upstream is not None:
             raise GradientError("derive: a graph has its upstream gradient already; capture it with another one")
     else:
-        outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        outs = [outputs] if isinstance(outputs, Tensor) else [*outputs] if isinstance(outputs, Sequence) else []
+        if not outs:
+            raise GradientError(f"derive: {describe(outputs)} is no Tensor; give one, several, or a captured graph")
         for out in outs:
             if not isinstance(out, Tensor) or not out.requires_grad:
                 raise GradientError(f"derive: {describe(out)} depends on nothing that requires gradients")

@@ -116,6 +116,8 @@ def _check(program: Program, text: str) -> str:
         gradients="[backward(*upstream, cache)]" if single else "backward(*upstream, cache)",
         outputs="outputs" if len(program.outputs) > 1 else "[outputs]",
     )
+    if any(node.dtype.kind == "c" for node in program.graph.nodes):
+        return _UNCHECKED.format(why="by complex numbers")
     elements = sum(int(np.prod(node.shape)) for node in program.graph.nodes)
     held = [node for node in program.graph.nodes if isinstance(node.reading, Identity) and not node.requires_grad]
     if elements * len(program.results) > MAX_NUMBERS:

@@ -16,7 +16,7 @@ from ..graph.axes import Dims
 from ..graph.cut import needed
 from ..notation import assignment, formula, shape_text
 from ..notation.literals import array, literal
-from ..notation.names import Identifiers, is_literal
+from ..notation.names import Identifiers, is_literal, mended
 from ..notation.printable import WHOLE
 from .definitions import Definition, definition
 from .remarks import Remarks
@@ -117,7 +117,7 @@ class Program:
         found: dict[str, None] = {}
         for node in sources:
             labels = self._dims.get(node, ())
-            new = [x for x in labels if x and x not in found and x.isidentifier() and x not in self._taken]
+            new = [x for x in labels if x and x not in found and mended(x) == x and self.free(x) == x]
             if new and len(new) == len(labels) == len({*labels}):
                 lines.append(f"{', '.join(new)}{',' * (len(new) == 1)} = {names[node]}.shape")
             else:
@@ -260,6 +260,8 @@ def random_like(node: Node) -> str:
     if value.dtype.kind in "iu":
         kind = "" if value.dtype == np.int64 else f', "{value.dtype}"'
         return f"rng.integers({least}, {int(most) + 1}, {shape}{kind})"
+    if value.dtype.kind == "c":
+        return f"rng.standard_normal({shape}) + 1j * rng.standard_normal({shape})"
     return f"rng.uniform({', '.join(map(repr, _rounded(float(least), float(most))))}, {shape})"
 
 

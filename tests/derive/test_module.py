@@ -194,6 +194,21 @@ def test_graphs_of_unusual_kinds(made):
     assert differing(mt.derive(made())) == []
 
 
+def test_names_of_axes_that_are_no_names_in_python_stand_in_comments_only():
+    for labels in ("for", "np", "a b`|\n", "gamma", "cache", "N"):
+        x, gamma = leaf("x", 4, 4), leaf("gamma", 4)
+        page = mt.derive(mt.batch_norm(x, gamma, leaf("beta", 4)), dims={labels: ("x", 0), "term1": ("x", 1)})
+        assert differing(page) == []
+        assert (".shape[0]" in page.numpy) == (labels == "N")
+
+
+def test_complex_numbers_are_derived_and_not_checked_by_differences():
+    page = mt.derive(mt.exp(mt.tensor([1j, 2.0], name="z", requires_grad=True)))
+    assert "Not checked" in page.numpy
+    assert "complex" in page.numpy
+    assert all(np.array_equal(*pair) for pair in [(differing(page, np.array_equal), [])])
+
+
 def test_thousands_of_gates():
     y = leaf("x", 2)
     for k in range(3000):

@@ -61,6 +61,9 @@ def test_a_graph_without_a_backward_pass_is_an_error_that_says_what_to_do():
         mt.derive(mt.graph(y, np.ones(2), values=False))
     with pytest.raises(mt.GradientError, match="depends on nothing that requires gradients"):
         mt.derive(mt.tensor([1, 2]) + 3)
+    for nothing in (3.0, [], "x", None):
+        with pytest.raises(mt.GradientError, match=r"derive: .* (is no Tensor; give one|depends on nothing)"):
+            mt.derive(nothing)
 
 
 def test_without_an_upstream_the_rules_are_the_same():
