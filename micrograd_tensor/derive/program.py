@@ -117,7 +117,7 @@ class Program:
         found: dict[str, None] = {}
         for node in sources:
             labels = self._dims.get(node, ())
-            new = [x for x in labels if x and x not in found and mended(x) == x and self.free(x) == x]
+            new = [x for x in labels if x and x not in found and mended(x) == x and x not in (*self._taken, "cache")]
             if new and len(new) == len(labels) == len({*labels}):
                 lines.append(f"{', '.join(new)}{',' * (len(new) == 1)} = {names[node]}.shape")
             else:
