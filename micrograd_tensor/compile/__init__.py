@@ -1,8 +1,11 @@
 """Compile: a function of Tensors as a program that runs without recording, from its graph.
 
 `trace` runs the function once and takes out what it did; `program` runs that again on other values, with its effects on
-state; `compiled` keeps a program for every kind of call; `gradients` lets gradients through. What is run is printed by
-a backend, from the graph (`numpy_source`). None of these is loaded before the first use.
+state; `compiled` keeps a program for every kind of call; `gradients` lets gradients through.
+
+What is run is printed by a backend. `numpy_source` prints the ops of the graph, one line each. Or else `calls`
+and `stages` divide the graph into calls and, by way of its algebra, kernels, whose loops `schedule` orders;
+`numba_source` prints these, and `kernels` has Numba compile them. None of these is loaded before the first use.
 """
 
 from __future__ import annotations
@@ -36,17 +39,20 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
 
     Args:
         fn: a function, or a module. Without it the result is a decorator.
-        backend: ``"numpy"`` runs NumPy, op by op; ``"auto"`` takes the fastest that is installed.
-        exact: results are those of the function itself, bit for bit.
+        backend: ``"numpy"`` runs NumPy, op by op. ``"numba"`` fuses what lies between products of arrays into few
+            loops; the extra ``[compile]`` brings it. ``"auto"`` is Numba where that is installed.
+        exact: results are those of the function itself, bit for bit, which NumPy gives. Else sums and products are
+            simplified first, so that results differ by rounding, and may where a NaN or an infinity would cancel.
 
     Returns:
         A `Compiled` function, whose ``source`` shows what is run.
 
     Raises:
+        ModuleNotFoundError: for a backend that is not installed.
         TraceError: in a call, where Python code reads a value, which the graph would keep for ever; it names the line.
 
     >>> import micrograd_tensor as mt
-    >>> @mt.compile
+    >>> @mt.compile(exact=True)
     ... def norm(x):
     ...     return mt.sqrt((x * x).sum())
     >>> norm(mt.tensor([3.0, 4.0])), norm(mt.tensor([6.0, 8.0]))

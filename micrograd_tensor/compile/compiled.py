@@ -7,6 +7,7 @@ import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import update_wrapper
+from importlib.util import find_spec
 from types import MethodType
 from typing import Any
 
@@ -17,8 +18,10 @@ from ..engine.errors import TraceError
 from ..engine.recording import recording
 from ..engine.tensor import Tensor
 from ..notation.names import mended
+from .numba_source import NumbaSource
 from .numpy_source import NumPySource
 from .program import Built, Program
+from .stages import CannotError
 from .trace import Traced, traced
 from .trees import Constant, flatten, unflatten
 
@@ -28,19 +31,28 @@ KEPT = 32
 
 def _numpy(found: Traced, name: str) -> Built:
     made = NumPySource(found, name)
-    return Built(made.function(), made.text, made.count)
+    return Built(made.function(), made.text)
 
 
-BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy}
+def _numba(found: Traced, name: str) -> Built:
+    try:
+        made = NumbaSource(found, name)
+    except CannotError:
+        return _numpy(found, name)
+    return Built(made.function(), made.text)
 
 
-def checked_backend(backend: str) -> str:
-    """The backend to use; `ValueError` for one that there is not."""
-    if backend == "auto":
-        return "numpy"
-    if backend not in BACKENDS:
+BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy, "numba": _numba}
+
+
+def checked_backend(backend: str, exact: bool = False) -> str:
+    """The backend to use; `ValueError` for an unknown name, `ModuleNotFoundError` for what is not installed."""
+    if backend not in ("auto", *BACKENDS):
         raise ValueError(f"compile: backend={backend!r}; there is {', '.join(map(repr, ('auto', *BACKENDS)))}")
-    return backend
+    installed = find_spec("numba") is not None
+    if backend == "numba" and not installed:
+        raise ModuleNotFoundError("compile: backend='numba' needs Numba: pip install 'micrograd-tensor[compile]'")
+    return "numpy" if exact or not installed else "numba" if backend == "auto" else backend
 
 
 class Compiled:
@@ -52,7 +64,7 @@ class Compiled:
         exact: whether results are the function's own, bit for bit.
 
     >>> import micrograd_tensor as mt
-    >>> double = mt.compile(lambda x: x + x)
+    >>> double = mt.compile(lambda x: x + x, exact=True)
     >>> double(mt.tensor([1.0, 2.0]))
     tensor([2., 4.])
     """
@@ -60,7 +72,7 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str = "auto", exact: bool = False) -> None:
         if not callable(function):
             raise TypeError(f"compile takes a function, not {function!r:.60}")
-        self.function, self._backend, self._exact = function, checked_backend(backend), exact
+        self.function, self._backend, self._exact = function, checked_backend(backend, exact), exact
         self._programs: OrderedDict[Hashable, list[Program]] = OrderedDict()
         self._latest: Program | None = None
         self._traces, self._eager = 0, Counter[str]()

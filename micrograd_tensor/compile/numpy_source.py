@@ -34,11 +34,10 @@ class NumPySource:
     Attributes:
         text: the source.
         constants: what its names ``constant…`` stand for.
-        count: how many ops it runs.
     """
 
     def __init__(self, traced: Traced, name: str) -> None:
-        self._traced, self.constants, self.count = traced, dict[str, Any](), 0
+        self._traced, self.constants = traced, dict[str, Any]()
         self._same: dict[Hashable, Node] = {}
         self._first: dict[Node, Node] = {}
         self._fixed: dict[Node, Any] = {}
@@ -91,7 +90,6 @@ class NumPySource:
         for node in used:
             made = node.op is not None and node not in self._fixed
             if made:
-                self.count += 1
                 lines.append(f"{self._names[node]} = {self._call(node)}")
             for truth in set(guards.get(node, ())):
                 value = self._named(node)
@@ -110,7 +108,7 @@ class NumPySource:
     def _call(self, node: Node) -> str:
         operands = [self._named(self._first[x]) if isinstance(x, Node) else literal(x) for x in node.operands]
         defaults = node.made_by.parameters
-        params = [f"{name}={self._param(v)}" for name, v in node.params.items() if not _is_default(v, defaults[name])]
+        params = [f"{name}={self._param(v)}" for name, v in node.params.items() if not is_default(v, defaults[name])]
         call = f"op.{node.made_by.name}({', '.join([*operands, *params])})"
         return call if node.shape else f"np.asarray({call})"  # an op gets arrays, also where NumPy returns a scalar
 
@@ -121,7 +119,7 @@ class NumPySource:
         return self._constant(self._fixed[node])
 
     def _param(self, value: Any) -> str:
-        return literal(value) if _is_plain(value) else self._constant(value)
+        return literal(value) if is_plain(value) else self._constant(value)
 
     def _constant(self, value: Any) -> str:
         known = next((name for name, other in self.constants.items() if other is value), None)
@@ -130,17 +128,18 @@ class NumPySource:
         return name
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether a parameter can be written out."""
     if isinstance(value, tuple):
-        return all(map(_is_plain, value))
+        return all(map(is_plain, value))
     return type(value) in (int, float, bool, str, type(None))
 
 
-def _is_default(value: Any, default: Any) -> bool:
-    return _is_plain(value) and type(value) is type(default) and repr(value) == repr(default)
+def is_default(value: Any, default: Any) -> bool:
+    """Whether a parameter need not be written, since it is what the op takes anyway."""
+    return is_plain(value) and type(value) is type(default) and repr(value) == repr(default)
 
 
 def _key(value: Any) -> Hashable:
     """What tells operands and parameters apart: 1, 1.0 and True are different."""
-    return (type(value), repr(value)) if _is_plain(value) else id(value)
+    return (type(value), repr(value)) if is_plain(value) else id(value)

@@ -23,12 +23,10 @@ class Built(NamedTuple):
     Attributes:
         run: computes, from the inputs, the outputs that are no guards; None where a guard says no.
         source: what is run, to be read.
-        ops: how many ops that is.
     """
 
     run: Callable[..., tuple[Any, ...] | None]
     source: str
-    ops: int
 
 
 class OtherBranchError(Exception):

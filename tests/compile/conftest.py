@@ -1,7 +1,20 @@
-"""The random programs that the algebra and the engine are tested with serve here too."""
+"""The random programs that the algebra and the engine are tested with serve here too.
+
+Kernels are run by Python, which takes no time to compile them; `test_numba` compares a few with what Numba makes.
+"""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from micrograd_tensor.compile import kernels, numba_source
+
 for folder in ("algebra", "engine", "optim", "nn"):
     sys.path.append(str(Path(__file__).parents[1] / folder))
+
+
+@pytest.fixture(autouse=True)
+def _interpreted(request, monkeypatch):
+    if "test_numba" not in request.node.nodeid:
+        monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)

@@ -1,0 +1,138 @@
+"""Calls: which nodes of a graph a kernel can compute, and which are left to NumPy.
+
+An op that has no reading in algebra, that is a product of arrays, or whose dtype a kernel does not have, is a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import copysign
+from typing import Any
+
+import numpy as np
+
+from ..engine import row
+from ..engine.row import Primitive
+from ..engine.table.elementwise import stop_gradient
+from ..graph import Graph, Node
+from .trace import Traced
+
+_FUSED = (
+    row.Linear,
+    row.Product,
+    row.Power,
+    row.Function,
+    row.Extremum,
+    row.Relation,
+    row.Choice,
+    row.Identity,
+    row.Reduction,
+    row.Reshape,
+    row.Permutation,
+    row.Copy,
+    row.Lookup,
+    row.Placement,
+)
+_PLACED = (row.Lookup, row.Placement)
+DENSE = 1 << 12
+"""The longest axis along which a lookup is a comparison with every index."""
+
+
+class Marked:
+    """A graph in which constants are folded, and calls are opaque.
+
+    Args:
+        traced: the function.
+        spelled: whether a kernel can compute an op on scalars.
+
+    Attributes:
+        graph: for `lower`.
+        made: its node for each node of the function.
+        calls: those that are calls.
+        places: those that count places along an axis, each with its length.
+    """
+
+    def __init__(self, traced: Traced, spelled: Callable[[Primitive], bool]) -> None:
+        self._spelled, self._values = spelled, traced.values
+        self.made: dict[Node, Node] = {}
+        self.calls: set[Node] = set()
+        self.places: dict[Node, int] = {}
+        self._nodes: list[Node] = []
+        self._opaque: dict[Primitive, Primitive] = {}
+        inputs, fixed = set(traced.inputs), set[Node]()
+        looked_up = {node.operands[1]: node for node in traced.graph.nodes if isinstance(node.reading, _PLACED)}
+        for node in traced.graph.nodes:
+            value = self._values[node]._data if node in looked_up else None  # by which `lower` sees that it is in range
+            if node in inputs:
+                self.made[node] = self._add(node, name=node.name or "x", value=value)
+            elif all(x in fixed for x in node.inputs):
+                fixed.add(node)
+                value = self._values[node]._data
+                self.made[node] = self._add(node, op=None, operands=(), value=value, requires_grad=False)
+            else:
+                self._computed(node, value)
+        self.graph = Graph(tuple(self._nodes), tuple(self.made[node] for node in traced.graph.outputs))
+
+    def _add(self, node: Node, **changes: Any) -> Node:
+        new = replace(node, rank=len(self._nodes), **changes)
+        self._nodes.append(new)
+        return new
+
+    def _unread(self, op: Primitive) -> Primitive:
+        return self._opaque.setdefault(op, replace(op, reading=None))
+
+    def _computed(self, node: Node, value: Any) -> None:
+        operands = tuple(self.made[x] if isinstance(x, Node) else x for x in node.operands)
+        if _is_extreme(node) and not operands[0].is_leaf and operands[0] not in self.calls:
+            # what is compared with the largest of it is computed once and kept, or nothing might be equal
+            kept = self._add(operands[0], op=self._unread(stop_gradient.op), operands=operands, params={}, name=None)
+            self.calls.add(kept)
+            self.made[node.operands[0]] = kept
+            operands = (kept,)
+        fused = self._is_fused(node, operands)
+        made = self._add(node, operands=operands, value=value, op=node.op if fused else self._unread(node.made_by))
+        if not fused:
+            self.calls.add(made)
+        elif isinstance(node.reading, _PLACED):
+            of = node if isinstance(node.reading, row.Placement) else node.operands[0]
+            self.places[operands[1]] = of.shape[node.params["axis"]]
+        self.made[node] = made
+
+    def _is_fused(self, node: Node, operands: Sequence[Any]) -> bool:
+        """Whether a kernel computes this node."""
+        reading, kinds = node.reading, [x.dtype for x in node.inputs]
+        if not isinstance(reading, _FUSED) or not _has_dtype(node.dtype) or any(map(_is_signed_zero, node.operands)):
+            return False
+        if isinstance(reading, row.Product) and any(
+            e < 0 and not isinstance(x, Node) and x == 0 for x, e in zip(node.operands, reading.exponents, strict=True)
+        ):
+            return False
+        if isinstance(reading, _PLACED):
+            at, places = node.params["axis"], operands[1]
+            n = node.shape[at] if isinstance(reading, row.Placement) else node.operands[0].shape[at]
+            fits = isinstance(places, Node) and (places.is_leaf or places in self.calls)
+            return fits and _has_dtype(kinds[0]) and n <= DENSE and self.places.get(places, n) == n
+        if isinstance(reading, row.Identity):
+            return kinds[0].kind in "biu" or kinds[0] == node.dtype
+        if isinstance(reading, row.Relation):
+            return all(_has_dtype(kind) or kind.kind in "iu" for kind in kinds)
+        if isinstance(reading, (row.Function, row.Extremum)) and not self._spelled(node.made_by):
+            return False
+        if isinstance(reading, row.Power) and isinstance(node.operands[1], Node):
+            return self._spelled(node.made_by) and all(map(_has_dtype, kinds))
+        return all(map(_has_dtype, kinds)) and not (isinstance(reading, row.Reduction) and node.dtype.kind == "b")
+
+
+def _is_extreme(node: Node) -> bool:
+    return isinstance(node.reading, row.Reduction) and node.reading.kind in ("max", "min")
+
+
+def _is_signed_zero(x: Any) -> bool:
+    """Whether an operand is −0.0, which is a number like any other to algebra, but not to a division."""
+    return isinstance(x, float) and x == 0 and copysign(1, x) < 0
+
+
+def _has_dtype(dtype: np.dtype[Any]) -> bool:
+    """Whether kernels compute with a dtype."""
+    return dtype.kind == "b" or (dtype.kind == "f" and dtype.itemsize in (4, 8))

@@ -1,0 +1,274 @@
+"""Kernel source: loops as Python that Numba compiles, and that Python itself can run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..algebra.numbers import ONE, Coefficient
+from ..engine.row import Primitive
+from ..engine.table.elementwise import relu, sigmoid
+from ..engine.table.special import erf, erfc
+from .loops import (
+    Accumulate,
+    Accumulator,
+    At,
+    Call,
+    Compare,
+    Count,
+    Expression,
+    For,
+    Let,
+    Load,
+    Local,
+    Number,
+    Power,
+    Statement,
+    Store,
+    Total,
+)
+from .stages import CannotError, Launch
+
+CHUNK = 512
+"""The terms that are added up one after the other, before their sum is added to that of the others."""
+
+_SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "=": "==", ">": ">", "<": "<"}
+_STARTS = {"sum": "0.0", "prod": "1.0", "max": "-np.inf", "min": "np.inf"}
+_SPELLED = {
+    relu.op: "({0} if {0} > F(0.0) or {0} != {0} else F(0.0))",
+    sigmoid.op: "F(1.0) / (F(1.0) + np.exp(-{0}))",
+    erf.op: "math.erf({0})",
+    erfc.op: "math.erfc({0})",
+}
+_BY_NAME = frozenset(
+    {"exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsin", "arccos"}
+    | {"arctan", "arcsinh", "arccosh", "arctanh", "absolute", "sign", "maximum", "minimum", "power", "isfinite"}
+    | {"floor", "ceil", "trunc"}
+)
+"""Functions of NumPy's that Numba has for scalars of the same dtype."""
+
+
+def spelled(op: Primitive) -> bool:
+    """Whether a kernel can compute an op on scalars."""
+    return op in _SPELLED or any(f.__name__ in _BY_NAME for f in op.numpy)
+
+
+class KernelSource:
+    """The source of a kernel.
+
+    Attributes:
+        text: the source. It names neither lengths nor constants, so it serves other batches too.
+        numbers: its constants, for the argument ``k``.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch, kernel = launch, launch.kernel
+        self._float = float_of(launch)
+        self._kinds = {array.name: array.dtype for array in (*launch.given, *launch.made)}
+        self._kinds |= {row: np.dtype(float) if row in kernel.wide else self._float for row in kernel.rows}
+        self._sums: set[str] = set()
+        self.numbers: list[float] = []
+        self._constants: dict[Any, str] = {}
+        self._index: dict[int, str] = {}
+        body = [*self._block(kernel.body, 1)]
+        start = [f"    {name} = F(k[{i}])" for i, name in enumerate(self._constants.values())]
+        rows = []
+        for name, labels in kernel.rows.items():
+            shape = ", ".join(f"n{self._number(label)}" for label in labels)
+            rows.append(f"    {name} = np.empty(({shape},), {'np.float64' if name in kernel.wide else 'F'})")
+        if not self._index.keys() <= kernel.lengths.keys():
+            raise CannotError("an axis along which no array lies")
+        for label, number in self._index.items():
+            name, axis = kernel.lengths[label]
+            start.append(f"    n{number} = {name}.shape[{axis}]")
+        start += rows
+        start += [f"    {name} = 0" for name in kernel.counters]
+        tests = [
+            f"{name} {'==' if truth else '!='} 0" for name, truth in zip(kernel.counters, launch.truths, strict=True)
+        ]
+        end = [f"    return {' and '.join(tests) or 'True'}"]
+        given = ", ".join([*kernel.arrays, "k"])
+        self.text = "\n".join([f"def {kernel.name}({given}):", *start, *body, *end, ""])
+
+    def _number(self, label: int) -> str:
+        return self._index.setdefault(label, str(len(self._index)))
+
+    def _at(self, array: str, labels: Sequence[int]) -> str:
+        return f"{array}[{', '.join(f'i{self._number(label)}' for label in labels) or '()'}]"
+
+    # ------------------------------------------------------------------------------------------------- statements
+
+    def _block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
+        tab = "    " * depth
+        for one in statements:
+            if isinstance(one, For):
+                yield from self._for(one, depth)
+            elif isinstance(one, Let):
+                yield f"{tab}{one.name} = {self._value(one.value)}"
+            elif isinstance(one, Store):
+                truth = self._kinds[one.array].kind == "b"
+                value = self._condition(one.value) if truth else self._value(one.value)
+                yield f"{tab}{self._at(one.array, one.labels)} = {value}"
+            elif isinstance(one, Accumulate):
+                onto = one.onto
+                added = _added(self._element(onto.name, onto.labels), self._value(one.value), onto.kind)
+                yield from (tab + line for line in added)
+            elif isinstance(one, Count):
+                yield f"{tab}{one.counter} += 0 if {self._condition(one.condition)} else 1"
+            else:
+                onto = one.accumulator
+                if onto.whole and not onto.labels:
+                    self._sums.add(onto.whole)
+                yield from self._cleared(onto.whole or onto.name, onto, depth)
+
+    def _for(self, loop: For, depth: int) -> Iterator[str]:
+        tab, number = "    " * depth, self._number(loop.label)
+        if not loop.parts:
+            yield f"{tab}for i{number} in range(n{number}):"
+            yield from self._block(loop.body, depth + 1)
+            return
+        yield f"{tab}for c{number} in range(0, n{number}, {CHUNK}):"
+        for part in loop.parts:
+            yield from self._cleared(part.name, part, depth + 1)
+        yield f"{tab}    for i{number} in range(c{number}, min(c{number} + {CHUNK}, n{number})):"
+        yield from self._block(loop.body, depth + 2)
+        for part in loop.parts:
+            target = self._element(part.whole or (part.into.name if part.into else ""), part.labels)
+            lines = _added(target, self._element(part.name, part.labels), part.kind)
+            yield from self._over(part.labels, depth + 1, lines)
+
+    def _cleared(self, name: str, one: Accumulator, depth: int) -> Iterator[str]:
+        wide = name == one.whole
+        start = _STARTS[one.kind] if wide else f"F({_STARTS[one.kind]})"
+        return self._over(one.labels, depth, [f"{self._element(name, one.labels)} = {start}"])
+
+    def _element(self, name: str, labels: Sequence[int]) -> str:
+        """An element of a row, or a scalar."""
+        return self._at(name, labels) if labels else name
+
+    def _over(self, labels: Sequence[int], depth: int, lines: Sequence[str]) -> Iterator[str]:
+        """Lines for each element of a row, or once."""
+        for k, label in enumerate(labels):
+            number = self._number(label)
+            yield "    " * (depth + k) + f"for i{number} in range(n{number}):"
+        for line in lines:
+            yield "    " * (depth + len(labels)) + line
+
+    # ------------------------------------------------------------------------------------------------ expressions
+
+    def _value(self, x: Expression) -> str:
+        """An expression as a number of the kernel's dtype."""
+        if isinstance(x, Load):
+            text = self._at(x.array, x.labels)
+            return text if self._kinds[x.array] == self._float else f"F({text})"
+        if isinstance(x, Local):
+            return f"F({x.name})" if x.name in self._sums else x.name
+        if isinstance(x, Number):
+            return self._constant(x.value)
+        if isinstance(x, Total):
+            return self._total(x)
+        if isinstance(x, Power):
+            return self._power(x)
+        if isinstance(x, Call) and not _is_truth(x):
+            return self._call(x)
+        return f"(F(1.0) if {self._condition(x)} else F(0.0))"
+
+    def _total(self, x: Total) -> str:
+        parts = []
+        for term, c in sorted(x.terms, key=lambda item: item[1].value < 0):
+            sign = " - " if c.value < 0 else " + "
+            size = -c if c.value < 0 else c
+            value = self._value(term)
+            value = f"({value})" if isinstance(term, Total) and len(term.terms) > 1 else value
+            if size != ONE:
+                number = self._constant(size)
+                value = number if term == Number(ONE) else f"{number} * {value}"
+            parts.append(sign + value)
+        text = "".join(parts)
+        return text[3:] if text.startswith(" + ") else f"-{text[3:]}" if text else "F(0.0)"
+
+    def _power(self, x: Power) -> str:
+        above, below = list[str](), list[str]()
+        for factor, exponent in x.factors:
+            value = self._value(factor)
+            value = f"({value})" if isinstance(factor, (Total, Power)) else value
+            (above if exponent > 0 else below).append(self._raised(value, abs(Fraction(exponent))))
+        text = " * ".join(above) or "F(1.0)"
+        if below:
+            text += " / " + (below[0] if len(below) == 1 and "*" not in below[0] else f"({' * '.join(below)})")
+        if x.conditions:
+            text = f"({text} if {' and '.join(map(self._condition, x.conditions))} else F(0.0))"
+        return text
+
+    def _raised(self, value: str, exponent: Fraction) -> str:
+        whole, rest = divmod(exponent, 1)
+        if whole > 3 or rest not in (0, Fraction(1, 2)):
+            return f"np.power({value}, F({float(exponent)!r}))"
+        return " * ".join([value] * int(whole) + [f"math.sqrt({value})"] * bool(rest))
+
+    def _call(self, x: Call) -> str:
+        args = [self._value(arg) for arg in x.args]
+        if x.op in _SPELLED:
+            return _SPELLED[x.op].format(*(a if a.isidentifier() else f"({a})" for a in args))
+        name = next(f.__name__ for f in x.op.numpy if f.__name__ in _BY_NAME)
+        return f"np.{name}({', '.join(args)})"
+
+    def _condition(self, x: Expression) -> str:
+        """An expression as a truth value."""
+        if isinstance(x, Compare):
+            a, b = x.args
+            whole = any(isinstance(one, Load) and self._kinds[one.array].kind in "iub" for one in x.args)
+            return f"({self._side(a, whole)} {_SIGNS[x.sign]} {self._side(b, whole)})"
+        if isinstance(x, At):
+            return f"(i{self._number(x.label)} == {self._side(x.place, True)})"
+        if isinstance(x, Load) and self._kinds[x.array].kind == "b":
+            return self._at(x.array, x.labels)
+        if isinstance(x, Power) and not x.factors:
+            return f"({' and '.join(map(self._condition, x.conditions))})"
+        if isinstance(x, Call) and _is_truth(x):
+            return self._call(x)
+        return f"({self._value(x)} != F(0.0))"
+
+    def _side(self, x: Expression, whole: bool) -> str:
+        """A side of a comparison, in which whole numbers are compared as such."""
+        if whole and isinstance(x, Load):
+            return self._at(x.array, x.labels)
+        if whole and isinstance(x, Number):
+            return repr(int(x.value.value)) if x.value.value == int(x.value.value) else repr(float(x.value.value))
+        if whole and isinstance(x, Total) and not x.terms:
+            return "0"
+        if whole and isinstance(x, Total) and len(x.terms) == 1 and isinstance(x.terms[0][0], Number):
+            return self._side(Number(x.terms[0][1]), True)
+        return self._value(x)
+
+    def _constant(self, c: Coefficient) -> str:
+        """A small whole number as it is; any other by its name, so that the source serves for other ones."""
+        if not c.counts and isinstance(c.number, (int, Fraction)) and c.number in (0, 1, 2, 3, -1):
+            return f"F({float(c.number)!r})"
+        key = (c.number, c.counts)
+        if key not in self._constants:
+            self._constants[key] = f"k{len(self._constants) + 1}"
+            self.numbers.append(float(c.value))
+        return self._constants[key]
+
+
+def float_of(launch: Launch) -> Any:
+    """The dtype that a kernel computes with."""
+    wide = any(array.dtype == np.float64 for array in (*launch.given, *launch.made))
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def _is_truth(x: Expression) -> bool:
+    return isinstance(x, (Compare, At)) or (isinstance(x, Call) and any(f is np.isfinite for f in x.op.numpy))
+
+
+def _added(target: str, value: str, kind: str) -> list[str]:
+    if kind == "sum":
+        return [f"{target} += {value}"]
+    if kind == "prod":
+        return [f"{target} *= {value}"]
+    sign = ">" if kind == "max" else "<"
+    return [f"v = {value}", f"{target} = v if v {sign} {target} or v != v else {target}"]

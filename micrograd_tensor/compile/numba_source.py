@@ -1,0 +1,117 @@
+"""Numba source: a traced function as kernels, and as the function that calls them and NumPy in turn."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..engine.row import TABLE
+from ..graph import Node
+from ..notation.literals import literal
+from .kernel_source import KernelSource, float_of, spelled
+from .kernels import compiled, interpreted
+from .numpy_source import is_default, is_plain
+from .stages import Array, Calling, CannotError, Filled, Launch, Plan
+from .trace import Traced
+
+
+class NumbaSource:
+    """The source of a traced function and of its kernels, and the function itself.
+
+    Attributes:
+        text: the source.
+    """
+
+    def __init__(self, traced: Traced, name: str) -> None:
+        self.name, self.plan = name, Plan(traced, spelled)
+        plan = self.plan
+        if not any(isinstance(step, Launch) for step in plan.steps):
+            raise CannotError("nothing for a kernel to do")
+        self._space: dict[str, Any] = {"np": np, "op": _OPS, **plan.constants}
+        self._loose = _loose(traced, plan)
+        lines: list[str] = []
+        self.kernels: list[tuple[KernelSource, Launch]] = []
+        for step in plan.steps:
+            if isinstance(step, Launch):
+                lines += self._launched(step)
+            elif isinstance(step, Filled):
+                number, array = literal(step.number), step.array
+                lines.append(f'{array.name} = np.full({literal(array.shape)}, {number}, "{array.dtype}")')
+            else:
+                lines.append(self._called(step))
+        results = ", ".join(self._shown(array, node) for node, array in plan.outputs)
+        lines.append(f"return ({results}{',' if len(plan.outputs) == 1 else ''})")
+        given = ", ".join(array.name for array in plan.inputs)
+        driver = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in lines), ""])
+        self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), driver])
+        self._driver = driver
+
+    def function(self) -> Any:
+        """The program, its kernels compiled."""
+        space = dict(self._space)
+        for kernel, launch in self.kernels:
+            arrays = [(array.dtype, len(array.labels), True) for array in launch.given]
+            arrays += [(array.dtype, len(array.labels), False) for array in launch.made]
+            make = compiled if launch.loops else interpreted
+            space[launch.kernel.name] = make(kernel.text, launch.kernel.name, float_of(launch), tuple(arrays))
+            space[f"k_{launch.kernel.name}"] = np.array(kernel.numbers, np.float64)
+        exec(compile(self._driver, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above
+        return space[self.name]
+
+    def _launched(self, step: Launch) -> list[str]:
+        source = KernelSource(step)
+        self.kernels.append((source, step))
+        lines = [f'{array.name} = np.empty({literal(array.shape)}, "{array.dtype}")' for array in step.made]
+        given = [self._flat(array) for array in step.given]
+        name = step.kernel.name
+        call = f"{name}({', '.join([*given, *(array.name for array in step.made), f'k_{name}'])})"
+        return [*lines, *([f"if not {call}:", "    return None"] if step.kernel.counters else [call])]
+
+    def _flat(self, array: Array) -> str:
+        """An array as a kernel takes it."""
+        loose = array.name in self._loose and array.shape != ()  # of which NumPy makes an array with an axis
+        text = f"np.ascontiguousarray({array.name})" if loose else array.name
+        shape = self.plan.lengths(array.labels)
+        return text if array.shape == shape else f"{text}.reshape({literal(shape)})"
+
+    def _called(self, step: Calling) -> str:
+        node = step.node
+        operands = [self._shown(x[1], x[0]) if isinstance(x, tuple) else literal(x) for x in step.operands]
+        params = []
+        for key, value in node.params.items():
+            if is_default(value, node.made_by.parameters[key]):
+                continue
+            params.append(f"{key}={literal(value) if is_plain(value) else self._bound(value)}")
+        return f"{step.result.name} = np.asarray(op.{node.made_by.name}({', '.join([*operands, *params])}))"
+
+    def _shown(self, array: Array, node: Node) -> str:
+        """The elements of a node, taken from the array that holds them."""
+        text, wanted = array.name, self.plan.labels(node)
+        if wanted == array.labels:
+            text += f".reshape({literal(node.shape)})" if array.shape != node.shape else ""
+        else:
+            lengths = self.plan.lengths(array.labels)
+            text += f".reshape({literal(lengths)})" if array.shape != lengths else ""
+            text += f".transpose({', '.join(str(array.labels.index(label)) for label in wanted)})"
+            text += f".reshape({literal(node.shape)})" if self.plan.lengths(wanted) != node.shape else ""
+        return text if array.dtype == node.dtype else f'{text}.astype("{node.dtype}")'
+
+    def _bound(self, value: Any) -> str:
+        name = f"param{len(self._space)}"
+        self._space[name] = value
+        return name
+
+
+_OPS = SimpleNamespace(**{name: row.forward for name, row in TABLE.items()})
+
+
+def _loose(traced: Traced, plan: Plan) -> set[str]:
+    """The arrays that may lie in memory in any way."""
+    settled = {
+        id(node) for node, _ in (*traced.arguments, *traced.held) if traced.values[node]._data.flags.c_contiguous
+    }
+    loose = {array.name for node, array in zip(traced.inputs, plan.inputs, strict=True) if id(node) not in settled}
+    loose |= {name for name, value in plan.constants.items() if not value.flags.c_contiguous}
+    return loose | {step.result.name for step in plan.steps if isinstance(step, Calling)}

@@ -1,0 +1,390 @@
+"""Stages: what kernels compute and what NumPy is called for, in the order in which it is possible.
+
+The operands of a call are stored, and its result is an array to the kernels after it. All between calls is algebra,
+from the stored arrays to what has to be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..algebra import Term, lower
+from ..algebra.axes import flat
+from ..algebra.terms import topological
+from ..engine.row import Primitive
+from ..graph import Node
+from ..notation.names import value_names
+from .calls import Marked
+from .loops import For, Kernel, Load, Statement
+from .schedule import Goal, Grouping, Schedule, unresolved
+from .trace import Traced
+
+
+class CannotError(Exception):
+    """A graph that has to be left to NumPy as a whole."""
+
+
+@dataclass(eq=False)
+class Array:
+    """An array of a program.
+
+    Attributes:
+        name: what it is called.
+        labels: of its axes, of which those of length 1 have none.
+        shape: as it is; to a kernel it has one axis for each label.
+        dtype: type of the elements.
+    """
+
+    name: str
+    labels: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(eq=False)
+class Calling:
+    """A call of NumPy: the node whose op is called, its operands, and its result."""
+
+    node: Node
+    operands: list[Any]
+    result: Array
+
+
+@dataclass(eq=False)
+class Filled:
+    """An array of one number."""
+
+    array: Array
+    number: float
+
+
+@dataclass(eq=False)
+class Launch:
+    """A kernel, with the arrays that it is given and those that it makes, and whether its counters must be 0."""
+
+    kernel: Kernel
+    given: list[Array]
+    made: list[Array]
+    truths: list[bool]
+
+    @property
+    def loops(self) -> bool:
+        """Whether there is a loop in it: else Python is as fast."""
+        return any(isinstance(one, For) for one in self.kernel.body)
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """What the kernels of a stage compute: an array for a term, or for a guard, how often it does not hold."""
+
+    term: Term
+    labels: tuple[int, ...]
+    name: str
+    dtype: np.dtype[Any]
+    truth: bool | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a guard."""
+        return self.truth is not None
+
+
+class Plan:
+    """What a program does, in order.
+
+    Args:
+        traced: the function.
+        spelled: whether a kernel can compute an op on scalars.
+
+    Attributes:
+        steps: kernels, calls and constants.
+        inputs: the arrays of the function's inputs.
+        outputs: of each output that is no guard, its node, and the array that its elements are in.
+        constants: arrays by their names.
+
+    Raises:
+        CannotError: where there is nothing for kernels to do.
+    """
+
+    def __init__(self, traced: Traced, spelled: Callable[[Primitive], bool]) -> None:
+        if any(0 in node.shape for node in traced.graph.nodes):
+            raise CannotError("an array without elements")
+        if any(isinstance(x, complex) for node in traced.graph.nodes for x in node.operands):
+            raise CannotError("a complex number")
+        marked = self._marked = Marked(traced, spelled)
+        lowered = self._lowered = lower(marked.graph)
+        self.pool, self.terms = lowered.pool, lowered.terms
+        self._nodes = {node.rank: node for node in marked.graph.nodes}
+        self._taken = {"np", "op", "math", "F", "k"}
+        self._names = value_names(marked.graph.nodes, self._taken)
+        self._named: dict[Term, Node] = {}
+        for node in (*(n for n in marked.graph.nodes if n.name is not None), *marked.graph.nodes):
+            self._named.setdefault(self.terms[node], node)
+        self._origin: dict[Term, Node] = {}
+        for node in marked.graph.nodes:
+            if set(self.labels(node)) == set(self.terms[node].axes):
+                self._origin.setdefault(self.terms[node], node)
+        self._truths: set[Term] = set()
+        self._stages: dict[Term, int] = {}
+        self._wanted: dict[int, list[_Wanted]] = {}
+        self._calls: dict[int, list[Node]] = {}
+        self._asked: set[Any] = set()
+        self._pending: list[Term] = []
+        self._arrays: dict[Term, Array] = {}
+        self._spread: dict[tuple[Term, tuple[int, ...]], Array] = {}
+        self.steps: list[Calling | Filled | Launch] = []
+        inputs = [marked.made[node] for node in traced.inputs]
+        self.constants = {
+            self._names[node]: node.value for node in marked.graph.nodes if node.is_leaf and node not in inputs
+        }
+        self.inputs = [Array(self._names[node], self.labels(node), node.shape, node.dtype) for node in inputs]
+        outputs = marked.graph.outputs[len(traced.guards) :]
+        self._ask(traced, outputs)
+        self._run()
+        self.outputs = [(node, self.array_of(node)) for node in outputs]
+
+    def size(self, label: int) -> int:
+        """The length of an axis."""
+        return self._lowered.axes.size(label)
+
+    def labels(self, node: Node) -> tuple[int, ...]:
+        """The labels of a node's axes, in order."""
+        return flat(self._lowered.axes.layout[node])
+
+    def lengths(self, labels: Iterable[int]) -> tuple[int, ...]:
+        """The lengths of axes."""
+        return tuple(map(self.size, labels))
+
+    def array_of(self, node: Node) -> Array:
+        """The array that holds the elements of a node, when its stage has run."""
+        term = self.terms[node]
+        return self._spread.get((term, self.labels(node))) or self._arrays[term]
+
+    # ------------------------------------------------------------------------------------- what has to be computed
+
+    def _ask(self, traced: Traced, outputs: Sequence[Node]) -> None:
+        """Ask for the outputs and the guards, and for what these need from earlier stages."""
+        for k, truth in enumerate(traced.guards):
+            node = self._marked.graph.outputs[k]
+            self._want(self.terms[node], (), f"otherwise{k + 1}", node.dtype, truth)
+        for k, (node, n) in enumerate(self._marked.places.items()):
+            term = self.terms[node]
+            ends = (("≥", self.pool.zero), ("<", self.pool.constant(n)))
+            inside = [self.pool.make("indicator", (term, end), (sign,), term.axes) for sign, end in ends]
+            self._want(self.pool.mul(*inside), (), f"outside{k + 1}", np.dtype(bool), True)
+        for node in outputs:
+            self._ask_node(node)
+        while self._pending:
+            self._ask_behind(self._pending.pop())
+
+    def _want(self, term: Term, labels: tuple[int, ...], name: str, dtype: Any, truth: bool | None = None) -> None:
+        if (term, labels, truth) not in self._asked:
+            self._asked.add((term, labels, truth))
+            self._wanted.setdefault(self._stage(term), []).append(_Wanted(term, labels, name, dtype, truth))
+        self._pending.append(term)
+
+    def _ask_node(self, node: Node) -> None:
+        """Have the elements of a node in an array."""
+        term, labels = self.terms[node], self.labels(node)
+        if set(labels) != set(term.axes):
+            self._spread.setdefault((term, labels), Array(self._names[node], labels, self.lengths(labels), node.dtype))
+            self._want(term, labels, self._names[node], node.dtype)
+        elif term not in self._asked:
+            origin = self._origin[term]  # rather than its transpose, as which it may be wanted
+            self._ask_term(term, self.labels(origin), origin)
+
+    def _ask_term(self, term: Term, labels: tuple[int, ...], node: Node | None) -> None:
+        self._asked.add(term)
+        if term.op in ("leaf", "opaque", "relabel"):
+            self._pending.append(term)
+        else:
+            name = self._names[node] if node else self._unique(self.called(term))
+            self._want(term, labels, name, node.dtype if node else self._dtype(term))
+
+    def _ask_behind(self, term: Term) -> None:
+        """Ask for what must be there before a term's stage: what calls give, and sums of earlier stages."""
+        stage, stack, seen = self._stage(term), [term], set[Term]()
+        while stack:
+            t = stack.pop()
+            if t in seen:
+                continue
+            seen.add(t)
+            if t.op == "opaque":
+                self._ask_call(self._nodes[t.params[0]])
+            elif t.op == "relabel" or (t.op in ("sum", "fold") and self._stage(t) < stage):
+                inner = t.args[0] if t.op == "relabel" else t
+                if inner not in self._asked:
+                    self._ask_term(inner, inner.axes, None)
+            else:
+                stack += t.args
+
+    def _ask_call(self, node: Node) -> None:
+        if node not in self._asked:
+            self._asked.add(node)
+            self._calls.setdefault(self._stage(self.terms[node]), []).append(node)
+            for x in node.inputs:
+                self._ask_node(x)
+
+    def _stage(self, term: Term) -> int:
+        """After how many calls a term can be computed."""
+        if term not in self._stages:
+            for t in topological([term]):
+                before = max((self._stages[x] for x in t.args), default=0)
+                self._stages[t] = before + (t.op in ("opaque", "relabel"))
+        return self._stages[term]
+
+    def _dtype(self, term: Term) -> np.dtype[Any]:
+        """The dtype for what has no node of its own: the widest of what it is computed from."""
+        found, stack, seen = {np.dtype(np.float32)}, [term], set[Term]()
+        while stack:
+            t = stack.pop()
+            if t.op in ("leaf", "opaque"):
+                found |= {dtype for dtype in [self._nodes[t.params[0]].dtype] if dtype.kind == "f"}
+            elif t not in seen:
+                seen.add(t)
+                stack += t.args
+        return np.result_type(*found)
+
+    def called(self, term: Term) -> str:
+        """What to call a term, which others may be called too."""
+        node = self._named.get(term)
+        return self._names[node] if node is not None else "t"
+
+    def _unique(self, name: str) -> str:
+        number, found = 1, name
+        while found in self._taken:
+            number += 1
+            found = f"{name}{number}"
+        self._taken.add(found)
+        return found
+
+    # -------------------------------------------------------------------------------------------- in what order
+
+    def _run(self) -> None:
+        for t in self.pool.terms.values():
+            if t.op == "leaf":
+                node = self._nodes[t.params[0]]
+                self._have(t, Array(self._names[node], t.params[1], node.shape, node.dtype))
+        relabelled = [t for t in self._stages if t.op == "relabel"]
+        for stage in range(max([*self._wanted, *self._calls], default=0) + 1):
+            for node in sorted(self._calls.get(stage, ()), key=lambda node: node.rank):
+                result = Array(self._names[node], self.labels(node), node.shape, node.dtype)
+                operands = [(x, self.array_of(x)) if isinstance(x, Node) else x for x in node.operands]
+                self.steps.append(Calling(node, operands, result))
+                self._have(self.terms[node], result)
+            for t in relabelled:
+                if t.args[0] in self._arrays and t not in self._arrays:
+                    array, to = self._arrays[t.args[0]], dict(zip(*t.params, strict=True))
+                    self._have(t, replace(array, labels=tuple(to.get(label, label) for label in array.labels)))
+            for kernel in self._kernels(self._wanted.get(stage, ())):
+                self._launch(kernel)
+
+    def _have(self, term: Term, array: Array) -> None:
+        self._arrays[term] = array
+        if array.dtype.kind == "b":
+            self._truths.add(term)
+
+    def _groups(self, wanted: Iterable[_Wanted]) -> list[list[_Wanted]]:
+        """What has axes in common is computed by one kernel."""
+        groups: list[tuple[set[int], list[_Wanted]]] = []
+        for one in wanted:
+            number = self.pool.as_constant(one.term)
+            if number is not None and not one.counts:
+                array = Array(one.name, one.labels, self.lengths(one.labels), one.dtype)
+                self.steps.append(Filled(array, float(number.value)))
+                self._spread[one.term, one.labels] = array
+                continue
+            behind = unresolved([one.term], self._arrays)
+            labels = {*one.labels, *one.term.axes, *(label for t in behind for label in t.axes)}
+            labels |= {label for t in behind for x in t.args for label in x.axes}
+            joined, apart = [one], []
+            for other, members in groups:
+                if other & labels or not (other or labels):
+                    labels |= other
+                    joined = members + joined
+                else:
+                    apart.append((other, members))
+            groups = [*apart, (labels, joined)]
+        return [members for _, members in groups]
+
+    def _kernels(self, wanted: Iterable[_Wanted]) -> list[list[list[_Wanted]]]:
+        """The kernels of a stage: one for each dtype to compute with, in which each group has loops of its own."""
+        found: dict[Any, list[list[_Wanted]]] = {}
+        for group in self._groups(wanted):
+            wide = any(self._dtype(one.term) == np.float64 or one.dtype == np.float64 for one in group)
+            found.setdefault(wide, []).append(group)
+        return [*found.values()]
+
+    def _launch(self, groups: list[list[_Wanted]]) -> None:
+        grouping = Grouping(self.pool, self._truths)
+        known = {grouping(t): Load(array.name, array.labels) for t, array in self._arrays.items()}
+        by_name = {array.name: array for array in self._arrays.values()}
+        names = {*self._taken, *self._names.values()}
+        truths = [t for t in known if t in self._truths]
+        schedule = Schedule(known, truths, lambda t: self.called(grouping.before.get(t, t)), names)
+        given: dict[str, Array] = {}
+        made: list[Array] = []
+        body: list[Statement] = []
+        lengths: dict[int, tuple[str, int]] = {}
+        for group in groups:
+            terms = [grouping(one.term) for one in group]
+            behind = {x for t in unresolved(terms, known) for x in t.args if x in known}
+            read = [known[t] for t in sorted(behind | {t for t in terms if t in known}, key=lambda t: t.id)]
+            here = [Array(one.name, one.labels, self.lengths(one.labels), one.dtype) for one in group if not one.counts]
+            goals = [
+                Goal(t, counter=one.name) if one.counts else Goal(t, array=one.name, labels=one.labels)
+                for t, one in zip(terms, group, strict=True)
+            ]
+            order = self._order([*(by_name[load.array] for load in read), *here], [one.term for one in group])
+            body += schedule.body(order, goals)
+            given |= {load.array: by_name[load.array] for load in read}
+            loads = [*((load.array, load.labels) for load in read), *((array.name, array.labels) for array in here)]
+            lengths |= {label: (name, i) for name, labels in loads for i, label in enumerate(labels)}
+            made += here
+        every = [one for group in groups for one in group]
+        counted = [one for one in every if one.counts]
+        kernel = Kernel(
+            name=self._unique("kernel"),
+            arrays=(*given, *(array.name for array in made)),
+            lengths=lengths,
+            body=body,
+            rows=schedule.rows,
+            wide=frozenset(schedule.wide),
+            counters=tuple(one.name for one in counted),
+        )
+        self.steps.append(Launch(kernel, [*given.values()], made, [bool(one.truth) for one in counted]))
+        for one, array in zip([one for one in every if not one.counts], made, strict=True):
+            if set(one.labels) == set(one.term.axes):
+                self._have(one.term, array)
+
+    def _order(self, arrays: Iterable[Array], terms: Iterable[Term]) -> list[int]:
+        """The order of loops, from the outside: as the arrays lie in memory, the larger ones first."""
+        after: dict[int, set[int]] = {}
+
+        def reaches(a: int, b: int) -> bool:
+            stack, seen = [a], {a}
+            while stack:
+                for x in after.get(stack.pop(), ()):
+                    if x not in seen:
+                        seen.add(x)
+                        stack.append(x)
+            return b in seen
+
+        for array in sorted(arrays, key=lambda array: -prod(array.shape)):
+            for a, b in pairwise(array.labels):
+                if not reaches(b, a):
+                    after.setdefault(a, set()).add(b)
+        behind = [label for t in topological(terms) for label in t.axes]
+        labels = dict.fromkeys([*(label for array in arrays for label in array.labels), *behind])
+        order: list[int] = []
+        while labels:
+            first = next(a for a in labels if not any(a in after.get(b, ()) for b in labels))
+            order.append(first)
+            del labels[first]
+        return order

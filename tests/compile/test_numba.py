@@ -1,0 +1,113 @@
+"""What Numba compiles: the same as the functions themselves, and as the same kernels run by Python."""
+
+import copy
+
+import numpy as np
+import pytest
+from test_traced_step import batches, make_net, make_step
+
+import micrograd_tensor as mt
+from micrograd_tensor import optim
+from micrograd_tensor.compile import kernels, numba_source
+
+pytest.importorskip("numba")
+
+
+def cases():
+    def with_gradients(function):
+        def both(upstream, *given):
+            y = function(*given)
+            return y, mt.grad(y, [x for x in given if x.requires_grad], upstream)
+
+        return both
+
+    yield "batch norm", with_gradients(mt.batch_norm), [(70, 9), (70, 9), 9, 9]
+    yield "layer norm", with_gradients(lambda x, w, b: mt.layer_norm(x, 9, w, b)), [(70, 9), (70, 9), 9, 9]
+    yield "group norm", with_gradients(lambda x, w, b: mt.group_norm(x, 2, w, b)), [(3, 4, 5, 6), (3, 4, 5, 6), 4, 4]
+    yield "softmax", with_gradients(mt.softmax), [(7, 600), (7, 600)]
+    yield "gelu", with_gradients(lambda x: mt.gelu(x) + mt.gelu(x, "tanh")), [(7, 60), (7, 60)]
+    yield "norm", with_gradients(lambda x: x / mt.sqrt((x * x).sum(axis=1, keepdims=True))), [(7, 60), (7, 60)]
+    yield (
+        "activations",
+        with_gradients(lambda x: mt.relu(x) * mt.sigmoid(x) + mt.softplus(x) * mt.tanh(x)),
+        [(9,), (9,)],
+    )
+    yield "extremes", with_gradients(lambda x: x.max(axis=0) - x.min(axis=0) + x.prod(axis=0)), [(4,), (7, 4)]
+
+
+CASES = {name: (function, shapes) for name, function, shapes in cases()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CASES)
+def test_named_cases(name, dtype, monkeypatch):
+    function, shapes = CASES[name]
+    rng = np.random.default_rng(0)
+    given = [mt.tensor(rng.normal(size=s).astype(dtype), requires_grad=k > 0) for k, s in enumerate(shapes)]
+    want, gradients = function(*given)
+    fast = mt.compile(function, backend="numba")
+    results = [fast(*given)]
+    monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)
+    results.append(mt.compile(function, backend="numba")(*given))
+    assert not fast._eager
+    assert "def kernel" in fast.source
+    for got, found in results:
+        for a, b in zip((got, *found), (want, *gradients), strict=True):
+            scale = np.abs(b.numpy()).max()
+            tolerance = (1e-12 if dtype == "float64" else 2e-6) * scale
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=tolerance)
+
+
+def test_cross_entropy_on_other_labels_and_labels_out_of_range():
+    def both(x, target):
+        loss = mt.cross_entropy(x, target)
+        return loss, mt.grad(loss, x)[0]
+
+    fast = mt.compile(both, backend="numba")
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        x, target = mt.tensor(rng.normal(size=(6, 5)), requires_grad=True), rng.integers(0, 5, 6)
+        for a, b in zip(fast(x, target), both(x, mt.tensor(target)), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-15)
+    assert not fast._eager
+    with pytest.raises(mt.ShapeError):
+        fast(x, np.array([0, 1, 2, 3, 4, 5]))
+
+
+def test_a_training_step():
+    theirs = make_net("float64")
+    ours = copy.deepcopy(theirs)
+    other, optimizer = (optim.SGD(net.parameters(), lr=0.1, momentum=0.9) for net in (theirs, ours))
+    step, fast = make_step(theirs, other), mt.compile(make_step(ours, optimizer), backend="numba")
+    for batch in batches("float64", 8):
+        np.testing.assert_allclose(fast(*batch).item(), step(*map(mt.tensor, batch)).item(), rtol=1e-12)
+    for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+    assert not fast._eager
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 1), (1, 1 << 20)])
+def test_sums_keep_their_digits(shape):
+    x = np.random.default_rng(0).random(shape).astype(np.float32)
+    axis = int(np.argmax(shape))
+    got = mt.compile(lambda x: (x * x).sum(axis=axis), backend="numba")(x).item()
+    want = float((x.astype(np.float64) ** 2).sum())
+    assert abs(got - want) <= 2e-7 * want
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["softmax", "activations", "layer norm"])
+def test_nothing_that_is_not_finite_gets_lost(name, special):
+    function, shapes = CASES[name]
+    rng = np.random.default_rng(0)
+    given = [mt.tensor(rng.normal(size=s), requires_grad=k > 0) for k, s in enumerate(shapes)]
+    fast = mt.compile(function, backend="numba")
+    fast(*given)
+    x = given[1].numpy().copy()
+    x.flat[3] = special
+    given[1] = mt.tensor(x, requires_grad=True)
+    with np.errstate(all="ignore"):
+        (got, found), (want, gradients) = fast(*given), function(*given)
+    for a, b in zip((got, *found), (want, *gradients), strict=True):
+        lost = ~np.isfinite(b.numpy()) & np.isfinite(a.numpy())
+        assert not lost.any()
