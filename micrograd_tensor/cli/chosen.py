@@ -21,8 +21,8 @@ from .user_file import blamed, user_file
 
 SUMMARY = (
     "FILE.py:FUNCTION names a function without arguments that returns a Tensor, a Tensor with its upstream gradient, "
-    "or a Graph; without an upstream one is drawn at random from the seed, and for a single number it is 1. The file is "
-    "executed, so name only one that you trust. A NAME alone is a built-in graph: " + ", ".join(BUILTINS) + "."
+    "or a Graph; without an upstream one is drawn at random from the seed, and for a single number it is 1. The file "
+    "is executed, so name only one that you trust. A NAME alone is a built-in graph: " + ", ".join(BUILTINS) + "."
 )
 """What a command that takes a graph says of it."""
 

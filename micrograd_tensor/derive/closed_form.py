@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..graph import Graph, Node, evaluate
 from ..graph.axes import AxisNames, Dims, axis_names
-from ..notation import LATEX, MATHML, formula, operand_text
+from ..notation import ALIGNED, LATEX, MATHML, Typeset, formula, operand_text
 from ..notation.names import value_names
 from ..notation.numpy import assignment
 from ..notation.printable import WHOLE
@@ -46,19 +46,21 @@ class Formula:
             return operand_text(self.node, dims=self.dims, limit=WHOLE)
         return formula(self.node, dims=self.dims, limit=WHOLE)
 
+    def write(self, said: Typeset) -> str:
+        """The equation in a language of mathematics."""
+        if self._is_a_name:
+            return said.related(said.name(self.name).text, "=", said.name(str(self.node.name)).text)
+        return said.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
+
     @property
     def latex(self) -> str:
         """The equation in LaTeX's mathematics mode."""
-        if self._is_a_name:
-            return f"{LATEX.name(self.name).text} = {LATEX.name(str(self.node.name)).text}"
-        return LATEX.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
+        return self.write(LATEX)
 
     @property
     def mathml(self) -> str:
         """The equation in MathML."""
-        if self._is_a_name:
-            return MATHML.laid("whole", MATHML.name(self.name).text + MATHML.sign("=") + MATHML.name(self.text).text)
-        return MATHML.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
+        return self.write(MATHML)
 
     @property
     def _is_a_name(self) -> bool:
@@ -119,7 +121,7 @@ class ClosedForm(Mapping[str, Formula]):
     @property
     def latex(self) -> str:
         """The lines of an ``align`` environment, without the environment."""
-        return " \\\\\n".join(line.latex.replace(" = ", " &= ", 1) for line in self.lines)
+        return " \\\\\n".join(line.write(ALIGNED) for line in self.lines)
 
     def gradients(self) -> dict[Node, Any]:
         """What the formulas give for the recorded values, by the inputs."""

@@ -14,6 +14,7 @@ from ..graph.axes import Dims
 from ..notation import Called, Typeset, shape_text
 from ..notation.names import Identifiers
 from ..notation.printable import WHOLE
+from .closed_form import ClosedForm
 from .remarks import Remark, Remarks
 from .steps import Share, Step
 
@@ -57,6 +58,16 @@ class Section:
 class Contents:
     """The sections of a derivation.
 
+    Args:
+        graph: captured with its backward pass.
+        called: what its values are called for readers.
+        names: what they are called in Python.
+        dims: the names of axes.
+        steps: the steps that are shown.
+        remarks: what is said of them.
+        closed: the closed form, or why there is none; "" where none is shown.
+        exercise: whether the backward pass is left blank.
+
     Attributes:
         title: what is derived.
         given: the inputs and their shapes.
@@ -72,10 +83,11 @@ class Contents:
         steps: Sequence[Step],
         remarks: Remarks,
         *,
+        closed: ClosedForm | str,
         exercise: bool,
     ) -> None:
         self._graph, self._called, self._dims, self._steps, self._remarks = graph, called, dims, steps, remarks
-        self.exercise = exercise
+        self.exercise, self._closed = exercise, closed
         inner = {gate for step in steps for gate in step.gates[:-1]}
         self.symbols = _symbols([node for node in graph.nodes if node not in inner], called, names)
         self.title = f"Gradients of {', '.join(self.symbols.get(node, 'a constant') for node in graph.outputs)}"
@@ -95,6 +107,19 @@ class Contents:
                 formulas=tuple(self._forward(step) if step.forward else self._backward(step)),
                 notes=() if self.exercise and not step.forward else tuple(self._notes(step)),
             )
+
+    @property
+    def closed_form(self) -> tuple[Formula, ...]:
+        """The lines of the closed form, shared parts first; none where there is no closed form."""
+        lines = self._closed.lines if isinstance(self._closed, ClosedForm) else ()
+        return tuple(Formula(line.write, shape_text(line.node, line.dims)) for line in lines)
+
+    @property
+    def closing(self) -> str:
+        """What is said before the closed form, or why there is none."""
+        if isinstance(self._closed, str):
+            return self._closed
+        return "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on:"
 
     def _forward(self, step: Step) -> Iterator[Formula]:
         node = step.node

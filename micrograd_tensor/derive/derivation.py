@@ -94,41 +94,51 @@ class Derivation:
         again = derivation(exercises.recorded(self.program, forward), None, None, exercise=True)
         return exercises.exercise(again.program, forward, file)
 
-    @cached_property
-    def contents(self) -> Contents:
-        """What stands on its pages."""
+    def contents(self, *, closed: bool = False) -> Contents:
+        """What stands on its pages: everything, or the closed form alone."""
+        steps = () if closed else self.steps
         return Contents(
-            self.graph, self.called, self.names, self.dims, self.steps, self.remarks, exercise=self.exercise
+            self.graph,
+            self.called,
+            self.names,
+            self.dims,
+            steps,
+            self.remarks,
+            closed=self._closed_form(),
+            exercise=self.exercise,
         )
+
+    def _closed_form(self) -> ClosedForm | str:
+        """The closed form, or why there is none."""
+        if self.exercise:
+            return ""
+        try:
+            return self.closed_form
+        except GradientError as error:
+            return f"There is no closed form: {str(error).removeprefix('closed_form: ')}."
 
     @cached_property
     def markdown(self) -> str:
         """A page in Markdown, with formulas and working code for each step, and at the end the closed form."""
-        closed: ClosedForm | str = ""
-        if not self.exercise:
-            try:
-                closed = self.closed_form
-            except GradientError as error:
-                closed = f"{error}."
-        return str(Page(self.contents, self.program, self.steps, self.numpy, closed))
+        return str(Page(self.contents(), self.program, self.steps, self.numpy, self._closed_form()))
 
     @property
     def latex(self) -> str:
         """An article in LaTeX, which compiles alone."""
-        return latex.article(self.contents)
-
-    @property
-    def html(self) -> str:
-        """A page of its own, which loads nothing from outside."""
-        return html.page(self.contents, self.numpy)
-
-    def _repr_html_(self) -> str:
-        return html.fragment(self.contents, self.numpy)
+        return latex.article(self.contents())
 
     @property
     def beamer(self) -> str:
         """Slides in LaTeX, one for each step."""
-        return latex.slides(self.contents)
+        return latex.slides(self.contents())
+
+    @property
+    def html(self) -> str:
+        """A page of its own, which loads nothing from outside."""
+        return html.page(self.contents(), self.numpy)
+
+    def _repr_html_(self) -> str:
+        return html.fragment(self.contents(), self.numpy)
 
 
 def derivation(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from ..notation import CELLS, MATHML, webpage
-from .contents import Contents, Section
+from ..notation import CELLS, MATHML, Typeset, webpage
+from .contents import Contents, Formula
 from .remarks import Symbol
 
 STYLE = webpage.STYLE + Path(__file__).with_name("derivation.css").read_text(encoding="utf-8")
@@ -40,28 +40,31 @@ def _parts(contents: Contents, source: str) -> Iterator[str]:
     given = ", ".join(f"{_sentence([Symbol(name)])} {escape(shape)}" for name, shape in contents.given.items())
     yield f"<h1>{escape(contents.title)}</h1>"
     yield f"<p>Given: {given}, and the gradient of the output.</p>"
-    yield "<h2>Forward</h2>"
-    yield from _table([section for section in sections if section.forward], contents)
-    yield "<h2>Backward</h2>"
-    for section in sections:
-        if not section.forward:
-            gate = f" <small>{escape(section.gate)}</small>" if section.gate else ""
-            yield f'<section><h3><b class="number">{section.number}</b> {_sentence([Symbol(section.name)])}{gate}</h3>'
-            yield from _table([section], contents)
-            yield from (f"<p>{_sentence(note)}</p>" for note in section.notes)
-            yield "</section>"
+    forward = [section for section in sections if section.forward]
+    if forward:
+        yield "<h2>Forward</h2>"
+        yield from _table([(section.number, formula) for section in forward for formula in section.formulas], CELLS)
+        yield "<h2>Backward</h2>"
+    back = CELLS.blanked(_BLANK) if contents.exercise else CELLS
+    for section in sections[len(forward) :]:
+        gate = f" <small>{escape(section.gate)}</small>" if section.gate else ""
+        yield f'<section><h3><b class="number">{section.number}</b> {_sentence([Symbol(section.name)])}{gate}</h3>'
+        yield from _table([(None, formula) for formula in section.formulas], back)
+        yield from (f"<p>{_sentence(note)}</p>" for note in section.notes)
+        yield "</section>"
+    if contents.closing:
+        yield f"<h2>Closed form</h2>\n<p>{escape(contents.closing)}</p>"
+        yield from _table([(None, formula) for formula in contents.closed_form], CELLS)
     if not contents.exercise:
         yield f"<details><summary>The same in NumPy</summary><pre>{escape(source)}</pre></details>"
 
 
-def _table(sections: Sequence[Section], contents: Contents) -> Iterator[str]:
-    """The formulas of steps in one table: number, both sides, shape."""
+def _table(formulas: Sequence[tuple[int | None, Formula]], said: Typeset) -> Iterator[str]:
+    """Formulas with their numbers, if they have any, and their shapes."""
     yield '<div class="scroll" role="region" tabindex="0" aria-label="Formulas"><table role="presentation">'
-    for section in sections:
-        said = CELLS.blanked(_BLANK) if contents.exercise and not section.forward else CELLS
-        number = f'<td><b class="number">{section.number}</b></td>' if section.forward else ""
-        for formula in section.formulas:
-            yield f'<tr>{number}{formula.write(said)}<td class="shape">{escape(formula.shape)}</td></tr>'
+    for number, formula in formulas:
+        first = "" if number is None else f'<td><b class="number">{number}</b></td>'
+        yield f'<tr>{first}{formula.write(said)}<td class="shape">{escape(formula.shape)}</td></tr>'
     yield "</table></div>"
 
 

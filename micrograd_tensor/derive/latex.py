@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, zip_longest
 from unicodedata import category, normalize
 
-from ..notation import ALIGNED, LATEX, align, prose
-from .contents import Contents, Section
+from ..notation import ALIGNED, LATEX, Typeset, align, prose
+from .contents import Contents, Formula, Section
 from .remarks import Symbol
 
 _ARTICLE = r"""\documentclass[a4paper]{article}
 \usepackage[margin=25mm]{geometry}
-\usepackage{amsmath}
+\usepackage{amsmath,graphicx}
 \allowdisplaybreaks
 \setlength{\jot}{6pt}
 %(characters)s\title{%(title)s}
@@ -41,14 +42,11 @@ _SLIDES = r"""\documentclass{beamer}
 \end{document}
 """
 
-_FRAME = r"""\begin{frame}{%(title)s}
-\centering
-\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{$\displaystyle\begin{aligned}
-%(lines)s
-\end{aligned}$}\par
-%(notes)s\end{frame}"""
-
 _BLANK = r"\underline{\hspace{12em}}"
+
+_MARKUP = re.compile(r"\\[a-zA-Z]+|[{}$^_&\\]")
+_MOST = 85
+"""How many characters a line of an article has room for."""
 
 _LETTERS = "øØæÆœŒßłŁıÅå§¶©£"
 _ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
@@ -68,17 +66,50 @@ def article(contents: Contents) -> str:
             notes = " ".join(map(_sentence, section.notes))
             lines[0] = f"\\intertext{{\\textbf{{{_heading(section)}.}} {notes}}}\n{lines[0]}"
             backward += lines
-    return _document(_ARTICLE, contents, "\n".join([*_aligned("Forward", forward), *_aligned("Backward", backward)]))
+    body: list[str] = []
+    for title, lines in (("Forward", forward), ("Backward", backward)):
+        body += [rf"\section*{{{title}}}", align(lines)] if lines else []
+    if contents.closing:
+        body += [r"\section*{Closed form}", prose(contents.closing)]
+        for long, group in groupby(map(_shaped, contents.closed_form), _is_long):
+            lines = [*group]
+            body += [f"\\[\n{_fitted([line])}\n\\]" for line in lines] if long else [align(lines)]
+    return _document(_ARTICLE, contents, "\n".join(body))
 
 
 def slides(contents: Contents) -> str:
     """Slides for beamer: one frame for each step."""
-    frames = []
-    for section in contents.sections:
-        title = f"{_heading(section)}, {'forward' if section.forward else 'backward'}"
-        notes = "".join(f"\\medskip\n{_sentence(note)}\\par\n" for note in section.notes)
-        frames.append(_FRAME % {"title": title, "lines": " \\\\\n".join(_lines(contents, section)), "notes": notes})
+    frames = [
+        _frame(
+            f"{_heading(section)}, {'forward' if section.forward else 'backward'}",
+            _lines(contents, section),
+            map(_sentence, section.notes),
+        )
+        for section in contents.sections
+    ]
+    if contents.closing:
+        frames.append(_frame("Closed form", [*map(_shaped, contents.closed_form)], [prose(contents.closing)]))
     return _document(_SLIDES, contents, "\n".join(frames))
+
+
+def _frame(title: str, lines: Sequence[str], notes: Iterable[str]) -> str:
+    said = [f"\\medskip\n{note}\\par" for note in notes]
+    shown = [rf"{_fitted(lines)}\par"] if lines else []
+    return "\n".join([rf"\begin{{frame}}{{{title}}}", r"\centering", *shown, *said, r"\end{frame}"])
+
+
+def _fitted(lines: Sequence[str]) -> str:
+    """Lines, made smaller where they are wider than the page."""
+    shown = " \\\\\n".join(lines)
+    return (
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{$\displaystyle\begin{aligned}"
+        f"\n{shown}\n\\end{{aligned}}$}}"
+    )
+
+
+def _is_long(line: str) -> bool:
+    """Whether a formula is wider than an article."""
+    return len(_MARKUP.sub("", line)) > _MOST
 
 
 def _document(template: str, contents: Contents, body: str) -> str:
@@ -100,13 +131,11 @@ def _sentence(pieces: Sequence[str]) -> str:
 def _lines(contents: Contents, section: Section) -> list[str]:
     """The formulas, each with its shape at the end."""
     said = ALIGNED.blanked(_BLANK) if contents.exercise and not section.forward else ALIGNED
-    return [rf"{formula.write(said)} && \text{{{prose(formula.shape)}}}" for formula in section.formulas]
+    return [_shaped(formula, said) for formula in section.formulas]
 
 
-def _aligned(title: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield rf"\section*{{{title}}}"
-        yield align(lines)
+def _shaped(formula: Formula, said: Typeset = ALIGNED) -> str:
+    return rf"{formula.write(said)} && \text{{{prose(formula.shape)}}}"
 
 
 def _declared(text: str) -> Iterator[str]:

@@ -127,6 +127,8 @@ class _Latex(Typeset):
             return self.laid("subscript", self.identifier(name[: found.start()]), found[0].translate(_DIGITS))
         if name in _GREEK:
             return rf"\{name} "
+        if name[:1] == "d" and name[1:] in _GREEK:  # its gradient
+            return rf"d\{name[1:]} "
         if found := _MARKED.fullmatch(normalize("NFD", name)):
             letter, accent, power, primes = found.groups()
             if letter in _LETTERS or (letter.isascii() and letter.isalpha()):

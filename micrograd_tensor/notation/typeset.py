@@ -218,9 +218,9 @@ class Typeset(Mathematics):
         parts, texts = self.parts(node), [x.text for x in operands]
         length = sum(x.length for x in operands) + sum(len(part) for part in parts if isinstance(part, str))
         match parts:
-            case [Field(), " / ", Field()] if texts[0].startswith(self._fraction) and operands[0].level >= PRODUCT:
+            case [Field(), " / ", Field()] if self._fraction in texts[0]:
                 below = self.laid("fraction", self.digits("1"), texts[1])  # of one storey each
-                return Piece(self.row([texts[0], self.sign("·"), below]), PRODUCT, length)
+                return Piece(self.row([self.at(operands[0], PRODUCT), self.sign("·"), below]), PRODUCT, length)
             case [Field("0", "")]:
                 return operands[0]
             case [Field(), " / ", Field()]:

@@ -7,6 +7,8 @@ import pytest
 from derived import GRAPHS, derived
 from reading import read_latex, read_mathml
 
+import micrograd_tensor as mt
+from micrograd_tensor.derive import derivation
 from micrograd_tensor.notation import LATEX, MATHML
 
 PARTS = {
@@ -27,7 +29,7 @@ def close(value, recorded):
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name not in ("hostile", "conv_bn_relu")])
 def test_every_formula_says_what_was_recorded(name, said):
     page = derived(name)
-    contents, graph = page.contents, page.graph
+    contents, graph = page.contents(), page.graph
     read = read_latex if said is LATEX else read_mathml
     arrays = {text: node.value for node, text in contents.symbols.items()}
     arrays |= {f"∂L∂{contents.symbols[n]}": g.value for n, g in graph.gradients.items() if n in contents.symbols}
@@ -52,18 +54,18 @@ def test_every_formula_says_what_was_recorded(name, said):
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_no_two_values_have_one_symbol(name):
-    symbols = derived(name).contents.symbols
+    symbols = derived(name).contents().symbols
     assert len({*symbols.values()}) == len(symbols)
 
 
 def test_the_second_of_a_name_has_a_number():
-    contents = derived("same_names").contents
+    contents = derived("same_names").contents()
     assert [*contents.symbols.values()] == ["W", "W₂", "x", "h", "h₂"]
     assert contents.given == {"W": "(3, 3)", "W₂": "(3, 3)", "x": "(2, 3)"}
 
 
 def test_gradients_that_meet_are_said_to_and_where_they_come_from():
-    sections = [*derived("fork").contents.sections]
+    sections = [*derived("fork").contents().sections]
     notes = {s.name: ["".join(note) for note in s.notes] for s in sections if not s.forward}
     assert notes["y"][0] == (
         "y is used in three ways, and the three gradients that arrive at it are added: "
@@ -76,10 +78,46 @@ def test_gradients_that_meet_are_said_to_and_where_they_come_from():
 
 def test_a_broadcast_comes_back_as_a_sum():
     page = derived("batchnorm", dims={"N": 7, "D": 4})
-    notes = {s.name: ["".join(note) for note in s.notes] for s in page.contents.sections if not s.forward}
+    notes = {s.name: ["".join(note) for note in s.notes] for s in page.contents().sections if not s.forward}
     assert "gamma was copied along N, so its gradient is summed over N." in notes["scaled_x"]
 
 
 def test_an_exercise_gives_no_reasons():
-    sections = [*derived("batchnorm", exercise=True).contents.sections]
+    sections = [*derived("batchnorm", exercise=True).contents().sections]
     assert all(section.forward or section.notes == () for section in sections)
+
+
+@pytest.mark.parametrize("said", [LATEX, MATHML], ids=["latex", "mathml"])
+@pytest.mark.parametrize("name", ["batchnorm", "layernorm", "scalar", "same_lengths", "same_names"])
+def test_the_closed_form_says_what_was_recorded(name, said):
+    """Line by line, each from those before it."""
+    page = derived(name)
+    contents = page.contents()
+    recorded = {node.name: node.value for node in (*page.graph.nodes, *page.graph.backward) if node.name}
+    read = read_latex if said is LATEX else read_mathml
+    known = {node.name: node.value for node in page.closed_form.graph.nodes if node.is_leaf}
+    for line, formula in zip(page.closed_form.lines, contents.closed_form, strict=True):
+        known[line.name] = read(formula.write(said), known)[0]
+        if line.name in recorded:
+            close(known[line.name], recorded[line.name])
+    assert len(contents.closed_form) == len(page.closed_form.lines)
+
+
+def test_the_closed_form_alone():
+    contents = derived("batchnorm").contents(closed=True)
+    assert [*contents.sections] == []
+    assert len(contents.closed_form) == 3
+
+
+def test_where_there_is_no_closed_form_the_page_says_why(monkeypatch):
+    page = derived("batchnorm")
+    monkeypatch.setattr(derivation, "from_labels", missing)
+    contents = page.contents()
+    assert contents.closed_form == ()
+    assert contents.closing == "There is no closed form: it has 400 terms."
+    assert contents.closing in page.latex
+    assert contents.closing in page.html
+
+
+def missing(*_):
+    raise mt.GradientError("closed_form: it has 400 terms")

@@ -50,7 +50,8 @@ def test_it_has_each_formula_with_its_shape_and_each_note(name):
     page = derived(name)
     root = parsed(page.html)
     rows = [row for table in root.iter("table") for row in table.iter("tr")]
-    formulas = [formula for section in page.contents.sections for formula in section.formulas]
+    formulas = [formula for section in page.contents().sections for formula in section.formulas]
+    formulas += page.contents().closed_form
     for row, formula in zip(rows, formulas, strict=True):
         *sides, shape = [cell for cell in row if cell.find("b") is None]
         shown = "".join("".join(side.itertext()) for side in sides)
@@ -58,7 +59,7 @@ def test_it_has_each_formula_with_its_shape_and_each_note(name):
         assert shape.text == formula.shape
     said = ["".join(p.itertext()) for section in root.iter("section") for p in section.iter("p")]
     assert said == [
-        "".join(note) for section in page.contents.sections if not section.forward for note in section.notes
+        "".join(note) for section in page.contents().sections if not section.forward for note in section.notes
     ]
     assert unescape(page.numpy) == root.find(".//pre").text
 

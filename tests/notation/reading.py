@@ -518,7 +518,8 @@ LATEX = re.compile(
     r"\\frac|\\tfrac\{1\}\{[24]\}|\\sqrt|\\operatorname\{(?P<fn>[^}]*)\}|"
     r"\\(?:mathit|textit)\{(?P<it>(?:\\[a-z]+\{\}|\\.|[^}])*)\}|"
     r"\\text\{(?P<text>(?:\\.|[^}])*)\}|\\math(?:bin|rel)\{(?P<bin>[^}]*)\}|\\left|\\right|\\ln 2|"
-    r"\\(?P<accent>hat|tilde|bar|dot|ddot|vec)\{(?P<letter>[^}]*)\}|\\[a-z]+|"
+    r"\\(?P<accent>hat|tilde|bar|dot|ddot|vec)\{(?P<letter>[^}]*)\}|"
+    r"(?P<gradient>d\\(?:alpha|beta|gamma|sigma|mu|epsilon)(?![a-z]))|\\[a-z]+|"
     r"\d+(?:\.\d+)?|\S",
     re.IGNORECASE,
 )
@@ -576,7 +577,9 @@ class _Latex:
             elif text == r"\times":
                 found.append(("sign", "·"))
             elif match["it"] is not None:
-                found.append(("name", _plain(text)))
+                found.append(("name", _plain(text) + (self.subscript() if self.looking_at("_") else "")))
+            elif match["gradient"] is not None:
+                found.append(("name", f"d{text[2:]}"))
             elif match["accent"] is not None:
                 found.append(("name", _plain(match["letter"]) + ACCENTS[match["accent"]]))
             elif match["text"] is not None:

@@ -13,6 +13,9 @@ NAMES = {
     "x": "x",
     "gamma": r"\gamma ",
     "γ": r"\gamma ",
+    "delta": r"\delta ",
+    "dbeta": r"d\beta ",
+    "dx": r"\mathit{dx}",
     "Λ": r"\Lambda ",
     "x̂": r"\hat{x}",
     "ŷ": r"\hat{y}",
@@ -42,7 +45,7 @@ def test_names(name):
     assert LATEX.identifier(name) == NAMES[name]
 
 
-SIGNS = [name for name in NAMES if name and name not in ("₁", "γ", "Λ", "50 %", "σ²₁")]
+SIGNS = [name for name in NAMES if name and name not in ("₁", "γ", "delta", "Λ", "50 %", "σ²₁")]
 
 
 @pytest.mark.parametrize("name", SIGNS)
