@@ -135,10 +135,10 @@ class Derivation:
     @property
     def html(self) -> str:
         """A page of its own, which loads nothing from outside."""
-        return html.page(self.contents(), self.numpy)
+        return html.page(self.contents(), "" if self.exercise else self.numpy)
 
     def _repr_html_(self) -> str:
-        return html.fragment(self.contents(), self.numpy)
+        return html.fragment(self.contents(), "" if self.exercise else self.numpy)
 
 
 def derivation(

@@ -20,7 +20,7 @@ def page(contents: Contents, source: str) -> str:
 
     Args:
         contents: what stands on it.
-        source: the same as a program.
+        source: the same as a program; "" for none.
     """
     body = f'<main class="mt-derivation">\n{_joined(contents, source)}\n</main>'
     return webpage.page(contents.title, body, [STYLE])
@@ -55,7 +55,7 @@ def _parts(contents: Contents, source: str) -> Iterator[str]:
     if contents.closing:
         yield f"<h2>Closed form</h2>\n<p>{escape(contents.closing)}</p>"
         yield from _table([(None, formula) for formula in contents.closed_form], CELLS)
-    if not contents.exercise:
+    if source:
         yield f"<details><summary>The same in NumPy</summary><pre>{escape(source)}</pre></details>"
 
 
