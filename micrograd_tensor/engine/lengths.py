@@ -35,6 +35,8 @@ def lengths(what: str, value: Any, rank: int | None = None, least: int = 1) -> t
         and min(value) >= least
     ):
         return value  # at every call of a convolution
+    if type(value) is int and rank is not None and value >= least:
+        return (value,) * rank
     several = isinstance(value, (tuple, list))
     numbers = tuple(value) if several else (value,) * (rank or 1)
     if (several if rank is None else len(numbers) == rank) and all(_is_length(n, least) for n in numbers):

@@ -127,8 +127,9 @@ class _RunningNorm(Module):
             moved = [(self.num_batches_tracked, count)]
             for running, found, correction in ((self.running_mean, mean, 1), (self.running_var, var, n / (n - 1))):
                 old, new = at_once(running, found)
-                if new.ndim > 1:  # statistics of each sample
-                    new = average(reshape(new, shape=(-1, self.num_features)), axis=0)
+                if new.ndim > 1:
+                    new = reshape(new, shape=(-1, self.num_features))
+                    new = average(new, axis=0) if len(new) > 1 else new[0]  # statistics of each sample
                 moved.append((running, (1 - share) * old + (share * correction) * new))
             assign(*zip(*moved, strict=True))  # only now, so that an error or an interrupt leaves all as they were
 

@@ -14,7 +14,7 @@ from ..record import Result, unwrap
 from ..row import Array, Contraction, Labels, Operand, Trait, answers
 from .elementwise import mul
 from .reductions import broadcast_to
-from .shapes import expand_dims, reshape, squeeze, swapaxes
+from .shapes import expand_dims, reshape, squeeze, transpose
 
 __all__ = ["dot", "einsum", "matmul"]
 
@@ -28,8 +28,8 @@ def _of_left(g: Array, y: Array, a: Array, b: Array) -> Array:
     if a.ndim == 1:
         return squeeze(matmul(b, expand_dims(g, axis=-1)), axis=-1)
     if a.ndim > 2 and _lies_transposed(a):
-        return swapaxes(matmul(b, swapaxes(g, -1, -2)), -1, -2)
-    return matmul(g, swapaxes(b, -1, -2))
+        return _turned(matmul(b, _turned(g)))
+    return matmul(g, _turned(b))
 
 
 def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -37,10 +37,19 @@ def _of_right(g: Array, y: Array, a: Array, b: Array) -> Array:
     if a.ndim == 1:
         return expand_dims(g, axis=-1 if b.ndim == 1 else -2) * (a if b.ndim == 1 else expand_dims(a, axis=-1))
     if b.ndim == 1:
-        return squeeze(matmul(swapaxes(a, -1, -2), expand_dims(g, axis=-1)), axis=-1)
+        return squeeze(matmul(_turned(a), expand_dims(g, axis=-1)), axis=-1)
     if _lies_transposed(b):
-        return swapaxes(matmul(swapaxes(g, -1, -2), a), -1, -2)
-    return matmul(swapaxes(a, -1, -2), g)
+        return _turned(matmul(_turned(g), a))
+    return matmul(_turned(a), g)
+
+
+def _turned(x: Array) -> Array:
+    """The transpose of each matrix."""
+    return transpose(x, axes=_LAST_TURNED[x.ndim])
+
+
+_LAST_TURNED = [(), (0,), *((*range(rank - 2), rank - 1, rank - 2) for rank in range(2, 65))]
+"""The axes by rank, the last two exchanged."""
 
 
 def _lies_transposed(x: Array) -> bool:

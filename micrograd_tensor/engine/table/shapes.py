@@ -7,6 +7,7 @@ Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
@@ -64,9 +65,13 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Result:
 
 
 def _of_transpose(g: Array, y: Array, x: Array, axes: Sequence[int] | None = None) -> Array:
-    return transpose(
-        g, axes=axes if axes is None else tuple(sorted(range(x.ndim), key=[i % x.ndim for i in axes].__getitem__))
-    )
+    return transpose(g, axes=axes if axes is None else _inverse(tuple(axes)))
+
+
+@lru_cache(maxsize=256)
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order that undoes an order of axes."""
+    return tuple(sorted(range(len(axes)), key=[i % len(axes) for i in axes].__getitem__))
 
 
 @primitive("T", "permute({0}, {axes:order})", _of_transpose)
