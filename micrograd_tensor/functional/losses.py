@@ -305,7 +305,7 @@ def _checked_classes(op: str, log_p: Tensor, target: Tensor, ignore_index: int) 
         )
     (seen,) = at_once(target)
     known = (seen >= 0) & (seen < count)
-    if holds(known & ~equal(seen, ignore_index)):
+    if holds(known & ~equal(seen, ignore_index) if 0 <= ignore_index < count else known):
         return target, None
     ignored = equal(target, ignore_index)
     given = unwrap(target)

@@ -349,7 +349,18 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     if axis is None:
         raise ShapeError("take them along axis 0 of x.reshape(-1) instead")
     places: Array = np.asarray(indices) if isinstance(indices, list) else indices
+    if type(x) is type(places) is np.ndarray and x.ndim == places.ndim and places.dtype.kind in "iu":
+        return x[_along(x.shape, axis, places)]  # a third of the time
     return np.take_along_axis(x, places, axis)
+
+
+def _along(shape: Sequence[int], axis: int, indices: Array) -> tuple[Any, ...]:
+    """Indices along one axis, with all places along the others."""
+    places: list[Any] = [
+        np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)
+    ]
+    places[axis] = indices
+    return tuple(places)
 
 
 @primitive(
@@ -366,11 +377,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
 )
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
-    places: list[Any] = [
-        np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)
-    ]
-    places[axis] = indices
-    return scattered(x, tuple(places), shape, at_most=x.shape[axis])
+    return scattered(x, _along(shape, axis, indices), shape, at_most=x.shape[axis])
 
 
 @primitive("argsort", "argsort({0}⟦, {axis:axis}⟧)", None, analytic=False)

@@ -134,8 +134,13 @@ def add_windows(
     if is_duck(x):  # which may not be writable
         spread = (put_add(part, index=i, shape=tuple(full)) for i, part in zip(places, each, strict=True))
         return reduce(add, spread)
-    total = np.zeros_like(x[(0,) * rank], shape=tuple(full))  # laid out in memory as x is, which is what comes next
+    total = np.empty_like(x[(0,) * rank], shape=tuple(full))  # laid out in memory as x is, which is what comes next
     apart = all(s > d * (k - 1) for k, s, d in zip(size, stride, dilation, strict=True))
+    if set(stride) == {1}:  # the first place of all windows is written to everywhere but at the end
+        for i, n in zip(axes, positions, strict=True):
+            total[(slice(None),) * i + (slice(n, None),)] = 0
+    elif not apart or x.size < total.size:
+        total[...] = 0
     for k, (index, part) in enumerate(zip(places, each, strict=True)):
         if apart or k == 0:  # half the work of an addition
             total[index] = part
