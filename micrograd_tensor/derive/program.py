@@ -13,7 +13,6 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from ..graph.cut import needed
 from ..notation import assignment, formula, shape_text
 from ..notation.literals import array, literal
 from ..notation.names import Identifiers, is_literal, mended
@@ -87,17 +86,12 @@ class Program:
     @cached_property
     def saved(self) -> list[Node]:
         """The values that the backward pass takes from the forward pass, by rank."""
-        found = {x for step in self.steps if step.gates for x in self.kept(step)}
+        found = {x for step in self.steps for x in self.kept(step)}
         return sorted(found, key=lambda node: node.rank)
 
     def kept(self, step: Step) -> list[Node]:
         """The values that a backward step takes from the forward pass, by rank."""
-        if step.upstream is None:
-            return []
-        stops = {*self.names, step.upstream}
-        ends = {share.gradient for share in step.shares}
-        read = {x for node in needed(ends - stops, stops) for x in node.inputs} | ends
-        return sorted((x for x in read if x in self.names and x in self.graph.users), key=lambda node: node.rank)
+        return [x for x in step.kept if x in self.names]
 
     @cached_property
     def constants(self) -> list[Node]:

@@ -61,6 +61,8 @@ class Remarks:
         yield (step.sentence,)
         inner = [pattern(gate, self._dims) for gate in step.gates[-2::-1]]
         yield from ((said,) for said in dict.fromkeys(inner) if said != step.sentence)
+        if step.node in step.kept:
+            yield "The rule uses the result itself, ", Symbol(name(step.node)), ", which is known by then."
         for share in step.shares:
             if share.summed:
                 symbol = Symbol(name(share.operand))
@@ -70,6 +72,9 @@ class Remarks:
             sources = self._sources(share.operand)[: share.place - 1]
             if len(sources) > (share.operand in self._graph.upstreams):
                 yield Symbol(name(share.operand)), f" has a gradient from {_some(sources)} already; this one is added."
+        for share in step.shares:
+            if share.operand.is_leaf and share.count == 1:
+                yield "That is all of the gradient of ", Symbol(name(share.operand)), "."
 
     def _sources(self, node: Node) -> list[str]:
         """Where the gradients come from that are added up to that of a value."""

@@ -54,6 +54,7 @@ class Step:
         shape: the shape of the value, and so of its gradient, by the names of axes.
         upstream: the whole gradient of the value; None in the forward pass.
         shares: what is handed back to the operands, in the order of the source; in step 0 what is added up.
+        kept: the forward values that the shares are made from, by rank.
         sentence: the pattern by which the gradient goes back; empty in the forward pass.
     """
 
@@ -65,6 +66,7 @@ class Step:
     shape: str
     upstream: Node | None = None
     shares: tuple[Share, ...] = ()
+    kept: tuple[Node, ...] = ()
     sentence: str = ""
 
 
@@ -87,6 +89,7 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
         if node not in graph.gradients:
             continue
         edges = [(gate, i) for gate in reversed(gates) for i, x in enumerate(gate.operands) if x not in gates]
+        shares = tuple(share(edge, node) for edge in edges if edge in graph.contributions)
         yield Step(
             number=number,
             node=node,
@@ -95,7 +98,8 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
             gates=gates,
             shape=shape_text(node, dims),
             upstream=graph.gradients[node],
-            shares=tuple(share(edge, node) for edge in edges if edge in graph.contributions),
+            shares=shares,
+            kept=_kept(graph, gates, shares),
             sentence=pattern(node, dims),
         )
     for node in graph.nodes:
@@ -112,6 +116,22 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
                 shares=tuple(share(edge, None) for edge, _ in arriving),
                 sentence="Gradients that arrive at one value by several ways are added.",
             )
+
+
+def _kept(graph: Graph, gates: tuple[Node, ...], shares: tuple[Share, ...]) -> tuple[Node, ...]:
+    """The forward values that shares are made from, but for those within the step."""
+    upstream, inner = graph.gradients[gates[-1]], gates[:-1]
+    found, seen, stack = set[Node](), set[Node](), [share.gradient for share in shares]
+    while stack:
+        node = stack.pop()
+        if node is upstream or node in seen:
+            continue
+        seen.add(node)
+        if node in graph.users and node not in inner:
+            found.add(node)
+        else:
+            stack.extend(node.inputs)
+    return tuple(sorted(found, key=lambda x: x.rank))
 
 
 class _Shares:
