@@ -14,7 +14,7 @@ from ..engine import row
 from ..graph import Graph, Node
 from .axes import Axes, flat, reduced
 from .numbers import MINUS_ONE, ONE, Coefficient, coefficient, exact
-from .terms import Pool, Term, reachable
+from .terms import Pool, Step, Term, reachable
 
 LARGEST_COPY = 100
 """A value of more terms than this is taken under other labels as a whole, as one with a name is."""
@@ -32,6 +32,7 @@ class Lowered:
         pool: its terms, and the steps by which they were simplified.
         terms: the term of each node, forward and backward.
         nodes: the node of each leaf and of each opaque term, by rank.
+        steps: the rewrites that lowering each node took.
     """
 
     graph: Graph
@@ -39,6 +40,7 @@ class Lowered:
     pool: Pool
     terms: dict[Node, Term]
     nodes: dict[int, Node]
+    steps: dict[Node, tuple[Step, ...]]
 
 
 def lower(graph: Graph, instead: Mapping[Node, tuple[Node | float, ...]] | None = None) -> Lowered:
@@ -58,9 +60,12 @@ def lower(graph: Graph, instead: Mapping[Node, tuple[Node | float, ...]] | None 
     nodes = (*graph.nodes, *graph.backward)
     axes = Axes(nodes)
     lowering = _Lowering(axes, instead or {})
+    pool, steps = lowering.pool, dict[Node, tuple[Step, ...]]()
     for node in nodes:
+        before = len(pool.steps)
         lowering.terms[node] = lowering.lowered(node)
-    return Lowered(graph, axes, lowering.pool, lowering.terms, lowering.nodes)
+        steps[node] = tuple(pool.steps[before:])
+    return Lowered(graph, axes, pool, lowering.terms, lowering.nodes, steps)
 
 
 class _Lowering:

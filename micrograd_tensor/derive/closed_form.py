@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,60 +11,15 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..graph import Graph, Node, evaluate
 from ..graph.axes import AxisNames, Dims, axis_names
-from ..notation import ALIGNED, LATEX, MATHML, Typeset, formula, operand_text
+from ..notation import ALIGNED
 from ..notation.names import value_names
 from ..notation.numpy import assignment
-from ..notation.printable import WHOLE
 from .definitions import defined
+from .formula import Formula
+from .proof import ProofStep, proof
 from .shortest import Shortest, shortest
 
-__all__ = ["ClosedForm", "Formula", "closed_form"]
-
-
-@dataclass(frozen=True, eq=False)
-class Formula:
-    """One line of a closed form: a name, and what it equals.
-
-    Attributes:
-        name: of the gradient, such as ``dx``, or of a shared part.
-        node: the op that computes it, in a graph whose named values are leaves or lines before this one.
-        dims: the labels of axes.
-    """
-
-    name: str
-    node: Node
-    dims: Dims
-
-    def __str__(self) -> str:
-        return f"{self.name} = {self.text}"
-
-    @property
-    def text(self) -> str:
-        """The right side, in Unicode."""
-        if self._is_a_name:
-            return operand_text(self.node, dims=self.dims, limit=WHOLE)
-        return formula(self.node, dims=self.dims, limit=WHOLE)
-
-    def write(self, said: Typeset) -> str:
-        """The equation in a language of mathematics."""
-        if self._is_a_name:
-            return said.related(said.name(self.name).text, "=", said.name(str(self.node.name)).text)
-        return said.equation(self.node, self.name, dims=self.dims, limit=WHOLE)
-
-    @property
-    def latex(self) -> str:
-        """The equation in LaTeX's mathematics mode."""
-        return self.write(LATEX)
-
-    @property
-    def mathml(self) -> str:
-        """The equation in MathML."""
-        return self.write(MATHML)
-
-    @property
-    def _is_a_name(self) -> bool:
-        """Whether it equals something that has another name."""
-        return self.node.is_leaf or (self.node.name is not None and self.node.name != self.name)
+__all__ = ["ClosedForm", "closed_form"]
 
 
 class ClosedForm(Mapping[str, Formula]):
@@ -94,8 +48,8 @@ class ClosedForm(Mapping[str, Formula]):
     def __init__(self, found: Shortest) -> None:
         self._found = found
         self.dims, self.inputs = found.arrays.dims, found.inputs
-        self.lets = tuple(Formula(name, node, self.dims) for name, node in found.lets)
-        self._formulas = {name: Formula(f"d{name}", node, self.dims) for name, node in found.formulas}
+        self.lets = tuple(Formula(node, self.dims, name) for name, node in found.lets)
+        self._formulas = {name: Formula(node, self.dims, f"d{name}") for name, node in found.formulas}
         self.graph = Graph(tuple(found.arrays.nodes), tuple(node for _, node in found.formulas))
 
     def __getitem__(self, name: str) -> Formula:
@@ -135,6 +89,11 @@ class ClosedForm(Mapping[str, Formula]):
     def evaluate(self) -> dict[str, Any]:
         """The gradients that the formulas give for the recorded values, by the names of inputs."""
         return {self.name_of(leaf): value for leaf, value in self.gradients().items()}
+
+    @cached_property
+    def steps(self) -> tuple[ProofStep, ...]:
+        """The proof: the rewrites by which what the rules recorded becomes these formulas, each with its reason."""
+        return proof(self._found)
 
     @cached_property
     def _arguments(self) -> dict[Node, str]:

@@ -148,8 +148,16 @@ class Joined:
     axes: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """A value, repeated along the axes that it lacks."""
+
+    of: Expression
+    axes: tuple[int, ...]
+
+
 Expression: TypeAlias = (
-    "Number | Name | Product | Total | Reduced | Softmax | Applied | Compared | OneHot | Opaque | Joined"
+    "Number | Name | Product | Total | Reduced | Softmax | Applied | Compared | OneHot | Opaque | Joined | Repeated"
 )
 
 
@@ -158,7 +166,7 @@ def children(e: Expression) -> tuple[Expression, ...]:
     match e:
         case Product(_, parts) | Total(parts):
             return tuple(part for part, _ in parts)
-        case Reduced() | Softmax() | OneHot():
+        case Reduced() | Softmax() | OneHot() | Repeated():
             return (e.of,)
         case Applied() | Compared() | Opaque() | Joined():
             return e.args

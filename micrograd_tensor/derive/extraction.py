@@ -55,25 +55,27 @@ class Extraction:
     Args:
         words: what is known of the graph's terms.
         names: what may be called by a name, by its term without a coefficient.
-        covering: cover products by names; without it, only what is itself named is called by its name.
+        covering: look for the shortest cover by names; without it, only what is itself named, or a power of what is,
+            is called by its name, and all else stands as it is.
     """
 
     def __init__(self, words: Vocabulary, names: Mapping[Term, Named], covering: bool = True) -> None:
         self._words, self._lowered, self._pool = words, words.lowered, words.lowered.pool
-        self._names, self._covering = words.with_variants(names) if covering else names, covering
+        self._names, self._covering = words.with_variants(names), covering
         self._made: dict[Term, Expression] = {}
         self._costs: dict[int, tuple[Expression, float]] = {}
         self._touching: dict[Term, list[tuple[Named, Factors]]] = {}
         self._scales: dict[Named, Coefficient] = {}
-        for named in self._names.values() if covering else ():
+        for named in self._names.values():
             factors, self._scales[named] = self._factors(named)
-            if factors != {named.term: 1}:
+            if factors != {named.term: 1} and (covering or len(factors) == 1):
                 for base in factors:
                     self._touching.setdefault(base, []).append((named, factors))
 
     def _factors(self, named: Named) -> tuple[Factors, Coefficient]:
         """What is named as a product of powers and a coefficient, with what a sum has in common in front of it."""
-        return self._taken_apart(dict(self._pool.factors(named.term)), named.scale)
+        factors = dict(self._pool.factors(named.term))
+        return self._taken_apart(factors, named.scale) if self._covering else (factors, named.scale)
 
     def __call__(self, term: Term) -> Expression:
         """The expression of a term."""
@@ -155,7 +157,7 @@ class Extraction:
         """A number times a product of powers, and times a sum whose common factor is already among them."""
         if self._covering:
             factors, number = self._taken_apart(factors, number)
-        cover = self._covered(factors) if self._covering else {**factors}
+        cover = self._covered(factors)
         parts: list[tuple[Expression, Fraction]] = []
         for atom, e in cover.items():
             if isinstance(atom, Named):
@@ -218,6 +220,8 @@ class Extraction:
                     continue
                 tried.add(named)
                 yield from _with_name(cover, named, factors)
+            if not self._covering:
+                continue
             if base.op == "sum" and exponent == 1 and base not in self._names:
                 yield from self._into_sum(cover, base)
             if base.op == "fn" and base.params[0] is exp.op and exponent == 1:

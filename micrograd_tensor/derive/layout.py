@@ -39,6 +39,7 @@ from .expressions import (
     Opaque,
     Product,
     Reduced,
+    Repeated,
     Softmax,
     Total,
 )
@@ -70,6 +71,7 @@ class Arrays:
     Args:
         lowered: the graph, for its axes.
         names: what axes are called by label; those that are not among them are known by their lengths.
+        titles: what is named otherwise than it says.
 
     Attributes:
         dims: the labels of all nodes that were made, for notation.
@@ -77,8 +79,9 @@ class Arrays:
         leaves: the nodes of recorded values that were asked for, by what is named.
     """
 
-    def __init__(self, lowered: Lowered, names: Mapping[int, str]) -> None:
+    def __init__(self, lowered: Lowered, names: Mapping[int, str], titles: Mapping[Named, str] | None = None) -> None:
         self._lowered, self._size, self._names = lowered, lowered.pool.size, names
+        self._titles = titles or {}
         self.dims: dict[Node, tuple[str | None, ...]] = {}
         self.nodes: list[Node] = []
         self.leaves: dict[Named, Node] = {}
@@ -148,7 +151,7 @@ class Arrays:
                 op=None,
                 operands=(),
                 params=MappingProxyType({}),
-                name=named.name,
+                name=self._titles.get(named, named.name),
                 rule_of=None,
             )
             layout = self._lowered.axes.layout[recorded]
@@ -187,9 +190,12 @@ class Arrays:
             value = self._shaped(self._reshaping, [value], shape, _positions(layout), {"shape": shape})
         return value
 
-    def any_layout(self, e: Expression) -> Node:
-        """An expression in the layout that comes by itself."""
-        value = self.placed(e).value
+    def sides(self, left: Expression, right: Expression) -> tuple[Node, Node]:
+        """Two expressions whose axes are in the same places."""
+        order = self._known_order({*left.axes, *right.axes}, [])
+        return self._as_node(self._made_as(left, order).value), self._as_node(self._made_as(right, order).value)
+
+    def _as_node(self, value: Any) -> Node:
         return value if isinstance(value, Node) else self._constant(np.array(float(value)), ())
 
     def _lengths(self, order: Order) -> Iterable[int]:
@@ -231,6 +237,11 @@ class Arrays:
                     self.whole(arg, x) if isinstance(x, Node) else x for arg, x in zip(args, node.operands, strict=True)
                 ]
                 return self._recorded(node.made_by, operands, node, layout, node.params)
+            case Repeated(of, axes):
+                x = self.placed(of)
+                order = self._known_order(axes, [x.order])
+                value = self._to(x, order).value
+                return Placed(self._node(broadcast_to.op, [value], order, shape=tuple(self._lengths(order))), order)
             case Joined(axis, parts, args, node, layout):
                 pieces = [self.whole(arg, x) for arg, x in zip(args, parts, strict=True)]
                 return self._recorded(_concatenate.op, pieces, node, layout, {"axis": axis})

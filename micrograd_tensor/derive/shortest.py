@@ -37,6 +37,7 @@ class Shortest:
     Attributes:
         lowered: the graph and its terms.
         words: what is known of them.
+        axis_names: what axes are called, by label.
         arrays: the nodes of all formulas.
         lets: shared parts by name, in order.
         formulas: gradients by the names of inputs, in order.
@@ -44,11 +45,14 @@ class Shortest:
         order: what may be an argument, upstreams first.
         axes_of: the label of each axis of an argument.
         names: what has a name in the graph, by term.
-        expressions: what the formulas say, by name.
+        wanted: the gradients.
+        titles: what shared parts and gradients are called, in order.
+        written: what their formulas say.
     """
 
     lowered: Lowered
     words: Vocabulary
+    axis_names: dict[int, str]
     arrays: Arrays
     lets: list[tuple[str, Node]] = field(default_factory=list)
     formulas: list[tuple[str, Node]] = field(default_factory=list)
@@ -56,7 +60,9 @@ class Shortest:
     order: list[Named] = field(default_factory=list)
     axes_of: dict[Node, tuple[int | None, ...]] = field(default_factory=dict)
     names: dict[Term, Named] = field(default_factory=dict)
-    targets: list[tuple[str, Term]] = field(default_factory=list)
+    wanted: list[Named] = field(default_factory=list)
+    titles: dict[Named, str] = field(default_factory=dict)
+    written: dict[Named, Expression] = field(default_factory=dict)
 
 
 def shortest(graph: Graph, dims: Dims) -> Shortest:
@@ -64,7 +70,8 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
     instead = _read_otherwise(graph)
     lowered = lower(graph, instead)
     called = _Called(graph)
-    found = Shortest(lowered, Vocabulary(lowered), Arrays(lowered, _axis_names(lowered, dims)))
+    names = _axis_names(lowered, dims)
+    found = Shortest(lowered, Vocabulary(lowered), names, Arrays(lowered, names))
     leaves = [node for node in graph.gradients if node.is_leaf and node.requires_grad]
     leaves.sort(key=lambda node: (len(lowered.terms[graph.gradients[node]].axes), node.rank))
     for node, upstream in graph.upstreams.items():
@@ -189,11 +196,13 @@ def _write(found: Shortest, leaves: list[Node], wanted: list[Named], candidates:
         name = named.name or called.new(letters)
         node = arrays.call_by(named, name, arrays.whole(used[named][0], named.node))
         found.lets.append((name, node))
+        found.titles[named], found.written[named] = name, used[named][0]
     for leaf, named in zip(leaves, wanted, strict=True):
         node = arrays.call_by(named, named.name, arrays.whole(used[named][0], named.node))
         found.formulas.append((named.name[1:], node))
         found.inputs[named.name[1:]] = leaf
-        found.targets.append((named.name[1:], found.lowered.terms[named.node]))
+        found.wanted.append(named)
+        found.titles[named], found.written[named] = named.name, used[named][0]
     for named, node in arrays.leaves.items():
         layout = found.lowered.axes.layout[named.node]
         found.axes_of[node] = tuple(labels[0] if len(labels) == 1 else None for labels in layout)

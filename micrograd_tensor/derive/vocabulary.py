@@ -81,6 +81,10 @@ class Vocabulary:
             self._multiplied[term] = self._distributed(term) if len(term.args) <= SHORT else None
         return self._multiplied[term]
 
+    def multiplied(self) -> list[tuple[Term, Term]]:
+        """The combinations that were multiplied out, and what they came to."""
+        return [(term, made) for term, made in self._multiplied.items() if made is not None]
+
     def _distributed(self, term: Term) -> Term | None:
         pool, made, touched = self._pool, list[tuple[Term, Coefficient]](), False
         for part, number in zip(term.args, term.params, strict=True):
