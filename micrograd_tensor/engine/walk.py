@@ -8,22 +8,21 @@ its users have been: they were born later, and the heap hands out the latest-bor
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from heapq import heapify, heappop, heappush
-from itertools import repeat
-from math import inf
 from threading import RLock
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import anomaly, record
+from . import anomaly
 from .arrays import Outline, as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
 from .interop.habits import keywords
-from .record import Record, Result, all_at_once, leaf, set_grad, unwrap, whole
+from .record import Record, Result, leaf, set_grad, unwrap, whole
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
 from .table.elementwise import astype, mul
@@ -51,56 +50,33 @@ def pull(
     """Carry the pending gradients back through the graph.
 
     Args:
-        pending: the tensors to start from with their gradients; emptied by the walk.
+        pending: the tensors to start from, none of them an outline, with their gradients; emptied by the walk.
         wanted: the tensors whose gradients to return; None for the leaves and those that retain theirs.
         useful: the tensors to visit, by birth; None for all that need gradients.
         create_graph: apply the rules to Tensors, so that the gradients have a graph of their own.
         on_edge: called for each contribution before they are added up.
 
     Returns:
-        The whole gradient of each wanted tensor that one arrived at, latest-born first.
+        The whole gradient of each wanted tensor that one arrived at.
     """
     found: Gradients = {}
     watched = recording.get().anomaly
     plain = not (watched or create_graph or on_edge)
-
-    def carry(node: Result, i: int, rule: Callable[[], Any], g: Any) -> Any:
-        """What a rule gives an operand, in a pass that is recorded, checked for NaN and infinities, or listened to."""
-        x, used = node.operands[i], node.saved[i]
-        made = anomaly.backward(node, i, rule, g) if watched else rule()
-        gx = _fitted(made, used, x, node.op)
-        if watched:
-            anomaly.carried(x, gx, [made])
-        if create_graph and not isinstance(gx, Record):
-            gx = leaf(gx)  # a constant, such as the zeros of sign
-        if on_edge is not None:
-            on_edge(node, i, gx)
-        return gx
-
-    asked = None if wanted is None else {x.born: x for x in wanted}
-    waiting = {x.born: [x, g] for x, g in pending.items()}
-    pending.clear()
-    heap = [-born for born in waiting]
+    heap = [(-x.born, x) for x in pending if x.op is not None]
     heapify(heap)
-    last = -inf
     while heap:
-        turn = heappop(heap)
-        node, g = waiting.pop(-turn)
-        if node._whole is not None:
-            node = whole(node)
-        if turn <= last:
-            raise out_of_order(node)
-        last = turn
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if node.keeps_grad if wanted is None else node in wanted:
+            found[node] = g
         op = node.op
-        if asked is None:
-            if op is None or node.keeps_grad:
-                found[node] = g
-        elif -turn in asked:
-            found[asked[-turn]] = g
-        if op is None:
-            continue
-        y, operands = (node, unchanged(node)) if create_graph else (node._data, node.saved)
-        params, saved, rules, each = node.params, node.saved, op.vjps, None
+        y = node._data
+        saved = operands = node.saved
+        params = node.params
+        rules = op.vjps
+        each = None
+        if create_graph:
+            y, operands = node, unchanged(node)
         if not op.straight:
             if not op.analytic and any(map(is_complex, saved)):
                 listed = " and ".join(map(describe, node.operands))
@@ -110,35 +86,53 @@ def pull(
             if isinstance(rules, PerOperand):
                 each = rules.rule(g, y, *operands, **params)
         turns: Iterable[tuple[int, Any]] = enumerate(node.operands)
-        if plain and g.size > MANY and len(saved) == 2 and np.size(saved[1]) < g.size:
+        if plain and len(saved) == 2 and g.size > MANY and np.size(saved[1]) < g.size:
             turns = reversed(list(turns))  # what is summed up at once makes room for what is kept
         for i, x in turns:
-            if not isinstance(x, Record) or not x._requires_grad or (useful is not None and x.born not in useful):
+            if not isinstance(x, Record) or not x._requires_grad:
                 continue
-            rule, used = rules[i], saved[i]
-            if rule is None:
+            rule = rules[i]
+            if rule is None or (useful is not None and x.born not in useful):
                 continue
             if plain:
                 gx = each(i) if each else rule(g, y, *operands, **params)
+                used = saved[i]
                 try:
-                    fits = gx.shape == used.shape and gx.dtype is used.dtype
-                except AttributeError:  # None, or a number
-                    fits = False
-                if not fits:
-                    gx = _fitted(gx, used, x, node.op)
+                    if gx.shape != used.shape or gx.dtype is not used.dtype:
+                        gx = _fitted(gx, used, x, op)
+                except AttributeError:  # of None, or a number
+                    gx = _fitted(gx, used, x, op)
             else:
-                gx = carry(node, i, partial(each, i) if each else partial(rule, g, y, *operands, **params), g)
-            born = x.born
-            met = waiting.get(born)
-            if met is None:
-                waiting[born] = [x, gx]
-                heappush(heap, -born)
-            elif x is not met[0] and not _same(x, met[0]):
+                gx = partial(each, i) if each else partial(rule, g, y, *operands, **params)
+                gx = _with_care(node, i, gx, g, watched, create_graph)
+                if on_edge is not None:
+                    on_edge(node, i, gx)
+            if x._whole is not None:
+                x = whole(x)
+            if x in pending:
+                pending[x] = anomaly.added(x, (pending[x], gx)) if watched else pending[x] + gx
+                continue
+            if x.born >= node.born:
                 raise out_of_order(x)
-            else:
-                met[1] = anomaly.added(x, (met[1], gx)) if watched else met[1] + gx
-        g = gx = y = each = met = None  # or they would live on while the next rule is at work
+            pending[x] = gx
+            if x.op is not None:
+                heappush(heap, (-x.born, x))
+        g = gx = y = each = None  # or they would live on while the next rule is at work
+    found.update(pending if wanted is None else {x: g for x, g in pending.items() if x in wanted})  # the leaves
+    pending.clear()
     return found
+
+
+def _with_care(node: Result, i: int, rule: Callable[[], Any], g: Any, watched: bool, create_graph: bool) -> Any:
+    """What a rule gives an operand, in a pass that is recorded, or checked for NaN and infinities."""
+    x, used = node.operands[i], node.saved[i]
+    made = anomaly.backward(node, i, rule, g) if watched else rule()
+    gx = _fitted(made, used, x, node.op)
+    if watched:
+        anomaly.carried(x, gx, [made])
+    if create_graph and not isinstance(gx, Record):
+        gx = leaf(gx)  # a constant, such as the zeros of sign
+    return gx
 
 
 def out_of_order(x: Record) -> GradientError:
@@ -224,17 +218,21 @@ class _Owned:
     def __init__(self, upstreams: Sequence[Any]) -> None:
         self._taken = {id(array): array for array in upstreams}
 
-    def __call__(self, g: Any) -> Result:
-        array = g._data if isinstance(g, Record) else as_array(g)
+    def __call__(self, g: Any) -> Any:
+        if isinstance(g, Record):
+            if isinstance(g._data, np.ndarray):
+                g = mul(g, 1) if self._shares(g._data) else g
+                self._taken[id(g._data)] = g._data
+            return g
+        array = g if type(g) is np.ndarray else as_array(g)
         if isinstance(array, np.ndarray):
-            shared = array.base is not None or id(array) in self._taken
-            if isinstance(g, Record):
-                g = mul(g, 1) if shared else g
-                array = unwrap(g)
-            elif shared or not array.flags.writeable:
+            if self._shares(array) or not array.flags.writeable:
                 array = array.copy()
             self._taken[id(array)] = array
-        return g if isinstance(g, record.result) else leaf(array)
+        return leaf(array)
+
+    def _shares(self, array: Any) -> bool:
+        return array.base is not None or id(array) in self._taken
 
 
 _adding_up = RLock()
@@ -267,6 +265,7 @@ def backward(output: Result, upstream: Any = None) -> None:
     >>> x.grad
     tensor([ 3., 30.])
     """
+    output = whole(output)
     given = checked_upstream(output, upstream)
     if recording.get().trace is not None:
         with no_grad():  # which a trace records all the same
@@ -278,7 +277,7 @@ def backward(output: Result, upstream: Any = None) -> None:
     owned = _Owned([seed])
     with _adding_up:
         gradients = [owned(g if node._grad is None else node._grad._data + g) for node, g in found.items()]
-        all_at_once(zip(repeat(set_grad), found, gradients))  # so that an error leaves every .grad as it was
+        deque(map(set_grad, found, gradients), maxlen=0)  # as by `all_at_once`: an error leaves every .grad as it was
 
 
 @keywords
@@ -319,8 +318,8 @@ def grad(
             "grad differentiates what a function returned: mt.grad(f(x), x); or mt.value_and_grad(f, x)"
         )
     single = isinstance(outputs, Record)
-    outs: list[Result] = [outputs] if isinstance(outputs, Record) else list(outputs)
-    ins: list[Result] = [inputs] if isinstance(inputs, Record) else list(inputs)
+    outs: list[Result] = [whole(x) for x in ([outputs] if isinstance(outputs, Record) else outputs)]
+    ins: list[Result] = [whole(x) for x in ([inputs] if isinstance(inputs, Record) else inputs)]
     seeds = [upstream] if single else [None] * len(outs) if upstream is None else list(upstream)
     if len(seeds) != len(outs):
         raise GradientError(f"grad: {len(outs)} outputs, but {len(seeds)} upstream gradients; give one for each")

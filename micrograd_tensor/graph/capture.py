@@ -52,7 +52,7 @@ def capture(
     Tensors whose birth number is less than `since` are leaves of it, whatever they were computed from.
     """
     single = isinstance(outputs, Tensor)
-    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    outs = [whole(x) for x in ([outputs] if isinstance(outputs, Tensor) else outputs)]
     for out in outs:
         if not isinstance(out, Tensor):
             raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")
@@ -80,7 +80,8 @@ def capture(
             seed = tensor(given._data if isinstance(given, Tensor) else given, requires_grad=True)
             pending[out] = pending[out] + seed if out in pending else seed
         given_for = dict(pending)
-        totals = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
+        found = pull(pending, set(forward), create_graph=True, on_edge=on_edge)
+    totals = dict(sorted(found.items(), key=lambda pair: -pair[0].born))
 
     nodes.add_all(forward)
     old = set(forward)
