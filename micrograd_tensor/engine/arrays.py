@@ -22,6 +22,8 @@ DTYPES = frozenset(map(np.dtype, "?bhilqBHILQefdgFDG"))
 """The dtypes of numbers and truth values, in the machine's byte order."""
 SCALARS = frozenset(dtype.type for dtype in DTYPES)
 """The types of NumPy's own numbers."""
+PLAIN = frozenset({np.ndarray, *NUMBERS, *SCALARS})
+"""The types of operands that are neither Tensors nor foreign."""
 
 _KINDS = "biufc"
 _WAYS_OUT = {
@@ -133,7 +135,7 @@ def operand(value: Any) -> Any:
         DTypeError: as `plain` does, and for arrays that mean something else by an operator, as ``np.matrix`` by ``*``.
     """
     this = type(value)
-    if this in NUMBERS or this in SCALARS:
+    if this in PLAIN and (this is not np.ndarray or value.dtype in DTYPES):
         return value
     kinds: tuple[Any, ...] = (bool, int, float, complex)
     for number in kinds:  # a subclass, such as a member of an IntEnum

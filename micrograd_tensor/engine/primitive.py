@@ -12,13 +12,16 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 import numpy as np
 
 from . import anomaly, record
-from .arrays import DTYPES, NUMBERS, SCALARS, Outline, as_array, frozen, is_duck, operand
+from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .interop.habits import understood
 from .record import Record, Result, birth_numbers, leaf, outline, restored, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers
 from .trace import current
+
+# What every call of an op reads, close at hand.
+new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -128,7 +131,6 @@ def primitive(
         shrinks = not isinstance(
             known.reading, (Linear, Product, Function)
         )  # its result may be smaller than an operand
-        new, fill, ndarray, now = object.__new__, Record.__init__, np.ndarray, recording.get
 
         def call(*operands: Any, **params: Any) -> Any:
             if len(operands) > arity:
@@ -138,22 +140,14 @@ def primitive(
             arrays: list[Any] = []
             for x in operands:
                 this = type(x)
-                if this is kind:
+                if this is kind or (this not in PLAIN and isinstance(x, Record)):
                     any_tensor = True
                     if x._requires_grad:
                         needs_grad = True
                     x = x._data
-                elif this is ndarray:
-                    any_array = True
-                    if x.dtype not in DTYPES:
-                        foreign = True
-                elif this not in NUMBERS and isinstance(x, Record):
-                    any_tensor = True
-                    needs_grad = needs_grad or x._requires_grad
-                    x = x._data
                 elif this not in NUMBERS:
                     any_array = True
-                    if this not in SCALARS:
+                    if this not in PLAIN:
                         foreign = True
                 arrays.append(x)
             if not any_tensor:
@@ -168,23 +162,17 @@ def primitive(
             state = now()
             needs_grad = needs_grad and state.on
             live = needs_grad or state.record_all
-            traced = state.trace
+            unusual = state.record_all or state.anomaly  # all is recorded within a trace
             try:
-                if params:
-                    for value in params.values():
-                        if type(value) not in _UNCHANGEABLE and _kept(value) is not value:
-                            params = {key: _kept(value) for key, value in params.items()}
-                            break
-                if foreign:
-                    operands = tuple(x if isinstance(x, Record) else operand(x) for x in operands)
-                    arrays = [x._data if isinstance(x, Record) else x for x in operands]
-                if traced is not None:
-                    operands = tuple(current(traced, x, state.on) for x in operands)
+                if params and not _UNCHANGEABLE.issuperset(map(type, params.values())):
+                    params = {key: _kept(value) for key, value in params.items()}
+                if any_array:
+                    operands = tuple([_accepted(x, live) for x in operands])
                     arrays = [unwrap(x) for x in operands]
-                if live and any_array:
-                    operands = tuple(map(_constant, operands))
-                    arrays = [x._data if isinstance(x, Record) else x for x in operands]
-                watch = state.anomaly
+                if unusual and state.trace is not None:
+                    operands = tuple(current(state.trace, x, state.on) for x in operands)
+                    arrays = [unwrap(x) for x in operands]
+                watch = unusual and state.anomaly
                 data = anomaly.forward(row, operands, arrays, params) if watch else forward(*arrays, **params)
             except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
                 if any(type(x) is Outline for x in arrays):  # a stand-in that a user has found in a graph
@@ -194,23 +182,24 @@ def primitive(
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
                     explain(row, operands, params, error), row, operands, params, state.scope
                 ) from None
-            if type(data) is not ndarray:
-                data = as_array(data)
             if type(data) is ndarray:
                 data.setflags(write=False)
+            else:
+                data = _as_result(data)
             y = new(kind)  # not Tensor(…): there is nothing left to copy or check
             if not live:
                 fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
                 return y
-            if spare and (shrinks or data.size >= LARGE // 8) and not (state.record_all or watch):
+            if spare and not unusual and (shrinks or data.size >= MANY):
                 for i in spare:
                     array = arrays[i]
                     if type(array) is ndarray and array.nbytes >= LARGE and _let_go(operands[i]):
                         operands = (*operands[:i], outline(operands[i]), *operands[i + 1 :])
                         arrays[i] = operands[i]._data
-            needs_grad = needs_grad and differentiable
-            fill(y, data, needs_grad, row, operands, arrays, params, state.scope, next(birth_numbers))
-            if watch or traced is not None:
+            fill(
+                y, data, needs_grad and differentiable, row, operands, arrays, params, state.scope, next(birth_numbers)
+            )
+            if unusual and (watch or state.trace is not None):
                 y.line = anomaly.caller()
             return y
 
@@ -226,6 +215,16 @@ def primitive(
 
 LARGE = 1 << 18
 """The bytes from which on it is worth while to let an array go that no rule reads."""
+MANY = LARGE // 8
+"""The elements from which on an array may have so many bytes."""
+
+
+def _as_result(data: Any) -> Any:
+    """What a forward gives that is no array yet: a scalar of NumPy's as a 0-d array, a duck as it is."""
+    array = as_array(data)
+    if isinstance(array, ndarray):
+        array.setflags(write=False)
+    return array
 
 
 def _let_go(x: Any) -> bool:
@@ -291,8 +290,9 @@ def _kept(value: Any) -> Any:
     return frozen(value)
 
 
-def _constant(operand: Any) -> Any:
-    """An operand for a graph to keep: anything but a Tensor, a number or a duck is copied, so no one can change it."""
-    if isinstance(operand, Record) or type(operand) in NUMBERS or is_duck(operand):
-        return operand
-    return leaf(frozen(operand))
+def _accepted(x: Any, for_a_graph: bool) -> Any:
+    """An operand to compute with; a graph keeps a copy of anything but a Tensor, a number or a duck."""
+    if isinstance(x, Record) or type(x) in NUMBERS:
+        return x
+    x = operand(x)
+    return x if not for_a_graph or type(x) in NUMBERS or is_duck(x) else leaf(frozen(x))
