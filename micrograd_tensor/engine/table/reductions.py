@@ -66,10 +66,11 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     array([7., 7., 7., 7.])
     """
     new = g.ndim - len(shape)
+    add = sum.op.forward if type(g) is np.ndarray else sum  # of an array nothing is recorded
     if new == 1 and g.shape[1:] == shape:  # a vector for each row of a matrix: the usual case
-        return sum(g, axis=0)
+        return add(g, axis=0)
     axes = tuple(i for i, n in enumerate(g.shape) if i < new or (n != 1 and shape[i - new] == 1))
-    g = sum(g, axis=axes) if axes else g
+    g = add(g, axis=axes) if axes else g
     if g.shape == shape:
         return g
     if [n for n in g.shape if n != 1] != [n for n in shape if n != 1]:
@@ -151,7 +152,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """
     if is_narrow(x) and x.size:
         total = add_up(x, axis, keepdims)
-        return (total / _terms(x, total)).astype(x.dtype, copy=False)
+        return (total / (x.size / total.size)).astype(x.dtype)
     if type(x) is np.ndarray and x.dtype.kind in "fc" and x.size:
         total = add_reduce(x, axis, None, None, keepdims)
         return total / _terms(x, total)
