@@ -23,7 +23,7 @@ __all__ = ["detect_anomaly", "enable_grad", "no_grad", "scope"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scope:
     """A named part of a graph. Two entries of the same name are two scopes: a net has many layers called "norm".
 

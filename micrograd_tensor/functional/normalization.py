@@ -13,7 +13,7 @@ from ..engine.interop.habits import keywords
 from ..engine.lengths import length
 from ..engine.recording import scope
 from ..engine.row import Operand
-from ..engine.table.comparisons import all_finite
+from ..engine.table.comparisons import all_finite, squares_fit
 from ..engine.table.elementwise import astype, reciprocal, sqrt, square
 from ..engine.table.reductions import largest_magnitude, mean
 from ..engine.table.shapes import reshape
@@ -49,18 +49,24 @@ def by_root_mean_square(
     averaged: str,
 ) -> tuple[Tensor, Tensor]:
     """Divide by the root of the mean square over ``axis``, scale and shift; returns result and mean square."""
-    keepdims = bool(axis != 0)
-    with np.errstate(over="ignore"):
-        squares = square(dev)
-        mean_square = mean(squares if squared is None else squares.named(squared), axis=axis, keepdims=keepdims)
-    del squares  # which may be large
+    usual = squares_fit(dev)
+    if usual:
+        mean_square = _mean_square(dev, axis, squared)
+    else:
+        with np.errstate(over="ignore"):
+            mean_square = _mean_square(dev, axis, squared)
     mean_square.named(averaged)
-    if all_finite(mean_square) or is_duck(mean_square._data):
+    if usual or all_finite(mean_square) or is_duck(mean_square._data):
         return rescale(dev, mean_square, gamma, beta, eps), mean_square
     top = largest_magnitude(dev, axis)  # where the squares overflow, what counts is the ratio to the largest
     scaled = dev / top
     spread = mean(square(scaled), axis=axis, keepdims=True)
     return rescale(scaled, spread, gamma, beta, eps / top / top), mean_square
+
+
+def _mean_square(dev: Tensor, axis: int | tuple[int, ...], squared: str | None) -> Tensor:
+    squares = square(dev) if squared is None else square(dev).named(squared)
+    return mean(squares, axis=axis, keepdims=bool(axis != 0))
 
 
 def _fine(x: Tensor) -> Tensor:
@@ -256,4 +262,6 @@ def along_channels(parameter: Operand, x: Tensor) -> Operand:
 def _samples(x: Tensor, axis: int | tuple[int, ...]) -> int:
     """How many values each feature has."""
     shape = x.shape
+    if axis == 0 and shape:  # the usual case
+        return shape[0]
     return prod([shape[i] for i in counted("batch_norm", x, axis)])

@@ -445,7 +445,7 @@ def keywords(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> Any:
-        if not known.issuperset(given):
+        if given and not known.issuperset(given):
             called = f"{type(args[0]).__name__}." if function.__name__ == "__init__" else ""
             listed = [p.name for p in parameters if p.name != "self"]
             given = understood(called + function.__name__, listed, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ __all__ = ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal
 __all__ += ["bitwise_and", "bitwise_or", "invert", "isfinite"]
 
 
+FEW = 1 << 14
+"""Up to this many elements a pass over an array takes less time than to tell NumPy not to warn."""
+BLAS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 EXACT, SYMMETRIC = Trait.EXACT, Trait.EXACT | Trait.COMMUTES
 
 
@@ -66,8 +70,20 @@ def all_finite(x: Array) -> bool:
     """Whether all of x `holds` to be finite, which an array of NumPy's tells at once."""
     values = unwrap(x)
     if type(values) is np.ndarray and recording.get().trace is None:
-        return bool(np.logical_and.reduce(np.isfinite(values), axis=None))
+        return _squares_add_up(values) or bool(np.logical_and.reduce(np.isfinite(values), axis=None))
     return holds(isfinite(x))
+
+
+def squares_fit(x: Array) -> bool:
+    """Whether so few numbers that a look at them costs nothing are all known to have finite squares."""
+    values = unwrap(x)
+    few = type(values) is np.ndarray and values.size <= FEW
+    return few and recording.get().trace is None and _squares_add_up(values)
+
+
+def _squares_add_up(x: Array) -> bool:
+    """Whether the sum of the squares is finite: one pass, and with this function of NumPy's one without warnings."""
+    return x.dtype in BLAS and math.isfinite(np.vdot(x, x))
 
 
 @primitive("&", "{0} & {1}", None, None, analytic=False)
