@@ -110,7 +110,8 @@ def pull(
             if x._whole is not None:
                 x = whole(x)
             if x in pending:
-                pending[x] = anomaly.added(x, (pending[x], gx)) if watched else pending[x] + gx
+                # Popped, since NumPy adds to an array in place that nobody else holds.
+                pending[x] = anomaly.added(x, (pending[x], gx)) if watched else pending.pop(x) + gx
                 continue
             if x.born >= node.born:
                 raise out_of_order(x)
