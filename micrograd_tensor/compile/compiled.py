@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.arrays import DTYPES, is_duck
 from ..engine.errors import TraceError
-from ..engine.recording import recording
+from ..engine.recording import Recording, recording
 from ..engine.tensor import Tensor
 from ..notation.names import mended
 from .numba_source import NumbaSource
@@ -23,7 +23,7 @@ from .numpy_source import NumPySource
 from .program import Built, Program
 from .stages import CannotError
 from .trace import Traced, traced
-from .trees import Constant, flatten, unflatten
+from .trees import Constant, Tree, builder, flatten
 
 KEPT = 32
 """Programs that a function keeps; the least recently used one goes first."""
@@ -39,7 +39,7 @@ def _numba(found: Traced, name: str) -> Built:
         made = NumbaSource(found, name)
     except CannotError:
         return _numpy(found, name)
-    return Built(made.function(), made.text)
+    return Built(made.function(), made.text, made.silent)
 
 
 BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy, "numba": _numba}
@@ -75,6 +75,7 @@ class Compiled:
         self.function, self._backend, self._exact = function, checked_backend(backend, exact), exact
         self._programs: OrderedDict[Hashable, list[Program]] = OrderedDict()
         self._latest: Program | None = None
+        self._usual: _Usual | None = None
         self._traces, self._eager = 0, Counter[str]()
         called = getattr(function, "__name__", type(function).__name__)
         self.name = mended(called if called != "<lambda>" else "function")
@@ -91,20 +92,29 @@ class Compiled:
         now = recording.get()
         if now.trace is not None:
             return self.function(*args, **settings)  # a part of what is traced
+        usual = self._usual
+        if usual is not None and not settings and usual.fits(args, now):
+            return self._run(usual.program, usual.tree, args)
         leaves: list[Any] = []
         tree = flatten((args, settings), leaves)
-        if now.anomaly or not all(map(_is_plain, leaves)) or _holds_foreign(tree):
+        kinds = [_kind(x) for x in leaves]
+        if now.anomaly or None in kinds or _holds_foreign(tree):
             return self.function(*args, **settings)
-        first = {id(x): i for i, x in reversed([*enumerate(leaves)])}
-        signature = (tree, now.on, tuple(_kind(x, first[id(x)]) for x in leaves))
-        program = self._program(signature, leaves)
+        alike = tuple(_first(leaves))
+        program = self._program((tree, now.on, alike, tuple(kinds)), leaves)
+        if len(leaves) == len(args) and not settings and alike == tuple(range(len(args))):
+            self._usual = _Usual(program, tree, kinds, now.on)
+        return self._run(program, tree, leaves)
+
+    def _run(self, program: Program, tree: Tree, leaves: Sequence[Any]) -> Any:
+        """Run a program; or else the function, where another branch is due or something is wrong."""
         try:
             return program(leaves)
         except Exception as error:  # which the function itself tells better, or does not meet
             self._eager[type(error).__name__] += 1
             given = [x if isinstance(x, Tensor) else Tensor(x) for x in leaves]
-            again, named = unflatten(tree, iter([given[first[id(x)]] for x in leaves]))
-            return self.function(*again, **named)
+            args, settings = builder(tree)(iter([given[k] for k in _first(leaves)]))
+            return self.function(*args, **settings)
 
     def _program(self, signature: Hashable, leaves: Sequence[Any]) -> Program:
         """The program for a call, made if there is none."""
@@ -184,13 +194,6 @@ def _size(tree: Any) -> int:
     return count
 
 
-def _is_plain(x: Any) -> bool:
-    """Whether an argument is an array of NumPy's, of numbers in the machine's byte order."""
-    if isinstance(x, Tensor):
-        return isinstance(x._data, np.ndarray)
-    return type(x) is np.ndarray and x.dtype in DTYPES
-
-
 def _holds_foreign(tree: Any) -> bool:
     """Whether some argument is an array of another library, whose values nobody here would see change."""
     found = [tree]
@@ -205,10 +208,40 @@ def _holds_foreign(tree: Any) -> bool:
     return False
 
 
-def _kind(x: Any, first: int) -> Hashable:
-    """What tells one array of a call from another that needs a program of its own."""
-    if not isinstance(x, Tensor):
-        return first, x.shape, x.dtype, x.flags.c_contiguous, x.flags.f_contiguous
-    array = x._data
-    order = array.flags.c_contiguous, array.flags.f_contiguous
-    return first, array.shape, array.dtype, *order, x._requires_grad, x.op is None, type(x)
+def _kind(x: Any) -> Hashable:
+    """What tells one array of a call from another that needs a program of its own; None for what is no array of ours.
+
+    That is, of NumPy's, of numbers in the machine's byte order.
+    """
+    tensor = isinstance(x, Tensor)
+    array = x._data if tensor else x
+    if type(array) is not np.ndarray or array.dtype not in DTYPES:
+        return None
+    flags = array.flags
+    kind = array.shape, array.dtype, flags.c_contiguous, flags.f_contiguous
+    return (*kind, x._requires_grad, x.op is None, type(x)) if tensor else kind
+
+
+def _first(leaves: Sequence[Any]) -> list[int]:
+    """For each array the number of the first that is the same object."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(id(x), k) for k, x in enumerate(leaves)]
+
+
+class _Usual:
+    """The program of the last call whose arguments were arrays alone: the next one often has its kind."""
+
+    __slots__ = ("_kinds", "_on", "program", "tree")
+
+    def __init__(self, program: Program, tree: Tree, kinds: Sequence[Hashable], on: bool) -> None:
+        self.program, self.tree, self._kinds, self._on = program, tree, [*kinds], on
+
+    def fits(self, args: Sequence[Any], now: Recording) -> bool:
+        """Whether a call is of its kind."""
+        return (
+            now.on is self._on
+            and not now.anomaly
+            and [*map(_kind, args)] == self._kinds
+            and len({*map(id, args)}) == len(args)
+            and self.program.fits(args)
+        )

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..engine.primitive import OPS
-from ..engine.record import leaf, unwrap
+from ..engine.record import unwrap
 from ..engine.row import PerOperand, Primitive, Trait
 from ..engine.tensor import Tensor
 from ..engine.walk import grad
@@ -56,6 +56,9 @@ def gate(name: str, traced: Traced, output: int, compiled: Callable[..., Callabl
     @cache
     def backward(create_graph: bool) -> Callable[..., Any]:
         def gradients(g: Any, *operands: Any) -> tuple[Any, ...]:
+            for k in live:
+                if operands[k].is_leaf:  # given as an array
+                    operands[k].requires_grad_()
             y = _replayed(target, {**constants, **dict(zip(inputs, operands, strict=True))})
             return grad(y, [operands[k] for k in live], g, create_graph=create_graph)
 
@@ -64,8 +67,6 @@ def gate(name: str, traced: Traced, output: int, compiled: Callable[..., Callabl
 
     def rule(g: Any, _y: Any, *operands: Any) -> Callable[[int], Any]:
         recorded = isinstance(g, Tensor)
-        if not recorded:
-            operands = tuple(leaf(x.view(), None, k in live) for k, x in enumerate(operands))
         found = dict(zip(live, backward(recorded)(g, *operands), strict=True))
         return lambda k: found[k] if recorded else unwrap(found[k])
 

@@ -22,6 +22,7 @@ class NumbaSource:
 
     Attributes:
         text: the source.
+        silent: whether it calls kernels alone, and NumPy for nothing.
     """
 
     def __init__(self, traced: Traced, name: str) -> None:
@@ -47,6 +48,7 @@ class NumbaSource:
         driver = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in lines), ""])
         self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), driver])
         self._driver = driver
+        self.silent = all(isinstance(step, Filled) or (isinstance(step, Launch) and step.loops) for step in plan.steps)
 
     def function(self) -> Any:
         """The program, its kernels compiled."""

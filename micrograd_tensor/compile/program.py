@@ -14,7 +14,7 @@ from ..engine.recording import recording
 from ..engine.tensor import Tensor
 from .gradients import Gate, gate
 from .trace import Place, Result, Traced, alike, rewind
-from .trees import unflatten
+from .trees import builder
 
 
 class Built(NamedTuple):
@@ -23,10 +23,12 @@ class Built(NamedTuple):
     Attributes:
         run: computes, from the inputs, the outputs that are no guards; None where a guard says no.
         source: what is run, to be read.
+        silent: whether it runs kernels alone, which never warn.
     """
 
     run: Callable[..., tuple[Any, ...] | None]
     source: str
+    silent: bool = False
 
 
 class OtherBranchError(Exception):
@@ -55,13 +57,16 @@ class Program:
         self.traced = traced = replace(traced, values=leaves)  # the rest was needed for building only
         self._held = [_Held(t) for _, t in traced.held]
         places = [place for place, *_ in (*traced.effects, *traced.gradients, *traced.needs)]
-        self._met = {t for t in places if isinstance(t, Tensor)} | {held.tensor for held in self._held}
+        self._met: set[Any] = {*places, *traced.bound.values(), *(held.tensor for held in self._held)}
         self._views = dict(self._views_of_arguments())
         self._gates: dict[int, Gate] = {}
         for result in traced.results:
             if result.requires_grad and result.made not in self._gates:
                 self._gates[result.made] = gate(name, traced, result.made, compiled)
         self._first = len(traced.guards)
+        self._build = builder(traced.tree)
+        self._numbers = [i for _, i in traced.arguments]
+        self._writes = bool(traced.effects or traced.gradients)
 
     def _views_of_arguments(self) -> Iterator[tuple[int, int]]:
         """The outputs that may be views of an argument, each with its number."""
@@ -75,10 +80,16 @@ class Program:
     def fits(self, given: Sequence[Any]) -> bool:
         """Whether what Python code went by is as it was, so that it would do the same with these arguments."""
         traced = self.traced
+        for read, then in traced.settings:
+            if not alike(read(), then):
+                return False
+        for held in self._held:
+            if not held.unchanged():
+                return False
+        if not self._met:
+            return True
         return (
-            all(alike(read(), then) for read, then in traced.settings)
-            and all(held.unchanged() for held in self._held)
-            and all((_at(place, given)._grad is not None) == had for place, had in traced.needs)
+            all((_at(place, given)._grad is not None) == had for place, had in traced.needs)
             and all(_fits_gradient(node, _at(place, given)) for node, place in traced.grads)
             and all(given[i] is x for i, x in traced.bound.items())
             and all(i in traced.bound for i, x in enumerate(given) if isinstance(x, Tensor) and x in self._met)
@@ -91,40 +102,46 @@ class Program:
             OtherBranchError: where a guard says so; nothing has happened then.
         """
         traced = self.traced
-        before = {g: g.bit_generator.state for g in traced.generators}
+        before = {g: g.bit_generator.state for g in traced.generators} if traced.generators else {}
         try:
-            inputs = [x._data if isinstance(x, Tensor) else x for x in (given[i] for _, i in traced.arguments)]
+            inputs = [x if type(x) is np.ndarray else x._data for x in [given[i] for i in self._numbers]]
             inputs += [held.array() for held in self._held]
-            inputs += [_at(place, given)._grad._data for _, place in traced.grads]
-            inputs += [as_array(read()) for _, read in traced.sources]
-            with np.errstate(all="ignore"):
+            if traced.grads or traced.sources:
+                inputs += [_at(place, given)._grad._data for _, place in traced.grads]
+                inputs += [as_array(read()) for _, read in traced.sources]
+            if self.built.silent:
                 made = self.built.run(*inputs)
+            else:
+                with np.errstate(all="ignore"):
+                    made = self.built.run(*inputs)
             if made is None:
                 raise OtherBranchError
         except BaseException:
             rewind(before)
             raise
-        outputs = [None] * self._first + [as_array(x) for x in made]
+        outputs = [None] * self._first + [x if type(x) is np.ndarray else as_array(x) for x in made]
         results = [self._result(result, given, inputs, outputs) for result in traced.results]
-        self._write(given, outputs)
-        return unflatten(traced.tree, iter(results))
+        if self._writes:
+            self._write(given, outputs)
+        return self._build(iter(results))
 
     def _result(self, result: Result, given: Sequence[Any], inputs: list[Any], outputs: list[Any]) -> Tensor:
         if result.place is not None:
             return _at(result.place, given)  # type: ignore[no-any-return]
-        array = self._own(result.made, given, outputs)
+        array = self._own(result.made, given, outputs) if self._views else outputs[result.made]
+        if type(array) is np.ndarray:
+            array.setflags(write=False)
+        new: Any = object.__new__(Tensor)
+        scope = recording.get().scope
         if result.made not in self._gates:
-            return leaf(array, result.name)
+            Record.__init__(new, array, False, None, (), (), {}, scope, next(birth_numbers), result.name)
+            return new  # type: ignore[no-any-return]
         made = self._gates[result.made]
         operands = [self._operand(i, given, inputs) for i in made.inputs]
         for k, x in enumerate(operands):
             if x._requires_grad and k not in made.live:
                 operands[k] = leaf(inputs[made.inputs[k]], x._name)
-        new: Any = object.__new__(Tensor)
-        if isinstance(array, np.ndarray):
-            array.setflags(write=False)
-        scope, born = recording.get().scope, next(birth_numbers)
-        arrays = [x._data for x in operands]
+        arrays, born = [x._data for x in operands], next(birth_numbers)  # after those that are new
         Record.__init__(new, array, True, made.row, tuple(operands), arrays, {}, scope, born, result.name)
         return new  # type: ignore[no-any-return]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from types import CellType, CodeType
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from ..engine.tensor import Tensor
 from ..engine.trace import goes_by, tracing
 from ..graph import Graph, Node
 from ..graph.capture import capture
-from .trees import Constant, Tree, flatten, unflatten
+from .trees import Constant, Tree, builder, flatten
 
 Place: TypeAlias = "int | Tensor"
 """A Tensor that a call is about: the argument of this number, or one that the function finds elsewhere."""
@@ -121,7 +122,7 @@ class _Run:
                 first[id(x)] = x if i in bound else _stand_in(x, name)
                 self.places[first[id(x)]] = i
             given.append(first[id(x)])
-        args, settings = unflatten(tree, iter(given))
+        args, settings = builder(tree)(iter(given))
         made: list[Any] = []
         try:
             with tracing() as self.trace:
@@ -235,4 +236,6 @@ def alike(now: Sequence[Any], then: Sequence[Any]) -> bool:
     >>> alike((1.5, "same"), (3 / 2, "same")), alike((1,), (2,)), alike(([],), ([],))
     (True, False, False)
     """
-    return len(now) == len(then) and all(a is b or Constant(a) == Constant(b) for a, b in zip(now, then, strict=True))
+    if len(now) != len(then):
+        return False
+    return all(map(is_, now, then)) or all(a is b or Constant(a) == Constant(b) for a, b in zip(now, then, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,18 +67,22 @@ def flatten(value: Any, leaves: list[Any]) -> Tree:
     return Constant(value)
 
 
-def unflatten(tree: Tree, leaves: Iterator[Any]) -> Any:
-    """The value of a tree, with these arrays in their places.
+def builder(tree: Tree) -> Callable[[Iterator[Any]], Any]:
+    """What makes the values of a tree, with other arrays in their places.
 
     >>> found = []
-    >>> unflatten(flatten([1, {"x": np.zeros(2)}], found), iter([np.ones(1)]))
-    [1, {'x': array([1.])}]
+    >>> build = builder(flatten([1, {"x": np.zeros(2)}], found))
+    >>> build(iter([np.ones(1)])), build(iter([np.ones(2)]))
+    ([1, {'x': array([1.])}], [1, {'x': array([1., 1.])}])
     """
     if isinstance(tree, Constant):
-        return tree.value
+        value = tree.value
+        return lambda _leaves: value
     if isinstance(tree, Leaf):
-        return next(leaves)
-    children = [unflatten(child, leaves) for child in tree.children]
+        return next
+    parts = [builder(child) for child in tree.children]
     if tree.keys is not None:
-        return {key.value: child for key, child in zip(tree.keys, children, strict=True)}
-    return tree.kind._make(children) if hasattr(tree.kind, "_make") else tree.kind(children)
+        named = [(key.value, part) for key, part in zip(tree.keys, parts, strict=True)]
+        return lambda leaves: {key: part(leaves) for key, part in named}
+    make = getattr(tree.kind, "_make", tree.kind)
+    return lambda leaves: make([part(leaves) for part in parts])
