@@ -123,9 +123,8 @@ class Contents:
 
     def _forward(self, step: Step) -> Iterator[Formula]:
         node = step.node
-        inside = {x: name for x, name in self.symbols.items() if x is not node}
-        left, dims = self.symbols[node], self._dims
-        yield Formula(lambda said: said.equation(node, left, inside, dims=dims, limit=WHOLE), step.shape)
+        left, names, dims = self.symbols[node], self.symbols, self._dims
+        yield Formula(lambda said: said.equation(node, left, names, dims=dims, limit=WHOLE), step.shape)
 
     def _backward(self, step: Step) -> Iterator[Formula]:
         letters = self._remarks.letters(step.node)

@@ -104,11 +104,12 @@ class Derivation:
             self.dims,
             steps,
             self.remarks,
-            closed=self._closed_form(),
+            closed=self._closed,
             exercise=self.exercise,
         )
 
-    def _closed_form(self) -> ClosedForm | str:
+    @cached_property
+    def _closed(self) -> ClosedForm | str:
         """The closed form, or why there is none."""
         if self.exercise:
             return ""
@@ -120,7 +121,7 @@ class Derivation:
     @cached_property
     def markdown(self) -> str:
         """A page in Markdown, with formulas and working code for each step, and at the end the closed form."""
-        return str(Page(self.contents(), self.program, self.steps, self.numpy, self._closed_form()))
+        return str(Page(self.contents(), self.program, self.steps, self.numpy, self._closed))
 
     @property
     def latex(self) -> str:

@@ -22,7 +22,6 @@ _BACK = (
     "gradient, and multiplies it by its *local* gradient, which makes the *downstream* gradient of each operand."
 )
 _TOGETHER = "The lines of all steps as one function, of the upstream gradient and of what the forward pass has kept:"
-_CLOSED = "All steps together, simplified by the rules of algebra:"
 
 
 class Page:
@@ -71,10 +70,11 @@ class Page:
         yield _TOGETHER
         yield fenced(function(self._module, "backward"))
         yield "## The closed form"
+        yield text(self._contents.closing)
+        yield from (displayed(self._formula(formula)) for formula in self._contents.closed_form)
         if isinstance(self._closed, ClosedForm):
-            yield from self._closed_form(self._closed)
-        else:
-            yield text(self._closed)
+            yield "As a function:"
+            yield fenced(function(self._closed.numpy, "backward"))
 
     def _task(self) -> Iterator[str]:
         """What is given and what is wanted."""
@@ -125,12 +125,6 @@ class Page:
     def _notes(self, section: Section) -> Iterator[str]:
         if section.notes:
             yield " ".join(map(sentence, section.notes))
-
-    def _closed_form(self, closed: ClosedForm) -> Iterator[str]:
-        yield _CLOSED
-        yield from (displayed(line.latex) for line in closed.lines)
-        yield "As a function:"
-        yield fenced(function(closed.numpy, "backward"))
 
 
 def text(plain: str) -> str:

@@ -124,7 +124,7 @@ class Program:
     def value(self, step: Step, dims: Dims | None = None, *, named: bool = False) -> list[str]:
         """The lines that compute the value of a step; on Tensors they name it, too."""
         name = self.names[step.node]
-        known = {x: own for x, own in self.names.items() if x is not step.node}
+        known = {x: self.names[x] for gate in step.gates for x in gate.inputs if x in self.names}
         if named:
             return assignment(name, step.node, known, dims=dims, suffix=f".named({quoted(name)})")
         return self._plain(assignment(name, step.node, known, dims=dims))
@@ -135,7 +135,9 @@ class Program:
         if share.place > 1:
             first = share.place == 2 and share.operand in self.graph.upstreams
             sign = f"= {self.upstreams[share.operand] if first else name} +"
-        known = self.names if step.upstream is None else {**self.names, step.upstream: self.gradients[step.node]}
+        known = {x: self.names[x] for x in (*step.kept, *self.constants) if x in self.names}
+        if step.upstream is not None:
+            known[step.upstream] = self.gradients[step.node]
         return self._plain(assignment(name, share.gradient, known, sign, dims=dims))
 
     def forward(self, *, named: bool = False) -> list[str]:

@@ -139,6 +139,8 @@ class Called:
         self.stand_ins: dict[Node, str] = {}
         self.names: dict[Node, str] = {}
         self._taken = {node.name for node in graph.nodes}
+        self._letters: list[str] = []
+        self._unused = (letter for letter in map(_letter, count()) if letter not in self._taken)
         for node in graph.nodes:
             text = printable(node.name) if node.name else ""
             if node.op:
@@ -163,8 +165,8 @@ class Called:
 
     def letter(self, k: int) -> str:
         """The k-th of A, B, …, Z, AA, AB, … that is no value's name."""
-        letters = (letter for letter in map(_letter, count()) if letter not in self._taken)
-        return next(islice(letters, k, None))
+        self._letters.extend(islice(self._unused, max(0, k + 1 - len(self._letters))))
+        return self._letters[k]
 
 
 def free(name: str, taken: Container[str | None]) -> str:

@@ -271,7 +271,7 @@ def test_random_programs_with_names(first):
 
 def rules_say_what_was_recorded(page):
     """Whether the rules in words, from a step's gradient through all of its gates, give what each share is."""
-    symbols = page.contents.symbols
+    symbols = page.contents().symbols
     names = {text: node.value for node, text in symbols.items()}
     for step in page.steps:
         for share in step.shares if step.gates else ():
