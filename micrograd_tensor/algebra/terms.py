@@ -344,7 +344,8 @@ class Pool:
 
     def _smaller_sum(self, term: Term, live: tuple[int, ...]) -> Term | None:
         """The sum of one part of a combination, or None where it loops over all of the part and is not known yet."""
-        known = self.terms.get(("sum", (term.id,), live, tuple(k for k in term.axes if k not in live)))
+        inner, labels = (term.args[0], tuple(sorted((*term.params, *live)))) if term.op == "sum" else (term, live)
+        known = self.terms.get(("sum", (inner.id,), labels, tuple(k for k in term.axes if k not in live)))
         hoists = term.op == "prod" and bool(_by_axes(self.factors(term), live)[1])
         lacks = not set(live) <= set(term.axes)
         one_place = term.op == "delta" and term.params[0] in live

@@ -27,6 +27,7 @@ class ClosedForm(Mapping[str, Formula]):
 
     Attributes:
         lets: the formulas of parts that several others share, which stand before them.
+        found: how it was found.
         inputs: the inputs by name.
         graph: all formulas as one graph, whose leaves are recorded values.
 
@@ -46,7 +47,7 @@ class ClosedForm(Mapping[str, Formula]):
     """
 
     def __init__(self, found: Shortest) -> None:
-        self._found = found
+        self.found = found
         self.dims, self.inputs = found.arrays.dims, found.inputs
         self.lets = tuple(Formula(node, self.dims, name) for name, node in found.lets)
         self._formulas = {name: Formula(node, self.dims, f"d{name}") for name, node in found.formulas}
@@ -93,14 +94,14 @@ class ClosedForm(Mapping[str, Formula]):
     @cached_property
     def steps(self) -> tuple[ProofStep, ...]:
         """The proof: the rewrites by which what the rules recorded becomes these formulas, each with its reason."""
-        return proof(self._found)
+        return proof(self.found)
 
     @cached_property
     def _arguments(self) -> dict[Node, str]:
         """The recorded values that the formulas need, upstreams first, with their names in Python."""
-        counts = self._found.arrays.counts
-        order = {named: k for k, named in enumerate(self._found.order)}
-        given = self._found.arrays.leaves
+        counts = self.found.arrays.counts
+        order = {named: k for k, named in enumerate(self.found.order)}
+        given = self.found.arrays.leaves
         leaves = [given[named] for named in sorted(given, key=lambda named: order[named])]
         names = value_names([*leaves, *counts, *(line.node for line in self.lines if not line.node.is_leaf)])
         self._names = names
@@ -119,9 +120,9 @@ class ClosedForm(Mapping[str, Formula]):
         """
         arguments = self._arguments
         names, body = self._names, list[str]()
-        for node, label in self._found.arrays.counts.items():
+        for node, label in self.found.arrays.counts.items():
             body.append(f"{names[node]} = {self._length(arguments, label)}")
-        known = {node: name for node, name in names.items() if node in arguments or node in self._found.arrays.counts}
+        known = {node: name for node, name in names.items() if node in arguments or node in self.found.arrays.counts}
         made: dict[str, str] = {}
         for line in self.lines:
             target = names.get(line.node) if not line.node.is_leaf else None
@@ -144,10 +145,10 @@ class ClosedForm(Mapping[str, Formula]):
     def _length(self, arguments: Mapping[Node, str], label: int) -> str:
         """Where the length of an axis is found: in the shape of an argument."""
         for node, name in arguments.items():
-            places = self._found.axes_of[node]
+            places = self.found.axes_of[node]
             if label in places:
                 return f"{name}.shape[{places.index(label)}]"
-        return str(self._found.lowered.pool.size(label))
+        return str(self.found.lowered.pool.size(label))
 
 
 def _free(name: str, taken: Container[str]) -> str:

@@ -91,7 +91,7 @@ class Arrays:
         self._counts: dict[int, Node] = {}
         self._known = _known_orders(lowered)
         labels = {label for layout in lowered.axes.layout.values() for label in flat(layout)}
-        self._hidden = labels <= set(names)
+        self._hidden = labels <= set(names) and not lowered.axes.relabelled  # else x − x may be a table of differences
 
     # ---------------------------------------------------------------------------------------------------------- nodes
 

@@ -14,6 +14,7 @@ from ..algebra.numbers import Coefficient
 from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
+from ..notation.names import free
 from ..notation.printable import printable
 from .expressions import Expression, Name, Named, Product, Softmax, children
 from .extraction import Extraction
@@ -279,14 +280,24 @@ def _names_in(e: Expression) -> list[Name]:
 
 
 def _axis_names(lowered: Lowered, dims: Dims) -> dict[int, str]:
-    """What the user calls axes, by label; the parts of an axis that is reshaped into several are numbered."""
+    """What the user calls axes, by label; those of one value have different names.
+
+    The parts of an axis that is reshaped into several are numbered; an axis that meets itself, as in ``x @ x.T``, has a
+    prime where it is taken for the second time.
+    """
+    beside: dict[int, set[int]] = {}
+    for layout in lowered.axes.layout.values():
+        for label in flat(layout):
+            beside.setdefault(label, set()).update(flat(layout))
     found: dict[int, str] = {}
     for several in (False, True):
         for node, names in dims.items():
             for labels, name in zip(lowered.axes.layout.get(node, ()), names, strict=False):
                 if name is not None and several == (len(labels) > 1):
                     for k, label in enumerate(labels, 1):
-                        found.setdefault(label, f"{name}{str(k).translate(_LOWERED)}" if several else name)
+                        if label not in found:
+                            own = f"{name}{str(k).translate(_LOWERED)}" if several else name
+                            found[label] = free(own, {found.get(other) for other in beside[label]})
     return found
 
 

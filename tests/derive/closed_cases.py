@@ -292,7 +292,7 @@ def bias_before_batch_norm(rng):
     {"T": ("x", 0), "D": ("x", 1), "K": ("Wq", 1), "V": ("Wv", 1)},
     """
     let dV = Pᵀ @ dO
-    let dS = P · (dO @ Vᵀ − Σ(dO · O, V))
+    let dS = P · (dO @ Vᵀ − Σ(dO · O, V, kept))
     let dQ = (dS @ K) / 2
     let dK = (dSᵀ @ Q) / 2
     dx = dQ @ Wqᵀ + dK @ Wkᵀ + dV @ Wvᵀ
@@ -371,3 +371,16 @@ def relu(rng):
 def scaled_dot_product_attention(rng):
     q, k, v = leaf(rng, "Q", 2, 7, 4), leaf(rng, "K", 2, 5, 4), leaf(rng, "V", 2, 5, 3)
     return mt.scaled_dot_product_attention(q, k, v).named("O"), rng.standard_normal((2, 7, 3))
+
+
+@case(
+    {"N": ("x", 0), "D": ("x", 1), "H": ("W", 1)},
+    """
+    dgamma = Σ(dout · x_norm, N)
+    dbeta = Σ(dout, N)
+    dW = xᵀ @ (gamma · (dout − dbeta / N − dgamma · x_norm / N) / stddev)
+    """,
+)
+def product_before_batch_norm(rng):
+    h = leaf(rng, "x", 7, 5, grad=False) @ leaf(rng, "W", 5, 4)
+    return mt.batch_norm(h, leaf(rng, "gamma", 4), leaf(rng, "beta", 4)), rng.standard_normal((7, 4))
