@@ -63,7 +63,7 @@ def check():
         numerical = (loss(name, h * way) - loss(name, -h * way)) / (2 * h)
         agrees = abs(slope - numerical) <= 1e-5 * largest
         right = right and agrees
-        print(f"d{{name}}: slope {{slope:.9g}}, numerically {{numerical:.9g}}{{'' if agrees else '  DIFFERS'}}")
+        print(f"d{{name}}: slope {{slope:.7g}}, numerically {{numerical:.7g}}{{'' if agrees else '  DIFFERS'}}")
     return right
 
 

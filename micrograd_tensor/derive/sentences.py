@@ -63,7 +63,8 @@ def pattern(node: Node, dims: Dims) -> str:
     'A product swaps: each factor receives the gradient times the other factor.'
     """
     reading, op = node.reading, node.made_by
-    alone = sum(x.op is not None or x.requires_grad for x in node.inputs) == 1 < len(node.operands)
+    varies = [i for i, x in enumerate(node.operands) if isinstance(x, Node) and (x.op or x.requires_grad)]
+    alone = len(varies) == 1 < len(node.operands)
     match reading:
         case Linear((_,)):
             return "What changes the sign of a value changes the sign of its gradient."
@@ -73,7 +74,7 @@ def pattern(node: Node, dims: Dims) -> str:
             return "A difference distributes: both operands receive the gradient, the subtracted one with a minus sign."
         case Linear():
             return "A sum of operands distributes: each of them receives the gradient as it is."
-        case Product((1, *_)) if alone and isinstance(node.operands[0], Node):
+        case Product(exponents) if alone and exponents[varies[0]] == 1:
             return "A constant factor of a value is a factor of its gradient."
         case Product((1, 1)):
             return "A product swaps: each factor receives the gradient times the other factor."

@@ -72,3 +72,46 @@ def test_without_an_upstream_the_rules_are_the_same():
     assert [[s.rule for s in step.shares] for step in with_one.steps] == [
         [s.rule for s in step.shares] for step in without.steps
     ]
+
+
+X, Y, W = leaf("x", 2, 3), leaf("y", 3), leaf("w", 3, 2)
+PATTERNS = {
+    "each of them receives the gradient as it is": [X + Y],
+    "the subtracted one with a minus sign": [X - Y],
+    "A constant that is added or subtracted changes no gradient": [X + 1.0, 1.0 - X, X - np.ones(3)],
+    "changes the sign of its gradient": [-X],
+    "A product swaps": [X * Y, X * X],
+    "A constant factor of a value is a factor of its gradient": [X * 2.0, 2.0 * X, X / 2.0, X * np.ones(3)],
+    "A quotient is a product with a reciprocal": [X / Y],
+    "its exponent, −1, comes down": [1.0 / X, mt.reciprocal(X)],
+    "its exponent, ½, comes down": [mt.sqrt(mt.abs(X))],
+    "its exponent, 2, comes down": [mt.square(X)],
+    "The base receives the exponent": [mt.abs(X) ** 3.0],
+    "The larger of two routes": [mt.maximum(X, Y)],
+    "The smaller of two routes": [mt.minimum(X, Y)],
+    "each of the 6 elements receives it divided by 6": [X.mean()],
+    "each of the 2 elements receives it divided by 2": [X.mean(axis=0)],
+    "its reverse is a copy": [X.sum(axis=1)],
+    "to the largest element": [X.max(axis=0)],
+    "to the smallest element": [X.min()],
+    "times all the others": [mt.prod(X)],
+    "add up from the other end": [X.cumsum(axis=0)],
+    "go back to the shape": [X.reshape(6), mt.expand_dims(X, 0)],
+    "ordered back": [X.T],
+    "A copy hands back the sum": [mt.broadcast_to(Y, (2, 3))],
+    "the gradient times the other factor, summed": [X @ W, mt.einsum("ij,j->i", X, Y)],
+    "Element by element": [mt.tanh(X), mt.relu(X)],
+    "A choice routes": [mt.where(np.array([True, False, True]), X, Y)],
+    "a place read twice receives both": [mt.take_along_axis(X, np.array([[0, 0], [1, 2]]), 1)],
+    "copied or left out": [X[0], X.flip(0), mt.tril(X), mt.concatenate([X, X])],
+    "handed on as it is": [X.astype("float32")],
+}
+
+
+@pytest.mark.parametrize("said", PATTERNS)
+def test_the_pattern_is_that_of_the_op(said):
+    for y in PATTERNS[said]:
+        step = next(step for step in mt.derive(y).steps if not step.forward)
+        assert said in step.sentence
+        others = [text for text in PATTERNS if text != said]
+        assert not any(text in step.sentence for text in others)
