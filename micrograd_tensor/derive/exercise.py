@@ -61,13 +61,19 @@ def forward_on_tensors(program: Program) -> str:
     """The functions ``inputs()`` and ``forward(…)`` of an exercise, the second on Tensors.
 
     Raises:
-        GradientError: for several outputs, since one is judged.
+        GradientError: for several outputs, since one is judged, and for ops that are the reverse of others.
     """
     if len(program.outputs) > 1:
         raise GradientError(
             f"derive: an exercise has one output, and here are {len(program.outputs)}; put them together, such as by "
             "mt.concatenate"
         )
+    for node in program.graph.nodes:
+        if node.op and "\n" in node.op.source:
+            raise GradientError(
+                f"derive: the forward pass of an exercise runs on Tensors, and {node.op.name} cannot be written for them;"
+                " use another op in its place"
+            )
     names = program.names
     text = _FORWARD.format(
         inputs="\n".join(f"        {quoted(names[x])}: {random_like(x)}," for x in program.inputs),

@@ -71,6 +71,15 @@ class Program:
             lines = [made.called_in(line) for line in lines]
         return lines
 
+    @cached_property
+    def _arrays(self) -> set[Node]:
+        """The results that are computed from written-out constants alone, so that they are never Tensors."""
+        found: set[Node] = set()
+        for node in self.graph.nodes:
+            if node.op and all(x in found or (x.is_leaf and x not in self.names) for x in node.inputs):
+                found.add(node)
+        return found
+
     def free(self, name: str) -> str:
         """A name that is no value's."""
         while name in self._taken:
@@ -125,7 +134,7 @@ class Program:
         """The lines that compute the value of a step; on Tensors they name it, too."""
         name = self.names[step.node]
         known = {x: self.names[x] for gate in step.gates for x in gate.inputs if x in self.names}
-        if named:
+        if named and step.node not in self._arrays:
             return assignment(name, step.node, known, dims=dims, suffix=f".named({quoted(name)})")
         return self._plain(assignment(name, step.node, known, dims=dims))
 
