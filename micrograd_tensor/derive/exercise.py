@@ -71,8 +71,8 @@ def forward_on_tensors(program: Program) -> str:
     for node in program.graph.nodes:
         if node.op and "\n" in node.op.source:
             raise GradientError(
-                f"derive: the forward pass of an exercise runs on Tensors, and {node.op.name} cannot be written for them;"
-                " use another op in its place"
+                f"derive: the forward pass of an exercise runs on Tensors, and {node.op.name} cannot be written for "
+                "them; use another op in its place"
             )
     names = program.names
     text = _FORWARD.format(

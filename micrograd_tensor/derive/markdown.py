@@ -11,6 +11,7 @@ from ..notation.printable import listed
 from .closed_form import ClosedForm
 from .contents import Contents, Formula, Section
 from .program import Program
+from .proof import ProofStep
 from .remarks import Remark, Symbol
 from .steps import Share, Step
 
@@ -75,6 +76,7 @@ class Page:
         if isinstance(self._closed, ClosedForm):
             yield "As a function:"
             yield fenced(function(self._closed.numpy, "backward"))
+            yield from self._proof(self._closed.steps)
 
     def _task(self) -> Iterator[str]:
         """What is given and what is wanted."""
@@ -125,6 +127,16 @@ class Page:
     def _notes(self, section: Section) -> Iterator[str]:
         if section.notes:
             yield " ".join(map(sentence, section.notes))
+
+    def _proof(self, steps: Sequence[ProofStep]) -> Iterator[str]:
+        """Why the closed form is what the steps come to, equation by equation."""
+        if steps:
+            yield "### Proof"
+            yield "The lines of all steps put into each other, rewritten by these equations:"
+        for k, step in enumerate(steps, 1):
+            place = f" in {code(step.of)}" if step.of else ""
+            yield f"**({k})** *{text(step.rule)}*{place}. {text(step.proof)} Condition: {text(step.condition)}."
+            yield displayed(step.latex)
 
 
 def text(plain: str) -> str:

@@ -70,6 +70,7 @@ def test_the_steps_of_batch_norm_each_have_what_the_derivation_by_hand_has():
     ):
         assert said in eight
     assert "## The closed form" in page
+    assert r"\sum_{\text{N}} \mathit{dev\_from\_mean} = 0" in page.split("### Proof")[1]
     assert "dx = gamma * (dout - dbeta / N - dgamma * x_norm / N) / stddev" in page
 
 
