@@ -32,6 +32,7 @@ ALLOWED = {
     "functional/normalization.py:rms_norm": "a number that the dtype has",
     "functional/pooling.py:avg_pool2d": "ones: the shape and the dtype only",
     "functional/pooling.py:_in_memory": "the strides only",
+    "nn/dtypes.py:hint": "the shape and the dtype only",
     "nn/linear.py:Embedding.__init__": "a layer is made before it is traced",
     "nn/recurrent.py:_Recurrent._initial": "zeros: the shape and the dtype only",
     "nn/state.py:_array": "what is loaded from a file",
