@@ -19,6 +19,7 @@ from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
 from .unusable import UnusableError
 from .user_file import blamed
+from .variables import named_by_variables
 
 _UPSTREAM = "dout"
 _INPUTS = """write a function that returns them by name, such as
@@ -84,12 +85,15 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:
     """What a function of a file returns on the arguments that ``inputs()`` gives it; without parameters, on none.
 
+    Values that have no names are called as the function's variables are.
+
     Raises:
         UnusableError: for whatever is missing, does not match or fails, with the way out.
     """
     function = _function(module, path, name, "(x)")
     arguments = _arguments(module, path, function, seed)[0] if inspect.signature(function).parameters else {}
-    return _ran(path, name, function, arguments)[0]
+    with named_by_variables(function):
+        return _ran(path, name, function, arguments)[0]
 
 
 def _arguments(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int) -> tuple[dict[str, Any], Any]:
