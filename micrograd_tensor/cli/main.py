@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import batchnorm, check, draw, summary, train
+from . import batchnorm, check, derive, draw, summary, train
 from .unusable import UnusableError
 
 
@@ -21,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="micrograd-tensor",
-        description="Record a computation as a graph of elementary ops; run it, draw it, check gradients with it.",
+        description="Record a computation as a graph of elementary ops; run it, draw it, derive and check gradients.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (batchnorm, check, draw, train, summary):
+    for command in (batchnorm, check, derive, draw, train, summary):
         command.add_to(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..engine.errors import GradientError, describe
+from ..engine.files import atomic_write
 from ..engine.tensor import Tensor
 from ..graph import Graph, graph
 from ..graph.axes import AxisNames, axis_names
@@ -18,8 +21,10 @@ from . import exercise as exercises
 from . import html, latex, steps
 from .closed_form import ClosedForm, from_labels
 from .contents import Contents
+from .listing import listing
 from .markdown import Page
 from .module import module
+from .notebook import Notebook
 from .program import Program
 from .remarks import Remarks
 
@@ -121,7 +126,15 @@ class Derivation:
     @cached_property
     def markdown(self) -> str:
         """A page in Markdown, with formulas and working code for each step, and at the end the closed form."""
-        return str(Page(self.contents(), self.program, self.steps, self.numpy, self._closed))
+        return str(self._page(Page))
+
+    @cached_property
+    def notebook(self) -> str:
+        """A notebook for Jupyter, each step of which runs."""
+        return str(self._page(Notebook))
+
+    def _page(self, kind: type[Page]) -> Page:
+        return kind(self.contents(), self.program, self.steps, self.numpy, self._closed)
 
     @property
     def latex(self) -> str:
@@ -140,6 +153,94 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         return html.fragment(self.contents(), "" if self.exercise else self.numpy)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, kind: str = "", *, closed: bool = False, beamer: bool = False) -> str:
+        """The derivation in a language.
+
+        Args:
+            kind: one of those that files are saved in, by suffix: ``.md``, ``.tex``, ``.html``, ``.ipynb`` or ``.py``;
+                by default plain text for a terminal.
+            closed: the closed form alone.
+            beamer: slides; for ``.tex``.
+
+        Raises:
+            GradientError: for the closed form alone, where there is none, or in an exercise.
+        """
+        if not kind and not closed:
+            return listing(self.contents())
+        if not closed:
+            return str(getattr(self, "beamer" if beamer else _KINDS[kind]))
+        if self.exercise:
+            raise GradientError("derive: an exercise has no closed form; leave out one of both")
+        found, contents = self.closed_form, self.contents(closed=True)
+        match kind:
+            case "":
+                return listing(contents)
+            case ".tex":
+                return (latex.slides if beamer else latex.article)(contents)
+            case ".html":
+                return html.page(contents, found.numpy)
+            case ".py":
+                return found.numpy
+        page = (Notebook if kind == ".ipynb" else Page)(contents, self.program, (), "", found)
+        return str(page)
+
+    def save(self, path: str | os.PathLike[str], *, closed: bool = False, beamer: bool = False) -> Path:
+        """Save the derivation, in the language that the suffix of the path names.
+
+        ``.md`` is a page with formulas and code, ``.tex`` an article or slides that compile alone, ``.html`` a page of
+        its own, ``.ipynb`` a notebook that runs, and ``.py`` a module in plain NumPy. An existing file is replaced once
+        the new one is complete.
+
+        Args:
+            path: where to save it.
+            closed: the closed form alone.
+            beamer: slides, one for each step; for ``.tex``.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: for another suffix.
+            GradientError: for the closed form alone, where there is none, or in an exercise.
+            OSError: for a path that cannot be written to; a file that is there stays as it is.
+
+        >>> import micrograd_tensor as mt
+        >>> from tempfile import TemporaryDirectory
+        >>> x = mt.tensor(3.0, name="x", requires_grad=True)
+        >>> with TemporaryDirectory() as folder:
+        ...     mt.derive(mt.square(x).named("y")).save(folder + "/y.tex").suffix
+        '.tex'
+        """
+        target = Path(path)
+        kind = kind_of(target, beamer=beamer)
+        return atomic_write(target, self.text(kind, closed=closed, beamer=beamer).encode())
+
+
+_KINDS = {".md": "markdown", ".tex": "latex", ".html": "html", ".ipynb": "notebook", ".py": "numpy"}
+"""The attributes that have the text of a file, by its suffix."""
+
+
+def kind_of(path: Path, *, beamer: bool = False) -> str:
+    """The suffix of a path, which names a language.
+
+    Raises:
+        ValueError: for another suffix, and for slides in another language than LaTeX.
+
+    >>> kind_of(Path("page.HTML"))
+    '.html'
+    """
+    kind = path.suffix.lower()
+    if kind not in _KINDS:
+        raise ValueError(
+            f"save: {path.name!r} names none of the formats {', '.join([*_KINDS][:-1])} and {[*_KINDS][-1]}"
+        )
+    if beamer and kind != ".tex":
+        raise ValueError(f"save: slides are in LaTeX, and {path.name!r} is not; give a file that ends in .tex")
+    return kind
 
 
 def derivation(

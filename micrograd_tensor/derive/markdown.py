@@ -46,36 +46,32 @@ class Page:
         self._made = {step.node: section for section, step in self._forward}
 
     def __str__(self) -> str:
-        return "\n\n".join(self._blocks()) + "\n"
+        return "\n\n".join(self.blocks()) + "\n"
 
-    def _blocks(self) -> Iterator[str]:
+    def blocks(self) -> Iterator[str]:
+        """The parts of the page: headings, paragraphs, formulas, tables and fenced code."""
         yield f"# {text(self._contents.title)}"
         yield from self._task()
         if self._forward:
             yield "## Forward"
-            for section, _ in self._forward:
-                yield from self._gate(section)
-            yield "As a function in plain NumPy:" if not self._contents.exercise else "As a function on Tensors:"
-            defined = [] if self._contents.exercise else [made.text for made in self._program.definitions]
-            yield fenced("\n\n\n".join([*defined, function(self._module, "forward")]))
+            for section, step in self._forward:
+                yield from self._gate(section, step)
+            yield from self._forward_function()
         if self._backward:
-            yield "## Backward"
-            yield _BACK
+            yield from self._back()
             for section, step in self._backward:
                 yield from self._step(section, step)
         if self._contents.exercise:
             yield "## To be filled in"
             yield fenced(function(self._module, "backward"))
             return
-        yield "## Putting it together"
-        yield _TOGETHER
-        yield fenced(function(self._module, "backward"))
+        if self._backward:
+            yield from self._together()
         yield "## The closed form"
         yield text(self._contents.closing)
         yield from (displayed(self._formula(formula)) for formula in self._contents.closed_form)
         if isinstance(self._closed, ClosedForm):
-            yield "As a function:"
-            yield fenced(function(self._closed.numpy, "backward"))
+            yield from self._closed_function(self._closed)
             yield from self._proof(self._closed.steps)
 
     def _task(self) -> Iterator[str]:
@@ -96,11 +92,33 @@ class Page:
             said = [f"{code(name)} = {n} is axis {axis} of {code(x)}" for name, (x, axis, n) in lengths.items()]
             yield f"Lengths: {listed(said)}."
 
-    def _gate(self, section: Section) -> Iterator[str]:
+    def _gate(self, section: Section, step: Step) -> Iterator[str]:  # noqa: ARG002 -- for pages that run it
         """A forward step: its formula, and what is copied in it."""
         yield f"**({section.number})** {code(section.name)} {code(section.formulas[0].shape)}"
         yield displayed(section.formulas[0].write(LATEX))
         yield from self._notes(section)
+
+    def _forward_function(self) -> Iterator[str]:
+        """The forward pass as a function."""
+        yield "As a function in plain NumPy:" if not self._contents.exercise else "As a function on Tensors:"
+        defined = [] if self._contents.exercise else [made.text for made in self._program.definitions]
+        yield fenced("\n\n\n".join([*defined, function(self._module, "forward")]))
+
+    def _back(self) -> Iterator[str]:
+        """What stands before the backward steps."""
+        yield "## Backward"
+        yield _BACK
+
+    def _together(self) -> Iterator[str]:
+        """The backward pass as a function."""
+        yield "## Putting it together"
+        yield _TOGETHER
+        yield fenced(function(self._module, "backward"))
+
+    def _closed_function(self, closed: ClosedForm) -> Iterator[str]:
+        """The closed form as a function, with the functions that it calls."""
+        yield "As a function:"
+        yield fenced(closed.numpy.partition("\n\n\n")[2])
 
     def _step(self, section: Section, step: Step) -> Iterator[str]:
         """A backward step: why, the local gradients, the formulas, and the code."""

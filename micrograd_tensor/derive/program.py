@@ -174,9 +174,15 @@ class Program:
                 made += self.step(step, blank=blank)
         cache = self.free("cache")
         taken = [f"{self.names[x]} = {cache}[{quoted(self.names[x])}]" for x in self.saved]
-        taken += [f"{self.names[x]} = {array(x.value)}" for x in self.constants]
-        made = [*taken, *used(self._lengths[0], made), *made]
+        made = [*taken, *self._constant_lines(), *used(self._lengths[0], made), *made]
         return made[1:] if made and not made[0] else made
+
+    def prelude(self) -> list[str]:
+        """The lines that the backward steps rest on beside the cache: their constants, and lengths of axes."""
+        return [*self._constant_lines(), *self._lengths[0]]
+
+    def _constant_lines(self) -> list[str]:
+        return [f"{self.names[x]} = {array(x.value)}" for x in self.constants]
 
     @cached_property
     def _lengths(self) -> tuple[list[str], Dims]:

@@ -10,6 +10,7 @@ from .mathml import *
 from .names import *
 from .numbers import *
 from .numpy import *
+from .one_line import *
 from .printable import *
 from .typeset import *
 from .unicode import *

@@ -1,0 +1,64 @@
+"""``micrograd-tensor derive``: the derivation of a function's gradients, or of a built-in graph's, as page or code."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..derive import derive
+from ..derive.derivation import kind_of
+from ..engine.errors import DTypeError, GradientError, ShapeError
+from ..graph.axes import AxisNames
+from .chosen import SUMMARY, add_options, axis_names_of, chosen, list_built_in, spare_source
+from .unusable import UnusableError
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to the command line's parser."""
+    parser = commands.add_parser(
+        "derive",
+        help="derive the gradients of your function, or of a built-in graph, step by step and in closed form",
+        description=f"Derive the gradients of a recorded graph, gate by gate and in closed form. {SUMMARY} Exit "
+        "status: 0 derived, 2 the file, the function or an option is unusable, or there is no closed form.",
+    )
+    add_options(parser, "derive")
+    add = parser.add_argument
+    add("-o", "--output", type=Path, metavar="FILE", help=".md .tex .html .ipynb or .py (default: text, here)")
+    add("--closed", action="store_true", help="the closed form alone")
+    add("--exercise", action="store_true", help="leave the backward pass blank, for others to fill in")
+    add("--beamer", action="store_true", help="slides, for a file that ends in .tex")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the subcommand; returns the exit status."""
+    if given.list:
+        return list_built_in()
+    if given.output is None and given.beamer:
+        raise UnusableError("derive: --beamer makes a file; give -o slides.tex")
+    if given.output is not None:
+        try:
+            kind_of(given.output, beamer=given.beamer)
+        except ValueError as error:
+            raise UnusableError(str(error)) from None
+        spare_source("derive", given.output, given.graph)
+    derived = chosen("derive", given.graph, given.seed)
+    lengths: AxisNames = axis_names_of(given)
+    try:
+        page = derive(derived.outputs, derived.upstream, lengths, exercise=given.exercise)
+        if given.output is None:
+            _say(page.text(closed=given.closed))
+            return 0
+        written = page.save(given.output, closed=given.closed, beamer=given.beamer)
+    except (DTypeError, GradientError, ShapeError) as error:
+        raise UnusableError(f"{given.graph}: {error}") from None
+    except OSError as error:
+        raise UnusableError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    _say(f"{derived.name}: {len(page.steps)} steps{derived.said}")
+    _say(f"derivation: {written}")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 -- a command talks
