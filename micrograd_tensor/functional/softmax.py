@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from ..engine.interop.habits import keywords
+from ..engine.interop.habits import along, keywords
 from ..engine.record import method, unwrap
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, equal, isfinite
@@ -34,6 +34,7 @@ def _is_empty(x: Operand) -> bool:
     return 0 in np.shape(unwrap(x))
 
 
+@along
 @method
 @keywords
 @in_float32
@@ -57,6 +58,7 @@ def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: b
     return logarithm + (shift if keepdims or _is_empty(x) else reshape(shift, shape=total.shape))
 
 
+@along
 @method
 @keywords
 @in_float32
@@ -71,6 +73,7 @@ def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     return div(parts, sum(parts, axis=axis, keepdims=True))
 
 
+@along
 @method
 @keywords
 @in_float32

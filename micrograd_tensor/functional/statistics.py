@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine.arrays import plain
-from ..engine.interop.habits import keywords
+from ..engine.interop.habits import along, keywords
 from ..engine.row import Axis, Operand
 from ..engine.table.elementwise import in_float32
 from ..engine.table.reductions import root_of_squares, sum
@@ -12,6 +12,7 @@ from ..engine.tensor import Tensor
 __all__ = ["l2_norm"]
 
 
+@along
 @keywords
 @in_float32
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:

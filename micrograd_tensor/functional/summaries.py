@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.axes import counted
 from ..engine.creation import full_like
 from ..engine.errors import DTypeError, ShapeError, describe
-from ..engine.interop.habits import keywords
+from ..engine.interop.habits import along, keywords
 from ..engine.record import unwrap
 from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import abs, add, astype, div, mul, pow, sub, where
@@ -132,6 +132,7 @@ def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) ->
     return quantile(x, np.asarray(q, dtype=np.float64) / 100, axis, keepdims)
 
 
+@along
 @answers(np.median)
 @keywords
 def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -147,6 +148,7 @@ def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return quantile(x, 0.5, axis, keepdims)
 
 
+@along
 @answers(np.linalg.norm)
 @keywords
 def norm(x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A002 -- NumPy's

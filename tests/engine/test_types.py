@@ -22,8 +22,23 @@ RIGHT = [
     "mt.softmax(x, axis=1)",
     "mt.batch_norm(x, w[0], w[1])",
     "mt.grad(x.sum(), [x], create_graph=True)[0] or x",
+    "x.sum(dim=1)",
+    "x.mean(dim=(0, 1), keepdim=True)",
+    "x.max(1, keepdim=True)",
+    "x.amax(dim=0)",
+    "x.var(dim=0)",
+    "x.softmax(dim=1)",
+    "x.argmax(dim=1)",
+    "mt.sum(x, dim=0)",
+    "mt.softmax(x, dim=1)",
+    "mt.logsumexp(x, dim=1, keepdim=True)",
+    "mt.cat([x, w], dim=1)",
+    "mt.stack([x, w], dim=1)",
+    "mt.flip(x, dim=0)",
+    "mt.all(x > 0, dim=0)",
 ]
 WRONG = ["mt.exp(x, 2, 3)", "mt.sum(x, foo=1)", "x.sum(foo=1)", "x.no_such_method()", "mt.no_such_op(x)", "x.exp(1)"]
+WRONG += ["x.sum(dim='a')", "mt.exp(x, dim=1)", "mt.softmax(x, dim=1, dtype=int)"]
 
 
 def test_a_users_file_is_checked(mypy):

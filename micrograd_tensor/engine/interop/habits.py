@@ -11,13 +11,19 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
+from ..row import Axis, Operand
 from . import settings
 
+if TYPE_CHECKING:
+    from ..record import Result
+
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+Q = ParamSpec("Q")
 
 
 class Habit(NamedTuple):
@@ -205,7 +211,6 @@ HABITS: tuple[Habit, ...] = (
     Habit("torch.mps", why=ON_THE_CPU),
     Habit("torch.device('cpu')", why=ON_THE_CPU),
     Habit("torch.backends.cudnn", why=ON_THE_CPU),
-    Habit("torch.compile(net)", why=AS_IT_IS),
     Habit("torch.jit.script(net)", why=AS_IT_IS),
     Habit("torch.amp.autocast('cpu')", why=ONE_DTYPE),
     Habit("torch.autocast('cpu')", why=ONE_DTYPE),
@@ -249,7 +254,7 @@ HABITS: tuple[Habit, ...] = (
     Habit("nn.TransformerDecoderLayer(8, 2)", NO_COUNTERPART, ATTENTION),
     Habit("nn.LazyLinear(10)", "nn.Linear(4, 10)", "with the number of features that come in"),
     Habit("net.cuda()", why=ON_THE_CPU),
-    Habit("net.compile()", why=AS_IT_IS),
+    Habit("net.compile()", "mt.compile(net)", "which returns a function, and leaves the net as it is"),
     Habit("net.share_memory()", why=READ_ONLY),
     Habit("net.flatten_parameters()", why=MEMORY),
     Habit("net.get_parameter('weight')", "dict(net.named_parameters())['weight']"),
@@ -454,3 +459,30 @@ def keywords(function: F) -> F:
         return function(*args, **given)
 
     return cast(F, call)
+
+
+class OfItsAxis(Protocol[P]):
+    """A method with a setting ``axis``, as type checkers see it: PyTorch's names of the settings serve too."""
+
+    @overload
+    def __call__(self, /, *operands: P.args, **settings: P.kwargs) -> Result: ...
+    @overload
+    def __call__(self, /, dim: Axis = ..., keepdim: bool = ...) -> Result: ...
+
+
+class OfAnAxis(Protocol[P]):
+    """A function with a setting ``axis``, likewise."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, /, *operands: P.args, **settings: P.kwargs) -> Result: ...
+    @overload
+    def __call__(self, x: Operand, /, dim: Axis = ..., keepdim: bool = ...) -> Result: ...
+
+    def __get__(self: OfAnAxis[Concatenate[Any, Q]], instance: Any, owner: Any = None) -> OfItsAxis[Q]: ...
+
+
+def along(function: Callable[P, Result]) -> OfAnAxis[P]:
+    """The function itself, of which type checkers learn that it takes PyTorch's names of an axis."""
+    return cast("OfAnAxis[P]", function)

@@ -79,13 +79,15 @@ class PyTorchMethods(Record):
 
     if TYPE_CHECKING:  # compositions of a higher floor, which lends them
 
-        def softmax(self, axis: Axis = -1) -> Result:
+        def softmax(self, axis: Axis = -1, *, dim: Axis = ...) -> Result:
             """See `mt.softmax`."""
 
-        def log_softmax(self, axis: Axis = -1) -> Result:
+        def log_softmax(self, axis: Axis = -1, *, dim: Axis = ...) -> Result:
             """See `mt.log_softmax`."""
 
-        def logsumexp(self, axis: Axis = None, keepdims: builtins.bool = False) -> Result:
+        def logsumexp(
+            self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = ..., keepdim: builtins.bool = ...
+        ) -> Result:
             """See `mt.logsumexp`."""
 
     def dim(self) -> builtins.int:

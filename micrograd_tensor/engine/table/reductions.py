@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import is_duck
 from ..axes import counted
 from ..errors import ShapeError, describe
-from ..interop.habits import keywords
+from ..interop.habits import along, keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
@@ -108,6 +108,7 @@ def _facts(kind: str, numpy: Any, traits: Trait) -> facts:
     return facts(numpy=numpy, source=source, reading=Reduction(kind), traits=traits)
 
 
+@along
 @primitive(
     "Σ",
     "Σ({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)",
@@ -138,6 +139,7 @@ def _of_mean(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = F
     return spread(g / n, x, axis, keepdims)
 
 
+@along
 @primitive("Σ/n", "mean({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_mean)
 @_facts("mean", np.mean, ADDING)
 def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -159,6 +161,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
+@along
 @answers(np.var)
 @keywords
 @in_float32
@@ -190,6 +193,7 @@ def _averaged(squares: Array, x: Array, axis: Axis, keepdims: bool, correction: 
     return sum(squares, axis=axis, keepdims=keepdims) / (n - correction)
 
 
+@along
 @answers(np.std)
 @keywords
 @in_float32
@@ -238,6 +242,7 @@ def _of_extreme(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool 
     return chosen * spread(g / sum(chosen, axis=axis, keepdims=keepdims), x, axis, keepdims)
 
 
+@along
 @primitive("max", "max({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
 @_facts("max", (np.max, np.amax), Trait.EXACT)
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -256,6 +261,7 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return numpy.max(x, axis=axis, keepdims=keepdims)
 
 
+@along
 @primitive("min", "min({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_extreme, analytic=False)
 @_facts("min", (np.min, np.amin), Trait.EXACT)
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -297,6 +303,7 @@ def _others(x: Array) -> Array:
     return getitem(each, (..., slice(0, n)))
 
 
+@along
 @primitive("Π", "Π({0}⟦, {axis:axis}⟧⟦, {keepdims:flag}⟧)", _of_prod)
 @_facts("prod", np.prod, NONE)
 def prod(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -318,6 +325,7 @@ def _of_cumsum(g: Array, y: Array, x: Array, axis: int | None = None) -> Array:
     return reshape(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x.shape)
 
 
+@along
 @primitive("cumΣ", "cumsum({0}⟦, {axis:axis}⟧)", _of_cumsum)
 @facts(numpy=np.cumsum, source="{0}.cumsum(⟦axis={axis}⟧)", reading=Cumulation(), traits=ADDING)
 def cumsum(x: Operand, /, axis: int | None = None) -> Array:
@@ -334,6 +342,7 @@ def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     return np.cumsum(x, axis=axis)
 
 
+@along
 @answers(np.cumprod)
 @keywords
 def cumprod(x: Operand, axis: int | None = None) -> Result:

@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import is_duck
 from ..axes import counted
 from ..errors import ShapeError, describe, quoted
-from ..interop.habits import keywords
+from ..interop.habits import along, keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers
@@ -110,6 +110,7 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Result:
     return transpose(x, axes=tuple(order))
 
 
+@along
 @primitive("squeeze", "squeeze({0}⟦, {axis:axis}⟧)", lambda g, y, x, axis=None: reshape(g, shape=x.shape))
 @facts(numpy=np.squeeze, reading=Reshape(), traits=Trait.MOVES | Trait.LINEAR)
 def squeeze(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
@@ -139,6 +140,7 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
     return np.expand_dims(x, axis)
 
 
+@along
 @primitive("flip", "flip({0}⟦, {axis:axis}⟧)", lambda g, y, x, axis=None: flip(g, axis=axis))
 @facts(numpy=np.flip, traits=Trait.MOVES | Trait.LINEAR)
 def flip(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
@@ -380,6 +382,7 @@ def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[
     return scattered(x, _along(shape, axis, indices), shape, at_most=x.shape[axis])
 
 
+@along
 @primitive("argsort", "argsort({0}⟦, {axis:axis}⟧)", None, analytic=False)
 @facts(numpy=np.argsort, source='np.argsort({0}, axis={axis}, kind="stable")')
 def argsort(x: Operand, /, axis: int = -1) -> Array:
@@ -394,6 +397,7 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
+@along
 @answers(np.sort)
 @keywords
 def sort(x: Operand, axis: int | None = -1) -> Result:
@@ -426,6 +430,7 @@ def _concatenate(*parts: Operand, axis: int = 0) -> Array:
     return np.concatenate(parts, axis=axis)
 
 
+@along
 @answers(np.concatenate)
 @keywords
 def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
@@ -445,6 +450,7 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
     return _concatenate(*parts, axis=axis)
 
 
+@along
 @answers(np.stack)
 @keywords
 def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..axes import counted
-from ..interop.habits import keywords
+from ..interop.habits import along, keywords
 from ..record import Result
 from ..row import Axis, Operand, answers
 from .comparisons import bitwise_and, bitwise_or, equal, greater, not_equal
@@ -100,6 +100,7 @@ def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Resu
     return _count("count_nonzero", x, not_equal(x, 0), axis, keepdims)
 
 
+@along
 @answers(np.any)
 @keywords
 def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
@@ -112,6 +113,7 @@ def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     return greater(_count("any", x, not_equal(x, 0), axis, keepdims), 0)
 
 
+@along
 @answers(np.all)
 @keywords
 def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:

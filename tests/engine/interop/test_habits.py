@@ -20,7 +20,7 @@ RANDOM = {"empty", "empty_like", "dropout2d", "normal", "normal_", "uniform_", "
 """Two generators, or none, give different numbers: here only shapes are compared."""
 OBJECTS = {"grad_fn", "set_grad_enabled", "Generator", "set_printoptions", "LazyLinear", "RandomSampler"}
 """What gives no numbers: here both lines merely run."""
-OBJECTS |= {"get_submodule", "create_graph=", "map_location=", "weights_only="}
+OBJECTS |= {"compile", "get_submodule", "create_graph=", "map_location=", "weights_only="}
 
 
 def names(m):
