@@ -39,7 +39,7 @@ def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping
         DTypeError: for an array of a dtype that the format lacks, by name.
         OSError: when writing fails, and for a device or a pipe, from which nothing could be loaded again.
     """
-    _, numpy_format = library()
+    safetensors, numpy_format = library()
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise OSError(errno.EINVAL, "a device or a pipe keeps nothing; give a file", str(path))
     plain = {}
@@ -55,6 +55,8 @@ def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping
         content = numpy_format.save(plain, metadata=dict(metadata or {}))
     except UnicodeEncodeError as error:
         raise ValueError(f"{error.object!r:.60} is no text that can be written: {error.reason}") from None
+    except safetensors.SafetensorError as error:  # complex64, before the library had it
+        raise DTypeError(f"safetensors {safetensors.__version__} writes no such file: {error}; update it") from None
     return atomic_write(path, content)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -127,10 +128,20 @@ def test_arrays_of_other_kinds_are_saved_by_value(tmp_path):
         def __array__(self, dtype=None, copy=None):
             return np.array([1.0, 2.0])
 
-    saving.save({"a": np.ones(2, np.complex64) * 1j, "b": np.array([1.0, 2.0], ">f8"), "c": Theirs()}, tmp_path / "m")
-    back = saving.load(tmp_path / "m")
-    assert back["a"].dtype == np.complex64
-    assert [value.tolist() for value in back.values()] == [[1j, 1j], [1.0, 2.0], [1.0, 2.0]]
+    saving.save({"b": np.array([1.0, 2.0], ">f8"), "c": Theirs()}, tmp_path / "m")
+    assert [value.tolist() for value in saving.load(tmp_path / "m").values()] == [[1.0, 2.0], [1.0, 2.0]]
+
+
+def test_complex_numbers_are_saved_where_the_library_can(tmp_path):
+    try:
+        saving.save({"a": np.ones(2, np.complex64) * 1j}, tmp_path / "m")
+    except mt.DTypeError as error:
+        assert tuple(map(int, LIBRARY.__version__.split(".")[:2])) < (0, 8)
+        assert re.search("safetensors 0.* writes no such file: .*complex64.*; update it", str(error))  # noqa: PT017
+        assert not (tmp_path / "m").exists()
+    else:
+        back = saving.load(tmp_path / "m")["a"]
+        assert (back.dtype, back.tolist()) == (np.complex64, [1j, 1j])
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ CALLS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize("function", ANSWERS, ids=lambda f: f.__name__)
 def test_numpy_functions_are_recorded_and_give_numpys_values(function):
     call = CALLS.get(function, lambda f, x: f(x))
