@@ -471,9 +471,10 @@ class OfItsAxis(Protocol[P]):
 
 
 class OfAnAxis(Protocol[P]):
-    """A function with a setting ``axis``, likewise."""
+    """A function with a setting ``axis``, likewise; if it is an op of the table, ``op`` is its row."""
 
     __name__: str
+    op: Any
 
     @overload
     def __call__(self, /, *operands: P.args, **settings: P.kwargs) -> Result: ...
