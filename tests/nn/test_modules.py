@@ -13,6 +13,8 @@ from micrograd_tensor import nn
 from micrograd_tensor.engine.walk import ancestors
 
 every = each(CASES)
+FIRST = list({case.name.partition(",")[0]: case for case in reversed(CASES)}.values())
+"""Of each module the first case."""
 
 
 def test_every_module_has_a_case():
@@ -28,9 +30,8 @@ def test_a_module_without_a_case_would_be_noticed():
         MODULES.remove("Transformer")
 
 
-@every
-def test_gradients_are_right_to_the_second_order(case):
-    """Of the inputs and of every parameter."""
+def derivatives(case, order):
+    """Of the inputs and of every parameter, beside differences."""
     ours, arrays = case.ours(), case.arrays()
     names = [name for name, _ in ours.named_parameters()]
 
@@ -44,7 +45,23 @@ def test_gradients_are_right_to_the_second_order(case):
         with pytest.raises(mt.GradientError, match="input 2"):  # a row that is not learned, whatever it changes
             mt.gradcheck(function, *points, order=1)
     else:
-        assert mt.gradcheck(function, *points, order=2)
+        assert mt.gradcheck(function, *points, order=order)
+
+
+@every
+def test_gradients_are_right(case):
+    derivatives(case, 1)
+
+
+@each(FIRST)
+def test_gradients_are_right_to_the_second_order(case):
+    derivatives(case, 2)
+
+
+@pytest.mark.slow
+@each(case for case in CASES if case not in FIRST)
+def test_gradients_are_right_to_the_second_order_at_every_setting(case):
+    derivatives(case, 2)
 
 
 @every
