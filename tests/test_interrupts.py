@@ -142,7 +142,8 @@ def load_optimizer():
 @pytest.mark.parametrize(
     "make",
     [
-        *(backward, load_state_dict, running_statistics, load_optimizer),
+        *(backward, load_state_dict, running_statistics),
+        pytest.param(load_optimizer, marks=pytest.mark.slow),  # a thousand points
         *(step(optim.SGD), step(optim.SGD, momentum=0.9), step(optim.Adam, amsgrad=True)),
     ],
 )
