@@ -21,6 +21,7 @@ from rich.text import Text
 from ..check import Report, Stage, compare
 from ..check.rounding import difference, recorded_tolerances, terms
 from ..check.weighted import Weighted
+from ..derive import derive
 from ..draw import DrawError, draw
 from ..engine.errors import GradientError
 from ..engine.recording import detect_anomaly
@@ -45,12 +46,13 @@ def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
     parser = commands.add_parser(
         "batchnorm",
-        help="normalize a data set; show values, gradients and circuit; compare with hand-derived gradients",
+        help="normalize a data set; show values, gradients and circuit; compare with gradients derived by hand",
         description="Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
-        "and the gradients stage by stage, compares the gradients with two hand-derived backward passes and a "
-        "numerical one, and draws the circuit. Without --input it uses Fisher's iris measurements. The upstream "
-        "gradient, gamma and beta are drawn at random, since at gamma = 1 or with out.sum() as the loss a wrong "
-        "backward pass can look right. Exit status: 0 all agree, 1 they differ, 2 the input or output is unusable.",
+        "and the gradients stage by stage, compares the gradients with two hand-derived backward passes, with the "
+        "closed form that is derived from the graph, and with numerical ones, and draws the circuit. Without --input "
+        "it uses Fisher's iris measurements. The upstream gradient, gamma and beta are drawn at random, since at "
+        "gamma = 1 or with out.sum() as the loss a wrong backward pass can look right. Exit status: 0 all agree, 1 "
+        "they differ, 2 the input or output is unusable.",
     )
     parser.add_argument("--input", type=Path, metavar="FILE", help="samples by features, .csv or .npy (default: iris)")
     parser.add_argument("--eps", type=finite_number, default=1e-5, help="added to the variance (default: 1e-5)")
@@ -101,6 +103,7 @@ def run(given: argparse.Namespace) -> int:
     _, cache = by_hand["batchnorm_forward"](x, gamma, beta, given.eps)
     staged = compare(captured, hand=by_hand["batchnorm_backward_staged"](dout, cache), point=False)
     closed = compare(captured, hand=by_hand["batchnorm_backward_closed_form"](dout, cache), point=False)
+    derived = compare(captured, hand=_derived(captured), point=False)
     numerical = _numerical(captured, values, dout, given.eps)
 
     try:
@@ -114,8 +117,8 @@ def run(given: argparse.Namespace) -> int:
     terminal.say(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n")
     terminal.print(_forward_table(captured), "")
     terminal.print(_gradient_table(captured), "")
-    ok = staged.ok and closed.ok and all(stage.status == Status.RIGHT for stage in numerical.values())
-    terminal.print(_comparison_table(captured, staged, closed, numerical), "")
+    ok = staged.ok and closed.ok and derived.ok and all(stage.status == Status.RIGHT for stage in numerical.values())
+    terminal.print(_comparison_table(captured, staged, closed, derived, numerical), "")
     terminal.say("All agree." if ok else "They differ: see the verdicts.", "green" if ok else "bold red")
     terminal.say(f"circuit: {written}")
     return 0 if ok else 1
@@ -170,13 +173,24 @@ def _gradient_table(captured: Graph) -> Table:
     return found
 
 
-def _comparison_table(captured: Graph, staged: Report, closed: Report, numerical: dict[str, Stage]) -> Table:
+def _derived(captured: Graph) -> dict[str, Any]:
+    """What the closed form that is derived from the graph makes of its values, run as the code that it prints."""
+    closed = derive(captured, dims={"N": ("x", 0), "D": ("x", 1)}).closed_form
+    space: dict[str, Any] = {}
+    exec(closed.numpy, space)  # noqa: S102 -- lines that this package printed
+    return {f"d{name}": value for name, value in zip(_PARTS, space["backward"](**closed.arguments), strict=True)}
+
+
+def _comparison_table(
+    captured: Graph, staged: Report, closed: Report, derived: Report, numerical: dict[str, Stage]
+) -> Table:
     title = "Recorded against derived: error relative to the largest term"
-    found = table(title, ("gradient",), ("largest term", "staged by hand", "closed form", "numerical"))
+    headings = ("largest\nterm", "by hand,\nstaged", "by hand,\nclosed", "derived,\nclosed", "numerical")
+    found = table(title, ("gradient",), headings)
     sizes = terms(captured)
     for name in staged.stages:
         term = f"{np.max(sizes[captured[name]].largest, initial=0.0):.4g}"
-        verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, numerical)]
+        verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, derived.stages, numerical)]
         found.add_row(f"d{name}", term, *verdicts)
     return found
 

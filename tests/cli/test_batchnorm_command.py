@@ -42,7 +42,7 @@ def test_iris_agrees_with_everything_to_1e12(tmp_path, capsys):
     assert "✗" not in printed
     assert "All agree." in printed
     found = errors(printed)
-    assert len(found) == 11 + 3 + 3  # staged at every stage; closed form and numerical at the three ends
+    assert len(found) == 11 + 3 + 3 + 3  # staged at every stage; closed forms and numerical at the three ends
     assert max(found) <= 1e-12
     written = tmp_path / "batchnorm.svg"
     assert str(written) in printed.replace("\n", "")
@@ -108,6 +108,15 @@ def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, whic
     assert status == 1
     assert printed.count("✗ wrong") == 1
     assert "They differ" in printed
+
+
+@pytest.mark.parametrize("name", ["dx", "dgamma", "dbeta"])
+def test_a_wrong_formula_is_exit_status_1(tmp_path, capsys, monkeypatch, name):
+    original = batchnorm._derived
+    monkeypatch.setattr(batchnorm, "_derived", lambda graph: (found := original(graph)) | {name: found[name] * 1.001})
+    status, printed, _ = run(capsys, "batchnorm", "--out", tmp_path)
+    assert status == 1
+    assert printed.count("✗ wrong") == 1
 
 
 def test_a_wrong_rule_in_the_engine_is_exit_status_1(tmp_path, capsys, monkeypatch):
