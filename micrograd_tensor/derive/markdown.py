@@ -153,7 +153,7 @@ class Page:
             yield "The lines of all steps put into each other, rewritten by these equations:"
         for k, step in enumerate(steps, 1):
             place = f" in {code(step.of)}" if step.of else ""
-            yield f"**({k})** *{text(step.rule)}*{place}. {text(step.proof)} Condition: {text(step.condition)}."
+            yield f"**({k})** *{text(step.rule)}*{place}: {text(step.condition)}. {text(step.proof)}"
             yield displayed(step.latex)
 
 
