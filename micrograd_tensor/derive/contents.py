@@ -12,13 +12,10 @@ from functools import partial
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..notation import Called, Typeset, shape_text
-from ..notation.names import Identifiers
 from ..notation.printable import WHOLE
 from .closed_form import ClosedForm
 from .remarks import Remark, Remarks
 from .steps import Share, Step
-
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Contents:
     Args:
         graph: captured with its backward pass.
         called: what its values are called for readers.
-        names: what they are called in Python.
+        symbols: what formulas call them: no two alike, and one without a name by the number of its gate.
         dims: the names of axes.
         steps: the steps that are shown.
         remarks: what is said of them.
@@ -71,14 +68,14 @@ class Contents:
     Attributes:
         title: what is derived.
         given: the inputs and their shapes.
-        symbols: what formulas call the values: no two alike, and one without a name by the number of its gate.
+        symbols: what formulas call the values.
     """
 
     def __init__(
         self,
         graph: Graph,
         called: Called,
-        names: Identifiers,
+        symbols: Mapping[Node, str],
         dims: Dims,
         steps: Sequence[Step],
         remarks: Remarks,
@@ -87,9 +84,7 @@ class Contents:
         exercise: bool,
     ) -> None:
         self._graph, self._called, self._dims, self._steps, self._remarks = graph, called, dims, steps, remarks
-        self.exercise, self._closed = exercise, closed
-        inner = {gate for step in steps for gate in step.gates[:-1]}
-        self.symbols = _symbols([node for node in graph.nodes if node not in inner], called, names)
+        self.exercise, self._closed, self.symbols = exercise, closed, symbols
         self.title = f"Gradients of {', '.join(self.symbols.get(node, 'a constant') for node in graph.outputs)}"
         self.given = {
             self.symbols[node]: shape_text(node, dims) for node in graph.nodes if node.is_leaf and node in self.symbols
@@ -144,20 +139,3 @@ class Contents:
     def _notes(self, step: Step) -> Iterator[Remark]:
         remarks = self._remarks.forward if step.forward else self._remarks.backward
         return remarks(step, lambda node: self.symbols.get(node, "a constant"))
-
-
-def _symbols(nodes: Sequence[Node], called: Called, names: Identifiers) -> Mapping[Node, str]:
-    """Names without a second of its kind, of which a number tells the values of one name apart."""
-    found: dict[Node, str] = {}
-    shown = [node for node in nodes if node.op or node.name or node.requires_grad]
-    wanted = {node: called.in_short(node) or names.values[node] for node in shown}
-    taken = {*wanted.values()}
-    seen: set[str] = set()
-    for node, name in wanted.items():
-        if name in seen:
-            numbered = (f"{name}{str(k).translate(_LOWERED)}" for k in range(2, WHOLE))
-            name = next(new for new in numbered if new not in taken)
-            taken.add(name)
-        seen.add(name)
-        found[node] = name
-    return found

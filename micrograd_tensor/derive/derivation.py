@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from ..engine.errors import GradientError, describe
 from ..engine.files import atomic_write
 from ..engine.tensor import Tensor
-from ..graph import Graph, graph
+from ..graph import Graph, Node, graph
 from ..graph.axes import AxisNames, axis_names
 from ..notation import Called, identifiers
 from ..notation.names import Identifiers
@@ -27,6 +27,7 @@ from .module import module
 from .notebook import Notebook
 from .program import Program
 from .remarks import Remarks
+from .symbols import symbols
 
 __all__ = ["Derivation"]
 
@@ -52,9 +53,14 @@ class Derivation:
         return identifiers(self.graph)
 
     @cached_property
+    def symbols(self) -> Mapping[Node, str]:
+        """What the values are called on pages; no two alike."""
+        return symbols(self.graph, self.called, self.names)
+
+    @cached_property
     def steps(self) -> tuple[steps.Step, ...]:
         """The steps: forward 1…n, then backward n…1, and 0 where gradients of a leaf are added up."""
-        return tuple(steps.steps(self.graph, self.called, self.dims))
+        return tuple(steps.steps(self.graph, self.symbols, self.dims))
 
     @cached_property
     def remarks(self) -> Remarks:
@@ -105,7 +111,7 @@ class Derivation:
         return Contents(
             self.graph,
             self.called,
-            self.names,
+            self.symbols,
             self.dims,
             steps,
             self.remarks,

@@ -128,14 +128,14 @@ class Page:
         yield from self._notes(section)
         if step.gates and not self._contents.exercise:
             if kept := self._program.kept(step):
-                yield f"Kept from the forward pass: {listed([code(self._program.names[x]) for x in kept])}."
+                yield f"Kept from the forward pass: {listed([code(self._contents.symbols[x]) for x in kept])}."
             yield "\n".join(["| to | local gradient | shape |", "|---|---|---|", *map(self._row, step.shares)])
         yield from (displayed(self._formula(formula)) for formula in section.formulas)
         if lines := self._program.step(step, blank=self._contents.exercise):
             yield fenced("\n".join(lines))
 
     def _row(self, share: Share) -> str:
-        columns = [[self._program.name(share.operand)], share.rule, [self._program.shape(share.operand)]]
+        columns = [[self._contents.symbols[share.operand]], share.rule, [self._program.shape(share.operand)]]
         return f"| {' | '.join(', '.join(map(cell, column)) for column in columns)} |"
 
     def _formula(self, formula: Formula) -> str:

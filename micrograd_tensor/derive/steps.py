@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..graph.nodes import Edge
 from ..graph.stages import stages
-from ..notation import Called, broadcasts, rule, shape_text
+from ..notation import broadcasts, rule, shape_text
 from ..notation.printable import WHOLE
 from .sentences import pattern
 
@@ -49,7 +49,7 @@ class Step:
             is used several times are added up.
         node: the value that is computed forward, and whose gradient is the upstream gradient backward.
         forward: whether it is a step of the forward pass.
-        name: what the value is called.
+        name: what the value is called; no two are called alike.
         gates: the gates, in the order of computation, the last of which makes the value; none in step 0.
         shape: the shape of the value, and so of its gradient, by the names of axes.
         upstream: the whole gradient of the value; None in the forward pass.
@@ -70,17 +70,17 @@ class Step:
     sentence: str = ""
 
 
-def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
+def steps(graph: Graph, symbols: Mapping[Node, str], dims: Dims) -> Iterator[Step]:
     """The steps of a graph that was captured with its backward pass: forward 1…n, backward n…1, then 0."""
     numbered = list(enumerate(stages(graph), 1))
-    share = _Shares(graph, called, dims).of
+    share = _Shares(graph, symbols, dims).of
     for number, gates in numbered:
         node = gates[-1]
         yield Step(
             number=number,
             node=node,
             forward=True,
-            name=called.values[node],
+            name=symbols[node],
             gates=gates,
             shape=shape_text(node, dims),
         )
@@ -94,7 +94,7 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
             number=number,
             node=node,
             forward=False,
-            name=called.values[node],
+            name=symbols[node],
             gates=gates,
             shape=shape_text(node, dims),
             upstream=graph.gradients[node],
@@ -109,7 +109,7 @@ def steps(graph: Graph, called: Called, dims: Dims) -> Iterator[Step]:
                 number=0,
                 node=node,
                 forward=False,
-                name=called.values[node] or "a leaf",
+                name=symbols[node],
                 gates=(),
                 shape=shape_text(node, dims),
                 upstream=graph.gradients[node],
@@ -135,8 +135,8 @@ def _kept(graph: Graph, gates: tuple[Node, ...], shares: tuple[Share, ...]) -> t
 
 
 class _Shares:
-    def __init__(self, graph: Graph, called: Called, dims: Dims) -> None:
-        self._graph, self._called, self._dims = graph, called, dims
+    def __init__(self, graph: Graph, symbols: Mapping[Node, str], dims: Dims) -> None:
+        self._graph, self._symbols, self._dims = graph, symbols, dims
         self._places: dict[Edge, tuple[int, int]] = {}
         for node in graph.gradients:
             arriving, given = graph.contributions_to(node), int(node in graph.upstreams)
@@ -149,7 +149,7 @@ class _Shares:
             edge=edge,
             operand=edge[0].operands[edge[1]],
             gradient=self._graph.contributions[edge],
-            rule=rule(self._graph, edge, self._called.stand_ins, dims=self._dims, limit=WHOLE, since=since),
+            rule=rule(self._graph, edge, self._symbols, dims=self._dims, limit=WHOLE, since=since),
             place=place,
             count=count,
             summed=copied_along(*edge, self._dims),

@@ -115,3 +115,12 @@ def test_the_pattern_is_that_of_the_op(said):
         assert said in step.sentence
         others = [text for text in PATTERNS if text != said]
         assert not any(text in step.sentence for text in others)
+
+
+def test_two_values_of_one_name_are_told_apart_in_every_rule():
+    h = ((leaf("x", 2, 3) @ leaf("W", 3, 3)).named("h") * leaf("W", 3)).named("h")
+    back = [step for step in mt.derive(h).steps if not step.forward]
+    assert [(step.name, [share.rule for share in step.shares]) for step in back] == [
+        ("h₂", [("× W₂",), ("× h", "Σ over axis 0")]),
+        ("h", [("@ Wᵀ",), ("xᵀ @",)]),
+    ]
