@@ -14,15 +14,19 @@ from ..engine.tensor import Tensor
 from ..graph import Graph
 from ..graph.axes import AxisNames
 from ..graph.nodes import nearest
+from . import exercise
 from .arguments import whole_number
 from .builtin_graphs import BUILTINS, made
 from .unusable import UnusableError
 from .user_file import blamed, user_file
+from .variables import named_by_variables
 
 SUMMARY = (
     "FILE.py:FUNCTION names a function without arguments that returns a Tensor, a Tensor with its upstream gradient, "
-    "or a Graph; without an upstream one is drawn at random from the seed, and for a single number it is 1. The file "
-    "is executed, so name only one that you trust. A NAME alone is a built-in graph: " + ", ".join(BUILTINS) + "."
+    "or a Graph, or one whose arguments inputs() in the file returns, and which returns a Tensor; what has no name is "
+    "called as the function's variables are. Without an upstream one is drawn at random from the seed, and for a "
+    "single number it is 1. The file is executed, so name only one that you trust. A NAME alone is a built-in graph: "
+    f"{', '.join(BUILTINS)}."
 )
 """What a command that takes a graph says of it."""
 
@@ -110,7 +114,14 @@ def chosen(command: str, place: str | None, seed: int) -> Chosen:
     path = Path(file)
     with user_file(path) as module:
         function = _function(module, path, name)
-        with blamed(path, f"ends in {name}"):
+        if _needs_arguments(function):
+            if not hasattr(module, "inputs"):
+                raise UnusableError(
+                    f"{path}: {name} takes arguments; write a function inputs() that returns them, or name a function "
+                    "without arguments"
+                )
+            return _read(exercise.output(module, path, name, seed), path, name, seed)
+        with blamed(path, f"ends in {name}"), named_by_variables(function):
             result = function()
         return _read(result, path, name, seed)
 
@@ -120,13 +131,17 @@ def _function(module: ModuleType, path: Path, name: str) -> Any:
     function = getattr(module, name, None)
     if not callable(function):
         raise UnusableError(f"{path} has no function {name!r}{nearest(name, own)}")
+    return function
+
+
+def _needs_arguments(function: Any) -> bool:
     try:
         inspect.signature(function).bind()
-    except TypeError as error:
-        raise UnusableError(f"{path}: {name} takes arguments ({error}); name a function without arguments") from None
+    except TypeError:
+        return True
     except ValueError:  # functions written in C have no signature
         pass
-    return function
+    return False
 
 
 def _read(result: Any, path: Path, name: str, seed: int) -> Chosen:

@@ -15,7 +15,7 @@ from ..engine.files import atomic_write
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, graph
 from ..graph.axes import AxisNames, axis_names
-from ..notation import Called, identifiers
+from ..notation import Called, counted, identifiers
 from ..notation.names import Identifiers
 from . import exercise as exercises
 from . import html, latex, steps
@@ -46,6 +46,11 @@ class Derivation:
         self.graph, self.exercise = captured, exercise
         self.dims = axis_names(captured, dims)
         self.called = Called(captured, self.dims)
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(self.symbols.get(node, "a constant") for node in dict.fromkeys(self.graph.outputs))
+        count = sum(step.forward for step in self.steps)
+        return f"<derivation of {outputs} in {counted(count, 'step')}; print it, or see .markdown, .numpy, .save(…)>"
 
     @cached_property
     def names(self) -> Identifiers:

@@ -1,6 +1,7 @@
 """``micrograd-tensor derive``: what it prints and writes, and what it says of whatever it cannot use."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -122,3 +123,40 @@ def test_dims_that_name_no_axis_are_refused_as_by_draw(argument, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["derive", "batchnorm", "--dims", argument])
     assert "names no axis; write N=x:0 for axis 0 of x, or N=7 for its length" in capsys.readouterr().err
+
+
+TEN_LINES = """
+import numpy as np
+
+def inputs(seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(7, 4)), rng.normal(size=4), rng.normal(size=4)
+
+def batchnorm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(axis=0)
+    dev_from_mean = x - mean
+    dev_from_mean_sq = dev_from_mean ** 2
+    var = dev_from_mean_sq.mean(axis=0)
+    stddev = np.sqrt(var + eps)
+    inverted_stddev = 1.0 / stddev
+    x_norm = dev_from_mean * inverted_stddev
+    scaled_x = gamma * x_norm
+    out = scaled_x + beta
+    return out
+"""
+"""Batch normalization as it is written for arrays, with inputs."""
+
+
+def test_a_function_as_it_is_written_for_arrays_is_derived_in_its_own_words(tmp_path):
+    (tmp_path / "bn.py").write_text(TEN_LINES, encoding="utf-8")
+    page = tmp_path / "bn.md"
+    assert (
+        main(["derive", f"{tmp_path / 'bn.py'}:batchnorm", "-o", str(page), "--dims", "N=x:0", "--dims", "D=x:1"]) == 0
+    )
+    text = page.read_text(encoding="utf-8")
+    stages = re.findall(r"^    (\w+) = ", TEN_LINES, re.MULTILINE)[1:]
+    assert re.findall(r"^### Step (\d+): `(\w+)`$", text, re.MULTILINE) == [
+        *((str(k), name) for k, name in reversed(list(enumerate(stages, 1)))),
+        ("0", "x"),
+    ]
+    assert "dx = gamma * (dout - dbeta / N - dgamma * x_norm / N) / stddev" in text

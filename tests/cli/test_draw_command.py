@@ -268,7 +268,7 @@ UNUSABLE = {
     "a file that fails": (["raises.py:f"], "raises.py, line 2"),
     "a missing function": (["mine.py:squared"], "mine.py has no function 'squared'; did you mean 'square'"),
     "no function": (["mine.py:number"], "mine.py has no function 'number'"),
-    "a function with arguments": (["mine.py:takes"], "takes takes arguments (missing a required argument: 'a')"),
+    "a function with arguments": (["mine.py:takes"], "takes takes arguments; write a function inputs() that"),
     "a function that returns nothing": (["mine.py:nothing"], "nothing() returned None; return a Tensor"),
     "a function that returns three": (["mine.py:three"], "three() returned a tuple of 3"),
     "an upstream of another shape": (["mine.py:wrong_upstream"], "upstream"),
