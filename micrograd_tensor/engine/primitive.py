@@ -15,7 +15,7 @@ from . import anomaly, record
 from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .interop.habits import understood
-from .record import Record, Result, birth_numbers, leaf, outline, restored, unwrap
+from .record import Lean, Record, Result, birth_numbers, is_moved, leaf, outline, restored, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers
 from .trace import current
@@ -111,6 +111,7 @@ def primitive(
         if unread is None:
             unread = (*range(arity == 1), "y") if Trait.LINEAR in known.traits or not differentiable else ()
         spare = tuple(i for i in unread if i != "y")
+        read = tuple(i for i in range(arity) if i not in unread) if vjps and arity <= 2 else ()
         row = TABLE[called] = Primitive(
             name=called,
             symbol=symbol,
@@ -190,11 +191,18 @@ def primitive(
             if not live:
                 fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
                 return y
-            if spare and not unusual and (shrinks or data.size >= MANY):
+            if spare and not unusual and (shrinks or 8 * data.size >= LARGE):
                 for i in spare:
                     array = arrays[i]
                     if type(array) is ndarray and array.nbytes >= LARGE and _let_go(operands[i]):
                         operands = (*operands[:i], outline(operands[i]), *operands[i + 1 :])
+                        arrays[i] = operands[i]._data
+            if read and shrinks and not unusual:
+                for i in read:
+                    array = arrays[i]
+                    if type(array) is ndarray and array.nbytes >= HUGE and _let_go(x := operands[i]) and is_moved(x):
+                        operands = (*operands[:i], outline(operands[i]), *operands[i + 1 :])
+                        arrays = Lean(arrays)
                         arrays[i] = operands[i]._data
             fill(
                 y, data, needs_grad and differentiable, row, operands, arrays, params, state.scope, next(birth_numbers)
@@ -215,8 +223,8 @@ def primitive(
 
 LARGE = 1 << 18
 """The bytes from which on it is worth while to let an array go that no rule reads."""
-MANY = LARGE // 8
-"""The elements from which on an array may have so many bytes."""
+HUGE = 1 << 22
+"""The bytes from which on it is worth while to let an array go that a rule reads, if it can be moved there again."""
 
 
 def _as_result(data: Any) -> Any:

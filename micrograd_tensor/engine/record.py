@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, starmap
 from operator import call
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 from weakref import ReferenceType, ref
 
 import numpy as np
 
 from .arrays import Outline, as_array
 from .recording import Scope, recording
-from .row import F, Primitive
+from .row import F, Primitive, Trait
 
 if TYPE_CHECKING:  # the one look upwards: every op says that it returns a Tensor
     from .tensor import Tensor
@@ -31,7 +31,8 @@ class Record:
 
     References run from a result to its operands only, so a graph is freed as soon as its last result is. Of a large
     array that no rule reads, the graph holds an `outline` only: the array lives as long as the Tensor itself, and a
-    reader that asks for it later computes it again, by `values`.
+    reader that asks for it later computes it again, by `values`. So it is with a very large one that can be moved again
+    from where its numbers came, such as the windows of a convolution.
 
     Attributes:
         op: the row of the table that made it, or None for a leaf.
@@ -138,15 +139,47 @@ def values(tensors: Sequence[Record]) -> list[Any]:
     return list(found.values())
 
 
+def is_moved(x: Any) -> bool:
+    """Whether all that an operand holds was moved there from one array that the graph keeps."""
+    while isinstance(x, Record) and x.op is not None and len(x.saved) == 1 and Trait.MOVES in x.op.traits:
+        if type(x.saved[0]) is not Outline:
+            return type(x.saved[0]) is np.ndarray
+        x = x.operands[0]
+    return False
+
+
+def moved_again(x: Record) -> Any:
+    """The array of an operand that `is_moved`, from the one that the graph keeps."""
+    chain = [x]
+    while type(chain[-1].saved[0]) is Outline:
+        chain.append(chain[-1].operands[0])
+    array = chain[-1].saved[0]
+    for node in reversed(chain):
+        array = cast("Primitive", node.op).forward(array, **node.params)
+    return array
+
+
+class Lean(list[Any]):
+    """The saved arrays of an op whose rules read some that were let go, to be moved again; see `is_moved`."""
+
+    def for_rule(self, node: Record, i: int) -> list[Any]:
+        """What the rule of operand i is given: where the op is linear in it, it does not read that one."""
+        op = cast("Primitive", node.op)
+        unread = (*op.unread, i) if Trait.LINEAR in op.traits else op.unread
+        each = enumerate(zip(node.operands, self, strict=True))
+        return [moved_again(x) if type(used) is Outline and k not in unread else used for k, (x, used) in each]
+
+
 def restored(x: Any) -> Any:
     """An outline with its array again, to compute with; anything else as it is."""
+    x = whole(x)
     if not isinstance(x, Record) or type(x._data) is not Outline:
         return x
     tensor: Any = x
+    array = moved_again(x) if is_moved(x) else tensor._values()
     new: Any = object.__new__(type(x))
-    Record.__init__(
-        new, tensor._values(), x._requires_grad, x.op, x.operands, x.saved, x.params, x.scope, x.born, x._name
-    )
+    Record.__init__(new, array, x._requires_grad, x.op, x.operands, x.saved, x.params, x.scope, x.born, x._name)
+    new._outline, x._whole = x, ref(new)
     return new
 
 

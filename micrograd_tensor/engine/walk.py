@@ -22,7 +22,7 @@ from . import anomaly
 from .arrays import Outline, as_array, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
 from .interop.habits import keywords
-from .record import Record, Result, leaf, set_grad, unwrap, whole
+from .record import Lean, Record, Result, leaf, set_grad, unwrap, whole
 from .recording import enable_grad, no_grad, recording
 from .row import PerOperand
 from .table.elementwise import astype, mul
@@ -62,10 +62,10 @@ def pull(
     found: Gradients = {}
     watched = recording.get().anomaly
     plain = not (watched or create_graph or on_edge)
-    heap = [(-x.born, x) for x in pending if x.op is not None]
+    heap = [(-x.born, id(x), x) for x in pending if x.op is not None]  # two objects may stand for one node
     heapify(heap)
     while heap:
-        node = heappop(heap)[1]
+        node = heappop(heap)[2]
         g = pending.pop(node)
         if node.keeps_grad if wanted is None else node in wanted:
             found[node] = g
@@ -94,6 +94,8 @@ def pull(
             rule = rules[i]
             if rule is None or (useful is not None and x.born not in useful):
                 continue
+            if type(saved) is Lean and not create_graph:
+                operands = saved.for_rule(node, i)
             if plain:
                 gx = each(i) if each else rule(g, y, *operands, **params)
                 used = saved[i]
@@ -117,8 +119,8 @@ def pull(
                 raise out_of_order(x)
             pending[x] = gx
             if x.op is not None:
-                heappush(heap, (-x.born, x))
-        g = gx = y = each = None  # or they would live on while the next rule is at work
+                heappush(heap, (-x.born, id(x), x))
+        g = gx = y = each = operands = None  # or they would live on while the next rule is at work
     found.update(pending if wanted is None else {x: g for x, g in pending.items() if x in wanted})  # the leaves
     pending.clear()
     return found

@@ -56,6 +56,30 @@ def test_gradients_are_the_same_bit_for_bit(name, create_graph, monkeypatch):
     assert derivatives(BY_NAME[name], create_graph) == expected
 
 
+def moved(leaves):
+    """What was moved from leaves in place of them: it can be moved again."""
+    return [mt.reshape(mt.reshape(x, shape=-1), shape=x.shape) if x.requires_grad else x for x in leaves]
+
+
+@pytest.mark.parametrize("create_graph", [False, True], ids=["plain", "recorded"])
+@pytest.mark.parametrize("name", BY_NAME)
+def test_gradients_are_the_same_where_operands_are_moved_again(name, create_graph, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.results", moved)
+    expected = derivatives(BY_NAME[name], create_graph)
+    monkeypatch.setattr(primitive, "LARGE", 0)
+    monkeypatch.setattr(primitive, "HUGE", 0)
+    assert derivatives(BY_NAME[name], create_graph) == expected
+
+
+def test_operands_that_are_read_were_left_out_where_they_can_be_moved_again(all_sizes, monkeypatch):
+    monkeypatch.setattr(primitive, "HUGE", 0)
+    found = set()
+    for c in DIFFERENTIABLE:
+        found |= let_go(outputs(c.function(*moved(c.tensors()))))
+    read = {(name, i) for name, i in found if i not in TABLE[name].unread}
+    assert {("matmul", 0), ("matmul", 1), ("max", 0), ("min", 0), ("prod", 0)} <= read
+
+
 def test_every_operand_that_a_row_calls_unread_was_left_out(all_sizes):
     found = set()
     for c in DIFFERENTIABLE:
@@ -121,6 +145,30 @@ def test_an_array_lives_as_long_as_its_tensor_or_a_rule_needs_it():
     assert (kept.numpy() == 1.0).all()
     del total
     assert [r() is None for r in watched] == [True, False, True]
+
+
+def test_a_convolution_keeps_its_images_but_not_their_windows():
+    """Of three times the size; only the images are kept, in any case for relu, and the result by its Tensor."""
+    x = mt.tensor(np.random.default_rng(0).standard_normal((64, 8, 32, 32)).astype(np.float32), requires_grad=True)
+    convolve = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+    image = mt.relu(x)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        out = convolve(image)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept / out.numpy().nbytes < 1.1
+    seen = mt.max_pool2d(image, 3, stride=1)
+    assert let_go([seen]) >= {("max", 0)}
+    out.backward(np.ones(out.shape, np.float32))
+    ours = x.grad.numpy()
+    x.grad = None
+    with mt.detect_anomaly():
+        out.backward(np.ones(out.shape, np.float32))
+    np.testing.assert_array_equal(x.grad.numpy(), ours)
 
 
 def test_small_arrays_are_kept_since_little_would_be_won():
