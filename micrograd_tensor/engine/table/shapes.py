@@ -351,7 +351,8 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     if axis is None:
         raise ShapeError("take them along axis 0 of x.reshape(-1) instead")
     places: Array = np.asarray(indices) if isinstance(indices, list) else indices
-    if type(x) is type(places) is np.ndarray and x.ndim == places.ndim and places.dtype.kind in "iu":
+    usual = type(x) is type(places) is np.ndarray and x.ndim == places.ndim and places.dtype.kind in "iu"
+    if usual and type(axis) is int and -x.ndim <= axis < x.ndim:
         return x[_along(x.shape, axis, places)]  # a third of the time
     return np.take_along_axis(x, places, axis)
 
