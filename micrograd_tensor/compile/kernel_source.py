@@ -30,6 +30,7 @@ from .loops import (
     Store,
     Total,
 )
+from .scalars import PLAIN
 from .stages import CannotError, Launch
 
 CHUNK = 512
@@ -39,9 +40,9 @@ _SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "=": "==", ">": ">", "<": "<"}
 _STARTS = {"sum": "0.0", "prod": "1.0", "max": "-np.inf", "min": "np.inf"}
 _SPELLED = {
     relu.op: "({0} if {0} > F(0.0) or {0} != {0} else F(0.0))",
-    sigmoid.op: "F(1.0) / (F(1.0) + np.exp(-{0}))",
-    erf.op: "math.erf({0})",
-    erfc.op: "math.erfc({0})",
+    sigmoid.op: "F(1.0) / (F(1.0) + exp(-{0}))",
+    erf.op: "erf({0})",
+    erfc.op: "erfc({0})",
 }
 _BY_NAME = frozenset(
     {"exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsin", "arccos"}
@@ -130,10 +131,11 @@ class KernelSource:
             yield f"{tab}for i{number} in range(n{number}):"
             yield from self._block(loop.body, depth + 1)
             return
-        yield f"{tab}for c{number} in range(0, n{number}, {CHUNK}):"
+        yield f"{tab}for c{number} in range((n{number} + {CHUNK - 1}) // {CHUNK}):"
         for part in loop.parts:
             yield from self._cleared(part.name, part, depth + 1)
-        yield f"{tab}    for i{number} in range(c{number}, min(c{number} + {CHUNK}, n{number})):"
+        yield f"{tab}    for j{number} in range(min({CHUNK}, n{number} - {CHUNK} * c{number})):"
+        yield f"{tab}        i{number} = {CHUNK} * c{number} + j{number}"  # so that LLVM sees that it is not negative
         yield from self._block(loop.body, depth + 2)
         for part in loop.parts:
             target = self._element(part.whole or (part.into.name if part.into else ""), part.labels)
@@ -207,14 +209,14 @@ class KernelSource:
         whole, rest = divmod(exponent, 1)
         if whole > 3 or rest not in (0, Fraction(1, 2)):
             return f"np.power({value}, F({float(exponent)!r}))"
-        return " * ".join([value] * int(whole) + [f"math.sqrt({value})"] * bool(rest))
+        return " * ".join([value] * int(whole) + [f"sqrt({value})"] * bool(rest))
 
     def _call(self, x: Call) -> str:
         args = [self._value(arg) for arg in x.args]
         if x.op in _SPELLED:
             return _SPELLED[x.op].format(*(a if a.isidentifier() else f"({a})" for a in args))
         name = next(f.__name__ for f in x.op.numpy if f.__name__ in _BY_NAME)
-        return f"np.{name}({', '.join(args)})"
+        return f"{'' if name in PLAIN else 'np.'}{name}({', '.join(args)})"
 
     def _condition(self, x: Expression) -> str:
         """An expression as a truth value."""
@@ -270,5 +272,4 @@ def _added(target: str, value: str, kind: str) -> list[str]:
         return [f"{target} += {value}"]
     if kind == "prod":
         return [f"{target} *= {value}"]
-    sign = ">" if kind == "max" else "<"
-    return [f"v = {value}", f"{target} = v if v {sign} {target} or v != v else {target}"]
+    return [f"{target} = {kind}imum({target}, {value})"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from .scalars import PLAIN, vectorized
 
 _made: dict[Any, Any] = {}
 
@@ -32,18 +32,15 @@ def compiled(text: str, name: str, kind: np.dtype[Any], arrays: Sequence[tuple[n
             numba.types.Array(numba.from_dtype(dtype), ndim, "C", readonly=readonly) for dtype, ndim, readonly in arrays
         ]
         numbers = numba.types.Array(numba.float64, 1, "C")
-        space: dict[str, Any] = {"np": np, "math": math, "F": kind.type}
+        space: dict[str, Any] = {"np": np, "F": kind.type, **vectorized(kind)}
         exec(compile(text, f"<{name}>", "exec"), space)  # noqa: S102 -- printed from a graph
         make = numba.njit((*signature, numbers), error_model="numpy", fastmath=FAST, nogil=True)
         _made[key] = make(space[name])
     return _made[key]
 
 
-_MATH = SimpleNamespace(sqrt=np.sqrt, erf=math.erf, erfc=math.erfc)
-
-
 def interpreted(text: str, name: str, kind: np.dtype[Any], _arrays: Any) -> Any:
     """The same, run by Python: as fast for a few scalars, and the reference for what Numba compiles."""
-    space: dict[str, Any] = {"np": np, "math": _MATH, "F": kind.type}
+    space: dict[str, Any] = {"np": np, "F": kind.type, **PLAIN}
     exec(compile(text, f"<{name}>", "exec"), space)  # noqa: S102 -- printed from a graph
     return space[name]

@@ -22,6 +22,7 @@ from ..graph import Node
 from ..notation.names import value_names
 from .calls import Marked
 from .loops import For, Kernel, Load, Statement
+from .scalars import PLAIN
 from .schedule import Goal, Grouping, Schedule, unresolved
 from .trace import Traced
 
@@ -121,7 +122,7 @@ class Plan:
         lowered = self._lowered = lower(marked.graph)
         self.pool, self.terms = lowered.pool, lowered.terms
         self._nodes = {node.rank: node for node in marked.graph.nodes}
-        self._taken = {"np", "op", "math", "F", "k"}
+        self._taken = {"np", "op", "F", "k", *PLAIN}
         self._names = value_names(marked.graph.nodes, self._taken)
         self._named: dict[Term, Node] = {}
         for node in (*(n for n in marked.graph.nodes if n.name is not None), *marked.graph.nodes):

@@ -8,7 +8,7 @@ from test_traced_step import batches, make_net, make_step
 
 import micrograd_tensor as mt
 from micrograd_tensor import optim
-from micrograd_tensor.compile import kernels, numba_source
+from micrograd_tensor.compile import kernels, numba_source, scalars
 
 pytest.importorskip("numba")
 
@@ -111,3 +111,40 @@ def test_nothing_that_is_not_finite_gets_lost(name, special):
     for a, b in zip((got, *found), (want, *gradients), strict=True):
         lost = ~np.isfinite(b.numpy()) & np.isfinite(a.numpy())
         assert not lost.any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["exp", "expm1", "tanh", "erf", "erfc", "maximum", "minimum"])
+def test_scalars_are_right_to_a_few_units_in_the_last_place(name, dtype):
+    import numba
+
+    kind = np.dtype(dtype)
+    function = scalars.vectorized(kind)[name]
+    extreme = name in ("maximum", "minimum")
+
+    @numba.njit(error_model="numpy", fastmath=kernels.FAST)
+    def loop(x, made):
+        for i in range(x.shape[0]):
+            made[i] = function(x[i], x[-1 - i]) if extreme else function(x[i])
+
+    far = 85 if dtype == "float32" else 700
+    x = [
+        np.linspace(-far, far, 20001),
+        np.linspace(-1, 1, 2001),
+        np.linspace(-1e-3, 1e-3, 201),
+        np.linspace(-9, 9, 999),
+    ]
+    x = np.concatenate([*x, [0.0, np.inf, -np.inf, np.nan]]).astype(kind)
+    made = np.empty_like(x)
+    loop(x, made)
+    with np.errstate(all="ignore"):
+        plain = scalars.PLAIN[name]
+        wide = x.astype(np.longdouble if name in ("exp", "expm1", "tanh") else float)
+        want = plain(x, x[::-1]) if extreme else np.vectorize(plain, otypes=[wide.dtype])(wide)
+        want = want.astype(kind)
+    np.testing.assert_array_equal(np.isfinite(made), np.isfinite(want))
+    near = np.isfinite(want) & (np.abs(want) > 1e3 * np.finfo(kind).tiny)
+    tail = name == "erfc" and dtype == "float32"
+    tolerance = (200 if tail else 8) * np.finfo(kind).eps  # there x² in the exponent is rounded
+    np.testing.assert_allclose(made[near], want[near], rtol=tolerance, atol=np.finfo(kind).tiny)
+    assert np.abs(made[np.isfinite(want) & ~near]).max(initial=0) <= 2e3 * np.finfo(kind).tiny
