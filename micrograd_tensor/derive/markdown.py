@@ -128,7 +128,8 @@ class Page:
         yield from self._notes(section)
         if step.gates and not self._contents.exercise:
             if kept := self._program.kept(step):
-                yield f"Kept from the forward pass: {listed([code(self._contents.symbols[x]) for x in kept])}."
+                names = [self._contents.symbols.get(x, self._program.names[x]) for x in kept]
+                yield f"Kept from the forward pass: {listed([*map(code, names)])}."
             yield "\n".join(["| to | local gradient | shape |", "|---|---|---|", *map(self._row, step.shares)])
         yield from (displayed(self._formula(formula)) for formula in section.formulas)
         if lines := self._program.step(step, blank=self._contents.exercise):

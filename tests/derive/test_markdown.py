@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from derived import GRAPHS, derived
-from test_module import loaded, same
+from test_module import DERIVED, case_graph, loaded, same
 
 import micrograd_tensor as mt
 from micrograd_tensor.derive.markdown import cell, code, text
@@ -83,6 +83,15 @@ def test_an_exercise_has_the_questions_but_none_of_the_answers():
     assert back.count(r"\underline{\hspace{12em}}") == len(re.findall(r"^\$\$$", back, re.MULTILINE)) // 2 - 9
     assert set(re.findall(r"^d\w+ = (.*?)  #", back, re.MULTILINE)) == {"None"}
     assert "closed form" not in page
+
+
+@pytest.mark.parametrize("case", DERIVED, ids=lambda c: c.name)
+def test_every_row_of_the_table_has_a_page(case):
+    page = mt.derive(case_graph(case))
+    page.__dict__["_closed"] = "not looked at here"
+    back = [step for step in page.steps if not step.forward]
+    assert page.markdown.count("\n### Step ") == len(back)
+    assert page.markdown.count("| to | local gradient | shape |") == sum(step.number > 0 for step in back)
 
 
 def test_where_there_is_no_closed_form_the_page_says_why():
