@@ -180,6 +180,8 @@ def from_labels(graph: Graph, dims: Dims) -> ClosedForm:
         raise GradientError("closed_form: this graph was captured without its values; leave out values=False")
     if any(node.dtype.kind == "c" for node in graph.nodes):
         raise GradientError("closed_form: closed forms are for real numbers, and this graph has complex ones")
+    if any(node.dtype.kind == "c" for node in (*graph.nodes, *graph.backward)):
+        raise GradientError("closed_form: its rules are those of real numbers, and this graph has complex values")
     found = ClosedForm(shortest(graph, dims))
     _check(found, graph)
     return found
@@ -190,7 +192,7 @@ def _check(found: ClosedForm, graph: Graph) -> None:
     values = [node.value for node in (*graph.nodes, *graph.backward) if node.dtype.kind == "f"]
     with np.errstate(all="ignore"):
         largest = max((float(np.abs(x).max(initial=0, where=np.isfinite(x))) for x in values), default=0.0)
-        allowed = max(np.finfo(x.dtype).eps for x in values) ** 0.5 * (1 + largest)
+        allowed = max((np.finfo(x.dtype).eps for x in values), default=0.0) ** 0.5 * (1 + largest)
         for leaf, value in found.gradients().items():
             recorded = graph.gradients[leaf].value
             wrong = np.shape(value) != recorded.shape or not np.all(

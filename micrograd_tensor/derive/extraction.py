@@ -380,6 +380,10 @@ def product(number: Coefficient, parts: Iterable[tuple[Expression, Fraction]]) -
     if not found:
         return Number(number)
     for k, (part, e) in enumerate(found):
+        if e == 1 and isinstance(part, Total) and number != ONE and len({abs(c.value) for _, c in part.parts}) == 1:
+            size = part.parts[0][1] if part.parts[0][1].value > 0 else -part.parts[0][1]
+            part = total([(t, c * inverse(size)) for t, c in part.parts])  # 2 · (a/2 − b/2) is a − b
+            found[k], number = (part, e), number * size
         if e == 1 and isinstance(part, Total) and _wants_turning(part, number):
             found[k] = (total([(t, -c) for t, c in part.parts]), e)
             number = -number

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..graph import Node
 from ..graph.axes import Dims
 from ..notation import LATEX, MATHML, formula, operand_text
-from ..notation.expression import operand, written
-from ..notation.printable import WHOLE
+from ..notation.expression import EVERYTHING, operand, written
+from ..notation.printable import printable
 from ..notation.typeset import Typeset
 
 
@@ -31,7 +31,7 @@ class Side:
     def text(self) -> str:
         """In Unicode."""
         write = operand_text if self.is_a_name else formula
-        return write(self.node, dims=self.dims, limit=WHOLE)
+        return write(self.node, dims=self.dims, limit=EVERYTHING)
 
     @property
     def latex(self) -> str:
@@ -52,7 +52,7 @@ class Side:
         """In a language of mathematics."""
         if self.is_a_name:
             return operand(language, self.node, {}).text
-        return written(language, self.node, {}, self.dims, WHOLE).text
+        return written(language, self.node, {}, self.dims, EVERYTHING).text
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Formula(Side):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name} = {self.text}"
+        return f"{printable(self.name)} = {self.text}"
 
     @property
     def is_a_name(self) -> bool:

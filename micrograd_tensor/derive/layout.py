@@ -7,7 +7,7 @@ by a reduction, only where alignment needs it; and a sum over an axis that two f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from ..engine.table.matrix import matmul
 from ..engine.table.reductions import broadcast_to
 from ..engine.table.shapes import _concatenate, reshape, transpose
 from ..graph import Node
+from ..notation.names import free
 from .constants import fraction_and_constant
 from .expressions import (
     Applied,
@@ -77,6 +78,7 @@ class Arrays:
         dims: the labels of all nodes that were made, for notation.
         nodes: these nodes, by rank.
         leaves: the nodes of recorded values that were asked for, by what is named.
+        taken: the names of values, which no length of an axis has.
     """
 
     def __init__(self, lowered: Lowered, names: Mapping[int, str], titles: Mapping[Named, str] | None = None) -> None:
@@ -85,6 +87,7 @@ class Arrays:
         self.dims: dict[Node, tuple[str | None, ...]] = {}
         self.nodes: list[Node] = []
         self.leaves: dict[Named, Node] = {}
+        self.taken: Container[str | None] = ()
         self._defined: dict[Named, Node] = {}
         self._flat: dict[Named, Node] = {}
         self._made: dict[tuple[int, Any], tuple[Expression, Placed]] = {}
@@ -165,7 +168,8 @@ class Arrays:
             return self._size(label)
         if label not in self._counts:
             size = self._size(label)
-            node = Node(rank=len(self.nodes), shape=(), dtype=np.dtype(int), name=name, value=np.array(size))
+            called = free(name, self.taken)
+            node = Node(rank=len(self.nodes), shape=(), dtype=np.dtype(int), name=called, value=np.array(size))
             self._counts[label] = self._added(node, ())
         return self._counts[label]
 

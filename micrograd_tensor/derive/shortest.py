@@ -15,7 +15,6 @@ from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
 from ..notation.names import free
-from ..notation.printable import printable
 from .expressions import Expression, Name, Named, Product, Softmax, children
 from .extraction import Extraction
 from .layout import Arrays
@@ -75,6 +74,7 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
     found = Shortest(lowered, Vocabulary(lowered), names, Arrays(lowered, names))
     leaves = [node for node in graph.gradients if node.is_leaf and node.requires_grad]
     leaves.sort(key=lambda node: (len(lowered.terms[graph.gradients[node]].axes), node.rank))
+    found.arrays.taken = called.taken
     for node, upstream in graph.upstreams.items():
         _add(found, Named(called.gradient(node), upstream, *_monomial(lowered, upstream), is_gradient=True))
     for node in graph.nodes:
@@ -306,11 +306,11 @@ class _Called:
 
     def __init__(self, graph: Graph) -> None:
         self._names: dict[Node, str] = {}
-        self._taken: set[str | None] = set()
+        self.taken: set[str | None] = set()
         for node in (*graph.nodes, *graph.backward):
             if node.is_leaf or node.name is not None:
                 own = "x" if node.requires_grad and node.is_leaf else "constant"
-                self._names[node] = self._unique(printable(node.name) if node.name else own)
+                self._names[node] = self._unique(node.name or own)
         for node in graph.gradients:
             if node not in self._names:
                 self._names[node] = "out" if node in graph.outputs else ""
@@ -324,13 +324,13 @@ class _Called:
 
     def new(self, letters: Iterable[str]) -> str:
         """The next letter that is no name yet."""
-        letter = next((letter for letter in letters if letter not in self._taken), "t")
+        letter = next((letter for letter in letters if letter not in self.taken), "t")
         return self._unique(letter)
 
     def _unique(self, name: str) -> str:
         found, count = name, 1
-        while found in self._taken:
+        while found in self.taken:
             count += 1
             found = f"{name}{str(count).translate(_LOWERED)}"
-        self._taken.add(found)
+        self.taken.add(found)
         return found

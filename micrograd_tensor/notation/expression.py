@@ -28,6 +28,9 @@ ATOM, POSTFIX, POWER, PREFIX, PRODUCT, MATRIX, SUM, AND, OR, COMPARISON, ANY = r
 MAX_OPS = 64
 """The maximum number of ops in an expression, so that its cost does not depend on how much was computed before."""
 
+EVERYTHING = 1 << 40
+"""The limit of an expression that is shown whatever it costs, with all of its ops."""
+
 
 class Piece(NamedTuple):
     """A piece of text, its binding strength, and how many characters it shows."""
@@ -140,7 +143,7 @@ def shown_ops(dialect: Dialect, end: Node, names: Container[Node], limit: int) -
         read = shown[node] = node if dialect.exact else as_taught(node, names)
         if read is end or is_inner(read, names):
             new = dict.fromkeys(x for x in read.operands if is_inner(x, names) and x not in shown and x not in queue)
-            queue.extend([*new][: max(0, min(limit, MAX_OPS) - len(queue))])
+            queue.extend([*new][: max(0, (limit if limit == EVERYTHING else min(limit, MAX_OPS)) - len(queue))])
     return {node: shown[node] for node in sorted([*reversed(queue)], key=lambda node: node.rank)}
 
 

@@ -123,3 +123,137 @@ def test_the_same_bytes_whatever_the_hash_seed():
         for seed in ("1", "77")
     }
     assert len(printed) == 1
+
+
+def tensor(value, name=None, requires_grad=True):
+    return mt.tensor(value, name=name, requires_grad=requires_grad)
+
+
+def numbers(*shape):
+    return np.random.default_rng(5).standard_normal(shape)
+
+
+def chain(n):
+    x = tensor(numbers(3), "x")
+    for _ in range(n):
+        x = mt.tanh(x * 1.1 + 0.1)
+    return x
+
+
+UNUSUAL = {
+    "nothing has a name": lambda: (mt.softmax(tensor(numbers(3, 4)) @ tensor(numbers(4, 2))), numbers(3, 2)),
+    "names that are no identifiers": lambda: (
+        tensor(numbers(3), "a-b") * tensor(numbers(3), "x̂_{1}\\frac$&#%") / tensor(numbers(3) + 9, "lambda"),
+        numbers(3),
+    ),
+    "names on two lines or from right to left": lambda: (
+        tensor(numbers(3), "x\ny") * tensor(numbers(3), "שלום"),
+        numbers(3),
+    ),
+    "two tensors of one name": lambda: (mt.tanh(tensor(numbers(3), "w")) * tensor(numbers(3), "w"), numbers(3)),
+    "a name that is that of an axis": lambda: (mt.mean(mt.square(tensor(numbers(7, 4), "N")), axis=0), numbers(4)),
+    "an op without a reading": lambda: (mt.cumsum(tensor(numbers(3, 4), "x"), axis=1).named("y"), numbers(3, 4)),
+    "an axis of length 0": lambda: (mt.layer_norm(tensor(numbers(0, 4), "x"), 4), numbers(0, 4)),
+    "a mean of nothing": lambda: (mt.sum(tensor(numbers(3, 0), "x"), axis=1).named("y"), numbers(3)),
+    "whole numbers": lambda: ((tensor(numbers(3), "x") * mt.tensor(np.arange(3), name="k")).named("y"), numbers(3)),
+    "truth values": lambda: (
+        mt.where(np.array([True, False]), tensor(numbers(2), "x"), tensor(numbers(2), "z")),
+        numbers(2),
+    ),
+    "indices": lambda: (tensor(numbers(5, 2), "table")[np.array([0, 1, 1])], numbers(3, 2)),
+    "lookups": lambda: (
+        mt.take_along_axis(tensor(numbers(5, 2), "t"), np.array([[0, 1], [1, 1]]), axis=0),
+        numbers(2, 2),
+    ),
+    "masked places": lambda: (
+        mt.softmax(mt.where(np.tri(3, dtype=bool), tensor(numbers(3, 3), "S"), -np.inf)),
+        numbers(3, 3),
+    ),
+    "ties": lambda: (mt.max(tensor([[1.0, 1.0, 0.0]], "x"), axis=1), numbers(1)),
+    "differences of all pairs": lambda: (
+        (lambda x: mt.square(mt.expand_dims(x, axis=1) - mt.expand_dims(x, axis=0)))(tensor(numbers(5), "x")),
+        numbers(5, 5),
+    ),
+    "several outputs": lambda: (
+        (lambda x: [mt.sum(x * x).named("a"), mt.tanh(x)])(tensor(numbers(3), "x")),
+        [1.0, numbers(3)],
+    ),
+    "many ops one after another": lambda: (chain(30), numbers(3)),
+    "an upstream of 0": lambda: (mt.tanh(tensor(numbers(3), "x")).named("y"), np.zeros(3)),
+    "numbers alone": lambda: (
+        (lambda a, b, c: (mt.tanh((a * b).named("e") + c) * a).named("o"))(
+            tensor(2.0, "a"), tensor(-3.0, "b"), tensor(1.0, "c")
+        ),
+        1.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_graphs_have_formulas_that_hold(name):
+    graph = mt.graph(*UNUSUAL[name]())
+    found = closed_form(graph)
+    assert {*found.inputs.values()} == {leaf for leaf in graph.gradients if leaf.is_leaf}
+    order = sorted(found.inputs.values(), key=lambda leaf: leaf.rank)
+    for leaf, value in zip(order, ran(found), strict=True):
+        assert_close(value, graph.gradients[leaf].value)
+    for leaf, value in found.gradients().items():
+        assert_close(value, graph.gradients[leaf].value)
+    assert "…" not in f"{found}{found.latex}"
+    assert str(found).count("\n") + 1 == len(found.lines)
+
+
+NUMBERS = """let de = a · (1 − tanh(c + e)²)
+da = tanh(c + e) + de · b
+db = de · a
+dc = de"""
+
+
+def test_names_in_formulas():
+    found = closed_form(mt.graph(*UNUSUAL["two tensors of one name"]()))
+    assert list(found) == ["w", "w₂"]
+    found = closed_form(mt.graph(*UNUSUAL["a name that is that of an axis"]()), {"N": ("N", 0)})
+    assert str(found["N"]) == "dN = 2 · dout · N / N′"
+    found = closed_form(mt.graph(*UNUSUAL["numbers alone"]()))
+    assert str(found) == NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: mt.graph(mt.tanh(tensor(numbers(3), "x"))), "no backward pass"),
+        (lambda: mt.graph(mt.tanh(tensor(numbers(3), "x")), numbers(3), values=False), "without its values"),
+        (lambda: mt.graph(chain(400), numbers(3)), r"1616 terms.*\.named"),
+        (lambda: mt.graph(mt.exp(tensor(1j * numbers(3), "z")), 1j * numbers(3)), "real numbers"),
+    ],
+)
+def test_what_has_no_closed_form_says_why(make, words):
+    with pytest.raises(GradientError, match=words):
+        closed_form(make())
+
+
+def test_a_formula_that_does_not_hold_is_not_shown():
+    graph = mt.graph(mt.tanh(tensor(numbers(3), "x")).named("y"), numbers(3))
+    gradient = graph.gradients[graph["x"]]
+    object.__setattr__(gradient, "value", gradient.value + 1e-3)
+    with pytest.raises(GradientError, match="dx does not hold for the recorded values"):
+        closed_form(graph)
+
+
+SECOND = {
+    "tanh": ("dx = −2 · dg · y · g", mt.tanh, numbers(2)),
+    "exp of a square": ("dx = 2 · dg · y · (1 + 2 · x²)", lambda x: mt.exp(mt.square(x)), numbers(2)),
+    "softmax": (None, mt.softmax, numbers(3, 4)),
+    "normalized": (None, lambda x: mt.layer_norm(x, 4), numbers(3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_second_derivatives(name):
+    text, function, value = SECOND[name]
+    x = tensor(value, "x")
+    (gradient,) = mt.grad(function(x).named("y"), [x], np.ones_like(value), create_graph=True)
+    graph = mt.graph(gradient.named("g"), numbers(*value.shape))
+    found = closed_form(graph)
+    assert_close(found.evaluate()["x"], graph.gradients[graph["x"]].value)
+    assert text is None or str(found) == text
