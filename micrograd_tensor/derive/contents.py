@@ -14,7 +14,8 @@ from ..graph.axes import Dims
 from ..notation import Called, Typeset, shape_text
 from ..notation.printable import WHOLE
 from .closed_form import ClosedForm
-from .remarks import Remark, Remarks
+from .proof import ProofStep
+from .remarks import Remark, Remarks, Symbol
 from .steps import Share, Step
 
 
@@ -50,6 +51,16 @@ class Section:
     gate: str
     formulas: tuple[Formula, ...]
     notes: tuple[Remark, ...]
+
+
+PROVING = "The lines of all steps put into each other, rewritten by these equations:"
+"""What is said before a proof."""
+
+
+def reason(step: ProofStep) -> Remark:
+    """What is said of a step of a proof, behind the name of its rule."""
+    place = (" in ", Symbol(step.of)) if step.of else ()
+    return (*place, f": {step.condition}. {step.proof}")
 
 
 class Contents:
@@ -115,6 +126,11 @@ class Contents:
         if isinstance(self._closed, str):
             return self._closed
         return "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on:"
+
+    @property
+    def proof(self) -> tuple[ProofStep, ...]:
+        """The equations by which all steps become the closed form; none where there is none."""
+        return self._closed.steps if isinstance(self._closed, ClosedForm) else ()
 
     def _forward(self, step: Step) -> Iterator[Formula]:
         node = step.node

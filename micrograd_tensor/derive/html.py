@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from ..notation import CELLS, MATHML, Typeset, webpage
-from .contents import Contents, Formula
+from .contents import PROVING, Contents, Formula, reason
 from .remarks import Symbol
 
 STYLE = webpage.STYLE + Path(__file__).with_name("derivation.css").read_text(encoding="utf-8")
@@ -55,6 +55,13 @@ def _parts(contents: Contents, source: str) -> Iterator[str]:
     if contents.closing:
         yield f"<h2>Closed form</h2>\n<p>{escape(contents.closing)}</p>"
         yield from _table([(None, formula) for formula in contents.closed_form], CELLS)
+    if contents.proof:
+        yield f"<h2>Proof</h2>\n<p>{PROVING}</p>\n<ol>"
+        for step in contents.proof:
+            yield f"<li><p><b>{escape(step.rule)}</b>{_sentence(reason(step))}</p>"
+            yield from _table([(None, Formula(step.write, ""))], CELLS)
+            yield "</li>"
+        yield "</ol>"
     if source:
         yield f"<details><summary>The same in NumPy</summary><pre>{escape(source)}</pre></details>"
 

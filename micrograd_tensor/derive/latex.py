@@ -8,7 +8,7 @@ from itertools import groupby, zip_longest
 from unicodedata import category, normalize
 
 from ..notation import ALIGNED, LATEX, Typeset, align, prose
-from .contents import Contents, Formula, Section
+from .contents import PROVING, Contents, Formula, Section, reason
 from .remarks import Symbol
 
 _ARTICLE = r"""\documentclass[a4paper]{article}
@@ -73,7 +73,12 @@ def article(contents: Contents) -> str:
         body += [r"\section*{Closed form}", prose(contents.closing)]
         for long, group in groupby(map(_shaped, contents.closed_form), _is_long):
             lines = [*group]
-            body += [f"\\[\n{_fitted([line])}\n\\]" for line in lines] if long else [align(lines)]
+            body += [_displayed(line) for line in lines] if long else [align(lines)]
+    if contents.proof:
+        body += [r"\section*{Proof}", PROVING, r"\begin{enumerate}"]
+        for step in contents.proof:
+            body += [rf"\item \emph{{{prose(step.rule)}}}{_sentence(reason(step))}", _displayed(step.write(ALIGNED))]
+        body.append(r"\end{enumerate}")
     return _document(_ARTICLE, contents, "\n".join(body))
 
 
@@ -105,6 +110,11 @@ def _fitted(lines: Sequence[str]) -> str:
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{$\displaystyle\begin{aligned}"
         f"\n{shown}\n\\end{{aligned}}$}}"
     )
+
+
+def _displayed(line: str) -> str:
+    """A formula by itself."""
+    return f"\\[\n{_fitted([line])}\n\\]"
 
 
 def _is_long(line: str) -> bool:

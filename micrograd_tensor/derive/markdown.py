@@ -9,9 +9,8 @@ from ..graph import Node
 from ..notation import LATEX
 from ..notation.printable import listed
 from .closed_form import ClosedForm
-from .contents import Contents, Formula, Section
+from .contents import PROVING, Contents, Formula, Section, reason
 from .program import Program
-from .proof import ProofStep
 from .remarks import Remark, Symbol
 from .steps import Share, Step
 
@@ -72,7 +71,7 @@ class Page:
         yield from (displayed(self._formula(formula)) for formula in self._contents.closed_form)
         if isinstance(self._closed, ClosedForm):
             yield from self._closed_function(self._closed)
-            yield from self._proof(self._closed.steps)
+            yield from self._proof()
 
     def _task(self) -> Iterator[str]:
         """What is given and what is wanted."""
@@ -147,14 +146,13 @@ class Page:
         if section.notes:
             yield " ".join(map(sentence, section.notes))
 
-    def _proof(self, steps: Sequence[ProofStep]) -> Iterator[str]:
+    def _proof(self) -> Iterator[str]:
         """Why the closed form is what the steps come to, equation by equation."""
-        if steps:
+        if self._contents.proof:
             yield "### Proof"
-            yield "The lines of all steps put into each other, rewritten by these equations:"
-        for k, step in enumerate(steps, 1):
-            place = f" in {code(step.of)}" if step.of else ""
-            yield f"**({k})** *{text(step.rule)}*{place}: {text(step.condition)}. {text(step.proof)}"
+            yield PROVING
+        for k, step in enumerate(self._contents.proof, 1):
+            yield f"**({k})** *{text(step.rule)}*{sentence(reason(step))}"
             yield displayed(step.latex)
 
 

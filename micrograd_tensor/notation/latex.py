@@ -57,6 +57,7 @@ _SYMBOLS = _LETTERS | {
     "′": r"^\prime",
 }
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
+_SYMBOLS |= {"ᵃ": "^a", "ᵇ": "^b", "ⁿ": "^n", "⁺": "^+"}
 _SYMBOLS |= {c: f"{mark}{k}" for mark, digits in (("^", _RAISED), ("_", _LOWERED)) for k, c in enumerate(digits)}
 """Characters that text has no letter for, in mathematics mode."""
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from derived import GRAPHS, derived
 
+from micrograd_tensor.derive.contents import Formula
 from micrograd_tensor.notation import MATHML
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder", "mspace"}
@@ -28,7 +29,7 @@ TAGS = CORE | {
         "h2",
         "h3",
     ),
-    *("p", "b", "small", "details", "summary", "pre"),
+    *("p", "b", "ol", "li", "small", "details", "summary", "pre"),
 }
 
 
@@ -52,6 +53,7 @@ def test_it_has_each_formula_with_its_shape_and_each_note(name):
     rows = [row for table in root.iter("table") for row in table.iter("tr")]
     formulas = [formula for section in page.contents().sections for formula in section.formulas]
     formulas += page.contents().closed_form
+    formulas += [Formula(step.write, None) for step in page.contents().proof]
     for row, formula in zip(rows, formulas, strict=True):
         *sides, shape = [cell for cell in row if cell.find("b") is None]
         shown = "".join("".join(side.itertext()) for side in sides)

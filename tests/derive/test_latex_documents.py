@@ -9,6 +9,7 @@ from derived import GRAPHS, derived, leaf
 from op_cases import DIFFERENTIABLE, outputs
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli.builtin_graphs import BUILTINS
 from micrograd_tensor.derive import derivation
 from micrograd_tensor.notation import ALIGNED
 
@@ -20,12 +21,12 @@ textbackslash textasciicircum textasciitilde textasciigrave textless textgreater
 sum prod cdot times partial infty dots top to ge le ne lnot hat tilde bar dot ddot vec prime
 exp ln sin cos tan arcsin arccos arctan sinh cosh tanh max min
 alpha beta gamma sigma mu pi epsilon Sigma
-intertext tag underline hspace
+intertext tag underline hspace item emph
 setbeamertemplate titlepage centering medskip par resizebox ifdim width linewidth displaystyle
 """
 DEFINED = {*COMMANDS.split()}
 """What LaTeX, amsmath and, in the last line, beamer define."""
-ENVIRONMENTS = {"document", "align*", "aligned", "frame"}
+ENVIRONMENTS = {"document", "align*", "aligned", "enumerate", "frame"}
 
 
 def faults(text):
@@ -104,8 +105,15 @@ def test_each_formula_is_a_line_with_its_shape_and_each_step_has_its_number(name
     tags = [int(tag) for tag in re.findall(r"\\tag\{(\d+)\}", page.latex)]
     assert tags == [section.number for section in sections]
     assert page.beamer.count(r"\begin{frame}") == len(sections) + 2
+    for step in page.contents().proof:
+        assert step.write(ALIGNED) in page.latex
     for formula in page.contents().closed_form:
         assert f"{formula.write(ALIGNED)} && \\text{{{formula.shape}}}" in page.latex
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_the_sentences_of_documents_need_no_code_of_a_character(name):
+    assert "U+" not in derived(name).latex
 
 
 def test_an_exercise_has_the_forward_pass_and_blanks():
