@@ -57,8 +57,11 @@ _SYMBOLS = _LETTERS | {
     "′": r"^\prime",
 }
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
-_SYMBOLS |= {"ᵃ": "^a", "ᵇ": "^b", "ⁿ": "^n", "⁺": "^+"}
-_SYMBOLS |= {c: f"{mark}{k}" for mark, digits in (("^", _RAISED), ("_", _LOWERED)) for k, c in enumerate(digits)}
+for _mark, _signs, _said in (
+    ("^", f"{_RAISED}ᵃᵇⁿ⁺⁻", "0123456789abn+-"),
+    ("_", f"{_LOWERED}ᵢⱼₖₙ", "0123456789ijkn"),
+):
+    _SYMBOLS |= {sign: _mark + said for sign, said in zip(_signs, _said, strict=True)}
 """Characters that text has no letter for, in mathematics mode."""
 
 _SIGNS = {
