@@ -84,6 +84,15 @@ def test_the_pictures_are_those_that_the_code_draws(tmp_path):
     assert sum(map(len, there.values())) < 1_500_000
 
 
+def test_the_derivation_of_batch_normalization_is_the_one_that_is_derived():
+    page = (ROOT / "docs" / "batchnorm.md").read_text(encoding="utf-8")
+    written = runpy.run_path(str(ROOT / "docs" / "batchnorm.py"))["written"]
+    assert written(page) == page, "run docs/batchnorm.py"
+    assert all(line == line.rstrip() for line in page.split("\n"))
+    spoiled = page.replace("A product swaps", "A product waits").replace("    dx = gamma", "    dx = beta")
+    assert spoiled != page == written(spoiled)
+
+
 def test_the_gallery_shows_every_picture_and_every_built_in_graph():
     text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"!\[[^]]+\]\((gallery/[^)]+)\)", text))

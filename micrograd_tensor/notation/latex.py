@@ -116,7 +116,7 @@ class _Latex(Typeset):
     }
 
     def laid(self, layout: str, *parts: str) -> str:
-        closed = layout not in ("row", "whole")  # in braces no space is needed at the end of a command
+        closed = layout != "row"  # in braces, and at the end, a command needs no space behind it
         return super().laid(layout, *map(str.rstrip, parts) if closed else parts)
 
     def enclosed(self, text: str) -> str:
