@@ -17,7 +17,7 @@ from micrograd_tensor.draw.views import VIEWS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-NEEDS = {"training.md": "safetensors", "README.md": "sklearn"}
+NEEDS = {"training.md": "safetensors", "README.md": "sklearn", "compile.md": "numba"}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -49,14 +49,14 @@ class Marked:
     Attributes:
         graph: for `lower`.
         made: its node for each node of the function.
-        calls: those that are calls.
+        calls: those that are calls, each with the reason.
         places: those that count places along an axis, each with its length.
     """
 
     def __init__(self, traced: Traced, spelled: Callable[[Primitive], bool]) -> None:
         self._spelled, self._values = spelled, traced.values
         self.made: dict[Node, Node] = {}
-        self.calls: set[Node] = set()
+        self.calls: dict[Node, str] = {}
         self.places: dict[Node, int] = {}
         self._nodes: list[Node] = []
         self._opaque: dict[Primitive, Primitive] = {}
@@ -87,41 +87,49 @@ class Marked:
         if _is_extreme(node) and not operands[0].is_leaf and operands[0] not in self.calls:
             # what is compared with the largest of it is computed once and kept, or nothing might be equal
             kept = self._add(operands[0], op=self._unread(stop_gradient.op), operands=operands, params={}, name=None)
-            self.calls.add(kept)
+            self.calls[kept] = "what is compared with its largest is kept"
             self.made[node.operands[0]] = kept
             operands = (kept,)
-        fused = self._is_fused(node, operands)
-        made = self._add(node, operands=operands, value=value, op=node.op if fused else self._unread(node.made_by))
-        if not fused:
-            self.calls.add(made)
+        why = self._why_called(node, operands)
+        made = self._add(node, operands=operands, value=value, op=self._unread(node.made_by) if why else node.op)
+        if why:
+            self.calls[made] = why
         elif isinstance(node.reading, _PLACED):
             of = node if isinstance(node.reading, row.Placement) else node.operands[0]
             self.places[operands[1]] = of.shape[node.params["axis"]]
         self.made[node] = made
 
-    def _is_fused(self, node: Node, operands: Sequence[Any]) -> bool:
-        """Whether a kernel computes this node."""
+    def _why_called(self, node: Node, operands: Sequence[Any]) -> str:
+        """Why no kernel computes this node; nothing where one does."""
         reading, kinds = node.reading, [x.dtype for x in node.inputs]
-        if not isinstance(reading, _FUSED) or not _has_dtype(node.dtype) or any(map(_is_signed_zero, node.operands)):
-            return False
-        if isinstance(reading, row.Product) and any(
-            e < 0 and not isinstance(x, Node) and x == 0 for x, e in zip(node.operands, reading.exponents, strict=True)
+        if isinstance(reading, row.Contraction):
+            return "a product of arrays, which BLAS computes"
+        if not isinstance(reading, _FUSED):
+            return "algebra does not read it"
+        if not _has_dtype(node.dtype):
+            return f"kernels do not compute {node.dtype}"
+        divisors = reading.exponents if isinstance(reading, row.Product) else ()
+        if any(map(_is_signed_zero, node.operands)) or any(
+            e < 0 and not isinstance(x, Node) and x == 0 for x, e in zip(node.operands, divisors, strict=False)
         ):
-            return False
+            return "algebra has no −0 and does not divide by 0"
         if isinstance(reading, _PLACED):
             at, places = node.params["axis"], operands[1]
             n = node.shape[at] if isinstance(reading, row.Placement) else node.operands[0].shape[at]
-            fits = isinstance(places, Node) and (places.is_leaf or places in self.calls)
-            return fits and _has_dtype(kinds[0]) and n <= DENSE and self.places.get(places, n) == n
+            known = isinstance(places, Node) and (places.is_leaf or places in self.calls)
+            if n > DENSE or not known or self.places.get(places, n) != n or not _has_dtype(kinds[0]):
+                return "places along a long axis, or not known by then"
+            return ""
         if isinstance(reading, row.Identity):
-            return kinds[0].kind in "biu" or kinds[0] == node.dtype
-        if isinstance(reading, row.Relation):
-            return all(_has_dtype(kind) or kind.kind in "iu" for kind in kinds)
-        if isinstance(reading, (row.Function, row.Extremum)) and not self._spelled(node.made_by):
-            return False
-        if isinstance(reading, row.Power) and isinstance(node.operands[1], Node):
-            return self._spelled(node.made_by) and all(map(_has_dtype, kinds))
-        return all(map(_has_dtype, kinds)) and not (isinstance(reading, row.Reduction) and node.dtype.kind == "b")
+            return "" if kinds[0].kind in "biu" or kinds[0] == node.dtype else "another precision"
+        scalar = isinstance(reading, (row.Function, row.Extremum, row.Power))
+        if scalar and not self._spelled(node.made_by) and len(kinds) == len(node.operands):
+            return "kernels lack this function"
+        whole = "iu" if isinstance(reading, row.Relation) else ""
+        other = [kind for kind in kinds if not _has_dtype(kind) and kind.kind not in whole]
+        if isinstance(reading, row.Reduction) and node.dtype.kind == "b":
+            other.append(node.dtype)
+        return f"kernels do not compute {other[0]}" if other else ""
 
 
 def _is_extreme(node: Node) -> bool:

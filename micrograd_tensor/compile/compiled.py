@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import update_wrapper
 from importlib.util import find_spec
+from time import perf_counter
 from types import MethodType
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..notation.names import mended
 from .numba_source import NumbaSource
 from .numpy_source import NumPySource
 from .program import Built, Program
+from .report import Facts, Report, of_ops, of_plan
 from .stages import CannotError
 from .trace import Traced, traced
 from .trees import Constant, Tree, builder, flatten
@@ -29,17 +31,17 @@ KEPT = 32
 """Programs that a function keeps; the least recently used one goes first."""
 
 
-def _numpy(found: Traced, name: str) -> Built:
+def _numpy(found: Traced, name: str, note: str = "") -> Built:
     made = NumPySource(found, name)
-    return Built(made.function(), made.text)
+    return Built(made.function(), made.text, Facts("NumPy", {}, note=note))
 
 
 def _numba(found: Traced, name: str) -> Built:
     try:
         made = NumbaSource(found, name)
-    except CannotError:
-        return _numpy(found, name)
-    return Built(made.function(), made.text, made.silent)
+    except CannotError as why:
+        return _numpy(found, name, str(why))
+    return Built(made.function(), made.text, of_plan(made.plan), made.silent)
 
 
 BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy, "numba": _numba}
@@ -76,7 +78,7 @@ class Compiled:
         self._programs: OrderedDict[Hashable, list[Program]] = OrderedDict()
         self._latest: Program | None = None
         self._usual: _Usual | None = None
-        self._traces, self._eager = 0, Counter[str]()
+        self._traces, self._seconds, self._eager = 0, 0.0, Counter[str]()
         called = getattr(function, "__name__", type(function).__name__)
         self.name = mended(called if called != "<lambda>" else "function")
         update_wrapper(self, function, updated=())
@@ -124,10 +126,11 @@ class Compiled:
             if program.fits(leaves):
                 self._latest = program
                 return program
-        tree = signature[0]  # type: ignore[index]
+        tree, started = signature[0], perf_counter()  # type: ignore[index]
         found = traced(self.function, tree, leaves, self._names(tree))
         self._latest = program = Program(self.name, found, BACKENDS[self._backend], self._compiled)
         self._traces += 1
+        self._seconds = perf_counter() - started
         if self._traces == KEPT:
             warnings.warn(
                 f"{self.name} was compiled for {KEPT} kinds of calls; give numbers that vary as Tensors, "
@@ -178,6 +181,24 @@ class Compiled:
         if self._latest is None:
             raise TraceError(f"{self.name} has no source yet: what is run depends on the arguments; call it first")
         return self._latest.built.source
+
+    def report(self) -> Report:
+        """What became of the function, and what that saves, for the kind of call that came last.
+
+        Raises:
+            TraceError: before the first call.
+
+        >>> import micrograd_tensor as mt
+        >>> square = mt.compile(lambda x: x * x, backend="numpy")
+        >>> _ = square(mt.tensor([1.0, 2.0]))
+        >>> square.report().ops
+        1
+        """
+        if self._latest is None:
+            raise TraceError(f"{self.name} has no report yet: what it becomes depends on the arguments; call it first")
+        facts, programs = self._latest.built.facts, sum(map(len, self._programs.values()))
+        ops, passes, moved = of_ops(self._latest.traced.graph)
+        return Report(self.name, ops, passes, moved, facts, self._seconds, programs, dict(self._eager))
 
 
 def _size(tree: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from .loops import (
     Local,
     Number,
     Power,
+    Start,
     Statement,
     Store,
     Total,
@@ -104,7 +106,7 @@ class KernelSource:
 
     def _block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
         tab = "    " * depth
-        for one in statements:
+        for k, one in enumerate(statements):
             if isinstance(one, For):
                 yield from self._for(one, depth)
             elif isinstance(one, Let):
@@ -114,16 +116,21 @@ class KernelSource:
                 value = self._condition(one.value) if truth else self._value(one.value)
                 yield f"{tab}{self._at(one.array, one.labels)} = {value}"
             elif isinstance(one, Accumulate):
-                onto = one.onto
-                added = _added(self._element(onto.name, onto.labels), self._value(one.value), onto.kind)
-                yield from (tab + line for line in added)
+                added = _added(self._element(one.onto.name, one.onto.labels), self._value(one.value), one.onto.kind)
+                yield f"{tab}{added}"
             elif isinstance(one, Count):
                 yield f"{tab}{one.counter} += 0 if {self._condition(one.condition)} else 1"
-            else:
-                onto = one.accumulator
-                if onto.whole and not onto.labels:
-                    self._sums.add(onto.whole)
-                yield from self._cleared(onto.whole or onto.name, onto, depth)
+            elif not (k and isinstance(statements[k - 1], Start)):  # several in a row are cleared at once
+                several = list(takewhile(lambda other: isinstance(other, Start), statements[k:]))
+                yield from self._started([other.accumulator for other in several if isinstance(other, Start)], depth)
+
+    def _started(self, several: Sequence[Accumulator], depth: int) -> Iterator[str]:
+        self._sums |= {one.whole for one in several if one.whole and not one.labels}
+        lines = []
+        for one in several:
+            start = _STARTS[one.kind] if one.whole else f"F({_STARTS[one.kind]})"
+            lines.append((one.labels, f"{self._element(one.whole or one.name, one.labels)} = {start}"))
+        return self._over(lines, depth)
 
     def _for(self, loop: For, depth: int) -> Iterator[str]:
         tab, number = "    " * depth, self._number(loop.label)
@@ -131,33 +138,28 @@ class KernelSource:
             yield f"{tab}for i{number} in range(n{number}):"
             yield from self._block(loop.body, depth + 1)
             return
+        parts = [(part, part.labels, self._element(part.name, part.labels)) for part in loop.parts]
         yield f"{tab}for c{number} in range((n{number} + {CHUNK - 1}) // {CHUNK}):"
-        for part in loop.parts:
-            yield from self._cleared(part.name, part, depth + 1)
+        yield from self._over([(labels, f"{x} = F({_STARTS[part.kind]})") for part, labels, x in parts], depth + 1)
         yield f"{tab}    for j{number} in range(min({CHUNK}, n{number} - {CHUNK} * c{number})):"
         yield f"{tab}        i{number} = {CHUNK} * c{number} + j{number}"  # so that LLVM sees that it is not negative
         yield from self._block(loop.body, depth + 2)
-        for part in loop.parts:
-            target = self._element(part.whole or (part.into.name if part.into else ""), part.labels)
-            lines = _added(target, self._element(part.name, part.labels), part.kind)
-            yield from self._over(part.labels, depth + 1, lines)
-
-    def _cleared(self, name: str, one: Accumulator, depth: int) -> Iterator[str]:
-        wide = name == one.whole
-        start = _STARTS[one.kind] if wide else f"F({_STARTS[one.kind]})"
-        return self._over(one.labels, depth, [f"{self._element(name, one.labels)} = {start}"])
+        wholes = [part.whole or (part.into.name if part.into else "") for part in loop.parts]
+        added = [_added(self._element(w, ls), x, p.kind) for w, (p, ls, x) in zip(wholes, parts, strict=True)]
+        yield from self._over([(labels, line) for line, (_, labels, _) in zip(added, parts, strict=True)], depth + 1)
 
     def _element(self, name: str, labels: Sequence[int]) -> str:
         """An element of a row, or a scalar."""
         return self._at(name, labels) if labels else name
 
-    def _over(self, labels: Sequence[int], depth: int, lines: Sequence[str]) -> Iterator[str]:
-        """Lines for each element of a row, or once."""
-        for k, label in enumerate(labels):
-            number = self._number(label)
-            yield "    " * (depth + k) + f"for i{number} in range(n{number}):"
-        for line in lines:
-            yield "    " * (depth + len(labels)) + line
+    def _over(self, lines: Sequence[tuple[tuple[int, ...], str]], depth: int) -> Iterator[str]:
+        """Lines, each for every element of rows with these labels, or once; those of like rows in one loop."""
+        for labels in dict.fromkeys(labels for labels, _ in lines):
+            for k, label in enumerate(labels):
+                number = self._number(label)
+                yield "    " * (depth + k) + f"for i{number} in range(n{number}):"
+            for _, line in (one for one in lines if one[0] == labels):
+                yield "    " * (depth + len(labels)) + line
 
     # ------------------------------------------------------------------------------------------------ expressions
 
@@ -174,7 +176,7 @@ class KernelSource:
             return self._total(x)
         if isinstance(x, Power):
             return self._power(x)
-        if isinstance(x, Call) and not _is_truth(x):
+        if isinstance(x, Call) and not x.is_truth:
             return self._call(x)
         return f"(F(1.0) if {self._condition(x)} else F(0.0))"
 
@@ -230,7 +232,7 @@ class KernelSource:
             return self._at(x.array, x.labels)
         if isinstance(x, Power) and not x.factors:
             return f"({' and '.join(map(self._condition, x.conditions))})"
-        if isinstance(x, Call) and _is_truth(x):
+        if isinstance(x, Call) and x.is_truth:
             return self._call(x)
         return f"({self._value(x)} != F(0.0))"
 
@@ -263,13 +265,8 @@ def float_of(launch: Launch) -> Any:
     return np.dtype(np.float64 if wide else np.float32)
 
 
-def _is_truth(x: Expression) -> bool:
-    return isinstance(x, (Compare, At)) or (isinstance(x, Call) and any(f is np.isfinite for f in x.op.numpy))
-
-
-def _added(target: str, value: str, kind: str) -> list[str]:
-    if kind == "sum":
-        return [f"{target} += {value}"]
-    if kind == "prod":
-        return [f"{target} *= {value}"]
-    return [f"{target} = {kind}imum({target}, {value})"]
+def _added(target: str, value: str, kind: str) -> str:
+    """The line that adds a value to what is added up."""
+    if kind in ("sum", "prod"):
+        return f"{target} {'+=' if kind == 'sum' else '*='} {value}"
+    return f"{target} = {kind}imum({target}, {value})"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from ..algebra.numbers import Coefficient
 
 
@@ -50,6 +52,11 @@ class Call(NamedTuple):
     op: Any
     args: tuple[Expression, ...]
     params: tuple[tuple[str, Any], ...]
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether the result is a truth value."""
+        return any(f is np.isfinite for f in self.op.numpy)
 
 
 class Compare(NamedTuple):

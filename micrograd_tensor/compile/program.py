@@ -13,6 +13,7 @@ from ..engine.record import Record, all_at_once, birth_numbers, leaf, set_data, 
 from ..engine.recording import recording
 from ..engine.tensor import Tensor
 from .gradients import Gate, gate
+from .report import Facts
 from .trace import Place, Result, Traced, alike, rewind
 from .trees import builder
 
@@ -23,11 +24,13 @@ class Built(NamedTuple):
     Attributes:
         run: computes, from the inputs, the outputs that are no guards; None where a guard says no.
         source: what is run, to be read.
+        facts: what it consists of.
         silent: whether it runs kernels alone, which never warn.
     """
 
     run: Callable[..., tuple[Any, ...] | None]
     source: str
+    facts: Facts
     silent: bool = False
 
 

@@ -200,7 +200,8 @@ class Schedule:
         env, made = dict(env), list[Statement]()
         for t in need:
             value = self._expression(t, env)
-            if not _is_number(t) and t.op not in _CONDITIONS and (uses[t] > 1 or t.op == "fn"):
+            truth = isinstance(value, (Compare, At)) or (isinstance(value, Call) and value.is_truth)
+            if not _is_number(t) and not truth and (uses[t] > 1 or t.op == "fn"):
                 name = self._name(t)
                 made.append(Let(name, value))
                 value = Local(name)

@@ -50,11 +50,12 @@ class Array:
 
 @dataclass(eq=False)
 class Calling:
-    """A call of NumPy: the node whose op is called, its operands, and its result."""
+    """A call of NumPy: the node whose op is called, its operands, its result, and why it is one."""
 
     node: Node
     operands: list[Any]
     result: Array
+    why: str
 
 
 @dataclass(eq=False)
@@ -277,7 +278,8 @@ class Plan:
             for node in sorted(self._calls.get(stage, ()), key=lambda node: node.rank):
                 result = Array(self._names[node], self.labels(node), node.shape, node.dtype)
                 operands = [(x, self.array_of(x)) if isinstance(x, Node) else x for x in node.operands]
-                self.steps.append(Calling(node, operands, result))
+                why = self._marked.calls.get(node, "its axes cannot be tied to those of its operands")
+                self.steps.append(Calling(node, operands, result, why))
                 self._have(self.terms[node], result)
             for t in relabelled:
                 if t.args[0] in self._arrays and t not in self._arrays:

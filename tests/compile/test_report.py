@@ -1,0 +1,118 @@
+"""What a compiled function says of itself, and that faults in kernels do not go by unseen."""
+
+import numpy as np
+import pytest
+from test_compiled_programs import function_of
+
+import micrograd_tensor as mt
+from micrograd_tensor.compile import kernel_source, schedule
+
+
+def batch_norm(x, gamma, beta, dout):
+    out = mt.batch_norm(x, gamma, beta)
+    return out, mt.grad(out, [x, gamma, beta], dout)
+
+
+def arguments(n=7, d=4):
+    rng = np.random.default_rng(0)
+    return [mt.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((n, d), d, d)] + [
+        rng.normal(size=(n, d))
+    ]
+
+
+def test_batch_norm_becomes_one_kernel_that_reads_what_it_must():
+    fast = mt.compile(batch_norm, backend="numba")
+    fast(*arguments())
+    report = fast.report()
+    assert (report.name, report.programs, report.eager) == ("batch_norm", 1, {})
+    assert (report.facts.backend, report.facts.kernels, dict(report.facts.calls)) == ("Numba", 1, {})
+    # x and dout in the first two sweeps, x, dout, out and dx in the last, and rows
+    full = 8 * 28
+    assert 8 * full <= report.facts.moved < 9 * full
+    assert report.moved > 4 * report.facts.moved
+    assert {rule.name for rule in report.facts.rules} >= {"hoist", "mean of deviations", "split sum"}
+    assert "Σ(x − Σx/n) = Σx − n · Σx/n = 0." in str(report)
+    assert fast.source.count("\n            for i0 in range(n0):\n                ") == 2  # two sweeps that add up
+    assert fast.source.startswith("def kernel(x, gamma, beta, dout, out, ")
+
+
+def test_a_report_says_why_numpy_is_called():
+    fast = mt.compile(lambda x: mt.cumsum(mt.exp(x @ x.T), axis=0).astype("float32") * 2, backend="numba")
+    fast(mt.tensor(np.eye(3)))
+    assert dict([*fast.report().facts.calls]) == {
+        "matmul": "a product of arrays, which BLAS computes",
+        "cumsum": "algebra does not read it",
+        "to_float": "another precision",
+    }
+    fast(mt.tensor(np.zeros((0, 3))))
+    assert "no kernels: an array without elements" in str(fast.report())
+    assert fast.report().programs == 2
+
+
+def test_a_report_counts_the_calls_that_are_left_to_the_function():
+    fast = mt.compile(lambda x: x * 2 if mt.holds(x > 0) else x * 3)
+    for value in (1.0, -1.0, -2.0):
+        fast(mt.tensor([value]))
+    assert fast.report().eager == {"OtherBranchError": 2}
+    assert "2 × OtherBranchError" in str(fast.report())
+
+
+def test_before_the_first_call_there_is_none():
+    with pytest.raises(mt.TraceError, match="has no report yet"):
+        mt.compile(lambda x: x).report()
+
+
+def test_other_batches_share_the_source_of_a_kernel():
+    fast = mt.compile(batch_norm, backend="numba")
+    sources = []
+    for n in (7, 8, 1000):
+        fast(*arguments(n))
+        sources.append(fast.source.split("\n\n")[0])
+    assert sources[0] == sources[1] == sources[2]
+
+
+def differs():
+    """Whether kernels give something else than random programs do."""
+    for seed in range(40):
+        function, leaves, upstream, differentiable = function_of(seed)
+        if not differentiable:
+            continue
+
+        def both(*given, function=function, upstream=upstream):
+            y = function(*given)
+            return y, mt.grad(y, given, upstream)
+
+        given = [mt.tensor(t.numpy(), requires_grad=True) for t in leaves]
+        fast = mt.compile(both, backend="numba")
+        with np.errstate(all="ignore"):
+            (want, gradients) = both(*given)
+            try:
+                got, found = fast(*given)
+            except Exception:
+                return True
+        if fast._eager:
+            return True
+        for a, b in zip((got, *found), (want, *gradients), strict=True):
+            if b is not None and not np.allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6):
+                return True
+    return False
+
+
+def test_without_a_fault_nothing_differs():
+    assert not differs()
+
+
+FAULTS = {
+    "a sum is not cleared": (kernel_source, "_STARTS", {**kernel_source._STARTS, "sum": "1.0"}),
+    "a comparison is turned round": (kernel_source, "_SIGNS", {**kernel_source._SIGNS, ">": "<"}),
+    "a sum is a product": (kernel_source, "_added", lambda target, value, kind: f"{target} *= {value}"),
+    "a level is forgotten": (schedule, "_reduced", lambda t: ()),
+    "a power is forgotten": (kernel_source.KernelSource, "_raised", lambda self, value, exponent: value),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_found(fault, monkeypatch):
+    where, name, wrong = FAULTS[fault]
+    monkeypatch.setattr(where, name, wrong)
+    assert differs()
