@@ -33,7 +33,7 @@ def counted(called: str, x: Operand, axis: Any, new: int = 0) -> tuple[int, ...]
         return (axis % rank,)
     try:
         axes: tuple[int, ...] = normalize_axis_tuple(axis, rank)
-    except AxisError:
+    except (AxisError, OverflowError):
         whose = "the result's" if new else "its"
         allowed = f"{whose} axes are {-rank}…{rank - 1}" if rank else "it has no axes"
         raise ShapeError(f"{called}: axis {axis} is out of range for {describe(x)}; {allowed}") from None

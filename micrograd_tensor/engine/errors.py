@@ -112,7 +112,8 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
     if isinstance(error, OverflowError) and not params:
         return DTypeError(f"{name}: {listed}: {error}; bring it into the dtype's range, or use astype")
     if isinstance(error, OverflowError):
-        return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
+        kind, why = PlaceError if "index" in params else ShapeError, str(error)
+        return kind(f"{name}: {listed}{_settings(params)}: {'no array is so long' if 'C long' in why else why}")
     if isinstance(error, IndexError):
         return PlaceError(f"{name}: {listed}: {error}")
     if isinstance(error, ValueError):

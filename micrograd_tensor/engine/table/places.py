@@ -152,6 +152,7 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Res
     """
     i, j = counted("diagonal", x, (axis1, axis2))
     rows, columns = np.shape(unwrap(x))[i], np.shape(unwrap(x))[j]
+    offset = max(-rows, min(offset, columns))
     places = np.arange(max(min(rows + min(offset, 0), columns - max(offset, 0)), 0))
     return getitem(moveaxis(x, (i, j), (-2, -1)), (..., places - min(offset, 0), places + max(offset, 0)))
 

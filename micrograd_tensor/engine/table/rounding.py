@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..errors import quoted
 from ..interop.habits import keywords
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
@@ -43,17 +44,24 @@ answers(np.fix)(trunc)
 rint: Final = step(np.rint, "round", "rint({0})", "The nearest whole number, halves to even", "[-2.,  0.,  3.]")
 
 
+MOST_DECIMALS = 300
+"""Beyond, ten to their number is no float64."""
+
+
 @answers(np.round, np.around)
 @keywords
 def round(x: Operand, decimals: int = 0) -> Result:
     """x rounded to so many decimals, halves to even; negative ones round to tens, hundreds and so on.
 
-    Any shape; the derivative is 0. Integers, which have no decimals, keep their dtype.
+    Any shape; the derivative is 0. Integers, which have no decimals, keep their dtype. `ValueError` for more decimals
+    than numbers have.
 
     >>> import micrograd_tensor as mt
     >>> mt.round(mt.tensor([2.6667, -0.125]), 2)
     tensor([ 2.67, -0.12])
     """
+    if not -MOST_DECIMALS <= decimals <= MOST_DECIMALS:
+        raise ValueError(f"round: decimals={quoted(decimals)} is not within {-MOST_DECIMALS}…{MOST_DECIMALS}")
     if decimals < 0:
         return mul(rint(div(x, 10**-decimals)), 10**-decimals)
     if np.asarray(unwrap(x)).dtype.kind in "biu":
