@@ -123,7 +123,7 @@ def _compared(
     recorded = recorded_tolerances(captured)
     before = Forward(captured, named, given.values, recorded, rtol)
     judged = Backward(stages, given.gradients, before)
-    absent = {node: name for name, node in stages.items() if name not in given.gradients}
+    absent = {node: name for name, node in stages.items() if name not in given.gradients and node.is_leaf}
     matched = _matched(captured, (*given.unused, *given.unjudged), hand, recorded, absent)
     unused = {key: why for key, why in given.unused.items() if key not in matched}
     if before.others and given.loose:

@@ -31,6 +31,8 @@ _LARGE = 64
 """Inputs of up to this many elements are probed for a null space."""
 _NULL = 1e-3
 """How much of a random gradient may lie along a direction of the null space."""
+_MAX_BRANCHES = 24
+"""How many branches are followed to see which of them a gradient lacks."""
 _DEGREES = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0)
 """The degrees of homogeneity to test for."""
 
@@ -202,21 +204,31 @@ class _Checks:
         Branches are the contributions that meet at a fork, the input itself or a value that depends on it, each
         followed from there to the input.
         """
-        gradients = {n: g.value for n, g in self.graph.gradients.items()}
+        parts = list(self._parts(node))
         for sign in (1.0, -1.0):
-            for fork in sorted(self.graph.gradients, key=lambda n: n.rank):
-                edges = [edge for edge, _ in self.graph.contributions_to(fork)]
-                for edge in edges if len(edges) > 1 else ():
-                    part = np.asarray(self.graph.contributions[edge].value)
-                    if fork is not node:
-                        moved = evaluate_backward(self.graph, {fork: gradients[fork] + part}).gradients[node]
-                        part = np.asarray(moved) - gradients[node]
-                    mended = self.inputs[node] + sign * part.astype(np.float64)
-                    # A gradient of zero has every property.
-                    lost = np.abs(mended).max() <= 1e-9 * np.abs(part).max(initial=0.0)
-                    if np.any(part) and not lost and restored(mended):
-                        return self._called(edge)
+            for edge, part in parts:
+                mended = self.inputs[node] + sign * part.astype(np.float64)
+                # A gradient of zero has every property.
+                lost = np.abs(mended).max() <= 1e-9 * np.abs(part).max(initial=0.0)
+                if np.any(part) and not lost and restored(mended):
+                    return self._called(edge)
         return ""
+
+    def _parts(self, node: Node) -> Iterator[tuple[Edge, Any]]:
+        """What each branch gives to an input; of many branches only those at values with names."""
+        forks = [
+            n for n in sorted(self.graph.gradients, key=lambda n: n.rank) if len(self.graph.contributions_to(n)) > 1
+        ]
+        if sum(len(self.graph.contributions_to(fork)) for fork in forks) > _MAX_BRANCHES:
+            forks = [fork for fork in forks if fork.name is not None]
+        edges = [(fork, edge) for fork in forks for edge, _ in self.graph.contributions_to(fork)]
+        for fork, edge in edges[:_MAX_BRANCHES]:
+            part = np.asarray(self.graph.contributions[edge].value)
+            if fork is not node:
+                whole = {fork: self.graph.gradients[fork].value + part}
+                moved = evaluate_backward(self.graph, whole).gradients[node]
+                part = np.asarray(moved) - self.graph.gradients[node].value
+            yield edge, part
 
     def _called(self, edge: Edge) -> str:
         return f"look at the branch through {self.names.get(edge[0]) or (edge[0].op.name if edge[0].op else '')}"

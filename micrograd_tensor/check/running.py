@@ -363,6 +363,23 @@ def lines_before(function: Callable[..., Any], key: str, judged: Container[str])
     return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
 
 
+def settled(function: Callable[..., Any]) -> set[str]:
+    """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    within = {id(inner) for loop in loops for inner in ast.walk(loop)}
+    count: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.AugAssign)) and isinstance(getattr(node, "ctx", ast.Store()), ast.Store):
+            name = node.id if isinstance(node, ast.Name) else ""
+            count[name] = count.get(name, 0) + (2 if id(node) in within else 1)
+    changed = {x.target.id for x in ast.walk(tree) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
+    return {name for name, times in count.items() if times == 1 and name not in changed}
+
+
 def _parameters(function: Callable[..., Any]) -> list[str]:
     try:
         return list(inspect.signature(function).parameters)

@@ -9,14 +9,16 @@ stops with an error nor changes the arrays that it was given.
 from __future__ import annotations
 
 import argparse
-import inspect
 import linecache
 import re
 import sys
-from contextlib import nullcontext, redirect_stdout
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,10 +34,13 @@ from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
 from ..engine.files import atomic_write
 from ..graph import Graph, named_nodes, nearest
+from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
 from .arguments import whole_number
 from .console import console
+from .layers import is_plain, layers_of
+from .shapes import values_of
 from .starters import STARTERS
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
@@ -52,7 +57,17 @@ def add_to(commands: Any) -> None:
         "d + name, and cache holds all values by name. The file is executed, so name only one that you trust. Exit "
         "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable.",
     )
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="the derivation to check")
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE.py[:NAME]", help="the derivation to check; NAME: one of the layers in it"
+    )
+    parser.add_argument(
+        "--shapes",
+        type=values_of,
+        default={},
+        metavar="x=4x5,…",
+        help="the inputs of a layer in plain NumPy: shapes, y=4<3 for whole numbers below 3, mode='train' for a value; "
+        "without it they are those of inputs(), or found by trying",
+    )
     parser.add_argument(
         "--new",
         metavar="NAME|FILE.py:FUNCTION",
@@ -70,12 +85,13 @@ def add_to(commands: Any) -> None:
         "--hints",
         type=int,
         choices=range(sentences.HINTS + 1),
-        default=sentences.HINTS,
-        help="for each wrong stage: 0 nothing, 1 where it is, 2 also the kind of mistake, 3 also the fix (default: 3)",
+        default=2,
+        help="for each wrong stage: 0 nothing, 1 where it is, 2 also the kind of mistake, 3 also the fix (default: 2)",
     )
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="seed of the upstream gradient, and of inputs(seed=0)"
     )
+    parser.add_argument("--watch", action="store_true", help="check again whenever the file has been saved")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON; - for standard output")
     parser.add_argument(
@@ -95,13 +111,92 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError("check: give FILE.py, or --new NAME for a file to begin with")
     if given.output is not None:
         raise UnusableError("check: -o goes with --new; --html and --json say where to write a report")
+    match = re.fullmatch(r"(?P<file>.*\.(?:py|ipynb)):(?P<name>\w*)", given.file, re.DOTALL)
+    given.file, wanted = (Path(match["file"]), match["name"]) if match else (Path(given.file), "")
+    return _watched(given, wanted) if given.watch else _once(given, wanted)
+
+
+def _watched(given: argparse.Namespace, wanted: str) -> int:
+    """Check again whenever the file has been saved, until the user interrupts; returns the last exit status."""
+    status = 0
+    with suppress(KeyboardInterrupt):
+        while True:
+            saved = _saved(given.file)
+            try:
+                status = _once(given, wanted)
+            except UnusableError as error:
+                console().say(str(error), "bold red")
+                status = 2
+            console().say(f"\nwatching {given.file}; Ctrl-C ends", "dim")
+            while _saved(given.file) == saved:
+                time.sleep(0.3)
+    return status
+
+
+def _saved(path: Path) -> tuple[int, int] | None:
+    try:
+        return path.stat().st_mtime_ns, path.stat().st_size
+    except OSError:
+        return None
+
+
+def _once(given: argparse.Namespace, wanted: str) -> int:
+    """Check a file once; returns the exit status."""
     to_stdout = str(given.json) == "-"
     # What the user's code prints must not come between the lines of the JSON.
     elsewhere = redirect_stdout(sys.stderr) if to_stdout else nullcontext()
     with elsewhere, user_file(given.file) as module:
-        task = exercise.read(module, given.file, given.seed)
-        report, ran = judge(task, given.file)
-    reasons = [f"it changes {listed(ran.changed)}, which it was given"] if ran.changed else []
+        tasks = _exercises(module, given, wanted)
+        judged = [_Judged(name, task, *judge(task, given.file)) for name, task in tasks.items() if task is not None]
+    if len(judged) > 1 and (to_stdout or any((given.html, given.json, given.player))):
+        names = ", ".join(one.name for one in judged)
+        raise UnusableError(f"check: {given.file} has several layers ({names}); a report is of one, {given.file}:NAME")
+    left_out = len(judged) < len(tasks)
+    return max(*(_told(one, given, to_stdout) for one in judged), int(left_out))
+
+
+class _Judged(NamedTuple):
+    """A layer, or a file's only exercise, whose name is ""; what came of it."""
+
+    name: str
+    task: exercise.Exercise
+    report: Report
+    ran: Run
+
+
+def _exercises(module: ModuleType, given: argparse.Namespace, wanted: str) -> dict[str, exercise.Exercise | None]:
+    """What there is to judge in a file, or the one that is wanted; None where it could not be run, which is said."""
+    path: Path = given.file
+    layers = layers_of(module) if is_plain(module) else {}
+    if wanted and wanted not in layers:
+        wanted = next((name for name in layers if f"{name}_forward" == wanted or f"{name}_backward" == wanted), wanted)
+    if wanted and wanted not in layers:
+        there = f"it has {listed(list(layers))}" if layers else "it has no NAME_forward with a NAME_backward"
+        raise UnusableError(f"{path} has no layer {wanted}{nearest(wanted, layers)}; {there}")
+    if not layers:
+        return {"": exercise.read(module, path, given.seed)}
+    chosen = {wanted: layers[wanted]} if wanted else layers
+    single = len(chosen) == 1
+    found: dict[str, exercise.Exercise | None] = {}
+    for name, layer in chosen.items():
+        shown = "" if name == "forward" and single else name
+        try:
+            found[shown] = exercise.read_layer(module, layer, path, given.seed, given.shapes)
+        except UnusableError as error:
+            if single:
+                raise
+            found[shown] = None
+            console().say(f"{name}: {error}\n", "yellow")
+    if not any(found.values()):
+        raise UnusableError(f"{path}: none of its layers could be run; name one, and its --shapes")
+    return found
+
+
+def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
+    """Write and print what came of one exercise; returns the exit status."""
+    _, task, report, ran = one
+    changed = [place for place in ran.changed if not (task.said and place == "dout")]  # as is usual in classes
+    reasons = [f"it changes {listed(changed)}, which it was given"] if changed else []
     reasons += ["it stops with an error"] if ran.error is not None else []
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
     files = {} if given.html is None else {given.html: report.to_html()}
@@ -114,8 +209,9 @@ def run(given: argparse.Namespace) -> int:
     else:
         drawn = f", upstream gradient dout drawn from seed {given.seed}" if task.drawn else ""
         out = console()
-        out.say(f"{given.file}{drawn}\n", "bold")
-        terminal.show(report, hints=given.hints, console=out)
+        out.say(f"{given.file}{f':{one.name}' if one.name else ''}{drawn}", "bold")
+        out.say(f"forward was {task.said}\n" if task.said else "")
+        terminal.show(report, hints=given.hints, console=out, option="--hints ")
         if report.ok and reasons:
             out.say(f"But backward is not right yet: {listed(reasons)}.", "bold red")
         for path in files:
@@ -134,19 +230,41 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
     with blamed(path, "ends in backward"):
         ran = run_backward(task.backward, task.dout, task.cache, inputs)
-    arguments = list(inspect.signature(task.backward).parameters)[:2]
+    arguments = task.ignored
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
+    outputs = {name for name, node in named.items() if node in graph.outputs}
+    hand |= _by_shape_or_value(ran.returned, inputs, hand, graph)
     keys, _ = spelled(hand, named)
     if all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
-        hand[f"d{output}"] = task.dout  # nothing else is given yet
+        hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
     try:
         report = compare_run(graph, replace(ran, names=hand))  # its cache holds what was recorded, whatever it calls it
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
-    stages = Stages([stage for stage in report.stages.values() if stage.name != output])
-    remarks = (*_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
+    missing = [n for n in inputs if report.stages[n].status == Status.NOT_GIVEN]
+    left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
+    stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
+    said = [f"backward computes no d{name}, so it was left out." for name in left_out]
+    remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
     return replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks), ran
+
+
+def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
+    """The inputs that returned arrays are the gradients of, where there are fewer of them than inputs."""
+    several = returned if isinstance(returned, tuple) else (returned,)
+    if len(several) >= len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in several):
+        return {}
+    named, found = named_nodes(graph), dict[str, Any]()
+    for array in several:
+        if any(array is x for key, x in hand.items() if spelled([key], inputs)[0]):
+            continue
+        left = [name for name in inputs if f"d{name}" not in found and named[name].shape == np.shape(array)]
+        left = [name for name in left if not spelled(hand, [name])[0]]
+        equal = [name for name in left if np.allclose(graph.gradients[named[name]].value, array, rtol=1e-6)]
+        if left:
+            found[f"d{(equal or left)[0]}"] = array
+    return found
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:

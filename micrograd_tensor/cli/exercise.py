@@ -17,6 +17,7 @@ from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
+from .layers import Layer, record
 from .unusable import UnusableError
 from .user_file import blamed
 from .variables import named_by_variables
@@ -40,6 +41,8 @@ class Exercise:
             returned in addition to its result.
         own_cache: whether forward returned it.
         backward: the user's function.
+        ignored: the names of its arguments, which are no gradients that it computed.
+        said: how the forward pass was run, in a few words; or "".
     """
 
     captured: Graph
@@ -47,7 +50,9 @@ class Exercise:
     drawn: bool
     cache: Any
     own_cache: bool
-    backward: Callable[[Any, Any], Any]
+    backward: Callable[..., Any]
+    ignored: tuple[str, ...]
+    said: str = ""
 
 
 def read(module: ModuleType, path: Path, seed: int) -> Exercise:
@@ -79,7 +84,27 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     if own is None:
         cache = {name: copied(value) for name, value in arguments.items()}
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
-    return Exercise(captured, dout, upstream is None, cache, own is not None, backward)
+    ignored = tuple(inspect.signature(backward).parameters)[:2]
+    return Exercise(captured, dout, upstream is None, cache, own is not None, backward, ignored)
+
+
+def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]) -> Exercise:
+    """Run a layer in plain NumPy: at what its file's ``inputs()`` gives for it, or at inputs of given or found shapes.
+
+    Raises:
+        UnusableError: as `read` does.
+    """
+    given, exact, upstream = dict(shapes), False, None
+    parameters = set(inspect.signature(layer.forward).parameters) if callable(layer.forward) else set()
+    if hasattr(module, "inputs") and not shapes and callable(layer.forward):
+        own = _inputs(module, path, layer.forward, seed)
+        upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
+        exact = own.keys() <= parameters
+        given = own if exact else given
+    made = record(module, layer, path, seed, given, exact, upstream)
+    return Exercise(
+        made.graph, made.upstream, upstream is None, made.cache, True, made.backward, made.ignored, made.said
+    )
 
 
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:

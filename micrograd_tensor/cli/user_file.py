@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import linecache
 import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ..engine.errors import GradientWarning
 from .unusable import UnusableError
 
+_PACKAGE = "given"
 _OURS = Path(__file__).parents[1].resolve()
 _MAX_FRAMES = 4
 """How many of the user's frames are shown, the innermost ones."""
@@ -24,7 +28,8 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
     The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code may change the working folder:
-    its lines are known all the same, and after the block the folder is what it was.
+    its lines are known all the same, and after the block the folder is what it was. Siblings may be imported
+    relatively. Of a notebook only what defines something is run.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -36,25 +41,58 @@ def user_file(path: Path) -> Iterator[ModuleType]:
         source = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
-    name = f"given.{path.stem}"  # dataclasses look the module up; the name shadows no other
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)
-    sys.modules[name] = module
+    folder, before, here = path.parent.resolve(), set(sys.modules), Path.cwd()
+    package = ModuleType(_PACKAGE)  # in which siblings can be imported relatively; it shadows no other
+    package.__path__ = [str(folder)]
+    module = ModuleType(f"{_PACKAGE}.{path.stem}")  # dataclasses look the module up
+    module.__file__, module.__package__ = str(path), _PACKAGE
+    places = [str(folder), *([str(folder.parent)] if (folder / "__init__.py").exists() else [])]
+    sys.path[:0] = places
+    sys.modules |= {_PACKAGE: package, module.__name__: module}
     linecache.cache.pop(str(path), None)
     lines = linecache.getlines(str(path))
+    if path.suffix == ".ipynb":
+        with blamed(path, "is not a notebook"):
+            lines = _cells(source)
+            source = "".join(lines).encode()
     linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
-    here = Path.cwd()
     try:
         with blamed(path, "cannot be loaded"):
-            exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
+            if path.suffix == ".ipynb":
+                _define(ast.parse(source, str(path)), path, vars(module))
+            else:
+                exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
         yield module
     finally:
         os.chdir(here)
-        sys.modules.pop(name, None)
-        if folder in sys.path:
-            sys.path.remove(folder)
+        for name in [name for name in sys.modules if name not in before]:
+            file = getattr(sys.modules[name], "__file__", None)
+            if name.split(".")[0] == _PACKAGE or (file and _is_users(file, path)):
+                del sys.modules[name]
+        for place in places:
+            if place in sys.path:
+                sys.path.remove(place)
+
+
+def _cells(source: bytes) -> list[str]:
+    """The code of a notebook, cell after cell, without what is for its shell."""
+    lines: list[str] = []
+    for cell in json.loads(source)["cells"]:
+        if cell["cell_type"] == "code":
+            text = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+            lines += ["\n" if line.lstrip()[:1] in ("%", "!", "?") else f"{line}\n" for line in text.splitlines()]
+    return lines
+
+
+def _define(tree: ast.Module, path: Path, names: dict[str, Any]) -> None:
+    """Run what defines something in a notebook: functions, classes, constants, and imports of what there is."""
+    for statement in tree.body:
+        imports = isinstance(statement, ast.Import | ast.ImportFrom)
+        constant = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        if not (imports or constant or isinstance(statement, ast.FunctionDef | ast.ClassDef)):
+            continue
+        with suppress(ImportError) if imports else nullcontext():
+            exec(compile(ast.Module([statement], []), str(path), "exec", dont_inherit=True), names)  # noqa: S102 -- as above
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def invariants(report: Found) -> Section:
 def afterthoughts(report: Found) -> list[Section]:
     """After the tables: unused arrays, and the agreement of the oracles."""
     unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
-    matched = tuple(f"{shown(key)} is {text}." for key, text in report.matched.items())
+    matched = tuple(f"{shown(key)} is {text}" for key, text in report.matched.items())
     sections = [Section("Known by their values", matched)] if matched else []
     sections += [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
     if report.oracles and all(oracle.agree for oracle in report.oracles):

@@ -44,9 +44,11 @@ def plain(shown: RenderableType, width: int = 120, *, soft_wrap: bool = False) -
     return "\n".join(line.rstrip() for line in written.getvalue().rstrip("\n").splitlines())
 
 
-def show(report: Found, *, hints: int = sentences.HINTS, console: Console | None = None) -> None:
-    """Print the report, in colour where the terminal has it."""
-    (console or Console()).print(Shown(report, hints))
+def show(
+    report: Found, *, hints: int = sentences.HINTS, console: Console | None = None, option: str = "hints="
+) -> None:
+    """Print the report, in colour where the terminal has it; ``option``: how more hints are asked for."""
+    (console or Console()).print(Shown(report, hints, option=option))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Shown:
     hints: int = sentences.HINTS
     width: int = 0
     ascii_only: bool = False
+    option: str = "hints="
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         yield from replace(self, width=options.max_width, ascii_only=options.ascii_only).parts()
@@ -145,7 +148,8 @@ class Shown:
                     grid.add_row("", self.line(paragraph))
             yield Padding(grid, (0, 0, 1, 2))
         if wrong and self.hints < sentences.HINTS:
-            more = "hints=2 says what kind of mistake, hints=3 the fix" if self.hints == 1 else "hints=3 says the fix"
+            kind = f"{self.option}2 says what kind of mistake, {self.option}3 the fix"
+            more = kind if self.hints == 1 else f"{self.option}3 says the fix"
             yield self.line(f"There is more to know: {more}.", "dim")
             yield Text()
 

@@ -1,0 +1,196 @@
+"""Plain NumPy is recorded as it stands: what an Array gives is what NumPy gives, and its gradient is right."""
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.check.recorded_numpy import Array, RecordedNumpy
+
+RECORDED = RecordedNumpy()
+X = np.random.default_rng(0).normal(size=(4, 3))
+
+
+def item_by_item(np, x):
+    h = np.zeros(x.shape)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            h[i, j] = x[i, j] * 2.0
+    return h * h
+
+
+def added_to_items(np, x):
+    h = np.ones_like(x)
+    for i in range(len(x)):
+        h[i] += x[i] * x[0]
+        h[i, 1] *= 3.0
+        h[i, 0] -= x[i, 2]
+    return h
+
+
+def boolean_mask(np, x):
+    h = x.copy()
+    h[x < 0] = 0.1 * x[x < 0]
+    h[h > 1] = 1.0
+    return h * x
+
+
+def integer_indices(np, x):
+    p = np.exp(x)
+    p[np.arange(4), [0, 2, 1, 1]] -= x[:, 0]
+    return p / 4
+
+
+def slices(np, x):
+    h = np.empty((4, 6))
+    h[:, :3] = x
+    h[:, 3:] = np.tanh(x)
+    h[::2, ::3] = x[::2, :2]
+    return h
+
+
+def running(np, x):
+    out = np.zeros_like(x)
+    out[0] = x[0]
+    for t in range(1, len(x)):
+        out[t] = out[t - 1] * 0.9 + x[t]
+    return out
+
+
+def views(np, x):
+    h = np.zeros((4, 3))
+    for i in range(4):
+        row = h[i]
+        row[:] = x[i] ** 2
+        row += 1.0
+    return h
+
+
+def in_place(np, x):
+    x = np.array(x)
+    x -= x.mean(axis=0)
+    x /= np.sqrt(x.var(axis=0) + 1e-5)
+    x **= 2
+    return x
+
+
+def overwritten(np, x):
+    h = np.zeros(3)
+    h[0] = x[0, 0]
+    h[0] = x[1, 1] * x[0, 2]
+    h[1:] = x[2, 1:]
+    h[2] = 5.0
+    return h
+
+
+def out_argument(np, x):
+    h = np.zeros_like(x)
+    np.multiply(x, x, out=h)
+    np.add(h, 1.0, out=h)
+    return h
+
+
+def added_at(np, x):
+    h = np.zeros(5)
+    np.add.at(h, np.array([0, 2, 2, 4]), x[:, 0])
+    np.subtract.at(h, np.array([1, 1, 1, 0]), x[:, 1])
+    return h
+
+
+def stacked(np, x):
+    rows = [x[i] * i for i in range(4)]
+    return np.array(rows) + np.stack([x[3], x[2], x[1], x[0]])
+
+
+def filled(np, x):
+    h = np.full((2, 2), 3.0)
+    h.fill(1.5)
+    np.fill_diagonal(h, x[0, :2])
+    return h * x[0, 1]
+
+
+def stable_sigmoid(np, x):
+    positive = x >= 0
+    z = np.zeros_like(x)
+    z[positive] = np.exp(-x[positive])
+    z[~positive] = np.exp(x[~positive])
+    top = np.ones_like(x)
+    top[~positive] = z[~positive]
+    return top / (1 + z)
+
+
+def numbers(np, x):
+    total = 0.0
+    for i in range(4):
+        if x[i, 0] > 0 and np.sum(x[i]) < 100:
+            total += x[i, 0] * max(x[i, 1], x[i, 2])
+    return total * np.ones(2)
+
+
+def in_a_list(np, x):
+    hs = [None] * 4
+    for i in range(4):
+        hs[i] = np.tanh(x[i] if i == 0 else x[i] + hs[i - 1])
+    return np.concatenate(hs)
+
+
+def reshaped(np, x):
+    h = np.zeros((2, 2, 3))
+    flat = x.reshape(2, 2, 3)
+    for i in range(2):
+        h[i] = flat[i].T.T
+    return h.transpose(2, 0, 1).reshape(3, -1).sum(axis=0)
+
+
+FUNCTIONS = [
+    item_by_item, added_to_items, boolean_mask, integer_indices, slices, running, views, in_place, overwritten,
+    added_at, out_argument, stacked, filled, stable_sigmoid, numbers, in_a_list, reshaped,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_recording_changes_no_number_and_its_gradient_is_that_of_differences(function):
+    leaf = mt.tensor(X, name="x", requires_grad=True)
+    made = function(RECORDED, Array(leaf)).recorded
+    expected = function(np, X.copy())
+    assert np.allclose(made.numpy(), expected, rtol=1e-14, atol=0)
+    dout = np.random.default_rng(1).normal(size=expected.shape)
+    gradient = mt.grad(made, [leaf], dout)[0].numpy()
+    for place in np.ndindex(*X.shape):
+        step = np.zeros_like(X)
+        step[place] = 1e-6
+        slope = np.sum(dout * (function(np, X + step) - function(np, X - step))) / 2e-6
+        assert abs(gradient[place] - slope) < 1e-6
+
+
+def test_a_buffer_that_a_loop_fills_takes_work_in_proportion_to_its_size():
+    def nodes(n):
+        x = Array(mt.tensor(np.ones(n), requires_grad=True))
+        h = RECORDED.zeros(n)
+        for i in range(n):
+            h[i] = x[i] * 2.0
+        return len(mt.graph(h.recorded).nodes)
+
+    assert nodes(80) - nodes(40) == 4 * (nodes(50) - nodes(40))
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [float, lambda x: x.item(), lambda x: np.zeros(1).__setitem__(0, x), lambda x: np.asarray(x), lambda x: x.tolist()],
+)
+def test_a_value_that_leaves_the_graph_does_not_do_so_quietly(leaves, recwarn):
+    x = Array(mt.tensor(2.0, name="x", requires_grad=True))
+    try:
+        leaves(x)
+    except (mt.GradientError, ValueError, TypeError):
+        return
+    assert any(issubclass(warning.category, mt.GradientWarning) for warning in recwarn)
+
+
+@pytest.mark.parametrize("name", ["shape", "ndim", "size", "dtype"])
+def test_questions_about_an_array_are_answered_as_numpy_does(name):
+    assert getattr(Array(mt.tensor(X)), name) == getattr(X, name)
+    assert len(Array(mt.tensor(X))) == 4
+    assert f"{Array(mt.tensor(1.5)):.2f}" == "1.50"
+    assert np.shape(Array(mt.tensor(X))) == (4, 3)
+    assert bool(Array(mt.tensor(True)))
+    assert [10, 20][Array(mt.tensor(1))] == 20

@@ -1,0 +1,289 @@
+"""People's layers as they are, in several personal styles: they run unchanged, and only wrong ones are wrong."""
+
+import functools
+import inspect
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micrograd_tensor.cli import main
+from micrograd_tensor.cli.check import judge
+from micrograd_tensor.cli.exercise import read_layer
+from micrograd_tensor.cli.layers import Layer, layers_of
+from micrograd_tensor.cli.shapes import Value, values_of
+from micrograd_tensor.cli.unusable import UnusableError
+from micrograd_tensor.cli.user_file import user_file
+
+FOLDER = Path(__file__).parent / "layers"
+FILES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def layers(file):
+    with user_file(FOLDER / f"{file}.py") as module:
+        return list(layers_of(module))
+
+
+EVERY = [(file, name) for file in FILES for name in layers(file)]
+
+
+def judged(file, name, changed=lambda layer: layer):
+    path = FOLDER / f"{file}.py"
+    with user_file(path) as module:
+        layer = changed(layers_of(module)[name])
+        return judge(read_layer(module, layer, path, 0, {}), path)
+
+
+def test_there_are_many():
+    assert len(EVERY) >= 45
+
+
+@pytest.mark.parametrize(("file", "name"), EVERY)
+def test_right_layers_run_unchanged_and_are_right(file, name):
+    report, ran = judged(file, name)
+    assert ran.error is None
+    assert report.ok, report.text(width=110)
+    assert not [s for s in report.stages.values() if s.status == "not given" and report.graph[s.name].is_leaf]
+
+
+def scaled(gradients, k):
+    """What a backward pass returned, with the k-th gradient wrong in one element."""
+
+    def spoilt(x):
+        x = np.array(x, float)
+        x.flat[x.size // 2] = 1.5 * x.flat[x.size // 2] + 0.25
+        return x
+
+    if isinstance(gradients, dict):
+        key = list(gradients)[k % len(gradients)]
+        return {**gradients, key: spoilt(gradients[key])}
+    if isinstance(gradients, tuple):
+        return tuple(spoilt(g) if i == k % len(gradients) else g for i, g in enumerate(gradients))
+    return spoilt(gradients)
+
+
+@pytest.mark.parametrize("k", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize(("file", "name"), [row for row in EVERY if "loss" not in row[1]])
+def test_a_wrong_gradient_of_any_layer_does_not_pass(file, name, k):
+    def changed(layer):
+        if layer.made_by is not None:
+            right = layer.made_by.backward
+
+            @functools.wraps(right)
+            def method(self, *given, **named):
+                came = right(self, *given, **named)
+                return came if came is None else scaled(came, k)
+
+            layer.made_by.backward = method
+            return layer
+
+        @functools.wraps(layer.backward)
+        def backward(*given, **named):
+            return scaled(layer.backward(*given, **named), k)
+
+        return Layer(layer.name, layer.forward, backward)
+
+    if name == "Embedding":
+        pytest.skip("its backward pass returns nothing")
+    report, _ = judged(file, name, changed)
+    assert report.wrong
+
+
+@pytest.mark.slow
+def test_most_gradients_of_stages_are_judged():
+    """Of the arrays that backward assigns under a gradient's name, those that a verdict or a value is known of."""
+    known = total = 0
+    for file, name in EVERY:
+        path = FOLDER / f"{file}.py"
+        with user_file(path) as module:
+            task = read_layer(module, layers_of(module)[name], path, 0, {})
+            report, ran = judge(task, path)
+        arrays = {key for key, x in ran.names.items() if key[:1] == "d" and isinstance(x, np.ndarray) and x.ndim}
+        arrays = {key for key in arrays - {*task.ignored} if ran.names[key].dtype.kind == "f"}
+        total += len(arrays)
+        known += len(arrays & {*report.keys.values(), *report.matched})
+    assert known >= 0.95 * total, (known, total)
+
+
+# --------------------------------------------------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(text, *options, file="mine.py", target=None):
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text(text, encoding="utf-8")
+        status = main(["check", target or file, *options])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+PAIR = """
+import numpy as np
+
+def scale_forward(x, w):
+    out = np.zeros(x.shape)
+    for i in range(len(x)):
+        out[i] = x[i] * w
+    return out, (x, w)
+
+def scale_backward(dout, cache):
+    x, w = cache
+    dx = dout * w
+    dw = np.sum(dout * x, axis=0)
+    return dx, dw
+"""
+
+
+def test_a_pair_is_found_and_named(check):
+    assert check(PAIR)[0] == 0
+    for target in ("mine.py:scale", "mine.py:scale_forward", "mine.py:scale_backward"):
+        status, printed, _ = check(PAIR, target=target)
+        assert status == 0
+        assert "inputs drawn from seed 0: x (7, 5), w (5, 3)" in printed or "x (" in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("axis=0)", "axis=0) / 7", "line 13"),
+        ("dx = dout * w", "dx = dout * x", "line 12"),
+        ("dout * x,", "dout * w,", "13"),
+    ],
+)
+def test_its_mistake_is_found_in_its_line(check, old, new, line):
+    status, printed, _ = check(PAIR.replace(old, new))
+    assert status == 1
+    assert line in printed
+
+
+def test_shapes_can_be_said(check):
+    status, printed, _ = check(PAIR, "--shapes", "x=6x2,w=2")
+    assert status == 0
+    assert "x (6, 2), w (2,)" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x=4x5", {"x": (4, 5)}),
+        ("x=4x5,b=5", {"x": (4, 5), "b": (5,)}),
+        ("y=4<3", {"y": ((4,), 3)}),
+        ("ids=2x3<7, W=7x4", {"ids": ((2, 3), 7), "W": (7, 4)}),
+        ("stride=(2)", {"stride": Value(2)}),
+        ("mode='train',p=0.5", {"mode": Value("train"), "p": Value(0.5)}),
+        (
+            "conv_param={'stride': 1, 'pad': 0},x=2x3x4x4",
+            {"conv_param": Value({"stride": 1, "pad": 0}), "x": (2, 3, 4, 4)},
+        ),
+    ],
+)
+def test_what_shapes_says(text, found):
+    assert values_of(text) == found
+
+
+@pytest.mark.parametrize("text", ["x", "x=", "x=4x", "4x5", "x=4y5", "x=4<y", "=4"])
+def test_what_says_no_shapes_is_refused(text):
+    with pytest.raises(UnusableError, match="is no shape such as x=4x5"):
+        values_of(text)
+
+
+def test_a_layer_that_is_not_there_is_named_with_those_that_are(check):
+    status, _, error = check(PAIR, target="mine.py:scal")
+    assert status == 2
+    assert "no layer scal" in error
+    assert "scale" in error
+
+
+def test_a_layer_that_runs_at_no_shapes_asks_for_them(check):
+    status, _, error = check(PAIR.replace("    out = np.zeros", "    assert x.shape == (11, 13)\n    out = np.zeros"))
+    assert status == 2
+    assert "--shapes x=4x5, w=4x5" in error
+
+
+def test_one_layer_that_cannot_be_run_does_not_hide_the_others_and_does_not_pass(check):
+    broken = (
+        "\ndef other_forward(x):\n    raise ValueError('no')\n\ndef other_backward(dout, cache):\n    return dout\n"
+    )
+    status, printed, _ = check(PAIR + broken)
+    assert status == 1
+    assert "All 2 gradients are right" in printed
+    assert "other: mine.py: no inputs were found with which other runs (ValueError: no)" in printed
+
+
+def test_modules_may_import_their_siblings(check):
+    Path("net").mkdir(exist_ok=True)
+    Path("net/__init__.py").write_text("")
+    parts = "import numpy as np\n\ndef squares(x):\n    out = np.zeros_like(x)\n    out[:] = x**2\n    return out\n"
+    Path("net/parts.py").write_text(parts)
+    for line in ("from .parts import squares", "from parts import squares", "from net.parts import squares"):
+        layer = "def f_forward(x):\n    return squares(x), x\n\ndef f_backward(dout, x):\n    return dout * 2 * x\n"
+        text = f"{line}\n\n{layer}"
+        before = set(sys.modules)
+        assert check(text, file="net/mine.py")[0] == 0
+        assert set(sys.modules) == before
+        assert check(text.replace("2 * x", "x"), file="net/mine.py")[0] == 1
+
+
+def test_a_notebook_is_a_file_of_its_definitions(check):
+    cells = [
+        {"cell_type": "markdown", "source": ["# text"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "import numpy as np\n", "import not_installed_at_all"],
+        },
+        {"cell_type": "code", "source": PAIR.splitlines(True)},
+        {"cell_type": "code", "source": "raise SystemExit('a cell that trains for an hour')"},
+    ]
+    status, printed, _ = check(json.dumps({"cells": cells}), file="mine.ipynb")
+    assert status == 0
+    assert check(json.dumps({"cells": cells}).replace("dout * w", "dout + w"), file="mine.ipynb")[0] == 1
+    assert "mine.ipynb" in printed
+    assert "is not a notebook" in check("not json", file="mine.ipynb")[2]
+
+
+def test_numpy_is_as_before_within_the_users_module_and_everywhere_else(check):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert check(PAIR + "\nassert np.zeros(2).__class__.__name__ == 'ndarray'\n")[0] == 0
+    text = PAIR.replace("    dx = dout * w", "    assert type(np.zeros(2)).__name__ == 'ndarray'\n    dx = dout * w")
+    assert check(text)[0] == 0
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_watching_checks_again_when_the_file_is_saved(check, monkeypatch):
+    seen = []
+
+    def sleep(_):
+        seen.append(1)
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+        Path("mine.py").write_text(PAIR.replace("dx = dout * w", "dx = 3 * dout * w"))
+
+    monkeypatch.setattr("micrograd_tensor.cli.check.time.sleep", sleep)
+    status, printed, _ = check(PAIR, "--watch")
+    assert status == 1
+    assert printed.count("watching mine.py") == 2
+    assert "All 2 gradients are right" in printed
+
+
+def test_hints_are_asked_for_as_options(check):
+    status, printed, _ = check(PAIR.replace("dout * w", "2 * dout * w"))
+    assert status == 1
+    assert "what kind" in printed
+    assert "the fix" not in printed.replace("--hints 3 says the fix", "")
+    assert "--hints 3 says the fix" in printed
+    shown = check(PAIR.replace("dout * w", "2 * dout * w"), "--hints", "3")[1]
+    assert "3 the fix" in shown or "3 the rule" in shown
+
+
+@pytest.mark.parametrize("name", ["recorded_numpy"])
+def test_layers_know_nothing_of_this_package(name):
+    assert all("micrograd" not in (FOLDER / f"{file}.py").read_text(encoding="utf-8") for file in FILES)
+    assert inspect.isclass(Layer)
