@@ -24,6 +24,9 @@ _BACK = (
 _TOGETHER = "The lines of all steps as one function, of the upstream gradient and of what the forward pass has kept:"
 
 
+_COLUMNS = "| operand | local gradient | downstream | shape |"
+
+
 class Page:
     """Writes the page of a derivation.
 
@@ -126,16 +129,21 @@ class Page:
             yield displayed(made.formulas[0].write(LATEX))
         yield from self._notes(section)
         if step.gates and not self._contents.exercise:
-            if kept := self._program.kept(step):
-                names = [self._contents.symbols.get(x, self._program.names[x]) for x in kept]
-                yield f"Kept from the forward pass: {listed([*map(code, names)])}."
-            yield "\n".join(["| to | local gradient | shape |", "|---|---|---|", *map(self._row, step.shares)])
+            yield self._upstream(step)
+            yield "\n".join([_COLUMNS, "|---|---|---|---|", *map(self._row, step.shares)])
         yield from (displayed(self._formula(formula)) for formula in section.formulas)
         if lines := self._program.step(step, blank=self._contents.exercise):
             yield fenced("\n".join(lines))
 
+    def _upstream(self, step: Step) -> str:
+        """What a step starts from."""
+        kept = [self._contents.symbols.get(x, self._program.names[x]) for x in self._program.kept(step)]
+        also = f" Kept from the forward pass: {listed([*map(code, kept)])}." if kept else ""
+        return f"Upstream: {code(self._program.gradients[step.node])} {code(step.shape)}.{also}"
+
     def _row(self, share: Share) -> str:
-        columns = [[self._contents.symbols[share.operand]], share.rule, [self._program.shape(share.operand)]]
+        operand, name = self._contents.symbols[share.operand], self._program.gradients[share.operand]
+        columns = [[operand], share.rule, [name], [self._program.shape(share.operand)]]
         return f"| {' | '.join(', '.join(map(cell, column)) for column in columns)} |"
 
     def _formula(self, formula: Formula) -> str:

@@ -46,7 +46,7 @@ def test_a_page_is_well_formed_whatever_its_names(name, exercise):
     assert prose.count("\n$$\n") % 2 == 0
     prose = re.sub(r"\n\$\$\n.*?\n\$\$\n", "\n", prose, flags=re.DOTALL)
     for row in re.findall(r"^\|.*$", prose, re.MULTILINE):
-        assert len(re.findall(r"(?<!\\)\|", row)) == 4
+        assert len(re.findall(r"(?<!\\)\|", row)) == 5
     without = re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", prose)
     assert "<" not in re.sub(r"\\<", "", without)
     assert "`" not in re.sub(r"\\`", "", without)
@@ -64,8 +64,8 @@ def test_the_steps_of_batch_norm_each_have_what_the_derivation_by_hand_has():
         r"\mathit{scaled\_x} = \mathit{x\_norm} \cdot \gamma",
         "A product swaps: each factor receives the gradient times the other factor.",
         "`gamma` was copied along N, so its gradient is summed over N.",
-        "Kept from the forward pass: `gamma` and `x_norm`.",
-        "| `gamma` | `× x_norm`, `Σ over N` | `(D,)` |",
+        "Upstream: `dscaled_x` `(N, D)`. Kept from the forward pass: `gamma` and `x_norm`.",
+        "| `gamma` | `× x_norm`, `Σ over N` | `dgamma` | `(D,)` |",
         "dgamma = (dscaled_x * x_norm).sum(axis=0)  # (D,)",
     ):
         assert said in eight
@@ -91,7 +91,9 @@ def test_every_row_of_the_table_has_a_page(case):
     page.__dict__["_closed"] = "not looked at here"
     back = [step for step in page.steps if not step.forward]
     assert page.markdown.count("\n### Step ") == len(back)
-    assert page.markdown.count("| to | local gradient | shape |") == sum(step.number > 0 for step in back)
+    assert page.markdown.count("| operand | local gradient | downstream | shape |") == sum(
+        step.number > 0 for step in back
+    )
 
 
 def test_where_there_is_no_closed_form_the_page_says_why():
