@@ -12,7 +12,7 @@ from ..algebra.numbers import ONE
 from ..algebra.terms import Raw
 from ..graph import Node
 from ..graph.cut import needed
-from ..notation import LATEX, Typeset
+from ..notation import LATEX, Typeset, printable
 from ..notation.names import value_names
 from ..notation.numpy import assignment
 from .expressions import Expression, Product, Reduced, Repeated, Total
@@ -124,7 +124,7 @@ def _called(found: Shortest, node: Node) -> str:
     """The name of the value, or of the gradient, whose rule took a step."""
     graph = found.lowered.graph
     target = node if node.rule_of is None else node.rule_of[0].operands[node.rule_of[1]]
-    name = target.name if isinstance(target, Node) else None
+    name = printable(target.name) if isinstance(target, Node) and target.name else None
     return "" if name is None else f"d{name}" if node.rule_of is not None and target in graph.users else name
 
 
