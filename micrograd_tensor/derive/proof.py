@@ -102,7 +102,7 @@ def proof(found: Shortest) -> tuple[ProofStep, ...]:
         texts = before.text, after.text
         if texts[0] != texts[1] and texts not in seen:
             seen.add(texts)
-            made.append(ProofStep(of, rule.name, before, after, rule.condition, rule.proof))
+            made.append(ProofStep(printable(of), rule.name, before, after, rule.condition, rule.proof))
     return tuple(made)
 
 
@@ -124,7 +124,7 @@ def _called(found: Shortest, node: Node) -> str:
     """The name of the value, or of the gradient, whose rule took a step."""
     graph = found.lowered.graph
     target = node if node.rule_of is None else node.rule_of[0].operands[node.rule_of[1]]
-    name = printable(target.name) if isinstance(target, Node) and target.name else None
+    name = target.name if isinstance(target, Node) else None
     return "" if name is None else f"d{name}" if node.rule_of is not None and target in graph.users else name
 
 
