@@ -1,12 +1,13 @@
 """A whole training step (forward, loss, backward, Adam) side by side with PyTorch's eager mode.
 
-    python tests/benchmarks/bench_training.py [--rounds 4.0] [--allocator kept|default]
+    python tests/benchmarks/bench_training.py [--rounds 4.0] [--allocator kept|default] [--threads 1 2]
 
 Three batch-normalized nets, in float32. All candidates run in one process, in turn, round after round, the order
 turning by one; each figure is the median over the rounds of the candidate's time divided by that of PyTorch with its
-default Adam in the same round, first on one thread, then on all. What the time of a step goes to is measured stage by
-stage, and the peak memory of an epoch of 20 steps in a process of its own for each candidate: by how much the resident
-size rises above that of data and net.
+default Adam in the same round, first on one thread, then on all. On one thread it is the processor's time that counts,
+which other processes lengthen only by emptying the caches. What the time of a step goes to is measured stage by stage,
+and the peak memory of an epoch of 20 steps in a process of its own for each candidate: by how much the resident size
+rises above that of data and net.
 
 With ``--allocator kept`` (the default) glibc is told to keep freed memory; see bench_batchnorm.py for the reason. The
 number of threads is set by threadpoolctl, which scikit-learn brings.
@@ -38,7 +39,8 @@ from micrograd_tensor.functional.losses import cross_entropy
 NETS = {"64-128-128-10, batch 64": 64, "784-512-512-10, batch 256": 256, "digits CNN, batch 64": 64}
 OURS, THEIRS, FUSED = "micrograd_tensor", "PyTorch", "PyTorch, fused Adam"
 STAGES = ("forward", "backward", "Adam")
-Step = Callable[[], tuple[float, tuple[float, ...]]]
+Clock = Callable[[], float]
+Step = Callable[[Clock], tuple[float, tuple[float, ...]]]
 
 
 def layers(lib: Any, name: str) -> list[Any]:
@@ -66,15 +68,15 @@ def our_step(name: str) -> tuple[Any, Step]:
     optimizer = optim.Adam(net.parameters())
     x, labels = map(mt.tensor, data(name))
 
-    def step() -> tuple[float, tuple[float, ...]]:
-        times = [time.perf_counter()]
+    def step(clock: Clock) -> tuple[float, tuple[float, ...]]:
+        times = [clock()]
         optimizer.zero_grad()
         loss = cross_entropy(net(x), labels)
-        times.append(time.perf_counter())
+        times.append(clock())
         loss.backward()
-        times.append(time.perf_counter())
+        times.append(clock())
         optimizer.step()
-        times.append(time.perf_counter())
+        times.append(clock())
         return loss.item(), tuple(times)
 
     return net, step
@@ -88,15 +90,15 @@ def their_step(name: str, start: dict[str, Any], **settings: Any) -> Step:
     optimizer = torch.optim.Adam(net.parameters(), **settings)
     x, labels = map(torch.tensor, data(name))
 
-    def step() -> tuple[float, tuple[float, ...]]:
-        times = [time.perf_counter()]
+    def step(clock: Clock) -> tuple[float, tuple[float, ...]]:
+        times = [clock()]
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(x), labels)
-        times.append(time.perf_counter())
+        times.append(clock())
         loss.backward()
-        times.append(time.perf_counter())
+        times.append(clock())
         optimizer.step()
-        times.append(time.perf_counter())
+        times.append(clock())
         return loss.item(), tuple(times)
 
     return step
@@ -113,21 +115,21 @@ def candidates(name: str) -> dict[str, Step]:
 
 def check(name: str) -> None:
     """Every candidate must learn the same, or comparing their times means nothing."""
-    losses = {candidate: [step()[0] for _ in range(5)] for candidate, step in candidates(name).items()}
+    losses = {candidate: [step(time.perf_counter)[0] for _ in range(5)] for candidate, step in candidates(name).items()}
     for candidate, found in losses.items():
         np.testing.assert_allclose(found, losses[OURS], rtol=2e-3, err_msg=f"{name}: {candidate}")
 
 
-def measure(steps: dict[str, Step], seconds: float) -> dict[str, list[tuple[float, ...]]]:
+def measure(steps: dict[str, Step], seconds: float, clock: Clock) -> dict[str, list[tuple[float, ...]]]:
     """Times of every stage in seconds, round by round, the order turning by one each round."""
     names = list(steps)
     for step in steps.values():
-        step()
+        step(clock)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     end, k = time.perf_counter() + seconds, 0
     while time.perf_counter() < end or k < 4 * len(names):
         for name in names[k % len(names) :] + names[: k % len(names)]:
-            times = steps[name]()[1]
+            times = steps[name](clock)[1]
             found[name].append(tuple(b - a for a, b in pairwise(times)))
         k += 1
     return found
@@ -145,7 +147,7 @@ def peak(name: str, candidate: str) -> int:
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the highest so far begins anew
     for _ in range(20):
-        step()
+        step(time.perf_counter)
     return resident("VmHWM") - before
 
 
@@ -165,7 +167,7 @@ def compare(threads: int, seconds: float) -> list[str]:
     stages = []
     for net in NETS:
         check(net)
-        found = measure(candidates(net), seconds)
+        found = measure(candidates(net), seconds, time.process_time if threads == 1 else time.perf_counter)
         base = [sum(times) for times in found[THEIRS if THEIRS in found else OURS]]
         for candidate, rounds in found.items():
             middle = [statistics.median(times) * 1e6 for times in zip(*rounds, strict=True)]
@@ -186,6 +188,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=float, default=4.0, help="seconds for each net (default: 4)")
     parser.add_argument("--allocator", choices=("kept", "default"), default="kept")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--threads", type=int, nargs="*", default=sorted({1, cores}), help="default: 1 and all cores")
     parser.add_argument("--peak-of", nargs=2, metavar=("NET", "CANDIDATE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.allocator == "kept" and not given.peak_of:
@@ -198,9 +202,9 @@ def main() -> None:
         import torch
 
         versions.append(f"torch {torch.__version__}")
-    print(f"{', '.join(versions)}; {platform.machine()}, {os.cpu_count()} cores; allocator: {given.allocator}")
+    print(f"{', '.join(versions)}; {platform.machine()}, {cores} cores; allocator: {given.allocator}")
     names = []
-    for threads in sorted({1, os.cpu_count() or 1}):
+    for threads in given.threads:
         if "torch" in sys.modules:
             torch.set_num_threads(threads)
         with threadpoolctl.threadpool_limits(threads):
