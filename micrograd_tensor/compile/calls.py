@@ -119,7 +119,8 @@ class Marked:
             known = isinstance(places, Node) and (places.is_leaf or places in self.calls)
             if n > DENSE or not known or self.places.get(places, n) != n or not _has_dtype(kinds[0]):
                 return "places along a long axis, or not known by then"
-            return ""
+            values = self._values[node.operands[1]]._data
+            return "" if values.min() >= 0 and values.max() < n else "places that count from the end"
         if isinstance(reading, row.Identity):
             return "" if kinds[0].kind in "biu" or kinds[0] == node.dtype else "another precision"
         scalar = isinstance(reading, (row.Function, row.Extremum, row.Power))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..algebra.numbers import ONE, Coefficient
-from ..engine.row import Primitive
+from ..engine.row import Choice, Primitive
 from ..engine.table.elementwise import relu, sigmoid
 from ..engine.table.special import erf, erfc
 from .loops import (
@@ -217,7 +217,11 @@ class KernelSource:
         args = [self._value(arg) for arg in x.args]
         if x.op in _SPELLED:
             return _SPELLED[x.op].format(*(a if a.isidentifier() else f"({a})" for a in args))
-        name = next(f.__name__ for f in x.op.numpy if f.__name__ in _BY_NAME)
+        if isinstance(x.op.reading, Choice):
+            return f"({args[1]} if {self._condition(x.args[0])} else {args[2]})"
+        name = next((f.__name__ for f in x.op.numpy if f.__name__ in _BY_NAME), None)
+        if name is None:
+            raise CannotError(f"no function of scalars for {x.op.name}")
         return f"{'' if name in PLAIN else 'np.'}{name}({', '.join(args)})"
 
     def _condition(self, x: Expression) -> str:

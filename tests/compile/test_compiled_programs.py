@@ -95,7 +95,9 @@ def test_modules(case):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("start", range(0, 1000, 100))
+@pytest.mark.parametrize(
+    "start", [0, 100, *(pytest.param(start, marks=pytest.mark.slow) for start in range(200, 1000, 100))]
+)
 def test_kernels_of_random_programs_give_what_the_programs_give(start):
     """Forward and backward, fused; to 1e-8 of the largest element, or what float32 allows where it takes part."""
     fused = 0
@@ -122,3 +124,30 @@ def test_kernels_of_random_programs_give_what_the_programs_give(start):
                 tolerance = (2e-6 if narrow else 1e-8) * (np.abs(b.numpy()).max(initial=0) + 1e-2)
                 np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=tolerance, err_msg=f"{seed}")
     assert fused > 70
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_kernels_of_modules(case):
+    module = case.ours()
+    rng = np.random.default_rng(1)
+    inputs = [x if isinstance(x, np.ndarray) else rng.normal(size=x) for x in case.inputs]
+    state, results = module.state_dict(), []
+    fast = mt.compile(module, backend="numba")
+    for called in (module, fast, fast):
+        module.load_state_dict(state)
+        mt.manual_seed(0)
+        module.zero_grad()
+        given = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+        made = called(*given, **case.settings)
+        while isinstance(made, tuple):
+            made = made[0]
+        if made.requires_grad:
+            (made * made).sum().backward()
+        gradients = [None if t.grad is None else t.grad.numpy() for t in (*given, *module.parameters())]
+        results.append([made.numpy(), *gradients, *(v.numpy() for v in module.state_dict().values())])
+    assert not fast._eager
+    for again in results[1:]:
+        for a, b in zip(results[0], again, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
