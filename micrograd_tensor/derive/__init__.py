@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.tensor import Tensor
@@ -24,6 +24,7 @@ def derive(
     dims: AxisNames | None = None,
     *,
     exercise: bool = False,
+    symbols: Mapping[str, str] | None = None,
 ) -> Derivation:
     """Derive the gradients of a recorded graph step by step.
 
@@ -35,13 +36,14 @@ def derive(
             single number, and otherwise random: the derivation is for any upstream, which only its check makes use of.
         dims: names for axes, which shapes and sums then show: ``{"N": ("x", 0), "D": ("x", 1)}`` or ``{"N": 7}``.
         exercise: leave the backward pass blank, for others to fill in.
+        symbols: what formulas write for names, such as ``{"x_norm": "x̂", "var": "σ²"}``; code keeps the names.
 
     Returns:
         A `Derivation`: its ``steps``, ``numpy`` and ``markdown``.
 
     Raises:
-        GradientError: where an output needs no gradients, so that there is nothing to derive, or for a graph without a
-            backward pass or without values.
+        GradientError: where an output needs no gradients, so that there is nothing to derive, for a graph without a
+            backward pass or without values, and for symbols of names that there are not or that are another value's.
         ShapeError: for an upstream of another shape, or for dims that name no axis.
 
     >>> import micrograd_tensor as mt
@@ -54,4 +56,4 @@ def derive(
     """
     from .derivation import derivation  # loaded with the first derivation
 
-    return derivation(outputs, upstream, dims, exercise)
+    return derivation(outputs, upstream, dims, exercise, symbols)

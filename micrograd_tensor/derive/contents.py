@@ -11,7 +11,7 @@ from functools import partial
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from ..notation import Called, Typeset, shape_text
+from ..notation import Called, Typeset, printable, shape_text
 from ..notation.printable import WHOLE
 from .closed_form import ClosedForm
 from .proof import ProofStep
@@ -59,7 +59,7 @@ PROVING = "The lines of all steps put into each other, rewritten by these equati
 
 def reason(step: ProofStep) -> Remark:
     """What is said of a step of a proof, behind the name of its rule."""
-    place = (" in ", Symbol(step.of)) if step.of else ()
+    place = (" in ", Symbol(printable(step.of))) if step.of else ()
     return (*place, f": {step.condition}. {step.proof}")
 
 
@@ -73,6 +73,7 @@ class Contents:
         dims: the names of axes.
         steps: the steps that are shown.
         remarks: what is said of them.
+        written: what formulas write for names that are not to be written as they are.
         closed: the closed form, or why there is none; "" where none is shown.
         exercise: whether the backward pass is left blank.
 
@@ -91,15 +92,21 @@ class Contents:
         steps: Sequence[Step],
         remarks: Remarks,
         *,
+        written: Mapping[str, str],
         closed: ClosedForm | str,
         exercise: bool,
     ) -> None:
         self._graph, self._called, self._dims, self._steps, self._remarks = graph, called, dims, steps, remarks
-        self.exercise, self._closed, self.symbols = exercise, closed, symbols
+        self.exercise, self._closed, self.symbols, self._written = exercise, closed, symbols, written
         self.title = f"Gradients of {', '.join(self.symbols.get(node, 'a constant') for node in graph.outputs)}"
         self.given = {
             self.symbols[node]: shape_text(node, dims) for node in graph.nodes if node.is_leaf and node in self.symbols
         }
+
+    def languages(self, said: Typeset, blank: str) -> tuple[Typeset, Typeset]:
+        """A language for the forward pass and one for the backward pass, which is blank in an exercise."""
+        said = said.calling(self._written)
+        return said, said.blanked(blank) if self.exercise else said
 
     @property
     def sections(self) -> Iterator[Section]:

@@ -40,10 +40,17 @@ class Derivation:
         dims: the names of axes, node by node.
         exercise: whether the backward pass is left blank.
         called: what the values are called for readers.
+        written: what formulas write for names that are not to be written as they are.
     """
 
-    def __init__(self, captured: Graph, dims: AxisNames | None = None, exercise: bool = False) -> None:
-        self.graph, self.exercise = captured, exercise
+    def __init__(
+        self,
+        captured: Graph,
+        dims: AxisNames | None = None,
+        exercise: bool = False,
+        written: Mapping[str, str] | None = None,
+    ) -> None:
+        self.graph, self.exercise, self.written = captured, exercise, _checked(written or {}, captured)
         self.dims = axis_names(captured, dims)
         self.called = Called(captured, self.dims)
 
@@ -120,6 +127,7 @@ class Derivation:
             self.dims,
             steps,
             self.remarks,
+            written=self.written,
             closed=self._closed,
             exercise=self.exercise,
         )
@@ -254,8 +262,22 @@ def kind_of(path: Path, *, beamer: bool = False) -> str:
     return kind
 
 
+def _checked(written: Mapping[str, str], captured: Graph) -> Mapping[str, str]:
+    """Other names for values of a graph, which there are, and each of which stands for one."""
+    shown = [written.get(name, name) for name in captured.named]
+    for name, symbol in written.items():
+        captured[name]  # or an error that names those there are
+        if shown.count(symbol) > 1:
+            raise GradientError(f"derive: {symbol!r} would stand for {name} and for another value; give another symbol")
+    return written
+
+
 def derivation(
-    outputs: Tensor | Sequence[Tensor] | Graph, upstream: Any, dims: AxisNames | None, exercise: bool
+    outputs: Tensor | Sequence[Tensor] | Graph,
+    upstream: Any,
+    dims: AxisNames | None,
+    exercise: bool,
+    written: Mapping[str, str] | None = None,
 ) -> Derivation:
     """What `derive` returns."""
     if isinstance(outputs, Graph):
@@ -279,4 +301,4 @@ def derivation(
         raise GradientError("derive: this graph has no backward pass; give mt.graph(...) an upstream")
     if any(node.value is None for node in captured.nodes):
         raise GradientError("derive: this graph was captured without its values; leave out values=False")
-    return Derivation(captured, dims, exercise)
+    return Derivation(captured, dims, exercise, written)

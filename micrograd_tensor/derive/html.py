@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from ..notation import CELLS, MATHML, Typeset, webpage
+from ..notation import CELLS, Typeset, webpage
 from .contents import PROVING, Contents, Formula, reason
 from .remarks import Symbol
 
@@ -36,30 +36,31 @@ def _joined(contents: Contents, source: str) -> str:
 
 
 def _parts(contents: Contents, source: str) -> Iterator[str]:
+    said, back = contents.languages(CELLS, _BLANK)
     sections = [*contents.sections]
-    given = ", ".join(f"{_sentence([Symbol(name)])} {escape(shape)}" for name, shape in contents.given.items())
+    given = ", ".join(f"{_sentence(said, [Symbol(name)])} {escape(shape)}" for name, shape in contents.given.items())
     yield f"<h1>{escape(contents.title)}</h1>"
     yield f"<p>Given: {given}, and the gradient of the output.</p>"
     forward = [section for section in sections if section.forward]
     if forward:
         yield "<h2>Forward</h2>"
-        yield from _table([(section.number, formula) for section in forward for formula in section.formulas], CELLS)
+        yield from _table([(section.number, formula) for section in forward for formula in section.formulas], said)
         yield "<h2>Backward</h2>"
-    back = CELLS.blanked(_BLANK) if contents.exercise else CELLS
     for section in sections[len(forward) :]:
         gate = f" <small>{escape(section.gate)}</small>" if section.gate else ""
-        yield f'<section><h3><b class="number">{section.number}</b> {_sentence([Symbol(section.name)])}{gate}</h3>'
+        name = _sentence(said, [Symbol(section.name)])
+        yield f'<section><h3><b class="number">{section.number}</b> {name}{gate}</h3>'
         yield from _table([(None, formula) for formula in section.formulas], back)
-        yield from (f"<p>{_sentence(note)}</p>" for note in section.notes)
+        yield from (f"<p>{_sentence(said, note)}</p>" for note in section.notes)
         yield "</section>"
     if contents.closing:
         yield f"<h2>Closed form</h2>\n<p>{escape(contents.closing)}</p>"
-        yield from _table([(None, formula) for formula in contents.closed_form], CELLS)
+        yield from _table([(None, formula) for formula in contents.closed_form], said)
     if contents.proof:
         yield f"<h2>Proof</h2>\n<p>{PROVING}</p>\n<ol>"
         for step in contents.proof:
-            yield f"<li><p><b>{escape(step.rule)}</b>{_sentence(reason(step))}</p>"
-            yield from _table([(None, Formula(step.write, ""))], CELLS)
+            yield f"<li><p><b>{escape(step.rule)}</b>{_sentence(said, reason(step))}</p>"
+            yield from _table([(None, Formula(step.write, ""))], said)
             yield "</li>"
         yield "</ol>"
     if source:
@@ -75,8 +76,8 @@ def _table(formulas: Sequence[tuple[int | None, Formula]], said: Typeset) -> Ite
     yield "</table></div>"
 
 
-def _sentence(pieces: Sequence[str]) -> str:
+def _sentence(said: Typeset, pieces: Sequence[str]) -> str:
     """Text, in which names are set as in formulas."""
     return "".join(
-        f"<math>{MATHML.identifier(piece)}</math>" if isinstance(piece, Symbol) else escape(piece) for piece in pieces
+        f"<math>{said.identifier(said.symbol(x))}</math>" if isinstance(x, Symbol) else escape(x) for x in pieces
     )

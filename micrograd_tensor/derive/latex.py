@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 from unicodedata import category, normalize
 
-from ..notation import ALIGNED, LATEX, Typeset, align, prose
+from ..notation import ALIGNED, Typeset, align, prose
 from .contents import PROVING, Contents, Formula, Section, reason
 from .remarks import Symbol
 
@@ -55,45 +55,52 @@ _ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u
 
 def article(contents: Contents) -> str:
     r"""An article: a line of `align` for each formula, forward and then backward, with numbers, shapes and reasons."""
+    said, back = contents.languages(ALIGNED, _BLANK)
     forward: list[str] = []
     backward: list[str] = []
     for section in contents.sections:
         tags = [rf"\tag{{{section.number}}}"]
-        lines = [f"{line}{tag}" for line, tag in zip_longest(_lines(contents, section), tags, fillvalue="")]
+        shown = [_shaped(formula, said if section.forward else back) for formula in section.formulas]
+        lines = [f"{line}{tag}" for line, tag in zip_longest(shown, tags, fillvalue="")]
         if section.forward:
             forward += lines
         else:
-            notes = " ".join(map(_sentence, section.notes))
-            lines[0] = f"\\intertext{{\\textbf{{{_heading(section)}.}} {notes}}}\n{lines[0]}"
+            notes = " ".join(_sentence(said, note) for note in section.notes)
+            lines[0] = f"\\intertext{{\\textbf{{{_heading(said, section)}.}} {notes}}}\n{lines[0]}"
             backward += lines
     body: list[str] = []
     for title, lines in (("Forward", forward), ("Backward", backward)):
         body += [rf"\section*{{{title}}}", align(lines)] if lines else []
     if contents.closing:
         body += [r"\section*{Closed form}", prose(contents.closing)]
-        for long, group in groupby(map(_shaped, contents.closed_form), _is_long):
+        for long, group in groupby([_shaped(formula, said) for formula in contents.closed_form], _is_long):
             lines = [*group]
             body += [_displayed(line) for line in lines] if long else [align(lines)]
     if contents.proof:
         body += [r"\section*{Proof}", PROVING, r"\begin{enumerate}"]
         for step in contents.proof:
-            body += [rf"\item \emph{{{prose(step.rule)}}}{_sentence(reason(step))}", _displayed(step.write(ALIGNED))]
+            body += [
+                rf"\item \emph{{{prose(step.rule)}}}{_sentence(said, reason(step))}",
+                _displayed(step.write(said)),
+            ]
         body.append(r"\end{enumerate}")
     return _document(_ARTICLE, contents, "\n".join(body))
 
 
 def slides(contents: Contents) -> str:
     """Slides for beamer: one frame for each step."""
+    said, back = contents.languages(ALIGNED, _BLANK)
     frames = [
         _frame(
-            f"{_heading(section)}, {'forward' if section.forward else 'backward'}",
-            _lines(contents, section),
-            map(_sentence, section.notes),
+            f"{_heading(said, section)}, {'forward' if section.forward else 'backward'}",
+            [_shaped(formula, said if section.forward else back) for formula in section.formulas],
+            [_sentence(said, note) for note in section.notes],
         )
         for section in contents.sections
     ]
     if contents.closing:
-        frames.append(_frame("Closed form", [*map(_shaped, contents.closed_form)], [prose(contents.closing)]))
+        lines = [_shaped(formula, said) for formula in contents.closed_form]
+        frames.append(_frame("Closed form", lines, [prose(contents.closing)]))
     return _document(_SLIDES, contents, "\n".join(frames))
 
 
@@ -123,28 +130,26 @@ def _is_long(line: str) -> bool:
 
 
 def _document(template: str, contents: Contents, body: str) -> str:
-    given = ", ".join(f"{_sentence([Symbol(name)])} {prose(shape)}" for name, shape in contents.given.items())
+    said, _ = contents.languages(ALIGNED, _BLANK)
+    given = ", ".join(f"{_sentence(said, [Symbol(name)])} {prose(shape)}" for name, shape in contents.given.items())
     text = {"title": prose(contents.title), "given": f"Given: {given}, and the gradient of the output.", "body": body}
     return template % {**text, "characters": "".join(_declared("".join(text.values())))}
 
 
-def _heading(section: Section) -> str:
+def _heading(said: Typeset, section: Section) -> str:
     """``Step 9: scaled_x (mul)``."""
     gate = f" ({prose(section.gate)})" if section.gate else ""
-    return f"Step {section.number}: {_sentence([Symbol(section.name)])}{gate}"
+    return f"Step {section.number}: {_sentence(said, [Symbol(section.name)])}{gate}"
 
 
-def _sentence(pieces: Sequence[str]) -> str:
-    return "".join(f"${LATEX.identifier(x).strip()}$" if isinstance(x, Symbol) else prose(x) for x in pieces)
+def _sentence(said: Typeset, pieces: Sequence[str]) -> str:
+    return "".join(
+        f"${said.identifier(said.symbol(x)).strip()}$" if isinstance(x, Symbol) else prose(x) for x in pieces
+    )
 
 
-def _lines(contents: Contents, section: Section) -> list[str]:
-    """The formulas, each with its shape at the end."""
-    said = ALIGNED.blanked(_BLANK) if contents.exercise and not section.forward else ALIGNED
-    return [_shaped(formula, said) for formula in section.formulas]
-
-
-def _shaped(formula: Formula, said: Typeset = ALIGNED) -> str:
+def _shaped(formula: Formula, said: Typeset) -> str:
+    """A formula with its shape at the end."""
     return rf"{formula.write(said)} && \text{{{prose(formula.shape)}}}"
 
 

@@ -42,6 +42,7 @@ class Page:
         self, contents: Contents, program: Program, steps: Sequence[Step], module: str, closed: ClosedForm | str
     ) -> None:
         self._contents, self._program, self._module, self._closed = contents, program, module, closed
+        self._said, self._back_said = contents.languages(LATEX, _BLANK)
         sections = [*zip(contents.sections, steps, strict=True)]
         self._forward = [section for section in sections if section[0].forward]
         self._backward = [section for section in sections if not section[0].forward]
@@ -97,7 +98,7 @@ class Page:
     def _gate(self, section: Section, step: Step) -> Iterator[str]:  # noqa: ARG002 -- for pages that run it
         """A forward step: its formula, and what is copied in it."""
         yield f"**({section.number})** {code(section.name)} {code(section.formulas[0].shape)}"
-        yield displayed(section.formulas[0].write(LATEX))
+        yield displayed(section.formulas[0].write(self._said))
         yield from self._notes(section)
 
     def _forward_function(self) -> Iterator[str]:
@@ -126,7 +127,7 @@ class Page:
         """A backward step: why, the local gradients, the formulas, and the code."""
         yield f"### Step {section.number}: {code(section.name)}"
         if made := self._made.get(step.node):
-            yield displayed(made.formulas[0].write(LATEX))
+            yield displayed(made.formulas[0].write(self._said))
         yield from self._notes(section)
         if step.gates and not self._contents.exercise:
             yield self._upstream(step)
@@ -147,8 +148,7 @@ class Page:
         return f"| {' | '.join(', '.join(map(cell, column)) for column in columns)} |"
 
     def _formula(self, formula: Formula) -> str:
-        said = LATEX.blanked(_BLANK) if self._contents.exercise else LATEX
-        return rf"{formula.write(said)} \qquad {LATEX.words(formula.shape)}"
+        return rf"{formula.write(self._back_said)} \qquad {LATEX.words(formula.shape)}"
 
     def _notes(self, section: Section) -> Iterator[str]:
         if section.notes:
@@ -161,7 +161,7 @@ class Page:
             yield PROVING
         for k, step in enumerate(self._contents.proof, 1):
             yield f"**({k})** *{text(step.rule)}*{sentence(reason(step))}"
-            yield displayed(step.latex)
+            yield displayed(step.write(self._said))
 
 
 def text(plain: str) -> str:

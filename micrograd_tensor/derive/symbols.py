@@ -8,7 +8,7 @@ from ..graph import Graph, Node
 from ..graph.stages import stages
 from ..notation import Called
 from ..notation.names import Identifiers
-from ..notation.printable import WHOLE
+from ..notation.printable import MAX_NAME, WHOLE, shorten
 
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -33,7 +33,8 @@ def symbols(graph: Graph, called: Called, names: Identifiers) -> Mapping[Node, s
     seen: set[str] = set()
     for node, name in wanted.items():
         if name in seen:
-            numbered = (f"{name}{str(k).translate(_LOWERED)}" for k in range(2, WHOLE))
+            numbers = (str(k).translate(_LOWERED) for k in range(2, WHOLE))
+            numbered = (f"{shorten(name, MAX_NAME - len(number))}{number}" for number in numbers)
             name = next(new for new in numbered if new not in taken)
             taken.add(name)
         seen.add(name)

@@ -101,6 +101,13 @@ _TALL = re.compile(r"\\(frac|sum|prod)\b")
 _GROWING = {"(": r"\left(", ")": r"\right)"}
 
 
+def _sign(name: str) -> re.Match[str] | None:
+    """The parts of a name that is one letter, Latin or Greek, with what it may carry."""
+    found = _MARKED.fullmatch(normalize("NFD", name))
+    is_letter = found and (found[1] in _LETTERS or (found[1].isascii() and found[1].isalpha()))
+    return found if is_letter else None
+
+
 class _Latex(Typeset):
     """Mathematics mode of LaTeX."""
 
@@ -131,15 +138,14 @@ class _Latex(Typeset):
             return self.laid("subscript", self.identifier(name[: found.start()]), found[0].translate(_DIGITS))
         if name in _GREEK:
             return rf"\{name} "
-        if name[:1] == "d" and name[1:] in _GREEK:  # its gradient
-            return rf"d\{name[1:]} "
-        if found := _MARKED.fullmatch(normalize("NFD", name)):
+        if name[:1] == "d" and (name[1:] in _GREEK or (not name.isascii() and _sign(name[1:]))):
+            return f"d{self.identifier(name[1:])}"  # its gradient
+        if found := _sign(name):
             letter, accent, power, primes = found.groups()
-            if letter in _LETTERS or (letter.isascii() and letter.isalpha()):
-                text = f"{_LETTERS[letter]} " if letter in _LETTERS else letter
-                text = rf"\{_ACCENTS[accent]}{{{text.strip()}}}" if accent else text
-                raised = power.translate(_DIGITS) + r"\prime" * ("′″‴".index(primes) + 1 if primes else 0)
-                return f"{text.strip()}^{{{raised}}}" if raised else text
+            text = f"{_LETTERS[letter]} " if letter in _LETTERS else letter
+            text = rf"\{_ACCENTS[accent]}{{{text.strip()}}}" if accent else text
+            raised = power.translate(_DIGITS) + r"\prime" * ("′″‴".index(primes) + 1 if primes else 0)
+            return f"{text.strip()}^{{{raised}}}" if raised else text
         plain = name.isascii() and name.replace(".", "_").isidentifier()
         return rf"\mathit{{{prose(name)}}}" if plain else rf"\textit{{{prose(name)}}}"
 

@@ -26,7 +26,8 @@ class _OneLine(Typeset):
         return text
 
     def name(self, name: str) -> Piece:
-        return UNICODE.name(f"d{name}" if isinstance(name, Derivative) else name)
+        shown = self.symbol(name)
+        return UNICODE.name(f"d{shown}" if isinstance(name, Derivative) else shown)
 
     def number(self, value: Any) -> Piece:
         return UNICODE.number(value)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from ..graph import Graph, Node
@@ -42,6 +44,7 @@ class Typeset(Mathematics):
 
     Args:
         blank: the markup that stands for every right side, in exercises.
+        symbols: what to write for names, and for them behind the d of a gradient.
 
     Attributes:
         layouts: the markup of a fraction, a root, a power, a subscript, a sign with text below it, what stands beside
@@ -50,8 +53,8 @@ class Typeset(Mathematics):
 
     layouts: ClassVar[Mapping[str, str]]
 
-    def __init__(self, blank: str = "") -> None:
-        self.blank = blank
+    def __init__(self, blank: str = "", symbols: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.blank, self.symbols = blank, symbols
         self._fraction = self.layouts["fraction"].partition("%s")[0]
 
     def blanked(self, blank: str) -> Self:
@@ -63,7 +66,25 @@ class Typeset(Mathematics):
         >>> print(LATEX.blanked(r"\dots").equation(node, "y"))
         y = \dots
         """
-        return type(self)(blank)
+        return type(self)(blank, self.symbols)
+
+    def calling(self, symbols: Mapping[str, str]) -> Self:
+        r"""The same language, in which values have other names.
+
+        >>> import micrograd_tensor as mt
+        >>> from micrograd_tensor.notation import LATEX
+        >>> x = mt.tensor([3.0, 4.0], name="x_norm", requires_grad=True)
+        >>> captured = mt.graph(mt.sin(x).named("y"), [1.0, 1.0])
+        >>> print(LATEX.calling({"x_norm": "x̂"}).rule(captured, (captured["y"], 0), {}))
+        \frac{\partial L}{\partial \hat{x}} = \frac{\partial L}{\partial y} \cdot \cos (\hat{x})
+        """
+        return type(self)(self.blank, symbols)
+
+    def symbol(self, name: str) -> str:
+        """What to write for a name, or for the d of a gradient and a name."""
+        if name[:1] == "d" and name not in self.symbols and name[1:] in self.symbols:
+            return f"d{self.symbols[name[1:]]}"
+        return self.symbols.get(name, name)
 
     @abstractmethod
     def sign(self, text: str) -> str:
@@ -161,7 +182,7 @@ class Typeset(Mathematics):
         x, end, g = made.operands[i], graph.contributions[edge], graph.gradients[node]
         left, known = (Derivative(called.get(v) or v.name or "y") for v in (x, node))
         several = len(graph.contributions_to(x)) + (x in graph.upstreams) > 1
-        names = {**called, g: known}
+        names = ChainMap({g: known}, called)  # type: ignore[arg-type]  # which only its own first map is written to
         said, value = in_words(made, i, g, dims) if node is made else ("", None)
         if said and alike(end.value, value):
             right = Piece(self.row([self.name(known).text, self.words(f" {said}")]), SUM, len(said))
@@ -188,7 +209,7 @@ class Typeset(Mathematics):
 
     def name(self, name: str) -> Piece:
         """A name in one piece, or a derivative as a fraction."""
-        shown = super().name(name)
+        shown = super().name(self.symbol(name))
         if not isinstance(name, Derivative):
             return shown
         partial = self.identifier("∂")

@@ -1,6 +1,7 @@
 """Contents: every formula on a page says what was recorded, in each language; names are told apart; sums have parts."""
 
 import re
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -128,3 +129,53 @@ def test_where_there_is_no_closed_form_the_page_says_why(monkeypatch):
 
 def missing(*_):
     raise mt.GradientError("closed_form: it has 400 terms")
+
+
+SYMBOLS = {"x_norm": "x̂", "mean": "μ", "var": "σ²", "gamma": "γ", "dev_from_mean": "ẋ"}
+
+
+@pytest.mark.parametrize("said", READ, ids=["latex", "mathml", "one line"])
+def test_formulas_with_symbols_for_names_say_what_was_recorded(said):
+    page = derived("batchnorm", symbols=SYMBOLS)
+    graph, contents = page.graph, page.contents()
+    language, _ = contents.languages(said, "")
+    d = "d" if said is ONE_LINE else "∂L∂"
+    names = {node: SYMBOLS.get(name, name) for node, name in contents.symbols.items()}
+    names = {node: {"γ": "gamma"}.get(name, name) if said is LATEX else name for node, name in names.items()}
+    names = {node: normalize("NFD", name) if said is LATEX else name for node, name in names.items()}
+    arrays = {text: node.value for node, text in names.items()}
+    arrays |= {f"{d}{names[n]}": g.value for n, g in graph.gradients.items() if n in names}
+    count = 0
+    for section, step in zip(contents.sections, page.steps, strict=True):
+        expected = [step.node.value] if step.forward else [share.gradient.value for share in step.shares]
+        if section.number and len(section.formulas) == len(expected):
+            for formula, value in zip(section.formulas, expected, strict=True):
+                text = re.sub(*PARTS[said], formula.write(language))
+                close(READ[said](text, {**arrays, "A": 0, "B": 0})[0], value)
+                count += 1
+    assert count > 18
+
+
+def test_symbols_are_on_the_pages_and_names_in_the_code():
+    page = derived("batchnorm", symbols=SYMBOLS)
+    assert r"\hat{x}" in page.latex
+    assert r"\mathit{x\_norm}" not in page.latex + page.beamer + page.markdown
+    assert r"d\hat{x}" in derived("layernorm", symbols=SYMBOLS).latex
+    assert "<mi>x̂</mi>" in page.html
+    assert "<mi>x_norm</mi>" not in page.html
+    assert "x̂ = ẋ · inverted_stddev" in str(page)
+    assert page.numpy == derived("batchnorm").numpy
+    assert "x_norm = dev_from_mean * inverted_stddev" in page.notebook
+
+
+@pytest.mark.parametrize(
+    ("symbols", "said"),
+    [
+        ({"x_nrm": "x̂"}, "no node is called 'x_nrm'; did you mean 'x_norm'"),
+        ({"mean": "x"}, "'x' would stand for mean and for another value; give another symbol"),
+        ({"mean": "m", "var": "m"}, "'m' would stand for mean and for another value"),
+    ],
+)
+def test_symbols_of_nothing_or_of_two_things_are_refused(symbols, said):
+    with pytest.raises(mt.GradientError, match=said):
+        derived("batchnorm", symbols=symbols)

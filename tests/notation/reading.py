@@ -663,6 +663,10 @@ def _plain(text):
         return _plain(m[1]) + m[2].translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
     if m := re.fullmatch(r"\\(?:mathit|textit)\{(.*)\}", text):
         return plain_words(m[1])
+    if m := re.fullmatch(r"(.*)\^\{(\d+)\}", text):
+        return _plain(m[1]) + m[2].translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    if (m := re.fullmatch(r"\\([a-z]+)\{(.*)\}", text)) and m[1] in ACCENTS:
+        return _plain(m[2]) + ACCENTS[m[1]]
     return GREEK.get(text[1:], text[1:]) if text.startswith("\\") else text
 
 
