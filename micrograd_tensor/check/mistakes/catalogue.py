@@ -39,8 +39,15 @@ KINDS: dict[str, int] = {
     "dropped term": 16,
     "eps left out": 17,
     "eps misplaced": 17,
+    "another eps": 18,
     "exchanged operand": 18,
+    "another argument": 19,
+    "complement": 19,
+    "value for gradient": 19,
+    "part of a sum": 19,
+    "whole numbers": 19,
     "permuted": 20,
+    "wrong operator": 21,
     "cross terms dropped": 22,
     "double counted": 23,
     "added term": 24,
@@ -180,16 +187,16 @@ def small_constant(graph: Graph) -> float | None:
     return next((eps[1] for node in graph.nodes if (eps := added_eps(node))), None)
 
 
-def bare_values(graph: Graph, leaves: Mapping[Node, Any]) -> dict[Node, Any]:
-    """The forward values computed without the small constant; empty for a graph that has none."""
+def bare_values(graph: Graph, leaves: Mapping[Node, Any], times: float = 0.0) -> dict[Node, Any]:
+    """The forward values without the small constant, or with a multiple of it; empty for a graph that has none."""
     if small_constant(graph) is None:
         return {}
 
-    def skip(node: Node, made: Any) -> Any:
+    def exchange(node: Node, made: Any) -> Any:
         eps = added_eps(node)
-        return made - eps[1] if eps is not None else made
+        return made + (times - 1.0) * eps[1] if eps is not None else made
 
-    return evaluate(graph, leaves, skip)
+    return evaluate(graph, leaves, exchange)
 
 
 def added_eps(node: Operand) -> tuple[Operand, float] | None:

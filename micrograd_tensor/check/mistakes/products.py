@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.row import Choice, Copy, Function, Linear, Power, Primitive, Product, Reshape
+from ...engine.row import Choice, Contraction, Copy, Function, Linear, Power, Primitive, Product, Reshape
 from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
@@ -228,6 +228,78 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
         if x in substitutes.without_eps:
             bare = substitutes.without_eps[x]
             yield change("eps left out", f"{bare.name} is used, in {at.formula(step)}", step, _with(step, i, bare))
+
+
+def at_gradients(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """A forward value in place of a gradient, such as ``x.T @ h`` for ``x.T @ dh``."""
+    at = values.derivation
+    for i, x in enumerate(step.operands):
+        if not isinstance(x, Node) or (at.is_fork(step) and is_step(x)):
+            continue
+        if at.carries(step, i):
+            for distance, atom in enumerate(substitutes.values):
+                if atom.shape == x.shape and not at.is_number(atom):
+                    text = (
+                        f"the value {atom.name} is used in place of the gradient {at.called(x)}, in {at.formula(step)}"
+                    )
+                    yield change("value for gradient", text, step, _with(step, i, atom), 0.01 * distance)
+
+
+def at_arguments(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """The derivative of a function at another argument: the activation's own value, a gradient; or 1 less it."""
+    at, place = values.derivation, values.derivation.target
+    edges = graph.contributions_to(at.stage) if at.backward else ()
+    if len(edges) != 1 or len(edges[0][0][0].operands) != 1 or not isinstance(edges[0][0][0].reading, Function):
+        return
+    ((user, _), _) = edges[0]
+    arriving = next((x for x in at.leaves if x in at.gradients and at.origins.get(x) is user), None)
+    if arriving is None:
+        return
+    op, name = user.made_by.name, at.called(arriving)
+    slope = partial(_slope, user)
+    for distance, atom in enumerate((arriving, *substitutes.values, *substitutes.gradients)):
+        if atom.shape != place.shape:
+            continue
+        more = 0.01 * distance
+        text = f"{name} is multiplied by {atom.name}, where the derivative of {op} is due"
+        yield Hypothesis("exchanged operand", text, of(np.multiply, arriving, atom), place, 1.5 + more)
+        if substitutes.origins.get(atom) is at.stage:
+            continue  # which is its argument
+        text = f"the derivative of {op} is taken at {atom.name}, where {at.stage.name} is its argument"
+        found = of(lambda g, x: g * slope(x), arriving, atom)
+        yield Hypothesis("another argument", text, found, place, more)
+        alone = f"{text}, and {name} is missing"
+        yield Hypothesis("another argument", alone, of(slope, atom), place, 0.5 + more)
+    text = f"{name} is multiplied by 1 less the derivative of {op}, not by it"
+    argument = next((x for x in substitutes.values if substitutes.origins[x] is at.stage), None)
+    if argument is not None:
+        yield Hypothesis("complement", text, of(lambda g, x: g * (1.0 - slope(x)), arriving, argument), place)
+
+
+def _slope(node: Node, x: Array) -> Array:
+    """The derivative of a node's op, elementwise, at another argument."""
+    y, rule = node.apply(x), node.made_by.vjps[0]
+    return np.asarray(rule(np.ones_like(y), y, x, **node.params)) if rule is not None else np.zeros_like(y)
+
+
+def at_operators(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """Another operator than the recorded one: + or − for ·, · for + or for a product of matrices."""
+    at, reading = values.derivation, step.reading
+    if len(step.operands) != 2 or at.is_number(step.operands[0]) or at.is_number(step.operands[1]):
+        return
+    a, b = step.operands
+    names = at.called(a), at.called(b)
+    others: tuple[tuple[str, Callable[..., Array]], ...] = ()
+    if reading == Product((1, 1)):
+        others = (("+", np.add), ("−", np.subtract))
+    elif reading == Linear((1, 1)) or isinstance(reading, Contraction):
+        others = (("·", np.multiply),)
+    for sign, function in others:
+        text = f"{names[0]} {sign} {names[1]} is computed in place of {at.formula(step)}"
+        yield change("wrong operator", text, step, of(function, a, b))
+        if sign == "−":
+            text = f"{names[1]} {sign} {names[0]} is computed in place of {at.formula(step)}"
+            yield change("wrong operator", text, step, of(function, b, a))
 
 
 def eps_everywhere(derivation: Derivation, substitutes: Substitutes) -> Iterator[Hypothesis]:

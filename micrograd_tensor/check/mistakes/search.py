@@ -18,10 +18,12 @@ import numpy as np
 
 from ...graph import Node, evaluate_backward
 from ...graph.cut import needed
+from ...notation import number
+from ...notation.printable import listed
 from ..expected import squeezed
 from ..found import Diagnosis, WrongStage
 from ..nearby import nearby
-from .catalogue import Hypothesis, bare_values, changes, substitutes_for
+from .catalogue import Hypothesis, bare_values, changes, of, small_constant, substitutes_for
 from .constants import Constants
 from .correction import correction
 from .derivation import Array, Operand, Values, gradient_of, is_step, value_of
@@ -29,9 +31,12 @@ from .factors import Factor, Factors, before_sums
 from .fit import Fit, added, evidence, fit_paths, fitted_paths, in_places
 from .products import (
     OTHERWISE,
+    at_arguments,
     at_eps,
     at_factors,
+    at_gradients,
     at_operands,
+    at_operators,
     at_powers,
     at_recomputed,
     elsewhere_recorded,
@@ -39,14 +44,16 @@ from .products import (
     in_terms,
     kinds_of_powers,
 )
-from .shapes import at_diagonal, at_shapes, whole_shapes
-from .sums import at_fork, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
+from .shapes import at_diagonal, at_shapes, in_whole_numbers, whole_shapes
+from .sums import at_fork, at_parts, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
 
 BUDGET = 30_000_000
 """The maximum number of elements computed in one phase of a diagnosis."""
 
 MAX_PAIRS = 4_000
 """The maximum number of pairs of changes tried if no single change explains the numbers."""
+
+_USUAL_EPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""
@@ -274,9 +281,35 @@ class Search:
         """One thing wrong, of the kinds that are rare or costly to try."""
         for step in self.derivation.steps:
             yield from before_sums(step, self.substitutes)
+        yield from self._other_eps()
+        yield from at_arguments(self.values, self.wrong.graph, self.substitutes)
+        yield from in_whole_numbers(self.values, self.given)
+        for step in reversed(self.derivation.steps):
+            yield from at_gradients(self.values, step, self.substitutes)
+            yield from at_parts(self.values, step)
+            yield from at_operators(self.values, step)
         yield from at_recomputed(self.values, self.wrong.graph, self.substitutes)
         yield from at_diagonal(self.values)
         yield from added(self.factors, self.given, self.slack, self.substitutes)
+
+    def _other_eps(self) -> Iterator[Hypothesis]:
+        """Another small constant than that of the forward pass: one that is subtracted, or of another size."""
+        graph, eps = self.wrong.graph, small_constant(self.wrong.graph)
+        touched = [x for x in self.derivation.leaves if x in self.substitutes.without_eps]
+        if eps is None or not touched:
+            return
+        origins = self.substitutes.origins
+        for other in (-eps, 2 * eps, *(c for c in _USUAL_EPS if c != eps)):
+
+            def made(values: Values, times: float = other / eps) -> Array | None:
+                there = values is not self.values
+                leaves = {n: v for n, v in nearby(graph).values.items() if n.is_leaf} if there else {}
+                again = bare_values(graph, leaves, times)
+                return values.changed({x: of(lambda again=again[origins[x]]: again) for x in touched})
+
+            what = f"{number(-other)} is subtracted" if other < 0 else f"{number(other)} is added"
+            text = f"{what} where {number(eps)} is, in {listed([str(x.name) for x in touched[:3]])}"
+            yield Hypothesis("another eps", text, made, self.derivation.target)
 
     def pairs(self) -> Iterator[Hypothesis]:
         """Two things wrong: two changes of the derivation, or one and a constant factor."""

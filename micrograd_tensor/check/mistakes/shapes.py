@@ -99,6 +99,19 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
             yield Hypothesis("permuted", text, of(partial(np.take, indices=moved, axis=axis), place), place)
 
 
+def in_whole_numbers(values: Values, given: Array) -> Iterator[Hypothesis]:
+    """The result in a buffer of whole numbers, or of truth values, which cannot hold it."""
+    name, place = values.derivation.name, values.derivation.target
+    if given.size < 2 or not np.array_equal(given, np.trunc(given)):
+        return
+    yield Hypothesis("whole numbers", f"{name} was stored as whole numbers", of(np.trunc, place), place)
+    yield Hypothesis("whole numbers", f"{name} was stored as truth values", of(_truths, place), place, 0.5)
+
+
+def _truths(x: Array) -> Array:
+    return (x != 0).astype(x.dtype)
+
+
 def _laid_out(x: Array, shape: tuple[int, ...], order: Any = "C") -> Array:
     return x.reshape(shape, order=order)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import combinations, product
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...engine.row import Linear, Reduction
+from ...engine.row import Contraction, Linear, Reduction
 from ...graph import Node
 from ...graph.axes import counted_axes
 from ...notation import over_text
@@ -57,6 +58,40 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
         text = f"the {what} of {inner} runs over {over_text(x, other)} where {over} is due"
         for kept in (False, True):
             yield change(kind, text, step, of(partial(reduce, axis=other, keepdims=kept), x), 0.1 * (kept != keep))
+
+
+_PARTS = (
+    ("only the last one", slice(-1, None)),
+    ("only the first one", slice(None, 1)),
+    ("all but the last one", slice(None, -1)),
+    ("all but the first one", slice(1, None)),
+)
+"""What a loop may have taken of the terms of a sum."""
+
+
+def at_parts(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """Of a sum, or of a product of matrices, not all terms: ``=`` for ``+=`` in a loop, ``range(N - 1)``."""
+    at = values.derivation
+    if is_sum(step) or is_mean(step):
+        (x,) = step.operands
+        axes = tuple(sorted(counted_axes(step.params["axis"], len(x.shape))))
+        divisor = max(prod(x.shape[a] for a in axes), 1) if is_mean(step) else 1
+        for axis in axes if len(axes) <= 2 else ():
+            for text, part in _PARTS if x.shape[axis] > 2 else ():
+                said = f"of the terms of {at.called(x)} along axis {axis}, {text} is taken"
+                index = (slice(None),) * axis + (part,)
+                reduce = partial(_summed, index=index, axes=axes, keep=step.params["keepdims"], divisor=divisor)
+                yield change("part of a sum", said, step, of(reduce, x))
+    elif isinstance(step.reading, Contraction) and len(step.operands) == 2 and step.op is not None and not step.params:
+        a, b = step.operands
+        if isinstance(a, Node) and isinstance(b, Node) and len(a.shape) == len(b.shape) == 2 and a.shape[1] > 2:
+            for text, part in _PARTS:
+                said = f"of the terms of {at.formula(step)}, {text} is taken"
+                yield change("part of a sum", said, step, of(lambda x, y, part=part: x[:, part] @ y[part], a, b))
+
+
+def _summed(x: Array, index: Any, axes: tuple[int, ...], keep: bool, divisor: int) -> Array:
+    return np.sum(x[index], axis=axes, keepdims=keep) / divisor
 
 
 def whole_sums(values: Values) -> Iterator[Hypothesis]:
