@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import test_more_kinds as more_kinds
 from catalogue import functions
 from counting import derivation, gradients, place
 
@@ -172,7 +173,8 @@ def test_a_forward_value_is_diagnosed_by_the_same_hypotheses(label, changed, kin
 
 def test_the_tables_leave_out_no_kind():
     tried = {row[4] for row in BACKWARD} | {kind for _, _, kind in FORWARD} | {None}
-    elsewhere = {"wrong way", "not determined", "missing keepdims", "wrong function"}
+    tried |= {row[2] for row in (*more_kinds.KINDS, *more_kinds.SLOPES)}
+    elsewhere = {"wrong way", "not determined", "missing keepdims", "wrong function", "another eps"}
     assert set(KINDS) == (tried - {None}) | elsewhere
 
 
