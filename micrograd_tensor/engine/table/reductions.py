@@ -24,7 +24,7 @@ from ..trace import holds
 from .comparisons import all_finite, equal, isfinite, not_equal
 from .elementwise import abs, astype, in_float32, maximum, pow, sqrt, square, stop_gradient, where
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
-from .sums import add_reduce, add_up, is_narrow
+from .sums import add_reduce, add_up, is_narrow, shares
 
 __all__ = ["broadcast_to", "cumprod", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -80,7 +80,8 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
 
 def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Copy the gradient of a reduction of x over ``axis`` back to the shape of x."""
-    return broadcast_to(_aligned(g, x, axis, keepdims), shape=x.shape)
+    copy = broadcast_to.op.forward if type(g) is np.ndarray else broadcast_to  # of an array nothing is recorded
+    return copy(_aligned(g, x, axis, keepdims), shape=x.shape)
 
 
 def _aligned(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -153,6 +154,8 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     tensor([2., 3.])
     """
     if is_narrow(x) and x.size:
+        if axis == 0 and x.ndim == 2 and x.size <= SMALL and not keepdims:  # the features of a batch
+            return shares(len(x)).dot(x).astype(x.dtype)
         total = add_up(x, axis, keepdims)
         return (total / (x.size / total.size)).astype(x.dtype)
     if type(x) is np.ndarray and x.dtype.kind in "fc" and x.size:
