@@ -101,7 +101,8 @@ class Tensor(PyTorchMethods):
     def grad(self, gradient: Tensor | None) -> None:
         if gradient is not None and not isinstance(gradient, Tensor):
             raise DTypeError(f"the gradient of {describe(self)} is a Tensor or None, not {gradient!r:.40}")
-        touch_grad(self, clears=gradient is None)
+        if recording.get().trace is not None:
+            touch_grad(self, clears=gradient is None)
         self._grad = gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:

@@ -11,7 +11,7 @@ from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import length
-from ..engine.recording import scope
+from ..engine.recording import recording, scope
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, squares_fit
 from ..engine.table.elementwise import astype, reciprocal, sqrt, square
@@ -50,7 +50,7 @@ def by_root_mean_square(
     averaged: str,
 ) -> tuple[Tensor, Tensor]:
     """Divide by the root of the mean square over ``axis``, scale and shift; returns result and mean square."""
-    usual = squares_fit(dev)
+    usual = recording.get().trace is None and squares_fit(dev._data)
     if usual:
         mean_square = _mean_square(dev, axis, squared)
     else:

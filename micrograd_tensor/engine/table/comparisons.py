@@ -70,20 +70,16 @@ def all_finite(x: Array) -> bool:
     """Whether all of x `holds` to be finite, which an array of NumPy's tells at once."""
     values = unwrap(x)
     if type(values) is np.ndarray and recording.get().trace is None:
-        return _squares_add_up(values) or bool(np.logical_and.reduce(np.isfinite(values), axis=None))
+        return squares_fit(values, math.inf) or bool(np.logical_and.reduce(np.isfinite(values), axis=None))
     return holds(isfinite(x))
 
 
-def squares_fit(x: Array) -> bool:
-    """Whether so few numbers that a look at them costs nothing are all known to have finite squares."""
-    values = unwrap(x)
-    few = type(values) is np.ndarray and values.size <= FEW
-    return few and recording.get().trace is None and _squares_add_up(values)
+def squares_fit(x: Array, at_most: float = FEW) -> bool:
+    """Whether the squares in an array are known to be finite; not, if that takes a pass over more numbers than these.
 
-
-def _squares_add_up(x: Array) -> bool:
-    """Whether the sum of the squares is finite: one pass, and with this function of NumPy's one without warnings."""
-    return x.dtype in BLAS and math.isfinite(np.vdot(x, x))
+    BLAS tells by their sum, and with this function of NumPy's it does so without warnings.
+    """
+    return type(x) is np.ndarray and x.size <= at_most and x.dtype in BLAS and math.isfinite(np.vdot(x, x))
 
 
 @primitive("&", "{0} & {1}", None, None, analytic=False)
