@@ -21,6 +21,7 @@ from .engine.creation import *
 from .engine.creation import DTYPES as _DTYPES
 from .engine.errors import *
 from .engine.interop.habits import missing as _missing
+from .engine.interop.pytorch import look_elsewhere as _look_elsewhere
 from .engine.primitive import OPS as _OPS
 from .engine.randomness import *
 from .engine.recording import *
@@ -95,6 +96,7 @@ _LOADED_WHEN_USED = {
 
 if not TYPE_CHECKING:  # a type checker reads the imports, and would believe in any name that __getattr__ takes
     __all__ = sorted({*_LOADED_WHEN_USED, *(k for k, value in globals().items() if callable(value) and k[0] != "_")})
+    _look_elsewhere(__all__)
 
     def __dir__() -> list[str]:
         return __all__
@@ -110,5 +112,7 @@ if not TYPE_CHECKING:  # a type checker reads the imports, and would believe in 
             raise _missing(f"module {__name__!r}", name, _modules[__name__], "torch")
         module = import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}")
         value = module if name == _LOADED_WHEN_USED[name] else getattr(module, name)
+        if value is module:
+            _look_elsewhere(dir(module))
         globals()[name] = value
         return value

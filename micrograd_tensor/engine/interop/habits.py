@@ -399,6 +399,28 @@ def _elsewhere(name: str, where: str) -> str:
     return next((f"It is mt.{room}.{name}" for room, module in rooms.items() if name in dir(module)), "")
 
 
+class Absent:
+    """An attribute that others have and a Tensor has not: it is not there, and its error says what to write.
+
+    So would ``__getattr__``, but with it Python 3.11 takes ten times longer for every attribute that *is* there.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, obj: object, kind: type) -> Any:
+        if obj is not None:
+            raise missing(f"{kind.__name__!r} object", self._name, obj, "x")
+        raise AttributeError(f"type object {kind.__name__!r} has no attribute {self._name!r}", name=self._name)
+
+
+def known_elsewhere(kind: type, public: Iterable[str]) -> set[str]:
+    """The names that `missing` has a hint for, and that a kind of arrays has not, given those of public functions."""
+    own = {*dir(kind)}
+    names = {*_by_name(), *dir(np.ndarray), *public, *(f"{name}_" for name in (*public, *own))} - own
+    return {name for name in names if name.isidentifier() and name[0] != "_"}
+
+
 RENAMED: Mapping[str, tuple[str, ...]] = {
     "dim": ("axis", "axes"),
     "dims": ("axes", "axis"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections.abc import Iterable
 from opcode import opname
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from .. import record
 from ..errors import DTypeError, ShapeError, describe
 from ..record import Record, Result
 from ..row import Axis
 from ..table import comparisons, elementwise, matrix, places, reductions, shapes
-from .habits import ON_THE_CPU, keywords, missing
+from .habits import ON_THE_CPU, Absent, keywords, known_elsewhere
 
 
 class Size(builtins.int):
@@ -60,15 +62,26 @@ def no_pair(x: Record) -> None:
         )
 
 
-class PyTorchMethods(Record):
-    """What `Tensor` gets its PyTorch names from."""
+class Elsewhere:
+    """The names that `Tensor` has not, each of them `Absent`."""
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # or it would believe in any name
+    def __dir__(self) -> list[str]:
+        there = {*getattr(self, "__dict__", ())}
+        return [name for name in object.__dir__(self) if name in there or hasattr(type(self), name)]
 
-        def __getattr__(self, name: str) -> Any:
-            raise missing(f"'{type(self).__name__}' object", name, self, "x")
+
+def look_elsewhere(public: Iterable[str]) -> None:
+    """Let Tensors say what to write instead of names that they have not, these among them."""
+    for name in known_elsewhere(record.result, public):
+        setattr(Elsewhere, name, Absent(name))
+
+
+class PyTorchMethods(Record, Elsewhere):
+    """What `Tensor` gets its PyTorch names from."""
+
+    __slots__ = ()
 
     @property
     def size(self) -> Any:

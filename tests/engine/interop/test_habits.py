@@ -145,6 +145,30 @@ def test_what_nobody_knows_gets_no_hint():
         mt.tensor(X).sofmax()  # Python adds "Did you mean: 'softmax'?" when it shows the error
 
 
+def test_what_is_known_elsewhere_is_not_there():
+    x = mt.tensor(X)
+    for name in ("cuda", "roll", "exp_", "partition"):
+        assert not hasattr(x, name)
+        assert not hasattr(mt.Tensor, name)
+        assert name not in dir(x)
+    assert {"sum", "T", "grad", "assign_"} <= {*dir(x)}
+    with pytest.raises(AttributeError, match="read-only"):
+        x.cuda = 1
+
+
+def test_a_subclass_may_have_what_tensors_have_not():
+    class Mine(mt.Tensor):
+        def cuda(self):
+            return "here"
+
+    x = Mine([1.0])
+    x.roll = 2
+    assert (x.cuda(), x.roll) == ("here", 2)
+    assert {"cuda", "roll"} <= {*dir(x)}
+    with pytest.raises(AttributeError, match="'Mine' object has no attribute 'exp_'. Values are never changed"):
+        x.exp_()
+
+
 def test_the_page_shows_the_table():
     written = runpy.run_path(str(DOCS / "coming_from_pytorch.py"))["with_tables"]
     page = (DOCS / "coming-from-pytorch.md").read_text(encoding="utf-8")
