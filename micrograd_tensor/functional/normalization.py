@@ -11,7 +11,7 @@ from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import length
-from ..engine.recording import recording, scope
+from ..engine.recording import scope
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, squares_fit
 from ..engine.table.elementwise import astype, reciprocal, sqrt, square
@@ -50,12 +50,13 @@ def by_root_mean_square(
     averaged: str,
 ) -> tuple[Tensor, Tensor]:
     """Divide by the root of the mean square over ``axis``, scale and shift; returns result and mean square."""
-    usual = recording.get().trace is None and squares_fit(dev._data)
+    keepdims = bool(axis != 0)
+    usual = squares_fit(dev)
     if usual:
-        mean_square = _mean_square(dev, axis, squared)
+        mean_square = _mean_square(dev, axis, keepdims, squared)
     else:
         with np.errstate(over="ignore"):
-            mean_square = _mean_square(dev, axis, squared)
+            mean_square = _mean_square(dev, axis, keepdims, squared)
     mean_square.named(averaged)
     if usual or all_finite(mean_square) or is_duck(mean_square._data):
         return rescale(dev, mean_square, gamma, beta, eps), mean_square
@@ -65,9 +66,9 @@ def by_root_mean_square(
     return rescale(scaled, spread, gamma, beta, eps / top / top), mean_square
 
 
-def _mean_square(dev: Tensor, axis: int | tuple[int, ...], squared: str | None) -> Tensor:
+def _mean_square(dev: Tensor, axis: int | tuple[int, ...], keepdims: bool, squared: str | None) -> Tensor:
     squares = square(dev) if squared is None else square(dev).named(squared)
-    return mean(squares, axis=axis, keepdims=bool(axis != 0))
+    return mean(squares, axis=axis, keepdims=keepdims)
 
 
 def _fine(x: Tensor) -> Tensor:

@@ -75,11 +75,14 @@ def all_finite(x: Array) -> bool:
 
 
 def squares_fit(x: Array, at_most: float = FEW) -> bool:
-    """Whether the squares in an array are known to be finite; not, if that takes a pass over more numbers than these.
+    """Whether the squares of x are known to be finite; not within a trace, nor if there are more numbers than these.
 
     BLAS tells by their sum, and with this function of NumPy's it does so without warnings.
     """
-    return type(x) is np.ndarray and x.size <= at_most and x.dtype in BLAS and math.isfinite(np.vdot(x, x))
+    values = unwrap(x)
+    if type(values) is not np.ndarray or values.size > at_most or recording.get().trace is not None:
+        return False
+    return values.dtype in BLAS and math.isfinite(np.vdot(values, values))
 
 
 @primitive("&", "{0} & {1}", None, None, analytic=False)

@@ -165,7 +165,7 @@ def test_a_subclass_may_have_what_tensors_have_not():
     x.roll = 2
     assert (x.cuda(), x.roll) == ("here", 2)
     assert {"cuda", "roll"} <= {*dir(x)}
-    with pytest.raises(AttributeError, match="'Mine' object has no attribute 'exp_'. Values are never changed"):
+    with pytest.raises(AttributeError, match=r"'Mine' object has no attribute 'exp_'\. Values are never changed"):
         x.exp_()
 
 
