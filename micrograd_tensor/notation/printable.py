@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import bidirectional, combining
@@ -20,6 +21,8 @@ MAX_MARKS = 3
 JOINERS, NO_LETTER, ISOLATE = "\u200c\u200d", "\u25cc", "\u2068\u2069"
 """What joins characters to one sign or keeps them apart; what marks without a letter stand on; around a name of its own
 direction."""
+
+_ISOLATED = re.compile(f"{ISOLATE[0]}(.*?){ISOLATE[1]}")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -57,12 +60,12 @@ def printable(name: str) -> str:
     """A name on one line, without control characters, cut where it is too long to be shown.
 
     One that is written from right to left is isolated, so that it leaves the order of what stands around it alone; and
-    of marks that pile up on a character three are kept.
+    of marks that pile up on a character three are kept. What it returns it leaves as it is.
 
     >>> printable("a\\nb\\x00"), len(printable("x" * 90))
     ('a b\ufffd', 40)
     """
-    line = " ".join(name.split())
+    line = " ".join(_ISOLATED.sub(r"\1", name).split())
     shown: list[str] = []
     marks = 0
     for c in line:

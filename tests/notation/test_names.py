@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.notation import Called, assignment, formula, identifiers, number
+from micrograd_tensor.notation import Called, assignment, formula, identifiers, number, printable
 from micrograd_tensor.notation.names import free
 from micrograd_tensor.notation.numbers import CONSTANTS
 
@@ -92,3 +92,14 @@ def test_a_number_that_is_only_near_a_constant_keeps_its_digits(near):
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_short_types_are_said_in_their_own_digits(dtype):
     assert number(np.dtype(dtype).type(0.1)) == "0.1"
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "a\nb\x00", "x" * 90, "אבג", "אבג" * 30, "a\u0302\u0302\u0302\u0302", "\u0302", "\ud800"]
+)
+def test_what_is_printable_stays_as_it_is(name):
+    assert printable(printable(name)) == printable(name)
+
+
+def test_a_number_behind_what_is_printable_stays_readable():
+    assert printable(f"{printable('אבג')}₂") == "\u2068אבג₂\u2069"
