@@ -125,7 +125,7 @@ def _check(program: Program, text: str) -> str:
     return (
         check
         if _passes(text + check)
-        else _UNCHECKED.format(why="here: something is held constant, rounded or not smooth")
+        else _UNCHECKED.format(why="here: something is held constant, rounded, not smooth or not finite")
     )
 
 
