@@ -47,15 +47,19 @@ def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: b
     >>> mt.logsumexp(mt.tensor([1000.0, 1000.0]))
     tensor(1000.69314718)
     """
-    top = 0.0 if _is_empty(x) else stop_gradient(max(x, axis=axis, keepdims=True))
-    if not _is_empty(x) and all_finite(top):
-        total = sum(exp(sub(x, top)), axis=axis, keepdims=keepdims)
-        return log(total) + (top if keepdims else reshape(top, shape=total.shape))
-    shift = top if _is_empty(x) else where(isfinite(top), top, 0.0)
+    if _is_empty(x):
+        return _logarithm(sum(exp(x), axis=axis, keepdims=keepdims))
+    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    finite = all_finite(top)
+    shift = top if finite else where(isfinite(top), top, 0.0)
     total = sum(exp(sub(x, shift)), axis=axis, keepdims=keepdims)
+    return (log(total) if finite else _logarithm(total)) + (shift if keepdims else reshape(shift, shape=total.shape))
+
+
+def _logarithm(total: Tensor) -> Tensor:
+    """ln, of 0 without a warning and with slope 0."""
     nothing = equal(total, 0)
-    logarithm = where(nothing, -inf, log(where(nothing, 1.0, total)))
-    return logarithm + (shift if keepdims or _is_empty(x) else reshape(shift, shape=total.shape))
+    return where(nothing, -inf, log(where(nothing, 1.0, total)))
 
 
 @along
