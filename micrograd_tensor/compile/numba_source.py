@@ -86,7 +86,8 @@ class NumbaSource:
             if is_default(value, node.made_by.parameters[key]):
                 continue
             params.append(f"{key}={literal(value) if is_plain(value) else self._bound(value)}")
-        return f"{step.result.name} = np.asarray(op.{node.made_by.name}({', '.join([*operands, *params])}))"
+        call = f"op.{node.made_by.name}({', '.join([*operands, *params])})"
+        return f"{step.result.name} = {call if node.shape else f'np.asarray({call})'}"
 
     def _shown(self, array: Array, node: Node) -> str:
         """The elements of a node, taken from the array that holds them."""

@@ -172,7 +172,10 @@ class Program:
             if not isinstance(x, Tensor):
                 continue  # an array of the caller's, of which the function had a copy
             if getattr(write, "__func__", None) is Tensor.assign_:
-                changes.append((set_data, x, frozen(outputs[number], dtype=x.dtype)))
+                array = self._own(number, given, outputs)
+                if type(array) is np.ndarray:
+                    array.setflags(write=False)
+                changes.append((set_data, x, array))
             else:
                 others.append((write, outputs[number]))
         upstream: list[tuple[Tensor, Tensor]] = []

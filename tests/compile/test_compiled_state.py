@@ -278,3 +278,15 @@ def test_calls_leave_nothing_behind():
         assert len(gc.get_objects()) - before < 20
     finally:
         gc.enable()
+
+
+def test_what_is_assigned_shares_no_memory_with_what_its_owner_may_write_to():
+    w, v = mt.tensor([[1.0, 2.0]]), mt.tensor([[0.0, 0.0]])
+    fast = mt.compile(lambda x: (w.assign_(x), v.assign_(w * 2)))
+    for _ in range(2):
+        given = np.array([[3.0, 4.0]])
+        fast(given)
+        given += 1
+        assert (w.tolist(), v.tolist()) == ([[3.0, 4.0]], [[6.0, 8.0]])
+        with pytest.raises(ValueError, match="read-only"):
+            w.numpy()[0] = 1
