@@ -39,9 +39,13 @@ def _numpy(found: Traced, name: str, note: str = "") -> Built:
 def _numba(found: Traced, name: str) -> Built:
     try:
         made = NumbaSource(found, name)
+        return Built(made.function(), made.text, of_plan(made.plan), made.silent)
     except CannotError as why:
         return _numpy(found, name, str(why))
-    return Built(made.function(), made.text, of_plan(made.plan), made.silent)
+    except Exception as error:  # slower, but never wrong
+        note = f"{type(error).__name__}: {error}"
+        warnings.warn(f"{name} has no kernels, because of an error in making them: {note:.300}", stacklevel=6)
+        return _numpy(found, name, note)
 
 
 BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy, "numba": _numba}

@@ -47,7 +47,7 @@ def gate(name: str, traced: Traced, output: int, compiled: Callable[..., Callabl
     inputs = [every[i] for i in numbers]
     reached = _reached(target)
     live = [k for k, node in enumerate(inputs) if node in reached]
-    constants = {node: traced.values[node] for node in graph.nodes if node.is_leaf}
+    constants = {node: traced.values[node] for node in graph.nodes if node in traced.values}
 
     def forward(*arrays: Any) -> Any:
         given = {node: t._data for node, t in constants.items()} | dict(zip(inputs, arrays, strict=True))

@@ -56,8 +56,9 @@ class Program:
         compiled: Callable[..., Callable[..., Any]],
     ) -> None:
         self.built = build(traced, name)
-        leaves = {node: t for node, t in traced.values.items() if node.is_leaf}
-        self.traced = traced = replace(traced, values=leaves)  # the rest was needed for building only
+        inputs = set(traced.inputs)
+        constants = {node: t for node, t in traced.values.items() if node.is_leaf and node not in inputs}
+        self.traced = traced = replace(traced, values=constants)  # the rest was needed for building only
         self._held = [_Held(t) for _, t in traced.held]
         places = [place for place, *_ in (*traced.effects, *traced.gradients, *traced.needs)]
         self._met: set[Any] = {*places, *traced.bound.values(), *(held.tensor for held in self._held)}

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -290,3 +291,16 @@ def test_what_is_assigned_shares_no_memory_with_what_its_owner_may_write_to():
         assert (w.tolist(), v.tolist()) == ([[3.0, 4.0]], [[6.0, 8.0]])
         with pytest.raises(ValueError, match="read-only"):
             w.numpy()[0] = 1
+
+
+def test_a_program_does_not_keep_the_arrays_of_the_call_that_made_it():
+    class Watched(np.ndarray):
+        pass
+
+    x = np.ones((30, 30)).view(Watched).view(np.ndarray)  # with a base that can be watched
+    gone = weakref.ref(x.base)
+    fast = mt.compile(lambda x: mt.exp(x).sum(axis=0))
+    fast(x), fast(mt.tensor(np.ones((30, 30)), requires_grad=True)).sum().backward()
+    del x
+    gc.collect()
+    assert gone() is None

@@ -116,3 +116,14 @@ def test_planted_faults_are_found(fault, monkeypatch):
     where, name, wrong = FAULTS[fault]
     monkeypatch.setattr(where, name, wrong)
     assert differs()
+
+
+def test_where_a_kernel_cannot_be_made_numpy_runs_and_a_warning_says_so(monkeypatch):
+    def broken(self, *args):
+        raise KeyError("planted")
+
+    monkeypatch.setattr(kernel_source.KernelSource, "__init__", broken)
+    fast = mt.compile(lambda x: x * x + 1, backend="numba")
+    with pytest.warns(UserWarning, match="has no kernels, because of an error in making them: KeyError: 'planted'"):
+        assert fast(mt.tensor([3.0])).tolist() == [10.0]
+    assert "planted" in str(fast.report())
