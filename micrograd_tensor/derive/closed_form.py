@@ -11,11 +11,13 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..graph import Graph, Node, evaluate
 from ..graph.axes import AxisNames, Dims, axis_names
+from ..graph.cut import needed
 from ..notation import ALIGNED
 from ..notation.names import value_names
 from ..notation.numpy import assignment
 from .definitions import defined
 from .formula import Formula
+from .indices import indexed
 from .proof import ProofStep, proof
 from .shortest import Shortest, shortest
 
@@ -69,6 +71,13 @@ class ClosedForm(Mapping[str, Formula]):
         return str(self)
 
     @property
+    def is_shorter(self) -> bool:
+        """Whether the formulas need fewer ops than the rules took; where they do not, there is no shorter form."""
+        graph = self.found.lowered.graph
+        behind = needed([line.node for line in self.lines])
+        return sum(node.op is not None for node in behind) < sum(node.op is not None for node in graph.backward)
+
+    @property
     def lines(self) -> tuple[Formula, ...]:
         """All formulas, shared parts first."""
         return (*self.lets, *self._formulas.values())
@@ -95,6 +104,15 @@ class ClosedForm(Mapping[str, Formula]):
     def steps(self) -> tuple[ProofStep, ...]:
         """The proof: the rewrites by which what the rules recorded becomes these formulas, each with its reason."""
         return proof(self.found)
+
+    @cached_property
+    def indexed(self) -> tuple[Formula, ...]:
+        """The same formulas element by element: ``∂L/∂x_nd = …``.
+
+        Raises:
+            GradientError: where an op has no reading, so that nothing is known of single elements.
+        """
+        return indexed(self.found)
 
     @cached_property
     def _arguments(self) -> dict[Node, str]:

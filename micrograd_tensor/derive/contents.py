@@ -132,6 +132,8 @@ class Contents:
         """What is said before the closed form, or why there is none."""
         if isinstance(self._closed, str):
             return self._closed
+        if isinstance(self._closed, ClosedForm) and not self._closed.is_shorter:
+            return "There is no shorter form than that of the steps; together, with dx for the gradient of x, they are:"
         return "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on:"
 
     @property

@@ -8,8 +8,8 @@ from ..graph import Node
 from ..graph.axes import Dims
 from ..notation import LATEX, MATHML, formula, operand_text
 from ..notation.expression import EVERYTHING, operand, written
-from ..notation.printable import printable
 from ..notation.typeset import Typeset
+from ..notation.unicode import UNICODE
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Formula(Side):
     name: str
 
     def __str__(self) -> str:
-        return f"{printable(self.name)} = {self.text}"
+        return f"{UNICODE.name(self.name).text} = {self.text}"
 
     @property
     def is_a_name(self) -> bool:

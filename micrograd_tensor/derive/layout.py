@@ -51,7 +51,7 @@ Order: TypeAlias = "tuple[int | None, ...]"
 
 _RELATIONS = {row.reading.sign: row for row in TABLE.values() if isinstance(row.reading, Relates)}
 _EINSUM = next(row for row in TABLE.values() if isinstance(row.reading, Contraction) and "subscripts" in row.parameters)
-_REDUCTIONS = {row.reading.kind: row for row in TABLE.values() if isinstance(row.reading, Reduction)}
+REDUCTIONS = {row.reading.kind: row for row in TABLE.values() if isinstance(row.reading, Reduction)}
 
 
 class Placed(NamedTuple):
@@ -418,7 +418,7 @@ class Arrays:
         keep = want != dropped and any(label is not None for label in x.order[: max(axes)] if label not in labels)
         order = kept if keep else dropped
         axis = None if len(axes) == len(x.order) else _axis(axes, len(x.order))
-        op = KEEPING[kind] if keep and self._hidden else _REDUCTIONS[kind]
+        op = KEEPING[kind] if keep and self._hidden else REDUCTIONS[kind]
         return Placed(self._node(op, [x.value], order, axis=axis, keepdims=keep), order)
 
     def _contracted(self, labels: Sequence[int], of: Expression, want: Order | None) -> Placed | None:

@@ -66,6 +66,10 @@ class Vocabulary:
                     )
         return made
 
+    def alike(self, label: int) -> tuple[int, ...]:
+        """The labels under which an axis is found in other places."""
+        return self._alike.get(label, ())
+
     def common(self, term: Term) -> Common:
         """What all parts of a combination have in common, as factors and a number, and what is left; None: nothing."""
         if term not in self._commons:

@@ -19,7 +19,7 @@ from ..graph.nodes import Edge
 from .expression import ATOM, POWER, PREFIX, PRODUCT, SUM, Piece, operand, written
 from .numbers import MINUS, number
 from .templates import Field, Part, index_text
-from .unicode import Mathematics
+from .unicode import Indexed, Mathematics
 from .words import alike, in_words
 
 __all__ = ["Derivative", "Typeset"]
@@ -209,12 +209,19 @@ class Typeset(Mathematics):
 
     def name(self, name: str) -> Piece:
         """A name in one piece, or a derivative as a fraction."""
-        shown = super().name(self.symbol(name))
-        if not isinstance(name, Derivative):
-            return shown
+        shown = super().name(name if isinstance(name, Indexed) else self.symbol(name))
+        return self.derivative(shown) if isinstance(name, Derivative) else shown
+
+    def element(self, whole: Piece, letters: Sequence[str]) -> Piece:
+        """An element of a value."""
+        index = self.row([self.identifier(letter) for letter in letters])
+        return Piece(self.laid("subscript", self.at(whole, ATOM), index), ATOM, whole.length + len(letters))
+
+    def derivative(self, value: Piece) -> Piece:
+        """The derivative of the final output by a value."""
         partial = self.identifier("∂")
-        above, below = self.row([partial, self.identifier("L")]), self.row([partial, shown.text])
-        return Piece(self.laid("fraction", above, below), PREFIX, shown.length + 4)
+        above, below = self.row([partial, self.identifier("L")]), self.row([partial, value.text])
+        return Piece(self.laid("fraction", above, below), PREFIX, value.length + 4)
 
     def number(self, value: Any) -> Piece:
         """A number, with its roots and fractions drawn."""

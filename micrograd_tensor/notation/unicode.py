@@ -119,6 +119,20 @@ def _tuple(texts: Sequence[str]) -> str:
     return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 
+class Indexed(str):
+    """The name of a value with an index, ``x_nd``: one of its elements, or the derivative of the final output by it."""
+
+    __slots__ = ("by", "letters", "plain")
+    plain: str
+    letters: tuple[str, ...]
+    by: bool
+
+    def __new__(cls, plain: str, letters: Sequence[str], by: bool = False) -> Indexed:
+        made = super().__new__(cls, f"{'∂L/∂' if by else ''}{plain}{'_' if letters else ''}{''.join(letters)}")
+        made.plain, made.letters, made.by = plain, tuple(letters), by
+        return made
+
+
 class Mathematics(Dialect):
     """What the dialects for readers share: how the parameters of an op are said, and in which form."""
 
@@ -136,8 +150,20 @@ class Mathematics(Dialect):
 
     def name(self, name: str) -> Piece:
         """A name, which stands in parentheses where an expression would if it is no single sign."""
+        if isinstance(name, Indexed):
+            element = self.name(name.plain)
+            element = self.element(element, name.letters) if name.letters else element
+            return self.derivative(element) if name.by else element
         shown = printable(name)
         return Piece(self.identifier(shown), ATOM if holds_as_name(shown) else ANY, len(shown))
+
+    def element(self, whole: Piece, letters: Sequence[str]) -> Piece:
+        """An element of a value."""
+        return Piece(f"{self.at(whole, ATOM)}_{''.join(letters)}", ATOM, whole.length + len(letters) + 1)
+
+    def derivative(self, value: Piece) -> Piece:
+        """The derivative of the final output by a value."""
+        return Piece(f"∂L/∂{value.text}", PRODUCT, value.length + 4)
 
     def leaf(self, node: Node, whole: bool) -> Piece:
         """The number that all elements share, the elements of a small index, or what little can be said."""

@@ -7,7 +7,7 @@ import numpy as np
 from reading import COMPARING, RAISED, UNARY, number
 
 RAISED_SIGNS = "²³⁴⁵⁶⁷⁸⁹ᵀ"
-TOKEN = re.compile(rf"\s*(\d+(?:\.\d+)?(?:e−?\d+)?|[½¼π∞]|[^\W\d{RAISED_SIGNS}ΣΠ][^\W{RAISED_SIGNS}]*|.)")
+TOKEN = re.compile(rf"(\d+(?:\.\d+)?(?:e−?\d+)?|[½¼π∞]|[^\W\d{RAISED_SIGNS}ΣΠ][^\W{RAISED_SIGNS}]*′*|.)")
 
 
 class Labelled:
@@ -48,7 +48,7 @@ def together(function, a, b):
 
 def goes_on(c):
     """Whether a name does not end before this character."""
-    return c not in RAISED_SIGNS and (c.isalnum() or c == "_")
+    return c == "′" or (c not in RAISED_SIGNS and (c.isalnum() or c == "_"))
 
 
 class Reader:
@@ -58,12 +58,14 @@ class Reader:
         known = sorted(names, key=len, reverse=True)
         self.tokens, i = [], 0
         while i < len(text):
+            if text[i] == " ":
+                i += 1
+                continue
             name = next((n for n in known if text.startswith(n, i) and not goes_on(text[i + len(n) :][:1])), None)
             match = TOKEN.match(text, i)
             found = name or match[1]
             i = i + len(name) if name else match.end()
-            if found.strip():
-                self.tokens.append(found)
+            self.tokens.append(found)
         self.names, self.place = names, 0
 
     def take(self, *signs):

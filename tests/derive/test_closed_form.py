@@ -257,3 +257,11 @@ def test_second_derivatives(name):
     found = closed_form(graph)
     assert_close(found.evaluate()["x"], graph.gradients[graph["x"]].value)
     assert text is None or str(found) == text
+
+
+def test_what_has_no_shorter_form_says_so():
+    assert closed_form(captured("batch_norm")).is_shorter
+    assert not closed_form(captured("relu")).is_shorter
+    x = tensor(numbers(3), "x")
+    page = mt.derive(mt.relu(x).named("out"), numbers(3))
+    assert "There is no shorter form than that of the steps" in page.markdown

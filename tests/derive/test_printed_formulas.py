@@ -9,6 +9,9 @@ from labelled import Labelled, read
 import micrograd_tensor as mt
 from micrograd_tensor.algebra.axes import flat
 from micrograd_tensor.derive.closed_form import closed_form
+from micrograd_tensor.engine.errors import GradientError
+from micrograd_tensor.graph.cut import needed
+from micrograd_tensor.notation.unicode import Indexed
 
 
 def graph_of(name):
@@ -76,6 +79,55 @@ def test_by_position_in_every_language(name):
             made = np.broadcast_to(value, expected.shape)
             assert np.abs(made - expected).max(initial=0) <= 1e-11 * (1 + np.abs(expected).max(initial=0)), text
         names[line.name] = expected
+
+
+OPAQUE = {"lstm_cell"}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in OPAQUE and "group" not in name])
+def test_element_by_element(name):
+    graph = graph_of(name)
+    closed = closed_form(graph, CASES[name].dims)
+    made = {}
+    for line, (_, recorded) in zip(closed.indexed, lines(closed, graph), strict=True):
+        names = dict(made)
+        for node in needed([line.node]):
+            if isinstance(node.name, Indexed) and node.value is not None:
+                letters = node.name.letters
+                names[str(node.name)] = Labelled(np.reshape(node.value, squeezed(node.value)), letters)
+            elif node.name is not None:  # a length, or an index
+                value = node.value if node.value is not None else np.arange(100)[: length_of(node.name, graph, closed)]
+                names[node.name] = Labelled(value, () if node.value is not None else (node.name,))
+        value = read(str(line).split(" = ", 1)[1], names)
+        expected = Labelled(np.reshape(recorded.value, squeezed(recorded.value)), line.name.letters)
+        full = np.broadcast_to(value.spread(line.name.letters), expected.value.shape)
+        assert np.abs(full - expected.value).max(initial=0) <= 1e-12 * (1 + np.abs(full).max(initial=0)), str(line)
+
+
+def squeezed(value):
+    return [n for n in np.shape(value) if n != 1]
+
+
+def length_of(letter, graph, closed):
+    """The length of the axis that has a letter: of the only input that these cases have one for."""
+    names = {name: label for label, name in closed.found.axis_names.items()}
+    return closed.found.lowered.pool.size(names[letter.upper()])
+
+
+def test_the_index_form_of_batch_norm():
+    closed = closed_form(graph_of("batch_norm"), CASES["batch_norm"].dims)
+    line = closed.indexed[-1]
+    left = "∂L/∂x_nd"
+    right = "gamma_d · (∂L/∂out_nd − ∂L/∂beta_d / N − ∂L/∂gamma_d · x_norm_nd / N) / stddev_d"
+    assert str(line) == f"{left} = {right}"
+    assert line.latex.startswith(r"\frac{\partial L}{\partial x_{nd}} = \gamma_{d} \cdot")
+    assert "<msub><mi>x</mi><mrow><mi>n</mi><mi>d</mi></mrow></msub>" in line.mathml
+
+
+def test_what_has_no_elements_says_so():
+    closed = closed_form(graph_of("lstm_cell"), CASES["lstm_cell"].dims)
+    with pytest.raises(GradientError, match="getitem has no reading"):
+        closed.indexed  # noqa: B018 -- it is made when it is asked for
 
 
 def test_planted_faults_are_found():
