@@ -146,7 +146,7 @@ class _Lowering:
         if forward is None or forward.reading != row.Reduction("mean"):
             return None
         layout, axes = self.axes.of(forward, 0), reduced(forward)
-        count = self.pool.per(label for i, labels in enumerate(layout) if i in axes for label in labels) ** -1
+        count = self.pool.lengths(label for i, labels in enumerate(layout) if i in axes for label in labels)
         return count if count.value == x else None
 
     def _power(self, node: Node, args: list[Term]) -> Term:
@@ -194,6 +194,8 @@ class _Lowering:
     def _reduction(self, node: Node, kind: str, x: Term) -> Term:
         layout, axes = self.axes.of(node, 0), reduced(node)
         labels = tuple(label for i, several in enumerate(layout) if i in axes for label in several)
+        if kind == "mean" and any(self.pool.size(label) == 0 for label in labels):
+            return self._opaque(node)  # of no elements, which is 0/0
         if kind in ("sum", "mean"):
             total = self.pool.sum(x, labels)
             return total if kind == "sum" else self.pool.scale(total, self.pool.per(labels))

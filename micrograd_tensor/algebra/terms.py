@@ -107,9 +107,10 @@ class Pool:
 
     def per(self, labels: Iterable[int]) -> Coefficient:
         """One over the product of the lengths of axes."""
-        return self._lengths(labels, -1)
+        return self.lengths(labels, -1)
 
-    def _lengths(self, labels: Iterable[int], exponent: int = 1) -> Coefficient:
+    def lengths(self, labels: Iterable[int], exponent: int = 1) -> Coefficient:
+        """The product of the lengths of axes, to a power."""
         return lengths({label: self.size(label) for label in labels}, exponent)
 
     # ------------------------------------------------------------------------------------------ linear combinations
@@ -244,7 +245,7 @@ class Pool:
         live = tuple(label for label in labels if label in term.axes)
         left = Raw("sum", (term,), labels)
         if len(live) < len(labels):
-            copies = self._lengths(label for label in labels if label not in live)
+            copies = self.lengths(label for label in labels if label not in live)
             return self._step(rules.COPIES, left, self._scaled(self.sum(term, live), copies))
         if not live:
             return term
@@ -332,7 +333,7 @@ class Pool:
             inner = part.args[0] if part.op == "sum" else self.zero
             for t, c in self._parts(inner) if inner.op == "lin" else ():
                 live = [label for label in part.params if label in t.axes]
-                copies = self._lengths(label for label in part.params if label not in t.axes)
+                copies = self.lengths(label for label in part.params if label not in t.axes)
                 parts.append((self._whole_sum(t, tuple(live)) if live else t, number * c * copies))
             if inner.op != "lin" or inner is self.zero:
                 parts.append((part, number))

@@ -6,6 +6,7 @@ Nothing here knows a derivative: each line is what was recorded, so that both pa
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from textwrap import fill, indent
@@ -132,7 +133,8 @@ def _check(program: Program, text: str) -> str:
 def _passes(text: str) -> bool:
     """Whether a module agrees with itself."""
     space: dict[str, Any] = {"__name__": "module"}
-    with redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+    with redirect_stdout(io.StringIO()), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         exec(text, space)  # noqa: S102 -- lines that this package printed
         return bool(space["check"]())
 

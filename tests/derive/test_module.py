@@ -209,6 +209,16 @@ def test_complex_numbers_are_derived_and_not_checked_by_differences():
     assert all(np.array_equal(*pair) for pair in [(differing(page, np.array_equal), [])])
 
 
+def test_means_of_no_elements_are_derived_and_have_pages():
+    with pytest.warns(RuntimeWarning):
+        out = leaf("x", 0, 3).mean(axis=0) * 2.0
+    page = mt.derive(out)
+    with pytest.warns(RuntimeWarning):
+        assert differing(page) == []
+    assert "Not checked" in page.numpy
+    assert "### Step 1" in page.markdown
+
+
 def test_thousands_of_gates():
     y = leaf("x", 2)
     for k in range(3000):
