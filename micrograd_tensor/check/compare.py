@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
-from .found import Stages
+from .found import ByName, Stages
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import Backward, Forward
@@ -191,7 +191,7 @@ def _recorded(graph: Graph) -> Iterator[tuple[Node, Node, str]]:
 
 def _of_both(forward: Mapping[str, T], backward: Mapping[str, T]) -> Mapping[str, T]:
     """One mapping for both passes, in the form of a report."""
-    return MappingProxyType({**{f"forward:{name}": found for name, found in forward.items()}, **backward})
+    return ByName({**{f"forward:{name}": found for name, found in forward.items()}, **backward})
 
 
 def assert_gradients(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -48,7 +48,32 @@ class Stage:
     note: str = ""
 
 
-class Stages(Mapping[str, Stage]):
+T = TypeVar("T")
+
+
+class ByName(Mapping[str, T]):
+    """Values by the tensor's name, with or without the gradient's leading ``d``."""
+
+    def __init__(self, by_name: Mapping[str, T]) -> None:
+        self._by_name = dict(by_name)
+
+    def __getitem__(self, name: str) -> T:
+        for called in (name, name.removeprefix("d")):
+            if called in self._by_name:
+                return self._by_name[called]
+        raise KeyError(f"{name!r} is not a stage{nearest(name, self._by_name)}")
+
+    def __repr__(self) -> str:
+        return repr(self._by_name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+class Stages(ByName[Stage]):
     """Stages by the tensor's name, with or without the gradient's leading ``d``.
 
     >>> from micrograd_tensor.check.found import Stage, Stages
@@ -59,19 +84,7 @@ class Stages(Mapping[str, Stage]):
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        self._by_name = {stage.name: stage for stage in stages}
-
-    def __getitem__(self, name: str) -> Stage:
-        found = self._by_name.get(name) or self._by_name.get(name.removeprefix("d"))
-        if found is None:
-            raise KeyError(f"{name!r} is not a stage{nearest(name, self._by_name)}")
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
+        super().__init__({stage.name: stage for stage in stages})
 
 
 @dataclass(frozen=True, slots=True)

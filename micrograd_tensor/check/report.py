@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,16 @@ class Report(Found):
 
         terminal.show(self, hints=hints)
 
-    def to_html(self) -> str:
-        """A page of its own, on which the hints for each wrong stage unfold one by one."""
+    def to_html(self, *, about: str = "", source: Sequence[tuple[int, str]] = ()) -> str:
+        """A page of its own, on which the hints for each wrong stage unfold one by one.
+
+        Args:
+            about: what was judged, and with what, in a line.
+            source: the numbered lines of the backward pass; those that assign a gradient are marked by its verdict.
+        """
         from .rendering import html
 
-        return html.page(self)
+        return html.page(self, about=about, source=source)
 
     def to_json(self) -> str:
         """The report as JSON."""

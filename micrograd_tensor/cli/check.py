@@ -9,6 +9,7 @@ stops with an error nor changes the arrays that it was given.
 from __future__ import annotations
 
 import argparse
+import inspect
 import linecache
 import re
 import sys
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import __version__
 from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
@@ -199,7 +201,7 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
     reasons = [f"it changes {listed(changed)}, which it was given"] if changed else []
     reasons += ["it stops with an error"] if ran.error is not None else []
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
-    files = {} if given.html is None else {given.html: report.to_html()}
+    files = {} if given.html is None else {given.html: report.to_html(about=_about(one, given), source=_lines(task))}
     files |= {} if given.json is None or to_stdout else {given.json: as_json}
     files |= {} if given.player is None else {given.player: _player(task.captured, report, given)}
     for path, text in files.items():
@@ -217,6 +219,20 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
         for path in files:
             out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
+
+
+def _about(one: _Judged, given: argparse.Namespace) -> str:
+    name = f":{one.name}" if one.name else ""
+    return f"{given.file}{name}, seed {given.seed}; micrograd_tensor {__version__}, NumPy {np.__version__}"
+
+
+def _lines(task: exercise.Exercise) -> list[tuple[int, str]]:
+    """The numbered lines of the backward pass, where they are known."""
+    try:
+        lines, first = inspect.getsourcelines(inspect.unwrap(task.backward))
+    except (OSError, TypeError):
+        return []
+    return list(enumerate(lines, first))
 
 
 def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:

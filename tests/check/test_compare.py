@@ -366,3 +366,11 @@ def test_numbers_of_any_size_are_judged(what, power):
     hand = {"dx": dx, "dgamma": (dout * x_norm).sum(axis=0), "dbeta": dout.sum(axis=0)}
     assert mt.compare(mt.batch_norm(*leaves), dout, hand).ok
     assert mt.compare(mt.batch_norm(*leaves), dout, {**hand, "dbeta": 1.001 * hand["dbeta"]}).wrong == ["beta"]
+
+
+def test_a_diagnosis_answers_to_both_names():
+    out, dout, right = point()
+    report = mt.compare(out, dout, {**right, "dx": 2 * right["dx"]}, point=False)
+    assert report.diagnosis["dx"] is report.diagnosis["x"]
+    with pytest.raises(KeyError, match="is not a stage"):
+        report.diagnosis["y"]

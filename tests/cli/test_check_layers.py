@@ -287,3 +287,13 @@ def test_hints_are_asked_for_as_options(check):
 def test_layers_know_nothing_of_this_package(name):
     assert all("micrograd" not in (FOLDER / f"{file}.py").read_text(encoding="utf-8") for file in FILES)
     assert inspect.isclass(Layer)
+
+
+def test_the_page_names_file_seed_and_versions_and_marks_the_lines(check):
+    status, _, _ = check(PAIR.replace("dx = dout * w", "dx = 2 * dout * w"), "--html", "page.html", "--seed", "3")
+    assert status == 1
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "mine.py:scale" in page or "mine.py, seed 3" in page
+    assert f"NumPy {np.__version__}" in page
+    assert '<span class="wrong">✗   12</span>      dx = 2 * dout * w' in page
+    assert '<span class="right">✓   13</span>      dw = np.sum(dout * x, axis=0)' in page

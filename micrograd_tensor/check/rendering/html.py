@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,15 +15,31 @@ STYLE = webpage.STYLE + Path(__file__).with_name("report.css").read_text(encodin
 _HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
 
 
-def page(report: Found, title: str = "Gradients by hand") -> str:
-    """A whole page, which loads nothing and runs nothing."""
-    body = f'<main class="mt-report">\n{_joined(report)}\n</main>'
+def page(
+    report: Found, title: str = "Gradients by hand", about: str = "", source: Sequence[tuple[int, str]] = ()
+) -> str:
+    """A whole page, which loads nothing and runs nothing; ``about`` and ``source`` as `Report.to_html` takes them."""
+    said = f'<p class="muted">{_text(about)}</p>' if about else ""
+    body = f'<main class="mt-report">\n{_joined(report)}\n{"".join(_source(report, source))}{said}\n</main>'
     return webpage.page(sentences.clean(title), body, [STYLE])
 
 
 def fragment(report: Found) -> str:
     """The report for a notebook's cell, with a style of its own that affects nothing else."""
     return f'<style>{STYLE}</style>\n<div class="mt-page mt-report">\n{_joined(report)}\n</div>'
+
+
+def _source(report: Found, source: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """The user's lines, each with the sign of the gradient that it assigns."""
+    if not source:
+        return
+    statuses = {line: report.stages[name].status for name, lines in report.lines.items() for line, _ in lines}
+    yield '<h2>The backward pass</h2><pre class="scroll" tabindex="0">'
+    for number, text in source:
+        status = statuses.get(number)
+        sign, role = (status.sign, status.role) if status is not None else (" ", "muted")
+        yield f'<span class="{role}">{sign} {number:4d}</span>  {_text(text.rstrip())}\n'
+    yield "</pre>"
 
 
 def _joined(report: Found) -> str:
