@@ -1,8 +1,11 @@
 """What is saved: every kind by its suffix, notebooks whose cells run, the closed form alone, and the listing."""
 
 import json
+import os
 import re
 import runpy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -42,6 +45,21 @@ def test_another_suffix_is_named_with_those_there_are(tmp_path, name):
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         derived("scalar").save(tmp_path / "nowhere" / "page.md")
+
+
+def test_every_kind_has_the_same_bytes_for_every_hash_seed():
+    program = "import micrograd_tensor as mt; from micrograd_tensor.cli.builtin_graphs import BUILTINS, made; "
+    program += "pages = [mt.derive(*made(n), dims=BUILTINS[n].dims) for n in ('mlp', 'attention')]; "
+    program += f"kinds = ['', *{[*KINDS]}]; "
+    program += "print(*(page.text(kind) for page in pages for kind in kinds), *(page.beamer for page in pages))"
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in "12"
+    ]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) > 100_000
 
 
 # ---------------------------------------------------------------------------------------------------------- notebooks
