@@ -63,6 +63,7 @@ class Extraction:
         self._words, self._lowered, self._pool = words, words.lowered, words.lowered.pool
         self._names, self._covering = words.with_variants(names), covering
         self._made: dict[Term, Expression] = {}
+        self._sums: dict[Term, Expression] = {}
         self._costs: dict[int, tuple[Expression, float]] = {}
         self._touching: dict[Term, list[tuple[Named, Factors]]] = {}
         self._scales: dict[Named, Coefficient] = {}
@@ -330,12 +331,12 @@ class Extraction:
         return weight
 
     def _sum_as_it_is(self, term: Term) -> Expression:
+        """A sum, or its name; no search is made for a cover of it, which it might be part of."""
         if term in self._names:
             return self(term)
-        key = self._pool.make("relabel", (term,), ("as it is",), term.axes)  # no search of its own
-        if key not in self._made:
-            self._made[key] = self._sum(term)
-        return self._made[key]
+        if term not in self._sums:
+            self._sums[term] = self._sum(term)
+        return self._sums[term]
 
     def cost(self, e: Expression) -> float:
         """What an expression costs to read, and to compute."""

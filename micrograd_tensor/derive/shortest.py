@@ -101,9 +101,10 @@ def _read_otherwise(graph: Graph) -> dict[Node, tuple[Node | float, ...]]:
         if not out.shape and upstream.is_leaf and upstream.value == 1
     }
     constants = [node for node in graph.nodes if node.is_leaf and not node.requires_grad and node.dtype.kind == "f"]
+    named = [node for node in constants if node.name is not None]
     for node in (node for node in constants if node.name is None):
-        for other in constants[: constants.index(node)]:
-            if other.shape == node.shape and np.array_equal(1 - other.value, node.value):
+        for other in named:
+            if other.rank < node.rank and other.shape == node.shape and np.array_equal(1 - other.value, node.value):
                 found.setdefault(node, (1.0, other))
     return found
 

@@ -194,3 +194,34 @@ def test_what_is_chosen_at_a_tie(compare):
     out = mt.where(compare(x, 0.0), x + 3.0, 5.0 - x)
     assert faults(mt.graph(out, [1.0, 2.0, 3.0])) == []
     assert faults(mt.graph(mt.where(~compare(x, 0.0), x + 3.0, 5.0 - x), [1.0, 2.0, 3.0])) == []
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_what_is_added_before_a_normalization_has_no_gradient(bias):
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.standard_normal((7, 5)), name="x")
+    w, b = (mt.tensor(rng.standard_normal(n), name=name, requires_grad=True) for name, n in (("w", (5, 4)), ("b", 4)))
+    h = x @ w + b if bias else x @ w
+    captured = mt.graph(mt.batch_norm(h, np.ones(4), np.zeros(4)), rng.standard_normal((7, 4)))
+    lowered = lower(captured)
+    assert lowered.terms[captured.gradients[captured["mean"]]] is not lowered.pool.zero
+    dev = lowered.terms[captured["dev_from_mean"]]
+    assert lowered.pool.sum(dev, lowered.axes.layout[captured["x_norm"]][0]) is (lowered.pool.zero)
+    if bias:
+        assert lowered.terms[captured.gradients[captured["b"]]] is lowered.pool.zero
+
+
+def test_leaves_that_are_read_otherwise():
+    z = mt.tensor([0.25, 0.5], name="z")
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    captured = mt.graph((z * x + (1 - z) * x).named("y"))
+    constant = next(node for node in captured.nodes if node.is_leaf and node.name is None)
+    lowered = lower(captured, {constant: (1.0, captured["z"])})
+    assert np.array_equal(Values(lowered).of_node(captured["y"]), captured["y"].value)
+    assert str(lowered.terms[constant].op) == "lin"
+    assert lower(captured).terms[constant].op == "leaf"
+
+
+def test_the_steps_of_all_nodes_are_those_of_the_pool():
+    lowered = lower(mt.graph(*made("batchnorm")))
+    assert [step for steps in lowered.steps.values() for step in steps] == lowered.pool.steps
