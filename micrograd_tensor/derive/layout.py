@@ -187,7 +187,7 @@ class Arrays:
         placed = self._made_as(e, order)
         value, shape = placed.value, node.shape
         if not isinstance(value, Node):
-            return self._constant(np.full(shape, float(value)), _positions(layout))
+            return self._constant(np.full(shape, float(value), node.dtype), _positions(layout))
         if value.shape != tuple(1 if label is None else self._size(label) for label in order):
             value = self._node(broadcast_to.op, [value], order, shape=tuple(self._lengths(order)))
         if any(len(labels) > 1 for labels in layout):

@@ -93,6 +93,11 @@ def test_random_programs(start):
         assert faults(seed) == [], f"program {seed}"
 
 
+@pytest.mark.parametrize("seed", [236, 344, 665, 3526])
+def test_random_programs_that_once_went_wrong(seed):
+    assert faults(seed) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(120, 2000, 100))
 def test_many_more_random_programs(start):
@@ -164,6 +169,10 @@ UNUSUAL = {
     "lookups": lambda: (
         mt.take_along_axis(tensor(numbers(5, 2), "t"), np.array([[0, 1], [1, 1]]), axis=0),
         numbers(2, 2),
+    ),
+    "equal indices, which an op without a reading takes": lambda: (
+        mt.tanh(mt.take_along_axis(mt.reshape(tensor(numbers(6, 2), "t"), (2, 6)), np.zeros((2, 1), int), axis=-1)),
+        numbers(2, 1),
     ),
     "masked places": lambda: (
         mt.softmax(mt.where(np.tri(3, dtype=bool), tensor(numbers(3, 3), "S"), -np.inf)),
