@@ -155,7 +155,10 @@ def _like_a_gradient(key: str) -> bool:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return b is not None and np.shape(a) == np.shape(b) and bool(np.all(np.asarray(a) == np.asarray(b)))
+    if b is None or np.shape(a) != np.shape(b):
+        return False
+    a, b = (x.data if isinstance(x, Tensor) else plain(x, called="a gradient") for x in (a, b))
+    return bool(np.all(np.asarray(a) == np.asarray(b)))
 
 
 def _why_no_gradient(name: str, node: Node) -> str:
@@ -191,7 +194,10 @@ def _why_unused(key: str, shape: tuple[int, ...], stages: Iterable[str]) -> str:
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind in "biufc"
+    """Whether an entry is an array of numbers, of whatever library."""
+    if isinstance(value, (np.ndarray, Tensor)):
+        return value.dtype.kind in "biufc"
+    return all(hasattr(value, name) for name in ("shape", "dtype", "__array__")) and not isinstance(value, np.generic)
 
 
 def numbers(label: str, value: Any, node: Node) -> Any:

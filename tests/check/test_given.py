@@ -250,3 +250,16 @@ def test_unnamed_tensors_have_no_stage():
     report = mt.compare(mt.exp(mt.square(x)), np.ones(2), {"dx": 2 * x.numpy() * np.exp(x.numpy() ** 2)})
     assert report.ok
     assert list(report.stages) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "packed", [lambda dx, dw: {"dx": dx, "dw": dw}, lambda dx, dw: (dx, dw)], ids=["dict", "tuple"]
+)
+def test_tensors_of_pytorch_are_arrays_whether_they_ask_for_gradients_or_not(packed):
+    torch = pytest.importorskip("torch")
+    for asks in (False, True):
+        dx, dw = (torch.tensor(RIGHT[name]).requires_grad_(asks) for name in ("dx", "dw"))
+        assert mt.compare(product(), DOUT, packed(dx, dw)).ok
+        assert mt.compare(product(), DOUT, packed(dx * 2, dw)).wrong == ["x"]
+        assert "grad_x" in mt.compare(product(), DOUT, {"dx": dx, "grad_x": dx * 2, "dw": dw}).unjudged
+        assert mt.compare(product(), DOUT, {"dx": dx, "grad_x": dx, "dw": dw}).ok
