@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.trace import effect, source, tracing
+from micrograd_tensor.engine.record import birth_numbers
+from micrograd_tensor.engine.trace import effect, goes_by, source, tracing
+from micrograd_tensor.graph.capture import capture
 from micrograd_tensor.graph.evaluate import evaluate
 
 
@@ -226,3 +228,52 @@ def test_an_error_ends_the_trace_and_gives_gradients_back():
         w.grad.numpy()
     assert w.grad is None
     assert w.item() == 1.0
+
+
+def test_settings_that_python_goes_by_are_noted_as_they_were():
+    net = mt.nn.Sequential(mt.nn.Linear(2, 2), mt.nn.Dropout(0.5))
+    owner, settings = object(), [1]
+    with tracing() as trace:
+        net(np.ones((1, 2), np.float32))
+        goes_by(owner, lambda: tuple(settings))
+    settings[0] = 2
+    goes_by(owner, lambda: (3,))  # outside a trace nothing is noted
+    read, then = trace.settings[owner]
+    assert (read(), then) == ((2,), (1,))
+    assert {net, net[0], net[1]} <= trace.settings.keys()
+    net[1].training = False
+    changed = [m for m in (net, net[0], net[1]) if trace.settings[m][0]() != trace.settings[m][1]]
+    assert changed == [net[1]]
+
+
+def test_gradients_that_are_read_are_told_from_those_that_are_cleared_first():
+    read, written, cleared = (mt.tensor([1.0], requires_grad=True) for _ in range(3))
+    with tracing() as trace:
+        assert read.grad is None
+        cleared.grad = None
+        (read * written * cleared).sum().backward()
+    assert trace.grads.keys() == {read, written, cleared}
+    assert trace.cleared == {cleared}
+
+
+def test_generators_are_noted_with_their_state_before_the_first_draw():
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    with tracing() as trace:
+        first = mt.rand(2, generator=rng)
+        mt.dropout(mt.ones(3), generator=rng)
+    assert list(trace.generators) == [rng]
+    assert trace.generators[rng] == before
+    rng.bit_generator.state = before
+    np.testing.assert_array_equal(mt.rand(2, generator=rng).numpy(), first.numpy())
+
+
+def test_a_graph_may_start_at_a_moment():
+    x = mt.tensor([1.0], name="x", requires_grad=True)
+    y = (x * 2).named("y")
+    since = next(birth_numbers)
+    z = y * x
+    graph, nodes = capture(z, since=since)
+    assert nodes[y].is_leaf
+    assert [node.op.name for node in graph.nodes if node.op] == ["mul"]
+    assert nodes[y].value.tolist() == [2.0]
