@@ -39,7 +39,8 @@ def derive(
         symbols: what formulas write for names, such as ``{"x_norm": "x̂", "var": "σ²"}``; code keeps the names.
 
     Returns:
-        A `Derivation`: its ``steps``, ``numpy`` and ``markdown``.
+        A `Derivation`: its ``steps`` and ``closed_form``; the texts ``markdown``, ``latex``, ``beamer``, ``html``,
+        ``notebook`` and ``numpy``, which ``save`` writes to files; and, printed, a listing.
 
     Raises:
         GradientError: where an output needs no gradients, so that there is nothing to derive, for a graph without a
