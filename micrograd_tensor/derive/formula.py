@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..graph import Node
 from ..graph.axes import Dims
 from ..notation import LATEX, MATHML, formula, operand_text
-from ..notation.expression import EVERYTHING, operand, written
+from ..notation.expression import EVERYTHING, Dialect, operand, written
 from ..notation.typeset import Typeset
 from ..notation.unicode import UNICODE
 
@@ -25,7 +25,7 @@ class Side:
     dims: Dims
 
     def __str__(self) -> str:
-        return self.text
+        return self.typeset(UNICODE)
 
     @property
     def text(self) -> str:
@@ -48,11 +48,11 @@ class Side:
         """Whether it is a value that has a name, or a number."""
         return self.node.is_leaf or self.node.name is not None
 
-    def typeset(self, language: Typeset) -> str:
-        """In a language of mathematics."""
+    def typeset(self, language: Dialect) -> str:
+        """In a language of mathematics, as one side of an equation."""
         if self.is_a_name:
-            return operand(language, self.node, {}).text
-        return written(language, self.node, {}, self.dims, EVERYTHING).text
+            return language.side(operand(language, self.node, {}))
+        return language.side(written(language, self.node, {}, self.dims, EVERYTHING))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Formula(Side):
     name: str
 
     def __str__(self) -> str:
-        return f"{UNICODE.name(self.name).text} = {self.text}"
+        return f"{UNICODE.name(self.name).text} = {self.typeset(UNICODE)}"
 
     @property
     def is_a_name(self) -> bool:

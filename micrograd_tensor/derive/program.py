@@ -17,6 +17,7 @@ from ..notation import assignment, formula, shape_text
 from ..notation.literals import array, literal
 from ..notation.names import Identifiers, is_literal, mended
 from ..notation.printable import WHOLE
+from ..notation.unicode import UNICODE, expression
 from .definitions import Definition, definition
 from .remarks import Remarks
 from .steps import Share, Step
@@ -215,7 +216,7 @@ class Program:
         """What is said above a backward step."""
         text = " ".join(map("".join, self._remarks.backward(step, self.name, lettered=False)))
         if step.number:
-            made = formula(step.node, self.names, dims=self._dims, limit=WHOLE)
+            made = UNICODE.side(expression(step.node, self.names, self._dims, WHOLE))
             said = [f"({step.number}) {self.names[step.node]} = {made}", text]
         else:
             said = [f"(0) {text}"]
@@ -223,7 +224,7 @@ class Program:
 
     def question(self, step: Step) -> list[str]:
         """What is said above the blanks of a backward step: what it computes, but not how its gradients come about."""
-        made = formula(step.node, self.names, dims=self._dims, limit=WHOLE)
+        made = UNICODE.side(expression(step.node, self.names, self._dims, WHOLE))
         said = [f"({step.number}) {self.names[step.node]} = {made}.", step.sentence]
         said += map("".join, self._remarks.forward(step, self.name))
         for share in step.shares:

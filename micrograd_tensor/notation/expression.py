@@ -79,6 +79,10 @@ class Dialect(ABC):
         """A piece, in parentheses if its place requires a stronger one."""
         return piece.text if piece.level >= level else self.enclosed(piece.text)
 
+    def side(self, piece: Piece) -> str:
+        """A piece as one side of an equation: a comparison, which has a sign of its own, is in parentheses."""
+        return self.at(piece, COMPARISON + 1)
+
     def placed(self, operands: Sequence[Piece], i: int, parts: Sequence[Part]) -> str:
         """An operand as written in its place among the parts of an op."""
         level, first, others = self.levels(parts)

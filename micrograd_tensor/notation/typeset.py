@@ -140,7 +140,7 @@ class Typeset(Mathematics):
         >>> print(MATHML.equation(mt.graph(mt.sqrt(x)).outputs[0], "y"))
         <math display="block"><mrow><mi>y</mi><mo>=</mo><msqrt><mi>x</mi></msqrt></mrow></math>
         """
-        right = written(self, node, names or {}, dims or {}, limit).text
+        right = self.side(written(self, node, names or {}, dims or {}, limit))
         return self.related(self.name(left).text, "=", right)
 
     def rule(

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
+from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
-from micrograd_tensor.notation import formula, number
+from micrograd_tensor.notation import LATEX, formula, number
+from micrograd_tensor.notation.unicode import UNICODE, expression
 
 
 def leaf(name, *shape):
@@ -122,3 +124,12 @@ def test_every_notation_can_be_written():
 )
 def test_numbers_beyond_those_of_python(value, text):
     assert number(np.longdouble(value)) == text
+
+
+def test_a_comparison_is_in_parentheses_where_it_is_one_side_of_an_equation():
+    x, y = (mt.tensor([1.0, 2.0], name=name, requires_grad=True) for name in "xy")
+    with record_all():
+        node = mt.graph((x == y).named("same")).outputs[0]
+    assert LATEX.equation(node, "same") == r"\mathit{same} = (x = y)"
+    assert UNICODE.side(expression(node, {}, {}, 80)) == "(x = y)"
+    assert formula(node) == "x = y"
