@@ -111,16 +111,31 @@ class Extraction:
                 return self._product(dict(pool.factors(term)), ONE)
             case "sum":
                 return self._product({term: Fraction(1)}, ONE) if self._covering else self._sum(term)
-            case "fold":
-                return Reduced(term.params[0], term.params[1], self(term.args[0]), term.axes)
-            case "fn":
-                return Applied(term.params[0], term.params[1], tuple(map(self, term.args)), term.axes)
+            case "fold" | "fn":
+                return self._applied(term)
             case "indicator":
-                return Compared(term.params[0], tuple(map(self, term.args)), term.axes)
+                return Compared(term.params[0], self._sides(term), term.axes)
             case "delta":
                 return OneHot(term.params[0], self(term.args[0]), term.axes)
         node = self._lowered.nodes[term.params[0]]
         return Opaque(node, tuple(map(self, term.args)), self._lowered.axes.layout[node], term.axes)
+
+    def _sides(self, term: Term) -> tuple[Expression, ...]:
+        """What is compared: unless all of it was recorded, extrema are computed anew, too, or roundings hide ties."""
+        recorded = all(arg.op in ("leaf", "num", "one") or self._is_recorded(arg) for arg in term.args)
+        return tuple(map(self if recorded else self._anew, term.args))
+
+    def _is_recorded(self, term: Term) -> bool:
+        named = self._names.get(self._pool.monomial(term)[1])
+        return named is not None and named.name != "" and not named.is_gradient
+
+    def _anew(self, term: Term) -> Expression:
+        return self._applied(term) if term.op in ("fold", "fn") and self._is_recorded(term) else self(term)
+
+    def _applied(self, term: Term) -> Expression:
+        if term.op == "fold":
+            return Reduced(term.params[0], term.params[1], self(term.args[0]), term.axes)
+        return Applied(term.params[0], term.params[1], tuple(map(self, term.args)), term.axes)
 
     def _name(self, named: Named, to: Mapping[int, int] | None = None) -> Name:
         layout = self._lowered.axes.layout[named.node]

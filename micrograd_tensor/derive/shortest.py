@@ -78,7 +78,7 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
     for node, upstream in graph.upstreams.items():
         _add(found, Named(called.gradient(node), upstream, *_monomial(lowered, upstream), is_gradient=True))
     for node in graph.nodes:
-        if (node.is_leaf or node.name is not None) and node not in instead:
+        if (node.is_leaf or node.name is not None or node in graph.outputs) and node not in instead:
             _add(found, Named(called(node), node, *_monomial(lowered, node)))
     for node in graph.backward:
         if node.is_leaf and node not in graph.upstreams.values():

@@ -96,6 +96,23 @@ def softmax(rng):
     return mt.softmax(leaf(rng, "x", 7, 4)).named("p"), rng.standard_normal((7, 4))
 
 
+@case(ND, "dx = out · (dout − Σ(dout · out, D))")
+def softmax_without_a_name(rng):
+    return mt.softmax(leaf(rng, "x", 7, 4)), rng.standard_normal((7, 4))
+
+
+@case(
+    ND,
+    """
+    let t = x² = max(x², D)
+    dx = 2 · dout · t · x · (1 − 1 / m²) / Σ(t, D)
+    """,
+)
+def extremum_of_what_has_no_name(rng):
+    m = mt.max(mt.square(leaf(rng, "x", 7, 4)), axis=1).named("m")
+    return (m + 1 / m).named("out"), rng.standard_normal(7)
+
+
 @case(ND, "dx = dout − softmax(x, D) · Σ(dout, D)")
 def log_softmax(rng):
     return mt.log_softmax(leaf(rng, "x", 7, 4)).named("out"), rng.standard_normal((7, 4))
