@@ -66,7 +66,7 @@ class Elements(Arrays):
         before = self._index
         self._index = dict(before)
         for label in labels:
-            self._index[label] = free(self._letters[label], self._index.values())
+            self._index[label] = free(self._letters.get(label, "i"), self._index.values())
         try:
             yield
         finally:

@@ -15,7 +15,7 @@ from ..graph.cut import needed
 from ..notation import LATEX, Typeset, printable
 from ..notation.names import value_names
 from ..notation.numpy import assignment
-from .expressions import Expression, Product, Reduced, Repeated, Total
+from .expressions import Compared, Expression, Product, Reduced, Repeated, Total, children
 from .extraction import Extraction
 from .formula import Side
 from .layout import Arrays
@@ -92,12 +92,18 @@ class ProofStep:
 
 
 def proof(found: Shortest) -> tuple[ProofStep, ...]:
-    """The steps of a proof, in the order in which the terms came about; equations that read alike are left out."""
+    """The steps of a proof, in the order in which the terms came about.
+
+    Equations that read alike are left out, and so are those in which numbers are compared for equality: whether both
+    sides are the same is decided by rounding.
+    """
     arrays = Arrays(found.lowered, found.axis_names, found.titles)
     plain = Extraction(found.words, found.names, covering=False)
     made: list[ProofStep] = []
     seen: set[tuple[str, str]] = set()
     for of, rule, left, right in _equations(found, plain):
+        if _compares_exactly(left) or _compares_exactly(right):
+            continue
         before, after = (Side(node, arrays.dims) for node in arrays.sides(left, right))
         texts = before.text, after.text
         if texts[0] != texts[1] and texts not in seen:
@@ -118,6 +124,17 @@ def _equations(found: Shortest, plain: Extraction) -> Iterator[tuple[str, Rule, 
         yield "", MULTIPLIED, plain(before), plain(after)
     for named, title in found.titles.items():
         yield title, NAMES, plain(lowered.terms[named.node]), found.written[named]
+
+
+def _compares_exactly(e: Expression) -> bool:
+    """Whether numbers are compared for equality, which a value that was rounded otherwise need not pass."""
+    stack = [e]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, Compared) and inner.sign in "=≠":
+            return True
+        stack += children(inner)
+    return False
 
 
 def _called(found: Shortest, node: Node) -> str:

@@ -5,6 +5,7 @@ import pytest
 import reading
 from closed_cases import CASES
 from labelled import Labelled, read
+from programs import random_program
 
 import micrograd_tensor as mt
 from micrograd_tensor.algebra.axes import flat
@@ -139,3 +140,14 @@ def test_planted_faults_are_found():
         read("x @ x", {"x": x})
     with pytest.raises(AssertionError):
         read("x x", {"x": x})
+
+
+def test_elements_of_random_programs_have_letters():
+    made = 0
+    for seed in (*range(30), 137, 141):
+        closed = closed_form(mt.graph(*random_program(seed)))
+        try:
+            made += len([f"{line}{line.latex}{line.mathml}" for line in closed.indexed])
+        except GradientError as error:
+            assert "no reading" in str(error)
+    assert made > 20
