@@ -983,17 +983,22 @@ def _check_backward(program: Program, mine: Any, theirs: Any, asked: Asked, kept
 # ----------------------------------------------------------------------------------------------------------- comparing
 
 
+def array_of(r: Any) -> Any:
+    """The numbers of PyTorch's tensor; of its zeros without memory, where that ends the process, by their shape."""
+    return np.zeros(tuple(r.shape), NUMPY[r.dtype]) if r._is_zerotensor() else r.detach().numpy(force=True)
+
+
 def _compare_all(
     program: Program, what: str, places: Sequence[int], mine: Sequence[Any], theirs: Sequence[Any]
 ) -> None:
     """Compare values, or gradients of the values at some places."""
     unit = max(float(np.finfo(x.array.dtype).eps) for x in program.leaves)
     unit = max(unit, *map(_coarsest, program.steps), 0.0)
-    found = [r.detach().numpy(force=True) for r in theirs if r is not None and r.dtype.is_floating_point]
+    found = [array_of(r) for r in theirs if r is not None and r.dtype.is_floating_point]
     largest = max([1.0, *(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)) for b in found)])
     for place, t, r in zip(places, mine, theirs, strict=True):
         a = np.zeros(()) if t is None else t.numpy()
-        b = np.zeros(()) if r is None else r.detach().numpy(force=True)
+        b = np.zeros(()) if r is None else array_of(r)
         if t is not None and r is not None and (a.shape != b.shape or a.dtype != b.dtype):
             raise Mismatch(f"{program}\n{what} of v{place} is {a.dtype}{a.shape}, PyTorch's {b.dtype}{b.shape}")
         known = np.isfinite(b)
@@ -1030,7 +1035,7 @@ def _again(program: Program, what: str, place: int) -> Any:
     for step in program.steps:
         values.append(Nudges.of(step.theirs(*(values[i] for i in step.operands))))
     if what == "value":
-        return values[place].detach().numpy(force=True).astype(np.float64)
+        return array_of(values[place]).astype(np.float64)
     asked = Asked(program, values)
     if what == "second derivative":
         found = asked.theirs(True)[1][asked.leaves.index(place)]
@@ -1038,7 +1043,7 @@ def _again(program: Program, what: str, place: int) -> Any:
         (found,) = torch.autograd.grad(
             [values[i] for i in asked.last], values[place], asked.tensors(asked.ups), allow_unused=True
         )
-    return np.zeros(values[place].shape) if found is None else found.detach().numpy(force=True).astype(np.float64)
+    return np.zeros(values[place].shape) if found is None else array_of(found).astype(np.float64)
 
 
 def main() -> int:
