@@ -97,16 +97,17 @@ def test_every_character_that_a_name_may_have_compiles(compiled):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_each_formula_is_a_line_with_its_shape_and_each_step_has_its_number(name):
     page = derived(name)
-    sections = [*page.contents().sections]
+    contents, latex = page.contents(), page.latex
+    sections = [*contents.sections]
     for formula in [formula for section in sections for formula in section.formulas]:
-        assert f"{formula.write(ALIGNED)} && \\text{{{formula.shape}}}" in page.latex
-    tags = [int(tag) for tag in re.findall(r"\\tag\{(\d+)\}", page.latex)]
+        assert f"{formula.write(ALIGNED)} && \\text{{{formula.shape}}}" in latex
+    tags = [int(tag) for tag in re.findall(r"\\tag\{(\d+)\}", latex)]
     assert tags == [section.number for section in sections]
     assert page.beamer.count(r"\begin{frame}") == len(sections) + 2
-    for step in page.contents().proof:
-        assert step.write(ALIGNED) in page.latex
-    for formula in page.contents().closed_form:
-        assert f"{formula.write(ALIGNED)} && \\text{{{formula.shape}}}" in page.latex
+    for step in contents.proof:
+        assert step.write(ALIGNED) in latex
+    for formula in contents.closed_form:
+        assert f"{formula.write(ALIGNED)} && \\text{{{formula.shape}}}" in latex
 
 
 def test_no_sentence_of_ours_needs_the_code_of_a_character():
