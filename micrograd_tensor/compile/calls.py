@@ -123,8 +123,7 @@ class Marked:
             return "" if values.min() >= 0 and values.max() < n else "places that count from the end"
         if isinstance(reading, row.Identity):
             return "" if kinds[0].kind in "biu" or kinds[0] == node.dtype else "another precision"
-        scalar = isinstance(reading, (row.Function, row.Extremum, row.Power))
-        if scalar and not self._spelled(node.made_by) and len(kinds) == len(node.operands):
+        if isinstance(reading, (row.Function, row.Extremum, row.Power)) and not self._spelled(node.made_by):
             return "kernels lack this function"
         whole = "iu" if isinstance(reading, row.Relation) else ""
         other = [kind for kind in kinds if not _has_dtype(kind) and kind.kind not in whole]

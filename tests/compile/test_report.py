@@ -127,3 +127,10 @@ def test_where_a_kernel_cannot_be_made_numpy_runs_and_a_warning_says_so(monkeypa
     with pytest.warns(UserWarning, match="has no kernels, because of an error in making them: KeyError: 'planted'"):
         assert fast(mt.tensor([3.0])).tolist() == [10.0]
     assert "planted" in str(fast.report())
+
+
+def test_one_function_that_kernels_lack_does_not_keep_the_rest_from_being_fused():
+    fast = mt.compile(lambda x: mt.softplus(x) * 2 + mt.exp(x) ** 3 + x**0.5, backend="numba")
+    fast(mt.tensor([1.0, 2.0]))
+    assert dict([*fast.report().facts.calls]) == {"logaddexp": "kernels lack this function"}
+    assert fast.report().facts.kernels == 1
