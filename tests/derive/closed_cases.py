@@ -104,7 +104,7 @@ def softmax_without_a_name(rng):
 @case(
     ND,
     """
-    let t = x² = max(x², D)
+    let t = (x² = max(x², D))
     dx = 2 · dout · t · x · (1 − 1 / m²) / Σ(t, D)
     """,
 )
