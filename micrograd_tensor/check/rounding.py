@@ -22,6 +22,7 @@ import numpy as np
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 from .expected import Expected
+from .slopes import differences
 
 _SAMPLES = 5
 """How many times the passes run with nudges."""
@@ -176,11 +177,13 @@ class Passes(NamedTuple):
         values: of each run, the nudged value of every forward node.
         moved: by node, the largest movement of each element.
         summing: by node that adds up many numbers, what another order may cost, absolute.
+        differences: by share of a gradient, what a difference of numbers near the steepest slope may cost, absolute.
     """
 
     values: list[dict[Node, Any]]
     moved: dict[Node, Any]
     summing: dict[Node, Any]
+    differences: dict[Node, Any]
 
 
 class Tolerances(NamedTuple):
@@ -221,7 +224,7 @@ def local_tolerances(graph: Graph, expected: Expected, recorded: Tolerances) -> 
 
 def _nudged_passes(graph: Graph) -> Passes:
     """Run the forward pass several times with nudged leaves and results."""
-    passes = Passes([], {}, {})
+    passes = Passes([], {}, {}, differences(graph))
     for node in joint(graph).nodes:
         if node.op is not None and node.op.adds and node.dtype.kind in "fc":
             passes.summing[node] = _cost_of_summing(node)
@@ -343,6 +346,12 @@ def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
     """What nudges whatever an op makes, sums by what their terms warrant."""
 
     def nudge(node: Node, value: Any) -> Any:
+        moved, lost = rounded(node, value), passes.differences.get(node)
+        if lost is None or np.shape(value) != np.shape(lost):
+            return moved
+        return moved + _STRENGTH / 4.0 * lost * _between(np.abs(np.asarray(value)), seed + _SAMPLES * (node.rank + 1))
+
+    def rounded(node: Node, value: Any) -> Any:
         if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
             return value  # nudged, a maximum would equal none of its operands
         own = seed + _SAMPLES * (node.rank + 1)
