@@ -91,7 +91,8 @@ def at_parts(values: Values, step: Node) -> Iterator[Hypothesis]:
 
 
 def _summed(x: Array, index: Any, axes: tuple[int, ...], keep: bool, divisor: int) -> Array:
-    return np.sum(x[index], axis=axes, keepdims=keep) / divisor
+    total: Any = np.sum  # whose annotations differ from version to version
+    return total(x[index], axis=axes, keepdims=keep) / divisor
 
 
 def whole_sums(values: Values) -> Iterator[Hypothesis]:
