@@ -401,3 +401,9 @@ def scaled_dot_product_attention(rng):
 def product_before_batch_norm(rng):
     h = leaf(rng, "x", 7, 5, grad=False) @ leaf(rng, "W", 5, 4)
     return mt.batch_norm(h, leaf(rng, "gamma", 4), leaf(rng, "beta", 4)), rng.standard_normal((7, 4))
+
+
+@case(ND, "dx = dout · ((x − 1 / 2 > 0) − (−1 / 2 − x > 0))")
+def comparisons_that_are_subtracted(rng):
+    x = leaf(rng, "x", 7, 4)
+    return (mt.relu(x - 0.5) + mt.relu(-x - 0.5)).named("out"), rng.standard_normal((7, 4))
