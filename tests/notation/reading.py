@@ -115,6 +115,11 @@ def _goes_on(text, i, name):
     return name[-1].isalnum() and (end.isalnum() or end == "_") and end not in "²³⁴⁵⁶⁷⁸⁹ᵀ"
 
 
+def counted(value):
+    """Truth is 1 where it is added up."""
+    return value * 1 if np.asarray(value).dtype.kind == "b" else value
+
+
 class Reader:
     """Reads one list of tokens, and evaluates it on arrays by name.
 
@@ -180,9 +185,10 @@ class Reader:
         return left
 
     def sum(self):
-        left = np.negative(self.product()) if self.take("−") else self.product()
+        left = np.negative(counted(self.product())) if self.take("−") else self.product()
         while sign := self.take("+", "−"):
-            left = self.seen(left + self.product() if sign == "+" else left - self.product())
+            left, right = counted(left), counted(self.product())
+            left = self.seen(left + right if sign == "+" else left - right)
         return left
 
     def product(self):
