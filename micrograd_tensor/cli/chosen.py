@@ -71,7 +71,11 @@ class Chosen(NamedTuple):
 
 def axis_names_of(given: argparse.Namespace) -> AxisNames:
     """The names of axes that were given, or those of a built-in graph."""
-    return dict(given.dims) or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
+    places: dict[str, list[Any]] = {}
+    for name, place in given.dims:
+        places.setdefault(name, []).append(place)
+    asked = {name: several if len(several) > 1 else several[0] for name, several in places.items()}
+    return asked or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
 
 
 def list_built_in() -> int:
@@ -105,8 +109,9 @@ def chosen(command: str, place: str | None, seed: int) -> Chosen:
         said = "numbers and upstream gradient drawn" if output.shape else "upstream gradient 1, numbers drawn"
         return Chosen(place, output, upstream, f"; {said} from seed {seed}")
     file, colon, name = place.rpartition(":")
-    if not colon and place.endswith(".py"):
-        raise UnusableError(f"{command}: {place} is a file; name a function in it too, such as {place}:forward")
+    if place.removesuffix(":").endswith(".py"):
+        named = place.removesuffix(":")
+        raise UnusableError(f"{command}: {named} is a file; name a function in it too, such as {named}:forward")
     if not colon or not name:
         raise UnusableError(
             f"{command}: {place!r} is not a built-in graph{nearest(place, BUILTINS)}; --list lists them"
@@ -148,7 +153,8 @@ def _read(result: Any, path: Path, name: str, seed: int) -> Chosen:
     """What a function returned, with an upstream gradient if it gave none."""
     if isinstance(result, Graph):
         return Chosen(name, result)
-    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor):
+    pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor)
+    if pair and not (isinstance(result[1], Tensor) and result[1].requires_grad):  # which would be another output
         return Chosen(name, *result)
     outputs = [result] if isinstance(result, Tensor) else list(result) if isinstance(result, list) else []
     if not outputs or not all(isinstance(out, Tensor) for out in outputs):

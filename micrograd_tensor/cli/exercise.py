@@ -97,7 +97,7 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
     given, exact, upstream = dict(shapes), False, None
     parameters = set(inspect.signature(layer.forward).parameters) if callable(layer.forward) else set()
     if hasattr(module, "inputs") and not shapes and callable(layer.forward):
-        own = _inputs(module, path, layer.forward, seed)
+        own = _inputs(module, path, layer.forward, seed, "forward")
         upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = own.keys() <= parameters
         given = own if exact else given
@@ -116,14 +116,16 @@ def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:
         UnusableError: for whatever is missing, does not match or fails, with the way out.
     """
     function = _function(module, path, name, "(x)")
-    arguments = _arguments(module, path, function, seed)[0] if inspect.signature(function).parameters else {}
+    arguments = _arguments(module, path, function, seed, name)[0] if inspect.signature(function).parameters else {}
     with named_by_variables(function):
         return _ran(path, name, function, arguments)[0]
 
 
-def _arguments(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int) -> tuple[dict[str, Any], Any]:
+def _arguments(
+    module: ModuleType, path: Path, forward: Callable[..., Any], seed: int, called: str = "forward"
+) -> tuple[dict[str, Any], Any]:
     """The arguments of a forward pass, arrays as Tensors, and the upstream gradient if it is given, too."""
-    given = _inputs(module, path, forward, seed)
+    given = _inputs(module, path, forward, seed, called)
     upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
     return {name: _argument(path, name, value) for name, value in given.items()}, upstream
 
@@ -153,41 +155,41 @@ def _function(module: ModuleType, path: Path, name: str, signature: str) -> Call
     return found  # type: ignore[no-any-return]  # whatever it is, it can be called
 
 
-def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int) -> dict[str, Any]:
+def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int, called: str) -> dict[str, Any]:
     """The arguments of forward by name, and the upstream gradient if it is given."""
     parameters = inspect.signature(forward).parameters
     for parameter in parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise UnusableError(f"{path}: forward{inspect.signature(forward)} has {parameter}; give each input a name")
+            raise UnusableError(f"{path}: {called}{inspect.signature(forward)} has {parameter}; give each input a name")
     names = list(parameters)
     if not hasattr(module, "inputs"):
         example = ", ".join(f'"{name}": rng.normal(size=(7, 4))' for name in names)
-        raise UnusableError(f"{path} has no inputs() to run forward on; {_INPUTS % example}")
+        raise UnusableError(f"{path} has no inputs() to run {called} on; {_INPUTS % example}")
     inputs = _function(module, path, "inputs", "()")
     with blamed(path, "fails in inputs"):
         given = inputs(seed=seed) if "seed" in inspect.signature(inputs).parameters else inputs()
     if given is None:
-        raise UnusableError(f"{path}: inputs() returned nothing; end it with return and the inputs of forward by name")
-    found = dict(given) if isinstance(given, Mapping) else _in_order(path, given, names)
+        raise UnusableError(f"{path}: inputs() returned nothing; end it with return and the inputs of {called} by name")
+    found = dict(given) if isinstance(given, Mapping) else _in_order(path, given, names, called)
     for name in found:
         if name not in names and name != _UPSTREAM:
             raise UnusableError(
-                f"{path}: inputs() gives {name!r}, which is not a parameter of forward{nearest(name, names)}"
+                f"{path}: inputs() gives {name!r}, which is not a parameter of {called}{nearest(name, names)}"
             )
     found = {name: p.default for name, p in parameters.items() if p.default is not p.empty} | found
     missing = [name for name in names if name not in found]
     if missing:
-        raise UnusableError(f"{path}: inputs() does not give {_list(missing)}, which forward takes")
+        raise UnusableError(f"{path}: inputs() does not give {_list(missing)}, which {called} takes")
     return found
 
 
-def _in_order(path: Path, given: Any, names: list[str]) -> dict[str, Any]:
+def _in_order(path: Path, given: Any, names: list[str], called: str) -> dict[str, Any]:
     """Inputs without names: several in a tuple or a list of arrays, or a single one."""
     several = isinstance(given, tuple) or (isinstance(given, list) and any(isinstance(x, np.ndarray) for x in given))
     values = given if several else (given,)
     if len(values) > len(names):
         raise UnusableError(
-            f"{path}: inputs() returned {len(values)} values, but forward takes {len(names)}: {_list(names)}"
+            f"{path}: inputs() returned {len(values)} values, but {called} takes {len(names)}: {_list(names)}"
         )
     return dict(zip(names, values, strict=False))
 

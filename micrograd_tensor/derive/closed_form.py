@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -144,7 +145,10 @@ class ClosedForm(Mapping[str, Formula]):
         made: dict[str, str] = {}
         for line in self.lines:
             target = names.get(line.node) if not line.node.is_leaf else None
-            target = made[line.name] = target or value_names([line.node], {*names.values(), *made.values()})[line.node]
+            if target is None:  # it is something that has another name, or a number
+                called = replace(line.node, name=line.name)
+                target = value_names([called], {*names.values(), *made.values()})[called]
+            made[line.name] = target
             body += assignment(target, line.node, known)
             known.setdefault(line.node, target)
         order = sorted(self._formulas, key=lambda name: self.inputs[name].rank)
@@ -196,8 +200,6 @@ def from_labels(graph: Graph, dims: Dims) -> ClosedForm:
         raise GradientError("closed_form: this graph has no backward pass; give mt.graph(...) an upstream")
     if any(node.value is None for node in graph.nodes):
         raise GradientError("closed_form: this graph was captured without its values; leave out values=False")
-    if any(node.dtype.kind == "c" for node in graph.nodes):
-        raise GradientError("closed_form: closed forms are for real numbers, and this graph has complex ones")
     if any(node.dtype.kind == "c" for node in (*graph.nodes, *graph.backward)):
         raise GradientError("closed_form: its rules are those of real numbers, and this graph has complex values")
     found = ClosedForm(shortest(graph, dims))

@@ -66,6 +66,19 @@ class Placed(NamedTuple):
         return tuple(label for label in self.order if label is not None)
 
 
+def _in_digits(number: int) -> float:
+    """A number that came from floats: a float, where it is a whole number of more digits than these have."""
+    return number if number < 2**53 else float(number)
+
+
+def _dtype(operands: Sequence[Any]) -> np.dtype[Any]:
+    """Of what is computed: that of the arrays, except that whole numbers are real ones, which may be divided."""
+    arrays = [x.dtype for x in operands if isinstance(x, Node)]
+    found = np.result_type(*arrays) if arrays else np.dtype(float)
+    truth = found.kind == "b" and len(arrays) == len(operands)
+    return found if truth or found.kind == "f" else np.dtype(float)
+
+
 class Arrays:
     """Makes the nodes of expressions.
 
@@ -109,12 +122,10 @@ class Arrays:
         order: Sequence[int | None],
         params: Mapping[str, Any],
     ) -> Node:
-        dtypes = [x.dtype if isinstance(x, Node) else np.min_scalar_type(x) for x in operands]
-        truth = isinstance(op.reading, Relates)
         node = Node(
             rank=len(self.nodes),
             shape=shape,
-            dtype=np.dtype(bool) if truth else np.result_type(*dtypes) if dtypes else np.dtype(float),
+            dtype=np.dtype(bool) if isinstance(op.reading, Relates) else _dtype(operands),
             op=op,
             operands=tuple(operands),
             params=MappingProxyType({**op.parameters, **params}),
@@ -279,8 +290,8 @@ class Arrays:
         if (per > 64 or per % 5 == 0) and (decimal := _decimal(abs(number))) is not None:
             above.append(Placed(decimal, ()))
         else:
-            above += [Placed(whole, ())] if whole != 1 else []
-            below += [Placed(per, ())] if per != 1 else []
+            above += [Placed(_in_digits(whole), ())] if whole != 1 else []
+            below += [Placed(_in_digits(per), ())] if per != 1 else []
         if constant is not None:
             (below if inverted else above).append(Placed(constant, ()))
         for n, e in known:

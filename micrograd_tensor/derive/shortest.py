@@ -81,7 +81,7 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
         if (node.is_leaf or node.name is not None or node in graph.outputs) and node not in instead:
             _add(found, Named(called(node), node, *_monomial(lowered, node)))
     for node in graph.backward:
-        if node.is_leaf and node not in graph.upstreams.values():
+        if node.is_leaf and node not in graph.upstreams.values() and node not in instead:
             _add(found, Named(called(node), node, *_monomial(lowered, node)))
     wanted = [
         Named(called.gradient(node), graph.gradients[node], *_monomial(lowered, graph.gradients[node]), True)
@@ -94,12 +94,14 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
 
 
 def _read_otherwise(graph: Graph) -> dict[Node, tuple[Node | float, ...]]:
-    """Leaves that are read otherwise: an upstream of 1 as 1, and 1 less a constant, which is computed unrecorded."""
+    """Leaves that are read otherwise: an upstream of 1 as 1, zeros as 0, and 1 less a constant as this."""
     found: dict[Node, tuple[Node | float, ...]] = {
         upstream: (1.0,)
         for out, upstream in graph.upstreams.items()
         if not out.shape and upstream.is_leaf and upstream.value == 1
     }
+    given = {*graph.upstreams.values()}
+    found |= {node: (0.0,) for node in graph.backward if node.is_leaf and node not in given and not np.any(node.value)}
     constants = [node for node in graph.nodes if node.is_leaf and not node.requires_grad and node.dtype.kind == "f"]
     named = [node for node in constants if node.name is not None]
     for node in (node for node in constants if node.name is None):

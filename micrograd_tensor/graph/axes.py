@@ -64,6 +64,8 @@ def axis_names(graph: Graph, names: AxisNames | None) -> Dims:
             same.join((node, axis), (gradient, axis))
     labels: dict[Place, str] = {}
     for name, asked in sorted(names.items(), key=lambda item: not isinstance(item[1], tuple | list)):
+        if not isinstance(name, str) or not name.strip():
+            raise ShapeError(f"dims: an axis is called by some text, not {name!r}")
         for place in _places(graph, same, name, asked):
             if labels.setdefault(same[place], name) != name:
                 raise ShapeError(f"dims: {labels[same[place]]} and {name} are names of the same axis; give it one")
@@ -93,17 +95,30 @@ class _Classes:
 def _places(graph: Graph, same: _Classes, name: str, asked: Any) -> list[Place]:
     if not isinstance(asked, tuple | list):
         return [_by_length(graph, same, name, asked)]
-    return [_asked(graph, name, *place) for place in (asked if isinstance(asked, list) else [asked])]
+    return [_asked(graph, name, place) for place in (asked if isinstance(asked, list) else [asked])]
 
 
-def _asked(graph: Graph, name: str, value: str, axis: int) -> Place:
+def _asked(graph: Graph, name: str, place: Any) -> Place:
+    if not (isinstance(place, tuple) and len(place) == 2 and isinstance(place[0], str) and _is_whole(place[1])):
+        raise ShapeError(
+            f'dims: {name} is {place!r}, which names no axis; write {{"{name}": ("x", 0)}} for axis 0 of x'
+        )
+    value, axis = place
     node = graph[value]
     if not -len(node.shape) <= axis < len(node.shape):
         raise ShapeError(f"dims: {name} is axis {axis} of {value}, whose shape is {node.shape}")
     return node, axis % len(node.shape)
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def _by_length(graph: Graph, same: _Classes, name: str, length: int) -> Place:
+    if not _is_whole(length):
+        raise ShapeError(
+            f'dims: {name} is {length!r}, which names no axis; write {{"{name}": ("x", 0)}} for axis 0 of x'
+        )
     found: dict[Place, Place] = {}
     for leaf in graph.nodes:
         if leaf.is_leaf and (leaf.name is not None or leaf.requires_grad):

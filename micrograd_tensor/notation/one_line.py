@@ -17,13 +17,16 @@ __all__ = ["ONE_LINE"]
 class _OneLine(Typeset):
     """Plain text, in which the gradient of ``x`` is ``dx``."""
 
-    layouts: ClassVar = {"fraction": "%s/%s", "row": "%s", "parentheses": "%s", "subscript": "%s (%s)", "whole": "%s"}
+    layouts: ClassVar = {"fraction": "%s/%s", "row": "%s", "parentheses": "(%s)", "subscript": "%s (%s)", "whole": "%s"}
 
     def sign(self, text: str) -> str:
         return f" {text} "
 
     def digits(self, text: str) -> str:
         return text
+
+    def _part(self, whole: Derivative, letter: str) -> str:
+        return self.laid("subscript", self.name(whole).text, letter)
 
     def name(self, name: str) -> Piece:
         shown = self.symbol(name)

@@ -27,6 +27,16 @@ def forward_only():
 
 def without_gradients():
     return mt.exp(mt.tensor([1.0]))
+
+def two():
+    y = circuit()
+    return y * 2, y * 3
+
+def scale(x, factor):
+    return x * factor
+
+def inputs():
+    return np.ones(3)
 """
 
 
@@ -56,6 +66,8 @@ def test_it_writes_the_file_that_the_suffix_names(suffix, tmp_path, capsys):
 def test_a_function_of_ones_own_with_names_of_axes(mine, tmp_path, capsys):
     assert main(["derive", f"{mine}:circuit", "--dims", "N=x:0", "--dims", "D=x:1"]) == 0
     assert "dx = 2 · dy · x / N  (N, D)" in capsys.readouterr().out
+    assert main(["derive", f"{mine}:circuit", "--dims", "N=x:0", "--dims", "N=x:1"]) == 0
+    assert "given x (N, N)," in capsys.readouterr().out
     assert main(["derive", f"{mine}:circuit", "-o", str(tmp_path / "y.py"), "--dims", "N=3"]) == 0
     done = subprocess.run(
         [sys.executable, tmp_path / "y.py"], capture_output=True, text=True, check=True, env={"PYTHONPATH": "."}
@@ -87,6 +99,13 @@ def test_list(capsys):
         ([], "derive: give FILE.py:FUNCTION, or the NAME of a built-in graph; --list lists these"),
         (["batchnrm"], "derive: 'batchnrm' is not a built-in graph; did you mean 'batchnorm' or 'layernorm'?; --list"),
         (["{file}"], "derive: {file} is a file; name a function in it too, such as {file}:forward"),
+        (["{file}:"], "derive: {file} is a file; name a function in it too, such as {file}:forward"),
+        (
+            ["{file}:two"],
+            "{file}: two() returned a tuple of 2; return a Tensor, (Tensor, upstream gradient), a list of",
+        ),
+        (["{file}:scale"], "{file}: inputs() does not give factor, which scale takes"),
+        (["{file}:circuit", "--dims", "N=x:0", "--dims", "N=3"], "dims: N is 3, which names no axis"),
         (["{file}:missing"], "{file} has no function 'missing'"),
         (["{file}:nothing"], "{file}: nothing() returned a int"),
         (["{file}:forward_only"], "{file}:forward_only: derive: this graph has no backward pass"),

@@ -261,7 +261,7 @@ UNUSABLE = {
     "nothing": ([], "draw: give FILE.py:FUNCTION, or the NAME of a built-in graph"),
     "no such graph": (["batchnorn"], "'batchnorn' is not a built-in graph; did you mean 'batchnorm'"),
     "a file alone": (["mine.py"], "mine.py is a file; name a function in it too"),
-    "no name after the colon": (["mine.py:"], "'mine.py:' is not a built-in graph"),
+    "no name after the colon": (["mine.py:"], "mine.py is a file; name a function in it too, such as mine.py:forward"),
     "a missing file": (["missing.py:f"], "missing.py is not a file"),
     "a folder": (["occupied.svg:f"], "occupied.svg is a directory"),
     "no Python": (["broken.py:f"], "SyntaxError"),

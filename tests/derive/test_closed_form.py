@@ -174,6 +174,22 @@ UNUSUAL = {
         mt.tanh(mt.take_along_axis(mt.reshape(tensor(numbers(6, 2), "t"), (2, 6)), np.zeros((2, 1), int), axis=-1)),
         numbers(2, 1),
     ),
+    "an average of what is picked, of upstream 1": lambda: (
+        -mt.mean(mt.log_softmax(tensor(numbers(3, 4), "x"))[np.arange(3), np.array([0, 2, 1])]),
+        1.0,
+    ),
+    "an average of what is looked up, of upstream 1": lambda: (
+        mt.mean(mt.relu(tensor(numbers(5, 2), "table"))[np.array([0, 1, 1])]),
+        1.0,
+    ),
+    "truth values that are added up": lambda: (
+        (lambda x: mt.sum(mt.relu(x) + mt.relu(x + 0.5) - mt.relu(x - 0.5)))(tensor(numbers(9), "x")),
+        1.0,
+    ),
+    "an input that no gradient arrives at": lambda: (
+        mt.sum(tensor(numbers(3), "x")) + mt.sum(mt.sign(tensor(numbers(3), "y"))),
+        1.0,
+    ),
     "masked places": lambda: (
         mt.softmax(mt.where(np.tri(3, dtype=bool), tensor(numbers(3, 3), "S"), -np.inf)),
         numbers(3, 3),
@@ -247,6 +263,19 @@ def test_a_formula_that_does_not_hold_is_not_shown():
     object.__setattr__(gradient, "value", gradient.value + 1e-3)
     with pytest.raises(GradientError, match="dx does not hold for the recorded values"):
         closed_form(graph)
+
+
+def test_a_gradient_that_is_a_value_or_a_number_is_returned_by_its_own_name():
+    x, k = tensor(numbers(3), "x"), tensor(numbers(3), "k")
+    found = closed_form(mt.graph(mt.sum(x * k + tensor(numbers(3), "z")), 1.0))
+    body = [line.strip() for line in found.numpy.splitlines() if line.startswith("    ")]
+    assert body == ["dz = np.ones((3,))", "dx = k", "dk = x", "return dx, dk, dz"]
+
+
+def test_a_large_number_has_the_digits_of_a_float():
+    found = closed_form(mt.graph((tensor(numbers(3), "x") * 1e300).named("y"), numbers(3)))
+    assert str(found) == "dx = 1e300 · dy"
+    assert "dx = 1e+300 * dy" in found.numpy
 
 
 SECOND = {

@@ -179,3 +179,9 @@ def test_symbols_are_on_the_pages_and_names_in_the_code():
 def test_symbols_of_nothing_or_of_two_things_are_refused(symbols, said):
     with pytest.raises(mt.GradientError, match=said):
         derived("batchnorm", symbols=symbols)
+
+
+def test_a_comparison_is_no_chain_of_equations():
+    x = mt.tensor([[1.0, 1.0, 0.0]], name="x", requires_grad=True)
+    picked = mt.where((x == 1.0).named("ones"), x, 0.0).named("y")
+    assert "ones = (x = 1)" in str(mt.derive(picked))

@@ -85,6 +85,12 @@ def test_a_length_names_the_only_axis_that_has_it():
         ({"N": 99}, ShapeError, "dims: no input has an axis of length N=99"),
         ({"N": ("x", 2)}, ShapeError, r"dims: N is axis 2 of x, whose shape is \(4, 4\)"),
         ({"N": ("X", 0)}, GradientError, "no node is called 'X'; did you mean 'x'"),
+        ({"": ("x", 0)}, ShapeError, "an axis is called by some text, not ''"),
+        ({3: ("x", 0)}, ShapeError, "an axis is called by some text, not 3"),
+        ({"N": ("x",)}, ShapeError, r"dims: N is \('x',\), which names no axis; write"),
+        ({"N": ("x", "0")}, ShapeError, r"dims: N is \('x', '0'\), which names no axis; write"),
+        ({"N": [("x", 0), 4]}, ShapeError, "dims: N is 4, which names no axis; write"),
+        *[({"N": bad}, ShapeError, f"dims: N is {bad!r}, which names no axis") for bad in ("x", 4.0, True, None)],
         ({"N": ("x", 0), "M": ("y", 0)}, ShapeError, "dims: N and M are names of the same axis; give it one"),
     ],
 )
