@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,9 @@ WIDTH = 110
 
 MAX_CONSTANT = 10_000
 """The largest constant, in elements, that a program writes out."""
+
+MAX_MASK = 64
+"""The most truth values that are written out."""
 
 
 class Program:
@@ -266,7 +270,7 @@ def random_like(node: Node) -> str:
     """
     value, shape = np.asarray(node.value), literal(node.shape)
     if value.dtype.kind == "b":
-        return f"rng.random({shape}) < 0.5"
+        return _mask(value)
     finite = value[np.isfinite(value)]
     least, most = (finite.min(), finite.max()) if finite.size else (0, 1)
     if value.dtype.kind in "iu":
@@ -275,6 +279,21 @@ def random_like(node: Node) -> str:
     if value.dtype.kind == "c":
         return f"rng.standard_normal({shape}) + 1j * rng.standard_normal({shape})"
     return f"rng.uniform({', '.join(map(repr, _rounded(float(least), float(most))))}, {shape})"
+
+
+def _mask(value: np.ndarray[Any, Any]) -> str:
+    """An expression for truth values: those recorded, since a row of a random mask may leave nothing over.
+
+    >>> _mask(np.tri(9, dtype=bool)), _mask(np.array([True, False]))
+    ('np.tri(9, 9, dtype=bool)', 'np.array([1, 0], bool)')
+    """
+    shape = literal(value.shape)
+    if value.ndim > 1 and np.array_equal(value, np.broadcast_to(np.tri(*value.shape[-2:]), value.shape)):
+        causal = f"np.tri({value.shape[-2]}, {value.shape[-1]}, dtype=bool)"
+        return causal if value.ndim == 2 else f"np.broadcast_to({causal}, {shape})"
+    if 0 < value.size <= MAX_MASK:
+        return f"np.array({value.astype(int).tolist()}, bool)"
+    return f"rng.random({shape}) < 0.5"
 
 
 def _rounded(least: float, most: float) -> tuple[float, float]:

@@ -54,3 +54,16 @@ def test_what_cannot_be_an_exercise_is_told():
 
 def test_it_says_what_the_file_is_called():
     assert "micrograd-tensor check mine.py\n" in mt.derive(mt.sin(leaf("x", 3))).starter("mine.py")
+
+
+MASKS = [np.tri(5, dtype=bool), np.tri(2, 5, dtype=bool), np.eye(5, dtype=bool), np.arange(5) < 1]
+MASKS.append(np.broadcast_to(np.tri(5, dtype=bool), (3, 5, 5)))
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=["causal", "not square", "one in each row", "padding", "causal, several"])
+def test_a_mask_stays_as_it_is_since_a_random_one_may_leave_nothing(mask):
+    masked = mt.where(mt.tensor(mask, name="mask"), leaf("x", *mask.shape), -np.inf)
+    page = mt.derive(mt.softmax(masked), exercise=True)
+    for text in (page.numpy, mt.derive(mt.softmax(masked)).numpy):
+        made = re.search(r'^ +"mask": (.*),$', text, re.MULTILINE)
+        assert np.array_equal(eval(made[1], {"np": np}), mask)  # noqa: S307 -- what is printed
