@@ -126,7 +126,15 @@ def test_kernels_of_random_programs_give_what_the_programs_give(start):
     assert fused > 70
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+RECURRENT = ("RNN", "LSTM", "GRU")
+"""Their kernels repeat one another's, step by step."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow) if case.name.startswith(RECURRENT) else case for case in CASES],
+    ids=lambda case: case.name,
+)
 def test_kernels_of_modules(case):
     module = case.ours()
     rng = np.random.default_rng(1)

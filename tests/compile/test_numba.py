@@ -38,7 +38,7 @@ def cases():
 CASES = {name: (function, shapes) for name, function, shapes in cases()}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CASES)
 def test_named_cases(name, dtype, monkeypatch):
     function, shapes = CASES[name]
