@@ -165,8 +165,8 @@ def primitive(
             live = needs_grad or state.record_all
             unusual = state.record_all or state.anomaly  # all is recorded within a trace
             try:
-                if params and not _UNCHANGEABLE.issuperset(map(type, params.values())):
-                    params = {key: _kept(value) for key, value in params.items()}
+                if params:
+                    params = _lasting(params)
                 if any_array:
                     operands = tuple([_accepted(x, live) for x in operands])
                     arrays = [unwrap(x) for x in operands]
@@ -285,6 +285,15 @@ def _by_name(
 
 
 _UNCHANGEABLE = frozenset({int, float, bool, str, type(None)})
+
+
+def _lasting(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters for a graph to keep: these themselves if they hold nothing but what nobody can change."""
+    for value in params.values():
+        kind = type(value)
+        if kind not in _UNCHANGEABLE and not (kind is tuple and _UNCHANGEABLE.issuperset(map(type, value))):
+            return {key: _kept(value) for key, value in params.items()}
+    return params
 
 
 def _kept(value: Any) -> Any:
