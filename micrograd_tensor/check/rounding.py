@@ -329,7 +329,8 @@ def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
     moved *= _between(fine, seed)
     moved *= _STRENGTH
     moved += fine
-    return moved if fine.all() else np.where(fine == 0, fine, moved)
+    # Nor is what is infinite, such as the −∞ of a mask.
+    return moved if fine.all() and np.isfinite(moved).all() else np.where((fine == 0) | np.isinf(fine), fine, moved)
 
 
 def _between(array: Any, seed: int) -> Any:

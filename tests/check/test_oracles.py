@@ -44,6 +44,15 @@ def test_the_complex_step_is_switched_off_where_an_op_is_not_analytic():
     assert kinked.agree
 
 
+def test_what_is_masked_by_infinity_is_no_disagreement():
+    rng = np.random.default_rng(0)
+    x, v = (mt.tensor(rng.normal(size=(5, 5)), name=name, requires_grad=True) for name in ("x", "v"))
+    masked = mt.where(np.tri(5, dtype=bool), x, -np.inf)
+    for oracle in asked(mt.graph(mt.softmax(masked) @ v, rng.normal(size=(5, 5)))):
+        assert oracle.agree
+        assert np.isfinite(oracle.bar)
+
+
 def test_what_no_gradient_flows_through_is_held():
     x = leaf([0.5, -1.5, 2.0])
     shifted = x - mt.stop_gradient(mt.max(x))
