@@ -16,6 +16,7 @@ from ..notation.printable import WHOLE
 from .closed_form import ClosedForm
 from .proof import ProofStep
 from .remarks import Remark, Remarks, Symbol
+from .rows import SPREAD
 from .steps import Share, Step
 
 
@@ -124,8 +125,12 @@ class Contents:
     @property
     def closed_form(self) -> tuple[Formula, ...]:
         """The lines of the closed form, shared parts first; none where there is no closed form."""
-        lines = self._closed.lines if isinstance(self._closed, ClosedForm) else ()
-        return tuple(Formula(line.write, shape_text(line.node, line.dims)) for line in lines)
+        if not isinstance(self._closed, ClosedForm):
+            return ()
+        shapes = {id(self._closed[name]): shape_text(leaf, self._dims) for name, leaf in self._closed.inputs.items()}
+        return tuple(
+            Formula(line.write, shapes.get(id(line)) or shape_text(line.node, line.dims)) for line in self._closed.lines
+        )
 
     @property
     def closing(self) -> str:
@@ -134,7 +139,12 @@ class Contents:
             return self._closed
         if isinstance(self._closed, ClosedForm) and not self._closed.is_shorter:
             return "There is no shorter form than that of the steps; together, with dx for the gradient of x, they are:"
-        return "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on:"
+        by_name = isinstance(self._closed, ClosedForm) and any(node.op is SPREAD for node in self._closed.graph.nodes)
+        return (
+            "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on"
+            + "; axes go by name, and a value without one of them is copied along it" * by_name
+            + ":"
+        )
 
     @property
     def proof(self) -> tuple[ProofStep, ...]:

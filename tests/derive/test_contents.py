@@ -185,3 +185,23 @@ def test_a_comparison_is_no_chain_of_equations():
     x = mt.tensor([[1.0, 1.0, 0.0]], name="x", requires_grad=True)
     picked = mt.where((x == 1.0).named("ones"), x, 0.0).named("y")
     assert "ones = (x = 1)" in str(mt.derive(picked))
+
+
+def test_axes_that_go_by_name_are_said_to():
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=(7, 4)), name="x", requires_grad=True)
+    w = mt.tensor(rng.normal(size=4), name="w", requires_grad=True)
+    dims = {"N": ("x", 0), "D": ("x", 1)}
+    page = mt.derive(mt.square(x @ w).sum(), dims=dims)
+    assert "axes go by name" in page.contents().closing
+    assert "axes go by name" in page.markdown
+    assert "go by name" not in mt.derive(mt.batch_norm(x, w, w), dims=dims).markdown
+    assert "go by name" not in mt.derive(mt.square(x @ w).sum()).markdown
+
+
+def test_a_gradient_has_the_shape_of_its_input_in_every_name():
+    page = derived("attention")
+    closed = page.closed_form
+    shapes = dict(zip([line.name for line in closed.lines], page.contents().closed_form, strict=True))
+    for name, leaf in closed.inputs.items():
+        assert shapes[f"d{name}"].shape == page.contents().given[name], leaf
