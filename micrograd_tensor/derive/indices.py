@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..engine.table.elementwise import exp
 from ..graph import Node
 from ..notation.names import free
 from ..notation.unicode import Indexed
+from .alignment import Order, Placed
 from .expressions import (
     Applied,
     Expression,
@@ -31,10 +32,8 @@ from .expressions import (
     Softmax,
 )
 from .formula import Formula
-from .layout import REDUCTIONS, Arrays, Order, Placed
-
-if TYPE_CHECKING:
-    from .shortest import Shortest
+from .layout import REDUCTIONS, Arrays
+from .shortest import Shortest
 
 _LETTERS = "ijklmnopqrstuvw"
 

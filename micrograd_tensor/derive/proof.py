@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..algebra import Rule
 from ..algebra.numbers import ONE
@@ -19,9 +19,7 @@ from .expressions import Compared, Expression, Product, Reduced, Repeated, Total
 from .extraction import Extraction
 from .formula import Side
 from .layout import Arrays
-
-if TYPE_CHECKING:
-    from .shortest import Shortest
+from .shortest import Shortest
 
 MULTIPLIED = Rule(
     "multiply out",
