@@ -21,7 +21,7 @@ from ..engine.tensor import Tensor
 from ..notation.names import mended
 from .numba_source import NumbaSource
 from .numpy_source import NumPySource
-from .program import Built, Program
+from .program import Built, OtherBranchError, Program
 from .report import Facts, Report, of_ops, of_plan
 from .stages import CannotError
 from .trace import Traced, traced
@@ -115,12 +115,21 @@ class Compiled:
     def _run(self, program: Program, tree: Tree, leaves: Sequence[Any]) -> Any:
         """Run a program; or else the function, where another branch is due or something is wrong."""
         try:
-            return program(leaves)
-        except Exception as error:  # which the function itself tells better, or does not meet
+            computed = program.compute(leaves)
+        except Exception as error:  # which the function itself tells better; nothing has happened yet
             self._eager[type(error).__name__] += 1
             given = [x if isinstance(x, Tensor) else Tensor(x) for x in leaves]
             args, settings = builder(tree)(iter([given[k] for k in _first(leaves)]))
-            return self.function(*args, **settings)
+            result = self.function(*args, **settings)
+            if not isinstance(error, OtherBranchError):
+                warnings.warn(
+                    f"the program of {self.name} failed, and the function itself does not, which is a fault of compile:"
+                    f" {type(error).__name__}: {error!s:.300}",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            return result
+        return program.finish(leaves, *computed)
 
     def _program(self, signature: Hashable, leaves: Sequence[Any]) -> Program:
         """The program for a call, made if there is none."""

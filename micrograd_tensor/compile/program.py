@@ -99,8 +99,8 @@ class Program:
             and all(i in traced.bound for i, x in enumerate(given) if isinstance(x, Tensor) and x in self._met)
         )
 
-    def __call__(self, given: Sequence[Any]) -> Any:
-        """Run it on these arguments; state is changed when all has been computed.
+    def compute(self, given: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The inputs and outputs for these arguments; no state is changed before `finish`.
 
         Raises:
             OtherBranchError: where a guard says so; nothing has happened then.
@@ -123,8 +123,11 @@ class Program:
         except BaseException:
             rewind(before)
             raise
-        outputs = [None] * self._first + [x if type(x) is np.ndarray else as_array(x) for x in made]
-        results = [self._result(result, given, inputs, outputs) for result in traced.results]
+        return inputs, [None] * self._first + [x if type(x) is np.ndarray else as_array(x) for x in made]
+
+    def finish(self, given: Sequence[Any], inputs: list[Any], outputs: list[Any]) -> Any:
+        """Change the state, and return what the function returns. An error here is the function's own: it stands."""
+        results = [self._result(result, given, inputs, outputs) for result in self.traced.results]
         if self._writes:
             self._write(given, outputs)
         return self._build(iter(results))

@@ -198,6 +198,29 @@ def test_nothing_changes_where_a_call_fails():
     assert count.tolist() == before
 
 
+def test_state_changes_once_where_an_error_comes_after_it():
+    count = mt.tensor([0.0])
+
+    def function(x):
+        count.assign_(count + 1)
+        (x * x).sum().backward()
+
+    fast = mt.compile(function)
+    fast(mt.sqrt(mt.tensor([1.0], requires_grad=True)))
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        fast(mt.sqrt(mt.tensor([0.0], requires_grad=True)))
+    assert count.tolist() == [2.0]
+    assert not fast._eager
+
+
+def test_a_program_that_fails_where_the_function_does_not_says_so(monkeypatch):
+    fast = mt.compile(lambda x: x * 2, backend="numpy")
+    fast(mt.tensor([1.0]))
+    monkeypatch.setattr(fast._latest, "built", fast._latest.built._replace(run=lambda x: 1 / 0))
+    with pytest.warns(RuntimeWarning, match=r"program of function failed.*ZeroDivisionError"):
+        assert fast(mt.tensor([2.0])).tolist() == [4.0]
+
+
 def test_the_trace_itself_changes_nothing():
     w = mt.tensor([1.0], requires_grad=True)
     optimizer = optim.Adam([w], lr=0.1)
