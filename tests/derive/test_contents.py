@@ -199,9 +199,14 @@ def test_axes_that_go_by_name_are_said_to():
     assert "go by name" not in mt.derive(mt.square(x @ w).sum()).markdown
 
 
-def test_a_gradient_has_the_shape_of_its_input_in_every_name():
-    page = derived("attention")
-    closed = page.closed_form
-    shapes = dict(zip([line.name for line in closed.lines], page.contents().closed_form, strict=True))
-    for name, leaf in closed.inputs.items():
-        assert shapes[f"d{name}"].shape == page.contents().given[name], leaf
+def test_a_gradient_has_the_axes_of_its_input_where_an_axis_meets_itself():
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=(7, 4)), name="x", requires_grad=True)
+    wq, wk = (mt.tensor(rng.normal(size=(4, 3)), name=name, requires_grad=True) for name in ("Wq", "Wk"))
+    q, k = (x @ wq).named("q"), (x @ wk).named("k")
+    out = (mt.softmax(q @ k.T) @ x).named("out")
+    page = mt.derive(out, dims={"T": ("x", 0), "D": ("x", 1), "K": ("Wq", 1)})
+    contents = page.contents()
+    shapes = {line.name: f.shape for line, f in zip(page.closed_form.lines, contents.closed_form, strict=True)}
+    assert {shapes[f"d{name}"] for name in page.closed_form} == {"(T, D)", "(D, K)"}
+    assert shapes["dx"] == contents.given["x"] == "(T, D)"
