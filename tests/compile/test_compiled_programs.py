@@ -68,30 +68,34 @@ def test_second_derivatives_through_random_programs(seed):
             np.testing.assert_allclose(b, a, rtol=1e-6 if narrow else 1e-12, atol=1e-7 if narrow else 1e-12)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_modules(case):
+def trained(case, **settings):
+    """What a module makes and leaves behind, then twice what its compiled form does, from the same state."""
     module = case.ours()
     rng = np.random.default_rng(1)
     inputs = [x if isinstance(x, np.ndarray) else rng.normal(size=x) for x in case.inputs]
-    fast = mt.compile(module, exact=True)
-    state = module.state_dict()
-    results = []
+    state, results = module.state_dict(), []
+    fast = mt.compile(module, **settings)
     for called in (module, fast, fast):
         module.load_state_dict(state)
         mt.manual_seed(0)
         module.zero_grad()
         given = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
         made = called(*given, **case.settings)
-        first = made
-        while isinstance(first, tuple):
-            first = first[0]
-        if first.requires_grad:
-            (first * first).sum().backward()
+        while isinstance(made, tuple):
+            made = made[0]
+        if made.requires_grad:
+            (made * made).sum().backward()
         gradients = [None if t.grad is None else t.grad.numpy() for t in (*given, *module.parameters())]
-        results.append([first.numpy(), *gradients, *(v.numpy() for v in module.state_dict().values())])
+        results.append([made.numpy(), *gradients, *(v.numpy() for v in module.state_dict().values())])
     assert not fast._eager
-    for again in results[1:]:
-        for a, b in zip(results[0], again, strict=True):
+    return results
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_modules(case):
+    first, *others = trained(case, exact=True)
+    for again in others:
+        for a, b in zip(first, again, strict=True):
             np.testing.assert_array_equal(a, b)
 
 
@@ -136,26 +140,9 @@ RECURRENT = ("RNN", "LSTM", "GRU")
     ids=lambda case: case.name,
 )
 def test_kernels_of_modules(case):
-    module = case.ours()
-    rng = np.random.default_rng(1)
-    inputs = [x if isinstance(x, np.ndarray) else rng.normal(size=x) for x in case.inputs]
-    state, results = module.state_dict(), []
-    fast = mt.compile(module, backend="numba")
-    for called in (module, fast, fast):
-        module.load_state_dict(state)
-        mt.manual_seed(0)
-        module.zero_grad()
-        given = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-        made = called(*given, **case.settings)
-        while isinstance(made, tuple):
-            made = made[0]
-        if made.requires_grad:
-            (made * made).sum().backward()
-        gradients = [None if t.grad is None else t.grad.numpy() for t in (*given, *module.parameters())]
-        results.append([made.numpy(), *gradients, *(v.numpy() for v in module.state_dict().values())])
-    assert not fast._eager
-    for again in results[1:]:
-        for a, b in zip(results[0], again, strict=True):
+    first, *others = trained(case, backend="numba")
+    for again in others:
+        for a, b in zip(first, again, strict=True):
             assert (a is None) == (b is None)
             if a is not None:
                 np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
