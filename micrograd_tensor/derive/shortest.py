@@ -141,9 +141,11 @@ def _check_size(found: Shortest, wanted: Iterable[Named]) -> None:
             seen.add(term)
             stack += () if term in found.names else term.args
     if len(seen) > LARGEST:
+        unnamed = Counter(n.path for n in found.lowered.graph.nodes if n.op and n.name is None and n.path)
+        where = [f", first of all in {path!r}, where {count} have none" for path, count in unnamed.most_common(1)]
         raise GradientError(
             f"closed_form: these gradients are made of {len(seen)} terms, more than the {LARGEST} that anyone reads; "
-            "give intermediate results names by .named(...), or derive a part of the graph"
+            f"give intermediate results names by .named(...){''.join(where)}, or derive a part of the graph"
         )
 
 

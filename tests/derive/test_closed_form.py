@@ -138,6 +138,15 @@ def numbers(*shape):
     return np.random.default_rng(5).standard_normal(shape)
 
 
+def in_scopes():
+    with mt.scope("short"):
+        x = mt.sin(tensor(numbers(3), "x"))
+    with mt.scope("long"):
+        for _ in range(400):
+            x = mt.tanh(x * 1.01)
+    return x
+
+
 def chain(n):
     x = tensor(numbers(3), "x")
     for _ in range(n):
@@ -248,7 +257,8 @@ def test_names_in_formulas():
     [
         (lambda: mt.graph(mt.tanh(tensor(numbers(3), "x"))), "no backward pass"),
         (lambda: mt.graph(mt.tanh(tensor(numbers(3), "x")), numbers(3), values=False), "without its values"),
-        (lambda: mt.graph(chain(400), numbers(3)), r"1615 terms.*\.named"),
+        (lambda: mt.graph(chain(400), numbers(3)), r"1615 terms.*\.named\(\.\.\.\), or derive"),
+        (lambda: mt.graph(in_scopes(), numbers(3)), r"\.named\(\.\.\.\), first of all in 'long', where 800 have none"),
         (lambda: mt.graph(mt.exp(tensor(1j * numbers(3), "z")), 1j * numbers(3)), "real numbers"),
     ],
 )
