@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from ..graph.cut import needed
 from ..notation import ALIGNED
 from ..notation.names import value_names
 from ..notation.numpy import assignment
-from .definitions import defined
+from .definitions import calls_package, defined, unused
 from .formula import Formula
 from .indices import indexed
 from .proof import ProofStep, proof
@@ -116,15 +116,20 @@ class ClosedForm(Mapping[str, Formula]):
         return indexed(self.found)
 
     @cached_property
+    def _given(self) -> list[Node]:
+        """The recorded values that the formulas need, upstreams first."""
+        leaves, order = self.found.arrays.leaves, {named: k for k, named in enumerate(self.found.order)}
+        return [leaves[named] for named in sorted(leaves, key=lambda named: order[named])]
+
+    @cached_property
+    def _names(self) -> dict[Node, str]:
+        """What these, the lengths of axes, and the lines are called in Python."""
+        lines = (line.node for line in self.lines if not line.node.is_leaf)
+        return value_names([*self._given, *self.found.arrays.counts, *lines])
+
+    @property
     def _arguments(self) -> dict[Node, str]:
-        """The recorded values that the formulas need, upstreams first, with their names in Python."""
-        counts = self.found.arrays.counts
-        order = {named: k for k, named in enumerate(self.found.order)}
-        given = self.found.arrays.leaves
-        leaves = [given[named] for named in sorted(given, key=lambda named: order[named])]
-        names = value_names([*leaves, *counts, *(line.node for line in self.lines if not line.node.is_leaf)])
-        self._names = names
-        return {node: names[node] for node in leaves}
+        return {node: self._names[node] for node in self._given}
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
@@ -157,12 +162,10 @@ class ClosedForm(Mapping[str, Formula]):
         text = f"import numpy as np\n\n\ndef backward({', '.join(arguments.values())}):\n{lines}\n"
         taken = {*names.values(), *made.values(), "backward"}
         for op in {node.op.name: node.op for node in self.graph.nodes if node.op}.values():
-            text = defined(text, op, lambda name: _free(name, taken))
-        return (
-            text.replace("import numpy as np\n", "import numpy as np\nimport micrograd_tensor as mt\n")
-            if "mt." in text
-            else text
-        )
+            text = defined(text, op, lambda name: unused(name, taken))
+        if calls_package(text.split("\n")):
+            text = text.replace("import numpy as np\n", "import numpy as np\nimport micrograd_tensor as mt\n", 1)
+        return text
 
     def _length(self, arguments: Mapping[Node, str], label: int) -> str:
         """Where the length of an axis is found: in the shape of an argument."""
@@ -171,13 +174,6 @@ class ClosedForm(Mapping[str, Formula]):
             if label in places:
                 return f"{name}.shape[{places.index(label)}]"
         return str(self.found.lowered.pool.size(label))
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """A name of a function that is no value's."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def closed_form(graph: Graph, dims: AxisNames | None = None) -> ClosedForm:

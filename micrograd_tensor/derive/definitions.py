@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from ..engine.row import Primitive
@@ -37,6 +38,26 @@ def definition(op: Primitive, free: Callable[[str], str]) -> Definition | None:
         return None
     name = free(op.name)
     return Definition(name, f"mt.{op.name}(", op.definition.replace(f"def {op.name}(", f"def {name}("))
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """A name in a program that is no value's.
+
+    >>> unused("cache", {"x", "cache"})
+    'cache_'
+    """
+    while name in taken:
+        name += "_"
+    return name
+
+
+def calls_package(lines: Iterable[str]) -> bool:
+    """Whether lines of a program call this package, which they then have to import.
+
+    >>> calls_package(["amt = amt.sum()  # mt.x"]), calls_package(["y = mt.conv2d(x, w)"])
+    (False, True)
+    """
+    return any(re.search(r"\bmt\.", line.partition("#")[0]) for line in lines)
 
 
 def defined(text: str, op: Primitive, free: Callable[[str], str]) -> str:

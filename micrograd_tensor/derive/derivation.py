@@ -67,7 +67,7 @@ class Derivation:
     @cached_property
     def symbols(self) -> Mapping[Node, str]:
         """What the values are called on pages; no two alike."""
-        return symbols(self.graph, self.called, self.names)
+        return symbols(self.graph, self.called)
 
     @cached_property
     def steps(self) -> tuple[steps.Step, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor, tensor
 from ..notation.printable import listed
+from .definitions import calls_package
 from .module import body
 from .program import Program, quoted, random_like
 
@@ -81,8 +82,7 @@ def forward_on_tensors(program: Program) -> str:
         forward=body(program.forward(named=True)),
         output=names[program.outputs[0]],
     )
-    needs_mt = any("mt." in line.partition("#")[0] for line in text.split("\n"))
-    return f"import micrograd_tensor as mt\n\n{text}" if needs_mt else text
+    return f"import micrograd_tensor as mt\n\n{text}" if calls_package(text.split("\n")) else text
 
 
 def recorded(program: Program, text: str) -> Tensor:

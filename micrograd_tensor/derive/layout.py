@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -332,9 +333,7 @@ class Arrays(Aligned):
         return Placed(self._node(matmul.op, [first.value, second.value], order), order)
 
     def _einsum(self, made: Sequence[Placed], order: Order) -> Placed:
-        letters = dict(
-            zip(sorted({label for x in made for label in x.labels}), "abcdefghijklmnopqrstuvwxyz", strict=False)
-        )
+        letters = dict(zip(sorted({label for x in made for label in x.labels}), ascii_letters, strict=False))
         plain = [self._to(x, x.labels, exactly=True) for x in made]
         given = ",".join("".join(letters[label] for label in x.labels) for x in plain)
         result = "".join(letters[label] for label in order if label is not None)

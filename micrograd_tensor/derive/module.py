@@ -17,6 +17,7 @@ import numpy as np
 from ..engine.row import Identity
 from ..graph import Node
 from ..notation.printable import listed
+from .definitions import calls_package
 from .program import WIDTH, Program, quoted, random_like
 
 MAX_NUMBERS = 10**7
@@ -102,7 +103,7 @@ def module(program: Program) -> str:
         backward_said=said(f"From {listed(ups)} to the gradients of the inputs, {listed(results)}."),
         backward=body([*program.backward(), ""]),
     )
-    if any("mt." in line.partition("#")[0] for line in text.split("\n")):
+    if calls_package(text.split("\n")):
         text = text.replace("\n\n\ndef", "\n\nimport micrograd_tensor as mt\n\n\ndef", 1)
     return text + _check(program, text)
 

@@ -12,6 +12,7 @@ from ..graph.axes import Dims
 from ..notation.literals import literal
 from .closed_form import ClosedForm
 from .contents import Section
+from .definitions import calls_package
 from .markdown import Page, fenced
 from .program import random_like
 from .steps import Step
@@ -38,7 +39,7 @@ class Notebook(Page):
         yield from super()._task()
         program = self._program
         lines = ["import numpy as np"]
-        if any("mt." in line.partition("#")[0] for line in (*program.forward(), *program.backward(), self._module)):
+        if calls_package([*program.forward(), *program.backward(), *self._module.split("\n")]):
             lines.append("import micrograd_tensor as mt")
         rng = program.free("rng")
         lines += ["", f"{rng} = np.random.default_rng(0)"]

@@ -19,7 +19,7 @@ from ..notation.literals import array, literal
 from ..notation.names import Identifiers, is_literal, mended
 from ..notation.printable import WHOLE
 from ..notation.unicode import UNICODE, expression
-from .definitions import Definition, definition
+from .definitions import Definition, definition, unused
 from .remarks import Remarks
 from .steps import Share, Step
 
@@ -87,9 +87,7 @@ class Program:
 
     def free(self, name: str) -> str:
         """A name that is no value's."""
-        while name in self._taken:
-            name += "_"
-        return name
+        return unused(name, self._taken)
 
     def shape(self, node: Node) -> str:
         """The shape of a value by the names of its axes."""
@@ -298,7 +296,9 @@ def _mask(value: np.ndarray[Any, Any]) -> str:
 
 def _rounded(least: float, most: float) -> tuple[float, float]:
     """A range in few digits, within another one, so that what is positive stays positive."""
-    if not least < most:
+    if math.isinf(most - least):  # wider than generators take
+        least, most = least / 2, most / 2
+    if most - least < 1e-300:
         return least, most
     digits = 1 - math.floor(math.log10(most - least))
     low, high = (

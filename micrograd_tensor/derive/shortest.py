@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from ..algebra.numbers import Coefficient
 from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from ..notation.names import free
+from ..notation.names import free, subscript
 from .expressions import Expression, Name, Named, Product, Softmax, children
 from .extraction import Extraction
 from .layout import Arrays
+from .symbols import numbered
 from .vocabulary import Vocabulary
 
 LARGEST = 300
@@ -26,7 +28,6 @@ SHARED, KNOWN, ALONE = 20.0, 12.0, 30.0
 """From which cost on a part that is used twice gets a line of its own; one that has a name in the graph;
 and a root or a softmax among the forward values that is used once."""
 ROUNDS = 4
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _LETTERS = ("t", "u", "v", "w", "s", "r", "a", "b", "c")
 
 
@@ -301,7 +302,7 @@ def _axis_names(lowered: Lowered, dims: Dims) -> dict[int, str]:
                 if name is not None and several == (len(labels) > 1):
                     for k, label in enumerate(labels, 1):
                         if label not in found:
-                            own = f"{name}{str(k).translate(_LOWERED)}" if several else name
+                            own = f"{name}{subscript(k)}" if several else name
                             found[label] = free(own, {found.get(other) for other in beside[label]})
     return found
 
@@ -310,12 +311,9 @@ class _Called:
     """One name for each value that has one, and for each leaf."""
 
     def __init__(self, graph: Graph) -> None:
-        self._names: dict[Node, str] = {}
-        self.taken: set[str | None] = set()
-        for node in (*graph.nodes, *graph.backward):
-            if node.is_leaf or node.name is not None:
-                own = "x" if node.requires_grad and node.is_leaf else "constant"
-                self._names[node] = self._unique(node.name or own)
+        own = [node for node in (*graph.nodes, *graph.backward) if node.is_leaf or node.name is not None]
+        self._names = numbered({node: node.name or ("x" if node.requires_grad else "constant") for node in own})
+        self.taken: set[str | None] = {*self._names.values()}
         for node in graph.gradients:
             if node not in self._names:
                 self._names[node] = "out" if node in graph.outputs else ""
@@ -329,13 +327,7 @@ class _Called:
 
     def new(self, letters: Iterable[str]) -> str:
         """The next letter that is no name yet."""
-        letter = next((letter for letter in letters if letter not in self.taken), "t")
-        return self._unique(letter)
-
-    def _unique(self, name: str) -> str:
-        found, count = name, 1
-        while found in self.taken:
-            count += 1
-            found = f"{name}{str(count).translate(_LOWERED)}"
+        names = chain(letters, (f"t{subscript(k)}" for k in count(2)))
+        found = next(name for name in names if name not in self.taken)
         self.taken.add(found)
         return found

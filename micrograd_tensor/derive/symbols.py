@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 
 from ..graph import Graph, Node
 from ..graph.stages import stages
 from ..notation import Called
-from ..notation.names import Identifiers
-from ..notation.printable import MAX_NAME, WHOLE, shorten
-
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+from ..notation.names import subscript
+from ..notation.printable import MAX_NAME, shorten
 
 
-def symbols(graph: Graph, called: Called, names: Identifiers) -> Mapping[Node, str]:
+def symbols(graph: Graph, called: Called) -> Mapping[Node, str]:
     """A name for each value but those within a step, which are shown by their formulas.
 
-    It is the value's own, or y with the number of its gate. A number tells the values of one name apart.
+    It is the value's own, or y with the number of its gate, or x for an input without one. A number tells the values of
+    one name apart.
 
     >>> import micrograd_tensor as mt
-    >>> from micrograd_tensor.notation import identifiers
     >>> w, v = (mt.tensor([1.0, k], name="W", requires_grad=True) for k in (2.0, 3.0))
     >>> captured = mt.graph(w * v)
-    >>> list(symbols(captured, Called(captured), identifiers(captured)).values())
+    >>> list(symbols(captured, Called(captured)).values())
     ['W', 'W₂', 'y₁']
     """
     inner = {gate for gates in stages(graph) for gate in gates[:-1]}
     shown = [x for x in graph.nodes if x not in inner and (x.op or x.name or x.requires_grad)]
-    wanted = {node: called.in_short(node) or names.values[node] for node in shown}
+    return numbered({node: called.in_short(node) or "x" for node in shown})
+
+
+def numbered(wanted: Mapping[Node, str]) -> dict[Node, str]:
+    """Names, no two of them alike: all but the first of one name have a number that makes it nobody else's."""
     taken = {*wanted.values()}
     found: dict[Node, str] = {}
-    seen: set[str] = set()
+    seen: dict[str, Iterator[str]] = {}
     for node, name in wanted.items():
-        if name in seen:
-            numbers = (str(k).translate(_LOWERED) for k in range(2, WHOLE))
-            numbered = (f"{shorten(name, MAX_NAME - len(number))}{number}" for number in numbers)
-            name = next(new for new in numbered if new not in taken)
-            taken.add(name)
-        seen.add(name)
         found[node] = name
+        if name in seen:
+            found[node] = next(new for new in seen[name] if new not in taken)
+            taken.add(found[node])
+        seen.setdefault(name, _with_numbers(name))
     return found
+
+
+def _with_numbers(name: str) -> Iterator[str]:
+    for number in map(subscript, count(2)):
+        yield f"{shorten(name, MAX_NAME - len(number))}{number}"

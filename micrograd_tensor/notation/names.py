@@ -6,7 +6,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Container, Iterable, Mapping
-from itertools import count, islice
+from itertools import chain, count, islice
 from string import ascii_uppercase
 from typing import NamedTuple
 
@@ -29,6 +29,15 @@ SHORT = 20
 """The longest formula, in characters, that serves as the name of an unnamed value."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def subscript(number: int) -> str:
+    """A number as the index of a name.
+
+    >>> f"y{subscript(12)}"
+    'y₁₂'
+    """
+    return str(number).translate(_SUBSCRIPTS)
 
 
 class Identifiers(NamedTuple):
@@ -157,7 +166,7 @@ class Called:
         """A value's name, or y with the number of its gate; nothing for a leaf without a name."""
         if node.name:
             return printable(node.name)
-        return free(f"y{str(self.numbers[node]).translate(_SUBSCRIPTS)}", self._taken) if node.op else ""
+        return free(f"y{subscript(self.numbers[node])}", self._taken) if node.op else ""
 
     def gradient(self, node: Node) -> str:
         """What the gradient of a value is called, or nothing where the value has no more than a formula."""
@@ -170,12 +179,13 @@ class Called:
 
 
 def free(name: str, taken: Container[str | None]) -> str:
-    """A name, with as many primes as it takes to be none of those taken.
+    """A name, with as many primes as it takes to be none of those taken; after three of them with a number.
 
-    >>> free("g", {"x"}), free("g", {"g", "g′"})
-    ('g', 'g″')
+    >>> free("g", {"x"}), free("g", {"g", "g′"}), free("g", {"g", "g′", "g″", "g‴"})
+    ('g', 'g″', 'g₄')
     """
-    return next(name + prime for prime in ("", "′", "″", "‴") if name + prime not in taken or prime == "‴")
+    marks = chain(("", "′", "″", "‴"), map(subscript, count(4)))
+    return next(name + mark for mark in marks if name + mark not in taken)
 
 
 def _letter(k: int) -> str:

@@ -313,3 +313,38 @@ def test_what_has_no_shorter_form_says_so():
     x = tensor(numbers(3), "x")
     page = mt.derive(mt.relu(x).named("out"), numbers(3))
     assert "There is no shorter form than that of the steps" in page.markdown
+
+
+def test_each_index_of_an_element_has_its_own_letter():
+    x = mt.tensor([0.3, 0.4], name="x", requires_grad=True)
+    product = 1.0
+    for axis in range(6):
+        product = product * mt.sin(x.reshape(tuple(2 if k == axis else 1 for k in range(6))) * (axis + 1.0))
+    weights = mt.tensor(np.random.default_rng(0).random((2,) * 6), name="w")
+    found = mt.derive(mt.sum(mt.exp(product * weights)), dims={"N": ("x", 0)}).closed_form
+    assert "w_nn′n″n‴n₄n₅" in "\n".join(map(str, found.indexed))
+
+
+def test_values_of_one_name_are_told_apart_as_in_the_steps():
+    a, b, c = (mt.tensor([k, 2.0], name=name, requires_grad=True) for k, name in enumerate(["W", "W", "W₂"]))
+    page = mt.derive(a * mt.sin(b) * mt.cos(c))
+    assert [*page.closed_form] == ["W", "W₃", "W₂"]
+    assert {page.symbols[node] for node in page.graph.nodes if node.is_leaf} == {*page.closed_form}
+    a, b = (mt.tensor([k, 2.0], requires_grad=True) for k in (1.0, 3.0))
+    page = mt.derive(a * mt.sin(b))
+    assert [page.symbols[node] for node in page.graph.nodes if node.is_leaf] == ["x", "x₂"]
+    assert {*page.closed_form} == {"x", "x₂"}
+
+
+def test_more_shared_parts_than_there_are_letters():
+    x = mt.tensor([0.3, 0.4], name="x", requires_grad=True)
+    y = x
+    for _ in range(14):
+        y = mt.sin(y)
+    found = mt.derive(y).closed_form
+    names = [line.name for line in found.lets]
+    assert names[:2] == ["t", "u"]
+    assert "t₂" in names
+    assert len({*names}) == len(names)
+    for made, expected in zip(ran(found), ordered(found.found.lowered.graph), strict=True):
+        assert_close(made, expected)

@@ -293,3 +293,17 @@ def rules_say_what_was_recorded(page):
             if not np.allclose(np.broadcast_to(value, share.gradient.shape), share.gradient.value, atol=1e-12):
                 return False
     return True
+
+
+def test_a_value_whose_name_ends_as_the_package_s_does_needs_no_import_of_it():
+    amt = leaf("amt", 2, 3)
+    found = mt.derive(mt.sum(mt.square(amt), axis=0).named("total_amt"))
+    assert "micrograd_tensor" not in found.numpy
+    assert "micrograd_tensor" not in found.closed_form.numpy
+
+
+@pytest.mark.parametrize("values", [[0.0, 1e-310], [-1.7e308, 1.7e308], [5e-324, 5e-324]])
+def test_inputs_in_the_smallest_and_the_largest_of_ranges(values):
+    x = mt.tensor(values, name="x", requires_grad=True)
+    text = mt.derive((x * 0.5).named("y")).numpy
+    assert np.array_equal(loaded(text)["backward"](np.ones(2), {}), [0.5, 0.5])
