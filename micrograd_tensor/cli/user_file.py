@@ -8,11 +8,14 @@ import linecache
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from ..engine.errors import GradientWarning
 from .unusable import UnusableError
@@ -28,8 +31,9 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
     The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code may change the working folder:
-    its lines are known all the same, and after the block the folder is what it was. Siblings may be imported
-    relatively. Of a notebook only what defines something is run.
+    its lines are known all the same, and after the block the folder is what it was, as are NumPy's functions, settings
+    and global generator, and the filters of warnings. Siblings may be imported relatively. Of a notebook only what
+    defines something is run.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -41,7 +45,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
         source = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
-    folder, before, here = path.parent.resolve(), set(sys.modules), Path.cwd()
+    folder, before, here = path.parent.resolve(), dict(sys.modules), Path.cwd()
     package = ModuleType(_PACKAGE)  # in which siblings can be imported relatively; it shadows no other
     package.__path__ = [str(folder)]
     module = ModuleType(f"{_PACKAGE}.{path.stem}")  # dataclasses look the module up
@@ -57,21 +61,40 @@ def user_file(path: Path) -> Iterator[ModuleType]:
             source = "".join(lines).encode()
     linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
     try:
-        with blamed(path, "cannot be loaded"):
-            if path.suffix == ".ipynb":
-                _define(ast.parse(source, str(path)), path, vars(module))
-            else:
-                exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
-        yield module
+        with _numpy_kept(), warnings.catch_warnings():
+            with blamed(path, "cannot be loaded"):
+                if path.suffix == ".ipynb":
+                    _define(ast.parse(source, str(path)), path, vars(module))
+                else:
+                    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
+            yield module
     finally:
         os.chdir(here)
         for name in [name for name in sys.modules if name not in before]:
             file = getattr(sys.modules[name], "__file__", None)
             if name.split(".")[0] == _PACKAGE or (file and _is_users(file, path)):
                 del sys.modules[name]
+        if _PACKAGE in before:
+            sys.modules[_PACKAGE] = before[_PACKAGE]
         for place in places:
             if place in sys.path:
                 sys.path.remove(place)
+
+
+@contextmanager
+def _numpy_kept() -> Iterator[None]:
+    """After the block NumPy's functions, settings and global generator are what they were."""
+    modules = (np, np.random, np.linalg)
+    functions, state = [dict(vars(module)) for module in modules], np.random.get_state()  # noqa: NPY002 -- the user's
+    try:
+        with np.errstate(), np.printoptions():
+            yield
+    finally:
+        for module, names in zip(modules, functions, strict=True):
+            for name in [n for n, x in vars(module).items() if n not in names and not isinstance(x, ModuleType)]:
+                delattr(module, name)
+            vars(module).update(names)
+        np.random.set_state(state)  # noqa: NPY002 -- as above
 
 
 def _cells(source: bytes) -> list[str]:

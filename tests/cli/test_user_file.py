@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from micrograd_tensor.cli.main import main
@@ -44,8 +47,6 @@ def test_it_imports_what_lies_beside_it_and_is_gone_afterwards(write):
 
 
 def test_a_name_that_a_library_has_too_shadows_nothing(write):
-    import numpy as np
-
     with user_file(write("def forward(): return 1\n", "numpy.py")) as module:
         assert module.forward() == 1
         assert sys.modules["numpy"] is np
@@ -136,6 +137,34 @@ def test_a_file_that_changes_the_folder_changes_it_for_itself_only(write, tmp_pa
     path = write(WANDERS.replace("# this line", "# another line"))
     with pytest.raises(UnusableError, match="1 / 0  # another line"), user_file(path) as module, blamed(path, "fails"):
         module.fails()
+
+
+CHANGES_NUMPY = """import warnings
+import numpy as np
+exp = np.exp
+np.exp = lambda x: exp(x)
+np.relu = lambda x: np.maximum(x, 0)
+np.seterr(all="raise")
+np.set_printoptions(precision=2)
+np.random.seed(3)
+warnings.simplefilter("ignore")
+"""
+
+
+def test_a_file_that_changes_numpy_changes_it_for_itself_only(write, monkeypatch):
+    def state():
+        drawn = np.random.get_state()[1].tolist()  # noqa: NPY002 -- what the file seeds
+        return np.exp, np.geterr(), np.get_printoptions(), drawn, list(warnings.filters)
+
+    here = ModuleType("given")
+    monkeypatch.setitem(sys.modules, "given", here)
+    before = state()
+    with user_file(write(CHANGES_NUMPY)):
+        assert np.exp is not before[0]
+        assert np.relu(-1) == 0
+    assert state() == before
+    assert not hasattr(np, "relu")
+    assert sys.modules["given"] is here
 
 
 @pytest.mark.parametrize(
