@@ -349,11 +349,14 @@ def _making(function: Callable[..., Any]) -> Callable[..., Any]:
 def _taking(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def take(value: Any, *args: Any, **settings: Any) -> Any:
         if isinstance(value, Array):
-            return value.copy() if name in ("array", "copy") else value
-        if isinstance(value, (list, tuple)) and _holds_arrays(value):
-            return Array(_stacked(value))
-        made = function(value, *args, **settings)
-        return Array(made) if made.dtype.kind == "f" else made
+            made = value.copy() if name in ("array", "copy") else value
+        elif isinstance(value, (list, tuple)) and _holds_arrays(value):
+            made = Array(_stacked(value))
+        else:
+            plain = function(value, *args, **settings)
+            return Array(plain) if plain.dtype.kind == "f" else plain
+        dtype = settings.get("dtype", args[0] if args and name != "copy" else None)
+        return made if dtype is None or made.dtype == dtype else made.astype(dtype)
 
     return take
 

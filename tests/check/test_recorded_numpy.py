@@ -141,9 +141,15 @@ def reshaped(np, x):
     return h.transpose(2, 0, 1).reshape(3, -1).sum(axis=0)
 
 
+def of_another_type(np, x):
+    mask = np.array(x > 0, dtype=float)
+    return x * (1 - mask) * 0.1 + np.asarray(x, np.float64) * mask
+
+
 FUNCTIONS = [
     item_by_item, added_to_items, boolean_mask, integer_indices, slices, running, views, in_place, overwritten,
     added_at, out_argument, stacked, filled, stable_sigmoid, numbers, in_a_list, reshaped,
+    of_another_type,
 ]  # fmt: skip
 
 
@@ -160,6 +166,15 @@ def test_recording_changes_no_number_and_its_gradient_is_that_of_differences(fun
         step[place] = 1e-6
         slope = np.sum(dout * (function(np, X + step) - function(np, X - step))) / 2e-6
         assert abs(gradient[place] - slope) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "make", [lambda np, x: np.array(x, dtype=np.float32), lambda np, x: np.asarray([x], np.float32)]
+)
+def test_an_array_of_another_type_is_made_of_it(make):
+    made = make(RECORDED, Array(mt.tensor(X, name="x", requires_grad=True)))
+    assert made.dtype == np.float32
+    assert np.array_equal(made.recorded.numpy(), make(np, X))
 
 
 def test_a_buffer_that_a_loop_fills_takes_work_in_proportion_to_its_size():
