@@ -31,15 +31,19 @@ SUMMARY = (
 """What a command that takes a graph says of it."""
 
 
-def add_options(parser: Any, what: str) -> None:
-    """Add the options that name a graph and its axes.
+def graph_command(commands: Any, name: str, help_: str, does: str, status: str) -> Any:
+    """Add a subcommand that takes a graph, with the options that name it and its axes; returns its parser.
 
     Args:
-        parser: of the subcommand.
-        what: what the command does with the graph, such as "draw".
+        commands: of the command line's parser.
+        name: of the subcommand, which is what it does with the graph, such as "draw".
+        help_: for the list of subcommands.
+        does: what it does, as a sentence.
+        status: what its exit status says.
     """
+    parser = commands.add_parser(name, help=help_, description=f"{does} {SUMMARY} Exit status: {status}")
     add = parser.add_argument
-    add("graph", nargs="?", metavar="FILE.py:FUNCTION|NAME", help=f"what to {what}")
+    add("graph", nargs="?", metavar="FILE.py:FUNCTION|NAME", help=f"what to {name}")
     add(
         "--dims",
         action="append",
@@ -50,6 +54,7 @@ def add_options(parser: Any, what: str) -> None:
     )
     add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
     add("--list", action="store_true", help="list the built-in graphs")
+    return parser
 
 
 def _dim(text: str) -> tuple[str, int | tuple[str, int]]:

@@ -10,19 +10,19 @@ from ..derive import derive
 from ..derive.derivation import kind_of
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph.axes import AxisNames
-from .chosen import SUMMARY, add_options, axis_names_of, chosen, list_built_in, spare_source
+from .chosen import axis_names_of, chosen, graph_command, list_built_in, spare_source
 from .unusable import UnusableError
 
 
 def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
+    parser = graph_command(
+        commands,
         "derive",
-        help="derive the gradients of your function, or of a built-in graph, step by step and in closed form",
-        description=f"Derive the gradients of a recorded graph, gate by gate and in closed form. {SUMMARY} Exit "
-        "status: 0 derived, 2 the file, the function or an option is unusable, or there is no closed form.",
+        "derive the gradients of your function, or of a built-in graph, step by step and in closed form",
+        "Derive the gradients of a recorded graph, gate by gate and in closed form.",
+        "0 derived, 2 the file, the function or an option is unusable, or there is no closed form.",
     )
-    add_options(parser, "derive")
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="FILE", help=".md .tex .html .ipynb or .py (default: text, here)")
     add("--closed", action="store_true", help="the closed form alone")

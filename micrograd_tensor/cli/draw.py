@@ -19,19 +19,19 @@ from ..draw.views import VIEWS
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph import Graph, graph
 from .arguments import finite_number, whole_number
-from .chosen import SUMMARY, add_options, axis_names_of, chosen, list_built_in, spare_source
+from .chosen import axis_names_of, chosen, graph_command, list_built_in, spare_source
 from .unusable import UnusableError
 
 
 def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
+    parser = graph_command(
+        commands,
         "draw",
-        help="draw the circuit of your function, or of a built-in graph",
-        description=f"Draw a recorded graph, forward and backward, and save the picture. {SUMMARY} Exit status: 0 "
-        "drawn, 2 the file, the function or an option is unusable.",
+        "draw the circuit of your function, or of a built-in graph",
+        "Draw a recorded graph, forward and backward, and save the picture.",
+        "0 drawn, 2 the file, the function or an option is unusable.",
     )
-    add_options(parser, "draw")
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="FILE", help=".svg .png .pdf .html .dot or .txt (default: NAME.svg)")
     add("--view", choices=VIEWS, default="overlay", help="what is shown (default: overlay); ascii is for the terminal")

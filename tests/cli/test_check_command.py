@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ten_lines import TEN_LINES
 
 import micrograd_tensor as mt
 from micrograd_tensor.cli import main
@@ -245,31 +246,10 @@ def test_a_starter_for_a_function_of_ones_own(function, tmp_path, monkeypatch, c
     assert set(verdicts(capsys.readouterr().out).values()) == {"· not given"}
 
 
-TEN_LINES = """
-import numpy as np
-
-def inputs(seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(7, 4)), rng.normal(size=4), rng.normal(size=4)
-
-def forward(x, gamma, beta, eps=1e-5):
-    mean = x.mean(axis=0)
-    dev_from_mean = x - mean
-    dev_from_mean_sq = dev_from_mean ** 2
-    var = dev_from_mean_sq.mean(axis=0)
-    stddev = np.sqrt(var + eps)
-    inverted_stddev = 1.0 / stddev
-    x_norm = dev_from_mean * inverted_stddev
-    scaled_x = gamma * x_norm
-    out = scaled_x + beta
-    return out
-"""
-
-
 def test_the_stages_of_a_function_are_called_as_its_variables(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("bn.py").write_text(TEN_LINES)
-    assert main(["check", "--new", "bn.py:forward"]) == 0
+    assert main(["check", "--new", "bn.py:batchnorm"]) == 0
     text = Path("bn_exercise.py").read_text()
     steps = re.findall(r"^    (\w+) = .*  # \((\d)\)", text.split("def backward")[0], re.MULTILINE)
     stages = re.findall(r"^    (\w+) = ", TEN_LINES, re.MULTILINE)[1:]

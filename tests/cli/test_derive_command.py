@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from ten_lines import TEN_LINES
 
 import micrograd_tensor as mt
 from micrograd_tensor.cli import main
@@ -142,28 +143,6 @@ def test_dims_that_name_no_axis_are_refused_as_by_draw(argument, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["derive", "batchnorm", "--dims", argument])
     assert "names no axis; write N=x:0 for axis 0 of x, or N=7 for its length" in capsys.readouterr().err
-
-
-TEN_LINES = """
-import numpy as np
-
-def inputs(seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(7, 4)), rng.normal(size=4), rng.normal(size=4)
-
-def batchnorm(x, gamma, beta, eps=1e-5):
-    mean = x.mean(axis=0)
-    dev_from_mean = x - mean
-    dev_from_mean_sq = dev_from_mean ** 2
-    var = dev_from_mean_sq.mean(axis=0)
-    stddev = np.sqrt(var + eps)
-    inverted_stddev = 1.0 / stddev
-    x_norm = dev_from_mean * inverted_stddev
-    scaled_x = gamma * x_norm
-    out = scaled_x + beta
-    return out
-"""
-"""Batch normalization as it is written for arrays, with inputs."""
 
 
 def test_a_function_as_it_is_written_for_arrays_is_derived_in_its_own_words(tmp_path):
