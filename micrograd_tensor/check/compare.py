@@ -15,7 +15,7 @@ from ..graph import Graph, Node, named_nodes
 from .found import ByName, Stages
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
-from .judge import Backward, Forward
+from .judge import USED_AGAIN, Backward, Forward
 from .mistakes.derivation import called_forward
 from .oracles import oracles
 from .point import lint
@@ -89,7 +89,8 @@ def with_lines(report: Report, backward: Callable[..., Any], elsewhere: Containe
         elsewhere: names for which something else was returned than what the function calls so.
     """
     keys = {name: key for name, key in report.keys.items() if key not in elsewhere}
-    judged = {*report.keys.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
+    settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
+    judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
     before = {name: lines_before(backward, keys[name], judged) for name in report.wrong if name in keys}
     return replace(
         report, lines=gradient_lines(backward, keys), before={n: lines for n, lines in before.items() if lines}
@@ -126,6 +127,7 @@ def _compared(
     absent = {node: name for name, node in stages.items() if name not in given.gradients and node.is_leaf}
     matched = _matched(captured, (*given.unused, *given.unjudged), hand, recorded, absent)
     unused = {key: why for key, why in given.unused.items() if key not in matched}
+    loose = _returned_elsewhere(captured, ran, given.gradients, recorded) if ran is not None else {}
     if before.others and given.loose:
         again = Backward(stages, given.gradients, Forward(captured, named, {}, recorded, rtol))
         if not again.wrong:
@@ -149,7 +151,7 @@ def _compared(
         forward=Stages(before.stages),
         diagnosis=_of_both(before.diagnosis, once.diagnosis),
         unused=MappingProxyType(unused),
-        unjudged=MappingProxyType({key: why for key, why in given.unjudged.items() if key not in matched}),
+        unjudged=MappingProxyType({k: why for k, why in {**given.unjudged, **loose}.items() if k not in matched}),
         matched=MappingProxyType(matched),
         keys=MappingProxyType(given.keys),
         follow=MappingProxyType(once.follow),
@@ -158,6 +160,29 @@ def _compared(
         wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),
         **found,
     )
+
+
+def _returned_elsewhere(graph: Graph, ran: Run, judged: Mapping[str, Any], recorded: Tolerances) -> dict[str, str]:
+    """What was returned under no name, is none of the gradients that are judged, and nothing else of the graph."""
+    if ran.error is not None or ran.returned is None or isinstance(ran.returned, Mapping):
+        return {}
+    arrays = dict(_leaves("returned", ran.returned))
+    shapes = {node.shape for node in graph.gradients if node.is_leaf}
+    loose = {key: x for key, x in arrays.items() if x.dtype.kind == "f" and x.any() and x.shape in shapes}
+    known = [*judged.values(), *(node.value for node in graph.nodes)]
+    loose = {key: x for key, x in loose.items() if not any(np.array_equal(x, y, equal_nan=True) for y in known)}
+    right = _matched(graph, loose, loose, recorded, {})
+    why = "it is no variable of backward that was judged, and no gradient of the graph"
+    return {key: why for key in loose if key not in right}
+
+
+def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays in nested tuples and lists, each with its place."""
+    if isinstance(value, np.ndarray):
+        yield place, value
+    elif isinstance(value, (tuple, list)):
+        for i, inner in enumerate(value):
+            yield from _leaves(f"{place}[{i}]", inner)
 
 
 def _matched(

@@ -18,6 +18,9 @@ from .kinks import Subgradients
 from .mistakes.search import Explained, explain
 from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
+USED_AGAIN = "judged is what it held before it was used again, for the gradient of something else"
+"""The note at a stage whose name holds another gradient by the end."""
+
 
 class _Judge:
     """What judging values and judging gradients have in common.
@@ -210,8 +213,7 @@ class Backward(_Judge):
             if value is None:
                 again._reread[name] = self._stage_of(name, Status.ANOTHER, "")
             else:
-                note = "judged is what it held before it was used again, for the gradient of something else"
-                again._reread[name] = again._stage_of(name, None, note)
+                again._reread[name] = again._stage_of(name, None, USED_AGAIN)
         again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
         return again
 
