@@ -35,8 +35,13 @@ _FUSED = (
     row.Placement,
 )
 _PLACED = (row.Lookup, row.Placement)
+_COMPARED = {"=", "≠", ">", "≥", "<", "≤"}
 DENSE = 1 << 12
 """The longest axis along which a lookup is a comparison with every index."""
+
+
+class Chosen(row.Function):
+    """The reading of a choice that a kernel makes as it is: as a sum, what is not chosen would not always vanish."""
 
 
 class Marked:
@@ -60,6 +65,7 @@ class Marked:
         self.places: dict[Node, int] = {}
         self._nodes: list[Node] = []
         self._opaque: dict[Primitive, Primitive] = {}
+        self._chosen: dict[Primitive, Primitive] = {}
         inputs, fixed = set(traced.inputs), set[Node]()
         looked_up = {node.operands[1]: node for node in traced.graph.nodes if isinstance(node.reading, _PLACED)}
         for node in traced.graph.nodes:
@@ -82,6 +88,9 @@ class Marked:
     def _unread(self, op: Primitive) -> Primitive:
         return self._opaque.setdefault(op, replace(op, reading=None))
 
+    def _as_it_is(self, op: Primitive) -> Primitive:
+        return self._chosen.setdefault(op, replace(op, reading=Chosen()))
+
     def _computed(self, node: Node, value: Any) -> None:
         operands = tuple(self.made[x] if isinstance(x, Node) else x for x in node.operands)
         if _is_extreme(node) and not operands[0].is_leaf and operands[0] not in self.calls:
@@ -91,7 +100,8 @@ class Marked:
             self.made[node.operands[0]] = kept
             operands = (kept,)
         why = self._why_called(node, operands)
-        made = self._add(node, operands=operands, value=value, op=self._unread(node.made_by) if why else node.op)
+        op = self._unread(node.made_by) if why else self._as_it_is(node.made_by) if _stays(node) else node.op
+        made = self._add(node, operands=operands, value=value, op=op)
         if why:
             self.calls[made] = why
         elif isinstance(node.reading, _PLACED):
@@ -134,6 +144,18 @@ class Marked:
 
 def _is_extreme(node: Node) -> bool:
     return isinstance(node.reading, row.Reduction) and node.reading.kind in ("max", "min")
+
+
+def _stays(node: Node) -> bool:
+    """Whether a node is a choice, but no product with an indicator: of NaN, no comparison's opposite holds either."""
+    if not isinstance(node.reading, row.Choice):
+        return False
+    condition, yes, no = node.operands
+    reading = condition.reading if isinstance(condition, Node) and not condition.is_leaf else None
+    sign = reading.sign if isinstance(reading, row.Relation) else ""
+    if not isinstance(no, Node) and no == 0:
+        return sign not in _COMPARED
+    return isinstance(yes, Node) or yes != 0 or sign not in ("=", "≠")
 
 
 def _is_signed_zero(x: Any) -> bool:

@@ -13,6 +13,7 @@ from ..algebra.numbers import ONE, Coefficient
 from ..engine.row import Choice, Primitive
 from ..engine.table.elementwise import relu, sigmoid
 from ..engine.table.special import erf, erfc
+from .calls import Chosen
 from .loops import (
     Accumulate,
     Accumulator,
@@ -217,7 +218,7 @@ class KernelSource:
         args = [self._value(arg) for arg in x.args]
         if x.op in _SPELLED:
             return _SPELLED[x.op].format(*(a if a.isidentifier() else f"({a})" for a in args))
-        if isinstance(x.op.reading, Choice):
+        if isinstance(x.op.reading, (Choice, Chosen)):
             return f"({args[1]} if {self._condition(x.args[0])} else {args[2]})"
         name = next((f.__name__ for f in x.op.numpy if f.__name__ in _BY_NAME), None)
         if name is None:

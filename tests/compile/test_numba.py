@@ -148,3 +148,33 @@ def test_scalars_are_right_to_a_few_units_in_the_last_place(name, dtype):
     tolerance = (200 if tail else 8) * np.finfo(kind).eps  # there x² in the exponent is rounded
     np.testing.assert_allclose(made[near], want[near], rtol=tolerance, atol=np.finfo(kind).tiny)
     assert np.abs(made[np.isfinite(want) & ~near]).max(initial=0) <= 2e3 * np.finfo(kind).tiny
+
+
+CHOICES = {
+    "finite": lambda x: mt.where(mt.isfinite(x), x, 0.0),
+    "not finite": lambda x: mt.where(~mt.isfinite(x), 0.0, x),
+    "either": lambda x: mt.where((x < 0) | (x < 1), x, 0.0),
+    "not": lambda x: mt.where(~((x < 0) | (x < 1)), 0.0, x),
+    "leaky relu": mt.leaky_relu,
+    "elu": mt.elu,
+    "nan to num": mt.nan_to_num,
+}
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", CHOICES)
+def test_what_is_not_chosen_does_not_matter(name, special, monkeypatch):
+    monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)
+
+    def function(x):
+        y = CHOICES[name](x)
+        return y, mt.grad(y, x, np.ones(x.shape))[0]
+
+    fast = mt.compile(function, backend="numba")
+    for first in (0.5, special):
+        x = mt.tensor([first, -1.5, 0.25, 3.0], requires_grad=True)
+        with np.errstate(all="ignore"):
+            for got, want in zip(fast(x), function(x), strict=True):
+                np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-15)
+    assert "def kernel" in fast.source
+    assert not fast._eager
