@@ -129,6 +129,20 @@ def step(kind, **settings):
     return pytest.param(make, id=f"{kind.__name__} {settings or ''}")
 
 
+def compiled_step():
+    made, params = optimizer(optim.Adam)
+
+    def work(x):
+        made.zero_grad()
+        (params[0] * x).sum().backward()
+        made.step()
+
+    fast = mt.compile(work, exact=True)
+    x = mt.tensor([1.0, 2.0])
+    fast(x)
+    return lambda: fast(x), lambda: everything(made, params)
+
+
 def load_optimizer():
     made, params = optimizer(optim.Adam)
     other, _ = optimizer(optim.Adam)
@@ -142,7 +156,7 @@ def load_optimizer():
 @pytest.mark.parametrize(
     "make",
     [
-        *(backward, load_state_dict, running_statistics),
+        *(backward, load_state_dict, running_statistics, compiled_step),
         pytest.param(load_optimizer, marks=pytest.mark.slow),  # a thousand points
         *(step(optim.SGD), step(optim.SGD, momentum=0.9), step(optim.Adam, amsgrad=True)),
     ],

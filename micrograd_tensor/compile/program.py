@@ -175,13 +175,13 @@ class Program:
             x = _at(place, given)
             if not isinstance(x, Tensor):
                 continue  # an array of the caller's, of which the function had a copy
+            array = self._own(number, given, outputs)
+            if type(array) is np.ndarray:
+                array.setflags(write=False)
             if getattr(write, "__func__", None) is Tensor.assign_:
-                array = self._own(number, given, outputs)
-                if type(array) is np.ndarray:
-                    array.setflags(write=False)
                 changes.append((set_data, x, array))
             else:
-                others.append((write, outputs[number]))
+                others.append((write, array))
         upstream: list[tuple[Tensor, Tensor]] = []
         for place, g in self.traced.gradients:
             x = _at(place, given)

@@ -48,7 +48,8 @@ class Bucket:
     """
 
     def __init__(self, params: Sequence[Tensor], names: Sequence[str], state: State, step: int) -> None:
-        self.params, self.names, self.step = params, names, step
+        self.params, self.names = params, names
+        self.taken: Any = step
         self.dtype, self.foreign = params[0].dtype, is_duck(params[0]._data)
         ends = np.cumsum([p.size for p in params]).tolist()
         self.bounds = list(zip([0, *ends], ends, [p.shape for p in params], strict=False))
@@ -56,6 +57,11 @@ class Bucket:
         self.buffers = [self._joined([m[name] if name in m else _zeros(p) for p, m in known]) for name in names]
         self.value: Any = None
         self.assigned: list[Any] = [None] * len(params)
+
+    @property
+    def step(self) -> int:
+        """How many steps the parameters have taken."""
+        return int(self.taken)
 
     def _joined(self, arrays: Sequence[Any]) -> Any:
         """One array for all parameters, flat unless it is a foreign one, in their dtype; not to be written to."""
@@ -93,8 +99,9 @@ class Bucket:
         step = self.step + 1
         value, *buffers = map(self._final, self._applied(rule, (p, g, *self.buffers), {"step": step, **settings}))
         assigned = self._parts(value) if len(arrays) == 1 else [frozen(part) for part in self._parts(value)]
-        new = {"value": value, "assigned": assigned, "buffers": buffers, "step": step}
-        return [*zip(repeat(set_data), self.params, assigned), (vars(self).update, new)]
+        new = {"value": value, "assigned": assigned, "taken": step}
+        kept = self.buffers.__setitem__, slice(None), buffers
+        return [*zip(repeat(set_data), self.params, assigned), (vars(self).update, new), kept]
 
     def _applied(self, rule: Any, arrays: tuple[Any, ...], settings: dict[str, Any]) -> Sequence[Any]:
         """What the rule makes of the arrays, block by block."""
@@ -110,31 +117,26 @@ class Bucket:
         return results
 
     def record(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule within a trace, whose effects are the new state."""
+        """Apply the rule within a trace, whose effects are the new state, written by functions for `all_at_once`."""
         before = source(lambda: self.step, "step")
         step = before + 1
-        effect(before, step, self._count)
+        effect(before, step, partial(vars(self).__setitem__, "taken"))
         p, g = self._flat(self.params), self._flat([_gradient(p) for p in self.params])
         buffers = [source(partial(self._buffer, i), name) for i, name in enumerate(self.names)]
         new, *changed = rule(p, astype(g, self.dtype), *buffers, step=step, **settings)
         for p, part in zip(self.params, self._parts(new), strict=True):
             p.assign_(part)
         for i, (buffer, value) in enumerate(zip(buffers, changed, strict=True)):
-            effect(buffer, value, partial(self._write, i))
+            value = value if value.dtype == self.dtype else astype(value, self.dtype)
+            effect(buffer, value, partial(self.buffers.__setitem__, i))
 
     def _flat(self, tensors: Sequence[Tensor]) -> Tensor:
         """What `_joined` does, recorded."""
         flat = tensors if self.foreign else [reshape(x, shape=-1) for x in tensors]
         return flat[0] if len(flat) == 1 else concatenate(flat)
 
-    def _count(self, step: Any) -> None:
-        self.step = int(step)
-
     def _buffer(self, i: int) -> Any:
         return self.buffers[i]
-
-    def _write(self, i: int, value: Any) -> None:
-        self.buffers[i] = frozen(value, dtype=self.dtype)
 
 
 def _zeros(p: Tensor) -> Any:
