@@ -44,7 +44,8 @@ def derive(
 
     Raises:
         GradientError: where an output needs no gradients, so that there is nothing to derive, for a graph without a
-            backward pass or without values, and for symbols of names that there are not or that are another value's.
+            backward pass or without values, and for symbols that are no text, or of names that there are not or that
+            are another value's.
         ShapeError: for an upstream of another shape, or for dims that name no axis.
 
     >>> import micrograd_tensor as mt

@@ -267,6 +267,8 @@ def _checked(written: Mapping[str, str], captured: Graph) -> Mapping[str, str]:
     shown = [written.get(name, name) for name in captured.named]
     for name, symbol in written.items():
         captured[name]  # or an error that names those there are
+        if not isinstance(symbol, str) or not symbol.strip():
+            raise GradientError(f"derive: {symbol!r} is no symbol for {name}; give some text")
         if shown.count(symbol) > 1:
             raise GradientError(f"derive: {symbol!r} would stand for {name} and for another value; give another symbol")
     return written

@@ -174,6 +174,8 @@ def test_symbols_are_on_the_pages_and_names_in_the_code():
         ({"x_nrm": "x̂"}, "no node is called 'x_nrm'; did you mean 'x_norm'"),
         ({"mean": "x"}, "'x' would stand for mean and for another value; give another symbol"),
         ({"mean": "m", "var": "m"}, "'m' would stand for mean and for another value"),
+        ({"mean": " "}, "' ' is no symbol for mean"),
+        ({"mean": 3}, "3 is no symbol for mean"),
     ],
 )
 def test_symbols_of_nothing_or_of_two_things_are_refused(symbols, said):
