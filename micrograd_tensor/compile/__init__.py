@@ -34,8 +34,9 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
     Arguments and results are Tensors, arrays and numbers, in tuples, lists and dictionaries; an array comes in as a
     Tensor. Anything else, such as a module, is known by what it is, and so is a number: another number, another mode of
     a module that is called, or another shape, dtype or layout is another kind of call, and is traced anew. Tensors that
-    the function finds elsewhere, such as parameters, are read anew in every call. Where a branch depends on values
-    (`mt.holds`) and another one is due, that call runs as it would without `compile`.
+    the function finds elsewhere, such as parameters, are read anew in every call, and so are settings of modules and
+    the numbers that its own code names; what is in other arrays, lists and objects stays as it was in the first call.
+    Where a branch depends on values (`mt.holds`) and another one is due, that call runs as it would without `compile`.
 
     Args:
         fn: a function, or a module. Without it the result is a decorator.
