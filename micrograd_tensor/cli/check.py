@@ -29,7 +29,7 @@ from ..check.found import Stages
 from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
 from ..check.report import Report
-from ..check.running import Run, fingerprint
+from ..check.running import Run, assignments, fingerprint
 from ..check.running import run as run_backward
 from ..derive import derive
 from ..draw import DrawError, draw, player
@@ -263,7 +263,7 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
     stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
-    remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(arguments[0], ran, task.dout, report))
+    remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     return replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks), ran
 
 
@@ -323,10 +323,13 @@ def _shared(ran: Run, report: Report) -> list[str]:
     ]
 
 
-def _rebound(name: str, ran: Run, dout: Any, report: Report) -> list[str]:
+def _rebound(task: exercise.Exercise, ran: Run, report: Report) -> list[str]:
     """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
+    name, of_a_loss = task.ignored[0], np.shape(task.dout) == ()
     value = ran.names.get(name)
-    if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(dout):
+    if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
+        return []
+    if (of_a_loss and np.shape(value)) or all(name not in made.names for made in assignments(task.backward)):
         return []
     return [f"backward reassigns {name}; from there on {name} is no longer the upstream gradient. Use another name."]
 

@@ -199,7 +199,7 @@ def record(
     if cache is None and takes.with_cache:
         cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
     dout = upstream[0] if len(outputs) == 1 else tuple(upstream)
-    inputs = [node.name or "" for node in captured.nodes if node.is_leaf and node.requires_grad]
+    inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
     adapted: Callable[..., Any]
     if backward is None:
@@ -347,7 +347,9 @@ class _Taking:
         rest = returned[max(len(self.gradients), 1) :]
         return (rest[0] if len(rest) == 1 else tuple(rest)) if rest else None
 
-    def adapted(self, backward: Callable[..., Any], inputs: list[str], own: Any) -> Callable[..., Any]:
+    def adapted(
+        self, backward: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+    ) -> Callable[..., Any]:
         """The backward pass as a function of the upstream gradient, or a tuple of them, and the cache."""
         if len(self.gradients) == 1 and not self.cache_first and own is None:
             return backward
@@ -365,7 +367,9 @@ class _Adapted:
     Of an object, the gradients that the call leaves in its attributes, or in a dictionary there, are returned too.
     """
 
-    def __init__(self, function: Any, call: Callable[..., Any], inputs: list[str], own: Any) -> None:
+    def __init__(
+        self, function: Any, call: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+    ) -> None:
         self.__wrapped__ = function
         self.__signature__ = inspect.signature(_two)
         self._call, self._inputs, self._own = call, inputs, own
@@ -383,10 +387,20 @@ class _Adapted:
                 held[name] = value
         keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
         rest = [name for name in self._inputs if name not in keys]
+        if len(rest) != len(several) and keys:
+            return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
         if len(rest) != len(several):
             return returned
         found = {name: held[key] for name, key in keys.items()} | dict(zip(rest, several, strict=True))
         return tuple(found[name] for name in self._inputs)
+
+    def _fitting(self, several: tuple[Any, ...], names: list[str]) -> dict[str, Any]:
+        """What was returned beside attributes, by the first of the other inputs that has its shape."""
+        found: dict[str, Any] = {}
+        for k, value in enumerate(several):
+            shaped = [n for n in names if self._inputs[n] == np.shape(value) and f"d{n}" not in found]
+            found[f"d{shaped[0]}" if shaped else f"dreturned{k}"] = value
+        return found
 
 
 def _two(dout: Any, cache: Any = None) -> None:

@@ -349,3 +349,40 @@ def test_a_mistake_where_a_name_is_used_again_is_there_or_on_the_way(check):
     _, printed, _ = check(again)
     assert "✗ dx is wrong" in printed
     assert "dh = 2 * dh * (1 - h * h)" in printed[printed.index("✗ dx is wrong") :]
+
+
+HALF = """
+class Linear:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+
+    def backward(self, dout):
+        self.dw = self.x.T @ dout
+        return dout @ self.w.T
+"""
+
+
+@pytest.mark.parametrize(("wrong", "instead"), [("self.x.T", "3 * self.x.T"), ("return dout", "return -dout")])
+def test_of_a_class_what_is_in_attributes_is_judged_though_others_are_missing(check, wrong, instead):
+    status, printed, _ = check(HALF)
+    assert status == 0
+    assert "dw, so it was left out" not in printed
+    assert "backward computes no db, so it was left out" in printed
+    assert check(HALF.replace(wrong, instead))[0] == 1
+
+
+def test_the_argument_of_a_loss_is_no_upstream_gradient_that_is_assigned_anew(check):
+    text = """
+import numpy as np
+
+def square_loss(x):
+    loss = np.sum(x * x)
+    return loss, 3 * x
+"""
+    status, printed, _ = check(text)
+    assert status == 1
+    assert "reassigns" not in printed
