@@ -212,12 +212,11 @@ DOMAINS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "above one": ("{} * {} + 1.5", lambda t: t * t + 1.5, lambda r: r * r + 1.5),
     "unit": ("0.9 * sin({})", lambda t: 0.9 * mt.sin(t), lambda r: 0.9 * Nudges.of(torch.sin(r))),
     "gentle": ("1.4 * sin({})", lambda t: 1.4 * mt.sin(t), lambda r: 1.4 * Nudges.of(torch.sin(r))),
-    "within six": ("6.0 * sin({})", lambda t: 6.0 * mt.sin(t), lambda r: 6.0 * Nudges.of(torch.sin(r))),
 }
 DOMAIN_OF = dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "reciprocal"), "positive")
 DOMAIN_OF |= dict.fromkeys(("arcsin", "arccos", "arctanh"), "unit") | {"arccosh": "above one"}
 DOMAIN_OF |= dict.fromkeys(("exp", "expm1", "exp2", "sinh", "cosh", "tan"), "gentle")
-DOMAIN_OF |= dict.fromkeys(("sigmoid", "tanh"), "within six")  # PyTorch's derivatives lose their digits further out
+DOMAIN_OF |= dict.fromkeys(("sigmoid", "tanh"), "gentle")  # PyTorch's derivatives lose their digits further out
 
 
 def unary(pool: Pool, name: str) -> Step:
