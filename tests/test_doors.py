@@ -38,7 +38,7 @@ ALLOWED = {
     "nn/state.py:_array": "what is loaded from a file",
     "optim/bucket.py:Bucket.__init__": "whether the array is NumPy's",
     "optim/bucket.py:Bucket.update": "the eager step; `record` is its twin within a trace",
-    "optim/bucket.py:Bucket._count": "an effect, which is written after the run",
+    "optim/bucket.py:Bucket.step": "a step that has been taken; `record` reads `taken` by a source",
     "optim/bucket.py:_gradient": "the shape only",
     "optim/bucket.py:_zeros": "the state before the first step",
     "optim/clip.py:clip_grad_norm_": "the text of an error; outside a trace, the number that is returned",
