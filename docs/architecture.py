@@ -153,7 +153,8 @@ def svg(made: Digraph, program: str, title: str) -> str:
     root.attrib |= {"role": "img", "aria-label": title}
     style = ElementTree.Element("style")
     style.text = style_sheet()
-    root.insert(0, style)
+    ground = {"width": "100%", "height": "100%", "fill": LIGHT["background"]}
+    root[:0] = [style, ElementTree.Element("rect", ground)]
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 

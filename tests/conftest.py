@@ -66,6 +66,12 @@ def missing(what):
     pytest.skip(f"{what} is missing")
 
 
+@pytest.fixture(scope="session", name="missing")
+def what_to_do_without():
+    """Skips a test for what is not installed, except where every test has to run."""
+    return missing
+
+
 @pytest.fixture(scope="module")  # Playwright runs an event loop, beside which tests of asyncio cannot run
 def browser():
     try:

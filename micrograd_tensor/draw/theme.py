@@ -66,10 +66,13 @@ def style_sheet(scope: str | None = None) -> str:
         f"{mt} text{{font-family:{FAMILY};white-space:pre;direction:ltr}}",
         f"{mt} .bwd path{{stroke-dasharray:6 3.5}}{mt} .bwd polygon{{stroke-dasharray:none}}",
     ]
-    for role, colour in LIGHT.items():
-        for paint in ("fill", "stroke"):
-            rules.append(f'{mt} [{paint}="{colour}"]{{{paint}:var(--mt-{role})}}')
-    return "".join(rules)
+    # Renderers that know attribute selectors, but no variables, would paint black what these rules hold for.
+    mapped = [
+        f'{mt} [{paint}="{colour}"]{{{paint}:var(--mt-{role})}}'
+        for role, colour in LIGHT.items()
+        for paint in ("fill", "stroke")
+    ]
+    return "".join([*rules, f"@supports (fill:var(--mt-ink)){{{''.join(mapped)}}}"])
 
 
 def in_theme(dot: str, theme: str) -> str:
