@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import takewhile
 from typing import Any
@@ -145,8 +146,9 @@ class KernelSource:
         yield f"{tab}    for j{number} in range(min({CHUNK}, n{number} - {CHUNK} * c{number})):"
         yield f"{tab}        i{number} = {CHUNK} * c{number} + j{number}"  # so that LLVM sees that it is not negative
         yield from self._block(loop.body, depth + 2)
-        wholes = [part.whole or (part.into.name if part.into else "") for part in loop.parts]
-        added = [_added(self._element(w, ls), x, p.kind) for w, (p, ls, x) in zip(wholes, parts, strict=True)]
+        wholes = [part.into or replace(part, name=part.whole or "") for part in loop.parts]
+        targets = [self._element(whole.name, whole.labels) for whole in wholes]
+        added = [_added(target, x, part.kind) for target, (part, _, x) in zip(targets, parts, strict=True)]
         yield from self._over([(labels, line) for line, (_, labels, _) in zip(added, parts, strict=True)], depth + 1)
 
     def _element(self, name: str, labels: Sequence[int]) -> str:

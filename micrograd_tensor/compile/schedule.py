@@ -123,7 +123,7 @@ class Schedule:
             kept = self._kept(a, rest, here, later, env)
             own = [onto for _, onto in accumulators.get(at, ())]
             made += [Start(onto) for onto in own]
-            inner, parts = self._private(a, [*here, *kept], own)
+            inner, parts = self._private(a, rest, [*here, *kept], own)
             made.append(For(a, self._emit(rest, inner, dict(env)), parts))
             for t, onto in accumulators.get(at, ()):
                 env[t] = Load(onto.whole or onto.name, onto.labels) if onto.labels else Local(onto.whole or onto.name)
@@ -142,16 +142,22 @@ class Schedule:
             self.wide.add(found.whole)
         return found
 
-    def _private(self, a: int, goals: list[Goal], own: Sequence[Accumulator]) -> tuple[list[Goal], list[Accumulator]]:
+    def _private(
+        self, a: int, rest: Sequence[int], goals: list[Goal], own: Sequence[Accumulator]
+    ) -> tuple[list[Goal], list[Accumulator]]:
         """Goals in which what is added up over the axis has a part for each chunk of it, and these parts."""
         parts = [onto for onto in own if onto.whole]
         inner = []
         for goal in goals:
             outer = goal.onto
-            if outer is None or outer in own or outer.labels or outer.kind in _EXTREMES or a not in goal.term.axes:
+            added = outer is not None and a in goal.term.axes and a not in outer.labels
+            if outer is None or not added or outer in own or outer.kind in _EXTREMES:
                 inner.append(goal)
                 continue
-            part = Accumulator(self._name(goal.term, "part"), (), outer.kind, into=outer)
+            labels = tuple(label for label in outer.labels if label in rest)
+            part = Accumulator(self._name(goal.term, "part"), labels, outer.kind, into=outer)
+            if labels:
+                self.rows[part.name] = labels
             parts.append(part)
             inner.append(Goal(goal.term, onto=part))
         return inner, parts

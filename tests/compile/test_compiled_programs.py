@@ -6,6 +6,7 @@ from module_cases import CASES
 from programs import random_program
 
 import micrograd_tensor as mt
+from micrograd_tensor.compile import kernel_source
 from micrograd_tensor.compile.gradients import _replayed
 from micrograd_tensor.graph.capture import capture
 
@@ -100,10 +101,12 @@ def test_modules(case):
 
 
 @pytest.mark.parametrize(
-    "start", [0, 100, *(pytest.param(start, marks=pytest.mark.slow) for start in range(200, 1000, 100))]
+    ("start", "chunk"),
+    [(0, 512), (100, 512), (0, 2), *(pytest.param(k, 512, marks=pytest.mark.slow) for k in range(200, 1000, 100))],
 )
-def test_kernels_of_random_programs_give_what_the_programs_give(start):
+def test_kernels_of_random_programs_give_what_the_programs_give(start, chunk, monkeypatch):
     """Forward and backward, fused; to 1e-8 of the largest element, or what float32 allows where it takes part."""
+    monkeypatch.setattr(kernel_source, "CHUNK", chunk)  # of two terms, so that even short sums have several
     fused = 0
     for seed in range(start, start + 100):
         function, leaves, upstream, differentiable = function_of(seed)
