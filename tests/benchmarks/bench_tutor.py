@@ -27,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "check"))
 import numpy as np  # noqa: E402 -- the number of threads is read at import
 from catalogue import CATALOGUE, SHAPES, point  # noqa: E402
 from counting import Case, derivation, final, machine, pair, place, single  # noqa: E402
+from everyday_layers import ASIDE, DEVELOPED  # noqa: E402
+from planted import judged  # noqa: E402
 from right_derivations import called_wrong  # noqa: E402
 
 DERIVATIONS = (
@@ -56,6 +58,7 @@ class Tally:
     to_name: int = 0
     named: int = 0
     declined: int = 0
+    wrongly: int = 0
     misses: Counter[str] = field(default_factory=Counter)
 
     def count(self, case: Case) -> None:
@@ -73,7 +76,7 @@ class Tally:
             self.misses[f"{case.what}: found elsewhere or not at all"] += 1
 
     def add(self, other: Tally) -> Tally:
-        for name in ("made", "observable", "localised", "false_alarms", "to_name", "named", "declined"):
+        for name in ("made", "observable", "localised", "false_alarms", "to_name", "named", "declined", "wrongly"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.misses += other.misses
         return self
@@ -103,6 +106,31 @@ def of_machine(name: Any, seed: int) -> Iterator[Case]:
     return machine(of, place(of, seed))
 
 
+EVERYDAY = {
+    "developed with": DEVELOPED,
+    "kept aside": ASIDE,
+}
+"""The layers that were looked at while hypotheses were written, and others."""
+
+
+def of_everyday(layers: Any, seed: int) -> Tally:
+    """Mistakes of forty kinds in layers that the dictionary was not written for."""
+    tally = Tally()
+    for layer in EVERYDAY[layers]:
+        for found in judged(layer, seed):
+            tally.made += 1
+            tally.observable += found.visible
+            tally.localised += found.visible and found.localised
+            tally.false_alarms += not found.visible and not found.localised
+            tally.named += found.named == "rightly"
+            tally.wrongly += found.named == "wrongly"
+            if found.visible and (found.named != "rightly" or not found.localised):
+                told = ", ".join(found.told) or "nothing"
+                where = "" if found.localised else " (found elsewhere or not at all)"
+                tally.misses[f"{found.kind}: {found.what}: {told}{where}"] += 1
+    return tally
+
+
 TABLES: dict[str, tuple[str, tuple[Any, ...], Callable[[Any, int], Iterable[Case]]]] = {
     "catalogue": ("The catalogue, batch normalization of shape", SHAPES, of_catalogue),
     "pairs": ("Two of them at once", SHAPES, of_pairs),
@@ -119,6 +147,8 @@ def counted(task: Task) -> tuple[Task, Tally]:
         tally.made, wrong = called_wrong(CHUNK, seed * CHUNK)
         tally.false_alarms, tally.misses = len(wrong), Counter(wrong)
         return task, tally
+    if table == "everyday":
+        return task, of_everyday(row, seed)
     with np.errstate(all="ignore"):
         for case in TABLES[table][2](row, seed):
             tally.count(case)
@@ -134,6 +164,7 @@ def tasks(given: argparse.Namespace) -> list[Task]:
         for row in rows
         for seed in range(max(points[table], 1))
     ]
+    made += [("everyday", row, seed) for row in EVERYDAY for seed in range(max(given.points // 40, 1))]
     made += [("right", "", seed) for seed in range(max(given.points * 50 // CHUNK, 1))]
     return [task for task in made if given.only in (None, task[0])]
 
@@ -160,10 +191,27 @@ def show(table: str, rows: dict[Any, Tally]) -> None:
         print(f"\nInvisible ones that were called wrong nevertheless: {alarms}.")
 
 
+def show_everyday(rows: dict[Any, Tally]) -> None:
+    """The table of the layers, whose diagnoses are also counted where they are wrong."""
+    print(
+        "\n| Forty kinds, in layers | planted | visible | found in their line, and no other | named rightly | wrongly |"
+    )
+    print("|---|--:|--:|--:|--:|--:|")
+    for row, tally in rows.items():
+        seen = tally.observable
+        cells = [
+            f"{tally.made:,}",
+            f"{seen:,}",
+            *(share(n, seen) for n in (tally.localised, tally.named, tally.wrongly)),
+        ]
+        print(f"| {row} | {' | '.join(cells)} |")
+    print(f"\nInvisible ones that were called wrong nevertheless: {sum(t.false_alarms for t in rows.values())}.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=200, help="random points for each shape (default: 200)")
-    parser.add_argument("--only", choices=(*TABLES, "right"), help="this table alone")
+    parser.add_argument("--only", choices=(*TABLES, "everyday", "right"), help="this table alone")
     parser.add_argument("--processes", type=int, choices=(1, 2), default=2, help="at a time (default: 2)")
     parser.add_argument("--misses", action="store_true", help="also list what was not found or not named")
     given = parser.parse_args()
@@ -175,6 +223,8 @@ def main() -> None:
         if table == "right":
             [tally] = rows.values()
             print(f"\nCorrect derivations compared: {tally.made:,}; called wrong: {tally.false_alarms:,}.")
+        elif table == "everyday":
+            show_everyday(rows)
         else:
             show(table, rows)
         if given.misses:

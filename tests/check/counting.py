@@ -188,7 +188,7 @@ def _judged(of: Derivation, at: Place, mutant: Mutant, results: Arrays, made: li
     alike = {other.kind for other, theirs in made if other.stage == name and not differs(theirs[name], mine, right)}
     first = (_first(report, name[1:]),) if seen and name in found else ()
     localised = found == [name] or (not seen and not found)
-    return Case(what, seen, localised, frozenset(alike | _of_contributions(at, name, mine)), first)
+    return Case(what, seen, localised, frozenset(alike | of_contributions(at, name, mine)), first)
 
 
 def _overwritten(at: Place, name: str, results: Arrays) -> set[str]:
@@ -198,7 +198,7 @@ def _overwritten(at: Place, name: str, results: Arrays) -> set[str]:
     return {k for k in shared if at.graph[k[1:]].rank > rank and differs(results[k], at.right[k])}
 
 
-def _of_contributions(at: Place, name: str, mine: Any) -> set[str]:
+def of_contributions(at: Place, name: str, mine: Any) -> set[str]:
     """The kinds of a mistaken gradient in which one of the right contributions is missing, taken twice, or alone."""
     parts = [np.asarray(part.value) for _, part in at.graph.contributions_to(at.graph[name[1:]])]
     whole, found = sum(parts), set()
