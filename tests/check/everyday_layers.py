@@ -542,7 +542,7 @@ class Factors:
         dt = 0.5 * dout[:, None] * np.ones(s.shape)
         ds = 2 * s * dt
         dq = -dt
-        dv = x.T @ ds + 2 * v * (x**2).T @ dq
+        dv = x.T @ ds + 2 * v * ((x**2).T @ dq)
         dx = ds @ v.T + 2 * x * (dq @ (v**2).T)
         return locals()
 

@@ -8,6 +8,11 @@ from planted import KINDS, judged, mistakes, place
 
 import micrograd_tensor as mt
 
+
+def inputs(at):
+    return [node.name for node in at.graph.nodes if node.is_leaf and node.requires_grad]
+
+
 LAYERS = (*DEVELOPED, *ASIDE)
 
 
@@ -16,6 +21,7 @@ def test_a_right_layer_is_right_at_any_point(layer):
     for seed in range(3):
         at = place(layer, seed)
         stages = {f"d{name}" for name in at.graph.named} - {"dout"}
+        assert {f"d{name}" for name in inputs(at)} <= {name for name in at.right if name in stages}
         report = mt.compare(at.graph, hand={name: x for name, x in at.right.items() if name in stages})
         assert report.ok, (report.wrong, report.unjudged)
 
