@@ -83,13 +83,17 @@ class Launch:
 
 @dataclass(eq=False)
 class _Wanted:
-    """What the kernels of a stage compute: an array for a term, or for a guard, how often it does not hold."""
+    """What the kernels of a stage compute: an array for a term, or for a guard, how often it does not hold.
+
+    Only the program itself sees an array that is free to lie in memory in any order: in that of the kernel's loops.
+    """
 
     term: Term
     labels: tuple[int, ...]
     name: str
     dtype: np.dtype[Any]
     truth: bool | None = None
+    free: bool = False
 
     @property
     def counts(self) -> bool:
@@ -185,13 +189,21 @@ class Plan:
         while self._pending:
             self._ask_behind(self._pending.pop())
 
-    def _want(self, term: Term, labels: tuple[int, ...], name: str, dtype: Any, truth: bool | None = None) -> None:
+    def _want(
+        self,
+        term: Term,
+        labels: tuple[int, ...],
+        name: str,
+        dtype: Any,
+        truth: bool | None = None,
+        free: bool = False,
+    ) -> None:
         if (term, labels, truth) not in self._asked:
             self._asked.add((term, labels, truth))
-            self._wanted.setdefault(self._stage(term), []).append(_Wanted(term, labels, name, dtype, truth))
+            self._wanted.setdefault(self._stage(term), []).append(_Wanted(term, labels, name, dtype, truth, free))
         self._pending.append(term)
 
-    def _ask_node(self, node: Node) -> None:
+    def _ask_node(self, node: Node, free: bool = False) -> None:
         """Have the elements of a node in an array."""
         term, labels = self.terms[node], self.labels(node)
         if set(labels) != set(term.axes):
@@ -199,15 +211,15 @@ class Plan:
             self._want(term, labels, self._names[node], node.dtype)
         elif term not in self._asked:
             origin = self._origin[term]  # rather than its transpose, as which it may be wanted
-            self._ask_term(term, self.labels(origin), origin)
+            self._ask_term(term, self.labels(origin), origin, free)
 
-    def _ask_term(self, term: Term, labels: tuple[int, ...], node: Node | None) -> None:
+    def _ask_term(self, term: Term, labels: tuple[int, ...], node: Node | None, free: bool) -> None:
         self._asked.add(term)
         if term.op in ("leaf", "opaque", "relabel"):
             self._pending.append(term)
         else:
             name = self._names[node] if node else self._unique(self.called(term))
-            self._want(term, labels, name, node.dtype if node else self._dtype(term))
+            self._want(term, labels, name, node.dtype if node else self._dtype(term), free=free)
 
     def _ask_behind(self, term: Term) -> None:
         """Ask for what must be there before a term's stage: what calls give, and sums of earlier stages."""
@@ -222,7 +234,7 @@ class Plan:
             elif t.op == "relabel" or (t.op in ("sum", "fold") and self._stage(t) < stage):
                 inner = t.args[0] if t.op == "relabel" else t
                 if inner not in self._asked:
-                    self._ask_term(inner, inner.axes, None)
+                    self._ask_term(inner, inner.axes, None, free=True)
             else:
                 stack += t.args
 
@@ -231,7 +243,7 @@ class Plan:
             self._asked.add(node)
             self._calls.setdefault(self._stage(self.terms[node]), []).append(node)
             for x in node.inputs:
-                self._ask_node(x)
+                self._ask_node(x, free=True)
 
     def _stage(self, term: Term) -> int:
         """After how many calls a term can be computed."""
@@ -299,7 +311,7 @@ class Plan:
         for one in wanted:
             number = self.pool.as_constant(one.term)
             if number is not None and not one.counts:
-                array = Array(one.name, one.labels, self.lengths(one.labels), one.dtype)
+                array = self._array(one)
                 self.steps.append(Filled(array, float(number.value)))
                 self._spread[one.term, one.labels] = array
                 continue
@@ -339,12 +351,15 @@ class Plan:
             terms = [grouping(one.term) for one in group]
             behind = {x for t in unresolved(terms, known) for x in t.args if x in known}
             read = [known[t] for t in sorted(behind | {t for t in terms if t in known}, key=lambda t: t.id)]
-            here = [Array(one.name, one.labels, self.lengths(one.labels), one.dtype) for one in group if not one.counts]
+            settled = [self._array(one) for one in group if not (one.counts or one.free)]
+            order = self._order([*(by_name[load.array] for load in read), *settled], [one.term for one in group])
+            for one in group:
+                one.labels = tuple(label for label in order if label in one.labels) if one.free else one.labels
+            here = [self._array(one) for one in group if not one.counts]
             goals = [
                 Goal(t, counter=one.name) if one.counts else Goal(t, array=one.name, labels=one.labels)
                 for t, one in zip(terms, group, strict=True)
             ]
-            order = self._order([*(by_name[load.array] for load in read), *here], [one.term for one in group])
             body += schedule.body(order, goals)
             given |= {load.array: by_name[load.array] for load in read}
             loads = [*((load.array, load.labels) for load in read), *((array.name, array.labels) for array in here)]
@@ -365,6 +380,9 @@ class Plan:
         for one, array in zip([one for one in every if not one.counts], made, strict=True):
             if set(one.labels) == set(one.term.axes):
                 self._have(one.term, array)
+
+    def _array(self, one: _Wanted) -> Array:
+        return Array(one.name, one.labels, self.lengths(one.labels), one.dtype)
 
     def _order(self, arrays: Iterable[Array], terms: Iterable[Term]) -> list[int]:
         """The order of loops, from the outside: as the arrays lie in memory, the larger ones first."""

@@ -1,0 +1,63 @@
+"""Kernels go through memory in the order in which arrays lie there, and keep sums in scalars meanwhile."""
+
+import re
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn
+from micrograd_tensor.compile import kernels, numba_source
+
+
+def images(layout):
+    """Two convolutions with what lies between, and all gradients."""
+    net = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 3))
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=(16, 2, 6, 6)).transpose(layout).copy().transpose(np.argsort(layout)))
+    return lambda x: mt.grad((net(x) ** 2).sum(), [*net.parameters()]), x
+
+
+def loops(source):
+    """For each line of a kernel the loops that it is in, outermost first, and the line."""
+    around = {}
+    for line in source.split("\n\ndef ")[0].splitlines():
+        depth = len(line) - len(line.lstrip())
+        around = {d: i for d, i in around.items() if d < depth}
+        if found := re.match(r" +for [ij](\d+) ", line):
+            around[depth] = found[1]
+        yield [around[d] for d in sorted(around)], line
+
+
+@pytest.mark.parametrize("layout", [(0, 1, 2, 3), (2, 1, 3, 0)])
+def test_what_only_the_program_sees_lies_as_the_loops_run(layout):
+    function, x = images(layout)
+    fast = mt.compile(function, backend="numba")
+    for ours, theirs in zip(fast(x), function(x), strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-9, atol=1e-9)
+    checked = 0
+    for kernel in re.findall(r"(?:^|\n)def kernel\d*\(.*?return [^\n]*\n", fast.source, re.DOTALL):
+        for order, line in loops(kernel.strip()):
+            for indices in re.findall(r"\[(i\d+(?:, i\d+){3})\]", line):
+                used = indices.replace("i", "").split(", ")
+                assert used == [label for label in order if label in used], line
+                checked += 1
+    assert checked > 5
+
+
+def test_what_is_added_up_in_the_innermost_loops_is_a_scalar():
+    function, x = images((0, 1, 2, 3))
+    fast = mt.compile(function, backend="numba")
+    fast(x)
+    kernels = re.findall(r"(?:^|\n)(def kernel\d*\(.*?return [^\n]*\n)", fast.source, re.DOTALL)
+    deep = [line for kernel in kernels for order, line in loops(kernel) if len(order) == 4 and "+=" in line]
+    assert deep
+    assert not [line for line in deep if "] +=" in line]
+
+
+def test_sums_over_images_keep_their_digits(monkeypatch):
+    """Of 2²⁰ numbers near 1 in each channel, whatever the order of the loops."""
+    monkeypatch.setattr(numba_source, "compiled", kernels.compiled)
+    x = np.random.default_rng(0).uniform(0.5, 1.5, size=(64, 2, 128, 128)).astype("f4")
+    fast = mt.compile(lambda x: x.sum(axis=(0, 2, 3)), backend="numba")
+    np.testing.assert_allclose(fast(mt.tensor(x)).numpy(), x.astype("f8").sum(axis=(0, 2, 3)), rtol=1e-6)
