@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -28,6 +28,8 @@ __all__ = ["assert_gradients", "compare"]
 
 T = TypeVar("T")
 
+_MAX_FORMULA = 60
+"""The maximum length of a formula that stands for a name, in characters."""
 _GRADIENT = "the gradient of"
 """How it begins what an array is that equals a whole gradient, not one of several contributions to it."""
 
@@ -136,7 +138,10 @@ def _compared(
             kept = {name: value for name, value in given.values.items() if name not in given.loose}
             before, judged = Forward(captured, named, kept, recorded, rtol), again
 
-    judged = judged.rereading({name: earlier[key] for name, key in given.keys.items() if key in earlier})
+    judged = judged.rereading(
+        {name: earlier[key] for name, key in given.keys.items() if key in earlier},
+        {name for name, key in given.keys.items() if key in helpers},
+    )
 
     once = told_once(judged)
 
@@ -186,10 +191,11 @@ def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _matched(
-    graph: Graph, keys: Iterable[str], hand: Any, recorded: Tolerances, absent: Mapping[Node, str]
+    graph: Graph, keys: Collection[str], hand: Any, recorded: Tolerances, absent: Mapping[Node, str]
 ) -> dict[str, str]:
     """The arrays under names of no stage that equal a recorded gradient, or what one of several ways brings there."""
-    found = {}
+    found: dict[str, str] = {}
+    candidates = list(_recorded(graph)) if keys else []
     for key in keys:
         value = hand.get(key) if isinstance(hand, Mapping) else None
         if not isinstance(value, np.ndarray | Tensor) or not np.size(value):
@@ -197,21 +203,35 @@ def _matched(
         array = np.asarray(value.data if isinstance(value, Tensor) else value)
         if not array.any() or array.dtype.kind not in "fc":
             continue
-        for node, made, text in _recorded(graph):
-            allowed = coarser(recorded.absolute[node], node, array)
-            if array.shape == made.shape and difference(array, made.value, allowed, 1.0).within:
+        most = int(np.argmax(np.abs(array)))
+        for node, user, made in candidates:
+            if array.shape != made.shape or not np.isclose(array.flat[most], made.value.flat[most], rtol=1e-3):
+                continue
+            if difference(array, made.value, coarser(recorded.absolute[node], node, array), 1.0).within:
+                text = f"{_GRADIENT} {_called(node)}"
+                if user is not None:
+                    text = f"what arrives at {_called(node)} from {_called(user)}"
                 found[key] = text + (f"; did you mean 'd{absent[node]}'?" if node in absent else "")
                 break
     return found
 
 
-def _recorded(graph: Graph) -> Iterator[tuple[Node, Node, str]]:
-    """The recorded gradients, those of named nodes first, and the contributions to them, each with what it is."""
+def _called(node: Node) -> str:
+    """A node's name, or its formula if that is short enough to be read on the way."""
+    text = called_forward(node)
+    return text if node.name or len(text) <= _MAX_FORMULA else "a value without a name"
+
+
+def _recorded(graph: Graph) -> Iterator[tuple[Node, Node | None, Node]]:
+    """The recorded gradients, those of named nodes first, and the contributions to them, each with whose it is.
+
+    Of a contribution also the node that it comes from.
+    """
     for node in sorted(graph.gradients, key=lambda node: (node.name is None, -node.rank)):
-        yield node, graph.gradients[node], f"{_GRADIENT} {called_forward(node)}"
+        yield node, None, graph.gradients[node]
     for node in graph.gradients:
         for (user, _), made in graph.contributions_to(node):
-            yield node, made, f"what arrives at {called_forward(node)} from {called_forward(user)}"
+            yield node, user, made
 
 
 def _of_both(forward: Mapping[str, T], backward: Mapping[str, T]) -> Mapping[str, T]:

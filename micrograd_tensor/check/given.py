@@ -84,7 +84,7 @@ def read(
     values = _values(kept, named, strict=True)
     loose: dict[str, Any] = {}
     if not bare:
-        caches = [dict(value) for value in entries.values() if isinstance(value, Mapping)]
+        caches = [dict(x) for key, x in entries.items() if isinstance(x, Mapping) and not _GRADIENTS.fullmatch(key)]
         taken = {*keys.values(), *doubled}
         for source in ({key: value for key, value in entries.items() if key not in taken}, *caches):
             loose |= _values(source, named, strict=False)

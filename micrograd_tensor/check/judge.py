@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -160,14 +161,11 @@ class Backward(_Judge):
 
     def __init__(self, names: Mapping[str, Node], given: Mapping[str, Any], before: Forward) -> None:
         super().__init__(before.graph, before.recorded, before.rtol)
-        graph, self.names, self._allowed = self.graph, names, self.recorded
+        graph, self.names = self.graph, names
         self.given, self.before = given, before
         self._reread: dict[str, Stage] = {}
         self._given = {names[name]: value for name, value in given.items()}
         self._expected = expect(graph, self._given, before.values)
-        starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
-        if starts_over or any(value is not node.value for node, value in before.values.items()):
-            self._allowed = local_tolerances(graph, self._expected, self.recorded)
         self._beside = Subgradients(graph, self._expected.values)
         self._others = [expect(graph, self._given, other) for other in before.others]
         self._status: dict[Node, Status] = {}
@@ -182,11 +180,23 @@ class Backward(_Judge):
                 self.stages.append(Stage(name, Status.NOT_GIVEN, node.shape))
         self.stages = [self._spoiling(stage, names[stage.name]) for stage in self.stages]
 
-    def rereading(self, earlier: Mapping[str, Sequence[Any]]) -> Backward:
+    @cached_property
+    def _allowed(self) -> Tolerances:
+        """What rounding can do to gradients that were computed from the user's own; no less than to the recorded."""
+        starts_over = not all(node.is_leaf for node in self._given)  # a leaf passes nothing on
+        if starts_over or any(value is not node.value for node, value in self.before.values.items()):
+            return local_tolerances(self.graph, self._expected, self.recorded)
+        return self.recorded
+
+    def rereading(self, earlier: Mapping[str, Sequence[Any]], helpers: Container[str] = ()) -> Backward:
         """The same judged anew, where a name that looks wrong holds the gradient of something else by the end.
 
         A name may be used again: ``dh *= 1 - h**2`` makes the gradient of what the activation was taken of. Right is
         what it held before; where that is not known, it is no stage if the inputs' gradients made from it are right.
+
+        Args:
+            earlier: by name what it held before.
+            helpers: names of local variables, which need not hold gradients as long as what is returned is right.
         """
         judged, before = self, None
         while judged is not before and judged.wrong:
@@ -194,8 +204,11 @@ class Backward(_Judge):
             for name in judged.wrong:
                 node = self.names[name]
                 held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
-                if not node.is_leaf and node not in self.graph.outputs and (held or judged._comes_later(node)):
+                inner = not node.is_leaf and node not in self.graph.outputs
+                if inner and (held or judged._comes_later(node)):
                     meant[name] = held[0] if held else None
+                elif inner and not meant and name in helpers and judged._leads_to_right(node):
+                    meant[name] = None  # the first alone: what comes after it may be right without it
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
         return judged
@@ -231,9 +244,7 @@ class Backward(_Judge):
         The gradients of the inputs that come after it must be right, all of them unless the constant is 1.
         """
         given, behind = self._given[node], set(needed([node])) - {node}
-        inputs = [n for n in behind if n.is_leaf and n.requires_grad and n in self.graph.gradients]
-        called = {n: name for name, n in self.names.items()}
-        right = [n for n in inputs if n in self._given and self.is_recorded(called[n], self._given[n])]
+        inputs, right = self._behind(node)
         if not right or given.dtype.kind not in "fc" or not given.any():
             return False
         most, own = int(np.argmax(np.abs(given))), np.asarray(self._expected.gradients[node])
@@ -254,6 +265,17 @@ class Backward(_Judge):
             if self._compare(n, given / ratio, made.value, self.recorded).within:
                 return True
         return False
+
+    def _leads_to_right(self, node: Node) -> bool:
+        """Whether the gradients of all inputs that a node is made from were given and are right."""
+        inputs, right = self._behind(node)
+        return bool(inputs) and len(right) == len(inputs)
+
+    def _behind(self, node: Node) -> tuple[list[Node], list[Node]]:
+        """The inputs that a node is made from, and those of them whose gradients were given and are right."""
+        inputs = [n for n in needed([node]) if n.is_leaf and n.requires_grad and n in self.graph.gradients]
+        called = {n: name for name, n in self.names.items()}
+        return inputs, [n for n in inputs if n in self._given and self.is_recorded(called[n], self._given[n])]
 
     def is_recorded(self, name: str, given: Any) -> bool:
         """Whether an array is the recorded gradient of a tensor."""
@@ -297,7 +319,9 @@ class Backward(_Judge):
         same_shape = given.shape == expected.shape
         alike = squeezed(given.shape) == squeezed(expected.shape)
         mine = given.reshape(expected.shape) if alike else given
-        found = self._compare(node, mine, expected, self._allowed) if alike else None
+        found = self._compare(node, mine, expected, self.recorded) if alike else None
+        if found is not None and (self.rtol is not None or not found.within):  # what takes long, where it is needed
+            found = self._compare(node, mine, expected, self._allowed)
         notes = []
         if given.dtype.kind in "fc" and np.finfo(node.dtype).eps < np.finfo(given.dtype).eps:
             notes.append(f"given in {given.dtype}, so judged by what rounding to that dtype can do")

@@ -7,22 +7,25 @@ gets, and shows that recording has changed no number.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import linecache
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..check.given import spelled
-from ..check.recorded_numpy import Array, recording_numpy
+from ..check.recorded_array import Array
+from ..check.recorded_numpy import recording_numpy
 from ..check.running import Watch, assignments, copied, settled
 from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
@@ -63,6 +66,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
     """The layers of a module, by name, in the order of its text."""
     functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f)}
     found: dict[str, Layer] = {}
+    belonging = {way for name in functions for way in _forwards(name)}
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
             continue
@@ -70,10 +74,8 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         if forward is not None:
             stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_")))
             found[stem or "forward"] = Layer(stem or "forward", forward, backward)
-        elif re.fullmatch(r"(?i).*(loss|cost|objective|entropy)(_\w+)?", name) and "return" in _source(backward):
-            returned = re.findall(r"return +\(?\w+, *\w+", _source(backward))
-            if returned:  # a loss and its gradient
-                found[name] = Layer(name, backward, None)
+        elif re.fullmatch(_LOSS, name) and name not in belonging and _returns_several(backward):
+            found[name] = Layer(name, backward, None)  # a loss and its gradient
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
             forwards = [way for way in ("forward", "__call__") if callable(getattr(made, way, None))]
@@ -82,6 +84,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
     return found
 
 
+_LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy)(_\w+)?")
 _BACKWARD = re.compile(r"backward|backprop|bwd|grad(?=_|$)")
 
 
@@ -97,11 +100,13 @@ def _forwards(backward: str) -> Iterator[str]:
                 yield re.sub(r"__+", "_", re.sub(_BACKWARD, way, rest)).strip("_")
 
 
-def _source(function: Callable[..., Any]) -> str:
+def _returns_several(function: Callable[..., Any]) -> bool:
     try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""
+        tree = ast.parse(dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
 
 
 def is_plain(module: ModuleType) -> bool:
@@ -157,17 +162,8 @@ def record(
     Raises:
         UnusableError: where it does not run, or something leaves the graph, with the line.
     """
-    tried = guesses(_parameters(layer), given, seed, exact)
-    last: BaseException | None = None
-    for arguments in tried:
-        try:
-            with _seeded(seed), np.errstate(all="ignore"):
-                plain_own, returned = _run(layer, copied(arguments))
-            if _is_result(returned):
-                break
-        except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
-            last = error
-    else:
+    found, last = _found(layer, guesses(_parameters(layer), given, seed, exact), seed)
+    if found is None:
         if exact and last is not None:
             with blamed(path, "fails in forward"):
                 raise last
@@ -177,6 +173,7 @@ def record(
             f"{path}: no inputs were found with which {layer.name} runs{reason}; "
             f"say their shapes: --shapes {names}, with y=4<3 for whole numbers below 3, stride=(1) for a value"
         )
+    arguments, plain_own, returned = found
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
         with _seeded(seed), recording_numpy(_users(module)):
@@ -207,6 +204,54 @@ def record(
     else:
         adapted = takes.adapted(backward, inputs, plain_own)
     return Recorded(outputs, dout, cache, adapted, captured, ignored, _said(arguments, seed, exact))
+
+
+def _found(
+    layer: Layer, tried: Iterable[dict[str, Any]], seed: int
+) -> tuple[tuple[dict[str, Any], Any, Any] | None, BaseException | None]:
+    """The first arguments with which both passes run, else the forward pass; its object and result; the last error."""
+    first: tuple[dict[str, Any], Any, Any] | None = None
+    last: BaseException | None = None
+    for arguments in tried:
+        floats = any(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in arguments.values())
+        if not floats and layer.made_by is None:
+            continue
+        try:
+            with _seeded(seed), np.errstate(all="ignore"):
+                own, returned = _run(layer, copied(arguments))
+        except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
+            last = error
+            continue
+        if not _is_result(returned):
+            continue
+        run = arguments, own, returned
+        if layer.backward is None or _runs_back(layer, run, seed):
+            first = run
+            break
+        first = first or run
+    if first is not None and layer.made_by is not None:  # its object may keep what the backward pass has added up
+        with _seeded(seed), np.errstate(all="ignore"):
+            first = first[0], *_run(layer, copied(first[0]))
+    return first, last
+
+
+def _runs_back(layer: Layer, run: tuple[dict[str, Any], Any, Any], seed: int) -> bool:
+    """Whether the backward pass runs, whatever it computes."""
+    _, own, returned = run
+    backward = layer.bound(own)[1] or layer.backward
+    takes = _Taking.of(backward, returned)
+    cache = takes.cache_of(returned)
+    if takes.with_cache and cache is None:
+        return True  # which gets the recorded values
+    upstream = tuple(np.ones_like(out) for out in takes.outputs_of(returned))
+    gradient = upstream[0] if len(upstream) == 1 else upstream
+    try:
+        with _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            takes.adapted(backward, {}, own)(gradient, *([copied(cache)] if takes.with_cache else []))
+    except (Exception, SystemExit):  # as above
+        return False
+    return True
 
 
 def _said(arguments: Mapping[str, Any], seed: int, exact: bool) -> str:

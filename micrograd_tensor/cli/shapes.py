@@ -22,22 +22,22 @@ class Value:
 
 
 _ROLES = (
+    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
     ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t"),
     ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
     ("weights 1", r"(?i)w_?1"),
     ("bias 1", r"(?i)b_?1"),
     ("weights 2", r"(?i)w_?2"),
     ("bias 2", r"(?i)b_?2"),
-    ("gamma", r"(?i)gamma|beta|scale|shift|g|bet|gam"),
+    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|bet|gam|gain"),
     ("bias", r"(?i)b|bias(es)?|b_?\w"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i)w_?(h|hh)"),
     ("hidden state", r"(?i)(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in)"),
-    ("weights", r"(?i)w|weights?|theta|kernels?|filters?|f"),
+    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
-    ("step", r"(?i)stride|step|s"),
+    ("step", r"(?i)strides?|steps?|s"),
     ("padding", r"(?i)pad(ding)?|p"),
-    ("groups", r"(?i)groups?|G|n_?groups|num_?heads|heads"),
     ("sizes", r"(?i)(pool_?)?(size|height|width|k(ernel)?_?size|h|w)"),
     ("mask", r"(?i)mask"),
     ("eps", r"(?i)eps(ilon)?"),
@@ -56,6 +56,12 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
      "input weights": (5, 4), "hidden weights": (4, 4), "labels": ((3, 7), 5), "mask": (3, 7)},
     {"input": (3, 7, 5), "hidden state": (3, 4), "input weights": (5, 16), "hidden weights": (4, 16), "bias": (16,)},
     {"input": ((3, 7), 6), "weights": (6, 4)},
+    {"input": (7, 5), "hidden state": (7, 3), "weights": (8, 3), "input weights": (8, 3), "hidden weights": (8, 3),
+     "bias": (3,)},
+    {"input": (7, 5), "hidden state": (7, 3), "weights": (5, 12), "input weights": (5, 12), "hidden weights": (3, 12),
+     "bias": (12,)},
+    {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (3,)},
+    {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
     {"input": (7, 5), "bias": (5, 3)},
     {"input": (7, 5), "weights": (5,), "bias": (5,), "labels": ((7,), 5)},
     {"input": (5,), "weights": (5, 3), "bias": (3,), "labels": ((1,), 5)},
@@ -84,16 +90,21 @@ def guesses(
     if exact:
         yield {name: value for name, value in given.items() if name in needed}
         return
-    weighted = any(_role(name) == "weights" for name in needed)
-    for layout in _LAYOUTS:
-        rng = np.random.default_rng(seed)
-        arguments = {}
-        for name, parameter in needed.items():
-            if name in given:
-                arguments[name] = _drawn(given[name], rng)
-            elif parameter.default is parameter.empty:
-                arguments[name] = _guessed(_role(name), layout, rng, weighted)
-        yield arguments
+    roles = {name: _role(name) for name in needed}
+    weighted = "weights" in roles.values()
+    if "gamma" in roles.values() and not weighted:  # so b is short for beta
+        roles = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
+    of_numbers = {name: "input" if role == "labels" else role for name, role in roles.items()}
+    for every in (roles, of_numbers) if of_numbers != roles else (roles,):
+        for layout in _LAYOUTS:
+            rng = np.random.default_rng(seed)
+            arguments = {}
+            for name, parameter in needed.items():
+                if name in given:
+                    arguments[name] = _drawn(given[name], rng)
+                elif parameter.default is parameter.empty:
+                    arguments[name] = _guessed(every[name], layout, rng, weighted)
+            yield arguments
 
 
 def _role(name: str) -> str:

@@ -64,7 +64,7 @@ class Status(StrEnum):
     )
     ANOTHER = (
         "another array", "≡", "note", True,
-        "it is not the gradient of the tensor of this name, but one that comes later; what is made from it is right.",
+        "it is not the gradient of the tensor of this name, but what the inputs' gradients are made from is right.",
     )
     NOT_GIVEN = (
         "not given", "·", "muted", True,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.recorded_numpy import Array, RecordedNumpy
+from micrograd_tensor.check.recorded_array import Array
+from micrograd_tensor.check.recorded_numpy import RecordedNumpy
 
 RECORDED = RecordedNumpy()
 X = np.random.default_rng(0).normal(size=(4, 3))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -35,11 +36,26 @@ def judged(file, name, changed=lambda layer: layer):
         return judge(read_layer(module, layer, path, 0, {}), path)
 
 
+REFUSED = {("loops", "sigmoid"): "np.nditer(x", ("dictionaries", "hinge_loss"): "np.choose(y"}
+"""What is not recorded, with the line that the error shows."""
+RUN = [row for row in EVERY if row not in REFUSED]
+
+
 def test_there_are_many():
-    assert len(EVERY) >= 45
+    assert len(EVERY) >= 133
+    assert len(RUN) >= 125
 
 
-@pytest.mark.parametrize(("file", "name"), EVERY)
+@pytest.mark.parametrize(("file", "name"), REFUSED)
+def test_what_is_not_recorded_is_refused_with_its_line(file, name):
+    with pytest.raises(UnusableError, match=re.escape(REFUSED[file, name])):
+        judged(file, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [*RUN[::4], *(pytest.param(*row, marks=pytest.mark.slow) for row in RUN if row not in RUN[::4])],
+)
 def test_right_layers_run_unchanged_and_are_right(file, name):
     report, ran = judged(file, name)
     assert ran.error is None
@@ -63,13 +79,13 @@ def scaled(gradients, k):
     return spoilt(gradients)
 
 
-OTHERS = [row for row in EVERY if "loss" not in row[1]]
+OTHERS = [row for row in RUN if not row[1].endswith(("loss", "loss_naive", "loss_vectorized", "cost"))]
 
 
 @pytest.mark.parametrize("k", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 @pytest.mark.parametrize(
     ("file", "name"),
-    [*OTHERS[::4], *(pytest.param(*row, marks=pytest.mark.slow) for row in OTHERS if row not in OTHERS[::4])],
+    [*OTHERS[::8], *(pytest.param(*row, marks=pytest.mark.slow) for row in OTHERS if row not in OTHERS[::8])],
 )
 def test_a_wrong_gradient_of_any_layer_does_not_pass(file, name, k):
     def changed(layer):
@@ -100,7 +116,7 @@ def test_a_wrong_gradient_of_any_layer_does_not_pass(file, name, k):
 def test_most_gradients_of_stages_are_judged():
     """Of the arrays that backward assigns under a gradient's name, those that a verdict or a value is known of."""
     known = total = 0
-    for file, name in EVERY:
+    for file, name in RUN:
         path = FOLDER / f"{file}.py"
         with user_file(path) as module:
             task = read_layer(module, layers_of(module)[name], path, 0, {})

@@ -207,6 +207,8 @@ def pad(x: Operand, pad_width: Any, value: float = 0, mode: str = "constant") ->
     if isinstance(pad_width, dict):
         given = {counted("pad", x, axis)[0]: width for axis, width in pad_width.items()}
         pad_width = tuple(given.get(i, (0, 0)) for i in range(len(shape)))
+    if np.size(value) > 1 and np.all(np.ravel(value) == np.ravel(value)[0]):
+        value = np.ravel(value)[0].item()
     if np.size(value) != 1:
         raise ShapeError(f"pad: value={quoted(value)} is not one number; pad one side with each after the other")
     if mode == "constant":

@@ -1,0 +1,496 @@
+"""Recorded arrays: they can be written to, and have views, as NumPy's, while Tensors record what they hold.
+
+An `Array` is an array of places in a buffer, and a view of it a view of these places: NumPy itself decides what is a
+view and what a copy. The buffer holds the Tensors that were written into it, and for each place which element of them
+is there. Read as a whole it is one gather from them, whatever filled it; of a part, only what is read is recorded.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..engine.errors import GradientError
+from ..engine.table import shapes
+from ..engine.table.elementwise import where
+from ..engine.table.reductions import broadcast_to
+from ..engine.tensor import Tensor, tensor
+
+MAKERS = ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like")
+"""Functions of NumPy that make an array to be filled."""
+_MOVERS = (
+    "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "squeeze", "expand_dims", "atleast_1d",
+    "atleast_2d", "atleast_3d", "flip", "fliplr", "flipud", "rot90", "diagonal", "split", "array_split", "hsplit",
+    "vsplit", "dsplit", "as_strided", "sliding_window_view", "ascontiguousarray", "asfortranarray", "matrix_transpose",
+)  # fmt: skip
+"""Functions of NumPy that give a view of their argument wherever there is one."""
+_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
+"""Those of them that are methods of arrays, too."""
+
+
+class _Buffer:
+    """What is in an array and in all its views.
+
+    Attributes:
+        pieces: the Tensors that were written into it; the first has its shape.
+        source: for each place its element among those of all pieces; None: those of the only piece.
+        version: how often it was written to.
+    """
+
+    def __init__(self, value: Tensor) -> None:
+        self.shape, self.size = value.shape, int(np.prod(value.shape))
+        self.pieces, self._starts = [value], [0]
+        self.source: Any = None
+        self.version = 0
+
+    def hold(self, value: Tensor) -> None:
+        """Take another value as a whole."""
+        self.pieces, self._starts, self.source = [value], [0], None
+        self.version += 1
+
+    @property
+    def whole(self) -> Tensor:
+        """All of it, as one Tensor."""
+        if self.source is not None:
+            used, place = self._needed(self.source)
+            if _in_order(used, place, self.size):
+                made = used[0] if len(used) == 1 else _together(used)
+            else:
+                flat = [piece.reshape(-1) for piece in used]
+                made = (flat[0] if len(flat) == 1 else shapes.concatenate(flat))[place]
+            self.pieces, self._starts, self.source = [made.reshape(self.shape)], [0], None
+        return self.pieces[0]
+
+    def part(self, places: Any) -> Tensor | None:
+        """What is at some places, if it comes from one piece; else None."""
+        if self.source is None:
+            return None
+        used, place = self._needed(self.source[places.reshape(-1)])
+        if len(used) != 1:
+            return None
+        size = int(np.prod(used[0].shape))
+        if place.size == size and _in_order(used, place, size):
+            return used[0].reshape(places.shape)
+        return used[0].reshape(-1)[place.reshape(places.shape)]
+
+    def write(self, places: Any, value: Tensor) -> None:
+        """Put a value, broadcast, at some places; at one that is named again, the last."""
+        start = self._starts[-1] + int(np.prod(self.pieces[-1].shape))
+        if self.source is None:
+            self.source = np.arange(self.size)
+        elements = start + np.arange(int(np.prod(value.shape))).reshape(value.shape)
+        while elements.ndim > places.ndim and elements.shape[0] == 1:
+            elements = elements[0]
+        self.source[places] = elements
+        self.pieces.append(value)
+        self._starts.append(start)
+        self.version += 1
+
+    def _needed(self, source: Any) -> tuple[list[Tensor], Any]:
+        """The pieces that some elements come from, and the places of the elements among those of these pieces alone."""
+        starts = np.array(self._starts)
+        which = np.searchsorted(starts, source, side="right") - 1
+        used = np.unique(which)
+        sizes = [int(np.prod(self.pieces[k].shape)) for k in used]
+        moved = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int) if len(used) else np.zeros(0, int)
+        place = source - starts[which] + moved[np.searchsorted(used, which)]
+        return [self.pieces[k] for k in used], place
+
+
+def _in_order(pieces: list[Tensor], place: Any, size: int) -> bool:
+    return sum(int(np.prod(piece.shape)) for piece in pieces) == size and np.array_equal(place, np.arange(size))
+
+
+def _together(pieces: list[Tensor]) -> Tensor:
+    """One after the other in a row."""
+    if len({piece.shape for piece in pieces}) == 1:
+        return shapes.stack(pieces)
+    return shapes.concatenate([piece.reshape(-1) for piece in pieces])
+
+
+class Array(NDArrayOperatorsMixin):
+    """An array that can be written to, of Tensors that record.
+
+    Args:
+        value: what it holds: a Tensor, or whatever makes one.
+
+    >>> import numpy as np
+    >>> import micrograd_tensor as mt
+    >>> x = Array(mt.tensor([1.0, 2.0], name="x", requires_grad=True))
+    >>> h = Array(np.zeros(2))
+    >>> for i in range(2):
+    ...     h[i] = x[i] * 3.0
+    >>> h += 1.0
+    >>> h.recorded
+    tensor([4., 7.], op=add)
+    >>> row = h.reshape(2, 1)[0]
+    >>> row[0] = 5.0
+    >>> h.recorded.numpy()
+    array([5., 7.])
+    """
+
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any) -> None:
+        self._buffer = _Buffer(value if isinstance(value, Tensor) else tensor(value))
+        self._at: Any = None  # its places in the buffer; None: all of them, as they are
+        self._read: tuple[int, Tensor] | None = None
+        self._way: Callable[[Tensor], Tensor] = _itself
+
+    def _view(self, places: Any, way: Callable[[Tensor], Tensor]) -> Array:
+        """Some places of this array, and how they are read from a Tensor of its shape."""
+        made = Array.__new__(Array)
+        made._buffer, made._at, made._read = self._buffer, places, None
+        before = self._way
+        made._way = way if before is _itself else lambda whole: way(before(whole))
+        return made
+
+    @property
+    def _places(self) -> Any:
+        if self._at is None:
+            self._at = np.arange(self._buffer.size).reshape(self._buffer.shape)
+        return self._at
+
+    @property
+    def recorded(self) -> Tensor:
+        """What it holds, as one Tensor."""
+        buffer = self._buffer
+        if self._way is _itself:
+            return buffer.whole
+        if self._read is None or self._read[0] != buffer.version:
+            part = buffer.part(self._places)
+            self._read = buffer.version, self._from(buffer.whole) if part is None else part
+        return self._read[1]
+
+    def _from(self, whole: Tensor) -> Tensor:
+        """Its elements of the buffer's."""
+        try:
+            return self._way(whole)
+        except (TypeError, GradientError):  # a way of NumPy's that Tensors do not have
+            return whole.reshape(-1)[self._places]
+
+    # ----------------------------------------------------------------------------------------------- reading, writing
+
+    def __getitem__(self, index: Any) -> Any:
+        index = _plain_index(index)
+        if _is_view(index):
+            places = self._places[index]
+            view = self._view(np.asarray(places), operator.itemgetter(index))
+            return view if isinstance(places, np.ndarray) else Array(view.recorded)
+        if self._buffer.source is not None:
+            part = self._buffer.part(np.asarray(self._places[index]))
+            if part is not None:
+                return Array(part)
+        return Array(self.recorded[index])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = _plain_index(index)
+        own = isinstance(value, Array) and value._buffer is self._buffer
+        if own and np.array_equal(value._places, self._places[index]):
+            return  # as after h[i] += 1, which has added already
+        new = self._cast(value)
+        mask = index if isinstance(index, np.ndarray) and index.dtype == bool else None
+        if mask is not None and mask.shape == self.shape and new.shape == ():
+            self._become(where(mask, new, self.recorded))
+            return
+        self._buffer.write(np.asarray(self._places[index]), new)
+
+    def _cast(self, value: Any) -> Tensor:
+        """A value in the array's dtype, as it is when it is written."""
+        new = value.recorded if isinstance(value, Array) else value if isinstance(value, Tensor) else None
+        if new is None:
+            return tensor(np.asarray(plain(value), self.dtype))
+        if new.dtype == self.dtype:
+            return new
+        return new.astype(self.dtype) if self.dtype.kind == "f" else tensor(new.numpy().astype(self.dtype))
+
+    def _become(self, value: Any) -> Array:
+        """Take another value of the same shape in place, as ``+=`` does."""
+        new = value.recorded if isinstance(value, Array) else value if isinstance(value, Tensor) else tensor(value)
+        if new.dtype != self.dtype and self.dtype.kind != "f":
+            raise TypeError(f"Cannot cast from {new.dtype} to {self.dtype} in place; make the array of floats")
+        if new.shape != self.shape:
+            new = broadcast_to(new, shape=self.shape)
+        if self._way is _itself:
+            self._buffer.hold(self._cast(new))
+        else:
+            self._buffer.write(self._places, self._cast(new))
+        return self
+
+    def moved(self, function: Callable[..., Any], args: Any = (), settings: Any = MappingProxyType({})) -> Any:
+        """What a function of `_MOVERS` makes of it: a view if that is one in NumPy, else a copy."""
+        if function.__name__ == "as_strided" and self.dtype.itemsize != self._places.dtype.itemsize:
+            raise GradientError(f"as_strided of {self.dtype} is not recorded; use float64, or index with arrays")
+        return self._like(function(self._places, *args, **settings), lambda t: function(t, *args, **settings))
+
+    def _like(self, places: Any, way: Callable[[Tensor], Any]) -> Any:
+        if isinstance(places, (list, tuple)):
+            parts = [self._like(p, lambda t, k=k: way(t)[k]) for k, p in enumerate(places)]  # type: ignore[misc]
+            return type(places)(parts)
+        view = self._view(places, way)
+        return view if np.shares_memory(places, self._places) else Array(view.recorded)
+
+    # ------------------------------------------------------------------------------------------------- as an array does
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        out = settings.pop("out", None)
+        if method == "at":
+            target, index, *rest = inputs
+            return _added_at(ufunc, target, index, rest)
+        made = getattr(ufunc, method)(*map(unwrapped, inputs), **{k: unwrapped(v) for k, v in settings.items()})
+        if out is None:
+            return wrapped(made)
+        if len(out) != 1 or not isinstance(out[0], Array):
+            raise GradientError(
+                f"np.{ufunc.__name__} writes what it recorded into a plain array; make that by np.zeros"
+            )
+        return out[0]._become(made)
+
+    def __array_function__(self, function: Any, _types: Any, args: Any, settings: Any) -> Any:
+        name = function.__name__
+        if name in MAKERS:
+            return Array(function(*map(plain, args), **{k: plain(v) for k, v in settings.items()}))
+        if name in _MOVERS and isinstance(args[0], Array):
+            return args[0].moved(function, args[1:], settings)
+        if name in _WRITERS:
+            return _WRITERS[name](*args, **settings)
+        if name == "copy":
+            return args[0].copy()
+        if name in ("shape", "ndim", "size"):
+            return getattr(np, name)(plain(args[0]), *args[1:], **settings)
+        out = settings.pop("out", None)
+        made = wrapped(function(*unwrapped(args), **unwrapped(settings)))
+        return made if out is None else out._become(made)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.recorded.__array__(), dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in _METHODS:
+            return lambda *args, **settings: self.moved(_method(name), args, settings)
+        found = getattr(self.recorded, name)
+        if not callable(found) or isinstance(found, Tensor):
+            return wrapped(found)
+        return lambda *args, **settings: wrapped(found(*unwrapped(args), **unwrapped(settings)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along each axis; setting it reshapes in place."""
+        return self._buffer.shape if self._way is _itself else self._places.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        view = self._view(self._places.reshape(shape), lambda t: t.reshape(shape))
+        self._at, self._way, self._read = view._at, view._way, None
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the elements."""
+        return self._buffer.pieces[0].dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from an element to the next along each axis."""
+        return tuple(n // self._places.itemsize * self.itemsize for n in self._places.strides)
+
+    @property
+    def flags(self) -> Any:
+        """How it lies in memory."""
+        return self._places.flags
+
+    @property
+    def T(self) -> Array:  # noqa: N802 -- NumPy's name
+        """Transposed."""
+        return self._view(self._places.T, operator.attrgetter("T"))
+
+    @property
+    def flat(self) -> Array:
+        """Its elements in a row, which can be written to."""
+        return self._view(self._places.reshape(-1), lambda t: t.reshape(-1))
+
+    def copy(self, *_: Any, **__: Any) -> Array:
+        """Another array with the same elements."""
+        return Array(self.recorded)
+
+    def fill(self, value: Any) -> None:
+        """Make all elements one value."""
+        self[...] = value
+
+    def sort(self, axis: int = -1) -> None:
+        """Put its elements in order, in place."""
+        self._become(np.sort(self.recorded, axis=axis))
+
+    def astype(self, dtype: Any, copy: bool = True, **_: Any) -> Array:
+        """Of another type."""
+        if np.dtype(dtype) == self.dtype:
+            return self.copy() if copy else self
+        made = self.recorded
+        to_float = np.dtype(dtype).kind == "f"
+        return Array(made.astype(dtype)) if to_float else Array(tensor(made.numpy().astype(dtype)))
+
+    def item(self, *place: int) -> Any:
+        """The only element, or one of them, as a number, which leaves the graph."""
+        one = self[place].recorded if place else self.recorded
+        return float(one) if one.requires_grad else one.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of numbers, which leave the graph."""
+        return [x.tolist() for x in self] if self.shape else self.item()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(plain(self))
+
+    def __float__(self) -> float:
+        return float(self.recorded)
+
+    def __int__(self) -> int:
+        return int(self.recorded)
+
+    def __index__(self) -> int:
+        return operator.index(plain(self))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return repr(plain(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(plain(self) if self.shape else plain(self).item(), spec)
+
+
+def _itself(whole: Tensor) -> Tensor:
+    return whole
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """A method of arrays and Tensors as a function."""
+
+    def moved(x: Any, *args: Any, **settings: Any) -> Any:
+        return getattr(x, name)(*args, **settings)
+
+    return moved
+
+
+def _added_at(ufunc: Any, target: Any, index: Any, rest: list[Any]) -> None:
+    """``np.add.at`` and ``np.subtract.at``, which add up where an index occurs again."""
+    if ufunc not in (np.add, np.subtract) or not isinstance(target, Array):
+        raise GradientError(
+            f"np.{ufunc.__name__}.at is not recorded; write a loop, or np.add.at on an array of np.zeros"
+        )
+    index, old = _plain_index(index), target.recorded
+    places = np.arange(target.size).reshape(target.shape)[index]
+    value = broadcast_to(as_tensor(rest[0]), shape=places.shape).reshape(-1)
+    added = shapes.put_along_axis_add(value, places.reshape(-1), axis=0, shape=(target.size,)).reshape(target.shape)
+    target._become(old + added if ufunc is np.add else old - added)
+
+
+def _copyto(target: Array, value: Any, casting: str = "same_kind", where: Any = True) -> None:  # noqa: ARG001
+    if where is True:
+        target[...] = value
+    else:
+        mask = np.broadcast_to(plain(where), target.shape)
+        target[mask] = np.broadcast_to(value, target.shape)[mask]
+
+
+def _putmask(target: Array, mask: Any, values: Any) -> None:
+    mask = plain(mask)
+    target[mask] = values[mask] if np.shape(plain(values)) == target.shape else values
+
+
+def _put(target: Array, places: Any, values: Any, mode: str = "raise") -> None:  # noqa: ARG001
+    target.flat[plain(places)] = values
+
+
+def _fill_diagonal(target: Array, value: Any) -> None:
+    places = np.arange(min(target.shape))
+    target[(places,) * target.ndim] = value
+
+
+_WRITERS: dict[str, Callable[..., None]] = {
+    "copyto": _copyto, "putmask": _putmask, "put": _put, "fill_diagonal": _fill_diagonal,
+}  # fmt: skip
+"""Functions of NumPy that write into their argument."""
+
+
+def as_tensor(value: Any) -> Tensor:
+    """What is recorded of a value; else the value itself as a Tensor."""
+    value = unwrapped(value)
+    return value if isinstance(value, Tensor) else tensor(value)
+
+
+def unwrapped(value: Any) -> Any:
+    """With what is recorded in place of each `Array` in it."""
+    if isinstance(value, Array):
+        return value.recorded
+    if type(value) in (list, tuple):
+        return type(value)(unwrapped(x) for x in value)
+    if type(value) is dict:
+        return {key: unwrapped(x) for key, x in value.items()}
+    return value
+
+
+def wrapped(value: Any) -> Any:
+    """With an `Array` in place of each Tensor in it."""
+    if isinstance(value, Tensor):
+        return Array(value)
+    if type(value) in (list, tuple):
+        return type(value)(wrapped(x) for x in value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The numbers alone."""
+    if isinstance(value, Array):
+        return value.recorded.numpy()
+    if type(value) in (list, tuple):
+        return type(value)(plain(x) for x in value)
+    return value
+
+
+def _plain_index(index: Any) -> Any:
+    return tuple(map(plain, index)) if isinstance(index, tuple) else plain(index)
+
+
+def _is_view(index: Any) -> bool:
+    """Whether an index is one of numbers, slices and None, which reads a view."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is ... or (isinstance(part, int | np.integer | slice) and not isinstance(part, bool))
+        for part in parts
+    )
