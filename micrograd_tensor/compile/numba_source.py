@@ -11,7 +11,7 @@ from ..engine.row import TABLE
 from ..graph import Node
 from ..notation.literals import literal
 from .kernel_source import KernelSource, float_of, spelled
-from .kernels import compiled, interpreted
+from .kernels import Made, compiled, interpreted
 from .numpy_source import is_default, is_plain
 from .stages import Array, Calling, CannotError, Filled, Launch, Plan
 from .trace import Traced
@@ -23,6 +23,7 @@ class NumbaSource:
     Attributes:
         text: the source.
         silent: whether it calls kernels alone, and NumPy for nothing.
+        made: the kernels, once they are compiled.
     """
 
     def __init__(self, traced: Traced, name: str) -> None:
@@ -30,6 +31,7 @@ class NumbaSource:
         plan = self.plan
         if not any(isinstance(step, Launch) for step in plan.steps):
             raise CannotError("nothing for a kernel to do")
+        self.made: list[Made] = []
         self._space: dict[str, Any] = {"np": np, "op": _OPS, **plan.constants}
         self._loose = _loose(traced, plan)
         lines: list[str] = []
@@ -51,13 +53,16 @@ class NumbaSource:
         self.silent = all(isinstance(step, Filled) or (isinstance(step, Launch) and step.loops) for step in plan.steps)
 
     def function(self) -> Any:
-        """The program, its kernels compiled."""
+        """The program, its kernels compiled; where these come from is kept in `made`."""
         space = dict(self._space)
+        self.made.clear()
         for kernel, launch in self.kernels:
             arrays = [(array.dtype, len(array.labels), True) for array in launch.given]
             arrays += [(array.dtype, len(array.labels), False) for array in launch.made]
             make = compiled if launch.loops else interpreted
-            space[launch.kernel.name] = make(kernel.text, launch.kernel.name, float_of(launch), tuple(arrays))
+            made = make(kernel.text, launch.kernel.name, float_of(launch), tuple(arrays))
+            self.made.append(made)
+            space[launch.kernel.name] = made.run
             space[f"k_{launch.kernel.name}"] = np.array(kernel.numbers, np.float64)
         exec(compile(self._driver, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above
         return space[self.name]

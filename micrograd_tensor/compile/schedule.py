@@ -136,7 +136,7 @@ class Schedule:
         found = Accumulator(name, labels, kind)
         if kind not in _EXTREMES:
             found = Accumulator(self._name(t, "part"), labels, kind, whole=name)
-        for row in {found.name, found.whole or found.name} if labels else ():
+        for row in dict.fromkeys((found.name, found.whole or found.name)) if labels else ():
             self.rows[row] = labels
         if labels and found.whole:
             self.wide.add(found.whole)

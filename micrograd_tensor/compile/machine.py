@@ -1,0 +1,95 @@
+"""Machine code: LLVM's assembly language made into functions that Python calls."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import sys
+import threading
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+from . import cache
+from .assembly import UnreadError
+
+_FASTCALL = 0x80  # Python's METH_FASTCALL
+_TUNING = {"speed_level": 3, "loop_vectorization": True, "slp_vectorization": False}
+_lock = threading.Lock()
+_kept: list[Any] = []  # what Python may call stays as long as Python
+
+
+class _Method(ctypes.Structure):
+    """Python's ``PyMethodDef``."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+def builtin(address: int, name: str) -> Any:
+    """The function of the C language at an address, ``PyObject *f(ndarray, PyObject *const *args, Py_ssize_t n)``."""
+    method = _Method(name.encode(), address, _FASTCALL, None)
+    _kept.append(method)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, [ctypes.POINTER(_Method), ctypes.py_object, ctypes.py_object]
+    return make(method, np.ndarray, __name__)
+
+
+def function(assembly: str, name: str) -> tuple[Any, bool]:
+    """The function ``entry`` of a module, and whether its machine code comes from the disk.
+
+    Raises:
+        UnreadError: where it calls what is not there.
+    """
+    with _lock:
+        for called in re.findall(r"^declare .*?@(\w+)\(", assembly, re.MULTILINE):
+            _found(called)
+        triple, cpu, features = _host()
+        versions = sys.version, np.__version__, llvmlite.__version__, str(llvm.llvm_version_info)
+        key = "\n".join([*versions, triple, cpu, features, str(_TUNING), assembly])
+        code = cache.load(key)
+        loaded = code is not None
+        if code is None:
+            code = _compiled(assembly)
+            cache.store(key, code)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), _machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        _kept.append(engine)
+        return builtin(engine.get_function_address("entry"), name), loaded
+
+
+def _compiled(assembly: str) -> bytes:
+    module = llvm.parse_assembly(assembly, llvm.create_context())
+    machine, tuning = _machine(), llvm.create_pipeline_tuning_options()
+    for name, value in _TUNING.items():
+        setattr(tuning, name, value)
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+@functools.cache
+def _host() -> tuple[str, str, str]:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _machine() -> Any:
+    triple, cpu, features = _host()
+    return llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+
+
+@functools.cache
+def _found(name: str) -> None:
+    """Tell LLVM where a function of Python or of the C library is; without this it would end the process."""
+    for library in (ctypes.pythonapi, ctypes.CDLL("ucrtbase" if os.name == "nt" else None)):
+        if hasattr(library, name):
+            llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+            return
+    raise UnreadError(f"{name} is not in the C library")
