@@ -1,7 +1,8 @@
 """Compile: a function of Tensors as a program that runs without recording, from its graph.
 
-`trace` runs the function once and takes out what it did; `program` runs that again on other values, with its effects on
-state; `compiled` keeps a program for every kind of call; `gradients` lets gradients through.
+`trace` runs the function once and takes out what it did, and `surroundings` what it found outside its arguments;
+`program` runs that again on other values, with its effects on state; `compiled` keeps a program for every kind of call;
+`gradients` lets gradients through.
 
 What is run is printed by a backend. `numpy_source` prints the ops of the graph, one line each. Or else `calls`
 and `stages` divide the graph into calls and, by way of its algebra, kernels, whose loops `schedule` orders;
@@ -34,8 +35,9 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
     Arguments and results are Tensors, arrays and numbers, in tuples, lists and dictionaries; an array comes in as a
     Tensor. Anything else, such as a module, is known by what it is, and so is a number: another number, another mode of
     a module that is called, or another shape, dtype or layout is another kind of call, and is traced anew. Tensors that
-    the function finds elsewhere, such as parameters, are read anew in every call, and so are settings of modules and
-    the numbers that its own code names; what is in other arrays, lists and objects stays as it was in the first call.
+    the function finds elsewhere, such as parameters, are read anew in every call. All else that its code and the code
+    that it calls find outside, such as globals, attributes, lists and arrays, is compared in every call; other values are
+    another kind of call. Where the function changes it itself, every call is traced, with a warning.
     Where a branch depends on values (`mt.holds`) and another one is due, that call runs as it would without `compile`.
 
     Args:

@@ -25,7 +25,7 @@ from .program import Built, OtherBranchError, Program
 from .report import Facts, Report, of_ops, of_plan
 from .stages import CannotError
 from .trace import Traced, traced
-from .trees import Constant, Tree, builder, flatten
+from .trees import Constant, Tree, builder, flatten, others
 
 KEPT = 32
 """Programs that a function keeps; the least recently used one goes first."""
@@ -98,9 +98,9 @@ class Compiled:
         now = recording.get()
         if now.trace is not None:
             return self.function(*args, **settings)  # a part of what is traced
-        usual = self._usual
-        if usual is not None and not settings and usual.fits(args, now):
-            return self._run(usual.program, usual.tree, args)
+        latest = self._usual
+        if latest is not None and not settings and latest.fits(args, now):
+            return self._run(latest.program, latest.tree, args)
         leaves: list[Any] = []
         tree = flatten((args, settings), leaves)
         kinds = [_kind(x) for x in leaves]
@@ -108,7 +108,8 @@ class Compiled:
             return self.function(*args, **settings)
         alike = tuple(_first(leaves))
         program = self._program((tree, now.on, alike, tuple(kinds)), leaves)
-        if len(leaves) == len(args) and not settings and alike == tuple(range(len(args))):
+        usual = len(leaves) == len(args) and not settings and alike == tuple(range(len(args)))
+        if usual and not program.traced.changed:
             self._usual = _Usual(program, tree, kinds, now.on)
         return self._run(program, tree, leaves)
 
@@ -141,9 +142,13 @@ class Compiled:
                 return program
         tree, started = signature[0], perf_counter()  # type: ignore[index]
         found = traced(self.function, tree, leaves, self._names(tree))
-        self._latest = program = Program(self.name, found, BACKENDS[self._backend], self._compiled)
+        build = _numpy if found.changed else BACKENDS[self._backend]
+        self._latest = program = Program(self.name, found, build, self._compiled)
         self._traces += 1
         self._seconds = perf_counter() - started
+        if found.changed:
+            self._used_once(found.changed)
+            return program
         if self._traces == KEPT:
             warnings.warn(
                 f"{self.name} was compiled for {KEPT} kinds of calls; give numbers that vary as Tensors, "
@@ -155,6 +160,16 @@ class Compiled:
         while len(self._programs) > KEPT:
             self._programs.popitem(last=False)
         return program
+
+    def _used_once(self, changed: Sequence[str]) -> None:
+        """Count, and the second time say, that a program is good for one call, since what it goes by does not stay."""
+        reason = f"what it goes by changes while it runs: {', '.join(dict.fromkeys(changed))}"
+        self._eager[reason] += 1
+        if self._eager[reason] == 2:
+            warnings.warn(
+                f"{self.name} is traced in every call, since {reason}; return it, or assign_ it to a Tensor",
+                stacklevel=4,
+            )
 
     def _compiled(self, function: Callable[..., Any]) -> Compiled:
         return Compiled(function, self._backend, self._exact)
@@ -230,16 +245,8 @@ def _size(tree: Any) -> int:
 
 def _holds_foreign(tree: Any) -> bool:
     """Whether some argument is an array of another library, whose values nobody here would see change."""
-    found = [tree]
-    while found:
-        this = found.pop()
-        if isinstance(this, Constant):
-            value = this.value
-            if not isinstance(value, (np.generic, type)) and (is_duck(value) or hasattr(value, "__array__")):
-                return True
-        else:
-            found += getattr(this, "children", ())
-    return False
+    several = (value for value in others(tree) if not isinstance(value, (np.generic, type)))
+    return any(is_duck(value) or hasattr(value, "__array__") for value in several)
 
 
 def _kind(x: Any) -> Hashable:

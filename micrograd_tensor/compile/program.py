@@ -84,6 +84,8 @@ class Program:
     def fits(self, given: Sequence[Any]) -> bool:
         """Whether what Python code went by is as it was, so that it would do the same with these arguments."""
         traced = self.traced
+        if not traced.surroundings.unchanged():
+            return False
         for read, then in traced.settings:
             if not alike(read(), then):
                 return False

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
-from types import CellType, CodeType
 from typing import Any, TypeAlias
 
+from ..engine.errors import TraceError
 from ..engine.record import birth_numbers, leaf
 from ..engine.tensor import Tensor
-from ..engine.trace import goes_by, tracing
+from ..engine.trace import tracing
 from ..graph import Graph, Node
 from ..graph.capture import capture
-from .trees import Constant, Tree, builder, flatten
+from .surroundings import Surroundings, surrounding
+from .trees import Constant, Tree, builder, flatten, others
 
 Place: TypeAlias = "int | Tensor"
 """A Tensor that a call is about: the argument of this number, or one that the function finds elsewhere."""
@@ -55,6 +56,8 @@ class Traced:
         needs: whose ``.grad`` the function goes by, and whether there was one.
         bound: the arguments that the function finds elsewhere too.
         settings: what Python code went by, and how to read it.
+        surroundings: what else it finds outside its arguments.
+        changed: what it changed besides Tensors, in words: then the program is good for this call only.
         generators: the random numbers' generators.
     """
 
@@ -72,6 +75,8 @@ class Traced:
     needs: Sequence[tuple[Place, bool]]
     bound: Mapping[int, Tensor]
     settings: Sequence[tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]]
+    surroundings: Surroundings
+    changed: Sequence[str]
     generators: Sequence[Any]
 
     @property
@@ -91,7 +96,8 @@ def traced(function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], name
         names: what to call those that have no names.
 
     Raises:
-        TraceError: where Python code reads a value.
+        TraceError: where Python code reads a value; where an argument is also found elsewhere, and more than Tensors
+            change.
     """
     bound: dict[int, Tensor] = {}
     while True:
@@ -99,6 +105,11 @@ def traced(function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], name
         again = {i: x for i, x in enumerate(leaves) if isinstance(x, Tensor) and x in found.met}
         if again.keys() <= bound.keys():
             return found.traced()
+        if found.changed:
+            raise TraceError(
+                f"an argument is also found elsewhere, so that the function has to run again, but it changes "
+                f"{', '.join(found.changed)}; return what changes, or keep it in a Tensor and assign_ to it"
+            )
         bound |= again  # an argument that the function also knows from elsewhere: it gets the Tensor itself
 
 
@@ -125,11 +136,11 @@ class _Run:
         args, settings = builder(tree)(iter(given))
         made: list[Any] = []
         try:
-            with tracing() as self.trace:
-                goes_by(function, _surroundings(function))
+            with tracing() as self.trace, surrounding([function, *others(tree)], self.trace.settings) as around:
                 self.tree = flatten(function(*args, **settings), made)
         finally:
             rewind(self.trace.generators)
+        self.surroundings, self.changed = around, around.changed(self.trace.generators)
         self.returned = made
         self._capture()
         trace = self.trace
@@ -189,6 +200,8 @@ class _Run:
             needs=[(self._place(x), g is not None) for x, g in trace.grads.items() if x not in trace.cleared],
             bound=self.bound,
             settings=[*trace.settings.values()],
+            surroundings=self.surroundings,
+            changed=self.changed,
             generators=[*trace.generators],
         )
 
@@ -200,28 +213,6 @@ def _stand_in(x: Any, name: str) -> Tensor:
     new = leaf(x._values(), x.name or name, x.requires_grad, type(x))
     new._grad = x._grad
     return new
-
-
-def _surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
-    """How to read what a function finds outside of its arguments, as far as its own code names it."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
-        return tuple
-    cells: Sequence[CellType] = function.__closure__ or ()
-    around = function.__globals__
-    names = [name for name in code.co_names if name in around]
-
-    def read() -> tuple[Any, ...]:
-        return *map(_content, cells), *map(around.get, names), function.__defaults__, function.__code__
-
-    return read
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not yet filled
-        return None
 
 
 def rewind(states: Mapping[Any, Any]) -> None:

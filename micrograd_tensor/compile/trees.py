@@ -86,3 +86,16 @@ def builder(tree: Tree) -> Callable[[Iterator[Any]], Any]:
         return lambda leaves: {key: part(leaves) for key, part in named}
     make = getattr(tree.kind, "_make", tree.kind)
     return lambda leaves: make([part(leaves) for part in parts])
+
+
+def others(tree: Tree) -> Iterator[Any]:
+    """What is in a tree besides arrays.
+
+    >>> [*others(flatten([1, {"x": np.zeros(2), "p": "text"}], []))]
+    [1, 'text']
+    """
+    if isinstance(tree, Constant):
+        yield tree.value
+    elif isinstance(tree, Branch):
+        for child in tree.children:
+            yield from others(child)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .anomaly import caller
+from .errors import TraceError
+from .recording import recording
+
 __all__ = ["manual_seed"]
 
 _generator = np.random.default_rng()
@@ -16,11 +20,16 @@ _generator = np.random.default_rng()
 def manual_seed(seed: int) -> np.random.Generator:
     """Restart the default generator from a seed, so that everything random repeats; returns the generator.
 
+    Raises:
+        TraceError: within a trace, such as in a compiled function, which would be seeded in its first call only.
+
     >>> import micrograd_tensor as mt
     >>> first = mt.manual_seed(0).random()
     >>> first == mt.manual_seed(0).random()
     True
     """
+    if recording.get().trace is not None:
+        raise TraceError(f"manual_seed within a trace would seed in the first call only, in {caller()}; seed before it")
     _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     return _generator
 
