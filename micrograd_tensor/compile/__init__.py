@@ -36,8 +36,8 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
     Tensor. Anything else, such as a module, is known by what it is, and so is a number: another number, another mode of
     a module that is called, or another shape, dtype or layout is another kind of call, and is traced anew. Tensors that
     the function finds elsewhere, such as parameters, are read anew in every call. All else that its code and the code
-    that it calls find outside, such as globals, attributes, lists and arrays, is compared in every call; other values are
-    another kind of call. Where the function changes it itself, every call is traced, with a warning.
+    that it calls find outside, such as globals, attributes, lists and arrays, is compared in every call: another one
+    is another kind of call. Where the function changes it itself, every call is traced, with a warning.
     Where a branch depends on values (`mt.holds`) and another one is due, that call runs as it would without `compile`.
 
     Args:
