@@ -1,4 +1,4 @@
-"""Machine code: LLVM's assembly language made into functions that Python calls."""
+"""Machine code: what LLVM makes of its assembly language, or made in an earlier process."""
 
 from __future__ import annotations
 
@@ -16,26 +16,10 @@ import numpy as np
 
 from . import cache
 from .assembly import UnreadError
+from .native import builtin
 
-_FASTCALL = 0x80  # Python's METH_FASTCALL
 _TUNING = {"speed_level": 3, "loop_vectorization": True, "slp_vectorization": False}
 _lock = threading.Lock()
-_kept: list[Any] = []  # what Python may call stays as long as Python
-
-
-class _Method(ctypes.Structure):
-    """Python's ``PyMethodDef``."""
-
-    _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
-
-
-def builtin(address: int, name: str) -> Any:
-    """The function of the C language at an address, ``PyObject *f(ndarray, PyObject *const *args, Py_ssize_t n)``."""
-    method = _Method(name.encode(), address, _FASTCALL, None)
-    _kept.append(method)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype, make.argtypes = ctypes.py_object, [ctypes.POINTER(_Method), ctypes.py_object, ctypes.py_object]
-    return make(method, np.ndarray, __name__)
 
 
 def function(assembly: str, name: str) -> tuple[Any, bool]:
@@ -58,8 +42,7 @@ def function(assembly: str, name: str) -> tuple[Any, bool]:
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), _machine())
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        _kept.append(engine)
-        return builtin(engine.get_function_address("entry"), name), loaded
+        return builtin(engine.get_function_address("entry"), name, engine), loaded
 
 
 def _compiled(assembly: str) -> bytes:
