@@ -41,14 +41,6 @@ class Placed(NamedTuple):
         return tuple(label for label in self.order if label is not None)
 
 
-def _dtype(operands: Sequence[Any]) -> np.dtype[Any]:
-    """Of what is computed: that of the arrays, except that whole numbers are real ones, which may be divided."""
-    arrays = [x.dtype for x in operands if isinstance(x, Node)]
-    found = np.result_type(*arrays) if arrays else np.dtype(float)
-    truth = found.kind == "b" and len(arrays) == len(operands)
-    return found if truth or found.kind == "f" else np.dtype(float)
-
-
 class Aligned:
     """Makes nodes of ops on arrays with labelled axes.
 
@@ -75,6 +67,8 @@ class Aligned:
         self._flat: dict[Named, Node] = {}
         self._counts: dict[int, Node] = {}
         self._known = _known_orders(lowered)
+        real = [node.dtype for node in lowered.graph.gradients.values() if node.dtype.kind == "f"]
+        self._real = np.result_type(*real) if real else np.dtype(float)
         labels = {label for layout in lowered.axes.layout.values() for label in flat(layout)}
         self._hidden = labels <= set(names) and not lowered.axes.relabelled  # else x − x may be a table of differences
 
@@ -90,16 +84,25 @@ class Aligned:
         shape: tuple[int, ...],
         order: Sequence[int | None],
         params: Mapping[str, Any],
+        dtype: np.dtype[Any] | None = None,
     ) -> Node:
+        truth = isinstance(op.reading, Relates)
         node = Node(
             rank=len(self.nodes),
             shape=shape,
-            dtype=np.dtype(bool) if isinstance(op.reading, Relates) else _dtype(operands),
+            dtype=dtype or (np.dtype(bool) if truth else self._dtype(op, operands)),
             op=op,
             operands=tuple(operands),
             params=MappingProxyType({**op.parameters, **params}),
         )
         return self._added(node, order)
+
+    def _dtype(self, op: Primitive, operands: Sequence[Any]) -> np.dtype[Any]:
+        """Of what is computed: that of the arrays, except that whole numbers are real ones, which may be divided."""
+        arrays = [x.dtype for x in operands if isinstance(x, Node)]
+        found = np.result_type(*arrays) if arrays else self._real
+        truth = found.kind == "b" and len(arrays) == len(operands) and op is not COUNTED
+        return found if truth or found.kind == "f" else self._real
 
     def _constant(self, value: Any, order: Sequence[int | None]) -> Node:
         return self._added(Node(rank=len(self.nodes), shape=value.shape, dtype=value.dtype, value=value), order)
@@ -167,6 +170,8 @@ class Aligned:
     # -------------------------------------------------------------------------------------------------------- alignment
 
     def _elementwise(self, op: Primitive, parts: Sequence[Placed], **params: Any) -> Placed:
+        if any(not isinstance(x.value, Node) for x in parts):  # times a number, truth would be of Python's precision
+            parts = [self._counted(x) if self._real.itemsize < 8 else x for x in parts]
         target = self._common_order(parts)
         parts = [self._to(x, target) for x in parts]
         order = self._aligned([x.order for x in parts])
@@ -184,7 +189,7 @@ class Aligned:
     def _counted(self, x: Placed) -> Placed:
         """A value that is a number, where it was a truth value."""
         truth = isinstance(x.value, Node) and x.value.dtype.kind == "b"
-        return Placed(self._node(COUNTED, [x.value], x.order), x.order) if truth else x
+        return Placed(self._node(COUNTED, [x.value], x.order, dtype=self._real), x.order) if truth else x
 
     def _power(self, x: Placed, exponent: Fraction) -> Placed:
         if exponent == 1:

@@ -53,7 +53,10 @@ class ClosedForm(Mapping[str, Formula]):
         self.found = found
         self.dims, self.inputs = found.arrays.dims, found.inputs
         self.lets = tuple(Formula(node, self.dims, name) for name, node in found.lets)
-        self._formulas = {name: Formula(node, self.dims, f"d{name}") for name, node in found.formulas}
+        self._formulas = {
+            name: Formula(node, self.dims, wanted.name)
+            for (name, node), wanted in zip(found.formulas, found.wanted, strict=True)
+        }
         self.graph = Graph(tuple(found.arrays.nodes), tuple(node for _, node in found.formulas))
 
     def __getitem__(self, name: str) -> Formula:
@@ -157,7 +160,7 @@ class ClosedForm(Mapping[str, Formula]):
             body += assignment(target, line.node, known)
             known.setdefault(line.node, target)
         order = sorted(self._formulas, key=lambda name: self.inputs[name].rank)
-        body.append(f"return {', '.join(made[f'd{name}'] for name in order)}")
+        body.append(f"return {', '.join(made[self._formulas[name].name] for name in order)}")
         lines = "\n".join(f"    {line}" for line in body)
         text = f"import numpy as np\n\n\ndef backward({', '.join(arguments.values())}):\n{lines}\n"
         taken = {*names.values(), *made.values(), "backward"}
@@ -192,15 +195,25 @@ def closed_form(graph: Graph, dims: AxisNames | None = None) -> ClosedForm:
 
 def from_labels(graph: Graph, dims: Dims) -> ClosedForm:
     """`closed_form`, from the labels of axes."""
-    if not graph.gradients:
-        raise GradientError("closed_form: this graph has no backward pass; give mt.graph(...) an upstream")
-    if any(node.value is None for node in graph.nodes):
-        raise GradientError("closed_form: this graph was captured without its values; leave out values=False")
+    with_values(graph, "closed_form")
     if any(node.dtype.kind == "c" for node in (*graph.nodes, *graph.backward)):
         raise GradientError("closed_form: its rules are those of real numbers, and this graph has complex values")
     found = ClosedForm(shortest(graph, dims))
     _check(found, graph)
     return found
+
+
+def with_values(graph: Graph, caller: str) -> Graph:
+    """A graph that has a backward pass, and the values of both.
+
+    Raises:
+        GradientError: for one that lacks either, in the name of whoever asks.
+    """
+    if not graph.gradients:
+        raise GradientError(f"{caller}: this graph has no backward pass; give mt.graph(...) an upstream")
+    if any(node.value is None for node in graph.nodes):
+        raise GradientError(f"{caller}: this graph was captured without its values; leave out values=False")
+    return graph
 
 
 def _check(found: ClosedForm, graph: Graph) -> None:
@@ -215,8 +228,8 @@ def _check(found: ClosedForm, graph: Graph) -> None:
                 (np.abs(value - recorded) <= allowed) | ~np.isfinite(recorded)
             )
             if wrong:
-                name = found.name_of(leaf)
+                name = found[found.name_of(leaf)].name
                 raise GradientError(
-                    f"closed_form: the formula of d{name} does not hold for the recorded values, since rules that "
+                    f"closed_form: the formula of {name} does not hold for the recorded values, since rules that "
                     "it was found by need finite numbers that are not 0; give other values, or derive it step by step"
                 )

@@ -137,11 +137,15 @@ class Contents:
         """What is said before the closed form, or why there is none."""
         if isinstance(self._closed, str):
             return self._closed
-        if isinstance(self._closed, ClosedForm) and not self._closed.is_shorter:
-            return "There is no shorter form than that of the steps; together, with dx for the gradient of x, they are:"
-        by_name = isinstance(self._closed, ClosedForm) and any(node.op is SPREAD for node in self._closed.graph.nodes)
+        given = {named.node: named.name for named in self._closed.found.arrays.leaves}
+        upstreams = self._graph.upstreams.items()
+        others = [f"{given[g]} for that of {self.symbols[y]}" for y, g in upstreams if y.name is None and g in given]
+        said = " and ".join(["with dx for the gradient of x", *others])
+        if not self._closed.is_shorter:
+            return f"There is no shorter form than that of the steps; together, {said}, they are:"
+        by_name = any(node.op is SPREAD for node in self._closed.graph.nodes)
         return (
-            "All steps together, multiplied out and simplified, with dx for the gradient of x, and so on"
+            f"All steps together, multiplied out and simplified, {said}, and so on"
             + "; axes go by name, and a value without one of them is copied along it" * by_name
             + ":"
         )

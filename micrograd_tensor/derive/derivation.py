@@ -19,7 +19,7 @@ from ..notation import Called, counted, identifiers
 from ..notation.names import Identifiers
 from . import exercise as exercises
 from . import html, latex, steps
-from .closed_form import ClosedForm, from_labels
+from .closed_form import ClosedForm, from_labels, with_values
 from .contents import Contents
 from .listing import listing
 from .markdown import Page
@@ -299,8 +299,4 @@ def derivation(
         elif isinstance(outputs, Tensor):
             upstream = [upstream]
         captured = graph(outs, upstream)
-    if not captured.gradients:
-        raise GradientError("derive: this graph has no backward pass; give mt.graph(...) an upstream")
-    if any(node.value is None for node in captured.nodes):
-        raise GradientError("derive: this graph was captured without its values; leave out values=False")
-    return Derivation(captured, dims, exercise, written)
+    return Derivation(with_values(captured, "derive"), dims, exercise, written)

@@ -263,7 +263,7 @@ class Arrays(Aligned):
         self, op: Primitive, operands: Sequence[Any], node: Node, layout: Layout, params: Mapping[str, Any]
     ) -> Placed:
         """What an op makes of operands in recorded shapes, in the shape of a recorded node."""
-        made = self._shaped(op, operands, node.shape, positions(layout), params)
+        made = self._shaped(op, operands, node.shape, positions(layout), params, node.dtype)
         order: Order = tuple(label for labels in layout for label in (labels or (None,)))
         if any(len(labels) > 1 for labels in layout):
             made = self._node(self._reshaping, [made], order, shape=tuple(self._lengths(order)))

@@ -52,7 +52,7 @@ ONEHOT = _row(
 SPREAD = _row("spread", "{0}", lambda x, index: x[index], "{0}[{index:index}]", {"index": ()}, reading=Reshape())
 """With axes of length 1 put in or left out, which formulas do not show."""
 
-COUNTED = _row("counted", "{0}", lambda x: np.asarray(x, float), "np.asarray({0}, float)", {})
+COUNTED = _row("counted", "{0}", np.asarray, "np.asarray({0}, {dtype})", {"dtype": np.dtype(float)})
 """Truth as a number, which formulas take it for."""
 
 SLICED = _row(

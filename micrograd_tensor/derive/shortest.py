@@ -70,7 +70,7 @@ def shortest(graph: Graph, dims: Dims) -> Shortest:
     """The formulas of the gradients of all leaves that require them."""
     instead = _read_otherwise(graph)
     lowered = lower(graph, instead)
-    called = _Called(graph)
+    called = _Called(graph, [out for out, upstream in graph.upstreams.items() if upstream not in instead])
     names = _axis_names(lowered, dims)
     found = Shortest(lowered, Vocabulary(lowered), names, Arrays(lowered, names))
     leaves = [node for node in graph.gradients if node.is_leaf and node.requires_grad]
@@ -206,8 +206,8 @@ def _write(found: Shortest, leaves: list[Node], wanted: list[Named], candidates:
         found.titles[named], found.written[named] = name, used[named][0]
     for leaf, named in zip(leaves, wanted, strict=True):
         node = arrays.call_by(named, named.name, arrays.whole(used[named][0], named.node))
-        found.formulas.append((named.name[1:], node))
-        found.inputs[named.name[1:]] = leaf
+        found.formulas.append((called(leaf), node))
+        found.inputs[called(leaf)] = leaf
         found.wanted.append(named)
         found.titles[named], found.written[named] = named.name, used[named][0]
     for named, node in arrays.leaves.items():
@@ -308,22 +308,30 @@ def _axis_names(lowered: Lowered, dims: Dims) -> dict[int, str]:
 
 
 class _Called:
-    """One name for each value that has one, and for each leaf."""
+    """One name for each value that has one, for each leaf, for the outputs, and for the gradients of these.
 
-    def __init__(self, graph: Graph) -> None:
-        own = [node for node in (*graph.nodes, *graph.backward) if node.is_leaf or node.name is not None]
-        self._names = numbered({node: node.name or ("x" if node.requires_grad else "constant") for node in own})
+    Args:
+        graph: what they are values of.
+        outputs: those whose upstream gradients are shown.
+    """
+
+    def __init__(self, graph: Graph, outputs: Iterable[Node]) -> None:
+        given = {*graph.upstreams.values()}
+        own = [node for node in graph.nodes if node.is_leaf or node.name is not None]
+        own += [node for node in graph.backward if node.is_leaf and node not in given]
+        values = {node: "out" for node in outputs if node not in own}
+        values |= {node: node.name or ("x" if node.requires_grad else "constant") for node in own}
+        values |= {node: "out" for node in graph.outputs if node not in values}
+        gradients = {("d", node): f"d{name}" for node, name in numbered(values).items()}
+        self._names = numbered({**{("", node): name for node, name in values.items()}, **gradients})
         self.taken: set[str | None] = {*self._names.values()}
-        for node in graph.gradients:
-            if node not in self._names:
-                self._names[node] = "out" if node in graph.outputs else ""
 
     def __call__(self, node: Node) -> str:
-        return self._names[node]
+        return self._names["", node]
 
     def gradient(self, node: Node) -> str:
         """The name of a value's gradient."""
-        return f"d{self._names[node]}"
+        return self._names["d", node]
 
     def new(self, letters: Iterable[str]) -> str:
         """The next letter that is no name yet."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
+from typing import TypeVar
 
 from ..graph import Graph, Node
 from ..graph.stages import stages
 from ..notation import Called
 from ..notation.names import subscript
 from ..notation.printable import MAX_NAME, shorten
+
+Key = TypeVar("Key")
 
 
 def symbols(graph: Graph, called: Called) -> Mapping[Node, str]:
@@ -29,10 +32,10 @@ def symbols(graph: Graph, called: Called) -> Mapping[Node, str]:
     return numbered({node: called.in_short(node) or "x" for node in shown})
 
 
-def numbered(wanted: Mapping[Node, str]) -> dict[Node, str]:
+def numbered(wanted: Mapping[Key, str]) -> dict[Key, str]:
     """Names, no two of them alike: all but the first of one name have a number that makes it nobody else's."""
     taken = {*wanted.values()}
-    found: dict[Node, str] = {}
+    found: dict[Key, str] = {}
     seen: dict[str, Iterator[str]] = {}
     for node, name in wanted.items():
         found[node] = name

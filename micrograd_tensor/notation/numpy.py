@@ -6,6 +6,7 @@ they computed, bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from ..engine.row import Reduction
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .expression import AND, ANY, ATOM, COMPARISON, OR, PREFIX, PRODUCT, SUM, Dialect, Piece, divisor
+from .expression import AND, ANY, ATOM, COMPARISON, OR, POWER, PREFIX, PRODUCT, SUM, Dialect, Piece, divisor
 from .literals import array, literal
 from .names import Identifiers, identifiers, value_names
 from .readings import as_taught, order_of
@@ -35,8 +36,9 @@ class _NumPy(Dialect):
         return Piece(name, ATOM, len(name))
 
     def number(self, value: Any) -> Piece:
-        text = literal(value)
-        return Piece(text, PREFIX if text.startswith("-") else ATOM, len(text))
+        text, level = _CONSTANTS.get(value, ("", ATOM)) if isinstance(value, float) else ("", ATOM)
+        text = text or literal(value)
+        return Piece(text, PREFIX if text.startswith("-") else level, len(text))
 
     def leaf(self, node: Node, _whole: bool = True) -> Piece:
         return self.name(array(node.value))
@@ -84,6 +86,19 @@ class _NumPy(Dialect):
 
 
 NUMPY = _NumPy()
+
+_CONSTANTS = {
+    math.pi: ("np.pi", ATOM),
+    2 * math.pi: ("2 * np.pi", PRODUCT),
+    math.sqrt(2): ("2 ** 0.5", POWER),
+    math.sqrt(0.5): ("0.5 ** 0.5", POWER),
+    math.sqrt(math.pi): ("np.pi ** 0.5", POWER),
+    2 / math.sqrt(math.pi): ("2 / np.pi ** 0.5", PRODUCT),
+    math.sqrt(2 * math.pi): ("(2 * np.pi) ** 0.5", POWER),
+    math.sqrt(2 / math.pi): ("(2 / np.pi) ** 0.5", POWER),
+}
+"""Numbers that have names, as Python computes them to the last bit; as Python floats, since a float64 of ``np.sqrt``
+would make float32 arrays float64 too."""
 
 
 def forward_line(node: Node, names: Mapping[Node, str] | None = None) -> str:

@@ -267,6 +267,26 @@ def test_what_has_no_closed_form_says_why(make, words):
         closed_form(make())
 
 
+LIKE_GRADIENTS = {
+    "an input like the gradient of another": (["x", "dx"], lambda x, dx: x * mt.exp(dx)),
+    "and like that of this one": (["x", "dx", "ddx"], lambda x, dx, ddx: x * mt.exp(dx * ddx)),
+    "like the upstream": (["x", "dout"], lambda x, dout: mt.tanh(x * dout)),
+    "like the output": (["out", "x"], lambda out, x: mt.tanh(x * out)),
+    "an inner value like the output": (["x"], lambda x: mt.exp(mt.tanh(x).named("out")) * 2),
+}
+
+
+@pytest.mark.parametrize("name", LIKE_GRADIENTS)
+def test_a_gradient_is_called_as_no_value_is(name):
+    names, function = LIKE_GRADIENTS[name]
+    graph = mt.graph(function(*(tensor(numbers(3) + k, n) for k, n in enumerate(names))), numbers(3))
+    found = closed_form(graph)
+    left = [line.name for line in found.lines]
+    assert len({*left, *(named.name for named in found.found.arrays.leaves)}) == len(left) + len(found.arguments)
+    for value, expected in zip(ran(found), ordered(graph), strict=True):
+        assert_close(value, expected)
+
+
 def test_a_formula_that_does_not_hold_is_not_shown():
     graph = mt.graph(mt.tanh(tensor(numbers(3), "x")).named("y"), numbers(3))
     gradient = graph.gradients[graph["x"]]
@@ -280,6 +300,32 @@ def test_a_gradient_that_is_a_value_or_a_number_is_returned_by_its_own_name():
     found = closed_form(mt.graph(mt.sum(x * k + tensor(numbers(3), "z")), 1.0))
     body = [line.strip() for line in found.numpy.splitlines() if line.startswith("    ")]
     assert body == ["dz = np.ones((3,))", "dx = k", "dk = x", "return dx, dk, dz"]
+
+
+SINGLE = {
+    "relu": mt.relu,
+    "abs": mt.abs,
+    "sign and a share": lambda x: mt.maximum(x, 0.1) + mt.maximum(x, x[::-1]),
+    "clip": lambda x: mt.clip(x, -0.5, 0.5),
+    "max": lambda x: mt.max(x, axis=1),
+    "median": lambda x: mt.median(x, axis=1),
+    "mask": lambda x: x * (x > 0.1) / 3,
+    "where": lambda x: mt.where(x > 0, x, 2 * x),
+    "gelu": lambda x: mt.gelu(x, "tanh"),
+    "normalized": lambda x: mt.layer_norm(x, 3),
+}
+
+
+@pytest.mark.parametrize("dims", [{"N": ("x", 0), "D": ("x", 1)}, None], ids=["dims", "plain"])
+@pytest.mark.parametrize("name", SINGLE)
+def test_code_of_float32_computes_in_float32(name, dims):
+    x = mt.tensor(numbers(3, 3).astype(np.float32), name="x", requires_grad=True)
+    out = SINGLE[name](x).named("out")
+    found = closed_form(mt.graph(out, np.ones(out.shape, np.float32)), dims)
+    made = ran(found)[0]
+    expected = found.found.lowered.graph.gradients[found.inputs["x"]].value
+    assert np.asarray(made).dtype == expected.dtype == np.float32
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_large_number_has_the_digits_of_a_float():

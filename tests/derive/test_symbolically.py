@@ -19,6 +19,7 @@ class Symbolic:
     exp, log, sin, cos, tan, tanh, sqrt = (
         staticmethod(elementwise(getattr(sympy, name))) for name in ("exp", "log", "sin", "cos", "tan", "tanh", "sqrt")
     )
+    pi = sympy.pi
     sinh, cosh, arcsin, arccos, arctan = (
         staticmethod(elementwise(getattr(sympy, name))) for name in ("sinh", "cosh", "asin", "acos", "atan")
     )

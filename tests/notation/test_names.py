@@ -9,6 +9,7 @@ import micrograd_tensor as mt
 from micrograd_tensor.notation import Called, assignment, formula, identifiers, number, printable
 from micrograd_tensor.notation.names import free
 from micrograd_tensor.notation.numbers import CONSTANTS
+from micrograd_tensor.notation.numpy import NUMPY
 
 
 def leaf(name, *shape):
@@ -75,6 +76,13 @@ def evaluated(text):
 @pytest.mark.parametrize("value", [*CONSTANTS, *(-c for c in CONSTANTS)])
 def test_a_constant_with_a_name_is_exact(value):
     assert evaluated(number(value)) == value
+
+
+@pytest.mark.parametrize("value", [*CONSTANTS, *(-c for c in CONSTANTS)])
+def test_a_constant_is_exact_in_code_and_of_no_precision_of_its_own(value):
+    found = eval(NUMPY.number(value).text)  # noqa: S307 -- the text of a number
+    assert found == value
+    assert type(found) is float
 
 
 def test_every_number_is_said_exactly():
