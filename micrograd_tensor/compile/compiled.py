@@ -202,8 +202,8 @@ class Compiled:
         >>> _ = square(mt.tensor([1.0, 2.0]))
         >>> print(square.source)
         def function(x):
-            y1 = op.mul(x, x)
-            return (y1,)
+            out = op.mul(x, x)
+            return (out,)
         <BLANKLINE>
         """
         if self._latest is None:

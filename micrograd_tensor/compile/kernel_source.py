@@ -40,6 +40,9 @@ from .stages import CannotError, Launch
 CHUNK = 512
 """The terms that are added up one after the other, before their sum is added to that of the others."""
 
+SMALL = 1e-3
+"""The largest number that is called eps where it is added to a sum."""
+
 _SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "=": "==", ">": ">", "<": "<"}
 _STARTS = {"sum": "0.0", "prod": "1.0", "max": "-np.inf", "min": "np.inf"}
 _SPELLED = {
@@ -77,18 +80,24 @@ class KernelSource:
         self._sums: set[str] = set()
         self.numbers: list[float] = []
         self._constants: dict[Any, str] = {}
-        self._index: dict[int, str] = {}
+        self._defined: list[str] = []
+        self._used = {*kernel.arrays, *kernel.rows, *kernel.counters, *_named(kernel.body), "k", "F", "np", *PLAIN}
+        self._axes: dict[int, tuple[str, str]] = {}
+        for label in _looped(kernel.body):
+            self._axis(label)
         body = [*self._block(kernel.body, 1)]
-        start = [f"    {name} = F(k[{i}])" for i, name in enumerate(self._constants.values())]
         rows = []
         for name, labels in kernel.rows.items():
-            shape = ", ".join(f"n{self._number(label)}" for label in labels)
-            rows.append(f"    {name} = np.empty(({shape},), {'np.float64' if name in kernel.wide else 'F'})")
-        if not self._index.keys() <= kernel.lengths.keys():
+            shape = ", ".join(map(self._length, labels))
+            shape = f"({shape})" if len(labels) > 1 else shape
+            rows.append(f"    {name} = np.empty({shape}, {'np.float64' if name in kernel.wide else 'F'})")
+        if not self._axes.keys() <= kernel.lengths.keys():
             raise CannotError("an axis along which no array lies")
-        for label, number in self._index.items():
+        start = []
+        for label, (_, length) in self._axes.items():
             name, axis = kernel.lengths[label]
-            start.append(f"    n{number} = {name}.shape[{axis}]")
+            start.append(f"    {length} = {name}.shape[{axis}]")
+        start += [f"    {line}" for line in self._defined]
         start += rows
         start += [f"    {name} = 0" for name in kernel.counters]
         tests = [
@@ -98,11 +107,26 @@ class KernelSource:
         given = ", ".join([*kernel.arrays, "k"])
         self.text = "\n".join([f"def {kernel.name}({given}):", *start, *body, *end, ""])
 
-    def _number(self, label: int) -> str:
-        return self._index.setdefault(label, str(len(self._index)))
+    def _free(self, name: str) -> str:
+        """The name, or one like it that nothing else has."""
+        while name in self._used:
+            name += "_"
+        self._used.add(name)
+        return name
+
+    def _axis(self, label: int) -> tuple[str, str]:
+        """The index along an axis, and its length."""
+        if label not in self._axes:
+            k = len(self._axes)
+            index, length = ("ij"[k], "NM"[k]) if k < 2 else (f"i{k + 1}", f"N{k + 1}")
+            self._axes[label] = self._free(index), self._free(length)
+        return self._axes[label]
+
+    def _length(self, label: int) -> str:
+        return self._axis(label)[1]
 
     def _at(self, array: str, labels: Sequence[int]) -> str:
-        return f"{array}[{', '.join(f'i{self._number(label)}' for label in labels) or '()'}]"
+        return f"{array}[{', '.join(self._axis(label)[0] for label in labels) or '()'}]"
 
     # ------------------------------------------------------------------------------------------------- statements
 
@@ -135,16 +159,17 @@ class KernelSource:
         return self._over(lines, depth)
 
     def _for(self, loop: For, depth: int) -> Iterator[str]:
-        tab, number = "    " * depth, self._number(loop.label)
+        tab, (i, n) = "    " * depth, self._axis(loop.label)
         if not loop.parts:
-            yield f"{tab}for i{number} in range(n{number}):"
+            yield f"{tab}for {i} in range({n}):"
             yield from self._block(loop.body, depth + 1)
             return
         parts = [(part, part.labels, self._element(part.name, part.labels)) for part in loop.parts]
-        yield f"{tab}for c{number} in range((n{number} + {CHUNK - 1}) // {CHUNK}):"
+        chunk, place = f"{i}_chunk", f"{i}_place"
+        yield f"{tab}for {chunk} in range(({n} + {CHUNK - 1}) // {CHUNK}):"
         yield from self._over([(labels, f"{x} = F({_STARTS[part.kind]})") for part, labels, x in parts], depth + 1)
-        yield f"{tab}    for j{number} in range(min({CHUNK}, n{number} - {CHUNK} * c{number})):"
-        yield f"{tab}        i{number} = {CHUNK} * c{number} + j{number}"  # so that LLVM sees that it is not negative
+        yield f"{tab}    for {place} in range(min({CHUNK}, {n} - {CHUNK} * {chunk})):"
+        yield f"{tab}        {i} = {CHUNK} * {chunk} + {place}"  # so that LLVM sees that it is not negative
         yield from self._block(loop.body, depth + 2)
         wholes = [part.into or replace(part, name=part.whole or "") for part in loop.parts]
         targets = [self._element(whole.name, whole.labels) for whole in wholes]
@@ -159,8 +184,8 @@ class KernelSource:
         """Lines, each for every element of rows with these labels, or once; those of like rows in one loop."""
         for labels in dict.fromkeys(labels for labels, _ in lines):
             for k, label in enumerate(labels):
-                number = self._number(label)
-                yield "    " * (depth + k) + f"for i{number} in range(n{number}):"
+                i, n = self._axis(label)
+                yield "    " * (depth + k) + f"for {i} in range({n}):"
             for _, line in (one for one in lines if one[0] == labels):
                 yield "    " * (depth + len(labels)) + line
 
@@ -191,7 +216,7 @@ class KernelSource:
             value = self._value(term)
             value = f"({value})" if isinstance(term, Total) and len(term.terms) > 1 else value
             if size != ONE:
-                number = self._constant(size)
+                number = self._constant(size, term == Number(ONE))
                 value = number if term == Number(ONE) else f"{number} * {value}"
             parts.append(sign + value)
         text = "".join(parts)
@@ -200,21 +225,21 @@ class KernelSource:
     def _power(self, x: Power) -> str:
         above, below = list[str](), list[str]()
         for factor, exponent in x.factors:
-            value = self._value(factor)
-            value = f"({value})" if isinstance(factor, (Total, Power)) else value
-            (above if exponent > 0 else below).append(self._raised(value, abs(Fraction(exponent))))
+            into = above if exponent > 0 else below
+            into += self._raised(self._value(factor), abs(Fraction(exponent)), isinstance(factor, (Total, Power)))
         text = " * ".join(above) or "F(1.0)"
         if below:
-            text += " / " + (below[0] if len(below) == 1 and "*" not in below[0] else f"({' * '.join(below)})")
+            text += f" / {below[0]}" if len(below) == 1 else f" / ({' * '.join(below)})"
         if x.conditions:
             text = f"({text} if {' and '.join(map(self._condition, x.conditions))} else F(0.0))"
         return text
 
-    def _raised(self, value: str, exponent: Fraction) -> str:
+    def _raised(self, value: str, exponent: Fraction, composed: bool) -> list[str]:
+        """A power of a value as factors."""
         whole, rest = divmod(exponent, 1)
         if whole > 3 or rest not in (0, Fraction(1, 2)):
-            return f"np.power({value}, F({float(exponent)!r}))"
-        return " * ".join([value] * int(whole) + [f"sqrt({value})"] * bool(rest))
+            return [f"np.power({value}, F({float(exponent)!r}))"]
+        return [f"({value})" if composed else value] * int(whole) + [f"sqrt({value})"] * bool(rest)
 
     def _call(self, x: Call) -> str:
         args = [self._value(arg) for arg in x.args]
@@ -234,7 +259,7 @@ class KernelSource:
             whole = any(isinstance(one, Load) and self._kinds[one.array].kind in "iub" for one in x.args)
             return f"({self._side(a, whole)} {_SIGNS[x.sign]} {self._side(b, whole)})"
         if isinstance(x, At):
-            return f"(i{self._number(x.label)} == {self._side(x.place, True)})"
+            return f"({self._axis(x.label)[0]} == {self._side(x.place, True)})"
         if isinstance(x, Load) and self._kinds[x.array].kind == "b":
             return self._at(x.array, x.labels)
         if isinstance(x, Power) and not x.factors:
@@ -255,15 +280,51 @@ class KernelSource:
             return self._side(Number(x.terms[0][1]), True)
         return self._value(x)
 
-    def _constant(self, c: Coefficient) -> str:
+    def _constant(self, c: Coefficient, added: bool = False) -> str:
         """A small whole number as it is; any other by its name, so that the source serves for other ones."""
         if not c.counts and isinstance(c.number, (int, Fraction)) and c.number in (0, 1, 2, 3, -1):
             return f"F({float(c.number)!r})"
-        key = (c.number, c.counts)
-        if key not in self._constants:
-            self._constants[key] = f"k{len(self._constants) + 1}"
-            self.numbers.append(float(c.value))
-        return self._constants[key]
+        same = (name for (value, counts), name in self._constants.items() if counts == c.counts and value == c.value)
+        per_length = (name for (value, counts), name in self._constants.items() if counts and value == c.value)
+        found = next(same, None) or next(per_length, None)
+        if found is None:
+            self._constants[c.value, c.counts] = found = self._defined_as(c, added)
+        return found
+
+    def _defined_as(self, c: Coefficient, added: bool) -> str:
+        """A name for a number: one over lengths, the small number that is added to a sum, or any other one."""
+        labels = [label for label, exponent in c.counts if exponent == -1 and label in self._launch.kernel.lengths]
+        if labels and len(labels) == len(c.counts) and c.number == 1:
+            lengths = [self._length(label) for label in labels]
+            name = self._free(f"inv_{'_'.join(lengths)}")
+            product = lengths[0] if len(lengths) == 1 else f"({' * '.join(lengths)})"
+            self._defined.append(f"{name} = F(1.0 / {product})")
+            return name
+        small = added and 0 < c.value <= SMALL
+        name = self._free("eps" if small else f"k{len(self.numbers) + 1}")
+        self._defined.append(f"{name} = F(k[{len(self.numbers)}])")
+        self.numbers.append(float(c.value))
+        return name
+
+
+def _looped(statements: Sequence[Statement]) -> Iterator[int]:
+    """The labels of loops, from the outside."""
+    for one in statements:
+        if isinstance(one, For):
+            yield one.label
+            yield from _looped(one.body)
+
+
+def _named(statements: Sequence[Statement]) -> Iterator[str]:
+    """The names of scalars."""
+    for one in statements:
+        if isinstance(one, For):
+            yield from _named(one.body)
+            yield from (part.name for part in one.parts)
+        elif isinstance(one, Let):
+            yield one.name
+        elif isinstance(one, Start):
+            yield from filter(None, (one.accumulator.name, one.accumulator.whole))
 
 
 def float_of(launch: Launch) -> Any:

@@ -48,7 +48,8 @@ class NumbaSource:
         lines.append(f"return ({results}{',' if len(plan.outputs) == 1 else ''})")
         given = ", ".join(array.name for array in plan.inputs)
         driver = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in lines), ""])
-        self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), driver])
+        numbers = [f"k_{launch.kernel.name} = np.array({kernel.numbers})\n" for kernel, launch in self.kernels]
+        self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), *numbers, driver])
         self._driver = driver
         self.silent = all(isinstance(step, Filled) or (isinstance(step, Launch) and step.loops) for step in plan.steps)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from itertools import chain, count
 from typing import Any
 
-from ..algebra import Pool, Term
+from ..algebra import Term
 from ..algebra.numbers import ONE, Coefficient
-from ..algebra.terms import topological
+from .grouping import CONDITIONS
 from .loops import (
     Accumulate,
     Accumulator,
@@ -36,7 +36,8 @@ from .loops import (
     Total,
 )
 
-_CONDITIONS = ("indicator", "delta")
+_LETTERS = "abcdefghpqrstuvwz"
+"""Names for what is hard to describe; the other letters look like indices, or like numbers."""
 _REDUCTIONS = ("sum", "fold")
 _EXTREMES = ("max", "min")
 
@@ -63,8 +64,9 @@ class Schedule:
     Args:
         known: how to load the terms that arrays hold.
         truths: those of them that are truth values.
-        called: what to call a term, as far as nothing else is called so.
+        called: what to call a term, as far as nothing else is called so; nothing where that is hard to say.
         taken: the names that are.
+        plain: those of the arrays that have the dtype in which the kernel computes.
 
     Attributes:
         rows: the labels of the rows that it needs.
@@ -72,24 +74,40 @@ class Schedule:
     """
 
     def __init__(
-        self, known: Mapping[Term, Load], truths: Iterable[Term], called: Callable[[Term], str], taken: Iterable[str]
+        self,
+        known: Mapping[Term, Load],
+        truths: Iterable[Term],
+        called: Callable[[Term], Sequence[str]],
+        taken: Iterable[str],
+        plain: Iterable[str],
     ) -> None:
         self._known, self._truths, self._called, self._taken = dict(known), set(truths), called, set(taken)
+        self._plain, self._locals = set(plain), dict[Term, str]()
         self.rows: dict[str, tuple[int, ...]] = {}
         self.wide: set[str] = set()
 
     def _name(self, t: Term, suffix: str = "") -> str:
-        """A name that nothing else has."""
-        first = self._called(t) + (f"_{suffix}" if suffix else "")
-        name, number = first, 1
-        while name in self._taken:
-            number += 1
-            name = f"{first}{number}" if first[-1].isalpha() else f"{first}_{number}"
+        """A name that nothing else has: a term's own, a description, or a letter."""
+        names = [*self._called(t)]
+        return self._free(*names, *(name + suffix for name in names[:1]), *(_LETTERS if not names else ""))
+
+    def _free(self, *names: str) -> str:
+        """The first of some names that nothing has, or one of them with a number."""
+        first = names[0]
+        numbered = map(f"{first}{{}}".format if first[-1].isalpha() else f"{first}_{{}}".format, count(2))
+        name = next(name for name in chain(names, numbered) if name not in self._taken)
         self._taken.add(name)
         return name
 
+    def _local(self, t: Term) -> str:
+        """The name of a scalar, which is the same in every loop that computes it."""
+        if t not in self._locals:
+            self._locals[t] = self._name(t)
+        return self._locals[t]
+
     def body(self, axes: Sequence[int], goals: Sequence[Goal]) -> list[Statement]:
         """The statements that reach the goals, with loops in the order of the axes."""
+        self._depth = len(axes)
         return self._emit(list(axes), list(goals), dict(self._known))
 
     def _emit(self, axes: list[int], goals: list[Goal], env: dict[Term, Expression]) -> list[Statement]:
@@ -116,10 +134,13 @@ class Schedule:
             accumulators.setdefault(at, []).append((t, onto))
             loops.setdefault(at, []).append(Goal(t.args[0], onto=onto))
         env, made = dict(env), list[Statement]()
+        once = [goal for goal in goals if not goal.varies(a)]
         for at in sorted(loops):
             here = loops[at]
             later = [goal.term for k in loops if k > at for goal in loops[k]]
-            made += self._before(a, rest, here, env)
+            ready = [] if later else [g for g in once if not any(a in _reduced(t) for t in unresolved([g.term], env))]
+            once = [goal for goal in once if goal not in ready]
+            made += self._before(a, rest, here, env, ready)
             kept = self._kept(a, rest, here, later, env)
             own = [onto for _, onto in accumulators.get(at, ())]
             made += [Start(onto) for onto in own]
@@ -128,14 +149,14 @@ class Schedule:
             for t, onto in accumulators.get(at, ()):
                 env[t] = Load(onto.whole or onto.name, onto.labels) if onto.labels else Local(onto.whole or onto.name)
             env |= {goal.term: Load(goal.array, goal.labels) for goal in kept}
-        return made + self._emit(rest, [goal for goal in goals if not goal.varies(a)], env)
+        return made + self._emit(rest, once, env)
 
     def _accumulator(self, t: Term, labels: tuple[int, ...]) -> Accumulator:
         kind = "sum" if t.op == "sum" else t.params[0]
-        name = self._name(t)
+        name = self._name(t, f"_{kind}")
         found = Accumulator(name, labels, kind)
         if kind not in _EXTREMES:
-            found = Accumulator(self._name(t, "part"), labels, kind, whole=name)
+            found = Accumulator(self._free(f"{name}_part"), labels, kind, whole=name)
         for row in dict.fromkeys((found.name, found.whole or found.name)) if labels else ():
             self.rows[row] = labels
         if labels and found.whole:
@@ -155,32 +176,38 @@ class Schedule:
                 inner.append(goal)
                 continue
             labels = tuple(label for label in outer.labels if label in rest)
-            part = Accumulator(self._name(goal.term, "part"), labels, outer.kind, into=outer)
+            part = Accumulator(self._free(f"{outer.name.partition('_part')[0]}_part"), labels, outer.kind, into=outer)
             if labels:
                 self.rows[part.name] = labels
             parts.append(part)
             inner.append(Goal(goal.term, onto=part))
         return inner, parts
 
-    def _before(self, a: int, rest: list[int], goals: list[Goal], env: dict[Term, Expression]) -> list[Statement]:
-        """Compute what the goals need and does not vary along the axis."""
+    def _before(
+        self, a: int, rest: list[int], goals: list[Goal], env: dict[Term, Expression], ready: list[Goal]
+    ) -> list[Statement]:
+        """Reach the goals that are ready, and compute what the others need and does not vary along the axis."""
         need = unresolved([goal.term for goal in goals], env)
         inside = {t for t in need if a in t.axes}
         wanted = {x for t in inside for x in t.args if x not in inside and x in set(need)}
         wanted |= {goal.term for goal in goals if goal.term not in inside and goal.term not in env}
         wanted = {t for t in wanted if not _is_number(t)}
-        row_goals = []
+        row_goals = [*ready]
         for t in sorted(wanted, key=lambda t: t.id):
             labels = tuple(k for k in rest if k in t.axes)
-            name = self._name(t, "row" if labels else "")
+            if any(goal.term is t and goal.labels == labels and goal.array in self._plain for goal in ready):
+                continue
+            name = self._name(t) if labels else self._local(t)
             if labels:
                 self.rows[name] = labels
+                self._plain.add(name)
                 row_goals.append(Goal(t, array=name, labels=labels))
             else:
                 row_goals.append(Goal(t, name=name))
         made = self._emit(rest, row_goals, env)
         for goal in row_goals:
-            env[goal.term] = Load(goal.array, goal.labels) if goal.array else Local(goal.name)
+            if goal.name or goal.array in self._plain:
+                env[goal.term] = Local(goal.name) if goal.name else Load(goal.array, goal.labels)
         return made
 
     def _kept(
@@ -193,7 +220,7 @@ class Schedule:
             inner = tuple(k for k in rest if k in t.axes)
             worth = (t.op in _REDUCTIONS and not inner) or (t.op == "fn" and not rest)
             if t in here and a in t.axes and worth:
-                name = self._name(t, "rows")
+                name = self._name(t)
                 self.rows[name] = (a, *inner)
                 found.append(Goal(t, array=name, labels=(a, *inner)))
         return found
@@ -203,19 +230,26 @@ class Schedule:
     def _scalars(self, goals: list[Goal], need: Sequence[Term], env: dict[Term, Expression]) -> list[Statement]:
         uses = Counter(x for t in need for x in t.args for _ in range(1 + (t.op == "fn")))
         uses.update(goal.term for goal in goals)
+        stored = {g.term: g for g in goals if g.array in self._plain and len(g.labels) < self._depth}
         env, made = dict(env), list[Statement]()
         for t in need:
             value = self._expression(t, env)
             truth = isinstance(value, (Compare, At)) or (isinstance(value, Call) and value.is_truth)
-            if not _is_number(t) and not truth and (uses[t] > 1 or t.op == "fn"):
-                name = self._name(t)
+            if t in stored:
+                goal = stored[t]
+                made.append(Store(goal.array, goal.labels, value))
+                value = Load(goal.array, goal.labels)
+            elif not _is_number(t) and not truth and (uses[t] > 1 or t.op == "fn"):
+                name = self._local(t)
                 made.append(Let(name, value))
                 value = Local(name)
             env[t] = value
         for goal in goals:
             value = env[goal.term]
-            if goal.array:
+            if goal.array and value != Load(goal.array, goal.labels):
                 made.append(Store(goal.array, goal.labels, value))
+            elif goal.array:
+                continue
             elif goal.onto is not None:
                 made.append(Accumulate(goal.onto, value))
             elif goal.counter:
@@ -234,8 +268,11 @@ class Schedule:
         if t.op == "prod":
             factors, conditions = [], []
             for x, e in zip(t.args, t.params, strict=True):
-                if (x.op in _CONDITIONS or x in self._truths) and e == 1:
-                    conditions.append(env[x])
+                value = env[x]
+                if (x.op in CONDITIONS or x in self._truths) and e == 1:
+                    conditions.append(value)
+                elif isinstance(value, Power) and not value.conditions and e == int(e):  # x · 1/√y is x / √y
+                    factors += [(base, power * e) for base, power in value.factors]
                 else:
                     factors.append((env[x], e))
             return Power(tuple(factors), tuple(conditions))
@@ -266,91 +303,3 @@ def _reduced(t: Term) -> tuple[int, ...]:
 
 def _is_number(t: Term) -> bool:
     return t.op in ("one", "num") or (t.op == "lin" and all(x.op == "one" for x in t.args))
-
-
-# ------------------------------------------------------------------------------------------------------- grouping
-
-
-class Grouping:
-    """Terms in which what varies along fewer axes is combined first, so that little is left for the inner loops.
-
-    Attributes:
-        before: what a term was before it was grouped.
-    """
-
-    def __init__(self, pool: Pool, truths: Iterable[Term]) -> None:
-        self._pool, self._truths = pool, set(truths)
-        self._made: dict[Term, Term] = {}
-        self.before: dict[Term, Term] = {}
-
-    def __call__(self, term: Term) -> Term:
-        """The same value, grouped."""
-        for t in topological([term]):
-            if t not in self._made:
-                self._made[t] = self._grouped(t)
-                self.before.setdefault(self._made[t], t)
-        return self._made[term]
-
-    def _grouped(self, t: Term) -> Term:
-        args = tuple(self._made[x] for x in t.args)
-        if t.op == "prod":
-            return self._product(list(zip(args, t.params, strict=True)), ONE)
-        if t.op == "lin":
-            parts = [self._scaled(x, c) for x, c in zip(t.args, t.params, strict=True)]
-            return self._nested(parts, self._combination)
-        if all(x is y for x, y in zip(args, t.args, strict=True)):
-            return t
-        return self._pool.make(t.op, args, t.params, t.axes)
-
-    def _scaled(self, t: Term, c: Coefficient) -> tuple[Term, Any]:
-        """A term of a combination with its coefficient, which goes to the factor that varies least."""
-        if t.op == "prod" and len({x.axes for x in t.args}) > 1 and abs(c.value) != 1:
-            items = [(self._made[x], e) for x, e in zip(t.args, t.params, strict=True)]
-            return self._product(items, c), ONE
-        return self._made[t], c
-
-    def _product(self, items: list[tuple[Term, Any]], c: Coefficient) -> Term:
-        conditions = [(x, e) for x, e in items if e == 1 and (x.op in _CONDITIONS or x in self._truths)]
-        made = self._nested([item for item in items if item not in conditions], self._powers, c)
-        return self._powers([(made, 1), *conditions]) if conditions else made  # they decide about the whole product
-
-    def _nested(
-        self, items: list[tuple[Term, Any]], combined: Callable[[list[tuple[Term, Any]]], Term], c: Coefficient = ONE
-    ) -> Term:
-        groups: dict[tuple[int, ...], list[tuple[Term, Any]]] = {}
-        for item in items:
-            groups.setdefault(item[0].axes, []).append(item)
-        order = sorted(groups, key=lambda axes: (prod(map(self._pool.size, axes)), len(axes), axes))
-        largest: list[tuple[Term, Any]] = []
-        one = ONE if combined == self._combination else 1
-        for k, axes in enumerate(order):
-            above = next((other for other in order[k + 1 :] if set(axes) <= set(other)), None)
-            if above is None:
-                largest += groups[axes]
-                continue
-            inner = groups[axes]
-            if len(inner) == 1 and inner[0][1] == one and c == ONE:
-                groups[above] += inner
-                continue
-            made = combined(inner)
-            if c != ONE:
-                made, c = self._combination([(made, c)]), ONE
-            groups[above].append((made, one))
-        made = combined(largest)
-        return made if c == ONE else self._combination([(made, c)])
-
-    def _combination(self, items: list[tuple[Term, Any]]) -> Term:
-        if len(items) == 1 and items[0][1] == ONE:
-            return items[0][0]
-        return self._pool.make("lin", [x for x, _ in items], [c for _, c in items], _union(x for x, _ in items))
-
-    def _powers(self, items: list[tuple[Term, Any]]) -> Term:
-        if len(items) == 1 and items[0][1] == 1:
-            return items[0][0]
-        if not items:
-            return self._pool.one
-        return self._pool.make("prod", [x for x, _ in items], [e for _, e in items], _union(x for x, _ in items))
-
-
-def _union(terms: Iterable[Term]) -> set[int]:
-    return {label for term in terms for label in term.axes}

@@ -6,7 +6,7 @@ from the stored arrays to what has to be stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
@@ -21,10 +21,14 @@ from ..engine.row import Primitive
 from ..graph import Node
 from ..notation.names import value_names
 from .calls import Marked
+from .grouping import Grouping
 from .loops import For, Kernel, Load, Statement
 from .scalars import PLAIN
-from .schedule import Goal, Grouping, Schedule, unresolved
+from .schedule import Goal, Schedule, unresolved
 from .trace import Traced
+
+LONGEST = 32
+"""The most letters of a description that serves as a name."""
 
 
 class CannotError(Exception):
@@ -127,7 +131,8 @@ class Plan:
         lowered = self._lowered = lower(marked.graph)
         self.pool, self.terms = lowered.pool, lowered.terms
         self._nodes = {node.rank: node for node in marked.graph.nodes}
-        self._taken = {"np", "op", "F", "k", *PLAIN}
+        self._reserved = frozenset({"np", "op", "F", "k", *PLAIN})
+        self._taken = {*self._reserved}
         self._names = value_names(marked.graph.nodes, self._taken)
         self._named: dict[Term, Node] = {}
         for node in (*(n for n in marked.graph.nodes if n.name is not None), *marked.graph.nodes):
@@ -218,7 +223,9 @@ class Plan:
         if term.op in ("leaf", "opaque", "relabel"):
             self._pending.append(term)
         else:
-            name = self._names[node] if node else self._unique(self.called(term))
+            named = self._named.get(term)  # as whatever it is reshaped to, a gradient is called what it is
+            named = named if named and named.name and set(self.labels(named)) == set(term.axes) else node
+            name = self._names[named] if named else self._unique(next(iter(self.called(term, {})), "t"))
             self._want(term, labels, name, node.dtype if node else self._dtype(term), free=free)
 
     def _ask_behind(self, term: Term) -> None:
@@ -265,10 +272,39 @@ class Plan:
                 stack += t.args
         return np.result_type(*found)
 
-    def called(self, term: Term) -> str:
-        """What to call a term, which others may be called too."""
+    def called(self, term: Term, before: Mapping[Term, Term]) -> list[str]:
+        """What to call a term, which others may be called too: by its name, and by how it is computed.
+
+        Args:
+            term: as it may be regrouped.
+            before: what regrouped terms were.
+        """
+        names = [self._own_name(before.get(term, term)), self._described(term, before)]
+        return [name for name in names if name and len(name) <= LONGEST]
+
+    def _own_name(self, term: Term) -> str:
         node = self._named.get(term)
-        return self._names[node] if node is not None else "t"
+        return self._names[node] if node is not None and (node.name is not None or node.is_leaf) else ""
+
+    def _described(self, term: Term, before: Mapping[Term, Term], deep: int = 4) -> str:
+        args = term.args if len(term.args) <= 3 and deep else ()
+        parts = [self._own_name(before.get(x, x)) or self._described(x, before, deep - 1) for x in args]
+        if not all(parts) or not parts:
+            return ""
+        if term.op == "prod":
+            factors = [*zip(parts, term.params, strict=True)]
+            if any(abs(e) not in (1, 2) for _, e in factors):
+                return ""
+            above, below = ([part + "_sq" * (abs(e) == 2) for part, e in factors if sign * e > 0] for sign in (1, -1))
+            return "_over_".join(["_".join(above) or "one", *below])
+        if term.op == "lin" and [c.value for c in term.params] in ([1, -1], [-1, 1], [1, 1]):
+            if term.params[0].value < 0:
+                parts.reverse()
+            return f"_{'plus' if term.params[0] == term.params[1] else 'minus'}_".join(parts)
+        kinds = {"sum": "sum", "relabel": ""}
+        if term.op in ("fold", "fn"):
+            kinds[term.op] = term.params[0] if term.op == "fold" else term.params[0].name
+        return "_".join(filter(None, [kinds[term.op], *parts])) if term.op in kinds else ""
 
     def _unique(self, name: str) -> str:
         number, found = 1, name
@@ -332,23 +368,29 @@ class Plan:
         """The kernels of a stage: one for each dtype to compute with, in which each group has loops of its own."""
         found: dict[Any, list[list[_Wanted]]] = {}
         for group in self._groups(wanted):
-            wide = any(self._dtype(one.term) == np.float64 or one.dtype == np.float64 for one in group)
-            found.setdefault(wide, []).append(group)
+            found.setdefault(any(map(self._is_wide, group)), []).append(group)
         return [*found.values()]
+
+    def _is_wide(self, one: _Wanted) -> bool:
+        """Whether something is computed in float64."""
+        return self._dtype(one.term) == np.float64 or one.dtype == np.float64
 
     def _launch(self, groups: list[list[_Wanted]]) -> None:
         grouping = Grouping(self.pool, self._truths)
         known = {grouping(t): Load(array.name, array.labels) for t, array in self._arrays.items()}
         by_name = {array.name: array for array in self._arrays.values()}
-        names = {*self._taken, *self._names.values()}
+        every = [one for group in groups for one in group]
+        names = {*self._reserved, *by_name, *(one.name for one in every)}
         truths = [t for t in known if t in self._truths]
-        schedule = Schedule(known, truths, lambda t: self.called(grouping.before.get(t, t)), names)
+        wide = np.dtype(np.float64 if any(self._is_wide(one) for one in every) else np.float32)
+        plain = {one.name for one in every if one.dtype == wide}
+        schedule = Schedule(known, truths, lambda t: self.called(t, grouping.before), names, plain)
         given: dict[str, Array] = {}
         made: list[Array] = []
         body: list[Statement] = []
         lengths: dict[int, tuple[str, int]] = {}
         for group in groups:
-            terms = [grouping(one.term) for one in group]
+            terms = grouping.shared([grouping(one.term) for one in group], known)
             behind = {x for t in unresolved(terms, known) for x in t.args if x in known}
             read = [known[t] for t in sorted(behind | {t for t in terms if t in known}, key=lambda t: t.id)]
             settled = [self._array(one) for one in group if not (one.counts or one.free)]
@@ -365,7 +407,6 @@ class Plan:
             loads = [*((load.array, load.labels) for load in read), *((array.name, array.labels) for array in here)]
             lengths |= {label: (name, i) for name, labels in loads for i, label in enumerate(labels)}
             made += here
-        every = [one for group in groups for one in group]
         counted = [one for one in every if one.counts]
         kernel = Kernel(
             name=self._unique("kernel"),

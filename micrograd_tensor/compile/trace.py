@@ -160,7 +160,18 @@ class _Run:
         ]
         changed = [(x, trace.gradients[x]) for x, before in trace.grads.items() if trace.gradients[x] is not before]
         self.gradients = [(self._place(x), None if g is None else self._output(g)) for x, g in changed]
+        self._call_gradients([*((g, x) for x, g in changed if g is not None), *trace.derived.items()])
         self.graph, self.nodes = capture(self.outputs, values=False, since=self.since)
+
+    def _call_gradients(self, found: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Name gradients after what they are of, and the rest of the results, for sources and pictures.
+
+        It is too late for anybody else to see these names.
+        """
+        called = [(g, f"d{x._name}") for g, x in found if x._name is not None]
+        for t, name in (*called, *((t, "out") for t in self._tensors())):
+            if t.op is not None and t.born >= self.since and t._name is None:
+                t._name = name
 
     def _output(self, x: Tensor) -> int:
         self.outputs.append(x)

@@ -64,6 +64,7 @@ class Trace:
         cleared: those of them whose ``.grad`` was cleared before anything read it.
         settings: what Python code went by besides values, by its owner: how to read it, and what it was.
         generators: of random numbers that sources drew, each with its state before.
+        derived: what `grad` gave, each with what it is the gradient of.
     """
 
     sources: dict[Any, Callable[[], Any]] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Trace:
     cleared: set[Any] = field(default_factory=set)
     settings: dict[Any, tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]] = field(default_factory=dict)
     generators: dict[Any, Any] = field(default_factory=dict)
+    derived: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

@@ -332,7 +332,8 @@ def grad(
                 f"grad: {describe(x)} needs no gradients; make it with mt.tensor(..., requires_grad=True)"
             )
     pending: dict[Result, Any] = {}
-    recorded = create_graph or recording.get().trace is not None
+    trace = recording.get().trace
+    recorded = create_graph or trace is not None
     block = enable_grad() if create_graph else no_grad() if recorded else nullcontext()
     with block:
         for output, up in zip(outs, seeds, strict=True):
@@ -344,6 +345,8 @@ def grad(
     with block:
         found = pull(pending, wanted, between(outs, wanted), recorded)
         results = {x: owned(g) for x, g in found.items()}
+    if trace is not None:
+        trace.derived |= {g: x for x, g in results.items()}
     if materialize_grads:
         results |= {x: leaf(np.zeros_like(x._data)) for x in ins if x not in results}
     if create_graph:

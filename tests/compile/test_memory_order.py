@@ -24,7 +24,7 @@ def loops(source):
     for line in source.split("\n\ndef ")[0].splitlines():
         depth = len(line) - len(line.lstrip())
         around = {d: i for d, i in around.items() if d < depth}
-        if found := re.match(r" +for [ij](\d+) ", line):
+        if found := re.match(r" +for ([ij]\d*)(_place)? in ", line):
             around[depth] = found[1]
         yield [around[d] for d in sorted(around)], line
 
@@ -38,8 +38,8 @@ def test_what_only_the_program_sees_lies_as_the_loops_run(layout):
     checked = 0
     for kernel in re.findall(r"(?:^|\n)def kernel\d*\(.*?return [^\n]*\n", fast.source, re.DOTALL):
         for order, line in loops(kernel.strip()):
-            for indices in re.findall(r"\[(i\d+(?:, i\d+){3})\]", line):
-                used = indices.replace("i", "").split(", ")
+            for indices in re.findall(r"\[([ij]\d*(?:, [ij]\d*){3})\]", line):
+                used = indices.split(", ")
                 assert used == [label for label in order if label in used], line
                 checked += 1
     assert checked > 5

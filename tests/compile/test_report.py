@@ -32,8 +32,33 @@ def test_batch_norm_becomes_one_kernel_that_reads_what_it_must():
     assert report.moved > 4 * report.facts.moved
     assert {rule.name for rule in report.facts.rules} >= {"hoist", "mean of deviations", "split sum"}
     assert "Σ(x − Σx/n) = Σx − n · Σx/n = 0." in str(report)
-    assert fast.source.count("\n            for i0 in range(n0):\n                ") == 2  # two sweeps that add up
-    assert fast.source.startswith("def kernel(x, gamma, beta, dout, out, ")
+    assert fast.source.count("\n            for j in range(M):\n                ") == 2  # two sweeps that add up
+    assert fast.source.startswith("def kernel(x, gamma, beta, dout, out, dx, dgamma, dbeta, k):")
+    assert fast.source.count("sqrt(") == 1  # of what several products share
+    for line in (
+        "mean[j] = inv_N * sum_x[j]",
+        "dev_from_mean = x[i, j] - mean[j]",
+        "inverted_stddev = F(1.0) / sqrt(var + eps)",
+        "dgamma[j] = inverted_stddev * sum_dout_dev_from_mean[j]",
+        "out[i, j] = dev_from_mean * gamma_inverted_stddev[j] + beta[j]",
+    ):
+        assert line in fast.source
+
+
+def test_names_of_the_users_that_are_the_kernels_own():
+    names = ["i", "j", "N", "M", "k", "F", "np", "inv_N", "eps", "sum_i", "i_chunk", "sqrt", "a", "kernel", "op"]
+    given = [mt.tensor(np.random.default_rng(n).random((3, 4)), name=name) for n, name in enumerate(names)]
+
+    def function(*given):
+        total = sum(x / (1e-5 + x.mean(axis=0)) for x in given)
+        return mt.sqrt(total), given[0].sum(axis=0) * total.sum(axis=0)
+
+    fast = mt.compile(function, backend="numba")
+    for _ in range(2):
+        for got, want in zip(fast(*given), function(*given), strict=True):
+            np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-13)
+    assert fast.report().facts.kernels == 1
+    assert not fast._eager
 
 
 def test_a_report_says_why_numpy_is_called():
@@ -107,7 +132,7 @@ FAULTS = {
     "a comparison is turned round": (kernel_source, "_SIGNS", {**kernel_source._SIGNS, ">": "<"}),
     "a sum is a product": (kernel_source, "_added", lambda target, value, kind: f"{target} *= {value}"),
     "a level is forgotten": (schedule, "_reduced", lambda t: ()),
-    "a power is forgotten": (kernel_source.KernelSource, "_raised", lambda self, value, exponent: value),
+    "a power is forgotten": (kernel_source.KernelSource, "_raised", lambda self, value, *_: [f"({value})"]),
 }
 
 
