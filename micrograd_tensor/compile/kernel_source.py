@@ -89,8 +89,7 @@ class KernelSource:
         rows = []
         for name, labels in kernel.rows.items():
             shape = ", ".join(map(self._length, labels))
-            shape = f"({shape})" if len(labels) > 1 else shape
-            rows.append(f"    {name} = np.empty({shape}, {'np.float64' if name in kernel.wide else 'F'})")
+            rows.append(f"    {name} = np.empty(({shape},), {'np.float64' if name in kernel.wide else 'F'})")
         if not self._axes.keys() <= kernel.lengths.keys():
             raise CannotError("an axis along which no array lies")
         start = []
