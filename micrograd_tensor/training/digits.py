@@ -37,6 +37,7 @@ class Settings:
     lr: float | None = None
     seed: int = 0
     twin: bool = True
+    compiled: bool = False
 
 
 def load_digits() -> tuple[Any, Any]:

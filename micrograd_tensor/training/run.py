@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,18 @@ class Learner:
     optimizer: Optimizer
     scheduler: LRScheduler
 
-    def learn(self, x: Tensor, labels: Tensor) -> tuple[float, int]:
-        """One training step; returns the loss, and how many samples were classified correctly."""
+    def step(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One training step, which `compile` takes; returns the loss and the logits."""
         self.optimizer.zero_grad()
         logits = self.model(x)
         loss = cross_entropy(logits, labels)
         loss.backward()
         self.optimizer.step()
+        return loss.detach(), logits.detach()
+
+    def learn(self, x: Tensor, labels: Tensor) -> tuple[float, int]:
+        """One training step; returns the loss, and how many samples were classified correctly."""
+        loss, logits = self.step(x, labels)
         return loss.item(), _recognized(logits, labels)
 
     def judge(self, x: Tensor, labels: Tensor) -> dict[str, Any]:
@@ -120,7 +125,7 @@ class Run:
         parts: dict[str, Any] = {"batches": self.batches}
         for i, learner in enumerate(self.learners.values()):
             suffix = f"_{i + 1}" if i else ""
-            parts |= {f"{part}{suffix}": value for part, value in vars(learner).items()}
+            parts |= {f"{part.name}{suffix}": getattr(learner, part.name) for part in fields(learner)}
         return parts
 
     def save(self, path: str | Path) -> Path:

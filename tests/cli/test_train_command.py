@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import re
 import sys
@@ -14,6 +15,7 @@ from rich.console import Console
 from micrograd_tensor import saving
 from micrograd_tensor.cli import train
 from micrograd_tensor.cli.unusable import UnusableError
+from micrograd_tensor.compile import compiled
 from micrograd_tensor.training.digits import Settings, build
 
 pytest.importorskip("safetensors")
@@ -69,6 +71,51 @@ def test_the_convolutional_net_learns(tmp_path):
     history = saving.load_checkpoint(tmp_path / "digits-cnn.safetensors")["history"]
     assert history[-1]["with batch norm"]["held_out_accuracy"] > 0.8
     assert len(history[-1]["with batch norm"]["activations"]) == 3
+
+
+@pytest.mark.parametrize("model", ["mlp", pytest.param("cnn", marks=pytest.mark.slow)])
+def test_compiled_steps_learn_the_same(tmp_path, capsys, model):
+    found = []
+    for options in ((), ("--compile",)):
+        assert command("--quick", "--model", model, *options, "--out", tmp_path / str(len(found))) == 0
+        found.append(saving.load_checkpoint(tmp_path / str(len(found)) / f"digits-{model}.safetensors")["history"])
+    for eager, fast in zip(*found, strict=True):
+        for name in eager:
+            assert fast[name]["loss"] == pytest.approx(eager[name]["loss"], rel=1e-3)
+            assert fast[name]["held_out_accuracy"] == pytest.approx(eager[name]["held_out_accuracy"], abs=0.01)
+    printed = capsys.readouterr().out
+    backend = "NumPy" if importlib.util.find_spec("numba") is None else "Numba"
+    assert printed.count(f"steps: compiled with {backend} in ") == 1
+    assert "would without --compile" not in printed
+
+
+def test_a_compiled_run_is_resumed_as_such_bit_for_bit(tmp_path, capsys):
+    def stopped(self, path):
+        save(self, path)
+        if len(self.history) == 1:
+            raise KeyboardInterrupt
+
+    save = train.Run.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.Run, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            command("--quick", "--compile", "--no-twin", "--out", tmp_path / "first")
+    checkpoint = tmp_path / "first" / "digits-mlp.safetensors"
+    assert command("--resume", checkpoint) == 0
+    assert "steps: compiled with" in capsys.readouterr().out
+    command("--quick", "--compile", "--no-twin", "--out", tmp_path / "whole")
+    whole = saving.load_checkpoint(tmp_path / "whole" / "digits-mlp.safetensors")
+    assert repr(saving.load_checkpoint(checkpoint)) == repr(whole)
+
+
+def test_without_numba_compiled_steps_run_numpy_and_this_is_said(tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    for module in (train, compiled):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name == "numba" else find(name))
+    assert command("--quick", "--compile", "--no-twin", "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "Numba is not installed, so compiled steps run NumPy: pip install 'micrograd-tensor[compile]'" in printed
+    assert "steps: compiled with NumPy in" in printed
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(tmp_path):
@@ -142,6 +189,7 @@ def file_in_the_way(folder):
         (other_checkpoint, "c.safetensors is not a checkpoint of this training: .*wings"),
         (changed_net, r"1\.weight has shape \(3, 3\).*missing: 7\.bias"),
         (lambda folder: ["--resume", folder, "--epochs", 3, "--no-twin"], "leave out --epochs, --no-twin"),
+        (lambda folder: ["--resume", folder, "--compile"], "leave out --compile"),
         (lambda folder: ["--resume", folder, "--quick"], "leave out --quick"),
         (file_in_the_way, "cannot be written to"),
         (lambda folder: ["--batch", 2000, "--out", folder], "--batch 2000 exceeds the 1437 samples"),
