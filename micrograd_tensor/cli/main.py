@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import batchnorm, check, derive, draw, summary, train
+from . import batchnorm, bench, check, derive, draw, summary, train
 from .unusable import UnusableError
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (batchnorm, check, derive, draw, train, summary):
+    for command in (batchnorm, check, derive, draw, train, summary, bench):
         command.add_to(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -153,10 +153,16 @@ def table(only: str = "", seconds: float = 0.5) -> Iterator[Row]:
     """
     command = [sys.executable, "-m", f"{__package__}.compiled_cases", "--only", only, "--seconds", str(seconds)]
     environment = {**os.environ, **_ONE_THREAD}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:  # noqa: S603 -- itself
-        for line in child.stdout or ():
-            if line.startswith("{"):
-                yield Row(**json.loads(line))
+    with subprocess.Popen(  # noqa: S603 -- itself
+        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                if line.startswith("{"):
+                    yield Row(**json.loads(line))
+        except BaseException:  # whoever reads has had enough, or Ctrl-C, which goes to this process alone
+            child.kill()
+            raise
     if child.returncode:
         raise RuntimeError(f"the measuring process ended with {child.returncode}; its error is above")
 
