@@ -1,6 +1,7 @@
 """The random programs that the algebra and the engine are tested with serve here too.
 
-Kernels are run by Python, which takes no time to compile them; `test_numba` compares a few with what Numba makes.
+Kernels are run by Python, which takes no time to compile them; `test_numba` compares a few with what Numba makes. But
+each must be of what `assembly` reads.
 """
 
 import sys
@@ -9,12 +10,18 @@ from pathlib import Path
 import pytest
 
 from micrograd_tensor.compile import kernels, numba_source
+from micrograd_tensor.compile.assembly import assembly
 
 for folder in ("algebra", "engine", "optim", "nn"):
     sys.path.append(str(Path(__file__).parents[1] / folder))
 
 
+def read(text, name, kind, arrays):
+    assembly(text, kind, arrays)
+    return kernels.interpreted(text, name, kind, arrays)
+
+
 @pytest.fixture(autouse=True)
 def _interpreted(request, monkeypatch):
     if "test_numba" not in request.node.nodeid:
-        monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)
+        monkeypatch.setattr(numba_source, "compiled", read)
