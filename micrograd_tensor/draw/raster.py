@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from ..notation import ISOLATE
 from .canvas import escaped, statement
+from .errors import DrawError
+from .glyphs import missing_glyphs
 from .render import render
 from .theme import BOLD, FONT, in_theme
 
 PIXELS = 2
 """PNG pixels per SVG pixel; 2 stays sharp on high-density screens."""
+
+MOST = 32_767
+"""The most pixels on a side of a PNG: Cairo paints no larger ones, and Graphviz then scales the picture."""
 
 FITS = 1.02
 """A line wider than this, relative to its place, is set smaller; fonts come in steps, so a smaller limit is no use."""
@@ -50,10 +56,28 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
         svg: the SVG made from it, which has the places of the lines of text.
         kind: ``png`` or ``pdf``.
         theme: ``dark``, or any other for light: a file follows no page.
+
+    Raises:
+        DrawError: for a PNG that would have more than 32,767 pixels on a side.
+
+    Warns:
+        UserWarning: of characters that no font here has, which are boxes in the picture.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 -- this package wrote it
     texts = [_read(element) for element in root.iter(f"{_NAMESPACE}text") if element.text]
     width, height = (float(root.get(side, "0")) for side in ("width", "height"))
+    if kind == "png" and max(width, height) * PIXELS > MOST:
+        raise DrawError(
+            f"save: as PNG this picture would be {width * PIXELS:,.0f} × {height * PIXELS:,.0f} pixels, and {MOST:,} is "
+            f"the most on a side; {'give width=900' if width > height else 'give a larger width='}, or save it as .svg"
+        )
+    boxes = missing_glyphs(line.text for line in texts)
+    if boxes:
+        warnings.warn(
+            f"no font here has {', '.join(boxes[:8])}{', …' * (len(boxes) > 8)}, so the {kind.upper()} shows boxes "
+            "instead; install a font, or save it as .svg",
+            stacklevel=4,
+        )
     settings = f'viewport="{width:g},{height:g},1,{width / 2:g},{-height / 2:g}"'
     settings += f" dpi={72 * PIXELS}" if kind == "png" else ""
     bare = _LABEL.sub('label=""', dot).rstrip().removesuffix("}")

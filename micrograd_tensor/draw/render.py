@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,7 +36,7 @@ def render(dot: str, kind: str) -> bytes:
         graph = AGraph(string=dot)
         # Asking for nop2 by name would make pygraphviz warn of a long layout, where none is made.
         graph.has_layout = True
-        with _without_font_warnings():
+        with _heard():
             painted: bytes = graph.draw(format=kind)
     except Exception as error:
         raise DrawError(f"Graphviz could not paint the picture: {_message(str(error))}") from error
@@ -43,8 +44,8 @@ def render(dot: str, kind: str) -> bytes:
 
 
 @contextmanager
-def _without_font_warnings() -> Iterator[None]:
-    """Suppress the warnings of the bundled fontconfig about the settings of newer systems."""
+def _heard() -> Iterator[None]:
+    """What Graphviz says on stderr is a warning of Python's, instead of a text in the user's terminal."""
     with tempfile.TemporaryFile() as said:
         sys.stderr.flush()
         stderr = os.dup(2)
@@ -54,10 +55,15 @@ def _without_font_warnings() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            said.seek(0)
-            for line in said:
-                if not line.startswith(b"Fontconfig warning:"):
-                    os.write(2, line)
+        said.seek(0)
+        _warn(said.read())
+
+
+def _warn(said: bytes) -> None:
+    """Warn of what Graphviz said, except of fontconfig's talk of the settings of newer or older systems."""
+    lines = [line for line in said.decode(errors="replace").splitlines() if not line.startswith("Fontconfig ")]
+    if text := _shortened("\n".join(lines)):
+        warnings.warn(f"Graphviz says: {text}", stacklevel=4)
 
 
 def _by_program(dot: str, kind: str) -> bytes:
@@ -75,8 +81,13 @@ def _by_program(dot: str, kind: str) -> bytes:
         raise DrawError(f"{program} could not paint the picture: {error}") from error
     if done.returncode or not done.stdout:
         raise DrawError(f"{program} could not paint the picture: {_message(done.stderr.decode(errors='replace'))}")
+    _warn(done.stderr)
     return done.stdout
 
 
 def _message(text: str) -> str:
-    return " ".join(text.split())[:300] or "it did not say why"
+    return _shortened(text) or "it did not say why"
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:300]
