@@ -40,4 +40,5 @@ def absolute(text: str, pictures: str, pages: str) -> str:
     def link(found: re.Match[str]) -> str:
         return f"{found['text']}({pictures if found['picture'] else pages}/{found['target']})"
 
-    return re.sub(r"(?P<text>(?P<picture>!?)\[[^\]]*\])\((?P<target>(?!\w+:|#)[^)]+)\)", link, text)
+    text = re.sub(r"(?P<text>(?P<picture>!?)\[[^\]]*\])\((?P<target>(?!\w+:|#)[^)]+)\)", link, text)
+    return re.sub(r'\b(src|srcset)="(?!\w+:)([^"]+)"', rf'\1="{pictures}/\2"', text)

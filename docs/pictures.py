@@ -10,17 +10,17 @@ import numpy as np
 import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 
-WIDTH = 900
-"""Pixels, which a page has room for."""
+NARROW = 540
+"""Pixels: what a phone shows, a little smaller, next to the pictures that are as wide as a page."""
 
 VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
-    "scopes": ("mlp", {"depth": 1, "width": WIDTH}),
-    "names": ("attention", {"detail": "name", "width": WIDTH}),
-    "forward": ("batchnorm", {"view": "forward", "width": WIDTH}),
+    "scopes": ("mlp", {"depth": 1}),
+    "names": ("attention", {"detail": "name"}),
+    "forward": ("batchnorm", {"view": "forward"}),
     "backward": ("batchnorm", {"view": "backward"}),
     "gate": ("batchnorm", {"view": "gate", "at": "x_norm"}),
     "path": ("batchnorm", {"view": "path", "at": ("x", "out")}),
-    "steps": ("batchnorm", {"view": "steps", "width": WIDTH}),
+    "steps": ("batchnorm", {"view": "steps"}),
 }
 """What the gallery shows beside each built-in graph: its name, the graph and what is asked of the picture."""
 
@@ -30,12 +30,14 @@ def draw_all(folder: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = {"x": (7, 4), "gamma": (4,), "beta": (4,)}
     leaves = {name: mt.tensor(rng.normal(size=s), name=name, requires_grad=True) for name, s in shapes.items()}
-    mt.draw(mt.batch_norm(**leaves), rng.normal(size=(7, 4)), width=WIDTH).save(folder / "batchnorm.svg")
+    out, dout = mt.batch_norm(**leaves), rng.normal(size=(7, 4))
+    mt.draw(out, dout).save(folder / "batchnorm.svg")
+    mt.draw(out, dout, width=NARROW).save(folder / "batchnorm-narrow.svg")
     gallery = folder / "gallery"
     gallery.mkdir(exist_ok=True)
     for name, builtin in BUILTINS.items():
         boxes = {"collapse": "conv"} if name == "conv_bn_relu" else {}
-        mt.draw(*made(name), dims=builtin.dims, width=WIDTH, **boxes).save(gallery / f"{name}.svg")
+        mt.draw(*made(name), dims=builtin.dims, **boxes).save(gallery / f"{name}.svg")
     for name, (graph, asked) in VIEWS.items():
         mt.draw(*made(graph), dims=BUILTINS[graph].dims, **asked).save(gallery / f"{name}.svg")
     difference().save(gallery / "difference.svg")

@@ -36,9 +36,11 @@ def test_the_addresses_are_those_of_the_repository_that_builds(built_by_github):
 
 
 def test_links_of_the_readme_are_absolute_where_it_stands_alone(built_by_github):
-    targets = re.findall(r"\]\(([^)]+)\)", metadata().readme)
+    targets = re.findall(r"\]\(([^)]+)\)|\bsrc(?:set)?=\"([^\"]+)\"", metadata().readme)
+    targets = ["".join(either) for either in targets]
     assert all(target.startswith("https://server.example/someone/project/") for target in targets)
     assert "https://server.example/someone/project/raw/v1.2.3/docs/batchnorm.svg" in targets
+    assert "https://server.example/someone/project/raw/v1.2.3/docs/batchnorm-narrow.svg" in targets
     assert "https://server.example/someone/project/blob/v1.2.3/docs/engine.md" in targets
 
 

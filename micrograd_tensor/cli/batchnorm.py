@@ -23,7 +23,8 @@ from ..check.rounding import difference, recorded_tolerances, terms
 from ..check.weighted import Weighted
 from ..derive import derive
 from ..draw import DrawError, draw
-from ..engine.errors import GradientError
+from ..draw.circuit import FORMATS
+from ..engine.errors import GradientError, ShapeError
 from ..engine.recording import detect_anomaly
 from ..engine.tensor import tensor
 from ..functional.normalization import batch_norm
@@ -31,9 +32,11 @@ from ..graph import Graph, graph
 from ..graph.status import Status
 from ..notation import formula, rule
 from .arguments import finite_number, whole_number
+from .chosen import add_dims, asked_dims
 from .console import console, table
 from .matrix_file import read_matrix
 from .output_folder import output_folder
+from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError
 
 _PARTS = ("x", "gamma", "beta")
@@ -61,7 +64,9 @@ def add_to(commands: Any) -> None:
         "--seed", type=whole_number(), default=0, help="seed of gamma, beta and the upstream gradient (default: 0)"
     )
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the picture (default: .)")
-    parser.add_argument("--format", choices=("svg", "png", "pdf", "dot"), default="svg", help="default: svg")
+    parser.add_argument("--format", choices=FORMATS, default="svg", help="of the picture (default: svg)")
+    add_dims(parser)
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -107,8 +112,9 @@ def run(given: argparse.Namespace) -> int:
     numerical = _numerical(captured, values, dout, given.eps)
 
     try:
-        written = draw(captured).save(folder / f"batchnorm.{given.format}")
-    except (DrawError, OSError) as error:
+        circuit = draw(captured, dims=asked_dims(given), **picture_options(given))
+        written = circuit.save(folder / f"batchnorm.{given.format}")
+    except (DrawError, GradientError, OSError, ShapeError) as error:
         raise UnusableError(str(error)) from None
 
     terminal = console()

@@ -44,7 +44,15 @@ def graph_command(commands: Any, name: str, help_: str, does: str, status: str) 
     parser = commands.add_parser(name, help=help_, description=f"{does} {SUMMARY} Exit status: {status}")
     add = parser.add_argument
     add("graph", nargs="?", metavar="FILE.py:FUNCTION|NAME", help=f"what to {name}")
-    add(
+    add_dims(parser)
+    add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
+    add("--list", action="store_true", help="list the built-in graphs")
+    return parser
+
+
+def add_dims(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names axes."""
+    parser.add_argument(
         "--dims",
         action="append",
         default=[],
@@ -52,9 +60,6 @@ def graph_command(commands: Any, name: str, help_: str, does: str, status: str) 
         metavar="N=x:0",
         help="name an axis, or its length: N=7; may be repeated",
     )
-    add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
-    add("--list", action="store_true", help="list the built-in graphs")
-    return parser
 
 
 def _dim(text: str) -> tuple[str, int | tuple[str, int]]:
@@ -76,11 +81,15 @@ class Chosen(NamedTuple):
 
 def axis_names_of(given: argparse.Namespace) -> AxisNames:
     """The names of axes that were given, or those of a built-in graph."""
+    return asked_dims(given) or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
+
+
+def asked_dims(given: argparse.Namespace) -> AxisNames:
+    """The names of axes that were given."""
     places: dict[str, list[Any]] = {}
     for name, place in given.dims:
         places.setdefault(name, []).append(place)
-    asked = {name: several if len(several) > 1 else several[0] for name, several in places.items()}
-    return asked or (BUILTINS[given.graph].dims if given.graph in BUILTINS else {})
+    return {name: several if len(several) > 1 else several[0] for name, several in places.items()}
 
 
 def list_built_in() -> int:

@@ -6,20 +6,16 @@ import argparse
 import shutil
 import sys
 import webbrowser
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
 from ..draw.circuit import format_of
-from ..draw.options import DETAILS, THEMES
-from ..draw.views import VIEWS
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph import Graph, graph
-from .arguments import finite_number, whole_number
 from .chosen import axis_names_of, chosen, graph_command, list_built_in, spare_source
+from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError
 
 
@@ -34,19 +30,8 @@ def add_to(commands: Any) -> None:
     )
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="FILE", help=".svg .png .pdf .html .dot or .txt (default: NAME.svg)")
-    add("--view", choices=VIEWS, default="overlay", help="what is shown (default: overlay); ascii is for the terminal")
-    add("--at", action="append", default=[], metavar="WHAT", help="number of a gate, or name; twice for a path's ends")
+    add_picture_options(parser)
     add("--against", metavar="FILE.py:FUNCTION|NAME", help="the other graph, for the view difference")
-    add("--detail", choices=DETAILS, default="full", help="what wires show of their values (default: full)")
-    add("--depth", type=whole_number(), metavar="N", help="draw scopes nested deeper than this as boxes")
-    add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
-    add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
-    add(
-        "--width",
-        type=partial(finite_number, positive=True),
-        metavar="N",
-        help="maximum width: pixels, or columns for ascii",
-    )
     add("--open", action="store_true", help="open the picture in the browser")
     parser.set_defaults(run=run)
 
@@ -62,20 +47,16 @@ def run(given: argparse.Namespace) -> int:
         _check_suffix(given.output)
         spare_source("draw", given.output, given.graph)
     shown = chosen("draw", given.graph, given.seed)
-    width = _columns() if to_terminal and given.width is None else given.width
+    options = picture_options(given)
+    if to_terminal and given.width == "page":
+        options["width"] = _columns()
     try:
         circuit = draw(
             shown.outputs,
             shown.upstream,
-            view=given.view,
-            at=_at(given.at),
             against=_other(given.against, given.seed) if given.against else None,
-            detail=given.detail,
-            depth=given.depth,
-            collapse=given.collapse,
-            theme=given.theme,
             dims=axis_names_of(given),
-            width=width,
+            **options,
         )
         if to_terminal:
             _say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
@@ -102,12 +83,6 @@ def _other(place: str, seed: int) -> Graph:
     """The graph to compare with."""
     other = chosen("draw", place, seed)
     return other.outputs if isinstance(other.outputs, Graph) else graph(other.outputs, other.upstream)
-
-
-def _at(given: Sequence[str]) -> Any:
-    """No place, one or several: numbers of gates, or names."""
-    places = tuple(int(place) if place.isdecimal() else place for place in given)
-    return (places[0] if len(places) == 1 else places) if places else None
 
 
 def _columns() -> int:

@@ -7,12 +7,12 @@ which Graphviz paints (`render`); `svg` finishes what a browser shows. None of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from ..graph.axes import AxisNames
-from . import notebook as notebook  # gives graphs and tensors their rich display
+from . import notebook as notebook  # gives graphs their rich display
 from .errors import DrawError
 from .options import Options
 
@@ -34,7 +34,7 @@ def draw(
     collapse: str | Sequence[str] = (),
     theme: str = "auto",
     dims: AxisNames | None = None,
-    width: float | None = None,
+    width: float | Literal["page"] | None = "page",
 ) -> Circuit:
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
@@ -57,7 +57,8 @@ def draw(
         theme: "light", "dark", or "auto" to follow the page.
         dims: names for axes, such as ``{"N": ("x", 0)}``: a sum over that axis is then "Σ over N". By its length,
             ``{"N": 7}``, where only one axis of the inputs has that length.
-        width: the maximum width in pixels; a longer circuit continues on the next line.
+        width: the maximum width in pixels; a longer circuit continues on the next line. "page" is 900, in the player
+            1300, or more for a circuit that takes more; with None all of it is one line.
 
     Raises:
         DrawError: for an unknown scope, view or setting, and for more than 400 visible gates and boxes.

@@ -27,7 +27,8 @@ from .errors import DrawError, NoRendererError
 from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
-from .options import Options
+from .notebook import Html, display, frame, image, in_notebook, opened
+from .options import PAGE, WINDOW, Options
 from .raster import raster
 from .render import render
 from .svg import finish
@@ -86,7 +87,7 @@ class Circuit:
     def listing(self, encoding: str = "utf-8") -> str:
         """The listing, spelled in ASCII if a terminal's encoding, such as "cp1252", lacks any of its signs."""
         width = self._options.width if self._view == "ascii" else None
-        title, columns = f"Circuit of {self._called}", int(width or WIDTH)
+        title, columns = f"Circuit of {self._called}", WIDTH if width in ("page", None) else int(width)
         text = listing(self._graph, title, self._options, columns)
         try:
             text.encode(encoding)
@@ -150,6 +151,28 @@ class Circuit:
         write(path, content)
         return path
 
+    def show(self) -> None:
+        """Display the picture: in a notebook, or else in the browser.
+
+        Raises:
+            DrawError: without Graphviz, or where no browser can be opened.
+        """
+        if in_notebook():
+            display(self)
+        else:
+            opened("show", self.svg, ".svg")
+
+    def play(self) -> None:
+        """Display the page that plays forward and backward pass gate by gate: in a notebook, or else in the browser.
+
+        Raises:
+            DrawError: without Graphviz, or where no browser can be opened.
+        """
+        if in_notebook():
+            display(Html(frame(self._page(PAGE), f"Circuit of {self._called}")))
+        else:
+            opened("play", self._page(WINDOW), ".html")
+
     def _content(self, kind: str) -> bytes:
         if kind == "dot":
             return self.dot.encode()
@@ -158,8 +181,14 @@ class Circuit:
         if kind == "txt":
             return self.text.encode()
         if kind == "html":
-            return page(self._graph, self.svg, f"Circuit of {self._called}", self._view, self._options).encode()
+            return self._page(WINDOW).encode()
         return raster(self._painting.dot, self.svg, kind, self._options.theme)
+
+    def _page(self, width: float) -> str:
+        """The page with the player, for a place of some width."""
+        options = replace(self._options, page=width)
+        sized = self if options == self._options or options.strict else Circuit(self._graph, self._view, options)
+        return page(self._graph, sized.svg, f"Circuit of {self._called}", self._view, options)
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -169,9 +198,11 @@ class Circuit:
 
     def _repr_html_(self) -> str | None:
         if self._view == "ascii":
-            return f"<pre>{escape(self.text)}</pre>"
-        picture = self._repr_svg_()
-        return picture and f'<div style="overflow-x:auto">{picture}</div>'
+            return f'<pre style="font-family:monospace">{escape(self.text)}</pre>'
+        try:
+            return image(self.svg, self._painting.width, f"Circuit of {self._called}: {self.description}")
+        except Exception:  # as above
+            return None
 
     def __repr__(self) -> str:
         if self._view == "ascii":

@@ -20,7 +20,7 @@ _PAGE = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>:root{{color-scheme:light dark}}body{{margin:0}}</style>
+<style>:root{{color-scheme:light dark}}body{{margin:0}}svg{{max-width:100%;height:auto}}</style>
 </head>
 <body>
 {svg}</body>

@@ -1,66 +1,91 @@
-"""Notebook: graphs, and tensors with small graphs, are displayed as circuits, though neither knows of pictures.
+"""Notebook: how a notebook shows pictures, and what to do where there is none; graphs are displayed as circuits.
 
-To display an object, a notebook calls its ``_repr_html_``. Both classes get theirs here; they draw only when called.
+To display an object, a notebook calls its ``_repr_html_``. The class `Graph`, which knows of no pictures, gets its own
+here. Tensors have none: they are displayed as their short repr, and drawn only when asked.
 """
 
 from __future__ import annotations
 
+import base64
+import sys
+import tempfile
+import webbrowser
 from html import escape
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from ..engine.tensor import Tensor
 from ..graph import Graph
+from .errors import DrawError
 from .options import Options
-
-MAX_SHOWN = 60
-"""The maximum number of gates; a tensor that depends on more is displayed as its values alone."""
 
 
 def of_graph(graph: Graph) -> str | None:
-    """The picture of a graph, or None if it cannot be drawn."""
+    """The picture of a graph, or None if it cannot be drawn.
+
+    >>> import micrograd_tensor as mt
+    >>> "<img" in (of_graph(mt.graph(mt.tensor(1.0, name="x", requires_grad=True) * 2.0)) or "")
+    True
+    """
+    from .circuit import circuit_of
+
     try:
-        return _picture(graph)
+        return circuit_of(graph, None, "overlay", Options())._repr_html_()
     except Exception:  # a notebook then shows the repr
         return None
 
 
-def of_tensor(tensor: Tensor) -> str | None:
-    """The values of a tensor and the picture of what made it, or None where nothing did, or too much.
+setattr(Graph, "_repr_html_", of_graph)  # noqa: B010 -- the class, of a lower floor, declares no such method
 
-    >>> import micrograd_tensor as mt
-    >>> x = mt.tensor([1.0, 2.0], name="x")
-    >>> of_tensor(x) is None, "<svg" in (of_tensor(x * x + x) or "")
-    (True, False)
-    >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
-    >>> "<svg" in (of_tensor(x * x + x) or "")
-    True
+
+def image(svg: str, width: float, said: str) -> str:
+    """A picture as HTML that notebooks show at its own size and let scroll, also in a file that is not trusted.
+
+    Where a notebook is not trusted, elements of SVG are removed, and their text is left; an image stays. And the style
+    sheets of notebooks shrink pictures to the page, until the numbers in them can no longer be read.
     """
-    try:
-        if not 0 < _gates(tensor) <= MAX_SHOWN:
-            return None
-        picture = _picture(tensor)
-        return picture and f"<pre>{escape(repr(tensor))}</pre>{picture}"
-    except Exception:  # as above
-        return None
+    data = base64.b64encode(svg.encode()).decode()
+    return (
+        f'<div style="overflow-x:auto"><img style="max-width:none" width="{width:g}" alt="{escape(said)}" '
+        f'src="data:image/svg+xml;base64,{data}"/></div>'
+    )
 
 
-def _picture(shown: Graph | Tensor) -> str | None:
-    from .circuit import circuit_of
-
-    return circuit_of(shown, None, "overlay", Options())._repr_html_()
-
-
-def _gates(tensor: Tensor) -> int:
-    """The number of gates that a tensor depends on, counted only as far as it matters."""
-    seen, waiting, gates = {tensor}, [tensor], 0
-    while waiting and gates <= MAX_SHOWN:
-        this = waiting.pop()
-        gates += this.op is not None
-        for x in this.operands:
-            if isinstance(x, Tensor) and x not in seen:
-                seen.add(x)
-                waiting.append(x)
-    return gates
+def frame(page: str, said: str) -> str:
+    """A page as part of a notebook."""
+    look = 'style="width:100%;height:80vh;border:0"'
+    return f'<iframe title="{escape(said)}" sandbox="allow-scripts" {look} srcdoc="{escape(page)}"></iframe>'
 
 
-for _kind, _method in ((Graph, of_graph), (Tensor, of_tensor)):
-    setattr(_kind, "_repr_html_", _method)  # noqa: B010 -- the classes, of lower floors, declare no such method
+class Html:
+    """What a notebook displays as it is."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    python = sys.modules.get("IPython")  # loaded there in any case
+    return python is not None and getattr(python.get_ipython(), "kernel", None) is not None
+
+
+def display(shown: Any) -> None:
+    """Display an object in the notebook."""
+    import_module("IPython.display").display(shown)
+
+
+def opened(asked: str, content: str, suffix: str) -> None:
+    """Open a picture or a page in the browser, from a file that stays as long as the system keeps such files.
+
+    Raises:
+        DrawError: where no browser can be opened.
+    """
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="circuit-", suffix=suffix, delete=False) as file:
+        file.write(content)
+    address = Path(file.name).as_uri()
+    if not webbrowser.open(address):
+        raise DrawError(f"{asked}: no browser can be opened here; open {address}, or save the picture")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 from ..graph import Node
 from ..graph.axes import AxisNames
@@ -14,6 +14,9 @@ from .errors import DrawError
 
 DETAILS = ("full", "shape", "name")
 THEMES = ("auto", "light", "dark")
+
+PAGE, WINDOW = 900.0, 1300.0
+"""What the width "page" is, in pixels: in a document or a notebook, and in a window of its own."""
 
 
 class Failure(NamedTuple):
@@ -26,7 +29,9 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings of a picture, documented at `draw`; `failed` tells where an unfinished graph ends.
+    """The settings of a picture, documented at `draw`.
+
+    `page` is how wide a page is, where the width is "page", and `failed` tells where an unfinished graph ends.
 
     Raises:
         DrawError: for an unknown detail or theme, or an invalid depth, path or width.
@@ -35,11 +40,12 @@ class Options:
     detail: str = "full"
     theme: str = "auto"
     dims: AxisNames = field(default_factory=dict)
-    width: float | None = None
+    width: float | Literal["page"] | None = "page"
     depth: int | None = None
     collapse: tuple[str, ...] = ()
     at: Any = None
     against: Any = None
+    page: float = PAGE
     failed: Failure | None = None
 
     def __post_init__(self) -> None:
@@ -51,8 +57,11 @@ class Options:
         for path in self.collapse:
             if not isinstance(path, str):
                 raise DrawError(f"draw: collapse={path!r} is not the path of a scope, such as 'layer1'")
-        if self.width is not None and not (_is_real(self.width) and 0 < self.width < math.inf):
-            raise DrawError(f"draw: width={self.width!r} is not a positive number of pixels, such as 900")
+        if self.width not in ("page", None) and not (_is_real(self.width) and 0 < self.width < math.inf):
+            raise DrawError(
+                f"draw: width={self.width!r} is not a positive number of pixels, such as 900; nor 'page', nor None, "
+                "which draws all in one line"
+            )
         if not isinstance(self.dims, Mapping):
             raise DrawError(f"draw: dims={self.dims!r} names no lengths; give them by name, such as {{'N': 7}}")
         for name, length in self.dims.items():
@@ -61,6 +70,16 @@ class Options:
                     f"draw: dims={{{name!r}: {length!r}}} does not name a length, such as {{'N': 7}}, "
                     f"or an axis of a value, such as {{'N': ('x', 0)}}"
                 )
+
+    @property
+    def limit(self) -> float:
+        """The maximum width in pixels."""
+        return self.page if self.width == "page" else math.inf if self.width is None else self.width
+
+    @property
+    def strict(self) -> bool:
+        """Whether the picture may be no wider than that; a page is scrolled instead."""
+        return self.width != "page"
 
 
 def _names_axes(wanted: Any) -> bool:
@@ -76,5 +95,5 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _is_real(value: Any) -> bool:
+def _is_real(value: Any) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -68,8 +68,9 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
     width, height = (float(root.get(side, "0")) for side in ("width", "height"))
     if kind == "png" and max(width, height) * PIXELS > MOST:
         raise DrawError(
-            f"save: as PNG this picture would be {width * PIXELS:,.0f} × {height * PIXELS:,.0f} pixels, and {MOST:,} is "
-            f"the most on a side; {'give width=900' if width > height else 'give a larger width='}, or save it as .svg"
+            f"save: as PNG this picture would be {width * PIXELS:,.0f} × {height * PIXELS:,.0f} pixels, and "
+            f"{MOST:,} is the most on a side; {'give width=900' if width > height else 'give a larger width='}, "
+            "or save it as .svg"
         )
     boxes = missing_glyphs(line.text for line in texts)
     if boxes:

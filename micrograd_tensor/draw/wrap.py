@@ -17,6 +17,7 @@ from .errors import DrawError
 from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
 from .legend import least_width
 from .metrics import text_width
+from .options import Options
 from .scene import CAPTION, VALUE, Item, Scene, Wire
 
 EDGE = FRAME + 1
@@ -26,21 +27,23 @@ MAX_MARKS = (18, 8)
 """The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
 
 
-def lay_out(scene: Scene, width: float | None, means: dict[str, str]) -> Layout:
-    """Place every item and wire of a scene, in one line unless a width is given; the legend explains marks."""
-    layout = place(scene) if width is None else wrap(scene, width, least_width(means))
+def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
+    """Place every item and wire of a scene, in lines of the width that the options set; the legend explains marks."""
+    alone = math.isinf(options.limit)
+    layout = place(scene) if alone else wrap(scene, options.limit, least_width(means), strict=options.strict)
     if any(item.kind == "mark" for item in scene.items):
         means["…"] = "a wire that goes on in the next line"
     return layout
 
 
-def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:
+def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True) -> Layout:
     """Place every item and wire of a scene, in as many strips of equal length as it takes.
 
     Args:
         scene: the scene, whose wires are cut where they continue in another strip.
         width: the maximum width of the picture.
         least: the width that it needs in any case.
+        strict: whether to reject a width that is too small, rather than to take the least sufficient one.
 
     Raises:
         DrawError: for a width that is too small, with the least sufficient one.
@@ -53,7 +56,9 @@ def wrap(scene: Scene, width: float, least: float = 0.0) -> Layout:
         if takes <= width:
             break
     else:
-        raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
+        if strict:
+            raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
+        width = takes
     strips = wrapping.strips(width)
     low, high = takes, math.floor(width)
     while low < high:

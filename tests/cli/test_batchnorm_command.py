@@ -49,9 +49,11 @@ def test_iris_agrees_with_everything_to_1e12(tmp_path, capsys):
     assert ElementTree.fromstring(written.read_bytes()).tag.endswith("svg")  # noqa: S314 -- our own picture
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot"])
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot", "html", "txt"])
 def test_each_format_is_written(tmp_path, capsys, suffix):
-    start = {"svg": b"<", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}[suffix]
+    start = {"svg": b"<", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "html": b"<!", "txt": b"Circuit"}[
+        suffix
+    ]
     status, _, _ = run(capsys, "batchnorm", "--out", tmp_path / "new" / "folder", "--format", suffix)
     assert status == 0
     assert (tmp_path / "new" / "folder" / f"batchnorm.{suffix}").read_bytes().lstrip().startswith(start)
@@ -77,7 +79,9 @@ def test_the_seed_decides_the_point(tmp_path, capsys):
 def test_gamma_is_generic_and_the_upstream_lies_in_no_null_space(tmp_path, capsys, monkeypatch):
     seen = {}
     original = batchnorm.draw
-    monkeypatch.setattr(batchnorm, "draw", lambda graph: seen.update(graph=graph) or original(graph))
+    monkeypatch.setattr(
+        batchnorm, "draw", lambda graph, **options: seen.update(graph=graph) or original(graph, **options)
+    )
     assert run(capsys, "batchnorm", "--out", tmp_path)[0] == 0
     gamma = seen["graph"]["gamma"].value
     assert len(set(np.abs(gamma))) == len(gamma)
@@ -178,7 +182,7 @@ def test_an_existing_picture_stays_as_it_was_when_the_new_one_fails(tmp_path, ca
         def save(self, path):
             raise batchnorm.DrawError("no renderer; pip install pygraphviz")
 
-    monkeypatch.setattr(batchnorm, "draw", lambda graph: Broken())
+    monkeypatch.setattr(batchnorm, "draw", lambda graph, **_: Broken())
     status, _, said = run(capsys, "batchnorm", "--out", tmp_path)
     assert status == 2
     assert "no renderer" in said
@@ -245,3 +249,15 @@ def test_of_large_data_fewer_elements_are_checked_numerically(tmp_path, capsys, 
     monkeypatch.setattr(batchnorm, "ELEMENTS", 150 * 4 * 20)
     assert main(["batchnorm", "--out", str(tmp_path)]) == 0
     assert asked == [20, 4, 4]
+
+
+def test_its_picture_takes_the_options_of_any(tmp_path, capsys):
+    assert (
+        run(capsys, "batchnorm", "--width", "none", "--detail", "shape", "--dims", "N=x:0", "--out", tmp_path)[0] == 0
+    )
+    picture = (tmp_path / "batchnorm.svg").read_text(encoding="utf-8")
+    assert "(N, 4)<" in picture
+    assert float(re.search(r'width="(\d+)"', picture)[1]) > 2000
+    assert run(capsys, "batchnorm", "--view", "gate", "--at", "x_norm", "--out", tmp_path)[0] == 0
+    assert "dx_norm" in (tmp_path / "batchnorm.svg").read_text(encoding="utf-8")
+    assert run(capsys, "batchnorm", "--dims", "N=y:0", "--out", tmp_path)[0] == 2

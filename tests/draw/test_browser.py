@@ -1,10 +1,12 @@
 """In a browser nothing overlaps and nothing is clipped, with the usual fonts and with others, light and dark."""
 
+from dataclasses import replace
+
 import pytest
 from gallery import GALLERY, random_graph, random_scopes
 from overlaps import OVERLAPS
 
-from micrograd_tensor.draw import draw
+from micrograd_tensor.draw import Circuit, draw
 
 pytestmark = pytest.mark.browser
 
@@ -23,6 +25,17 @@ def opened(page, circuit, tmp_path):
 @pytest.mark.parametrize("name", GALLERY)
 def test_nothing_overlaps(page, name, tmp_path):
     assert opened(page, GALLERY[name](), tmp_path).evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [*((name, "page") for name in GALLERY), *((name, width) for name in [*GALLERY][::4] for width in (1300, "least"))],
+)
+def test_nothing_overlaps_at_any_width(page, name, width, tmp_path):
+    made = GALLERY[name]()
+    options = replace(made._options, width="page", page={"page": 900, "least": 380}.get(width, width))
+    circuit = Circuit(made._graph, "overlay", options)
+    assert opened(page, circuit, tmp_path).evaluate(OVERLAPS) == []
 
 
 @pytest.mark.parametrize("seed", range(5))

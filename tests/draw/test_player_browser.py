@@ -271,6 +271,7 @@ def test_playing_by_address(player):
 
 
 def test_fit_shows_the_whole_circuit(player):
+    player.page.set_viewport_size({"width": 500, "height": 600})
     player.open(played("batch_norm"))
     wide = "e => e.scrollWidth > e.clientWidth"
     assert player.page.eval_on_selector(".stage", wide)
@@ -279,6 +280,23 @@ def test_fit_shows_the_whole_circuit(player):
     assert player.page.get_attribute("[data-do=fit]", "aria-pressed") == "true"
     player.press("f")
     assert player.page.eval_on_selector(".stage", wide)
+
+
+@pytest.mark.parametrize(("width", "fits"), [(500, "false"), (700, "true"), (1400, "false")])
+def test_it_fits_by_itself_where_it_can_still_be_read(player, width, fits):
+    player.page.set_viewport_size({"width": width, "height": 600})
+    player.open(played("batch_norm"))
+    assert player.page.get_attribute("[data-do=fit]", "aria-pressed") == fits
+
+
+def test_printing_prints_all_of_the_circuit(player):
+    player.open(played("batch_norm"))
+    player.press("ArrowRight")
+    player.page.emulate_media(media="print")
+    player.page.set_viewport_size({"width": 720, "height": 1000})
+    shown = "e => [e.scrollWidth <= e.clientWidth, e.scrollHeight <= e.clientHeight + 1]"
+    assert player.page.eval_on_selector(".stage", shown) == [True, True]
+    assert set(player.page.eval_on_selector_all(".todo", "all => all.map(e => getComputedStyle(e).opacity)")) == {"1"}
 
 
 # ---------------------------------------------------------------------------------------------------------- matrices

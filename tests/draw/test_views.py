@@ -175,7 +175,8 @@ def test_an_unknown_view_names_the_known_ones():
 @pytest.mark.parametrize("view", OTHERS)
 def test_detail_is_heeded(view, detail):
     graph = batch_norm()
-    more = {"gate": {"at": 8}, "path": {"at": "x"}, "difference": {"against": graph}}.get(view, {})
+    more = {"gate": {"at": 8}, "path": {"at": "x"}, "difference": {"against": graph, "width": None}}.get(view, {})
+    more |= {"width": None} if view == "backward" else {}
     texts = [text.text for text in tree(draw(graph, view=view, detail=detail, **more)).iter(f"{NAMESPACE}text")]
     assert any("min…max" in text for text in texts) == (detail == "full" and view not in ("gate", "difference"))
     texts = [text for text in texts if "min…max" not in text]

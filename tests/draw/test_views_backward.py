@@ -15,7 +15,7 @@ BACKWARD = [name for name, (graph, _) in ASKED.items() if graph.gradients]
 
 
 def shown(graph, **options):
-    return draw(graph, view="backward", **options)._painting.scene
+    return draw(graph, view="backward", **{"width": None, **options})._painting.scene
 
 
 def of_batch_norm():

@@ -36,7 +36,7 @@ def texts(circuit):
 @pytest.mark.parametrize("name", ASKED)
 def test_a_graph_does_not_differ_from_itself(name):
     graph, options = ASKED[name]
-    circuit = draw(graph, view="difference", against=graph, **options)
+    circuit = draw(graph, view="difference", against=graph, width=None, **options)
     assert {look for pair in looks(circuit).values() for look in pair} <= {"forward", "backward"}
     assert not any(item.style for item in circuit._painting.scene.items)
     said = "1 value is the same" if len(graph.nodes) == 1 else f"{len(graph.nodes)} values are the same"
@@ -171,7 +171,7 @@ def report(verdicts=VERDICTS):
 
 def test_every_verdict_is_marked_on_the_wire_that_carries_the_gradient():
     graph = batch_norm()
-    circuit = draw(graph, view="difference", against=report())
+    circuit = draw(graph, view="difference", against=report(), width=None)
     trunks = {}
     for wire in circuit._painting.scene.wires:
         trunks.setdefault(wire.source.id, wire)

@@ -333,6 +333,8 @@
       show(alone() && step ? Number(step[1]) : 0);
       if (alone() && /[#&]play\b/.test(location.hash) && !timer) play();
     };
+    const legible = 0.65;  // of its size, a picture still is
+    if (stage.clientWidth < svg.width.baseVal.value && stage.clientWidth > legible * svg.width.baseVal.value) fit();
     addEventListener('hashchange', () => { if (alone() && root.isConnected) { pause(); address(); } });
     address();
   };

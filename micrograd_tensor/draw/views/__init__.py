@@ -36,7 +36,7 @@ class View:
 
     def uses(self, option: str) -> bool:
         """Whether an option makes a difference to it."""
-        return option in ("detail", "theme", "dims", *self.needs, *self.takes)
+        return option in ("detail", "theme", "dims", "page", *self.needs, *self.takes)
 
     def __call__(self, graph: Graph, options: Options) -> Painting:
         """The painting of a graph."""
@@ -54,7 +54,7 @@ class View:
             given = getattr(options, option.name)
             if option.name in self.needs and given is None:
                 raise DrawError(f"draw: view={name!r} needs {option.name}=, {_ASKS[option.name]}")
-            unset = given is option.default or (isinstance(given, tuple) and not given)
+            unset = given is option.default or (isinstance(given, (tuple, str)) and given in (option.default, ()))
             if not self.uses(option.name) and not unset:
                 able = " or ".join(repr(other) for other, view in VIEWS.items() if view.uses(option.name))
                 asked = f"{option.name}={describe(given)}"

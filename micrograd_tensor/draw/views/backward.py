@@ -31,7 +31,7 @@ def backward(graph: Graph, options: Options) -> Painting:
         raise DrawError("draw: view='backward' shows a backward pass, but there is none; give draw an upstream")
     built = _Backward(Labels(graph, options))
     means = _meanings(built.scene)
-    layout = lay_out(built.scene, options.width, means)
+    layout = lay_out(built.scene, options, means)
     _mirror(built.scene, layout)
     painting = paint(built.scene, layout, listed(means, layout))
     gates = sum(item.kind == "gate" for item in built.scene.items)

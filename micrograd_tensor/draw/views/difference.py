@@ -68,7 +68,7 @@ def _from_graph(graph: Graph, options: Options, other: Graph) -> Painting:
         means["there"] = "− only in the other"
     if merged.scene.backward:
         means["backward"] = "gradients likewise, dashed"
-    layout = lay_out(merged.scene, options.width, means)
+    layout = lay_out(merged.scene, options, means)
     painting = paint(merged.scene, layout, listed(means, layout))
     counts = [counted(merged.found[what], *words) for what, words in _COUNTED.items() if merged.found[what]]
     painting.description = f"two graphs: {', '.join(counts) or 'nothing in them'}"
@@ -110,7 +110,7 @@ def _from_report(graph: Graph, options: Options) -> Painting:
         means["backward"] = f"without a verdict: {means['backward']}"
     else:
         del means["backward"]
-    layout = lay_out(shown, options.width, means)
+    layout = lay_out(shown, options, means)
     painting = paint(shown, layout, listed(means, layout))
     painting.description = "verdicts on a hand-derived backward pass: " + ", ".join(
         f"{len(names)} {status}" for status, names in by_status.items() if names

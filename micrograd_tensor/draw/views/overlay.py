@@ -22,7 +22,7 @@ def overlay(graph: Graph, options: Options) -> Painting:
     collapsed = collapse(graph.nodes, options, graph.outputs, options.failed.gate.scope if options.failed else None)
     shown = scene(graph, options, collapsed)
     means = meanings(shown)
-    layout = lay_out(shown, options.width, means)
+    layout = lay_out(shown, options, means)
     painting = paint(shown, layout, listed(means, layout))
     painting.description = described(shown)
     return painting
@@ -35,7 +35,7 @@ def forward(graph: Graph, options: Options) -> Painting:
 
 def ascii_view(graph: Graph, options: Options) -> Painting:
     """The picture that goes with the listing for terminals, whose width in columns does not concern it."""
-    return overlay(graph, replace(options, width=None))
+    return overlay(graph, replace(options, width="page"))
 
 
 def described(shown: Scene) -> str:

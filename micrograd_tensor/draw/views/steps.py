@@ -21,9 +21,6 @@ from ..paint import Painter
 from ..scene import NAME, VALUE, Item, Scene
 from .part import Part
 
-WIDTH = 900.0
-"""The default width of the picture."""
-
 TITLE, GAP = 52.0, 14.0
 """The height of a step's number and formula, and the distance of two steps."""
 
@@ -58,7 +55,7 @@ def steps(graph: Graph, options: Options) -> Painting:
     if not built:
         raise DrawError("draw: view='steps' shows the gates of a graph, but this one has none")
     column = max(step.width for step in built)
-    columns = _columns(column, options.width)
+    columns = _columns(column, options)
     shown, layout = Scene(bool(graph.gradients), detail=options.detail), Layout([], MARGIN, MARGIN)
     for first in range(0, len(built), columns):
         row = built[first : first + columns]
@@ -115,12 +112,13 @@ def _steps(labels: Labels) -> Iterator[_Step]:
             yield made(f"step-0-{node.rank}", "Step 0", arriving, labels.total(node), scene)
 
 
-def _columns(column: float, width: float | None) -> int:
+def _columns(column: float, options: Options) -> int:
     """How many steps of this width fit next to each other."""
     least = math.ceil(column + 2 * MARGIN)
-    if width is not None and width < least:
+    width = options.page if options.width is None else options.limit
+    if options.strict and width < least:
         raise DrawError(f"draw: width={width:g} is too narrow for the widest step; the least is {least}")
-    return max(1, int(((width or WIDTH) - 2 * MARGIN + GAP) // (column + GAP)))
+    return max(1, int((width - 2 * MARGIN + GAP) // (column + GAP)))
 
 
 def _move(step: _Step, x: float, y: float) -> None:
