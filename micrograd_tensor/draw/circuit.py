@@ -23,11 +23,11 @@ from .ascii import WIDTH, listing
 from .canvas import Painting
 from .collapse import LIMIT
 from .collapse import collapse as collapsed
+from .display import Html, display, frame, image, in_notebook, opened
 from .errors import DrawError, NoRendererError
 from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
-from .notebook import Html, display, frame, image, in_notebook, opened
 from .options import PAGE, WINDOW, Options
 from .raster import raster
 from .render import render

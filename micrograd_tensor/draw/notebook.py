@@ -1,22 +1,11 @@
-"""Notebook: how a notebook shows pictures, and what to do where there is none; graphs are displayed as circuits.
+"""Notebook: graphs are displayed as circuits there, though `Graph` knows of no pictures; tensors as their short repr.
 
-To display an object, a notebook calls its ``_repr_html_``. The class `Graph`, which knows of no pictures, gets its own
-here. Tensors have none: they are displayed as their short repr, and drawn only when asked.
+To display an object, a notebook calls its ``_repr_html_``. Graphs get theirs here, and are drawn only when it is called.
 """
 
 from __future__ import annotations
 
-import base64
-import sys
-import tempfile
-import webbrowser
-from html import escape
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
 from ..graph import Graph
-from .errors import DrawError
 from .options import Options
 
 
@@ -36,56 +25,3 @@ def of_graph(graph: Graph) -> str | None:
 
 
 setattr(Graph, "_repr_html_", of_graph)  # noqa: B010 -- the class, of a lower floor, declares no such method
-
-
-def image(svg: str, width: float, said: str) -> str:
-    """A picture as HTML that notebooks show at its own size and let scroll, also in a file that is not trusted.
-
-    Where a notebook is not trusted, elements of SVG are removed, and their text is left; an image stays. And the style
-    sheets of notebooks shrink pictures to the page, until the numbers in them can no longer be read.
-    """
-    data = base64.b64encode(svg.encode()).decode()
-    return (
-        f'<div style="overflow-x:auto"><img style="max-width:none" width="{width:g}" alt="{escape(said)}" '
-        f'src="data:image/svg+xml;base64,{data}"/></div>'
-    )
-
-
-def frame(page: str, said: str) -> str:
-    """A page as part of a notebook."""
-    look = 'style="width:100%;height:80vh;border:0"'
-    return f'<iframe title="{escape(said)}" sandbox="allow-scripts" {look} srcdoc="{escape(page)}"></iframe>'
-
-
-class Html:
-    """What a notebook displays as it is."""
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
-def in_notebook() -> bool:
-    """Whether this runs in the kernel of a notebook."""
-    python = sys.modules.get("IPython")  # loaded there in any case
-    return python is not None and getattr(python.get_ipython(), "kernel", None) is not None
-
-
-def display(shown: Any) -> None:
-    """Display an object in the notebook."""
-    import_module("IPython.display").display(shown)
-
-
-def opened(asked: str, content: str, suffix: str) -> None:
-    """Open a picture or a page in the browser, from a file that stays as long as the system keeps such files.
-
-    Raises:
-        DrawError: where no browser can be opened.
-    """
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="circuit-", suffix=suffix, delete=False) as file:
-        file.write(content)
-    address = Path(file.name).as_uri()
-    if not webbrowser.open(address):
-        raise DrawError(f"{asked}: no browser can be opened here; open {address}, or save the picture")
