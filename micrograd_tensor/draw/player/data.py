@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ...graph import Graph, Node
+from ...graph import Edge, Graph, Node
 from ...graph.axes import AxisNames
 from ...notation import (
     ALIGNED,
@@ -29,6 +29,7 @@ from ..options import Options
 from ..verdicts import verdicts
 from .arrays import encoded, parts
 from .elements import Elements
+from .live import Program
 from .texts import counted, first_sentence, tree
 
 MAX_CAPTION = 48
@@ -68,13 +69,20 @@ class _Player:
         self.names = identifiers(graph)
         self.verdicts = verdicts(graph, report, self.called)
         self.shown: dict[Node, int] = {}
+        self.program = Program(graph)
         self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
         steps = [self._overview()]
         steps += [self._forward(node) for node in graph.nodes if node.op]
         if graph.gradients:
             steps.append(self._upstream())
             steps += self._backward()
-        self.data = {"title": printable(title), "values": self._values(), "steps": steps}
+        wanted = [node for node in graph.gradients if node.is_leaf]
+        self.data = {
+            "title": printable(title),
+            "values": self._values(),
+            "steps": steps,
+            "program": self.program.data | {"names": [f"d{self._name(node)}" for node in wanted]},
+        }
 
     # ------------------------------------------------------------------------------------------------------- steps
 
@@ -106,6 +114,7 @@ class _Player:
             **_formulas(lambda said: [said.equation(node, self.math[node], self.math, dims=self.dims)]),
             "code": forward_line(node, self.names.values).split("\n"),
             "mark": self.elements.gate(node),
+            "node": self.program.value(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
             "items": self.elements.parts([self.elements.gate(node), self.elements.fork(node)]),
             "left": self._side("inputs", [self._panel(x) for x in dict.fromkeys(node.inputs)]),
@@ -133,9 +142,7 @@ class _Player:
             ),
             "items": [],
             "left": self._side("", []),
-            "right": self._side(
-                "given", [self._gradient(node, self.graph.upstreams[node], "upstream") for node in given]
-            ),
+            "right": self._side("given", [self._given(node) for node in given]),
         }
 
     def _backward(self) -> Iterator[Step]:
@@ -154,7 +161,7 @@ class _Player:
             mark = self._letter(node, i)
             clauses = ", ".join(self.labels.rule((node, i)))
             said.append(f"to {self._name(x)}{f' ({mark})' if mark else ''}: {clauses}")
-            handed.append(self._gradient(x, part, mark))
+            handed.append(self._part(x, (node, i), part, mark))
             lanes += self.elements.back_to(node, i, self._is_alone(x))
             *before, last = lines[i] or ("",)
             code += [*before, f"{last}  # {mark}" if mark else last]
@@ -169,9 +176,7 @@ class _Player:
             "lanes": lanes,
             "items": [],
             "left": self._side("computed here, handed on to the left (downstream)", handed),
-            "right": self._side(
-                "arrives from the right (upstream)", [self._gradient(node, self.graph.gradients[node])]
-            ),
+            "right": self._side("arrives from the right (upstream)", [self._whole(node)]),
             "kept": self._side(
                 "needed from the forward pass", [self._panel(x) for x in saved_values(self.graph, node)]
             ),
@@ -200,10 +205,10 @@ class _Player:
             "mark": fork or self.elements.gate(node),
             "lanes": self.elements.parts([f"edge-fork-{node.rank}-bwd"]),
             "items": [],
-            "left": self._side("the sum, handed on to the left", [self._gradient(node, self.graph.gradients[node])]),
+            "left": self._side("the sum, handed on to the left", [self._whole(node)]),
             "right": self._side(
                 "the gradients that arrive",
-                [self._gradient(node, part.gradient, part.letter) for part in parts],
+                [self._part(node, part.edge, part.gradient, part.letter) for part in parts],
             )
             | {"sum": True},
             "verdicts": self._judged([node]),
@@ -256,14 +261,29 @@ class _Player:
         return {"head": head, "panels": panels}
 
     def _panel(self, node: Node) -> Panel:
-        return self._shown("value", self._caption(node), self.names.values[node], node)
+        return self._shown("value", self._caption(node), self.names.values[node], node, self.program.value(node))
 
-    def _gradient(self, node: Node, gradient: Node, mark: str = "") -> Panel:
-        return self._shown("gradient", f"d{self._name(node)}", self.names.gradients[node], gradient) | {"mark": mark}
+    def _given(self, node: Node) -> Panel:
+        upstream = self.graph.upstreams[node]
+        return self._gradient(node, upstream, self.program.value(upstream), "upstream")
 
-    def _shown(self, kind: str, name: str, code: str, node: Node) -> Panel:
-        """A panel; what it shows is given by its index among all values that are shown."""
-        return {"kind": kind, "name": name, "code": code, "value": self.shown.setdefault(node, len(self.shown))}
+    def _whole(self, node: Node) -> Panel:
+        made = self._gradient(node, self.graph.gradients[node], self.program.gradient(node))
+        return made | {"of": self.program.value(node)}
+
+    def _part(self, node: Node, edge: Edge | None, gradient: Node, mark: str) -> Panel:
+        """What an edge passes back to a value; all of its gradient, where nothing else does."""
+        made = self._gradient(node, gradient, self.program.contribution(edge, node), mark)
+        return made | {"of": self.program.value(node)} if self._is_alone(node) else made
+
+    def _gradient(self, node: Node, gradient: Node, place: int, mark: str = "") -> Panel:
+        name, code = f"d{self._name(node)}", self.names.gradients[node]
+        return self._shown("gradient", name, code, gradient, place) | {"mark": mark}
+
+    def _shown(self, kind: str, name: str, code: str, node: Node, place: int) -> Panel:
+        """A panel: its value by its index among all that are shown, and its place in what the page runs again."""
+        value = self.shown.setdefault(node, len(self.shown))
+        return {"kind": kind, "name": name, "code": code, "value": value, "place": place}
 
     def _values(self) -> list[dict[str, Any]]:
         """All values that are shown, as much of each as fits."""

@@ -123,4 +123,4 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return _asset("player.js")
+    return f"{_asset('live.js')}\n{_asset('player.js')}"

@@ -68,6 +68,21 @@
     return index;
   };
 
+  const sides = array => [1, 1, ...(array.shape.length > 2 ? array.shape.filter(n => n !== 1) : array.shape)].slice(-2);
+  const placed = (array, matrix, i, j) => { const [rows, columns] = sides(array); return (matrix * rows + i) * columns + j; };
+  const whereabouts = (array, k) => { const [rows, columns] = sides(array); return [Math.floor(k / (rows * columns)), Math.floor(k / columns) % rows, k % columns]; };
+  const nudge = array => 10 ** Math.floor(Math.log10(array.largest || 1)) / 10; // what an arrow key adds
+  // An array with other numbers in it.
+  const refill = (array, numbers, short) => {
+    const json = v => array.dtype === 'bool' ? !!v : v !== v ? 'nan' : v === Infinity ? 'inf' : v === -Infinity ? '-inf' : v;
+    const finite = numbers.filter(Number.isFinite), count = what => numbers.filter(what).length;
+    array.matrices = array.matrices.map((cells, m) => cells.map((_, e) => json(numbers[placed(array, m, Math.floor(e / array.columns), e % array.columns)])));
+    array.largest = finite.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+    const notes = array.whole || array.dtype === 'bool' || !finite.length ? [] : [['min', Math.min(...finite)], ['mean', finite.reduce((a, b) => a + b) / finite.length], ['max', Math.max(...finite)]].map(([name, v]) => `${name} ${short(v)}`);
+    for (const [n, name] of [[count(v => v !== v), 'NaN'], [count(v => Math.abs(v) === Infinity), 'infinite']]) if (n) notes.push(`${n} ${name}`);
+    if (array.whole || finite.length) array.note = notes.join(' · ');
+  };
+
   const copy = async (text, beside) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -96,7 +111,8 @@
   const start = root => {
     root.dataset.started = '';
     const find = selector => root.querySelector(selector);
-    const { values, steps } = JSON.parse(find('script.data').textContent);
+    const { values, steps, program } = JSON.parse(find('script.data').textContent);
+    const machine = program?.nodes && live(program);
     const prefix = `${root.id}-`, svg = find('.stage svg'), stage = find('.stage'), slider = find('.slider');
     const readout = find('.readout[role]'), button = name => find(`[data-do=${name}]`);
     const element = id => svg.querySelector(`[id="${CSS.escape(prefix + id)}"]`);
@@ -113,46 +129,239 @@
 
     // ------------------------------------------------------------------------------------------------------ arrays
 
-    const mark = j => root.querySelectorAll('td').forEach(td => td.classList.toggle('column', td.dataset.j === String(j)));
+    // ----------------------------------------------------------------------------------------------------- changes
+
+    const say = v => Number.isFinite(v) ? signs(v.toPrecision(6).replace(/\.?0+$|(\.\d*?)0+(?=e)/, '$1')) : signs(plain(v));
+    const changes = (() => {
+      const bar = find('.changes'), badge = find('.badge');
+      const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [] };
+      bar.hidden = !machine;
+      if (!machine) { badge.textContent = program?.why ?? ''; return nothing; }
+      const { nodes } = machine, dropped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
+      const recorded = machine.run(machine.given), first = machine.loss(recorded, machine.given);
+      let leaves = fresh(), made = recorded, changed = false;
+      const apart = (a, b) => a.reduce((most, x, k) => { const y = b[k], d = Object.is(x, y) || (x !== x && y !== y) || x === y ? 0 : Math.abs(x - y) / Math.max(1, Math.abs(y)); return d > most || d !== d ? d : most; }, 0);
+      // Each array at its place in the program, with the numbers that it has now.
+      const arrays = new Map();
+      const array = ({ value, place: at }) => {
+        if (!arrays.has(at)) arrays.set(at, { ...values[value] });
+        if (changed || dropped.size) refill(arrays.get(at), made[at], short);
+        return arrays.get(at);
+      };
+      const json = v => typeof v === 'string' ? Number(v.replace('inf', 'Infinity')) : Number(v);
+      const panels = steps.flatMap(step => [step.left, step.right, step.kept].flatMap(side => side?.panels ?? []));
+      // How far it is from the values that NumPy recorded, as far as the page has them.
+      const off = panels.reduce((most, { value, place: at }) => {
+        const { matrices, columns } = values[value], here = (m, e) => recorded[at][placed(values[value], m, Math.floor(e / columns), e % columns)];
+        return Math.max(most, ...matrices.map((cells, m) => apart(cells.map((_, e) => here(m, e)), cells.map(json))));
+      }, 0);
+      const tell = () => {
+        const lines = [];
+        if (!changed && !dropped.size) lines.push(off <= 1e-12 ? 'computed again here, as by NumPy' : `computed again here; it differs from NumPy by up to ${power(off, 0)} of a value, which is its rounding`);
+        if (changed) lines.push(`changed: L = ${say(machine.loss(made, leaves))}, before ${say(first)}; the picture still shows what was recorded`);
+        if (dropped.size) {
+          const right = machine.run(leaves), wrong = program.wanted.map(k => [k, apart(made[k], right[k])]).filter(([, d]) => d > 1e-9 || d !== d);
+          const names = wrong.map(([k, d]) => `${program.names[program.wanted.indexOf(k)]} (by up to ${say(d)})`);
+          lines.push(`taken for 0: ${[...dropped.values()].join(', ')}; ${names.length ? `wrong then: ${names.join(', ')}` : 'no gradient of an input changes'}`);
+        }
+        badge.textContent = lines.join(' · ');
+      };
+      const update = () => {
+        made = machine.run(leaves, new Set(dropped.keys()));
+        for (const [at, array] of arrays) refill(array, made[at], short);
+        paint();
+        tell();
+      };
+      const may = node => node >= 0 && !nodes[node][0] && /^float/.test(nodes[node][4]);
+      const set = (node, at, v) => { leaves[node][at] = v; changed = true; update(); };
+      const every = (node, f) => { leaves[node] = f(leaves[node]); changed = true; update(); };
+      const push = (name, text, action) => {
+        const b = make('button', '', text);
+        b.type = 'button';
+        b.setAttribute('aria-label', name);
+        b.onclick = () => action(b);
+        return b;
+      };
+      const shuffled = xs => { const ys = [...xs]; for (let k = ys.length - 1; k > 0; k--) { const i = Math.floor(Math.random() * (k + 1)); [ys[k], ys[i]] = [ys[i], ys[k]]; } return ys; };
+      const buttons = (panel, node) => {
+        if (may(node)) return [push(`Zero ${panel.name}`, 'zero', () => every(node, xs => xs.map(() => 0))), push(`Shuffle ${panel.name}`, 'shuffle', () => every(node, shuffled))];
+        if (panel.kind !== 'gradient' || node < 0) return [];
+        const name = `${panel.name}${panel.mark ? ` ${panel.mark}` : ''}`;
+        const drop = push(`Take ${name} for 0`, 'take for 0', b => {
+          if (!dropped.delete(node)) dropped.set(node, name);
+          b.setAttribute('aria-pressed', String(dropped.has(node)));
+          update();
+        });
+        drop.setAttribute('aria-pressed', String(dropped.has(node)));
+        return [drop];
+      };
+      // A gradient beside what the loss does when the element is nudged; a sum beside its terms.
+      const explained = (panel, at) => {
+        const node = panel.place, { of } = panel, [op, operands, more] = nodes[node];
+        if (of >= 0) return `nudged, ΔL/Δ = ${say(machine.slope(leaves, of, at, made[of][at]))}`;
+        const terms = /^(sum|mean)$/.test(op) || op === 'einsum' ? machine.sources(node, at) : [];
+        const n = op === 'einsum' ? more.length - 1 : 1;
+        if (!terms.length || terms.length > 8 * n || operands.some(Array.isArray)) return '';
+        const written = [];
+        for (let t = 0; t < terms.length; t += n) written.push(terms.slice(t, t + n).map(([k, p]) => say(made[k][p])).map((v, i) => i && v.startsWith('−') ? `(${v})` : v).join(' · '));
+        const total = written.map((v, i) => i && v.startsWith('−') ? `− ${v.slice(1)}` : i ? `+ ${v}` : v).join(' ');
+        return op === 'mean' ? `(${total}) / ${terms.length}` : total;
+      };
+      const constants = step => program.constants.filter(([node]) => node === step.node).map(([node, operand]) => {
+        const box = make('label', '', 'constant '), input = make('input');
+        input.value = String(nodes[node][1][operand][0]);
+        input.inputMode = 'decimal';
+        const put = v => { machine.constant(node, operand, v); nodes[node][1][operand] = [v]; changed = true; update(); };
+        input.onchange = () => { const v = Number(input.value.replace('−', '-')); if (input.value.trim() && Number.isFinite(v)) put(v); else input.value = String(nodes[node][1][operand][0]); };
+        const slide = make('input');
+        Object.assign(slide, { type: 'range', min: -3, max: 3, step: 0.05, value: 0 });
+        slide.setAttribute('aria-label', 'Times a power of ten');
+        const from = nodes[node][1][operand][0];
+        slide.oninput = () => { const v = Number((from * 10 ** Number(slide.value)).toPrecision(3)); input.value = String(v); put(v); };
+        box.append(input, slide);
+        return box;
+      });
+      const numbers = program.constants.map(([node, operand]) => [node, operand, nodes[node][1][operand][0]]);
+      find('[data-do=reset]').onclick = () => {
+        leaves = fresh();
+        dropped.clear();
+        numbers.forEach(([node, operand, v]) => { machine.constant(node, operand, v); nodes[node][1][operand] = [v]; });
+        changed = false;
+        update();
+        show(now);
+      };
+      find('[data-do=descend]').onclick = () => {
+        const rate = Number(find('.rate').value);
+        if (!Number.isFinite(rate)) { find('.rate').value = '0.1'; return; }
+        program.wanted.forEach((k, i) => { const leaf = program.leaves[i]; leaves[leaf] = leaves[leaf].map((x, e) => x - rate * made[k][e]); });
+        changed = true;
+        update();
+      };
+      tell();
+      return { array, may, set, explained, buttons, constants };
+    })();
+
+    // What is on the page now: of each figure its node, how its cells are painted again, and a cell by its place.
+    let figures = [], marked = new Map(), lit = new Map();
+    const paint = () => figures.forEach(shown => shown.paint());
     const figure = panel => {
-      const array = values[panel.value], box = make('figure', panel.kind);
-      let matrix = 0;
+      const array = changes.array(panel), box = make('figure', panel.kind), node = machine ? panel.place : -1;
+      const editable = changes.may(node);
+      let matrix = 0, table = null;
       const caption = make('figcaption', '', `${panel.name}${panel.mark ? ` ${panel.mark}` : ''} `);
       const label = `${panel.name}${panel.mark ? ` ${panel.mark}` : ''} ${tuple(array.shape)}`;
       caption.append(make('small', '', `${tuple(array.shape)}${array.dtype === 'float64' ? '' : ` ${array.dtype}`}`));
       const cells = make('div', 'cells');
-      const part = make('span', 'note');
+      const part = make('span', 'note'), note = make('span', 'note');
       box.append(caption, part, cells);
+      const whole = /int|bool/.test(array.dtype);
+      const at = cell => [cell.parentNode.rowIndex, cell.cellIndex];
+      const flat = ([i, j]) => placed(array, matrix, i, j); // the place of an element in the whole array
+      const value = ([i, j]) => array.matrices[matrix][i * array.columns + j];
+      const said = cell => {
+        const index = place(array, matrix, ...at(cell)), name = `${panel.code}${index.length ? `[${index.join(', ')}]` : ''}`;
+        const found = changes.explained(panel, flat(at(cell)));
+        return `${name} = ${exact(value(at(cell)))}${found ? `  ·  ${found}` : ''}`;
+      };
+      const shown = {
+        node,
+        cell: where => { const [m, i, j] = whereabouts(array, where); return table && m === matrix && i < array.rows ? table.rows[i].cells[j] : undefined; },
+        paint: () => {
+          note.textContent = array.note;
+          note.hidden = !array.note;
+          for (const cell of table ? table.querySelectorAll('td') : []) {
+            const v = value(at(cell)), magnitude = size(v), strength = array.largest && Number.isFinite(magnitude) ? Math.min(1, magnitude / array.largest) ** 0.8 : 0;
+            const sign = Array.isArray(v) || Number(v) > 0 ? 'positive' : 'negative';
+            if (!cell.firstElementChild) cell.textContent = short(v, whole);
+            cell.classList.toggle('odd', !Number.isFinite(magnitude));
+            cell.classList.toggle('made', !!marked.get(node)?.has(flat(at(cell))));
+            cell.classList.toggle('lit', !!lit.get(node)?.has(flat(at(cell))));
+            cell.style.backgroundColor = strength ? `color-mix(in srgb, var(--${sign}) ${(100 * strength).toFixed(1)}%, transparent)` : '';
+            cell.style.color = strength ? `light-dark(${strength < STRONG.light[sign] ? '#000' : '#fff'}, ${strength < STRONG.dark[sign] ? '#fff' : '#000'})` : '';
+          }
+        },
+      };
+      const point = cell => {
+        readout.textContent = said(cell);
+        marked = machine ? machine.behind(node, flat(at(cell)), k => figures.some(other => other.node === k)) : new Map();
+        if (marked.size) paint();
+      };
+      const leave = () => { readout.textContent = ''; if (marked.size) { marked = new Map(); paint(); } };
+      const set = (cell, v) => { changes.set(node, flat(at(cell)), v); readout.textContent = said(cell); };
+      const edit = (cell, start) => {
+        const input = make('input');
+        input.value = start ?? exact(value(at(cell))).replace('−', '-');
+        input.setAttribute('aria-label', `New value of ${panel.name}`);
+        input.inputMode = 'decimal';
+        let open = true; // to remove it takes the focus away, which comes here again
+        const done = keep => {
+          if (!open) return;
+          open = false;
+          const text = input.value.trim().replaceAll('−', '-'), v = Number(text);
+          input.remove();
+          shown.paint();
+          if (keep && text && Number.isFinite(v)) set(cell, v);
+          else if (keep) readout.textContent = `“${input.value}” is no number that can stand here; give one such as 0.5 or 1e-3`;
+        };
+        input.onkeydown = event => {
+          event.stopPropagation();
+          if (event.key === 'Enter' || event.key === 'Escape') { event.preventDefault(); done(event.key === 'Enter'); cell.focus(); }
+          const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+          if (!by || !Number.isFinite(Number(input.value))) return;
+          event.preventDefault();
+          input.value = String(Number((Number(input.value) + by * nudge(array)).toPrecision(12)));
+          set(cell, Number(input.value));
+        };
+        input.onblur = () => done(true);
+        cell.replaceChildren(input);
+        input.focus();
+        if (start === undefined) input.select();
+      };
+      const drag = (cell, event) => { // up is more
+        const from = event.clientY, before = Number(value(at(cell)));
+        const over = new AbortController(), { signal } = over;
+        let moved = false;
+        document.addEventListener('pointermove', ({ clientY, buttons }) => {
+          if (!buttons) return over.abort();
+          moved ||= Math.abs(clientY - from) > 3;
+          if (moved) set(cell, Number((before + nudge(array) / 4 * Math.round((from - clientY) / 2)).toPrecision(12)));
+        }, { signal });
+        for (const end of ['pointerup', 'pointercancel']) document.addEventListener(end, () => over.abort(), { signal });
+      };
       const fill = () => {
-        const table = make('table');
+        table = make('table');
         table.setAttribute('role', 'grid');
-        table.setAttribute('aria-label', label);
-        const whole = /int|bool/.test(array.dtype);
+        table.setAttribute('aria-label', label + (editable ? ', to be changed' : ''));
         for (let i = 0; i < array.rows; i++) {
           const row = table.insertRow();
           for (let j = 0; j < array.columns; j++) {
-            const v = array.matrices[matrix][i * array.columns + j], cell = row.insertCell();
-            const at = place(array, matrix, i, j);
-            const magnitude = size(v), strength = array.largest && Number.isFinite(magnitude) ? (magnitude / array.largest) ** 0.8 : 0;
-            const sign = Array.isArray(v) || Number(v) > 0 ? 'positive' : 'negative';
+            const cell = row.insertCell();
             cell.setAttribute('role', 'gridcell');
-            cell.textContent = short(v, whole);
-            cell.dataset.j = j;
             cell.tabIndex = i || j ? -1 : 0;
-            if (!Number.isFinite(magnitude)) cell.classList.add('odd');
-            else if (strength) {
-              cell.style.backgroundColor = `color-mix(in srgb, var(--${sign}) ${(100 * strength).toFixed(1)}%, transparent)`;
-              cell.style.color = `light-dark(${strength < STRONG.light[sign] ? '#000' : '#fff'}, ${strength < STRONG.dark[sign] ? '#fff' : '#000'})`;
+            cell.onmouseenter = cell.onfocus = () => point(cell);
+            cell.onmouseleave = cell.onblur = leave;
+            cell.onclick = () => {
+              const mine = flat(at(cell)), again = lit.get(node)?.has(mine) && lit.start === `${node} ${mine}`;
+              lit = machine && !again ? machine.behind(node, mine) : new Map();
+              if (lit.size) { lit.set(node, (lit.get(node) ?? new Set()).add(mine)); lit.start = `${node} ${mine}`; }
+              paint();
+            };
+            if (editable) {
+              cell.classList.add('editable');
+              cell.ondblclick = () => edit(cell);
+              cell.onpointerdown = event => { if (event.button === 0 && event.pointerType === 'mouse') drag(cell, event); };
             }
-            const said = `${panel.code}${at.length ? `[${at.join(', ')}]` : ''} = ${exact(v)}`;
-            cell.onmouseenter = cell.onfocus = () => { readout.textContent = said; mark(j); };
-            cell.onmouseleave = cell.onblur = () => { readout.textContent = ''; mark(-1); };
           }
         }
         table.onkeydown = event => {
           const cell = event.target.closest('td');
           if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
-          const i = cell.parentNode.rowIndex, j = cell.cellIndex;
+          if (editable && (event.key === 'Enter' || /^[-−+.\d]$/.test(event.key))) {
+            event.preventDefault();
+            event.stopPropagation();
+            return edit(cell, event.key === 'Enter' ? undefined : event.key);
+          }
+          const [i, j] = at(cell);
           const to = { ArrowUp: [i - 1, j], ArrowDown: [i + 1, j], ArrowLeft: [i, j - 1], ArrowRight: [i, j + 1], Home: [i, 0], End: [i, array.columns - 1] }[event.key];
           if (!to) return;
           event.preventDefault();
@@ -163,12 +372,15 @@
           next.tabIndex = 0;
           next.focus();
         };
-        cells.replaceChildren(...(array.rows ? [table] : []));
+        if (!array.rows) table = null;
+        cells.replaceChildren(...(table ? [table] : []));
         const from = place(array, matrix, `:${array.rows}`, `:${array.columns}`).map((at, k) => at === `:${array.shape[k]}` ? ':' : at);
         const all = array.whole && array.matrices.length < 2;
         part.textContent = all || !array.rows ? '' : `[${from.join(', ')}] of ${tuple(array.shape)}`;
         part.hidden = !part.textContent;
+        shown.paint();
       };
+      figures.push(shown);
       fill();
       if (array.matrices.length > 1) {
         const turn = (name, text, by) => {
@@ -180,11 +392,12 @@
         };
         box.append(turn('Previous', '◀', -1), turn('Next', '▶', 1));
       }
-      if (array.note) box.append(make('span', 'note', array.note));
+      box.append(note);
       if (array.rows || (array.whole && array.shape.includes(0))) {
         const name = array.whole ? 'copy as NumPy' : 'copy this part as NumPy';
         box.append(copier(name, () => numpy(array.whole ? array : { ...array, matrices: [array.matrices[matrix]] }), box));
       }
+      box.append(...changes.buttons(panel, node));
       return box;
     };
     const side = (place, content) => {
@@ -222,6 +435,7 @@
       find('.math').replaceChildren(...(step.math || []).map(math));
       if (step.latex) find('.math').append(copier('copy as LaTeX', () => step.latex, find('.math')));
       find('.math').querySelectorAll('math').forEach(shrink);
+      find('.constants').replaceChildren(...changes.constants(step));
       find('.code').textContent = (step.code || []).join('\n');
       find('.code').hidden = !step.code?.length;
       find('.verdicts').replaceChildren(...(step.verdicts || []).map(({ name, status, mark, role, why }) => {
@@ -230,6 +444,8 @@
         if (why) item.append(make('p', '', why));
         return item;
       }));
+      figures = [];
+      marked = new Map();
       side(find('.left'), step.left);
       side(find('.right'), step.right);
       side(find('.kept'), step.kept);

@@ -1,0 +1,401 @@
+"""The living page: what it computes again is what NumPy computes, at the recorded numbers and at others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery import leaf, values
+from op_cases import CASES, outputs, upstreams
+from player_graphs import GRAPHS, picture
+
+import micrograd_tensor as mt
+from micrograd_tensor.draw import player
+from micrograd_tensor.draw.player import page as page_of
+from micrograd_tensor.draw.player.arrays import elements
+from micrograd_tensor.draw.player.live import Program
+from micrograd_tensor.engine.recording import record_all
+from micrograd_tensor.engine.row import TABLE
+from micrograd_tensor.engine.table.windows import windows
+from micrograd_tensor.graph import evaluate, evaluate_backward
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = (Path(player.__file__).parent / "live.js").read_text("utf-8")
+
+RUN = """jobs => {
+    const number = v => typeof v === 'string' ? Number(v.replace('inf', 'Infinity')) : Number(v);
+    const said = v => Number.isFinite(v) || v === true || v === false ? Number(v) : String(v);
+    return jobs.map(({ program, leaves, dropped }) => {
+        const machine = live(program), given = machine.given.map((v, k) => leaves[k] ? leaves[k].map(number) : v);
+        return machine.run(given, new Set(dropped)).map(value => Array.from(value, said));
+    });
+}"""
+
+
+@pytest.fixture
+def run(page):
+    """The values of all nodes of programs, as the page computes them."""
+    page.set_content("<p></p>")
+    page.add_script_tag(content=SCRIPT.replace("const live", "window.live"))
+    return lambda jobs: page.evaluate(RUN, jobs)
+
+
+def job(program, changed=None, dropped=()):
+    leaves = {str(program.value(node)): elements(np.ravel(value)) for node, value in (changed or {}).items()}
+    return {"program": program.data, "leaves": leaves, "dropped": list(dropped)}
+
+
+def graph_of(case):
+    """The graph of a case, with all gradients where it has any."""
+    with record_all():
+        outs = [y for y in outputs(case.function(*case.tensors())) if isinstance(y, mt.Tensor) and y.op is not None]
+    if outs and all(y.requires_grad for y in outs):
+        return mt.graph(outs, upstreams(outs))
+    return mt.graph(outs) if outs else None
+
+
+def numbered(graph, program, forward, backward=None):
+    """By the number in the program the value of each node, gradient and contribution."""
+    found = {program.value(x): value for x, value in forward.items()}
+    if backward:
+        found |= {program.gradient(x): g for x, g in backward.gradients.items()}
+        found |= {program.contribution(e, e[0].operands[e[1]]): g for e, g in backward.contributions.items()}
+    return found
+
+
+def assert_same(found, expected, dtype=np.float64):
+    assert len(found) == np.size(expected)
+    found = np.array([float(v.replace("Infinity", "inf")) if isinstance(v, str) else v for v in found])
+    tolerance = 1e-12 if dtype == np.float64 else 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found, np.ravel(expected).astype(float), rtol=tolerance, atol=tolerance)
+
+
+def at_other_points(graph, seed=5):
+    rng = np.random.default_rng(seed)
+    inputs = [x for x in graph.nodes if x.op is None and x.dtype.kind == "f" and x.requires_grad]
+    return {x: (x.value * (1 + 0.1 * rng.random(x.shape))).astype(x.dtype) for x in inputs}
+
+
+def assert_runs(run, graphs):
+    """Forward and backward, at the recorded numbers and at others."""
+    jobs, expected = [], []
+    for name, graph in graphs:
+        program = Program(graph)
+        assert "why" not in program.data, name
+        for given in ({}, at_other_points(graph)):
+            forward = evaluate(graph, given)
+            backward = evaluate_backward(graph, {}, {**forward, **given}) if graph.gradients else None
+            jobs.append(job(program, given))
+            expected.append((name, numbered(graph, program, {**forward, **given}, backward)))
+    for made, (name, wanted) in zip(run(jobs), expected, strict=True):
+        assert -1 not in wanted, name
+        for k, value in wanted.items():
+            assert_same(made[k], value, value.dtype if value.dtype.kind == "f" else np.float64)
+
+
+LARGE = {"broadcast_to, large"}
+
+
+def test_every_op_is_computed_as_by_numpy(run):
+    graphs = [(case.name, graph_of(case)) for case in CASES if case.name not in LARGE]
+    graphs = [(name, graph) for name, graph in graphs if graph is not None]
+    assert_runs(run, graphs)
+    seen = {x.op.name for _, graph in graphs for x in (*graph.nodes, *graph.backward) if x.op}
+    assert seen == set(TABLE)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_short_floats_are_rounded_as_theirs_are(run, dtype):
+    x = mt.tensor(np.linspace(0.3, 2, 12).reshape(4, 3).astype(dtype), name="x", requires_grad=True)
+    graphs = [(str(k), mt.graph(y, np.ones(y.shape, dtype))) for k, y in enumerate([mt.tanh(x) * x, x @ x.T, x.sum(0)])]
+    assert_runs(run, graphs)
+
+
+@pytest.mark.parametrize("name", [name for name in GRAPHS if "why" not in Program(GRAPHS[name]()).data])
+def test_every_graph_of_the_player_is(run, name):
+    assert_runs(run, [(name, GRAPHS[name]())])
+
+
+# -------------------------------------------------------------------------------------------------- leaving out
+
+
+def test_what_is_left_out_changes_what_comes_after_it_and_nothing_else(run):
+    x = leaf("x", 5, 3)
+    mean = x.mean(axis=0).named("mean")
+    out = mt.square(x - mean).sum(axis=0).named("out")
+    graph, g = mt.graph(out, np.ones(3)), 2 * (x.data - mean.data)
+    program = Program(graph)
+    nodes = graph["x"], graph["mean"]
+    (first, _), (second, _) = graph.contributions_to(nodes[0])
+    cases = {
+        program.gradient(nodes[1]): g,  # the mean as a constant
+        program.contribution(first, nodes[0]): np.broadcast_to(-g.sum(0) / 5, g.shape),
+        program.contribution(second, nodes[0]): g,
+        program.gradient(nodes[0]): 0 * g,
+    }
+    assert len(cases) == 4
+    for made, expected in zip(run([job(program, dropped=[k]) for k in cases]), cases.values(), strict=True):
+        assert_same(made[program.gradient(nodes[0])], expected)
+        assert_same(made[program.value(graph["out"])], out.data)
+
+
+# ------------------------------------------------------------------------------------------------- dependencies
+
+SOURCES = """({ program, node, places }) => places.map(e => live(program).sources(node, e))"""
+
+ALL_MATTER = {
+    "broadcast": lambda x, y: x + y[0],
+    "sum": lambda x, _: x.sum(axis=0),
+    "mean": lambda x, _: x.mean(axis=1, keepdims=True),
+    "all": lambda x, _: x.sum(),
+    "matmul": lambda x, y: x @ y.T,
+    "einsum": lambda x, y: mt.einsum("ij,kj->k", x, y),
+    "transpose": lambda x, _: x.T,
+    "slice": lambda x, _: x[1:, ::2],
+    "gather": lambda x, _: x[np.array([2, 0, 0])],
+    "concatenate": lambda x, y: mt.concatenate([x, y], axis=1),
+    "pad": lambda x, _: mt.pad(x, ((1, 0), (0, 2))),
+    "windows": lambda x, _: windows(x, size=(2, 2), stride=(1, 2), dilation=(1, 1)),
+    "product": lambda x, _: mt.prod(x, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", ALL_MATTER)
+def test_dependencies_are_those_of_a_jacobian_by_brute_force(run, page, name):
+    x, y = leaf("x", 3, 4), leaf("y", 3, 4, seed=1)
+    with record_all():
+        out = ALL_MATTER[name](x, y).named("out")
+    graph = mt.graph(out)
+    assert run([]) == []
+    node, program = graph["out"], Program(graph)
+    before = evaluate(graph)
+    found = page.evaluate(
+        SOURCES, {"program": program.data, "node": program.value(node), "places": [*range(node.value.size)]}
+    )
+    expected = [set() for _ in range(node.value.size)]
+    for operand in (x for x in dict.fromkeys(node.inputs) if x.dtype.kind == "f"):
+        for place in range(operand.value.size):
+            nudged = np.array(before[operand], float)
+            nudged.flat[place] += 0.5
+            after = np.ravel(node.apply(*(nudged if o is operand else before[o] for o in node.inputs)))
+            for e in np.flatnonzero(after != np.ravel(before[node])):
+                expected[e].add((program.value(operand), place))
+    assert [{tuple(pair) for pair in pairs} for pairs in found] == expected
+
+
+# ------------------------------------------------------------------------------------------------------ the page
+
+
+class Living:
+    """A page that is changed as by hand."""
+
+    def __init__(self, page, tmp_path, graph):
+        self.page, self.said, self.graph = page, [], graph
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        path = tmp_path / "page.html"
+        path.write_text(page_of(graph, picture(graph), title="living"), encoding="utf-8")
+        page.goto(path.as_uri())
+
+    @property
+    def badge(self):
+        return self.page.inner_text(".badge")
+
+    @property
+    def readout(self):
+        return self.page.inner_text(".readout[role]")
+
+    def at(self, title):
+        """The step of this title."""
+        for _ in range(200):
+            if self.page.inner_text(".title") == title:
+                return self
+            self.page.click("[data-do=next]")
+        raise AssertionError(title)
+
+    def cell(self, side, name, k):
+        figure = self.page.locator(f".{side} figure", has=self.page.locator("figcaption", has_text=name)).first
+        return figure.locator("td").nth(k)
+
+    def type(self, cell, text):
+        cell.dblclick()
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+
+    def exactly(self, cell):
+        """The exact value of a cell, as it is said below."""
+        cell.hover()
+        return float(self.readout.split(" = ")[1].split("·")[0].replace("−", "-"))
+
+
+def centred():
+    x = leaf("x", 3, 2)
+    return mt.graph((x - x.mean(axis=0).named("mean")).named("out"), values(3, 2, seed=1))
+
+
+@pytest.fixture
+def living(page, tmp_path):
+    made = Living(page, tmp_path, centred())
+    yield made
+    assert made.said == []
+
+
+def test_it_begins_by_saying_that_it_agrees(living):
+    assert living.badge == "computed again here, as by NumPy"
+
+
+@pytest.mark.parametrize("text", ["3.5", "-2", "1e-3", "−0.25", "0"])
+def test_a_typed_number_changes_all_that_depends_on_it(living, text):
+    living.at("(1) mean")
+    living.type(living.cell("left", "x", 0), text)
+    x = np.array(living.graph["x"].value)
+    x[0, 0] = float(text.replace("−", "-"))
+    assert living.exactly(living.cell("right", "mean", 0)) == pytest.approx(x[:, 0].mean(), rel=1e-15)
+    living.at("(2) sub")
+    assert living.exactly(living.cell("right", "out", 2)) == pytest.approx((x - x.mean(0))[1, 0], rel=1e-14)
+    assert living.badge.startswith("changed: L = ")
+    assert "the picture still shows what was recorded" in living.badge
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1e999", "inf", "nan", "0x1g", "1,5", "--1"])
+def test_what_is_no_number_changes_nothing_and_is_quoted(living, text):
+    living.at("(1) mean")
+    cell = living.cell("left", "x", 0)
+    before = cell.inner_text()
+    cell.dblclick()
+    living.page.keyboard.press("Delete")
+    living.page.keyboard.type(text)
+    living.page.keyboard.press("Enter")
+    assert cell.inner_text() == before
+    assert living.badge == "computed again here, as by NumPy"
+
+
+def test_escape_keys_and_dragging(living):
+    living.at("(1) mean")
+    cell = living.cell("left", "x", 0)
+    before = living.exactly(cell)
+    cell.dblclick()
+    living.page.keyboard.type("7")
+    living.page.keyboard.press("Escape")
+    assert living.exactly(cell) == before
+    living.page.keyboard.press("Enter")
+    living.page.keyboard.press("ArrowUp")
+    living.page.keyboard.press("ArrowUp")
+    living.page.keyboard.press("Enter")
+    more = living.exactly(cell)
+    assert more > before
+    box = cell.bounding_box()
+    living.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    living.page.mouse.down()
+    living.page.mouse.move(box["x"] + 5, box["y"] - 40, steps=5)
+    living.page.mouse.up()
+    assert living.exactly(cell) > more
+    living.page.click("[data-do=reset]")
+    assert living.exactly(living.cell("left", "x", 0)) == before
+
+
+def test_only_inputs_and_the_upstream_can_be_changed(living):
+    living.at("(1) mean")
+    assert living.page.locator(".left td.editable").count() == 6
+    assert living.page.locator(".right td.editable").count() == 0
+    living.at("upstream gradient")
+    assert living.page.locator(".right td.editable").count() == 6
+
+
+def test_a_gradient_stands_beside_what_a_nudge_does(living):
+    living.at("x: two gradients meet")
+    living.cell("left", "dx", 3).hover()
+    gradient, nudged = living.readout.split("nudged, ΔL/Δ = ")
+    found = float(gradient.split(" = ")[1].split("·")[0].replace("−", "-"))
+    assert float(nudged.replace("−", "-")) == pytest.approx(found, rel=1e-4)
+
+
+def test_leaving_out_a_share_says_which_gradients_are_wrong(living):
+    living.at("x: two gradients meet")
+    living.page.locator(".right figure").nth(1).get_by_text("take for 0").click()
+    upstream = values(3, 2, seed=1)
+    assert living.exactly(living.cell("left", "dx", 0)) == upstream[0, 0]
+    assert "taken for 0: dx B; wrong then: dx (by up to" in living.badge
+    living.page.click("[data-do=reset]")
+    assert living.badge == "computed again here, as by NumPy"
+
+
+def test_a_step_of_gradient_descent(living):
+    living.at("x: two gradients meet")
+    gradient = living.exactly(living.cell("left", "dx", 0))
+    before = float(living.graph["x"].value[0, 0])
+    living.page.fill(".rate", "0.5")
+    living.page.click("[data-do=descend]")
+    living.page.click("[data-do=first]")
+    living.at("(1) mean")
+    assert living.exactly(living.cell("left", "x", 0)) == pytest.approx(before - 0.5 * gradient, rel=1e-14)
+
+
+def test_zero_and_shuffle(living):
+    living.at("(1) mean")
+    values = sorted(living.exactly(living.cell("left", "x", k)) for k in range(6))
+    living.page.locator(".left").get_by_text("shuffle").click()
+    assert sorted(living.exactly(living.cell("left", "x", k)) for k in range(6)) == values
+    living.page.locator(".left").get_by_text("zero").click()
+    assert [living.exactly(living.cell("left", "x", k)) for k in range(6)] == [0.0] * 6
+
+
+def test_the_elements_that_a_number_is_made_of_are_marked(living):
+    living.at("(1) mean")
+    living.cell("right", "mean", 1).hover()
+    marked = living.page.eval_on_selector_all(".left td", "all => all.map(td => td.classList.contains('made'))")
+    assert marked == [False, True] * 3
+    column = living.graph["x"].value[:, 1]
+    said = living.readout.split("·", 1)[1].replace("−", "-").replace("- ", "-").replace("+ ", "+")
+    terms, count = said.strip().strip("(").split(") / ")
+    assert [float(v) for v in terms.split()] == pytest.approx(list(column), rel=1e-5)
+    assert count == "3"
+
+
+def test_a_click_lights_what_a_number_depends_on_through_all_steps(living):
+    living.at("(2) sub")
+    living.cell("right", "out", 0).click()
+    living.page.click("[data-do=back]")
+    lit = living.page.eval_on_selector_all(".left td", "all => all.map(td => td.classList.contains('lit'))")
+    assert lit == [True, False] * 3
+
+
+def test_a_constant_slides(page, tmp_path):
+    x = leaf("x", 3)
+    living = Living(page, tmp_path, mt.graph(mt.log(x * x + 0.5).named("out"), np.ones(3)))
+    living.at("(2) add")
+    page.fill(".constants input:not([type=range])", "2")
+    page.press(".constants input:not([type=range])", "Enter")
+    living.at("(3) log")
+    assert living.exactly(living.cell("right", "out", 1)) == pytest.approx(np.log(x.data[1] ** 2 + 2), rel=1e-14)
+    living.at("x: two gradients meet")
+    assert living.exactly(living.cell("left", "dx", 1)) == pytest.approx(
+        2 * x.data[1] / (x.data[1] ** 2 + 2), rel=1e-14
+    )
+    assert living.said == []
+
+
+def complex_numbers():
+    z = mt.tensor(np.ones(2) * 1j, name="z", requires_grad=True)
+    return mt.graph(mt.exp(z).sum().named("y"))
+
+
+STILL = {
+    "complex": (complex_numbers, "complex128"),
+    "large": (lambda: mt.graph(mt.tanh(leaf("x", 300, 200)).named("y"), np.ones((300, 200))), "More than 40,000"),
+    "without values": (lambda: mt.graph(mt.tanh(leaf("x", 3)).named("y"), np.ones(3), values=False), "not kept"),
+}
+
+
+@pytest.mark.parametrize("name", STILL)
+def test_what_cannot_be_computed_again_says_why(page, tmp_path, name):
+    make, words = STILL[name]
+    living = Living(page, tmp_path, make())
+    assert words in living.badge
+    living.page.click("[data-do=next]")
+    assert page.locator("td.editable, .changes:visible").count() == 0
+    assert living.said == []
+
+
+def test_all_functions_are_small_enough():
+    assert len(SCRIPT.encode()) <= 13_000
