@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import TABLE
+from ..engine.row import TABLE, Contraction
 from ..graph import Node
 from ..notation.literals import literal
 from .kernel_source import KernelSource, float_of, spelled
@@ -33,21 +33,24 @@ class NumbaSource:
             raise CannotError("nothing for a kernel to do")
         self.made: list[Made] = []
         self._space: dict[str, Any] = {"np": np, "op": _OPS, **plan.constants}
-        self._loose = _loose(traced, plan)
-        lines: list[str] = []
+        self._scratch = _scratch(plan)
+        self._loose = _loose(traced, plan) - self._scratch.keys()
+        lines = [f"{', '.join(self._scratch)}, = scratch"] if self._scratch else []
         self.kernels: list[tuple[KernelSource, Launch]] = []
         for step in plan.steps:
             if isinstance(step, Launch):
                 lines += self._launched(step)
             elif isinstance(step, Filled):
-                number, array = literal(step.number), step.array
-                lines.append(f'{array.name} = np.full({literal(array.shape)}, {number}, "{array.dtype}")')
+                lines += [f"{step.array.name} = {_made(step)}"] if step.array.name not in self._scratch else []
             else:
                 lines.append(self._called(step))
         results = ", ".join(self._shown(array, node) for node, array in plan.outputs)
         lines.append(f"return ({results}{',' if len(plan.outputs) == 1 else ''})")
-        given = ", ".join(array.name for array in plan.inputs)
+        given = ", ".join([*["scratch"] * bool(self._scratch), *(array.name for array in plan.inputs)])
         driver = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in lines), ""])
+        if self._scratch:
+            lines = [f"        {text}," for text in self._scratch.values()]
+            driver = "\n".join(["def scratch():", "    return (", *lines, "    )", "", "", driver])
         numbers = [f"k_{launch.kernel.name} = np.array({kernel.numbers})\n" for kernel, launch in self.kernels]
         self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), *numbers, driver])
         self._driver = driver
@@ -66,12 +69,12 @@ class NumbaSource:
             space[launch.kernel.name] = made.run
             space[f"k_{launch.kernel.name}"] = np.array(kernel.numbers, np.float64)
         exec(compile(self._driver, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above
-        return space[self.name]
+        return _with_scratch(space[self.name], space["scratch"]) if self._scratch else space[self.name]
 
     def _launched(self, step: Launch) -> list[str]:
         source = KernelSource(step)
         self.kernels.append((source, step))
-        lines = [f'{array.name} = np.empty({literal(array.shape)}, "{array.dtype}")' for array in step.made]
+        lines = [f"{array.name} = {_made(array)}" for array in step.made if array.name not in self._scratch]
         given = [self._flat(array) for array in step.given]
         name = step.kernel.name
         call = f"{name}({', '.join([*given, *(array.name for array in step.made), f'k_{name}'])})"
@@ -87,6 +90,8 @@ class NumbaSource:
     def _called(self, step: Calling) -> str:
         node = step.node
         operands = [self._shown(x[1], x[0]) if isinstance(x, tuple) else literal(x) for x in step.operands]
+        if step.result.name in self._scratch:
+            return f"np.{_product(node)}({', '.join(operands)}, out={step.result.name})"
         params = []
         for key, value in node.params.items():
             if is_default(value, node.made_by.parameters[key]):
@@ -111,6 +116,51 @@ class NumbaSource:
         name = f"param{len(self._space)}"
         self._space[name] = value
         return name
+
+
+def _made(one: Array | Filled) -> str:
+    """How to make an array, or an array of one number."""
+    if isinstance(one, Filled):
+        return f'np.full({literal(one.array.shape)}, {literal(one.number)}, "{one.array.dtype}")'
+    return f'np.empty({literal(one.shape)}, "{one.dtype}")'
+
+
+def _product(node: Node) -> str:
+    """The function of NumPy's for a product of arrays that can write it where it is told; "" for anything else."""
+    ufuncs = [f.__name__ for f in node.made_by.numpy if isinstance(f, np.ufunc)]
+    return ufuncs[0] if ufuncs and isinstance(node.reading, Contraction) and node.shape and not node.params else ""
+
+
+def _scratch(plan: Plan) -> dict[str, str]:
+    """The arrays whose memory only the program sees, and how to make them: they serve in every run."""
+    seen = {array.name for _, array in plan.outputs}
+    found: dict[str, str] = {}
+    for step in reversed(plan.steps):
+        if isinstance(step, Launch):
+            found |= {array.name: _made(array) for array in step.made}
+        elif isinstance(step, Filled):
+            found[step.array.name] = _made(step)
+        elif _product(step.node):
+            found[step.result.name] = _made(step.result)
+        elif step.result.name in seen:  # of which it may be a view
+            seen |= {x[1].name for x in step.operands if isinstance(x, tuple)}
+    return {name: text for name, text in reversed(found.items()) if name not in seen}
+
+
+def _with_scratch(run: Any, make: Any) -> Any:
+    """A program with arrays to write to, which runs at the same time, in other threads, do not share."""
+    spare: list[Any] = []
+
+    def program(*given: Any) -> Any:
+        try:
+            scratch = spare.pop()
+        except IndexError:
+            scratch = make()
+        made = run(scratch, *given)
+        spare.append(scratch)
+        return made
+
+    return program
 
 
 _OPS = SimpleNamespace(**{name: row.forward for name, row in TABLE.items()})

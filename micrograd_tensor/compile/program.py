@@ -170,20 +170,16 @@ class Program:
         return outputs[number].copy() if shared else outputs[number]
 
     def _write(self, given: Sequence[Any], outputs: list[Any]) -> None:
-        """Do what the function does to state: to Tensors all at once, and what else is written after it."""
+        """Do what the function does to state, all at once."""
         changes: list[tuple[Any, ...]] = []
-        others: list[tuple[Callable[[Any], Any], Any]] = []
-        for place, write, number in self.traced.effects:
+        for place, changes_of, number in self.traced.effects:
             x = _at(place, given)
             if not isinstance(x, Tensor):
                 continue  # an array of the caller's, of which the function had a copy
             array = self._own(number, given, outputs)
             if type(array) is np.ndarray:
                 array.setflags(write=False)
-            if getattr(write, "__func__", None) is Tensor.assign_:
-                changes.append((set_data, x, array))
-            else:
-                others.append((write, array))
+            changes += [(set_data, x, array)] if isinstance(place, int) else changes_of(array)
         upstream: list[tuple[Tensor, Tensor]] = []
         for place, g in self.traced.gradients:
             x = _at(place, given)
@@ -193,7 +189,7 @@ class Program:
                 upstream.append((x, leaf(outputs[g])))  # it goes on to what the argument was computed from
             else:
                 changes.append((set_grad, x, None if g is None else leaf(self._own(g, given, outputs))))
-        all_at_once([*changes, *others])
+        all_at_once(changes)
         for x, gradient in upstream:
             x.backward(gradient)
 

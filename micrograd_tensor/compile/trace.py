@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
 from typing import Any, TypeAlias
@@ -51,7 +51,7 @@ class Traced:
         guards: for each condition whether it held.
         tree: what is returned, without its Tensors.
         results: the Tensors in it.
-        effects: what is written: where, how, and the number of the output.
+        effects: what is written: where, by which changes, and the number of the output.
         gradients: whose ``.grad`` is written, and the number of the output, or None to clear it.
         needs: whose ``.grad`` the function goes by, and whether there was one.
         bound: the arguments that the function finds elsewhere too.
@@ -70,7 +70,7 @@ class Traced:
     guards: Sequence[bool]
     tree: Tree
     results: Sequence[Result]
-    effects: Sequence[tuple[Place, Callable[[Any], Any], int]]
+    effects: Sequence[tuple[Place, Callable[[Any], Iterable[tuple[Any, ...]]], int]]
     gradients: Sequence[tuple[Place, int | None]]
     needs: Sequence[tuple[Place, bool]]
     bound: Mapping[int, Tensor]
@@ -156,7 +156,9 @@ class _Run:
             self._output(condition)
         self.results = [self._result(t) for t in self.returned]
         self.effects = [
-            (self._place(x), effect.write, self._output(effect.value)) for x, effect in trace.effects.items()
+            (self._place(x), effect.changes, self._output(effect.value))
+            for x, effect in trace.effects.items()
+            if effect.changes is not None
         ]
         changed = [(x, trace.gradients[x]) for x, before in trace.grads.items() if trace.gradients[x] is not before]
         self.gradients = [(self._place(x), None if g is None else self._output(g)) for x, g in changed]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -45,10 +45,13 @@ class Scope:
 
 
 class Effect(NamedTuple):
-    """A change of state: what a leaf becomes at the end of a run, and how it is written."""
+    """A change of state: what a leaf becomes at the end of a run, and the changes that make an array its value.
+
+    These are for `all_at_once`. There are none where the effect of another leaf brings this one about.
+    """
 
     value: Any
-    write: Callable[[Any], Any]
+    changes: Callable[[Any], Iterable[tuple[Any, ...]]] | None
 
 
 @dataclass(slots=True, eq=False)

@@ -158,7 +158,7 @@ class Tensor(PyTorchMethods):
         traced = recording.get().trace is not None
         new = _accepted(self, value, traced)
         if traced:
-            effect(self, new, self.assign_)
+            effect(self, new, lambda array: [(set_data, self, array)])
         else:
             self._data = new
         return self

@@ -8,7 +8,7 @@ settings (`goes_by`). Any other use of a value, such as ``float(x)``, would be f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -111,13 +111,24 @@ def goes_by(owner: Any, read: Callable[[], tuple[Any, ...]]) -> None:
         trace.settings[owner] = read, read()
 
 
-def effect(x: Record, value: Record, write: Callable[[Any], Any]) -> None:
-    """Write a value to where the leaf x came from: at once, or within a trace when the run has ended."""
+def effect(x: Record, value: Record, changes: Callable[[Any], Iterable[tuple[Any, ...]]] | None) -> None:
+    """Within a trace, note what the leaf x becomes when the run has ended.
+
+    Args:
+        x: the leaf.
+        value: what it becomes.
+        changes: the changes that bring this about, given the array, for `all_at_once`; None where those of another leaf
+            do.
+    """
     trace = recording.get().trace
-    if trace is None:
-        write(unwrap(value))
-    else:
-        trace.effects[x] = Effect(value, write)
+    if trace is not None:
+        trace.effects[x] = Effect(value, changes)
+
+
+def changed(x: Record) -> bool:
+    """Whether a leaf has been given another value within this trace."""
+    trace = recording.get().trace
+    return trace is not None and x in trace.effects
 
 
 def current(trace: Trace, operand: Any, on: bool) -> Any:

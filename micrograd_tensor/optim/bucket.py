@@ -26,7 +26,7 @@ from ..engine.record import set_data
 from ..engine.table.elementwise import astype
 from ..engine.table.shapes import concatenate, reshape
 from ..engine.tensor import Tensor
-from ..engine.trace import effect, source
+from ..engine.trace import changed, effect, source
 
 State: TypeAlias = dict[Tensor, dict[str, Any]]
 """What an optimizer keeps for each parameter: the number of its steps, and the rule's buffers, by name."""
@@ -93,15 +93,22 @@ class Bucket:
         Raises:
             ShapeError: for a gradient whose shape is not its parameter's.
         """
-        arrays = [p._data for p in self.params]
         g = self._joined([_gradient(p)._data for p in self.params])
-        p = self.value if all(map(operator.is_, arrays, self.assigned)) else self._joined(arrays)
-        step = self.step + 1
+        p, step = self._values(), self.step + 1
         value, *buffers = map(self._final, self._applied(rule, (p, g, *self.buffers), {"step": step, **settings}))
-        assigned = self._parts(value) if len(arrays) == 1 else [frozen(part) for part in self._parts(value)]
-        new = {"value": value, "assigned": assigned, "taken": step}
+        parts = self._parts(value) if len(self.params) == 1 else [frozen(part) for part in self._parts(value)]
         kept = self.buffers.__setitem__, slice(None), buffers
-        return [*zip(repeat(set_data), self.params, assigned), (vars(self).update, new), kept]
+        return [*self._assigned(value, parts), (vars(self).__setitem__, "taken", step), kept]
+
+    def _values(self) -> Any:
+        """The values of all parameters as one array, which is there unless they were given others since the last step."""
+        arrays = [p._data for p in self.params]
+        return self.value if all(map(operator.is_, arrays, self.assigned)) else self._joined(arrays)
+
+    def _assigned(self, value: Any, parts: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The changes that make an array the values of all parameters, given the part of each."""
+        new = {"value": value, "assigned": parts}
+        return [*zip(repeat(set_data), self.params, parts), (vars(self).update, new)]
 
     def _applied(self, rule: Any, arrays: tuple[Any, ...], settings: dict[str, Any]) -> Sequence[Any]:
         """What the rule makes of the arrays, block by block."""
@@ -117,18 +124,30 @@ class Bucket:
         return results
 
     def record(self, rule: Any, settings: dict[str, Any]) -> None:
-        """Apply the rule within a trace, whose effects are the new state, written by functions for `all_at_once`."""
+        """Apply the rule within a trace, whose effects are the new state.
+
+        The parameters are read and written as the one array that they are kept in, so that a step needs no copies.
+        """
         before = source(lambda: self.step, "step")
         step = before + 1
-        effect(before, step, partial(vars(self).__setitem__, "taken"))
-        p, g = self._flat(self.params), self._flat([_gradient(p) for p in self.params])
+        effect(before, step, lambda array: [(vars(self).__setitem__, "taken", array)])
+        as_they_are = not (self.foreign or any(map(changed, self.params)))
+        p = source(self._values, "params") if as_they_are else self._flat(self.params)
+        g = self._flat([_gradient(p) for p in self.params])
         buffers = [source(partial(self._buffer, i), name) for i, name in enumerate(self.names)]
-        new, *changed = rule(p, astype(g, self.dtype), *buffers, step=step, **settings)
-        for p, part in zip(self.params, self._parts(new), strict=True):
-            p.assign_(part)
-        for i, (buffer, value) in enumerate(zip(buffers, changed, strict=True)):
-            value = value if value.dtype == self.dtype else astype(value, self.dtype)
-            effect(buffer, value, partial(self.buffers.__setitem__, i))
+        new, *rest = map(self._narrowed, rule(p, self._narrowed(g), *buffers, step=step, **settings))
+        if as_they_are:
+            effect(p, new, lambda array: self._assigned(array, self._parts(array)))
+        for param, part in zip(self.params, self._parts(new), strict=True):
+            effect(param, part, None) if as_they_are else param.assign_(part)
+        for i, (buffer, value) in enumerate(zip(buffers, rest, strict=True)):
+            effect(buffer, value, partial(self._kept, i))
+
+    def _narrowed(self, x: Tensor) -> Tensor:
+        return x if x.dtype == self.dtype else astype(x, self.dtype)
+
+    def _kept(self, i: int, array: Any) -> list[tuple[Any, ...]]:
+        return [(self.buffers.__setitem__, i, array)]
 
     def _flat(self, tensors: Sequence[Tensor]) -> Tensor:
         """What `_joined` does, recorded."""

@@ -182,7 +182,8 @@ class Optimizer:
         """What a step depends on besides values: all settings but the learning rate, the parameters, their buckets."""
         settings = [v for g in self.param_groups for name, v in g.items() if name not in ("lr", "params", "initial_lr")]
         params = [p for group in self.param_groups for p in group["params"]]
-        return *settings, *params, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
+        dtypes = [p._data.dtype for p in params]
+        return *settings, *params, *dtypes, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket]:
         """The buckets of a group; rebuilt whenever other parameters have gradients, or their dtype has changed."""

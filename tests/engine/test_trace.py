@@ -8,6 +8,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.engine.record import birth_numbers
+from micrograd_tensor.engine.record import all_at_once
 from micrograd_tensor.engine.trace import effect, goes_by, source, tracing
 from micrograd_tensor.graph.capture import capture
 from micrograd_tensor.graph.evaluate import evaluate
@@ -65,7 +66,7 @@ def test_state_is_read_as_it_has_become_and_written_after_the_trace():
     assert count.tolist() == [1.0]
     got = again([y, trace.effects[count].value], {"count": np.array([5.0]), "x": np.array([1.0])})
     assert [float(v[0]) for v in got] == [61.0, 60.0]
-    trace.effects[count].write(got[1])
+    all_at_once(trace.effects[count].changes(got[1]))
     assert count.tolist() == [60.0]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim
+from micrograd_tensor.engine.record import all_at_once
 from micrograd_tensor.engine.trace import tracing
 from micrograd_tensor.graph.capture import capture
 from micrograd_tensor.graph.evaluate import evaluate
@@ -33,12 +34,11 @@ class Traced:
         given |= {self.nodes[t]: np.asarray(read()) for t, read in self.trace.sources.items() if t in self.nodes}
         values = iter([made[node] for made in [evaluate(self.graph, given)] for node in self.graph.outputs])
         loss = next(values)
-        new = [(effect.write, next(values)) for effect in self.trace.effects.values()]
+        new = [(effect.changes, next(values)) for effect in self.trace.effects.values()]
         gradients = [(p, next(values)) for p in self.gradients]
         for _, truth in self.trace.guards:
             assert bool(np.all(next(values))) == truth, "another branch is due here"
-        for write, value in new:
-            write(value)
+        all_at_once([change for changes, value in new if changes is not None for change in changes(value)])
         for p, g in gradients:
             p.grad = mt.tensor(g)
         return loss
