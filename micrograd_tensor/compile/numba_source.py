@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import TABLE, Contraction
+from ..engine.row import TABLE, Trait
 from ..graph import Node
 from ..notation.literals import literal
 from .kernel_source import KernelSource, float_of, spelled
@@ -128,7 +128,7 @@ def _made(one: Array | Filled) -> str:
 def _product(node: Node) -> str:
     """The function of NumPy's for a product of arrays that can write it where it is told; "" for anything else."""
     ufuncs = [f.__name__ for f in node.made_by.numpy if isinstance(f, np.ufunc)]
-    return ufuncs[0] if ufuncs and isinstance(node.reading, Contraction) and node.shape and not node.params else ""
+    return ufuncs[0] if ufuncs and Trait.CONTRACTS in node.made_by.traits and node.shape and not node.params else ""
 
 
 def _scratch(plan: Plan) -> dict[str, str]:

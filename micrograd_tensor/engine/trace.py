@@ -18,7 +18,7 @@ import numpy as np
 from .anomaly import caller
 from .arrays import as_array, is_duck
 from .errors import TraceError, describe
-from .record import Record, Result, leaf, unwrap
+from .record import Record, Result, all_at_once, leaf, unwrap
 from .recording import Effect, Trace, recording
 
 __all__ = ["holds"]
@@ -112,7 +112,7 @@ def goes_by(owner: Any, read: Callable[[], tuple[Any, ...]]) -> None:
 
 
 def effect(x: Record, value: Record, changes: Callable[[Any], Iterable[tuple[Any, ...]]] | None) -> None:
-    """Within a trace, note what the leaf x becomes when the run has ended.
+    """Give the leaf x a value: at once, or within a trace when the run has ended.
 
     Args:
         x: the leaf.
@@ -123,6 +123,8 @@ def effect(x: Record, value: Record, changes: Callable[[Any], Iterable[tuple[Any
     trace = recording.get().trace
     if trace is not None:
         trace.effects[x] = Effect(value, changes)
+    elif changes is not None:
+        all_at_once(changes(unwrap(value)))
 
 
 def changed(x: Record) -> bool:

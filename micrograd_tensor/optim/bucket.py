@@ -101,7 +101,7 @@ class Bucket:
         return [*self._assigned(value, parts), (vars(self).__setitem__, "taken", step), kept]
 
     def _values(self) -> Any:
-        """The values of all parameters as one array, which is there unless they were given others since the last step."""
+        """The values of all parameters as one array; it is there unless they were given others since the last step."""
         arrays = [p._data for p in self.params]
         return self.value if all(map(operator.is_, arrays, self.assigned)) else self._joined(arrays)
 

@@ -1,6 +1,7 @@
 """Kernels go through memory in the order in which arrays lie there, and keep sums in scalars meanwhile."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -61,3 +62,43 @@ def test_sums_over_images_keep_their_digits(monkeypatch):
     x = np.random.default_rng(0).uniform(0.5, 1.5, size=(64, 2, 128, 128)).astype("f4")
     fast = mt.compile(lambda x: x.sum(axis=(0, 2, 3)), backend="numba")
     np.testing.assert_allclose(fast(mt.tensor(x)).numpy(), x.astype("f8").sum(axis=(0, 2, 3)), rtol=1e-6)
+
+
+RETURNED = {
+    "a product": lambda x, w: mt.exp(x) @ w,
+    "a view of a product": lambda x, w: (mt.exp(x) @ w).T,
+    "a part of a product": lambda x, w: (mt.exp(x) @ w)[1:],
+    "a product and what it goes into": lambda x, w: (x @ w, mt.relu(x @ w) @ w),
+    "what goes into a product": lambda x, w: (mt.exp(x), mt.exp(x) @ w),
+    "windows": lambda x, w: mt.windows(mt.exp(x @ w), size=(2,), stride=(1,), dilation=(1,), axis=(0,)),
+    "numbers that are constant": lambda x, w: (x @ w, mt.grad((x @ w + w).sum(), [x])),
+    "gradients": lambda x, w: mt.grad((mt.tanh(mt.relu(x @ w) @ w) ** 2).sum(), [x, w]),
+}
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_later_runs_do_not_write_to_what_was_returned(name):
+    rng = np.random.default_rng(0)
+    fast = mt.compile(RETURNED[name], backend="numba")
+    calls = [[mt.tensor(rng.normal(size=(4, 4)), requires_grad=True) for _ in "xw"] for _ in range(4)]
+    made = [fast(*given) for given in calls]
+    for given, results in zip(calls, made, strict=True):
+        expected = RETURNED[name](*given)
+        for a, b in zip(*(r if isinstance(r, tuple) else [r] for r in (results, expected)), strict=True):
+            for ours, theirs in zip(*(r if isinstance(r, tuple) else [r] for r in (a, b)), strict=True):
+                np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+
+
+def test_threads_do_not_share_what_a_program_writes_to():
+    def function(x, w):
+        return mt.tanh(mt.relu(x @ w) @ w) @ w
+
+    rng = np.random.default_rng(0)
+    fast = mt.compile(function, backend="numba")
+    w = mt.tensor(rng.normal(size=(32, 32)) / 6)
+    inputs = [mt.tensor(rng.normal(size=(32, 32))) for _ in range(8)]
+    expected = [function(x, w).numpy() for x in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            for ours, theirs in zip(pool.map(lambda x: fast(x, w), inputs), expected, strict=True):
+                np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-12)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.engine.record import birth_numbers
-from micrograd_tensor.engine.record import all_at_once
+from micrograd_tensor.engine.record import all_at_once, birth_numbers
 from micrograd_tensor.engine.trace import effect, goes_by, source, tracing
 from micrograd_tensor.graph.capture import capture
 from micrograd_tensor.graph.evaluate import evaluate
@@ -104,7 +103,7 @@ def test_what_differs_from_run_to_run_is_read_anew():
 
 def test_an_effect_outside_a_trace_is_written_at_once():
     written = []
-    effect(mt.tensor(1.0), mt.tensor(2.0), written.append)
+    effect(mt.tensor(1.0), mt.tensor(2.0), lambda value: [(written.append, value)])
     assert written == [2.0]
 
 
