@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -238,13 +239,13 @@ def operations(source: str) -> tuple[int, int]:
 
     >>> operations('''
     ... def kernel(x, y):
-    ...     for i1 in range(n1):
-    ...         for i0 in range(n0):
-    ...             dev = x[i1, i0] - mean[i0]
-    ...             total[i0] += dev * dev
-    ...     for i1 in range(n1):
-    ...         for i0 in range(n0):
-    ...             y[i1, i0] = (x[i1, i0] - mean[i0]) * scale[i0]
+    ...     for i in range(N):
+    ...         for j in range(M):
+    ...             dev = x[i, j] - mean[j]
+    ...             total[j] += dev * dev
+    ...     for i in range(N):
+    ...         for j in range(M):
+    ...             y[i, j] = (x[i, j] - mean[j]) * scale[j]
     ... ''')
     (3, 1)
     """
@@ -280,7 +281,7 @@ def _spelled(x: ast.expr, known: dict[str, str], done: set[str]) -> str:
 
 def _is_full(text: str) -> bool:
     """Whether an element of an array with two axes goes into it."""
-    return "[i1, i0]" in text
+    return re.search(r"\[\w+, \w+\]", text) is not None
 
 
 # ------------------------------------------------------------------------------------------------------ training steps
