@@ -31,6 +31,7 @@ from ..engine.walk import grad
 from ..functional.activations import gelu
 from ..functional.losses import cross_entropy
 from ..functional.normalization import batch_norm, layer_norm, rms_norm
+from .compile_times import compile_times
 from .side_by_side import OURS, Case, Limit, Run, rows
 
 EPS = 1e-5
@@ -435,6 +436,7 @@ def _cases() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield "step 784-512-512-10, batch 256", partial(_training, _dense(_LARGE, norm=False), (256, 784), large)
     images = [Limit(OURS, NATIVE, 0.8)]
     yield "step of the digits CNN, batch 64", partial(_training, _convolutional, (64, 1, 8, 8), images)
+    yield "compiling: a function, and a step of 134 nodes", compile_times
 
 
 CASES = dict(_cases())

@@ -40,7 +40,7 @@ class Limit:
     Attributes:
         of: the candidate that is meant.
         against: the candidate whose time its time is divided by; without it, the limit is in microseconds, or a number
-            of operations.
+            of what `Case.counts` counts.
         target: the limit.
         below: whether it must be less, not only as much.
     """
@@ -86,12 +86,12 @@ class Case:
     Attributes:
         candidates: what runs, by name; `OURS` is among them. Libraries that are not installed are left out.
         limits: the targets.
-        counts: numbers that are no times, by what they count.
+        counts: numbers that are not measured by running candidates, by what they count.
     """
 
     candidates: Mapping[str, Run]
     limits: Iterable[Limit]
-    counts: Mapping[str, int] | None = None
+    counts: Mapping[str, float] | None = None
 
 
 def rows(name: str, case: Case, seconds: float) -> Iterator[Row]:

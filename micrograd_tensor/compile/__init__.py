@@ -6,7 +6,8 @@
 
 What is run is printed by a backend. `numpy_source` prints the ops of the graph, one line each. Or else `calls`
 and `stages` divide the graph into calls and, by way of its algebra, kernels, whose loops `schedule` orders;
-`numba_source` prints these, and `kernels` has Numba compile them. None of these is loaded before the first use.
+`numba_source` prints these, and `kernels` compiles them: `assembly` translates their text for LLVM, `machine` has it
+make machine code of that, which `cache` keeps on the disk. None of these is loaded before the first use.
 """
 
 from __future__ import annotations

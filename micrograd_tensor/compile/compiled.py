@@ -39,7 +39,7 @@ def _numpy(found: Traced, name: str, note: str = "") -> Built:
 def _numba(found: Traced, name: str) -> Built:
     try:
         made = NumbaSource(found, name)
-        return Built(made.function(), made.text, of_plan(made.plan), made.silent)
+        return Built(made.function(), made.text, of_plan(made.plan, made.made), made.silent)
     except CannotError as why:
         return _numpy(found, name, str(why))
     except Exception as error:  # slower, but never wrong

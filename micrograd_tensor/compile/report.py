@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 from ..algebra import Rule
 from ..graph import Graph, Node
+from .kernels import Made, Origin
 from .loops import Expression, For, Let, Load, Statement
 from .stages import Array, Calling, Launch, Plan
 
@@ -22,6 +23,7 @@ class Facts:
         backend: its name.
         calls: the ops that NumPy computes, each with the reason and how often.
         kernels: how many kernels there are.
+        made: of each where its machine code comes from, and how long that took.
         passes: how often an array goes through memory.
         moved: the bytes that this makes.
         rules: the rewrites, each with how often.
@@ -31,6 +33,7 @@ class Facts:
     backend: str
     calls: Mapping[tuple[str, str], int]
     kernels: int = 0
+    made: Sequence[Made] = ()
     passes: int = 0
     moved: int = 0
     rules: Mapping[Rule, int] = field(default_factory=dict)
@@ -73,6 +76,9 @@ class Report:
             yield f"  no kernels: {facts.note}"
         if facts.kernels:
             yield f"  kernels: {facts.kernels}, calls of NumPy: {sum(facts.calls.values())}"
+            origins = Counter(kernel.origin for kernel in facts.made)
+            origin = ", ".join(f"{count} {_ORIGINS[origin]}" for origin, count in origins.items())
+            yield f"  their machine code: {origin}, in {sum(kernel.seconds for kernel in facts.made):.2f} s"
             yield f"  arrays through memory: {self.passes} times, {_bytes(self.moved)}"
             yield f"     within the kernels: {facts.passes} times, {_bytes(facts.moved)}"
             if facts.calls:
@@ -83,7 +89,15 @@ class Report:
                 yield from (f"    {count} × {rule.name}: {rule.proof}" for rule, count in facts.rules.items())
 
 
-def of_plan(plan: Plan) -> Facts:
+_ORIGINS: Mapping[Origin, str] = {
+    "compiled": "compiled",
+    "disk": "from the disk",
+    "memory": "in memory already",
+    "Python": "without loops, run by Python",
+}
+
+
+def of_plan(plan: Plan, made: Sequence[Made]) -> Facts:
     """What the backends that launch kernels say."""
     launches = [step for step in plan.steps if isinstance(step, Launch)]
     calls = Counter((step.node.made_by.name, step.why) for step in plan.steps if isinstance(step, Calling))
@@ -92,6 +106,7 @@ def of_plan(plan: Plan) -> Facts:
         backend="Numba",
         calls=calls,
         kernels=len(launches),
+        made=tuple(made),
         passes=len(arrays),
         moved=sum(prod(array.shape) * array.dtype.itemsize for array in arrays),
         rules=Counter(step.rule for step in plan.pool.steps),

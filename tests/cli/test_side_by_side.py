@@ -1,10 +1,13 @@
 """Figures beside their targets: that they are what they say, and that what is compared computes the same."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.cli import compiled_cases, side_by_side
+from micrograd_tensor.cli import compile_times, compiled_cases, side_by_side
 from micrograd_tensor.cli.compiled_cases import CASES, operations
 from micrograd_tensor.cli.side_by_side import Case, Limit, measured, rows
 from micrograd_tensor.compile import kernels, numba_source
@@ -52,7 +55,26 @@ def test_a_figure_is_one_time_divided_by_another(monkeypatch):
 
 
 def test_there_is_a_case_for_every_target():
-    assert len(CASES) == 6 * 5 + 3
+    assert len(CASES) == 6 * 5 + 4
+
+
+def test_compile_times(monkeypatch, capsys):
+    folders = []
+
+    def in_a_process(folder):
+        folders.append(folder)
+        assert not [*Path(folder).iterdir()]
+        compile_times.main()
+        found = json.loads(capsys.readouterr().out)
+        assert min(found.values()) >= 0
+        return {name: 10.0 * len(folders) + k for k, name in enumerate(found)}
+
+    monkeypatch.setattr(compile_times, "_in_a_process", in_a_process)
+    found = [*rows("compiling", compile_times.compile_times(), 0.01)]
+    assert [row.of for row in found] == [*compile_times.TARGETS]
+    assert [row.figure for row in found] == [10, 11, 20, 21, 12]
+    assert len(folders) == 6
+    assert len({*folders}) == 3
 
 
 def test_batch_norm_by_hand_and_compiled_are_the_same_function():

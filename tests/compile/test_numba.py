@@ -8,7 +8,7 @@ from test_traced_step import batches, make_net, make_step
 
 import micrograd_tensor as mt
 from micrograd_tensor import optim
-from micrograd_tensor.compile import kernels, numba_source, scalars
+from micrograd_tensor.compile import cache, kernels, numba_source, scalars
 
 pytest.importorskip("numba")
 
@@ -188,3 +188,15 @@ def test_what_is_not_chosen_does_not_matter(name, special, monkeypatch):
                 np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-15)
     assert "def kernel" in fast.source
     assert not fast._eager
+
+
+@pytest.mark.skipif(not cache._CHECKABLE, reason="there is no cache here")
+def test_the_report_says_where_machine_code_comes_from(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    for known, origin in (({}, "1 compiled"), ({}, "1 from the disk"), (None, "1 in memory already")):
+        if known is not None:
+            monkeypatch.setattr(kernels, "_made", known)
+        fast = mt.compile(lambda x: mt.tanh(x) * 3 - x, backend="numba")
+        fast(np.ones(5))
+        (kernel,) = fast.report().facts.made
+        assert f"their machine code: {origin}, in {kernel.seconds:.2f} s" in str(fast.report())
