@@ -436,7 +436,7 @@ def _cases() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield "step 784-512-512-10, batch 256", partial(_training, _dense(_LARGE, norm=False), (256, 784), large)
     images = [Limit(OURS, NATIVE, 0.8)]
     yield "step of the digits CNN, batch 64", partial(_training, _convolutional, (64, 1, 8, 8), images)
-    yield "compiling: a function, and a step of 134 nodes", compile_times
+    yield "compile time", compile_times
 
 
 CASES = dict(_cases())
