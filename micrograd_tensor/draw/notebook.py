@@ -1,6 +1,6 @@
 """Notebook: graphs are displayed as circuits there, though `Graph` knows of no pictures; tensors as their short repr.
 
-To display an object, a notebook calls its ``_repr_html_``. Graphs get theirs here, and are drawn only when it is called.
+To display an object, a notebook calls its ``_repr_html_``. Graphs get theirs here, and are drawn when it is called.
 """
 
 from __future__ import annotations
