@@ -1,5 +1,6 @@
 """The living page: what it computes again is what NumPy computes, at the recorded numbers and at others."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -225,7 +226,7 @@ class Living:
     def exactly(self, cell):
         """The exact value of a cell, as it is said below."""
         cell.hover()
-        return float(self.readout.split(" = ")[1].split("·")[0].replace("−", "-"))
+        return float(re.split(" = |;", self.readout)[1].replace("−", "-"))
 
 
 def centred():
@@ -305,8 +306,8 @@ def test_only_inputs_and_the_upstream_can_be_changed(living):
 def test_a_gradient_stands_beside_what_a_nudge_does(living):
     living.at("x: two gradients meet")
     living.cell("left", "dx", 3).hover()
-    gradient, nudged = living.readout.split("nudged, ΔL/Δ = ")
-    found = float(gradient.split(" = ")[1].split("·")[0].replace("−", "-"))
+    gradient, nudged = living.readout.split("; nudged, ΔL/Δ = ")
+    found = float(gradient.split(" = ")[1].replace("−", "-"))
     assert float(nudged.replace("−", "-")) == pytest.approx(found, rel=1e-4)
 
 
@@ -346,7 +347,7 @@ def test_the_elements_that_a_number_is_made_of_are_marked(living):
     marked = living.page.eval_on_selector_all(".left td", "all => all.map(td => td.classList.contains('made'))")
     assert marked == [False, True] * 3
     column = living.graph["x"].value[:, 1]
-    said = living.readout.split("·", 1)[1].replace("−", "-").replace("- ", "-").replace("+ ", "+")
+    said = living.readout.split(" = ")[2].replace("−", "-").replace("- ", "-").replace("+ ", "+")
     terms, count = said.strip().strip("(").split(") / ")
     assert [float(v) for v in terms.split()] == pytest.approx(list(column), rel=1e-5)
     assert count == "3"
@@ -393,9 +394,86 @@ def test_what_cannot_be_computed_again_says_why(page, tmp_path, name):
     living = Living(page, tmp_path, make())
     assert words in living.badge
     living.page.click("[data-do=next]")
-    assert page.locator("td.editable, .changes:visible").count() == 0
+    assert page.locator("td.editable, .changes button:visible").count() == 0
     assert living.said == []
 
 
 def test_all_functions_are_small_enough():
     assert len(SCRIPT.encode()) <= 13_000
+
+
+# ---------------------------------------------------------------------------------------------------- the lesson
+
+
+@pytest.fixture
+def lesson(page, tmp_path):
+    """What the page of the docs makes."""
+    start = {"x": values(7, 4), "gamma": np.ones(4), "beta": np.zeros(4)}
+    x, gamma, beta = (mt.tensor(value, name=name, requires_grad=True) for name, value in start.items())
+    made = Living(page, tmp_path, mt.graph(mt.batch_norm(x, gamma, beta).named("out"), values(7, 4, seed=3)))
+    yield made
+    assert made.said == []
+
+
+def column(living, side, name, shape):
+    cells = [living.exactly(living.cell(side, name, k)) for k in range(int(np.prod(shape)))]
+    return np.reshape(cells, shape)
+
+
+def test_lesson_who_depends_on_whom(lesson):
+    lesson.at("(1) mean")
+    before = column(lesson, "right", "mean", (4,))
+    lesson.type(lesson.cell("left", "x", 9), "5")  # x[2, 1]
+    moved = np.abs(column(lesson, "right", "mean", (4,)) - before) > 1e-12  # else it is the order of additions
+    assert list(moved) == [False, True, False, False]
+    lesson.at("(2) sub")
+    before = column(lesson, "right", "dev_from_mean", (7, 4))
+    lesson.type(lesson.cell("left", "x", 9), "6")
+    moved = np.abs(column(lesson, "right", "dev_from_mean", (7, 4)) - before) > 1e-12
+    assert moved[:, 1].all()
+    assert not moved[:, [0, 2, 3]].any()
+
+
+def test_lesson_what_normalizing_forgets(lesson):
+    lesson.at("(1) mean")
+    lesson.page.locator(".left").get_by_text("zero").click()
+    lesson.at("(8) mul")
+    assert not column(lesson, "right", "x_norm", (7, 4)).any()
+    lesson.at("(10) add")
+    assert not column(lesson, "right", "out", (7, 4)).any()
+    lesson.page.click("[data-do=reset]")
+    lesson.page.click("[data-do=first]")
+    lesson.at("(7) reciprocal")
+    before = column(lesson, "right", "inverted_stddev", (4,))
+    lesson.page.click("[data-do=first]")
+    lesson.at("(5) add")
+    lesson.page.locator(".constants input[type=range]").fill("3")
+    lesson.at("(7) reciprocal")
+    assert (column(lesson, "right", "inverted_stddev", (4,)) < before).all()
+
+
+def test_lesson_paths_forgotten_and_descent(lesson):
+    lesson.at("x: two gradients meet")
+    dx = column(lesson, "left", "dx", (7, 4))
+    np.testing.assert_allclose(dx.sum(axis=0), 0, atol=1e-12)
+    lesson.page.locator(".right figure").nth(1).get_by_text("take for 0").click()
+    assert "wrong then: dx (by up to" in lesson.badge
+    assert "dgamma" not in lesson.badge
+    lesson.cell("left", "dx", 0).hover()
+    said = lesson.readout.replace("−", "-")
+    gradient, measured = (float(said.split(mark)[1].split(";")[0]) for mark in ("] = ", "ΔL/Δ = "))
+    assert measured == pytest.approx(dx[0, 0], rel=1e-4)
+    assert abs(gradient - measured) > 1e-3
+    lesson.page.click("[data-do=reset]")
+    lesson.page.click("[data-do=first]")
+    lesson.at("(5) add")
+    lesson.page.click("[data-do=next]")
+    lesson.at("(5) add")
+    lesson.page.locator(".left").get_by_text("take for 0").first.click()
+    assert "taken for 0: dvar; wrong then: dx (by up to" in lesson.badge
+    lesson.page.click("[data-do=reset]")
+    losses = []
+    for _ in range(3):
+        lesson.page.click("[data-do=descend]")
+        losses.append(float(lesson.badge.split("L = ")[1].split(",")[0].replace("−", "-")))
+    assert losses == sorted(losses, reverse=True)

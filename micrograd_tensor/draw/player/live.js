@@ -32,6 +32,7 @@ const live = (() => {
     equal: (a, b) => +(a === b), not_equal: (a, b) => +(a !== b), isfinite: a => +Number.isFinite(a), bitwise_and: (a, b) => a & b,
     bitwise_or: (a, b) => a | b, invert: a => 1 - a, stop_gradient: a => a, to_float: a => a, to_integer: a => a,
   };
+  const filled = (size, f) => { const made = new Float64Array(size); for (let e = 0; e < size; e++) made[e] = f(e); return made; };
   const count = shape => shape.reduce((n, k) => n * k, 1);
   const steps = shape => shape.map((_, k) => count(shape.slice(k + 1)));
   // For each place of a shape where it is in an array whose axes move by other steps.
@@ -85,15 +86,15 @@ const live = (() => {
   const prepared = ([op, operands, more, shape, dtype], shapes) => {
     const inner = operands.map(x => Array.isArray(x) ? (x.length === 1 ? [] : [x.length]) : shapes[x]), what = kind(op), size = count(shape);
     if (what === 'elementwise') {
-      const f = F[op], at = inner.map(s => spread(s, shape));
-      if (op === 'clip') return ([a]) => Array.from({ length: size }, (_, e) => f(a[at[0][e]], ...more));
-      if (at.length === 1) return ([a]) => Array.from({ length: size }, (_, e) => f(a[at[0][e]]));
-      if (at.length === 2) return ([a, b]) => Array.from({ length: size }, (_, e) => f(a[at[0][e]], b[at[1][e]]));
-      return xs => Array.from({ length: size }, (_, e) => f(...xs.map((x, i) => x[at[i][e]])));
+      const f = F[op], at = inner.map(s => spread(s, shape)), [p, q] = at;
+      if (op === 'clip') return ([a]) => filled(size, e => f(a[p[e]], ...more));
+      if (at.length === 1) return ([a]) => filled(size, e => f(a[p[e]]));
+      if (at.length === 2) return ([a, b]) => filled(size, e => f(a[p[e]], b[q[e]]));
+      return xs => filled(size, e => f(...xs.map((x, i) => x[at[i][e]])));
     }
     if (what === 'reduce') {
       const [starts, within] = along(inner[0], more);
-      return ([a]) => starts.map(start => R[op](within.map(k => a[start + k])));
+      return ([a]) => filled(size, e => R[op](within.map(k => a[starts[e] + k])));
     }
     if (what === 'gather') return xs => { const all = xs.flatMap(x => Array.from(x)); return more[0].map(k => k < 0 ? more[1] : all[k]); };
     if (what === 'scatter') {
@@ -102,10 +103,10 @@ const live = (() => {
     }
     if (what === 'einsum') {
       const { moved, terms } = products(inner, more);
-      return xs => Array.from({ length: size }, (_, e) => {
-        const made = [];
-        for (let t = e * terms; t < (e + 1) * terms; t++) made.push(xs.reduce((v, x, i) => v * x[moved[i][t]], 1));
-        return sum(made);
+      const [p, q] = moved, own = new Float64Array(terms);
+      return xs => filled(size, e => {
+        for (let k = 0, t = e * terms; k < terms; k++, t++) own[k] = xs.length === 2 ? xs[0][p[t]] * xs[1][q[t]] : xs.reduce((v, x, i) => v * x[moved[i][t]], 1);
+        return sum(own);
       });
     }
     const source = op === 'put_along_axis_add' ? inner[1] : inner[0], by = steps(op === 'put_along_axis_add' ? shape : inner[0]), axis = more[0];

@@ -133,9 +133,9 @@
 
     const say = v => Number.isFinite(v) ? signs(v.toPrecision(6).replace(/\.?0+$|(\.\d*?)0+(?=e)/, '$1')) : signs(plain(v));
     const changes = (() => {
-      const bar = find('.changes'), badge = find('.badge');
+      const badge = find('.badge');
       const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [] };
-      bar.hidden = !machine;
+      for (const control of root.querySelectorAll('.changes > :not(.badge)')) control.hidden = !machine;
       if (!machine) { badge.textContent = program?.why ?? ''; return nothing; }
       const { nodes } = machine, dropped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
       const recorded = machine.run(machine.given), first = machine.loss(recorded, machine.given);
@@ -198,14 +198,14 @@
       // A gradient beside what the loss does when the element is nudged; a sum beside its terms.
       const explained = (panel, at) => {
         const node = panel.place, { of } = panel, [op, operands, more] = nodes[node];
-        if (of >= 0) return `nudged, ΔL/Δ = ${say(machine.slope(leaves, of, at, made[of][at]))}`;
+        if (of >= 0) return `; nudged, ΔL/Δ = ${say(machine.slope(leaves, of, at, made[of][at]))}`;
         const terms = /^(sum|mean)$/.test(op) || op === 'einsum' ? machine.sources(node, at) : [];
         const n = op === 'einsum' ? more.length - 1 : 1;
         if (!terms.length || terms.length > 8 * n || operands.some(Array.isArray)) return '';
         const written = [];
         for (let t = 0; t < terms.length; t += n) written.push(terms.slice(t, t + n).map(([k, p]) => say(made[k][p])).map((v, i) => i && v.startsWith('−') ? `(${v})` : v).join(' · '));
         const total = written.map((v, i) => i && v.startsWith('−') ? `− ${v.slice(1)}` : i ? `+ ${v}` : v).join(' ');
-        return op === 'mean' ? `(${total}) / ${terms.length}` : total;
+        return ` = ${op === 'mean' ? `(${total}) / ${terms.length}` : total}`;
       };
       const constants = step => program.constants.filter(([node]) => node === step.node).map(([node, operand]) => {
         const box = make('label', '', 'constant '), input = make('input');
@@ -261,7 +261,7 @@
       const said = cell => {
         const index = place(array, matrix, ...at(cell)), name = `${panel.code}${index.length ? `[${index.join(', ')}]` : ''}`;
         const found = changes.explained(panel, flat(at(cell)));
-        return `${name} = ${exact(value(at(cell)))}${found ? `  ·  ${found}` : ''}`;
+        return `${name} = ${exact(value(at(cell)))}${found}`;
       };
       const shown = {
         node,
