@@ -174,7 +174,13 @@ class _Lowering:
         if sign == "|":
             a, b = args
             return self.pool.lin([(a, ONE), (b, ONE), (self.pool.mul(a, b), MINUS_ONE)])
-        return self._negated(args[0]) if sign == "~" else self._function(node, args)
+        if sign != "~":
+            return self._function(node, args)
+        return (
+            self.pool.lin([(self.pool.one, ONE), (args[0], MINUS_ONE)])
+            if _is_doubtful(node)
+            else self._negated(args[0])
+        )
 
     def _negated(self, condition: Term) -> Term:
         if condition.op == "indicator":
@@ -240,6 +246,13 @@ def _only_number(node: Node) -> Any:
     ):
         return None
     return value.flat[0].item() if value.size and bool((value == value.flat[0]).all()) else None
+
+
+def _is_doubtful(node: Node) -> bool:
+    """Whether what is negated compares by size what may be NaN: then the opposite relation does not hold either."""
+    compared = node.inputs[0]
+    by_size = isinstance(compared.reading, row.Relation) and compared.reading.sign in (">", "≥", "<", "≤")
+    return by_size and any(x.dtype.kind == "f" for x in compared.inputs)
 
 
 def _in_range(places: Any, n: int) -> bool:

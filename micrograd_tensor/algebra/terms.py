@@ -133,8 +133,9 @@ class Pool:
 
     def lin(self, items: Sequence[tuple[Term, Coefficient]]) -> Term:
         """``Σ cᵢ·tᵢ``, like terms collected, in order of birth; a number times a sum stays so until it meets others."""
-        if len(items) == 1:
-            return self._scaled(*items[0])
+        live = [(term, number) for term, number in items if term is not self.zero and number.value]
+        if len(live) == 1:
+            return self._scaled(*live[0])
         found: dict[Term, Coefficient] = {}
         again = False
         for term, number in _flattened(items):

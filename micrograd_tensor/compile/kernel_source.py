@@ -153,9 +153,13 @@ class KernelSource:
         self._sums |= {one.whole for one in several if one.whole and not one.labels}
         lines = []
         for one in several:
-            start = _STARTS[one.kind] if one.whole else f"F({_STARTS[one.kind]})"
+            start = _STARTS[one.kind] if one.whole else self._start(one)
             lines.append((one.labels, f"{self._element(one.whole or one.name, one.labels)} = {start}"))
         return self._over(lines, depth)
+
+    def _start(self, one: Accumulator) -> str:
+        start = _STARTS[one.kind]
+        return start if one.name in self._launch.kernel.wide else f"F({start})"
 
     def _for(self, loop: For, depth: int) -> Iterator[str]:
         tab, (i, n) = "    " * depth, self._axis(loop.label)
@@ -166,7 +170,8 @@ class KernelSource:
         parts = [(part, part.labels, self._element(part.name, part.labels)) for part in loop.parts]
         chunk, place = f"{i}_chunk", f"{i}_place"
         yield f"{tab}for {chunk} in range(({n} + {CHUNK - 1}) // {CHUNK}):"
-        yield from self._over([(labels, f"{x} = F({_STARTS[part.kind]})") for part, labels, x in parts], depth + 1)
+        starts = [(labels, f"{x} = {self._start(part)}") for part, labels, x in parts]
+        yield from self._over(starts, depth + 1)
         yield f"{tab}    for {place} in range(min({CHUNK}, {n} - {CHUNK} * {chunk})):"
         yield f"{tab}        {i} = {CHUNK} * {chunk} + {place}"  # so that LLVM sees that it is not negative
         yield from self._block(loop.body, depth + 2)
@@ -212,14 +217,22 @@ class KernelSource:
         for term, c in sorted(x.terms, key=lambda item: item[1].value < 0):
             sign = " - " if c.value < 0 else " + "
             size = -c if c.value < 0 else c
-            value = self._value(term)
+            value = self._mean(term, size) or self._value(term)
             value = f"({value})" if isinstance(term, Total) and len(term.terms) > 1 else value
-            if size != ONE:
+            if size != ONE and not self._mean(term, size):
                 number = self._constant(size, term == Number(ONE))
                 value = number if term == Number(ONE) else f"{number} * {value}"
             parts.append(sign + value)
         text = "".join(parts)
         return text[3:] if text.startswith(" + ") else f"-{text[3:]}" if text else "F(0.0)"
+
+    def _mean(self, x: Expression, c: Coefficient) -> str:
+        """A sum of float64 over its lengths, rounded once for a narrower kernel; nothing for all else."""
+        name = x.name if isinstance(x, Local) else x.array if isinstance(x, Load) else ""
+        labels = self._lengths_of(c)
+        if self._float == np.float64 or not labels or name not in self._sums | self._launch.kernel.wide:
+            return ""
+        return f"F({self._element(name, x.labels if isinstance(x, Load) else ())} / {self._product(labels)})"
 
     def _power(self, x: Power) -> str:
         above, below = list[str](), list[str]()
@@ -292,18 +305,25 @@ class KernelSource:
 
     def _defined_as(self, c: Coefficient, added: bool) -> str:
         """A name for a number: one over lengths, the small number that is added to a sum, or any other one."""
-        labels = [label for label, exponent in c.counts if exponent == -1 and label in self._launch.kernel.lengths]
-        if labels and len(labels) == len(c.counts) and c.number == 1:
-            lengths = [self._length(label) for label in labels]
-            name = self._free(f"inv_{'_'.join(lengths)}")
-            product = lengths[0] if len(lengths) == 1 else f"({' * '.join(lengths)})"
-            self._defined.append(f"{name} = F(1.0 / {product})")
+        labels = self._lengths_of(c)
+        if labels:
+            name = self._free(f"inv_{'_'.join(map(self._length, labels))}")
+            self._defined.append(f"{name} = F(1.0 / {self._product(labels)})")
             return name
         small = added and 0 < c.value <= SMALL
         name = self._free("eps" if small else f"k{len(self.numbers) + 1}")
         self._defined.append(f"{name} = F(k[{len(self.numbers)}])")
         self.numbers.append(float(c.value))
         return name
+
+    def _lengths_of(self, c: Coefficient) -> list[int]:
+        """The labels by whose lengths a coefficient divides, if it is nothing else."""
+        labels = [label for label, exponent in c.counts if exponent == -1 and label in self._launch.kernel.lengths]
+        return labels if len(labels) == len(c.counts) and c.number == 1 else []
+
+    def _product(self, labels: Sequence[int]) -> str:
+        lengths = [self._length(label) for label in labels]
+        return lengths[0] if len(lengths) == 1 else f"({' * '.join(lengths)})"
 
 
 def _looped(statements: Sequence[Statement]) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -73,5 +74,6 @@ def _by_numba(text: str, name: str, kind: np.dtype[Any], arrays: Sequence[tuple[
 def interpreted(text: str, name: str, kind: np.dtype[Any], _arrays: Any) -> Made:
     """The same, run by Python: as fast for a few scalars, and the reference for what is compiled."""
     space: dict[str, Any] = {"np": np, "F": kind.type, **PLAIN}
+    text = re.sub(r"(?m)^( *\w+ = )([01]\.0)$", r"\1np.float64(\2)", text)  # beside NumPy's, Python's numbers are weak
     exec(compile(text, f"<{name}>", "exec"), space)  # noqa: S102 -- printed from a graph
     return Made(space[name], "Python", 0.0)

@@ -158,8 +158,8 @@ class Kernel:
         name: what it is called.
         arrays: the names of the arrays that it reads, and then of those that it writes.
         lengths: for each label an array and an axis of it that has this label.
-        rows: the labels of the rows that it needs for itself; those of which the name is in `wide` are float64.
-        wide: see there.
+        rows: the labels of the rows that it needs for itself.
+        wide: the names of those, and of scalars, that are float64.
         counters: its counts of violations.
         body: what it does.
     """

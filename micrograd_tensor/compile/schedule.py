@@ -67,10 +67,12 @@ class Schedule:
         called: what to call a term, as far as nothing else is called so; nothing where that is hard to say.
         taken: the names that are.
         plain: those of the arrays that have the dtype in which the kernel computes.
+        narrow: whether that is float32.
 
     Attributes:
         rows: the labels of the rows that it needs.
-        wide: the names of those in which chunks are added up.
+        wide: the names of those, and of scalars, that are float64: what chunks are added up in, and the parts of a sum
+            that its terms are compared with.
     """
 
     def __init__(
@@ -80,9 +82,10 @@ class Schedule:
         called: Callable[[Term], Sequence[str]],
         taken: Iterable[str],
         plain: Iterable[str],
+        narrow: bool,
     ) -> None:
         self._known, self._truths, self._called, self._taken = dict(known), set(truths), called, set(taken)
-        self._plain, self._locals = set(plain), dict[Term, str]()
+        self._plain, self._narrow, self._locals = set(plain), narrow, dict[Term, str]()
         self.rows: dict[str, tuple[int, ...]] = {}
         self.wide: set[str] = set()
 
@@ -130,7 +133,8 @@ class Schedule:
         accumulators: dict[int, list[tuple[Term, Accumulator]]] = {}
         for t in summed:
             at = level.get(t.args[0], 0)
-            onto = self._accumulator(t, tuple(k for k in rest if k in t.axes))
+            offset = any(x.op == "lin" and len(x.args) > 1 and t.args[0] in x.args for x in need)
+            onto = self._accumulator(t, tuple(k for k in rest if k in t.axes), offset)
             accumulators.setdefault(at, []).append((t, onto))
             loops.setdefault(at, []).append(Goal(t.args[0], onto=onto))
         env, made = dict(env), list[Statement]()
@@ -151,7 +155,8 @@ class Schedule:
             env |= {goal.term: Load(goal.array, goal.labels) for goal in kept}
         return made + self._emit(rest, once, env)
 
-    def _accumulator(self, t: Term, labels: tuple[int, ...]) -> Accumulator:
+    def _accumulator(self, t: Term, labels: tuple[int, ...], offset: bool) -> Accumulator:
+        """What a sum is added up in. Where it is the offset of its terms, little may be left but its rounding."""
         kind = "sum" if t.op == "sum" else t.params[0]
         name = self._name(t, f"_{kind}")
         found = Accumulator(name, labels, kind)
@@ -161,6 +166,8 @@ class Schedule:
             self.rows[row] = labels
         if labels and found.whole:
             self.wide.add(found.whole)
+        if offset and self._narrow and found.whole:
+            self.wide.add(found.name)
         return found
 
     def _private(
@@ -179,6 +186,8 @@ class Schedule:
             part = Accumulator(self._free(f"{outer.name.partition('_part')[0]}_part"), labels, outer.kind, into=outer)
             if labels:
                 self.rows[part.name] = labels
+            if outer.name in self.wide:
+                self.wide.add(part.name)
             parts.append(part)
             inner.append(Goal(goal.term, onto=part))
         return inner, parts

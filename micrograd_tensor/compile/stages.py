@@ -127,6 +127,9 @@ class Plan:
             raise CannotError("an array without elements")
         if any(isinstance(x, complex) for node in traced.graph.nodes for x in node.operands):
             raise CannotError("a complex number")
+        for node, truth in zip(traced.graph.outputs, traced.guards, strict=False):
+            if not truth and node.op is not None and any(f is np.isfinite for f in node.made_by.numpy):
+                raise CannotError("numbers that are not finite, or so large that scaling them must not be undone")
         marked = self._marked = Marked(traced, spelled)
         lowered = self._lowered = lower(marked.graph)
         self.pool, self.terms = lowered.pool, lowered.terms
@@ -384,7 +387,8 @@ class Plan:
         truths = [t for t in known if t in self._truths]
         wide = np.dtype(np.float64 if any(self._is_wide(one) for one in every) else np.float32)
         plain = {one.name for one in every if one.dtype == wide}
-        schedule = Schedule(known, truths, lambda t: self.called(t, grouping.before), names, plain)
+        narrow = wide == np.float32
+        schedule = Schedule(known, truths, lambda t: self.called(t, grouping.before), names, plain, narrow)
         given: dict[str, Array] = {}
         made: list[Array] = []
         body: list[Statement] = []
