@@ -73,6 +73,15 @@ def what_to_do_without():
     return missing
 
 
+@pytest.fixture(scope="session")
+def c_compiler():
+    """The C compiler that is there; on Windows nobody has tried one."""
+    if sys.platform == "win32":
+        pytest.skip("kernels in C are for Linux and macOS")
+    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    return found or missing("a C compiler")
+
+
 @pytest.fixture(scope="module")  # Playwright runs an event loop, beside which tests of asyncio cannot run
 def browser():
     try:

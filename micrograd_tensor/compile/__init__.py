@@ -7,7 +7,8 @@
 What is run is printed by a backend. `numpy_source` prints the ops of the graph, one line each. Or else `calls`
 and `stages` divide the graph into calls and, by way of its algebra, kernels, whose loops `schedule` orders;
 `numba_source` prints these, and `kernels` compiles them: `assembly` translates their text for LLVM, `machine` has it
-make machine code of that, which `cache` keeps on the disk. None of these is loaded before the first use.
+make machine code of that, which `cache` keeps on the disk. Or else `c_source` translates it to C, and `c_kernels` has
+the system's compiler do the rest. None of these is loaded before the first use.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
     Args:
         fn: a function, or a module. Without it the result is a decorator.
         backend: ``"numpy"`` runs NumPy, op by op. ``"numba"`` fuses what lies between products of arrays into few
-            loops; the extra ``[compile]`` brings it. ``"auto"`` is Numba where that is installed.
+            loops; the extra ``[compile]`` brings it. ``"c"`` does so by the C compiler that the variable CC names, or
+            that is found as cc, gcc or clang. ``"auto"`` is Numba where that is installed.
         exact: results are those of the function itself, bit for bit, which NumPy gives. Else sums and products are
             simplified first, so that results differ by rounding, and may where a NaN or an infinity would cancel.
 
@@ -52,7 +54,8 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
         A `Compiled` function, whose ``source`` shows what is run.
 
     Raises:
-        ModuleNotFoundError: for a backend that is not installed.
+        ModuleNotFoundError: for Numba where it is not installed.
+        FileNotFoundError: for ``"c"`` where there is no compiler; in a call, a `RuntimeError` where that fails.
         TraceError: in a call, where Python code reads a value, which the graph would keep for ever; it names the line.
 
     >>> import micrograd_tensor as mt

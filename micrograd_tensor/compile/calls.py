@@ -135,8 +135,8 @@ class Marked:
             return "" if kinds[0].kind in "biu" or kinds[0] == node.dtype else "another precision"
         if isinstance(reading, (row.Function, row.Extremum, row.Power)) and not self._spelled(node.made_by):
             return "kernels lack this function"
-        whole = "iu" if isinstance(reading, row.Relation) else ""
-        other = [kind for kind in kinds if not _has_dtype(kind) and kind.kind not in whole]
+        whole = "iu" if isinstance(reading, row.Relation) else ""  # uint64 has no type in common with int64
+        other = [kind for kind in kinds if not _has_dtype(kind) and (kind.kind not in whole or kind == np.uint64)]
         if isinstance(reading, row.Reduction) and node.dtype.kind == "b":
             other.append(node.dtype)
         return f"kernels do not compute {other[0]}" if other else ""

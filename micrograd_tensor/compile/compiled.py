@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from importlib.util import find_spec
 from time import perf_counter
 from types import MethodType
@@ -19,6 +19,7 @@ from ..engine.errors import TraceError
 from ..engine.recording import Recording, recording
 from ..engine.tensor import Tensor
 from ..notation.names import mended
+from .c_kernels import CompilerError, compiler
 from .numba_source import NumbaSource
 from .numpy_source import NumPySource
 from .program import Built, OtherBranchError, Program
@@ -36,29 +37,39 @@ def _numpy(found: Traced, name: str, note: str = "") -> Built:
     return Built(made.function(), made.text, Facts("NumPy", {}, note=note))
 
 
-def _numba(found: Traced, name: str) -> Built:
+def _numba(found: Traced, name: str, in_c: bool = False) -> Built:
     try:
-        made = NumbaSource(found, name)
-        return Built(made.function(), made.text, of_plan(made.plan, made.made), made.silent)
+        made = NumbaSource(found, name, in_c)
+        run = made.function()
+        facts = of_plan(made.plan, "C" if in_c else "Numba", made.made)
+        return Built(run, made.text, facts, made.silent)
     except CannotError as why:
         return _numpy(found, name, str(why))
+    except CompilerError:
+        raise
     except Exception as error:  # slower, but never wrong
         note = f"{type(error).__name__}: {error}"
         warnings.warn(f"{name} has no kernels, because of an error in making them: {note:.300}", stacklevel=6)
         return _numpy(found, name, note)
 
 
-BACKENDS: dict[str, Callable[[Traced, str], Built]] = {"numpy": _numpy, "numba": _numba}
+BACKENDS: dict[str, Callable[[Traced, str], Built]] = {
+    "numpy": _numpy,
+    "numba": _numba,
+    "c": partial(_numba, in_c=True),
+}
 
 
 def checked_backend(backend: str, exact: bool = False) -> str:
-    """The backend to use; `ValueError` for an unknown name, `ModuleNotFoundError` for what is not installed."""
+    """The backend to use; an error for an unknown name, or for what is not installed."""
     if backend not in ("auto", *BACKENDS):
         raise ValueError(f"compile: backend={backend!r}; there is {', '.join(map(repr, ('auto', *BACKENDS)))}")
     installed = find_spec("numba") is not None
     if backend == "numba" and not installed:
         raise ModuleNotFoundError("compile: backend='numba' needs Numba: pip install 'micrograd-tensor[compile]'")
-    return "numpy" if exact or not installed else "numba" if backend == "auto" else backend
+    if backend == "c":
+        compiler()
+    return "numpy" if exact or (backend == "auto" and not installed) else "numba" if backend == "auto" else backend
 
 
 class Compiled:

@@ -1,4 +1,7 @@
-"""Numba source: a traced function as kernels, and as the function that calls them and NumPy in turn."""
+"""Numba source: a traced function as kernels, and as the function that calls them and NumPy in turn.
+
+C's compiler may take Numba's place: the kernels are then translated, and the function that calls them is the same.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import numpy as np
 from ..engine.row import TABLE, Trait
 from ..graph import Node
 from ..notation.literals import literal
+from . import c_kernels
+from .c_kernels import shown
 from .kernel_source import KernelSource, float_of, spelled
 from .kernels import Made, compiled, interpreted
 from .numpy_source import is_default, is_plain
@@ -20,14 +25,19 @@ from .trace import Traced
 class NumbaSource:
     """The source of a traced function and of its kernels, and the function itself.
 
+    Args:
+        traced: the function.
+        name: what to call it.
+        in_c: whether kernels are compiled as C.
+
     Attributes:
         text: the source.
         silent: whether it calls kernels alone, and NumPy for nothing.
         made: the kernels, once they are compiled.
     """
 
-    def __init__(self, traced: Traced, name: str) -> None:
-        self.name, self.plan = name, Plan(traced, spelled)
+    def __init__(self, traced: Traced, name: str, in_c: bool = False) -> None:
+        self.name, self.plan, self._in_c = name, Plan(traced, spelled), in_c
         plan = self.plan
         if not any(isinstance(step, Launch) for step in plan.steps):
             raise CannotError("nothing for a kernel to do")
@@ -52,7 +62,7 @@ class NumbaSource:
             lines = [f"        {text}," for text in self._scratch.values()]
             driver = "\n".join(["def scratch():", "    return (", *lines, "    )", "", "", driver])
         numbers = [f"k_{launch.kernel.name} = np.array({kernel.numbers})\n" for kernel, launch in self.kernels]
-        self.text = "\n\n".join([*(kernel.text for kernel, _ in self.kernels), *numbers, driver])
+        self.text = "\n\n".join([*(self._printed(*kernel) for kernel in self.kernels), *numbers, driver])
         self._driver = driver
         self.silent = all(isinstance(step, Filled) or (isinstance(step, Launch) and step.loops) for step in plan.steps)
 
@@ -61,15 +71,17 @@ class NumbaSource:
         space = dict(self._space)
         self.made.clear()
         for kernel, launch in self.kernels:
-            arrays = [(array.dtype, len(array.labels), True) for array in launch.given]
-            arrays += [(array.dtype, len(array.labels), False) for array in launch.made]
-            make = compiled if launch.loops else interpreted
-            made = make(kernel.text, launch.kernel.name, float_of(launch), tuple(arrays))
+            make = interpreted if not launch.loops else c_kernels.compiled if self._in_c else compiled
+            made = make(kernel.text, launch.kernel.name, float_of(launch), _arrays(launch))
             self.made.append(made)
             space[launch.kernel.name] = made.run
             space[f"k_{launch.kernel.name}"] = np.array(kernel.numbers, np.float64)
         exec(compile(self._driver, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above
         return _with_scratch(space[self.name], space["scratch"]) if self._scratch else space[self.name]
+
+    def _printed(self, kernel: KernelSource, launch: Launch) -> str:
+        in_c = self._in_c and launch.loops
+        return shown(kernel.text, float_of(launch), _arrays(launch)) if in_c else kernel.text
 
     def _launched(self, step: Launch) -> list[str]:
         source = KernelSource(step)
@@ -161,6 +173,12 @@ def _with_scratch(run: Any, make: Any) -> Any:
         return made
 
     return program
+
+
+def _arrays(launch: Launch) -> tuple[tuple[np.dtype[Any], int, bool], ...]:
+    """Of each array of a kernel its dtype, its number of axes, and whether it is only read."""
+    arrays = (*((array, True) for array in launch.given), *((array, False) for array in launch.made))
+    return tuple((array.dtype, len(array.labels), readonly) for array, readonly in arrays)
 
 
 _OPS = SimpleNamespace(**{name: row.forward for name, row in TABLE.items()})

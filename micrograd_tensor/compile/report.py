@@ -97,13 +97,13 @@ _ORIGINS: Mapping[Origin, str] = {
 }
 
 
-def of_plan(plan: Plan, made: Sequence[Made]) -> Facts:
+def of_plan(plan: Plan, backend: str, made: Sequence[Made]) -> Facts:
     """What the backends that launch kernels say."""
     launches = [step for step in plan.steps if isinstance(step, Launch)]
     calls = Counter((step.node.made_by.name, step.why) for step in plan.steps if isinstance(step, Calling))
     arrays = [array for launch in launches for array in _through_memory(launch)]
     return Facts(
-        backend="Numba",
+        backend=backend,
         calls=calls,
         kernels=len(launches),
         made=tuple(made),

@@ -186,12 +186,12 @@ class Plan:
         """Ask for the outputs and the guards, and for what these need from earlier stages."""
         for k, truth in enumerate(traced.guards):
             node = self._marked.graph.outputs[k]
-            self._want(self.terms[node], (), f"otherwise{k + 1}", node.dtype, truth)
+            self._want(self.terms[node], (), self._unique(f"otherwise{k + 1}"), node.dtype, truth)
         for k, (node, n) in enumerate(self._marked.places.items()):
             term = self.terms[node]
             ends = (("≥", self.pool.zero), ("<", self.pool.constant(n)))
             inside = [self.pool.make("indicator", (term, end), (sign,), term.axes) for sign, end in ends]
-            self._want(self.pool.mul(*inside), (), f"outside{k + 1}", np.dtype(bool), True)
+            self._want(self.pool.mul(*inside), (), self._unique(f"outside{k + 1}"), np.dtype(bool), True)
         for node in outputs:
             self._ask_node(node)
         while self._pending:

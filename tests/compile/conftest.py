@@ -1,7 +1,7 @@
 """The random programs that the algebra and the engine are tested with serve here too.
 
-Kernels are run by Python, which takes no time to compile them; `test_numba` compares a few with what Numba makes. But
-each must be of what `assembly` reads.
+Kernels are run by Python, which takes no time to compile them; `test_numba` compares a few with what compilers make.
+But each must be of what `assembly` reads.
 """
 
 import sys
@@ -25,3 +25,10 @@ def read(text, name, kind, arrays):
 def _interpreted(request, monkeypatch):
     if "test_numba" not in request.node.nodeid:
         monkeypatch.setattr(numba_source, "compiled", read)
+
+
+@pytest.fixture(params=["numba", "c"])
+def backend(request):
+    """Each backend that launches kernels."""
+    request.getfixturevalue("c_compiler") if request.param == "c" else pytest.importorskip("numba")
+    return request.param

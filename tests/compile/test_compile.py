@@ -163,7 +163,7 @@ def test_what_is_computed_twice_is_computed_once_and_what_nobody_needs_not_at_al
 
 
 def test_bad_settings_are_told():
-    with pytest.raises(ValueError, match="backend='cuda'; there is 'auto', 'numpy', 'numba'"):
+    with pytest.raises(ValueError, match="backend='cuda'; there is 'auto', 'numpy', 'numba', 'c'"):
         mt.compile(lambda x: x, backend="cuda")
     with pytest.raises(TypeError, match="compile takes a function, not 3"):
         mt.compile(3)

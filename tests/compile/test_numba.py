@@ -40,17 +40,17 @@ CASES = {name: (function, shapes) for name, function, shapes in cases()}
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CASES)
-def test_named_cases(name, dtype, monkeypatch):
+def test_named_cases(name, dtype, backend, monkeypatch):
     function, shapes = CASES[name]
     rng = np.random.default_rng(0)
     given = [mt.tensor(rng.normal(size=s).astype(dtype), requires_grad=k > 0) for k, s in enumerate(shapes)]
     want, gradients = function(*given)
-    fast = mt.compile(function, backend="numba")
+    fast = mt.compile(function, backend=backend)
     results = [fast(*given)]
     monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)
     results.append(mt.compile(function, backend="numba")(*given))
     assert not fast._eager
-    assert "def kernel" in fast.source
+    assert ("def kernel(" if backend == "numba" else "static _Bool kernel(") in fast.source
     for got, found in results:
         for a, b in zip((got, *found), (want, *gradients), strict=True):
             scale = np.abs(b.numpy()).max()
@@ -58,12 +58,12 @@ def test_named_cases(name, dtype, monkeypatch):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=tolerance)
 
 
-def test_cross_entropy_on_other_labels_and_labels_out_of_range():
+def test_cross_entropy_on_other_labels_and_labels_out_of_range(backend):
     def both(x, target):
         loss = mt.cross_entropy(x, target)
         return loss, mt.grad(loss, x)[0]
 
-    fast = mt.compile(both, backend="numba")
+    fast = mt.compile(both, backend=backend)
     rng = np.random.default_rng(0)
     for _ in range(3):
         x, target = mt.tensor(rng.normal(size=(6, 5)), requires_grad=True), rng.integers(0, 5, 6)
@@ -74,11 +74,11 @@ def test_cross_entropy_on_other_labels_and_labels_out_of_range():
         fast(x, np.array([0, 1, 2, 3, 4, 5]))
 
 
-def test_a_training_step():
+def test_a_training_step(backend):
     theirs = make_net("float64")
     ours = copy.deepcopy(theirs)
     other, optimizer = (optim.SGD(net.parameters(), lr=0.1, momentum=0.9) for net in (theirs, ours))
-    step, fast = make_step(theirs, other), mt.compile(make_step(ours, optimizer), backend="numba")
+    step, fast = make_step(theirs, other), mt.compile(make_step(ours, optimizer), backend=backend)
     for batch in batches("float64", 8):
         np.testing.assert_allclose(fast(*batch).item(), step(*map(mt.tensor, batch)).item(), rtol=1e-12)
     for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
@@ -95,20 +95,20 @@ def test_a_training_step():
         ((2048, 512, 2), (0, 1)),
     ],
 )
-def test_sums_keep_their_digits(shape, axis):
+def test_sums_keep_their_digits(shape, axis, backend):
     x = np.random.default_rng(0).random(shape).astype(np.float32)
-    got = mt.compile(lambda x: (x * x).sum(axis=axis), backend="numba")(x).numpy()
+    got = mt.compile(lambda x: (x * x).sum(axis=axis), backend=backend)(x).numpy()
     want = (x.astype(np.float64) ** 2).sum(axis=axis)
     assert (np.abs(got - want) <= 1e-6 * want).all()
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["softmax", "activations", "layer norm"])
-def test_nothing_that_is_not_finite_gets_lost(name, special):
+def test_nothing_that_is_not_finite_gets_lost(name, special, backend):
     function, shapes = CASES[name]
     rng = np.random.default_rng(0)
     given = [mt.tensor(rng.normal(size=s), requires_grad=k > 0) for k, s in enumerate(shapes)]
-    fast = mt.compile(function, backend="numba")
+    fast = mt.compile(function, backend=backend)
     fast(*given)
     x = given[1].numpy().copy()
     x.flat[3] = special
@@ -173,20 +173,45 @@ CHOICES = {
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", CHOICES)
-def test_what_is_not_chosen_does_not_matter(name, special, monkeypatch):
+def test_what_is_not_chosen_does_not_matter(name, special, backend, monkeypatch):
     monkeypatch.setattr(numba_source, "compiled", kernels.interpreted)
 
     def function(x):
         y = CHOICES[name](x)
         return y, mt.grad(y, x, np.ones(x.shape))[0]
 
-    fast = mt.compile(function, backend="numba")
+    fast = mt.compile(function, backend=backend)
     for first in (0.5, special):
         x = mt.tensor([first, -1.5, 0.25, 3.0], requires_grad=True)
         with np.errstate(all="ignore"):
             for got, want in zip(fast(x), function(x), strict=True):
                 np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-15)
-    assert "def kernel" in fast.source
+    assert " kernel(" in fast.source
+    assert not fast._eager
+
+
+WHOLE = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+SIGNS = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal]
+
+
+@pytest.mark.parametrize("first", WHOLE)
+def test_whole_numbers_are_compared_as_what_they_are(first, backend):
+    def ends(dtype):
+        if dtype == "bool":
+            return np.array([0, 1] * 4, bool)
+        if dtype.startswith("float"):
+            return np.array([-1.0, 0.0, 0.5, 2.0**31, 2.0**53, 2.0**63, -(2.0**63), np.nan], dtype)
+        info = np.iinfo(dtype)
+        return np.array([info.min, info.max, info.max - 1, 0, 1, 100, info.max // 2, info.max // 2 + 1], dtype)
+
+    def function(x, a, *others):
+        pairs = [mt.where(sign(a[:, None], b), x, -x) * 2 for sign in SIGNS for b in others]
+        return [*pairs, mt.where(a < -1, x, 0.5) + x, mt.where(a > 0.5, x, 0.5) + x]
+
+    given = np.arange(64.0).reshape(8, 8), ends(first), *map(ends, [*WHOLE, "float32", "float64"])
+    fast = mt.compile(function, backend=backend)
+    for got, want in zip(fast(*given), function(*map(mt.tensor, given)), strict=True):
+        np.testing.assert_array_equal(got.numpy(), want.numpy())
     assert not fast._eager
 
 
