@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..draw.circuit import flat
+from ..engine.recording import record_all
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from ..graph.axes import AxisNames
@@ -140,7 +142,7 @@ def chosen(command: str, place: str | None, seed: int) -> Chosen:
                     "without arguments"
                 )
             return _read(exercise.output(module, path, name, seed), path, name, seed)
-        with blamed(path, f"ends in {name}"), named_by_variables(function):
+        with blamed(path, f"ends in {name}"), named_by_variables(function), record_all():
             result = function()
         return _read(result, path, name, seed)
 
@@ -163,19 +165,26 @@ def _needs_arguments(function: Any) -> bool:
     return False
 
 
+def _is_output(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the second of two results is another output, or several, and not the upstream gradient of the first."""
+    if isinstance(x, (tuple, list)):
+        return all(isinstance(each, Tensor) for each in flat(x))
+    return isinstance(x, Tensor) and (x.requires_grad or x.shape != shape)
+
+
 def _read(result: Any, path: Path, name: str, seed: int) -> Chosen:
     """What a function returned, with an upstream gradient if it gave none."""
     if isinstance(result, Graph):
         return Chosen(name, result)
     pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor)
-    if pair and not (isinstance(result[1], Tensor) and result[1].requires_grad):  # which would be another output
+    if pair and not _is_output(result[1], result[0].shape):
         return Chosen(name, *result)
-    outputs = [result] if isinstance(result, Tensor) else list(result) if isinstance(result, list) else []
+    outputs = flat([result]) if isinstance(result, (Tensor, tuple, list)) else []
     if not outputs or not all(isinstance(out, Tensor) for out in outputs):
         kind = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
         raise UnusableError(
             f"{path}: {name}() returned {'None' if result is None else kind}; "
-            "return a Tensor, (Tensor, upstream gradient), a list of Tensors or a Graph"
+            "return a Tensor, (Tensor, upstream gradient), several Tensors or a Graph"
         )
     if not all(out.requires_grad for out in outputs):
         return Chosen(name, outputs, None, "; no upstream gradient, since not every output needs gradients")

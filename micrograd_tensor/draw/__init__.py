@@ -6,7 +6,7 @@ which Graphviz paints (`render`); `svg` finishes what a browser shows. None of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine.tensor import Tensor
@@ -23,7 +23,7 @@ __all__ = ["Circuit", "DrawError", "draw"]
 
 
 def draw(
-    outputs: Tensor | Sequence[Tensor] | Graph | BaseException,
+    outputs: Tensor | Sequence[Tensor] | Graph | BaseException | Callable[[], Any],
     upstream: Any = None,
     *,
     view: str = "overlay",
@@ -40,7 +40,8 @@ def draw(
 
     Args:
         outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
-            to see what was recorded before it, with the failed gate marked.
+            to see what was recorded before it, with the failed gate marked. A function without arguments, such as
+            ``lambda: net(x)``, is called with all of its ops recorded, also those on data that ask for no gradients.
         upstream: the gradient of each output, of its shape; a sequence for several outputs.
         view: what is shown of the graph. "overlay" is both passes in one picture; "forward" and "backward" are one, the
             latter as the ops that it recorded; "steps" one small picture for each step; "gate" one gate or leaf with

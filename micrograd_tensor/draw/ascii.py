@@ -7,6 +7,7 @@ left lead from each row to those that use it. For terminals limited to ASCII, ev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -216,7 +217,8 @@ class _Writer:
             if lines[-1] and cell_len(lines[-1]) + 2 + cell_len(entry) > self.width:
                 lines.append("")
             lines[-1] += f"  {entry}" if lines[-1] else entry
-        return [self.fitted(line) for line in lines]
+        notes = wrap(self._spelled(self.labels.unrecorded), self.width)
+        return [*(self.fitted(line) for line in lines), *notes]
 
     def fitted(self, text: str) -> str:
         """A line on its own."""

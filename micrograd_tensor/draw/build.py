@@ -53,7 +53,8 @@ class Builder:
         self.labels, self.graph, self.called, self.uses = labels, labels.graph, labels.called, labels.uses
         self.box_of = collapsed.box_of
         self.scene = Scene(bool(self.graph.gradients), detail=labels.detail)
-        self.scene.scopes, self.scene.notes = collapsed.names, collapsed.notes
+        self.scene.scopes = collapsed.names
+        self.scene.notes = {**collapsed.notes, **({"?": text} if (text := self.labels.unrecorded) else {})}
         self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.called.stand_ins)
         self.outlets: dict[Node, Item] = {}
         self.order: Sequence[Node] = self.graph.nodes
@@ -125,7 +126,7 @@ class Builder:
     def leaf(self, node: Node) -> None:
         """Add a leaf, in the scope of the first gate that uses it."""
         first = next((use.turn for use in self.uses[node] if use.target is not None), None)
-        word = "leaf" if node.requires_grad else "constant"
+        word = "leaf" if node.requires_grad else "unrecorded" if node.unrecorded else "constant"
         title = f"{word} {self.labels.described(node)}"
         item = self.labels.box(f"node-{node.rank}", node, self.labels.kind(node), title)
         item.lines = self.labels.lines(self.called.values[node], node) or (word,)

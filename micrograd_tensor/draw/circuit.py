@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..engine.errors import describe
 from ..engine.files import atomic_write
+from ..engine.recording import record_all
 from ..engine.tensor import Tensor
 from ..engine.walk import ancestors
 from ..graph import Graph
@@ -214,6 +216,8 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
     """What `draw` returns, for checked options."""
     if not isinstance(view, str) or view not in VIEWS:
         raise DrawError(f"draw: view={view!r} is not one of {', '.join(map(repr, VIEWS))}")
+    if callable(outputs) and not isinstance(outputs, (Tensor, type)):
+        outputs = _run(outputs)
     if isinstance(outputs, BaseException):
         if upstream is not None or view not in ("overlay", "forward"):
             raise DrawError(
@@ -228,7 +232,7 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
         _check_size(outputs.nodes, outputs.outputs, view, options)
         return Circuit(outputs, view, options)
     single = isinstance(outputs, (Tensor, str, np.ndarray)) or not isinstance(outputs, Iterable)
-    outs: list[Any] = [outputs] if single else list(outputs)
+    outs: list[Any] = [outputs] if single else flat(outputs)
     for out in outs:
         if not isinstance(out, Tensor):
             raise DrawError(f"draw: {describe(out)} is neither a Tensor nor a Graph, so there is nothing to draw")
@@ -236,6 +240,35 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
         raise DrawError("draw: no outputs were given; give one Tensor at least")
     _check_size(ancestors(outs), outs, view, options)
     return Circuit(capture(outs[0] if single else outs, upstream), view, options)
+
+
+def _run(function: Any) -> Any:
+    """What a function without arguments returns, with all of its ops recorded, also those on plain data."""
+    try:
+        signature(getattr(function, "forward", function)).bind()  # that of a module is its forward's
+    except TypeError:
+        named = getattr(function, "__name__", "net")
+        raise DrawError(
+            f"draw: {describe(function)} takes an input, so draw what it computes: mt.draw({named}(x)), or "
+            f"mt.draw(lambda: {named}(x)), which shows what it makes of plain data too"
+        ) from None
+    except ValueError:  # functions written in C have no signature
+        pass
+    with record_all():
+        return function()
+
+
+def flat(outputs: Iterable[Any]) -> list[Any]:
+    """The outputs in nested tuples and lists, such as an LSTM's, in order."""
+    found: list[Any] = []
+    waiting = [*outputs][::-1]
+    while waiting:
+        this = waiting.pop()
+        if isinstance(this, (tuple, list)):
+            waiting.extend(this[::-1])
+        else:
+            found.append(this)
+    return found
 
 
 def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options: Options) -> None:

@@ -11,7 +11,7 @@ from ..graph import Graph, Node
 from ..graph.axes import Dims, axis_names
 from ..graph.nodes import Edge
 from ..notation import Called, broadcasts, formula, number, operand_text, printable, rule, shape_text, summary
-from ..notation.printable import WHOLE, counted, shorten
+from ..notation.printable import WHOLE, counted, listed, shorten
 from ..notation.templates import index_text
 from ..notation.unicode import UNICODE
 from .collapse import Collapsed
@@ -29,6 +29,10 @@ MAX_PATH, MAX_CLAUSES = 3, 4
 
 MAX_LINE = 44
 """The longest list of the leaves of a box, in characters."""
+
+
+MAX_UNRECORDED = 4
+"""How many values are named of which nothing is recorded."""
 
 
 class Part(NamedTuple):
@@ -92,7 +96,8 @@ class Labels:
     def lines(self, name: str, node: Node) -> tuple[str, ...]:
         """The lines of a value's box: its name, its shape and its range, the last two in one line for a scalar."""
         text = self.value(node)
-        return tuple(line for line in (name, *(text.split("  ") if node.shape else (text,))) if line)
+        said = "not recorded" if node.unrecorded and self.detail != "name" else ""
+        return tuple(line for line in (name, *(text.split("  ") if node.shape else (text,)), said) if line)
 
     def described(self, node: Node) -> str:
         """What a value is called, its shape and its range."""
@@ -100,7 +105,32 @@ class Labels:
 
     def name(self, node: Node) -> str:
         """What a value is called, or what kind of leaf it is."""
-        return self.called.values[node] or ("leaf" if node.requires_grad else "constant")
+        kind = "leaf" if node.requires_grad else "unrecorded" if node.unrecorded else "constant"
+        return self.called.values[node] or kind
+
+    @property
+    def unrecorded(self) -> str:
+        """Which values are the results of ops that were not recorded, and how to see these; nothing if there are none.
+
+        >>> import micrograd_tensor as mt
+        >>> x = mt.tensor([1.0, 2.0], name="x")
+        >>> Labels(mt.graph((x * x).named("y"))).unrecorded
+        'y was computed without a record; mt.draw(lambda: ...) shows how, or requires_grad=True on the inputs'
+        """
+        nodes = [node for node in self.graph.nodes if node.unrecorded]
+        if not nodes:
+            return ""
+        called = (
+            self.called.values[node] or f"an unnamed {self.shape(node) if node.shape else 'number'}" for node in nodes
+        )
+        names = [*dict.fromkeys(called)]
+        if len(names) > MAX_UNRECORDED:
+            names[MAX_UNRECORDED - 1 :] = ["others"]
+        was = "was" if len(names) == 1 else "were"
+        return (
+            f"{listed(names)} {was} computed without a record; mt.draw(lambda: ...) shows how, "
+            "or requires_grad=True on the inputs"
+        )
 
     def kind(self, node: Node) -> str:
         """What a value is shown as: data, a parameter or a constant."""

@@ -56,8 +56,8 @@ def meanings(scene: Scene) -> dict[str, str]:
     if "constant" in kinds:
         means["constant"] = "constant"
     if "box" in kinds:
-        means |= {"box": "scope, drawn as one box", **scene.notes}
-    return means
+        means["box"] = "scope, drawn as one box"
+    return {**means, **scene.notes}
 
 
 def least_width(means: Mapping[str, str]) -> float:

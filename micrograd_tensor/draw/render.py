@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import DrawError, NoRendererError
+
+_IDLE = re.compile("Fontconfig |.*(no value for width of|no hard-coded metrics for)")
+"""Talk of the settings of newer or older systems, and of sizes that are estimated: here all places are given."""
 
 TIMEOUT = 120.0
 """Seconds; the largest picture that is drawn at all takes a few."""
@@ -36,34 +40,36 @@ def render(dot: str, kind: str) -> bytes:
         graph = AGraph(string=dot)
         # Asking for nop2 by name would make pygraphviz warn of a long layout, where none is made.
         graph.has_layout = True
-        with _heard():
+        with _heard() as said:
             painted: bytes = graph.draw(format=kind)
     except Exception as error:
         raise DrawError(f"Graphviz could not paint the picture: {_message(str(error))}") from error
+    _warn(bytes(said))
     return painted
 
 
 @contextmanager
-def _heard() -> Iterator[None]:
-    """What Graphviz says on stderr is a warning of Python's, instead of a text in the user's terminal."""
-    with tempfile.TemporaryFile() as said:
+def _heard() -> Iterator[bytearray]:
+    """What Graphviz says on stderr is caught, instead of standing in the user's terminal."""
+    with tempfile.TemporaryFile() as file:
+        said = bytearray()
         sys.stderr.flush()
         stderr = os.dup(2)
-        os.dup2(said.fileno(), 2)
+        os.dup2(file.fileno(), 2)
         try:
-            yield
+            yield said
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-        said.seek(0)
-        _warn(said.read())
+            file.seek(0)
+            said += file.read()
 
 
 def _warn(said: bytes) -> None:
-    """Warn of what Graphviz said, except of fontconfig's talk of the settings of newer or older systems."""
-    lines = [line for line in said.decode(errors="replace").splitlines() if not line.startswith("Fontconfig ")]
+    """Warn of what Graphviz said, unless it makes no difference."""
+    lines = [line for line in said.decode(errors="replace").splitlines() if not _IDLE.match(line)]
     if text := _shortened("\n".join(lines)):
-        warnings.warn(f"Graphviz says: {text}", stacklevel=4)
+        warnings.warn(f"Graphviz says: {text}", stacklevel=3)
 
 
 def _by_program(dot: str, kind: str) -> bytes:

@@ -15,7 +15,7 @@ from . import anomaly, record
 from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, operand
 from .errors import explain, with_failed_call
 from .interop.habits import understood
-from .record import Lean, Record, Result, birth_numbers, is_moved, leaf, outline, restored, unwrap
+from .record import UNRECORDED, Lean, Record, Result, birth_numbers, is_moved, leaf, outline, restored, unwrap
 from .recording import recording
 from .row import NONE, TABLE, Array, F, Function, Linear, PerOperand, Primitive, Product, Reading, Rule, Trait, answers
 from .trace import current
@@ -189,7 +189,7 @@ def primitive(
                 data = _as_result(data)
             y = new(kind)  # not Tensor(…): there is nothing left to copy or check
             if not live:
-                fill(y, data, False, None, (), (), params, state.scope, next(birth_numbers))
+                fill(y, data, False, None, (), (), UNRECORDED, state.scope, next(birth_numbers))
                 return y
             if spare and not unusual and (shrinks or 8 * data.size >= LARGE):
                 for i in spare:

@@ -23,6 +23,8 @@ Result: TypeAlias = "Tensor"
 result: Any = None
 """The class of what ops make. `Tensor` puts itself here."""
 birth_numbers: Final = count()
+UNRECORDED: Final[dict[str, Any]] = {}
+"""The parameters of a result of which nothing is recorded, by which readers tell it from a leaf that a user made."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False, repr=False)

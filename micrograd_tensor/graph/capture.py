@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..engine.errors import GradientError, describe
+from ..engine.record import UNRECORDED, whole
 from ..engine.record import values as recorded_values
-from ..engine.record import whole
 from ..engine.recording import enable_grad, record_all
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors, checked_upstream, pull, unchanged
@@ -134,6 +134,7 @@ class _Nodes:
             name=t.name or name,
             scope=t.scope,
             requires_grad=t.requires_grad,
+            unrecorded=t.params is UNRECORDED,
             value=value if self._values else None,
             rule_of=rule_of,
         )

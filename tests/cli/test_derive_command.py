@@ -31,7 +31,7 @@ def without_gradients():
 
 def two():
     y = circuit()
-    return y * 2, y * 3
+    return y * 2, y * 3, "y"
 
 def scale(x, factor):
     return x * factor
@@ -103,7 +103,7 @@ def test_list(capsys):
         (["{file}:"], "derive: {file} is a file; name a function in it too, such as {file}:forward"),
         (
             ["{file}:two"],
-            "{file}: two() returned a tuple of 2; return a Tensor, (Tensor, upstream gradient), a list of",
+            "{file}: two() returned a tuple of 3; return a Tensor, (Tensor, upstream gradient), several",
         ),
         (["{file}:scale"], "{file}: inputs() does not give factor, which scale takes"),
         (["{file}:circuit", "--dims", "N=x:0", "--dims", "N=3"], "dims: N is 3, which names no axis"),

@@ -55,7 +55,7 @@ def nothing():
     pass
 
 def three():
-    return x, x, x
+    return x * 2.0, (mt.exp(x), x * x)
 
 def wrong_upstream():
     return square(), [1.0, 2.0, 3.0]
@@ -73,6 +73,22 @@ def deep():
     return y
 
 number = 3
+
+def three_and_a_word():
+    return x, x, "x"
+
+def two():
+    return square(), x * 3.0
+
+def two_of_other_shapes():
+    return square(), mt.exp(mt.tensor([[1.0]], name="plain"))
+
+def plain():
+    p = mt.tensor([1.0, 2.0], name="p")
+    return (p * p).sum() * x
+
+def computed_upstream():
+    return square(), mt.tensor([1.0, 2.0]) * 3.0
 """
 
 
@@ -168,6 +184,26 @@ def test_a_function_of_a_file_is_drawn(folder, capsys, name, expected):
     assert expected in printed
     assert texts(folder / f"{name}.svg")
     assert sorted(p.name for p in folder.iterdir() if p.suffix == ".svg") == sorted([f"{name}.svg", "occupied.svg"])
+
+
+@pytest.mark.parametrize(
+    ("function", "outputs"), [("two", 2), ("three", 3), ("several", 2), ("two_of_other_shapes", 2)]
+)
+def test_several_results_are_several_outputs(folder, capsys, function, outputs):
+    assert run(capsys, "draw", f"mine.py:{function}", "--view", "forward")[0] == 0
+    picture = (folder / f"{function}.svg").read_text(encoding="utf-8")
+    assert len(re.findall(r'id="sink-\d+"', picture)) == outputs
+
+
+def test_an_upstream_may_be_computed(folder, capsys):
+    assert run(capsys, "draw", "mine.py:computed_upstream")[0] == 0
+    assert "dy (2,)  3.00…6.00" in texts(folder / "computed_upstream.svg")
+
+
+def test_what_a_function_makes_of_plain_data_is_drawn(folder, capsys):
+    status, printed, _ = run(capsys, "draw", "mine.py:plain")
+    assert status == 0
+    assert "3 gates, 2 leaves" in printed
 
 
 def test_a_given_upstream_is_taken(folder, capsys):
@@ -270,7 +306,7 @@ UNUSABLE = {
     "no function": (["mine.py:number"], "mine.py has no function 'number'"),
     "a function with arguments": (["mine.py:takes"], "takes takes arguments; write a function inputs() that"),
     "a function that returns nothing": (["mine.py:nothing"], "nothing() returned None; return a Tensor"),
-    "a function that returns three": (["mine.py:three"], "three() returned a tuple of 3"),
+    "a function that returns a word": (["mine.py:three_and_a_word"], "three_and_a_word() returned a tuple of 3"),
     "an upstream of another shape": (["mine.py:wrong_upstream"], "upstream"),
     "a function that fails": (["mine.py:fails"], "mine.py, line 43, in fails"),
     "a function that leaves": (["mine.py:leaves"], "SystemExit: enough"),

@@ -170,6 +170,7 @@ def test_the_canary_notices_what_runs(watched):
     assert watched.evaluate("window.violations") != []
 
 
+@pytest.mark.filterwarnings("ignore:no font here has")
 @pytest.mark.parametrize("kind", ["png", "pdf", "dot", "txt"])
 @pytest.mark.parametrize("group", range(len(CIRCUITS)))
 def test_in_other_formats(group, kind, tmp_path):
