@@ -20,6 +20,10 @@ from .native import builtin
 
 _TUNING = {"speed_level": 3, "loop_vectorization": True, "slp_vectorization": False}
 _lock = threading.Lock()
+if hasattr(
+    os, "register_at_fork"
+):  # a child gets no locks of LLVM's that some thread of its parent would have to release
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def function(assembly: str, name: str) -> tuple[Any, bool]:

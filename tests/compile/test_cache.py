@@ -408,3 +408,28 @@ if not (pid := os.fork()):
 assert os.waitpid(pid, 0)[1] == 0
 """
     assert said(started(child))[0] == {"compiled"}
+
+
+def test_a_fork_waits_for_what_another_thread_compiles(at):
+    child = """
+import threading, time
+from micrograd_tensor.compile import cache
+
+compiling = threading.Event()
+
+def slow(key):
+    compiling.set()
+    time.sleep(0.3)
+
+cache.load = slow
+thread = threading.Thread(target=both, args=(x,))
+thread.start()
+compiling.wait()
+if not (pid := os.fork()):
+    signal.alarm(60)
+    other = mt.compile(lambda x: x * x + 1, backend="numba")
+    os._exit(0 if np.allclose(other(x).numpy(), x.numpy() ** 2 + 1) else 1)
+thread.join()
+assert os.waitpid(pid, 0)[1] == 0
+"""
+    assert said(started(child))[0] <= {"compiled", "memory"}
