@@ -69,7 +69,7 @@ def _common(explained: Mapping[str, Explained], names: list[str]) -> Group | Non
         return None
     best = max(shared, key=lambda found: (len(found), -next(iter(found.values())).hypothesis.weight))
     first = next(iter(best))
-    told = explained[first].search.told(best[first])
+    told = best[first].search.told(best[first])
     gradients = listed([f"d{name}" for name in best])
     proof = f"made on purpose, this one mistake gives {gradients} as they were given"
     return list(best), replace(told, proof=proof)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...engine.row import Copy, Reshape
+from ...engine.row import Copy, Linear, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
 from ...graph.cut import needed
 from ...graph.paths import depending
@@ -96,9 +96,20 @@ class Derivation:
         """The operands by which it does."""
         return [i for i in range(len(step.operands)) if self.carries(step, i)]
 
+    def carried_by(self, x: Operand) -> bool:
+        """Whether the gradient is in an operand."""
+        return x in self._carrying
+
+    def is_value(self, x: Operand) -> bool:
+        """Whether a node of a gradient's derivation is a forward value."""
+        origin = self.origins.get(x)
+        return self.backward and origin is not None and origin.rank == x.rank
+
     def is_fork(self, x: Operand) -> bool:
         """Whether a node adds up two gradients that arrive at one value."""
-        return self.backward and is_step(x) and x.rule_of is None
+        if not (self.backward and is_step(x) and x.rule_of is None):
+            return False
+        return x.reading == Linear((1, 1)) and all(y in self._carrying for y in x.operands)
 
     def is_number(self, x: Operand) -> bool:
         """Whether an operand is a number, or a constant that holds one."""
@@ -134,7 +145,8 @@ class Derivation:
     def named_step(self, place: Operand) -> Node:
         """The step with a name that a step is a part of, or the result."""
         later = (place, *self.after[place]) if is_step(place) and place in self.after else ()
-        return next((step for step in later if step.name is not None), self.target)
+        named = (step for step in later if step.name is not None and not self.is_value(step))
+        return next(named, self.target)
 
     def worth(self, values: Mapping[Node, Array], gradients: Mapping[Node, Array]) -> dict[Node, Array]:
         """The values of the leaves, from the values and gradients of forward nodes."""
@@ -150,17 +162,21 @@ def is_step(x: Operand) -> bool:
     return isinstance(x, Node) and not x.is_leaf
 
 
-def gradient_of(graph: Graph, node: Node, given: Collection[Node]) -> Derivation:
+def gradient_of(graph: Graph, node: Node, given: Collection[Node], apart: Collection[Node] = ()) -> Derivation:
     """The recorded derivation of a node's gradient, from the nearest gradients that were given.
 
     Args:
         graph: captured with an upstream and with its values.
         node: a forward node.
         given: the nodes whose gradients are known.
+        apart: forward nodes that are computed again from their operands.
     """
     whole = joint(graph)
     target, forward = whole.gradients[node], {n.rank: n for n in graph.nodes}
-    known = {*graph.nodes, *(whole.gradients[n] for n in given if n in whole.gradients and n is not node)}
+    known = {
+        *(n for n in graph.nodes if n not in apart),
+        *(whole.gradients[n] for n in given if n in whole.gradients and n is not node),
+    }
     inner = needed([target], known)
     names = {x: called_forward(x) for step in inner for x in step.operands if x in graph.users}
     names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items() if up.name is None}

@@ -14,7 +14,7 @@ from ...graph import Graph, Node
 from ...notation import number
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
-from .derivation import Array, Change, Derivation, Operand, Values, is_step, value_of
+from .derivation import Array, Change, Derivation, Operand, Values, is_step
 
 TAKEN_FOR: dict[Primitive, Primitive] = {
     sin.op: cos.op,
@@ -230,21 +230,6 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             yield change("eps left out", f"{bare.name} is used, in {at.formula(step)}", step, _with(step, i, bare))
 
 
-def at_gradients(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """A forward value in place of a gradient, such as ``x.T @ h`` for ``x.T @ dh``."""
-    at = values.derivation
-    for i, x in enumerate(step.operands):
-        if not isinstance(x, Node) or (at.is_fork(step) and is_step(x)):
-            continue
-        if at.carries(step, i):
-            for distance, atom in enumerate(substitutes.values):
-                if atom.shape == x.shape and not at.is_number(atom):
-                    text = (
-                        f"the value {atom.name} is used in place of the gradient {at.called(x)}, in {at.formula(step)}"
-                    )
-                    yield change("value for gradient", text, step, _with(step, i, atom), 0.01 * distance)
-
-
 def at_arguments(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """The derivative of a function at another argument: the activation's own value, a gradient; or 1 less it."""
     at, place = values.derivation, values.derivation.target
@@ -450,52 +435,3 @@ def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:
 def _times(step: Node, factor: Change) -> Change:
     """What a step makes, multiplied by something."""
     return lambda v: step.apply(*(v[y] for y in step.operands)) * factor(v)
-
-
-# ----------------------------------------------------------------------------------------------------- computed again
-
-
-def at_recomputed(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """For each forward value that is used: computed from the named ones before it, with one change."""
-    named = {node for node in graph.nodes if node.name is not None}
-    recorded = {node: node.value for node in graph.nodes}
-    for x in substitutes.values:
-        node = substitutes.origins[x]
-        if node.is_leaf or node.name is None or not x.shape:
-            continue
-        users = [step for step in values.derivation.steps if _has(values, step, x)]
-        if not users:
-            continue
-        inner = value_of(graph, node, named)
-        at = Values(inner, inner.worth(recorded, {}), {a: values[a] for a in substitutes.values})
-        operands = Substitutes(substitutes.values, origins=substitutes.origins)
-        for inside in inner.steps:
-            for h in (*at_factors(at, inside), *at_operands(at, inside, operands)):
-                if h.more < 2:
-                    again = partial(_again, inner=inner, substitutes=substitutes, instead=h.changes)
-                    for step in users:
-                        factor = partial(_ratio, again=again, x=x, k=together(values, step, x))
-                        text = f"{h.text}, where {x.name} is computed again"
-                        yield changes(h.kind, text, step, {step: _times(step, factor)}, h.more + 0.7)
-
-
-def _again(v: Any, inner: Derivation, substitutes: Substitutes, instead: Mapping[Operand, Change]) -> Array:
-    """A forward value computed from the named ones before it, with a change."""
-    own = substitutes.own
-    known = {s: v[own[inner.origins[s]]] if inner.origins[s] in own else s.value for s in inner.leaves}
-    made = Values(inner, known, {a: v[a] for a in substitutes.values}).changed(instead)
-    if made is None:
-        raise ValueError("the change cannot be computed")
-    return made
-
-
-def _ratio(v: Any, again: Change, x: Node, k: float) -> Array:
-    return (again(v) / v[x]) ** k
-
-
-def _has(values: Values, step: Node, x: Node) -> bool:
-    """Whether a step ends a product that the gradient flows through and that has a power of this value in it."""
-    at = values.derivation
-    later = [user for user, _ in at.graph.users[step] if user.rule_of == step.rule_of]
-    ends = step is at.target or step in at.origins or not later
-    return ends and bool(at.carried(step)) and bool(exponents(values, step)) and bool(together(values, step, x))

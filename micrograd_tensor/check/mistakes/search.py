@@ -24,21 +24,21 @@ from ..expected import squeezed
 from ..found import Diagnosis, WrongStage
 from ..nearby import nearby
 from .catalogue import Hypothesis, bare_values, changes, of, small_constant, substitutes_for
+from .chains import at_chain, chains_of, moved
 from .constants import Constants
 from .correction import correction
-from .derivation import Array, Operand, Values, gradient_of, is_step, value_of
+from .derivation import Array, Derivation, Operand, Values, gradient_of, is_step, value_of
 from .factors import Factor, Factors, before_sums
 from .fit import Fit, added, evidence, fit_paths, fitted_paths, in_places
+from .operands import at_uses, everywhere
 from .products import (
     OTHERWISE,
     at_arguments,
     at_eps,
     at_factors,
-    at_gradients,
     at_operands,
     at_operators,
     at_powers,
-    at_recomputed,
     elsewhere_recorded,
     eps_everywhere,
     in_terms,
@@ -46,6 +46,7 @@ from .products import (
 )
 from .shapes import at_diagonal, at_shapes, in_whole_numbers, whole_shapes
 from .sums import at_fork, at_parts, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
+from .variants import as_written, computed_again
 
 BUDGET = 30_000_000
 """The maximum number of elements computed in one phase of a diagnosis."""
@@ -54,6 +55,9 @@ MAX_PAIRS = 4_000
 """The maximum number of pairs of changes tried if no single change explains the numbers."""
 
 _USUAL_EPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+
+WEAK = 24
+"""Where nothing lighter than this explains the numbers, rarer kinds are tried too."""
 
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""
@@ -68,18 +72,17 @@ class Match(NamedTuple):
     hypothesis: Hypothesis
     error: float
     note: str
+    search: Search
 
 
 class Explained(NamedTuple):
     """What explains a wrong stage.
 
     Attributes:
-        search: what looked.
         matches: all hypotheses that reproduce what was given.
         diagnoses: of those, what is told, the likeliest first.
     """
 
-    search: Search
     matches: tuple[Match, ...]
     diagnoses: tuple[Diagnosis, ...]
 
@@ -94,10 +97,13 @@ def explain(wrong: WrongStage) -> Explained:
         wrong: the stage, what was given there and what is due.
     """
     with np.errstate(all="ignore"):
-        for search, hypotheses in _phases(wrong):
-            if found := search.tried(hypotheses):
-                return Explained(search, tuple(found), search.ranked(found))
-        return Explained(search, (), search.undetermined())
+        search = Search(wrong, _recorded(wrong))
+        found: list[Match] = []
+        for phase in _phases(search):
+            found += [match for searching, hypotheses in phase for match in searching.tried(hypotheses)]
+            if any(match.hypothesis.weight < WEAK for match in found):
+                break
+        return Explained(tuple(found), search.ranked(found) if found else search.undetermined())
 
 
 def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
@@ -105,15 +111,24 @@ def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     return explain(wrong).diagnoses
 
 
-def _phases(wrong: WrongStage) -> Iterator[tuple[Search, Iterator[Hypothesis]]]:
-    search = Search(wrong)
-    yield search, search.single()
-    yield search, search.rarer()
+def _recorded(wrong: WrongStage) -> Derivation:
+    """What was recorded of a stage, from the nearest gradients, or values, that were given."""
+    derive = value_of if wrong.forward else gradient_of
+    return derive(wrong.graph, wrong.node, wrong.by_hand)
+
+
+Phase = Iterator[tuple["Search", Iterator[Hypothesis]]]
+
+
+def _phases(search: Search) -> Iterator[Phase]:
+    wrong = search.wrong
+    yield iter([(search, search.single())])
+    yield ((one, one.rarer()) for one in (search, *search.forms()))
     if search.begins_late:
-        from_output = Search(wrong, from_output=True)
-        yield from_output, at_diagonal(from_output.values)
-    yield search, search.pairs()
-    yield search, in_places(search.values, search.given, search.slack)
+        from_output = Search(wrong, gradient_of(wrong.graph, wrong.node, ()))
+        yield iter([(from_output, at_diagonal(from_output.values))])
+    yield iter([(search, search.pairs())])
+    yield iter([(search, in_places(search.values, search.given, search.slack))])
 
 
 class Search:
@@ -121,14 +136,12 @@ class Search:
 
     Args:
         wrong: the stage, what was given there and what is due.
-        from_output: derive it from the upstream gradients alone, whichever others were given.
+        derivation: of the stage, as it was recorded or in another form.
     """
 
-    def __init__(self, wrong: WrongStage, from_output: bool = False) -> None:
-        self.wrong, self.given = wrong, np.asarray(wrong.given)
+    def __init__(self, wrong: WrongStage, derivation: Derivation) -> None:
+        self.wrong, self.given, self.derivation = wrong, np.asarray(wrong.given), derivation
         graph, node = wrong.graph, wrong.node
-        derive = value_of if wrong.forward else gradient_of
-        self.derivation = derive(graph, node, () if from_output else wrong.by_hand)
         self.substitutes = substitutes_for(self.derivation, graph, wrong.used)
         forward = {n: n.value for n in graph.nodes} | dict(wrong.values)
         known = self.derivation.worth(forward, wrong.used)
@@ -187,7 +200,7 @@ class Search:
                 note = f"; besides, its shape is {self.given.shape} where {self.values.target.shape} is due"
             error = self.error(made)
             if error is not None:
-                found.append(Match(hypothesis, error, note))
+                found.append(Match(hypothesis, error, note, self))
         return found
 
     def error(self, made: Array) -> float | None:
@@ -215,6 +228,7 @@ class Search:
         yield from self._nothing()
         yield from self._factors()
         yield from whole_shapes(values, given)
+        yield from in_whole_numbers(values, given)
         if self.fit is not None:
             yield from fitted_paths(self.factors, self.slack, self.fit)
         yield from elsewhere_recorded(derivation, self.substitutes)
@@ -277,20 +291,36 @@ class Search:
             return f"d{part.rule_of[0].name or '…'}"
         return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
 
+    def forms(self) -> Iterator[Search]:
+        """The same for other forms of the derivation."""
+        graph = self.wrong.graph
+        if not self.derivation.backward or not self.derivation.steps:
+            return
+        form = as_written(self.values, self.elsewhere)
+        if form is not None:
+            yield Search(self.wrong, form)
+        for other in computed_again(graph, self.derivation, self.wrong.by_hand):
+            yield Search(self.wrong, other)
+
     def rarer(self) -> Iterator[Hypothesis]:
         """One thing wrong, of the kinds that are rare or costly to try."""
+        values, substitutes = self.values, self.substitutes
         for step in self.derivation.steps:
-            yield from before_sums(step, self.substitutes)
+            yield from before_sums(step, substitutes)
         yield from self._other_eps()
-        yield from at_arguments(self.values, self.wrong.graph, self.substitutes)
-        yield from in_whole_numbers(self.values, self.given)
+        yield from at_arguments(values, self.wrong.graph, substitutes)
+        for fork in self.forks:
+            yield from moved(values, fork)
+        yield from everywhere(values, substitutes)
         for step in reversed(self.derivation.steps):
-            yield from at_gradients(self.values, step, self.substitutes)
-            yield from at_parts(self.values, step)
-            yield from at_operators(self.values, step)
-        yield from at_recomputed(self.values, self.wrong.graph, self.substitutes)
-        yield from at_diagonal(self.values)
-        yield from added(self.factors, self.given, self.slack, self.substitutes)
+            yield from self._changes(step)
+            yield from at_uses(values, step, substitutes)
+            yield from at_parts(values, step)
+            yield from at_operators(values, step)
+        for chain in chains_of(self.derivation):
+            yield from at_chain(values, chain, substitutes)
+        yield from at_diagonal(values)
+        yield from added(self.factors, self.given, self.slack, substitutes)
 
     def _other_eps(self) -> Iterator[Hypothesis]:
         """Another small constant than that of the forward pass: one that is subtracted, or of another size."""
@@ -349,13 +379,13 @@ class Search:
         kept: list[Match] = []
         seen: list[Array] = []
         for match in lines:
-            made = match.hypothesis.at(self.elsewhere) if len(lines) > 1 else None
+            made = match.hypothesis.at(match.search.elsewhere) if len(lines) > 1 else None
             if made is None:
                 kept.append(match)
             elif not any(_same(made, other) for other in seen):
                 kept.append(match)
                 seen.append(made)
-        first, *others = [self.told(match) for match in kept[:MAX_REPORTED]]
+        first, *others = [match.search.told(match) for match in kept[:MAX_REPORTED]]
         text = first.text
         if others:
             text += f". At this point that cannot be told from: {'; or: '.join(other.text for other in others[:2])}"
@@ -367,8 +397,8 @@ class Search:
         """Which paths are wrong, then the lines on them that may be; which line it is the result alone can't say."""
         by_line: dict[Node, Match] = {}
         for match in lines:
-            by_line.setdefault(self.derivation.named_step(match.hypothesis.place), match)
-        diagnoses = [self.told(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
+            by_line.setdefault(match.search.derivation.named_step(match.hypothesis.place), match)
+        diagnoses = [match.search.told(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
         first = self.told(of_paths)
         text = f"{first.text}; {evidence(fit, self.derivation.name)}"
         if diagnoses:
@@ -380,7 +410,7 @@ class Search:
 
     def told(self, match: Match) -> Diagnosis:
         """A hypothesis as it is told."""
-        hypothesis, error, note = match
+        hypothesis, error, note, _ = match
         fix, rule = correction(self.wrong, self.derivation, hypothesis.place)
         return Diagnosis(hypothesis.kind, hypothesis.text + note, self.proof(hypothesis), fix, error, rule)
 

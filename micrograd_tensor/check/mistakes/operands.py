@@ -1,0 +1,98 @@
+"""Operands: one value or gradient that a line uses turned into something else, or taken for another kind of thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...engine.row import Linear, Product, Relation
+from ...graph import Node
+from ..found import broadcasts
+from .catalogue import Hypothesis, Substitutes, change, changes
+from .derivation import Array, Change, Derivation, Operand, Values
+
+
+def at_uses(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """One operand of a step bent: reversed, shifted, 1 less it; or a value where a gradient is due, and the reverse."""
+    at = values.derivation
+    for i, x in enumerate(step.operands):
+        if not isinstance(x, Node) or not x.is_leaf or at.is_number(x) or x.dtype.kind != "f":
+            continue
+        carries, where = at.carries(step, i), f", in {at.formula(step)}"
+        for kind, text, bend, more in _bent(at, x, carries):
+            yield change(kind, text + where, step, _operand(step, i, x, bend), more)
+        for distance, atom in enumerate(substitutes.values if carries else substitutes.gradients):
+            if atom is x or at.is_number(atom) or not _replaces(atom.shape, x.shape, step):
+                continue
+            kind, text = _KINDS[carries]
+            kind = "another mask" if isinstance(step.reading, Relation) else kind
+            more = 0.01 * distance + 0.5 * (atom.shape != x.shape)
+            said = text.format(atom.name, at.called(x)) + where
+            yield change(kind, said, step, _operand(step, i, atom, np.positive), more)
+
+
+_KINDS = {
+    True: ("value for gradient", "the value {0} is used in place of the gradient {1}"),
+    False: ("gradient for value", "the gradient {0} is used in place of the value {1}"),
+}
+
+
+def everywhere(values: Values, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """A value or a gradient that is used several times, bent or exchanged everywhere."""
+    at = values.derivation
+    for x in at.leaves:
+        if len(at.graph.users[x]) < 2 or at.is_number(x) or x.dtype.kind != "f":
+            continue
+        carries = at.carried_by(x)
+        for kind, text, bend, more in _bent(at, x, carries):
+            yield changes(kind, text, at.target, {x: partial(_of_original, x, bend)}, more)
+        for gradient, atoms in ((False, substitutes.values), (True, substitutes.gradients)):
+            kind, text = _KINDS[carries] if carries != gradient else _SAME
+            for distance, atom in enumerate(atoms):
+                if atom is not x and atom.shape == x.shape:
+                    said = text.format(atom.name, at.called(x))
+                    instead: Change = partial(_of_original, atom, np.positive)
+                    yield changes(kind, said, at.target, {x: instead}, 0.3 + 0.01 * distance)
+
+
+_SAME = ("exchanged operand", "{0} is used in place of {1}")
+
+
+def _bent(at: Derivation, x: Node, carries: bool) -> Iterator[tuple[str, str, Callable[[Array], Array], float]]:
+    """What an array may be turned into by mistake: the kind, the text, how, and how unlikely it is."""
+    name = at.called(x)
+    if carries:
+        yield "factor twice", f"{name} is squared", np.square, 3.0
+    else:
+        yield "complement", f"1 − {name} stands where {name} is due", lambda a: 1.0 - a, 0.0
+    for axis in range(len(x.shape)):
+        if x.shape[axis] > 1:
+            along = f" along axis {axis}" if len(x.shape) > 1 else ""
+            yield "permuted", f"{name} is reversed{along}", partial(np.flip, axis=axis), 0.0
+            for by in (1, -1) if x.shape[axis] > 2 else ():
+                text = f"{name} is off by one{along}"
+                yield "off by one", text, partial(np.roll, shift=by, axis=axis), 0.0
+
+
+def _of_original(x: Node, bend: Callable[[Array], Array], v: Any) -> Array:
+    return bend(v.values[x])
+
+
+def _operand(step: Node, i: int, x: Operand, bend: Callable[[Array], Array]) -> Change:
+    """A step with one operand bent."""
+
+    def made(v: Any) -> Any:
+        operands = [v[y] for y in step.operands]
+        operands[i] = bend(v[x])
+        return step.apply(*operands)
+
+    return made
+
+
+def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
+    """Whether a value of one shape can replace one of another."""
+    elementwise = isinstance(step.reading, Linear | Product) and len(step.operands) == 2
+    return shape == due or (elementwise and broadcasts(shape, step.shape))
