@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,16 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """A product: a number times factors; ``end`` is the step that it is the value of."""
+    """A product: numbers times factors; ``end`` is the step that it is the value of."""
 
     end: Node
-    number: float
+    numbers: tuple[float, ...]
     factors: tuple[Factor, ...]
+
+    @property
+    def number(self) -> float:
+        """All its numbers in one."""
+        return prod(self.numbers)
 
     def worth(self, v: Any, factors: Sequence[Factor], number: float | None = None) -> Array:
         """The product of some of its factors."""
@@ -63,12 +69,12 @@ class Chain:
 
 def chain_of(derivation: Derivation, end: Operand) -> Chain:
     """A product taken apart into factors that are no products themselves."""
-    number, found = 1.0, dict[tuple[Node, tuple[Node, ...]], float]()
+    numbers, found = list[float](), dict[tuple[Node, tuple[Node, ...]], float]()
     stack: list[tuple[Operand, float, tuple[Node, ...]]] = [(end, 1.0, ())]
     while stack:
         x, k, layout = stack.pop()
         if not isinstance(x, Node):
-            number *= float(x) ** k
+            numbers.append(float(x) ** k)
             continue
         inside = x is end or x.name is None or derivation.is_value(x)
         powers = _powers(x) if is_step(x) and inside else ()
@@ -77,10 +83,10 @@ def chain_of(derivation: Derivation, end: Operand) -> Chain:
         elif is_step(x) and inside and isinstance(x.reading, Copy | Reshape) and x is not end:
             stack.append((x.operands[0], k, (x, *layout)))
         elif derivation.is_number(x) and x.value is not None:
-            number *= float(x.value) ** k
+            numbers.append(float(x.value) ** k)
         else:
             found[x, layout] = found.get((x, layout), 0.0) + k
-    return Chain(end, number, tuple(Factor(x, k, layout) for (x, layout), k in found.items() if k))
+    return Chain(end, tuple(numbers), tuple(Factor(x, k, layout) for (x, layout), k in found.items() if k))
 
 
 def _powers(x: Node) -> tuple[tuple[Operand, float], ...]:
@@ -142,11 +148,15 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
     for one, two in combinations(local, 2):
         text = f"the factors {names[one]} and {names[two]} are missing"
         yield instead("missing factor", text, partial(chain.worth, factors=chain.without(one, two)), 3.0)
-    if abs(chain.number) != 1:
+    for c in {c for c in (*chain.numbers, chain.number) if abs(c) != 1}:
         for factor in local:
-            text = f"the factors {names[factor]} and {abs(chain.number):.6g} are missing"
-            made = partial(chain.worth, factors=chain.without(factor), number=np.sign(chain.number))
+            text = f"the factors {names[factor]} and {abs(c):.6g} are missing"
+            made = partial(chain.worth, factors=chain.without(factor), number=chain.number / abs(c))
             yield instead("missing factor", text, made, 3.0)
+    for factor in chain.factors:
+        if factor not in local:
+            text = f"the gradient {names[factor]} is missing"
+            yield instead("missing factor", text, partial(chain.worth, factors=chain.without(factor)), 1.0)
     yield from _split(values, chain, names)
 
 
@@ -176,18 +186,18 @@ def _as(made: Array, shape: tuple[int, ...]) -> Array:
 
 def _split(values: Values, chain: Chain, names: Mapping[Factor, str]) -> Iterator[Hypothesis]:
     """+ or − in place of one of the multiplications."""
-    at, first = values.derivation, chain.factors[0]
-    for count in range(len(chain.factors) - 1):
-        for more in combinations(chain.factors[1:], count):
-            left, right = (first, *more), chain.without(first, *more)
-            said = [
-                " · ".join(_power(names[f], f.exponent) if f.exponent != 1 else names[f] for f in side)
-                for side in (left, right)
-            ]
-            for sign, where in _WRITTEN[abs(chain.number) == 1, chain.number < 0]:
-                text = f"{said[0]} {'+' if sign > 0 else '−'} {said[1]} is computed in place of {at.formula(chain.end)}"
-                make = partial(_sum, chain=chain, left=left, right=right, sign=sign, where=where)
-                yield change("wrong operator", text, chain.end, make, 0.1 * count)
+    at = values.derivation
+    for sides in product((0, 1, 2), repeat=len(chain.factors)) if len(chain.factors) <= 4 else ():
+        left, right, common = (
+            tuple(f for f, side in zip(chain.factors, sides, strict=True) if side == k) for k in range(3)
+        )
+        if not left or not right or (chain.factors.index(left[0]) > chain.factors.index(right[0])):
+            continue
+        said = [" · ".join(_power(names[f], f.exponent) for f in side) for side in (left, right)]
+        for sign, where in _WRITTEN[abs(chain.number) == 1, chain.number < 0]:
+            text = f"{said[0]} {'+' if sign > 0 else '−'} {said[1]} is computed in place of {at.formula(chain.end)}"
+            make = partial(_sum, chain=chain, left=left, right=right, common=common, sign=sign, where=where)
+            yield change("wrong operator", text, chain.end, make, 0.1 * len(common))
 
 
 _WRITTEN = {
@@ -199,14 +209,22 @@ _WRITTEN = {
 """The signs, and which side the number of the chain belongs to, for numbers that are ±1, and below 0."""
 
 
-def _sum(v: Any, chain: Chain, left: Sequence[Factor], right: Sequence[Factor], sign: int, where: str) -> Array:
-    a, b = (chain.worth(v, side, 1.0) for side in (left, right))
+def _sum(
+    v: Any,
+    chain: Chain,
+    left: Sequence[Factor],
+    right: Sequence[Factor],
+    common: Sequence[Factor],
+    sign: int,
+    where: str,
+) -> Array:
+    a, b, times = (chain.worth(v, side, 1.0) for side in (left, right, common))
     c = chain.number
     if where == "left":
-        return c * a + sign * b
+        return (c * a + sign * b) * times
     if where == "right":
-        return a + sign * c * b
-    return c * (a + sign * b) if where == "whole" else c * (b + sign * a)
+        return (a + sign * c * b) * times
+    return c * (a + sign * b) * times if where == "whole" else c * (b + sign * a) * times
 
 
 # ---------------------------------------------------------------------------------------------- moved contributions

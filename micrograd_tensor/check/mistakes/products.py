@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.row import Choice, Contraction, Copy, Function, Linear, Power, Primitive, Product, Reshape
+from ...engine.row import Choice, Contraction, Copy, Function, Linear, Primitive, Product, Relation, Reshape
 from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
@@ -145,6 +145,9 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
     elif isinstance(reading, Choice):
         zero = [not isinstance(x, Node) and x == 0 for x in step.operands]
         yield from _MASK if zero[2] else _MASKED_OUT if zero[1] else _CHOICE
+    elif isinstance(reading, Relation) and op:
+        name = at.formula(step)
+        yield _Slip("missing mask", f"{name} is false where it has to be true", lambda *v: ~step.apply(*v))
     elif picks(at, step):
         shape = _laid_out(step)
         text = "{0} goes to what was not picked too, which has to get 0"
@@ -161,7 +164,6 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
 def _eps(eps: float, i: int) -> Iterator[_Slip]:
     """Of an op that adds a small number to its i-th operand."""
     size, x = number(eps), ("{0}", "{1}")[i]
-    yield _SLIPS[Linear((1, 1))][0]
     yield _Slip("eps left out", f"the {size} that is added to {x} is left out", lambda *v: v[i])
     yield _Slip("eps misplaced", f"the {size} that belongs to {x} is added twice", lambda *v: v[i] + 2 * eps)
     text = f"{x} is kept from falling below {size}, where {size} has to be added"
@@ -206,10 +208,6 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
     at = values.derivation
     for i, x in enumerate(step.operands):
         if at.is_number(x):
-            if not isinstance(x, Node | bool) and isinstance(step.reading, Power | Linear):
-                for other in (x + 1, x - 1, 2 * x, x / 2, -x):
-                    text = f"{number(other)} stands for {number(x)}, in {at.formula(step)}"
-                    yield change("constant factor", text, step, _with(step, i, other), 1.0)
             continue
         if at.is_fork(step) and is_step(x):
             continue
@@ -218,7 +216,8 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             if atom is not x and _replaces(atom.shape, x.shape, step):
                 more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
                 text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
-                yield change("exchanged operand", text, step, _with(step, i, atom), more)
+                kind = "another argument" if isinstance(step.reading, Function) else "exchanged operand"
+                yield change(kind, text, step, _with(step, i, atom), more)
         if i == 0 and picks(at, step):
             for distance, atom in enumerate(substitutes.values):
                 if atom.shape == step.shape:

@@ -18,12 +18,11 @@ import numpy as np
 
 from ...graph import Node, evaluate_backward
 from ...graph.cut import needed
-from ...notation import number
-from ...notation.printable import listed
 from ..expected import squeezed
-from ..found import Diagnosis, WrongStage
+from ..found import Diagnosis, WrongStage, broadcasts
 from ..nearby import nearby
-from .catalogue import Hypothesis, bare_values, changes, of, small_constant, substitutes_for
+from .another_number import another_eps, at_numbers
+from .catalogue import Hypothesis, bare_values, changes, substitutes_for
 from .chains import at_chain, chains_of, moved
 from .constants import Constants
 from .correction import correction
@@ -44,8 +43,20 @@ from .products import (
     in_terms,
     kinds_of_powers,
 )
-from .shapes import at_diagonal, at_shapes, in_whole_numbers, whole_shapes
-from .sums import at_fork, at_parts, at_sums, fitted_weights, forks_of, is_addition, is_sum, parts_of, whole_sums
+from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, whole_shapes
+from .sums import (
+    at_fork,
+    at_parts,
+    at_places,
+    at_sums,
+    fitted_weights,
+    forks_of,
+    is_addition,
+    is_sum,
+    multiplied,
+    parts_of,
+    whole_sums,
+)
 from .variants import as_written, computed_again
 
 BUDGET = 30_000_000
@@ -53,8 +64,6 @@ BUDGET = 30_000_000
 
 MAX_PAIRS = 4_000
 """The maximum number of pairs of changes tried if no single change explains the numbers."""
-
-_USUAL_EPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 
 WEAK = 24
 """Where nothing lighter than this explains the numbers, rarer kinds are tried too."""
@@ -122,8 +131,12 @@ Phase = Iterator[tuple["Search", Iterator[Hypothesis]]]
 
 def _phases(search: Search) -> Iterator[Phase]:
     wrong = search.wrong
-    yield iter([(search, search.single())])
-    yield ((one, one.rarer()) for one in (search, *search.forms()))
+    usual, other = search.usual_forms(), []
+    yield iter([(one, one.single()) for one in usual] or [(search, search.single())])
+    if usual:
+        yield iter([(search, search.single())])
+    other = [*usual, search, *search.computed_again()]
+    yield iter([(one, one.rarer()) for one in other])
     if search.begins_late:
         from_output = Search(wrong, gradient_of(wrong.graph, wrong.node, ()))
         yield iter([(from_output, at_diagonal(from_output.values))])
@@ -194,22 +207,26 @@ class Search:
             made = hypothesis.at(self.values)
             if made is None:
                 continue
-            note = ""
-            if made.shape != self.given.shape and squeezed(made.shape) == squeezed(self.given.shape):
-                made = made.reshape(self.given.shape)
+            note, given = "", self.given
+            if made.shape != given.shape:
+                if squeezed(made.shape) == squeezed(given.shape):
+                    made = made.reshape(given.shape)
+                elif broadcasts(given.shape, made.shape) and made.size <= self.values.target.size:
+                    given = np.broadcast_to(given, made.shape)
                 note = f"; besides, its shape is {self.given.shape} where {self.values.target.shape} is due"
-            error = self.error(made)
+            error = self.error(made, given)
             if error is not None:
                 found.append(Match(hypothesis, error, note, self))
         return found
 
-    def error(self, made: Array) -> float | None:
+    def error(self, made: Array, given: Array) -> float | None:
         """How far what a hypothesis gives is from what was given; None where it does not explain it."""
-        given = self.given
         if made.shape != given.shape or not np.isfinite(given).any():
             return None
         at, reach = self._probe
-        return None if abs(made.flat[at] - given.flat[at]) > reach else self.wrong.matches(made)
+        if given is self.given and abs(made.flat[at] - given.flat[at]) > reach:
+            return None
+        return self.wrong.matches(made, given)
 
     @cached_property
     def _probe(self) -> tuple[int, float]:
@@ -234,6 +251,9 @@ class Search:
         yield from elsewhere_recorded(derivation, self.substitutes)
         for fork in self.forks:
             yield from at_fork(values, fork)
+            yield from moved(values, fork)
+        for chain in chains_of(derivation):
+            yield from at_chain(values, chain, self.substitutes)
         ends = {derivation.target, *(part for fork in self.forks for part in parts_of(derivation, fork))}
         for step in reversed(derivation.steps):
             yield from self._changes(step)
@@ -291,55 +311,38 @@ class Search:
             return f"d{part.rule_of[0].name or '…'}"
         return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
 
-    def forms(self) -> Iterator[Search]:
-        """The same for other forms of the derivation."""
-        graph = self.wrong.graph
+    def usual_forms(self) -> list[Search]:
+        """The same for the usual form of the derivative, where that was recorded otherwise."""
+        form = as_written(self.values, self.elsewhere) if self.derivation.backward and self.derivation.steps else None
+        return [Search(self.wrong, form)] if form is not None else []
+
+    def computed_again(self) -> list[Search]:
+        """The same with one of the forward values computed again."""
         if not self.derivation.backward or not self.derivation.steps:
-            return
-        form = as_written(self.values, self.elsewhere)
-        if form is not None:
-            yield Search(self.wrong, form)
-        for other in computed_again(graph, self.derivation, self.wrong.by_hand):
-            yield Search(self.wrong, other)
+            return []
+        others = computed_again(self.wrong.graph, self.derivation, self.wrong.by_hand)
+        return [Search(self.wrong, other) for other in others]
 
     def rarer(self) -> Iterator[Hypothesis]:
         """One thing wrong, of the kinds that are rare or costly to try."""
         values, substitutes = self.values, self.substitutes
         for step in self.derivation.steps:
             yield from before_sums(step, substitutes)
-        yield from self._other_eps()
+        yield from another_eps(values, self.wrong.graph, substitutes, self.given, self.slack)
         yield from at_arguments(values, self.wrong.graph, substitutes)
-        for fork in self.forks:
-            yield from moved(values, fork)
         yield from everywhere(values, substitutes)
+        for fork in self.forks:
+            yield from multiplied(values, fork)
         for step in reversed(self.derivation.steps):
             yield from self._changes(step)
             yield from at_uses(values, step, substitutes)
             yield from at_parts(values, step)
+            yield from at_places(values, step)
             yield from at_operators(values, step)
-        for chain in chains_of(self.derivation):
-            yield from at_chain(values, chain, substitutes)
+            yield from element_by_element(values, step)
+            yield from at_numbers(values, step, self.given, self.slack)
         yield from at_diagonal(values)
         yield from added(self.factors, self.given, self.slack, substitutes)
-
-    def _other_eps(self) -> Iterator[Hypothesis]:
-        """Another small constant than that of the forward pass: one that is subtracted, or of another size."""
-        graph, eps = self.wrong.graph, small_constant(self.wrong.graph)
-        touched = [x for x in self.derivation.leaves if x in self.substitutes.without_eps]
-        if eps is None or not touched:
-            return
-        origins = self.substitutes.origins
-        for other in (-eps, 2 * eps, *(c for c in _USUAL_EPS if c != eps)):
-
-            def made(values: Values, times: float = other / eps) -> Array | None:
-                there = values is not self.values
-                leaves = {n: v for n, v in nearby(graph).values.items() if n.is_leaf} if there else {}
-                again = bare_values(graph, leaves, times)
-                return values.changed({x: of(lambda again=again[origins[x]]: again) for x in touched})
-
-            what = f"{number(-other)} is subtracted" if other < 0 else f"{number(other)} is added"
-            text = f"{what} where {number(eps)} is, in {listed([str(x.name) for x in touched[:3]])}"
-            yield Hypothesis("another eps", text, made, self.derivation.target)
 
     def pairs(self) -> Iterator[Hypothesis]:
         """Two things wrong: two changes of the derivation, or one and a constant factor."""

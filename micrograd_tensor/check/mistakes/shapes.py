@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 from math import prod
 from typing import Any
 
@@ -54,11 +54,20 @@ def _products(step: Node, first: str, second: str) -> Iterator[Hypothesis]:
         (f"{second} is not to be transposed", lambda v: v[a] @ v[b].swapaxes(-1, -2)),
         (f"{first} and {second} are multiplied in the other order", lambda v: v[b] @ v[a]),
         ("the product is transposed", lambda v: (v[a] @ v[b]).swapaxes(-1, -2)),
-        (f"{first} and {second} are multiplied element by element", lambda v: v[a] * v[b]),
     ]
     for i, (text, made) in enumerate(turned):
-        kind = "wrong function" if i == len(turned) - 1 else "transposed"
-        yield change(kind, f"in {first} @ {second}, {text}", step, made, 0.1 * i)
+        yield change("transposed", f"in {first} @ {second}, {text}", step, made, 0.1 * i)
+
+
+def element_by_element(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """A product of matrices, or of a matrix and a vector, computed as a product of their elements."""
+    if not isinstance(step.reading, Contraction) or len(step.operands) != 2 or step.params:
+        return
+    at = values.derivation
+    sides = [[x, *(y for y in x.operands if isinstance(x.reading, Permutation))] for x in step.operands]
+    for a, b in product(*sides):
+        text = f"{at.called(a)} and {at.called(b)} are multiplied element by element, in {at.formula(step)}"
+        yield change("wrong operator", text, step, of(np.multiply, a, b))
 
 
 def _along(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
@@ -86,12 +95,16 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
             laid_out = partial(_laid_out, shape=given.shape, order=order)
             yield Hypothesis("transposed", text, of(laid_out, place), place, 2.0)
         return
+    if due.ndim == 2 and min(due.shape) > 1:
+        text = f"{name} is transposed, and brought back into shape {due.shape} by a reshape"
+        yield Hypothesis("transposed", text, of(lambda x: x.T.reshape(x.shape), place), place, 0.5)
+        yield Hypothesis("transposed", text, of(lambda x: x.reshape(x.shape[::-1]).T, place), place, 0.5)
     for axis in range(due.ndim):
         text = f"{name} is reversed along axis {axis}"
         yield Hypothesis("permuted", text, of(partial(np.flip, axis=axis), place), place, -1.0)
         for by in (1, -1):
-            text = f"{name} is shifted by {by} along axis {axis}"
-            yield Hypothesis("permuted", text, of(partial(np.roll, shift=by, axis=axis), place), place, -0.5)
+            text = f"{name} is off by one along axis {axis}"
+            yield Hypothesis("off by one", text, of(partial(np.roll, shift=by, axis=axis), place), place, -0.5)
     for axis in range(due.ndim):
         moved = _order(due, given, axis)
         if moved is not None and due.shape[axis] > 1:
@@ -104,8 +117,9 @@ def in_whole_numbers(values: Values, given: Array) -> Iterator[Hypothesis]:
     name, place = values.derivation.name, values.derivation.target
     if given.size < 2 or not np.array_equal(given, np.trunc(given)):
         return
-    yield Hypothesis("whole numbers", f"{name} was stored as whole numbers", of(np.trunc, place), place)
-    yield Hypothesis("whole numbers", f"{name} was stored as truth values", of(_truths, place), place, 0.5)
+    sure = -8.0 if given.dtype.kind in "biu" else 0.0
+    yield Hypothesis("whole numbers", f"{name} was stored as whole numbers", of(np.trunc, place), place, sure)
+    yield Hypothesis("whole numbers", f"{name} was stored as truth values", of(_truths, place), place, sure + 0.5)
 
 
 def _truths(x: Array) -> Array:

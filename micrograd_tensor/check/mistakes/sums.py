@@ -16,7 +16,7 @@ from ...graph.axes import counted_axes
 from ...notation import over_text
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
-from .derivation import Array, Derivation, Operand, Values, grouped_forward, is_step
+from .derivation import Array, Change, Derivation, Operand, Values, grouped_forward, is_step
 from .least_squares import solve
 
 
@@ -60,39 +60,121 @@ def at_sums(values: Values, step: Node) -> Iterator[Hypothesis]:
             yield change(kind, text, step, of(partial(reduce, axis=other, keepdims=kept), x), 0.1 * (kept != keep))
 
 
+_LAST, _FIRST = slice(-1, None), slice(None, 1)
 _PARTS = (
-    ("only the last one", slice(-1, None)),
-    ("only the first one", slice(None, 1)),
-    ("all but the last one", slice(None, -1)),
-    ("all but the first one", slice(1, None)),
+    ("only the last one", 0, _LAST, 1),
+    ("only the first one", 0, _FIRST, 1),
+    ("all but the last one", 1, _LAST, -1),
+    ("all but the first one", 1, _FIRST, -1),
+    ("the last one twice", 1, _LAST, 1),
+    ("the first one twice", 1, _FIRST, 1),
 )
-"""What a loop may have taken of the terms of a sum."""
+"""What a loop may have taken of the terms of a sum: how often all of them, and how often which part besides."""
 
 
 def at_parts(values: Values, step: Node) -> Iterator[Hypothesis]:
-    """Of a sum, or of a product of matrices, not all terms: ``=`` for ``+=`` in a loop, ``range(N - 1)``."""
+    """Of a sum, or of a product of matrices, not all terms once: ``=`` for ``+=`` in a loop, ``range(N - 1)``."""
     at = values.derivation
     if is_sum(step) or is_mean(step):
         (x,) = step.operands
         axes = tuple(sorted(counted_axes(step.params["axis"], len(x.shape))))
         divisor = max(prod(x.shape[a] for a in axes), 1) if is_mean(step) else 1
         for axis in axes if len(axes) <= 2 else ():
-            for text, part in _PARTS if x.shape[axis] > 2 else ():
+            for text, whole, part, times in _PARTS if x.shape[axis] > 2 else ():
                 said = f"of the terms of {at.called(x)} along axis {axis}, {text} is taken"
                 index = (slice(None),) * axis + (part,)
-                reduce = partial(_summed, index=index, axes=axes, keep=step.params["keepdims"], divisor=divisor)
-                yield change("part of a sum", said, step, of(reduce, x))
+                reduce = partial(_summed, axes=axes, keep=step.params["keepdims"], divisor=divisor)
+                yield change("part of a sum", said, step, of(partial(_taken, reduce, index, whole, times), x))
     elif isinstance(step.reading, Contraction) and len(step.operands) == 2 and step.op is not None and not step.params:
         a, b = step.operands
         if isinstance(a, Node) and isinstance(b, Node) and len(a.shape) == len(b.shape) == 2 and a.shape[1] > 2:
-            for text, part in _PARTS:
+            for text, whole, part, times in _PARTS:
                 said = f"of the terms of {at.formula(step)}, {text} is taken"
-                yield change("part of a sum", said, step, of(lambda x, y, part=part: x[:, part] @ y[part], a, b))
+                yield change("part of a sum", said, step, of(partial(_product, whole, part, times), a, b))
 
 
-def _summed(x: Array, index: Any, axes: tuple[int, ...], keep: bool, divisor: int) -> Array:
+def _taken(reduce: Callable[[Array], Array], index: Any, whole: int, times: int, x: Array) -> Array:
+    return whole * reduce(x) + times * reduce(x[index])
+
+
+def _summed(x: Array, axes: tuple[int, ...], keep: bool, divisor: int) -> Array:
     total: Any = np.sum  # whose annotations differ from version to version
-    return total(x[index], axis=axes, keepdims=keep) / divisor
+    return total(x, axis=axes, keepdims=keep) / divisor
+
+
+def _product(whole: int, part: slice, times: int, a: Array, b: Array) -> Array:
+    return whole * (a @ b) + times * (a[:, part] @ b[part])
+
+
+def at_places(values: Values, step: Node) -> Iterator[Hypothesis]:
+    """Of what is added up at places that are named several times, only the last; or their mean; or not all of it."""
+    at = values.derivation
+    if step.op is None or not step.op.scatters or not at.carries(step, 0) or not np.ndim(values[step.operands[0]]):
+        return
+    (x, *arrays), name = step.operands, at.called(step.operands[0])
+    rule = step.op.vjps[0]
+    assert rule is not None  # noqa: S101 -- what scatters is undone by what picks
+    size = prod(step.shape)
+    numbers = rule(np.arange(size).reshape(step.shape), None, values[x], *(values[y] for y in arrays), **step.params)
+    places = np.asarray(numbers).reshape(-1)
+
+    def adding(prepared: Callable[[Array], Array]) -> Change:
+        return lambda v: np.bincount(places, prepared(v[x]).reshape(-1), size).reshape(step.shape)
+
+    def last(v: Any) -> Array:
+        made = np.zeros(size)
+        made[places] = v[x].reshape(-1)
+        return made.reshape(step.shape)
+
+    if len(set(places.tolist())) < len(places):
+        text = f"where a place is named several times, only the last of {name} arrives there"
+        yield change("repeats lost", text, step, last)
+        text = f"where a place is named several times, the mean of {name} arrives there"
+        share = np.bincount(places, minlength=size)[places].reshape(x.shape)
+        yield change("repeats lost", text, step, adding(partial(_divided, by=share)), 0.5)
+    for said, whole, part, times in _PARTS if x.shape[0] > 2 else ():
+        weights = np.full(x.shape, float(whole))
+        weights[part] += times
+        yield change(
+            "part of a sum", f"of {name} along axis 0, {said} is taken", step, adding(partial(_weighed, weights))
+        )
+    for axis in range(len(x.shape)):
+        text = f"{name} arrives in reverse order along axis {axis}"
+        yield change("permuted", text, step, adding(partial(np.flip, axis=axis)))
+    for axis in range(len(step.shape)):
+        for by in (1, -1):
+            text = f"the places of {name} are off by one along axis {axis}"
+            yield change("off by one", text, step, of(partial(_rolled, step, by, axis), *step.operands))
+
+
+def _divided(x: Array, by: Array) -> Array:
+    return x / by
+
+
+def _weighed(weights: Array, x: Array) -> Array:
+    return weights * x
+
+
+def _rolled(step: Node, by: int, axis: int, *operands: Array) -> Array:
+    return np.roll(step.apply(*operands), by, axis)
+
+
+def multiplied(values: Values, top: Node) -> Iterator[Hypothesis]:
+    """What meets at a fork multiplied, not added."""
+    at = values.derivation
+    parts = parts_of(at, top)
+    for count in range(1, len(parts)) if 2 < len(parts) <= 4 else ():
+        for some in combinations(parts, count):
+            for more in combinations([p for p in parts if p not in some], len(parts) - count if count > 1 else 1):
+                rest = [p for p in parts if p not in some and p not in more]
+                said = " and ".join(at.called(p) for p in (*some, *more))
+                text = f"{said} are multiplied at {_name(at, top)}, where they have to be added"
+
+                def made(v: Any, some: Any = some, more: Any = more, rest: Any = rest) -> Array:
+                    a, b, c = (sum(np.asarray(v[p]) for p in side) for side in (some, more, rest))
+                    return np.asarray(a * b + c)
+
+                yield change("wrong operator", text, top, made)
 
 
 def whole_sums(values: Values) -> Iterator[Hypothesis]:
