@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,10 @@ from micrograd_tensor.check.mutation.source import called, only_shape, replaced
 
 SYMPTOMS = {"nothing", "in places", "wrong way", "not determined"}
 """Diagnoses that say what the numbers look like, and name no cause."""
+
+
+POWERS = frozenset({"missing factor", "lost square", "factor twice", "not inverted", "another exponent"})
+"""What becomes of a factor depends on what it is a factor of."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,8 @@ def _(e, at):
         rest = chain[:i] + chain[i + 1 :]
         if isinstance(chain[i][1], ast.Name) and at.is_gradient(chain[i][1]) and any(_local(x, at) for _, x in rest):
             yield _joined(rest)
+    if e is at.whole and at.is_gradient(e):
+        yield f"np.ones_like({_u(e)})"
 
 
 @kind("upstream squared", "factor twice")
@@ -237,7 +244,7 @@ def _again(name: str, array: str, keywords: Mapping[str, str]) -> str:
     return f"np.{name}({', '.join([array, *(f'{k}={v}' for k, v in keywords.items())])})"
 
 
-@kind("mean for sum", "mean for sum")
+@kind("mean for sum", "mean for sum", "constant factor")
 def _(e, at):
     if called(e) == "sum" and (found := _sum(e)):
         yield _again("mean", *found)
@@ -342,7 +349,7 @@ def _others(name: str, shapes: Mapping[str, tuple[int, ...]], shape: tuple[int, 
 @kind("another value", "exchanged operand", "another argument")
 def _(e, at):
     if isinstance(e, ast.Name) and e.id in at.values:
-        yield from _others(e.id, at.values, at.values[e.id])
+        yield from (other for other in at.values if other != e.id)
 
 
 @kind("another gradient", "exchanged operand")
@@ -478,8 +485,8 @@ def _(e, at):
     match e:
         case ast.BinOp(ast.Constant(1), ast.Sub(), right):
             yield _u(right)
-    if isinstance(e, ast.Name) and e.id in at.values and e is not at.whole:
-        yield f"(1 - {e.id})"
+        case ast.Name(name) if name in at.values and e is not at.whole:
+            yield f"(1 - {name})"
 
 
 # -------------------------------------------------------------------------------------------------- masks and places
@@ -550,6 +557,10 @@ def _(e, at):
         yield f"np.roll({_u(e)}, -1, axis=-1)"
     if isinstance(e, ast.Name) and e is not at.whole and {**at.values, **at.gradients}.get(e.id):
         yield f"np.roll({e.id}, 1, axis=0)"
+
+
+@kind("another element", "off by one", "exchanged operand")
+def _(e, at):
     match e:
         case ast.Subscript(ast.Name(k), ast.Constant(int() as i)) if k in at.values:
             for j in (i - 1, i + 1):
@@ -568,13 +579,14 @@ def _(e, at):
 
 @dataclass(frozen=True)
 class Planted:
-    """A backward pass with a mistake: of which kind, at which stage, and its statement."""
+    """A backward pass with a mistake: of which kind, at which stage, its statement, and the names it is about."""
 
     kind: str
     said: frozenset[str]
     stage: str
     line: str
     source: str
+    about: frozenset[str]
 
 
 def _statements(s: ast.stmt) -> Iterator[tuple[str, frozenset[str], str]]:
@@ -615,7 +627,7 @@ def _expressions(value: ast.AST) -> Iterator[ast.expr]:
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Div):
         inside = [x for _, x in _chain(value)]
     elif isinstance(value, ast.Subscript):
-        inside = [value.value]
+        inside = [] if isinstance(value.slice, ast.Constant) else [value.value]
     for child in inside:
         child = child.value if isinstance(child, ast.keyword) else child
         if not (isinstance(child, ast.Name) and child.id == "np"):
@@ -650,7 +662,9 @@ def mistakes(layer: type, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Pla
             seen.add((name, after))
             lines = source.splitlines()
             lines[statement.lineno - 1] = f"    {after}"
-            yield Planted(name, said, stage, after, "import numpy as np\n" + "\n".join(lines))
+            before, now = (Counter(_names(ast.parse(text))) for text in (ast.unparse(statement), after))
+            about = frozenset(name for name in before | now if before[name] != now[name]) or frozenset(before)
+            yield Planted(name, said, stage, after, "import numpy as np\n" + "\n".join(lines), about)
 
         for name, said, after in _statements(statement):
             yield from made((name, said), after)
@@ -661,6 +675,10 @@ def mistakes(layer: type, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Pla
                         new = ast.parse(instead, mode="eval").body
                         yield from made(one, ast.unparse(replaced(statement, e, new)))
         gradients.setdefault(stage, shapes.get(stage, ()))
+
+
+def _names(tree: ast.AST) -> list[str]:
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
 
 
 def _stage(s: ast.stmt) -> str:
@@ -778,6 +796,8 @@ def _verdict(at: Place, one: Planted, results: Mapping[Planted, Arrays]) -> Verd
     told = tuple(d.kind for d in found)
     alike = [p for p, x in results.items() if p.stage == one.stage and not differs(x[p.stage], mine, right)]
     said = frozenset(of_contributions(at, one.stage, mine)).union(*(p.said for p in alike))
+    if found and said & POWERS and told[0] in POWERS and any(name in found[0].text for name in one.about):
+        said |= POWERS  # y/n without the division by n is x/n² without that by n²
     first = told[0] if told else "nothing"
     alternatives = found[0].text.count("cannot be told from") + found[0].text.count("; or: ") if told else 0
     named = "rightly" if said.intersection(told[: 1 + alternatives]) else "not" if first in SYMPTOMS else "wrongly"

@@ -80,6 +80,8 @@ def chain_of(derivation: Derivation, end: Operand) -> Chain:
         powers = _powers(x) if is_step(x) and inside else ()
         if powers:
             stack.extend((y, k * e, layout) for y, e in reversed(powers))
+        elif is_step(x) and inside and isinstance(x.reading, Copy) and not layout and x is not end:
+            stack.append((x.operands[0], k, ()))  # a product copies its factors by itself
         elif is_step(x) and inside and isinstance(x.reading, Copy | Reshape) and x is not end:
             stack.append((x.operands[0], k, (x, *layout)))
         elif derivation.is_number(x) and x.value is not None:

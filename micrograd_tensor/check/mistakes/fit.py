@@ -230,8 +230,8 @@ def _explained(factors: Factors, weight: Array, slack: float, scale: float) -> F
 def _in_words(names: Sequence[str], found: Sequence[Factor], name: str) -> tuple[str | None, str]:
     """The kind of mistake that the weights are, and a sentence about it."""
     plain = [f.constant.value if not f.powers else None for f in found]
-    if all(w == 1 for w in plain):
-        return None, ""
+    if all(w == 1 for w in plain) or all(w == 0 for w in plain):
+        return None, ""  # nothing is wrong, or nothing is there, which is simpler said of the whole
     if len({f.text for f in found}) == 1:
         return _kind(found[0]), f"everything that arrives at {name} is multiplied by {found[0].text}"
     zero = [n for n, w in zip(names, plain, strict=True) if w == 0]

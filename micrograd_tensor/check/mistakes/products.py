@@ -138,6 +138,8 @@ def _made(at: Derivation, step: Node, operands: Sequence[Operand], slips: Iterab
 def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
     reading, op = step.reading, step.op
     eps = added_eps(step)
+    if reading == Linear((1, -1)) and step.operands[0] == 1:
+        yield _Slip("complement", "{1} stands where {0} − {1} is due", _second)
     if reading in _SLIPS and (eps is None or at.is_number(eps[0])):
         yield from _SLIPS[reading]
     elif eps is not None:
@@ -213,10 +215,11 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             continue
         gradient, name = at.carries(step, i), at.called(x)
         for distance, atom in enumerate(substitutes.gradients if gradient else substitutes.values):
-            if atom is not x and _replaces(atom.shape, x.shape, step):
+            if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
                 more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
                 text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
-                kind = "another argument" if isinstance(step.reading, Function) else "exchanged operand"
+                again = isinstance(step.reading, Function) or at.is_value(step)
+                kind = "another argument" if again else "exchanged operand"
                 yield change(kind, text, step, _with(step, i, atom), more)
         if i == 0 and picks(at, step):
             for distance, atom in enumerate(substitutes.values):

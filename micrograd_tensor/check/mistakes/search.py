@@ -341,8 +341,37 @@ class Search:
             yield from at_operators(values, step)
             yield from element_by_element(values, step)
             yield from at_numbers(values, step, self.given, self.slack)
+        yield from self._in_each()
         yield from at_diagonal(values)
         yield from added(self.factors, self.given, self.slack, substitutes)
+
+    def _in_each(self) -> Iterator[Hypothesis]:
+        """The same thing wrong in several steps that are alike, as those of a loop are."""
+        alike: dict[Any, list[Node]] = {}
+        for step in self.derivation.steps:
+            kinds = tuple(x.op if isinstance(x, Node) else x for x in step.operands)
+            if not self.derivation.is_fork(step):
+                alike.setdefault((step.op, step.shape, kinds), []).append(step)
+        for steps in alike.values():
+            if len(steps) < 2:
+                continue
+            every = [
+                [*self._changes(s), *at_uses(self.values, s, self.substitutes), *at_parts(self.values, s)]
+                for s in steps
+            ]
+            for same in zip(*every, strict=False):
+                if (
+                    len({(one.kind, *one.changes) for one in same}) == len(steps)
+                    and len({one.kind for one in same}) == 1
+                ):
+                    together = {step: made for one in same for step, made in one.changes.items()}
+                    text = f"{same[0].text}, and so in {len(steps) - 1} others"
+                    yield changes(same[0].kind, text, same[0].place, together, same[0].more + 0.5)
+
+    def _of_one(self, step: Node) -> Iterator[Hypothesis]:
+        yield from self._changes(step)
+        yield from at_uses(self.values, step, self.substitutes)
+        yield from at_parts(self.values, step)
 
     def pairs(self) -> Iterator[Hypothesis]:
         """Two things wrong: two changes of the derivation, or one and a constant factor."""

@@ -64,7 +64,7 @@ def element_by_element(values: Values, step: Node) -> Iterator[Hypothesis]:
     if not isinstance(step.reading, Contraction) or len(step.operands) != 2 or step.params:
         return
     at = values.derivation
-    sides = [[x, *(y for y in x.operands if isinstance(x.reading, Permutation))] for x in step.operands]
+    sides = [[x, *(x.operands if isinstance(x.reading, Permutation | Reshape) else ())] for x in step.operands]
     for a, b in product(*sides):
         text = f"{at.called(a)} and {at.called(b)} are multiplied element by element, in {at.formula(step)}"
         yield change("wrong operator", text, step, of(np.multiply, a, b))
