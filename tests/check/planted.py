@@ -191,7 +191,11 @@ def _(e, at):
 def _(e, at):
     for chain, i in _factors(e, at):
         rest = chain[:i] + chain[i + 1 :]
-        if isinstance(chain[i][1], ast.Name) and at.is_gradient(chain[i][1]) and any(_local(x, at) for _, x in rest):
+        if (
+            isinstance(chain[i][1], ast.Name)
+            and at.is_gradient(chain[i][1])
+            and any(_local(x, at) or _is_mask(x) for _, x in rest)
+        ):
             yield _joined(rest)
     if e is at.whole and at.is_gradient(e):
         yield f"np.ones_like({_u(e)})"
@@ -349,7 +353,7 @@ def _others(name: str, shapes: Mapping[str, tuple[int, ...]], shape: tuple[int, 
 @kind("another value", "exchanged operand", "another argument")
 def _(e, at):
     if isinstance(e, ast.Name) and e.id in at.values:
-        yield from (other for other in at.values if other != e.id)
+        yield from (o for o, shape in at.values.items() if o != e.id and len(shape) <= len(at.values[e.id]))
 
 
 @kind("another gradient", "exchanged operand")
@@ -634,13 +638,13 @@ def _expressions(value: ast.AST) -> Iterator[ast.expr]:
             yield from _expressions(child)
 
 
-def _backward(layer: type) -> str:
+def backward_source(layer: type) -> str:
     return textwrap.dedent(inspect.getsource(layer.backward)).replace("@staticmethod\n", "")  # type: ignore[attr-defined]
 
 
 def mistakes(layer: type, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Planted]:
     """All mistakes that can be made in a layer's backward pass by these rules."""
-    source = _backward(layer)
+    source = backward_source(layer)
     tree = ast.parse(source)
     (function,) = tree.body
     assert isinstance(function, ast.FunctionDef)

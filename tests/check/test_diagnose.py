@@ -95,7 +95,7 @@ BACKWARD = [
     ("lstm_cell", "(1 - candidate**2)", "(1 - candidate)", "candidate_sum", "lost square", "candidate"),
     ("lstm_cell", "(1 - candidate**2)", "(-(candidate**2))", "candidate_sum", "dropped term", "the term 1"),
     ("lstm_cell", "dkept = dc_next", "dkept = dsquashed", "kept", "exchanged operand", "dsquashed"),
-    ("two_layer_net", "dhidden * (sums > 0)", "dhidden", "sums", "missing mask", "sums ≤ 0"),
+    ("two_layer_net", "dhidden * (sums > 0)", "dhidden", "sums", "missing mask", "sums > 0"),
     ("two_layer_net", "dhidden * (sums > 0)", "dhidden * (sums < 0)", "sums", "missing mask", "other way round"),
     ("softmax_cross_entropy", "dexps * exps", "dexps", "shifted", "missing factor", "exps"),
     ("softmax_cross_entropy", "one_hot * dpicked", "exps * dpicked", "log_probs", "exchanged operand", "exps"),
@@ -105,7 +105,7 @@ BACKWARD = [
 FORWARD = [
     ("sqrt(var + EPS)", {"stddev": lambda v: np.sqrt(v["var"])}, "eps left out"),
     ("sqrt(var) + EPS", {"stddev": lambda v: np.sqrt(v["var"]) + 1e-5}, "eps misplaced"),
-    ("unknown", {"stddev": lambda v: np.sqrt(v["var"] + 0.1)}, None),
+    ("unknown", {"stddev": lambda v: np.sqrt(v["var"] + 0.1)}, "another eps"),
     ("no root", {"stddev": lambda v: v["var"] + 1e-5}, "missing function"),
     ("square for root", {"inverted_stddev": lambda v: v["stddev"]}, "not inverted"),
     ("sum for mean", {"mean": lambda v: v["x"].sum(axis=0)}, "sum for mean"),
@@ -174,7 +174,8 @@ def test_a_forward_value_is_diagnosed_by_the_same_hypotheses(label, changed, kin
 def test_the_tables_leave_out_no_kind():
     tried = {row[4] for row in BACKWARD} | {kind for _, _, kind in FORWARD} | {None}
     tried |= {row[2] for row in (*more_kinds.KINDS, *more_kinds.SLOPES)}
-    elsewhere = {"wrong way", "not determined", "missing keepdims", "wrong function", "another eps"}
+    tried |= {row[3] for row in more_kinds.LINES}
+    elsewhere = {"wrong way", "not determined", "missing keepdims", "wrong function"}
     assert set(KINDS) == (tried - {None}) | elsewhere
 
 

@@ -95,7 +95,8 @@ def _solutions(
     if found is None or abs(found - c) <= 1e-9 * abs(c):
         return
     rounded = [float(f"{found:.{digits}g}") for digits in (1, 2, 3)]
-    yield from dict.fromkeys(x for x in (*rounded, found) if x != c and x not in likely)
+    exact = [] if any(abs(x - found) <= 1e-6 * abs(found) for x in rounded) else [found]
+    yield from dict.fromkeys(x for x in (*rounded, *exact) if x != c and x not in likely)
 
 
 def _secant(made: Callable[[float], Array | None], at: int, due: float, a: float, b: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.row import Contraction, Copy, Linear, Power, Product, Reshape
+from ...engine.row import Contraction, Copy, Linear, Power, Product, Relation, Reshape
 from ...graph import Node
 from ...notation.printable import listed
 from ..found import broadcasts
@@ -134,7 +134,8 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
     for factor in local:
         name, k = names[factor], factor.exponent
         rest = chain.without(factor)
-        yield instead("missing factor", f"the factor {_power(name, k)} is missing", partial(chain.worth, factors=rest))
+        kind = "missing mask" if isinstance(factor.node.reading, Relation) else "missing factor"
+        yield instead(kind, f"the factor {_power(name, k)} is missing", partial(chain.worth, factors=rest))
         for times, kind, text in _OTHER_POWERS:
             if kind != "lost square" or abs(k) >= 2:
                 made = partial(_with_power, chain, factor, times * k)
@@ -144,7 +145,7 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
                 text = f"{_power(name, j)} stands for {_power(name, k)}"
                 yield instead("another exponent", text, partial(_with_power, chain, factor, j), 0.5)
         for distance, atom in enumerate(substitutes.values):
-            if atom is not factor.node and atom.shape == factor.node.shape:
+            if atom is not factor.node and atom.shape == factor.node.shape and atom not in factor.node.operands:
                 text = f"{atom.name} is used in place of {name}"
                 yield instead("exchanged operand", text, partial(_with_other, chain, factor, atom), 0.01 * distance)
     for one, two in combinations(local, 2):
@@ -170,7 +171,8 @@ _OTHER_POWERS = (
 
 
 def _power(name: str, k: float) -> str:
-    return name if k == 1 else f"{name}^{k:g}".replace("-", "−")
+    base = f"({name})" if " " in name else name
+    return name if k == 1 else f"{base}^{k:g}".replace("-", "−")
 
 
 def _with_power(chain: Chain, factor: Factor, k: float, v: Any) -> Array:

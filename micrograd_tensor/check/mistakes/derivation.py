@@ -111,6 +111,10 @@ class Derivation:
             return False
         return x.reading == Linear((1, 1)) and all(y in self._carrying for y in x.operands)
 
+    def picks(self, step: Node) -> bool:
+        """Whether a step puts the gradient of what was picked from an array where that came from, and 0 elsewhere."""
+        return step.op is not None and step.op.scatters and self.carries(step, 0)
+
     def is_number(self, x: Operand) -> bool:
         """Whether an operand is a number, or a constant that holds one."""
         if not isinstance(x, Node):
@@ -160,6 +164,12 @@ class Derivation:
 def is_step(x: Operand) -> bool:
     """Whether an operand is computed in the derivation."""
     return isinstance(x, Node) and not x.is_leaf
+
+
+def laid_out(step: Node) -> tuple[int, ...]:
+    """The shape of the gradient of what was picked, with axes of length 1 up to as many as the result has."""
+    shape = step.operands[0].shape
+    return (*shape, *(1,) * (len(step.shape) - len(shape)))
 
 
 def gradient_of(graph: Graph, node: Node, given: Collection[Node], apart: Collection[Node] = ()) -> Derivation:

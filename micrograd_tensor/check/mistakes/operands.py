@@ -1,4 +1,4 @@
-"""Operands: one value or gradient that a line uses turned into something else, or taken for another kind of thing."""
+"""Operands: another value in place of one that a line uses; or that one reversed, shifted, taken from 1."""
 
 from __future__ import annotations
 
@@ -8,11 +8,41 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.row import Linear, Product, Relation
+from ...engine.row import Contraction, Function, Linear, Permutation, Product, Relation
 from ...graph import Node
 from ..found import broadcasts
-from .catalogue import Hypothesis, Substitutes, change, changes
-from .derivation import Array, Change, Derivation, Operand, Values
+from .catalogue import Hypothesis, Substitutes, change, changes, of
+from .derivation import Array, Change, Derivation, Operand, Values, is_step, laid_out
+
+
+def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """One operand of a step exchanged for another recorded value, or for the same one without its eps."""
+    at = values.derivation
+    for i, x in enumerate(step.operands):
+        if at.is_number(x) or (at.is_fork(step) and is_step(x)):
+            continue
+        gradient, name = at.carries(step, i), at.called(x)
+        for distance, atom in enumerate(substitutes.gradients if gradient else substitutes.values):
+            if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
+                more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
+                text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
+                again = isinstance(step.reading, Function) or at.is_value(step)
+                kind = "another argument" if again else "exchanged operand"
+                yield change(kind, text, step, _operand(step, i, atom, np.positive), more)
+        if i == 0 and at.picks(step):
+            for distance, atom in enumerate(substitutes.values):
+                if atom.shape == step.shape:
+                    text = f"{atom.name} is used in place of 1 at what was picked and 0 elsewhere"
+                    instead = of(lambda x, y: x.reshape(laid_out(step)) * y, x, atom)
+                    yield change("exchanged operand", text, step, instead, 0.5 + 0.01 * distance)
+        if x in substitutes.without_eps:
+            bare = substitutes.without_eps[x]
+            yield change(
+                "eps left out",
+                f"{bare.name} is used, in {at.formula(step)}",
+                step,
+                _operand(step, i, bare, np.positive),
+            )
 
 
 def at_uses(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
@@ -94,5 +124,7 @@ def _operand(step: Node, i: int, x: Operand, bend: Callable[[Array], Array]) -> 
 
 def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
     """Whether a value of one shape can replace one of another."""
+    if isinstance(step.reading, Contraction | Permutation):
+        return len(shape) == len(due)
     elementwise = isinstance(step.reading, Linear | Product) and len(step.operands) == 2
     return shape == due or (elementwise and broadcasts(shape, step.shape))

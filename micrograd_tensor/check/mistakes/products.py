@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.row import Choice, Contraction, Copy, Function, Linear, Primitive, Product, Relation, Reshape
+from ...engine.row import Choice, Copy, Function, Linear, Primitive, Product, Relation, Reshape
 from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
-from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
-from .derivation import Array, Change, Derivation, Operand, Values, is_step
+from .derivation import Array, Change, Derivation, Operand, Values, is_step, laid_out
 
 TAKEN_FOR: dict[Primitive, Primitive] = {
     sin.op: cos.op,
@@ -130,7 +129,8 @@ def _made(at: Derivation, step: Node, operands: Sequence[Operand], slips: Iterab
     by_number = len(operands) > 1 and isinstance(step.reading, Product) and at.is_number(operands[1])
     for slip in slips:
         if slip.made is not _first or isinstance(operands[0], Node):
-            kind = "constant factor" if by_number else slip.kind
+            masked = len(operands) > 1 and isinstance(getattr(operands[1], "reading", None), Relation)
+            kind = "constant factor" if by_number else "missing mask" if masked and slip.made is _first else slip.kind
             more = slip.more + slip.of_number * by_number
             yield change(kind, slip.text.format(*names), step, of(slip.made, *operands), more)
 
@@ -149,9 +149,9 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
         yield from _MASK if zero[2] else _MASKED_OUT if zero[1] else _CHOICE
     elif isinstance(reading, Relation) and op:
         name = at.formula(step)
-        yield _Slip("missing mask", f"{name} is false where it has to be true", lambda *v: ~step.apply(*v))
-    elif picks(at, step):
-        shape = _laid_out(step)
+        yield _Slip("missing mask", f"the truth of {name} is taken the other way round", lambda *v: ~step.apply(*v))
+    elif at.picks(step):
+        shape = laid_out(step)
         text = "{0} goes to what was not picked too, which has to get 0"
         yield _Slip("missing factor", text, lambda x, *_: np.broadcast_to(x.reshape(shape), step.shape))
         yield _Slip("missing factor", text, lambda x, *_: x.reshape(shape), 0.1)
@@ -197,39 +197,7 @@ def at_eps(values: Values, step: Node) -> Iterator[Hypothesis]:
         yield changes("eps misplaced", text, step, outside)
 
 
-def picks(at: Derivation, step: Node) -> bool:
-    """Whether a step puts the gradient of what was picked from an array where that came from, and 0 elsewhere."""
-    return step.op is not None and step.op.scatters and at.carries(step, 0)
-
-
-# -------------------------------------------------------------------------------------- another value in place of one
-
-
-def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """One operand of a step exchanged for another recorded value, or for the same one without its eps."""
-    at = values.derivation
-    for i, x in enumerate(step.operands):
-        if at.is_number(x):
-            continue
-        if at.is_fork(step) and is_step(x):
-            continue
-        gradient, name = at.carries(step, i), at.called(x)
-        for distance, atom in enumerate(substitutes.gradients if gradient else substitutes.values):
-            if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
-                more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
-                text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
-                again = isinstance(step.reading, Function) or at.is_value(step)
-                kind = "another argument" if again else "exchanged operand"
-                yield change(kind, text, step, _with(step, i, atom), more)
-        if i == 0 and picks(at, step):
-            for distance, atom in enumerate(substitutes.values):
-                if atom.shape == step.shape:
-                    text = f"{atom.name} is used in place of 1 at what was picked and 0 elsewhere"
-                    instead = of(lambda x, y: x.reshape(_laid_out(step)) * y, x, atom)
-                    yield change("exchanged operand", text, step, instead, 0.5 + 0.01 * distance)
-        if x in substitutes.without_eps:
-            bare = substitutes.without_eps[x]
-            yield change("eps left out", f"{bare.name} is used, in {at.formula(step)}", step, _with(step, i, bare))
+# ------------------------------------------------------------------------------------------- derivatives and operators
 
 
 def at_arguments(values: Values, graph: Graph, substitutes: Substitutes) -> Iterator[Hypothesis]:
@@ -269,26 +237,6 @@ def _slope(node: Node, x: Array) -> Array:
     return np.asarray(rule(np.ones_like(y), y, x, **node.params)) if rule is not None else np.zeros_like(y)
 
 
-def at_operators(values: Values, step: Node) -> Iterator[Hypothesis]:
-    """Another operator than the recorded one: + or − for ·, · for + or for a product of matrices."""
-    at, reading = values.derivation, step.reading
-    if len(step.operands) != 2 or at.is_number(step.operands[0]) or at.is_number(step.operands[1]):
-        return
-    a, b = step.operands
-    names = at.called(a), at.called(b)
-    others: tuple[tuple[str, Callable[..., Array]], ...] = ()
-    if reading == Product((1, 1)):
-        others = (("+", np.add), ("−", np.subtract))
-    elif reading == Linear((1, 1)) or isinstance(reading, Contraction):
-        others = (("·", np.multiply),)
-    for sign, function in others:
-        text = f"{names[0]} {sign} {names[1]} is computed in place of {at.formula(step)}"
-        yield change("wrong operator", text, step, of(function, a, b))
-        if sign == "−":
-            text = f"{names[1]} {sign} {names[0]} is computed in place of {at.formula(step)}"
-            yield change("wrong operator", text, step, of(function, b, a))
-
-
 def eps_everywhere(derivation: Derivation, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """A value without its eps wherever it is used."""
     touched = [x for x in derivation.leaves if x in substitutes.without_eps]
@@ -311,27 +259,6 @@ def elsewhere_recorded(derivation: Derivation, substitutes: Substitutes) -> Iter
             text = f"the gradient {x.name} is missing"
             yield changes("missing factor", text, target, {x: of(np.ones_like, x)}, 1.0)
             yield changes("missing factor", text, target, {x: of(partial(np.ones, ()))}, 1.1)
-
-
-def _laid_out(step: Node) -> tuple[int, ...]:
-    """The shape of the gradient of what was picked, with axes of length 1 up to as many as the result has."""
-    shape = step.operands[0].shape
-    return (*shape, *(1,) * (len(step.shape) - len(shape)))
-
-
-def _with(step: Node, i: int, atom: Operand) -> Change:
-    def made(v: Any) -> Any:
-        operands = [v[x] for x in step.operands]
-        operands[i] = v[atom]
-        return step.apply(*operands)
-
-    return made
-
-
-def _replaces(shape: tuple[int, ...], due: tuple[int, ...], step: Node) -> bool:
-    """Whether a value of one shape can replace one of another."""
-    elementwise = isinstance(step.reading, Linear | Product) and len(step.operands) == 2
-    return shape == due or (elementwise and broadcasts(shape, step.shape))
 
 
 # ------------------------------------------------------------------------------------------------- products of powers

@@ -29,14 +29,12 @@ from .correction import correction
 from .derivation import Array, Derivation, Operand, Values, gradient_of, is_step, value_of
 from .factors import Factor, Factors, before_sums
 from .fit import Fit, added, evidence, fit_paths, fitted_paths, in_places
-from .operands import at_uses, everywhere
+from .operands import at_operands, at_uses, everywhere
 from .products import (
     OTHERWISE,
     at_arguments,
     at_eps,
     at_factors,
-    at_operands,
-    at_operators,
     at_powers,
     elsewhere_recorded,
     eps_everywhere,
@@ -68,6 +66,9 @@ MAX_PAIRS = 4_000
 WEAK = 24
 """Where nothing lighter than this explains the numbers, rarer kinds are tried too."""
 
+AGAIN = 6.2
+"""How much less likely a mistake is in a value that would have to be computed again."""
+
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""
 
@@ -82,6 +83,11 @@ class Match(NamedTuple):
     error: float
     note: str
     search: Search
+
+    @property
+    def weight(self) -> float:
+        """The smaller, the more likely."""
+        return self.hypothesis.weight + self.search.unlikely
 
 
 class Explained(NamedTuple):
@@ -106,11 +112,15 @@ def explain(wrong: WrongStage) -> Explained:
         wrong: the stage, what was given there and what is due.
     """
     with np.errstate(all="ignore"):
-        search = Search(wrong, _recorded(wrong))
+        search = Search(wrong)
         found: list[Match] = []
         for phase in _phases(search):
-            found += [match for searching, hypotheses in phase for match in searching.tried(hypotheses)]
-            if any(match.hypothesis.weight < WEAK for match in found):
+            left = BUDGET
+            for one, hypotheses in phase:
+                before = one.values.work
+                found += one.tried(hypotheses, left)
+                left -= one.values.work - before
+            if any(match.weight < WEAK for match in found):
                 break
         return Explained(tuple(found), search.ranked(found) if found else search.undetermined())
 
@@ -120,23 +130,18 @@ def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
     return explain(wrong).diagnoses
 
 
-def _recorded(wrong: WrongStage) -> Derivation:
-    """What was recorded of a stage, from the nearest gradients, or values, that were given."""
-    derive = value_of if wrong.forward else gradient_of
-    return derive(wrong.graph, wrong.node, wrong.by_hand)
-
-
 Phase = Iterator[tuple["Search", Iterator[Hypothesis]]]
 
 
 def _phases(search: Search) -> Iterator[Phase]:
     wrong = search.wrong
-    usual, other = search.usual_forms(), []
+    usual = search.usual_forms()
     yield iter([(one, one.single()) for one in usual] or [(search, search.single())])
     if usual:
         yield iter([(search, search.single())])
-    other = [*usual, search, *search.computed_again()]
-    yield iter([(one, one.rarer()) for one in other])
+    again = search.computed_again()
+    yield iter([(one, one.rarer()) for one in (*usual, search)] + [(one, one.in_products()) for one in again])
+    yield iter([(one, one.rarer()) for one in again])
     if search.begins_late:
         from_output = Search(wrong, gradient_of(wrong.graph, wrong.node, ()))
         yield iter([(from_output, at_diagonal(from_output.values))])
@@ -149,12 +154,15 @@ class Search:
 
     Args:
         wrong: the stage, what was given there and what is due.
-        derivation: of the stage, as it was recorded or in another form.
+        derivation: of the stage, if not as it was recorded from the nearest gradients, or values, that were given.
+        unlikely: what the weight of an explanation grows by in this form.
     """
 
-    def __init__(self, wrong: WrongStage, derivation: Derivation) -> None:
-        self.wrong, self.given, self.derivation = wrong, np.asarray(wrong.given), derivation
+    def __init__(self, wrong: WrongStage, derivation: Derivation | None = None, unlikely: float = 0.0) -> None:
+        self.wrong, self.given, self.unlikely = wrong, np.asarray(wrong.given), unlikely
         graph, node = wrong.graph, wrong.node
+        derive = value_of if wrong.forward else gradient_of
+        self.derivation = derivation or derive(graph, node, wrong.by_hand)
         self.substitutes = substitutes_for(self.derivation, graph, wrong.used)
         forward = {n: n.value for n in graph.nodes} | dict(wrong.values)
         known = self.derivation.worth(forward, wrong.used)
@@ -197,10 +205,10 @@ class Search:
         known = self.derivation.worth(there.values, there.gradients)
         return self._values(known, self.substitutes.worth(there.values, there.gradients, bare_values(graph, leaves)))
 
-    def tried(self, hypotheses: Iterator[Hypothesis]) -> list[Match]:
+    def tried(self, hypotheses: Iterator[Hypothesis], budget: int = BUDGET) -> list[Match]:
         """The hypotheses that reproduce what was given, how closely, and what else there is to say."""
         found = []
-        limit = self.values.work + BUDGET
+        limit = self.values.work + budget
         for hypothesis in hypotheses:
             if self.values.work > limit:
                 break
@@ -251,9 +259,6 @@ class Search:
         yield from elsewhere_recorded(derivation, self.substitutes)
         for fork in self.forks:
             yield from at_fork(values, fork)
-            yield from moved(values, fork)
-        for chain in chains_of(derivation):
-            yield from at_chain(values, chain, self.substitutes)
         ends = {derivation.target, *(part for fork in self.forks for part in parts_of(derivation, fork))}
         for step in reversed(derivation.steps):
             yield from self._changes(step)
@@ -261,6 +266,7 @@ class Search:
                 yield from at_powers(values, step, self.substitutes)
             if is_sum(step) and is_step(step.operands[0]):
                 yield from in_terms(values, step.operands[0], self.substitutes)
+        yield from self.in_products()
         yield from eps_everywhere(derivation, self.substitutes)
         if given.shape != values.target.shape or values.target.ndim:
             yield from whole_sums(values)
@@ -311,6 +317,13 @@ class Search:
             return f"d{part.rule_of[0].name or '…'}"
         return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
 
+    def in_products(self) -> Iterator[Hypothesis]:
+        """One thing wrong in a product, or in the order of products and sums."""
+        for fork in self.forks:
+            yield from moved(self.values, fork)
+        for chain in chains_of(self.derivation):
+            yield from at_chain(self.values, chain, self.substitutes)
+
     def usual_forms(self) -> list[Search]:
         """The same for the usual form of the derivative, where that was recorded otherwise."""
         form = as_written(self.values, self.elsewhere) if self.derivation.backward and self.derivation.steps else None
@@ -321,7 +334,7 @@ class Search:
         if not self.derivation.backward or not self.derivation.steps:
             return []
         others = computed_again(self.wrong.graph, self.derivation, self.wrong.by_hand)
-        return [Search(self.wrong, other) for other in others]
+        return [Search(self.wrong, other, AGAIN) for other in others]
 
     def rarer(self) -> Iterator[Hypothesis]:
         """One thing wrong, of the kinds that are rare or costly to try."""
@@ -338,7 +351,6 @@ class Search:
             yield from at_uses(values, step, substitutes)
             yield from at_parts(values, step)
             yield from at_places(values, step)
-            yield from at_operators(values, step)
             yield from element_by_element(values, step)
             yield from at_numbers(values, step, self.given, self.slack)
         yield from self._in_each()
@@ -403,7 +415,7 @@ class Search:
 
     def ranked(self, found: list[Match]) -> tuple[Diagnosis, ...]:
         """The likeliest first; of hypotheses that are the same thing at any point, only that one."""
-        found = sorted(found, key=lambda match: (match.hypothesis.weight, match.error))[:MAX_EXAMINED]
+        found = sorted(found, key=lambda match: (match.weight, match.error))[:MAX_EXAMINED]
         of_paths = [match for match in found if match.hypothesis.of_paths]
         lines = [match for match in found if not match.hypothesis.of_paths]
         if of_paths and self.fit is not None:

@@ -109,7 +109,7 @@ def _product(whole: int, part: slice, times: int, a: Array, b: Array) -> Array:
 def at_places(values: Values, step: Node) -> Iterator[Hypothesis]:
     """Of what is added up at places that are named several times, only the last; or their mean; or not all of it."""
     at = values.derivation
-    if step.op is None or not step.op.scatters or not at.carries(step, 0) or not np.ndim(values[step.operands[0]]):
+    if step.op is None or not at.picks(step) or not np.ndim(values[step.operands[0]]):
         return
     (x, *arrays), name = step.operands, at.called(step.operands[0])
     rule = step.op.vjps[0]
@@ -163,7 +163,7 @@ def multiplied(values: Values, top: Node) -> Iterator[Hypothesis]:
     """What meets at a fork multiplied, not added."""
     at = values.derivation
     parts = parts_of(at, top)
-    for count in range(1, len(parts)) if 2 < len(parts) <= 4 else ():
+    for count in range(1, len(parts)) if len(parts) <= 4 else ():
         for some in combinations(parts, count):
             for more in combinations([p for p in parts if p not in some], len(parts) - count if count > 1 else 1):
                 rest = [p for p in parts if p not in some and p not in more]
