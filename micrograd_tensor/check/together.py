@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from .found import Diagnosis, Stage
 from .judge import Backward
 from .mistakes.constants import Constants
 from .mistakes.derivation import called_upstream
-from .mistakes.search import Explained, Match
+from .mistakes.search import Match, explained_by, key
 
 
 class Once(NamedTuple):
@@ -36,7 +36,7 @@ def told_once(judged: Backward) -> Once:
     found = _whole(judged)
     groups = [found] if found is not None else []
     left = [name for name in judged.wrong if found is None or name not in found[0]]
-    while len(left) > 1 and (group := _common(judged.explained, left)) is not None:
+    while len(left) > 1 and (group := _common(judged, left)) is not None:
         groups.append(group)
         left = [name for name in left if name not in group[0]]
     diagnosis, statuses, follow = dict(judged.diagnosis), dict[str, Stage](), dict[str, tuple[str, ...]]()
@@ -55,24 +55,36 @@ Group = tuple[list[str], Diagnosis]
 """The names of the stages that a mistake makes wrong, in backward order, and the mistake."""
 
 
-def _common(explained: Mapping[str, Explained], names: list[str]) -> Group | None:
+MAX_NODES = 600
+"""In larger graphs only what explains each of several stages by itself is taken for a common mistake."""
+
+
+def _common(judged: Backward, names: list[str]) -> Group | None:
     """The change of a step that explains the most of some wrong stages, at least two; of several the likeliest."""
     by_change: dict[Any, dict[str, Match]] = {}
-    for name in names:
-        for match in explained[name].matches if name in explained else ():
-            hypothesis = match.hypothesis
-            if hypothesis.changes:
-                steps = tuple(sorted(step.rank for step in hypothesis.changes))
-                by_change.setdefault((hypothesis.kind, steps, hypothesis.text), {}).setdefault(name, match)
+
+    def enter(name: str, matches: Iterable[Match]) -> None:
+        for match in matches:
+            if (known := key(match.hypothesis)) is not None:
+                by_change.setdefault(known, {}).setdefault(name, match)
+
+    explained = [name for name in names if name in judged.explained]
+    for name in explained:
+        enter(name, judged.explained[name].matches)
+    if len(explained) > 1 and len(judged.graph.nodes) + len(judged.graph.backward) <= MAX_NODES:
+        enter(explained[0], explained_by(judged.wrong_stages[explained[0]]))
+        for name in explained[1:]:
+            others = {known for known, found in by_change.items() if name not in found}
+            enter(name, explained_by(judged.wrong_stages[name], others))
     shared = [found for found in by_change.values() if len(found) > 1]
     if not shared:
         return None
-    best = max(shared, key=lambda found: (len(found), -next(iter(found.values())).hypothesis.weight))
-    first = next(iter(best))
+    best = max(shared, key=lambda found: (len(found), -min(match.weight for match in found.values())))
+    first, *others_too = sorted(best, key=names.index)
     told = best[first].search.told(best[first])
-    gradients = listed([f"d{name}" for name in best])
+    gradients = listed([f"d{name}" for name in (first, *others_too)])
     proof = f"made on purpose, this one mistake gives {gradients} as they were given"
-    return list(best), replace(told, proof=proof)
+    return [first, *others_too], replace(told, proof=proof)
 
 
 def _whole(judged: Backward) -> Group | None:

@@ -710,7 +710,8 @@ class Verdict:
         kind: of the mistake.
         what: the layer and the statement.
         visible: whether the mistaken gradient differs from the right one.
-        localised: whether exactly that stage is called wrong, or none where nothing is to be seen.
+        localised: whether exactly that stage is called wrong, or where it was not given one of those that it makes
+            wrong; none where nothing is to be seen.
         named: "rightly", "wrongly" or "not".
         told: the kinds that were told, the likeliest first.
     """
@@ -763,8 +764,11 @@ def ran(backward: Callable[..., Any], dout: Any, values: Arrays) -> Arrays:
     return {name: value for name, value in made.items() if name.startswith("d")}
 
 
-def judged(layer: type, seed: int, most: int = 4) -> Iterator[Verdict]:
-    """Mistakes of every kind in a layer, at most so many of a kind, chosen at random."""
+def judged(layer: type, seed: int, most: int = 4, ends: bool = False) -> Iterator[Verdict]:
+    """Mistakes of every kind in a layer, at most so many of a kind, chosen at random.
+
+    Given are all gradients, or the inputs' alone, of which a mistake makes several wrong: it is to be told once.
+    """
     at = place(layer, seed)
     stages = {f"d{name}" for name in at.graph.named}
     shapes = {name: np.shape(x) for name, x in {**at.values, **at.right}.items() if np.asarray(x).dtype.kind == "f"}
@@ -781,28 +785,33 @@ def judged(layer: type, seed: int, most: int = 4) -> Iterator[Verdict]:
     for ones in by_kind.values():
         known = [one for one in ones if one in results]
         for i in rng.permutation(len(known))[:most]:
-            yield _verdict(at, known[i], results)
+            yield _verdict(at, known[i], results, ends)
 
 
-def _verdict(at: Place, one: Planted, results: Mapping[Planted, Arrays]) -> Verdict:
-    hand = results[one]
-    mine, right, name = hand[one.stage], at.right[one.stage], one.stage.removeprefix("d")
-    what = f"{at.layer.__name__}: {one.line}"
-    visible = differs(np.squeeze(mine), np.squeeze(right))
-    given = {k: x for k, x in hand.items() if k != "dout"}
+def _verdict(at: Place, one: Planted, results: Mapping[Planted, Arrays], ends: bool) -> Verdict:
+    hand, name, what = results[one], one.stage.removeprefix("d"), f"{at.layer.__name__}: {one.line}"
+    mine, right = hand[one.stage], at.right[one.stage]
+    inputs = {f"d{node.name}" for node in at.graph.nodes if node.is_leaf}
+    given = {k: x for k, x in hand.items() if k != "dout" and (k in inputs or not ends)}
+    wrong = {k[1:] for k, x in given.items() if differs(np.squeeze(x), np.squeeze(at.right[k]))}
+    visible = bool(wrong) if ends else name in wrong
     try:
         report = mt.compare(at.graph, hand=given, point=False)
     except Exception as error:
         return Verdict(one.kind, what, visible, False, "wrongly", (f"raised {type(error).__name__}: {error}",))
     if not visible:
         return Verdict(one.kind, what, False, not report.wrong, "not", ())
-    found = report.diagnosis.get(name, ())
+    once = len(report.wrong) == 1 and set(report.wrong) <= wrong
+    found = report.diagnosis.get((report.wrong or [""])[0] if ends else name, ())
     told = tuple(d.kind for d in found)
-    alike = [p for p, x in results.items() if p.stage == one.stage and not differs(x[p.stage], mine, right)]
+    if ends:
+        alike = [p for p, x in results.items() if all(k in x and not differs(x[k], given[k]) for k in given)]
+    else:
+        alike = [p for p, x in results.items() if p.stage == one.stage and not differs(x[p.stage], mine, right)]
     said = frozenset(of_contributions(at, one.stage, mine)).union(*(p.said for p in alike))
     if found and said & POWERS and told[0] in POWERS and any(name in found[0].text for name in one.about):
         said |= POWERS  # y/n without the division by n is x/n² without that by n²
     first = told[0] if told else "nothing"
     alternatives = found[0].text.count("cannot be told from") + found[0].text.count("; or: ") if told else 0
     named = "rightly" if said.intersection(told[: 1 + alternatives]) else "not" if first in SYMPTOMS else "wrongly"
-    return Verdict(one.kind, what, True, report.wrong == [name], named, told)
+    return Verdict(one.kind, what, True, once if ends else report.wrong == [name], named, told)

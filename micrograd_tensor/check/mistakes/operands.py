@@ -71,21 +71,33 @@ _KINDS = {
 
 
 def everywhere(values: Values, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """A value or a gradient that is used several times, bent or exchanged everywhere."""
+    """A value that is used several times, or a gradient on the way, bent or exchanged everywhere."""
     at = values.derivation
-    for x in at.leaves:
-        if len(at.graph.users[x]) < 2 or at.is_number(x) or x.dtype.kind != "f":
-            continue
+    several = [x for x in at.leaves if len(at.graph.users[x]) > 1 and not at.is_number(x) and x.dtype.kind == "f"]
+    on_the_way = [x for x in at.steps if x.name is not None and x is not at.target and at.carried_by(x)]
+    for x in (*several, *on_the_way):
         carries = at.carried_by(x)
-        for kind, text, bend, more in _bent(at, x, carries):
-            yield changes(kind, text, at.target, {x: partial(_of_original, x, bend)}, more)
+        for kind, text, bend, more in (*_bent(at, x, carries), *(_whole(at, x) if carries else ())):
+            yield changes(kind, text, x, {x: partial(_of_original, x, bend)}, more)
         for gradient, atoms in ((False, substitutes.values), (True, substitutes.gradients)):
             kind, text = _KINDS[carries] if carries != gradient else _SAME
             for distance, atom in enumerate(atoms):
                 if atom is not x and atom.shape == x.shape:
                     said = text.format(atom.name, at.called(x))
                     instead: Change = partial(_of_original, atom, np.positive)
-                    yield changes(kind, said, at.target, {x: instead}, 0.3 + 0.01 * distance)
+                    yield changes(kind, said, x, {x: instead}, 0.3 + 0.01 * distance)
+
+
+def _whole(at: Derivation, x: Node) -> Iterator[tuple[str, str, Callable[[Array], Array], float]]:
+    """What else may become of a whole gradient, as it does of one that was given."""
+    name = at.called(x)
+    yield "sign", f"{name} has the wrong sign", np.negative, 0.5
+    yield "constant factor", f"{name} is doubled", partial(np.multiply, 2.0), 0.5
+    yield "whole numbers", f"{name} was stored as whole numbers", np.trunc, 0.0
+    yield "whole numbers", f"{name} was stored as truth values", lambda a: (a != 0).astype(a.dtype), 0.5
+    if len(x.shape) == 2 and min(x.shape) > 1:
+        text = f"{name} is transposed, and brought back into shape {x.shape} by a reshape"
+        yield "transposed", text, lambda a: a.T.reshape(a.shape), 0.5
 
 
 _SAME = ("exchanged operand", "{0} is used in place of {1}")

@@ -8,7 +8,7 @@ other point only the first is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
@@ -123,6 +123,26 @@ def explain(wrong: WrongStage) -> Explained:
             if any(match.weight < WEAK for match in found):
                 break
         return Explained(tuple(found), search.ranked(found) if found else search.undetermined())
+
+
+Key = tuple[str, str, tuple[int, ...]]
+"""What a change of certain steps is known by, whichever stage is derived: its kind, its text and their ranks."""
+
+
+def key(hypothesis: Hypothesis) -> Key | None:
+    """What a hypothesis is known by at other stages; None if it is about one alone."""
+    ranks = tuple(sorted(step.rank for step in hypothesis.changes))
+    return (hypothesis.kind, hypothesis.text, ranks) if ranks else None
+
+
+def explained_by(wrong: WrongStage, keys: Container[Key | None] | None = None) -> list[Match]:
+    """The changes of steps, all or certain ones, that explain a stage, also where something simpler would."""
+    found: list[Match] = []
+    with np.errstate(all="ignore"):
+        for phase in islice(_phases(Search(wrong)), 3):
+            for one, hypotheses in phase:
+                found += one.tried(h for h in hypotheses if h.changes and (keys is None or key(h) in keys))
+    return found
 
 
 def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:

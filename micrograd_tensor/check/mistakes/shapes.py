@@ -115,7 +115,7 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
 def in_whole_numbers(values: Values, given: Array) -> Iterator[Hypothesis]:
     """The result in a buffer of whole numbers, or of truth values, which cannot hold it."""
     name, place = values.derivation.name, values.derivation.target
-    if given.size < 2 or not np.array_equal(given, np.trunc(given)):
+    if given.size < 2 or not given.any() or not np.array_equal(given, np.trunc(given)):
         return
     sure = -8.0 if given.dtype.kind in "biu" else 0.0
     yield Hypothesis("whole numbers", f"{name} was stored as whole numbers", of(np.trunc, place), place, sure)
