@@ -122,7 +122,8 @@ def explain(wrong: WrongStage) -> Explained:
                 left -= one.values.work - before
             if any(match.weight < WEAK for match in found):
                 break
-        return Explained(tuple(found), search.ranked(found) if found else search.undetermined())
+        best = min(found, key=lambda match: match.weight).search if found else search
+        return Explained(tuple(found), best.ranked(found) if found else best.undetermined())
 
 
 Key = tuple[str, str, tuple[int, ...]]
