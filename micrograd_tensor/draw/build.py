@@ -126,7 +126,7 @@ class Builder:
     def leaf(self, node: Node) -> None:
         """Add a leaf, in the scope of the first gate that uses it."""
         first = next((use.turn for use in self.uses[node] if use.target is not None), None)
-        word = "leaf" if node.requires_grad else "unrecorded" if node.unrecorded else "constant"
+        word = "leaf" if node.requires_grad else "unrecorded" if self.labels.lacks_record(node) else "constant"
         title = f"{word} {self.labels.described(node)}"
         item = self.labels.box(f"node-{node.rank}", node, self.labels.kind(node), title)
         item.lines = self.labels.lines(self.called.values[node], node) or (word,)

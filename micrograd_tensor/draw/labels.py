@@ -96,7 +96,7 @@ class Labels:
     def lines(self, name: str, node: Node) -> tuple[str, ...]:
         """The lines of a value's box: its name, its shape and its range, the last two in one line for a scalar."""
         text = self.value(node)
-        said = "not recorded" if node.unrecorded and self.detail != "name" else ""
+        said = "not recorded" if self.lacks_record(node) and self.detail != "name" else ""
         return tuple(line for line in (name, *(text.split("  ") if node.shape else (text,)), said) if line)
 
     def described(self, node: Node) -> str:
@@ -105,8 +105,12 @@ class Labels:
 
     def name(self, node: Node) -> str:
         """What a value is called, or what kind of leaf it is."""
-        kind = "leaf" if node.requires_grad else "unrecorded" if node.unrecorded else "constant"
+        kind = "leaf" if node.requires_grad else "unrecorded" if self.lacks_record(node) else "constant"
         return self.called.values[node] or kind
+
+    def lacks_record(self, node: Node) -> bool:
+        """Whether a value would show how it was computed, had that been recorded; indices and masks are mere data."""
+        return node.unrecorded and (node.dtype.kind in "fc" or node in self.graph.outputs)
 
     @property
     def unrecorded(self) -> str:
@@ -117,7 +121,7 @@ class Labels:
         >>> Labels(mt.graph((x * x).named("y"))).unrecorded
         'y was computed without a record; mt.draw(lambda: ...) shows how, or requires_grad=True on the inputs'
         """
-        nodes = [node for node in self.graph.nodes if node.unrecorded]
+        nodes = [node for node in self.graph.nodes if self.lacks_record(node)]
         if not nodes:
             return ""
         called = (

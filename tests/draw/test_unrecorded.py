@@ -71,7 +71,14 @@ def test_an_expression_is_drawn_or_its_picture_says_why_not(make):
     assert ops(draw(make))
 
 
+def test_classes_and_masks_are_data():
+    loss = mt.cross_entropy(leaf("logits", 3, 2), mt.tensor([0, 1, 0], name="labels"))
+    assert any(node.unrecorded for node in mt.graph(loss).nodes)
+    assert "not recorded" not in draw(loss).svg
+
+
 def test_integers_are_drawn_too():
+    assert f"n was {HINT}" in repr(draw((mt.tensor([1, 2]) * 2).named("n")))
     assert ops(draw(lambda: mt.tensor([1, 2], name="n") * 2)) == ["mul"]
 
 
