@@ -63,6 +63,10 @@ def _branch(t: Tensor) -> list[Any]:
 
 _MAX_TOGETHER = 3
 """Up to so many ops that turn, every combination of their sides is tried."""
+_MAX_MIXED = 32
+"""Up to so many elements on kinks each may have a convention of its own where a gradient is a sum over them."""
+_ROUNDING = 64
+"""By how many last places of its parts a mixture may be off: the recorded gradient may have no terms there."""
 _NEAR_ZERO = 1e-30
 """How far beside 0 a neighbour is, relative to the largest number; beside another number it is two last places."""
 
@@ -191,13 +195,34 @@ class Subgradients:
         if isinstance(found[0][0].op.reading, Reduction):
             return name if self._shared_out(node, given - recorded, *found[0], recorded, tolerance) else None
         if any(self._among(node, turn.operand) is None for turn, _ in found):
-            return None
+            return name if self._mixed(node, given - recorded, recorded, before, tolerance, responsible) else None
         low = np.min([recorded, *(g for _, g in made)], axis=0)
         high = np.max([recorded, *(g for _, g in made)], axis=0)
         return name if np.all((given >= low - tolerance) & (given <= high + tolerance)) else None
 
     def _gradient(self, node: Node, used: Mapping[Node, Any], values: Mapping[Node, Any]) -> Any:
         return np.asarray(evaluate_backward(self._graph, used, values).gradients[node])
+
+    def _mixed(
+        self, node: Node, change: Any, recorded: Any, used: Mapping[Node, Any], tolerance: Any, responsible: set[int]
+    ) -> bool:
+        """Whether a change is a part, between none and all, of what each element on a kink makes on either side."""
+        single = [(self.turns[i], k) for i in sorted(responsible) for k in np.flatnonzero(self.turns[i].where)]
+        if len(single) > _MAX_MIXED or any(isinstance(turn.op.reading, Reduction) for turn, _ in single):
+            return False
+        columns = []
+        for (turn, k), side in product(single, (-1, 1)):
+            moved = np.array(self._values[turn.operand])
+            moved.flat[k] += side * np.broadcast_to(turn.step, moved.shape).flat[k]
+            values = {**evaluate(self._graph, {**self._leaves, turn.operand: moved}), **self._leaves}
+            made = self._gradient(node, used, {**values, turn.operand: moved}) - recorded
+            if not _equal(made, 0.0, tolerance):
+                columns.append(made.reshape(-1))
+        if not columns:
+            return False
+        matrix = np.stack(columns, axis=1)
+        rounding = _ROUNDING * float(np.finfo(matrix.dtype).eps) * np.abs(matrix).sum(axis=1)
+        return _is_between(matrix, change.reshape(-1), np.broadcast_to(tolerance, node.shape).reshape(-1) + rounding)
 
     def _among(self, node: Node, operand: Node) -> Callable[[Any], Any] | None:
         """What lays a node's elements out as an operand's, if these are the same ones; else None."""
@@ -242,3 +267,19 @@ def _is_constant(x: Node) -> bool:
 
 def _equal(a: Any, b: Any, tolerance: Any) -> bool:
     return bool(np.all(np.abs(a - b) <= tolerance))
+
+
+def _is_between(columns: Any, wanted: Any, tolerance: Any) -> bool:
+    """Whether some weights from 0 to 1 for the columns give what is wanted; weights that leave that range are held."""
+    weights, free = np.full(columns.shape[1], 0.5), np.ones(columns.shape[1], bool)
+    while free.any():
+        left = wanted - columns @ weights
+        weights[free] += np.linalg.lstsq(columns[:, free], left, rcond=None)[0]
+        beyond = free & ((weights < 0) | (weights > 1))
+        weights = np.clip(weights, 0.0, 1.0)
+        if _equal(columns @ weights, wanted, tolerance):
+            return True
+        if not beyond.any():
+            return False
+        free &= ~beyond
+    return False

@@ -126,6 +126,24 @@ def test_what_follows_from_another_convention_is_right_too(slope, ends_only):
     assert mt.compare(h, upstream, {**hand, "dw": data.T @ dz + 1.0}).wrong == ["w"]
 
 
+@pytest.mark.parametrize("function", [mt.relu, lambda z: np.maximum(0, z), mt.abs, lambda z: mt.clip(z, 0, 9)])
+@pytest.mark.parametrize("slope", [0.0, 0.3, 0.5, 1.0, "its own"])
+def test_a_mixture_of_conventions_may_be_given_through_a_product_of_matrices(function, slope):
+    data, weights = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3))
+    data[[1, 4]] = 0.0  # padding
+    x, w = (mt.tensor(a, name=n, requires_grad=True) for a, n in ((data, "x"), (weights, "w")))
+    z = data @ weights
+    h = function(x @ w)
+    upstream = RNG.normal(size=(6, 3))
+    own = RNG.uniform(size=z.shape) if slope == "its own" else slope
+    dz = upstream * np.where(z == 0, own, np.sign(z) if function is mt.abs else z > 0)
+    hand = {"dx": dz @ weights.T, "dw": data.T @ dz}
+    assert mt.compare(h.named("h"), upstream, hand).ok
+    assert mt.compare(h, upstream, {**hand, "dx": 2 * hand["dx"]}).wrong == ["x"]
+    beyond = upstream * np.where(z == 0, 3.0, dz / upstream)
+    assert mt.compare(h, upstream, {**hand, "dx": beyond @ weights.T}).wrong == ["x"]
+
+
 def test_elements_from_which_nothing_is_made_do_not_matter():
     """What lies above the diagonal of masked attention is never used, whatever stands there."""
     e = mt.tensor(RNG.normal(size=(5, 5)), name="e", requires_grad=True)
