@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 import time
@@ -31,6 +32,9 @@ _LENGTH = 8
 _ABANDONED = 3600.0
 """Seconds after which a file that never got its name is what a killed process left behind."""
 
+_OURS = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.[0-9a-f]{12}")
+"""The names of files, and of those that are being written."""
+
 _FAILURES = (OSError, ValueError, RuntimeError)  # a folder that cannot be used, or named, or a user without a home
 
 _CHECKABLE = hasattr(os, "geteuid") and hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
@@ -43,7 +47,7 @@ def folder() -> Path | None:
     if not _CHECKABLE or chosen in ("", "0"):
         return None
     if chosen is not None:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():
         base = Path("~/Library/Caches" if sys.platform == "darwin" else "~/.cache").expanduser()
@@ -115,8 +119,8 @@ def _opened(create: bool = False) -> Iterator[int | None]:
 
 
 def _sweep(at: int) -> None:
-    """Remove what was left behind, and the older half where there are too many."""
-    names = os.listdir(at)
+    """Remove what was left behind, and the older half of too many files; none that is not the cache's."""
+    names = [name for name in os.listdir(at) if _OURS.fullmatch(name)]
     if len(names) <= KEPT and not any(name.startswith(".") for name in names):
         return
     written: dict[str, float] = {}
