@@ -23,6 +23,7 @@ from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run, gradient_lines, lines_before
 from .together import told_once
+from .wording import in_words_of, sizes_of
 
 __all__ = ["assert_gradients", "compare"]
 
@@ -145,6 +146,12 @@ def _compared(
 
     once = told_once(judged)
 
+    sizes = sizes_of(hand, captured)
+    called = {f"d{name}": key for name, key in given.keys.items() if key.isidentifier() and key != f"d{name}"}
+    diagnosis = {
+        name: tuple(replace(one, fix=in_words_of(one.fix, sizes, called)) for one in several)
+        for name, several in once.diagnosis.items()
+    }
     found: dict[str, Any] = {}
     if point:
         of_inputs = {stages[name]: gradient for name, gradient in given.gradients.items()}
@@ -154,12 +161,13 @@ def _compared(
     return Report(
         stages=Stages(once.stages),
         forward=Stages(before.stages),
-        diagnosis=_of_both(before.diagnosis, once.diagnosis),
+        diagnosis=_of_both(before.diagnosis, diagnosis),
         unused=MappingProxyType(unused),
         unjudged=MappingProxyType({k: why for k, why in {**given.unjudged, **loose}.items() if k not in matched}),
         matched=MappingProxyType(matched),
         keys=MappingProxyType(given.keys),
         follow=MappingProxyType(once.follow),
+        sizes=sizes,
         rtol=rtol,
         graph=captured,
         wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),

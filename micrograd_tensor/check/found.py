@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,20 @@ Lines = tuple[tuple[int, str], ...]
 
 SLACK = 4.0
 """A hypothesis computes in another order than the user did, so it may differ by this many tolerances."""
+
+
+class Fix(NamedTuple):
+    """A line of the user's own as it should be.
+
+    Attributes:
+        line: its number in the file.
+        text: what should stand there.
+        before: what stands there.
+    """
+
+    line: int
+    text: str
+    before: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +292,9 @@ class Found:
         lines: where the user's source assigns each gradient, by the tensor's name: the statements and the numbers of
             their lines. Empty where the source is not known.
         before: likewise the statements on the way to a wrong gradient that assign what was not judged.
+        sizes: what the user calls the lengths of axes.
+        fixes: for a wrong gradient the user's own line as it should be, where a small change of it was found that makes
+            the function compute what is expected.
         remarks: what happened while the user's code ran, such as an exception or a changed cache, in sentences.
         rtol: the largest error that counts as right, if one was given; None where rounding decides.
         graph: what the gradients were compared with.
@@ -297,6 +314,8 @@ class Found:
     follow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: Mapping[str, Lines] = field(default_factory=dict)
     before: Mapping[str, Lines] = field(default_factory=dict)
+    sizes: Mapping[int, str] = field(default_factory=dict)
+    fixes: Mapping[str, Fix] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     rtol: float | None = None
     graph: Graph | None = field(default=None, repr=False)

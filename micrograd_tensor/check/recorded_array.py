@@ -58,9 +58,8 @@ class _Buffer:
         """All of it, as one Tensor."""
         if self.source is not None:
             used, place = self._needed(self.source)
-            if _in_order(used, place, self.size):
-                made = used[0] if len(used) == 1 else _together(used)
-            else:
+            made = _tiled(used, place.reshape(self.shape))
+            if made is None:
                 flat = [piece.reshape(-1) for piece in used]
                 made = (flat[0] if len(flat) == 1 else shapes.concatenate(flat))[place]
             self.pieces, self._starts, self.source = [made.reshape(self.shape)], [0], None
@@ -106,10 +105,30 @@ def _in_order(pieces: list[Tensor], place: Any, size: int) -> bool:
     return sum(int(np.prod(piece.shape)) for piece in pieces) == size and np.array_equal(place, np.arange(size))
 
 
-def _together(pieces: list[Tensor]) -> Tensor:
-    """One after the other in a row."""
+def _tiled(pieces: list[Tensor], place: Any) -> Tensor | None:
+    """Pieces that lie side by side along an axis, or one after the other in a row, as one Tensor; else None."""
+    if not place.size:
+        return None
+    sizes = [int(np.prod(piece.shape)) for piece in pieces]
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
+    which = np.searchsorted(starts, place, side="right") - 1
+    own = [start + np.arange(size).reshape(x.shape) for start, size, x in zip(starts, sizes, pieces, strict=True)]
+    for axis in range(place.ndim):
+        line = which[tuple(slice(None) if k == axis else 0 for k in range(place.ndim))]
+        order = [int(k) for k in line[np.concatenate([[True], line[1:] != line[:-1]])]]
+        if len(order) != len(pieces) or len(set(order)) < len(order):
+            continue
+        alike = {(own[k].ndim, own[k].shape[:axis], own[k].shape[axis + 1 :]) for k in order}
+        for function, array, fits in (
+            (shapes.stack, np.stack, len({x.shape for x in own}) == 1 and own[0].ndim == place.ndim - 1),
+            (shapes.concatenate, np.concatenate, len(alike) == 1 and own[0].ndim == place.ndim),
+        ):
+            if fits and np.array_equal(array([own[k] for k in order], axis=axis), place):
+                return function([pieces[k] for k in order], axis=axis)
+    if not np.array_equal(place.ravel(), np.arange(place.size)) or sum(sizes) != place.size:
+        return None
     if len({piece.shape for piece in pieces}) == 1:
-        return shapes.stack(pieces)
+        return pieces[0] if len(pieces) == 1 else shapes.stack(pieces)
     return shapes.concatenate([piece.reshape(-1) for piece in pieces])
 
 

@@ -20,7 +20,7 @@ import ast
 import inspect
 import sys
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -247,14 +247,19 @@ def _takes_two(backward: Callable[..., Any]) -> bool:
     return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
 
 
-def _code(backward: Any) -> CodeType | None:
-    """The code that runs when a callable is called; None where it is not Python."""
+def python_function(backward: Any) -> Any:
+    """The function that runs when a callable is called, whatever is around it."""
     while isinstance(backward, partial):
         backward = backward.func
     backward = inspect.unwrap(backward)
     if not inspect.isroutine(backward):
         backward = type(backward).__call__
-    return getattr(getattr(backward, "__func__", backward), "__code__", None)
+    return getattr(backward, "__func__", backward)
+
+
+def _code(backward: Any) -> CodeType | None:
+    """The code that runs when a callable is called; None where it is not Python."""
+    return getattr(python_function(backward), "__code__", None)
 
 
 def _names(
@@ -290,6 +295,7 @@ class Statement(NamedTuple):
         last: the line that it ends on.
         text: on one line.
         reads: the names that it reads.
+        kept: what the attributes and entries are called that it assigns.
     """
 
     names: tuple[str, ...]
@@ -297,6 +303,7 @@ class Statement(NamedTuple):
     last: int
     text: str
     reads: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
@@ -310,7 +317,7 @@ def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
     """
     found: dict[str, Lines] = {}
     for statement in assignments(function):
-        for name in statement.names:
+        for name in (*statement.names, *statement.kept):
             found[name] = (*found.get(name, ()), (statement.first, statement.text))
     return found
 
@@ -326,7 +333,7 @@ def gradient_lines(function: Callable[..., Any], keys: Mapping[str, str]) -> dic
     return {name: found[key] for name, key in keys.items() if key in found}
 
 
-def lines_before(function: Callable[..., Any], key: str, judged: Container[str]) -> Lines:
+def lines_before(function: Callable[..., Any], key: str, judged: Collection[str]) -> Lines:
     """The statements on the way to a gradient that assign names which were not judged: the mistake may be in these.
 
     Args:
@@ -339,22 +346,20 @@ def lines_before(function: Callable[..., Any], key: str, judged: Container[str])
     for statement in statements:
         for name in statement.names:
             makers.setdefault(name, []).append(statement)
-    upstream = next(iter(_parameters(function)), None)
-    carrying: dict[str, bool] = {}
-
-    def carries(name: str) -> bool:
-        """Whether a name depends on a gradient, rather than on forward values alone."""
-        if name not in carrying:
-            carrying[name] = name == upstream or name in judged
-            carrying[name] |= any(carries(read) for made in makers.get(name, ()) for read in made.reads)
-        return carrying[name]
-
+    carrying = {
+        next(iter(_parameters(function)), ""),
+        *judged,
+    }  # what depends on a gradient, not on forward values alone
+    before = 0
+    while before < len(carrying):
+        before = len(carrying)
+        carrying |= {name for made in statements if not carrying.isdisjoint(made.reads) for name in made.names}
     found: dict[Statement, None] = {}
     stack, seen = [key], {key}
     while stack:
         for made in makers.get(stack.pop(), ()):
             for name in made.reads:
-                if name in seen or name in judged or name not in makers or not carries(name):
+                if name in seen or name in judged or name not in makers or name not in carrying:
                     continue
                 seen.add(name)
                 found |= dict.fromkeys(makers[name])
@@ -402,7 +407,7 @@ def assignments(function: Callable[..., Any]) -> list[Statement]:
             first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
             reads = [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
             names = tuple(dict.fromkeys(assigned(node)))
-            found.append(Statement(names, first, last, segment, tuple(dict.fromkeys(reads))))
+            found.append(Statement(names, first, last, segment, tuple(dict.fromkeys(reads)), tuple(kept(node))))
     return sorted(found, key=lambda statement: statement.first)
 
 
@@ -421,3 +426,18 @@ def assigned(node: ast.AST) -> Iterator[str]:
             targets += target.elts
         elif isinstance(target, (ast.Subscript, ast.Starred)):
             targets.append(target.value)
+
+
+def kept(node: ast.AST) -> Iterator[str]:
+    """What a statement assigns to attributes and to entries of dictionaries, by name; of ``grads["W"]`` also as ``dW``.
+
+    >>> list(kept(ast.parse("self.dw, grads['b'] = c").body[0]))
+    ['dw', 'b', 'db']
+    """
+    for target in getattr(node, "targets", None) or [getattr(node, "target", node)]:
+        for inner in ast.walk(target):
+            match inner:
+                case ast.Attribute(_, name):
+                    yield name
+                case ast.Subscript(_, ast.Constant(str() as name)):
+                    yield from (name,) if name[:1] == "d" else (name, f"d{name}")

@@ -28,6 +28,7 @@ from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
+from ..check.repair import Call, repaired, with_fixes
 from ..check.report import Report
 from ..check.running import Run, assignments, fingerprint
 from ..check.running import run as run_backward
@@ -265,7 +266,9 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
-    return replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks), ran
+    found = replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks)
+    call = Call(task.backward, task.dout, task.cache, inputs)
+    return with_fixes(found, repaired(found, call)) if found.wrong else found, ran
 
 
 def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:

@@ -14,8 +14,9 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -217,7 +218,7 @@ def _found(
         if not floats and layer.made_by is None:
             continue
         try:
-            with _seeded(seed), np.errstate(all="ignore"):
+            with _seeded(seed), np.errstate(all="ignore"), redirect_stdout(StringIO()):
                 own, returned = _run(layer, copied(arguments))
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             last = error
@@ -230,7 +231,7 @@ def _found(
             break
         first = first or run
     if first is not None and layer.made_by is not None:  # its object may keep what the backward pass has added up
-        with _seeded(seed), np.errstate(all="ignore"):
+        with _seeded(seed), np.errstate(all="ignore"), redirect_stdout(StringIO()):
             first = first[0], *_run(layer, copied(first[0]))
     return first, last
 
@@ -246,7 +247,7 @@ def _runs_back(layer: Layer, run: tuple[dict[str, Any], Any, Any], seed: int) ->
     upstream = tuple(np.ones_like(out) for out in takes.outputs_of(returned))
     gradient = upstream[0] if len(upstream) == 1 else upstream
     try:
-        with _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
+        with _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             takes.adapted(backward, {}, own)(gradient, *([copied(cache)] if takes.with_cache else []))
     except (Exception, SystemExit):  # as above

@@ -13,6 +13,8 @@ from .derivation import Derivation, Operand, called_upstream, gradient_of, value
 MAX_LINE, MAX_LINES = 160, 10
 """The maximum length of a proposed line, in characters, and the maximum number of lines."""
 
+MAX_RULE = 240
+"""A longer rule is not shown where it is not known what is wrong with it, in characters."""
 MAX_OPS = 60
 """Corrections of more ops than this are not written as lines."""
 
@@ -34,7 +36,7 @@ def what_belongs_there(wrong: WrongStage) -> tuple[str, str]:
     derive = value_of if wrong.forward else gradient_of
     derivation = derive(wrong.graph, wrong.node, wrong.by_hand)
     lines, rule = correction(wrong, derivation, derivation.target)
-    return lines, rule if derivation.steps else ""
+    return lines, rule if derivation.steps and len(rule) <= MAX_RULE else ""
 
 
 def _in_names(wrong: WrongStage, derivation: Derivation, step: Node) -> Graph:

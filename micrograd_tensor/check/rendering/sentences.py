@@ -13,6 +13,7 @@ from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.correction import what_belongs_there
+from ..wording import in_words_of
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
@@ -196,24 +197,31 @@ class Mistake:
         key = f"forward:{name}" if forward else name
         self._own = report.wrong_stages.get(key)
         self._follow = () if forward else report.follow.get(name, ())
+        self._fix = None if forward else report.fixes.get(name)
+        self._sizes = report.sizes
+        self._called = {f"d{n}": k for n, k in report.keys.items() if k.isidentifier()}
         self.name = f"{self._d}{shown(name)}"
         self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
 
     def hints(self) -> tuple[Hint, Hint, Hint]:
         """The three graded hints: where it is, what kind of mistake, and the fix, or else the rule, with its proof."""
-        statements = tuple(
-            f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted({*self._before, *self._lines})
-        )
-        if self.found:
+        lines = {*self._before, *self._lines}
+        if self._fix is not None:
+            lines = {(self._fix.line, self._fix.before)}
+        statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted(lines))
+        if self._fix is not None:
+            fix, rule = f"line {self._fix.line}: {shown(self._fix.text, _MAX_LINE)}", ""
+        elif self.found:
             fix, rule = self.found[0].fix, self.found[0].rule
         else:
             fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
+            fix = in_words_of(fix, self._sizes, self._called)
         return (
             Hint(1, "where", statements, tuple(self._where())),
             Hint(2, "what kind", (), tuple(self._kind())),
             Hint(
                 3,
-                "the rule" if rule and not fix else "the fix",
+                "the fix" if fix else "the rule" if rule else "what is due",
                 tuple((fix or rule).splitlines()),
                 tuple(self._proof()),
             ),
@@ -229,7 +237,12 @@ class Mistake:
             at = f" at {list(index)}" if index else ""
             yield f"{self._how_many()}{at}: {mine} by hand, {expected} expected."
         sources = self._sources()
-        if self._follow:
+        if self._fix is not None:
+            others = (
+                f", which makes {listed([f'd{shown(n)}' for n in self._follow])} wrong, too" if self._follow else ""
+            )
+            yield f"The mistake is in this line{others}."
+        elif self._follow:
             others = listed([f"d{shown(name)}" for name in self._follow])
             yield f"One mistake makes this and {others} wrong, so it lies before them, on the way to all of them."
         elif sources:
@@ -248,10 +261,15 @@ class Mistake:
             return f"T{computed[1:]}: the mistake is there, or where it is changed."
         if self._helpers:
             return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed: {computed}."
+        if not self._lines:
+            return f"The mistake is in this line, or before it since {listed(own)}: {computed}."
         these = "these lines" if len(self._lines) > 1 else "this line"
         return f"The mistake is in {'one of these lines' if self._before else these}: {computed}."
 
     def _kind(self) -> Iterator[str]:
+        if not self.found and self._fix is not None:
+            yield "None of the kinds that have a name; but one change of the line makes it right."
+            return
         if not self.found:
             yield "None of the known mistakes alone gives these numbers. There may be two in this line."
             return
@@ -261,7 +279,9 @@ class Mistake:
             yield f"Or {other.kind}: {other.text}"
 
     def _proof(self) -> Iterator[str]:
-        if self.found:
+        if self._fix is not None:
+            yield "Proof: run with this line, backward gives the expected numbers."
+        elif self.found:
             if self.found[0].proof:
                 yield f"Proof: {self.found[0].proof}"
         elif self._own is not None and np.asarray(self._own.expected).size:

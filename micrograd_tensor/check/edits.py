@@ -1,0 +1,274 @@
+"""Edits: small changes of a line of NumPy, of the sorts that people's corrections are made of, the smallest first."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return"
+
+_NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
+_OPERATORS: dict[type[ast.operator], tuple[str, ...]] = {
+    ast.Mult: ("/", "+", "@", "-"),
+    ast.Div: ("*",),
+    ast.Add: ("-", "*"),
+    ast.Sub: ("+", "*"),
+    ast.MatMult: ("*",),
+}
+_SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.Div: "/", ast.Add: "+", ast.Sub: "-", ast.MatMult: "@"}
+_COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+_FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
+_AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
+_MODULES = ("np", "numpy")
+_FACTORS = (
+    (2.0, "* {0}"),
+    (2.1, "/ {0}"),
+    (2.5, "@ {0}.T"),
+    (2.6, "* {0} ** 2"),
+    (2.7, "/ {0} ** 2"),
+    (2.7, "* (1 - {0})"),
+    (2.8, "* (1 - {0} ** 2)"),
+    (2.8, "* ({0} > 0)"),
+    (2.8, "* {0} * (1 - {0})"),
+)
+"""What a product may lack, with how large a change it is to put it in."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of a statement.
+
+    Attributes:
+        before: the statement as it was parsed.
+        place: the expression that is changed; None: the whole statement.
+        instead: what stands in its place.
+        weight: how large the change is.
+    """
+
+    before: Statement
+    place: ast.expr | None
+    instead: str
+    weight: float
+
+    @cached_property
+    def after(self) -> ast.stmt:
+        """The changed statement."""
+        if self.place is None:
+            return ast.parse(self.instead).body[0]
+        return ast.fix_missing_locations(_Put(self.place, _read(self.instead)).visit(self.before))  # type: ignore[no-any-return]
+
+    def written(self, source: str) -> tuple[str, str]:
+        """The statement as it is to be written, spelled as it was where nothing is changed; and the whole source so."""
+        text, lines = source.encode(), source.encode().splitlines(keepends=True)
+        start, end = _span(self.before, lines)
+        made = ast.unparse(self.after)
+        if self.place is not None:
+            a, b = _span(self.place, lines)
+            bare = _spelled(self.place, self.instead, text[a:b].decode())
+            due = ast.dump(self.after)
+            for piece in (bare, f"({bare})"):
+                whole = (text[start:a] + piece.encode() + text[b:end]).decode()
+                if _dump(whole, "exec") == due:
+                    made = whole
+                    break
+        return " ".join(made.split()), (text[:start] + made.encode() + text[end:]).decode()
+
+
+class _Put(ast.NodeTransformer):
+    """Puts another expression in the place of one, and changes nothing that others hold."""
+
+    def __init__(self, place: ast.expr, instead: ast.expr) -> None:
+        self._place, self._instead = place, instead
+
+    def visit(self, node: ast.AST) -> Any:
+        """The node with the change in it."""
+        if node is self._place:
+            return self._instead
+        made = copy.copy(node)
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(made, name, [self.visit(x) if isinstance(x, ast.AST) else x for x in value])
+            elif isinstance(value, ast.AST):
+                setattr(made, name, self.visit(value))
+        return made
+
+
+def edits(statement: Statement, atoms: Sequence[str]) -> list[Edit]:
+    """Changes of an assignment or a return, the smallest first.
+
+    Args:
+        statement: as it was parsed.
+        atoms: what may be written in it: names, and other short expressions.
+    """
+    value = statement.value
+    if value is None:
+        return []
+    found = [
+        Edit(statement, place, instead, weight)
+        for place, within in _places(value)
+        for weight, instead in _instead(place, atoms, within, place is value)
+    ]
+    found += [Edit(statement, None, instead, 1.0) for instead in _assigned_otherwise(statement)]
+    return sorted(found, key=lambda edit: edit.weight)
+
+
+def _assigned_otherwise(statement: Statement) -> Iterator[str]:
+    """The statement with another way to assign: added to what is there, or not; also where an index occurs again."""
+    match statement:
+        case ast.Assign([target], value) if not isinstance(target, ast.Tuple):
+            yield f"{ast.unparse(target)} += {ast.unparse(value)}"
+        case ast.AugAssign(target, op, value):
+            yield f"{ast.unparse(target)} = {ast.unparse(value)}"
+            others = [sign for kind, sign in _SIGNS.items() if not isinstance(op, kind | ast.MatMult) and sign != "@"]
+            yield from (f"{ast.unparse(target)} {sign}= {ast.unparse(value)}" for sign in others)
+            if isinstance(target, ast.Subscript) and isinstance(op, ast.Add):
+                parts = (target.value, target.slice, value)
+                yield f"np.add.at({', '.join(map(ast.unparse, parts))})"
+
+
+def _places(value: ast.expr) -> Iterator[tuple[ast.expr, bool]]:
+    """The expressions that may be changed, no module, index or name of an argument; and whether one is a factor."""
+    stack = [(value, False)]
+    while stack:
+        node, is_factor = stack.pop(0)
+        yield node, is_factor
+        inner: list[ast.expr] = [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
+        if isinstance(node, ast.Call):
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+            inner = [*([owner] if owner is not None and not _is_module(owner) else []), *node.args]
+        elif isinstance(node, ast.Subscript):
+            inner = [node.value]
+        product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
+        divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        stack += [(x, product and not (divides and k)) for k, x in enumerate(inner)]
+
+
+def _instead(place: ast.expr, atoms: Sequence[str], is_factor: bool, whole: bool) -> Iterator[tuple[float, str]]:
+    """What may stand in the place of an expression, with how large a change it is."""
+    text = ast.unparse(place)
+    held = text if isinstance(place, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
+    yield from _other(place, text, atoms)
+    if isinstance(place, ast.Constant):
+        return
+    for k, atom in enumerate(atoms):
+        more = 0.01 * k
+        if not is_factor:  # else the product that it is a factor of is changed
+            yield from ((weight + more, f"{held} {factor.format(atom)}") for weight, factor in _FACTORS)
+        yield (2.3 if whole else 2.9) + more, f"{held} + {atom}"
+        yield (2.4 if whole else 3.0) + more, f"{held} - {atom}"
+        if whole and atom.isidentifier():
+            yield 2.4 + more, f"{held}.reshape({atom}.shape)"
+    if not is_factor:
+        yield from ((1.9, f"{factor}{held}") for factor in ("-", "2 * ", "0.5 * "))
+    yield 1.9, f"{held} ** 2"
+    yield 2.0, f"{held} ** 3"
+    yield 2.2, f"{held}.T"
+    yield 2.3, f"1 / {held}"
+    yield 2.3, f"1 - {held}"
+    yield 2.4, f"np.sqrt({text})"
+    for axis in _AXES:
+        yield 2.0, f"{held}.sum(axis={axis})"
+        yield 2.2, f"{held}.sum(axis={axis}, keepdims=True)"
+
+
+def _other(place: ast.expr, text: str, atoms: Sequence[str]) -> Iterator[tuple[float, str]]:
+    """What may stand in its place without it, by what it is."""
+    match place:
+        case ast.Attribute(inner, "T"):
+            yield 1.0, ast.unparse(inner)
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
+        case ast.Constant(int() | float()):
+            yield from ((1.15 if number == "1" else 1.0, number) for number in _NUMBERS if number != text)
+            yield from ((1.2 + 0.02 * k, atom) for k, atom in enumerate(atoms))
+        case ast.UnaryOp(ast.USub() | ast.Invert(), inner):
+            yield 1.0, ast.unparse(inner)
+        case ast.BinOp(left, op, right):
+            yield from _operations(f"({ast.unparse(left)})", op, f"({ast.unparse(right)})")
+        case ast.Compare(left, [op], [right]):
+            signs = [sign for kind, sign in _COMPARISONS.items() if not isinstance(op, kind)]
+            yield from ((1.0, f"({ast.unparse(left)}) {sign} ({ast.unparse(right)})") for sign in signs)
+        case ast.Call():
+            yield from _calls(place)
+
+
+def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float, str]]:
+    """Another operator, one side alone, the sides exchanged or transposed."""
+    yield from ((1.2, f"{left} {other} {right}") for other in _OPERATORS.get(type(op), ()))
+    if not isinstance(op, ast.MatMult):
+        yield 1.1, left
+    if isinstance(op, ast.Mult | ast.Add):
+        yield 1.1, right
+    if isinstance(op, ast.Sub | ast.Div):
+        yield 1.2, f"{right} {_SIGNS[type(op)]} {left}"
+    if isinstance(op, ast.MatMult):
+        yield from ((1.0, text) for text in (f"{left}.T @ {right}", f"{left} @ {right}.T", f"{right} @ {left}"))
+        yield from ((1.2, text) for text in (f"{right}.T @ {left}", f"{right} @ {left}.T"))
+
+
+def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
+    """Another function, its argument alone, other axes, the sides of a product exchanged or transposed."""
+    function = place.func
+    if not isinstance(function, ast.Attribute):
+        return
+    called, arguments = function.attr, [ast.unparse(x) for x in place.args]
+    owner = ast.unparse(function.value)
+    module = _is_module(function.value)
+    own, rest = (arguments[:1], arguments[1:]) if module else ([owner], arguments)
+    keywords = {keyword.arg or "": ast.unparse(keyword.value) for keyword in place.keywords}
+    axis = keywords.pop("axis", rest[0] if rest else None)
+    keep = keywords.pop("keepdims", None)
+
+    def again(name: str, axis: str | None, keep: str | None) -> str:
+        given = {"axis": axis, "keepdims": keep, **keywords}
+        said = [*own[: 1 if module else 0], *(f"{key}={x}" for key, x in given.items() if x is not None)]
+        return f"{owner}.{name}({', '.join(said)})"
+
+    if called in _FUNCTIONS:
+        yield 1.0, ast.unparse(ast.Call(ast.Attribute(function.value, _FUNCTIONS[called]), place.args, place.keywords))
+    if own and called not in ("dot", "matmul"):
+        yield 1.3, own[0]
+    if called in ("dot", "matmul") and own and rest:
+        yield from _operations(f"({own[0]})", ast.MatMult(), f"({rest[0]})")
+        yield 1.4, f"({own[0]}) * ({rest[0]})"
+    if called in ("sum", "mean", "max", "min"):
+        yield from ((1.0, again(called, other, keep)) for other in _AXES if other != axis)
+        yield 1.0, again(called, axis, None if keep else "True")
+        if axis is not None:
+            yield 1.2, again(called, None, None)
+
+
+def _is_module(owner: ast.expr) -> bool:
+    return isinstance(owner, ast.Name) and owner.id in _MODULES
+
+
+def _read(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _dump(text: str, mode: str) -> str:
+    try:
+        tree = ast.parse(text, mode=mode)
+    except SyntaxError:
+        return ""
+    return ast.dump(tree.body[0] if mode == "exec" else tree.body)  # type: ignore[attr-defined]
+
+
+def _spelled(place: ast.expr, instead: str, own: str) -> str:
+    """The new expression without needless parentheses, in which the old one is spelled as it was."""
+    bare, inner, due = ast.unparse(_read(instead)), ast.unparse(place), _dump(instead, "eval")
+    for old, new in ((f"({inner})", f"({own})"), (inner, own)):
+        if bare.count(old) == 1 and _dump(bare.replace(old, new), "eval") == due:
+            return bare.replace(old, new)
+    return bare
+
+
+def _span(node: ast.AST, lines: list[bytes]) -> tuple[int, int]:
+    """Where a node begins and ends in the bytes of a source."""
+    ends = ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))  # type: ignore[attr-defined]
+    begin, end = (sum(map(len, lines[: line - 1])) + column for line, column in ends)
+    return begin, end

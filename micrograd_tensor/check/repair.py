@@ -1,0 +1,292 @@
+"""Repair: the author's own line as it should be, found by changing it and running what comes out.
+
+Somebody wrote the line that computes a wrong gradient. Small changes of it, in the names, sizes and calls that the
+function has, are run where it ran, with the arrays that it had there. The smallest change that gives the expected
+numbers, there and when the whole function runs with it, is the line that the author would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import time
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from textwrap import dedent
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph.status import Status
+from .edits import Edit, Statement, edits
+from .found import SLACK, ByName, Fix, Found, Stages, WrongStage
+from .running import Run, assigned, copied, kept, python_function, run
+
+MAX_SECONDS = 2.0
+"""How long is looked for the change of a line, where one gradient is wrong; half as long for each other one."""
+_MAX_ATOMS = 40
+
+
+class Call(NamedTuple):
+    """A call of a backward pass, which can be made again: the function, its two arguments, and the inputs' names."""
+
+    backward: Callable[..., Any]
+    dout: Any
+    cache: Any
+    inputs: Sequence[str]
+
+
+@np.errstate(all="ignore")
+def repaired(report: Found, call: Call) -> dict[str, Fix]:
+    """For the wrong stages the line that computes each, as it should be; for those for which one is found.
+
+    A line on the way to several of them that makes them all right comes first: it is the mistake of all.
+
+    Args:
+        report: which knows the lines at which the source assigns each gradient, and those on the way to it.
+        call: of which it is.
+    """
+    function = python_function(call.backward)
+    source = _Source.of(function) if isinstance(function, FunctionType) else None
+    due = {report.keys[name]: report.wrong_stages[name] for name in report.wrong if name in report.wrong_stages}
+    if source is None or not due or sys.gettrace() is not None:
+        return {}
+    names = {report.keys[name]: name for name in report.wrong}
+    found: dict[str, Fix] = {}
+    until = time.thread_time() + MAX_SECONDS * (1 + len(due)) / 2
+    with redirect_stdout(StringIO()):  # it runs many times
+        before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
+        common = set.intersection(*before.values())
+        if len(due) > 1 and common:
+            fix = _Search(source, call, due, until).fix(source.at(common))
+            found = dict.fromkeys(names.values(), fix) if fix is not None else {}
+        for key, own in due.items():
+            if names[key] in found:
+                continue
+            lines = {line for line, _ in report.lines.get(names[key], ())}
+            search = _Search(source, call, {key: own}, until)
+            fix = search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(source.at(before[key]))
+            found |= {names[key]: fix} if fix is not None else {}
+    return found
+
+
+def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
+    """A report with the lines as they should be; a mistake that one line makes in several gradients is told once."""
+    stages, follow, diagnosis = dict(report.stages), dict(report.follow), dict(report.diagnosis)
+    of_line: dict[Fix, list[str]] = {}
+    for name in report.wrong:
+        if name in fixes:
+            of_line.setdefault(fixes[name], []).append(name)
+    for fix, (first, *others) in of_line.items():
+        if not others:
+            continue
+        follow[first] = (*follow.get(first, ()), *others)
+        for name in others:
+            follow[first] += tuple(follow.pop(name, ()))
+            diagnosis.pop(name, None)
+            note = f"it follows from the mistake in line {fix.line}, which is told at {report.keys[first]}"
+            stages[name] = replace(stages[name], status=Status.RIGHT_GIVEN, note=note)
+    kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
+    return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
+
+
+class _Search:
+    """Looks for the change of a line that makes some gradients as expected."""
+
+    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], until: float) -> None:
+        self.source, self.call, self.due, self._until = source, call, due, until
+
+    def fix(self, statements: Sequence[Statement], key: str = "") -> Fix | None:
+        """The smallest change of one of some statements; ``key``: the gradient that they assign.
+
+        Where a statement assigns it for the last time, once and as a variable, what the line alone computes tells.
+        """
+        assigning = [x for x in statements if not isinstance(x, ast.Return)]
+        last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
+        others: list[Edit] = []
+        for statement in reversed(statements):
+            visits = self._visits(self.source.line(statement))
+            every = edits(statement, self.source.atoms(statement, visits[-1])) if visits else []
+            if not (key and statement in last and len(visits) == 1):
+                others += every
+                continue
+            for edit in every:
+                if time.thread_time() > self._until:
+                    return None
+                if self._gives(edit, visits[0], key) and (found := self._fix(edit)) is not None:
+                    return found
+            if not isinstance(statement, ast.Return) and key not in visits[0]:
+                others += every  # it may be an attribute or an entry
+        for edit in sorted(others, key=lambda edit: edit.weight):
+            if time.thread_time() > self._until:
+                return None
+            if (found := self._fix(edit)) is not None:
+                return found
+        return None
+
+    def _fix(self, edit: Edit) -> Fix | None:
+        text, whole = edit.written(self.source.text)
+        if not self._gives_when_run(whole):
+            return None
+        return Fix(self.source.line(edit.before), text, self.source.text_of(edit.before))
+
+    def _visits(self, line: int) -> list[dict[str, Any]]:
+        """What the function's names hold before a line runs, each time; of many the last two."""
+        found: list[dict[str, Any]] = []
+        code = self.source.function.__code__
+
+        def enter(frame: FrameType, *_: Any) -> Any:
+            return step if frame.f_code is code else None
+
+        def step(frame: FrameType, event: str, _: Any) -> Any:
+            if event == "line" and frame.f_lineno == line:
+                del found[:-1]
+                found.append({name: copied(value) for name, value in frame.f_locals.items()})
+            return step
+
+        sys.settrace(enter)
+        try:
+            self._run()
+        finally:
+            sys.settrace(None)
+        return found
+
+    def _run(self) -> Run:
+        return run(self.call.backward, self.call.dout, self.call.cache, self.call.inputs)
+
+    def _gives(self, edit: Edit, names: Mapping[str, Any], key: str) -> bool:
+        """Whether a changed line gives the expected numbers with what its names hold where it runs."""
+        after, space, world = edit.after, dict(names), self.source.function.__globals__
+        try:
+            if isinstance(after, ast.Return):
+                code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
+                made = eval(code, world, space)  # noqa: S307 -- the user's line, changed
+                return any(_is_due(x, self.due[key]) for x in _leaves(made))
+            written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
+            for node in (node for target in written for node in ast.walk(target)):
+                if isinstance(node, ast.Name) and node.id in space:
+                    space[node.id] = copied(space[node.id])  # it may be written into
+            exec(compile(ast.Module([after], []), "<edit>", "exec"), world, space)  # noqa: S102 -- as above
+        except Exception:  # whatever a change may raise
+            return False
+        return _is_due(space.get(key), self.due[key])
+
+    def _gives_when_run(self, text: str) -> bool:
+        """Whether the whole function, with a line changed, gives the expected numbers."""
+        code = self.source.code(text)
+        if code is None:
+            return False
+        with _instead(self.source.function, code):
+            ran = self._run()
+        return ran.error is None and all(_is_due(ran.names.get(key), own) for key, own in self.due.items())
+
+
+def _leaves(returned: Any) -> Iterator[Any]:
+    if isinstance(returned, Mapping):
+        returned = tuple(returned.values())
+    if not isinstance(returned, tuple | list):
+        yield returned
+        return
+    for inner in returned:
+        yield from _leaves(inner)
+
+
+def _is_due(value: Any, own: WrongStage) -> bool:
+    if not isinstance(value, np.ndarray | np.generic | float):
+        return False
+    array, due = np.asarray(value), np.asarray(own.expected)
+    if array.shape != due.shape or array.dtype.kind not in "fc" or not array.size:
+        return False
+    return bool(np.all((np.abs(array - due) <= SLACK * np.asarray(own.tolerance)) | (array == due)))
+
+
+@contextmanager
+def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
+    """Within the block a function runs other code."""
+    before = function.__code__
+    function.__code__ = code
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+class _Source:
+    """The source of a function."""
+
+    def __init__(self, function: FunctionType, text: str, tree: ast.FunctionDef, first: int) -> None:
+        self.function, self.text, self._tree, self._first = function, text, tree, first
+
+    @classmethod
+    def of(cls, function: FunctionType) -> _Source | None:
+        """None where it is not known, or is a closure, which cannot run other code."""
+        try:
+            block, first = inspect.getsourcelines(function)
+            text = dedent("".join(block))
+            tree = ast.parse(text).body[0]
+        except (OSError, TypeError, SyntaxError, IndexError):
+            return None
+        alone = isinstance(tree, ast.FunctionDef) and not function.__code__.co_freevars
+        return cls(function, text, tree, first) if alone else None  # type: ignore[arg-type]
+
+    def line(self, statement: Statement) -> int:
+        """Its number in the file."""
+        return self._first + statement.lineno - 1
+
+    def text_of(self, statement: Statement) -> str:
+        """It as it is written, on one line."""
+        return " ".join((ast.get_source_segment(self.text, statement) or "").split())
+
+    def at(self, lines: Container[int]) -> list[Statement]:
+        """The statements that assign something on some lines."""
+        every = (node for node in ast.walk(self._tree) if isinstance(node, ast.Assign | ast.AugAssign))
+        return sorted((x for x in every if self.line(x) in lines), key=lambda statement: statement.lineno)
+
+    def assigning(self, key: str, lines: Container[int], inputs: Container[str]) -> list[Statement]:
+        """The statements that assign a gradient; of an input also the one that returns it, if it is the only one."""
+        returns = [x for x in ast.walk(self._tree) if isinstance(x, ast.Return)]
+        found = [x for x in self.at(lines) if key in (*assigned(x), *kept(x))]
+        if len(returns) != 1 or key[1:] not in inputs:
+            return found
+        return [*returns, *found] if found else [*returns]
+
+    def atoms(self, statement: Statement, names: Mapping[str, Any]) -> list[str]:
+        """What the function has to write a line with: arrays and numbers, also those of objects and caches; sizes."""
+        found = {name: value for name, value in names.items() if _is_numeric(value)}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Attribute(ast.Name(owner), attribute) if owner in names and owner not in found:
+                    value = getattr(names[owner], attribute, None)
+                case ast.Subscript(ast.Name(owner), ast.Constant(str() as place)) if isinstance(names.get(owner), dict):
+                    value = names[owner].get(place)
+                case _:
+                    continue
+            if _is_numeric(value):
+                found[ast.unparse(node)] = value  # an Attribute or a Subscript
+        own = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.expr)}
+        ordered = sorted(found, key=lambda text: text not in own)
+        arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and text.isidentifier()]
+        sizes = [f"{text}.shape[{axis}]" for text in arrays[:2] for axis in range(found[text].ndim)]
+        lengths = any(isinstance(found[text], int) for text in ordered)
+        return ordered[:_MAX_ATOMS] + ([] if lengths else sizes)
+
+    def code(self, text: str) -> CodeType | None:
+        """What another source of the function compiles to, at the lines where the function stands."""
+        code = self.function.__code__
+        try:
+            tree = ast.increment_lineno(ast.parse(text), self._first - 1)
+            made = compile(tree, code.co_filename, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return None
+        inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]
+        return inner[0] if inner else None
+
+
+def _is_numeric(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiub"
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -1,0 +1,76 @@
+"""Wording: printed lines of NumPy in the names and sizes that a user has for things."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph
+
+_SHAPED = ("broadcast_to", "ones", "zeros", "empty", "full", "reshape")
+"""Functions whose arguments are lengths."""
+
+
+def sizes_of(given: Any, graph: Graph) -> dict[int, str]:
+    """What lengths of axes are called, by the numbers among what was given that are the length of an axis.
+
+    A length of 1 or 2 may be any number, and one that two names have is called by none.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([[1.0, 2.0, 3.0]] * 4, name="x", requires_grad=True)
+    >>> sizes_of({"N": 4, "D": 3, "k": 5, "one": 1}, mt.graph(x * 2.0, [[1.0] * 3] * 4))
+    {4: 'N', 3: 'D'}
+    """
+    lengths = {n for node in graph.nodes for n in node.shape if n > 2}
+    found: dict[int, list[str]] = {}
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if whole and value in lengths and isinstance(name, str) and name.isidentifier():
+            found.setdefault(int(value), []).append(name)
+    return {n: names[0] for n, names in found.items() if len(names) == 1}
+
+
+def in_words_of(lines: str, sizes: Mapping[int, str], names: Mapping[str, str]) -> str:
+    """Lines of NumPy with other names for some values, and with names for lengths where they divide or shape an array.
+
+    >>> in_words_of("dx = np.broadcast_to(dvar / 7, (7, 4)) * 7", {7: "N", 4: "D"}, {"dx": "dX"})
+    'dX = np.broadcast_to(dvar / N, (N, D)) * 7'
+    """
+    worded = []
+    for line in lines.splitlines():
+        try:
+            before = ast.parse(line)
+        except SyntaxError:  # a rule in mathematics
+            return lines
+        due = ast.dump(before)
+        after = _Worded(sizes, names).visit(before)
+        worded.append(line if ast.dump(after) == due else ast.unparse(after))
+    return "\n".join(worded)
+
+
+class _Worded(ast.NodeTransformer):
+    def __init__(self, sizes: Mapping[int, str], names: Mapping[str, str]) -> None:
+        self._sizes, self._names = sizes, names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self._names.get(node.id, node.id), node.ctx)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.op, ast.Div):
+            node.right = self._length(node.right)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _SHAPED:
+            node.args = [
+                ast.Tuple([*map(self._length, x.elts)], x.ctx) if isinstance(x, ast.Tuple) else self._length(x)
+                for x in node.args
+            ]
+        return self.generic_visit(node)
+
+    def _length(self, node: ast.expr) -> ast.expr:
+        known = isinstance(node, ast.Constant) and type(node.value) is int and node.value in self._sizes
+        return ast.Name(self._sizes[node.value], ast.Load()) if known else node  # type: ignore[attr-defined]

@@ -1,0 +1,178 @@
+"""Repairs: the user's own line as it should be; put into the file, it makes the file right."""
+
+import ast
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor.check.edits import edits
+from micrograd_tensor.cli.check import judge
+from micrograd_tensor.cli.exercise import read_layer
+from micrograd_tensor.cli.layers import layers_of
+from micrograd_tensor.cli.user_file import user_file
+
+LAYERS = Path(__file__).parents[1] / "cli" / "layers"
+
+MISTAKES = [
+    ("tuples", "batchnorm", "dvar = 0.5 * 1. / np.sqrt", "dvar = 1. / np.sqrt"),
+    ("tuples", "batchnorm", "dxhat = dgammax * gamma", "dxhat = dgammax"),
+    ("tuples", "batchnorm", "dsq = 1. / N * np", "dsq = 1. / D * np"),
+    ("tuples", "batchnorm", "dbeta = np.sum(dout, axis=0)\n    dgammax", "dbeta = np.mean(dout, axis=0)\n    dgammax"),
+    ("tuples", "batchnorm", "dgamma = np.sum(dgammax * xhat, axis=0)", "dgamma = np.sum(dgammax * xmu, axis=0)"),
+    ("tuples", "batchnorm", "-1. / (sqrtvar ** 2)", "-1. / sqrtvar"),
+    ("tuples", "batchnorm", "1. / np.sqrt(var + eps) * dsqrtvar", "1. / np.sqrt(var) * dsqrtvar"),
+    ("tuples", "batchnorm", "dx = dx1 + dx2", "dx = dx1 - dx2"),
+    ("tuples", "affine", "dx = dout.dot(w.T).reshape(x.shape)\n", "dx = dout.dot(w.T).reshape(x.shape) * 2\n"),
+    ("tuples", "relu", "np.where(x > 0, dout, 0)", "np.where(x < 0, dout, 0)"),
+    ("tuples", "layernorm", ") / std[:, None]", ") * std[:, None]"),
+    ("tuples", "dropout", "return dout * mask\n\ndef conv", "return dout\n\ndef conv"),
+    ("tuples", "rnn_step", "(1 - next_h ** 2)", "(1 - next_h)"),
+    ("tuples", "rnn_step", "dx = dtanh.dot(Wx.T)", "dx = dtanh.dot(Wh.T)"),
+    ("tuples", "lstm_step", "do * o * (1 - o), dg * (1 - g ** 2)])\n    dx", "do * o, dg * (1 - g ** 2)])\n    dx"),
+    ("tuples", "softmax_loss", "    dx /= N\n    return loss, dx\n\n# the rest", "    return loss, dx\n\n# the rest"),
+    ("tuples", "svm_loss", "dx[np.arange(N), y] -= num_pos", "dx[np.arange(N), y] -= 1"),
+    ("tuples", "word_embedding", "np.add.at(dW, x, dout)\n    return dW", "dW[x] += dout\n    return dW"),
+    ("tuples", "temporal_affine", "db = dout.sum(axis=(0, 1))", "db = dout.sum(axis=0)"),
+    ("dictionaries", "mlp", "dW1 = cache[\"X\"].T @ dZ1", "dW1 = cache[\"X\"].T @ dA1"),
+    ("dictionaries", "mlp", "dA1 * (1 - A1**2)", "dA1 * (1 - A1)"),
+    ("dictionaries", "rmsnorm", "dms = dr * (-0.5) * r**3", "dms = dr * (-0.5) * r**2"),
+    ("classes", "Dense", "self.dW = np.dot(self.x.T, grad_output)", "self.dW = np.dot(self.x.T, grad_output) / 7"),
+    ("classes", "Tanh", "return dout * (1 - self.out * self.out)", "return dout * (1 - self.out)"),
+    ("terse", "silu", "dy * s * (1 + x * (1 - s))", "dy * s * (1 + x * (1 + s))"),
+    ("loops", "rnn", "dhnext = draw @ Wh.T", "dhnext = draw @ Wh"),
+]  # fmt: skip
+
+
+def judged(path, name):
+    with user_file(path) as module:
+        return judge(read_layer(module, layers_of(module)[name], path, 0, {}), path)[0]
+
+
+def put_in(path, fix):
+    """The file with a line as it should be."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = lines[fix.line - 1]
+    last = fix.line
+    while " ".join("".join(lines[fix.line - 1 : last]).split()).count(fix.before) != 1:
+        last += 1
+    indent = first[: len(first) - len(first.lstrip())]
+    whole = " ".join("".join(lines[fix.line - 1 : last]).split())
+    lines[fix.line - 1 : last] = [indent + whole.replace(fix.before, fix.text) + "\n"]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("file", "name", "right", "wrong"), MISTAKES)
+def test_a_fix_put_into_the_file_makes_it_right(file, name, right, wrong, tmp_path):
+    path = tmp_path / "mine.py"
+    text = (LAYERS / f"{file}.py").read_text(encoding="utf-8")
+    assert text.count(right) >= 1
+    path.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    report = judged(path, name)
+    assert report.wrong, "the mistake is not seen"
+    assert set(report.fixes) == set(report.wrong)
+    for fix in report.fixes.values():
+        put_in(path, fix)
+    after = judged(path, name)
+    assert after.ok, after.text(width=110)
+    assert not after.wrong
+
+
+def fixed(wrong, right="", file="tuples", name="batchnorm", folder=None):
+    path = folder / "mine.py"
+    path.write_text((LAYERS / f"{file}.py").read_text(encoding="utf-8").replace(right, wrong, 1), encoding="utf-8")
+    return judged(path, name)
+
+
+def test_it_is_the_line_that_the_author_would_write(tmp_path):
+    report = fixed("dsq = 1. / D", "dsq = 1. / N", folder=tmp_path)
+    assert [fix.text for fix in report.fixes.values()] == ["dsq = 1. / N * np.ones((N, D)) * dvar"]
+    text = report.text(hints=3)
+    assert "line 58: dsq = 1. / N * np.ones((N, D)) * dvar" in text
+    assert "Proof: run with this line, backward gives the expected numbers." in text
+    assert "1. / N" not in report.text(hints=2)
+
+
+def test_one_line_that_makes_several_gradients_wrong_is_told_once(tmp_path):
+    report = fixed("(1 - next_h)", "(1 - next_h ** 2)", name="rnn_step", folder=tmp_path)
+    assert len(report.wrong) == 1
+    assert [fix.text for fix in report.fixes.values()] == ["dtanh = dnext_h * (1 - next_h ** 2)"]
+    assert "The mistake is in this line, which makes" in report.text(hints=1)
+
+
+def test_nothing_of_the_users_is_changed_by_looking_for_it(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\ncalls = []\n\n"
+        "def f_forward(x):\n    return np.sin(x), x\n\n"
+        "def f_backward(dout, x):\n    print('once')\n    dx = dout * np.sin(x)\n    return dx\n",
+        encoding="utf-8",
+    )
+    with user_file(path) as module:
+        code = module.f_backward.__code__
+        before = {name: value for name, value in vars(module).items() if name != "__builtins__"}
+        report = judge(read_layer(module, layers_of(module)["f"], path, 0, {}), path)[0]
+        assert module.f_backward.__code__ is code
+        assert {name: value for name, value in vars(module).items() if name != "__builtins__"} == before
+    assert report.wrong == ["x"]
+    assert capsys.readouterr().out.count("once") <= 1
+
+
+def test_it_does_not_take_longer_than_it_is_worth(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\n\ndef f_forward(x):\n    return np.sin(x), x\n\n"
+        "def f_backward(dout, x):\n    rng = np.random.default_rng(0)\n    dx = rng.normal(size=x.shape) + 3\n"
+        "    return dx\n",
+        encoding="utf-8",
+    )
+    started = time.process_time()
+    report = judged(path, "f")
+    assert report.wrong == ["x"]
+    assert not report.fixes
+    assert time.process_time() - started < 10
+
+
+LINES = [
+    "dx = dout * (1 - h**2)",
+    "dW[:, j] += X[i] / N",
+    "return dout.dot(w.T).reshape( x.shape ), np.sum(dout, axis = 0)",
+    "dz = np.hstack([df, dg])  * -1",
+    "db = (dout\n      * x).sum(0)",
+    "dsq = 1. / N * np.ones((N, D)) * dvar",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_changed_line_is_written_as_it_was_but_for_the_change(line):
+    statement = ast.parse(line).body[0]
+    every = edits(statement, ["N", "x", "h"])
+    assert len(every) > 50
+    assert [edit.weight for edit in every] == sorted(edit.weight for edit in every)
+    for edit in every[::7]:
+        text, whole = edit.written(line)
+        due = ast.dump(edit.after)
+        assert ast.dump(ast.parse(whole).body[0]) == due
+        assert ast.dump(ast.parse(text).body[0]) == due
+    assert ast.dump(ast.parse(line).body[0]) == ast.dump(statement)
+
+
+def test_lengths_are_called_as_the_user_calls_them():
+    rng = np.random.default_rng(0)
+    x = mt.tensor(rng.normal(size=(7, 4)), name="x", requires_grad=True)
+    y = (x - x.mean(axis=0).named("mean")).named("y")
+    dout = rng.normal(size=(7, 4))
+    hand = {"dy": dout, "dmean": -dout.sum(axis=0), "dx": dout - dout.sum(axis=0), "N": 7, "D": 4}
+    [fix] = {one.fix for one in mt.compare(y, dout, hand).diagnosis["dx"][:1]}
+    assert "/ N" in fix
+    assert "(N, D)" in fix
+    space = {"np": np, **hand}
+    exec(fix, space)  # noqa: S102 -- what was printed
+    assert mt.compare(y, dout, {**hand, "dx": space["dx"]}).ok
+    spelled = {"grad_y": dout, "grad_mean": hand["dmean"], "grad_x": hand["dx"], "N": 7}
+    [fix] = {one.fix for one in mt.compare(y, dout, spelled).diagnosis["x"][:1]}
+    space = {"np": np, **spelled}
+    exec(fix, space)  # noqa: S102 -- as above
+    assert mt.compare(y, dout, {**spelled, "grad_x": space["grad_x"]}).ok
