@@ -163,7 +163,8 @@ def _instead(place: ast.expr, atoms: Sequence[str], is_factor: bool, whole: bool
         if whole and atom.isidentifier():
             yield 2.4 + more, f"{held}.reshape({atom}.shape)"
     if not is_factor:
-        yield from ((1.9, f"{factor}{held}") for factor in ("-", "2 * ", "0.5 * "))
+        product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else held
+        yield from ((1.9, f"{factor}{product}") for factor in ("-", "2 * ", "0.5 * "))
     yield 1.9, f"{held} ** 2"
     yield 2.0, f"{held} ** 3"
     yield 2.2, f"{held}.T"

@@ -49,7 +49,7 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
      "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "weights 1": (5, 4), "bias 1": (4,),
      "weights 2": (4, 3), "bias 2": (3,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 12), "hidden weights": (3, 12), "bias": (12,)},
-    {"input": (2, 4, 5, 6), "weights": (3, 4, 3, 3), "bias": (3,), "gamma": (4,), "labels": ((2,), 4)},
+    {"input": (2, 4, 6, 7), "weights": (3, 4, 2, 2), "bias": (3,), "gamma": (4,), "labels": ((2,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (4,), "labels": ((3,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (1, 4, 1, 1)},
     {"input": (3, 7, 5), "weights": (5, 4), "bias": (4,), "gamma": (5,), "hidden state": (3, 4),
