@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any, TypeAlias
 
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return"
@@ -65,7 +66,7 @@ class Edit:
         """The statement as it is to be written, spelled as it was where nothing is changed; and the whole source so."""
         text, lines = source.encode(), source.encode().splitlines(keepends=True)
         start, end = _span(self.before, lines)
-        made = ast.unparse(self.after)
+        made = self.instead if self.place is None else ast.unparse(self.after)
         if self.place is not None:
             a, b = _span(self.place, lines)
             bare = _spelled(self.place, self.instead, text[a:b].decode())
@@ -107,11 +108,17 @@ def edits(statement: Statement, atoms: Sequence[str]) -> list[Edit]:
     value = statement.value
     if value is None:
         return []
+    several = value.elts if isinstance(statement, ast.Return) and isinstance(value, ast.Tuple) else []
     found = [
         Edit(statement, place, instead, weight)
         for place, within in _places(value)
         for weight, instead in _instead(place, atoms, within, place is value)
+        if not (place in several and instead in atoms)  # returning something else is no change of what is computed
     ]
+    for one, other in combinations(range(len(several)), 2):
+        texts = [ast.unparse(x) for x in several]
+        texts[one], texts[other] = texts[other], texts[one]
+        found.append(Edit(statement, None, f"return {', '.join(texts)}", 1.0))
     found += [Edit(statement, None, instead, 1.0) for instead in _assigned_otherwise(statement)]
     return sorted(found, key=lambda edit: edit.weight)
 

@@ -24,7 +24,7 @@ import numpy as np
 from ..graph.status import Status
 from .edits import Edit, Statement, edits
 from .found import SLACK, ByName, Fix, Found, Stages, WrongStage
-from .running import Run, assigned, copied, kept, python_function, run
+from .running import assigned, computed, copied, kept, python_function
 
 MAX_SECONDS = 2.0
 """How long is looked for the change of a line, where one gradient is wrong; half as long for each other one."""
@@ -61,15 +61,17 @@ def repaired(report: Found, call: Call) -> dict[str, Fix]:
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         common = set.intersection(*before.values())
-        if len(due) > 1 and common:
-            fix = _Search(source, call, due, until).fix(source.at(common))
+        if len(due) > 1:
+            fix = _Search(source, call, due, until).fix([*source.at(common), *source.returns()])
             found = dict.fromkeys(names.values(), fix) if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
             lines = {line for line, _ in report.lines.get(names[key], ())}
             search = _Search(source, call, {key: own}, until)
-            fix = search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(source.at(before[key]))
+            on_the_way = source.at(before[key])
+            fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
+            fix = fix or search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(on_the_way)
             found |= {names[key]: fix} if fix is not None else {}
     return found
 
@@ -89,8 +91,11 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
             follow[first] += tuple(follow.pop(name, ()))
             diagnosis.pop(name, None)
             note = f"it follows from the mistake in line {fix.line}, which is told at {report.keys[first]}"
+            note = "; ".join(filter(None, (stages[name].note, note)))
             stages[name] = replace(stages[name], status=Status.RIGHT_GIVEN, note=note)
     kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
+    for name in kept:  # one change of a line is no two mistakes
+        diagnosis[name] = tuple(one for one in diagnosis.get(name, ()) if one.kind != "two mistakes")
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
@@ -150,13 +155,12 @@ class _Search:
 
         sys.settrace(enter)
         try:
-            self._run()
+            computed(*self.call)
+        except Exception:  # it may have failed before
+            return []
         finally:
             sys.settrace(None)
         return found
-
-    def _run(self) -> Run:
-        return run(self.call.backward, self.call.dout, self.call.cache, self.call.inputs)
 
     def _gives(self, edit: Edit, names: Mapping[str, Any], key: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""
@@ -180,9 +184,12 @@ class _Search:
         code = self.source.code(text)
         if code is None:
             return False
-        with _instead(self.source.function, code):
-            ran = self._run()
-        return ran.error is None and all(_is_due(ran.names.get(key), own) for key, own in self.due.items())
+        try:
+            with _instead(self.source.function, code):
+                names = computed(*self.call)
+        except Exception:  # as above
+            return False
+        return all(_is_due(names.get(key), own) for key, own in self.due.items())
 
 
 def _leaves(returned: Any) -> Iterator[Any]:
@@ -246,9 +253,13 @@ class _Source:
         every = (node for node in ast.walk(self._tree) if isinstance(node, ast.Assign | ast.AugAssign))
         return sorted((x for x in every if self.line(x) in lines), key=lambda statement: statement.lineno)
 
+    def returns(self) -> list[Statement]:
+        """The statements that return something."""
+        return [x for x in ast.walk(self._tree) if isinstance(x, ast.Return) and x.value is not None]
+
     def assigning(self, key: str, lines: Container[int], inputs: Container[str]) -> list[Statement]:
         """The statements that assign a gradient; of an input also the one that returns it, if it is the only one."""
-        returns = [x for x in ast.walk(self._tree) if isinstance(x, ast.Return)]
+        returns = self.returns()
         found = [x for x in self.at(lines) if key in (*assigned(x), *kept(x))]
         if len(returns) != 1 or key[1:] not in inputs:
             return found

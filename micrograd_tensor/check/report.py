@@ -43,16 +43,17 @@ class Report(Found):
 
         terminal.show(self, hints=hints)
 
-    def to_html(self, *, about: str = "", source: Sequence[tuple[int, str]] = ()) -> str:
+    def to_html(self, *, about: str = "", source: Sequence[tuple[int, str]] = (), circuit: str = "") -> str:
         """A page of its own, on which the hints for each wrong stage unfold one by one.
 
         Args:
             about: what was judged, and with what, in a line.
             source: the numbered lines of the backward pass; those that assign a gradient are marked by its verdict.
+            circuit: a picture as SVG, such as ``mt.draw(out, dout, view="difference", against=report).inline()``.
         """
         from .rendering import html
 
-        return html.page(self, about=about, source=source)
+        return html.page(self, about=about, source=source, circuit=circuit)
 
     def to_json(self) -> str:
         """The report as JSON."""

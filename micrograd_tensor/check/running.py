@@ -113,16 +113,28 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
 
 
+def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
+    """What a call computes, by name as `run` finds it, and nothing else about it; raises what the function raises."""
+    watch = Watch(backward, within=False)
+    with watch:
+        returned = backward(*[copied(dout), copied(cache)][: 1 + _takes_two(backward)])
+    return _names(returned, None, watch.local, inputs)[0]
+
+
 class Watch:
     """Watches a function run: its local names at the end, and the array of each after its own assignments.
 
     If a debugger or the like is already tracing, it continues, and no arrays are kept.
+
+    Args:
+        function: which one.
+        within: whether to look at its lines too, which takes longer.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], within: bool = True) -> None:
         self.local: dict[str, Any] = {}
         self._code = _code(function)
-        self._assignments = assignments(function)
+        self._assignments = assignments(function) if within else []
         self._kept: dict[str, Any] = {}
         self.held: dict[str, deque[Any]] = {}
         self._names: dict[int, tuple[str, ...]] = {}  # by line

@@ -48,6 +48,9 @@ from .starters import STARTERS
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
 
+_MAX_GATES = 150
+"""A circuit of more gates is not shown on the page of a report."""
+
 
 def add_to(commands: Any) -> None:
     """Add the subcommand to the command line's parser."""
@@ -202,7 +205,10 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
     reasons = [f"it changes {listed(changed)}, which it was given"] if changed else []
     reasons += ["it stops with an error"] if ran.error is not None else []
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
-    files = {} if given.html is None else {given.html: report.to_html(about=_about(one, given), source=_lines(task))}
+    files = {}
+    if given.html is not None:
+        circuit = _circuit(task.captured, report)
+        files[given.html] = report.to_html(about=_about(one, given), source=_lines(task), circuit=circuit)
     files |= {} if given.json is None or to_stdout else {given.json: as_json}
     files |= {} if given.player is None else {given.player: _player(task.captured, report, given)}
     for path, text in files.items():
@@ -225,6 +231,15 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
 def _about(one: _Judged, given: argparse.Namespace) -> str:
     name = f":{one.name}" if one.name else ""
     return f"{given.file}{name}, seed {given.seed}; micrograd_tensor {__version__}, NumPy {np.__version__}"
+
+
+def _circuit(graph: Graph, report: Report) -> str:
+    """The circuit with the verdicts; "" where it is too large to be read, or there is nothing to paint it with."""
+    if sum(not node.is_leaf for node in graph.nodes) > _MAX_GATES:
+        return ""
+    with suppress(DrawError):
+        return draw(graph, view="difference", against=report).inline()
+    return ""
 
 
 def _lines(task: exercise.Exercise) -> list[tuple[int, str]]:

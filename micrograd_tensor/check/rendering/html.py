@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
+from ...graph.status import Status
 from ...notation import webpage
 from ..found import Found, Stage
 from . import sentences
@@ -16,12 +18,21 @@ _HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
 
 
 def page(
-    report: Found, title: str = "Gradients by hand", about: str = "", source: Sequence[tuple[int, str]] = ()
+    report: Found,
+    title: str = "Gradients by hand",
+    about: str = "",
+    source: Sequence[tuple[int, str]] = (),
+    circuit: str = "",
 ) -> str:
-    """A whole page, which loads nothing and runs nothing; ``about`` and ``source`` as `Report.to_html` takes them."""
+    """A whole page, which loads nothing and runs nothing; the arguments as `Report.to_html` takes them."""
     said = f'<p class="muted">{_text(about)}</p>' if about else ""
-    body = f'<main class="mt-report">\n{_joined(report)}\n{"".join(_source(report, source))}{said}\n</main>'
-    return webpage.page(sentences.clean(title), body, [STYLE])
+    picture = (
+        f'<h2>The circuit, with the verdicts</h2><div class="scroll" tabindex="0">{circuit}</div>\n' if circuit else ""
+    )
+    first, *rest = _parts(report)
+    body = "\n".join((first, said, *_source(report, source), *rest, picture))
+    within = [unescape(text) for text in re.findall(r"<style>(.*?)</style>", circuit, re.DOTALL)]
+    return webpage.page(sentences.clean(title), f'<main class="mt-report">\n{body}\n</main>', [STYLE], within=within)
 
 
 def fragment(report: Found) -> str:
@@ -30,16 +41,20 @@ def fragment(report: Found) -> str:
 
 
 def _source(report: Found, source: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """The user's lines, each with the sign of the gradient that it assigns."""
+    """The user's lines, each with the sign of the gradient that it assigns, the wrong ones as where the mistake is."""
     if not source:
         return
     statuses = {line: report.stages[name].status for name, lines in report.lines.items() for line, _ in lines}
-    yield '<h2>The backward pass</h2><pre class="scroll" tabindex="0">'
+    for name in report.fixes:
+        statuses |= {line: Status.RIGHT_GIVEN for line, _ in report.lines.get(name, ())}
+    statuses |= {fix.line: Status.WRONG for fix in report.fixes.values()}
+    lines = []
     for number, text in source:
         status = statuses.get(number)
         sign, role = (status.sign, status.role) if status is not None else (" ", "muted")
-        yield f'<span class="{role}">{sign} {number:4d}</span>  {_text(text.rstrip())}\n'
-    yield "</pre>"
+        marked = ' class="marked"' if status == Status.WRONG else ""
+        lines.append(f'<span{marked}><span class="{role}">{sign} {number:4d}</span>  {_text(text.rstrip())}\n</span>')
+    yield f'<h2>The backward pass</h2><pre class="scroll" tabindex="0">{"".join(lines)}</pre>'
 
 
 def _joined(report: Found) -> str:
