@@ -34,7 +34,7 @@ from ..notation import formula, rule
 from .arguments import finite_number, whole_number
 from .chosen import add_dims, asked_dims
 from .console import console, table
-from .matrix_file import read_matrix
+from .matrix_file import SUFFIXES, read_matrix
 from .output_folder import output_folder
 from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError
@@ -52,12 +52,24 @@ def add_to(commands: Any) -> None:
         help="normalize a data set; show values, gradients and circuit; compare with gradients derived by hand",
         description="Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
         "and the gradients stage by stage, compares the gradients with two hand-derived backward passes, with the "
-        "closed form that is derived from the graph, and with numerical ones, and draws the circuit. Without --input "
+        "closed form that is derived from the graph, and with numerical ones, and draws the circuit. Without a file "
         "it uses Fisher's iris measurements. The upstream gradient, gamma and beta are drawn at random, since at "
         "gamma = 1 or with out.sum() as the loss a wrong backward pass can look right. Exit status: 0 all agree, 1 "
         "they differ, 2 the input or output is unusable.",
     )
-    parser.add_argument("--input", type=Path, metavar="FILE", help="samples by features, .csv or .npy (default: iris)")
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help=f"samples by features: {', '.join(SUFFIXES)} (default: iris)"
+    )
+    parser.add_argument("--input", type=Path, metavar="FILE", help="the same")
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument(
+        "--header", action="store_true", default=None, help="the first line has the names of the columns"
+    )
+    names.add_argument("--no-header", action="store_false", dest="header", help="the first line has numbers")
+    parser.add_argument(
+        "--columns", default="", help="which: by names or numbers from 1, such as height,weight or 1,3-5"
+    )
+    parser.add_argument("--drop-missing", action="store_true", help="leave out rows in which a number is missing")
     parser.add_argument("--eps", type=finite_number, default=1e-5, help="added to the variance (default: 1e-5)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
     parser.add_argument(
@@ -86,8 +98,12 @@ def _by_hand() -> dict[str, Any]:
 
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
-    path = given.input or examples() / "data" / "iris.csv"
-    x, columns = read_matrix(path, given.dtype)
+    if given.file and given.input:
+        raise UnusableError(f"two files are given, {given.file} and --input {given.input}; give one")
+    path = given.file or given.input or examples() / "data" / "iris.csv"
+    x, columns, notes = read_matrix(
+        path, given.dtype, header=given.header, columns=given.columns, drop_missing=given.drop_missing
+    )
     folder = output_folder(given.out)
     n, d = x.shape
     rng = np.random.default_rng(given.seed)
@@ -119,7 +135,8 @@ def run(given: argparse.Namespace) -> int:
 
     terminal = console()
     named = f" ({', '.join(columns)})" if columns and d <= 8 else ""
-    terminal.say(f"{n} × {d} numbers{named} from {path}", "bold")
+    read = f": {', '.join(notes)}" if notes else ""
+    terminal.say(f"{n} × {d} numbers{named} from {path}{read}", "bold")
     terminal.say(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n")
     terminal.print(_forward_table(captured), "")
     terminal.print(_gradient_table(captured), "")

@@ -137,7 +137,8 @@ def test_a_wrong_rule_in_the_engine_is_exit_status_1(tmp_path, capsys, monkeypat
 UNUSABLE = {
     "a missing file": (["--input", "missing.csv"], "missing.csv cannot be read"),
     "a directory": (["--input", "folder.csv"], "is a directory"),
-    "an unknown suffix": (["--input", "x.txt"], "suffix '.txt' is unknown"),
+    "an unknown suffix": (["x.xls"], "suffix '.xls' is unknown"),
+    "two files": (["one.csv", "--input", "word.csv"], "two files are given"),
     "one row": (["--input", "one.csv"], "one row only"),
     "a word": (["--input", "word.csv"], "row 2, column 1: 'x' is not a number"),
     "an overflow": (["--input", "huge.csv"], "cannot be normalized"),
