@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ..draw.options import DETAILS, PAGE, THEMES
+from ..draw.options import DETAILS, ENGINES, PAGE, THEMES
 from ..draw.views import VIEWS
 from .arguments import finite_number, whole_number
 
@@ -21,6 +21,12 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
     add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
     add(
+        "--engine",
+        choices=ENGINES,
+        default="own",
+        help="who lays it out (default: own); dot is Graphviz's plain layout",
+    )
+    add(
         "--width",
         type=_width,
         default="page",
@@ -32,7 +38,7 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
 
 def picture_options(given: argparse.Namespace) -> dict[str, Any]:
     """What was asked of the picture, as `draw` takes it."""
-    asked = {name: getattr(given, name) for name in ("view", "detail", "depth", "collapse", "theme", "width")}
+    asked = {name: getattr(given, name) for name in ("view", "detail", "depth", "collapse", "theme", "width", "engine")}
     return {**asked, "at": _at(given.at)}
 
 

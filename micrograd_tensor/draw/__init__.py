@@ -35,6 +35,7 @@ def draw(
     theme: str = "auto",
     dims: AxisNames | None = None,
     width: float | Literal["page"] | None = "page",
+    engine: str = "own",
 ) -> Circuit:
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
@@ -60,6 +61,8 @@ def draw(
             ``{"N": 7}``, where only one axis of the inputs has that length.
         width: the maximum width in pixels; a longer circuit continues on the next line. "page" is 900, in the player
             1300, or more for a circuit that takes more; with None all of it is one line.
+        engine: "dot" has Graphviz's ``dot`` lay out the views "overlay" and "forward", as a plain graph in DOT that can
+            be edited and laid out again; it sees to no overlaps, and depends on the fonts of the machine.
 
     Raises:
         DrawError: for an unknown scope, view or setting, and for more than 400 visible gates and boxes.
@@ -74,7 +77,7 @@ def draw(
     from .circuit import circuit_of
 
     paths = (collapse,) if isinstance(collapse, str) or not isinstance(collapse, Iterable) else tuple(collapse)
-    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against)
+    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against, engine)
     return circuit_of(outputs, upstream, view, options)
 
 

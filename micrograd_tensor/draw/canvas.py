@@ -51,7 +51,7 @@ class Caption(NamedTuple):
 class Painting:
     """The DOT of a picture, and the lines of text and titles of its elements by their ids.
 
-    The description says in a few words what the picture shows.
+    The description says in a few words what the picture shows. In DOT that is not placed, Graphviz lays it out.
     """
 
     scene: Scene
@@ -61,6 +61,7 @@ class Painting:
     description: str = ""
     lines: dict[str, list[Line]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    placed: bool = True
 
 
 class Canvas:

@@ -31,7 +31,8 @@ from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
 from .options import PAGE, WINDOW, Options
-from .raster import raster
+from .plain import finish_plain
+from .raster import plain_raster, raster
 from .render import render
 from .svg import finish
 from .theme import in_theme
@@ -77,9 +78,10 @@ class Circuit:
         Raises:
             DrawError: where there is no Graphviz to paint it.
         """
-        painted = render(self._painting.dot, "svg")
+        painting = self._painting
+        painted = render(painting.dot, "svg", placed=painting.placed)
         title, said = f"Circuit of {self._called}", self.description
-        return finish(painted, self._painting, title, said, self._options.theme)
+        return (finish if painting.placed else finish_plain)(painted, painting, title, said, self._options.theme)
 
     @property
     def text(self) -> str:
@@ -184,6 +186,9 @@ class Circuit:
             return self.text.encode()
         if kind == "html":
             return self._page(WINDOW).encode()
+        if not self._painting.placed:
+            _ = self.svg  # which tells how large it is
+            return plain_raster(self.dot, self._painting.width, self._painting.height, kind)
         return raster(self._painting.dot, self.svg, kind, self._options.theme)
 
     def _page(self, width: float) -> str:

@@ -12,6 +12,7 @@ from ..graph import Node
 from ..graph.axes import AxisNames
 from .errors import DrawError
 
+ENGINES = ("own", "dot")
 DETAILS = ("full", "shape", "name")
 THEMES = ("auto", "light", "dark")
 
@@ -45,11 +46,16 @@ class Options:
     collapse: tuple[str, ...] = ()
     at: Any = None
     against: Any = None
+    engine: str = "own"
     page: float = PAGE
     failed: Failure | None = None
 
     def __post_init__(self) -> None:
-        for name, given, known in (("detail", self.detail, DETAILS), ("theme", self.theme, THEMES)):
+        for name, given, known in (
+            ("detail", self.detail, DETAILS),
+            ("theme", self.theme, THEMES),
+            ("engine", self.engine, ENGINES),
+        ):
             if given not in known:
                 raise DrawError(f"draw: {name}={given!r} is not one of {', '.join(map(repr, known))}")
         if self.depth is not None and not (_is_whole(self.depth) and self.depth >= 0):
@@ -61,6 +67,10 @@ class Options:
             raise DrawError(
                 f"draw: width={self.width!r} is not a positive number of pixels, such as 900; nor 'page', nor None, "
                 "which draws all in one line"
+            )
+        if self.engine == "dot" and _is_real(self.width):
+            raise DrawError(
+                f"draw: width={self.width!r} is for lines, which engine='dot' has none of; leave one of them out"
             )
         if not isinstance(self.dims, Mapping):
             raise DrawError(f"draw: dims={self.dims!r} names no lengths; give them by name, such as {{'N': 7}}")

@@ -47,7 +47,8 @@ _CIRCLES = {
 _ROUNDED = {"shape": "box", "style": "rounded,filled"}
 
 
-def _box_style(kind: str) -> dict[str, str]:
+def box_style(kind: str) -> dict[str, str]:
+    """The look of a kind of box, in DOT."""
     fill, line, width = _BOXES[kind]
     style = "rounded,filled,dashed" if kind == "constant" else "rounded,filled"
     return {"style": style, "fillcolor": LIGHT[fill], "color": LIGHT[line], "penwidth": width}
@@ -119,7 +120,7 @@ class Painter(Canvas):
 
     def _box(self, item: Item) -> None:
         kind = item.fill or item.kind
-        style = {"shape": "box", "class": kind, **_box_style(kind)}
+        style = {"shape": "box", "class": kind, **box_style(kind)}
         if item.style:
             style |= {"color": LIGHT[LINE_STYLES[item.style].colour], "penwidth": "3"}
         self.node(item.id, item.x, item.y, item.width, item.height, **style)
@@ -151,7 +152,7 @@ class Painter(Canvas):
         name = f"legend-{k}"
         self.text_from(name, entry.text, entry.x + SIGN, entry.y, "muted", "legend")
         if entry.sign in _BOXES:
-            box = {"shape": "box", "class": "legend", **_box_style(entry.sign)}
+            box = {"shape": "box", "class": "legend", **box_style(entry.sign)}
             self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, **box)
             return
         if entry.sign not in LINE_STYLES:

@@ -66,12 +66,8 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
     root = ElementTree.fromstring(svg)  # noqa: S314 -- this package wrote it
     texts = [_read(element) for element in root.iter(f"{_NAMESPACE}text") if element.text]
     width, height = (float(root.get(side, "0")) for side in ("width", "height"))
-    if kind == "png" and max(width, height) * PIXELS > MOST:
-        raise DrawError(
-            f"save: as PNG this picture would be {width * PIXELS:,.0f} × {height * PIXELS:,.0f} pixels, and "
-            f"{MOST:,} is the most on a side; {'give width=900' if width > height else 'give a larger width='}, "
-            "or save it as .svg"
-        )
+    if kind == "png":
+        _check_size(width, height)
     boxes = missing_glyphs(line.text for line in texts)
     if boxes:
         warnings.warn(
@@ -94,6 +90,28 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
     painted = render(in_theme(_dot(bare, texts, sizes, lifts), theme), kind)
     # Of the same length, because a PDF ends with the byte offsets of its parts.
     return _DATE.sub(lambda date: date[0][: -len(date[1])] + b"20000101000000"[: len(date[1])], painted)
+
+
+def plain_raster(dot: str, width: float, height: float, kind: str) -> bytes:
+    """A picture that ``dot`` lays out, of this size as an SVG.
+
+    Raises:
+        DrawError: as `raster`.
+    """
+    if kind == "png":
+        _check_size(width, height)
+        dot = dot.replace("{\n", f"{{\n\tgraph [dpi={72 * PIXELS}]\n", 1)
+    return render(dot, kind, placed=False)
+
+
+def _check_size(width: float, height: float) -> None:
+    """Reject a PNG that would be scaled."""
+    if max(width, height) * PIXELS > MOST:
+        raise DrawError(
+            f"save: as PNG this picture would be {width * PIXELS:,.0f} × {height * PIXELS:,.0f} pixels, and "
+            f"{MOST:,} is the most on a side; {'give width=900' if width > height else 'give a larger width='}, "
+            "or save it as .svg"
+        )
 
 
 def _read(element: ElementTree.Element) -> _Text:

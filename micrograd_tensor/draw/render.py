@@ -21,12 +21,13 @@ TIMEOUT = 120.0
 """Seconds; the largest picture that is drawn at all takes a few."""
 
 
-def render(dot: str, kind: str) -> bytes:
-    """Paint DOT whose layout is final.
+def render(dot: str, kind: str, *, placed: bool = True) -> bytes:
+    """Paint DOT.
 
     Args:
         dot: its text.
         kind: ``svg``, ``png`` or ``pdf``.
+        placed: whether its layout is final, or else for ``dot`` to make.
 
     Raises:
         DrawError: where Graphviz fails, with its message.
@@ -39,9 +40,9 @@ def render(dot: str, kind: str) -> bytes:
     try:
         graph = AGraph(string=dot)
         # Asking for nop2 by name would make pygraphviz warn of a long layout, where none is made.
-        graph.has_layout = True
+        graph.has_layout = placed
         with _heard() as said:
-            painted: bytes = graph.draw(format=kind)
+            painted: bytes = graph.draw(format=kind, prog=None if placed else "dot")
     except Exception as error:
         raise DrawError(f"Graphviz could not paint the picture: {_message(str(error))}") from error
     _warn(bytes(said))

@@ -32,6 +32,14 @@ def finish(painted: bytes, painting: Painting, title: str, description: str, the
         circuit.remove(element)
     for group in circuit.findall("g"):
         _finish_group(group, painting)
+    circuit.attrib = {"id": "circuit", "class": "graph"}
+    return document(painting, [circuit], title, description, theme)
+
+
+def document(
+    painting: Painting, contents: list[ElementTree.Element], title: str, description: str, theme: str = "auto"
+) -> str:
+    """An SVG of the size of a picture, with what it is about, its style sheet and its contents on a background."""
     width, height = f"{painting.width:.0f}", f"{painting.height:.0f}"
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
@@ -47,8 +55,7 @@ def finish(painted: bytes, painting: Painting, title: str, description: str, the
     _add(final, "desc", description, id="circuit-description")
     _add(final, "style", style_sheet())
     _add(final, "rect", None, width="100%", height="100%", fill=LIGHT["background"])
-    circuit.attrib = {"id": "circuit", "class": "graph"}
-    final.append(circuit)
+    final.extend(contents)
     return ElementTree.tostring(final, encoding="unicode") + "\n"
 
 

@@ -25,7 +25,6 @@ def example():
         ("circuit", "'circuit'"),
         (np.ones(3), "an array (3,)"),
         (np.float64(2.0), "()"),
-        (mt.nn.Linear(2, 3), "a Linear"),
         ([3], "3"),
         ({"y": 1}, "'y'"),
         (iter([None]), "None"),

@@ -13,6 +13,7 @@ from ..collapse import collapse
 from ..legend import listed, meanings
 from ..options import Options
 from ..paint import paint
+from ..plain import plain
 from ..scene import Scene
 from ..wrap import lay_out
 
@@ -21,6 +22,10 @@ def overlay(graph: Graph, options: Options) -> Painting:
     """The circuit, each wire with its value above and its gradient below."""
     collapsed = collapse(graph.nodes, options, graph.outputs, options.failed.gate.scope if options.failed else None)
     shown = scene(graph, options, collapsed)
+    if options.engine == "dot":
+        painting = plain(shown)
+        painting.description = described(shown)
+        return painting
     means = meanings(shown)
     layout = lay_out(shown, options, means)
     painting = paint(shown, layout, listed(means, layout))
