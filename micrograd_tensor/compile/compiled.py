@@ -18,8 +18,10 @@ from ..engine.arrays import DTYPES, is_duck
 from ..engine.errors import TraceError
 from ..engine.recording import Recording, recording
 from ..engine.tensor import Tensor
+from ..graph import Graph
 from ..notation.names import mended
 from .c_kernels import CompilerError, compiler
+from .in_kernels import in_kernels
 from .numba_source import NumbaSource
 from .numpy_source import NumPySource
 from .program import Built, OtherBranchError, Program
@@ -40,9 +42,10 @@ def _numpy(found: Traced, name: str, note: str = "") -> Built:
 def _numba(found: Traced, name: str, in_c: bool = False) -> Built:
     try:
         made = NumbaSource(found, name, in_c)
+        places = made.plan.places(found.graph)
         run = made.function()
         facts = of_plan(made.plan, "C" if in_c else "Numba", made.made)
-        return Built(run, made.text, facts, made.silent)
+        return Built(run, made.text, facts, made.silent, places)
     except CannotError as why:
         return _numpy(found, name, str(why))
     except CompilerError:
@@ -220,6 +223,27 @@ class Compiled:
         if self._latest is None:
             raise TraceError(f"{self.name} has no source yet: what is run depends on the arguments; call it first")
         return self._latest.built.source
+
+    @property
+    def graph(self) -> Graph:
+        """What the function records, in the kind of call that came last: each kernel is a scope, for `draw`.
+
+        Where NumPy runs the ops one by one, they have the scopes that they were recorded in. Values are not kept, and
+        what only decides about branches (`mt.holds`) is left out.
+
+        Raises:
+            TraceError: before the first call.
+
+        >>> import micrograd_tensor as mt
+        >>> square = mt.compile(lambda x: x * x, backend="numpy")
+        >>> _ = square(mt.tensor([1.0, 2.0]))
+        >>> print(square.graph)
+        0  x    leaf         (2,)
+        1  out  mul 0, 0     (2,)
+        """
+        if self._latest is None:
+            raise TraceError(f"{self.name} has no graph yet: what it records depends on the arguments; call it first")
+        return in_kernels(self._latest.traced, self._latest.built.places)
 
     def report(self) -> Report:
         """What became of the function, and what that saves, for the kind of call that came last.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..engine.arrays import Outline, as_array, frozen
 from ..engine.record import Record, all_at_once, birth_numbers, leaf, set_data, set_grad
 from ..engine.recording import recording
 from ..engine.tensor import Tensor
+from ..graph import Node
 from .gradients import Gate, gate
 from .report import Facts
 from .trace import Place, Result, Traced, alike, rewind
@@ -26,12 +28,14 @@ class Built(NamedTuple):
         source: what is run, to be read.
         facts: what it consists of.
         silent: whether it runs kernels alone, which never warn.
+        places: for the nodes that kernels stand for, which step that is, and its name.
     """
 
     run: Callable[..., tuple[Any, ...] | None]
     source: str
     facts: Facts
     silent: bool = False
+    places: Mapping[Node, tuple[int, str]] = MappingProxyType({})
 
 
 class OtherBranchError(Exception):

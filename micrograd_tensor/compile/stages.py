@@ -18,7 +18,7 @@ from ..algebra import Term, lower
 from ..algebra.axes import flat
 from ..algebra.terms import topological
 from ..engine.row import Primitive
-from ..graph import Node
+from ..graph import Graph, Node
 from ..notation.names import value_names
 from .calls import Marked
 from .grouping import Grouping
@@ -72,12 +72,21 @@ class Filled:
 
 @dataclass(eq=False)
 class Launch:
-    """A kernel, with the arrays that it is given and those that it makes, and whether its counters must be 0."""
+    """A kernel.
+
+    Attributes:
+        kernel: its loops.
+        given: the arrays that it reads.
+        made: those that it makes.
+        truths: of its counters, whether they must be 0.
+        terms: what it makes and counts.
+    """
 
     kernel: Kernel
     given: list[Array]
     made: list[Array]
     truths: list[bool]
+    terms: list[Term]
 
     @property
     def loops(self) -> bool:
@@ -179,6 +188,26 @@ class Plan:
         """The array that holds the elements of a node, when its stage has run."""
         term = self.terms[node]
         return self._spread.get((term, self.labels(node))) or self._arrays[term]
+
+    def places(self, graph: Graph) -> dict[Node, tuple[int, str]]:
+        """For the nodes of the function that kernels stand for, which step that is, and its name.
+
+        What a kernel does not store belongs to the first kernel that computes it; so does what algebra made needless.
+        """
+        makes: dict[Term, tuple[int, str]] = {}
+        for number, step in enumerate(self.steps):
+            if isinstance(step, Launch):
+                makes |= dict.fromkeys(step.terms, (number, step.kernel.name))
+        found: dict[Node, tuple[int, str]] = {}
+        for node in reversed(graph.nodes):
+            made = self._marked.made[node]
+            if made.is_leaf or made in self._marked.calls:
+                continue
+            users = [found[user] for user, _ in graph.users[node] if user in found]
+            place = makes.get(self.terms[made]) or min(users, default=None)
+            if place is not None:
+                found[node] = place
+        return found
 
     # ------------------------------------------------------------------------------------- what has to be computed
 
@@ -421,7 +450,8 @@ class Plan:
             wide=frozenset(schedule.wide),
             counters=tuple(one.name for one in counted),
         )
-        self.steps.append(Launch(kernel, [*given.values()], made, [bool(one.truth) for one in counted]))
+        held, makes = [bool(one.truth) for one in counted], [one.term for one in every]
+        self.steps.append(Launch(kernel, [*given.values()], made, held, makes))
         for one, array in zip([one for one in every if not one.counts], made, strict=True):
             if set(one.labels) == set(one.term.axes):
                 self._have(one.term, array)

@@ -166,11 +166,12 @@ class _Run:
         self.graph, self.nodes = capture(self.outputs, values=False, since=self.since)
 
     def _call_gradients(self, found: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Name gradients after what they are of, and the rest of the results, for sources and pictures.
+        """Name gradients after what they are of, new values, and the rest of the results, for sources and pictures.
 
         It is too late for anybody else to see these names.
         """
         called = [(g, f"d{x._name}") for g, x in found if x._name is not None]
+        called += [(e.value, f"new {x._name}") for x, e in self.trace.effects.items() if x._name is not None]
         for t, name in (*called, *((t, "out") for t in self._tensors())):
             if t.op is not None and t.born >= self.since and t._name is None:
                 t._name = name

@@ -7,7 +7,7 @@ which Graphviz paints (`render`); `svg` finishes what a browser shows. None of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..engine.tensor import Tensor
 from ..graph import Graph
@@ -19,11 +19,20 @@ from .options import Options
 if TYPE_CHECKING:
     from .circuit import Circuit
 
+
 __all__ = ["Circuit", "DrawError", "draw"]
 
 
+class HasGraph(Protocol):
+    """What has a graph to draw."""
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+
+
 def draw(
-    outputs: Tensor | Sequence[Tensor] | Graph | BaseException | Callable[[], Any],
+    outputs: Tensor | Sequence[Tensor] | Graph | HasGraph | BaseException | Callable[[], Any],
     upstream: Any = None,
     *,
     view: str = "overlay",
@@ -40,8 +49,9 @@ def draw(
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
     Args:
-        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; or the error that an op raised,
-            to see what was recorded before it, with the failed gate marked. A function without arguments, such as
+        outputs: a Tensor, a sequence of them, or a `Graph` that was captured from them; what has such a ``graph``: a
+            compiled function, whose kernels are scopes, or a report of `compare`; or the error that an op raised, to
+            see what was recorded before it, with the failed gate marked. A function without arguments, such as
             ``lambda: net(x)``, is called with all of its ops recorded, also those on data that ask for no gradients.
         upstream: the gradient of each output, of its shape; a sequence for several outputs.
         view: what is shown of the graph. "overlay" is both passes in one picture; "forward" and "backward" are one, the
@@ -66,7 +76,7 @@ def draw(
 
     Raises:
         DrawError: for an unknown scope, view or setting, and for more than 400 visible gates and boxes.
-        GradientError: where the backward pass cannot be recorded.
+        GradientError: where the backward pass cannot be recorded, or a compiled function was not called yet.
         ShapeError: for an upstream of another shape.
 
     >>> import micrograd_tensor as mt

@@ -221,6 +221,8 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
     """What `draw` returns, for checked options."""
     if not isinstance(view, str) or view not in VIEWS:
         raise DrawError(f"draw: view={view!r} is not one of {', '.join(map(repr, VIEWS))}")
+    own = getattr(outputs, "graph", None)
+    outputs = own if isinstance(own, Graph) else outputs
     if callable(outputs) and not isinstance(outputs, (Tensor, type)):
         outputs = _run(outputs)
     if isinstance(outputs, BaseException):

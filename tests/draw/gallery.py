@@ -384,6 +384,32 @@ def no_gradient_yet():
     return draw([(mt.stop_gradient(x * w) * w).named("y"), mt.exp(x).named("z")], [np.ones(3), np.zeros(3)])
 
 
+def compiled_batch_norm():
+    @mt.compile
+    def both(x, gamma, beta, dout):
+        out = mt.batch_norm(x, gamma, beta)
+        return out, mt.grad(out, [x, gamma, beta], dout)
+
+    both(leaf("x", 7, 4), leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2), values(7, 4, seed=3))
+    return draw(both, width=900)
+
+
+def compiled_layers(**options):
+    w, v = leaf("W1", 5, 6), leaf("W2", 6, 3, seed=1)
+
+    @mt.compile
+    def step(x):
+        loss = mt.square(mt.tanh(mt.tanh(x @ w) * 2 @ v)).mean()
+        return loss, mt.grad(loss, [w, v])
+
+    step(values(8, 5))
+    return draw(step, width=900, **options)
+
+
+def compiled_layers_as_boxes():
+    return compiled_layers(depth=0)
+
+
 def failed_op(**options):
     x = leaf("x", 8, 5)
     try:
@@ -467,6 +493,9 @@ GALLERY: dict[str, Callable[[], Circuit]] = {
         random_graph_in_lines,
         double_backward,
         no_gradient_yet,
+        compiled_batch_norm,
+        compiled_layers,
+        compiled_layers_as_boxes,
         failed_op,
         failed_op_in_lines,
         found_anomaly,
