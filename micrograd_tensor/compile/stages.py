@@ -338,6 +338,14 @@ class Plan:
             kinds[term.op] = term.params[0] if term.op == "fold" else term.params[0].name
         return "_".join(filter(None, [kinds[term.op], *parts])) if term.op in kinds else ""
 
+    def _kernel_name(self) -> str:
+        """A name for a kernel, of whose constants nothing has the name either."""
+        name = self._unique("kernel")
+        while f"k_{name}" in self._taken:
+            name = self._unique("kernel")
+        self._taken.add(f"k_{name}")
+        return name
+
     def _unique(self, name: str) -> str:
         number, found = 1, name
         while found in self._taken:
@@ -442,7 +450,7 @@ class Plan:
             made += here
         counted = [one for one in every if one.counts]
         kernel = Kernel(
-            name=self._unique("kernel"),
+            name=self._kernel_name(),
             arrays=(*given, *(array.name for array in made)),
             lengths=lengths,
             body=body,

@@ -3,7 +3,6 @@
 import re
 import stat
 import textwrap
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -208,21 +207,3 @@ def test_planted_faults_in_the_translation_are_found(fault, anew, monkeypatch):
 @pytest.mark.slow
 def test_without_a_fault_nothing_differs():
     assert not differs("c")
-
-
-def test_threads_run_kernels_at_once_with_the_same_results():
-    fast = mt.compile(batch_norm, backend="c")
-    given = [arguments(3000 + k, 70) for k in range(4)]
-
-    def bits(k):
-        out, gradients = fast(*given[k])
-        return [y.numpy().tobytes() for y in (out, *gradients)]
-
-    want, wrong = [*map(bits, range(4))], []
-
-    def work(k):
-        wrong.extend(k for _ in range(30) if bits(k) != want[k])
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    [t.start() for t in threads], [t.join() for t in threads]
-    assert not wrong

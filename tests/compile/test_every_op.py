@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from op_cases import CASES as OP_CASES
 from op_cases import each, outputs, upstreams
+from test_compiled_programs import function_of
 
 import micrograd_tensor as mt
+from micrograd_tensor.compile import calls
 
 OP_CASES = [case for case in OP_CASES if case.op is not mt.dropout]  # each call of which makes a new generator
 
@@ -62,3 +64,29 @@ def test_values_and_gradients_of_kernels(case):
 @each(OP_CASES)
 def test_values_and_gradients_of_kernels_in_other_layouts(case):
     compare(case, np.float64, exact=False, turn=lambda a: np.array(a, order="F"))
+
+
+@pytest.mark.parametrize("reading", calls._FUSED, ids=lambda reading: reading.__name__)
+def test_what_kernels_do_not_read_is_called(reading, monkeypatch):
+    monkeypatch.setattr(calls, "_FUSED", tuple(other for other in calls._FUSED if other is not reading))
+    called = 0
+    for seed in range(15):
+        function, leaves, upstream, differentiable = function_of(seed)
+        if not differentiable:
+            continue
+
+        def both(*given, function=function, upstream=upstream):
+            y = function(*given)
+            return y, *mt.grad(y, given, upstream)
+
+        given = [mt.tensor(t.numpy(), requires_grad=True) for t in leaves]
+        fast = mt.compile(both, backend="numba")
+        with np.errstate(all="ignore"):
+            results = fast(*given), both(*given)
+        assert not fast._eager
+        called += sum(1 for _, why in fast.report().facts.calls if why == "algebra does not read it")
+        for got, want in zip(*results, strict=True):
+            if want is not None:
+                size = np.abs(want.numpy()).max(initial=0) + 1e-2
+                np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=2e-6 * size)
+    assert called

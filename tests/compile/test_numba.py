@@ -1,6 +1,7 @@
-"""What Numba compiles: the same as the functions themselves, and as the same kernels run by Python."""
+"""What LLVM and the C compiler make of kernels: the same as the functions, and as the same kernels run by Python."""
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from test_traced_step import batches, make_net, make_step
 
 import micrograd_tensor as mt
 from micrograd_tensor import optim
-from micrograd_tensor.compile import cache, kernels, numba_source, scalars
+from micrograd_tensor.compile import c_kernels, cache, kernels, numba_source, scalars
 
 pytest.importorskip("numba")
 
@@ -31,6 +32,12 @@ def cases():
         "activations",
         with_gradients(lambda x: mt.relu(x) * mt.sigmoid(x) + mt.softplus(x) * mt.tanh(x)),
         [(9,), (9,)],
+    )
+    yield "transposed", with_gradients(lambda x, y: mt.exp(x) * y.T + (x * y.T).sum(axis=0)), [(7, 9), (7, 9), (9, 7)]
+    yield (
+        "images",
+        with_gradients(lambda x, w, b: mt.batch_norm(x, w, b, axis=(0, 2, 3))),
+        [(3, 4, 5, 6), (3, 4, 5, 6), (4, 1, 1), (4, 1, 1)],
     )
     yield "extremes", with_gradients(lambda x: x.max(axis=0) - x.min(axis=0) + x.prod(axis=0)), [(4,), (7, 4)]
 
@@ -225,3 +232,70 @@ def test_the_report_says_where_machine_code_comes_from(tmp_path, monkeypatch):
         fast(np.ones(5))
         (kernel,) = fast.report().facts.made
         assert f"their machine code: {origin}, in {kernel.seconds:.2f} s" in str(fast.report())
+
+
+EXPRESSIONS = ["x[i] - x[i]", "x[i] * F(0.0)", "x[i] / y[i]", "F(1.0) / y[i]", "(F(1.0) if x[i] == x[i] else F(0.0))"]
+EXPRESSIONS += [
+    "maximum(x[i], y[i])",
+    "np.sign(x[i])",
+    "(F(1.0) if np.isfinite(x[i]) else y[i])",
+    "sqrt(x[i])",
+    "-x[i]",
+]
+
+
+def ends_of(expression, dtype, backend):
+    """What Python makes of an expression of special values, and what a compiler does."""
+    kind = np.dtype(dtype)
+    arrays = [(kind, 1, True), (kind, 1, True), (kind, 1, False)]
+    loop = ["N = x.shape[0]", "for i in range(N):", f"    out[i] = {expression}", "return True"]
+    text = "\n    ".join(["def kernel(x, y, out, k):", *loop, ""])
+    special = [0.0, 1.0, -3.0, 1 / 3, np.inf, -np.inf, np.nan, np.finfo(kind).max, np.finfo(kind).tiny]
+    x, y = (a.ravel().astype(kind) for a in np.meshgrid(special, special))
+    compiled = kernels.compiled if backend == "numba" else c_kernels.compiled
+    with np.errstate(all="ignore"):
+        for make in (kernels.interpreted, compiled):
+            out = np.empty_like(x)
+            make(text, "kernel", kind, arrays).run(x, y, out, np.zeros(1))
+            yield out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_nothing_is_assumed_of_numbers_but_the_order_of_sums(expression, dtype, backend):
+    want, got = ends_of(expression, dtype, backend)
+    np.testing.assert_array_equal(got, want)
+
+
+def test_a_flag_by_which_more_is_assumed_is_found(c_compiler, monkeypatch):
+    monkeypatch.setattr(c_kernels, "_made", {})
+    monkeypatch.setattr(c_kernels, "FLAGS", [*c_kernels.FLAGS, "-ffinite-math-only"])
+    want, got = ends_of("x[i] - x[i]", "float32", "c")
+    assert not np.array_equal(got, want, equal_nan=True)
+
+
+def test_threads_run_programs_at_once_with_the_same_results(backend):
+    def both(x, w, dout):
+        y = mt.tanh(mt.batch_norm(x, 1.0, 0.0) @ w)
+        return y, *mt.grad(y, [x, w], dout)
+
+    rng = np.random.default_rng(0)
+    given = [
+        [*(mt.tensor(rng.normal(size=s), requires_grad=True) for s in [(1500 + k, 30), (30, 20)])] for k in range(4)
+    ]
+    fast = mt.compile(both, backend=backend)
+
+    def bits(k):
+        return [y.numpy().tobytes() for y in fast(*given[k], np.ones((1500 + k % 2, 20)))]
+
+    for k in range(2, 4):
+        given[k] = [mt.tensor(x.numpy() * 2, requires_grad=True) for x in given[k - 2]]  # of the same kind
+    want, wrong = [*map(bits, range(4))], []
+
+    def work(k):
+        wrong.extend(k for _ in range(30) if bits(k) != want[k])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert not wrong
+    assert not fast._eager
