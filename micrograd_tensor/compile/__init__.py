@@ -54,6 +54,7 @@ def compile(fn: Callable[..., Any] | None = None, *, backend: str = "auto", exac
         A `Compiled` function, whose ``source`` shows what is run.
 
     Raises:
+        TypeError: for what is no function, such as a class, or runs after it has returned, such as a generator.
         ModuleNotFoundError: for Numba where it is not installed.
         FileNotFoundError: for ``"c"`` where there is no compiler; in a call, a `RuntimeError` where that fails.
         TraceError: in a call, where Python code reads a value, which the graph would keep for ever; it names the line.

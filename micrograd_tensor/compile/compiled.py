@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.arrays import DTYPES, is_duck
 from ..engine.errors import TraceError
-from ..engine.recording import Recording, recording
+from ..engine.recording import Recording, recording, runs_later
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from ..notation.names import mended
@@ -92,6 +92,14 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str = "auto", exact: bool = False) -> None:
         if not callable(function):
             raise TypeError(f"compile takes a function, not {function!r:.60}")
+        if isinstance(function, type):
+            raise TypeError(f"compile takes a function; {function.__name__} is a class: compile what its objects do")
+        kind = runs_later(function)
+        if kind is not None:
+            raise TypeError(
+                f"compile: {function.__qualname__} is {kind}, whose body runs after the call has returned; "
+                "compile a function that it calls"
+            )
         self.function, self._backend, self._exact = function, checked_backend(backend, exact), exact
         self._programs: OrderedDict[Hashable, list[Program]] = OrderedDict()
         self._latest: Program | None = None
@@ -119,7 +127,7 @@ class Compiled:
         tree = flatten((args, settings), leaves)
         kinds = [_kind(x) for x in leaves]
         if now.anomaly or None in kinds or _holds_foreign(tree):
-            return self.function(*args, **settings)
+            return self._plainly(tree, leaves)
         alike = tuple(_first(leaves))
         program = self._program((tree, now.on, alike, tuple(kinds)), leaves)
         usual = len(leaves) == len(args) and not settings and alike == tuple(range(len(args)))
@@ -133,9 +141,7 @@ class Compiled:
             computed = program.compute(leaves)
         except Exception as error:  # which the function itself tells better; nothing has happened yet
             self._eager[type(error).__name__] += 1
-            given = [x if isinstance(x, Tensor) else Tensor(x) for x in leaves]
-            args, settings = builder(tree)(iter([given[k] for k in _first(leaves)]))
-            result = self.function(*args, **settings)
+            result = self._plainly(tree, leaves)
             if not isinstance(error, OtherBranchError):
                 warnings.warn(
                     f"the program of {self.name} failed, and the function itself does not, which is a fault of compile:"
@@ -145,6 +151,12 @@ class Compiled:
                 )
             return result
         return program.finish(leaves, *computed)
+
+    def _plainly(self, tree: Tree, leaves: Sequence[Any]) -> Any:
+        """What the function itself gives; arrays of numbers come in as Tensors, as they do in a program."""
+        given = [Tensor(x) if not isinstance(x, Tensor) and x.dtype.kind in "fiub" else x for x in leaves]
+        args, settings = builder(tree)(iter([given[k] for k in _first(leaves)]))
+        return self.function(*args, **settings)
 
     def _program(self, signature: Hashable, leaves: Sequence[Any]) -> Program:
         """The program for a call, made if there is none."""

@@ -157,12 +157,12 @@ class _Block:
         """
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"@{self} decorates functions, not {function!r:.60}")
-        for kind, tell in _LATER.items():
-            if tell(function):
-                raise TypeError(
-                    f"@{self}: {function.__qualname__} is {kind}, whose body runs after the call has returned; "
-                    f"write `with {self}:` inside it, not around a yield"
-                )
+        kind = runs_later(function)
+        if kind is not None:
+            raise TypeError(
+                f"@{self}: {function.__qualname__} is {kind}, whose body runs after the call has returned; "
+                f"write `with {self}:` inside it, not around a yield"
+            )
 
         @wraps(function)
         def within(*args: Any, **settings: Any) -> Any:
@@ -177,6 +177,11 @@ _LATER: dict[str, Callable[[Any], bool]] = {
     "a coroutine": inspect.iscoroutinefunction,
     "an asynchronous generator": inspect.isasyncgenfunction,
 }
+
+
+def runs_later(function: Any) -> str | None:
+    """What a function is whose body runs after it has returned, such as a generator; None for any other."""
+    return next((kind for kind, tell in _LATER.items() if tell(function)), None)
 
 
 class _Switch(_Block):
