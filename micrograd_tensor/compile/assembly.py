@@ -114,12 +114,13 @@ class _Kernel:
         self._lines.append(f"{name}:")
         self._block = name
 
-    def _call(self, name: str, kind: np.dtype[Any], args: Sequence[_Value], pure: str) -> _Value:
+    def _call(self, name: str, kind: np.dtype[Any], args: Sequence[_Value]) -> _Value:
+        """What a function of numbers of one dtype gives."""
         type_ = _TYPES[kind]
-        self._declared[name] = f"declare {type_} @{name}({', '.join(_TYPES[a.kind] for a in args)}) {pure}"
-        given = ", ".join(f"{_TYPES[a.kind]} {a.text}" for a in args)
-        flags = f"{self._flags} " if kind.kind == "f" else ""
-        return self._made(kind, f"call {flags}{type_} @{name}({given})")
+        pure = "nounwind willreturn memory(none)"
+        self._declared[name] = f"declare {type_} @{name}({', '.join([type_] * len(args))}) {pure}"
+        given = ", ".join(f"{type_} {a.text}" for a in args)
+        return self._made(kind, f"call {self._flags} {type_} @{name}({given})")
 
     def _as(self, value: _Value, kind: np.dtype[Any]) -> _Value:
         """A value as one of another dtype."""
@@ -166,8 +167,12 @@ class _Kernel:
             self._assign(node.targets[0], self._value(node.value))
         elif isinstance(node, ast.AugAssign):
             self._assign(node.target, self._arithmetic(node.op, self._value(node.target), self._value(node.value)))
-        elif isinstance(node, ast.For):
-            self._for(node)
+        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+            match node.iter:
+                case ast.Call(func=ast.Name(id="range"), args=[end]):
+                    self._for(node.target.id, self._as(self._value(end), INT).text, node.body)
+                case _:
+                    raise UnreadError(ast.unparse(node))
         elif isinstance(node, ast.Return) and node.value is not None:
             truth = self._made(INT, f"zext i1 {self._truth(node.value).text} to i64")
             self._freed()
@@ -230,17 +235,7 @@ class _Kernel:
         for pointer in self._rows:
             self._put(f"call void @free(ptr {pointer})")
 
-    def _for(self, node: ast.For) -> None:
-        target, source = node.target, node.iter
-        if not (
-            isinstance(target, ast.Name)
-            and isinstance(source, ast.Call)
-            and isinstance(source.func, ast.Name)
-            and source.func.id == "range"
-            and len(source.args) == 1
-        ):
-            raise UnreadError(ast.unparse(node))
-        end = self._as(self._value(source.args[0]), INT).text
+    def _for(self, variable: str, end: str, body: Sequence[ast.stmt]) -> None:
         before, index = self._block, self._new()
         name = index[1:]
         self._put(f"br label %{name}.head")
@@ -249,8 +244,8 @@ class _Kernel:
         self._put(f"{index}.more = icmp slt i64 {index}, {end}")
         self._put(f"br i1 {index}.more, label %{name}.body, label %{name}.end")
         self._label(f"{name}.body")
-        self._names[target.id] = _Value(INT, index)
-        for statement in node.body:
+        self._names[variable] = _Value(INT, index)
+        for statement in body:
             self._statement(statement)
         self._put(f"br label %{name}.again")
         self._label(f"{name}.again")
@@ -392,8 +387,7 @@ class _Kernel:
         if kind.kind != "f":
             raise UnreadError(f"{name} of {kind}")
         if name in _INTRINSIC:
-            pure = "nounwind willreturn memory(none)"
-            return self._call(f"llvm.{_INTRINSIC[name]}.f{8 * kind.itemsize}", kind, args, pure)
+            return self._call(f"llvm.{_INTRINSIC[name]}.f{8 * kind.itemsize}", kind, args)
         if name == "isfinite":
             return self._compared(ast.Lt(), self._called("abs", args), _number(kind, np.inf))
         if name == "sign":
@@ -403,8 +397,7 @@ class _Kernel:
         if name == "half_power":
             return self._half_power(args[0])
         if name in LIBRARY:
-            function = LIBRARY[name] + ("f" if kind.itemsize == 4 else "")
-            return self._call(function, kind, args, "nounwind willreturn memory(none)")
+            return self._call(LIBRARY[name] + ("f" if kind.itemsize == 4 else ""), kind, args)
         raise UnreadError(name)
 
     def _half_power(self, t: _Value) -> _Value:
