@@ -17,6 +17,7 @@ BACKENDS = {
     "exact": {"exact": True},
     "kernels run by Python": {"backend": "numba"},
     "kernels": {"backend": "numba"},
+    "kernels in C": {"backend": "c"},
 }
 
 
@@ -25,6 +26,8 @@ def backend(request, monkeypatch):
     if request.param == "kernels":
         pytest.importorskip("numba")
         monkeypatch.setattr(numba_source, "compiled", kernels.compiled)
+    if request.param == "kernels in C":
+        request.getfixturevalue("c_compiler")
     return BACKENDS[request.param]
 
 
@@ -157,7 +160,7 @@ def test_dropout_draws_what_eager_steps_draw(backend):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("backend", ["exact", "kernels"], indirect=True)
+@pytest.mark.parametrize("backend", ["exact", "kernels", "kernels in C"], indirect=True)
 def test_threads_get_what_one_thread_gets_bit_for_bit(backend):
     """Sums are added up in an order that the shapes decide, and what a call works on is its own."""
 
