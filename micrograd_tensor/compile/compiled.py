@@ -25,7 +25,7 @@ from .in_kernels import in_kernels
 from .numba_source import NumbaSource
 from .numpy_source import NumPySource
 from .program import Built, OtherBranchError, Program
-from .report import Facts, Report, of_ops, of_plan
+from .report import Facts, Report, of_guards, of_ops, of_plan
 from .stages import CannotError
 from .trace import Traced, traced
 from .trees import Constant, Tree, builder, flatten, others
@@ -36,7 +36,7 @@ KEPT = 32
 
 def _numpy(found: Traced, name: str, note: str = "") -> Built:
     made = NumPySource(found, name)
-    return Built(made.function(), made.text, Facts("NumPy", {}, note=note))
+    return Built(made.function(), made.text, Facts("NumPy", note=note))
 
 
 def _numba(found: Traced, name: str, in_c: bool = False) -> Built:
@@ -272,8 +272,9 @@ class Compiled:
         if self._latest is None:
             raise TraceError(f"{self.name} has no report yet: what it becomes depends on the arguments; call it first")
         facts, programs = self._latest.built.facts, sum(map(len, self._programs.values()))
-        ops, passes, moved = of_ops(self._latest.traced.graph)
-        return Report(self.name, ops, passes, moved, facts, self._seconds, programs, dict(self._eager))
+        traced = self._latest.traced
+        guards = [*of_guards(traced)]
+        return Report(self.name, *of_ops(traced.graph), guards, facts, self._seconds, programs, dict(self._eager))
 
 
 def _size(tree: Any) -> int:

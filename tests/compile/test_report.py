@@ -1,5 +1,8 @@
 """What a compiled function says of itself, and that faults in kernels do not go by unseen."""
 
+import re
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from test_compiled_programs import function_of
@@ -79,7 +82,86 @@ def test_a_report_counts_the_calls_that_are_left_to_the_function():
     for value in (1.0, -1.0, -2.0):
         fast(mt.tensor([value]))
     assert fast.report().eager == {"OtherBranchError": 2}
-    assert "2 × OtherBranchError" in str(fast.report())
+    assert "2 × another branch was due" in str(fast.report())
+
+
+def test_what_is_checked_and_how_often_it_was_otherwise():
+    fast = mt.compile(lambda x: x * 2 if mt.holds(x > 0) else x * 3, backend="numba")
+    for value in (1.0, -1.0, -2.0):
+        fast(mt.tensor([value], name="x"))
+    assert fast.report().guards == ["x > 0 everywhere"]
+    assert "  checked in every call:\n    x > 0 everywhere\n" in str(fast.report())
+    assert "left to the function itself:\n    2 × another branch was due, by what is checked\n" in str(fast.report())
+    fast = mt.compile(lambda x: x * 2 if mt.holds(x > 0) else x * 3, backend="numpy")
+    fast(mt.tensor([-1.0], name="x"))
+    assert fast.report().guards == ["x > 0 not everywhere"]
+
+
+def test_an_array_counts_once_for_every_outermost_loop_that_its_name_is_in():
+    fast = mt.compile(batch_norm, backend="numba")
+    fast(*arguments())
+    kernel = fast.source.split("\n\n")[0]
+    names = re.match(r"def kernel\((.*), k\):", kernel)[1].split(", ")
+    sweeps = re.split(r"^    (?=for )", kernel, flags=re.MULTILINE)[1:]
+    used = [name for sweep in sweeps for name in names if f" {name}[" in sweep or f"({name}[" in sweep]
+    sizes = {"x": 28, "dout": 28, "out": 28, "dx": 28}
+    report = fast.report()
+    assert report.facts.passes == len(used)
+    assert report.facts.moved == sum(8 * sizes.get(name, 4) for name in used)
+    assert report.facts.allocated == 8 * (28 + 28 + 4 + 4)
+    assert report.allocated > 5 * report.facts.allocated
+
+
+def test_why_each_kernel_is_one():
+    w = mt.tensor(np.random.default_rng(0).normal(size=(3, 3)), name="w")
+
+    def function(x):
+        y = mt.exp(x) @ w
+        z = mt.cumsum(mt.tanh(y) * 2, axis=0)
+        return z + 1, mt.zeros_like(x), mt.exp(x.astype("float32"))
+
+    fast = mt.compile(function, backend="numba")
+    fast(mt.tensor(np.eye(3), name="x"))
+    steps = fast.report().facts.steps
+    assert [(step.name, step.kernel) for step in steps if step.name not in ("full", "to_float")] == [
+        ("kernel", True),
+        ("matmul", False),
+        ("kernel2", True),
+        ("kernel3", True),
+        ("cumsum", False),
+        ("kernel4", True),
+    ]
+    why = {step.name: step.why for step in steps}
+    made = {step.name: step.makes[0] for step in steps}
+    assert why["kernel"] == ""
+    assert {why["kernel2"], why["kernel3"]} == {
+        f"it needs {made['matmul']} of matmul",
+        f"it needs {made['to_float']} of to_float",
+    }
+    assert why["kernel4"] == f"it needs {made['cumsum']} of cumsum"
+    makers = {name: step.name for step in steps for name in step.makes}
+    for step in steps:  # what is said to be needed is read, and made before by what is said
+        for name, maker in re.findall(r"(\w+) of (\w+)", step.why if step.kernel else ""):
+            assert name in step.reads
+            assert makers[name] == maker
+    assert why["full"] == "all of it is 0"
+
+
+def test_a_notebook_shows_all_that_is_printed():
+    def odd(x):
+        return (x.named("<b>&") * 2).sum() @ np.eye(1) if x.ndim > 5 else mt.exp(x @ x) if mt.holds(x < 9) else x
+
+    fast = mt.compile(odd, backend="numba")
+    fast(mt.tensor(np.eye(3), name="<b>&"))
+    report = fast.report()
+    html = report._repr_html_()
+    body = html.partition("</style>")[2]
+    tree = ElementTree.fromstring(f"<div>{body}</div>")  # noqa: S314 -- our own
+    shown = {text.strip() for text in tree.itertext()}
+    printed = {line.strip().removesuffix(":") for line in str(report).splitlines()}
+    assert printed <= {text.removesuffix(":") for text in shown} | {""}
+    assert "<b>&" in str(report)
+    assert repr(report) == "<report on odd: 3 ops as 2 kernels; print it>"
 
 
 def test_before_the_first_call_there_is_none():
