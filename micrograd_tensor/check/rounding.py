@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from math import prod
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -200,10 +201,15 @@ class Tolerances(NamedTuple):
     passes: Passes
 
 
+_known: WeakKeyDictionary[Graph, Tolerances] = WeakKeyDictionary()  # a graph never changes, and is asked several times
+
+
 @np.errstate(all="ignore")
 def recorded_tolerances(graph: Graph) -> Tolerances:
     """How far rounding can move each recorded gradient of a graph, captured with an upstream and with its values."""
-    return _tolerances(graph, _nudged_passes(graph))
+    if graph not in _known:
+        _known[graph] = _tolerances(graph, _nudged_passes(graph))
+    return _known[graph]
 
 
 @np.errstate(all="ignore")
