@@ -39,6 +39,7 @@ ALLOWED = {
     "optim/bucket.py:Bucket.__init__": "whether the array is NumPy's",
     "optim/bucket.py:Bucket.update": "the eager step; `record` is its twin within a trace",
     "optim/bucket.py:Bucket.step": "a step that has been taken; `record` reads `taken` by a source",
+    "optim/bucket.py:Bucket._values": "the eager step; within a trace a source, which is read anew in each run",
     "optim/bucket.py:_gradient": "the shape only",
     "optim/bucket.py:_zeros": "the state before the first step",
     "optim/clip.py:clip_grad_norm_": "the text of an error; outside a trace, the number that is returned",

@@ -182,7 +182,7 @@ class Optimizer:
         """What a step depends on besides values: all settings but the learning rate, the parameters, their buckets."""
         settings = [v for g in self.param_groups for name, v in g.items() if name not in ("lr", "params", "initial_lr")]
         params = [p for group in self.param_groups for p in group["params"]]
-        dtypes = [p._data.dtype for p in params]
+        dtypes = [p.dtype for p in params]
         return *settings, *params, *dtypes, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket]:
