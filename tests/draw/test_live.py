@@ -321,6 +321,20 @@ def test_leaving_out_a_share_says_which_gradients_are_wrong(living):
     assert living.badge == "computed again here, as by NumPy"
 
 
+def test_a_sum_in_place_of_a_mean_makes_the_recorded_rules_wrong(living):
+    living.at("(1) mean")
+    living.page.locator(".constants").get_by_text("take the sum").click()
+    x, upstream = living.graph["x"].value, values(3, 2, seed=1)
+    assert living.exactly(living.cell("right", "mean", 0)) == pytest.approx(x[:, 0].sum(), rel=1e-14)
+    assert living.badge == "computed otherwise than its rule expects: (1) mean; wrong then: dx"
+    living.at("x: two gradients meet")
+    living.cell("left", "dx", 0).hover()
+    measured = float(living.readout.replace("−", "-").split("ΔL/Δ = ")[1])
+    assert measured == pytest.approx(upstream[0, 0] - upstream[:, 0].sum(), rel=1e-4)
+    living.page.click("[data-do=reset]")
+    assert living.badge == "computed again here, as by NumPy"
+
+
 def test_a_step_of_gradient_descent(living):
     living.at("x: two gradients meet")
     gradient = living.exactly(living.cell("left", "dx", 0))
@@ -399,7 +413,7 @@ def test_what_cannot_be_computed_again_says_why(page, tmp_path, name):
 
 
 def test_all_functions_are_small_enough():
-    assert len(SCRIPT.encode()) <= 13_000
+    assert len(SCRIPT.encode()) <= 12 * 1024
 
 
 # ---------------------------------------------------------------------------------------------------- the lesson

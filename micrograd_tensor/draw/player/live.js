@@ -166,6 +166,10 @@ const live = (() => {
       return found;
     };
     const constant = (node, operand, value) => { operandsOf[node][operand] = [value]; };
-    return { nodes, given, run, loss, slope, sources, behind, constant };
+    const swap = node => { // a mean becomes a sum, and a sum a mean
+      nodes[node][0] = nodes[node][0] === 'mean' ? 'sum' : 'mean';
+      functions[node] = prepared(nodes[node], shapes);
+    };
+    return { nodes, given, run, loss, slope, sources, behind, constant, swap };
   };
 })();

@@ -137,7 +137,7 @@
       const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [] };
       for (const control of root.querySelectorAll('.changes > :not(.badge)')) control.hidden = !machine;
       if (!machine) { badge.textContent = program?.why ?? ''; return nothing; }
-      const { nodes } = machine, dropped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
+      const { nodes } = machine, dropped = new Map(), swapped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
       const recorded = machine.run(machine.given), first = machine.loss(recorded, machine.given);
       let leaves = fresh(), made = recorded, changed = false;
       const apart = (a, b) => a.reduce((most, x, k) => { const y = b[k], d = Object.is(x, y) || (x !== x && y !== y) || x === y ? 0 : Math.abs(x - y) / Math.max(1, Math.abs(y)); return d > most || d !== d ? d : most; }, 0);
@@ -145,7 +145,7 @@
       const arrays = new Map();
       const array = ({ value, place: at }) => {
         if (!arrays.has(at)) arrays.set(at, { ...values[value] });
-        if (changed || dropped.size) refill(arrays.get(at), made[at], short);
+        if (changed || dropped.size || swapped.size) refill(arrays.get(at), made[at], short);
         return arrays.get(at);
       };
       const json = v => typeof v === 'string' ? Number(v.replace('inf', 'Infinity')) : Number(v);
@@ -157,12 +157,19 @@
       }, 0);
       const tell = () => {
         const lines = [];
-        if (!changed && !dropped.size) lines.push(off <= 1e-12 ? 'computed again here, as by NumPy' : `computed again here; it differs from NumPy by up to ${power(off, 0)} of a value, which is its rounding`);
+        if (!changed && !dropped.size && !swapped.size) lines.push(off <= 1e-12 ? 'computed again here, as by NumPy' : `computed again here; it differs from NumPy by up to ${power(off, 0)} of a value, which is its rounding`);
         if (changed) lines.push(`changed: L = ${say(machine.loss(made, leaves))}, before ${say(first)}; the picture still shows what was recorded`);
         if (dropped.size) {
           const right = machine.run(leaves), wrong = program.wanted.map(k => [k, apart(made[k], right[k])]).filter(([, d]) => d > 1e-9 || d !== d);
           const names = wrong.map(([k, d]) => `${program.names[program.wanted.indexOf(k)]} (by up to ${say(d)})`);
           lines.push(`taken for 0: ${[...dropped.values()].join(', ')}; ${names.length ? `wrong then: ${names.join(', ')}` : 'no gradient of an input changes'}`);
+        }
+        if (swapped.size) { // the rules are those of what was recorded: the measurement tells which of them are wrong now
+          const wrong = program.wanted.filter((k, i) => {
+            const leaf = program.leaves[i], some = [...made[leaf].keys()].filter(e => e % Math.ceil(made[leaf].length / 8) === 0);
+            return some.some(e => { const slope = machine.slope(leaves, leaf, e, made[leaf][e]); return !(Math.abs(slope - made[k][e]) <= 1e-4 * Math.max(1, Math.abs(slope))); });
+          }).map(k => program.names[program.wanted.indexOf(k)]);
+          lines.push(`computed otherwise than its rule expects: ${[...swapped.values()].join(', ')}; ${wrong.length ? `wrong then: ${wrong.join(', ')}` : 'no gradient of an input is wrong'}`);
         }
         badge.textContent = lines.join(' · ');
       };
@@ -207,7 +214,21 @@
         const total = written.map((v, i) => i && v.startsWith('−') ? `− ${v.slice(1)}` : i ? `+ ${v}` : v).join(' ');
         return ` = ${op === 'mean' ? `(${total}) / ${terms.length}` : total}`;
       };
-      const constants = step => program.constants.filter(([node]) => node === step.node).map(([node, operand]) => {
+      const exchange = step => {
+        const { node } = step, op = node < program.forward && nodes[node]?.[0];
+        if (op !== 'mean' && op !== 'sum') return [];
+        const other = op === 'mean' ? 'sum' : 'mean';
+        return [push(`Take the ${other} here`, `take the ${other}`, b => {
+          machine.swap(node);
+          if (!swapped.delete(node)) swapped.set(node, step.title);
+          update();
+          const text = `take the ${nodes[node][0] === 'mean' ? 'sum' : 'mean'}`;
+          b.textContent = text;
+          b.setAttribute('aria-label', `${text[0].toUpperCase()}${text.slice(1)} here`);
+        })];
+      };
+      const constants = step => [...exchange(step), ...numbersOf(step)];
+      const numbersOf = step => program.constants.filter(([node]) => node === step.node).map(([node, operand]) => {
         const box = make('label', '', 'constant '), input = make('input');
         input.value = String(nodes[node][1][operand][0]);
         input.inputMode = 'decimal';
@@ -225,6 +246,8 @@
       find('[data-do=reset]').onclick = () => {
         leaves = fresh();
         dropped.clear();
+        swapped.forEach((_, node) => machine.swap(node));
+        swapped.clear();
         numbers.forEach(([node, operand, v]) => { machine.constant(node, operand, v); nodes[node][1][operand] = [v]; });
         changed = false;
         update();
