@@ -6,6 +6,7 @@ from module_cases import CASES
 from programs import random_program
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.compile import kernel_source
 from micrograd_tensor.compile.gradients import _replayed
 from micrograd_tensor.graph.capture import capture
@@ -13,7 +14,11 @@ from micrograd_tensor.graph.capture import capture
 
 def function_of(seed):
     """A random program as a function of its leaves, their values, and an upstream gradient."""
-    output, upstream = random_program(seed)
+    return of_leaves(*random_program(seed))
+
+
+def of_leaves(output, upstream):
+    """What was recorded as a function of its leaves, their values, and the upstream gradient."""
     graph, nodes = capture(output)
     leaves = [(t, node) for t, node in nodes.items() if node.is_leaf and node.requires_grad]
     fixed = {node: t for t, node in nodes.items() if node.is_leaf}
@@ -69,6 +74,26 @@ def test_second_derivatives_through_random_programs(seed):
             np.testing.assert_allclose(b, a, rtol=1e-6 if narrow else 1e-12, atol=1e-7 if narrow else 1e-12)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", BUILTINS)
+def test_built_in_graphs_to_second_order(name, backend):
+    function, leaves, upstream, _ = of_leaves(*made(name))
+
+    def second(*given):
+        y = function(*given)
+        first = mt.grad(y, given, upstream, create_graph=True)
+        again = mt.grad(sum((mt.sin(g).sum() for g in first), mt.tensor(0.0)), given)
+        return y, *first, *(g for g in again if g is not None)  # such as of a shift
+
+    fast = mt.compile(second, backend=backend)
+    for scale in (1.0, 0.5):
+        given = [mt.tensor(t.numpy() * scale, requires_grad=True) for t in leaves]
+        for a, b in zip(fast(*given), second(*given), strict=True):
+            near = 0 if backend == "numpy" else 1e-12 * (np.abs(b.numpy()).max() + 1)
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=near)
+    assert not fast._eager
+
+
 def twice_differentiated(case, wrap):
     """What a module makes, its gradients, and those of a sum of their sines."""
     module = case.ours()
@@ -79,17 +104,17 @@ def twice_differentiated(case, wrap):
     leaves = [t for t in (*given, *module.parameters()) if t.requires_grad]
 
     def second():
-        made = module(*given, **case.settings)
-        while isinstance(made, tuple):
-            made = made[0]
-        if not made.requires_grad:
-            return made, [], []
-        first = mt.grad((made * made).sum(), leaves, create_graph=True)
+        y = module(*given, **case.settings)
+        while isinstance(y, tuple):
+            y = y[0]
+        if not y.requires_grad:
+            return y, [], []
+        first = mt.grad((y * y).sum(), leaves, create_graph=True)
         total = sum((mt.sin(g).sum() for g in first if g is not None), mt.tensor(0.0))
-        return made, first, mt.grad(total, leaves) if total.requires_grad else []
+        return y, first, mt.grad(total, leaves) if total.requires_grad else []
 
-    made, first, again = wrap(second)()
-    return [made.numpy(), *(None if g is None else g.numpy() for g in (*first, *again))]
+    y, first, again = wrap(second)()
+    return [y.numpy(), *(None if g is None else g.numpy() for g in (*first, *again))]
 
 
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("numba", marks=pytest.mark.slow)])

@@ -32,7 +32,8 @@ def backend(request, monkeypatch):
 
 
 def every_backend(function):
-    return pytest.mark.parametrize("backend", BACKENDS, indirect=True)(function)
+    several = [pytest.param(x, marks=pytest.mark.slow) if x == "kernels in C" else x for x in BACKENDS]
+    return pytest.mark.parametrize("backend", several, indirect=True)(function)
 
 
 class Training:

@@ -45,16 +45,19 @@ def close(found, expected, dtype):
     np.testing.assert_allclose(found.numpy(), expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale)
 
 
+@pytest.mark.parametrize(
+    "wrap", [lambda m: m, pytest.param(mt.compile, marks=pytest.mark.slow)], ids=["eager", "compiled"]
+)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_outputs_and_all_gradients_are_pytorchs(case, dtype):
+def test_outputs_and_all_gradients_are_pytorchs(case, dtype, wrap):
     ours = case.ours(dtype)
     other = theirs(case, ours, dtype)
     arrays = [x.astype(dtype) if x.dtype.kind == "f" else x for x in case.arrays(dtype)]
     mine = [mt.tensor(x, requires_grad=x.dtype.kind == "f") for x in arrays]
     their = [as_torch(x, dtype) for x in arrays]
     settings = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in case.settings.items()}
-    results = outputs(ours(*mine, **case.settings)), outputs(other(*their, **settings))
+    results = outputs(wrap(ours)(*mine, **case.settings)), outputs(other(*their, **settings))
     rng = np.random.default_rng(0)
     ups = [np.asarray(rng.normal(size=y.shape)).astype(dtype) for y in results[0]]
     for y, expected in zip(*results, strict=True):
