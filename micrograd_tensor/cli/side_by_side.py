@@ -127,7 +127,7 @@ def measured(candidates: Mapping[str, Run], seconds: float, clock: Callable[[], 
             run()
         started = time.perf_counter()
         run()
-        repeats[name] = max(1, int(2e-3 / max(time.perf_counter() - started, 1e-7)))
+        repeats[name] = max(1, int(2e-2 / max(time.perf_counter() - started, 1e-7)))
     times: dict[str, list[float]] = {name: [] for name in candidates}
     end = time.perf_counter() + seconds * len(candidates)
     rounds = 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
+from operator import call
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,6 +73,9 @@ class Program:
         for result in traced.results:
             if result.requires_grad and result.made not in self._gates:
                 self._gates[result.made] = gate(name, traced, result.made, compiled)
+        self._reads = [read for read, _ in traced.settings]
+        self._settings = [*chain.from_iterable(then for _, then in traced.settings)]
+        self._lengths = [len(then) for _, then in traced.settings]
         self._first = len(traced.guards)
         self._build = builder(traced.tree)
         self._numbers = [i for _, i in traced.arguments]
@@ -90,9 +95,9 @@ class Program:
         traced = self.traced
         if not traced.surroundings.unchanged():
             return False
-        for read, then in traced.settings:
-            if not alike(read(), then):
-                return False
+        settings = [*map(call, self._reads)]
+        if [*map(len, settings)] != self._lengths or not alike([*chain.from_iterable(settings)], self._settings):
+            return False
         for held in self._held:
             if not held.unchanged():
                 return False
@@ -180,7 +185,7 @@ class Program:
             x = _at(place, given)
             if not isinstance(x, Tensor):
                 continue  # an array of the caller's, of which the function had a copy
-            array = self._own(number, given, outputs)
+            array = self._own(number, given, outputs) if self._views else outputs[number]
             if type(array) is np.ndarray:
                 array.setflags(write=False)
             changes += [(set_data, x, array)] if isinstance(place, int) else changes_of(array)
@@ -192,7 +197,8 @@ class Program:
             if x.op is not None and isinstance(place, int) and g is not None:
                 upstream.append((x, leaf(outputs[g])))  # it goes on to what the argument was computed from
             else:
-                changes.append((set_grad, x, None if g is None else leaf(self._own(g, given, outputs))))
+                array = None if g is None else self._own(g, given, outputs) if self._views else outputs[g]
+                changes.append((set_grad, x, None if array is None else leaf(array)))
         all_at_once(changes)
         for x, gradient in upstream:
             x.backward(gradient)
@@ -201,19 +207,19 @@ class Program:
 class _Held:
     """A Tensor that a function finds outside its arguments: read anew in every run, and checked to be of its kind."""
 
-    __slots__ = ("_kind", "tensor")
+    __slots__ = ("_c", "_dtype", "_f", "_needs", "_type", "tensor")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-        self._kind = self._now()
-
-    def _now(self) -> tuple[Any, ...]:
-        x = self.tensor
-        return type(x._data), x._data.dtype, x._requires_grad, _in_order(x._data)
+        self.tensor, array = tensor, tensor._data
+        self._type, self._dtype, self._needs = type(array), array.dtype, tensor._requires_grad
+        self._c, self._f = _in_order(array)
 
     def unchanged(self) -> bool:
         """Whether it has the dtype, the layout and the need for gradients that it had."""
-        return self._now() == self._kind
+        array = self.tensor._data
+        if type(array) is not self._type or self.tensor._requires_grad is not self._needs:
+            return False
+        return array.dtype == self._dtype and _in_order(array) == (self._c, self._f)
 
     def array(self) -> Any:
         """Its values."""
@@ -221,9 +227,10 @@ class _Held:
         return x._values() if type(x._data) is Outline else x._data
 
 
-def _in_order(array: Any) -> Any:
+def _in_order(array: Any) -> tuple[bool, bool]:
     """How an array lies in memory, as far as ops may go by it."""
-    return (array.flags.c_contiguous, array.flags.f_contiguous) if isinstance(array, np.ndarray) else None
+    flags = getattr(array, "flags", None)
+    return (False, False) if flags is None else (flags.c_contiguous, flags.f_contiguous)
 
 
 def _at(place: Place, given: Sequence[Any]) -> Any:

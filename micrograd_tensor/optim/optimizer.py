@@ -180,10 +180,10 @@ class Optimizer:
 
     def _gone_by(self) -> tuple[Any, ...]:
         """What a step depends on besides values: all settings but the learning rate, the parameters, their buckets."""
-        settings = [v for g in self.param_groups for name, v in g.items() if name not in ("lr", "params", "initial_lr")]
         params = [p for group in self.param_groups for p in group["params"]]
-        dtypes = [p.dtype for p in params]
-        return *settings, *params, *dtypes, *(bucket for _, _, buckets in self._plans.values() for bucket in buckets)
+        settings = [group[name] for group in self.param_groups for name in self.defaults if name != "lr"]
+        buckets = [bucket for plan in self._plans.values() for bucket in plan[2]]
+        return *settings, *params, *[p.dtype for p in params], *buckets
 
     def _buckets(self, k: int, group: dict[str, Any]) -> list[Bucket]:
         """The buckets of a group; rebuilt whenever other parameters have gradients, or their dtype has changed."""
