@@ -322,15 +322,27 @@ class _Usual:
 
     __slots__ = ("_kinds", "_on", "program", "tree")
 
-    def __init__(self, program: Program, tree: Tree, kinds: Sequence[Hashable], on: bool) -> None:
-        self.program, self.tree, self._kinds, self._on = program, tree, [*kinds], on
+    def __init__(self, program: Program, tree: Tree, kinds: Sequence[Any], on: bool) -> None:
+        self.program, self.tree, self._on = program, tree, on
+        self._kinds: list[Any] = [(kind[:4], kind[4:] or (None, None, np.ndarray)) for kind in kinds]
 
     def fits(self, args: Sequence[Any], now: Recording) -> bool:
-        """Whether a call is of its kind."""
-        return (
-            now.on is self._on
-            and not now.anomaly
-            and [*map(_kind, args)] == self._kinds
-            and len({*map(id, args)}) == len(args)
-            and self.program.fits(args)
-        )
+        """Whether a call is of its kind, by comparisons that stop at the first difference; see `_kind`."""
+        if now.on is not self._on or now.anomaly or len(args) != len(self._kinds):
+            return False
+        for x, ((shape, dtype, in_c, in_f), (needs, is_leaf, kind)) in zip(args, self._kinds, strict=True):
+            if type(x) is not kind:
+                return False
+            array: Any = x
+            if kind is not np.ndarray:
+                if x._requires_grad is not needs or (x.op is None) is not is_leaf:
+                    return False
+                array = x._data
+                if type(array) is not np.ndarray:
+                    return False
+            flags = array.flags
+            if array.shape != shape or array.dtype != dtype or flags.c_contiguous is not in_c:
+                return False
+            if not in_c and flags.f_contiguous is not in_f:
+                return False
+        return len({*map(id, args)}) == len(args) and self.program.fits(args)

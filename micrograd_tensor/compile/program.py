@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.arrays import Outline, as_array, frozen
 from ..engine.record import Record, all_at_once, birth_numbers, leaf, set_data, set_grad
-from ..engine.recording import recording
+from ..engine.recording import Scope, recording
 from ..engine.tensor import Tensor
 from ..graph import Node
 from .gradients import Gate, gate
@@ -95,9 +95,10 @@ class Program:
         traced = self.traced
         if not traced.surroundings.unchanged():
             return False
-        settings = [*map(call, self._reads)]
-        if [*map(len, settings)] != self._lengths or not alike([*chain.from_iterable(settings)], self._settings):
-            return False
+        if self._reads:
+            settings = [*map(call, self._reads)]
+            if [*map(len, settings)] != self._lengths or not alike([*chain.from_iterable(settings)], self._settings):
+                return False
         for held in self._held:
             if not held.unchanged():
                 return False
@@ -138,19 +139,21 @@ class Program:
 
     def finish(self, given: Sequence[Any], inputs: list[Any], outputs: list[Any]) -> Any:
         """Change the state, and return what the function returns. An error here is the function's own: it stands."""
-        results = [self._result(result, given, inputs, outputs) for result in self.traced.results]
+        scope = recording.get().scope
+        results = [self._result(result, given, inputs, outputs, scope) for result in self.traced.results]
         if self._writes:
             self._write(given, outputs)
         return self._build(iter(results))
 
-    def _result(self, result: Result, given: Sequence[Any], inputs: list[Any], outputs: list[Any]) -> Tensor:
+    def _result(
+        self, result: Result, given: Sequence[Any], inputs: list[Any], outputs: list[Any], scope: Scope | None
+    ) -> Tensor:
         if result.place is not None:
             return _at(result.place, given)  # type: ignore[no-any-return]
         array = self._own(result.made, given, outputs) if self._views else outputs[result.made]
         if type(array) is np.ndarray:
             array.setflags(write=False)
         new: Any = object.__new__(Tensor)
-        scope = recording.get().scope
         if result.made not in self._gates:
             Record.__init__(new, array, False, None, (), (), {}, scope, next(birth_numbers), result.name)
             return new  # type: ignore[no-any-return]
