@@ -5,6 +5,7 @@ C's compiler may take Numba's place: the kernels are then translated, and the fu
 
 from __future__ import annotations
 
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from . import c_kernels
 from .c_kernels import shown
 from .kernel_source import KernelSource, float_of, spelled
 from .kernels import Made, compiled, interpreted
+from .memory import LARGE, Reused, with_scratch
 from .numpy_source import is_default, is_plain
 from .stages import Array, Calling, CannotError, Filled, Launch, Plan
 from .trace import Traced
@@ -44,7 +46,8 @@ class NumbaSource:
         self.made: list[Made] = []
         self._space: dict[str, Any] = {"np": np, "op": _OPS, **plan.constants}
         self._scratch = _scratch(plan)
-        self._loose = _loose(traced, plan) - self._scratch.keys()
+        self._reused = _reused(traced, plan)
+        self._loose = _loose(traced, plan) - self._scratch.keys() - self._reused.keys()
         lines = [f"{', '.join(self._scratch)}, = scratch"] if self._scratch else []
         self.kernels: list[tuple[KernelSource, Launch]] = []
         for step in plan.steps:
@@ -69,6 +72,7 @@ class NumbaSource:
     def function(self) -> Any:
         """The program, its kernels compiled; where these come from is kept in `made`."""
         space = dict(self._space)
+        space["reuse"] = {name: Reused(array.shape, str(array.dtype)) for name, array in self._reused.items()}
         self.made.clear()
         for kernel, launch in self.kernels:
             make = interpreted if not launch.loops else c_kernels.compiled if self._in_c else compiled
@@ -77,7 +81,7 @@ class NumbaSource:
             space[launch.kernel.name] = made.run
             space[f"k_{launch.kernel.name}"] = np.array(kernel.numbers, np.float64)
         exec(compile(self._driver, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above
-        return _with_scratch(space[self.name], space["scratch"]) if self._scratch else space[self.name]
+        return with_scratch(space[self.name], space["scratch"]) if self._scratch else space[self.name]
 
     def _printed(self, kernel: KernelSource, launch: Launch) -> str:
         in_c = self._in_c and launch.loops
@@ -86,7 +90,8 @@ class NumbaSource:
     def _launched(self, step: Launch) -> list[str]:
         source = KernelSource(step)
         self.kernels.append((source, step))
-        lines = [f"{array.name} = {_made(array)}" for array in step.made if array.name not in self._scratch]
+        new = [array for array in step.made if array.name not in self._scratch]
+        lines = [f"{a.name} = {self._again(a) if a.name in self._reused else _made(a)}" for a in new]
         given = [self._flat(array) for array in step.given]
         name = step.kernel.name
         call = f"{name}({', '.join([*given, *(array.name for array in step.made), f'k_{name}'])})"
@@ -104,6 +109,8 @@ class NumbaSource:
         operands = [self._shown(x[1], x[0]) if isinstance(x, tuple) else literal(x) for x in step.operands]
         if step.result.name in self._scratch:
             return f"np.{_product(node)}({', '.join(operands)}, out={step.result.name})"
+        if step.result.name in self._reused:
+            return f"{step.result.name} = np.{_product(node)}({', '.join(operands)}, out={self._again(step.result)})"
         params = []
         for key, value in node.params.items():
             if is_default(value, node.made_by.parameters[key]):
@@ -123,6 +130,9 @@ class NumbaSource:
             text += f".transpose({', '.join(str(array.labels.index(label)) for label in wanted)})"
             text += f".reshape({literal(node.shape)})" if self.plan.lengths(wanted) != node.shape else ""
         return text if array.dtype == node.dtype else f'{text}.astype("{node.dtype}")'
+
+    def _again(self, array: Array) -> str:
+        return f'reuse["{array.name}"]()'
 
     def _bound(self, value: Any) -> str:
         name = f"param{len(self._space)}"
@@ -159,20 +169,13 @@ def _scratch(plan: Plan) -> dict[str, str]:
     return {name: text for name, text in reversed(found.items()) if name not in seen}
 
 
-def _with_scratch(run: Any, make: Any) -> Any:
-    """A program with arrays to write to, which runs at the same time, in other threads, do not share."""
-    spare: list[Any] = []
-
-    def program(*given: Any) -> Any:
-        try:
-            scratch = spare.pop()
-        except IndexError:
-            scratch = make()
-        made = run(scratch, *given)
-        spare.append(scratch)
-        return made
-
-    return program
+def _reused(traced: Traced, plan: Plan) -> dict[str, Array]:
+    """The large arrays that become the state, which every run makes anew: they take turns in two places."""
+    numbers = {number for _, _, number in traced.effects} | {g for _, g in traced.gradients if g is not None}
+    state = {plan.outputs[number - len(traced.guards)][1].name for number in numbers}
+    made = [array for step in plan.steps if isinstance(step, Launch) for array in step.made]
+    made += [step.result for step in plan.steps if isinstance(step, Calling) and _product(step.node)]
+    return {array.name: array for array in made if array.name in state and prod(array.shape) >= LARGE}
 
 
 def _arrays(launch: Launch) -> tuple[tuple[np.dtype[Any], int, bool], ...]:

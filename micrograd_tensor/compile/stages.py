@@ -143,7 +143,7 @@ class Plan:
         lowered = self._lowered = lower(marked.graph)
         self.pool, self.terms = lowered.pool, lowered.terms
         self._nodes = {node.rank: node for node in marked.graph.nodes}
-        self._reserved = frozenset({"np", "op", "F", "k", "scratch", *PLAIN})
+        self._reserved = frozenset({"np", "op", "F", "k", "scratch", "reuse", *PLAIN})
         self._taken = {*self._reserved}
         self._names = value_names(marked.graph.nodes, self._taken)
         self._named: dict[Term, Node] = {}

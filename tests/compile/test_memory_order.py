@@ -1,5 +1,6 @@
 """Kernels go through memory in the order in which arrays lie there, and keep sums in scalars meanwhile."""
 
+import copy
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor import nn
+from micrograd_tensor import nn, optim
 from micrograd_tensor.compile import kernels, numba_source
+from micrograd_tensor.compile.memory import Reused
 
 
 def images(layout):
@@ -102,3 +104,61 @@ def test_threads_do_not_share_what_a_program_writes_to():
         for _ in range(20):
             for ours, theirs in zip(pool.map(lambda x: fast(x, w), inputs), expected, strict=True):
                 np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("held", ["parameters", "views", "gradients", "nothing"])
+def test_what_somebody_holds_of_the_state_stays_as_it_was(held, monkeypatch):
+    monkeypatch.setattr(numba_source, "LARGE", 1)
+    net = nn.Sequential(nn.Linear(4, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    twin = copy.deepcopy(net)
+    optimizer, other = optim.Adam(net.parameters(), lr=0.1), optim.Adam(twin.parameters(), lr=0.1)
+
+    def step(model, optimizer, x):
+        optimizer.zero_grad()
+        (model(x) ** 2).mean().backward()
+        optimizer.step()
+
+    fast = mt.compile(lambda x: step(net, optimizer, x), backend="numba")
+    rng = np.random.default_rng(0)
+    kept = []
+    for k in range(6):
+        x = rng.normal(size=(16, 4)).astype("f4")
+        fast(x)
+        step(twin, other, mt.tensor(x))
+        for p in net.parameters():
+            found = {"parameters": p.numpy(), "views": p.numpy()[1:], "gradients": p.grad.numpy(), "nothing": None}[
+                held
+            ]
+            kept += [] if found is None else [(found, found.copy())]
+        if k == 3:
+            kept = kept[::2]
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-4, atol=1e-5)
+    for now, then in kept:
+        np.testing.assert_array_equal(now, then)
+    assert (len(kept) > 0) is (held != "nothing")
+    assert "reuse[" in fast.source
+
+
+def test_an_array_is_given_out_again_when_nobody_holds_it_in_any_thread():
+    reused = Reused((64,), "float32")
+
+    def use(number):
+        for _ in range(200):
+            array = reused()
+            array[:] = number
+            view = array[3:]
+            del array
+            assert (view == number).all()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(8)))
+    first = reused()
+    address = first.ctypes.data
+    first.setflags(write=False)
+    assert reused().ctypes.data != address
+    del first
+    again = [reused() for _ in range(2)]
+    assert address in [one.ctypes.data for one in again]
+    assert all(one.flags.writeable for one in again)
