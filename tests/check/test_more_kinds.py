@@ -112,7 +112,7 @@ SLOPES = [
     (mt.tanh, DH * (1 - DH**2), "gradient for value", "the gradient dh is used in place of the value h"),
     (lambda z: mt.maximum(z, 0), DH * (DH > 0), "another mask", "the gradient dh is used in place of the value z"),
     (lambda z: mt.maximum(z, 0), DH * (Z <= 0), "missing mask", "the truth of z > 0 is taken the other way round"),
-    (mt.relu, DH * Z, "exchanged operand", "dh is multiplied by z, where the derivative of relu is due"),
+    (mt.relu, DH * Z, "exchanged operand", "dh is multiplied by z"),
 ]
 
 
@@ -171,3 +171,31 @@ def test_a_mistake_in_a_layer_is_called_by_its_kind(layer, line, mistake, kind, 
     found = report.diagnosis[stage]
     assert (found[0].kind, says in found[0].text) == (kind, True), found
     assert found[0].error < 1e-9
+
+
+def test_two_missing_factors_that_are_numbers_are_both_named():
+    logits, labels = RNG.normal(size=(7, 4)), np.arange(7) % 4
+    loss = mt.cross_entropy(mt.tensor(logits, name="logits", requires_grad=True), labels).named("loss")
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    report = mt.compare(loss, 1.7, {"dlogits": p - np.eye(4)[labels]}, point=False)
+    found = report.diagnosis["logits"][0]
+    assert (found.kind, "multiplied by 7/dloss" in found.text) == ("constant factor", True), found
+    assert "the rest is right" not in found.text
+    one = mt.compare(mt.exp(mt.tensor(2.0, name="g", requires_grad=True)), None, {"dg": 1.2345}, point=False)
+    assert one.diagnosis["g"] == ()
+
+
+def test_a_jacobian_that_was_multiplied_element_by_element_is_not_summed():
+    x = mt.tensor(X, name="x", requires_grad=True)
+    p = mt.softmax(x, axis=1).named("p")
+    jacobians = np.stack([np.diag(row) - np.outer(row, row) for row in p.numpy()])
+    dp = RNG.normal(size=X.shape)
+    found = mt.compare(p, dp, {"dx": dp[:, :, None] * jacobians}, point=False).diagnosis["x"][0]
+    assert (found.kind, "once it is summed over axis 1" in found.text) == ("missing sum", True)
+
+
+def test_the_right_elements_in_another_shape_are_told_so():
+    x = mt.tensor(RNG.normal(size=(5, 2, 3)), name="x", requires_grad=True)
+    dy = RNG.normal(size=(5, 6))
+    report = mt.compare((x.reshape(5, 6) * 2.0).named("y"), dy, {"dx": 2 * dy}, point=False)
+    assert report.diagnosis["x"][0].kind == "missing reshape"

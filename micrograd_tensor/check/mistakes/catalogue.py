@@ -23,6 +23,7 @@ KINDS: dict[str, int] = {
     "mean for sum": 11,
     "sum for mean": 11,
     "missing keepdims": 12,
+    "missing reshape": 12,
     "wrong axis": 12,
     "sum over everything": 12,
     "transposed": 12,

@@ -111,6 +111,10 @@ def _single(graph: Graph) -> list[_Number]:
         for x in node.operands:
             if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0):
                 add(abs(x), "a recorded number", 0.3)
+    for output, upstream in graph.upstreams.items():
+        if upstream.value is not None and upstream.value.size == 1 and abs(float(upstream.value)) not in (0.0, 1.0):
+            name = f"d{output.name}" if output.name else "the upstream gradient"
+            found.setdefault(abs(float(upstream.value)), _Number(abs(float(upstream.value)), name, "", 0.4))
     return list(found.values())
 
 

@@ -190,8 +190,10 @@ def fitted_paths(factors: Factors, slack: Array, fit: Fit) -> Iterator[Hypothesi
             yield Hypothesis(kind, text, worth, target, cost, of_paths=True)
         return
     wrong = [n for n, weight in zip(names, fit.weights, strict=True) if not np.allclose(weight, 1.0, rtol=1e-6)]
-    if wrong:
-        text = f"what arrives at {name} {' and '.join(wrong)} is wrong, and the rest is right"
+    alike = all(np.size(w) == 1 and np.allclose(w, fit.weights[0], rtol=1e-9) for w in fit.weights)
+    if wrong and not alike:  # else the whole is multiplied, which is simpler said of the whole
+        rest = ", and the rest is right" if len(wrong) < len(names) else ""
+        text = f"what arrives at {name} {' and '.join(wrong)} is wrong{rest}"
         yield Hypothesis("wrong way", text, partial(_sum, names=names, weights=fit.weights), target, of_paths=True)
 
 

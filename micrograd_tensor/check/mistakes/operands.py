@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.row import Contraction, Function, Linear, Permutation, Product, Relation
+from ...engine.row import Choice, Contraction, Function, Linear, Permutation, Product, Relation
 from ...graph import Node
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, change, changes, of
@@ -26,8 +26,7 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
                 more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
                 text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
-                again = isinstance(step.reading, Function) or at.is_value(step)
-                kind = "another argument" if again else "exchanged operand"
+                kind = "another argument" if _is_argument(at, step) else "exchanged operand"
                 yield change(kind, text, step, _operand(step, i, atom, np.positive), more)
         if i == 0 and at.picks(step):
             for distance, atom in enumerate(substitutes.values):
@@ -35,6 +34,11 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
                     text = f"{atom.name} is used in place of 1 at what was picked and 0 elsewhere"
                     instead = of(lambda x, y: x.reshape(laid_out(step)) * y, x, atom)
                     yield change("exchanged operand", text, step, instead, 0.5 + 0.01 * distance)
+        if gradient and isinstance(step.reading, Choice):
+            for distance, atom in enumerate(substitutes.values):
+                if atom.shape == x.shape == step.shape:
+                    text = f"{name} is multiplied by {atom.name}, in place of {at.formula(step)}"
+                    yield change("exchanged operand", text, step, of(np.multiply, x, atom), 1.5 + 0.01 * distance)
         if x in substitutes.without_eps:
             bare = substitutes.without_eps[x]
             yield change(
@@ -43,6 +47,12 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
                 step,
                 _operand(step, i, bare, np.positive),
             )
+
+
+def _is_argument(at: Derivation, step: Node) -> bool:
+    """Whether a function is taken of a step's operands, or of what is computed from them."""
+    later = at.after[step] if at.is_value(step) else ()
+    return any(isinstance(x.reading, Function) for x in (step, *(x for x in later if at.is_value(x))))
 
 
 def at_uses(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
