@@ -107,17 +107,19 @@ def of_machine(name: Any, seed: int) -> Iterator[Case]:
 
 
 EVERYDAY = {
-    "developed with": DEVELOPED,
-    "kept aside": ASIDE,
+    "developed with": (DEVELOPED, False),
+    "kept aside": (ASIDE, False),
+    "developed with, inputs alone": (DEVELOPED, True),
+    "kept aside, inputs alone": (ASIDE, True),
 }
-"""The layers that were looked at while hypotheses were written, and others."""
+"""The layers that were looked at while hypotheses were written, and others; all gradients, and those of inputs."""
 
 
-def of_everyday(layers: Any, seed: int) -> Tally:
-    """Mistakes of forty kinds in layers that the dictionary was not written for."""
-    tally = Tally()
-    for layer in EVERYDAY[layers]:
-        for found in judged(layer, seed):
+def of_everyday(row: Any, seed: int) -> Tally:
+    """Mistakes of fifty kinds in layers that the dictionary was not written for."""
+    tally, (layers, ends) = Tally(), EVERYDAY[row]
+    for layer in layers:
+        for found in judged(layer, seed, ends=ends):
             tally.made += 1
             tally.observable += found.visible
             tally.localised += found.visible and found.localised
@@ -126,7 +128,7 @@ def of_everyday(layers: Any, seed: int) -> Tally:
             tally.wrongly += found.named == "wrongly"
             if found.visible and (found.named != "rightly" or not found.localised):
                 told = ", ".join(found.told) or "nothing"
-                where = "" if found.localised else " (found elsewhere or not at all)"
+                where = "" if found.localised else " (found elsewhere, not at all or as several)"
                 tally.misses[f"{found.kind}: {found.what}: {told}{where}"] += 1
     return tally
 
