@@ -21,6 +21,7 @@ import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -37,6 +38,19 @@ __all__ = ["Run", "run"]
 
 _MAX_HELD = 8
 """How many of the arrays that a name held before its last assignment are kept, the last ones."""
+
+
+@contextmanager
+def replaced_kept() -> Iterator[None]:
+    """After the block NumPy's functions are its own, and the standard streams what they were; what was added stays."""
+    modules = (np, np.random, np.linalg)
+    functions, streams = [dict(vars(module)) for module in modules], (sys.stdin, sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        for module, names in zip(modules, functions, strict=True):
+            vars(module).update(names)
+        sys.stdin, sys.stdout, sys.stderr = streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     watch = Watch(backward)
     returned, error = None, None
     try:
-        with watch:
+        with replaced_kept(), watch:
             returned = backward(*arguments)
     except Exception as raised:  # the user's code may raise anything, which is shown
         error = raised
@@ -116,7 +130,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
 def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
     """What a call computes, by name as `run` finds it, and nothing else about it; raises what the function raises."""
     watch = Watch(backward, within=False)
-    with watch:
+    with replaced_kept(), watch:
         returned = backward(*[copied(dout), copied(cache)][: 1 + _takes_two(backward)])
     return _names(returned, None, watch.local, inputs)[0]
 

@@ -27,7 +27,7 @@ import numpy as np
 from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
-from ..check.running import Watch, assignments, copied, settled
+from ..check.running import Watch, assignments, copied, replaced_kept, settled
 from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
@@ -177,7 +177,7 @@ def record(
     arguments, plain_own, returned = found
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
-        with _seeded(seed), recording_numpy(_users(module)):
+        with replaced_kept(), _seeded(seed), redirect_stdout(StringIO()), recording_numpy(_users(module)):
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
             own, made, local = _run_recorded(layer, leaves)
     forward, backward = layer.bound(plain_own)
@@ -218,7 +218,7 @@ def _found(
         if not floats and layer.made_by is None:
             continue
         try:
-            with _seeded(seed), np.errstate(all="ignore"), redirect_stdout(StringIO()):
+            with _quietly(seed):
                 own, returned = _run(layer, copied(arguments))
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             last = error
@@ -231,7 +231,7 @@ def _found(
             break
         first = first or run
     if first is not None and layer.made_by is not None:  # its object may keep what the backward pass has added up
-        with _seeded(seed), np.errstate(all="ignore"), redirect_stdout(StringIO()):
+        with _quietly(seed):
             first = first[0], *_run(layer, copied(first[0]))
     return first, last
 
@@ -247,8 +247,7 @@ def _runs_back(layer: Layer, run: tuple[dict[str, Any], Any, Any], seed: int) ->
     upstream = tuple(np.ones_like(out) for out in takes.outputs_of(returned))
     gradient = upstream[0] if len(upstream) == 1 else upstream
     try:
-        with _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
+        with _quietly(seed):
             takes.adapted(backward, {}, own)(gradient, *([copied(cache)] if takes.with_cache else []))
     except (Exception, SystemExit):  # as above
         return False
@@ -324,6 +323,15 @@ def _recorded_attribute(name: str, value: Any) -> Any:
 def _is_result(returned: Any) -> bool:
     out = returned[0] if isinstance(returned, tuple) and returned else returned
     return isinstance(out, np.ndarray | np.floating | float) and np.asarray(out).dtype.kind == "f"
+
+
+@contextmanager
+def _quietly(seed: int) -> Iterator[None]:
+    """The user's code is tried within the block: what it prints and warns of is not shown, what it replaces put back."""
+    with replaced_kept(), _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with redirect_stdout(StringIO()):
+            yield
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..check.running import replaced_kept
 from ..engine.errors import GradientWarning
 from .unusable import UnusableError
 
@@ -32,8 +33,9 @@ def user_file(path: Path) -> Iterator[ModuleType]:
 
     The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code may change the working folder:
     its lines are known all the same, and after the block the folder is what it was, as are NumPy's functions, settings
-    and global generator, and the filters of warnings. Siblings may be imported relatively. Of a notebook only what
-    defines something is run.
+    and global generator, the filters of warnings, the search path, the environment, the standard streams and the limit
+    of recursion. Functions of NumPy's that it replaces are NumPy's own as soon as it is loaded; what it adds to NumPy
+    stays until the end. Siblings may be imported relatively. Of a notebook only what defines something is run.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -45,13 +47,13 @@ def user_file(path: Path) -> Iterator[ModuleType]:
         source = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
-    folder, before, here = path.parent.resolve(), dict(sys.modules), Path.cwd()
+    folder, before = path.parent.resolve(), dict(sys.modules)
     package = ModuleType(_PACKAGE)  # in which siblings can be imported relatively; it shadows no other
     package.__path__ = [str(folder)]
     module = ModuleType(f"{_PACKAGE}.{path.stem}")  # dataclasses look the module up
     module.__file__, module.__package__ = str(path), _PACKAGE
-    places = [str(folder), *([str(folder.parent)] if (folder / "__init__.py").exists() else [])]
-    sys.path[:0] = places
+    paths = [*sys.path]
+    sys.path[:0] = [str(folder), *([str(folder.parent)] if (folder / "__init__.py").exists() else [])]
     sys.modules |= {_PACKAGE: package, module.__name__: module}
     linecache.cache.pop(str(path), None)
     lines = linecache.getlines(str(path))
@@ -61,24 +63,34 @@ def user_file(path: Path) -> Iterator[ModuleType]:
             source = "".join(lines).encode()
     linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
     try:
-        with _numpy_kept(), warnings.catch_warnings():
-            with blamed(path, "cannot be loaded"):
+        with _interpreter_kept(), _numpy_kept(), warnings.catch_warnings():
+            with blamed(path, "cannot be loaded"), replaced_kept():
                 if path.suffix == ".ipynb":
                     _define(ast.parse(source, str(path)), path, vars(module))
                 else:
                     exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
             yield module
     finally:
-        os.chdir(here)
+        sys.path[:] = paths
         for name in [name for name in sys.modules if name not in before]:
             file = getattr(sys.modules[name], "__file__", None)
             if name.split(".")[0] == _PACKAGE or (file and _is_users(file, path)):
                 del sys.modules[name]
         if _PACKAGE in before:
             sys.modules[_PACKAGE] = before[_PACKAGE]
-        for place in places:
-            if place in sys.path:
-                sys.path.remove(place)
+
+
+@contextmanager
+def _interpreter_kept() -> Iterator[None]:
+    """After the block the working folder, the environment and the limit of recursion are what they were."""
+    here, environment, limit = Path.cwd(), dict(os.environ), sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.setrecursionlimit(limit)
 
 
 @contextmanager
