@@ -327,7 +327,7 @@ def _is_result(returned: Any) -> bool:
 
 @contextmanager
 def _quietly(seed: int) -> Iterator[None]:
-    """The user's code is tried within the block: what it prints and warns of is not shown, what it replaces put back."""
+    """The user's code is tried within the block: it is not seen or heard, and what it replaces is put back."""
     with replaced_kept(), _seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
