@@ -13,7 +13,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -175,13 +175,13 @@ class Passes(NamedTuple):
     """A graph's forward values from several nudged runs, and how far they moved from the recorded ones.
 
     Attributes:
-        values: of each run, the nudged value of every forward node.
+        values: for each run what gives the nudged value of every forward node: kept, or of large graphs made anew.
         moved: by node, the largest movement of each element.
         summing: by node that adds up many numbers, what another order may cost, absolute.
         differences: by share of a gradient, what a difference of numbers near the steepest slope may cost, absolute.
     """
 
-    values: list[dict[Node, Any]]
+    values: list[Callable[[], dict[Node, Any]]]
     moved: dict[Node, Any]
     summing: dict[Node, Any]
     differences: dict[Node, Any]
@@ -236,13 +236,18 @@ def _nudged_passes(graph: Graph) -> Passes:
             passes.summing[node] = _cost_of_summing(node)
     large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
     for seed in range(_FEW if large else _SAMPLES):
-        leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
-        values = {**evaluate(graph, leaves, _nudges(passes, seed)), **leaves}
-        passes.values.append(values)
+        values = _nudged_forward(graph, passes, seed)
         for node, value in values.items():
             if node.dtype.kind in "fc":
                 _widen(passes.moved, node, value, node.value)
+        passes.values.append(partial(_nudged_forward, graph, passes, seed) if large else partial(dict, values))
     return passes
+
+
+def _nudged_forward(graph: Graph, passes: Passes, seed: int) -> dict[Node, Any]:
+    """The values of a run of the forward pass with nudged leaves and results; the same for the same seed."""
+    leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
+    return {**evaluate(graph, leaves, _nudges(passes, seed)), **leaves}
 
 
 def _cost_of_summing(node: Node) -> Any:
@@ -266,7 +271,7 @@ def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) 
     for seed, run in enumerate(passes.values):
         centred = {
             node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
-            for node, value in run.items()
+            for node, value in run().items()
             if node.dtype.kind in "fc"
         }
         for node, gradient in evaluate_backward(graph, given, centred, _nudges(passes, seed)).gradients.items():

@@ -391,6 +391,12 @@ def test_of_a_class_what_is_in_attributes_is_judged_though_others_are_missing(ch
     assert check(HALF.replace(wrong, instead))[0] == 1
 
 
+def test_an_input_whose_gradient_is_left_out_is_not_among_those_that_are_right(check):
+    text = NET.replace("return dx, dw1, dw2", "return {'dw1': dw1, 'dw2': dw2}")
+    _, printed, _ = check(text)
+    assert "The gradients of all inputs but x are right" in printed
+
+
 def test_the_argument_of_a_loss_is_no_upstream_gradient_that_is_assigned_anew(check):
     text = """
 import numpy as np

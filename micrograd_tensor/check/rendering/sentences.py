@@ -77,7 +77,11 @@ def headline(report: Found) -> str:
         return f"Nothing wrong so far; {counted(len(report.not_given), 'stage')} to go."
     if report.not_given:
         between = counted(len(report.not_given), "stage in between was", "stages in between were")
-        return f"The gradients of all inputs are right; {between} not given.{hidden}"
+        named = named_nodes(report.graph) if report.graph is not None else {}
+        inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
+        left_out = [shown(name) for name in inputs if name not in report.stages]
+        every = f"all inputs but {listed(left_out)}" if left_out else "all inputs"
+        return f"The gradients of {every} are right; {between} not given.{hidden}"
     count = len(given(report.stages))
     right = f"All {count} gradients are right." if count > 1 else "The gradient is right."
     return right + hidden
