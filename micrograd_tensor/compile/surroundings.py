@@ -164,7 +164,7 @@ class Surroundings:
                 self._compare_whole(partial(_content, value), said)
         elif hasattr(kind, "standard_normal") or isinstance(value, random.Random):
             self._generators[id(value)] = value
-            self._moving.append((partial(pickle.dumps, value), pickle.dumps(value), said))
+            self._moving.append((partial(_state, value), _state(value), said))
         elif hasattr(kind, "__next__") or any(getattr(kind, name, None) for name in _FOREIGN):
             self._moving.append((object, None, f"{said} ({kind.__name__})"))  # nobody sees whether it is what it was
         self._pending += [(x, said) for x in _parts(value)]
@@ -184,7 +184,7 @@ class Surroundings:
 
     def _attributes(self, value: Any, said: str, read: Iterable[str], written: Iterable[str]) -> None:
         """Compare the attributes of an object that code names: its own, and those that are its class's."""
-        own = None if isinstance(value, type) else getattr(value, "__dict__", None)
+        own = None if isinstance(value, type) else _own(value)
         classes = value.__mro__ if isinstance(value, type) else type(value).__mro__
         theirs = [vars(kind) for kind in classes if _is_theirs(kind)]
         for name in {*read, *written}:
@@ -233,7 +233,23 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, (list, tuple, set, frozenset, deque)):
         yield from value
-    yield (getattr(value, "__dict__", None) or {}).get("__wrapped__")
+    yield (_own(value) or {}).get("__wrapped__")
+
+
+def _own(value: Any) -> Any:
+    """The attributes of an object itself, if it has a dictionary of them."""
+    try:
+        return getattr(value, "__dict__", None)
+    except Exception:  # of a stand-in for something that is not there
+        return None
+
+
+def _state(generator: Any) -> Any:
+    """The state of a generator of random numbers; where it has none, it is never the same."""
+    try:
+        return pickle.dumps(generator)
+    except Exception:  # such as one that asks the system
+        return object()
 
 
 def _behind(settings: Iterable[Any]) -> Iterator[Any]:

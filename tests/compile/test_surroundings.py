@@ -433,6 +433,24 @@ def test_what_changes_by_running_runs_in_every_call(number):
     assert sum(called._eager.values()) == 5
 
 
+def test_random_numbers_of_the_system_differ_from_call_to_call():
+    asked = random.SystemRandom()
+    fast, x = mt.compile(lambda x: x * asked.random()), mt.tensor([1.0])
+    with pytest.warns(UserWarning, match="traced in every call, since .*: asked"):
+        assert len({fast(x).item() for _ in range(4)}) == 4
+
+
+def test_an_object_that_answers_to_nothing_is_no_hindrance():
+    class Away:
+        @property
+        def __dict__(self):
+            raise RuntimeError("there is nothing here yet")
+
+    away = Away()
+    fast = mt.compile(lambda x: x * (2.0 if away is not None else 3.0))
+    assert [fast(mt.tensor([v])).tolist() for v in (1.0, 2.0)] == [[2.0], [4.0]]
+
+
 def test_seeding_within_is_refused():
     before = mt.manual_seed(3).bit_generator.state
     with pytest.raises(mt.TraceError, match=r"manual_seed within a trace .*test_surroundings.*; seed before it"):
