@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from typing import Any, TypeAlias
@@ -128,13 +129,13 @@ class Bucket:
 
         The parameters are read and written as the one array that they are kept in, so that a step needs no copies.
         """
-        before = source(lambda: self.step, "step")
+        before = source(self._steps, "step")
         step = before + 1
         effect(before, step, lambda array: [(vars(self).__setitem__, "taken", array)])
         as_they_are = not (self.foreign or any(map(changed, self.params)))
         p = source(self._values, "params") if as_they_are else self._flat(self.params)
         g = self._flat([_gradient(p) for p in self.params])
-        buffers = [source(partial(self._buffer, i), name) for i, name in enumerate(self.names)]
+        buffers = [source(_Buffer(self, i), name) for i, name in enumerate(self.names)]
         new, *rest = map(self._narrowed, rule(p, self._narrowed(g), *buffers, step=step, **settings))
         if as_they_are:
             effect(p, new, lambda array: self._assigned(array, self._parts(array)))
@@ -154,8 +155,19 @@ class Bucket:
         flat = tensors if self.foreign else [reshape(x, shape=-1) for x in tensors]
         return flat[0] if len(flat) == 1 else concatenate(flat)
 
-    def _buffer(self, i: int) -> Any:
-        return self.buffers[i]
+    def _steps(self) -> int:
+        return self.step
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    """Reads a buffer of a bucket."""
+
+    bucket: Bucket
+    number: int
+
+    def __call__(self) -> Any:
+        return self.bucket.buffers[self.number]
 
 
 def _zeros(p: Tensor) -> Any:

@@ -119,3 +119,25 @@ def test_gradients_from_outside_and_a_step_within():
             losses.append(loss.item())
         results.append(losses)
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_two_steps_in_one_function_are_two(name, backend):
+    def twice(w, optimizer, x):
+        optimizer.zero_grad()
+        ((w * x) ** 2).sum().backward()
+        optimizer.step()
+        optimizer.step()
+
+    pairs = []
+    for _ in range(2):
+        w = mt.tensor(np.arange(3.0) + 1, requires_grad=True)
+        pairs.append((w, OPTIMIZERS[name]([w])))
+    (w, ours), (v, theirs) = pairs
+    fast = mt.compile(lambda x: twice(w, ours, x), backend=backend)
+    for x in np.random.default_rng(0).normal(size=(3, 3)):
+        fast(x)
+        twice(v, theirs, mt.tensor(x))
+        np.testing.assert_allclose(w.numpy(), v.numpy(), rtol=1e-12)
+    assert ours.state.get(w, {}).get("step") == theirs.state.get(v, {}).get("step")

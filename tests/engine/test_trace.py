@@ -277,3 +277,22 @@ def test_a_graph_may_start_at_a_moment():
     assert nodes[y].is_leaf
     assert [node.op.name for node in graph.nodes if node.op] == ["mul"]
     assert nodes[y].value.tolist() == [2.0]
+
+
+def test_what_is_read_twice_is_read_as_it_has_become_and_drawn_anew():
+    state = {"count": 1.0}
+    generator = np.random.default_rng(0)
+
+    def read():
+        return state["count"]
+
+    with tracing() as trace:
+        first = source(read, "count")
+        effect(first, first + 1, lambda array: [(state.__setitem__, "count", float(array))])
+        again = source(read, "count")
+        twice = again + 1
+        draws = [source(generator.random, generator=generator) for _ in range(2)]
+    assert again is first
+    assert twice.item() == 3.0
+    assert draws[0] is not draws[1]
+    assert len(trace.sources) == 3
