@@ -86,7 +86,7 @@ class Surroundings:
         found = [*self._differing()]
         found += [said for read, then, said in (*self._wholes, *self._moving) if not _same(read(), then)]
         found += ["a generator that is made within" for one in drawn if id(one) not in self._generators]
-        found += [type(one).__name__ for one, (read, then) in self._owners.items() if not _same([*read()], [*then])]
+        found += [type(one).__name__ for one, (read, then) in self._owners.items() if not _same((*read(),), (*then,))]
         for kept in (self._met, self._objects, self._moving, self._generators):
             kept.clear()
         return found
@@ -219,7 +219,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), sli
 _FOREIGN = ("__array__", "__array_ufunc__", "__array_function__")
 _GLOBAL_DRAWS: dict[str, Callable[[], Any]] = {
     "np.random": lambda: pickle.dumps(np.random.get_state()),  # noqa: NPY002 -- others use it
-    "random": random.getstate,
+    "random": lambda: pickle.dumps(random.getstate()),
 }
 
 
@@ -265,13 +265,13 @@ def _behind(settings: Iterable[Any]) -> Iterator[Any]:
             yield value
 
 
-def _elements(value: Any) -> list[Any]:
-    return [*value, *value.values()] if isinstance(value, dict) else [*value]
+def _elements(value: Any) -> tuple[Any, ...]:
+    return (*value, *value.values()) if isinstance(value, dict) else (*value,)
 
 
 def _content(value: Any) -> tuple[Any, ...]:
     values = np.asarray(value)
-    return values.shape, values.dtype, values.tobytes()
+    return values.shape, values.dtype.str, values.tobytes()
 
 
 def _held(cell: CellType) -> Any:
@@ -289,14 +289,14 @@ def _is_frozen(value: Any) -> bool:
 
 
 def _same(now: Any, then: Any) -> bool:
-    """Whether two values are the same object, equal numbers or texts, or lists of such; or tuples that are equal."""
-    if type(now) is list and type(then) is list:
-        return len(now) == len(then) and all(
-            a is b or Constant(a) == Constant(b) for a, b in zip(now, then, strict=True)
-        )
-    if type(now) in (tuple, bytes) and type(now) is type(then):
+    """Whether two values are the same object, equal numbers or texts, or tuples of such."""
+    if now is then or type(now) is not type(then):
+        return now is then
+    if type(now) is bytes:
         return bool(now == then)
-    return now is then or Constant(now) == Constant(then)
+    if type(now) is tuple:
+        return len(now) == len(then) and (all(map(is_, now, then)) or all(map(_same, now, then)))
+    return Constant(now) == Constant(then)
 
 
 # ----------------------------------------------------------------------------------------------------- whose code it is

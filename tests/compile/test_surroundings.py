@@ -283,6 +283,30 @@ CASES |= {f"an_item_of_{kind.__name__}": functools.partial(an_item, kind) for ki
 
 
 @case
+def a_tuple_that_is_replaced():
+    settings = types.SimpleNamespace(pair=(np.array([1.0, 2.0]), mt.tensor([1.0, 2.0]), (0.9, 0.99)))
+
+    def change():
+        settings.pair = (np.array([1.0, 3.0]), mt.tensor([1.0, 2.0]), (0.9, 0.99))
+
+    return lambda x: x * settings.pair[0] * settings.pair[1] * settings.pair[2][0], change
+
+
+@case
+def an_array_that_takes_another_shape():
+    table = np.array([1.0, 2.0])
+    return lambda x: (x * table).sum() * table.ndim, lambda: setattr(table, "shape", (2, 1))
+
+
+@case
+def an_element_of_a_default():
+    def helper(x, table={"k": 2.0}):  # noqa: B006
+        return x * table["k"]
+
+    return helper, lambda: helper.__defaults__[0].update(k=3.0)
+
+
+@case
 def an_element_of_a_deque():
     table = deque([2.0])
     return lambda x: x * table[0], lambda: table.__setitem__(0, 3.0)
@@ -456,6 +480,25 @@ def test_seeding_within_is_refused():
     with pytest.raises(mt.TraceError, match=r"manual_seed within a trace .*test_surroundings.*; seed before it"):
         mt.compile(lambda x: x * mt.manual_seed(0).random())(mt.tensor([1.0]))
     assert mt.manual_seed(3).bit_generator.state == before
+
+
+def test_another_list_is_watched_in_the_place_of_the_first():
+    settings = types.SimpleNamespace(table=[2.0])
+    fast, x = mt.compile(lambda x: x * settings.table[0]), mt.tensor([1.0])
+    fast(x)
+    settings.table = [2.0]
+    assert fast(x).tolist() == [2.0]
+    settings.table[0] = 3.0
+    assert fast(x).tolist() == [3.0]
+
+
+def test_equal_numbers_are_no_change():
+    settings = types.SimpleNamespace(rate=1.5, pair=(0.9, (0.99, 1e-8)), name="mean", table=[1.5])
+    fast, x = mt.compile(lambda x: x * settings.rate * settings.pair[1][0] * settings.table[0]), mt.tensor([1.0])
+    fast(x)
+    settings.rate, settings.pair, settings.table[0] = 3.0 / 2, (0.9 * 1, (0.99 * 1, 1e-8)), 3.0 / 2
+    fast(x)
+    assert fast._traces == 1
 
 
 def test_what_is_made_in_the_first_call_and_kept_is_no_matter():
