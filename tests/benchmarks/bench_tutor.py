@@ -119,7 +119,7 @@ def of_everyday(row: Any, seed: int) -> Tally:
     """Mistakes of fifty kinds in layers that the dictionary was not written for."""
     tally, (layers, ends) = Tally(), EVERYDAY[row]
     for layer in layers:
-        for found in judged(layer, seed, ends=ends):
+        for found in judged(layer, seed, most=1 if ends else 4, ends=ends):
             tally.made += 1
             tally.observable += found.visible
             tally.localised += found.visible and found.localised
@@ -219,7 +219,7 @@ def main() -> None:
     given = parser.parse_args()
     found: dict[str, dict[Any, Tally]] = {}
     with ProcessPoolExecutor(given.processes) as pool:
-        for (table, row, _), tally in pool.map(counted, tasks(given), chunksize=4):
+        for (table, row, _), tally in pool.map(counted, tasks(given)):
             found.setdefault(table, {}).setdefault(row, Tally()).add(tally)
     for table, rows in found.items():
         if table == "right":

@@ -771,6 +771,7 @@ def judged(layer: type, seed: int, most: int = 4, ends: bool = False) -> Iterato
     """
     at = place(layer, seed)
     stages = {f"d{name}" for name in at.graph.named}
+    inputs = {f"d{node.name}" for node in at.graph.nodes if node.is_leaf}
     shapes = {name: np.shape(x) for name, x in {**at.values, **at.right}.items() if np.asarray(x).dtype.kind == "f"}
     by_kind: dict[str, list[Planted]] = {}
     for one in mistakes(layer, {**shapes, "dout": at.dout.shape}):
@@ -780,7 +781,7 @@ def judged(layer: type, seed: int, most: int = 4, ends: bool = False) -> Iterato
     for ones in by_kind.values():
         for one in ones:
             made = ran(functions(one.source)["backward"], at.dout, at.values)
-            if one.stage in made and one.stage in stages:
+            if one.stage in made and one.stage in stages and (inputs & made.keys() or not ends):
                 results[one] = {name: x for name, x in made.items() if name in stages}
     for ones in by_kind.values():
         known = [one for one in ones if one in results]
@@ -794,7 +795,8 @@ def _verdict(at: Place, one: Planted, results: Mapping[Planted, Arrays], ends: b
     inputs = {f"d{node.name}" for node in at.graph.nodes if node.is_leaf}
     given = {k: x for k, x in hand.items() if k != "dout" and (k in inputs or not ends)}
     wrong = {k[1:] for k, x in given.items() if differs(np.squeeze(x), np.squeeze(at.right[k]))}
-    visible = bool(wrong) if ends else name in wrong
+    spoils = np.shape(mine) != np.shape(right) and bool(wrong)  # as an axis of length 1 in another place does
+    visible = bool(wrong) if ends else name in wrong or spoils
     try:
         report = mt.compare(at.graph, hand=given, point=False)
     except Exception as error:
