@@ -41,7 +41,7 @@ from .products import (
     in_terms,
     kinds_of_powers,
 )
-from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, whole_shapes
+from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, not_summed, whole_shapes
 from .sums import (
     at_fork,
     at_parts,
@@ -374,6 +374,7 @@ class Search:
             yield from at_places(values, step)
             yield from element_by_element(values, step)
             yield from at_numbers(values, step, self.given, self.slack)
+        yield from not_summed(values, self.given)
         yield from self._in_each()
         yield from at_diagonal(values)
         yield from added(self.factors, self.given, self.slack, substitutes)

@@ -78,11 +78,6 @@ def _along(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
 def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
     """The whole result with its axes exchanged, reshaped or its rows in another order."""
     due, name, place = values.target, values.derivation.name, values.derivation.target
-    for axis in range(given.ndim) if given.ndim == due.ndim + 1 and due.size > 1 else ():
-        added: Any = np.sum  # whose annotations differ from version to version
-        if np.shape(total := added(given, axis=axis)) == due.shape and np.allclose(total, due, rtol=1e-9, atol=0):
-            text = f"{name} is right once it is summed over axis {axis}, as a product of matrices would be"
-            yield Hypothesis("missing sum", text, lambda v: given if v is values else None, place, 2.0)
     if given.size != due.size or due.size < 2:
         return
     if 1 < due.ndim <= 4:
@@ -116,6 +111,17 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
         if moved is not None and due.shape[axis] > 1:
             text = f"the slices of {name} along axis {axis} are right, but in the order {moved.tolist()[:12]}"
             yield Hypothesis("permuted", text, of(partial(np.take, indices=moved, axis=axis), place), place)
+
+
+def not_summed(values: Values, given: Array) -> Iterator[Hypothesis]:
+    """The result before it was summed over an axis, as where matrices were multiplied element by element."""
+    due, name = values.target, values.derivation.name
+    for axis in range(given.ndim) if given.ndim == due.ndim + 1 and due.size > 1 else ():
+        total: Any = np.sum  # whose annotations differ from version to version
+        summed = total(given, axis=axis)
+        if summed.shape == due.shape and np.allclose(summed, due, rtol=1e-9, atol=0):
+            text = f"{name} is right once it is summed over axis {axis}, as a product of matrices would be"
+            yield Hypothesis("missing sum", text, lambda v: given if v is values else None, values.derivation.target)
 
 
 def in_whole_numbers(values: Values, given: Array) -> Iterator[Hypothesis]:
