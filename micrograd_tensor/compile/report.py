@@ -57,6 +57,7 @@ class Facts:
         made: of each kernel where its machine code comes from, and how long that took.
         rules: the rewrites, each with how often.
         note: why it is not what was asked for.
+        checks: what kernels check beside what the function goes by.
     """
 
     backend: str
@@ -64,6 +65,7 @@ class Facts:
     made: Sequence[Made] = ()
     rules: Mapping[Rule, int] = field(default_factory=dict)
     note: str = ""
+    checks: Sequence[str] = ()
 
     @property
     def kernels(self) -> int:
@@ -161,7 +163,7 @@ class Report:
     def _sections(self) -> Iterator[tuple[str, list[str]]]:
         facts = self.facts
         yield "left to the function itself", [f"{n} × {_REASONS.get(why, why)}" for why, n in self.eager.items()]
-        yield "checked in every call", [*self.guards]
+        yield "checked in every call", [*self.guards, *facts.checks]
         if facts.kernels:
             yield "what runs", [_said(step) for step in facts.steps]
             yield (
@@ -219,7 +221,8 @@ def of_plan(plan: Plan, backend: str, made: Sequence[Made]) -> Facts:
         else:
             size, why = _size(step.array), f"all of it is {step.number:g}"
             steps.append(Work("full", (), (step.array.name,), 1, size, size, why, kernel=False))
-    return Facts(backend, steps, tuple(made), Counter(step.rule for step in plan.pool.steps))
+    checks = [f"{name} from 0 to {n - 1}" for name, n in plan.inside.items()]
+    return Facts(backend, steps, tuple(made), Counter(step.rule for step in plan.pool.steps), checks=checks)
 
 
 def _launched(step: Launch, before: Sequence[Work], kinds: Mapping[str, Any]) -> Work:

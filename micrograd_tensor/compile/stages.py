@@ -126,6 +126,7 @@ class Plan:
         inputs: the arrays of the function's inputs.
         outputs: of each output that is no guard, its node, and the array that its elements are in.
         constants: arrays by their names.
+        inside: of the arrays that count places along an axis, how many there are.
 
     Raises:
         CannotError: where there is nothing for kernels to do.
@@ -168,6 +169,7 @@ class Plan:
         }
         self.inputs = [Array(self._names[node], self.labels(node), node.shape, node.dtype) for node in inputs]
         outputs = marked.graph.outputs[len(traced.guards) :]
+        self.inside: dict[str, int] = {}
         self._ask(traced, outputs)
         self._run()
         self.outputs = [(node, self.array_of(node)) for node in outputs]
@@ -221,6 +223,7 @@ class Plan:
             ends = (("≥", self.pool.zero), ("<", self.pool.constant(n)))
             inside = [self.pool.make("indicator", (term, end), (sign,), term.axes) for sign, end in ends]
             self._want(self.pool.mul(*inside), (), self._unique(f"outside{k + 1}"), np.dtype(bool), True)
+            self.inside[self._names[node]] = n
         for node in outputs:
             self._ask_node(node)
         while self._pending:

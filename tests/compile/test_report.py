@@ -9,6 +9,7 @@ from test_compiled_programs import function_of
 
 import micrograd_tensor as mt
 from micrograd_tensor.compile import kernel_source, schedule
+from micrograd_tensor.compile.grouping import Grouping
 
 
 def batch_norm(x, gamma, beta, dout):
@@ -95,6 +96,10 @@ def test_what_is_checked_and_how_often_it_was_otherwise():
     fast = mt.compile(lambda x: x * 2 if mt.holds(x > 0) else x * 3, backend="numpy")
     fast(mt.tensor([-1.0], name="x"))
     assert fast.report().guards == ["x > 0 not everywhere"]
+    fast = mt.compile(mt.cross_entropy, backend="numba")
+    fast(np.zeros((3, 4)), np.array([0, 1, 3]))
+    assert [line for line in fast.report().facts.checks if line.endswith(" from 0 to 3")]
+    assert fast.report().facts.checks[0] in str(fast.report())
 
 
 def test_an_array_counts_once_for_every_outermost_loop_that_its_name_is_in():
@@ -209,7 +214,21 @@ def test_without_a_fault_nothing_differs():
     assert not differs()
 
 
+POWERS, MULTIPLE = Grouping._multiplied, Grouping._multiple
+
+
+def negated(self, *args):
+    x, c = MULTIPLE(self, *args)
+    return x, -c
+
+
 FAULTS = {
+    "a common factor is taken once": (
+        Grouping,
+        "_multiplied",
+        lambda self, *args: {x: 1 if e > 0 else -1 for x, e in POWERS(self, *args).items()},
+    ),
+    "what is computed anyway is subtracted": (Grouping, "_multiple", negated),
     "a sum is not cleared": (kernel_source, "_STARTS", {**kernel_source._STARTS, "sum": "1.0"}),
     "a comparison is turned round": (kernel_source, "_SIGNS", {**kernel_source._SIGNS, ">": "<"}),
     "a sum is a product": (kernel_source, "_added", lambda target, value, kind: f"{target} *= {value}"),
