@@ -288,6 +288,16 @@ def _code(backward: Any) -> CodeType | None:
     return getattr(python_function(backward), "__code__", None)
 
 
+def _flat(returned: Any) -> Iterator[Any]:
+    """What was returned, without the tuples, and the lists of arrays, that it is in."""
+    arrays = isinstance(returned, list) and any(isinstance(x, (np.ndarray, tuple, list)) for x in returned)
+    if not (isinstance(returned, tuple) or arrays):
+        yield returned
+        return
+    for inner in returned:
+        yield from _flat(inner)
+
+
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -299,9 +309,12 @@ def _names(
     if returned is None:
         return dict(local), ("backward returned nothing; judged are its local variables",)
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-    if len(several) != len(inputs):
+    flat = list(_flat(returned))
+    if len(flat) == len(inputs):  # in whatever tuples they are
+        several = flat
+    if len(several) != len(inputs) or len(flat) != len(several):
         names = ", ".join(f"d{name}" for name in inputs)
-        count = f"backward returned {len(several)} arrays, but there are {len(inputs)} inputs ({names})"
+        count = f"backward returned {len(flat)} arrays, but there are {len(inputs)} inputs ({names})"
         return dict(local), (f"{count}; judged are its local variables",)
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]

@@ -465,10 +465,15 @@ def _tensors(made: Any, takes: _Taking, path: Path, layer: Layer) -> tuple[Tenso
     found = []
     for out in takes.outputs_of(made):
         value = out.recorded if isinstance(out, Array) else out
-        if not isinstance(value, Tensor) or not value.requires_grad:
+        if not isinstance(value, Tensor):
             raise UnusableError(
-                f"{path}: what the forward pass of {layer.name} returned depends on no input of floats, as far as was "
-                "recorded; it has to be computed by NumPy from its arguments"
+                f"{path}: the forward pass of {layer.name} returned {type(value).__name__} where its result belongs, "
+                "which was not recorded; compute it with NumPy from the arguments, and keep it in arrays, not in lists"
+            )
+        if not value.requires_grad:
+            raise UnusableError(
+                f"{path}: what the forward pass of {layer.name} returned depends on no argument of floats, so there is "
+                "no gradient"
             )
         found.append(value)
     return tuple(found)

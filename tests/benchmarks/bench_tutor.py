@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_tutor.py [--points 200] [--only catalogue] [--processes 2] [--misses]
 
-Prints the tables of `docs/tutor.md`. How it is counted is in `tests/check/counting.py`: plain NumPy decides whether a
-mistake can be seen at a point, and all kinds of mistake that give the same numbers there are right.
+Prints the tables of `docs/tutor-catalogue.md`. How it is counted is in `tests/check/counting.py`: plain NumPy decides
+if a mistake can be seen at a point, and all kinds of mistake that give the same numbers there are right.
 """
 
 from __future__ import annotations

@@ -82,6 +82,32 @@ def test_what_is_judged_depends_on_what_is_returned(backward, inputs, judged, re
     assert "dy" not in came.names or np.array_equal(came.names["dy"], 2 * DOUT)
 
 
+@pytest.mark.parametrize(
+    ("returned", "count"),
+    [
+        (lambda a, b, c: (a, (b, c)), 3),
+        (lambda a, b, c: ((a, b), c), 3),
+        (lambda a, b, c: [a, [b, c]], 3),
+        (lambda a, b, c: (a, {"b": b}), 2),
+        (lambda a, b, c: (a, (b, c)), 2),
+        (lambda a, b, c: ((a,), (b,)), 2),
+    ],
+)
+def test_gradients_may_be_returned_in_tuples_within_tuples(returned, count):
+    arrays = [np.full(3, float(k)) for k in range(3)]
+
+    def backward(dout, cache):
+        return returned(*arrays)
+
+    names = ["x", "w", "b"][:count]
+    came = run(backward, DOUT, CACHE, names)
+    given = [came.names.get(f"d{name}") for name in names]
+    if came.remarks:
+        assert given == [None] * count
+    else:
+        assert all(mine is due or isinstance(mine, dict) for mine, due in zip(given, arrays, strict=False))
+
+
 def test_what_was_computed_before_an_exception_is_judged():
     came = run(raising, DOUT, CACHE, ["x"])
     assert isinstance(came.error, KeyError)

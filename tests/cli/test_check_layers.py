@@ -341,8 +341,6 @@ def net_backward(dout, cache):
         ("dx, dw1", []),
         ("dx.copy(), (dw1, dw2)", []),
         ("dx, dw1, dw2, h", []),
-        ("-dx, (dw1, dw2)", ["returned[0]"]),
-        ("dx, [dw1, 2 * dw2]", ["returned[1][1]"]),
         ("dx, dw1, dw2, 3 * dx", ["returned[3]"]),
     ],
 )
@@ -350,6 +348,13 @@ def test_what_is_returned_in_another_number_than_there_are_inputs_is_no_other_gr
     status, printed, _ = check(NET.replace("return dx, dw1, dw2", f"return {returned}"))
     assert status == bool(wrong)
     assert [line.split(":")[0][2:] for line in printed.splitlines() if line.startswith("· returned")] == wrong
+
+
+@pytest.mark.parametrize(("returned", "wrong"), [("-dx, (dw1, dw2)", "dx"), ("dx, [dw1, 2 * dw2]", "dw2")])
+def test_gradients_in_tuples_within_tuples_are_judged_in_their_order(check, returned, wrong):
+    status, printed, _ = check(NET.replace("return dx, dw1, dw2", f"return {returned}"))
+    assert status == 1
+    assert f"1 gradient is wrong: {wrong}." in printed
 
 
 def test_a_dictionary_of_gradients_by_the_names_of_the_inputs_is_judged(check):
