@@ -7,7 +7,7 @@ fonts of the machine it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,13 +20,14 @@ POINTS = 72.0
 
 
 class Line(NamedTuple):
-    """A line of text and the middle of it, y downwards."""
+    """A line of text, the middle of it, y downwards, and its colour."""
 
     text: str
     x: float
     y: float
     size: float
     bold: bool
+    colour: str = LIGHT["ink"]
 
 
 class Caption(NamedTuple):
@@ -47,21 +48,58 @@ class Caption(NamedTuple):
     colours: tuple[str, str]
 
 
+class Part(NamedTuple):
+    """A statement of DOT.
+
+    Attributes:
+        subject: what it is about.
+        look: the attributes of shapes and lines.
+        text: those of what can be read there.
+        is_text: whether it is there for its text alone.
+    """
+
+    subject: str
+    look: dict[str, str]
+    text: dict[str, str] = {}  # noqa: RUF012 -- of a tuple; nobody writes to it
+    is_text: bool = False
+
+
 @dataclass(slots=True)
 class Painting:
-    """The DOT of a picture, and the lines of text and titles of its elements by their ids.
+    """The parts of a picture, and the lines of text and titles of its elements by their ids.
 
-    The description says in a few words what the picture shows. In DOT that is not placed, Graphviz lays it out.
+    The description says in a few words what the picture shows. What is not placed, Graphviz lays out.
     """
 
     scene: Scene
     width: float
     height: float
-    dot: str = ""
+    parts: list[Part | str] = field(default_factory=list)
     description: str = ""
     lines: dict[str, list[Line]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     placed: bool = True
+
+    @property
+    def dot(self) -> str:
+        """The DOT text, with all that can be read in the picture."""
+        return _digraph(
+            part if isinstance(part, str) else statement(part.subject, **part.look, **part.text) for part in self.parts
+        )
+
+    @property
+    def shapes(self) -> str:
+        """The DOT text of the shapes and lines alone; what is painted has each line of text where the layout has it."""
+        return _digraph(
+            part if isinstance(part, str) else statement(part.subject, **part.look)
+            for part in self.parts
+            if isinstance(part, str) or not part.is_text
+        )
+
+
+def _digraph(statements: Iterable[str]) -> str:
+    return f"digraph circuit {{\n{''.join(statements)}}}\n"
 
 
 class Canvas:
@@ -69,49 +107,40 @@ class Canvas:
 
     def __init__(self, scene: Scene, width: float, height: float) -> None:
         self.painting = Painting(scene, width, height)
-        self._statements = [
-            statement(
-                "graph",
-                layout="nop2",
-                id="circuit",
-                bgcolor=LIGHT["background"],
-                splines="true",
-                outputorder="nodesfirst",
-                pad="0",
-                margin="0",
-                notranslate="true",
-            ),
-            statement("node", fixedsize="true", fontname=FONT, label="", penwidth="1.4"),
-            statement(
-                "edge",
-                fontname=BOLD,
-                fontsize=f"{NAME:g}",
-                labelfontname=FONT,
-                labelfontsize=f"{VALUE:g}",
-                penwidth="1.5",
-                arrowsize="0.8",
-            ),
+        graph = {"layout": "nop2", "id": "circuit", "bgcolor": LIGHT["background"], "splines": "true"}
+        graph |= {"outputorder": "nodesfirst", "pad": "0", "margin": "0", "notranslate": "true"}
+        names, values = {"fontname": BOLD, "fontsize": f"{NAME:g}"}, {"labelfontsize": f"{VALUE:g}"}
+        self.painting.parts = [
+            Part("graph", graph),
+            Part("node", {"fixedsize": "true", "label": "", "penwidth": "1.4"}, {"fontname": FONT}),
+            Part("edge", {"penwidth": "1.5", "arrowsize": "0.8"}, {**names, "labelfontname": FONT, **values}),
         ]
         # Graphviz sizes the picture by its contents; these two points keep it from measuring text for that.
         for k, (x, y) in enumerate(((0.0, height), (width, 0.0))):
-            self.node(f"corner-{k}", x, y, 0.001, 0.001, shape="point", color="transparent")
+            self.node(f"corner-{k}", x, y, 0.001, 0.001, {"shape": "point", "color": "transparent"})
 
     def done(self) -> Painting:
         """The painting, with everything that was put on the canvas."""
-        self.painting.dot = f"digraph circuit {{\n{''.join(self._statements)}}}\n"
         return self.painting
 
-    def node(self, name: str, x: float, y: float, width: float, height: float, **attributes: str) -> None:
-        """A shape around a centre."""
+    def node(
+        self, name: str, x: float, y: float, width: float, height: float, look: dict[str, str], line: Line | None = None
+    ) -> None:
+        """A shape around a centre, and the line of text in it."""
+        if line is not None:
+            self.painting.lines[name] = [line]
         size = {"width": f"{width / POINTS:.5f}", "height": f"{height / POINTS:.5f}"}
-        self._statements.append(statement(f'"{name}"', id=name, pos=f"{x:.2f},{-y:.2f}!", **size, **attributes))
+        attributes = {"id": name, "pos": f"{x:.2f},{-y:.2f}!", **size, **look}
+        self.painting.parts.append(Part(f'"{name}"', attributes, _said(line) if line else {}))
 
     def text(self, name: str, line: Line, colour: str, kind: str) -> None:
         """A line of text in the colour of a role."""
+        line = line._replace(colour=LIGHT[colour])
+        self.painting.kinds[name] = kind
         self.painting.lines[name] = [line]
-        look = {"label": escaped(line.text), "shape": "none", "fixedsize": "shape", "fontsize": f"{line.size:g}"}
-        look |= {"fontname": BOLD if line.bold else FONT, "fontcolor": LIGHT[colour], "class": kind}
-        self.node(name, line.x, line.y, 0.01, 0.01, **look)
+        look = {"id": name, "pos": f"{line.x:.2f},{-line.y:.2f}!", "width": "0.00014", "height": "0.00014"}
+        look |= {"shape": "none", "fixedsize": "shape", "class": kind}
+        self.painting.parts.append(Part(f'"{name}"', look, _said(line), is_text=True))
 
     def text_from(
         self,
@@ -129,22 +158,35 @@ class Canvas:
 
     def edge(self, ends: tuple[str, str], name: str, spline: str, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says."""
-        self._statements.append(statement(f'"{ends[0]}" -> "{ends[1]}"', id=name, pos=spline, **attributes))
+        self._join(ends, name, spline, attributes, {})
+
+    def _join(self, ends: tuple[str, str], name: str, spline: str, look: dict[str, str], text: dict[str, str]) -> None:
+        self.painting.parts.append(Part(f'"{ends[0]}" -> "{ends[1]}"', {"id": name, "pos": spline, **look}, text))
 
     def lane(self, ends: tuple[str, str], name: str, spline: str, caption: Caption, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says, with its caption."""
         bold, value, x, top, (colour, colour_of_value) = caption
-        attributes |= {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
-        lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True) for k, text in enumerate(bold)]
+        said = {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
+        lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True, LIGHT[colour]) for k, text in enumerate(bold)]
         if bold:
             middle = top + NAME_LINE * len(bold) / 2
-            attributes |= {"label": escaped(*bold), "lp": f"{x:.2f},{-middle:.2f}"}
+            said |= {"label": escaped(*bold), "lp": f"{x:.2f},{-middle:.2f}"}
         if value:
             middle = top + NAME_LINE * len(bold) + VALUE_LINE / 2
-            lines.append(Line(value, x, middle, VALUE, False))
-            attributes |= {"taillabel": escaped(value), "tail_lp": f"{x:.2f},{-middle:.2f}"}
+            lines.append(Line(value, x, middle, VALUE, False, LIGHT[colour_of_value]))
+            said |= {"taillabel": escaped(value), "tail_lp": f"{x:.2f},{-middle:.2f}"}
         self.painting.lines[name] = lines
-        self.edge(ends, name, spline, **attributes)
+        self._join(ends, name, spline, attributes, said)
+
+
+def _said(line: Line) -> dict[str, str]:
+    """What DOT says of the line of text in a node."""
+    return {
+        "label": escaped(line.text),
+        "fontsize": f"{line.size:g}",
+        "fontname": BOLD if line.bold else FONT,
+        "fontcolor": line.colour,
+    }
 
 
 def statement(subject: str, **attributes: str) -> str:

@@ -79,7 +79,7 @@ class Circuit:
             DrawError: where there is no Graphviz to paint it.
         """
         painting = self._painting
-        painted = render(painting.dot, "svg", placed=painting.placed)
+        painted = render(painting.shapes if painting.placed else painting.dot, "svg", placed=painting.placed)
         title, said = f"Circuit of {self._called}", self.description
         return (finish if painting.placed else finish_plain)(painted, painting, title, said, self._options.theme)
 
@@ -189,7 +189,7 @@ class Circuit:
         if not self._painting.placed:
             _ = self.svg  # which tells how large it is
             return plain_raster(self.dot, self._painting.width, self._painting.height, kind)
-        return raster(self._painting.dot, self.svg, kind, self._options.theme)
+        return raster(self._painting.shapes, self.svg, kind, self._options.theme)
 
     def _page(self, width: float) -> str:
         """The page with the player, for a place of some width."""

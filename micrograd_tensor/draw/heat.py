@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph import Node
 from ..notation import quantity, summary
-from .canvas import Canvas, Line, escaped
+from .canvas import Canvas, Line
 from .layout import Layout
 from .legend import SIGN, Entry
 from .metrics import text_width
@@ -163,7 +163,7 @@ def paint_heat(canvas: Canvas, name: str, shown: Heat, left: float, top: float, 
                 canvas.painting.titles[f"{name}-{i}-{j}"] = f"{what}{shown.cell_index(i, j)} = {cell.exact}"
     x, y = left + shown.width / 2, top + shown.height / 2
     look = {"shape": "box", "color": LIGHT[colour], "penwidth": "1", "class": "cells"}
-    canvas.node(f"{name}-frame", x, y, shown.width + 2, shown.height + 2, **look)
+    canvas.node(f"{name}-frame", x, y, shown.width + 2, shown.height + 2, look)
 
 
 def _paint_cell(canvas: Canvas, name: str, cell: Cell, x: float, y: float, width: float) -> None:
@@ -174,10 +174,8 @@ def _paint_cell(canvas: Canvas, name: str, cell: Cell, x: float, y: float, width
         look = {"shape": "box", "style": "filled", "fillcolor": fill, "color": "transparent"}
     elif cell.odd:
         look = {"shape": "box", "style": "dashed", "color": LIGHT["muted"], "penwidth": "1"}
-    look |= {"label": escaped(cell.text), "fontsize": f"{SIZE:g}", "class": "cell"}
-    look["fontcolor"] = LIGHT[f"on-{cell.sign}" if strong else "ink"]
-    canvas.painting.lines[name] = [Line(cell.text, x, y, SIZE, False)]
-    canvas.node(name, x, y, width - 1, HEIGHT - 1, **look)
+    line = Line(cell.text, x, y, SIZE, False, LIGHT[f"on-{cell.sign}" if strong else "ink"])
+    canvas.node(name, x, y, width - 1, HEIGHT - 1, {**look, "class": "cell"}, line)
 
 
 # ------------------------------------------------------------------------------------------------------------- panels
@@ -247,7 +245,7 @@ class PanelPainter(Painter):
             return
         self.painting.titles[item.id] = item.title
         look = {"fillcolor": LIGHT["scope"], "color": LIGHT["scope-line"], "penwidth": "1", "style": "rounded,filled"}
-        self.node(item.id, item.x, item.y, item.width, item.height, shape="box", **look, **{"class": "panel"})
+        self.node(item.id, item.x, item.y, item.width, item.height, {"shape": "box", **look, "class": "panel"})
         columns = self._panels[item]
         top = item.y - item.height / 2
         title = Line(item.lines[0], item.x, top + 16, BOXED, True)
@@ -267,7 +265,7 @@ class PanelPainter(Painter):
             (("negative", ""), ("negative", "40"), ("positive", "40"), ("positive", ""))
         ):
             fill = {"style": "filled", "fillcolor": LIGHT[sign] + strength, "color": "transparent", "class": "legend"}
-            self.node(f"legend-{k}-sign-{part}", entry.x + 4 + 8 * part, entry.y, 8, 10, shape="box", **fill)
+            self.node(f"legend-{k}-sign-{part}", entry.x + 4 + 8 * part, entry.y, 8, 10, {"shape": "box", **fill})
 
     def _column(self, name: str, each: Column, left: float, top: float) -> None:
         x = left + each.width / 2

@@ -67,6 +67,7 @@ class Labels:
         self.dims = axis_names(graph, options.dims) if dims is None else dims
         self.called = Called(graph, self.dims)
         self._values: dict[Node, str] = {}
+        self._rules: dict[Edge, tuple[str, ...]] = {}
         self.uses = Uses(graph, collapsed or Collapsed())
         longest = max((len(graph.contributions_to(node)) for node in graph.gradients), default=0) + 1
         self._letters = [self.called.letter(k) for k in range(longest)]
@@ -202,7 +203,9 @@ class Labels:
 
     def rule(self, edge: Edge, *, whole: bool = True) -> tuple[str, ...]:
         """The local rule of an edge, clause by clause; none is shortened, unless a place has no room for the whole."""
-        clauses = rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
+        if edge not in self._rules:
+            self._rules[edge] = rule(self.graph, edge, self.called.stand_ins, dims=self.dims)
+        clauses = self._rules[edge]
         if whole and any("…" in clause for clause in clauses):
             return rule(self.graph, edge, self.called.stand_ins, dims=self.dims, limit=WHOLE)
         return clauses

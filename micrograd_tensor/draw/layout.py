@@ -85,6 +85,7 @@ class Placing:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self._room: dict[Item, tuple[_Part, ...]] = {}
         self.inputs, self.outputs = scene.wiring()
         made = chains(scene)
         self._put_first(made[0].items)
@@ -160,7 +161,9 @@ class Placing:
     def put(self, item: Item) -> None:
         """Place an item with what belongs to it, as far left as its rows allow."""
         item.strip = len(self.solid) - 1
-        parts = list(self._parts(item))
+        if item not in self._room:
+            self._room[item] = tuple(self._parts(item))
+        parts = self._room[item]
         least = self.latest - self._length(item) if item.side else MARGIN
         x = item.x = max(least + item.width / 2, *(self.front[part.row] - part.left for part in parts))
         for part in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _ADVANCES = {
     278: " !,./:;I[\\]ft|·",
@@ -31,6 +32,7 @@ _ADVANCE = {character: advance for advance, characters in _ADVANCES.items() for 
 _UNKNOWN, _WIDE, _BOLDER = 600, 1000, 1.06
 
 
+@lru_cache(maxsize=1 << 14)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """The width of a line of text in Arial of a size.
 

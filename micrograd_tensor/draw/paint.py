@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .canvas import Canvas, Caption, Line, Painting, escaped
+from .canvas import Canvas, Caption, Line, Painting
 from .layout import LANE, TEXT_GAP, Frame, Layout
 from .legend import SIGN, Entry
 from .line_styles import LINE_STYLES
@@ -22,7 +22,7 @@ from .scene import (
     Wire,
     symbol_size,
 )
-from .theme import BOLD, FONT, LIGHT
+from .theme import LIGHT
 
 _BOXES = {
     "data": ("data", "ink", "1.2"),
@@ -79,7 +79,7 @@ class Painter(Canvas):
         self.painting.titles[frame.id] = f"scope {frame.name}"
         style = {"shape": "box", "class": "scope", "style": "rounded,filled", "penwidth": "1"}
         style |= {"fillcolor": LIGHT["scope"], "color": LIGHT["scope-line"]}
-        self.node(frame.id, x, y, width, height, **style)
+        self.node(frame.id, x, y, width, height, style)
         x = frame.left + 10 + text_width(frame.name, NAME, bold=True) / 2
         self.text(f"{frame.id}-name", Line(frame.name, x, frame.top + 12, NAME, True), "muted", "scope-name")
 
@@ -90,17 +90,17 @@ class Painter(Canvas):
             return
         gate = item.kind == "gate"
         fill, outline, text = _CIRCLES[f"{item.kind}-back" if item.back else item.kind]
-        style = {"fillcolor": LIGHT[fill], "color": LIGHT[outline], "fontcolor": LIGHT[text]}
+        style = {"fillcolor": LIGHT[fill], "color": LIGHT[outline]}
+        line = None
         style |= {"shape": "circle", "style": "filled"} if item.width == item.height else _ROUNDED
         style["class"] = f"gate op-{item.op.name}{' failed' * (item.style == 'failed')}" if item.op else item.kind
         if item.lines:
             size = symbol_size(item.lines[0]) * item.height / (2 * GATE) if gate else 15.0
-            self.painting.lines[item.id] = [Line(item.lines[0], item.x, item.y, size, not gate)]
-            style |= {"label": escaped(item.lines[0]), "fontsize": f"{size:g}", "fontname": FONT if gate else BOLD}
+            line = Line(item.lines[0], item.x, item.y, size, not gate, LIGHT[text])
         if item.style:
             style["color"] = LIGHT[LINE_STYLES[item.style].colour]
             style["penwidth"] = "5" if item.style == "failed" else "3"
-        self.node(item.id, item.x, item.y, item.width, item.height, **style)
+        self.node(item.id, item.x, item.y, item.width, item.height, style, line)
         if item.caption:
             line = Line(item.caption, item.x, item.y - item.height / 2 - 10, CAPTION, False)
             self.text(f"{item.id}-stage", line, "muted", "stage")
@@ -113,7 +113,7 @@ class Painter(Canvas):
         name, top = f"{item.id}-saved", item.y + item.height / 2
         width, y = text_width(item.saved, VALUE) + 12, top + SAVED_GAP + SAVED_HEIGHT / 2
         look = {"style": "rounded,filled", "fillcolor": LIGHT["constant"], "color": LIGHT["muted"], "penwidth": "1"}
-        self.node(name, item.x, y, width, SAVED_HEIGHT, shape="box", **look, **{"class": "constant"})
+        self.node(name, item.x, y, width, SAVED_HEIGHT, {"shape": "box", **look, "class": "constant"})
         self.text(f"{name}-name", Line(item.saved, item.x, y, VALUE, False), "ink", "line")
         way = spline([(item.x, top + SAVED_GAP), (item.x, top + 1.6)], head=True)
         self.edge((name, item.id), f"{name}-fwd", way, **LINE_STYLES["forward"].line)
@@ -123,7 +123,7 @@ class Painter(Canvas):
         style = {"shape": "box", "class": kind, **box_style(kind)}
         if item.style:
             style |= {"color": LIGHT[LINE_STYLES[item.style].colour], "penwidth": "3"}
-        self.node(item.id, item.x, item.y, item.width, item.height, **style)
+        self.node(item.id, item.x, item.y, item.width, item.height, style)
         (first, rest), between = ((VALUE, CAPTION), 12.0) if item.kind == "mark" else ((BOXED, VALUE), 14.0)
         y = item.y - between / 2 * (len(item.lines) - 1)
         for k, text in enumerate(item.lines):
@@ -153,7 +153,7 @@ class Painter(Canvas):
         self.text_from(name, entry.text, entry.x + SIGN, entry.y, "muted", "legend")
         if entry.sign in _BOXES:
             box = {"shape": "box", "class": "legend", **box_style(entry.sign)}
-            self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, **box)
+            self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, box)
             return
         if entry.sign not in LINE_STYLES:
             adds = entry.sign in "+•"
@@ -164,5 +164,5 @@ class Painter(Canvas):
         start, tip = (entry.x + 30, entry.x) if look.back else (entry.x, entry.x + 30)
         ends = (f"{name}-start", f"{name}-tip")
         for end, x in zip(ends, (start, tip), strict=True):
-            self.node(end, x, entry.y, 0.01, 0.01, shape="none")
+            self.node(end, x, entry.y, 0.01, 0.01, {"shape": "none"})
         self.edge(ends, f"{name}-sign", spline([(start, entry.y), (tip, entry.y)], head=True), **look.line)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from ..engine.recording import Scope
 from ..notation import printable
-from .canvas import Painting, escaped, statement
+from .canvas import Painting, Part, escaped, statement
 from .collapse import named
 from .line_styles import LINE_STYLES
 from .paint import box_style
@@ -29,15 +29,10 @@ def plain(scene: Scene) -> Painting:
         titles[wire.forward] = wire.title[0]
         if wire.backward:
             titles[wire.backward] = wire.title[1]
-    statements = [
-        statement("graph", rankdir="LR", id="circuit", bgcolor=LIGHT["background"], fontname=BOLD, nodesep="0.35"),
-        statement("node", fontname=FONT, fontsize=f"{VALUE:g}", fontcolor=LIGHT["ink"]),
-        statement("edge", fontname=FONT, fontsize=f"{VALUE:g}"),
-        *_cluster(scene),
-        *_edges(scene),
-    ]
-    dot = f"digraph circuit {{\n{''.join(statements)}}}\n"
-    return Painting(scene, 0.0, 0.0, dot, titles=titles, placed=False)
+    graph = {"rankdir": "LR", "id": "circuit", "bgcolor": LIGHT["background"], "fontname": BOLD, "nodesep": "0.35"}
+    text = {"fontname": FONT, "fontsize": f"{VALUE:g}"}
+    parts = [Part("graph", graph), Part("node", {**text, "fontcolor": LIGHT["ink"]}), Part("edge", text)]
+    return Painting(scene, 0.0, 0.0, [*parts, *_cluster(scene), *_edges(scene)], titles=titles, placed=False)
 
 
 def _cluster(scene: Scene, around: tuple[Scope, ...] = ()) -> Iterator[str]:
@@ -105,4 +100,5 @@ def finish_plain(painted: bytes, painting: Painting, title: str, description: st
             group.insert(0, element)
             group.set("role", "img")
     painting.width, painting.height = (float(side) for side in root.attrib["viewBox"].split()[2:])
-    return document(painting, list(root), title, description, theme)
+    contents = "".join(ElementTree.tostring(element, encoding="unicode") for element in root)
+    return document(painting, contents, title, description, theme)

@@ -31,7 +31,6 @@ FITS = 1.02
 _FROM_LEFT = "\u200e"
 """Precedes a line with a right-to-left name, whose direction Graphviz would otherwise take for the whole line's."""
 
-_LABEL = re.compile(r'\b(?:tail)?label=(?:"(?:[^"\\]|\\.)*"|[^\s\]"<]+)')
 _DATE = re.compile(rb"/CreationDate \(D:(\d+)")
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -52,7 +51,7 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
     """The picture as Graphviz paints it, always the same bytes with the same fonts.
 
     Args:
-        dot: DOT text with final positions.
+        dot: DOT text of shapes and lines, with final positions.
         svg: the SVG made from it, which has the places of the lines of text.
         kind: ``png`` or ``pdf``.
         theme: ``dark``, or any other for light: a file follows no page.
@@ -77,7 +76,7 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
         )
     settings = f'viewport="{width:g},{height:g},1,{width / 2:g},{-height / 2:g}"'
     settings += f" dpi={72 * PIXELS}" if kind == "png" else ""
-    bare = _LABEL.sub('label=""', dot).rstrip().removesuffix("}")
+    bare = dot.rstrip().removesuffix("}")
     bare = bare.replace("{\n", f"{{\n\tgraph [{settings}]\n", 1)
     sizes = [line.size for line in texts]
     measured = _measured(_dot(bare, texts, sizes, [0.0] * len(texts)))

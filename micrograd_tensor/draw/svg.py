@@ -6,6 +6,9 @@ the layout gave it, so the picture is the same, byte for byte, on machines with 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from html import escape
 from xml.etree import ElementTree
 
 from .canvas import Line, Painting
@@ -13,6 +16,8 @@ from .metrics import text_width
 from .theme import LIGHT, style_sheet
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+_SPECIAL = re.compile("[&<>\"']")
 
 BASELINE = 0.35
 """How far the baseline of a line is below its middle, relative to the font size."""
@@ -22,23 +27,18 @@ UNSTRETCHED = 3
 
 
 def finish(painted: bytes, painting: Painting, title: str, description: str, theme: str = "auto") -> str:
-    """The final SVG text of Graphviz's output, which follows the page or has the given theme."""
+    """The final SVG text of Graphviz's output of the shapes, which follows the page or has the given theme."""
     root = ElementTree.fromstring(painted)  # noqa: S314 -- Graphviz wrote it just now
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(_NAMESPACE)
-    circuit = root.find("g")
+    circuit = root.find(f"{_NAMESPACE}g")
     assert circuit is not None  # noqa: S101 -- Graphviz wraps every graph in one group
-    for element in [e for e in circuit if e.tag in ("title", "polygon") or e.get("id", "").startswith("corner-")]:
-        circuit.remove(element)
-    for group in circuit.findall("g"):
-        _finish_group(group, painting)
-    circuit.attrib = {"id": "circuit", "class": "graph"}
-    return document(painting, [circuit], title, description, theme)
+    groups = [group for group in circuit if group.tag == f"{_NAMESPACE}g"]
+    drawn = [_group(group, painting) for group in groups if not group.get("id", "").startswith("corner-")]
+    texts = [_only_text(name, kind, painting) for name, kind in painting.kinds.items()]
+    contents = f'<g id="circuit" class="graph">\n{"".join(drawn)}{"".join(texts)}</g>\n'
+    return document(painting, contents, title, description, theme)
 
 
-def document(
-    painting: Painting, contents: list[ElementTree.Element], title: str, description: str, theme: str = "auto"
-) -> str:
+def document(painting: Painting, contents: str, title: str, description: str, theme: str = "auto") -> str:
     """An SVG of the size of a picture, with what it is about, its style sheet and its contents on a background."""
     width, height = f"{painting.width:.0f}", f"{painting.height:.0f}"
     attributes = {
@@ -50,48 +50,48 @@ def document(
         "role": "graphics-document document",
         "aria-labelledby": "circuit-title circuit-description",
     }
-    final = ElementTree.Element("svg", attributes)
-    _add(final, "title", title, id="circuit-title")
-    _add(final, "desc", description, id="circuit-description")
-    _add(final, "style", style_sheet())
-    _add(final, "rect", None, width="100%", height="100%", fill=LIGHT["background"])
-    final.extend(contents)
-    return ElementTree.tostring(final, encoding="unicode") + "\n"
+    ground = f'<rect width="100%" height="100%" fill="{LIGHT["background"]}" />'
+    return (
+        f'<svg{_listed(attributes)}><title id="circuit-title">{_escaped(title)}</title>'
+        f'<desc id="circuit-description">{_escaped(description)}</desc>'
+        f"<style>{_escaped(style_sheet())}</style>{ground}{contents}</svg>\n"
+    )
 
 
-def _add(parent: ElementTree.Element, tag: str, text: str | None, **attributes: str) -> None:
-    ElementTree.SubElement(parent, tag, attributes).text = text
+def _group(group: ElementTree.Element, painting: Painting) -> str:
+    """An element of the picture with its shapes, as Graphviz painted them, and its lines of text."""
+    name, kind = group.get("id", ""), group.get("class", "")
+    shapes = [
+        f"<{e.tag.removeprefix(_NAMESPACE)}{_listed(e.attrib)} />\n" for e in group if e.tag != f"{_NAMESPACE}title"
+    ]
+    return _element(name, kind, "".join(shapes), painting)
 
 
-def _finish_group(group: ElementTree.Element, painting: Painting) -> None:
-    name = group.get("id", "")
-    for old in group.findall("title"):
-        group.remove(old)
-    text = painting.titles.get(name)
-    if text:
-        title = ElementTree.Element("title")
-        title.text = text
-        group.insert(0, title)
-        group.set("role", "img")
-    else:
-        group.set("aria-hidden", "true")
-    for element, line in zip(list(group.iter("text")), painting.lines.get(name, []), strict=True):
-        _set(element, line)
+def _only_text(name: str, kind: str, painting: Painting) -> str:
+    return _element(name, f"node {kind}", "", painting)
 
 
-def _set(element: ElementTree.Element, line: Line) -> None:
-    element.text = line.text
-    fill = element.get("fill")
-    element.attrib = {
-        "x": f"{line.x:.2f}",
-        "y": f"{line.y + BASELINE * line.size:.2f}",
-        "text-anchor": "middle",
-        "font-size": f"{line.size:g}",
-    }
-    if fill is not None:
-        element.set("fill", fill)
-    if line.bold:
-        element.set("font-weight", "bold")
-    if len(line.text) > UNSTRETCHED:
-        element.set("textLength", f"{text_width(line.text, line.size, line.bold):.1f}")
-        element.set("lengthAdjust", "spacingAndGlyphs")
+def _element(name: str, kind: str, shapes: str, painting: Painting) -> str:
+    title = painting.titles.get(name)
+    role = ' role="img"' if title else ' aria-hidden="true"'
+    said = f"<title>{_escaped(title)}</title>" if title else ""
+    texts = "".join(map(_text, painting.lines.get(name, ())))
+    return f'<g id="{_escaped(name)}" class="{_escaped(kind)}"{role}>{said}\n{shapes}{texts}</g>\n'
+
+
+def _text(line: Line) -> str:
+    y = line.y + BASELINE * line.size
+    look = f'x="{line.x:.2f}" y="{y:.2f}" text-anchor="middle" font-size="{line.size:g}" fill="{line.colour}"'
+    bold = ' font-weight="bold"' if line.bold else ""
+    width = text_width(line.text, line.size, line.bold) if len(line.text) > UNSTRETCHED else 0.0
+    stretch = f' textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"' if width else ""
+    return f"<text {look}{bold}{stretch}>{_escaped(line.text)}</text>\n"
+
+
+def _listed(attributes: Mapping[str, str]) -> str:
+    return "".join([f' {name}="{_escaped(value)}"' for name, value in attributes.items()])
+
+
+def _escaped(text: str) -> str:
+    """Text as it stands in XML, in elements and in attributes."""
+    return escape(text) if _SPECIAL.search(text) else text

@@ -51,6 +51,7 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
     wrapping = _Wrapping(scene)
     if wrapping.strips(math.inf) == 1 and max(wrapping.front) + MARGIN <= width:
         return wrapping.layout()
+    length = max(wrapping.front)
     for wrapping.longest in MAX_MARKS:
         takes = math.ceil(max(least, wrapping.widest()))
         if takes <= width:
@@ -60,11 +61,13 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
             raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
         width = takes
     strips = wrapping.strips(width)
-    low, high = takes, math.floor(width)
+    low, high = max(takes, math.floor(length / strips)), math.floor(width)
+    last = width
     while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if wrapping.strips(middle) <= strips else (middle + 1, high)
-    wrapping.strips(high)
+        last = (low + high) // 2
+        low, high = (low, last) if wrapping.strips(last) <= strips else (last + 1, high)
+    if last != high:
+        wrapping.strips(high)
     wrapping.cut()
     return wrapping.layout()
 

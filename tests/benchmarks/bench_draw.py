@@ -96,7 +96,7 @@ def stages(out: Any) -> tuple[float, ...]:
     next_one()
     painting = paint(shown, layout, listed(meanings(shown), layout))
     next_one()
-    painted = render(painting.dot, "svg")
+    painted = render(painting.shapes, "svg")
     next_one()
     finish(painted, painting, "", "")
     next_one()
