@@ -214,7 +214,7 @@ def test_without_complex_steps_only_the_differences_are_named():
         ({"x": Status.RIGHT}, "The gradient is right."),
         (
             {"x": Status.RIGHT, "var": Status.NOT_GIVEN},
-            "The gradients of all inputs are right; 1 stage in between was not given.",
+            "The gradients of all inputs but gamma and beta are right; 1 stage in between was not given.",
         ),
         ({"x": Status.NOT_GIVEN, "var": Status.RIGHT}, "Nothing wrong so far; 1 stage to go."),
         ({"x": Status.NOT_GIVEN, "var": Status.NOT_GIVEN}, "Nothing wrong so far; 2 stages to go."),
