@@ -324,11 +324,11 @@ def _step(loss_of: Callable[[Any, Any], Any], optimizer: Any, x: Any, target: An
 
 
 def _training(net: Callable[[Any], Any], shape: tuple[int, ...], limits: list[Limit], sizes: Any = None) -> Case:
-    """A step with Adam."""
+    """A step with Adam, at a learning rate of 0: the gradients of a net that has learnt its batch would be denormal."""
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=shape).astype("f4"), rng.integers(0, 10, shape[0])
     model = net(nn)
-    optimizer = optim.Adam(model.parameters())
+    optimizer = optim.Adam(model.parameters(), lr=0.0)
 
     @compiled
     def fast(x: Any, target: Any) -> Any:
@@ -347,7 +347,7 @@ def _training(net: Callable[[Any], Any], shape: tuple[int, ...], limits: list[Li
         f = torch.nn.functional
         for name, fused in ((NATIVE, False), (INDUCTOR, True)):
             theirs = net(torch.nn)
-            adam = torch.optim.Adam(theirs.parameters(), fused=fused or None)
+            adam = torch.optim.Adam(theirs.parameters(), lr=0.0, fused=fused or None)
             loss_of = partial(_loss, theirs, f.cross_entropy)
             if name == NATIVE:
                 found[name] = _step(loss_of, adam, images, labels)
@@ -398,18 +398,18 @@ def _jax_step(sizes: tuple[int, ...], x: Any, target: Any) -> Run:
         return -jnp.take_along_axis(jax.nn.log_softmax(x), target[:, None], axis=1).mean()
 
     def step(state: Any, x: Any, target: Any) -> Any:
-        params, m, v, t = state
+        params, m, v, t, lr = state
         loss, g = jax.value_and_grad(loss_of)(params, x, target)
         each = jax.tree_util.tree_map
         t = t + 1
         m, v = each(lambda m, g: 0.9 * m + 0.1 * g, m, g), each(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-        rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        rate = lr * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         params = each(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
-        return (params, m, v, t), loss
+        return (params, m, v, t, lr), loss
 
     run = jax.jit(step, donate_argnums=0)
     zeros = jax.tree_util.tree_map(np.zeros_like, layers)
-    now = SimpleNamespace(state=jax.device_put((layers, zeros, zeros, np.float32(0))))
+    now = SimpleNamespace(state=jax.device_put((layers, zeros, zeros, np.float32(0), np.float32(0))))
     images, labels = jnp.asarray(x), jnp.asarray(target)
 
     def one() -> None:
