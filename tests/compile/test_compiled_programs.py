@@ -173,7 +173,7 @@ def of_largest_term(y, upstream):
         *(("numba", range(start, start + 100), chunk) for start, chunk in ((0, 512), (100, 512), (0, 2))),
         *(("c", range(20), chunk) for chunk in (512, 2)),
         *(pytest.param("numba", range(k, k + 100), 512, marks=pytest.mark.slow) for k in range(200, 1400, 100)),
-        *(pytest.param("c", range(k, k + 100), 512, marks=pytest.mark.slow) for k in range(0, 1000, 100)),
+        *(pytest.param("c", range(k, k + 100), 512, marks=pytest.mark.slow) for k in range(0, 300, 100)),
     ],
 )
 def test_kernels_of_random_programs_give_what_the_programs_give(backend, seeds, chunk, monkeypatch, request):
@@ -212,11 +212,13 @@ RECURRENT = ("RNN", "LSTM", "GRU")
 
 
 @pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, marks=pytest.mark.slow) if case.name.startswith(RECURRENT) else case for case in CASES],
-    ids=lambda case: case.name,
+    ("case", "backend"),
+    [
+        *(pytest.param(case, "numba", marks=[pytest.mark.slow] * case.name.startswith(RECURRENT)) for case in CASES),
+        *(pytest.param(case, "c", marks=pytest.mark.slow) for case in CASES if not case.name.startswith(RECURRENT)),
+    ],
+    ids=lambda x: getattr(x, "name", x),
 )
-@pytest.mark.parametrize("backend", ["numba", pytest.param("c", marks=pytest.mark.slow)])
 def test_kernels_of_modules(case, backend, request):
     if backend == "c":
         request.getfixturevalue("c_compiler")
