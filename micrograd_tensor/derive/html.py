@@ -69,7 +69,7 @@ def _parts(contents: Contents, source: str) -> Iterator[str]:
 
 def _table(formulas: Sequence[tuple[int | None, Formula]], said: Typeset) -> Iterator[str]:
     """Formulas with their numbers, if they have any, and their shapes."""
-    yield '<div class="scroll" role="region" tabindex="0" aria-label="Formulas"><table role="presentation">'
+    yield '<div class="scroll" role="group" tabindex="0" aria-label="Formulas"><table role="presentation">'
     for number, formula in formulas:
         first = "" if number is None else f'<td><b class="number">{number}</b></td>'
         yield f'<tr>{first}{formula.write(said)}<td class="shape">{escape(formula.shape)}</td></tr>'

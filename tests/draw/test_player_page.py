@@ -86,14 +86,28 @@ def test_the_title_is_text():
 def test_no_name_becomes_markup(name):
     tags = Tags(played(name)).tags
     assert {tag for tag, _ in tags} <= {
-        *("html", "head", "meta", "title", "style", "body", "div", "header", "h2", "h3", "button", "input", "span"),
-        *("label", "select", "option", "noscript", "p", "section", "pre", "ul", "details", "summary", "kbd", "script"),
+        *("html", "head", "meta", "title", "style", "body", "main", "div", "header", "h1", "h2", "button", "input"),
+        *(
+            "span",
+            "label",
+            "select",
+            "option",
+            "noscript",
+            "p",
+            "section",
+            "pre",
+            "ul",
+            "details",
+            "summary",
+            "kbd",
+            "script",
+        ),
         *("svg", "desc", "rect", "g", "path", "polygon", "ellipse", "text"),
     }
     assert all(
         attributes.keys() <= {"class", "id", "data-whole"}
         for tag, attributes in tags
-        if tag == "div" and "id" in attributes
+        if tag == "main" and "id" in attributes
     )
 
 

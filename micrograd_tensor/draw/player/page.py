@@ -97,6 +97,9 @@ def _player(
         _asset("player.html"),
         prefix=prefix,
         whole=whole,
+        element="main" if whole else "div",  # a page has one main part and one title
+        heading="h1" if whole else "h2",
+        part="h2" if whole else "h3",
         scheme=f" {forced[1]}" if forced else "",
         title=html.escape(printable(title)),
         picture=inline(svg, prefix).strip(),

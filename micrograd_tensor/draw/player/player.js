@@ -425,7 +425,8 @@
     };
     const side = (place, content) => {
       const { head = '', panels = [], sum } = content || {};
-      place.querySelector('h3').textContent = head;
+      place.querySelector('.head').textContent = head;
+      place.querySelector('.head').hidden = !head;
       const shown = panels.flatMap((panel, i) => [...(sum && i ? [make('div', 'plus', '+')] : []), figure(panel)]);
       place.querySelector('.arrays').replaceChildren(...shown);
       place.hidden = !shown.length && place.classList.contains('kept');
@@ -452,7 +453,7 @@
         e.classList.toggle('todo', now > 0 && spots.get(id) > now);
         e.classList.toggle('now', id === step.mark);
       }
-      find('.middle h3').textContent = HEADS[step.phase];
+      find('.middle .head').textContent = HEADS[step.phase];
       find('.title').textContent = step.title;
       find('.say').replaceChildren(...step.say.map(text => make('p', '', text)));
       find('.math').replaceChildren(...(step.math || []).map(math));
