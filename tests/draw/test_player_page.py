@@ -136,7 +136,7 @@ def test_a_prefix_that_cannot_be_one():
 def test_the_theme_of_the_picture_is_the_players(theme):
     graph = GRAPHS["scalar"]()
     text = page(graph, mt.draw(graph, theme=theme).svg, title="o")
-    assert f'<div class="mt-player {theme}" id="player" data-whole>' in text
+    assert f'<main class="mt-player {theme}" id="player" data-whole>' in text
 
 
 def test_saving_as_html(tmp_path):
