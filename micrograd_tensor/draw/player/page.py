@@ -126,4 +126,4 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return f"{_asset('live.js')}\n{_asset('player.js')}"
+    return f"(() => {{\n{_asset('live.js')}\n{_asset('player.js')}\n}})();"
