@@ -44,7 +44,8 @@ def measured(monkeypatch):
     return asked
 
 
-def test_it_prints_each_figure_beside_its_target(measured, capsys):
+def test_it_prints_each_figure_beside_its_target(measured, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     assert command("--only", "batch norm", "--seconds", 0.25) == 0
     assert measured == [("batch norm", 0.25)]
     printed = capsys.readouterr().out

@@ -13,8 +13,8 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 
 ENGINE = Path(mt.__file__).parent / "engine"
 ORDER = [
-    *("randomness", "files", "row", "errors", "lengths", "arrays"),
-    *("recording", "record", "axes", "anomaly", "trace", "interop.settings", "interop.habits"),
+    *("files", "row", "errors", "lengths", "arrays"),
+    *("recording", "record", "axes", "anomaly", "randomness", "trace", "interop.settings", "interop.habits"),
     *("interop.instead", "primitive"),
     *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
     *("table.sums", "table.shapes", "table.special", "table.windows"),
