@@ -115,6 +115,15 @@ class Compiled:
     def __repr__(self) -> str:
         return f"<compiled {self.name}>"
 
+    def __copy__(self) -> Compiled:
+        return self  # as a function's copy is the function
+
+    def __deepcopy__(self, _memo: Any) -> Compiled:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r} holds machine code, which is not pickled; pickle the function, and compile it there")
+
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Call the function: its program where there is one, else it is traced first."""
         now = recording.get()
