@@ -208,7 +208,9 @@ def of_plan(plan: Plan, backend: str, made: Sequence[Made]) -> Facts:
     kinds: dict[str, Any] = {}
     for step in plan.steps:
         if isinstance(step, Launch):
-            kinds[step.kernel.name] = np.result_type(*(array.dtype for array in (*step.given, *step.made)))
+            dtypes = [array.dtype for array in (*step.given, *step.made)]
+            # One that has no arrays only checks, and computes in what those before it do.
+            kinds[step.kernel.name] = np.result_type(*dtypes) if dtypes else next(reversed(kinds.values()), None)
             steps.append(_launched(step, steps, kinds))
         elif isinstance(step, Calling):
             node, moves = step.node, step.node.made_by.moves

@@ -59,7 +59,7 @@ VIEWS = [
 def write(np, x, source, rng):
     """Write something made from ``source`` into some of x, in one of the ways that people do."""
     kind = rng.integers(9)
-    value = source.ravel()[:1] * 0.5
+    value = source.ravel()[:1] * 0.5 if source.size else 0.25 * np.ones(1)
     if kind == 0:
         x[...] = value
     elif kind == 1:

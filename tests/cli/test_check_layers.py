@@ -109,7 +109,8 @@ def test_a_wrong_gradient_of_any_layer_does_not_pass(file, name, k):
     if name == "Embedding":
         pytest.skip("its backward pass returns nothing")
     report, _ = judged(file, name, changed)
-    assert report.wrong
+    assert not report.ok
+    assert report.wrong or report.unjudged
 
 
 @pytest.mark.slow
