@@ -82,8 +82,9 @@ def user_file(path: Path) -> Iterator[ModuleType]:
 
 @contextmanager
 def _interpreter_kept() -> Iterator[None]:
-    """After the block the working folder, the environment and the limit of recursion are what they were."""
+    """After the block the working folder, the environment, the limit of recursion and tracers are what they were."""
     here, environment, limit = Path.cwd(), dict(os.environ), sys.getrecursionlimit()
+    trace, profile = sys.gettrace(), sys.getprofile()
     try:
         yield
     finally:
@@ -91,6 +92,10 @@ def _interpreter_kept() -> Iterator[None]:
         os.environ.clear()
         os.environ.update(environment)
         sys.setrecursionlimit(limit)
+        if sys.gettrace() is not trace:  # a debugger's, or a measurement of coverage
+            sys.settrace(trace)
+        if sys.getprofile() is not profile:
+            sys.setprofile(profile)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from micrograd_tensor.cli.exercise import read_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 LAYERS = Path(__file__).parents[1] / "cli" / "layers"
 
 MISTAKES = [
