@@ -1,11 +1,15 @@
 """What rounding explains is right and what it does not explain is wrong, at any scale and condition."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from right_derivations import called_wrong
 from solved import NAMES, solved
 
 import micrograd_tensor as mt
+from micrograd_tensor.check import rounding
 from micrograd_tensor.check.rounding import nudged, recorded_tolerances
 
 
@@ -180,3 +184,15 @@ def test_upstreams_far_from_1_are_judged_as_any_other(scale):
     right = scaled.hand()
     assert mt.compare(scaled.graph, hand=right, point=False).ok
     assert mt.compare(scaled.graph, hand={**right, "dx": right["dx"] * (1 + 1e-9)}, point=False).wrong == ["x"]
+
+
+def test_it_is_found_once_for_a_graph_and_forgotten_with_it(monkeypatch):
+    x = mt.tensor([0.3, 0.7], name="x", requires_grad=True)
+    graph = mt.graph((mt.tanh(x) * x).named("y"), [1.0, 2.0])
+    found = recorded_tolerances(graph)
+    monkeypatch.setattr(rounding, "_nudged_passes", None)  # which would be called a second time
+    assert recorded_tolerances(graph) is found
+    gone = weakref.ref(graph)
+    del graph, found
+    gc.collect()
+    assert gone() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from textwrap import indent
 from types import ModuleType
 
 import numpy as np
@@ -192,3 +193,29 @@ def circuit(): return mt.tensor(2.0, requires_grad=True) * 3
     assert main(words) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "mine.py", *written}
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("where", ["while it is loaded", "in a function"])
+def test_a_tracer_and_a_profiler_are_there_again(write, where, untraced):
+    stops = "import sys\nsys.settrace(None)\nsys.setprofile(None)\n"
+    loaded = where == "while it is loaded"
+    path = write(stops if loaded else "def stop():\n" + indent(stops, "    "))
+
+    def tracer(*_):
+        return None
+
+    def profiler(*_):
+        return None
+
+    before = sys.getprofile()
+    sys.settrace(tracer)
+    sys.setprofile(profiler)
+    try:
+        with user_file(path) as module:
+            if not loaded:
+                module.stop()
+        after = sys.gettrace(), sys.getprofile()
+    finally:
+        sys.settrace(None)
+        sys.setprofile(before)
+    assert after == (tracer, profiler)
