@@ -16,6 +16,7 @@ from micrograd_tensor.draw.player.arrays import elements
 from micrograd_tensor.draw.player.live import Program
 from micrograd_tensor.engine.recording import record_all
 from micrograd_tensor.engine.row import TABLE
+from micrograd_tensor.engine.table.special import erf, erfc
 from micrograd_tensor.engine.table.windows import windows
 from micrograd_tensor.graph import evaluate, evaluate_backward
 
@@ -110,6 +111,33 @@ def test_short_floats_are_rounded_as_theirs_are(run, dtype):
     x = mt.tensor(np.linspace(0.3, 2, 12).reshape(4, 3).astype(dtype), name="x", requires_grad=True)
     graphs = [(str(k), mt.graph(y, np.ones(y.shape, dtype))) for k, y in enumerate([mt.tanh(x) * x, x @ x.T, x.sum(0)])]
     assert_runs(run, graphs)
+    for made in run([job(Program(graph)) for _, graph in graphs]):
+        assert all(v == dtype(v) for value in made for v in value)
+
+
+TAILS = {
+    "erf": (erf, [-9, -3, -1e-9, 0, 0.5, 2.5, 6.5]),
+    "erfc": (erfc, [-7, -1, 0, 1.9, 2.1, 5, 9, 26]),
+    "sigmoid": (mt.sigmoid, [-700, -40, -1, 0, 3, 40, 800]),
+    "expm1": (mt.expm1, [-50, -1e-12, 1e-12, 3]),
+    "log1p": (mt.log1p, [-0.999, -1e-12, 1e-12, 1e6]),
+    "tanh": (mt.tanh, [-30, -1e-9, 1e-9, 0.5, 30]),
+    "rint": (mt.rint, [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4999, 1e15]),
+    "logaddexp": (lambda x: mt.logaddexp(x, 1.0), [-800, -1, 1, 40, 800]),
+    "remainder": (lambda x: mt.remainder(x, -3.0), [-7, -3, -1e-3, 0, 1e-3, 3, 7]),
+    "floor_divide": (lambda x: mt.floor_divide(x, 3.0), [-7, -3, -0.5, 0.5, 3, 7]),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_functions_keep_their_digits_where_they_are_small_and_large(run, name):
+    function, points = TAILS[name]
+    with record_all():
+        out = function(mt.tensor(np.array(points, float), name="x")).named("out")
+    graph = mt.graph(out)
+    program = Program(graph)
+    made = run([job(program)])[0][program.value(graph["out"])]
+    np.testing.assert_allclose(made, out.data, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if "why" not in Program(GRAPHS[name]()).data])
@@ -123,8 +151,8 @@ def test_every_graph_of_the_player_is(run, name):
 def test_what_is_left_out_changes_what_comes_after_it_and_nothing_else(run):
     x = leaf("x", 5, 3)
     mean = x.mean(axis=0).named("mean")
-    out = mt.square(x - mean).sum(axis=0).named("out")
-    graph, g = mt.graph(out, np.ones(3)), 2 * (x.data - mean.data)
+    out = ((x - mean) ** 3).sum(axis=0).named("out")  # whose gradients do not add up to 0, as those of a square would
+    graph, g = mt.graph(out, np.ones(3)), 3 * (x.data - mean.data) ** 2
     program = Program(graph)
     nodes = graph["x"], graph["mean"]
     (first, _), (second, _) = graph.contributions_to(nodes[0])
