@@ -1,19 +1,19 @@
-// The program of a graph: every value computed again, forward and backward, when one is changed.
+// The program of a graph: all values computed again, forward and backward.
 const live = (() => {
   'use strict';
-  const SQRT_PI = Math.sqrt(Math.PI);
-  const erf = x => { // a series of positive terms, so that no digits cancel
+  const ROOT_PI = Math.sqrt(Math.PI);
+  const erf = x => { // of positive terms: no digits cancel
     const a = Math.abs(x);
     if (a > 6) return Math.sign(x);
     let term = x, sum = x;
     for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= 2 * x * x / (2 * n + 1);
-    return x === 0 ? x : 2 / SQRT_PI * Math.exp(-x * x) * sum;
+    return x === 0 ? x : 2 / ROOT_PI * Math.exp(-x * x) * sum;
   };
   const erfc = x => { // a continued fraction for the tail
     if (!(x > 2)) return 1 - erf(x);
     let fraction = x;
     for (let k = 60; k; k--) fraction = x + k / 2 / fraction;
-    return x === Infinity ? 0 : Math.exp(-x * x) / (SQRT_PI * fraction);
+    return x === Infinity ? 0 : Math.exp(-x * x) / (ROOT_PI * fraction);
   };
   const sigmoid = x => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
   const rint = x => { const down = Math.floor(x), rest = x - down; return rest === 0.5 ? 2 * Math.round(x / 2) : rest < 0.5 ? down : down + 1; };
@@ -35,7 +35,7 @@ const live = (() => {
   const filled = (size, f) => { const made = new Float64Array(size); for (let e = 0; e < size; e++) made[e] = f(e); return made; };
   const count = shape => shape.reduce((n, k) => n * k, 1);
   const steps = shape => shape.map((_, k) => count(shape.slice(k + 1)));
-  // For each place of a shape where it is in an array whose axes move by other steps.
+  // For each place of a shape where it is in an array with other steps.
   const walk = (shape, moves) => {
     let places = [0];
     shape.forEach((n, k) => { places = places.flatMap(p => Array.from({ length: n }, (_, i) => p + i * moves[k])); });
@@ -45,11 +45,11 @@ const live = (() => {
     const moves = steps(from), more = to.length - from.length;
     return walk(to, to.map((_, k) => k < more || from[k - more] === 1 ? 0 : moves[k - more]));
   };
-  const along = (shape, axes) => { // the groups of places that are reduced, and the places within one
+  const along = (shape, axes) => {
     const moves = steps(shape), rest = [...shape.keys()].filter(k => !axes.includes(k)), pick = ks => walk(ks.map(k => shape[k]), ks.map(k => moves[k]));
     return [pick(rest), pick(axes)];
   };
-  const sum = terms => { // compensated, so that it does not matter in which order NumPy adds
+  const sum = terms => { // compensated: NumPy adds in another order
     let total = 0, rest = 0;
     for (const x of terms) { const t = total + x; rest += Math.abs(total) >= Math.abs(x) ? total - t + x : x - t + total; total = t; }
     return Number.isFinite(rest) ? total + rest : total;
@@ -81,14 +81,14 @@ const live = (() => {
     elementwise: (shapes, shape) => { const at = shapes.map(s => spread(s, shape)); return Array.from({ length: count(shape) }, (_, e) => at.map((places, i) => [i, places[e]])); },
     reduce: ([s], shape, axes) => { const [starts, within] = along(s, axes); return starts.map(a => within.map(b => [0, a + b])); },
   };
+  const shapesOf = (operands, shapes) => operands.map(x => Array.isArray(x) ? (x.length === 1 ? [] : [x.length]) : shapes[x]);
   const kind = op => PLANS[op] ? op : F[op] ? 'elementwise' : R[op] ? 'reduce' : op;
 
   const prepared = ([op, operands, more, shape, dtype], shapes) => {
-    const inner = operands.map(x => Array.isArray(x) ? (x.length === 1 ? [] : [x.length]) : shapes[x]), what = kind(op), size = count(shape);
+    const inner = shapesOf(operands, shapes), what = kind(op), size = count(shape);
     if (what === 'elementwise') {
       const f = F[op], at = inner.map(s => spread(s, shape)), [p, q] = at;
-      if (op === 'clip') return ([a]) => filled(size, e => f(a[p[e]], ...more));
-      if (at.length === 1) return ([a]) => filled(size, e => f(a[p[e]]));
+      if (at.length === 1) return ([a]) => filled(size, op === 'clip' ? e => f(a[p[e]], ...more) : e => f(a[p[e]]));
       if (at.length === 2) return ([a, b]) => filled(size, e => f(a[p[e]], b[q[e]]));
       return xs => filled(size, e => f(...xs.map((x, i) => x[at[i][e]])));
     }
@@ -124,15 +124,17 @@ const live = (() => {
   return program => {
     const { nodes, upstreams, forward } = program, shapes = nodes.map(node => node[3]);
     const functions = nodes.map(node => node[0] && prepared(node, shapes));
-    const given = nodes.map(([op, , more]) => op ? null : more.map(number));
-    const operandsOf = nodes.map(([, operands]) => operands.map(x => Array.isArray(x) ? x.map(number) : x));
-    // All values, from those of the leaves; `dropped` are taken for 0, and `nudged` is a node and what is added to it.
+    // The shortest digits of a float32, and Python's numbers beside it, are no float32 yet.
+    const rounded = (type, xs) => /^f/.test(type) && ROUND[type] ? xs.map(ROUND[type]) : xs;
+    const given = nodes.map(([op, , more, , type]) => op ? null : rounded(type, more.map(number)));
+    const operandsOf = nodes.map(([, operands, , , type]) => operands.map(x => Array.isArray(x) ? rounded(type, x.map(number)) : x));
+    // All values; `dropped` are taken for 0, and `nudged` is a node, an element, and what is added to it.
     const run = (leaves, dropped = new Set(), end = nodes.length, nudged = null) => {
       const made = [];
       for (let k = 0; k < end; k++) {
         const type = nodes[k][4], round = nudged ? null : /int/.test(type) ? Math.trunc : ROUND[type];
         let value = functions[k] ? functions[k](operandsOf[k].map(x => typeof x === 'number' ? made[x] : x)) : leaves[k];
-        if (functions[k] && round) value = value.map(round);
+        if (round) value = value.map(round);
         if (dropped.has(k)) value = value.map(() => 0);
         if (nudged && nudged[0] === k) { value = Array.from(value); value[nudged[1]] += nudged[2]; }
         made.push(value);
@@ -149,7 +151,7 @@ const live = (() => {
     const sources = (node, element) => {
       const [op, operands, more, shape] = nodes[node], what = kind(op);
       if (!op || !PLANS[what]) return [];
-      plans[node] ??= PLANS[what](operands.map(x => Array.isArray(x) ? (x.length === 1 ? [] : [x.length]) : shapes[x]), shape, more);
+      plans[node] ??= PLANS[what](shapesOf(operands, shapes), shape, more);
       return plans[node][element].filter(([i]) => !Array.isArray(operands[i])).map(([i, place]) => [operands[i], place]);
     };
     // All elements that one depends on, as far as those of nodes at which to stop.
