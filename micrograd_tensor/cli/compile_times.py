@@ -17,8 +17,8 @@ from ..compile import compile as compiled
 from ..compile.kernels import Made
 from ..engine.tensor import tensor
 from ..engine.walk import grad
-from ..functional.losses import cross_entropy
 from ..functional.normalization import batch_norm
+from .compiled_steps import SMALL, compiled_step, dense
 from .side_by_side import Case, Limit
 
 FIRST, MORE, TRACE = "s, the first kernel", "s, each other kernel", "s, trace and lower"
@@ -56,18 +56,8 @@ def _first() -> None:
 
 def _step() -> Any:
     """A training step, compiled in its first call: 64-128-BN-ReLU-128-BN-ReLU-10, batch 64, Adam."""
-    layers = [nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 128), nn.BatchNorm1d(128), nn.ReLU()]
-    model = nn.Sequential(*layers, nn.Linear(128, 10))
-    optimizer = optim.Adam(model.parameters())
-
-    @compiled
-    def step(x: Any, target: Any) -> Any:
-        optimizer.zero_grad()
-        loss = cross_entropy(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
+    model = dense(SMALL, norm=True)(nn)
+    step = compiled_step(model, optim.Adam(model.parameters()))
     rng = np.random.default_rng(0)
     step(rng.normal(size=(64, 64)).astype("f4"), rng.integers(0, 10, 64))
     return step

@@ -32,6 +32,7 @@ from ..functional.activations import gelu
 from ..functional.losses import cross_entropy
 from ..functional.normalization import batch_norm, layer_norm, rms_norm
 from .compile_times import compile_times
+from .compiled_steps import LARGE, SMALL, compiled_step, dense
 from .side_by_side import OURS, Case, Limit, Run, rows
 
 EPS = 1e-5
@@ -288,21 +289,6 @@ def _is_full(text: str) -> bool:
 # ------------------------------------------------------------------------------------------------------ training steps
 
 
-def _dense(sizes: tuple[int, ...], norm: bool) -> Callable[[Any], Any]:
-    """Linear layers with ReLU in between, of either library."""
-
-    def net(layers: Any) -> Any:
-        parts: list[Any] = []
-        for n, m in pairwise(sizes):
-            parts.append(layers.Linear(n, m))
-            if m is not sizes[-1]:
-                parts += [layers.BatchNorm1d(m)] if norm else []
-                parts.append(layers.ReLU())
-        return layers.Sequential(*parts)
-
-    return net
-
-
 def _convolutional(layers: Any) -> Any:
     """The net for images of digits."""
     parts: list[Any] = []
@@ -328,16 +314,7 @@ def _training(net: Callable[[Any], Any], shape: tuple[int, ...], limits: list[Li
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=shape).astype("f4"), rng.integers(0, 10, shape[0])
     model = net(nn)
-    optimizer = optim.Adam(model.parameters(), lr=0.0)
-
-    @compiled
-    def fast(x: Any, target: Any) -> Any:
-        optimizer.zero_grad()
-        loss = cross_entropy(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
+    fast = compiled_step(model, optim.Adam(model.parameters(), lr=0.0))
     fast(x, target)
     found: dict[str, Run] = {OURS: lambda: fast(x, target)}
     if sizes is not None:
@@ -419,9 +396,6 @@ def _jax_step(sizes: tuple[int, ...], x: Any, target: Any) -> Run:
     return one
 
 
-_SMALL, _LARGE = (64, 128, 128, 10), (784, 512, 512, 10)
-
-
 def _cases() -> Iterator[tuple[str, Callable[[], Case]]]:
     names = ("batch norm", "layer norm", "RMS norm", "softmax cross-entropy", "L2 normalization", "GELU")
     for name in names:
@@ -430,10 +404,10 @@ def _cases() -> Iterator[tuple[str, Callable[[], Case]]]:
     small = [Limit(OURS, NATIVE, 0.25), Limit(OURS, INDUCTOR, 0.35), Limit(OURS, JAX, 0.65), Limit(OURS, MATMULS, 2.3)]
     yield (
         "step 64-128-BN-ReLU-128-BN-ReLU-10, batch 64",
-        partial(_training, _dense(_SMALL, norm=True), (64, 64), small, _SMALL),
+        partial(_training, dense(SMALL, norm=True), (64, 64), small, SMALL),
     )
     large = [Limit(OURS, NATIVE, 0.8), Limit(OURS, INDUCTOR, 1)]
-    yield "step 784-512-512-10, batch 256", partial(_training, _dense(_LARGE, norm=False), (256, 784), large)
+    yield "step 784-512-512-10, batch 256", partial(_training, dense(LARGE, norm=False), (256, 784), large)
     images = [Limit(OURS, NATIVE, 0.8)]
     yield "step of the digits CNN, batch 64", partial(_training, _convolutional, (64, 1, 8, 8), images)
     yield "compile time", compile_times

@@ -241,9 +241,7 @@ class Compiled:
             return (out,)
         <BLANKLINE>
         """
-        if self._latest is None:
-            raise TraceError(f"{self.name} has no source yet: what is run depends on the arguments; call it first")
-        return self._latest.built.source
+        return self._last("source", "what is run").built.source
 
     @property
     def graph(self) -> Graph:
@@ -262,9 +260,8 @@ class Compiled:
         0  x    leaf         (2,)
         1  out  mul 0, 0     (2,)
         """
-        if self._latest is None:
-            raise TraceError(f"{self.name} has no graph yet: what it records depends on the arguments; call it first")
-        return in_kernels(self._latest.traced, self._latest.built.places)
+        latest = self._last("graph", "what it records")
+        return in_kernels(latest.traced, latest.built.places)
 
     def report(self) -> Report:
         """What became of the function, and what that saves, for the kind of call that came last.
@@ -278,12 +275,16 @@ class Compiled:
         >>> square.report().ops
         1
         """
-        if self._latest is None:
-            raise TraceError(f"{self.name} has no report yet: what it becomes depends on the arguments; call it first")
-        facts, programs = self._latest.built.facts, sum(map(len, self._programs.values()))
-        traced = self._latest.traced
+        latest = self._last("report", "what it becomes")
+        traced, facts, programs = latest.traced, latest.built.facts, sum(map(len, self._programs.values()))
         guards = [*of_guards(traced)]
         return Report(self.name, *of_ops(traced.graph), guards, facts, self._seconds, programs, dict(self._eager))
+
+    def _last(self, asked: str, depends: str) -> Program:
+        """The program of the kind of call that came last."""
+        if self._latest is None:
+            raise TraceError(f"{self.name} has no {asked} yet: {depends} depends on the arguments; call it first")
+        return self._latest
 
 
 def _size(tree: Any) -> int:
