@@ -152,13 +152,19 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     # What the user's code prints must not come between the lines of the JSON.
     elsewhere = redirect_stdout(sys.stderr) if to_stdout else nullcontext()
     with elsewhere, user_file(given.file) as module:
-        tasks = _exercises(module, given, wanted)
-        judged = [_Judged(name, task, *judge(task, given.file)) for name, task in tasks.items() if task is not None]
-    if len(judged) > 1 and (to_stdout or any((given.html, given.json, given.player))):
-        names = ", ".join(one.name for one in judged)
+        judged, left_out = _judge_all(module, given, wanted)
+    if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
+        names = ", ".join((*(one.name for one in judged), *left_out))
         raise UnusableError(f"check: {given.file} has several layers ({names}); a report is of one, {given.file}:NAME")
-    left_out = len(judged) < len(tasks)
-    return max(*(_told(one, given, to_stdout) for one in judged), int(left_out))
+    status = max(_told(one, given, to_stdout) for one in judged)
+    for name, why in left_out.items():
+        console().say(f"{name} was left out: {why}\n", "yellow")
+    if left_out:
+        console().say(
+            f"Not judged: {listed(list(left_out))}, {len(left_out)} of {len(judged) + len(left_out)} layers.",
+            "bold red",
+        )
+    return max(status, int(bool(left_out)))
 
 
 class _Judged(NamedTuple):
@@ -170,8 +176,8 @@ class _Judged(NamedTuple):
     ran: Run
 
 
-def _exercises(module: ModuleType, given: argparse.Namespace, wanted: str) -> dict[str, exercise.Exercise | None]:
-    """What there is to judge in a file, or the one that is wanted; None where it could not be run, which is said."""
+def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tuple[list[_Judged], dict[str, str]]:
+    """What came of a file's layers, or of the one that is wanted; and of those that could not be judged, why."""
     path: Path = given.file
     layers = layers_of(module) if is_plain(module) else {}
     if wanted and wanted not in layers:
@@ -180,22 +186,24 @@ def _exercises(module: ModuleType, given: argparse.Namespace, wanted: str) -> di
         there = f"it has {listed(list(layers))}" if layers else "it has no NAME_forward with a NAME_backward"
         raise UnusableError(f"{path} has no layer {wanted}{nearest(wanted, layers)}; {there}")
     if not layers:
-        return {"": exercise.read(module, path, given.seed)}
+        task = exercise.read(module, path, given.seed)
+        return [_Judged("", task, *judge(task, path))], {}
     chosen = {wanted: layers[wanted]} if wanted else layers
-    single = len(chosen) == 1
-    found: dict[str, exercise.Exercise | None] = {}
+    found: list[_Judged] = []
+    left_out: dict[str, str] = {}
     for name, layer in chosen.items():
-        shown = "" if name == "forward" and single else name
+        shown = "" if name == "forward" and len(chosen) == 1 else name
         try:
-            found[shown] = exercise.read_layer(module, layer, path, given.seed, given.shapes)
+            task = exercise.read_layer(module, layer, path, given.seed, given.shapes)
+            found.append(_Judged(shown, task, *judge(task, path)))
         except UnusableError as error:
-            if single:
+            if len(chosen) == 1:
                 raise
-            found[shown] = None
-            console().say(f"{name}: {error}\n", "yellow")
-    if not any(found.values()):
-        raise UnusableError(f"{path}: none of its layers could be run; name one, and its --shapes")
-    return found
+            left_out[name] = str(error)
+    if not found:
+        reasons = "\n".join(f"{name}: {why}" for name, why in left_out.items())
+        raise UnusableError(f"{path}: none of its layers could be judged; name one, and its --shapes\n{reasons}")
+    return found, left_out
 
 
 def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:

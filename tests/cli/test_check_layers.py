@@ -237,7 +237,30 @@ def test_one_layer_that_cannot_be_run_does_not_hide_the_others_and_does_not_pass
     status, printed, _ = check(PAIR + broken)
     assert status == 1
     assert "All 2 gradients are right" in printed
-    assert "other: mine.py: no inputs were found with which other runs (ValueError: no)" in printed
+    assert "other was left out: mine.py: no inputs were found with which other runs (ValueError: no)" in printed
+    assert "Not judged: other, 1 of 2 layers." in printed
+
+
+UNUSABLE = {
+    "returns no numbers": "    return np.array(['a'], dtype=object)",
+    "leaves": "    raise SystemExit(3)",
+}
+
+
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE)
+def test_one_layer_that_cannot_be_judged_does_not_hide_the_others_and_does_not_pass(check, body):
+    broken = f"\ndef other_forward(x):\n    return 2 * x, x\n\ndef other_backward(dout, x):\n{body}\n"
+    for text in (broken + PAIR, PAIR + broken):
+        status, printed, _ = check(f"import numpy as np\n{text}")
+        assert status == 1
+        assert "All 2 gradients are right" in printed
+        assert "Not judged: other, 1 of 2 layers." in printed
+    status, printed, _ = check(PAIR.replace("dout * w", "dout - w") + broken)
+    assert status == 1
+    assert "✗ dx is wrong" in printed
+    status, _, error = check(f"import numpy as np\n{broken}")
+    assert status == 2
+    assert "mine.py" in error
 
 
 def test_modules_may_import_their_siblings(check):
