@@ -18,6 +18,7 @@ from .collapse import Collapsed
 from .metrics import text_width
 from .options import Options
 from .repeats import Box
+from .rounding import is_rounding
 from .scene import BOXED, GATE, VALUE, Item, symbol_size
 from .uses import Use, Uses, rearranges
 
@@ -86,7 +87,8 @@ class Labels:
         """
         if node not in self._values:
             there = self.detail != "name" and node.dtype != object
-            elements = summary(node.value) if there and self.detail == "full" else ""
+            full = there and self.detail == "full"
+            elements = "" if not full else "≈ 0" if is_rounding(node) else summary(node.value)
             self._values[node] = f"{self.shape(node)}  {elements}".strip() if there else ""
         return self._values[node]
 

@@ -50,10 +50,6 @@ def number(value: Any) -> str:
     return text.replace("-", MINUS).replace("inf", "∞").replace("nan", "NaN")
 
 
-NOTHING = 1e-12
-"""An array none of whose elements is larger than this is shown as ≈ 0: what remains is rounding."""
-
-
 def quantity(value: Any) -> str:
     """A number in few characters: two decimals, or a power of ten where these say too little or too much.
 
@@ -96,14 +92,14 @@ def summary(value: Any) -> str:
     if value.dtype.kind != "f":
         low, high = quantity(value.min()), quantity(value.max())
         return low if low == high else f"{low}…{high}"
-    missing = np.isnan(value)
-    count = int(missing.sum())
-    if count == value.size:
-        return "NaN" if value.size == 1 else "all NaN"
-    there = value[~missing]
-    low, high = there.min(), there.max()
-    if 0 < max(-low, high) < NOTHING:
-        text = "≈ 0"
-    else:
-        text = quantity(low) if quantity(low) == quantity(high) else f"{quantity(low)}…{quantity(high)}"
+    low, high, count = value.min(), value.max(), 0
+    if low != low:  # NaN, as soon as any element is
+        missing = np.isnan(value)
+        count = int(missing.sum())
+        if count == value.size:
+            return "NaN" if value.size == 1 else "all NaN"
+        there = value[~missing]
+        low, high = there.min(), there.max()
+    first, last = quantity(low), quantity(high)
+    text = first if first == last else f"{first}…{last}"
     return f"{text}, {count} NaN" if count else text

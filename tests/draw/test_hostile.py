@@ -223,7 +223,7 @@ VALUES = {
     "singles": (np.array([1e38, -1e-38], np.float32), "−1e−38…1.0e38"),
     "long doubles": (np.array([1.5, -2.5], np.longdouble), "−2.50…1.50"),
     "complex": (np.array([3 + 4j, 0j]), "|·| 0…5.00"),
-    "denormals": (np.array([5e-324]), "≈ 0"),
+    "denormals": (np.array([5e-324]), "4.9e−324"),
     "zeros": (np.zeros(3), "0"),
     "negative zero": (np.array([-0.0]), "0"),
 }

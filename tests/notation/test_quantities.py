@@ -13,7 +13,7 @@ from micrograd_tensor.notation import quantity, summary
         (np.array(3.14159), "3.14"),
         (np.ones((2, 2)), "1.00"),
         (np.zeros(3), "0"),
-        (np.array([1e-17, -1e-16]), "≈ 0"),
+        (np.array([1e-17, -1e-16]), "−1e−16…1e−17"),
         (np.array([2e-5, 3.0]), "2e−5…3.00"),
         (np.array([-1e-12, 1e6]), "−1e−12…1.0e6"),
         (np.zeros((0, 4)), "empty"),
