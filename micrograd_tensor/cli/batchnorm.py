@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from rich.text import Text
 
 from ..check import Report, Stage, compare
@@ -33,7 +32,7 @@ from ..graph.status import Status
 from ..notation import formula, rule
 from .arguments import finite_number, whole_number
 from .chosen import add_dims, asked_dims
-from .console import console, table
+from .console import Rows, console, table
 from .matrix_file import SUFFIXES, read_matrix
 from .output_folder import output_folder
 from .pictures import add_picture_options, picture_options
@@ -45,17 +44,15 @@ _PROBES, _FEWEST, ELEMENTS = 400, 8, 50_000_000
 elements the forward passes for them, one each, may compute in all, so that large data are checked at fewer."""
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
-        "batchnorm",
-        help="normalize a data set; show values, gradients and circuit; compare with gradients derived by hand",
-        description="Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    parser.description = (
+        "Record batch normalization of a data set as a graph of elementary ops. Prints the forward values "
         "and the gradients stage by stage, compares the gradients with two hand-derived backward passes, with the "
         "closed form that is derived from the graph, and with numerical ones, and draws the circuit. Without a file "
         "it uses Fisher's iris measurements. The upstream gradient, gamma and beta are drawn at random, since at "
         "gamma = 1 or with out.sum() as the loss a wrong backward pass can look right. Exit status: 0 all agree, 1 "
-        "they differ, 2 the input or output is unusable.",
+        "they differ, 2 the input or output is unusable."
     )
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help=f"samples by features: {', '.join(SUFFIXES)} (default: iris)"
@@ -170,19 +167,19 @@ def _extent(value: Any) -> tuple[str, str]:
     return f"{np.min(value):.4g}", f"{np.max(value):.4g}"
 
 
-def _forward_table(captured: Graph) -> Table:
+def _forward_table(captured: Graph) -> Rows:
     found = table("Forward, stage by stage", ("", "stage", "formula", "shape"), ("min", "max"))
     step = 0
     for node in captured.nodes:
         if node.is_leaf:
-            found.add_row("", node.name, "given", str(node.shape), *_extent(node.value))
+            found.add_row("", node.name or "", "given", str(node.shape), *_extent(node.value))
         elif node.name:
             step += 1
             found.add_row(f"{f'({step})':>4}", node.name, formula(node), str(node.shape), *_extent(node.value))
     return found
 
 
-def _gradient_table(captured: Graph) -> Table:
+def _gradient_table(captured: Graph) -> Rows:
     found = table("Backward, as it follows from the graph", ("gradient", "local rules", "shape"), ("min", "max"))
     for node in sorted(captured.gradients, key=lambda node: -node.rank):
         if node.name is None:
@@ -206,7 +203,7 @@ def _derived(captured: Graph) -> dict[str, Any]:
 
 def _comparison_table(
     captured: Graph, staged: Report, closed: Report, derived: Report, numerical: dict[str, Stage]
-) -> Table:
+) -> Rows:
     title = "Recorded against derived: error relative to the largest term"
     headings = ("largest\nterm", "by hand,\nstaged", "by hand,\nclosed", "derived,\nclosed", "numerical")
     found = table(title, ("gradient",), headings)

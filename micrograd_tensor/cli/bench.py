@@ -10,13 +10,10 @@ from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from ..engine.files import atomic_write
 from .arguments import finite_number
-from .console import console, table
+from .console import Rows, console, table
 from .side_by_side import OURS, Row, machine
 from .side_by_side import table as measured
 from .unusable import UnusableError
@@ -31,15 +28,13 @@ _OTHERS = {
 }
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
-        "bench",
-        help="measure compiled functions beside others on this machine",
-        description="Measure functions with all their gradients and whole training steps, compiled by mt.compile, "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    parser.description = (
+        "Measure functions with all their gradients and whole training steps, compiled by mt.compile, "
         "beside loops written by hand for Numba, PyTorch and JAX, as far as these are installed: in float32, on one "
         "thread, all in turn in one process. Times are the processor's. Takes some minutes; Ctrl-C shows what there is "
-        "so far. Exit status: 0 measured, 2 unusable input or output, 130 interrupted.",
+        "so far. Exit status: 0 measured, 2 unusable input or output, 130 interrupted."
     )
     add = parser.add_argument
     add("--only", default="", metavar="TEXT", help="the cases whose names contain this, such as 'batch norm'")
@@ -112,7 +107,7 @@ def _absent() -> Iterator[str]:
             yield f"{name} is not installed: {what}"
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[Row]) -> Rows:
     found = table("Times on the processor", ("case", "beside"), ("µs", "its µs", "figure", "target", ""))
     for k, row in enumerate(rows):
         case = row.case if k == 0 or row.case != rows[k - 1].case else ""

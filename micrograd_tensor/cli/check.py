@@ -52,16 +52,14 @@ _MAX_GATES = 150
 """A circuit of more gates is not shown on the page of a report."""
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
-        "check",
-        help="judge a hand-derived backward pass, stage by stage, with hints",
-        description="Import a Python file with forward(...), written on Tensors, backward(dout, cache), written in "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    parser.description = (
+        "Import a Python file with forward(...), written on Tensors, backward(dout, cache), written in "
         "plain NumPy, and inputs(); run both passes, and compare every gradient that backward computes with the "
         "recorded one, given what it computed before. Each named result of forward is a stage, its gradient is called "
         "d + name, and cache holds all values by name. The file is executed, so name only one that you trust. Exit "
-        "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable.",
+        "status: 0 all right, 1 something is wrong or missing, 2 the file or an option is unusable."
     )
     parser.add_argument(
         "file", nargs="?", metavar="FILE.py[:NAME]", help="the derivation to check; NAME: one of the layers in it"

@@ -19,6 +19,7 @@ from ..graph.nodes import nearest
 from . import exercise
 from .arguments import whole_number
 from .builtin_graphs import BUILTINS, made
+from .console import say
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 from .variables import named_by_variables
@@ -33,23 +34,21 @@ SUMMARY = (
 """What a command that takes a graph says of it."""
 
 
-def graph_command(commands: Any, name: str, help_: str, does: str, status: str) -> Any:
-    """Add a subcommand that takes a graph, with the options that name it and its axes; returns its parser.
+def add_graph_options(parser: argparse.ArgumentParser, name: str, does: str, status: str) -> None:
+    """Add what a subcommand that takes a graph says of itself, and the options that name it and its axes.
 
     Args:
-        commands: of the command line's parser.
+        parser: of the subcommand.
         name: of the subcommand, which is what it does with the graph, such as "draw".
-        help_: for the list of subcommands.
         does: what it does, as a sentence.
         status: what its exit status says.
     """
-    parser = commands.add_parser(name, help=help_, description=f"{does} {SUMMARY} Exit status: {status}")
+    parser.description = f"{does} {SUMMARY} Exit status: {status}"
     add = parser.add_argument
     add("graph", nargs="?", metavar="FILE.py:FUNCTION|NAME", help=f"what to {name}")
     add_dims(parser)
     add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
     add("--list", action="store_true", help="list the built-in graphs")
-    return parser
 
 
 def add_dims(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +96,7 @@ def asked_dims(given: argparse.Namespace) -> AxisNames:
 def list_built_in() -> int:
     """Print the built-in graphs; returns the exit status."""
     for name, builtin in BUILTINS.items():
-        print(f"{name:<21}  {builtin.shows}")  # noqa: T201 -- a command talks
+        say(f"{name:<21}  {builtin.shows}")
     return 0
 
 

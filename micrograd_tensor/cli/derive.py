@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..derive import derive
 from ..derive.derivation import kind_of
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph.axes import AxisNames
-from .chosen import axis_names_of, chosen, graph_command, list_built_in, spare_source
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, spare_source
+from .console import say
 from .unusable import UnusableError
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = graph_command(
-        commands,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    add_graph_options(
+        parser,
         "derive",
-        "derive the gradients of your function, or of a built-in graph, step by step and in closed form",
         "Derive the gradients of a recorded graph, gate by gate and in closed form.",
         "0 derived, 2 the file, the function or an option is unusable, or there is no closed form.",
     )
@@ -48,17 +47,13 @@ def run(given: argparse.Namespace) -> int:
     try:
         page = derive(derived.outputs, derived.upstream, lengths, exercise=given.exercise)
         if given.output is None:
-            _say(page.text(closed=given.closed))
+            say(page.text(closed=given.closed))
             return 0
         written = page.save(given.output, closed=given.closed, beamer=given.beamer)
     except (DTypeError, GradientError, ShapeError) as error:
         raise UnusableError(f"{given.graph}: {error}") from None
     except OSError as error:
         raise UnusableError(f"{given.output} cannot be written: {error.strerror or error}") from None
-    _say(f"{derived.name}: {len(page.steps)} steps{derived.said}")
-    _say(f"derivation: {written}")
+    say(f"{derived.name}: {len(page.steps)} steps{derived.said}")
+    say(f"derivation: {written}")
     return 0
-
-
-def _say(text: str) -> None:
-    print(text)  # noqa: T201 -- a command talks

@@ -7,24 +7,23 @@ import shutil
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
 from ..draw.circuit import format_of
 from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph import Graph, graph
-from .chosen import axis_names_of, chosen, graph_command, list_built_in, spare_source
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, spare_source
+from .console import say
 from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = graph_command(
-        commands,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    add_graph_options(
+        parser,
         "draw",
-        "draw the circuit of your function, or of a built-in graph",
         "Draw a recorded graph, forward and backward, and save the picture.",
         "0 drawn, 2 the file, the function or an option is unusable.",
     )
@@ -59,15 +58,15 @@ def run(given: argparse.Namespace) -> int:
             **options,
         )
         if to_terminal:
-            _say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
+            say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
             return 0
         written = circuit.save(given.output or Path(f"{shown.name}.svg"))
     except (DrawError, DTypeError, GradientError, ShapeError) as error:
         raise UnusableError(f"{given.graph}: {error}") from None
-    _say(f"{shown.name}: {circuit.description}{shown.said}")
-    _say(f"circuit: {written}")
+    say(f"{shown.name}: {circuit.description}{shown.said}")
+    say(f"circuit: {written}")
     if given.open and not webbrowser.open(written.resolve().as_uri()):
-        _say(f"no browser can be opened; the picture is at {written.resolve().as_uri()}")
+        say(f"no browser can be opened; the picture is at {written.resolve().as_uri()}")
     return 0
 
 
@@ -88,7 +87,3 @@ def _other(place: str, seed: int) -> Graph:
 def _columns() -> int:
     """The width of the terminal, or the default of listings if there is none."""
     return max(shutil.get_terminal_size((WIDTH, 0)).columns, LEAST) if sys.stdout.isatty() else WIDTH
-
-
-def _say(text: str) -> None:
-    print(text)  # noqa: T201 -- a command talks

@@ -1,45 +1,61 @@
-"""The command line: its subcommands, and what happens to errors."""
+"""The command line: one way in, and one way out of whatever happens."""
 
 from __future__ import annotations
 
-import argparse
-import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
-from .. import __version__
-from . import batchnorm, bench, check, derive, draw, summary, train
+from ..notation.alphabet import visible
+from .parser import parser
+from .streams import ready, silence
 from .unusable import UnusableError
+
+TRACEBACK = "MICROGRAD_TENSOR_TRACEBACK"
+"""The environment variable that asks for the traceback of an error that nobody expected."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's own.
 
     Returns:
-        The exit status: 0 for success, 1 where something is wrong, 2 for unusable input, which one line explains.
+        The exit status: 0 for success, 1 where something is wrong, 2 for unusable input or output, which one line
+        explains, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog="micrograd-tensor",
-        description="Record a computation as a graph of elementary ops; run it, draw it, derive and check gradients.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (batchnorm, check, derive, draw, train, summary, bench):
-        command.add_to(commands)
-    given = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a question mark for a Σ that the terminal lacks beats a traceback
+    ready()
     try:
-        status: int = given.run(given)
-        sys.stdout.flush()
+        return _run(arguments)
     except UnusableError as error:
-        print(f"micrograd-tensor: {error}", file=sys.stderr)  # noqa: T201 -- a command talks
-        return 2
+        return _told(str(error))
     except BrokenPipeError:  # the reader, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 0
     except KeyboardInterrupt:
-        return 130
+        return _told("interrupted", 130)
+    except OSError as error:  # of the terminal, as a rule: who reads or writes a file says which
+        silence(sys.stdout)
+        what = f"{error.filename}:" if error.filename else "standard output cannot be written:"
+        return _told(f"{what} {error.strerror or error}")
+    except Exception as error:  # a fault of this program, or of a library's
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        reason = " ".join(str(error).split()) or "no reason given"
+        return _told(f"unexpected {type(error).__name__}: {reason} ({TRACEBACK}=1 shows where)")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        given = parser().parse_args(arguments)
+        return int(given.run(given))
+    finally:
+        sys.stdout.flush()  # here an error of the terminal's still has a handler
+
+
+def _told(what: str, status: int = 2) -> int:
+    """Say what ended the command; returns the exit status."""
+    try:
+        print(f"micrograd-tensor: {visible(what)}", file=sys.stderr, flush=True)  # noqa: T201 -- a command talks
+    except OSError:
+        silence(sys.stderr)
     return status

@@ -14,26 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
 
 from .. import nn
 from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from .arguments import whole_number
-from .console import console, table
+from .console import Rows, console, table
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
-        "summary",
-        help="list a net's layers, with shapes, parameters and memory",
-        description="Import a Python file, run its net forward once on zeros, and list the layers. The file is "
-        "executed, so name only one that you trust. Exit status: 0, or 2 for unusable input.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    parser.description = (
+        "Import a Python file, run its net forward once on zeros, and list the layers. The file is "
+        "executed, so name only one that you trust. Exit status: 0, or 2 for unusable input."
     )
     parser.add_argument(
         "model", metavar="FILE.py:MODEL", help="a module in the file, or a function or class that makes one"
@@ -79,7 +75,7 @@ def run(given: argparse.Namespace) -> int:
         why = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0]
         raise UnusableError(f"{given.model} fails on x {x.shape}: {why}; is --input right?") from None
     constants = {id(value._data) for value in (*model.parameters(), *model.buffers())}
-    kept = _attribute(out, scopes, constants) if isinstance(out, Tensor) else 0
+    kept = _attribute(_tensors(out), scopes, constants)
     terminal = console()
     terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
     terminal.print(_table(layers))
@@ -141,8 +137,7 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
     def watched(layer: Layer, forward: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
         scopes[recording.get().scope] = layer
         out = forward(*inputs, **settings)
-        parts = out if isinstance(out, tuple) else (out,)
-        layer.shape = ", ".join(str(part.shape) for part in parts if isinstance(part, Tensor))
+        layer.shape = ", ".join(str(part.shape) for part in _tensors(out))
         return out
 
     for layer in layers:
@@ -154,10 +149,22 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
             del vars(layer.module)["forward"]
 
 
-def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> int:
+def _tensors(out: Any) -> list[Tensor]:
+    """The Tensors of a result, in tuples, lists and dicts of any depth."""
+    found, waiting = [], [out]
+    while waiting:
+        this = waiting.pop(0)
+        if isinstance(this, Tensor):
+            found.append(this)
+        elif isinstance(this, tuple | list | dict):
+            waiting[:0] = this.values() if isinstance(this, dict) else this
+    return found
+
+
+def _attribute(outs: list[Tensor], scopes: dict[Any, Layer], constants: set[int]) -> int:
     """Attribute every array that the graph keeps to the innermost module that made it; returns the total bytes."""
     seen, total = set(constants), 0
-    for node in ancestors([out]):
+    for node in ancestors(outs):
         scope = node.scope
         while scope is not None and scope not in scopes:
             scope = scope.parent
@@ -175,16 +182,15 @@ def _attribute(out: Tensor, scopes: dict[Any, Layer], constants: set[int]) -> in
     return total
 
 
-def _table(layers: list[Layer]) -> Table:
-    found = table("", ("layer", "output"), ("parameters", "kept"))
-    found.columns[0].no_wrap, found.columns[0].overflow = True, "ellipsis"
+def _table(layers: list[Layer]) -> Rows:
+    found = table("", ("layer",), ("output", "parameters", "kept"), cut=True)
     for layer in layers:
         depth = layer.name.count(".") + 1 if layer.name else 0
         own = sum(p.size for p in layer.module.parameters(recurse=False))
         last = layer.name.rpartition(".")[2]
-        label = Text("  " * depth + (f"{last}: " if last else "") + type(layer.module).__name__)
         settings = layer.module.extra_repr()
-        label.append(f" {settings}" if settings else "", style="dim")
+        label = "  " * depth + (f"{last}: " if last else "") + type(layer.module).__name__
+        label += f" {settings}" if settings else ""
         kept = _bytes(layer.kept) if layer.kept else ""
         found.add_row(label, layer.shape, f"{own:,}" if own else "", kept)
     return found

@@ -17,7 +17,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from .. import nn
 from ..compile import compile as compiled
@@ -29,29 +28,22 @@ from ..training.digits import MODELS, OPTIMIZERS, Settings, build
 from ..training.picture import pyplot, save_picture
 from ..training.run import Run
 from .arguments import finite_number, whole_number
-from .console import Terminal, console, table
+from .console import Rows, Terminal, console, table
 from .output_folder import output_folder
 from .unusable import UnusableError
 
 _DEFAULTS = Settings()
 
 
-def add_to(commands: Any) -> None:
-    """Add the subcommand to the command line's parser."""
-    parser = commands.add_parser(
-        "train",
-        help="train a batch-normalized net on handwritten digits",
-        description="Train a small net with batch normalization, and its twin without, on scikit-learn's handwritten "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's options to its parser, and the function that runs them."""
+    parser.description = (
+        "Train a small net with batch normalization, and its twin without, on scikit-learn's handwritten "
         "digits. Shows loss and accuracy while training, and draws them at the end, with the mean and the spread of "
         "each activation's input. A checkpoint is written after every epoch and on Ctrl-C; --resume continues from it, "
-        "bit for bit. Exit status: 0 trained, 2 unusable input or output, 130 interrupted.",
+        "bit for bit. Exit status: 0 trained, 2 unusable input or output, 130 interrupted."
     )
-    parser.add_argument("task", choices=("digits",), help="what to train on")
-    add_options(parser)
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options to a parser, and the function that runs them."""
+    parser.add_argument("task", nargs="?", choices=("digits",), default="digits", help="what to train on")
     add = parser.add_argument
     add("--model", choices=MODELS, help=f"fully connected or convolutional (default: {_DEFAULTS.model})")
     add(
@@ -239,7 +231,7 @@ def _headline(training: Run, settings: Settings) -> str:
     )
 
 
-def _table(training: Run) -> Table:
+def _table(training: Run) -> Rows:
     headings = ("loss", "accuracy", "loss held out", "accuracy held out")
     found = table("After the last epoch", ("net",), headings)
     for name, last in training.history[-1].items():

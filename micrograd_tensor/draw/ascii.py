@@ -14,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ..graph import Graph, Node
 from ..notation import formula, printable
+from ..notation.alphabet import ASCII
 from .errors import DrawError
 from .labels import Labels, Part, added
 from .options import Options
@@ -33,10 +34,9 @@ MEANINGS = {
 }
 
 _TRACKS = {**dict.fromkeys("├┤┴┬┼", "+"), **dict.fromkeys("╰╯╭╮", "'"), "│": "|", "─": "-"}
-_SIGNS = dict(zip("○◌●◆◇◦−×·÷≈—₀₁₂₃₄₅₆₇₈₉", "o.*@$:-**/~-0123456789", strict=True))
-_WORDS = {"√": "sqrt ", "Σ": "sum ", "Π": "prod ", "²": "^2", "∞": "inf", "…": "...", "ᵀ": ".T"}
-_RELATIONS = {"≤": "<=", "≥": ">=", "≠": "!=", "←": "<-", "→": "->", "\u2068": "", "\u2069": ""}
-_SPELLED = str.maketrans(_TRACKS | _SIGNS | _WORDS | _RELATIONS)
+_SIGNS = dict(zip("○◌●◆◇◦", "o.*@$:", strict=True))
+_WORDS = {"√": "sqrt ", "Σ": "sum ", "Π": "prod ", "←": "<-", "→": "->"}
+_SPELLED = ASCII | str.maketrans(_TRACKS | _SIGNS | _WORDS)
 """ASCII spellings of other characters."""
 
 

@@ -25,9 +25,9 @@ ROWS = [
 
 
 def command(*arguments):
-    parser = argparse.ArgumentParser(prog="micrograd-tensor")
-    bench.add_to(parser.add_subparsers())
-    given = parser.parse_args(["bench", *map(str, arguments)])
+    parser = argparse.ArgumentParser(prog="micrograd-tensor bench")
+    bench.add_options(parser)
+    given = parser.parse_args([*map(str, arguments)])
     return given.run(given)
 
 

@@ -53,9 +53,9 @@ def nets(tmp_path, monkeypatch):
 
 
 def command(*arguments):
-    parser = argparse.ArgumentParser(prog="micrograd-tensor")
-    summary.add_to(parser.add_subparsers())
-    given = parser.parse_args(["summary", *map(str, arguments)])
+    parser = argparse.ArgumentParser(prog="micrograd-tensor summary")
+    summary.add_options(parser)
+    given = parser.parse_args([*map(str, arguments)])
     return given.run(given)
 
 

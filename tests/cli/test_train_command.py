@@ -24,9 +24,9 @@ pytest.importorskip("matplotlib")
 
 
 def command(*arguments):
-    parser = argparse.ArgumentParser(prog="micrograd-tensor")
-    train.add_to(parser.add_subparsers())
-    given = parser.parse_args(["train", "digits", *map(str, arguments)])
+    parser = argparse.ArgumentParser(prog="micrograd-tensor train")
+    train.add_options(parser)
+    given = parser.parse_args(["digits", *map(str, arguments)])
     return given.run(given)
 
 

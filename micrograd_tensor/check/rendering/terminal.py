@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...graph.status import Status
+from ...notation.alphabet import ASCII
 from ..found import Found, Stage
 from . import sentences
 
@@ -25,11 +26,6 @@ _WIDE, _NARROW = 100, 72
 
 STYLES = {"right": "green", "follows": "cyan", "wrong": "bold red", "note": "yellow", "muted": "dim"}
 """How `rich` prints the colour roles of verdicts."""
-
-_SPELLED = "✓ +,→ >,✗ x,○ o,· *,× *,÷ /,− -,– -,— -,… ...,√ sqrt,Σ sum,σ sigma,μ mu,γ gamma,β beta,ε eps,∂ d,ᵀ .T,"
-_SPELLED += '½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,⁴ ^4,≈ ~,≠ !=,≤ <=,≥ >=,± +-,∞ inf,≡ ==,⟨ <,⟩ >,’ \',“ ",” "'
-ASCII = str.maketrans(dict(pair.split(" ") for pair in _SPELLED.split(",")))
-"""Spellings of signs for terminals whose encoding is ASCII."""
 
 
 def text(report: Found, *, hints: int = sentences.HINTS, width: int = 120) -> str:
