@@ -9,9 +9,9 @@ __all__ = ["ASCII", "spelled", "visible"]
 _ONE = dict(zip("✓→✗○·×÷−–—∂⟨⟩’“”₀₁₂₃₄₅₆₇₈₉", '+>xo**/---d<>\'""0123456789', strict=True))
 _SEVERAL = (
     "… ...,√ sqrt,Σ sum,Π prod,σ sigma,μ mu,γ gamma,β beta,ε eps,µ u,ᵀ .T,½ 1/2,⁻ ^-,¹ ^1,² ^2,³ ^3,≈ ~,≠ !=,≤ <=,≥ >=,"
-    "± +-,∞ inf,≡ =="
+    "± +-,∞ inf,≡ ==,⌊ floor(,⌋ ),⌈ ceil(,⌉ ),⟦ [,⟧ ]"
 )
-_SUPERSCRIPTS = dict(zip("⁰⁴⁵⁶⁷⁸⁹", ("^0", "^4", "^5", "^6", "^7", "^8", "^9"), strict=True))
+_SUPERSCRIPTS = {sign: f"^{plain}" for sign, plain in zip("⁰⁴⁵⁶⁷⁸⁹ᵃᵇⁿˣ", "0456789abnx", strict=True)}
 ASCII = str.maketrans(
     _ONE | dict(pair.split(" ") for pair in _SEVERAL.split(",")) | _SUPERSCRIPTS | dict.fromkeys(ISOLATE, "")
 )
