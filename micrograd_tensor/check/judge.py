@@ -12,12 +12,13 @@ import numpy as np
 from ..engine.row import Linear
 from ..graph import Graph, Node, evaluate, evaluate_backward
 from ..graph.cut import needed
+from ..graph.nudges import MARGIN
 from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
 from .kinks import Subgradients
 from .mistakes.search import Explained, explain
-from .rounding import MARGIN, SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
+from .rounding import SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 
 USED_AGAIN = "judged is what it held before it was used again, for the gradient of something else"
 """The note at a stage whose name holds another gradient by the end."""

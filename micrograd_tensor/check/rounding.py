@@ -22,6 +22,7 @@ import numpy as np
 
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
+from ..graph.nudges import MARGIN, STRENGTH, between, nudged
 from .expected import Expected
 from .slopes import differences
 
@@ -29,10 +30,6 @@ _SAMPLES = 5
 """How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
 """How often where a graph has more numbers than this: there each row and column shows many movements."""
-_STRENGTH = 16.0
-"""The largest nudge, in units of the dtype's eps."""
-MARGIN = 4.0
-"""The tolerance is this many of the largest movements seen."""
 SUMMING = 4.0
 """Another order of summation may cost this many ``eps · √count · Σ|terms|``."""
 
@@ -316,44 +313,6 @@ def coarser(tolerance: Any, node: Node, given: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------- the nudges
 
 
-def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
-    """An array with each number changed by at most `_STRENGTH` eps of the dtype, in float64 where that is finer.
-
-    >>> import numpy as np
-    >>> from micrograd_tensor.check.rounding import nudged
-    >>> x = np.array([1.0, 2.0, 1.0])
-    >>> moved = nudged(x, x.dtype, 0)
-    >>> bool(0 < abs(moved[1] - 2.0) < 1e-14), bool(moved[0] == moved[2])
-    (True, True)
-    """
-    array = np.asarray(value)
-    if array.dtype.kind == "c":
-        part = array.real.dtype
-        return nudged(array.real, part, seed) + 1j * nudged(array.imag, part, seed + 1)
-    unit = np.finfo(dtype)
-    fine = array.astype(np.result_type(array.dtype, np.float64), copy=False)
-    moved = np.empty_like(fine)
-    np.abs(fine, out=moved)
-    moved *= float(unit.eps)
-    # Below the normal numbers the last place no longer shrinks with the number; what is exactly 0 is not rounded.
-    np.maximum(moved, float(unit.smallest_subnormal), out=moved)
-    moved *= _between(fine, seed)
-    moved *= _STRENGTH
-    moved += fine
-    # Nor is what is infinite, such as the −∞ of a mask.
-    return moved if fine.all() and np.isfinite(moved).all() else np.where((fine == 0) | np.isinf(fine), fine, moved)
-
-
-def _between(array: Any, seed: int) -> Any:
-    """Numbers between −1 and 1 that look random but depend only on an array's numbers and the seed."""
-    bits = np.array(array, np.float64, order="C").view(np.uint64)
-    bits ^= np.uint64((seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64)
-    bits *= np.uint64(0xBF58476D1CE4E5B9)  # modulo 2**64; the product's upper bits depend on all bits below
-    bits ^= bits >> np.uint64(32)
-    bits *= np.uint64(0x94D049BB133111EB)
-    return bits.view(np.int64) * 2.0**-63
-
-
 def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
     """What nudges whatever an op makes, sums by what their terms warrant."""
 
@@ -361,7 +320,7 @@ def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
         moved, lost = rounded(node, value), passes.differences.get(node)
         if lost is None or np.shape(value) != np.shape(lost):
             return moved
-        return moved + _STRENGTH / 4.0 * lost * _between(np.abs(np.asarray(value)), seed + _SAMPLES * (node.rank + 1))
+        return moved + STRENGTH / 4.0 * lost * between(np.abs(np.asarray(value)), seed + _SAMPLES * (node.rank + 1))
 
     def rounded(node: Node, value: Any) -> Any:
         if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
@@ -374,7 +333,7 @@ def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
         # The recorded terms give the size, unless the terms summed now are larger throughout.
         before, now = np.abs(node.value).max(), np.abs(value).max()
         larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
-        return moved + _STRENGTH / 4.0 * larger * summing * _between(np.abs(np.asarray(value)), -own)
+        return moved + STRENGTH / 4.0 * larger * summing * between(np.abs(np.asarray(value)), -own)
 
     return nudge
 

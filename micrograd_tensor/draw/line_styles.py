@@ -50,6 +50,7 @@ LINE_STYLES = {
     "failed": LineStyle("backward", "backward-value", width=2.5, dotted=True),
     "wrong": LineStyle("wrong", "wrong", back=True, width=3.5),
     "muted": LineStyle("muted", "muted", back=True, dotted=True),
+    "dropped": LineStyle("wrong", "wrong", back=True, width=2.5, dotted=True),
     "changed": LineStyle("changed", "changed", width=2.5),
     "changed-back": LineStyle("changed", "changed", back=True, width=2.5),
     "here": LineStyle("right", "right", width=2.5),

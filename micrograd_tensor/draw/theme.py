@@ -64,7 +64,7 @@ def style_sheet(scope: str | None = None) -> str:
     rules += [
         f"@media print{{{mt * 4}{{{light}}}}}",
         f"{mt} text{{font-family:{FAMILY};white-space:pre;direction:ltr}}",
-        f"{mt} .bwd path{{stroke-dasharray:6 3.5}}{mt} .bwd polygon{{stroke-dasharray:none}}",
+        f"{mt} .bwd path[stroke-dasharray^='5']{{stroke-dasharray:6 3.5}}{mt} .bwd polygon{{stroke-dasharray:none}}",
     ]
     # Renderers that know attribute selectors, but no variables, would paint black what these rules hold for.
     mapped = [

@@ -6,22 +6,40 @@ Any object will do that has ``stages`` by name, each with a ``status``, and perh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from itertools import combinations
+from operator import add
 from typing import Any, NamedTuple
 
-from ..graph import Graph, Node
+import numpy as np
+
+from ..graph import Edge, Graph, Node, evaluate_backward
 from ..graph.nodes import nearest
 from ..graph.status import Status
 from ..notation import Called
 from .errors import DrawError
 from .lookup import value_names
 
+MOST_PARTS = 6
+"""Of how many contributions to a gradient it is tried which ones were left out."""
+
 
 class Verdict(NamedTuple):
-    """The status of a gradient by its name, and the reason, if any."""
+    """The verdict on a gradient.
+
+    Attributes:
+        name: the gradient's.
+        status: what was found.
+        reason: why, if that is known.
+        given: of a wrong gradient the array as it was given, or None.
+        dropped: the edges whose contributions were not added to it.
+    """
 
     name: str
     status: Status
     reason: str = ""
+    given: Any = None
+    dropped: tuple[Edge, ...] = ()
 
 
 def is_report(given: Any) -> bool:
@@ -54,8 +72,34 @@ def verdicts(graph: Graph, report: Any, called: Called) -> dict[Node, Verdict]:
         if node is None:
             raise DrawError(f"draw: the report has a stage {name!r}, but this graph does not{nearest(name, names)}")
         reason = reasons.get(name) or reasons.get(f"d{name}") or ""
-        found[node] = Verdict(called.gradient(node) or name, statuses[stage.status], _text(reason))
+        status, wrong = statuses[stage.status], _looked_at(report, name) if stage.status == Status.WRONG else None
+        given, dropped = (None, ()) if wrong is None else (np.asarray(wrong.given), _dropped(graph, node, wrong))
+        found[node] = Verdict(called.gradient(node) or name, status, _text(reason), given, dropped)
     return found
+
+
+def _looked_at(report: Any, name: str) -> Any:
+    """What a report has on a wrong stage, or None."""
+    known = getattr(report, "wrong_stages", {})
+    return known[name] if name in known and not known[name].forward else None
+
+
+def _dropped(graph: Graph, node: Node, wrong: Any) -> tuple[Edge, ...]:
+    """The contributions without which the rest add up to what was given, as few as possible; none where none do."""
+    theirs: Graph = wrong.graph
+    if [n.op for n in theirs.nodes] != [n.op for n in graph.nodes]:  # it is captured anew, or another one
+        return ()
+    mine = dict(zip(theirs.nodes, graph.nodes, strict=True))
+    arriving = [edge for edge, _ in theirs.contributions_to(wrong.node)]
+    if mine[wrong.node] is not node or wrong.node in theirs.upstreams or not 2 <= len(arriving) <= MOST_PARTS:
+        return ()
+    parts = evaluate_backward(theirs, wrong.used, wrong.values).contributions
+    for count in range(1, len(arriving)):
+        for left_out in combinations(arriving, count):
+            rest = reduce(add, (parts[edge] for edge in arriving if edge not in left_out))
+            if wrong.matches(rest) is not None:
+                return tuple((mine[gate], i) for gate, i in left_out)
+    return ()
 
 
 def _text(reason: Any) -> str:

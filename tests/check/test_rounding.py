@@ -10,7 +10,8 @@ from solved import NAMES, solved
 
 import micrograd_tensor as mt
 from micrograd_tensor.check import rounding
-from micrograd_tensor.check.rounding import nudged, recorded_tolerances
+from micrograd_tensor.check.rounding import recorded_tolerances
+from micrograd_tensor.graph.nudges import nudged
 
 
 @pytest.mark.parametrize("first_seed", range(0, 400, 50))

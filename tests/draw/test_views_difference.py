@@ -1,5 +1,7 @@
 """The view of differences: what is the same, changed, or in one graph only; and the verdicts of a report."""
 
+import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +15,7 @@ from micrograd_tensor.draw import DrawError, draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.line_styles import LINE_STYLES
 from micrograd_tensor.draw.player.data import data
+from micrograd_tensor.graph import Graph, Node
 from micrograd_tensor.graph.status import Status
 
 
@@ -144,6 +147,90 @@ def test_tensors_are_captured_with_the_same_upstream():
     assert "only here" in repr(draw(y, np.ones(3), view="difference", against=shorter))
 
 
+# ------------------------------------------------------------------------------------- the same by other names
+
+
+def by_hand(form, seed=0):
+    """Batch normalization as people write it, in their own names and without a scope."""
+    x = leaf("data" if form == "other names" else "x", 7, 4, seed=seed)
+    scale, shift = leaf("gamma", 4, seed=1), leaf("beta", 4, seed=2)
+    mean = mt.tensor(x.data.mean(axis=0)) if form == "detached" else x.mean(axis=-2)
+    centred = x - mean
+    if form == "other names":
+        mean.named("mu")
+        centred.named("xc")
+    var = mt.mean(centred * centred if form == "a product" else mt.square(centred), axis=0)
+    inverted = mt.reciprocal(mt.sqrt(1e-5 + var if form == "the other way round" else var + 1e-5))
+    out = inverted * centred * scale + shift if form == "the other way round" else centred * inverted * scale + shift
+    return mt.graph(out, values(7, 4, seed=3))
+
+
+@pytest.mark.parametrize(
+    ("form", "same", "there"),
+    [
+        ("plain", 13, 0),
+        ("other names", 13, 0),
+        ("the other way round", 13, 0),
+        ("a product", 12, 1),
+        ("detached", 13, 0),
+    ],
+)
+def test_my_own_is_the_same_as_the_librarys(form, same, there):
+    circuit = draw(batch_norm(), view="difference", against=by_hand(form), width=None)
+    found = re.match(
+        r"two graphs: (\d+) values are the same(?:, (\d+) only here, (\d+) only in the other)?$", circuit.description
+    )
+    assert found, circuit.description
+    assert [int(n or 0) for n in found.groups()] == [same, there, there]
+    back = {styles[1] for styles in looks(circuit).values()}
+    if form == "detached":
+        wires = {wire.forward: wire for wire in circuit._painting.scene.wires}
+        assert wires["edge-0-3-fwd"].styles == ("here", "here-back")  # the path through the mean
+        assert any(rule.startswith("≠ dx") for wire in wires.values() for rule in wire.rule)
+    elif not there:
+        assert back == {"backward"}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_names_and_scopes_make_no_difference(name):
+    graph, options = ASKED[name]
+    bare = {}
+    for node in (*graph.nodes, *graph.backward):
+        operands = tuple(bare.get(x, x) if isinstance(x, Node) else x for x in node.operands)
+        bare[node] = replace(node, name=None, scope=None, operands=operands)
+    other = Graph(
+        tuple(bare[node] for node in graph.nodes),
+        tuple(bare[node] for node in graph.outputs),
+        tuple(bare[node] for node in graph.backward),
+        {(bare[node], i): bare[part] for (node, i), part in graph.contributions.items()},
+        {bare[node]: bare[gradient] for node, gradient in graph.gradients.items()},
+        {bare[node]: bare[given] for node, given in graph.upstreams.items()},
+    )
+    circuit = draw(graph, view="difference", against=other, width=None, **options)
+    said = "1 value is the same" if len(graph.nodes) == 1 else f"{len(graph.nodes)} values are the same"
+    assert circuit.description == f"two graphs: {said}"
+    assert {look for pair in looks(circuit).values() for look in pair} <= {"forward", "backward"}
+
+
+@pytest.mark.parametrize(("off", "changed"), [(1e-16, False), (1e-15, False), (1e-10, True), (1e-3, True)])
+def test_rounding_is_no_difference_and_more_is_one(off, changed):
+    def net(by):
+        x = mt.tensor(values(7, 4) * (1 + by), name="x", requires_grad=True)
+        return mt.graph((mt.tanh(x) - x.mean(axis=0)).named("y"), values(7, 4, seed=3))
+
+    assert ("differ" in draw(net(0.0), view="difference", against=net(off)).description) == changed
+
+
+@pytest.mark.parametrize("eps", [2e-5, 1e-3])
+def test_what_a_constant_reaches_is_changed_also_by_other_names(eps):
+    x, ones = leaf("x", 7, 4), np.ones((7, 4))
+    with mt.scope("mine"):
+        own = (x / mt.sqrt(mt.mean(mt.square(x), axis=0) + eps)).named("mine")
+    there = (x / mt.sqrt(mt.mean(mt.square(x), axis=0) + 1e-5)).named("theirs")
+    circuit = draw(mt.graph(own, ones), view="difference", against=mt.graph(there, ones))
+    assert circuit.description == "two graphs: 3 values are the same, 3 differ"
+
+
 @pytest.mark.parametrize("against", ["x", 3, {"x": 1}, [], ["x"], object()])
 def test_what_cannot_be_compared_with_is_refused(against):
     assert "cannot compare with against=" in refused("batch_norm", view="difference", against=against)
@@ -203,6 +290,52 @@ def test_a_report_of_compare_is_taken():
     assert trunks[f"node-{graph['var'].rank}"].styles[1] == "wrong"
 
 
+def hand_made(graph, **changed):
+    hand = {f"d{node.name}": gradient.value for node, gradient in graph.gradients.items() if node.name}
+    return mt.compare(graph, None, hand | changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "left_out"),
+    [
+        ("x", 1, "dev_from_mean"),
+        ("x", 0, "mean"),
+        ("dev_from_mean", 1, "x_norm"),
+        ("dev_from_mean", 0, "dev_from_mean_sq"),
+    ],
+)
+def test_what_was_left_out_is_drawn_and_named(name, kept, left_out):
+    graph = batch_norm()
+    arriving = {edge[0].name: part.value for edge, part in graph.contributions_to(graph[name])}
+    assert len(arriving) == 2
+    rest = sum(part for through, part in arriving.items() if through != left_out)
+    circuit = draw(graph, view="difference", against=hand_made(graph, **{f"d{name}": rest}), width=None)
+    dropped = [wire for wire in circuit._painting.scene.wires if wire.styles[1] == "dropped"]
+    assert [graph.nodes[wire.edges[0][0]].name for wire in dropped] == [left_out]
+    assert dropped[0].rule[0] == "✗ left out"
+    assert any(f"what comes through {left_out} to d{name}" in text for text in texts(circuit))
+
+
+@pytest.mark.parametrize("change", [lambda g: 2.0 * g, lambda g: g + 1e-3, lambda g: np.zeros_like(g)])
+def test_other_mistakes_leave_nothing_out(change):
+    graph = batch_norm()
+    circuit = draw(graph, view="difference", against=hand_made(graph, dx=change(graph.gradients[graph["x"]].value)))
+    assert "wrong" in {wire.styles[1] for wire in circuit._painting.scene.wires}
+    assert "dropped" not in {wire.styles[1] for wire in circuit._painting.scene.wires}
+
+
+def test_numbers_by_hand_stand_beside_the_recorded_ones():
+    graph = batch_norm()
+    circuit = draw(
+        graph, view="difference", against=hand_made(graph, dvar=2.0 * graph.gradients[graph["var"]].value), width=None
+    )
+    [wire] = [w for w in circuit._painting.scene.wires if w.gradient.startswith("dvar ") and " by hand" in w.gradient]
+    assert wire.styles[1] == "wrong"
+    recorded, given = wire.gradient.removeprefix("dvar (4,)  ").removesuffix(" by hand").split(" ≠ ")
+    numbers = [[float(part.replace("−", "-")) for part in said.split("…")] for said in (recorded, given)]
+    assert np.allclose(2.0 * np.array(numbers[0]), numbers[1], atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("mistakes", "status"),
     [
@@ -253,6 +386,7 @@ def test_looks_are_told_apart_by_more_than_colour():
         "here-back": "+",
         "there": "−",
         "there-back": "−",
+        "dropped": "✗",
     }
     cues = [(signs.get(name), look.back, look.width, look.dotted) for name, look in LINE_STYLES.items()]
     assert len(set(cues)) == len(cues)

@@ -237,8 +237,14 @@ class _Player:
     def _judged(self, nodes: Iterable[Node]) -> list[dict[str, str]]:
         judged = [self.verdicts[node] for node in dict.fromkeys(nodes) if node in self.verdicts]
         return [
-            {"name": name, "status": status, "mark": status.sign, "role": status.role, "why": reason}
-            for name, status, reason in judged
+            {
+                "name": one.name,
+                "status": one.status,
+                "mark": one.status.sign,
+                "role": one.status.role,
+                "why": one.reason,
+            }
+            for one in judged
         ]
 
     # ------------------------------------------------------------------------------------------------------- texts

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...engine.errors import GradientError, ShapeError, describe
 from ...engine.tensor import Tensor
-from ...graph import Graph, Node
+from ...graph import Edge, Graph, Node
 from ...graph import graph as capture
 from ...graph.status import Status
-from ...notation import Called, counted
+from ...notation import Called, counted, summary
 from ..build import scene
 from ..canvas import Painting
 from ..collapse import LIMIT
@@ -98,9 +98,15 @@ def _from_report(graph: Graph, options: Options) -> Painting:
     if not graph.gradients:
         raise DrawError("draw: a report is about gradients, but this graph has none; give draw the upstream")
     shown = scene(graph, Options(detail=options.detail, dims=options.dims))
-    judged = verdicts(graph, options.against, Called(graph))
+    called = Called(graph)
+    judged = verdicts(graph, options.against, called)
     _mark(shown, judged)
+    dropped = [(verdict, edge) for verdict in judged.values() for edge in verdict.dropped]
+    _mark_dropped(shown, dropped)
     means = meanings(shown)
+    if dropped:
+        texts = (f"through {called.in_short(gate)} to {verdict.name}" for verdict, (gate, _) in dropped)
+        means["dropped"] = f"✗ left out by hand: what comes {', '.join(texts)}"
     found = {verdict.status for verdict in judged.values()}
     by_status = {status: [each.name for each in judged.values() if each.status is status] for status in Status}
     for status in (status for status in Status if status in found):
@@ -130,3 +136,22 @@ def _mark(shown: Scene, judged: Mapping[Node, Verdict]) -> None:
             trunk.title = (trunk.title[0], f"{verdict.status}: {trunk.title[1]}")
             if verdict.status is not Status.NOT_GIVEN:  # which the line says already
                 trunk.rule = (f"{verdict.status.sign} {verdict.status}", *trunk.rule)
+            if verdict.given is not None and shown.detail == "full":
+                trunk.gradient += f" ≠ {_by_hand(verdict.given, node)} by hand"
+
+
+def _by_hand(given: Any, node: Node) -> str:
+    """The shape of what was given, where that is another, and its range."""
+    shape = "" if given.shape == node.shape else str(given.shape)
+    return "  ".join(filter(None, (shape, summary(given))))
+
+
+def _mark_dropped(shown: Scene, dropped: Iterable[tuple[Verdict, Edge]]) -> None:
+    """Mark the wires whose gradients were not added up."""
+    wires = {edge: wire for wire in shown.wires for edge in wire.edges if wire.backward}
+    for verdict, (gate, i) in dropped:
+        wire = wires.get((gate.rank, i))
+        if wire is not None:
+            wire.styles = (wire.styles[0], "dropped")
+            wire.rule = ("✗ left out", *wire.rule)
+            wire.title = (wire.title[0], f"left out of {verdict.name}: {wire.title[1]}")

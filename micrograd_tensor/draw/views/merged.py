@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...graph import Graph, Node
 from ...graph.axes import axis_names
-from ...graph.match import match
+from ...graph.match import Alike, match, same_number, same_params
 from ...graph.nodes import Edge
 from ...notation import number, quantity, summary
 from ..build import Builder
@@ -37,6 +37,7 @@ class Union(Graph):
 
     Attributes:
         pairs: the nodes and edges that both have, with their counterparts in the second.
+        places: by node where its counterpart has each of its operands.
         drawn: the node that each of either graph is drawn as.
         added: the edges that only the counterpart of a node has.
         order: the nodes, operands of either graph before results.
@@ -48,7 +49,9 @@ class Union(Graph):
         for node in (*there.nodes, *there.backward):
             operands = tuple(made[x] if isinstance(x, Node) else x for x in node.operands)
             made[node] = replace(node, rank=first + node.rank, operands=operands)
-        pairs = {node: made[other] for node, other in match(here, there).items()}
+        equal = Alike(here, there)
+        pairs = {node: made[other] for node, other in match(here, there, equal).items()}
+        born = {mine: other for other, mine in made.items()}
         theirs = [made[node] for node in there.nodes]
         self.drawn = {node: node for node in (*here.nodes, *theirs)} | {other: node for node, other in pairs.items()}
         super().__init__(
@@ -59,17 +62,20 @@ class Union(Graph):
             {**here.gradients, **{made[node]: made[x] for node, x in there.gradients.items()}},
             {**here.upstreams, **{made[node]: made[x] for node, x in there.upstreams.items()}},
         )
+        self.places = {node: self._places(node, other) for node, other in pairs.items()}
         shared = {
-            (node, i): (other, i)
+            (node, i): (other, k)
             for node, other in pairs.items()
-            for i, (x, y) in enumerate(zip(node.operands, other.operands, strict=False))
-            if isinstance(y, Node) and self.drawn[y] is x
+            for i, k in enumerate(self.places[node])
+            if self._meet(node.operands[i], other.operands[k]) and isinstance(node.operands[i], Node)
         }
         self.pairs: dict[Any, Any] = pairs | shared
+        both = set(shared.values())
         self.added = {
-            node: [(other, i) for i, x in enumerate(other.operands) if isinstance(x, Node) and (node, i) not in shared]
+            node: [(other, k) for k, x in enumerate(other.operands) if isinstance(x, Node) and (other, k) not in both]
             for node, other in pairs.items()
         }
+        self.equal: Callable[[Node, Node], bool] = lambda a, b: equal(born.get(a, a), born.get(b, b))
         self.state = dict.fromkeys(self.nodes, "there") | {node: self._compared(node) for node in here.nodes}
         turn: dict[Node, float] = {node: node.rank for node in here.nodes}
         for node in reversed(there.nodes):  # what only the second has comes right before what takes it
@@ -98,13 +104,26 @@ class Union(Graph):
             return self.state[edge[0].operands[edge[1]]]
         return "there" if self.state.get(edge[0], "there") == "there" else "here"
 
+    def _meet(self, x: Any, y: Any) -> bool:
+        """Whether two operands are drawn as one."""
+        return self.drawn[y] is x if isinstance(y, Node) else same_number(x, y)
+
+    def _places(self, node: Node, other: Node) -> list[int]:
+        """Where the counterpart of a node has each operand, as far as it has as many; those of a sum may be swapped."""
+        places = [*range(min(len(node.operands), len(other.operands)))]
+        orders = [places, places[::-1]] if node.op is not None and node.op.commutes else [places]
+        return max(
+            orders, key=lambda order: sum(self._meet(node.operands[i], other.operands[k]) for i, k in enumerate(order))
+        )
+
     def _compared(self, node: Node) -> str:
         other = self.pairs.get(node)
         if other is None:
             return "here"
-        numbers = [(a, b) for a, b in zip(node.operands, other.operands, strict=False) if not isinstance(a, Node)]
-        same = _equal(node.value, other.value) and dict(node.params) == dict(other.params)
-        return "same" if same and all(_alike(a, b) for a, b in numbers) else "changed"
+        operands = ((x, other.operands[k]) for x, k in zip(node.operands, self.places[node], strict=False))
+        numbers = [(a, b) for a, b in operands if not isinstance(a, Node)]
+        same = self.equal(node, other) and (other.is_leaf or same_params(node, other))
+        return "same" if same and (other.is_leaf or all(same_number(a, b) for a, b in numbers)) else "changed"
 
 
 class Merged(Builder):
@@ -158,8 +177,9 @@ class Merged(Builder):
             state = "there"
         if "-number-" in item.id and other is not None:
             i = int(item.id.rpartition("-")[2])
-            theirs = other.operands[i] if i < len(other.operands) else None
-            state = "same" if _alike(node.operands[i], theirs) else "changed"
+            places = self.union.places[node]
+            theirs = other.operands[places[i]] if i < len(places) else None
+            state = "same" if same_number(node.operands[i], theirs) else "changed"
             differs = f" ≠ {'nothing' if theirs is None else 'a value' if isinstance(theirs, Node) else number(theirs)}"
         if state == "there":
             item.scope = None
@@ -191,7 +211,7 @@ class Merged(Builder):
         if not wire.backward or mine is None:
             return
         if state in ("same", "changed"):
-            state = "here" if theirs is None else "same" if _equal(mine.value, theirs.value) else "changed"
+            state = "here" if theirs is None else "same" if self.union.equal(mine, theirs) else "changed"
         if state != "same":
             wire.styles = (wire.styles[0], f"{state}-back")
             first, *rest = wire.rule or ("",)
@@ -218,14 +238,3 @@ class Merged(Builder):
             apart = np.abs(larger - smaller) if mine.dtype.kind != "c" else np.abs(mine - theirs)
         known = apart[~np.isnan(apart)]
         return f"{said}, differs by up to {quantity(known.max())}" if known.size else said
-
-
-def _alike(a: Any, b: Any) -> bool:
-    """Whether two operands are the same number; NaN equals NaN."""
-    return bool(a == b or (a != a and b != b and not isinstance(b, Node)))
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
-        return a is b
-    return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc" and b.dtype.kind in "fc")
