@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return"
 
@@ -25,6 +27,8 @@ _COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: 
 _FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
+_STEPS = ("sign", "maximum", "minimum", "clip", "round", "floor", "ceil", "argmax", "argmin", "isin", "isclose")
+"""Functions whose results may be the same for other numbers."""
 _FACTORS = (
     (2.0, "* {0}"),
     (2.1, "/ {0}"),
@@ -137,12 +141,26 @@ def _assigned_otherwise(statement: Statement) -> Iterator[str]:
                 yield f"np.add.at({', '.join(map(ast.unparse, parts))})"
 
 
-def _places(value: ast.expr) -> Iterator[tuple[ast.expr, bool]]:
-    """The expressions that may be changed, no module, index or name of an argument; and whether one is a factor."""
-    stack = [(value, False)]
+class _Within(NamedTuple):
+    """Where an expression stands.
+
+    Attributes:
+        product: whether it is a factor of a product.
+        steps: whether it only decides something, as an argument of a comparison does: there another number may do by
+            luck, and only another name, sign or operator is a reason.
+    """
+
+    product: bool = False
+    steps: bool = False
+
+
+def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
+    """The expressions that may be changed, no module, index or name of an argument; and where each stands."""
+    stack = [(value, _Within())]
     while stack:
-        node, is_factor = stack.pop(0)
-        yield node, is_factor
+        node, within = stack.pop(0)
+        yield node, within
+        steps = within.steps or isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and _decides(node.func))
         inner: list[ast.expr] = [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
         if isinstance(node, ast.Call):
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -151,25 +169,35 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, bool]]:
             inner = [node.value]
         product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
         divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-        stack += [(x, product and not (divides and k)) for k, x in enumerate(inner)]
+        chooses = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".where")
+        stack += [
+            (x, _Within(product and not (divides and k), steps or (chooses and not k))) for k, x in enumerate(inner)
+        ]
 
 
-def _instead(place: ast.expr, atoms: Sequence[str], is_factor: bool, whole: bool) -> Iterator[tuple[float, str]]:
+def _decides(function: ast.expr) -> bool:
+    """Whether a function is not known to tell one number from each other: the user's own, or one with steps."""
+    if not isinstance(function, ast.Attribute):
+        return True
+    return function.attr in _STEPS or not hasattr(np if _is_module(function.value) else np.ndarray, function.attr)
+
+
+def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool) -> Iterator[tuple[float, str]]:
     """What may stand in the place of an expression, with how large a change it is."""
     text = ast.unparse(place)
     held = text if isinstance(place, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
     yield from _other(place, text, atoms)
-    if isinstance(place, ast.Constant):
+    if isinstance(place, ast.Constant) or within.steps:
         return
     for k, atom in enumerate(atoms):
         more = 0.01 * k
-        if not is_factor:  # else the product that it is a factor of is changed
+        if not within.product:  # else the product that it is a factor of is changed
             yield from ((weight + more, f"{held} {factor.format(atom)}") for weight, factor in _FACTORS)
         yield (2.3 if whole else 2.9) + more, f"{held} + {atom}"
         yield (2.4 if whole else 3.0) + more, f"{held} - {atom}"
         if whole and atom.isidentifier():
             yield 2.4 + more, f"{held}.reshape({atom}.shape)"
-    if not is_factor:
+    if not within.product:
         product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else held
         yield from ((1.9, f"{factor}{product}") for factor in ("-", "2 * ", "0.5 * "))
     yield 1.9, f"{held} ** 2"

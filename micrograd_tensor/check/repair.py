@@ -11,7 +11,7 @@ import ast
 import inspect
 import sys
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from io import StringIO
@@ -21,9 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
 from .edits import Edit, Statement, edits
+from .expected import expect
 from .found import SLACK, ByName, Fix, Found, Stages, WrongStage
+from .judge import USED_AGAIN
 from .running import assigned, computed, copied, kept, python_function
 
 MAX_SECONDS = 2.0
@@ -40,15 +43,24 @@ class Call(NamedTuple):
     inputs: Sequence[str]
 
 
+class Place(NamedTuple):
+    """Another point: a call of the same backward pass there, and the recorded graph."""
+
+    call: Call
+    graph: Graph
+
+
 @np.errstate(all="ignore")
-def repaired(report: Found, call: Call) -> dict[str, Fix]:
+def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict[str, Fix]:
     """For the wrong stages the line that computes each, as it should be; for those for which one is found.
 
-    A line on the way to several of them that makes them all right comes first: it is the mistake of all.
+    A line on the way to several of them that makes them all right comes first: it is the mistake of all. A change may
+    be right at one point by luck, so it has to be right at some others too.
 
     Args:
         report: which knows the lines at which the source assigns each gradient, and those on the way to it.
         call: of which it is.
+        elsewhere: other points, which are asked for once a change is right here.
     """
     function = python_function(call.backward)
     source = _Source.of(function) if isinstance(function, FunctionType) else None
@@ -57,18 +69,19 @@ def repaired(report: Found, call: Call) -> dict[str, Fix]:
         return {}
     names = {report.keys[name]: name for name in report.wrong}
     found: dict[str, Fix] = {}
+    places = _Places(report, elsewhere)
     until = time.thread_time() + MAX_SECONDS * (1 + len(due)) / 2
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         common = set.intersection(*before.values())
         if len(due) > 1:
-            fix = _Search(source, call, due, until).fix([*source.at(common), *source.returns()])
+            fix = _Search(source, call, due, places, until).fix([*source.at(common), *source.returns()])
             found = dict.fromkeys(names.values(), fix) if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
             lines = {line for line, _ in report.lines.get(names[key], ())}
-            search = _Search(source, call, {key: own}, until)
+            search = _Search(source, call, {key: own}, places, until)
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             fix = fix or search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(on_the_way)
@@ -99,23 +112,61 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
+class _Places:
+    """The other points, made when they are needed, and what is expected there."""
+
+    def __init__(self, report: Found, elsewhere: Iterable[Place]) -> None:
+        self._report, self._left = report, iter(elsewhere)
+        self._made: list[Place] = []
+
+    def __iter__(self) -> Iterator[Place]:
+        yield from self._made
+        for place in self._left:
+            self._made.append(place)
+            yield place
+
+    def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
+        """Whether a gradient among what was computed at a point is what the user's own gradients before it give."""
+        stages = named_nodes(place.graph)
+        by_hand = {node.name for node in own.by_hand}
+        given: dict[Node, Any] = {}
+        for name, called in self._report.keys.items():
+            stage, value = self._report.stages.get(name), names.get(called)
+            passes_on = stage is not None and stage.status.counts_as_right and USED_AGAIN not in stage.note
+            node = stages.get(name)
+            if passes_on and name in by_hand and node is not None and _shaped(value, node.shape):
+                given[node] = np.asarray(value)
+        node = next((node for name, node in stages.items() if self._report.keys.get(name) == key), None)
+        value = names.get(key)
+        if node is None or not _shaped(value, node.shape):
+            return False
+        due = np.asarray(expect(place.graph, given, {n: n.value for n in place.graph.nodes}).gradients[node])
+        largest = float(np.abs(due[np.isfinite(due)]).max(initial=0.0))
+        loose = 1e-8 if np.result_type(value, due).itemsize >= 8 else 1e-3  # it was right to rounding at the first one
+        return bool(np.all((np.abs(value - due) <= loose * largest) | (value == due)))
+
+
 class _Search:
     """Looks for the change of a line that makes some gradients as expected."""
 
-    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], until: float) -> None:
-        self.source, self.call, self.due, self._until = source, call, due, until
+    def __init__(
+        self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Places, until: float
+    ) -> None:
+        self.source, self.call, self.due, self.places, self._until = source, call, due, places, until
+        self._visited: dict[int, list[dict[str, Any]]] = {}
 
     def fix(self, statements: Sequence[Statement], key: str = "") -> Fix | None:
         """The smallest change of one of some statements; ``key``: the gradient that they assign.
 
         Where a statement assigns it for the last time, once and as a variable, what the line alone computes tells.
         """
+        statements = [x for x in statements if self._visits(self.source.line(x))]  # of branches the one that was taken
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
         others: list[Edit] = []
         for statement in reversed(statements):
             visits = self._visits(self.source.line(statement))
-            every = edits(statement, self.source.atoms(statement, visits[-1])) if visits else []
+            every = edits(statement, self.source.atoms(statement, visits[-1]))
             if not (key and statement in last and len(visits) == 1):
                 others += every
                 continue
@@ -141,6 +192,8 @@ class _Search:
 
     def _visits(self, line: int) -> list[dict[str, Any]]:
         """What the function's names hold before a line runs, each time; of many the last two."""
+        if line in self._visited:
+            return self._visited[line]
         found: list[dict[str, Any]] = []
         code = self.source.function.__code__
 
@@ -157,10 +210,10 @@ class _Search:
         try:
             computed(*self.call)
         except Exception:  # it may have failed before
-            return []
+            found.clear()
         finally:
             sys.settrace(None)
-        return found
+        return self._visited.setdefault(line, found)
 
     def _gives(self, edit: Edit, names: Mapping[str, Any], key: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""
@@ -180,7 +233,7 @@ class _Search:
         return _is_due(space.get(key), self.due[key])
 
     def _gives_when_run(self, text: str) -> bool:
-        """Whether the whole function, with a line changed, gives the expected numbers."""
+        """Whether the whole function, with a line changed, gives the expected numbers, here and elsewhere."""
         code = self.source.code(text)
         if code is None:
             return False
@@ -189,7 +242,21 @@ class _Search:
                 names = computed(*self.call)
         except Exception:  # as above
             return False
-        return all(_is_due(names.get(key), own) for key, own in self.due.items())
+        if not all(_is_due(names.get(key), own) for key, own in self.due.items()):
+            return False
+        return all(self._gives_there(code, place) for place in self.places)
+
+    def _gives_there(self, code: CodeType, place: Place) -> bool:
+        try:
+            with _instead(self.source.function, code):
+                names = computed(*place.call)
+        except Exception:  # as above
+            return False
+        return all(self.places.right(place, names, key, own) for key, own in self.due.items())
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(value, np.ndarray | np.generic | float) and np.shape(value) == shape
 
 
 def _leaves(returned: Any) -> Iterator[Any]:

@@ -14,7 +14,8 @@ import linecache
 import re
 import sys
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
-from ..check.repair import Call, repaired, with_fixes
+from ..check.repair import Call, Place, repaired, with_fixes
 from ..check.report import Report
 from ..check.running import Run, assignments, fingerprint
 from ..check.running import run as run_backward
@@ -47,6 +48,7 @@ from .shapes import values_of
 from .starters import STARTERS
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
+from .varied import variations
 
 _MAX_GATES = 150
 """A circuit of more gates is not shown on the page of a report."""
@@ -288,8 +290,21 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     found = replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks)
+    if not found.wrong:
+        return found, ran
     call = Call(task.backward, task.dout, task.cache, inputs)
-    return with_fixes(found, repaired(found, call)) if found.wrong else found, ran
+    return with_fixes(found, repaired(found, call, _elsewhere(task, inputs))), ran
+
+
+def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
+    """The same exercise at other inputs, where it runs at them."""
+    if task.again is None:
+        return
+    for vary in variations(seed=0):
+        with suppress(UnusableError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = task.again(vary)
+            yield Place(Call(other.backward, other.dout, other.cache, inputs), other.captured)
 
 
 def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:

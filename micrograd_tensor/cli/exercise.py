@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from .layers import Layer, record
 from .unusable import UnusableError
 from .user_file import blamed
 from .variables import named_by_variables
+from .varied import Vary
 
 _UPSTREAM = "dout"
 _INPUTS = """write a function that returns them by name, such as
@@ -43,6 +45,7 @@ class Exercise:
         backward: the user's function.
         ignored: the names of its arguments, which are no gradients that it computed.
         said: how the forward pass was run, in a few words; or "".
+        again: makes the same exercise at varied inputs; raises `UnusableError` where it does not run at them.
     """
 
     captured: Graph
@@ -53,15 +56,17 @@ class Exercise:
     backward: Callable[..., Any]
     ignored: tuple[str, ...]
     said: str = ""
+    again: Callable[[Vary], Exercise] | None = None
 
 
-def read(module: ModuleType, path: Path, seed: int) -> Exercise:
+def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Exercise:
     """Run a file's forward pass.
 
     Args:
         module: the loaded file: ``forward(...)`` on Tensors, ``backward(dout, cache)`` on arrays, ``inputs()``.
         path: the file, for messages.
         seed: the seed of the upstream gradient, and of the inputs if `inputs` takes one.
+        vary: makes other inputs of these.
 
     Raises:
         UnusableError: for whatever is missing, does not match or fails, with the way out.
@@ -72,7 +77,7 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
     except TypeError:
         wanted = f"backward(dout, cache), not backward{inspect.signature(backward)}"
         raise UnusableError(f"{path}: write {wanted}") from None
-    arguments, upstream = _arguments(module, path, forward, seed)
+    arguments, upstream = _arguments(module, path, forward, seed, vary=vary)
     if not any(isinstance(value, Tensor) and value.requires_grad for value in arguments.values()):
         named = _list(arguments)
         raise UnusableError(f"{path}: none of the inputs {named} is an array of floats, so there is no gradient")
@@ -85,7 +90,8 @@ def read(module: ModuleType, path: Path, seed: int) -> Exercise:
         cache = {name: copied(value) for name, value in arguments.items()}
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
     ignored = tuple(inspect.signature(backward).parameters)[:2]
-    return Exercise(captured, dout, upstream is None, cache, own is not None, backward, ignored)
+    again = partial(read, module, path, seed)
+    return Exercise(captured, dout, upstream is None, cache, own is not None, backward, ignored, again=again)
 
 
 def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]) -> Exercise:
@@ -101,10 +107,22 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
         upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = own.keys() <= parameters
         given = own if exact else given
-    made = record(module, layer, path, seed, given, exact, upstream)
-    return Exercise(
-        made.graph, made.upstream, upstream is None, made.cache, True, made.backward, made.ignored, made.said
-    )
+
+    def ran(arguments: Mapping[str, Any], exact: bool, dout: Any) -> Exercise:
+        made = record(module, layer, path, seed, arguments, exact, dout)
+        return Exercise(
+            captured=made.graph,
+            dout=made.upstream,
+            drawn=dout is None,
+            cache=made.cache,
+            own_cache=True,
+            backward=made.backward,
+            ignored=made.ignored,
+            said=made.said,
+            again=lambda vary: ran(vary(made.arguments), True, None),
+        )
+
+    return ran(given, exact, upstream)
 
 
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:
@@ -122,11 +140,21 @@ def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:
 
 
 def _arguments(
-    module: ModuleType, path: Path, forward: Callable[..., Any], seed: int, called: str = "forward"
+    module: ModuleType,
+    path: Path,
+    forward: Callable[..., Any],
+    seed: int,
+    called: str = "forward",
+    vary: Vary | None = None,
 ) -> tuple[dict[str, Any], Any]:
-    """The arguments of a forward pass, arrays as Tensors, and the upstream gradient if it is given, too."""
+    """The arguments of a forward pass, arrays as Tensors, and the upstream gradient if it is given, too.
+
+    An upstream gradient does not fit inputs that vary.
+    """
     given = _inputs(module, path, forward, seed, called)
     upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
+    if vary is not None:
+        given, upstream = vary(given), None
     return {name: _argument(path, name, value) for name, value in given.items()}, upstream
 
 

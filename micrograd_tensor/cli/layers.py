@@ -129,6 +129,7 @@ class Recorded:
         graph: what was recorded.
         ignored: the names of backward's arguments.
         said: at which inputs it was run, in a few words.
+        arguments: these inputs.
     """
 
     outputs: tuple[Tensor, ...]
@@ -138,6 +139,7 @@ class Recorded:
     graph: Any
     ignored: tuple[str, ...]
     said: str
+    arguments: Mapping[str, Any]
 
 
 def record(
@@ -204,7 +206,7 @@ def record(
         adapted = _Adapted(forward, lambda *_: _rest(forward(**_for(forward, copied(arguments)))), inputs, None)
     else:
         adapted = takes.adapted(backward, inputs, plain_own)
-    return Recorded(outputs, dout, cache, adapted, captured, ignored, _said(arguments, seed, exact))
+    return Recorded(outputs, dout, cache, adapted, captured, ignored, _said(arguments, seed, exact), arguments)
 
 
 def _found(

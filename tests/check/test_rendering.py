@@ -173,6 +173,23 @@ def test_a_report_prints_itself():
     assert report._repr_html_() in html.fragment(report)
 
 
+@pytest.mark.parametrize(
+    ("fix", "rule", "says"),
+    [
+        ("dx = dy", "dx = dy", "the fix"),
+        ("", "dx = dy · 2", "the rule"),
+        ("", "", "what is due"),
+    ],
+)
+def test_what_more_there_is_to_know_is_what_the_last_hint_says(fix, rule, says):
+    report = report_of_everything()
+    found = {"var": (Diagnosis("sign", "dvar is multiplied by -1", "", fix, 0.0, rule),)}
+    stages = Stages([stage for stage in report.stages.values() if stage.name == "var"])
+    report = replace(report, stages=stages, forward=Stages([]), diagnosis=found)
+    assert f"hints=3 says {says}." in terminal.text(report, hints=2)
+    assert f"3 {says}" in terminal.text(report, hints=3)
+
+
 def test_showing_takes_as_many_hints_as_are_wanted(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     report = report_of_everything()

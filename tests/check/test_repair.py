@@ -1,6 +1,7 @@
 """Repairs: the user's own line as it should be; put into the file, it makes the file right."""
 
 import ast
+import re
 import time
 from pathlib import Path
 
@@ -135,6 +136,63 @@ def test_it_does_not_take_longer_than_it_is_worth(tmp_path):
     assert report.wrong == ["x"]
     assert not report.fixes
     assert time.process_time() - started < 10
+
+
+def judged_text(text, folder, name="f"):
+    path = folder / "mine.py"
+    path.write_text("import numpy as np\n\n" + text, encoding="utf-8")
+    return judged(path, name)
+
+
+BRANCHES = [
+    ("    if mode == 'train':\n        dx = dout{}\n    elif mode == 'test':\n        dx = dout\n    return dx\n", 9),
+    ("    if mode == 'test':\n        dx = dout\n    else:\n        dx = dout{}\n    return dx\n", 11),
+    ("    if mode == 'train':\n        dx = dout{}\n    if mode == 'test':\n        dx = dout\n    return dx\n", 9),
+    ("    if mode == 'test':\n        dx = dout\n        return dx\n    dx = dout{}\n    return dx\n", 11),
+    ("    dx = dout{} if mode == 'train' else dout\n    return dx\n", 8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "line"), BRANCHES)
+@pytest.mark.parametrize(("right", "wrong"), [(" * u", ""), (" * u", " * u * 2"), (" * u", " + u")])
+def test_of_branches_the_one_that_was_taken_is_to_blame(body, line, right, wrong, tmp_path):
+    head = "def f_forward(x, u, mode='train'):\n    return x * u, (u, mode)\n\n"
+    head += "def f_backward(dout, cache):\n    u, mode = cache\n"
+    report = judged_text(head + body.format(wrong), tmp_path)
+    assert report.wrong == ["x"]
+    assert report.fixes["x"].line == line
+    assert right in report.fixes["x"].text
+    shown = report.text(hints=1)
+    assert f"line {line}: " in shown
+    assert re.findall(r"\bline (\d+): ", shown) == [str(line)]
+
+
+LUCKY = [
+    ("def mask_of(a):\n    return a > 0.05\n", "dx = dout * mask_of(x)"),
+    ("def mask_of(a):\n    return 1.0 * (np.sign(a - 0.05) > 0)\n", "dx = mask_of(x) * dout"),
+    ("", "dx = dout * (x > 0.05)"),
+    ("", "dx = dout * (np.sign(x - 0.05) > 0)"),
+]
+
+
+@pytest.mark.parametrize(("helper", "line"), LUCKY)
+def test_a_change_that_is_right_at_one_point_by_luck_is_no_fix(helper, line, tmp_path):
+    text = f"{helper}\ndef f_forward(x):\n    return np.maximum(x, 0), x\n\ndef f_backward(dout, x):\n    {line}\n"
+    report = judged_text(text + "    return dx\n", tmp_path)
+    assert report.wrong == ["x"]
+    for fix in report.fixes.values():
+        space = {"np": np, "x": np.linspace(-1, 1, 2000), "dout": np.arange(2000.0)}
+        exec(f"{helper}{fix.text}", space)  # noqa: S102 -- what was printed
+        assert np.array_equal(space["dx"], space["dout"] * (space["x"] > 0))
+
+
+def test_a_number_that_is_a_length_here_is_no_fix(tmp_path):
+    text = "def f_forward(x):\n    return x.mean(axis=0), x\n\n"
+    text += "def f_backward(dout, x):\n    N, D = x.shape\n    dx = np.ones((N, D)) * dout / 2\n    return dx\n"
+    path = tmp_path / "mine.py"
+    path.write_text(f"import numpy as np\ndef inputs():\n    return {{'x': np.arange(6.0).reshape(3, 2)**2}}\n{text}")
+    report = judged(path, "f")
+    assert report.fixes["x"].text == "dx = np.ones((N, D)) * dout / N"
 
 
 LINES = [

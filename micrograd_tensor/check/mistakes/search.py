@@ -451,7 +451,8 @@ class Search:
             elif not any(_same(made, other) for other in seen):
                 kept.append(match)
                 seen.append(made)
-        first, *others = [match.search.told(match) for match in kept[:MAX_REPORTED]]
+        first, *more = [match.search.told(match) for match in kept[:MAX_REPORTED]]
+        others = list({other.text: other for other in more if other.text != first.text}.values())
         text = first.text
         if others:
             text += f". At this point that cannot be told from: {'; or: '.join(other.text for other in others[:2])}"

@@ -17,6 +17,8 @@ from ..wording import in_words_of
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
+LAST = ("the fix", "the rule", "what is due")
+"""What the last of them is: the line as it should be, or else the rule in mathematics, or at least the numbers."""
 _MAX_NAME, _MAX_LINE = 40, 160
 """The longest name and the longest line of source that are shown in full, in characters."""
 _ALTERNATIVES = 2
@@ -225,7 +227,7 @@ class Mistake:
             Hint(2, "what kind", (), tuple(self._kind())),
             Hint(
                 3,
-                "the fix" if fix else "the rule" if rule else "what is due",
+                LAST[0] if fix else LAST[1] if rule else LAST[2],
                 tuple((fix or rule).splitlines()),
                 tuple(self._proof()),
             ),

@@ -144,8 +144,10 @@ class Shown:
                     grid.add_row("", self.line(paragraph))
             yield Padding(grid, (0, 0, 1, 2))
         if wrong and self.hints < sentences.HINTS:
-            kind = f"{self.option}2 says what kind of mistake, {self.option}3 the fix"
-            more = kind if self.hints == 1 else f"{self.option}3 says the fix"
+            last = {mistake.hints()[-1].title for mistake in wrong}
+            fix = next(title for title in sentences.LAST if title in last)
+            kind = f"{self.option}2 says what kind of mistake, {self.option}3 {fix}"
+            more = kind if self.hints == 1 else f"{self.option}3 says {fix}"
             yield self.line(f"There is more to know: {more}.", "dim")
             yield Text()
 
