@@ -23,7 +23,7 @@ from .texts import as_json
 
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
-_PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
+_PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}@page{size:landscape;margin:10mm}"
 
 
 def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> str:

@@ -4,6 +4,7 @@
   const BEAT = 1800; // milliseconds of a step at the usual speed
   const STRONG = { light: { positive: 2, negative: 0.872 }, dark: { positive: 0.608, negative: 0.778 } };
   // From this share of a colour on, its number is read better in white on a light page, in black on a dark one.
+  const SMALLEST = 0.15, LARGEST = 4; // of its size, what the circuit can be scaled to
   const still = matchMedia('(prefers-reduced-motion: reduce)');
 
   // ------------------------------------------------------------------------------------------------------- elements
@@ -12,6 +13,11 @@
     const element = document.createElement(tag);
     if (name) element.className = name;
     if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const shape = (tag, name) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    if (name) element.setAttribute('class', name);
     return element;
   };
   const math = ([tag, ...inner]) => {
@@ -479,7 +485,11 @@
       button('first').disabled = button('back').disabled = !now;
       button('next').disabled = button('last').disabled = now === steps.length - 1;
       readout.textContent = '';
-      centre(step.mark && element(step.mark), moved);
+      const gate = step.mark && element(step.mark);
+      gates.forEach(e => e === gate ? e.setAttribute('aria-current', 'step') : e.removeAttribute('aria-current'));
+      if (gate && !gates.includes(document.activeElement)) rove(gate);
+      centre(gate, moved);
+      overlook();
       if (moved && alone()) try { history.replaceState(null, '', `#step=${now}`); } catch { /* a frame without an address */ }
     };
     const centre = (gate, moved) => {
@@ -523,10 +533,75 @@
 
     // ---------------------------------------------------------------------------------------------------- controls
 
-    const fit = () => {
-      button('fit').setAttribute('aria-pressed', stage.classList.toggle('fit'));
-      centre(steps[now].mark && element(steps[now].mark));
+    const natural = svg.width.baseVal.value;
+    const sized = fits => {
+      button('fit').setAttribute('aria-pressed', stage.classList.toggle('fit', fits));
+      if (fits) svg.style.width = svg.style.height = '';
     };
+    const fit = () => {
+      sized(!stage.classList.contains('fit'));
+      centre(steps[now].mark && element(steps[now].mark));
+      overlook();
+    };
+    // The point of the circuit at this place in the window stays there.
+    const scale = (by, { clientX, clientY } = {}) => {
+      const view = stage.getBoundingClientRect(), before = svg.getBoundingClientRect();
+      const x = (clientX ?? view.left + stage.clientWidth / 2), y = (clientY ?? view.top + stage.clientHeight / 2);
+      const ratio = Math.min(LARGEST, Math.max(SMALLEST, by * before.width / natural)) * natural / before.width;
+      sized(false);
+      svg.style.width = `${before.width * ratio}px`;
+      svg.style.height = 'auto';
+      stage.scrollTo({ left: (x - before.left) * ratio - (x - view.left), top: (y - before.top) * ratio - (y - view.top) });
+      overlook();
+    };
+    stage.addEventListener('wheel', event => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      scale(Math.exp(-event.deltaY / 300), event);
+    }, { passive: false });
+    stage.addEventListener('pointerdown', event => { // to drag it; fingers scroll anyway
+      if (event.button || event.pointerType !== 'mouse' || event.target.closest('[role=button]')) return;
+      const { clientX, clientY } = event, { scrollLeft, scrollTop } = stage, over = new AbortController();
+      stage.classList.add('moving');
+      document.addEventListener('pointermove', to => stage.scrollTo(scrollLeft - to.clientX + clientX, scrollTop - to.clientY + clientY), { signal: over.signal });
+      for (const end of ['pointerup', 'pointercancel']) document.addEventListener(end, () => { over.abort(); stage.classList.remove('moving'); }, { signal: over.signal });
+    });
+
+    // A small map of a circuit that is larger than its place: what is in it, and which part is seen.
+    const overview = find('.overview'), seen = shape('rect', 'window');
+    let map = null, blocks = new Map();
+    const overlook = () => {
+      const wide = stage.scrollWidth / stage.clientWidth, high = stage.scrollHeight / stage.clientHeight;
+      overview.hidden = !(wide > 1.2 || high > 1.2);
+      if (overview.hidden) return;
+      const { width, height } = svg.viewBox.baseVal;
+      if (!map) {
+        map = shape('svg');
+        map.setAttribute('viewBox', `0 0 ${width} ${height}`);
+        const small = Math.min(170 / width, 120 / height);
+        map.setAttribute('width', width * small);
+        map.setAttribute('height', height * small);
+        for (const e of svg.querySelectorAll('.gate, .box, .data, .param, .constant, .output')) {
+          const block = shape('rect'), { x, y, width, height } = e.getBBox();
+          put(block, x, y, width, height);
+          blocks.set(e.id, block);
+        }
+        map.append(...blocks.values(), seen);
+        overview.append(map);
+      }
+      const ratio = width / svg.getBoundingClientRect().width;
+      put(seen, stage.scrollLeft * ratio, stage.scrollTop * ratio, stage.clientWidth * ratio, stage.clientHeight * ratio);
+      blocks.forEach((block, id) => block.classList.toggle('now', id === prefix + steps[now].mark));
+    };
+    const put = (rect, ...places) => ['x', 'y', 'width', 'height'].forEach((name, k) => rect.setAttribute(name, places[k]));
+    overview.onpointerdown = overview.onpointermove = event => {
+      if (!event.buttons || !map) return;
+      const box = map.getBoundingClientRect();
+      const to = (at, from, length, all, shown) => (at - from) / length * all - shown / 2;
+      stage.scrollTo(to(event.clientX, box.left, box.width, stage.scrollWidth, stage.clientWidth), to(event.clientY, box.top, box.height, stage.scrollHeight, stage.clientHeight));
+    };
+    stage.addEventListener('scroll', () => overlook());
+    new ResizeObserver(() => overlook()).observe(stage);
     const theme = () => {
       const dark = root.classList.contains('dark') || (!root.classList.contains('light') && matchMedia('(prefers-color-scheme: dark)').matches);
       for (const e of [root, svg]) {
@@ -535,7 +610,7 @@
       }
     };
     const user = action => () => { pause(); action(); };
-    const actions = { first: user(() => show(0, true)), back: user(() => go(-1)), play, next: user(() => go(1)), last: user(() => show(steps.length - 1, true)), fit, theme };
+    const actions = { first: user(() => show(0, true)), back: user(() => go(-1)), play, next: user(() => go(1)), last: user(() => show(steps.length - 1, true)), fit, smaller: () => scale(1 / 1.25), larger: () => scale(1.25), theme };
     for (const [name, action] of Object.entries(actions)) button(name).onclick = action;
     slider.max = steps.length - 1;
     slider.oninput = user(() => show(Number(slider.value), true));
@@ -544,25 +619,63 @@
       const id = target.id.slice(prefix.length), hits = steps.flatMap((step, k) => step.mark === id ? [k] : []);
       if (hits.length) { pause(); show(hits.find(k => k > now) ?? hits[0], true); }
     };
-    for (const id of new Set(steps.map(step => step.mark).filter(Boolean))) {
-      const e = element(id);
-      if (!e) continue;
-      e.setAttribute('tabindex', '0');
+    // One gate is reached by Tab, the others from there by arrow keys.
+    const gates = [...new Set(steps.map(step => step.mark))].map(id => id && element(id)).filter(Boolean);
+    const rove = gate => gates.forEach(e => e.setAttribute('tabindex', e === gate ? '0' : '-1'));
+    gates.forEach((e, k) => {
       e.setAttribute('role', 'button');
-      e.onclick = () => visit(e);
+      e.onclick = () => { rove(e); visit(e); };
       e.onkeydown = event => {
-        if (event.key !== 'Enter') return;
+        const to = { ArrowRight: k + 1, ArrowDown: k + 1, ArrowLeft: k - 1, ArrowUp: k - 1, Home: 0, End: gates.length - 1 }[event.key];
+        if (event.ctrlKey || event.metaKey || event.altKey || (to === undefined && event.key !== 'Enter')) return;
         event.preventDefault();
-        visit(e);
+        event.stopPropagation();
+        if (to === undefined) return visit(e);
+        const next = gates[to];
+        if (next) { rove(next); next.focus(); }
       };
-    }
+    });
+    rove(gates[0]);
 
-    const KEYS = { ArrowRight: 'next', ArrowLeft: 'back', Home: 'first', End: 'last', ' ': 'play', f: 'fit', t: 'theme' };
+    // ------------------------------------------------------------------------------------------------------ search
+
+    // What has a name: the steps forward, and the leaves, outputs and scopes of the picture.
+    const named = steps.flatMap((step, k) => step.phase === 'forward' ? [{ k, id: step.mark, name: step.right.panels[0].name, text: `${step.title}: ${step.right.panels[0].name}` }] : []);
+    for (const e of svg.querySelectorAll('.data, .param, .constant, .output, .box')) {
+      const text = e.querySelector('title')?.textContent ?? '';
+      if (text) named.push({ id: e.id.slice(prefix.length), name: text.replace(/^\S+ /, ''), text });
+    }
+    const search = find('.search');
+    let hits = [], turn = 0;
+    const point = () => {
+      svg.querySelectorAll('.found').forEach(e => e.classList.remove('found'));
+      hits.forEach(({ id }) => element(id)?.classList.add('found'));
+      if (search.value.trim()) readout.textContent = hits.length ? `${turn + 1} of ${hits.length}: ${hits[turn].text}` : `nothing here is called “${search.value.trim()}”`;
+      else readout.textContent = '';
+      if (hits.length) centre(element(hits[turn].id), true);
+    };
+    search.oninput = () => {
+      const wanted = search.value.trim().toLowerCase(), rank = ({ name, text }) => name.toLowerCase() === wanted || name.toLowerCase().startsWith(`${wanted} `) ? 0 : name.toLowerCase().startsWith(wanted) ? 1 : text.toLowerCase().includes(wanted) ? 2 : 3;
+      hits = wanted ? named.filter(one => rank(one) < 3).sort((a, b) => rank(a) - rank(b)) : [];
+      turn = 0;
+      point();
+    };
+    search.onkeydown = event => {
+      if (event.key === 'Escape') { search.value = ''; search.oninput(); }
+      if (event.key !== 'Enter' || !hits.length) return;
+      event.preventDefault();
+      const hit = hits[turn];
+      if (hit.k !== undefined && hit.k !== now) { pause(); show(hit.k, true); } else turn = (turn + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
+      point();
+    };
+
+    const KEYS = { ArrowRight: 'next', ArrowLeft: 'back', Home: 'first', End: 'last', ' ': 'play', f: 'fit', '+': 'larger', '=': 'larger', '-': 'smaller', '/': 'search', t: 'theme' };
+    actions.search = () => search.focus();
     const mine = target => root.contains(target) || (!document.activeElement?.closest('.mt-player') && root.matches(':hover')) || ('whole' in root.dataset && (target === document.body || target === document.documentElement));
     document.addEventListener('keydown', event => {
       const target = event.target, action = KEYS[event.key];
       if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected || !mine(target)) return;
-      if (target.closest('input, select, textarea, [contenteditable]') && !(target === slider && 'ft '.includes(event.key))) return;
+      if (target.closest('input, select, textarea, [contenteditable]') && !(target === slider && 'ft+=-/ '.includes(event.key))) return;
       if (event.key === ' ' && target.closest('button, summary')) return;
       event.preventDefault();
       actions[action]();
