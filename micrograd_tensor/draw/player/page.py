@@ -126,4 +126,10 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return f"(() => {{\n{_asset('live.js')}\n{_asset('player.js')}\n}})();"
+    return f"(() => {{\n{_bare('live.js')}\n{_bare('player.js')}\n}})();"
+
+
+def _bare(name: str) -> str:
+    """A script without its indentation and its comments, which stand on lines of their own or are few."""
+    lines = (line.strip() for line in _asset(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
