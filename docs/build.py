@@ -1,0 +1,96 @@
+"""Builds the site: ``python docs/build.py`` makes ``build/site/html``, ``--open`` shows it, ``--links`` tries its links.
+
+The pages are the Markdown files as they stand, which a code host shows as well. The build adds what only a site can have:
+the order of pages, read from ``docs/README.md``, the API reference, and the living pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+from sphinx.cmd.build import main as sphinx
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path[:0] = [str(ROOT), str(DOCS / "site")]  # this checkout, whatever is installed
+
+from api import ALL, pages_of_the_api  # noqa: E402
+from living import LIVING  # noqa: E402
+
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/**/*.md")
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
+
+
+def contents(index: str) -> str:
+    """Tables of contents for the navigation, from the headings and lists of links of a page."""
+    trees = ["```{toctree}\n:hidden:\n\ndocs/README\n```\n"]
+    for heading, part in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", index, re.DOTALL | re.MULTILINE):
+        pages = re.findall(r"^\* \[([^]]+)\]\(([^)]+)\.md\)", part, re.MULTILINE)
+        entries = "\n".join(f"{title} <docs/{target}>" for title, target in pages)
+        trees.append(f"```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{entries}\n```\n")
+    return "\n".join(trees)
+
+
+def sources() -> Iterator[tuple[Path, str | Path]]:
+    """Every file that Sphinx reads, by its place, with its text or the file that it is a copy of."""
+    for path in sorted({path for pattern in PAGES for path in ROOT.glob(pattern)}):
+        text = path.read_text(encoding="utf-8")
+        for target in LINK.findall(text):
+            linked = (path.parent / target).resolve()
+            if linked.suffix != ".md":
+                yield linked.relative_to(ROOT), linked
+        if path == ROOT / "README.md":
+            text += "\n" + contents((DOCS / "README.md").read_text(encoding="utf-8"))
+        if path == DOCS / "api.md":
+            text += "\n" + ALL
+        yield path.relative_to(ROOT), text
+    for name, text in pages_of_the_api().items():
+        yield Path("docs/api", name), text
+    for path in DOCS.glob("**/*.svg"):  # which HTML in pages names by its place
+        yield Path("as_is") / path.relative_to(ROOT), path
+    for name, text in LIVING.items():
+        yield Path("as_is/docs/living", name), text()
+
+
+def lay_out(stage: Path) -> None:
+    """Put everything into a folder. What is unchanged keeps its time, so that Sphinx reads only the rest."""
+    there = set()
+    for place, content in sources():
+        path = stage / place
+        there.add(path)
+        wanted = content.read_bytes() if isinstance(content, Path) else content.encode()
+        if not path.exists() or path.read_bytes() != wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wanted)
+    for path in set(stage.glob("**/*")) - there:
+        if path.is_file():
+            path.unlink()
+
+
+def build(folder: Path, builder: str = "html") -> int:
+    """Build into a folder; returns Sphinx's exit status. Warnings are errors, and all of them are shown."""
+    lay_out(folder / "source")
+    source = folder / "source"
+    asked = ["-M", builder, str(source), str(folder), "-c", str(DOCS / "site"), "-D", f"html_extra_path={source / 'as_is'}"]
+    status = sphinx([*asked, "-q", "-W", "--keep-going", "-n"])
+    if builder == "html":
+        shutil.copyfile(folder / "html/README.html", folder / "html/index.html")
+    return status
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--open", action="store_true", help="show the site in the browser")
+    parser.add_argument("--links", action="store_true", help="try every link, also those to other sites")
+    parser.add_argument("-o", "--out", type=Path, default=ROOT / "build/site", metavar="DIR", help="default: build/site")
+    arguments = parser.parse_args()
+    failed = build(arguments.out, "linkcheck" if arguments.links else "html")
+    if arguments.open and not arguments.links:
+        webbrowser.open((arguments.out / "html/index.html").resolve().as_uri())
+    sys.exit(failed)

@@ -1,0 +1,165 @@
+"""The site: it is built without a warning, all that it links to is there, and every page can be read by everybody."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import micrograd_tensor as mt
+
+ROOT = Path(__file__).parents[1]
+OPENED = {390: "light", 900: "dark", 1366: "light"}
+"""The widths at which pages are opened, and in which colours."""
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("sphinx")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, ROOT / "docs" / "build.py", "-o", folder], capture_output=True, text=True, check=False
+    )
+    assert (built.returncode, built.stderr) == (0, "")
+    return folder / "html"
+
+
+class Page(HTMLParser):
+    """What a page links to, and the places in it that can be linked to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.places = set(), set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.links.add(value)
+            elif name in ("id", "name") and value:
+                self.places.add(value)
+
+
+def dead_links(folder):
+    pages = {path: Page(path) for path in folder.glob("**/*.html")}
+    dead = []
+    for path, page in pages.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                continue
+            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            place = unquote(address.fragment)
+            there = pages[target].places if target in pages else None
+            if not target.is_file() or (place and there is not None and place not in there):
+                dead.append((path.name, link))
+    return dead
+
+
+def test_no_link_is_dead(site):
+    assert dead_links(site) == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    (tmp_path / "there.html").write_text('<h1 id="top">There</h1>')
+    (tmp_path / "page.html").write_text(
+        '<a href="there.html#top">1</a> <a href="there.html#end">2</a> <img src="gone.svg"> <a href="#no">3</a>'
+    )
+    assert sorted(dead_links(tmp_path)) == [
+        ("page.html", "#no"),
+        ("page.html", "gone.svg"),
+        ("page.html", "there.html#end"),
+    ]
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    for path in site.glob("**/*.html"):
+        page = path.read_text(encoding="utf-8")
+        assert 'src="http' not in page
+        assert 'rel="stylesheet" type="text/css" href="http' not in page
+
+
+def test_every_document_is_a_page_with_a_way_on(site):
+    documents = [*(ROOT / "docs").glob("**/*.md"), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+    for path in documents:
+        page = (site / path.relative_to(ROOT).with_suffix(".html")).read_text(encoding="utf-8")
+        assert 'class="prev-page"' in page or 'class="next-page"' in page, path
+
+
+def test_the_reference_has_every_public_name(site):
+    text = "".join(path.read_text(encoding="utf-8") for path in (site / "docs" / "api").glob("*.html"))
+    modules = {"check", "data", "nn", "optim"}
+    others = {"float16", "float32", "float64", "int32", "int64", "uint8"}  # NumPy's own
+    names = {n for n in mt.__all__ if getattr(getattr(mt, n), "__module__", "numpy").startswith("micrograd_tensor")}
+    assert set(mt.__all__) - names <= modules | others | {"e", "pi", "bool", "long", "double", "half", "float", "int"}
+    missing = [n for n in names if f'id="micrograd_tensor.{n}"' not in text]
+    assert missing == []
+    assert "_modules/micrograd_tensor/functional/normalization.html#batch_norm" in text
+
+
+def pages():
+    """The pages that are opened, as addresses below the site: all but the listings of source code."""
+    build = runpy.run_path(str(ROOT / "docs" / "build.py"))
+    found = [str(place.with_suffix(".html")) for place, _ in build["sources"]() if place.suffix in (".md", ".rst")]
+    return [*found, "index.html", "search.html"]
+
+
+EVERY_KIND = ["README.html", "docs/kinks.html", "docs/api/errors.html", "search.html"]
+"""Pages that have every kind of text among them, whose contrast takes long to measure."""
+
+
+def opened(browser, address, width, scheme, contrast=False):
+    """What a page says on the console, fails to load, has for axe to find, or shows beyond the window's edge."""
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": width, "height": 900})
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("requestfailed", lambda request: said.append(request.url))
+    page.goto(address)
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        said.append("wider than the window")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    settings = f"{{preload: false, resultTypes: ['violations'], rules: {{'color-contrast': {{enabled: {str(contrast).lower()}}}}}}}"
+    found = page.evaluate(f"axe.run({settings})")  # without preloading, which a page from a file may not do
+    assert found["passes"]
+    context.close()
+    return said + [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found["violations"]]
+
+
+@pytest.mark.parametrize("width", OPENED)
+def test_every_page_can_be_read_by_everybody(site, browser, width):
+    found = {name: opened(browser, (site / name).as_uri(), width, OPENED[width]) for name in pages()}
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_texts_stand_out(site, browser, name, scheme):
+    assert opened(browser, (site / name).as_uri(), 1366, scheme, contrast=True) == []
+
+
+def test_what_is_planted_on_a_page_is_found(tmp_path, browser):
+    path = tmp_path / "page.html"
+    path.write_text(
+        '<html lang="en"><title>A page</title><main><h1>A page</h1><img src="gone.png"><p style="width: 2000px; color: #999">wide'
+        "</p></main><script>console.log('said')</script></html>"
+    )
+    found = opened(browser, path.as_uri(), 390, "light", contrast=True)
+    assert any(one.startswith("color-contrast") for one in found)
+    assert {"said", "wider than the window"} <= set(found)
+    assert any(one.startswith("image-alt") for one in found)
+    assert any(one.endswith("gone.png") for one in found)
+
+
+def test_the_search_finds(site, page):
+    page.goto((site / "search.html").as_uri() + "?q=upstream+gradient")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li").count() > 0
