@@ -1,7 +1,7 @@
-"""Builds the site: ``python docs/build.py`` makes ``build/site/html``, ``--open`` shows it, ``--links`` tries its links.
+"""Builds the site into ``build/site/html``: ``python docs/build.py --open`` also shows it, ``--links`` tries its links.
 
-The pages are the Markdown files as they stand, which a code host shows as well. The build adds what only a site can have:
-the order of pages, read from ``docs/README.md``, the API reference, and the living pages.
+The pages are the Markdown files as they stand, which a code host shows as well. The build adds what only a site can
+have: the order of pages, read from ``docs/README.md``, the API reference, and the living pages.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def lay_out(stage: Path) -> None:
 
 def build(folder: Path, builder: str = "html") -> int:
     """Build into a folder; returns Sphinx's exit status. Warnings are errors, and all of them are shown."""
-    lay_out(folder / "source")
     source = folder / "source"
-    asked = ["-M", builder, str(source), str(folder), "-c", str(DOCS / "site"), "-D", f"html_extra_path={source / 'as_is'}"]
-    status = sphinx([*asked, "-q", "-W", "--keep-going", "-n"])
+    lay_out(source)
+    settings = ["-c", str(DOCS / "site"), "-D", f"html_extra_path={source / 'as_is'}"]
+    status = sphinx(["-M", builder, str(source), str(folder), *settings, "-q", "-W", "--keep-going", "-n"])
     if builder == "html":
         shutil.copyfile(folder / "html/README.html", folder / "html/index.html")
     return status
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--open", action="store_true", help="show the site in the browser")
     parser.add_argument("--links", action="store_true", help="try every link, also those to other sites")
-    parser.add_argument("-o", "--out", type=Path, default=ROOT / "build/site", metavar="DIR", help="default: build/site")
+    parser.add_argument("-o", "--out", type=Path, default=ROOT / "build/site", metavar="DIR", help="build/site")
     arguments = parser.parse_args()
     failed = build(arguments.out, "linkcheck" if arguments.links else "html")
     if arguments.open and not arguments.links:

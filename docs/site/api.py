@@ -7,11 +7,14 @@ from collections import defaultdict
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim, training
-from micrograd_tensor.nn import functional, init
+from micrograd_tensor.nn import init
 from micrograd_tensor.optim import lr_scheduler
 
 PARTS = {
-    "tensors": ("Tensors", ("engine.creation", "engine.tensor", "engine.randomness", "engine.recording", "engine.trace")),
+    "tensors": (
+        "Tensors",
+        ("engine.creation", "engine.tensor", "engine.randomness", "engine.recording", "engine.trace"),
+    ),
     "ops": ("Ops", ("engine.table",)),
     "functions": ("Functions", ("functional",)),
     "derivatives": ("Derivatives", ("engine.walk", "functional.derivatives")),
@@ -68,7 +71,7 @@ def pages_of_the_api() -> dict[str, str]:
     pages = {f"{part}.rst": page(PARTS[part][0], "micrograd_tensor", entries[part]) for part in PARTS}
     for name, (title, module) in SPACES.items():
         names = [n for n in getattr(module, "__all__", vars(module)) if n[0] != "_"]
-        own = [(n, getattr(module, n)) for n in names]
-        listed = [entry(module.__name__, n, v) for n, v in own if getattr(v, "__module__", "").startswith(module.__name__)]
+        own = [(n, v) for n in names if getattr(v := getattr(module, n), "__module__", "").startswith(module.__name__)]
+        listed = [entry(module.__name__, n, v) for n, v in own]
         pages[f"{name}.rst"] = page(title, module.__name__, listed)
     return pages

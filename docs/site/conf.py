@@ -1,10 +1,8 @@
 """How Sphinx builds the site; ``docs/build.py`` calls it."""
 
-
-
 import micrograd_tensor as mt
 
-project, author, copyright = "micrograd_tensor", "The micrograd_tensor developers", "the micrograd_tensor developers"
+project, author = "micrograd_tensor", "The micrograd_tensor developers"
 release = version = mt.__version__
 root_doc = "README"
 exclude_patterns = ["as_is"]

@@ -1,12 +1,10 @@
-"""The living pages of the site: circuits that play, the tutor's report, a derivation. Each is one file, and needs no other."""
+"""The living pages of the site: circuits that play, and a derivation. Each is one file, and needs no other."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
