@@ -43,7 +43,7 @@ from ..notation.printable import listed
 from . import exercise
 from .arguments import whole_number
 from .console import console
-from .layers import is_plain, layers_of
+from .layers import Layer, is_plain, layers_of
 from .shapes import values_of
 from .starters import STARTERS
 from .unusable import UnusableError
@@ -194,8 +194,7 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     for name, layer in chosen.items():
         shown = "" if name == "forward" and len(chosen) == 1 else name
         try:
-            task = exercise.read_layer(module, layer, path, given.seed, given.shapes)
-            found.append(_Judged(shown, task, *judge(task, path)))
+            found.append(_Judged(shown, *judge_layer(module, layer, path, given.seed, given.shapes)))
         except UnusableError as error:
             if len(chosen) == 1:
                 raise
@@ -204,6 +203,27 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
         reasons = "\n".join(f"{name}: {why}" for name, why in left_out.items())
         raise UnusableError(f"{path}: none of its layers could be judged; name one, and its --shapes\n{reasons}")
     return found, left_out
+
+
+def judge_layer(
+    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]
+) -> tuple[exercise.Exercise, Report, Run]:
+    """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
+
+    Raises:
+        UnusableError: as `exercise.read_layer` and `judge` do.
+    """
+    tasks = exercise.read_layer(module, layer, path, seed, shapes)
+    task = next(tasks)
+    first = task, *judge(task, path)
+    if not first[1].wrong:
+        return first
+    for task in tasks:
+        with suppress(UnusableError):
+            judged = task, *judge(task, path)
+            if not judged[1].wrong:
+                return judged
+    return first
 
 
 def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
@@ -288,8 +308,12 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
     stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
+    said += [task.guessed] if task.guessed and report.wrong else []
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
+    doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
     found = replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks)
+    unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
+    found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused)
     if not found.wrong:
         return found, ran
     call = Call(task.backward, task.dout, task.cache, inputs)
@@ -305,6 +329,11 @@ def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
             warnings.simplefilter("ignore")
             other = task.again(vary)
             yield Place(Call(other.backward, other.dout, other.cache, inputs), other.captured)
+
+
+def _is_recorded(value: Any, graph: Graph) -> bool:
+    """Whether it is a value of the forward pass, whatever it is called."""
+    return any(node.shape == np.shape(value) and np.array_equal(node.value, value) for node in graph.nodes)
 
 
 def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,8 @@ from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
-from .layers import Layer, record
+from .layers import Layer
+from .recording import recorded
 from .unusable import UnusableError
 from .user_file import blamed
 from .variables import named_by_variables
@@ -46,6 +47,8 @@ class Exercise:
         ignored: the names of its arguments, which are no gradients that it computed.
         said: how the forward pass was run, in a few words; or "".
         again: makes the same exercise at varied inputs; raises `UnusableError` where it does not run at them.
+        guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
+        doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
     """
 
     captured: Graph
@@ -57,6 +60,8 @@ class Exercise:
     ignored: tuple[str, ...]
     said: str = ""
     again: Callable[[Vary], Exercise] | None = None
+    guessed: str = ""
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Exercise:
@@ -94,8 +99,13 @@ def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) ->
     return Exercise(captured, dout, upstream is None, cache, own is not None, backward, ignored, again=again)
 
 
-def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]) -> Exercise:
+def read_layer(
+    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]
+) -> Iterator[Exercise]:
     """Run a layer in plain NumPy: at what its file's ``inputs()`` gives for it, or at inputs of given or found shapes.
+
+    Where inputs were found, the likeliest are first, and a layer that is right at one of them is right: it may be meant
+    for labels that are one-hot, or for numbers between 0 and 1.
 
     Raises:
         UnusableError: as `read` does.
@@ -108,21 +118,23 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
         exact = own.keys() <= parameters
         given = own if exact else given
 
-    def ran(arguments: Mapping[str, Any], exact: bool, dout: Any) -> Exercise:
-        made = record(module, layer, path, seed, arguments, exact, dout)
-        return Exercise(
-            captured=made.graph,
-            dout=made.upstream,
-            drawn=dout is None,
-            cache=made.cache,
-            own_cache=True,
-            backward=made.backward,
-            ignored=made.ignored,
-            said=made.said,
-            again=lambda vary: ran(vary(made.arguments), True, None),
-        )
+    def every(arguments: Mapping[str, Any], exact: bool, dout: Any) -> Iterator[Exercise]:
+        for made in recorded(module, layer, path, seed, arguments, exact, dout):
+            yield Exercise(
+                captured=made.graph,
+                dout=made.upstream,
+                drawn=dout is None and layer.backward is not None,
+                cache=made.cache,
+                own_cache=True,
+                backward=made.backward,
+                ignored=made.ignored,
+                said=made.said,
+                again=lambda vary, at=made.arguments: next(every(vary(at), True, None)),  # type: ignore[misc]
+                guessed=made.guessed,
+                doubts=made.doubts,
+            )
 
-    return ran(given, exact, upstream)
+    yield from every(given, exact, upstream)
 
 
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:

@@ -1,11 +1,11 @@
-"""Shapes: inputs for a layer that nobody gave any, by what its parameters are usually called."""
+"""Inputs for a layer that nobody gave any: shapes by what its parameters are usually called, and numbers of a kind."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,13 @@ class Value:
 
 _ROLES = (
     ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
-    ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t"),
+    ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"),
     ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
     ("weights 1", r"(?i)w_?1"),
     ("bias 1", r"(?i)b_?1"),
     ("weights 2", r"(?i)w_?2"),
     ("bias 2", r"(?i)b_?2"),
-    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|bet|gam|gain"),
+    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"),
     ("bias", r"(?i)b|bias(es)?|b_?\w"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i)w_?(h|hh)"),
@@ -41,8 +41,26 @@ _ROLES = (
     ("sizes", r"(?i)(pool_?)?(size|height|width|k(ernel)?_?size|h|w)"),
     ("mask", r"(?i)mask"),
     ("eps", r"(?i)eps(ilon)?"),
-)
+    ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
+     r"|(keep_?|drop_?(out_?)?)(prob|rate|p)"),
+    ("number", r"a|c|k|(?i:alpha|slope|negative_?slope|leak|temp(erature)?|tau|delta|margin)"),
+)  # fmt: skip
 """What a parameter is, by its name; anything else is an input."""
+
+_SIZES = (
+    ("in", r"(?i)(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|input_?(size|dims?"
+     r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
+     r"|normalized_shape|embed(ding)?_?(dim|size)?|n_?in"),
+    ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"),
+    ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
+     r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"),
+    ("layers", r"(?i)hidden_?(dims|sizes|layers)|layer(s|_?(dims|sizes))|sizes|layer_?dims"),
+    ("words", r"(?i)vocab(ulary)?(_?size)?|num_?embeddings|n_?(tokens|words|vocab)|V"),
+    ("kernel", r"(?i)(k(ernel)?|filter)_?(size|h|w|height|width)|ksize|kernel|k|fh|fw"),
+)  # fmt: skip
+"""What a number is that a class is made with, by its name."""
+_LARGE = 10
+"""A default size from which on a smaller one is taken."""
 
 _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (5,), "hidden state": (7, 3), "input weights": (5, 3),
@@ -61,10 +79,20 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "hidden state": (7, 3), "weights": (5, 12), "input weights": (5, 12), "hidden weights": (3, 12),
      "bias": (12,)},
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (3,)},
-    {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
-    {"input": (7, 5), "bias": (5, 3)},
     {"input": (7, 5), "weights": (5,), "bias": (5,), "labels": ((7,), 5)},
-    {"input": (5,), "weights": (5, 3), "bias": (3,), "labels": ((1,), 5)},
+    {"input": (7, 5), "weights": (5,), "bias": (), "labels": ((7,), 2)},
+    {"input": (7, 5), "weights": (3, 5), "bias": (3,), "labels": ((7,), 3), "weights 1": (4, 5), "bias 1": (4,),
+     "weights 2": (3, 4), "bias 2": (3,)},
+    {"input": (5, 7), "weights": (3, 5), "bias": (3, 1), "gamma": (5, 1), "labels": ((7,), 3), "weights 1": (4, 5),
+     "bias 1": (4, 1), "weights 2": (3, 4), "bias 2": (3, 1), "hidden state": (3, 7), "input weights": (3, 5),
+     "hidden weights": (3, 3)},
+    {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
+    {"input": (2, 4, 9), "weights": (3, 4, 2), "bias": (3,), "gamma": (4,)},
+    {"input": (7, 5), "bias": (5, 3)},
+    {"input": (5,), "weights": (5, 3), "bias": (3,), "labels": ((1,), 5), "hidden state": (3,), "input weights": (3, 5),
+     "hidden weights": (3, 3)},
+    {"input": (5,), "weights": (3, 5), "bias": (3,), "labels": ((1,), 5), "weights 1": (4, 5), "bias 1": (4,),
+     "weights 2": (3, 4), "bias 2": (3,)},
     {"input": (5, 5), "weights": (3, 3), "bias": ()},
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
@@ -74,10 +102,51 @@ _PARAMETERS: Mapping[str, Any] = {
     "seed": 0,
 }  # fmt: skip
 
+LABELS = ("whole numbers", "numbers", "one-hot", "one-hot in columns")
+"""The kinds of labels that are tried."""
+NUMBERS = ("normal", "between 0 and 1")
+"""The kinds of inputs that are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the numbers of a guess are, where they are drawn.
+
+    Attributes:
+        labels: one of `LABELS`.
+        numbers: one of `NUMBERS`.
+    """
+
+    labels: str = LABELS[0]
+    numbers: str = NUMBERS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Arguments to try.
+
+    Attributes:
+        arguments: by the name of a parameter.
+        kind: what the numbers are.
+        free: the names of those whose shapes were guessed.
+        alone: those among them that may well be single numbers.
+    """
+
+    arguments: dict[str, Any]
+    kind: Kind = Kind()
+    free: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
+
 
 def guesses(
-    parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any], seed: int, exact: bool = False
-) -> Iterator[dict[str, Any]]:
+    parameters: Mapping[str, inspect.Parameter],
+    given: Mapping[str, Any],
+    seed: int,
+    exact: bool = False,
+    sizes: frozenset[str] = frozenset(),
+    wanted: frozenset[str] = frozenset(),
+    texts: Mapping[str, str] | None = None,
+) -> Iterator[Guess]:
     """Arguments to try, one set after another.
 
     Args:
@@ -85,37 +154,124 @@ def guesses(
         given: values, or shapes as `values_of` reads them, of some of them.
         seed: of the numbers.
         exact: whether what is given is all values, so that there is nothing to guess.
+        sizes: the parameters of a constructor, which may be sizes.
+        wanted: names of parameters with defaults that are to be given all the same.
+        texts: values of parameters that are compared with texts.
     """
     needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     if exact:
-        yield {name: value for name, value in given.items() if name in needed}
+        yield Guess({name: value for name, value in given.items() if name in needed})
         return
-    roles = {name: _role(name) for name in needed}
-    weighted = "weights" in roles.values()
-    if "gamma" in roles.values() and not weighted:  # so b is short for beta
-        roles = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
-    of_numbers = {name: "input" if role == "labels" else role for name, role in roles.items()}
-    for every in (roles, of_numbers) if of_numbers != roles else (roles,):
-        for layout in _LAYOUTS:
-            rng = np.random.default_rng(seed)
-            arguments = {}
-            for name, parameter in needed.items():
-                if name in given:
-                    arguments[name] = _drawn(given[name], rng)
-                elif parameter.default is parameter.empty:
-                    arguments[name] = _guessed(every[name], layout, rng, weighted)
-            yield arguments
+    roles = {name: _role(name, needed) for name in needed}
+    weighted = any("weights" in role for role in roles.values())
+    vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
+    every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
+    labelled = any(role == "labels" for name, role in roles.items() if name not in given)
+    for numbers in NUMBERS:
+        for labels in LABELS if labelled else LABELS[:1]:
+            for these in every:
+                for layout in _LAYOUTS:
+                    rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
+                    arguments, free = dict[str, Any](), set[str]()
+                    for name, parameter in needed.items():
+                        size = _size(name, parameter, layout) if name in sizes else None
+                        if name in given:
+                            arguments[name] = _drawn(given[name], rng)
+                        elif size is not None:
+                            arguments[name] = size
+                        elif texts and name in texts and parameter.default is parameter.empty:
+                            arguments[name] = texts[name]
+                        elif parameter.default is parameter.empty or name in wanted:
+                            arguments[name] = _guessed(these[name], layout, rng, weighted, kind)
+                            free.add(name)
+                    alone = {name for name in free if these[name] in ("number", "rate")}
+                    yield Guess(arguments, kind, frozenset(free), frozenset(alone))
 
 
-def _role(name: str) -> str:
+def reshaped(guess: Guess, shapes: Mapping[str, tuple[int, ...]], seed: int) -> Guess:
+    """A guess with other shapes of some of its arrays."""
+    rng = np.random.default_rng([seed, 2])
+    drawn = {name: _of_kind(rng, shape, guess.kind) for name, shape in shapes.items()}
+    return Guess({**guess.arguments, **drawn}, guess.kind, guess.free, guess.alone)
+
+
+def _role(name: str, names: Iterable[str]) -> str:
+    """What a parameter is beside the others."""
+    role, others = _plainly(name), [other for other in names if other != name]
+    beside = {_plainly(other) for other in others}
+    if name == "beta" and not any(re.fullmatch(r"(?i)gamm?a?s?|scale|g|gain", other) for other in others):
+        return "number"
+    if role == "number" and len(name) == 1 and beside.isdisjoint({"input", "labels"}):
+        return "input"
+    if name == "p" and not any("weights" in other for other in beside):
+        return "rate" if "input" in beside else "input"
+    return role
+
+
+def _plainly(name: str) -> str:
     return next((role for role, pattern in _ROLES if re.fullmatch(pattern, name)), "input")
 
 
-def _guessed(role: str, layout: Mapping[str, Any], rng: np.random.Generator, weighted: bool) -> Any:
+def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) -> Any:
+    """A small number for a size that a constructor takes; None where its default will do."""
+    what = next((what for what, pattern in _SIZES if re.fullmatch(pattern, name)), None)
+    default = parameter.default
+    if default is not parameter.empty:
+        large = (isinstance(default, int) and default > _LARGE) or isinstance(default, tuple | list)
+        if not large or isinstance(default, bool):
+            return None
+    shape = layout["input"]
+    if what is None or not shape or isinstance(shape[0], tuple):
+        return layout["weights"][0] if what == "words" else layout["weights"][1] if what in ("in", "out") else None
+    weights = layout.get("weights", (5, 3))
+    images = len(shape) == 4
+    known = {
+        "in": shape[1] if images else shape[-1],
+        "hidden": layout.get("bias 1", (4,))[0],
+        "out": weights[0] if images else weights[-1] if weights else 1,
+        "layers": [4],
+        "words": 6,
+        "kernel": 3,
+    }
+    if what == "in" and isinstance(default, tuple):
+        return shape[1:] if images else None
+    return known[what]
+
+
+def _guessed(role: str, layout: Mapping[str, Any], rng: np.random.Generator, weighted: bool, kind: Kind) -> Any:
     if role == "parameters":
         return dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
-    fixed = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5}
-    return fixed[role] if role in fixed else _drawn(layout.get(role, layout["input"]), rng)
+    fixed = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3}
+    if role in fixed:
+        return fixed[role]
+    if role == "number":
+        return np.asarray(rng.uniform(0.1, 0.9))
+    what = layout.get(role, layout["input"])
+    if role == "mask":
+        return rng.integers(0, 2, what).astype(float)
+    if role == "labels" and kind.labels != LABELS[0]:
+        return _labels(rng, layout, kind)
+    return _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
+
+
+def _labels(rng: np.random.Generator, layout: Mapping[str, Any], kind: Kind) -> Any:
+    """Labels of the shape of an input, or of the whole numbers that they are otherwise."""
+    shape = layout["input"]
+    if isinstance(shape[0], tuple):
+        return _drawn(shape, rng)
+    if kind.labels == "numbers":
+        return _of_kind(rng, shape, kind)
+    axis = 0 if kind.labels == "one-hot in columns" else -1
+    made = np.zeros(shape)
+    places = rng.integers(0, shape[axis], np.delete(shape, axis))
+    np.put_along_axis(made, np.expand_dims(places, axis), 1.0, axis)
+    return made
+
+
+def _of_kind(rng: np.random.Generator, shape: Any, kind: Kind) -> Any:
+    if kind.numbers == NUMBERS[0] or (shape and isinstance(shape[0], tuple)):
+        return _drawn(shape, rng)
+    return np.asarray(rng.uniform(0.1, 0.9, shape))
 
 
 def _drawn(what: Any, rng: np.random.Generator) -> Any:
@@ -126,21 +282,23 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
         return what
     if what and isinstance(what[0], tuple):
         return rng.integers(0, what[1], what[0])
-    return rng.standard_normal(what)
+    return np.asarray(rng.standard_normal(what))
 
 
 def values_of(texts: str) -> dict[str, Any]:
     """What ``--shapes x=4x5,y=4<3,stride=(1)`` says: shapes of floats, of whole numbers below one, and values.
 
-    >>> values_of("x=4x5,y=4<3,mode='train',pad=(1)")
-    {'x': (4, 5), 'y': ((4,), 3), 'mode': Value(value='train'), 'pad': Value(value=1)}
+    An empty pair of parentheses is the shape of a single number.
+
+    >>> values_of("x=4x5,y=4<3,a=(),mode='train',pad=(1)")
+    {'x': (4, 5), 'y': ((4,), 3), 'a': (), 'mode': Value(value='train'), 'pad': Value(value=1)}
     """
     found: dict[str, Any] = {}
     for part in re.split(r",(?![^\[({]*[\])}])", texts):
         name, _, text = (x.strip() for x in part.partition("="))
         shape, _, below = text.partition("<")
-        if name.isidentifier() and re.fullmatch(r"\d+(x\d+)*", shape) and (not below or below.isdigit()):
-            lengths = tuple(map(int, shape.split("x")))
+        if name.isidentifier() and re.fullmatch(r"\d+(x\d+)*|\(\s*\)", shape) and (not below or below.isdigit()):
+            lengths = tuple(map(int, re.findall(r"\d+", shape)))
             found[name] = (lengths, int(below)) if below else lengths
             continue
         try:
@@ -152,3 +310,12 @@ def values_of(texts: str) -> dict[str, Any]:
                 f"--shapes: {part.strip()!r} is no shape such as x=4x5, y=4<3 for whole numbers below 3, or stride=(1)"
             ) from None
     return found
+
+
+def said_as_option(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Shapes as ``--shapes`` takes them.
+
+    >>> said_as_option({"x": (4, 5), "a": ()})
+    'x=4x5,a=()'
+    """
+    return ",".join(f"{name}={'x'.join(map(str, shape)) or '()'}" for name, shape in shapes.items())

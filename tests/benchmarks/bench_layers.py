@@ -22,8 +22,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402 -- the number of threads is read at import
 
-from micrograd_tensor.cli.check import judge  # noqa: E402
-from micrograd_tensor.cli.exercise import read_layer  # noqa: E402
+from micrograd_tensor.cli.check import judge_layer  # noqa: E402
 from micrograd_tensor.cli.layers import Layer, layers_of  # noqa: E402
 from micrograd_tensor.cli.unusable import UnusableError  # noqa: E402
 from micrograd_tensor.cli.user_file import user_file  # noqa: E402
@@ -58,11 +57,10 @@ def counted(module: Any, layer: Layer, path: Path, points: int) -> Tally:
     started = time.process_time()
     for seed in range(points):
         try:
-            task = read_layer(module, layer, path, seed, {})
+            task, report, ran = judge_layer(module, layer, path, seed, {})
         except UnusableError as error:
             tally.refused.append(f"{place}: {str(error).splitlines()[-1][:100]}")
             break
-        report, ran = judge(task, path)
         tally.derivations += 1
         if not report.ok or ran.error is not None:
             tally.wrong.append(f"{place}, seed {seed}: {', '.join(report.wrong) or ran.error or 'not judged'}")

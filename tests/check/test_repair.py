@@ -10,8 +10,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.edits import edits
-from micrograd_tensor.cli.check import judge
-from micrograd_tensor.cli.exercise import read_layer
+from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
 
@@ -51,7 +50,7 @@ MISTAKES = [
 
 def judged(path, name):
     with user_file(path) as module:
-        return judge(read_layer(module, layers_of(module)[name], path, 0, {}), path)[0]
+        return judge_layer(module, layers_of(module)[name], path, 0, {})[1]
 
 
 def put_in(path, fix):
@@ -116,7 +115,7 @@ def test_nothing_of_the_users_is_changed_by_looking_for_it(tmp_path, capsys):
     with user_file(path) as module:
         code = module.f_backward.__code__
         before = {name: value for name, value in vars(module).items() if name != "__builtins__"}
-        report = judge(read_layer(module, layers_of(module)["f"], path, 0, {}), path)[0]
+        report = judge_layer(module, layers_of(module)["f"], path, 0, {})[1]
         assert module.f_backward.__code__ is code
         assert {name: value for name, value in vars(module).items() if name != "__builtins__"} == before
     assert report.wrong == ["x"]

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from micrograd_tensor.cli import main
-from micrograd_tensor.cli.check import judge
-from micrograd_tensor.cli.exercise import read_layer
+from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import Layer, layers_of
 from micrograd_tensor.cli.shapes import Value, values_of
 from micrograd_tensor.cli.unusable import UnusableError
@@ -33,7 +32,7 @@ def judged(file, name, changed=lambda layer: layer):
     path = FOLDER / f"{file}.py"
     with user_file(path) as module:
         layer = changed(layers_of(module)[name])
-        return judge(read_layer(module, layer, path, 0, {}), path)
+        return judge_layer(module, layer, path, 0, {})[1:]
 
 
 REFUSED = {("loops", "sigmoid"): "np.nditer(x", ("dictionaries", "hinge_loss"): "np.choose(y"}
@@ -120,8 +119,7 @@ def test_most_gradients_of_stages_are_judged():
     for file, name in RUN:
         path = FOLDER / f"{file}.py"
         with user_file(path) as module:
-            task = read_layer(module, layers_of(module)[name], path, 0, {})
-            report, ran = judge(task, path)
+            task, report, ran = judge_layer(module, layers_of(module)[name], path, 0, {})
         arrays = {key for key, x in ran.names.items() if key[:1] == "d" and isinstance(x, np.ndarray) and x.ndim}
         arrays = {key for key in arrays - {*task.ignored} if ran.names[key].dtype.kind == "f"}
         total += len(arrays)

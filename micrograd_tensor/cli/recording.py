@@ -1,0 +1,318 @@
+"""A user's layer in plain NumPy, as it is, recorded: made into an exercise by recorded NumPy.
+
+Its forward pass runs twice at the same inputs: recorded, and as it stands, which gives the cache that the backward pass
+gets, and shows that recording has changed no number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..check.given import spelled
+from ..check.recorded_array import Array
+from ..check.recorded_numpy import recording_numpy
+from ..check.running import Watch, assignments, copied, replaced_kept, settled
+from ..engine.errors import GradientWarning
+from ..engine.tensor import Tensor, tensor
+from ..engine.walk import ancestors
+from ..graph import graph
+from .layers import Layer
+from .shapes import LABELS, NUMBERS, said_as_option
+from .taking import Adapted, Taking, is_cache
+from .trials import Trial, Trials, rest_of, seeded, wanted_by
+from .unusable import UnusableError
+from .user_file import blamed
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A layer that was run at some inputs.
+
+    Attributes:
+        outputs: what it returned that is differentiated.
+        upstream: their gradients, drawn at random: one, or of several outputs a tuple.
+        cache: the second argument of its backward pass.
+        backward: the backward pass, as ``backward(dout, cache)`` or ``backward(dout)``.
+        graph: what was recorded.
+        ignored: the names of backward's arguments.
+        said: at which inputs it was run, in a few words.
+        guessed: what is to be said of guessed shapes that the gradients do not have, in sentences; or "".
+        doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
+        arguments: these inputs.
+    """
+
+    outputs: tuple[Tensor, ...]
+    upstream: Any
+    cache: Any
+    backward: Callable[..., Any]
+    graph: Any
+    ignored: tuple[str, ...]
+    said: str
+    guessed: str
+    doubts: dict[str, str]
+    arguments: Mapping[str, Any]
+
+
+def recorded(
+    module: ModuleType,
+    layer: Layer,
+    path: Path,
+    seed: int,
+    given: Mapping[str, Any],
+    exact: bool = False,
+    dout: Any = None,
+) -> Iterator[Recorded]:
+    """Run a layer's forward pass at inputs that are given, or made from their shapes, or found by trying.
+
+    The first run is the likeliest; the others, if any, are at other kinds of numbers, such as labels that are one-hot.
+
+    Args:
+        module: the file.
+        layer: which of its layers.
+        path: the file, for messages.
+        seed: of the inputs and of the upstream gradient.
+        given: by the name of a parameter of forward, or of the constructor, its value.
+        exact: whether all inputs are given.
+        dout: the upstream gradient of its only output; None: drawn at random.
+
+    Raises:
+        UnusableError: where it does not run, or something leaves the graph, with the line.
+    """
+    trials = Trials(layer, given, seed, exact)
+    chosen = trials.chosen()
+    if chosen is None:
+        if exact and trials.last is not None:
+            with blamed(path, "fails in forward"):
+                raise trials.last
+        names = ", ".join(f"{name}=4x5" for name, p in trials.parameters.items() if p.default is p.empty)
+        reason = f" ({type(trials.last).__name__}: {trials.last})" if trials.last is not None else ""
+        raise UnusableError(
+            f"{path}: no inputs were found with which {layer.name} runs{reason}; "
+            f"say their shapes: --shapes {names}, with y=4<3 for whole numbers below 3, stride=(1) for a value"
+        )
+    yield _recorded(module, layer, path, seed, chosen, exact, dout)
+    if not exact:
+        for trial in trials.others(chosen):
+            with suppress(UnusableError):
+                yield _recorded(module, layer, path, seed, trial, exact, dout)
+
+
+def _recorded(
+    module: ModuleType, layer: Layer, path: Path, seed: int, trial: Trial, exact: bool, dout: Any
+) -> Recorded:
+    arguments = trial.guess.arguments
+    with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
+        warnings.simplefilter("error", GradientWarning)
+        with replaced_kept(), seeded(seed), redirect_stdout(StringIO()), recording_numpy(_users(module)):
+            leaves = {name: _leaf(name, value) for name, value in arguments.items()}
+            own, made, local = _run_recorded(layer, leaves)
+    forward, backward = layer.bound(trial.own)
+    takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
+    outputs = _tensors(made, takes, path, layer)
+    _compare(outputs, takes.outputs_of(trial.returned), path, layer)
+    settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
+    _name(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
+    rng = np.random.default_rng([seed, 1])
+    upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
+    if not takes.gradients:
+        upstream = [np.ones_like(out.numpy()) for out in outputs]
+    if dout is not None:
+        with blamed(path, "gives a dout that does not fit"):
+            upstream = [np.asarray(np.broadcast_to(dout, outputs[0].shape), outputs[0].dtype)]
+    captured = graph(list(outputs), upstream)
+    cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.local}))
+    if cache is None and takes.with_cache:
+        cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
+    dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
+    inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
+    ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
+    adapted: Callable[..., Any]
+    if backward is None:
+        adapted = Adapted(forward, lambda *_: rest_of(forward(**wanted_by(forward, copied(arguments)))), inputs, None)
+    else:
+        adapted = takes.adapted(backward, inputs, trial.own)
+    guessed = "" if exact else _guessed(trial)
+    return Recorded(
+        outputs,
+        dout,
+        cache,
+        adapted,
+        captured,
+        ignored,
+        _said(trial, seed, exact),
+        guessed,
+        dict(trial.doubts),
+        arguments,
+    )
+
+
+def _said(trial: Trial, seed: int, exact: bool) -> str:
+    arrays = {name: value for name, value in trial.guess.arguments.items() if isinstance(value, np.ndarray)}
+    kind = trial.guess.kind
+    kinds = [f"labels {kind.labels}"] if kind.labels not in LABELS[:2] else []
+    kinds += [f"numbers {kind.numbers}"] if kind.numbers != NUMBERS[0] else []
+    numbers = {n: trial.guess.arguments[n] for n in sorted(trial.guess.free) if n in trial.guess.arguments}
+    kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float)] + kinds
+    shapes = ", ".join((*(f"{name} {value.shape}" for name, value in arrays.items()), *kinds))
+    drawn = "given by inputs()" if exact else f"drawn from seed {seed}"
+    return f"recorded as it stands, with what it assigns to items of arrays; inputs {drawn}: {shapes}" if shapes else ""
+
+
+def _guessed(trial: Trial) -> str:
+    """What is to be said where gradients have other shapes than the inputs, and these were guessed; or ""."""
+    names = [name for name in trial.unlike if name in trial.guess.free]
+    if not names:
+        return ""
+    shapes = said_as_option({name: trial.inputs[name] for name in trial.inputs if name in trial.guess.free})
+    return (
+        f"The shapes of the inputs were guessed, and at these {' and '.join(f'd{n}' for n in names)} has another shape "
+        f"than its input. If yours are others, say them, such as --shapes {shapes}"
+    )
+
+
+def _run_recorded(layer: Layer, leaves: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """A layer's object, what its forward pass returns and its local variables, on `Array` s."""
+    own = layer.made(leaves)
+    if hasattr(own, "__dict__"):
+        vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
+    forward, _ = layer.bound(own)
+    watch = Watch(forward)
+    with watch:
+        made = forward(**wanted_by(forward, leaves))
+    return own, made, watch.local
+
+
+def _leaf(name: str, value: Any) -> Any:
+    """An array of floats as an `Array` that gradients flow to; whole numbers and anything else as they are."""
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    if isinstance(value, np.ndarray | np.floating) and np.asarray(value).dtype.kind == "f":
+        return Array(tensor(np.asarray(value), name=name, requires_grad=True))
+    return copied(value)
+
+
+def _recorded_attribute(name: str, value: Any) -> Any:
+    """An attribute of a layer's object, with its arrays as `Array` s that gradients flow to."""
+    if isinstance(value, dict):
+        return {key: _recorded_attribute(key, x) for key, x in value.items()}
+    if isinstance(value, Array) and not value.recorded.requires_grad:
+        value = value.recorded.numpy()
+    return _leaf(name, value) if isinstance(value, np.ndarray) else value
+
+
+def _users(module: ModuleType) -> list[ModuleType]:
+    """The file's module and those of its folder that it has imported."""
+    folder = Path(module.__file__ or "").parent.resolve()
+    own = [module]
+    for other in list(sys.modules.values()):
+        file = getattr(other, "__file__", None)
+        if file and other is not module and folder in Path(file).resolve().parents and "site-packages" not in file:
+            own.append(other)
+    return [m for m in own if not m.__name__.startswith("micrograd_tensor")]
+
+
+def _tensors(made: Any, takes: Taking, path: Path, layer: Layer) -> tuple[Tensor, ...]:
+    found = []
+    for out in takes.outputs_of(made):
+        value = out.recorded if isinstance(out, Array) else out
+        if not isinstance(value, Tensor):
+            raise UnusableError(
+                f"{path}: the forward pass of {layer.name} returned {type(value).__name__} where its result belongs, "
+                "which was not recorded; compute it with NumPy from the arguments, and keep it in arrays, not in lists"
+            )
+        if not value.requires_grad:
+            raise UnusableError(
+                f"{path}: what the forward pass of {layer.name} returned depends on no argument of floats, so there is "
+                "no gradient"
+            )
+        found.append(value)
+    return tuple(found)
+
+
+def _compare(outputs: tuple[Tensor, ...], plain: tuple[Any, ...], path: Path, layer: Layer) -> None:
+    for out, due in zip(outputs, plain, strict=True):
+        if out.shape != np.shape(due) or not np.allclose(out.numpy(), due, rtol=1e-9, atol=1e-12, equal_nan=True):
+            raise UnusableError(
+                f"{path}: recorded, the forward pass of {layer.name} gives other numbers than by itself, perhaps "
+                "because it writes into a view of an array, such as a reshape of it; copy it first"
+            )
+
+
+# --------------------------------------------------------------------------------------------------------------- names
+
+
+def _name(
+    outputs: tuple[Tensor, ...],
+    cache: Any,
+    local: Mapping[str, Any],
+    takes: Taking,
+    backward: Callable[..., Any],
+    own: Any,
+) -> None:
+    """Give the recorded tensors the names that the user has for them: in the cache, in backward, in forward.
+
+    Names whose gradients the backward pass assigns come first, and those that are called as caches are come last.
+    """
+    recorded = set(ancestors(list(outputs)))
+    taken = {t.name for t in recorded if t.name is not None}
+    found = list(_names(outputs, cache, local, takes, backward, own))
+    assigns = {key for statement in assignments(backward) for key in (*statement.names, *statement.kept)}
+    wanted = set(spelled(assigns, {name for name, _ in found})[0])
+    for name, value in sorted(found, key=lambda one: (one[0] not in wanted, is_cache(one[0]))):
+        t = value.recorded if isinstance(value, Array) else value
+        unnamed = isinstance(t, Tensor) and t in recorded and t.name is None and t.requires_grad
+        if unnamed and name not in taken and name.isidentifier():
+            t.named(name)
+            taken.add(name)
+    for out in outputs:
+        if out.name is None:
+            name = "out" if len(outputs) == 1 else f"out{outputs.index(out)}"
+            out.named(name if name not in taken else f"{name}_")
+
+
+def _names(
+    outputs: tuple[Tensor, ...],
+    cache: Any,
+    local: Mapping[str, Any],
+    takes: Taking,
+    backward: Callable[..., Any],
+    own: Any,
+) -> Iterator[tuple[str, Any]]:
+    """The names that a user has for values, the best known first."""
+    for out, gradient in zip(outputs, takes.gradients, strict=False):
+        if len(gradient) > 1 and gradient[0] == "d":
+            yield gradient[1:].lstrip("_"), out
+    if takes.values:
+        for name in takes.values:
+            yield name, cache[name]
+        cache = cache[takes.cache] if takes.cache is not None else None
+    if isinstance(cache, (tuple, list)) and takes.cache is not None:
+        for names_there in _unpacked(backward, takes.cache):
+            yield from zip(names_there, cache, strict=False)
+    if isinstance(cache, Mapping):
+        yield from ((name, value) for name, value in cache.items() if isinstance(name, str))
+    yield from local.items()
+    if hasattr(own, "__dict__"):
+        yield from ((name.lstrip("_"), value) for name, value in vars(own).items())
+
+
+def _unpacked(backward: Callable[..., Any], cache: str) -> list[list[str]]:
+    """The names that a backward pass unpacks its cache into."""
+    found = []
+    for statement in assignments(backward):
+        match = re.fullmatch(rf"\(?(?P<names>[\w\s,]+?),?\)?\s*=\s*{re.escape(cache)}", statement.text)
+        if match:
+            found.append([name.strip() for name in match["names"].split(",")])
+    return found

@@ -1,0 +1,181 @@
+"""What a backward pass takes: which of its arguments are gradients, which is the cache, which are values by name."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..check.given import spelled
+
+_CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
+"""How the argument of a backward pass is called that is no gradient."""
+_GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|d\w{1,12}|.*grad.*|g|g_\w+|up|upstream\w*|delta\w*|\w*_?(diff|err|error)")
+
+_RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
+_RATE = 0.1
+"""What a backward pass gets that updates weights at once."""
+
+
+def is_cache(name: str) -> bool:
+    """Whether something is called as what a forward pass keeps for its backward pass.
+
+    >>> is_cache("relu_cache"), is_cache("x")
+    (True, False)
+    """
+    return re.fullmatch(_CACHES, name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What the arguments of a backward pass are.
+
+    Attributes:
+        gradients: the names of those that are gradients of outputs, in order.
+        cache: the name of the one that is the cache, or None.
+        values: the names of those that are single values of the forward pass, which a cache would hold.
+        returned: whether these were returned, in this order; else they go by their names.
+        split: whether the forward pass returned more than its result.
+        plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
+    """
+
+    gradients: tuple[str, ...]
+    cache: str | None
+    values: tuple[str, ...]
+    returned: bool
+    split: bool
+    plain: bool
+
+    @classmethod
+    def of(cls, backward: Callable[..., Any] | None, returned: Any, forward: Collection[str] = ()) -> Taking:
+        """Read it from the function's signature.
+
+        Args:
+            backward: the function; None: there is a loss and its gradients only.
+            returned: what the forward pass returned.
+            forward: the names of its arguments and of its local variables.
+        """
+        several = isinstance(returned, tuple)
+        if backward is None:
+            return cls((), None, (), False, True, False)
+        parameters = inspect.signature(backward).parameters.values()
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        names = [p.name for p in positional if p.default is p.empty] or [p.name for p in positional[:1]]
+        caches = [name for name in names if is_cache(name) and not name.startswith(("d_", "grad"))]
+        cache = caches[0] if caches else None
+        rest = [name for name in names if name != cache]
+        gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward] or rest[:1]
+        others = [name for name in rest if name not in gradients]
+        left = len(returned) - len(gradients) if several else 0
+        in_order = several and cache is None and len(others) == left
+        if in_order and left == 1 and not (others[0] in forward and isinstance(returned[-1], tuple | dict)):
+            cache, others, in_order = others[0], [], False
+        elif not in_order or left == 1:
+            in_order = False
+            unknown = [name for name in others if name not in forward]
+            if unknown and len(others) == 1 and cache is None and several:
+                cache, others = others[0], []
+            elif several and unknown:
+                gradients = [name for name in rest if name in gradients or name in unknown]
+                others = [name for name in others if name not in unknown]
+        plain = names[: 1 + (cache is not None)] == [*gradients, *([cache] if cache else [])] and not others
+        return cls(tuple(gradients), cache, tuple(others), in_order, several, plain and len(gradients) == 1)
+
+    @property
+    def with_cache(self) -> bool:
+        """Whether it takes anything but gradients."""
+        return self.cache is not None or bool(self.values)
+
+    def outputs_of(self, returned: Any) -> tuple[Any, ...]:
+        """What is differentiated, of what the forward pass returned."""
+        if not self.split:
+            return (returned,)
+        return tuple(returned[: max(len(self.gradients), 1)])
+
+    def cache_of(self, returned: Any, named: Mapping[str, Any]) -> Any:
+        """What the backward pass gets besides gradients; None where the forward pass returned no cache.
+
+        Args:
+            returned: by the forward pass.
+            named: its arguments and its local variables.
+        """
+        rest = tuple(returned[max(len(self.gradients), 1) :]) if self.split else ()
+        kept = (rest[0] if len(rest) == 1 else rest) if rest else None
+        if not self.values:
+            return kept if self.cache is not None else None
+        found = dict(zip(self.values, rest, strict=False)) if self.returned else {}
+        for name in self.values:
+            if name not in found:
+                found[name] = named.get(name, _RATE if re.fullmatch(_RATES, name) else self.outputs_of(returned)[0])
+        return found | ({self.cache: kept} if self.cache is not None else {})
+
+    def adapted(
+        self, backward: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+    ) -> Callable[..., Any]:
+        """The backward pass as a function of the upstream gradient, or a tuple of them, and the cache."""
+        if self.plain and own is None:
+            return backward
+
+        def call(dout: Any, cache: Any = None) -> Any:
+            named = dict(zip(self.gradients, dout if len(self.gradients) > 1 else (dout,), strict=False))
+            kept = cache if self.values else {self.cache: cache} if self.cache is not None else {}
+            return backward(**named, **kept)
+
+        return Adapted(backward, call, inputs, own)
+
+
+class Adapted:
+    """A backward pass, called in another way; its source and its local variables are those of the user's function.
+
+    Of an object, the gradients that the call leaves in its attributes, or in a dictionary there, are returned too.
+
+    Args:
+        function: the user's.
+        call: how it is called with an upstream gradient and a cache.
+        inputs: the shapes of what gradients are asked for, by name.
+        own: the object whose method it is, or None.
+    """
+
+    def __init__(
+        self, function: Any, call: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+    ) -> None:
+        self.__wrapped__ = function
+        self.__signature__ = inspect.signature(_two)
+        self._call, self._inputs, self._own = call, inputs, own
+
+    def __call__(self, dout: Any, cache: Any = None) -> Any:
+        """What the user's function returns, or what it has left in its object, in the order of the inputs."""
+        returned = self._call(dout, cache)
+        if self._own is None:
+            return returned
+        several = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
+        held: dict[str, Any] = {}
+        for name, value in vars(self._own).items():
+            if isinstance(value, dict) and "grad" in name.lower():
+                held |= {f"d{key}" if key in self._inputs else key: x for key, x in value.items()}
+            else:
+                held[name] = value
+        keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
+        rest = [name for name in self._inputs if name not in keys]
+        if len(rest) != len(several) and keys:
+            return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
+        if len(rest) != len(several):
+            return returned
+        found = {name: held[key] for name, key in keys.items()} | dict(zip(rest, several, strict=True))
+        return tuple(found[name] for name in self._inputs)
+
+    def _fitting(self, several: tuple[Any, ...], names: list[str]) -> dict[str, Any]:
+        """What was returned beside attributes, by the first of the other inputs that has its shape."""
+        found: dict[str, Any] = {}
+        for k, value in enumerate(several):
+            shaped = [n for n in names if self._inputs[n] == np.shape(value) and f"d{n}" not in found]
+            found[f"d{shaped[0]}" if shaped else f"dreturned{k}"] = value
+        return found
+
+
+def _two(dout: Any, cache: Any = None) -> None:
+    """Has the signature of a backward pass as it is called."""

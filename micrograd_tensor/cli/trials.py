@@ -1,0 +1,303 @@
+"""Trying a layer at guessed inputs, until both of its passes run and the gradients have the shapes of their inputs.
+
+A right backward pass returns gradients that have the shapes of their inputs, so where one has another, it is the guess
+that is doubted first: other shapes are tried, and then the shapes that the backward pass itself returns. What is still
+open then is said, and not held against the layer.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+
+from ..check.given import spelled
+from ..check.running import Watch, assignments, copied, replaced_kept
+from ..check.running import run as run_backward
+from .layers import Layer
+from .shapes import NUMBERS, Guess, Kind, guesses, reshaped, said_as_option
+from .taking import Taking
+
+_REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mean\(|sum\(|var\(|std\(|for .* in")
+"""What tells that a forward pass does more than look at each element by itself."""
+_VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
+"""Names of parameters that are seldom single numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A layer that was run, as it stands, at some arguments.
+
+    Attributes:
+        guess: the arguments.
+        own: the object whose methods ran, or None.
+        returned: by the forward pass.
+        local: the local variables of the forward pass.
+        gradients: the shapes of what the backward pass computed for inputs, by their names; None where it did not run.
+        inputs: the shapes of the inputs.
+        doubts: by the name of an input whose shape was taken from its gradient, what else may be meant, in a sentence.
+    """
+
+    guess: Guess
+    own: Any
+    returned: Any
+    local: Mapping[str, Any]
+    gradients: Mapping[str, tuple[int, ...]] | None
+    inputs: Mapping[str, tuple[int, ...]]
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unlike(self) -> dict[str, tuple[int, ...]]:
+        """The inputs whose gradients have another shape, and which."""
+        return {n: shape for n, shape in (self.gradients or {}).items() if shape != self.inputs[n]}
+
+
+class Trials:
+    """The ways to run a layer, one after another.
+
+    Args:
+        layer: the layer.
+        given: values, or shapes, of some of its parameters.
+        seed: of the inputs.
+        exact: whether these are all of them.
+    """
+
+    def __init__(self, layer: Layer, given: Mapping[str, Any], seed: int, exact: bool = False) -> None:
+        self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
+        self.parameters = parameters_of(layer)
+        self.last: BaseException | None = None
+
+    def chosen(self) -> Trial | None:
+        """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments."""
+        ran: list[Trial] = []
+        back: list[Trial] = []
+        found = None
+        for trial in self._all():
+            ran.append(trial)
+            if trial.gradients is None:
+                continue
+            back.append(trial)
+            if not trial.unlike and len(trial.inputs) >= len(back[0].inputs):  # else x was of whole numbers
+                found = trial
+                break
+        found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
+        return found and self.again(found)
+
+    def again(self, trial: Trial) -> Trial:
+        """The same once more, since its object may keep what the backward pass has added up."""
+        with quietly(self._seed):
+            own, returned, local, _ = self._run(copied(trial.guess.arguments))
+        return replace(trial, own=own, returned=returned, local=local)
+
+    def others(self, chosen: Trial) -> Iterator[Trial]:
+        """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
+        a_loss = np.ndim(chosen.returned[0] if isinstance(chosen.returned, tuple) else chosen.returned) == 0
+        kinds = set[Kind]()
+        for trial in self._all(infinite=False):
+            kind = trial.guess.kind
+            if kind in kinds or kind == chosen.guess.kind or trial.gradients is None or trial.unlike:
+                continue
+            if kind.numbers == NUMBERS[0] or a_loss:
+                kinds.add(kind)
+                yield self.again(trial)
+
+    def _all(self, infinite: bool = True) -> Iterator[Trial]:
+        """All arguments with which the forward pass runs; those with which it gives numbers that are finite first."""
+        late: list[Trial] = []
+        for guess in self._guesses():
+            trial = self._tried(guess)
+            if trial is None:
+                continue
+            if all(np.isfinite(out).all() for out in self._taking(trial).outputs_of(trial.returned)):
+                yield trial
+            else:
+                late.append(trial)
+        yield from late if infinite else ()
+
+    def _guesses(self) -> Iterator[Guess]:
+        constructor = parameters_of_constructor(self._layer)
+        names = [key for made in assignments(self._layer.function) for key in (*made.names, *made.kept)]
+        optional = {n: p for n, p in self.parameters.items() if p.default is not p.empty}
+        asked = spelled(
+            names, [n for n, p in optional.items() if isinstance(p.default, float) and n not in constructor]
+        )
+        wanted = {n for n in asked[0] if f"d{n}" in names}
+        if self._layer.backward is None:
+            labels = r"(?i)y|labels?|targets?|t|y_batch"
+            wanted |= {n for n, p in optional.items() if p.default is None and re.fullmatch(labels, n)}
+            off = {n for n, p in optional.items() if isinstance(p.default, int | float) and not p.default}
+            wanted |= {n for n in off if re.match(r"(?i)reg|lam|l2|weight_?decay", n)}
+        texts = compared_texts(self._layer)
+        yield from guesses(
+            self.parameters, self._given, self._seed, self._exact, frozenset(constructor), frozenset(wanted), texts
+        )
+
+    def _tried(self, guess: Guess) -> Trial | None:
+        layer = self._layer
+        floats = any(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in guess.arguments.values())
+        if not floats and layer.made_by is None:
+            return None
+        try:
+            with quietly(self._seed):
+                own, returned, local, held = self._run(copied(guess.arguments))
+        except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
+            self.last = error
+            return None
+        if not _is_result(returned):
+            return None
+        inputs = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+        inputs |= {n: shape for n, shape in held.items() if n not in inputs}
+        trial = Trial(guess, own, returned, local, None, inputs)
+        return replace(trial, gradients=self._gradients(trial))
+
+    def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any], dict[str, tuple[int, ...]]]:
+        """The object, what its forward pass returns, its variables, and the shapes that the object begins with."""
+        layer = self._layer
+        own = layer.made(arguments)
+        held = {name: x.shape for name, x in held_arrays(own).items()}
+        forward, _ = layer.bound(own)
+        watch = Watch(forward, within=False)
+        with watch:
+            returned = forward(**wanted_by(forward, arguments))
+        return own, returned, watch.local, held
+
+    def _taking(self, trial: Trial) -> Taking:
+        _, backward = self._layer.bound(trial.own)
+        return Taking.of(backward, trial.returned, {*self.parameters, *trial.local})
+
+    def _gradients(self, trial: Trial) -> dict[str, tuple[int, ...]] | None:
+        """The shapes of what the backward pass computes for inputs; None where it raises."""
+        _, backward = self._layer.bound(trial.own)
+        inputs = trial.inputs
+        if backward is None:
+            gradients = rest_of(trial.returned)
+            named = gradients if isinstance(gradients, dict) else {}
+            return {n: np.shape(named[k]) for n, k in spelled(named, inputs)[0].items()} | {
+                n: np.shape(named[n]) for n in inputs if n in named
+            }
+        takes = self._taking(trial)
+        cache = takes.cache_of(trial.returned, {**trial.guess.arguments, **trial.local})
+        if takes.with_cache and cache is None:
+            cache = {**trial.guess.arguments, **trial.local}
+        upstream = tuple(np.ones_like(out) for out in takes.outputs_of(trial.returned))
+        dout = upstream[0] if len(upstream) == 1 else upstream
+        with quietly(self._seed):
+            try:
+                ran = run_backward(takes.adapted(backward, inputs, trial.own), dout, cache, list(inputs))
+            except SystemExit:
+                return None
+        if ran.error is not None:
+            return None
+        keys, _ = spelled(ran.names, inputs)
+        return {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
+
+    def _as_returned(self, trial: Trial) -> Trial | None:
+        """The layer with inputs of the shapes of its gradients, if it runs with them and the shapes are then alike."""
+        shapes = trial.unlike
+        if not shapes or not shapes.keys() <= trial.guess.free:
+            return None
+        again = self._tried(reshaped(trial.guess, shapes, self._seed))
+        if again is None or again.gradients is None or again.unlike:
+            return None
+        single = [n for n, shape in shapes.items() if not shape and n not in trial.guess.alone]
+        others = [n for n in trial.guess.free if n not in shapes and len(trial.inputs.get(n, ())) == 1]
+        if single and others and any(trial.inputs[n] in (trial.inputs[m] for m in single) for n in others):
+            return None  # as gamma without an axis beside beta with it
+        text = _source(self._layer.function_forward)
+        sure = not re.search(_REDUCED, text) and not any(re.fullmatch(_VECTORS, n) for n in single)
+        doubts = {} if sure else {n: _doubt(n, trial.inputs[n]) for n in single}
+        return replace(again, doubts=doubts)
+
+
+def _doubt(name: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"it is a single number, which is right if {name} is one, as it was taken for here; if {name} is an array, say "
+        f"so: --shapes {said_as_option({name: shape})}, and if it is not: --shapes {name}=()"
+    )
+
+
+def rest_of(returned: Any) -> Any:
+    """What a function returns besides the loss."""
+    gradients = returned[1:]
+    return gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+
+def wanted_by(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some arguments that a function takes."""
+    return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
+
+
+def parameters_of_constructor(layer: Layer) -> dict[str, inspect.Parameter]:
+    """The parameters of the constructor of a layer that is a class."""
+    return {} if layer.made_by is None else dict(inspect.signature(layer.made_by).parameters)
+
+
+def parameters_of(layer: Layer) -> dict[str, inspect.Parameter]:
+    """The parameters of its forward pass, and of its constructor."""
+    if layer.made_by is None:
+        return dict(inspect.signature(layer.forward).parameters)
+    forward = list(inspect.signature(getattr(layer.made_by, layer.forward)).parameters.items())[1:]
+    return {**parameters_of_constructor(layer), **dict(forward)}
+
+
+def held_arrays(own: Any) -> dict[str, Any]:
+    """The arrays of floats among an object's attributes, and in dictionaries of them, that may be parameters."""
+    held = vars(own) if hasattr(own, "__dict__") else {}
+    several = [value for name, value in held.items() if isinstance(value, dict) and "grad" not in name.lower()]
+    every = {key: x for these in (held, *several) for key, x in these.items()}
+    return {k: x for k, x in every.items() if isinstance(k, str) and isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+
+
+def compared_texts(layer: Layer) -> dict[str, str]:
+    """For each parameter that the forward pass compares with a text the first such text."""
+    try:
+        tree = ast.parse(dedent(_source(layer.function_forward)))
+    except SyntaxError:
+        return {}
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() as text)]):
+                found.setdefault(name, text)
+    return found
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
+
+
+def _is_result(returned: Any) -> bool:
+    out = returned[0] if isinstance(returned, tuple) and returned else returned
+    return isinstance(out, np.ndarray | np.floating | float) and np.asarray(out).dtype.kind == "f"
+
+
+@contextmanager
+def quietly(seed: int) -> Iterator[None]:
+    """The user's code is tried within the block: it is not seen or heard, and what it replaces is put back."""
+    with replaced_kept(), seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with redirect_stdout(StringIO()):
+            yield
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """NumPy's global generator starts from a seed within the block, and goes on afterwards as if nothing had been."""
+    before = np.random.get_state()  # noqa: NPY002 -- it is what the user's code draws from
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

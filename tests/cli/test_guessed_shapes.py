@@ -1,0 +1,214 @@
+"""Layers whose inputs nobody gave: right ones are never wrong for what was guessed, and wrong ones never pass."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micrograd_tensor.cli import main
+from micrograd_tensor.cli.shapes import said_as_option, values_of
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def run(text, *options):
+        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
+        status = main(["check", "mine.py", *options])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    return run
+
+
+def pair(parameters, forward, cache, backward):
+    """A layer's text: the names of its inputs, the lines of forward, what it keeps, the lines of backward."""
+    lines = [f"def f_forward({parameters}):", *(f"    {line}" for line in forward), f"    return out, ({cache},)"]
+    lines += ["", "def f_backward(dout, kept):", f"    {cache}, = kept", *(f"    {line}" for line in backward)]
+    return "\n".join(lines) + "\n"
+
+
+RIGHT = {
+    "a bias for each feature": pair("x, b", ["out = x + b"], "x", ["return dout, dout.sum(axis=0)"]),
+    "a bias for images": pair(
+        "x, b", ["out = x + b[None, :, None, None]"], "x", ["return dout, dout.sum(axis=(0, 2, 3))"]
+    ),
+    "a bias for sequences": pair("x, b", ["out = x + b"], "x", ["N, T, D = x.shape", "return dout, dout.sum((0, 1))"]),
+    "a bias in a row": pair("x, b", ["out = x + b"], "x", ["return dout, dout.sum(axis=0, keepdims=True)"]),
+    "a bias in a column": pair(
+        "W, X, b", ["out = W @ X + b"], "W, X", ["return dout @ X.T, W.T @ dout, np.sum(dout, axis=1, keepdims=True)"]
+    ),
+    "weights in rows": pair(
+        "x, W, b", ["out = x @ W.T + b"], "x, W", ["return dout @ W, dout.T @ x, dout.sum(axis=0)"]
+    ),
+    "scale and shift, numbers": pair(
+        "x, scale, shift", ["out = x * scale + shift"], "x, scale",
+        ["return dout * scale, np.sum(dout * x), np.sum(dout)"],
+    ),
+    "scale and shift, arrays": pair(
+        "x, scale, shift", ["out = x * scale + shift"], "x, scale",
+        ["return dout * scale, np.sum(dout * x, axis=0), np.sum(dout, axis=0)"],
+    ),
+    "prelu with a number": pair(
+        "x, a", ["out = np.where(x > 0, x, a * x)"], "x, a",
+        ["return np.where(x > 0, dout, a * dout), np.sum(dout * np.where(x > 0, 0, x))"],
+    ),
+    "prelu for each feature": pair(
+        "x, a", ["out = np.where(x > 0, x, a * x)"], "x, a",
+        ["return np.where(x > 0, dout, a * dout), np.sum(dout * np.where(x > 0, 0, x), axis=0)"],
+    ),
+    "swish": pair(
+        "x, beta", ["s = 1 / (1 + np.exp(-beta * x))", "out = x * s"], "x, s, beta",
+        ["return dout * (s + beta * x * s * (1 - s)), np.sum(dout * x * x * s * (1 - s))"],
+    ),
+    "a line": pair("x, w, b", ["out = w * x + b"], "x, w", ["return dout * w, np.sum(dout * x), np.sum(dout)"]),
+    "a neuron": pair(
+        "x, w, b", ["out = x @ w + b"], "x, w", ["return np.outer(dout, w), x.T @ dout, np.sum(dout)"]
+    ),
+    "a sum of two": pair("a, b", ["out = a + b"], "a", ["return dout, dout"]),
+    "a product of two": pair("a, b", ["out = a * b"], "a, b", ["return dout * b, dout * a"]),
+    "positions": pair("x, pos", ["out = x + pos"], "x", ["N, T, D = x.shape", "return dout, dout.sum(axis=0)"]),
+    "logarithm": pair("x", ["out = np.log(x)"], "x", ["return dout / x"]),
+    "square root": pair("x", ["out = np.sqrt(x)"], "out", ["return dout / (2 * out)"]),
+    "images normed by place": pair(
+        "x, gamma, beta",
+        ["N, C, H, W = x.shape", "mu = x.mean(axis=(0, 2, 3), keepdims=True)",
+         "s = x.std(axis=(0, 2, 3), keepdims=True)", "h = (x - mu) / s",
+         "out = h * gamma.reshape(1, C, 1, 1) + beta.reshape(1, C, 1, 1)"],
+        "h, s, gamma",
+        ["C = gamma.size", "dh = dout * gamma.reshape(1, C, 1, 1)", "over = (0, 2, 3)",
+         "dx = (dh - dh.mean(over, keepdims=True) - h * (dh * h).mean(over, keepdims=True)) / s",
+         "return dx, (dout * h).sum(over), dout.sum(over)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT)
+def test_right_layers_are_right_whatever_the_shapes_are_that_they_mean(check, text):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "right" in printed
+    assert "wrong" not in printed
+
+
+@pytest.mark.parametrize(
+    "text", [t for t in RIGHT.values() if "return dout" in t], ids=[n for n, t in RIGHT.items() if "return dout" in t]
+)
+def test_the_same_layers_with_a_sign_that_is_wrong_do_not_pass(check, text):
+    status, printed = check(text.replace("return dout", "return -dout"))
+    assert status == 1
+    assert "✗ dx is wrong" in printed or "✗ da is wrong" in printed or "✗ dW is wrong" in printed
+
+
+LOSSES = {
+    "softmax of one-hot labels": (
+        "scores, t",
+        ["p = np.exp(scores - scores.max(1, keepdims=True))", "p /= p.sum(axis=1, keepdims=True)",
+         "out = -np.sum(t * np.log(p)) / len(t)"],
+        "p, t", ["return (p - t) / len(t) * dout"], "one-hot",
+    ),
+    "softmax of one-hot labels in columns": (
+        "Z, Y",
+        ["A = np.exp(Z - Z.max(axis=0))", "A = A / A.sum(axis=0)", "out = -np.sum(Y * np.log(A)) / Z.shape[1]"],
+        "A, Y", ["return (A - Y) / Y.shape[1] * dout"], "one-hot in columns",
+    ),
+    "cross entropy of probabilities": (
+        "p, y", ["out = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))"], "p, y",
+        ["return dout * (p - y) / (p * (1 - p)) / p.size"], "between 0 and 1",
+    ),
+    "cross entropy of probabilities that are clipped": (
+        "y_pred, y_true",
+        ["p = np.clip(y_pred, 1e-7, 1 - 1e-7)", "out = -np.mean(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))"],
+        "y_pred, y_true", ["return dout * (y_pred - y_true) / (y_pred * (1 - y_pred)) / y_pred.size"],
+        "between 0 and 1",
+    ),
+    "squares": ("y_hat, y", ["out = np.mean((y_hat - y) ** 2)"], "y_hat, y",
+                ["return dout * 2 * (y_hat - y) / y.size"], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameters", "forward", "cache", "backward", "said"), LOSSES.values(), ids=LOSSES)
+def test_losses_are_right_for_the_labels_and_probabilities_that_they_mean(
+    check, parameters, forward, cache, backward, said
+):
+    text = pair(parameters, forward, cache, backward)
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "wrong" not in printed
+    assert said in printed
+    assert said or "one-hot" not in printed
+    for old, new in ((" - ", " + "), ("* dout", "* dout * 2"), ("return dout", "return 2 * dout")):
+        wrong = backward[0].replace(old, new)
+        if wrong != backward[0]:
+            assert check(pair(parameters, forward, cache, [wrong]))[0] == 1, wrong
+
+
+MISSING = {
+    "batch norm": (
+        pair("x, gamma, beta", ["h = (x - x.mean(axis=0)) / x.std(axis=0)", "out = h * gamma + beta"], "h, gamma",
+             ["return None, np.sum(dout * h), np.sum(dout)"]),
+        "gamma=5",
+    ),
+    "rms norm": (
+        pair("x, g", ["h = x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True))", "out = h * g"], "h",
+             ["return None, np.sum(dout * h)"]),
+        "g=5",
+    ),
+    "affine": (
+        pair("x, w, b", ["out = x @ w + b"], "x, w", ["return dout @ w.T, x.T @ dout, np.sum(dout)"]), "b=3",
+    ),
+    "gamma alone": (pair("x, gamma", ["out = x * gamma"], "x", ["return None, np.sum(dout * x)"]), "gamma=5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "option"), MISSING.values(), ids=MISSING)
+def test_a_single_number_where_an_array_is_likelier_is_neither_right_nor_wrong_before_its_shape_is_said(
+    check, text, option
+):
+    status, printed = check(text)
+    assert status == 1
+    assert "is wrong" not in printed
+    assert "could not be judged" in printed
+    assert f"--shapes {option}" in printed
+    status, printed = check(
+        text, "--shapes", option.replace("gamma=5", "gamma=5,beta=5" if "beta" in text else "gamma=5")
+    )
+    assert status == 1
+    assert "is wrong" in printed
+    assert "runs over all elements" in printed
+    name = option.split("=")[0]
+    single = f"{name}=(),beta=()" if "beta" in text else f"{name}=()"
+    assert "is wrong" not in check(text, "--shapes", single)[1]
+
+
+def test_an_axis_that_is_missing_beside_one_that_is_there_is_a_mistake(check):
+    text = pair(
+        "x, gamma, beta", ["h = (x - x.mean(axis=0)) / x.std(axis=0)", "out = h * gamma + beta"], "h, gamma",
+        ["dgamma = np.sum(dout * h)", "dbeta = dout.sum(axis=0)", "return None, dgamma, dbeta"],
+    )  # fmt: skip
+    status, printed = check(text)
+    assert status == 1
+    assert "✗ dgamma is wrong" in printed
+    assert re.search(r"line \d+: dgamma = np.sum\(dout \* h\)", printed)
+    assert "The shapes of the inputs were guessed" in printed
+    assert "--shapes x=7x5,gamma=5,beta=5" in printed
+    assert check(text.replace("dout * h)", "dout * h, axis=0)"))[0] == 1  # dx is None
+    assert "guessed" not in check(text, "--shapes", "x=7x5,gamma=5,beta=5")[1]
+
+
+@pytest.mark.parametrize("shapes", [{"x": (4, 5)}, {"a": ()}, {"x": (2, 3, 4), "b": (3,), "c": ()}])
+def test_shapes_are_said_as_the_option_reads_them(shapes):
+    assert values_of(said_as_option(shapes)) == shapes
+
+
+def test_nothing_but_the_users_numbers_is_used_where_all_are_given(check):
+    text = pair("x, a", ["out = a * x"], "x, a", ["return dout * a, np.sum(dout * x)"])
+    given = "\ndef inputs():\n    return {'x': np.arange(6.0).reshape(2, 3) + 1, 'a': np.array([1.0, 2.0, 3.0])}\n"
+    status, printed = check(text + given)
+    assert status == 1
+    assert re.search(r"inputs given by inputs\(\): x \(2, 3\), a \(3,\)", printed)
+    assert "guessed" not in printed
+    assert np.isfinite(status)
