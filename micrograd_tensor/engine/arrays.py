@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError, OpError, quoted
+from .errors import DTypeError, OpError, ShapeError, quoted
 
 NUMBERS = frozenset({int, float, complex, bool})
 """Python's numbers stay what they are: NumPy lets them take the dtype of the array that they meet."""
@@ -64,14 +64,45 @@ def is_duck(value: Any) -> bool:
     )
 
 
+def is_lazy(value: Any) -> bool:
+    """Whether the value is an array whose elements are not computed yet, chunk by chunk: one of Dask's."""
+    return hasattr(value, "map_blocks") and is_duck(value)
+
+
+def beside(array: Any, x: Any) -> Any:
+    """A constant to compute with beside x, as an array of its kind if that is a duck, or holds one: not all kinds mix.
+
+    >>> beside([1.0, 2.0], np.zeros(2))
+    array([1., 2.])
+    """
+    duck = getattr(x, "_data", x)
+    return array if is_duck(array) else np.asarray(array, like=duck if is_duck(duck) else None)
+
+
+def on_host(array: Any) -> Any:
+    """The values of an array in the processor's memory, as NumPy's: one on a GPU is fetched."""
+    return array.get() if is_duck(array) and hasattr(array, "get") else np.asarray(array)
+
+
 def element(array: Any) -> Any:
     """The only element of an array as a Python number; a lazy array is computed."""
     return array.item() if hasattr(array, "item") else np.asarray(array).item()
 
 
-def settled(array: Any) -> Any:
-    """An array with its values at hand: a lazy one would drag along all that it is to be computed from."""
-    return array.persist() if hasattr(array, "persist") else array
+def settled(arrays: Sequence[Any], old: Sequence[Any]) -> list[Any]:
+    """Arrays with their values at hand, computed in one go: lazy ones would drag along all that they come from.
+
+    What takes the place of an old array of NumPy's becomes one too.
+    """
+    lazy = [i for i, array in enumerate(arrays) if is_lazy(array)]
+    found = list(arrays)
+    if not lazy:
+        return found
+    dask, were_numpys = sys.modules["dask"], {i: isinstance(old[i], np.ndarray) for i in lazy}
+    compute = dask.compute if all(were_numpys.values()) else dask.persist
+    for i, array in zip(lazy, compute(*(found[i] for i in lazy)), strict=True):
+        found[i] = np.asarray(array) if were_numpys[i] else array
+    return found
 
 
 def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
@@ -110,6 +141,7 @@ def plain(value: Any, dtype: Any = None, copy: bool | None = None, called: str =
     dtype = None if dtype is None else dtype_of_numbers(dtype)
     if is_duck(value):
         _check(value, getattr(value, "dtype", None), called)
+        measured(value, called)
         return value if dtype is None else value.astype(dtype)
     if is_complex(value) and dtype is not None and dtype.kind != "c":
         raise DTypeError(f"{dtype} cannot hold complex numbers; take their real part first")
@@ -169,6 +201,16 @@ def frozen(value: Any, dtype: Any = None, copy: bool = True) -> Any:
 def is_complex(value: Any) -> bool:
     """Whether an operand holds complex numbers."""
     return isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", None) == "c"
+
+
+def measured(array: Any, called: str = "") -> Any:
+    """A duck whose lengths are known; `ShapeError` for one of Dask's that doesn't know how long its chunks are."""
+    if any(n != n for n in array.shape):
+        raise ShapeError(
+            f"{called or 'a lazy array'} of shape {array.shape} does not know its lengths, and gradients need them: "
+            "call x.compute_chunk_sizes() first, or choose by mt.where(mask, x, 0) instead of x[mask]"
+        )
+    return array
 
 
 def as_array(result: Any) -> Any:

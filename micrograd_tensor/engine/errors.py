@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.exceptions import AxisError
 
 from .row import Contraction, Primitive, Reshape
@@ -71,7 +72,7 @@ def describe(operand: Any) -> str:
     if shape is None:
         text = quoted(operand)
         return text if len(text) <= 40 else f"a {type(operand).__name__}"
-    name = shortened(getattr(operand, "name", None))
+    name = shortened(getattr(operand, "name", None)) if hasattr(operand, "born") else None  # Dask's are keys
     if name is None:
         op = getattr(operand, "op", None)
         name = (
@@ -104,6 +105,8 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
     """Turn what NumPy raised inside an op into an error that a user can act on. Other kinds are returned unchanged."""
     name, shapes = op.name, [tuple(s) for s in (getattr(x, "shape", ()) for x in operands)]
     listed = " and ".join(describe(x) for x in operands) if len(operands) < 4 else f"{len(operands)} operands"
+    if isinstance(error, OpError):
+        return type(error)(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, AxisError) and len(operands) == 1:
         axes, rank = params.get("axis", params.get("axes")), error.ndim or len(shapes[0])
         whose = "the result's" if rank > len(shapes[0]) else "its"
@@ -127,6 +130,13 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
             return ShapeError(f"{name}: {listed} do not broadcast{_why_no_broadcast(operands, shapes)}")
         return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, TypeError):
+        arrays = [getattr(x, "_data", x) for x in operands]
+        ducks = [type(x) for x in arrays if hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)]
+        if ducks and any(isinstance(x, np.ndarray) for x in arrays):
+            theirs = f"{ducks[0].__module__}.{ducks[0].__name__}"
+            return DTypeError(
+                f"{name}: {listed}: {theirs} beside NumPy's, which do not mix; np.asarray(y, like=x) brings y over"
+            )
         kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
         return DTypeError(f"{name}: {listed} of type {kinds}{_settings(params)}: {error}")
     return error

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 import numpy as np
 
 from . import anomaly, record
-from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, operand
+from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, measured, operand
 from .errors import explain, with_failed_call
 from .interop.habits import understood
 from .record import UNRECORDED, Lean, Record, Result, birth_numbers, is_moved, leaf, outline, restored, unwrap
@@ -232,7 +232,8 @@ def _as_result(data: Any) -> Any:
     array = as_array(data)
     if isinstance(array, ndarray):
         array.setflags(write=False)
-    return array
+        return array
+    return measured(array)
 
 
 def _let_go(x: Any) -> bool:

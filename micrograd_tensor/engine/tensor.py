@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import record, walk
-from .arrays import Outline, element, frozen, settled
+from .arrays import Outline, element, frozen, on_host, settled
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .interop import protocols
 from .interop.habits import keywords
@@ -140,7 +140,8 @@ class Tensor(PyTorchMethods):
 
         The only way to change a value, for optimizers above all; on a leaf that asks for gradients, ``w -= step`` and
         its kin call it within `no_grad`, and are refused elsewhere. Graphs recorded before keep the old array and still
-        differentiate correctly; only ``create_graph=True`` through them is refused, since it would mix the two.
+        differentiate correctly; only ``create_graph=True`` through them is refused, since it would mix the two. A value
+        that is lazy is computed, and a leaf whose array is NumPy's keeps one.
 
         Raises:
             GradientError: for the result of an op: assign to the leaves it was computed from.
@@ -160,7 +161,7 @@ class Tensor(PyTorchMethods):
         if traced:
             effect(self, new, lambda array: [(set_data, self, array)])
         else:
-            self._data = new
+            [self._data] = settled([new], [self._data])
         return self
 
     def detach(self) -> Tensor:
@@ -208,7 +209,7 @@ class Tensor(PyTorchMethods):
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         refuse_reading(self, "tolist()")
-        return self._values().tolist()
+        return on_host(self._values()).tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -536,7 +537,9 @@ def assign(leaves: Iterable[Tensor], values: Iterable[Any]) -> None:
 
 def assignments(leaves: Iterable[Tensor], values: Iterable[Any]) -> list[tuple[Any, ...]]:
     """The changes by which leaves get new values outside a trace, for `all_at_once`."""
-    return [(set_data, x, _accepted(x, value, False)) for x, value in zip(leaves, values, strict=True)]
+    found = list(leaves)
+    new = [_accepted(x, value, False) for x, value in zip(found, values, strict=True)]
+    return [(set_data, x, array) for x, array in zip(found, settled(new, [x._data for x in found]), strict=True)]
 
 
 def convert(leaves: Iterable[Tensor], dtype: Any) -> None:
@@ -556,7 +559,7 @@ def _accepted(x: Tensor, value: Any, traced: bool) -> Any:
     if new.shape != x._data.shape:
         raise ShapeError(f"assign_: {describe(x)} cannot take a value of shape {new.shape}")
     if not traced:
-        return settled(new)
+        return new
     given = new if isinstance(new, Tensor) else leaf(new)
     return given if given.dtype == dtype else e.astype(given, dtype)
 

@@ -6,6 +6,7 @@ from math import inf, pi, sqrt
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.randomness import generator_or_default
@@ -165,5 +166,5 @@ def dropout(
     if not training or p == 0:
         return values
     generator = generator_or_default(generator)
-    kept = source(lambda: generator.random(values.shape), "noise", generator) >= p
+    kept = source(lambda: beside(generator.random(values.shape), values), "noise", generator) >= p
     return values * astype(kept / (1 - p) if p < 1 else kept, values.dtype).named("mask")

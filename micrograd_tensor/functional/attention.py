@@ -9,6 +9,7 @@ from math import sqrt
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.row import Operand
 from ..engine.table.elementwise import where
@@ -76,7 +77,7 @@ def attention_weights(
     if is_causal:
         if attn_mask is not None:
             raise ValueError("attention: attn_mask and is_causal=True are both given; give only one of them")
-        attn_mask = np.tri(scores.shape[-2], scores.shape[-1], dtype=bool)
+        attn_mask = beside(np.tri(scores.shape[-2], scores.shape[-1], dtype=bool), scores)
     if attn_mask is not None:
         mask = as_tensor(attn_mask)
         scores = where(mask, scores, -np.inf) if mask.dtype.kind == "b" else scores + mask

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import beside, is_duck
 from ..engine.errors import GradientError, ShapeError, describe
 from ..engine.record import leaf
 from ..engine.recording import enable_grad
@@ -80,7 +81,10 @@ def _directions(inputs: Inputs, vectors: Any, ready: list[Tensor], what: str) ->
     given = list(vectors) if isinstance(inputs, tuple) else [vectors]
     if len(given) != len(ready):
         raise ShapeError(f"{what}: {len(ready)} inputs, but {len(given)} vectors; give one for each")
-    given = [v if isinstance(v, Tensor) else np.asarray(v, x.dtype) for v, x in zip(given, ready, strict=True)]
+    given = [
+        v if isinstance(v, Tensor) or is_duck(v) else beside(np.asarray(v, x.dtype), x)
+        for v, x in zip(given, ready, strict=True)
+    ]
     for v, x in zip(given, ready, strict=True):
         if v.shape != x.shape:
             raise ShapeError(f"{what}: the vector for {describe(x)} has shape {v.shape}; it must be that of the input")

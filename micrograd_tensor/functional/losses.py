@@ -114,7 +114,7 @@ def binary_cross_entropy(
     0.3466
     """
     p, z = _alike("binary_cross_entropy", input, target)
-    if not holds((p >= 0) & (p <= 1)):
+    if not is_duck(unwrap(p)) and not holds((p >= 0) & (p <= 1)):
         raise ValueError(
             f"binary_cross_entropy: {describe(p)} holds numbers outside 0…1, which are no probabilities; "
             "apply sigmoid first, or use binary_cross_entropy_with_logits"

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length, lengths
-from ..engine.record import leaf
+from ..engine.record import leaf, unwrap
 from ..engine.row import Operand
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import max, mean, sum
@@ -88,9 +89,10 @@ def avg_pool2d(
     total = transpose(sum(seen, axis=0), axes=order)
     if divisor_override is not None:
         return total / length("divisor_override", divisor_override)
-    ones = np.ones(x.shape[-2:], x.dtype)
+    ones = np.ones_like(unwrap(x), shape=x.shape[-2:])
     if count_include_pad:  # the border counts, but never what only ceil_mode adds beyond it
-        ones = np.ones([n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True)], x.dtype)
+        bordered = tuple(n + 2 * before for n, (before, _) in zip(x.shape[-2:], widths, strict=True))
+        ones = np.ones_like(unwrap(x), shape=bordered)
         widths = tuple((0, after - before) for before, after in widths)
     counted, order, _ = _windows("avg_pool2d", leaf(np.pad(ones, widths)), kernel_size, stride, 0, 1, False, 0.0)
     return total / transpose(sum(counted, axis=0), axes=order).named("counts")
@@ -119,7 +121,8 @@ def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | N
     rows, columns = (length("output_size", n if k is None else k) for n, k in zip((h, w), wanted, strict=True))
     if h % rows == 0 and w % columns == 0:
         return mean(reshape(x, shape=(*x.shape[:-2], rows, h // rows, columns, w // columns)), axis=(-3, -1))
-    return matmul(matmul(_shares(h, rows, x.dtype), x), _shares(w, columns, x.dtype).T)
+    above, beyond = (beside(_shares(*of, x.dtype), x) for of in ((h, rows), (w, columns)))
+    return matmul(matmul(above, x), transpose(beyond))
 
 
 def _shares(length: int, windows: int, dtype: np.dtype[Any]) -> Any:

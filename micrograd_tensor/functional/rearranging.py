@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
@@ -127,7 +128,7 @@ def diag(x: Operand, k: int = 0) -> Tensor:
         return diagonal(x, k)
     if rank != 1:
         raise ShapeError(f"diag: {describe(x)} is neither a vector nor a matrix")
-    square = where(np.eye(np.size(unwrap(x)), dtype=bool), x, 0)
+    square = where(beside(np.eye(np.shape(unwrap(x))[0], dtype=bool), x), x, 0)
     return pad(square, ((max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0)))) if k else square
 
 

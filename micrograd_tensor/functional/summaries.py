@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.axes import counted
 from ..engine.creation import full_like
 from ..engine.errors import DTypeError, ShapeError, describe
@@ -114,7 +115,7 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> T
     rest = (place - below).astype(x.dtype).reshape(shares.shape + (1,) * (line.ndim - 1))
     line = where(any(isnan(line), axis=0, keepdims=True), np.nan, sort(line, axis=0))
     low = take(line, below, 0)
-    found = add(low, mul(sub(take(line, above, 0), low), rest))
+    found = add(low, mul(sub(take(line, above, 0), low), beside(rest, line)))
     if not keepdims:
         return found
     return reshape(found, shape=(*shares.shape, *(1 if i in axes else n for i, n in enumerate(x.shape))))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.creation import ones
+from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length
 from ..engine.row import Operand
@@ -305,7 +305,7 @@ class _ChannelDropout(Dropout):
         values, n = as_tensor(x), self.ndim
         if values.ndim not in (n, n + 1):
             raise ShapeError(f"{type(self).__name__}: {describe(values)} has {values.ndim} axes, not {n} or {n + 1}")
-        channels = ones((*values.shape[: 1 - n], *(1,) * (n - 1)), dtype=values.dtype)
+        channels = beside(np.ones((*values.shape[: 1 - n], *(1,) * (n - 1)), values.dtype), values)
         return values * dropout(channels, self.p, generator=self.generator) if self.training else values
 
 

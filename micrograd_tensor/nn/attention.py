@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length
 from ..engine.row import Operand
@@ -120,7 +121,7 @@ class MultiheadAttention(Module):
         batched = self._checked(inputs)
         q, k, v = (self._heads(x, w, b, batched) for x, w, b in zip(inputs, *self._projections(), strict=True))
         if is_causal and attn_mask is None:
-            attn_mask = ~np.tri(q.shape[2], k.shape[2], dtype=bool)
+            attn_mask = beside(~np.tri(q.shape[2], k.shape[2], dtype=bool), q)
         weights = attention_weights(q, k, self._mask(attn_mask, key_padding_mask, q, k))
         kept = dropout(weights, self.dropout, self.training, generator=self.generator)
         out = self.out_proj(self._joined(kept @ v, batched))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length
-from ..engine.record import leaf
+from ..engine.record import leaf, unwrap
 from ..engine.row import Operand
 from ..engine.table.elementwise import relu, sigmoid, tanh
 from ..engine.table.shapes import concatenate, reshape, split, stack, swapaxes
@@ -62,7 +62,7 @@ class _Recurrent(Module):
     def _initial(self, given: Any, wanted: tuple[int, ...], x: Tensor) -> State:
         """The given state, or zeros."""
         if given is None:
-            return tuple(leaf(np.zeros(wanted, x.dtype)) for _ in self.states)
+            return tuple(leaf(np.zeros_like(unwrap(x), shape=wanted)) for _ in self.states)
         several = len(self.states) > 1
         if several and not (isinstance(given, (tuple, list)) and len(given) == len(self.states)):
             raise ShapeError(

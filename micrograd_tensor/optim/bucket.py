@@ -13,7 +13,7 @@ Within a trace the same rule is applied to the same flat values as Tensors, and 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import frozen, is_duck, settled
+from ..engine.arrays import frozen, is_duck, is_lazy, settled
 from ..engine.errors import ShapeError, describe
-from ..engine.record import set_data
+from ..engine.record import leaf, set_data
 from ..engine.table.elementwise import astype
 from ..engine.table.shapes import concatenate, reshape
 from ..engine.tensor import Tensor
@@ -69,15 +69,16 @@ class Bucket:
         if not self.foreign:
             flat = [array.reshape(-1) for array in arrays]
             arrays = flat if len(flat) == 1 else [np.concatenate(flat)]
-        return self._final(arrays[0])
+        return self._final(arrays[:1])[0]
 
-    def _final(self, array: Any) -> Any:
-        """An array in the parameters' dtype, which is not written to any more."""
-        array = array if array.dtype == self.dtype else array.astype(self.dtype)
+    def _final(self, arrays: Sequence[Any]) -> list[Any]:
+        """Arrays in the parameters' dtype, which are not written to any more."""
+        arrays = [array if array.dtype == self.dtype else array.astype(self.dtype) for array in arrays]
         if self.foreign:
-            return settled(array)
-        array.setflags(write=False)
-        return array
+            return settled(arrays, [None] * len(arrays))
+        for array in arrays:
+            array.setflags(write=False)
+        return arrays
 
     def _parts(self, whole: Any) -> list[Any]:
         """Of one array for all parameters the part of each."""
@@ -96,7 +97,7 @@ class Bucket:
         """
         g = self._joined([_gradient(p)._data for p in self.params])
         p, step = self._values(), self.step + 1
-        value, *buffers = map(self._final, self._applied(rule, (p, g, *self.buffers), {"step": step, **settings}))
+        value, *buffers = self._final(self._applied(rule, (p, g, *self.buffers), {"step": step, **settings}))
         parts = self._parts(value) if len(self.params) == 1 else [frozen(part) for part in self._parts(value)]
         kept = self.buffers.__setitem__, slice(None), buffers
         return [*self._assigned(value, parts), (vars(self).__setitem__, "taken", step), kept]
@@ -170,8 +171,16 @@ class _Buffer:
         return self.bucket.buffers[self.number]
 
 
+def compute_gradients(params: Iterable[Tensor]) -> None:
+    """Compute the lazy gradients of parameters in one go, since they share most of what they are computed from."""
+    lazy = [p for p in params if p._grad is not None and is_lazy(p._grad._data)]
+    found = settled([p._grad._data for p in lazy if p._grad is not None], [p._data for p in lazy])
+    for p, g in zip(lazy, found, strict=True):
+        p.grad = leaf(g)
+
+
 def _zeros(p: Tensor) -> Any:
-    return 0 * p._data if is_duck(p._data) else np.zeros_like(p._data)
+    return np.zeros_like(p._data)
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ..engine.table.elementwise import astype, clip, minimum, sqrt
 from ..engine.table.shapes import reshape, stack
 from ..engine.tensor import Tensor, tensor
 from ..engine.trace import holds
+from .bucket import compute_gradients
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -60,13 +61,15 @@ def clip_grad_norm_(
     if not norm_type > 0:
         raise ValueError(f"clip_grad_norm_: norm_type={norm_type!r}; it must be positive, or math.inf")
     params = _with_gradient(parameters)
+    if recording.get().trace is None:
+        compute_gradients(params)
     with no_grad():
         total = _norm([p.grad for p in params if p.grad is not None], norm_type)
         if error_if_nonfinite and not holds(isfinite(total)):
             found = f"the norm of the gradients is {unwrap(total)}"
             raise GradientError(f"clip_grad_norm_: {found}; detect_anomaly finds the op that made it")
         factor, traced = minimum(max_norm / (total + 1e-6), 1.0), recording.get().trace is not None
-        for p in params if traced or not unwrap(factor) >= 1 else ():  # NaN included
+        for p in params if traced or not factor.item() >= 1 else ():  # NaN included
             if p.grad is not None:
                 p.grad = p.grad * astype(factor, p.dtype)
     return total if traced else total.item()

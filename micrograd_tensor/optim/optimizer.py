@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import is_duck, plain
+from ..engine.arrays import beside, is_duck, plain
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import all_at_once, unwrap
@@ -19,7 +19,7 @@ from ..engine.recording import enable_grad, no_grad, recording
 from ..engine.table.elementwise import astype, zeros_like
 from ..engine.tensor import Tensor
 from ..engine.trace import goes_by, source, touch_grad
-from .bucket import LARGE, Bucket, State
+from .bucket import LARGE, Bucket, State, compute_gradients
 
 __all__ = ["Optimizer"]
 
@@ -144,7 +144,10 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         traced = recording.get().trace is not None
-        for p in (p for group in self.param_groups for p in group["params"]) if traced else ():
+        params = [p for group in self.param_groups for p in group["params"]]
+        if not traced:
+            compute_gradients(params)
+        for p in params if traced else ():
             touch_grad(p)
         plans = [(group, self._buckets(k, group)) for k, group in enumerate(self.param_groups)]
         if traced:
@@ -373,7 +376,7 @@ def _memory(what: str, p: Tensor, saved: Mapping[str, Any], names: Sequence[str]
             value = int(value)
         elif value.shape != p.shape:
             raise ShapeError(f"{what}: {name} has shape {value.shape}, not that of {describe(p)}")
-        memory[name] = value
+        memory[name] = value if name == "step" else beside(value, p._data)
     return memory
 
 

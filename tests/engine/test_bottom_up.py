@@ -17,7 +17,7 @@ ORDER = [
     *("recording", "record", "axes", "anomaly", "randomness", "trace", "interop.settings", "interop.habits"),
     *("interop.instead", "primitive"),
     *("table.comparisons", "table.elementwise", "table.trigonometry", "table.logarithms", "table.rounding"),
-    *("table.sums", "table.shapes", "table.special", "table.windows"),
+    *("table.sums", "table.gathers", "table.shapes", "table.special", "table.windows"),
     *("table.reductions", "table.places", "table.truths"),
     *("table.matrix", "walk", "interop.protocols", "interop.pytorch", "updates", "tensor", "creation"),
 ]

@@ -771,11 +771,9 @@ def test_law_10_a_lazy_number_is_computed_and_lazy_state_keeps_no_history():
     assert total.item() == 8.0
     assert total > 7
     norm = mt.nn.BatchNorm1d(8, dtype=np.float64)
-    sizes = []
     for seed in range(4):
         norm(da.random.default_rng(seed).normal(size=(40, 8), chunks=(20, 8)))
-        sizes.append(len(norm.running_mean.numpy().__dask_graph__()))
-    assert sizes == [sizes[0]] * 4
+        assert isinstance(norm.running_mean.numpy(), np.ndarray)
 
 
 # -------------------------------------------------------------------------------------------------- 11. state is sealed

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import beside, is_lazy
 from ..errors import ShapeError
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
@@ -157,7 +158,7 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
         for other in again:
             on_diagonal &= first == other
     spread = reshape(result, shape=tuple(sizes[c] if mine.index(c) == k else 1 for k, c in enumerate(mine)))
-    return spread * on_diagonal
+    return spread * beside(on_diagonal, spread)
 
 
 @primitive("einsum", "einsum({subscripts:text}, {*})", each=_of_factors)
@@ -169,6 +170,12 @@ def _of_factor(i: int, g: Array, y: Array, *operands: Array, subscripts: str) ->
 )
 def _einsum(*operands: Operand, subscripts: str) -> Array:
     """What `einsum` records: every tensor is an operand, the subscripts are a parameter."""
+    if any(map(is_lazy, operands)):  # a diagonal runs across chunks
+        labels, _ = _letters(subscripts, [x.ndim for x in operands])
+        operands = tuple(
+            x.rechunk(-1) if len(set(own)) < len(own) and is_lazy(x) else x
+            for own, x in zip(labels, operands, strict=True)
+        )
     return np.einsum(subscripts, *operands)
 
 

@@ -6,6 +6,7 @@ All but `argmax` and `argmin` are compositions of indexing, whose gradients retu
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -107,7 +108,7 @@ def repeat(x: Operand, repeats: int | tuple[int, ...], axis: int | None = None) 
     >>> mt.repeat(mt.tensor([1.0, 2.0]), 2)
     tensor([1., 1., 2., 2.])
     """
-    n = np.size(unwrap(x)) if axis is None else np.shape(unwrap(x))[counted("repeat", x, axis)[0]]
+    n = prod(np.shape(unwrap(x))) if axis is None else np.shape(unwrap(x))[counted("repeat", x, axis)[0]]
     if np.asarray(unwrap(repeats)).dtype.kind not in "iu":
         raise ShapeError(f"repeat: repeats={repeats!r}: give a whole number, or one for each place")
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import is_duck
+from ..arrays import beside, is_duck
 from ..axes import counted
 from ..errors import ShapeError, describe
 from ..interop.habits import along, keywords
@@ -362,5 +362,5 @@ def cumprod(x: Operand, axis: int | None = None) -> Result:
         return cumprod(reshape(x, shape=-1), axis=0)
     [axis] = counted("cumprod", x, axis)
     n = np.shape(unwrap(x))[axis]
-    factors = where(np.tri(n, dtype=bool), expand_dims(swapaxes(x, axis, -1), axis=-2), 1)
+    factors = where(beside(np.tri(n, dtype=bool), x), expand_dims(swapaxes(x, axis, -1), axis=-2), 1)
     return swapaxes(prod(factors, axis=-1), axis, -1)

@@ -64,8 +64,10 @@ def round(x: Operand, decimals: int = 0) -> Result:
         raise ValueError(f"round: decimals={quoted(decimals)} is not within {-MOST_DECIMALS}…{MOST_DECIMALS}")
     if decimals < 0:
         return mul(rint(div(x, 10**-decimals)), 10**-decimals)
-    if np.asarray(unwrap(x)).dtype.kind in "biu":
-        return astype(x, unwrap(x).dtype)
+    values = unwrap(x)
+    dtype = values.dtype if hasattr(values, "dtype") else np.asarray(values).dtype
+    if dtype.kind in "biu":
+        return astype(x, dtype)
     return div(rint(mul(x, 10**decimals)), 10**decimals) if decimals else rint(x)
 
 

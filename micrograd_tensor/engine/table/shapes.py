@@ -7,20 +7,21 @@ Each rule undoes the move. What reads some places (`getitem`, `take_along_axis`)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..arrays import is_duck
+from ..arrays import beside, is_duck, is_lazy
 from ..axes import counted
 from ..errors import ShapeError, describe, quoted
 from ..interop.habits import along, keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers
+from .gathers import added, added_along, along_lines, known, reshaped, taken
 from .sums import scattered
 
 __all__ = ["expand_dims", "flatten", "flip", "pad", "reshape", "squeeze", "swapaxes", "transpose", "tril", "triu"]
@@ -41,7 +42,8 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """
     if type(x) is np.ndarray:
         return x.reshape(shape)
-    return np.reshape(x, shape if isinstance(shape, tuple) else (shape,))  # as Dask wants it
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    return reshaped(x, shape) if is_duck(x) else np.reshape(x, shape)
 
 
 @keywords
@@ -175,6 +177,8 @@ def _widths(pad_width: Any, rank: int) -> Sequence[tuple[int, int]]:
 def _pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     """What `pad` with a constant records."""
     widths = _widths(pad_width, np.ndim(x))
+    if is_lazy(x) and not x.size:
+        return np.full_like(x, value, shape=tuple(a + n + b for (a, b), n in zip(widths, x.shape, strict=True)))
     if type(x) is not np.ndarray or any(min(pair) < 0 for pair in widths):
         return np.pad(x, pad_width, constant_values=value)
     full = np.full(
@@ -295,21 +299,11 @@ def _filled(template: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]
 @facts(method="__getitem__", source="{0}[{index:index}]", traits=Trait.MOVES | Trait.LINEAR, unread=(0, "y"))
 def _getitem(x: Operand, /, *arrays: Operand, index: tuple[Any, ...]) -> Array:
     """What `getitem` records: index arrays are operands, the rest of the index is a parameter."""
-    return x[_filled(index, arrays)]
-
-
-def _gathered(x: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-    """Zeros with x added into places, for an array that may not be writable: every place reads what arrives there."""
-    places = np.arange(prod(shape)).reshape(shape)[index].reshape(-1)
-    order = np.argsort(places, kind="stable")
-    arrivals = places[order]
-    turn = np.arange(len(arrivals)) - np.searchsorted(arrivals, arrivals)  # the first to arrive there, the second, ...
-    flat, total = np.reshape(x, (-1,)), np.zeros((), x.dtype)
-    for k in range(int(turn.max(initial=0)) + 1):
-        source = np.full(prod(shape), -1)
-        source[arrivals[turn == k]] = order[turn == k]
-        total = total + np.where(source < 0, 0, np.take(flat, np.maximum(source, 0)))
-    return np.reshape(total, shape)
+    if not arrays:
+        return x[index]
+    known(arrays)
+    filled = _filled(index, arrays)
+    return taken(x, filled) if is_lazy(x) else x[filled]
 
 
 @primitive(
@@ -325,8 +319,8 @@ def _gathered(x: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array
 )
 def put_add(x: Operand, /, *arrays: Operand, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added into the places of an index; the counterpart of `getitem`."""
-    if is_duck(x):
-        return _gathered(x, _filled(index, arrays), shape)
+    if is_duck(x) or any(map(is_duck, arrays)):  # which may not be writable
+        return added(x, _filled(index, arrays), shape)
     if arrays:
         return scattered(x, _filled(index, arrays), shape, at_most=max(map(np.size, arrays)))
     full = np.zeros(shape, x.dtype)
@@ -356,7 +350,10 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int) -> Array:
     usual = type(x) is type(places) is np.ndarray and x.ndim == places.ndim and places.dtype.kind in "iu"
     if usual and type(axis) is int and -x.ndim <= axis < x.ndim:
         return x[_along(x.shape, axis, places)]  # a third of the time
-    return np.take_along_axis(x, places, axis)
+    if is_lazy(x) or is_lazy(places):
+        axis = range(x.ndim)[axis]
+        return along_lines(partial(np.take_along_axis, axis=axis), axis, places.shape[axis], x.dtype, x, places)
+    return np.take_along_axis(x, beside(places, x), axis)
 
 
 def _along(shape: Sequence[int], axis: int, indices: Array) -> tuple[Any, ...]:
@@ -382,6 +379,18 @@ def _along(shape: Sequence[int], axis: int, indices: Array) -> tuple[Any, ...]:
 )
 def put_along_axis_add(x: Operand, indices: Operand, /, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added along an axis at integer indices; the counterpart of `take_along_axis`."""
+    if is_lazy(x) or is_lazy(indices):
+        axis %= len(shape)
+        add = partial(_lines_added, axis=axis, length=shape[axis])
+        return along_lines(add, axis, shape[axis], x.dtype, x, indices)
+    if is_duck(x):
+        return added_along(x, beside(indices, x), axis % len(shape), shape)
+    return scattered(x, _along(shape, axis, indices), shape, at_most=x.shape[axis])
+
+
+def _lines_added(x: Array, indices: Array, axis: int, length: int) -> Array:
+    """`put_along_axis_add` for a chunk of x that holds whole lines."""
+    shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
     return scattered(x, _along(shape, axis, indices), shape, at_most=x.shape[axis])
 
 
@@ -397,6 +406,9 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
     >>> mt.argsort(mt.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
+    if is_lazy(x) and x.ndim:
+        axis = range(x.ndim)[axis]
+        return along_lines(partial(np.argsort, axis=axis, kind="stable"), axis, x.shape[axis], np.intp, x)
     return np.argsort(x, axis=axis, kind="stable")
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
+from ..arrays import is_duck, is_lazy
 from ..primitive import facts, primitive
 from ..row import Array, Function, Operand
 from .elementwise import exp, square
 
 __all__ = ["erf", "erfc"]
 
-# ufuncs, so duck arrays know what to do with them
 _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
@@ -36,7 +38,7 @@ def erf(x: Operand, /) -> Array:
     >>> mt.erf(mt.tensor([0.0, 1.0, -10.0]))
     tensor([ 0.        ,  0.84270079, -1.        ])
     """
-    return _as_floats(_erf(x), x)
+    return _each(erf, _erf, x)
 
 
 @primitive("erfc", "erfc({0})", lambda g, y, x: -g * (2 / math.sqrt(math.pi) * exp(-square(x))), analytic=False)
@@ -50,10 +52,18 @@ def erfc(x: Operand, /) -> Array:
     >>> mt.erfc(mt.tensor([0.0, 10.0]))
     tensor([1.00000000e+00, 2.08848758e-45])
     """
-    return _as_floats(_erfc(x), x)
+    return _each(erfc, _erfc, x)
 
 
-def _as_floats(result: Array, x: Array) -> Array:
-    """What comes out as objects, in the dtype of x where that is one of floats."""
-    kept = x.dtype if getattr(x, "dtype", None) is not None and x.dtype.kind == "f" else np.float64
+def _each(op: Any, function: Any, x: Array) -> Array:
+    """What an op's function makes of each number, in the dtype of x where that is one of floats."""
+    kept = x.dtype if getattr(x, "dtype", None) is not None and x.dtype.kind == "f" else np.dtype(np.float64)
+    if is_lazy(x):
+        return x.map_blocks(op, dtype=kept, meta=np.empty((0,) * x.ndim, kept))
+    if is_duck(x):  # which knows no function of Python's, but one of SciPy's by its name
+        found = x.__array_ufunc__(SimpleNamespace(__name__=op.__name__), "__call__", x)
+        if found is NotImplemented:
+            raise TypeError(f"a {type(x).__name__} does not know it; for gelu there is approximate='tanh'")
+        return found
+    result = function(x)
     return result.astype(kept) if hasattr(result, "astype") else np.asarray(result, kept)
