@@ -201,6 +201,7 @@ class Reading:
         if end is None:
             return
         text = re.sub(r"^(?:[^:]*: )?gradient: ", "", title)
+        lines = [re.sub(r" ≠ .* by hand$", "", line) for line in lines]
         if lines and re.search(r"\([\w, ]*\)", lines[-1]) and text.endswith(f", {lines[-1]}"):
             text = text.removesuffix(f", {lines[-1]}")
             self.numbers(lines[-1:], end.value, parts=True)
