@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from math import prod
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
@@ -237,7 +237,9 @@ def _nudged_passes(graph: Graph) -> Passes:
         for node, value in values.items():
             if node.dtype.kind in "fc":
                 _widen(passes.moved, node, value, node.value)
-        passes.values.append(partial(_nudged_forward, graph, passes, seed) if large else partial(dict, values))
+        # What is known of a graph must not keep it: it is kept as long as the graph.
+        again = partial(_nudged_forward, proxy(graph), passes, seed)
+        passes.values.append(again if large else partial(dict, values))
     return passes
 
 

@@ -9,39 +9,29 @@ nearly so; with gamma = 1 a forgotten gamma is invisible.
 from __future__ import annotations
 
 import argparse
-import runpy
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from rich.progress import track
 from rich.text import Text
 
-from ..check import Report, Stage, compare
-from ..check.rounding import difference, recorded_tolerances, terms
-from ..check.weighted import Weighted
-from ..derive import derive
-from ..draw import DrawError, draw
+from ..check import Stage
+from ..draw import draw
 from ..draw.circuit import FORMATS
-from ..engine.errors import GradientError, ShapeError
-from ..engine.recording import detect_anomaly
-from ..engine.tensor import tensor
-from ..functional.normalization import batch_norm
-from ..graph import Graph, graph
+from ..engine.errors import GradientError
+from ..graph import Graph, Node
 from ..graph.status import Status
 from ..notation import formula, rule
 from .arguments import finite_number, whole_number
+from .by_columns import DERIVED, HAND_CLOSED, HAND_STAGED, NUMERICAL, Found, blocks, examples, found_by_columns
 from .chosen import add_dims, asked_dims
-from .console import Rows, console, table
-from .matrix_file import SUFFIXES, read_matrix
+from .console import Rows, Terminal, console, table
+from .matrix_file import SUFFIXES, Matrix, read_matrix
 from .output_folder import output_folder
+from .outputs import add_json, to_stdout, writable, write_json
 from .pictures import add_picture_options, picture_options
-from .unusable import UnusableError
-
-_PARTS = ("x", "gamma", "beta")
-_PROBES, _FEWEST, ELEMENTS = 400, 8, 50_000_000
-"""How many elements of each gradient, evenly spread, are checked numerically, at most and at least; and how many
-elements the forward passes for them, one each, may compute in all, so that large data are checked at fewer."""
+from .unusable import UnusableError, unusable
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,25 +62,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="seed of gamma, beta and the upstream gradient (default: 0)"
     )
-    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the picture (default: .)")
-    parser.add_argument("--format", choices=FORMATS, default="svg", help="of the picture (default: svg)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE|DIR",
+        help="the picture, or the folder for batchnorm.svg in it (default: batchnorm.svg)",
+    )
+    parser.add_argument("--format", choices=FORMATS, help="of the picture (default: by the suffix of -o, or svg)")
+    add_json(parser)
     add_dims(parser)
     add_picture_options(parser)
     parser.set_defaults(run=run)
-
-
-def examples() -> Path:
-    """The folder of the examples: inside an installed package, or next to the package in a source tree."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "examples", package.parent / "examples"):
-        if (folder / "batchnorm_by_hand.py").is_file():
-            return folder
-    raise UnusableError("the examples are missing from this installation; install micrograd-tensor again")
-
-
-def _by_hand() -> dict[str, Any]:
-    """The functions of the example."""
-    return runpy.run_path(str(examples() / "batchnorm_by_hand.py"))
 
 
 def run(given: argparse.Namespace) -> int:
@@ -98,121 +81,114 @@ def run(given: argparse.Namespace) -> int:
     if given.file and given.input:
         raise UnusableError(f"two files are given, {given.file} and --input {given.input}; give one")
     path = given.file or given.input or examples() / "data" / "iris.csv"
-    x, columns, notes = read_matrix(
-        path, given.dtype, header=given.header, columns=given.columns, drop_missing=given.drop_missing
-    )
-    folder = output_folder(given.out)
-    n, d = x.shape
-    rng = np.random.default_rng(given.seed)
-    gamma = (rng.uniform(0.5, 2.0, d) * rng.choice([-1.0, 1.0], d)).astype(x.dtype)
-    beta, dout = rng.normal(size=d).astype(x.dtype), rng.normal(size=(n, d)).astype(x.dtype)
+    picture = _picture(given, path)
+    if given.json is not None and not to_stdout(given):
+        writable(given.json, path, picture)
+    matrix = read_matrix(path, given.dtype, header=given.header, columns=given.columns, drop_missing=given.drop_missing)
+    terminal = console()
+    found, captured = _found(matrix.values, given, path, terminal)
+    with unusable("batchnorm"):
+        circuit = draw(captured, dims=asked_dims(given), **picture_options(given))
+        written = circuit.save(picture, given.format)
+    done = _Done(path, matrix, found, captured, written)
+    if not to_stdout(given):
+        _tell(terminal, given, done)
+    write_json(given.json, _report(given, done), path)
+    return 0 if found.ok else 1
 
-    values = dict(zip(_PARTS, (x, gamma, beta), strict=True))
+
+class _Done(NamedTuple):
+    """What was read, found and written."""
+
+    path: Path
+    matrix: Matrix
+    found: Found
+    captured: Graph
+    written: Path
+
+
+def _picture(given: argparse.Namespace, source: Path) -> Path:
+    """Where the picture goes: a file, if the name has the suffix of a format, and else a folder."""
+    asked: Path = given.output or Path()
+    if given.output is None or asked.suffix[1:].lower() not in FORMATS:
+        asked = output_folder(asked) / f"batchnorm.{given.format or 'svg'}"
+    return writable(asked, source)
+
+
+def _found(x: Any, given: argparse.Namespace, path: Path, terminal: Terminal) -> tuple[Found, Graph]:
+    """What all columns show, and the graph of the first; while it is computed a bar shows how far it is."""
+    every = blocks(*x.shape)
+    silent = len(every) == 1 or not terminal.is_terminal or to_stdout(given)
     try:
-        with detect_anomaly():
-            leaves = [tensor(value, name=name, requires_grad=True) for name, value in values.items()]
-            out = batch_norm(leaves[0], leaves[1], leaves[2], given.eps)
-            captured = graph(out, dout)
+        shown = track(every, "columns", console=terminal, transient=True, disable=silent)
+        return found_by_columns(x, np.random.default_rng(given.seed), given.eps, shown)
     except GradientError as error:
         reason = str(error).split(", in ")[0].split("; the forward")[0]
         raise UnusableError(f"{path} cannot be normalized in {given.dtype} with eps {given.eps:g}: {reason}") from None
 
-    by_hand = _by_hand()
-    _, cache = by_hand["batchnorm_forward"](x, gamma, beta, given.eps)
-    staged = compare(captured, hand=by_hand["batchnorm_backward_staged"](dout, cache), point=False)
-    closed = compare(captured, hand=by_hand["batchnorm_backward_closed_form"](dout, cache), point=False)
-    derived = compare(captured, hand=_derived(captured), point=False)
-    numerical = _numerical(captured, values, dout, given.eps)
 
-    try:
-        circuit = draw(captured, dims=asked_dims(given), **picture_options(given))
-        written = circuit.save(folder / f"batchnorm.{given.format}")
-    except (DrawError, GradientError, OSError, ShapeError) as error:
-        raise UnusableError(str(error)) from None
-
-    terminal = console()
-    named = f" ({', '.join(columns)})" if columns and d <= 8 else ""
-    read = f": {', '.join(notes)}" if notes else ""
+def _tell(terminal: Terminal, given: argparse.Namespace, done: _Done) -> None:
+    path, matrix, found, captured, written = done
+    n, d = matrix.values.shape
+    named = f" ({', '.join(matrix.names)})" if matrix.names and d <= 8 else ""
+    read = f": {', '.join(matrix.notes)}" if matrix.notes else ""
     terminal.say(f"{n} × {d} numbers{named} from {path}{read}", "bold")
     terminal.say(f"{given.dtype}, eps {given.eps:g}; gamma, beta and dout drawn from seed {given.seed}\n")
-    terminal.print(_forward_table(captured), "")
-    terminal.print(_gradient_table(captured), "")
-    ok = staged.ok and closed.ok and derived.ok and all(stage.status == Status.RIGHT for stage in numerical.values())
-    terminal.print(_comparison_table(captured, staged, closed, derived, numerical), "")
-    terminal.say("All agree." if ok else "They differ: see the verdicts.", "green" if ok else "bold red")
-    terminal.say(f"circuit: {written}")
-    return 0 if ok else 1
+    terminal.print(_forward_table(found, captured, d), "")
+    terminal.print(_gradient_table(found, captured, d), "")
+    terminal.print(_comparison_table(found), "")
+    terminal.say("All agree." if found.ok else "They differ: see the verdicts.", "green" if found.ok else "bold red")
+    drawn = captured["x"].shape[1]
+    alone = f", of {'the first column' if drawn == 1 else f'the first {drawn} columns'} alone" if drawn < d else ""
+    terminal.say(f"circuit: {written}{alone}")
 
 
-def _numerical(captured: Graph, values: dict[str, Any], dout: Any, eps: float) -> dict[str, Stage]:
-    """The recorded gradients against a complex step through the forward pass, in float64, at probed elements."""
-    points = [value.astype(np.float64) for value in values.values()]
-    weighted = Weighted(partial(batch_norm, eps=eps), points, [dout.astype(np.float64)], analytic=True)
-    tolerances = recorded_tolerances(captured)
-    stages = {}
-    for k, name in enumerate(values):
-        ours = np.asarray(captured.gradients[captured[name]].value, np.float64)
-        probes = min(ours.size, _PROBES, max(_FEWEST, ELEMENTS // values["x"].size))
-        places = np.unique(np.linspace(0, ours.size - 1, probes).astype(int)).tolist()
-        by_number = np.array([estimate.value for estimate in weighted.slopes(k, places)])
-        recorded = ours.reshape(-1)[places]
-        allowed = tolerances.absolute[captured[name]].reshape(-1)[places]
-        largest = tolerances.terms[captured[name]].largest.reshape(-1)[places]
-        found = difference(recorded, by_number, allowed, largest)
-        stages[name] = Stage(name, Status.RIGHT if found.within else Status.WRONG, ours.shape, ours.shape, found.error)
-    return stages
+def _shape(node: Node, d: int) -> tuple[int, ...]:
+    """The shape of a value for all columns."""
+    return (*node.shape[:-1], d)
 
 
-def _extent(value: Any) -> tuple[str, str]:
-    return f"{np.min(value):.4g}", f"{np.max(value):.4g}"
+def _rules(graph: Graph, node: Node) -> list[str]:
+    return [
+        f"d{edge[0].name or f'({formula(edge[0])})'}: {', '.join(rule(graph, edge))}"
+        for edge, _ in graph.contributions_to(node)
+    ]
 
 
-def _forward_table(captured: Graph) -> Rows:
-    found = table("Forward, stage by stage", ("", "stage", "formula", "shape"), ("min", "max"))
+def _named(graph: Graph) -> list[tuple[str, Node]]:
+    return [(node.name, node) for node in graph.nodes if node.name]
+
+
+def _extent(found: Found, name: str) -> tuple[str, str]:
+    low, high = found.extents[name]
+    return f"{low:.4g}", f"{high:.4g}"
+
+
+def _forward_table(found: Found, captured: Graph, d: int) -> Rows:
+    made = table("Forward, stage by stage", ("", "stage", "formula"), ("shape", "min", "max"))
     step = 0
-    for node in captured.nodes:
-        if node.is_leaf:
-            found.add_row("", node.name or "", "given", str(node.shape), *_extent(node.value))
-        elif node.name:
-            step += 1
-            found.add_row(f"{f'({step})':>4}", node.name, formula(node), str(node.shape), *_extent(node.value))
-    return found
+    for name, node in _named(captured):
+        step += not node.is_leaf
+        number, said = ("", "given") if node.is_leaf else (f"{f'({step})':>4}", formula(node))
+        made.add_row(number, name, said, str(_shape(node, d)), *_extent(found, name))
+    return made
 
 
-def _gradient_table(captured: Graph) -> Rows:
-    found = table("Backward, as it follows from the graph", ("gradient", "local rules", "shape"), ("min", "max"))
-    for node in sorted(captured.gradients, key=lambda node: -node.rank):
-        if node.name is None:
-            continue
-        g = captured.gradients[node]
-        rules = [
-            f"d{edge[0].name or f'({formula(edge[0])})'}: {', '.join(rule(captured, edge))}"
-            for edge, _ in captured.contributions_to(node)
-        ]
-        found.add_row(f"d{node.name}", "\n+ ".join(rules) or "given", str(node.shape), *_extent(g.value))
-    return found
+def _gradient_table(found: Found, captured: Graph, d: int) -> Rows:
+    made = table("Backward, as it follows from the graph", ("gradient", "local rules"), ("shape", "min", "max"))
+    for name, node in sorted(_named(captured), key=lambda pair: -pair[1].rank):
+        rules = "\n+ ".join(_rules(captured, node)) or "given"
+        made.add_row(f"d{name}", rules, str(_shape(node, d)), *_extent(found, f"d{name}"))
+    return made
 
 
-def _derived(captured: Graph) -> dict[str, Any]:
-    """What the closed form that is derived from the graph makes of its values, run as the code that it prints."""
-    closed = derive(captured, dims={"N": ("x", 0), "D": ("x", 1)}).closed_form
-    space: dict[str, Any] = {}
-    exec(closed.numpy, space)  # noqa: S102 -- lines that this package printed
-    return {f"d{name}": value for name, value in zip(_PARTS, space["backward"](**closed.arguments), strict=True)}
-
-
-def _comparison_table(
-    captured: Graph, staged: Report, closed: Report, derived: Report, numerical: dict[str, Stage]
-) -> Rows:
+def _comparison_table(found: Found) -> Rows:
     title = "Recorded against derived: error relative to the largest term"
-    headings = ("largest\nterm", "by hand,\nstaged", "by hand,\nclosed", "derived,\nclosed", "numerical")
-    found = table(title, ("gradient",), headings)
-    sizes = terms(captured)
-    for name in staged.stages:
-        term = f"{np.max(sizes[captured[name]].largest, initial=0.0):.4g}"
-        verdicts = [_verdict(stages.get(name)) for stages in (staged.stages, closed.stages, derived.stages, numerical)]
-        found.add_row(f"d{name}", term, *verdicts)
-    return found
+    compared = HAND_STAGED, HAND_CLOSED, DERIVED, NUMERICAL
+    made = table(title, ("gradient",), ("largest\nterm", *(of.replace(", ", ",\n") for of in compared)))
+    for name, verdicts in found.verdicts.items():
+        made.add_row(f"d{name}", f"{found.largest[name]:.4g}", *(_verdict(verdicts.get(of)) for of in compared))
+    return made
 
 
 def _verdict(stage: Stage | None) -> Text:
@@ -222,3 +198,38 @@ def _verdict(stage: Stage | None) -> Text:
         return Text(stage.status, style="bold red")
     right = stage.status == Status.RIGHT
     return Text(f"{stage.error:.1e} {'✓' if right else '✗ wrong'}", style="green" if right else "bold red")
+
+
+def _report(given: argparse.Namespace, done: _Done) -> dict[str, Any]:
+    """What programs read."""
+    path, matrix, found, captured, written = done
+    d = matrix.values.shape[1]
+    stages = [
+        {"name": name, "formula": None if node.is_leaf else formula(node), "shape": _shape(node, d)}
+        | dict(zip(("min", "max"), found.extents[name], strict=True))
+        for name, node in _named(captured)
+    ]
+    gradients: list[dict[str, Any]] = [
+        {"name": f"d{name}", "rules": _rules(captured, node), "shape": _shape(node, d)}
+        | dict(zip(("min", "max"), found.extents[f"d{name}"], strict=True))
+        | dict[str, Any](largest_term=found.largest.get(name), compared=_errors(found.verdicts.get(name, {})))
+        for name, node in _named(captured)
+    ]
+    return {
+        "ok": found.ok,
+        "file": str(path),
+        "shape": matrix.values.shape,
+        "columns": matrix.names,
+        "notes": matrix.notes,
+        "dtype": given.dtype,
+        "eps": given.eps,
+        "seed": given.seed,
+        "stages": stages,
+        "gradients": gradients,
+        "circuit": str(written),
+    }
+
+
+def _errors(verdicts: dict[str, Stage]) -> dict[str, Any]:
+    given = {of: stage for of, stage in verdicts.items() if stage.status != Status.NOT_GIVEN}
+    return {of: {"status": str(stage.status.value), "error": stage.error} for of, stage in given.items()}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
-from ..engine.files import atomic_write
 from .arguments import finite_number
 from .console import Rows, console, table
+from .outputs import add_json, to_stdout, writable, write_json
 from .side_by_side import OURS, Row, machine
 from .side_by_side import table as measured
 from .unusable import UnusableError
@@ -45,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long each candidate of a case is measured (default: 0.5)",
     )
-    add("--json", type=Path, metavar="FILE", help="write the figures as JSON; - for standard output")
+    add_json(parser)
     add("--list", action="store_true", help="list the cases")
     parser.set_defaults(run=run)
 
@@ -62,15 +60,15 @@ def run(given: argparse.Namespace) -> int:
         for name in cases:
             terminal.say(name)
         return 0
-    to_stdout = str(given.json) == "-"
-    if given.json is not None and not to_stdout and given.json.is_dir():
-        raise UnusableError(f"{given.json} is a folder; give a file in it, such as {given.json / 'bench.json'}")
-    if not to_stdout:
+    quiet = to_stdout(given)
+    if given.json is not None and not quiet:
+        writable(given.json)
+    if not quiet:
         terminal.say(machine(), "bold")
         for line in _absent():
             terminal.say(line)
     found: list[Row] = []
-    status = terminal.status("measuring") if terminal.is_terminal and not to_stdout else nullcontext()
+    status = terminal.status("measuring") if terminal.is_terminal and not quiet else nullcontext()
     interrupted = False
     try:
         with status as shown:
@@ -82,10 +80,7 @@ def run(given: argparse.Namespace) -> int:
         interrupted = True
     except RuntimeError as error:
         raise UnusableError(f"bench: {error}") from None
-    text = json.dumps({"machine": machine(), "rows": [asdict(row) for row in found]}, indent=1, ensure_ascii=False)
-    if to_stdout:
-        print(text)  # noqa: T201 -- the output that was asked for
-    else:
+    if not quiet:
         if terminal.width < NARROW:
             for row in found:
                 terminal.say(str(row))
@@ -93,11 +88,7 @@ def run(given: argparse.Namespace) -> int:
             terminal.print(_table(found))
         for line in _below(found):
             terminal.say(line)
-    if given.json is not None and not to_stdout:
-        try:
-            atomic_write(given.json, text.encode())
-        except OSError as error:
-            raise UnusableError(f"{given.json} cannot be written: {error.strerror or error}") from None
+    write_json(given.json, {"machine": machine(), "rows": [asdict(row) for row in found]})
     return 130 if interrupted else 0
 
 

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -36,14 +37,14 @@ from ..check.running import run as run_backward
 from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
-from ..engine.files import atomic_write
 from ..graph import Graph, named_nodes, nearest
 from ..graph.status import Status
 from ..notation.printable import listed
-from . import exercise
-from .arguments import whole_number
+from . import exercise, outputs
+from .arguments import finite_number, whole_number
 from .console import console
 from .layers import Layer, is_plain, layers_of
+from .outputs import add_json
 from .shapes import values_of
 from .starters import STARTERS
 from .unusable import UnusableError
@@ -97,9 +98,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="seed of the upstream gradient, and of inputs(seed=0)"
     )
+    parser.add_argument(
+        "--rtol",
+        type=partial(finite_number, positive=True),
+        metavar="R",
+        help="the error allowed, relative to the largest term (default: what rounding can have done)",
+    )
     parser.add_argument("--watch", action="store_true", help="check again whenever the file has been saved")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON; - for standard output")
+    add_json(parser)
     parser.add_argument(
         "--player",
         type=Path,
@@ -148,7 +155,10 @@ def _saved(path: Path) -> tuple[int, int] | None:
 
 def _once(given: argparse.Namespace, wanted: str) -> int:
     """Check a file once; returns the exit status."""
-    to_stdout = str(given.json) == "-"
+    to_stdout = outputs.to_stdout(given)
+    for path in (given.html, given.json, given.player):
+        if path is not None and str(path) != "-":
+            outputs.writable(path, given.file)
     # What the user's code prints must not come between the lines of the JSON.
     elsewhere = redirect_stdout(sys.stderr) if to_stdout else nullcontext()
     with elsewhere, user_file(given.file) as module:
@@ -187,14 +197,14 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
         raise UnusableError(f"{path} has no layer {wanted}{nearest(wanted, layers)}; {there}")
     if not layers:
         task = exercise.read(module, path, given.seed)
-        return [_Judged("", task, *judge(task, path))], {}
+        return [_Judged("", task, *judge(task, path, given.rtol))], {}
     chosen = {wanted: layers[wanted]} if wanted else layers
     found: list[_Judged] = []
     left_out: dict[str, str] = {}
     for name, layer in chosen.items():
         shown = "" if name == "forward" and len(chosen) == 1 else name
         try:
-            found.append(_Judged(shown, *judge_layer(module, layer, path, given.seed, given.shapes)))
+            found.append(_Judged(shown, *judge_layer(module, layer, path, given.seed, given.shapes, given.rtol)))
         except UnusableError as error:
             if len(chosen) == 1:
                 raise
@@ -206,7 +216,12 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
 
 
 def judge_layer(
-    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]
+    module: ModuleType,
+    layer: Layer,
+    path: Path,
+    seed: int,
+    shapes: Mapping[str, Any],
+    rtol: float | None = None,
 ) -> tuple[exercise.Exercise, Report, Run]:
     """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
 
@@ -215,12 +230,12 @@ def judge_layer(
     """
     tasks = exercise.read_layer(module, layer, path, seed, shapes)
     task = next(tasks)
-    first = task, *judge(task, path)
+    first = task, *judge(task, path, rtol)
     if not first[1].wrong:
         return first
     for task in tasks:
         with suppress(UnusableError):
-            judged = task, *judge(task, path)
+            judged = task, *judge(task, path, rtol)
             if not judged[1].wrong:
                 return judged
     return first
@@ -240,9 +255,9 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
     files |= {} if given.json is None or to_stdout else {given.json: as_json}
     files |= {} if given.player is None else {given.player: _player(task.captured, report, given)}
     for path, text in files.items():
-        _write(path, text, given.file)
+        outputs.write(path, text, given.file)
     if to_stdout:
-        print(as_json)  # noqa: T201 -- the output that was asked for
+        outputs.write_json(given.json, as_json)
     else:
         drawn = f", upstream gradient dout drawn from seed {given.seed}" if task.drawn else ""
         out = console()
@@ -279,7 +294,7 @@ def _lines(task: exercise.Exercise) -> list[tuple[int, str]]:
     return list(enumerate(lines, first))
 
 
-def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
+def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tuple[Report, Run]:
     """Run the backward pass of an exercise and compare what it computed.
 
     Raises:
@@ -301,7 +316,9 @@ def judge(task: exercise.Exercise, path: Path) -> tuple[Report, Run]:
     if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
         hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
     try:
-        report = compare_run(graph, replace(ran, names=hand))  # its cache holds what was recorded, whatever it calls it
+        report = compare_run(
+            graph, replace(ran, names=hand), rtol=rtol
+        )  # its cache holds what was recorded, whatever it calls it
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     missing = [n for n in inputs if report.stages[n].status == Status.NOT_GIVEN]
@@ -424,13 +441,7 @@ def _write_starter(given: argparse.Namespace) -> int:
     else:
         close = nearest(given.new, STARTERS)
         raise UnusableError(f"check: {given.new!r} is no starter{close}; for your own function give FILE.py:FUNCTION")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
-    except OSError as error:
-        raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None
+    outputs.write_new(path, text)
     console().say(f"{path} is written. Fill in its backward, and check it: micrograd-tensor check {path}")
     return 0
 
@@ -443,12 +454,3 @@ def _own_starter(path: Path, function: str, seed: int, file: str) -> str:
             return derive(out).starter(file)
         except GradientError as error:
             raise UnusableError(f"{path}: {error}") from None
-
-
-def _write(path: Path, text: str, source: Path) -> None:
-    if path.exists() and path.samefile(source):
-        raise UnusableError(f"{path} is the derivation itself and stays as it is; write the report to another file")
-    try:
-        atomic_write(path, text.encode())
-    except OSError as error:
-        raise UnusableError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -100,15 +100,10 @@ def list_built_in() -> int:
     return 0
 
 
-def spare_source(command: str, output: Path, place: str | None) -> None:
-    """Check that a command does not write over the file that it reads.
-
-    Raises:
-        UnusableError: where it would.
-    """
-    source = Path((place or "").rpartition(":")[0])
-    if output.exists() and source.is_file() and output.samefile(source):
-        raise UnusableError(f"{command}: {output} is {source} itself, which stays as it is; give another file")
+def source_of(place: str | None) -> Path | None:
+    """The file in which an argument names a function, if it does."""
+    file = (place or "").rpartition(":")[0]
+    return Path(file) if file else None
 
 
 def chosen(command: str, place: str | None, seed: int) -> Chosen:

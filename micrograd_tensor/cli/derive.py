@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ..derive import derive
 from ..derive.derivation import kind_of
-from ..engine.errors import DTypeError, GradientError, ShapeError
 from ..graph.axes import AxisNames
-from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, spare_source
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, source_of
 from .console import say
-from .unusable import UnusableError
+from .outputs import writable, write
+from .unusable import UnusableError, unusable
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,19 +41,16 @@ def run(given: argparse.Namespace) -> int:
             kind_of(given.output, beamer=given.beamer)
         except ValueError as error:
             raise UnusableError(str(error)) from None
-        spare_source("derive", given.output, given.graph)
+        writable(given.output, source_of(given.graph))
     derived = chosen("derive", given.graph, given.seed)
     lengths: AxisNames = axis_names_of(given)
-    try:
+    with unusable(given.graph):
         page = derive(derived.outputs, derived.upstream, lengths, exercise=given.exercise)
         if given.output is None:
             say(page.text(closed=given.closed))
             return 0
-        written = page.save(given.output, closed=given.closed, beamer=given.beamer)
-    except (DTypeError, GradientError, ShapeError) as error:
-        raise UnusableError(f"{given.graph}: {error}") from None
-    except OSError as error:
-        raise UnusableError(f"{given.output} cannot be written: {error.strerror or error}") from None
+        text = page.text(kind_of(given.output, beamer=given.beamer), closed=given.closed, beamer=given.beamer)
+    write(given.output, text)
     say(f"{derived.name}: {len(page.steps)} steps{derived.said}")
-    say(f"derivation: {written}")
+    say(f"derivation: {given.output}")
     return 0

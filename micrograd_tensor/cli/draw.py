@@ -10,13 +10,13 @@ from pathlib import Path
 
 from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
-from ..draw.circuit import format_of
-from ..engine.errors import DTypeError, GradientError, ShapeError
+from ..draw.circuit import FORMATS, format_of
 from ..graph import Graph, graph
-from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, spare_source
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, source_of
 from .console import say
+from .outputs import writable
 from .pictures import add_picture_options, picture_options
-from .unusable import UnusableError
+from .unusable import UnusableError, unusable
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="FILE", help=".svg .png .pdf .html .dot or .txt (default: NAME.svg)")
+    add("--format", choices=FORMATS, help="of the picture (default: by the suffix of -o)")
     add_picture_options(parser)
     add("--against", metavar="FILE.py:FUNCTION|NAME", help="the other graph, for the view difference")
     add("--open", action="store_true", help="open the picture in the browser")
@@ -39,17 +40,21 @@ def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
     if given.list:
         return list_built_in()
-    to_terminal = given.view == "ascii" and given.output is None
+    to_terminal = given.view == "ascii" and given.output is None and given.format is None
     if to_terminal and given.open:
         raise UnusableError("draw: --open needs a file; give -o circuit.svg")
+    sources = source_of(given.graph), source_of(given.against)
     if given.output is not None:
-        _check_suffix(given.output)
-        spare_source("draw", given.output, given.graph)
+        _check_suffix(given.output, given.format)
+        writable(given.output, *sources)
     shown = chosen("draw", given.graph, given.seed)
+    path = given.output or Path(f"{shown.name}.{given.format or 'svg'}")
+    if not to_terminal:
+        writable(path, *sources)
     options = picture_options(given)
     if to_terminal and given.width == "page":
         options["width"] = _columns()
-    try:
+    with unusable(given.graph):
         circuit = draw(
             shown.outputs,
             shown.upstream,
@@ -60,9 +65,7 @@ def run(given: argparse.Namespace) -> int:
         if to_terminal:
             say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
             return 0
-        written = circuit.save(given.output or Path(f"{shown.name}.svg"))
-    except (DrawError, DTypeError, GradientError, ShapeError) as error:
-        raise UnusableError(f"{given.graph}: {error}") from None
+        written = circuit.save(path, given.format)
     say(f"{shown.name}: {circuit.description}{shown.said}")
     say(f"circuit: {written}")
     if given.open and not webbrowser.open(written.resolve().as_uri()):
@@ -70,10 +73,10 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _check_suffix(path: Path) -> None:
+def _check_suffix(path: Path, kind: str | None) -> None:
     """Reject an unknown format before running anything."""
     try:
-        format_of(path, None)
+        format_of(path, kind)
     except DrawError as error:
         raise UnusableError(str(error)) from None
 

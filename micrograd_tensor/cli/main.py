@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         return 0
     except KeyboardInterrupt:
+        exec("")  # noqa: S102 -- Python ends by the signal if the last text that ran, as of a dataclass, was interrupted
         return _told("interrupted", 130)
     except OSError as error:  # of the terminal, as a rule: who reads or writes a file says which
         silence(sys.stdout)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import lzma
+import os
+import stat
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from .text_matrix import as_numbers, called, read_table
+from ..notation.printable import counted, shorten
+from .text_matrix import MOST, called, read_table
 from .unusable import UnusableError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet")
 _KNOWN = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+
+_WHOLE: Mapping[str, int] = {"float64": 2**53, "float32": 2**24}
+"""Up to where a dtype has all whole numbers."""
 
 
 class Matrix(NamedTuple):
@@ -59,36 +69,40 @@ def read_matrix(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UnusableError(f"{path}: the suffix {path.suffix!r} is unknown; give a {_KNOWN} file")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_ISDIR(mode):
         raise UnusableError(f"{path} is a directory; give a {_KNOWN} file")
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(mode):  # a pipe that nobody writes to would wait, a device may never end
         raise UnusableError(f"{path} is not a file of its own; give a {_KNOWN} file")
+    choose = partial(_chosen, path, columns)
     try:
         if suffix in (".csv", ".tsv", ".txt"):
-            table = read_table(path, header)
-            names, lines, notes, width = table.names, table.lines, table.notes, len(table.rows[0])
-            chosen = _chosen(path, columns, names, width)
-            values = as_numbers(path, table, chosen)
+            values, names, chosen, lines, notes = read_table(path, header, choose)
         else:
             whole, names = _read_npy(path) if suffix != ".parquet" else _read_parquet(path)
-            chosen, notes = _chosen(path, columns, names, whole.shape[1]), []
-            values, lines = whole[:, chosen], list(range(1, len(whole) + 1))
+            chosen = choose(names, whole.shape[1])
+            values = whole if list(chosen) == list(range(whole.shape[1])) else whole[:, chosen]
+            lines, notes = np.arange(1, len(whole) + 1), []
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
     if not columns and names and len(chosen) < len(names):
         notes = [*notes, "without the first column, which has no name"]
     if values.shape[1] == 0:
         raise UnusableError(f"{path} has no columns")
-    kept = np.ones(len(values), bool)
-    if drop_missing:
-        kept = ~np.isnan(values.astype(float)).any(axis=1)
-        notes = [*notes, f"without {int((~kept).sum())} rows in which a number is missing"] if not kept.all() else notes
+    if drop_missing and values.dtype.kind == "f" and (missing := np.isnan(values).any(axis=1)).any():
+        values, lines = values[~missing], lines[~missing]
+        notes = [*notes, f"without {counted(int(missing.sum()), 'row')} in which a number is missing"]
     with np.errstate(over="ignore"):
-        cast = values[kept].astype(dtype)
+        cast = values.astype(dtype, copy=False)
+    if values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > _WHOLE[dtype]:
+        notes = [*notes, f"whole numbers rounded to {dtype}"]
     if not np.isfinite(cast).all():
         row, k = (int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-        found = values[kept][row, k]
-        place = f"{path}, row {np.array(lines)[kept][row]}, column {called(chosen[k], names)}"
+        found = values[row, k]
+        place = f"{path}, row {lines[row]}, column {called(chosen[k], names)}"
         if np.isnan(found):
             raise UnusableError(f"{place}: a number is missing (NaN); --drop-missing leaves such rows out")
         raise UnusableError(f"{place}: {found} is not a finite {dtype} number")
@@ -123,13 +137,14 @@ def _chosen(path: Path, columns: str, names: Sequence[str] | None, width: int) -
 def _read_npy(path: Path) -> tuple[Any, list[str] | None]:
     try:
         with path.open("rb") as file:  # NumPy leaves some broken files open
-            values = np.load(file, allow_pickle=False)
-            if isinstance(values, np.lib.npyio.NpzFile):
-                if len(values.files) != 1:
-                    raise UnusableError(f"{path} holds {len(values.files)} arrays; give a file with one")
-                values = values[values.files[0]]
-    except (ValueError, EOFError, OverflowError, MemoryError, BadZipFile) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
+            before, archive = os.fstat(file.fileno()), file.read(2) == b"PK"
+            file.seek(0)
+            values = _of_archive(path, file) if archive else _of_file(path, file, before.st_size)
+            after = os.fstat(file.fileno())
+            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                raise UnusableError(f"{path} changes while it is read; try again when it is complete")
+    except (ValueError, EOFError, OverflowError, MemoryError, RuntimeError, SyntaxError, *_BROKEN) as error:
+        why = shorten((str(error) or type(error).__name__).splitlines()[0], 200)
         raise UnusableError(f"{path} is not a NumPy file of numbers: {why}") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iufb":
         raise UnusableError(f"{path} holds {getattr(values, 'dtype', type(values).__name__)}, not real numbers")
@@ -141,6 +156,51 @@ def _read_npy(path: Path) -> tuple[Any, list[str] | None]:
     return values, None
 
 
+def _of_file(path: Path, file: Any, there: int) -> Any:
+    _check_header(path, file, there)
+    file.seek(0)
+    return np.load(file, allow_pickle=False)
+
+
+def _of_archive(path: Path, file: Any) -> Any:
+    with ZipFile(file) as archive:
+        members = archive.infolist()
+        if len(members) != 1:
+            raise UnusableError(f"{path} holds {len(members)} arrays; give a file with one")
+        with archive.open(members[0]) as member:
+            _check_header(path, member, members[0].file_size)
+        with archive.open(members[0]) as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _check_header(path: Path, file: Any, there: int) -> None:
+    """Believe a header only as far as the file goes.
+
+    Raises:
+        UnusableError: where it promises more, and for more than can be held.
+        ValueError: for what is no header.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"its format is {version[0]}.{version[1]}")
+    shape, _, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not loaded")
+    promised, size = prod(shape) * dtype.itemsize, there - file.tell()
+    if promised > size or any(length < 0 for length in shape):
+        raise ValueError(f"its header promises {promised:,} bytes, and there are {size:,}")
+    if promised > MOST:
+        raise UnusableError(f"{path} has more than {MOST >> 30} GiB of numbers; take a part of its rows")
+
+
+_HEADERS: Mapping[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_BROKEN = BadZipFile, zlib.error, lzma.LZMAError
+"""What reading an archive that is broken may raise."""
+
+
 def _read_parquet(path: Path) -> tuple[Any, list[str] | None]:
     try:
         parquet = importlib.import_module("pyarrow.parquet")
@@ -149,7 +209,7 @@ def _read_parquet(path: Path) -> tuple[Any, list[str] | None]:
     try:
         table = parquet.read_table(path)
         values = np.column_stack([column.to_numpy().astype(float) for column in table.columns])
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, NotImplementedError, KeyError, MemoryError) as error:
         raise UnusableError(f"{path} is not a table of numbers: {str(error).splitlines()[0]}") from None
     if not len(values):
         raise UnusableError(f"{path} has no rows of numbers")

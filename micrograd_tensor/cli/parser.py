@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -51,6 +52,10 @@ class Parser(argparse.ArgumentParser):
             choices = [*map(str, action.choices)]
             near = _nearest(str(value), choices)
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}{near} (choose from {', '.join(choices)})")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print; unlike argparse, a full disk is an error."""
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """End with the usage and a line that says what is wrong."""

@@ -3,113 +3,144 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
+from ..notation.printable import shorten
 from .unusable import UnusableError
 
+MOST = 1 << 31
+"""The most bytes that the numbers of a file may take."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
-_SEEN = 50
-"""Lines by which one tells how a file is written."""
+_SEEN, _AT_ONCE, _LONGEST = 50, 4096, 1 << 24
+"""Lines that tell how a file is written; rows made numbers at once; characters of the longest line."""
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*")
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 _TRUTH = {"true": 1.0, "false": 0.0}
 
+Row = tuple[int, list[str]]
+"""The line of the file in which a row ends, and its cells."""
+
 
 class Table(NamedTuple):
-    """The cells of a file.
+    """The numbers of a file.
 
     Attributes:
-        names: of the columns, where the file has a line of them.
-        rows: the cells of each row.
+        values: of the chosen columns; NaN where one is missing.
+        names: of all columns, where the file has a line of them.
+        chosen: which columns these are.
         lines: in which line of the file each row ends.
-        decimal_comma: whether a comma is the decimal point of its numbers.
         notes: how it was read, where that is not plain.
     """
 
+    values: np.ndarray[Any, Any]
     names: list[str] | None
-    rows: list[list[str]]
-    lines: list[int]
-    decimal_comma: bool
+    chosen: Sequence[int]
+    lines: np.ndarray[Any, Any]
     notes: list[str]
 
 
-def read_table(path: Path, header: bool | None = None) -> Table:
-    """The cells of a text file.
+def read_table(path: Path, header: bool | None, choose: Callable[[Sequence[str] | None, int], Sequence[int]]) -> Table:
+    """The numbers of a text file, read row by row.
 
     Lines that begin with # are comments. Columns are separated by what separates the first lines into the same number
-    of cells, and of several such by what gives more of them.
+    of cells; of several such by what leaves nothing but numbers, and then by what gives more cells.
 
     Args:
         path: a file in UTF-8.
         header: whether the first line has names; None: it has, if none of its cells is a number.
+        choose: which columns are read, from the names of all, if they have any, and their number.
 
     Raises:
-        UnusableError: for what is not UTF-8, rows of different lengths, and a file without numbers.
+        UnusableError: for what is not UTF-8, rows of different lengths, cells that are no numbers, a file that changes
+            while it is read, and one without numbers.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _Lines(file)
-            separator = _separator(lines.ahead(), path.suffix.lower())
-            cells = list(_cells(path, lines, separator))
-    except UnicodeDecodeError as error:
-        raise UnusableError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+            return _read(path, file, header, choose)
+    except UnicodeDecodeError:
+        raise UnusableError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    except csv.Error as error:
+        raise UnusableError(f"{path} is not a table: {error}") from None
+
+
+def _read(
+    path: Path, file: TextIO, header: bool | None, choose: Callable[[Sequence[str] | None, int], Sequence[int]]
+) -> Table:
+    before = os.fstat(file.fileno())
+    lines = _Lines(path, file)
+    separator = _separator(lines.ahead(), path.suffix.lower())
+    cells = _cells(lines, separator)
+    first = list(islice(cells, _SEEN))
     notes = [] if separator == "," else [f"separated by {_SEPARATORS[separator]}"]
     names = None
-    if cells and (header or (header is None and not any(map(_is_number, cells[0][1])))):
-        names = [cell.strip() for cell in cells.pop(0)[1]]
-    width = len(cells[0][1]) if cells else 0
-    if names and cells and len(names) == width - 1:  # as R and pandas write an index: without a name
-        names = ["", *names]
-    for line, row in cells:
-        if len(row) != len(names or cells[0][1]):
-            raise UnusableError(
-                f"{path}, row {line}: {len(row)} columns, where others have {len(names or cells[0][1])}"
-            )
-    rows = [row for _, row in cells]
-    if width > 1 and (not names or not names[-1]) and not any(row[-1].strip() for row in rows):
-        rows, names = [row[:-1] for row in rows], names and names[:-1]  # each line ends with a separator
-    comma = separator != "," and _has_decimal_commas(rows)
-    if not rows:
+    if first and (header or (header is None and not any(map(_is_number, first[0][1])))):
+        names = [cell.strip() for cell in first.pop(0)[1]]
+    if not first:
         raise UnusableError(f"{path} has no rows of numbers")
-    return Table(names, rows, [line for line, _ in cells], comma, [*notes, *(["decimal commas"] if comma else [])])
+    width = len(first[0][1])
+    if names and len(names) == width - 1:  # as R and pandas write an index: without a name
+        names = ["", *names]
+    width = len(names or first[0][1])
+    ends = width > 1 and not (names and names[-1]) and not any(row[-1].strip() for _, row in first if row)
+    if ends:  # each line ends with a separator
+        width, names = width - 1, names and names[:-1]
+    comma = separator != "," and _has_decimal_commas([row for _, row in first])
+    notes += ["decimal commas"] if comma else []
+    chosen = choose(names, width)
+    parts, ended = list[np.ndarray[Any, Any]](), array("q")
+    rows = chain(first, cells)
+    while some := list(islice(rows, _AT_ONCE)):
+        for line, row in some:
+            if len(row) != width and not (ends and len(row) == width + 1 and not row[-1].strip()):
+                raise UnusableError(f"{path}, row {line}: {len(row)} columns, where others have {width}")
+        parts.append(_numbers(path, some, names, chosen, comma))
+        ended.extend(line for line, _ in some)
+        now = os.fstat(file.fileno())
+        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise UnusableError(f"{path} changes while it is read; try again when it is complete")
+        if len(ended) * len(chosen) * 8 > MOST:
+            raise UnusableError(f"{path} has more than {MOST >> 30} GiB of numbers; take a part of its rows")
+    return Table(np.concatenate(parts), names, chosen, np.frombuffer(ended, np.int64), notes)
 
 
-def as_numbers(path: Path, table: Table, chosen: Sequence[int]) -> np.ndarray[Any, Any]:
-    """The numbers of some columns; NaN for a cell that is missing.
+def _numbers(
+    path: Path, rows: Sequence[Row], names: Sequence[str] | None, chosen: Sequence[int], comma: bool
+) -> np.ndarray[Any, Any]:
+    """The numbers of some rows; NaN for a cell that is missing.
 
     Raises:
         UnusableError: for a cell that is neither, with its place.
     """
-    made = np.empty((len(table.rows), len(chosen)))
+    made = np.empty((len(rows), len(chosen)))
     for k, column in enumerate(chosen):
-        cells = [row[column] for row in table.rows]
+        cells = [row[column] for _, row in rows]
         try:
-            made[:, k] = np.array(cells).astype(float) if not table.decimal_comma else [_number(c, True) for c in cells]
+            made[:, k] = [_number(cell, True) for cell in cells] if comma else np.array(cells).astype(float)
             plain = not any("_" in cell for cell in cells)
         except ValueError:
             plain = False
         if not plain:
             for i, cell in enumerate(cells):
-                made[i, k] = _checked(path, table, i, column, cell)
+                try:
+                    made[i, k] = _number(cell, comma)
+                except ValueError:
+                    place = f"{path}, row {rows[i][0]}, column {called(column, names)}"
+                    said = shorten(repr(cell.strip()), 60)
+                    raise UnusableError(f"{place}: {said} is not a number") from None
     return made
 
 
 def called(column: int, names: Sequence[str] | None) -> str:
     """A column by its number, and its name if it has one."""
     return f"{column + 1} ({names[column]!r})" if names else str(column + 1)
-
-
-def _checked(path: Path, table: Table, i: int, column: int, cell: str) -> float:
-    try:
-        return _number(cell, table.decimal_comma)
-    except ValueError:
-        place = f"{path}, row {table.lines[i]}, column {called(column, table.names)}"
-        raise UnusableError(f"{place}: {cell.strip()!r} is not a number") from None
 
 
 def _number(cell: str, comma: bool) -> float:
@@ -133,19 +164,26 @@ def _is_number(cell: str) -> bool:
 class _Lines:
     """The lines of a file that are neither blank nor comments, of which the first can be looked at before."""
 
-    def __init__(self, file: Any) -> None:
-        self._file, self._read = file, list[str]()
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path, self._file, self._read = path, file, list[str]()
 
     def ahead(self) -> list[str]:
-        for line in self._file:
+        size = 0
+        for line in self._lines():
             self._read.append(line)
-            if sum(map(_counts, self._read)) == _SEEN:
+            size += len(line)
+            if size > _LONGEST or sum(map(_counts, self._read)) == _SEEN:
                 break
         return [line for line in self._read if _counts(line)]
 
     def __iter__(self) -> Iterator[str]:
-        yield from (line if _counts(line) else "\n" for line in self._read)
-        yield from (line if not line.lstrip().startswith("#") else "\n" for line in self._file)
+        return (line if _counts(line) else "\n" for line in chain(self._read, self._lines()))
+
+    def _lines(self) -> Iterator[str]:
+        while line := self._file.readline(_LONGEST):
+            if len(line) == _LONGEST:
+                raise UnusableError(f"{self._path} has a line of more than {_LONGEST:,} characters, which is no row")
+            yield line
 
 
 def _counts(line: str) -> bool:
@@ -156,14 +194,16 @@ def _separator(lines: Sequence[str], suffix: str) -> str:
     """What separates columns: by the suffix, or by what makes the lines alike."""
     if suffix == ".tsv":
         return "\t"
-    best, most = ",", 1
+    found = {}
     for separator in _SEPARATORS if suffix == ".txt" else [*_SEPARATORS][:-1]:
-        widths = {len(row) for row in _split(lines, separator) if row}
+        rows = [row for row in _split(lines, separator) if row]
+        widths = {len(row) for row in rows}
         # A header may leave out the name of the first column.
         alike = len(widths) == 1 or (len(widths) == 2 and max(widths) - min(widths) == 1)
-        if alike and min(widths) > most:
-            best, most = separator, min(widths)
-    return best
+        if alike and min(widths) > 1:
+            cells = [cell for row in rows[len(rows) > 1 :] for cell in row]
+            found[separator] = all(_is_number(cell) or not cell.strip() for cell in cells), min(widths)
+    return max(found, key=lambda separator: found[separator], default=",")
 
 
 def _split(lines: Any, separator: str) -> Iterator[list[str]]:
@@ -173,17 +213,15 @@ def _split(lines: Any, separator: str) -> Iterator[list[str]]:
         yield from csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
 
 
-def _cells(path: Path, lines: _Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _cells(lines: _Lines, separator: str) -> Iterator[Row]:
     if separator == " ":
         yield from ((k, line.split()) for k, line in enumerate(lines, 1) if line.strip())
         return
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
     try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield reader.line_num, row
+        yield from ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
     except csv.Error as error:
-        raise UnusableError(f"{path}, row {reader.line_num}: {error}") from None
+        raise csv.Error(f"row {reader.line_num}: {error}") from None
 
 
 def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:

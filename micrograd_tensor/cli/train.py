@@ -30,6 +30,7 @@ from ..training.run import Run
 from .arguments import finite_number, whole_number
 from .console import Rows, Terminal, console, table
 from .output_folder import output_folder
+from .outputs import writable
 from .unusable import UnusableError
 
 _DEFAULTS = Settings()
@@ -67,7 +68,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--quick", action="store_true", help="two epochs, to see that everything works")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint, with its options")
-    add("--out", type=Path, metavar="DIR", help="folder for checkpoint and picture (default: . or that of --resume)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for checkpoint and picture (default: . or that of --resume)",
+    )
     add("--save", type=Path, metavar="FILE", help="also write the trained net by itself, for PyTorch to load")
     parser.set_defaults(run=run)
 
@@ -81,8 +88,10 @@ def run(given: argparse.Namespace) -> int:
     except ImportError as error:
         raise UnusableError(str(error)) from None
     settings = Settings(**training.settings)
-    folder = output_folder(given.out or (given.resume.parent if given.resume else Path()))
+    folder = output_folder(given.output or (given.resume.parent if given.resume else Path()))
     checkpoint = given.resume or folder / f"digits-{settings.model}.safetensors"
+    if given.save:
+        writable(given.save, checkpoint)
     samples = len(training.batches.dataset)
     if settings.batch > samples:
         raise UnusableError(f"--batch {settings.batch} exceeds the {samples} samples to learn from")

@@ -1,7 +1,5 @@
-"""Training: in one process or data-parallel, and runs for people to watch, which can be stopped and resumed."""
+"""Training for people to watch: a run that can be stopped and resumed, the digits that it learns, its picture."""
 
-from .data_parallel import fit
-from .files import NpyFiles, ParquetFile
 from .run import Learner, Run
 
-__all__ = ["Learner", "NpyFiles", "ParquetFile", "Run", "fit"]
+__all__ = ["Learner", "Run"]

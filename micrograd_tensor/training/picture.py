@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from ..engine.files import atomic_write
 from .run import Run
 
 COLORS = ("#0b6e99", "#d9730d", "#448361")
@@ -63,9 +65,10 @@ def save_picture(run: Run, path: Path, title: str) -> Path:
     axes[1, 0].set_ylim(bottom=0)
     for axis in axes.flat:
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
-    figure.savefig(path, dpi=150)
+    picture = BytesIO()
+    figure.savefig(picture, dpi=150, format=path.suffix[1:] or None)
     plt.close(figure)
-    return path
+    return atomic_write(path, picture.getvalue())
 
 
 def _curves(axis: Any, run: Run, epochs: range, learning: str, held_out: str, percent: bool = False) -> None:

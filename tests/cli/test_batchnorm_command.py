@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.cli import batchnorm, main
+from micrograd_tensor.cli import batchnorm, by_columns, main
+from micrograd_tensor.draw import DrawError
 
 STAGES = ["mean", "dev_from_mean", "dev_from_mean_sq", "var", "stddev", "inverted_stddev", "x_norm", "scaled_x", "out"]
 
@@ -95,7 +97,7 @@ def test_gamma_is_generic_and_the_upstream_lies_in_no_null_space(tmp_path, capsy
 @pytest.mark.parametrize("which", ["batchnorm_backward_staged", "batchnorm_backward_closed_form"])
 @pytest.mark.parametrize("name", ["dx", "dgamma", "dbeta"])
 def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, which, name):
-    original = batchnorm._by_hand
+    original = by_columns.by_hand
 
     def planted():
         functions = original()
@@ -107,7 +109,7 @@ def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, whic
 
         return {**functions, which: wrong}
 
-    monkeypatch.setattr(batchnorm, "_by_hand", planted)
+    monkeypatch.setattr(by_columns, "by_hand", planted)
     status, printed, _ = run(capsys, "batchnorm", "--out", tmp_path)
     assert status == 1
     assert printed.count("✗ wrong") == 1
@@ -116,8 +118,9 @@ def test_a_wrong_derivation_is_exit_status_1(tmp_path, capsys, monkeypatch, whic
 
 @pytest.mark.parametrize("name", ["dx", "dgamma", "dbeta"])
 def test_a_wrong_formula_is_exit_status_1(tmp_path, capsys, monkeypatch, name):
-    original = batchnorm._derived
-    monkeypatch.setattr(batchnorm, "_derived", lambda graph: (found := original(graph)) | {name: found[name] * 1.001})
+    original = by_columns.Derivation.__call__
+    wrong = lambda self, graph: (found := original(self, graph)) | {name: found[name] * 1.001}  # noqa: E731
+    monkeypatch.setattr(by_columns.Derivation, "__call__", wrong)
     status, printed, _ = run(capsys, "batchnorm", "--out", tmp_path)
     assert status == 1
     assert printed.count("✗ wrong") == 1
@@ -125,12 +128,12 @@ def test_a_wrong_formula_is_exit_status_1(tmp_path, capsys, monkeypatch, name):
 
 def test_a_wrong_rule_in_the_engine_is_exit_status_1(tmp_path, capsys, monkeypatch):
     """The numerical column does not trust the graph: all three derivations cannot hide a wrong one together."""
-    original = batchnorm.Weighted.slopes
+    original = by_columns.Weighted.slopes
 
     def shifted(*args):
         return [e._replace(value=e.value * 1.001) for e in original(*args)]
 
-    monkeypatch.setattr(batchnorm.Weighted, "slopes", shifted)
+    monkeypatch.setattr(by_columns.Weighted, "slopes", shifted)
     assert run(capsys, "batchnorm", "--out", tmp_path)[0] == 1
 
 
@@ -180,8 +183,8 @@ def test_an_existing_picture_stays_as_it_was_when_the_new_one_fails(tmp_path, ca
     (tmp_path / "batchnorm.svg").write_text("the old picture")
 
     class Broken:
-        def save(self, path):
-            raise batchnorm.DrawError("no renderer; pip install pygraphviz")
+        def save(self, path, kind):
+            raise DrawError("no renderer; pip install pygraphviz")
 
     monkeypatch.setattr(batchnorm, "draw", lambda graph, **_: Broken())
     status, _, said = run(capsys, "batchnorm", "--out", tmp_path)
@@ -240,16 +243,106 @@ def test_it_tells_its_version(capsys):
 
 def test_of_large_data_fewer_elements_are_checked_numerically(tmp_path, capsys, monkeypatch):
     asked = []
-    original = batchnorm.Weighted.slopes
+    original = by_columns.Weighted.slopes
 
     def counted(weighted, k, places):
         asked.append(len(places))
         return original(weighted, k, places)
 
-    monkeypatch.setattr(batchnorm.Weighted, "slopes", counted)
-    monkeypatch.setattr(batchnorm, "ELEMENTS", 150 * 4 * 20)
+    monkeypatch.setattr(by_columns.Weighted, "slopes", counted)
+    monkeypatch.setattr(by_columns, "ELEMENTS", 150 * 4 * 20)
     assert main(["batchnorm", "--out", str(tmp_path)]) == 0
     assert asked == [20, 4, 4]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_large_data_are_computed_by_columns_and_agree_as_small_ones(tmp_path, capsys, monkeypatch, dtype):
+    x = np.random.default_rng(0).normal(3.0, 2.0, (500, 33)) * np.arange(1, 34)
+    np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr(by_columns, "WHOLE", 1000)
+    assert [len(range(*some.indices(33))) for some in by_columns.blocks(500, 33)] == [1] + [2] * 16
+    status, printed, said = run(capsys, "batchnorm", tmp_path / "x.npy", "--dtype", dtype, "-o", tmp_path / "c.svg")
+    assert (status, said) == (0, "")
+    assert f"{x.min():.4g}" in printed
+    assert "(500, 33)" in printed
+    assert "c.svg, of the first 2 columns alone" in printed
+    found = by_columns.Found(), by_columns.Found()
+    for k, every in enumerate(([slice(0, 33)], by_columns.blocks(500, 33))):
+        found[k].add(by_columns.found_by_columns(x, np.random.default_rng(0), 1e-5, every)[0])
+    for name in ("x", "mean", "var", "x_norm", "dbeta"):
+        if name[0] != "d":
+            assert found[0].extents[name] == pytest.approx(found[1].extents[name], rel=1e-12)
+
+
+@pytest.mark.parametrize("column", [0, 16, 32])
+def test_a_wrong_column_among_many_is_exit_status_1(tmp_path, capsys, monkeypatch, column):
+    x = np.random.default_rng(0).normal(size=(50, 33))
+    x[0, column] = 77.0
+    np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr(by_columns, "WHOLE", 100)
+    original = by_columns.Derivation.__call__
+
+    def wrong(self, graph):
+        found = original(self, graph)
+        return found | ({"dgamma": found["dgamma"] * 1.001} if (graph["x"].value == 77.0).any() else {})
+
+    monkeypatch.setattr(by_columns.Derivation, "__call__", wrong)
+    status, printed, _ = run(capsys, "batchnorm", tmp_path / "x.npy", "-o", tmp_path)
+    assert status == 1
+    assert printed.count("✗ wrong") == 1
+
+
+@pytest.mark.slow
+def test_large_data_take_seconds_and_little_more_memory_than_they_are(tmp_path):
+    resource = pytest.importorskip("resource")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100_000, 20)))
+
+    def measured(*arguments):
+        code = "import resource, sys; from micrograd_tensor.cli import main; main(sys.argv[1:]); used = resource."
+        code += "getrusage(resource.RUSAGE_SELF); print(used.ru_maxrss, used.ru_utime + used.ru_stime)"
+        command = [sys.executable, "-c", code, "batchnorm", *arguments, "-o", str(tmp_path / "x.svg")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return map(float, done.stdout.splitlines()[-1].split())
+
+    assert resource
+    (small, _), (large, seconds) = measured(), measured(str(tmp_path / "x.npy"))
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert (large - small) * unit < 4.5 * 100_000 * 20 * 8
+    assert seconds < 8  # it is 2 where nothing else runs
+
+
+def test_the_report_for_programs(tmp_path, capsys):
+    status, printed, said = run(capsys, "batchnorm", "--json", "-", "-o", tmp_path / "x.svg")
+    found = json.loads(printed)
+    assert (status, said) == (0, "")
+    assert (found["ok"], found["shape"], found["circuit"]) == (True, [150, 4], str(tmp_path / "x.svg"))
+    assert [stage["name"] for stage in found["stages"]] == ["x", "gamma", "beta", *STAGES]
+    dx = next(gradient for gradient in found["gradients"] if gradient["name"] == "dx")
+    assert dx["compared"].keys() == {"by hand, staged", "by hand, closed", "derived, closed", "numerical"}
+    assert all(of["status"] == "right" and of["error"] < 1e-12 for of in dx["compared"].values())
+    run(capsys, "batchnorm", "--json", tmp_path / "r.json", "-o", tmp_path / "x.svg")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8")) == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (["-o", "a.png"], "a.png"),
+        (["-o", "folder"], "folder/batchnorm.svg"),
+        (["-o", "new/folder", "--format", "dot"], "new/folder/batchnorm.dot"),
+        (["--output", "a.html"], "a.html"),
+        (["-o", "a.txt", "--format", "dot"], "a.txt"),
+        (["--format", "txt"], "batchnorm.txt"),
+    ],
+)
+def test_where_the_picture_goes(tmp_path, capsys, monkeypatch, arguments, written):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    status, printed, _ = run(capsys, "batchnorm", *arguments)
+    assert status == 0
+    assert f"circuit: {written}" in printed
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")] == [written]
+    assert "digraph" in (tmp_path / written).read_text(errors="replace") or "dot" not in arguments
 
 
 def test_its_picture_takes_the_options_of_any(tmp_path, capsys):

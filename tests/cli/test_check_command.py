@@ -565,9 +565,9 @@ def test_unusable_files_are_told_with_the_users_lines_alone(text, says, check):
         (["mine.py", "--new", "batchnorm"], "leave out mine.py"),
         (["--new", "batchnorm", "-o", "mine.py"], "mine.py exists already and stays as it is"),
         (["--new", "batchnorm", "-o", "none/x.py"], "cannot be written: No such file"),
-        (["mine.py", "--html", "none/x.html"], "cannot be written: No such file"),
-        (["mine.py", "--json", "."], "cannot be written: Is a directory"),
-        (["mine.py", "--html", "mine.py"], "is the derivation itself and stays as it is"),
+        (["mine.py", "--html", "none/x.html"], "cannot be written: No such folder as none"),
+        (["mine.py", "--json", "."], "is a folder; give a file in it"),
+        (["mine.py", "--html", "mine.py"], "is mine.py itself, which stays as it is"),
     ],
 )
 def test_unusable_arguments_are_told_and_change_nothing(arguments, says, tmp_path, monkeypatch, capsys):

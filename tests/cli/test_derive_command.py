@@ -123,7 +123,7 @@ def test_list(capsys):
         (["batchnorm", "--dims", "N=z:0"], "batchnorm:"),
         (
             ["{file}:circuit", "-o", "{file}"],
-            "derive: {file} is {file} itself, which stays as it is; give another file",
+            "{file} is {file} itself, which stays as it is; give another file",
         ),
     ],
 )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pickle
+import sys
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from micrograd_tensor.cli import matrix_file, text_matrix
 from micrograd_tensor.cli.matrix_file import read_matrix
 from micrograd_tensor.cli.unusable import UnusableError
 
@@ -57,6 +65,12 @@ PEOPLES = {
     "truth": ("a,b\nTrue,2\nfalse,4\n", ["a", "b"], ""),
     "a quoted separator": ('"a;1";b\n1;2\n3;4\n', ["a;1", "b"], "separated by semicolons"),
     "one column": ("a\n1\n3\n", ["a"], ""),
+    "decimal commas without a header": ("1,5;2,5\n3,0;4,25\n", None, "separated by semicolons, decimal commas"),
+    "decimal commas and tabs": (
+        "a\tb\n1,5\t2,5\n3,0\t4,25\n",
+        ["a", "b"],
+        "separated by tabs, decimal commas",
+    ),
 }
 
 
@@ -66,7 +80,8 @@ def test_files_as_people_have_them(tmp_path, case):
     path = tmp_path / "x.csv"
     path.write_text(text)
     values, names, notes = read_matrix(path)
-    whole = {"German Excel": [[1.5, 2], [3, 4.25]], "truth": [[1, 2], [0, 4]], "one column": [[1], [3]]}
+    commas = {key: [[1.5, 2.5], [3, 4.25]] for key in PEOPLES if key.startswith("decimal commas")}
+    whole = {**commas, "German Excel": [[1.5, 2], [3, 4.25]], "truth": [[1, 2], [0, 4]], "one column": [[1], [3]]}
     assert values.tolist() == whole.get(case, [[1, 2], [3, 4]])
     assert (names, ", ".join(notes)) == (expected, said)
 
@@ -122,7 +137,7 @@ def test_rows_without_a_number_are_left_out_on_request(tmp_path, missing):
     with pytest.raises(UnusableError, match=r"row 3, column 1 \('a'\): a number is missing"):
         read_matrix(path)
     values, _, notes = read_matrix(path, drop_missing=True)
-    assert (values.tolist(), notes) == ([[1, 2], [3, 4]], ["without 1 rows in which a number is missing"])
+    assert (values.tolist(), notes) == ([[1, 2], [3, 4]], ["without 1 row in which a number is missing"])
     path.write_text(f"a,b\n1,2\n{missing},7\n3,{missing}\n")
     with pytest.raises(UnusableError, match="one row only"):
         read_matrix(path, drop_missing=True)
@@ -221,18 +236,141 @@ def test_pickles_and_garbage_are_not_opened(tmp_path):
             read_matrix(tmp_path / name)
 
 
-@pytest.mark.parametrize("rows", [2**40, 2**62, 2**70])
-def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path, rows):
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 2)}\n" % rows
-    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(UnusableError, match=r"a\.npy is not a NumPy file of numbers: "):
-        read_matrix(tmp_path / "a.npy")
+def npy(descr="'<f8'", shape="(2, 2)", version=(1, 0), data=b"", order="False"):
+    header = b"{'descr': %s, 'fortran_order': %s, 'shape': %s}\n" % (descr.encode(), order.encode(), shape.encode())
+    return b"\x93NUMPY" + bytes(version) + len(header).to_bytes(2 if version == (1, 0) else 4, "little") + header + data
 
 
-def test_a_cut_zip_file_is_refused(tmp_path):
-    (tmp_path / "a.npy").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(UnusableError, match=r"a\.npy is not a NumPy file of numbers: "):
-        read_matrix(tmp_path / "a.npy")
+def archive(*members):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return made.getvalue()
+
+
+HOSTILE = {
+    "a header that promises 2**40 rows": ("a.npy", npy(shape=f"({2**40}, 2)"), "promises"),
+    "a header that promises 2**62 rows": ("a.npy", npy(shape=f"({2**62}, 2)"), "promises"),
+    "a header that promises 2**70 rows": ("a.npy", npy(shape=f"({2**70}, 2)"), "promises"),
+    "a header that promises one row too many": ("a.npy", npy(shape="(3, 2)", data=bytes(40)), "promises 48 bytes"),
+    "negative rows": ("a.npy", npy(shape="(-1, -2)", data=bytes(40)), "is not a NumPy file"),
+    "a header of a hundred axes": ("a.npy", npy(shape=f"({'1,' * 100})", data=bytes(8)), "a.npy"),
+    "a header that is code": ("a.npy", npy(shape="__import__('os')"), "is not a NumPy file"),
+    "a header that is deep": ("a.npy", npy(shape="(" * 3000 + ")" * 3000), "is not a NumPy file"),
+    "a header of a format to come": ("a.npy", npy(version=(9, 9)), "is not a NumPy file"),
+    "a header that is cut": ("a.npy", npy()[:30], "is not a NumPy file"),
+    "a header alone": ("a.npy", npy(), "promises 32 bytes"),
+    "a pickle": ("a.npy", npy("'|O'", data=pickle.dumps(print)), "Python objects, which are not loaded"),
+    "a pickle without a header": ("a.npy", pickle.dumps(print), "is not a NumPy file"),
+    "records": ("a.npy", npy("[('a', '<f8'), ('b', '|O')]", data=bytes(64)), "Python objects"),
+    "plain records": ("a.npy", npy("[('a', '<f8'), ('b', '<f8')]", data=bytes(64)), "not real numbers"),
+    "dates": ("a.npy", npy("'<M8[s]'", data=bytes(32)), "not real numbers"),
+    "a cut zip file": ("a.npy", b"PK\x03\x04 and no more", "is not a NumPy file"),
+    "an archive of nothing": ("a.npz", archive(), "holds 0 arrays"),
+    "an archive of two": ("a.npz", archive(("a.npy", b""), ("b.npy", b"")), "holds 2 arrays"),
+    "an archive of a text": ("a.npz", archive(("a.npy", b"hello, this is text")), "is not a NumPy file"),
+    "an archive of a lie": ("a.npz", archive(("a.npy", npy(shape=f"({2**40}, 2)"))), "promises"),
+    "an archive of a pickle": ("a.npz", archive(("a.npy", npy("'|O'", data=pickle.dumps(print)))), "not loaded"),
+    "an archive with a broken member": ("a.npz", archive(("a.npy", npy(data=bytes(32))))[:-40] + bytes(40), "a.npz"),
+    "bytes in a table": ("a.csv", bytes(range(256)) * 40, "not UTF-8"),
+    "zeros in a table": ("a.csv", bytes(4096), "a.csv"),
+    "a field without an end": ("a.csv", b'1,2\n"' + b"3,4\n" * 100_000, "field larger than field limit"),
+    "a long field": ("a.csv", b"1,2\n" + b"3" * 200_000 + b",4\n", "field larger than field limit"),
+    "a long first field": ("a.csv", b"3" * 200_000 + b",4\n1,2\n", "field larger than field limit"),
+    "a line without an end": ("a.csv", b"1," * (1 << 23), "line of more than 16,777,216 characters"),
+    "no parquet": ("a.parquet", b"PAR1 and nothing more", "a.parquet"),
+    "UTF-16": ("a.csv", "1,2\n3,4\n".encode("utf-16"), "not UTF-8"),
+    "a long word": ("a.csv", b"1,2\n3," + b"x" * 1000 + b"\n", r"'xxxx.{40,60}…? is not a number"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_files_are_refused_in_one_line_and_without_their_size_in_memory(tmp_path, case):
+    name, content, said = HOSTILE[case]
+    (tmp_path / name).write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnusableError, match=said) as caught:
+            read_matrix(tmp_path / name)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert peak < 200e6
+
+
+def test_a_file_of_more_numbers_than_can_be_held_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix_file, "MOST", 1000)
+    monkeypatch.setattr(text_matrix, "MOST", 1000)
+    np.save(tmp_path / "x.npy", np.zeros((63, 2)))
+    np.savez_compressed(tmp_path / "x.npz", np.zeros((63, 2)))
+    (tmp_path / "x.csv").write_text("1,2\n" * 63)
+    for name in ("x.npy", "x.npz", "x.csv"):
+        with pytest.raises(UnusableError, match="take a part of its rows"):
+            read_matrix(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.npy"])
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.write_text("1,2\n3,4\n") if name == "x.csv" else np.save(path, np.ones((2, 2)))
+    fstat, asked = os.fstat, []
+
+    def later(descriptor):
+        asked.append(descriptor)
+        found = fstat(descriptor)
+        return found if len(asked) == 1 else os.stat_result((*found[:6], found.st_size + 1, *found[7:]))
+
+    monkeypatch.setattr(text_matrix.os, "fstat", later)
+    with pytest.raises(UnusableError, match="changes while it is read"):
+        read_matrix(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_what_is_no_file_of_its_own_is_refused_unread(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    (tmp_path / "circle.csv").symlink_to("circle.csv")
+    for path, said in (
+        (tmp_path / "pipe.csv", "is not a file of its own"),
+        (tmp_path / "zero.csv", "is not a file of its own"),
+        (tmp_path / "circle.csv", "cannot be read"),
+        (tmp_path / f"{'x' * 5000}.csv", "cannot be read"),
+        (tmp_path / "a\0b.csv", "cannot be read"),
+    ):
+        with pytest.raises(UnusableError, match=said):
+            read_matrix(path)
+
+
+def test_whole_numbers_that_a_dtype_has_not_are_rounded_and_this_is_said(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[2**53 + 1], [0]]))
+    assert read_matrix(tmp_path / "x.npy").notes == ["whole numbers rounded to float64"]
+    np.save(tmp_path / "x.npy", np.array([[2**53], [-(2**24)]]))
+    assert read_matrix(tmp_path / "x.npy").notes == []
+    assert read_matrix(tmp_path / "x.npy", "float32").notes == ["whole numbers rounded to float32"]
+
+
+def test_a_table_of_many_rows_is_read_in_parts_and_keeps_its_lines(tmp_path):
+    values = np.random.default_rng(0).normal(size=(10_000, 3))
+    (tmp_path / "x.csv").write_text("".join(f"{a!r},{b!r},{c!r}\n" for a, b, c in values.tolist()))
+    assert np.array_equal(read_matrix(tmp_path / "x.csv").values, values)
+    with (tmp_path / "x.csv").open("a") as file:
+        file.write("1,2,x\n")
+    with pytest.raises(UnusableError, match=r"row 10001, column 3: 'x' is not a number"):
+        read_matrix(tmp_path / "x.csv")
+
+
+def test_a_parquet_file_is_read(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"a": [1.0, 2.0], "b": [3, 4], "c": ["x", "y"]}), tmp_path / "x.parquet")
+    with pytest.raises(UnusableError, match="is not a table of numbers"):
+        read_matrix(tmp_path / "x.parquet")
+    parquet.write_table(pyarrow.table({"a": [1.0, 2.0], "b": [3, 4]}), tmp_path / "x.parquet")
+    values, names, _ = read_matrix(tmp_path / "x.parquet", columns="b,a")
+    assert (values.tolist(), names) == ([[3, 1], [4, 2]], ["b", "a"])
 
 
 def test_what_is_no_file_is_refused(tmp_path):

@@ -193,7 +193,7 @@ def file_in_the_way(folder):
         (lambda folder: ["--resume", folder, "--quick"], "leave out --quick"),
         (file_in_the_way, "cannot be written to"),
         (lambda folder: ["--batch", 2000, "--out", folder], "--batch 2000 exceeds the 1437 samples"),
-        (lambda folder: ["--quick", "--out", folder, "--save", folder], "cannot write"),
+        (lambda folder: ["--quick", "--out", folder, "--save", folder], "is a folder; give a file in it"),
     ],
 )
 def test_unusable_input_is_told_in_one_line(tmp_path, make, says):

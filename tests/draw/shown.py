@@ -28,14 +28,6 @@ ERRORS = (UnreadableError, ValueError, IndexError, TypeError, KeyError, Assertio
 LETTER = re.compile(r"([A-Z]{1,2}): ")
 
 
-def _unbroken(texts):
-    """The lines of an element, with what is in its array, which may be broken, as one line again."""
-    lines = [text.text or "" for text in texts]
-    bold = [line for line, text in zip(lines, texts, strict=True) if text.get("font-weight") == "bold"]
-    rest = " ".join(lines[len(bold) :])
-    return [*bold, re.sub(r"^((?:d\S+ )?\([^)]*\)) +(?!copied|≠)", r"\1  ", rest)] if bold and rest else lines
-
-
 class Reading:
     """What is read of one graph.
 
@@ -124,7 +116,7 @@ class Reading:
         """The id, title and lines of text of every element that has any."""
         for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):  # noqa: S314 -- this project wrote it
             title = group.find(f"{SVG}title")
-            lines = _unbroken(group.findall(f"{SVG}text"))
+            lines = [text.text or "" for text in group.findall(f"{SVG}text")]
             if group.get("id") not in (None, "circuit") and "legend" not in group.get("id"):
                 yield group.get("id"), (title.text or "") if title is not None else "", lines
 
@@ -176,17 +168,15 @@ class Reading:
                 if found := re.match(r"gate \d+, \w+: (.*)", title):
                     self.formula("title", found[1], node)
             elif match := re.fullmatch(r"node-(\d+)-stage", plain):
-                said = " ".join(lines)
-                _, _, text = re.sub(r"\[[^\]]*\]", lambda m: m[0].replace(": ", ":"), said).partition(": ")
-                if text and "…" not in said:
+                _, _, text = re.sub(r"\[[^\]]*\]", lambda m: m[0].replace(": ", ":"), lines[0]).partition(": ")
+                if text and "…" not in lines[0]:
                     self.formula("caption", text, self.nodes[int(match[1])])
             elif match := re.fullmatch(r"edge-(\d+)-(\d+)(?:-(\d+))?-bwd", plain):
                 edge = self.edge(int(match[1]), int(match[2]), int(match[3] or 0))
                 self.backward_wire(title, lines, edge, letters)
             elif match := re.fullmatch(r"edge-(?:\d+-)?(?:fork|out)-(\d+)(?:-\d+)?-bwd", plain):
                 self.numbers(lines, self.graph.gradients[self.nodes[int(match[1])]].value, parts=True)
-                bold = " ".join(lines[:-1] if len(lines) > 1 else lines)
-                if found := re.fullmatch(r"(?:.* = )?([A-Z]{1,2}(?: \+ (?:[A-Z]{1,2}|…))+)", bold):
+                if found := re.fullmatch(r"(?:.* = )?([A-Z]{1,2}(?: \+ (?:[A-Z]{1,2}|…))+)", lines[0]):
                     self.sum(found[1], self.nodes[int(match[1])], letters)
             elif match := re.fullmatch(r"edge-(\d+)-.*-fwd", plain):
                 self.numbers(lines, self.nodes[int(match[1])].value)
@@ -201,7 +191,6 @@ class Reading:
         if end is None:
             return
         text = re.sub(r"^(?:[^:]*: )?gradient: ", "", title)
-        lines = [re.sub(r" ≠ .* by hand$", "", line) for line in lines]
         if lines and re.search(r"\([\w, ]*\)", lines[-1]) and text.endswith(f", {lines[-1]}"):
             text = text.removesuffix(f", {lines[-1]}")
             self.numbers(lines[-1:], end.value, parts=True)

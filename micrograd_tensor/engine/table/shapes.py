@@ -263,8 +263,6 @@ def triu(x: Operand, /, k: int = 0) -> Array:
 
 _ZEROS = "{y} = np.zeros({shape}, {y:dtype})\n"
 """How a source starts that adds into places."""
-SIMPLE = frozenset({int, slice, type(None), type(...)})
-"""What an index may be made of besides arrays."""
 _HERE = "array"
 """Stands in an index for the next index array, which is an operand: so a graph shows it, and can be run on another."""
 
@@ -281,9 +279,7 @@ def getitem(x: Operand, index: Any) -> Result:
     tensor([1., 0., 2.])
     """
     parts = index if isinstance(index, tuple) else (index,)
-    if SIMPLE.issuperset(map(type, parts)):
-        return _getitem(x, index=parts)
-    simple = tuple(SIMPLE)
+    simple = (int, slice, type(None), type(...))
     arrays = [
         np.asarray(i, dtype=None if len(i) else np.intp) if isinstance(i, list) else i
         for i in parts
