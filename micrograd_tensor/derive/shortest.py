@@ -15,11 +15,10 @@ from ..algebra.numbers import Coefficient
 from ..engine.errors import GradientError
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from ..notation.names import free, subscript
+from ..notation.names import free, numbered, subscript
 from .expressions import Expression, Name, Named, Product, Softmax, children
 from .extraction import Extraction
 from .layout import Arrays
-from .symbols import numbered
 from .vocabulary import Vocabulary
 
 LARGEST = 300

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count
-from typing import TypeVar
+from collections.abc import Mapping
 
 from ..graph import Graph, Node
 from ..graph.stages import stages
 from ..notation import Called
-from ..notation.names import subscript
-from ..notation.printable import MAX_NAME, shorten
-
-Key = TypeVar("Key")
+from ..notation.names import numbered
 
 
 def symbols(graph: Graph, called: Called) -> Mapping[Node, str]:
@@ -30,22 +25,3 @@ def symbols(graph: Graph, called: Called) -> Mapping[Node, str]:
     inner = {gate for gates in stages(graph) for gate in gates[:-1]}
     shown = [x for x in graph.nodes if x not in inner and (x.op or x.name or x.requires_grad)]
     return numbered({node: called.in_short(node) or "x" for node in shown})
-
-
-def numbered(wanted: Mapping[Key, str]) -> dict[Key, str]:
-    """Names, no two of them alike: all but the first of one name have a number that makes it nobody else's."""
-    taken = {*wanted.values()}
-    found: dict[Key, str] = {}
-    seen: dict[str, Iterator[str]] = {}
-    for node, name in wanted.items():
-        found[node] = name
-        if name in seen:
-            found[node] = next(new for new in seen[name] if new not in taken)
-            taken.add(found[node])
-        seen.setdefault(name, _with_numbers(name))
-    return found
-
-
-def _with_numbers(name: str) -> Iterator[str]:
-    for number in map(subscript, count(2)):
-        yield f"{shorten(name, MAX_NAME - len(number))}{number}"

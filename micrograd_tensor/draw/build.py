@@ -52,10 +52,12 @@ class Builder:
         collapsed = collapsed or Collapsed()
         self.labels, self.graph, self.called, self.uses = labels, labels.graph, labels.called, labels.uses
         self.box_of = collapsed.box_of
-        self.scene = Scene(bool(self.graph.gradients), detail=labels.detail)
+        self.scene = Scene(bool(self.graph.gradients), detail=labels.detail, parameters=labels.parameters)
         self.scene.scopes = collapsed.names
         self.scene.notes = {**collapsed.notes, **({"?": text} if (text := self.labels.unrecorded) else {})}
-        self.scene.numbered = any(node not in self.box_of or self.uses[node] for node in self.called.stand_ins)
+        self.scene.numbered = any(
+            node not in self.box_of or self.uses[node] for node in self.called.stand_ins if not node.name
+        )
         self.outlets: dict[Node, Item] = {}
         self.order: Sequence[Node] = self.graph.nodes
 
@@ -159,7 +161,7 @@ class Builder:
 
     def output(self, node: Node) -> None:
         """Add the box of an output, with its upstream gradient."""
-        name = printable(node.name) if node.name else "output"
+        name = self.called.values[node] if node.name else "output"
         time, title = (self.graph.nodes[-1].rank + 1, 0), f"output {self.labels.described(node)}"
         item = Item(f"sink-{node.rank}", "output", time, title, self.labels.lines(name, node))
         use = self.uses.as_output(node)

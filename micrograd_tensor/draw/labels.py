@@ -54,6 +54,7 @@ class Labels:
         called: the names of its values, and the numbers of its gates.
         uses: the uses of its values; a box uses a value at most once.
         marks: the letters of uses, where several gradients are added.
+        parameters: whether the graph says which leaves are parameters: those of modules are.
     """
 
     def __init__(
@@ -62,14 +63,18 @@ class Labels:
         options: Options | None = None,
         collapsed: Collapsed | None = None,
         dims: Dims | None = None,
+        *,
+        apart: bool = True,
     ) -> None:
         options = options or Options()
         self.graph, self.detail = graph, options.detail
         self.dims = axis_names(graph, options.dims) if dims is None else dims
-        self.called = Called(graph, self.dims)
+        self.called = Called(graph, self.dims, apart=apart)
         self._values: dict[Node, str] = {}
         self._rules: dict[Edge, tuple[str, ...]] = {}
         self.uses = Uses(graph, collapsed or Collapsed())
+        self.parameters = any(node.parameter for node in graph.nodes)
+        self._scalars = all(not node.shape for node in graph.nodes if node.is_leaf and node.requires_grad)
         longest = max((len(graph.contributions_to(node)) for node in graph.gradients), default=0) + 1
         self._letters = [self.called.letter(k) for k in range(longest)]
         parts = [uses for uses in map(self.uses.carrying, graph.nodes) if len(uses) > 1]
@@ -93,8 +98,8 @@ class Labels:
         return self._values[node]
 
     def shape(self, node: Node) -> str:
-        """The shape of a value, with the names of its axes."""
-        return shape_text(node, self.dims)
+        """The shape of a value, with the names of its axes; nothing for a scalar."""
+        return shape_text(node, self.dims) if node.shape else ""
 
     def lines(self, name: str, node: Node) -> tuple[str, ...]:
         """The lines of a value's box: its name, its shape and its range, the last two in one line for a scalar."""
@@ -127,9 +132,7 @@ class Labels:
         nodes = [node for node in self.graph.nodes if self.lacks_record(node)]
         if not nodes:
             return ""
-        called = (
-            self.called.values[node] or f"an unnamed {self.shape(node) if node.shape else 'number'}" for node in nodes
-        )
+        called = (printable(node.name) if node.name else f"an unnamed {self.shape(node) or 'number'}" for node in nodes)
         names = [*dict.fromkeys(called)]
         if len(names) > MAX_UNRECORDED:
             names[MAX_UNRECORDED - 1 :] = ["others"]
@@ -140,8 +143,17 @@ class Labels:
         )
 
     def kind(self, node: Node) -> str:
-        """What a value is shown as: data, a parameter or a constant."""
-        return "data" if node.op or node is self.uses.data else "param" if node.requires_grad else "constant"
+        """What a value is shown as: data, a parameter or a constant.
+
+        Without modules nobody says what is a parameter; then the leaf where the main path starts is data, and of what
+        else asks for a gradient only scalars among themselves.
+        """
+        if node.op or node is self.uses.data:
+            return "data"
+        if node.requires_grad:
+            known = self.parameters or self._scalars
+            return "param" if node.parameter or not known else "data"
+        return "data" if node.name and not node.parameter and not node.unrecorded else "constant"
 
     def formula(self, node: Node) -> str:
         """How a value was computed, in full."""
@@ -160,7 +172,7 @@ class Labels:
     def gate(self, node: Node) -> Item:
         """The gate that makes a value."""
         turn, text = self.called.numbers[node], self.formula(node)
-        name = f"{printable(node.name)} = " if node.name else ""
+        name = f"{self.called.values[node]} = " if node.name else ""
         title = f"gate {turn}, {node.made_by.name}: {name}{text}"
         item = gate_item(node, title, f"({turn}) {self.op(node)}", "" if any_order(node) else text)
         item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.made_by)), node.scope

@@ -51,8 +51,8 @@ def meanings(scene: Scene) -> dict[str, str]:
     names = {wire.name for wire in scene.wires} | {item.lines[0] for item in scene.items if item.is_box and item.lines}
     called = {letter: meaning for letter, meaning in _CALLED.items() if letter not in names}
     means |= {letter: text for letter, text in called.items() if re.search(rf"(?<!\w){letter}(?![^\Wᵀ])", rules)}
-    if scene.backward and "param" in kinds:
-        means |= {"data": "where the main path starts, or an output", "param": "other leaf with a gradient"}
+    if "param" in kinds:
+        means |= {"data": "input or output", "param": "parameter" if scene.parameters else "other leaf with a gradient"}
     if "constant" in kinds:
         means["constant"] = "constant"
     if "box" in kinds:

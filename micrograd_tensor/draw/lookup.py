@@ -74,6 +74,6 @@ def value_names(graph: Graph, called: Called) -> Mapping[str, Node]:
             path = f"{node.path}/{node.name}"
             if found.setdefault(path, node) is not node:
                 found.setdefault(f"{path}#{node.rank}", node)
-        elif called.values[node]:
+        if called.values[node]:
             found.setdefault(called.values[node], node)
     return found

@@ -140,7 +140,8 @@ def _dot(bare: str, texts: list[_Text], sizes: list[float], lifts: list[float]) 
 def _measured(dot: str) -> dict[int, tuple[float, float]]:
     """The baselines of the lines of text by their numbers, y downwards, and their widths."""
     found = {}
-    for node in json.loads(render(dot, "json"))["objects"]:
+    # Graphviz cuts a character in two where a backslash stands before the last one.
+    for node in json.loads(render(dot, "json").decode(errors="replace"))["objects"]:
         if node["name"].startswith("text-"):
             drawn = next(step for step in node["_ldraw_"] if step["op"] == "T")
             found[int(node["name"].removeprefix("text-"))] = -drawn["pt"][1], drawn["width"]

@@ -165,6 +165,7 @@ class Scene:
         numbered: whether a value is called by the number of its gate, such as y₁.
         scopes: what scopes are called, if not by their names alone.
         detail: what is shown of a value: "full", "shape" or "name".
+        parameters: whether it is known which leaves are parameters.
         notes: what was left out and how to see it, by the signs of the legend.
         items, wires: its items and wires.
     """
@@ -173,6 +174,7 @@ class Scene:
     numbered: bool = False
     scopes: Mapping[Scope, str] = field(default_factory=dict)
     detail: str = "full"
+    parameters: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)

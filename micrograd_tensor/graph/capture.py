@@ -134,6 +134,7 @@ class _Nodes:
             name=t.name or name,
             scope=t.scope,
             requires_grad=t.requires_grad,
+            parameter=getattr(t, "is_parameter", False),
             unrecorded=t.params is UNRECORDED,
             value=value if self._values else None,
             rule_of=rule_of,

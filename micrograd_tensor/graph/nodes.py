@@ -34,6 +34,7 @@ class Node:
         name: what the user called it, or None; gradients are called ``d`` + the name of what they belong to.
         scope: the scope it was made in, or None.
         requires_grad: whether gradients flow to it.
+        parameter: whether it is a parameter of a module.
         unrecorded: whether it is a leaf only because the op that made it was not recorded.
         value: the array, read-only, or None if values were not kept.
         rule_of: for a backward node the edge whose rule made it; None for forward nodes and sums at forks.
@@ -48,6 +49,7 @@ class Node:
     name: str | None = None
     scope: Scope | None = None
     requires_grad: bool = False
+    parameter: bool = False
     unrecorded: bool = False
     value: Any = None
     rule_of: Edge | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..engine.tensor import Tensor
 
@@ -28,6 +28,8 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    is_parameter: ClassVar[bool] = True
+    """Which graphs tell by it, where parameters are drawn otherwise than inputs."""
 
     def __init__(self, data: Any, requires_grad: bool = True, *, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(data, name=name, dtype=dtype, requires_grad=requires_grad)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import chain, count, islice
 from string import ascii_uppercase
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ..graph import Graph, Node
 from ..graph.axes import Dims
-from .printable import MAX_NAME, printable
+from .printable import MAX_NAME, printable, shorten
 from .unicode import formula
+
+Key = TypeVar("Key")
 
 __all__ = ["SHORT", "Called", "Identifiers", "identifiers"]
 
@@ -129,8 +132,9 @@ class Called:
 
     Attributes:
         numbers: of the gates, in the order of computation.
-        names: by value the user's name, or y with the number of its gate where it has neither a name nor a formula that
-            is short and tells all. These are the names that printers take.
+        names: by value the user's name, with a number where another of its scope has it, or y with the number of its
+            gate where it has neither a name nor a formula that is short and tells all. These are the names that
+            printers take.
         values: what to call a value: its name, or its short formula; nothing for a leaf without a name.
         stand_ins: of the names, those with a number.
 
@@ -140,9 +144,25 @@ class Called:
     >>> called = Called(captured)
     >>> [called.values[node] for node in captured.nodes], called.gradient(captured["y"])
     (['x', 'y', 'y + 1'], 'dy')
+
+    Args:
+        graph: the graph.
+        dims: the labels of axes.
+        apart: whether values of one name and scope are told apart.
     """
 
-    def __init__(self, graph: Graph, dims: Dims | None = None) -> None:
+    def __init__(self, graph: Graph, dims: Dims | None = None, *, apart: bool = True) -> None:
+        self._own = {node: printable(node.name) for node in graph.nodes if node.name}
+        self._paths: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
+        for node, name in self._own.items():
+            self._paths[name][node.path].append(node)
+        shared = [
+            node for by_path in self._paths.values() for nodes in by_path.values() if len(nodes) > 1 for node in nodes
+        ]
+        if apart and shared:
+            everything = set(self._own.values())
+            for path in dict.fromkeys(node.path for node in shared):
+                self._own |= numbered({node: self._own[node] for node in shared if node.path == path}, everything)
         self.numbers: dict[Node, int] = {}
         self.values: dict[Node, str] = {}
         self.stand_ins: dict[Node, str] = {}
@@ -151,7 +171,7 @@ class Called:
         self._letters: list[str] = []
         self._unused = (letter for letter in map(_letter, count()) if letter not in self._taken)
         for node in graph.nodes:
-            text = printable(node.name) if node.name else ""
+            text = self._own.get(node, "")
             if node.op:
                 self.numbers[node] = len(self.numbers) + 1
             if node.op and not text:
@@ -159,14 +179,28 @@ class Called:
                 if len(text) > SHORT or "…" in text:
                     text = self.stand_ins[node] = self.in_short(node)
             self.values[node] = text
+            if node.name and text != printable(node.name):
+                self.stand_ins[node] = text
             if node.name or node in self.stand_ins:
                 self.names[node] = text
 
     def in_short(self, node: Node) -> str:
         """A value's name, or y with the number of its gate; nothing for a leaf without a name."""
         if node.name:
-            return printable(node.name)
+            return self._own[node]
         return free(f"y{subscript(self.numbers[node])}", self._taken) if node.op else ""
+
+    def qualified(self, node: Node) -> str:
+        """What a value is called where its scope is not seen: of one name in several scopes, with as much of the path
+        as tells it apart.
+        """
+        others = self._paths[printable(node.name)] if node.name else {}
+        parts = node.path.split("/") if node.path else []
+        for k in range(len(parts) + 1):
+            end = "/".join(parts[len(parts) - k :])
+            if sum(path == end or path.endswith(f"/{end}") or not end for path in others) < 2:
+                return f"{end}/{self.values[node]}".lstrip("/")
+        return self.values[node]
 
     def gradient(self, node: Node) -> str:
         """What the gradient of a value is called, or nothing where the value has no more than a formula."""
@@ -176,6 +210,29 @@ class Called:
         """The k-th of A, B, …, Z, AA, AB, … that is no value's name."""
         self._letters.extend(islice(self._unused, max(0, k + 1 - len(self._letters))))
         return self._letters[k]
+
+
+def numbered(wanted: Mapping[Key, str], taken: Iterable[str] = ()) -> dict[Key, str]:
+    """Names, no two of them alike: all but the first of one name have a number that makes it nobody else's.
+
+    >>> numbered({0: "h", 1: "h", 2: "h₂", 3: "h"}), numbered({0: "h", 1: "h"}, taken={"h₂"})
+    ({0: 'h', 1: 'h₃', 2: 'h₂', 3: 'h₄'}, {0: 'h', 1: 'h₃'})
+    """
+    taken = {*wanted.values(), *taken}
+    found: dict[Key, str] = {}
+    seen: dict[str, Iterator[str]] = {}
+    for node, name in wanted.items():
+        found[node] = name
+        if name in seen:
+            found[node] = next(new for new in seen[name] if new not in taken)
+            taken.add(found[node])
+        seen.setdefault(name, _with_numbers(name))
+    return found
+
+
+def _with_numbers(name: str) -> Iterator[str]:
+    for number in map(subscript, count(2)):
+        yield f"{shorten(name, MAX_NAME - len(number))}{number}"
 
 
 def free(name: str, taken: Container[str | None]) -> str:

@@ -80,7 +80,7 @@ def refused(name, **options):
     raise AssertionError("it was drawn")
 
 
-_SAID = re.compile(r"^(?P<shape>\([\w, ]*\))(?:  (?P<numbers>.*))?$")
+_SAID = re.compile(r"^(?:(?P<shape>\([\w, ]+\))(?:  (?P<numbers>.*))?|(?P<number>[^(]*))$")
 _LENGTHS = {"N": 7, "D": 4}
 """What the axes of batch normalization are called."""
 
@@ -89,9 +89,9 @@ def check_said(text, array):
     """That a text such as ``(7, 4)  −2.10…2.73`` is true of an array; returns whether it said any numbers."""
     found = _SAID.match(text)
     assert found, text
-    shape = tuple(_LENGTHS.get(n.strip()) or int(n) for n in found["shape"].strip("()").split(",") if n.strip())
+    shape = tuple(_LENGTHS.get(n.strip()) or int(n) for n in (found["shape"] or "").strip("()").split(",") if n.strip())
     assert shape == array.shape, text
-    numbers = found["numbers"]
+    numbers = found["numbers"] or found["number"]
     if not numbers or numbers == "empty" or "NaN" in numbers:
         assert not numbers or (numbers == "empty") == (array.size == 0), text
         return False

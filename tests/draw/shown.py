@@ -28,6 +28,10 @@ ERRORS = (UnreadableError, ValueError, IndexError, TypeError, KeyError, Assertio
 LETTER = re.compile(r"([A-Z]{1,2}): ")
 
 
+NUMBER = r"(?:[−\d.∞e]+|≈ 0|NaN|\|·\| [\d.∞e−]+|True|False)"
+"""A number in few characters."""
+
+
 class Reading:
     """What is read of one graph.
 
@@ -191,7 +195,8 @@ class Reading:
         if end is None:
             return
         text = re.sub(r"^(?:[^:]*: )?gradient: ", "", title)
-        if lines and re.search(r"\([\w, ]*\)", lines[-1]) and text.endswith(f", {lines[-1]}"):
+        scalar = not end.shape and lines and re.fullmatch(rf"(?:d.* )?{NUMBER}", lines[-1].partition(" ≠ ")[0])
+        if lines and (scalar or re.search(r"\([\w, ]*\)", lines[-1])) and text.endswith(f", {lines[-1]}"):
             text = text.removesuffix(f", {lines[-1]}")
             self.numbers(lines[-1:], end.value, parts=True)
         elif lines and text.endswith(f", {lines[-1]}") and lines[-1].startswith("d"):
@@ -227,6 +232,13 @@ class Reading:
         for line in lines[-1:]:
             text = re.sub(r", copied along .*|, differs by .*| ≠ .*", "", line)
             name = r"(?:d\S* )?" if parts else ""
+            if not array.shape and (found := re.fullmatch(rf"{name}({NUMBER})", text)):
+                self.count["numbers"] = self.count.get("numbers", 0) + 1
+                try:
+                    check_said(found[1], array)
+                except AssertionError as error:
+                    self.wrong.append(f"{line!r}: {error}")
+                continue
             if not (found := re.fullmatch(rf"{name}(\((?:\w+, ?)*\w*\)(?:  .*)?)", text)):
                 continue
             text = re.sub(r"^\([^)]*\)", lambda m: "".join([*self.without_labels(m[0])][:1]), found[1])
@@ -410,14 +422,14 @@ class Reading:
         """Every row of a listing that is wide enough for all of them."""
         blocks = dict(re.findall(r"^(forward|backward)\b[^\n]*\n((?:.+\n)+)", text, re.MULTILINE))
         gates = {k: node for node, k in self.called.numbers.items()}
-        row = re.compile(r"\((\d+)\) \w+\s{2,}(.*?)\s{2,}(\([\w, ]*\))(?:\s{2,}(\S.*))?$")
+        row = re.compile(r"\((\d+)\) \w+\s{2,}(.*?)(?:\s{2,}(\([\w, ]+\)))?(?:\s{2,}(\S.*))?$")
         for line in blocks.get("forward", "").splitlines():
             if found := row.search(line):
                 node = gates[int(found[1])]
                 ends = [found[2].find(f", {self._name(x)} copied along ") for x in node.inputs]
                 made = found[2][: min((end for end in ends if end >= 0), default=len(found[2]))]
                 self.formula("listing", made.removeprefix(f"{self.called.values[node]} = "), node)
-                self.numbers([f"{found[3]}  {found[4] or ''}".strip()], node.value)
+                self.numbers([f"{found[3] or ''}  {found[4] or ''}".strip()], node.value)
         parts = []
         for line in blocks.get("backward", "").splitlines():
             found = row.search(line)

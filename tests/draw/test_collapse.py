@@ -280,7 +280,7 @@ def test_a_box_says_its_name_its_content_and_its_parameters():
 
 def test_the_data_stay_outside_of_a_box_that_all_starts_from():
     kinds = {item.lines[0]: item.kind for item in shown(lstm_cell(depth=0)).items if item.kind != "box"}
-    assert kinds == {"x": "data", "h": "constant", "c": "constant", "h_next": "output", "c_next": "output"}
+    assert kinds == {"x": "data", "h": "data", "c": "data", "h_next": "output", "c_next": "output"}
     out = mt.batch_norm(leaf("x", 7, 4), leaf("gamma", 4), leaf("beta", 4))
     assert [item.lines[0] for item in shown(draw(out, values(7, 4), depth=0)).items] == ["x", "batch_norm", "out"]
 

@@ -107,7 +107,7 @@ def test_names_are_shown_as_themselves(group):
     root = ElementTree.fromstring(CIRCUITS[group].svg)  # noqa: S314 -- our own picture
     boxes = [e.text for e in root.iter() if e.tag.endswith("text")]
     for name in GROUPS[group]:
-        assert boxes.count(SHOWN[name]) >= 3  # in the leaf's box, on the wire and in the scope's corner
+        assert boxes.count(SHOWN[name]) >= 2  # in the leaf's box and in the scope's corner; the value has a number
 
 
 @pytest.mark.browser
@@ -210,10 +210,10 @@ def texts(circuit):
 
 VALUES = {
     "NaN": (np.array([np.nan, np.nan]), "all NaN"),
-    "one NaN": (np.array(np.nan), "()  NaN"),
+    "one NaN": (np.array(np.nan), "NaN"),
     "infinities": (np.array([np.inf, -np.inf, np.nan]), "−∞…∞, 1 NaN"),
     "nothing": (np.zeros((0, 3)), "empty"),
-    "a number": (np.array(2.5), "()  2.50"),
+    "a number": (np.array(2.5), "2.50"),
     "truth": (np.array([True, False]), "False…True"),
     "whole numbers": (np.array([[1, -2]]), "−2…1"),
     "large whole numbers": (np.array([2**63 - 1]), "9.2e18"),
@@ -234,8 +234,9 @@ def test_values_are_shown_truthfully(case, tmp_path):
     value, expected = VALUES[case]
     circuit = draw(mt.tensor(value, name="x"))
     assert expected in texts(circuit)
-    assert str(value.shape) in texts(circuit) or any(text.startswith(f"{value.shape}  ") for text in texts(circuit))
-    assert expected.replace("()  ", "") in circuit.text
+    shape = str(value.shape)
+    assert not value.shape or shape in texts(circuit) or any(t.startswith(f"{shape}  ") for t in texts(circuit))
+    assert expected in circuit.text
     for kind in ("png", "pdf", "html"):
         assert circuit.save(tmp_path / f"x.{kind}").stat().st_size > 500
 

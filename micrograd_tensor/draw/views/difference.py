@@ -137,7 +137,9 @@ def _mark(shown: Scene, judged: Mapping[Node, Verdict]) -> None:
             if verdict.status is not Status.NOT_GIVEN:  # which the line says already
                 trunk.rule = (f"{verdict.status.sign} {verdict.status}", *trunk.rule)
             if verdict.given is not None and shown.detail == "full":
-                trunk.gradient += f" ≠ {_by_hand(verdict.given, node)} by hand"
+                by_hand = f" ≠ {_by_hand(verdict.given, node)} by hand"
+                trunk.gradient += by_hand
+                trunk.title = (trunk.title[0], trunk.title[1] + by_hand)
 
 
 def _by_hand(given: Any, node: Node) -> str:

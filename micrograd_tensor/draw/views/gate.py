@@ -116,7 +116,7 @@ class _Builder:
 
     def _titled(self, name: str, node: Node, columns: list[Column], before: str = "") -> Item:
         called = self.labels.name(node)
-        shape = "" if self.options.detail == "name" else f"  {self.labels.shape(node)}"
+        shape = "" if self.options.detail == "name" or not node.shape else f"  {self.labels.shape(node)}"
         item = Item(name, "panel", (0, 0), f"{before}{called}{shape}", (f"{before}{called}{shape}",), shape=node.shape)
         self.panels[item] = columns
         return panel(item, columns)

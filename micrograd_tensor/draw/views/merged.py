@@ -136,7 +136,7 @@ class Merged(Builder):
     def __init__(self, here: Graph, there: Graph, options: Options) -> None:
         self.union = union = Union(here, there)
         dims = axis_names(here, options.dims)  # the other's axes need not be the named ones
-        super().__init__(Labels(union, Options(detail=options.detail), dims=dims))
+        super().__init__(Labels(union, Options(detail=options.detail), dims=dims, apart=False))
         self.uses.data = Uses(here, Collapsed()).data
         names = self.called.stand_ins
         names |= {other: names[node] for node, other in union.pairs.items() if node in names}

@@ -75,7 +75,7 @@ def path(graph: Graph, options: Options) -> Painting:
             x += text_width(text, size, bold) + 10
         painter.painting.titles[f"path-{k}-0"] = entry.title
     painting = painter.done()
-    ends = f"{called.values[source] or 'a leaf'} to {called.values[target]}"
+    ends = f"{called.qualified(source) or 'a leaf'} to {called.qualified(target)}"
     painting.description = f"the paths from {ends}, {len(shown.gates)} of {len(shown.gates) + left_out} gates"
     return painting
 
@@ -91,7 +91,7 @@ def _ends(graph: Graph, at: Any, called: Called) -> tuple[Node, Node]:
     else:
         source = lookup(graph, at, called)
         target = next((out for out in graph.outputs if out is not source and between(graph, source, out)), source)
-    names = [repr(called.values[end] or "the leaf") for end in (source, target)]
+    names = [repr(called.qualified(end) or "the leaf") for end in (source, target)]
     if source is target:
         raise DrawError(f"draw: at={at!r} begins and ends at {names[0]}; give two values, the first before the second")
     if not between(graph, source, target):
@@ -140,7 +140,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
     """The number of paths and, if there are few, what each does to the gradient."""
     graph, called = labels.graph, labels.called
     count = count_paths(graph, target)[source]
-    ends = [called.values[end] or "the leaf" for end in (source, target)]
+    ends = [called.qualified(end) or "the leaf" for end in (source, target)]
     heading = f"{counted(count, 'path leads', 'paths lead')} from {ends[0]} to {ends[1]}"
     if count > MAX_LISTED:
         yield _Entry(((f"{heading}: more than are listed here", "ink", True),))
@@ -150,7 +150,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
     carried = [_carried(graph, target, each) for each in taken]
     names = _names(called, taken)
     for k, (each, gradient) in enumerate(zip(taken, carried, strict=True), 1):
-        through = " → ".join([ends[0], *(called.values[edge[0]] for edge in each)])
+        through = " → ".join([ends[0], *(called.qualified(edge[0]) for edge in each)])
         yield _Entry(((f"{k}", "muted", False), (names[k - 1], "ink", True), (through, "muted", False)))
         if graph.gradients:
             yield _rules(labels, each, gradient, longest)
@@ -213,7 +213,7 @@ def _names(called: Called, taken: Sequence[Sequence[Edge]]) -> list[str]:
             else:
                 detours[-1].append(node)
         smallest = (min(part, key=_size) for part in detours if part)
-        through = " and ".join(called.values[node] for node in smallest)
+        through = " and ".join(called.qualified(node) for node in smallest)
         found.append(f"through {through}" if through else "direct")
     return found
 
