@@ -174,7 +174,8 @@ class _Writer:
 
     def _said(self, node: Node) -> tuple[str, str]:
         """The shape of a value, and its range."""
-        shape, _, values = self.labels.value(node).partition("  ")
+        text = self.labels.value(node)
+        shape, _, values = text.partition("  ") if node.shape else ("", "", text)
         return shape, values
 
     # -------------------------------------------------------------------------------------------------------- rows
