@@ -12,9 +12,11 @@ from ..graph.status import Status
 from ..notation.printable import listed
 from .found import Diagnosis, Stage
 from .judge import Backward
+from .mistakes import telling
+from .mistakes.case import Match
 from .mistakes.constants import Constants
 from .mistakes.derivation import called_upstream
-from .mistakes.search import Match, explained_by, key
+from .mistakes.search import explained_by, key
 
 
 class Once(NamedTuple):
@@ -81,7 +83,7 @@ def _common(judged: Backward, names: list[str]) -> Group | None:
         return None
     best = max(shared, key=lambda found: (len(found), -min(match.weight for match in found.values())))
     first, *others_too = sorted(best, key=names.index)
-    told = best[first].search.told(best[first])
+    told = telling.told(best[first])
     gradients = listed([f"d{name}" for name in (first, *others_too)])
     proof = f"made on purpose, this one mistake gives {gradients} as they were given"
     return [first, *others_too], replace(told, proof=proof)

@@ -11,8 +11,10 @@ from catalogue import functions
 from counting import derivation, gradients, place
 
 import micrograd_tensor as mt
+from micrograd_tensor.check.mistakes.case import BUDGET, Case
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.mistakes.search import BUDGET, MAX_REPORTED, Search, diagnose
+from micrograd_tensor.check.mistakes.search import diagnose
+from micrograd_tensor.check.mistakes.telling import MAX_REPORTED
 
 BACKWARD = [
     # derivation, the code, the mistake in its place, the stage, the kind, what the text says
@@ -272,7 +274,7 @@ def test_large_arrays_cost_no_more_than_the_budget():
     assert report.diagnosis["x"][0].kind == "constant factor"
     situation = mt.compare(captured, hand={"dx": rng.normal(size=right.shape)}, point=False).wrong_stages["x"]
     assert diagnose(situation) == ()
-    search = Search(situation)
+    search = Case(situation)
     most = sum(step.shape != () and int(np.prod(step.shape)) for step in search.derivation.steps)
     assert search.tried(iter(())) == []
     assert search.values.work <= BUDGET + most

@@ -8,9 +8,9 @@ from catalogue import CATALOGUE, differs, point, run
 from counting import derivation, place
 
 import micrograd_tensor as mt
+from micrograd_tensor.check.mistakes.case import Case
 from micrograd_tensor.check.mistakes.derivation import Values, gradient_of
 from micrograd_tensor.check.mistakes.fit import fit_paths, paths_of
-from micrograd_tensor.check.mistakes.search import Search
 
 SPAN = {"directly", "through var", "through mean"}
 
@@ -71,7 +71,7 @@ def test_the_way_on_which_a_mistake_was_made_is_named(mistake):
     report = mt.compare(at.graph, hand={"dx": mistaken["dx"]}, point=False)
     first = report.diagnosis["x"][0]
     assert first.error < 1e-9
-    if mistaken["dx"].shape != (7, 4) or Search(report.wrong_stages["x"]).fit.weights is None:
+    if mistaken["dx"].shape != (7, 4) or Case(report.wrong_stages["x"]).fit.weights is None:
         assert first.kind in mistake.kinds  # outside the span of the ways
         assert "ways" not in first.text
         return

@@ -14,7 +14,8 @@ from micrograd_tensor.check.mistakes.constants import Constants
 from micrograd_tensor.check.mistakes.derivation import MAX_STEPS, Values, gradient_of, value_of
 from micrograd_tensor.check.mistakes.factors import Factors
 from micrograd_tensor.check.mistakes.least_squares import SAMPLE, solve
-from micrograd_tensor.check.mistakes.products import at_factors, together
+from micrograd_tensor.check.mistakes.powers import together
+from micrograd_tensor.check.mistakes.products import at_factors
 from micrograd_tensor.check.mistakes.sums import at_sums, forks_of, parts_of
 
 DERIVATIONS = [

@@ -153,6 +153,12 @@ class Substitutes:
         """The value of each forward node."""
         return {self.origins[x]: x for x in self.values}
 
+    def exchanging(self, atom: Node, x: Operand) -> str:
+        """The kind of mistake that one value in place of another is."""
+        forms = [(self.origins.get(y, y), self.origins.get(z, z)) for y, z in ((atom, x), (x, atom))]
+        turned = any(_is_one_less(y, z) for y, z in forms)
+        return "complement" if turned else "exchanged operand"
+
     def worth(
         self, forward: Mapping[Node, Array], used: Mapping[Node, Array], bare: Mapping[Node, Array]
     ) -> dict[Node, Array]:
@@ -160,6 +166,11 @@ class Substitutes:
         found = {x: forward[self.origins[x]] for x in self.values}
         found |= {x: used[self.origins[x]] for x in self.gradients}
         return found | {x: bare[self.origins[x]] for x in self.without_eps.values()}
+
+
+def _is_one_less(y: Operand, x: Operand) -> bool:
+    """Whether a node is 1 − x."""
+    return isinstance(y, Node) and y.reading == Linear((1, -1)) and y.operands[0] == 1 and y.operands[1] is x
 
 
 def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]) -> Substitutes:

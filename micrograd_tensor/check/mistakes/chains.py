@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.row import Contraction, Copy, Linear, Power, Product, Relation, Reshape
+from ...engine.row import Contraction, Copy, Relation, Reshape
 from ...graph import Node
 from ...notation.printable import listed
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, change
 from .derivation import Array, Derivation, Operand, Values, is_step
+from .powers import OTHERWISE, factors_of
 from .sums import parts_of
 
 MAX_FACTORS = 6
@@ -77,7 +78,7 @@ def chain_of(derivation: Derivation, end: Operand) -> Chain:
             numbers.append(float(x) ** k)
             continue
         inside = x is end or x.name is None or derivation.is_value(x)
-        powers = _powers(x) if is_step(x) and inside else ()
+        powers = factors_of(x, x.operands) if is_step(x) and inside else ()
         if powers:
             stack.extend((y, k * e, layout) for y, e in reversed(powers))
         elif is_step(x) and inside and isinstance(x.reading, Copy) and not layout and x is not end:
@@ -91,24 +92,12 @@ def chain_of(derivation: Derivation, end: Operand) -> Chain:
     return Chain(end, tuple(numbers), tuple(Factor(x, k, layout) for (x, layout), k in found.items() if k))
 
 
-def _powers(x: Node) -> tuple[tuple[Operand, float], ...]:
-    """The factors of a product with their exponents; none of anything else."""
-    reading, operands = x.reading, x.operands
-    if isinstance(reading, Product):
-        return tuple(zip(operands, reading.exponents, strict=True))
-    if reading == Linear((-1,)):
-        return ((-1.0, 1.0), (operands[0], 1.0))
-    if reading == Power() and isinstance(operands[1], int | float):
-        return ((operands[0], float(operands[1])),)
-    return ()
-
-
 def chains_of(derivation: Derivation) -> list[Chain]:
     """The products of a derivation that are no part of a larger one."""
     inner: set[Operand] = set()
     found = []
     for step in reversed(derivation.steps):
-        if step not in inner and _powers(step) and not derivation.is_value(step):
+        if step not in inner and factors_of(step, step.operands) and not derivation.is_value(step):
             found.append(chain_of(derivation, step))
             inner.update(_inside(step))
     return [chain for chain in found if 2 <= len(chain.factors) <= MAX_FACTORS]
@@ -117,7 +106,7 @@ def chains_of(derivation: Derivation) -> list[Chain]:
 def _inside(step: Node) -> Iterator[Node]:
     """The steps that are taken apart with a product."""
     for x in step.operands:
-        if is_step(x) and x.name is None and (_powers(x) or isinstance(x.reading, Copy | Reshape)):
+        if is_step(x) and x.name is None and (factors_of(x, x.operands) or isinstance(x.reading, Copy | Reshape)):
             yield x
             yield from _inside(x)
 
@@ -136,18 +125,18 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
         rest = chain.without(factor)
         kind = "missing mask" if isinstance(factor.node.reading, Relation) else "missing factor"
         yield instead(kind, f"the factor {_power(name, k)} is missing", partial(chain.worth, factors=rest))
-        for times, kind, text in _OTHER_POWERS:
+        for times, kind in _OTHER_POWERS:
             if kind != "lost square" or abs(k) >= 2:
                 made = partial(_with_power, chain, factor, times * k)
-                yield instead(kind, text.format(name), made, 0.3)
+                yield instead(kind, OTHERWISE[kind].format(name), made, 0.3)
         for j in (k + 1, k - 1):
             if j not in (0.0, 2 * k, k / 2):
                 text = f"{_power(name, j)} stands for {_power(name, k)}"
                 yield instead("another exponent", text, partial(_with_power, chain, factor, j), 0.5)
         for distance, atom in enumerate(substitutes.values):
             if atom is not factor.node and atom.shape == factor.node.shape and atom not in factor.node.operands:
-                text = f"{atom.name} is used in place of {name}"
-                yield instead("exchanged operand", text, partial(_with_other, chain, factor, atom), 0.01 * distance)
+                text, kind = f"{atom.name} is used in place of {name}", substitutes.exchanging(atom, factor.node)
+                yield instead(kind, text, partial(_with_other, chain, factor, atom), 0.01 * distance)
     for one, two in combinations(local, 2):
         text = f"the factors {names[one]} and {names[two]} are missing"
         yield instead("missing factor", text, partial(chain.worth, factors=chain.without(one, two)), 3.0)
@@ -163,11 +152,7 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
     yield from _split(values, chain, names)
 
 
-_OTHER_POWERS = (
-    (0.5, "lost square", "{0} is not squared"),
-    (2.0, "factor twice", "the factor {0} is applied twice"),
-    (-1.0, "not inverted", "{0} multiplies where it has to divide, or the other way round"),
-)
+_OTHER_POWERS = ((0.5, "lost square"), (2.0, "factor twice"), (-1.0, "not inverted"))
 
 
 def _power(name: str, k: float) -> str:

@@ -8,35 +8,29 @@ from collections import Counter
 from ...graph import Graph, Node, cut, joint, without_copies
 from ...notation import WHOLE, assignment, formula
 from ..found import WrongStage
-from .derivation import Derivation, Operand, called_upstream, gradient_of, value_of
+from .derivation import Derivation, Operand, called_upstream
 
 MAX_LINE, MAX_LINES = 160, 10
 """The maximum length of a proposed line, in characters, and the maximum number of lines."""
 
-MAX_RULE = 240
-"""A longer rule is not shown where it is not known what is wrong with it, in characters."""
 MAX_OPS = 60
 """Corrections of more ops than this are not written as lines."""
 
 
-def correction(wrong: WrongStage, derivation: Derivation, place: Operand) -> tuple[str, str]:
-    """The lines of NumPy that compute a wrong stage, and the rule that was broken on the way there.
+def lines(wrong: WrongStage, derivation: Derivation) -> str:
+    """The lines of NumPy that compute a wrong stage.
 
-    The lines run where the forward values and the gradients that the user gave have their names. There are none if
-    it would take too many, or something without a name.
+    They run where the forward values and the gradients that the user gave have their names. There are none if it would
+    take too many, or something without a name.
     """
+    return in_lines(_in_names(wrong, derivation, derivation.target), derivation.name)
+
+
+def rule(wrong: WrongStage, derivation: Derivation, place: Operand) -> str:
+    """The rule that was broken on the way to a wrong stage."""
     step = derivation.named_step(place)
     target = derivation.name if step is derivation.target else str(step.name)
-    rule = formula(_in_names(wrong, derivation, step).outputs[0], limit=WHOLE)
-    return _lines(_in_names(wrong, derivation, derivation.target), derivation.name), f"{target} = {rule}"
-
-
-def what_belongs_there(wrong: WrongStage) -> tuple[str, str]:
-    """The same for a stage whose mistake is unknown."""
-    derive = value_of if wrong.forward else gradient_of
-    derivation = derive(wrong.graph, wrong.node, wrong.by_hand)
-    lines, rule = correction(wrong, derivation, derivation.target)
-    return lines, rule if derivation.steps and len(rule) <= MAX_RULE else ""
+    return f"{target} = {formula(_in_names(wrong, derivation, step).outputs[0], limit=WHOLE)}"
 
 
 def _in_names(wrong: WrongStage, derivation: Derivation, step: Node) -> Graph:
@@ -55,15 +49,16 @@ def _in_names(wrong: WrongStage, derivation: Derivation, step: Node) -> Graph:
     return without_copies(cut(whole, [end], names, names))
 
 
-def _lines(part: Graph, target: str) -> str:
+def in_lines(part: Graph, target: str) -> str:
+    """The lines that compute a graph's result from its leaves, or ""."""
     result = part.outputs[0]
     if not target.isidentifier() or (result.is_leaf and result.name is None):
         return ""
     named = {x: x.name for x in part.nodes if x.is_leaf and x.name is not None and _is_name(x.name)}
     if any(x.is_leaf and x not in named and not _is_short(x) for x in part.nodes) or len(part.nodes) > MAX_OPS:
         return ""
-    lines = [f"{target} = {named[result]}"] if result in named else assignment(target, result, named, taught=True)
-    return "\n".join(lines) if len(lines) <= MAX_LINES and max(map(len, lines)) <= MAX_LINE else ""
+    made = [f"{target} = {named[result]}"] if result in named else assignment(target, result, named, taught=True)
+    return "\n".join(made) if len(made) <= MAX_LINES and max(map(len, made)) <= MAX_LINE else ""
 
 
 def _is_name(name: str) -> bool:

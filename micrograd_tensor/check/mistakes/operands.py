@@ -26,7 +26,7 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
                 more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
                 text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
-                kind = "another argument" if _is_argument(at, step) else "exchanged operand"
+                kind = "another argument" if _is_argument(at, step) else substitutes.exchanging(atom, x)
                 yield change(kind, text, step, _operand(step, i, atom, np.positive), more)
         if i == 0 and at.picks(step):
             for distance, atom in enumerate(substitutes.values):
@@ -69,7 +69,8 @@ def at_uses(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hy
                 continue
             kind, text = _KINDS[carries]
             kind = "another mask" if isinstance(step.reading, Relation) else kind
-            more = 0.01 * distance + 0.5 * (atom.shape != x.shape)
+            nameless = substitutes.origins[atom].name is None  # which people seldom have an array for
+            more = 0.01 * distance + 0.5 * (atom.shape != x.shape) + 1.0 * nameless
             said = text.format(atom.name, at.called(x)) + where
             yield change(kind, said, step, _operand(step, i, atom, np.positive), more)
 

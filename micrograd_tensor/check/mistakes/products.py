@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.row import Choice, Copy, Function, Linear, Primitive, Product, Relation, Reshape
+from ...engine.row import Choice, Function, Linear, Primitive, Product, Relation
 from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
 from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
-from .derivation import Array, Change, Derivation, Operand, Values, is_step, laid_out
+from .derivation import Array, Derivation, Operand, Values, is_step, laid_out
 
 TAKEN_FOR: dict[Primitive, Primitive] = {
     sin.op: cos.op,
@@ -24,14 +24,6 @@ TAKEN_FOR: dict[Primitive, Primitive] = {
     sigmoid.op: tanh.op,
 }
 """Functions that are easily mistaken for each other."""
-
-OTHERWISE = {
-    "missing factor": "the factor {} is missing",
-    "lost square": "{} is not squared",
-    "factor twice": "the factor {} is applied twice",
-    "not inverted": "{} multiplies where it has to divide, or the other way round",
-}
-"""What happened to a factor, by the kind of mistake."""
 
 
 class _Slip(NamedTuple):
@@ -259,108 +251,3 @@ def elsewhere_recorded(derivation: Derivation, substitutes: Substitutes) -> Iter
             text = f"the gradient {x.name} is missing"
             yield changes("missing factor", text, target, {x: of(np.ones_like, x)}, 1.0)
             yield changes("missing factor", text, target, {x: of(partial(np.ones, ()))}, 1.1)
-
-
-# ------------------------------------------------------------------------------------------------- products of powers
-
-
-def _as_powers(node: Node, operands: Sequence[Operand]) -> Sequence[tuple[Operand, float]]:
-    """The factors of a product with their exponents; none of anything else."""
-    if isinstance(node.reading, Product):
-        return tuple(zip(operands, node.reading.exponents, strict=True))
-    if node.reading == Linear((-1,)) or isinstance(node.reading, Reshape | Copy):
-        return ((operands[0], 1.0),)
-    return ()
-
-
-def exponents(values: Values, part: Operand, through_results: bool = False) -> dict[Node, float]:
-    """Of a product the factors that are recorded values, each with its exponent; of a sum of products none.
-
-    Args:
-        values: of the derivation.
-        part: a step.
-        through_results: take the result of the op whose rule the step belongs to apart into that op's operands, so that
-            −y/b counts as −a/b².
-    """
-    derivation = values.derivation
-    found: dict[Node, float] = {}
-    result = part.rule_of[0] if is_step(part) and part.rule_of else None
-    stack: list[tuple[Operand, float]] = [(part, 1.0)]
-    while stack:
-        x, k = stack.pop()
-        powers: Sequence[tuple[Operand, float]] = ()
-        if is_step(x) and (x is part or x.name is None):
-            powers = _as_powers(x, x.operands)
-        elif through_results and result is not None and values.own.get(result) is x and len(result.operands) == 2:
-            own = tuple(values.own.get(y) if isinstance(y, Node) else y for y in result.operands)
-            powers = _as_powers(result, own) if None not in own else ()
-        stack.extend((y, k * e) for y, e in powers)
-        if not powers and isinstance(x, Node) and x.is_leaf:
-            found[x] = found.get(x, 0.0) + k
-    return {x: k for x, k in found.items() if k and x not in derivation.gradients and x.shape}
-
-
-def together(values: Values, part: Operand, atom: Node) -> float:
-    """With what exponent a tensor is in a product; powers of it under other names, such as its inverse, count too."""
-    through = _collinear(values, exponents(values, part, through_results=True), atom)
-    return through or _collinear(values, exponents(values, part), atom)
-
-
-def _collinear(values: Values, factors: Mapping[Node, float], atom: Node) -> float:
-    total = 0.0
-    for x, k in factors.items():
-        if x is atom:
-            total += k
-        elif x.shape == atom.shape:
-            log, other = values.logarithm(atom), values.logarithm(x)
-            with np.errstate(all="ignore"):
-                size = float((log * log).sum())
-                ratio = float(np.round(2 * (log * other).sum() / size) / 2) if size else 0.0
-            if np.isfinite(ratio) and np.allclose(other, ratio * log, rtol=1e-9, atol=1e-12):
-                total += k * ratio
-    return total
-
-
-def kinds_of_powers(values: Values, part: Operand, atom: Node) -> dict[float, str]:
-    """What kinds of mistake powers of a tensor too much are, by exponent; none where no power of it belongs."""
-    due = together(values, part, atom)
-    kinds = {-due: "missing factor", -due / 2: "lost square", due: "factor twice", -2 * due: "not inverted"}
-    if abs(due) < 2:
-        del kinds[-due / 2]
-    return kinds if due else {}
-
-
-def at_powers(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """One tensor of a product exchanged for another, in all its powers: what was cached is not what is taken for it."""
-    shapes = {x.shape for x in exponents(values, step)}
-    leaves = set(values.derivation.leaves)
-    for x in substitutes.values:
-        k = together(values, step, x) if x.shape in shapes else 0.0
-        if not k or (x not in leaves and substitutes.origins[x].name is None):
-            continue
-        for distance, other in enumerate(substitutes.values):
-            if other is not x and other.shape == x.shape:
-                text = f"{other.name} is used in place of {x.name}"
-                yield change("exchanged operand", text, step, _exchanged(step, x, other, k), 0.3 + 0.01 * distance)
-        if x in substitutes.without_eps:
-            bare = substitutes.without_eps[x]
-            yield change("eps left out", f"{bare.name} is used", step, _exchanged(step, x, bare, k), 0.3)
-
-
-def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
-    """In the terms of a sum, a factor left out, applied twice, not squared or not inverted."""
-    for distance, atom in enumerate(substitutes.values):
-        simple = substitutes.origins[atom].name is not None and bool(atom.shape)
-        for k, kind in kinds_of_powers(values, step, atom).items() if simple else ():
-            text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
-            instead = _times(step, of(lambda x, k=k: x**k, atom))
-            yield change(kind, text, step, instead, 0.2 + 0.01 * distance)
-
-
-def _exchanged(step: Node, x: Node, other: Node, k: float) -> Change:
-    return _times(step, lambda v: (v[other] / v[x]) ** k)
-
-
-def _times(step: Node, factor: Change) -> Change:
-    """What a step makes, multiplied by something."""
-    return lambda v: step.apply(*(v[y] for y in step.operands)) * factor(v)

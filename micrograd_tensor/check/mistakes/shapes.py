@@ -86,7 +86,7 @@ def whole_shapes(values: Values, given: Array) -> Iterator[Hypothesis]:
                 text = f"the axes of {name} are exchanged" if due.ndim > 2 else f"{name} is transposed"
                 yield Hypothesis("transposed", text, of(partial(np.transpose, axes=axes), place), place)
     if given.shape != due.shape:
-        if squeezed(given.shape) == squeezed(due.shape):
+        if given.ndim != due.ndim and squeezed(given.shape) == squeezed(due.shape):
             what = "lacks an axis" if given.ndim < due.ndim else "has an axis too many"
             text = f"{name} has the right values, but {what} of length 1: {given.shape} where {due.shape} is due"
             yield Hypothesis("missing keepdims", text, of(partial(_laid_out, shape=given.shape), place), place, -1.0)

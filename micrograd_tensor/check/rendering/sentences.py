@@ -12,7 +12,7 @@ from ...graph.status import Status
 from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
-from ..mistakes.correction import what_belongs_there
+from ..mistakes.telling import what_belongs_there
 from ..wording import in_words_of
 
 HINTS = 3

@@ -1,0 +1,194 @@
+"""Tried: what may have been done at a wrong stage, in the order in which it is tried: one thing wrong, then two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ...graph import Node
+from ...graph.cut import needed
+from .another_number import another_eps, at_numbers
+from .case import BUDGET, Case
+from .catalogue import Hypothesis, changes
+from .chains import at_chain, chains_of, moved
+from .derivation import Array, Operand, Values, is_step
+from .factors import Factor, before_sums
+from .fit import added, fitted_paths
+from .operands import at_operands, at_uses, everywhere
+from .powers import scaled
+from .products import at_arguments, at_eps, at_factors, elsewhere_recorded, eps_everywhere
+from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, not_summed, whole_shapes
+from .sums import at_fork, at_parts, at_places, at_sums, fitted_weights, is_addition, multiplied, parts_of, whole_sums
+
+MAX_PAIRS = 4_000
+"""The maximum number of pairs of changes tried if no single change explains the numbers."""
+
+
+def single(case: Case) -> Iterator[Hypothesis]:
+    """One thing wrong, of the kinds that are frequent; what is quick to try on large arrays comes first."""
+    values, derivation, given = case.values, case.derivation, case.given
+    yield from _nothing(case)
+    yield from _factors(case)
+    yield from whole_shapes(values, given)
+    yield from in_whole_numbers(values, given)
+    if case.fit is not None:
+        yield from fitted_paths(case.factors, case.slack, case.fit)
+    yield from elsewhere_recorded(derivation, case.substitutes)
+    for fork in case.forks:
+        yield from at_fork(values, fork)
+    for step in reversed(derivation.steps):
+        yield from _changes(case, step)
+    yield from in_products(case)
+    yield from eps_everywhere(derivation, case.substitutes)
+    if given.shape != values.target.shape or values.target.ndim:
+        yield from whole_sums(values)
+
+
+def _nothing(case: Case) -> Iterator[Hypothesis]:
+    """The whole is 0, or no more than rounding."""
+    node, given = case.wrong.node, case.given
+    if given.shape != case.values.target.shape or not given.size or not np.all(np.abs(given) <= case.slack):
+        return
+    largest = max(int(np.prod(before.shape)) for before in needed([node]))
+    kind = "statistic as constant" if largest > np.prod(node.shape) else "dropped contribution"
+    text = f"{case.derivation.name} is 0 throughout: {node.name} is treated as a constant"
+    yield Hypothesis(kind, text, lambda v: 0 * v.target, case.derivation.target, 8.0 * bool(given.any()))
+
+
+def _changes(case: Case, step: Node) -> Iterator[Hypothesis]:
+    yield from at_sums(case.values, step)
+    yield from at_factors(case.values, step)
+    yield from at_shapes(case.values, step)
+    if not case.derivation.backward:
+        yield from at_eps(case.values, step)
+    yield from at_operands(case.values, step, case.substitutes)
+
+
+def _factors(case: Case) -> Iterator[Hypothesis]:
+    """The whole, or one of several contributions, multiplied by something."""
+    values, derivation, given = case.values, case.derivation, case.given
+    target, name = derivation.target, derivation.name
+    if given.shape != values.target.shape:
+        return
+    for factor in case.factors.of(given, values.target, case.slack):
+        if factor.constant.value != 0 and (factor.powers or factor.constant.value != 1):
+            yield scaled(values, target, factor, name)
+    parts = parts_of(derivation, target)
+    for part in parts if len(parts) > 1 else ():
+        rest = values.target - values[part]
+        if np.shape(values[part]) != given.shape:
+            continue
+        slack = case.slack + np.abs(rest) * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * 8
+        for factor in case.factors.of(given - rest, values[part], slack):
+            if factor.powers:
+                what = f"what arrives at {name} from {_from(part)}"
+                yield scaled(values, part, factor, what, rest=True)
+    terms = [target] if is_addition(target) and not derivation.backward else []
+    for fork in (*case.forks, *terms):
+        yield from fitted_weights(values, fork, given, case.slack, case.factors.constants)
+
+
+def _from(part: Operand) -> str:
+    if is_step(part) and part.rule_of is not None:
+        return f"d{part.rule_of[0].name or '…'}"
+    return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
+
+
+def in_products(case: Case) -> Iterator[Hypothesis]:
+    """One thing wrong in a product, or in the order of products and sums."""
+    for fork in case.forks:
+        yield from moved(case.values, fork)
+    for chain in chains_of(case.derivation):
+        yield from at_chain(case.values, chain, case.substitutes)
+
+
+def rarer(case: Case) -> Iterator[Hypothesis]:
+    """One thing wrong, of the kinds that are rare or costly to try."""
+    values, substitutes = case.values, case.substitutes
+    for step in case.derivation.steps:
+        yield from before_sums(step, substitutes)
+    yield from another_eps(values, case.wrong.graph, substitutes, case.given, case.slack)
+    yield from exchanges(case)
+    for fork in case.forks:
+        yield from multiplied(values, fork)
+    for step in reversed(case.derivation.steps):
+        yield from _changes(case, step)
+        yield from at_parts(values, step)
+        yield from at_places(values, step)
+        yield from element_by_element(values, step)
+        yield from at_numbers(values, step, case.given, case.slack)
+    yield from not_summed(values, case.given)
+    yield from _in_each(case)
+    yield from at_diagonal(values)
+    yield from added(case.factors, case.given, case.slack, substitutes)
+
+
+def exchanges(case: Case) -> Iterator[Hypothesis]:
+    """One array in place of another where that is rarer, or one bent."""
+    yield from at_arguments(case.values, case.wrong.graph, case.substitutes)
+    yield from everywhere(case.values, case.substitutes)
+    for step in reversed(case.derivation.steps):
+        yield from at_uses(case.values, step, case.substitutes)
+
+
+def _in_each(case: Case) -> Iterator[Hypothesis]:
+    """The same thing wrong in several steps that are alike, as those of a loop are."""
+    alike: dict[Any, list[Node]] = {}
+    for step in case.derivation.steps:
+        kinds = tuple(x.op if isinstance(x, Node) else x for x in step.operands)
+        if not case.derivation.is_fork(step):
+            alike.setdefault((step.op, step.shape, kinds), []).append(step)
+    for steps in alike.values():
+        if len(steps) < 2:
+            continue
+        every = [
+            [*_changes(case, s), *at_uses(case.values, s, case.substitutes), *at_parts(case.values, s)] for s in steps
+        ]
+        for same in zip(*every, strict=False):
+            if len({(one.kind, *one.changes) for one in same}) == len(steps) and len({one.kind for one in same}) == 1:
+                together = {step: made for one in same for step, made in one.changes.items()}
+                text = f"{same[0].text}, and so in {len(steps) - 1} others"
+                yield changes(same[0].kind, text, same[0].place, together, same[0].more + 0.5)
+
+
+def _of_one(case: Case, step: Node) -> Iterator[Hypothesis]:
+    yield from _changes(case, step)
+    yield from at_uses(case.values, step, case.substitutes)
+    yield from at_parts(case.values, step)
+
+
+def pairs(case: Case) -> Iterator[Hypothesis]:
+    """Two things wrong: two changes of the derivation, or one and a constant factor."""
+    values, given, limit = case.values, case.given, case.values.work + BUDGET
+    single = [h for fork in case.forks for h in at_fork(values, fork)]
+    single += [h for step in case.derivation.steps for h in _changes(case, step)]
+    made, constant_alone = [], replace(case.factors, tensors=())
+    for one in single:
+        if values.work > limit:
+            return
+        result = one.at(values) if one.more < 2 else None
+        if result is None:
+            continue
+        made.append(one)
+        if result.shape == given.shape:
+            slack = np.broadcast_to(case.wrong.allowed(result), result.shape)
+            for factor in constant_alone.of(given, result, slack):
+                if factor.constant.cost < 3.0 and factor.constant.value not in (0.0, 1.0):
+                    text = f"{one.text}; and the result is multiplied by {factor.text}"
+                    make = partial(_multiplied, hypothesis=one, factor=factor)
+                    yield Hypothesis("two mistakes", text, make, one.place, 0.1 * one.weight + factor.cost)
+    made.sort(key=lambda hypothesis: hypothesis.weight)
+    pairs = ((a, b) for i, b in enumerate(made) for a in made[:i] if a.changes.keys().isdisjoint(b.changes))
+    for a, b in islice(pairs, MAX_PAIRS):
+        both = {**a.changes, **b.changes}
+        yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
+
+
+def _multiplied(values: Values, hypothesis: Hypothesis, factor: Factor) -> Array | None:
+    base = hypothesis.make(values)
+    return None if base is None else base * factor.worth(values)
