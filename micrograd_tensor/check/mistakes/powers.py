@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ...engine.row import Copy, Linear, Power, Product, Reshape
 from ...graph import Node
-from .catalogue import Hypothesis
+from .catalogue import Hypothesis, Substitutes, change
 from .derivation import Array, Operand, Values, is_step
 from .factors import Factor
 
@@ -93,6 +95,20 @@ def kinds_of_powers(values: Values, part: Operand, atom: Node) -> dict[float, st
     if abs(due) < 2:
         del kinds[-due / 2]
     return kinds if due else {}
+
+
+def in_terms(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """In the terms of a sum, a factor left out, applied twice, not squared or not inverted, under whatever names."""
+    for distance, atom in enumerate(substitutes.values):
+        simple = substitutes.origins[atom].name is not None and bool(atom.shape)
+        for k, kind in kinds_of_powers(values, step, atom).items() if simple else ():
+            text = f"in {values.derivation.formula(step)}, {OTHERWISE[kind].format(atom.name)}"
+            make = partial(_times_power, step=step, atom=atom, k=k)
+            yield change(kind, text, step, make, 0.2 + 0.01 * distance)
+
+
+def _times_power(v: Any, step: Node, atom: Node, k: float) -> Array:
+    return step.apply(*(v[y] for y in step.operands)) * v[atom] ** k
 
 
 def _powers(x: Node, operands: Sequence[Operand]) -> Sequence[tuple[Operand, float]]:

@@ -20,10 +20,21 @@ from .derivation import Array, Operand, Values, is_step
 from .factors import Factor, before_sums
 from .fit import added, fitted_paths
 from .operands import at_operands, at_uses, everywhere
-from .powers import scaled
+from .powers import in_terms, scaled
 from .products import at_arguments, at_eps, at_factors, elsewhere_recorded, eps_everywhere
 from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, not_summed, whole_shapes
-from .sums import at_fork, at_parts, at_places, at_sums, fitted_weights, is_addition, multiplied, parts_of, whole_sums
+from .sums import (
+    at_fork,
+    at_parts,
+    at_places,
+    at_sums,
+    fitted_weights,
+    is_addition,
+    is_sum,
+    multiplied,
+    parts_of,
+    whole_sums,
+)
 
 MAX_PAIRS = 4_000
 """The maximum number of pairs of changes tried if no single change explains the numbers."""
@@ -43,6 +54,8 @@ def single(case: Case) -> Iterator[Hypothesis]:
         yield from at_fork(values, fork)
     for step in reversed(derivation.steps):
         yield from _changes(case, step)
+        if is_sum(step) and is_step(step.operands[0]):
+            yield from in_terms(values, step.operands[0], case.substitutes)
     yield from in_products(case)
     yield from eps_everywhere(derivation, case.substitutes)
     if given.shape != values.target.shape or values.target.ndim:
