@@ -34,8 +34,10 @@ def sizes_of(given: Any, graph: Graph) -> dict[int, str]:
 
 
 def in_words_of(lines: str, sizes: Mapping[int, str], names: Mapping[str, str]) -> str:
-    """Lines of NumPy with other names for some values, and with names for lengths where they divide or shape an array.
+    """Lines of NumPy with other names for some values, and with names for lengths where they divide, shape or cut.
 
+    >>> in_words_of("dx = dy[0:7, 1:5]", {7: "N", 4: "D"}, {})
+    'dx = dy[:N, 1:1 + D]'
     >>> in_words_of("dx = np.broadcast_to(dvar / 7, (7, 4)) * 7", {7: "N", 4: "D"}, {"dx": "dX"})
     'dX = np.broadcast_to(dvar / N, (N, D)) * 7'
     """
@@ -61,6 +63,16 @@ class _Worded(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         if isinstance(node.op, ast.Div):
             node.right = self._length(node.right)
+        return self.generic_visit(node)
+
+    def visit_Slice(self, node: ast.Slice) -> ast.AST:
+        match node:
+            case ast.Slice(ast.Constant(int() as start), ast.Constant(int() as stop), None) if 0 <= start < stop:
+                begin = ast.Constant(start) if start else None
+                end = self._length(ast.Constant(stop))
+                if start and stop - start in self._sizes:
+                    end = ast.BinOp(ast.Constant(start), ast.Add(), self._length(ast.Constant(stop - start)))
+                return ast.Slice(begin, end, None)
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:

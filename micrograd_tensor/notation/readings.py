@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import TABLE, Contraction, Permutation, Relation
+from ..engine.row import TABLE, Contraction, Permutation, Reduction, Relation, Reshape
 from ..graph import Node
 
 
@@ -16,8 +16,11 @@ def as_taught(node: Node, names: Container[Node] = ()) -> Node:
     """A node of the backward pass as a teacher would write it, which may be one of its operands; else itself.
 
     ``(xᵀ)ᵀ`` is ``x``, and ``(aᵀ @ b)ᵀ`` is ``bᵀ @ a``, in whichever of both forms the memory layout let it be
-    computed. What has a name, of its own or in names, is not looked into.
+    computed; a sum that gets its axes back keeps them. What has a name, of its own or in names, is not looked into.
     """
+    if node.rule_of is not None and (inner := _reduced(node)) is not None and inner.name is None and inner not in names:
+        kept = {**inner.params, "keepdims": True}
+        return replace(inner, params=kept, shape=node.shape, value=node.value, rank=node.rank)
     while node.rule_of is not None and is_transpose(node):
         inner = node.operands[0]
         if inner.name is not None or inner in names:
@@ -30,6 +33,20 @@ def as_taught(node: Node, names: Container[Node] = ()) -> Node:
         else:
             break
     return node
+
+
+def _reduced(node: Node) -> Node | None:
+    """The reduction whose result a node only gives the axes back that it was summed over."""
+    if node.op is None or not isinstance(node.op.reading, Reshape) or not isinstance(node.operands[0], Node):
+        return None
+    inner = node.operands[0]
+    if inner.op is None or not isinstance(inner.op.reading, Reduction) or inner.params.get("keepdims"):
+        return None
+    (x, *_), axis = inner.operands, inner.params.get("axis")
+    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    gone = {k % len(x.shape) for k in axes}
+    due = tuple(1 if k in gone else n for k, n in enumerate(x.shape))
+    return inner if node.shape == due and "keepdims" in inner.params else None
 
 
 OPPOSITES = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}

@@ -156,12 +156,12 @@ def flip(x: Operand, /, axis: int | tuple[int, ...] | None = None) -> Array:
 
 
 def _of_pad(g: Array, y: Array, x: Array, pad_width: Any, value: float = 0) -> Array:
-    return getitem(g, _inside(pad_width, x.shape))
+    return getitem(g, _inside(pad_width, x.ndim))
 
 
-def _inside(pad_width: Any, shape: Sequence[int]) -> tuple[slice, ...]:
-    """Where an array of this shape lies in itself with a border."""
-    return tuple(slice(a, a + n) for (a, _), n in zip(_widths(pad_width, len(shape)), shape, strict=True))
+def _inside(pad_width: Any, rank: int) -> tuple[slice, ...]:
+    """Where an array of this rank lies in itself with a border."""
+    return tuple(slice(before or None, -after or None) for before, after in _widths(pad_width, rank))
 
 
 def _widths(pad_width: Any, rank: int) -> Sequence[tuple[int, int]]:
@@ -184,7 +184,7 @@ def _pad(x: Operand, /, pad_width: Any, value: float = 0) -> Array:
     full = np.full(
         [a + n + b for (a, b), n in zip(widths, x.shape, strict=True)], value, x.dtype
     )  # a third of the time
-    full[_inside(pad_width, x.shape)] = x
+    full[_inside(pad_width, x.ndim)] = x
     return full
 
 
