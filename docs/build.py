@@ -21,7 +21,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS / "site")]  # this checkout, whatever is installed
 
 from api import ALL, pages_of_the_api  # noqa: E402
-from living import LIVING  # noqa: E402
+from living import LIVING, embedded  # noqa: E402
 
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/**/*.md")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
@@ -45,6 +45,7 @@ def sources() -> Iterator[tuple[Path, str | Path]]:
             linked = (path.parent / target).resolve()
             if linked.suffix != ".md":
                 yield linked.relative_to(ROOT), linked
+        text = embedded(text, "../" * (len(path.relative_to(DOCS).parts) - 1)) if DOCS in path.parents else text
         if path == ROOT / "README.md":
             text += "\n" + contents((DOCS / "README.md").read_text(encoding="utf-8"))
         if path == DOCS / "api.md":
@@ -55,7 +56,7 @@ def sources() -> Iterator[tuple[Path, str | Path]]:
     for path in DOCS.glob("**/*.svg"):  # which HTML in pages names by its place
         yield Path("as_is") / path.relative_to(ROOT), path
     for name, text in LIVING.items():
-        yield Path("as_is/docs/living", name), text()
+        yield Path("as_is/docs/living", f"{name}.html"), text()
 
 
 def lay_out(stage: Path) -> None:
@@ -78,7 +79,7 @@ def build(folder: Path, builder: str = "html") -> int:
     source = folder / "source"
     lay_out(source)
     settings = ["-c", str(DOCS / "site"), "-D", f"html_extra_path={source / 'as_is'}"]
-    status = sphinx(["-M", builder, str(source), str(folder), *settings, "-q", "-W", "--keep-going", "-n"])
+    status = sphinx(["-M", builder, str(source), str(folder), *settings, "-q", "-a", "-W", "--keep-going", "-n"])
     if builder == "html":
         shutil.copyfile(folder / "html/README.html", folder / "html/index.html")
     return status

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from . import data as data
     from . import nn as nn
     from . import optim as optim
+    from . import training as training
     from .check import Report as Report
     from .check import Stage as Stage
     from .check import compare as compare
@@ -81,6 +82,7 @@ _LOADED_WHEN_USED = {
     "data": "data",
     "nn": "nn",
     "optim": "optim",
+    "training": "training",
     "Report": "check",
     "Stage": "check",
     "compare": "check",

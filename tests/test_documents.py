@@ -12,13 +12,29 @@ from pathlib import Path
 
 import pytest
 
+import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS
 from micrograd_tensor.draw.views import VIEWS
+from micrograd_tensor.engine.primitive import OPS
+from micrograd_tensor.engine.row import ANSWERS, TABLE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-NEEDS = {"training.md": "safetensors", "README.md": "sklearn", "compile.md": "numba"}
+NEEDS = {"training.md": "safetensors", "README.md": "sklearn", "compile.md": "numba", "start.md": "safetensors"}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def the_same_table_afterwards():
+    """A page may add a row to the table of ops."""
+    registries, methods = (TABLE, OPS, ANSWERS), set(vars(mt.Tensor))
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, content in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(content)
+    for name in set(vars(mt.Tensor)) - methods:
+        delattr(mt.Tensor, name)
 
 
 def run(text, folder):

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 ADDED = {
     "<pre>": '<pre tabindex="0">',  # long lines are reached by the keyboard
     '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',  # and wide tables
-    '<div id="search-results">': '<h1>Search</h1><div id="search-results">',
+    '<div id="search-results"></div>': '<h1>Search</h1><div id="search-results"></div>',
     'class="caption" role="heading"': 'class="caption" role="heading" aria-level="2"',
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="All pages">',
     '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="This page">',

@@ -7,6 +7,7 @@ is there. Read as a whole it is one gather from them, whatever filled it; of a p
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.errors import GradientError
+from ..engine.interop import protocols
 from ..engine.table import shapes
 from ..engine.table.elementwise import where
 from ..engine.table.reductions import broadcast_to
@@ -43,7 +45,7 @@ class _Buffer:
     """
 
     def __init__(self, value: Tensor) -> None:
-        self.shape, self.size = value.shape, int(np.prod(value.shape))
+        self.shape, self.size = value.shape, math.prod(value.shape)
         self.pieces, self._starts = [value], [0]
         self.source: Any = None
         self.version = 0
@@ -72,17 +74,17 @@ class _Buffer:
         used, place = self._needed(self.source[places.reshape(-1)])
         if len(used) != 1:
             return None
-        size = int(np.prod(used[0].shape))
+        size = math.prod(used[0].shape)
         if place.size == size and _in_order(used, place, size):
             return used[0].reshape(places.shape)
         return used[0].reshape(-1)[place.reshape(places.shape)]
 
     def write(self, places: Any, value: Tensor) -> None:
         """Put a value, broadcast, at some places; at one that is named again, the last."""
-        start = self._starts[-1] + int(np.prod(self.pieces[-1].shape))
+        start = self._starts[-1] + math.prod(self.pieces[-1].shape)
         if self.source is None:
             self.source = np.arange(self.size)
-        elements = start + np.arange(int(np.prod(value.shape))).reshape(value.shape)
+        elements = start + np.arange(math.prod(value.shape)).reshape(value.shape)
         while elements.ndim > places.ndim and elements.shape[0] == 1:
             elements = elements[0]
         self.source[places] = elements
@@ -95,21 +97,21 @@ class _Buffer:
         starts = np.array(self._starts)
         which = np.searchsorted(starts, source, side="right") - 1
         used = np.unique(which)
-        sizes = [int(np.prod(self.pieces[k].shape)) for k in used]
+        sizes = [math.prod(self.pieces[k].shape) for k in used]
         moved = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int) if len(used) else np.zeros(0, int)
         place = source - starts[which] + moved[np.searchsorted(used, which)]
         return [self.pieces[k] for k in used], place
 
 
 def _in_order(pieces: list[Tensor], place: Any, size: int) -> bool:
-    return sum(int(np.prod(piece.shape)) for piece in pieces) == size and np.array_equal(place, np.arange(size))
+    return sum(math.prod(piece.shape) for piece in pieces) == size and np.array_equal(place, np.arange(size))
 
 
 def _tiled(pieces: list[Tensor], place: Any) -> Tensor | None:
     """Pieces that lie side by side along an axis, or one after the other in a row, as one Tensor; else None."""
     if not place.size:
         return None
-    sizes = [int(np.prod(piece.shape)) for piece in pieces]
+    sizes = [math.prod(piece.shape) for piece in pieces]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
     which = np.searchsorted(starts, place, side="right") - 1
     own = [start + np.arange(size).reshape(x.shape) for start, size, x in zip(starts, sizes, pieces, strict=True)]
@@ -261,7 +263,7 @@ class Array(NDArrayOperatorsMixin):
         if method == "at":
             target, index, *rest = inputs
             return _added_at(ufunc, target, index, rest)
-        made = getattr(ufunc, method)(*map(unwrapped, inputs), **{k: unwrapped(v) for k, v in settings.items()})
+        made = protocols.call_ufunc(ufunc, method, tuple(map(unwrapped, inputs)), unwrapped(settings))
         if out is None:
             return wrapped(made)
         if len(out) != 1 or not isinstance(out[0], Array):
@@ -283,7 +285,7 @@ class Array(NDArrayOperatorsMixin):
         if name in ("shape", "ndim", "size"):
             return getattr(np, name)(plain(args[0]), *args[1:], **settings)
         out = settings.pop("out", None)
-        made = wrapped(function(*unwrapped(args), **unwrapped(settings)))
+        made = wrapped(protocols.call_function(function, unwrapped(args), unwrapped(settings)))
         return made if out is None else out._become(made)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -317,7 +319,7 @@ class Array(NDArrayOperatorsMixin):
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def dtype(self) -> Any:
@@ -503,13 +505,16 @@ def plain(value: Any) -> Any:
 
 
 def _plain_index(index: Any) -> Any:
-    return tuple(map(plain, index)) if isinstance(index, tuple) else plain(index)
+    if isinstance(index, tuple):
+        return index if shapes.SIMPLE.issuperset(map(type, index)) else tuple(map(plain, index))
+    return plain(index)
 
 
 def _is_view(index: Any) -> bool:
     """Whether an index is one of numbers, slices and None, which reads a view."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is ... or (isinstance(part, int | np.integer | slice) and not isinstance(part, bool))
-        for part in parts
-    )
+    return shapes.SIMPLE.issuperset(map(type, parts)) or all(map(_is_simple, parts))
+
+
+def _is_simple(part: Any) -> bool:
+    return type(part) in shapes.SIMPLE or (isinstance(part, (int, np.integer, slice)) and not isinstance(part, bool))

@@ -157,16 +157,17 @@ class Watch:
                 self._names[line] = (*self._names.get(line, ()), *statement.names)
 
     def __enter__(self) -> None:
-        self._profile = sys.getprofile()
-        sys.setprofile(self._look)
-        self._traces = self._code is not None and bool(self._names) and sys.gettrace() is None
-        if self._traces:
+        self._profile, self._traced = sys.getprofile(), sys.gettrace() is not None
+        if self._traced:
+            sys.setprofile(self._look)
+        elif self._code is not None:
             sys.settrace(self._enter)
 
     def __exit__(self, *_: object) -> None:
-        if self._traces:
+        if self._traced:
+            sys.setprofile(self._profile)
+        elif self._code is not None:
             sys.settrace(None)
-        sys.setprofile(self._profile)
 
     def _look(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is self._code:
@@ -175,7 +176,7 @@ class Watch:
     def _enter(self, frame: FrameType, *_: Any) -> Any:
         if frame.f_code is not self._code:
             return None
-        line = 0
+        line, frame.f_trace_lines = 0, bool(self._names)
 
         def step(frame: FrameType, event: str, _: Any) -> Any:
             nonlocal line
@@ -185,6 +186,7 @@ class Watch:
                     if isinstance(value, np.ndarray):
                         self._keep(name, value.copy())
                 line = frame.f_lineno
+            self._look(frame, event, None)
             return step
 
         return step

@@ -23,6 +23,7 @@ import numpy as np
 from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
+from ..check.rolled import rolled
 from ..check.running import Watch, assignments, copied, replaced_kept, settled
 from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
@@ -121,9 +122,10 @@ def _recorded(
     forward, backward = layer.bound(trial.own)
     takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
     outputs = _tensors(made, takes, path, layer)
-    _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
     _name(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
+    outputs = rolled(outputs)
+    _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
     if not takes.gradients:

@@ -6,12 +6,11 @@ C's compiler may take Numba's place: the kernels are then translated, and the fu
 from __future__ import annotations
 
 from math import prod
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from ..engine.row import TABLE, Trait
+from ..engine.row import Trait
 from ..graph import Node
 from ..notation.literals import literal
 from . import c_kernels
@@ -19,7 +18,7 @@ from .c_kernels import shown
 from .kernel_source import KernelSource, float_of, spelled
 from .kernels import Made, compiled, interpreted
 from .memory import LARGE, Reused, with_scratch
-from .numpy_source import is_default, is_plain
+from .numpy_source import OPS, free, is_default, is_plain
 from .stages import Array, Calling, CannotError, Filled, Launch, Plan
 from .trace import Traced
 
@@ -39,12 +38,12 @@ class NumbaSource:
     """
 
     def __init__(self, traced: Traced, name: str, in_c: bool = False) -> None:
-        self.name, self.plan, self._in_c = name, Plan(traced, spelled), in_c
+        self.plan, self._in_c = Plan(traced, spelled), in_c
         plan = self.plan
         if not any(isinstance(step, Launch) for step in plan.steps):
             raise CannotError("nothing for a kernel to do")
         self.made: list[Made] = []
-        self._space: dict[str, Any] = {"np": np, "op": _OPS, **plan.constants}
+        self._space: dict[str, Any] = {"np": np, "op": OPS, **plan.constants}
         self._scratch = _scratch(plan)
         self._reused = _reused(traced, plan)
         self._loose = _loose(traced, plan) - self._scratch.keys() - self._reused.keys()
@@ -59,6 +58,8 @@ class NumbaSource:
                 lines.append(self._called(step))
         results = ", ".join(self._shown(array, node) for node, array in plan.outputs)
         lines.append(f"return ({results}{',' if len(plan.outputs) == 1 else ''})")
+        kernels = [launch.kernel.name for _, launch in self.kernels]
+        self.name = name = free(name, {*self._space, "scratch", "reuse", *kernels, *(f"k_{k}" for k in kernels)})
         given = ", ".join([*["scratch"] * bool(self._scratch), *(array.name for array in plan.inputs)])
         driver = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in lines), ""])
         if self._scratch:
@@ -182,9 +183,6 @@ def _arrays(launch: Launch) -> tuple[tuple[np.dtype[Any], int, bool], ...]:
     """Of each array of a kernel its dtype, its number of axes, and whether it is only read."""
     arrays = (*((array, True) for array in launch.given), *((array, False) for array in launch.made))
     return tuple((array.dtype, len(array.labels), readonly) for array, readonly in arrays)
-
-
-_OPS = SimpleNamespace(**{name: row.forward for name, row in TABLE.items()})
 
 
 def _loose(traced: Traced, plan: Plan) -> set[str]:

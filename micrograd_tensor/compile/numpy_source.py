@@ -6,7 +6,7 @@ once, what no input goes into is taken from the trace, and large values are let 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -24,8 +24,25 @@ Program: TypeAlias = "Callable[..., tuple[Any, ...] | None]"
 LARGE = 1 << 13
 """The elements from which on a value is worth a line that lets it go."""
 
-_OPS = SimpleNamespace(**{name: row.forward for name, row in TABLE.items()})
+
+class _Forwards(SimpleNamespace):
+    """The forward passes of the table by name, also of rows that were added later."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in TABLE:
+            raise AttributeError(name)
+        return TABLE[name].forward
+
+
+OPS = _Forwards(**{name: row.forward for name, row in TABLE.items()})
 _TAKEN = {"np", "op"}
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """A name for a program that is none of the names it reads: a function of the user's may be called ``op``."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 class NumPySource:
@@ -48,12 +65,12 @@ class NumPySource:
         lines = self._lines(used)
         results = [self._named(node) for node in graph.outputs[len(traced.guards) :]]
         body = "\n".join(f"    {line}" for line in (*lines, f"return ({''.join(f'{x}, ' for x in results).strip()})"))
-        self.name = name
+        self.name = name = free(name, {*_TAKEN, *self.constants})
         self.text = f"def {name}({', '.join(called[node] for node in inputs)}):\n{body}\n"
 
     def function(self) -> Program:
         """The source as a function."""
-        space: dict[str, Any] = {"np": np, "op": _OPS, **self.constants}
+        space: dict[str, Any] = {"np": np, "op": OPS, **self.constants}
         exec(compile(self.text, f"<compiled {self.name}>", "exec"), space)  # noqa: S102 -- printed above, from the graph
         return space[self.name]  # type: ignore[no-any-return]
 

@@ -35,14 +35,14 @@ class Caption(NamedTuple):
 
     Attributes:
         bold: names or rules, one a line.
-        value: the last line.
+        values: the lines below these.
         x: the middle of all lines.
         top: the top of the first.
-        colours: the roles of the colours of the bold lines and of the value.
+        colours: the roles of the colours of the bold lines and of the others.
     """
 
     bold: Sequence[str]
-    value: str
+    values: Sequence[str]
     x: float
     top: float
     colours: tuple[str, str]
@@ -135,12 +135,18 @@ class Canvas:
 
     def text(self, name: str, line: Line, colour: str, kind: str) -> None:
         """A line of text in the colour of a role."""
-        line = line._replace(colour=LIGHT[colour])
+        self.texts(name, [line], colour, kind)
+
+    def texts(self, name: str, lines: Sequence[Line], colour: str, kind: str) -> None:
+        """Lines of text below each other, of one size, in the colour of a role."""
+        lines = [line._replace(colour=LIGHT[colour]) for line in lines]
         self.painting.kinds[name] = kind
-        self.painting.lines[name] = [line]
-        look = {"id": name, "pos": f"{line.x:.2f},{-line.y:.2f}!", "width": "0.00014", "height": "0.00014"}
+        self.painting.lines[name] = lines
+        middle = (lines[0].y + lines[-1].y) / 2
+        look = {"id": name, "pos": f"{lines[0].x:.2f},{-middle:.2f}!", "width": "0.00014", "height": "0.00014"}
         look |= {"shape": "none", "fixedsize": "shape", "class": kind}
-        self.painting.parts.append(Part(f'"{name}"', look, _said(line), is_text=True))
+        said = _said(lines[0]) | {"label": escaped(*(line.text for line in lines))}
+        self.painting.parts.append(Part(f'"{name}"', look, said, is_text=True))
 
     def text_from(
         self,
@@ -165,16 +171,18 @@ class Canvas:
 
     def lane(self, ends: tuple[str, str], name: str, spline: str, caption: Caption, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says, with its caption."""
-        bold, value, x, top, (colour, colour_of_value) = caption
+        bold, values, x, top, (colour, colour_of_value) = caption
         said = {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
         lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True, LIGHT[colour]) for k, text in enumerate(bold)]
         if bold:
             middle = top + NAME_LINE * len(bold) / 2
             said |= {"label": escaped(*bold), "lp": f"{x:.2f},{-middle:.2f}"}
-        if value:
-            middle = top + NAME_LINE * len(bold) + VALUE_LINE / 2
-            lines.append(Line(value, x, middle, VALUE, False, LIGHT[colour_of_value]))
-            said |= {"taillabel": escaped(value), "tail_lp": f"{x:.2f},{-middle:.2f}"}
+        if values:
+            below = top + NAME_LINE * len(bold)
+            for k, text in enumerate(values):
+                lines.append(Line(text, x, below + VALUE_LINE * (k + 0.5), VALUE, False, LIGHT[colour_of_value]))
+            middle = below + VALUE_LINE * len(values) / 2
+            said |= {"taillabel": escaped(*values), "tail_lp": f"{x:.2f},{-middle:.2f}"}
         self.painting.lines[name] = lines
         self._join(ends, name, spline, attributes, said)
 

@@ -1,8 +1,9 @@
 """Place: where every item, wire and scope goes.
 
-Items are placed in order of birth, each as far left as its rows allow. This only takes knowing how far each row is
-filled: an item brings along the lines of text before it, the boxes that belong to it and the vertical runs of its
-wires, and goes where all of these clear what is in their rows. So nothing can overlap, whatever the graph.
+Items are placed one after another, each as far left as its rows allow. An item brings along the lines of text before
+it, the boxes that belong to it and the vertical runs of its wires, and goes where all of these clear what is in their
+rows: what has a row of its own, after all that is there, and runs through other rows into the first gap. So nothing can
+overlap, whatever the graph.
 
 All lengths are in pixels, x to the right and y downwards.
 """
@@ -10,7 +11,8 @@ All lengths are in pixels, x to the right and y downwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,8 +20,10 @@ from ..engine.recording import Scope
 from ..notation import printable
 from .collapse import named
 from .metrics import text_width
+from .order import Order
 from .rows import assign_rows, chains
-from .scene import CAPTION, GATE, NAME, SAVED_GAP, SAVED_HEIGHT, VALUE, Item, Scene, Wire
+from .scene import CAPTION, CAPTION_LINE, GATE, NAME, SAVED_GAP, SAVED_HEIGHT, VALUE, Item, Scene, Wire
+from .stack import Block, stacked
 
 LANE = 5.0
 """Half the distance between the forward and the backward lane."""
@@ -27,22 +31,31 @@ LANE = 5.0
 RUN, BETWEEN_RUNS, BEND = 12.0, 22.0, 24.0
 """Half the width of a vertical run; the distance of two at one item; the part of its row that a corner takes."""
 
-ARROW = 13.0
+ARROW = 10.0
 """Space for an arrow head next to a wire's lines."""
 
-MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 24.0, 10.0
-"""Margins around the picture, between rows, above the contents of a scope, and on its other sides."""
+MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 22.0, 8.0
+"""Margins around the picture, between boxes in a row, above the contents of a scope, and on its other sides."""
 
-STRIP_GAP = 20.0
-"""The gap between strips, in addition to the one between rows."""
+STRIP_GAP = 12.0
+"""The gap between strips."""
 
-TEXT_GAP, CAPTION_HEIGHT = 4.0, 20.0
-"""The gap between a lane and its lines of text; the height of a caption above its gate."""
+TEXT_GAP = 4.0
+"""The gap between a lane and its lines of text."""
+
+
+ROUNDING = 1e-6
+"""What two places may differ by and be one."""
 
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """The rectangle of a scope in one strip; `level` counts the frames nested in it, itself included."""
+    """The rectangle of a scope in one strip.
+
+    Attributes:
+        level: how many frames are nested in it, itself included.
+        first, last: the strip, and the first and the last row of what is in it.
+    """
 
     id: str
     name: str
@@ -51,6 +64,8 @@ class Frame:
     rows: set[int] = field(default_factory=set)
     level: int = 1
     strip: int = 0
+    first: tuple[int, int] = (0, 0)
+    last: tuple[int, int] = (0, 0)
     top: float = 0.0
     bottom: float = 0.0
 
@@ -65,12 +80,18 @@ class Layout:
 
 
 class _Part(NamedTuple):
-    """The part of a row that an item takes, relative to its centre; only a solid part keeps other wires' lines away."""
+    """The part of a row that an item takes, relative to its centre.
+
+    Attributes:
+        solid: whether it keeps other wires' lines away.
+        runs: whether it is a wire that only runs through the row, which may be left of what is there.
+    """
 
     row: int
     left: float
     right: float
-    solid: bool
+    solid: bool = True
+    runs: bool = False
 
 
 def place(scene: Scene) -> Layout:
@@ -85,24 +106,27 @@ class Placing:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self._room: dict[Item, tuple[_Part, ...]] = {}
+        self._rooms: dict[tuple[Item, tuple[float | None, ...]], _Room] = {}
         self.inputs, self.outputs = scene.wiring()
         made = chains(scene)
         self._put_first(made[0].items)
-        order = sorted(scene.items, key=lambda item: item.time)
-        self.rows = assign_rows(made, {item: turn for turn, item in enumerate(order)})
+        order = Order(scene, made[0].items)
+        self.hangs_on = order.end
+        self.rows = assign_rows(made, {item: turn for turn, item in enumerate(order.items)})
         for item in scene.items:
             self._spread(item)
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
                 item.caption += f": {item.reads}"
-        self.order = [item for item in order if not self._belongs_to_gate(item)]
+        self.order = [item for item in order.items if not self._belongs_to_gate(item)]
         self.scopes = {scope: named(scope) for scope in dict.fromkeys(item.scope for item in scene.items)}
 
     def run(self) -> None:
         """Give every item its x, and every scope its frame."""
         self.frames: list[Frame] = []
         self.open: list[tuple[Scope, Frame]] = []
+        self.inside: list[Scope] = []  # those whose frames ended with the strip before
+        self.begun: set[Scope] = set()
         self.solid: list[list[list[tuple[float, float]]]] = []
         self.begin(MARGIN)
         for item in self.order:
@@ -111,9 +135,11 @@ class Placing:
 
     def begin(self, left: float) -> None:
         """Begin a strip."""
+        self.floor = self.extent = left
         self.front = [left] * self.rows
+        self.placed: set[Item] = set()
+        self.taken: list[list[tuple[float, float]]] = [[] for _ in range(self.rows)]
         self.solid.append([[] for _ in range(self.rows)])
-        self.latest = MARGIN
 
     def step(self, item: Item) -> None:
         """Place an item."""
@@ -127,7 +153,7 @@ class Placing:
                 solid.sort()
         for wire in self.scene.wires:
             wire.x = self._centre(wire)
-        return Layout(self.frames, max(self.front) + MARGIN, self._stack())
+        return Layout(self.frames, self.extent + MARGIN, self._stack())
 
     def _put_first(self, main: list[Item]) -> None:
         """The leaf where the main path starts, and its fork, are at the far left, outside of any scope."""
@@ -161,53 +187,87 @@ class Placing:
     def put(self, item: Item) -> None:
         """Place an item with what belongs to it, as far left as its rows allow."""
         item.strip = len(self.solid) - 1
-        if item not in self._room:
-            self._room[item] = tuple(self._parts(item))
-        parts = self._room[item]
-        least = self.latest - self._length(item) if item.side else MARGIN
-        x = item.x = max(least + item.width / 2, *(self.front[part.row] - part.left for part in parts))
-        for part in parts:
-            self.front[part.row] = max(self.front[part.row], x + part.right)
+        room = self.room(item)
+        x = item.x = self._first_fit(room.joined, self._least(item) + item.width / 2)
+        self.placed.add(item)
+        for part in room.joined:
+            insort(self.taken[part.row], (x + part.left, x + part.right))
+            if not part.runs:
+                self.front[part.row] = x + part.right
+            self.extent = max(self.extent, x + part.right)
+        for part in room.parts:
             if part.solid:
                 self.solid[-1][part.row].append((x + part.left, x + part.right))
         for wire in self.inputs[item]:
             if self._belongs_to_gate(wire.source):
-                wire.source.x, wire.source.strip = x + self._box_right(wire) - wire.source.width / 2, item.strip
-        if item.kind in ("gate", "box"):
-            self.latest = x
+                wire.source.x, wire.source.strip = x + self.box_right(wire) - wire.source.width / 2, item.strip
         for scope, frame in self.open:
             frame.rows.add(item.row)
             frame.rows.update(w.row for w in self.inputs[item] if scope in self.scopes[w.source.scope])
             frame.rows.update(w.row for w in self.outputs[item] if scope in self.scopes[w.target.scope])
 
-    def _length(self, item: Item) -> float:
-        """How far a leaf that is used several times extends, including its fork."""
-        return item.width + sum(2 * ARROW + w.width + w.target.width for w in self.outputs[item])
+    def _first_fit(self, parts: Iterable[_Part], x: float) -> float:
+        """The least centre from x on at which the parts of an item meet nothing in their rows."""
+        for part in parts:
+            x = max(x, (self.floor if part.runs else self.front[part.row]) - part.left)
+        while True:
+            least = x
+            for row, left, right, *_ in parts:
+                taken = self.taken[row]
+                k = bisect_left(taken, (x + right,)) - 1  # the last that begins before it ends
+                if k >= 0 and taken[k][1] > x + left + ROUNDING:
+                    x = taken[k][1] - left
+            if x == least:
+                return x
 
-    def _parts(self, item: Item) -> Iterator[_Part]:
+    def _least(self, item: Item) -> float:
+        """How far left an item may begin: what hangs on a gate near it, as a leaf that is used several times."""
+        if not (item.side or item in self.hangs_on):
+            return MARGIN
+        way, gate = 0.0, item
+        while gate is item or gate.is_fork or gate in self.hangs_on:
+            if not self.outputs[gate]:
+                return MARGIN
+            wire = min(self.outputs[gate], key=lambda wire: wire.target.time)
+            way, gate = way + gate.width + _length(wire), wire.target
+        before = (wire for wire in self.inputs[gate] if wire.source in self.placed and wire.source not in self.hangs_on)
+        return max((wire.source.x + wire.source.width / 2 + _length(wire) - way for wire in before), default=MARGIN)
+
+    def room(self, item: Item) -> _Room:
+        """What an item takes, with the boxes that stand before it."""
+        boxes = tuple(self.beside(wire) for wire in self.inputs[item])
+        if (item, boxes) not in self._rooms:
+            parts = tuple(self._parts(item, boxes))
+            self._rooms[item, boxes] = _Room(parts, tuple(_joined(parts)))
+        return self._rooms[item, boxes]
+
+    def beside(self, wire: Wire) -> float | None:
+        """The width of the box that belongs to a gate and stands before it, if there is one."""
+        return wire.source.width if self._belongs_to_gate(wire.source) else None
+
+    def _parts(self, item: Item, boxes: Sequence[float | None]) -> Iterator[_Part]:
         half = half_width(item)
-        yield _Part(item.row, -half, half, solid=True)
-        for wire in self.inputs[item]:
-            if self._belongs_to_gate(wire.source):
-                right = self._box_right(wire)
-                yield _Part(wire.row, right - wire.source.width - ROW_GAP / 2, right, solid=True)
+        yield _Part(item.row, -half, half)
+        for wire, box in zip(self.inputs[item], boxes, strict=True):
+            if box is not None:
+                right = self.box_right(wire)
+                yield _Part(wire.row, right - box - ROW_GAP / 2, right)
             if wire.arrives is None:
                 yield _Part(wire.row, self._lines_left(wire) - ARROW, half, solid=False)
             else:
                 yield _Part(wire.row, self._lines_left(wire) - ARROW, wire.arrives + RUN, solid=False)
-                for row in range(item.row + 1, wire.row + 1):
-                    yield _Part(row, wire.arrives - RUN, wire.arrives + RUN, solid=True)
+                yield from _run(item, wire, wire.arrives)
         for wire in self.outputs[item]:
             if wire.leaves is not None:
-                for row in range(item.row + 1, wire.row + 1):
-                    yield _Part(row, wire.leaves - RUN, wire.leaves + RUN, solid=True)
+                yield from _run(item, wire, wire.leaves)
 
     def _lines_left(self, wire: Wire) -> float:
         """Where the lines of a wire begin if they are right before its target, relative to the target's centre."""
         end = wire.arrives - BEND if wire.arrives is not None else -half_width(wire.target) - _arrow(wire.target)
         return end - wire.width
 
-    def _box_right(self, wire: Wire) -> float:
+    def box_right(self, wire: Wire) -> float:
+        """Where a box before a gate ends, relative to the gate's centre."""
         return self._lines_left(wire) - ARROW
 
     def _centre(self, wire: Wire) -> float:
@@ -230,18 +290,22 @@ class Placing:
     def enter(self, scopes: list[Scope]) -> None:
         """Close the frames of scopes that are left and open those that are entered; a frame has all rows to itself."""
         self.leave(scopes)
-        for scope in scopes[len(self.open) :]:
-            self.frame(scope, self.scene.scopes.get(scope, printable(scope.name)))
+        if self.inside and not self.open and len(scopes) == len(self.inside):
+            self.frame(self.inside.pop())
+        for scope in scopes[len(self.inside) + len(self.open) :]:
+            self.frame(scope)
 
     def leave(self, scopes: list[Scope]) -> None:
         """Close the frames of scopes that are left."""
+        around = [*self.inside, *(scope for scope, _ in self.open)]
         common = 0
-        while common < min(len(scopes), len(self.open)) and scopes[common] is self.open[common][0]:
+        while common < min(len(scopes), len(around)) and scopes[common] is around[common]:
             common += 1
-        while len(self.open) > common:
+        while self.open and len(self.inside) + len(self.open) > common:
             frame = self.close()
-            frame.right = math.ceil(max(max(self.front) + FRAME, frame.left + heading(frame)))
+            frame.right = math.ceil(max(self.extent + FRAME, frame.left + heading(frame)))
             self._bar(frame.right)
+        del self.inside[common:]
 
     def close(self) -> Frame:
         """Close the innermost open frame, and count it in the one around it."""
@@ -251,55 +315,94 @@ class Placing:
             outer.level = max(outer.level, frame.level + 1)
         return frame
 
-    def frame(self, scope: Scope, name: str) -> None:
+    def frame(self, scope: Scope) -> None:
         """Open the frame of a scope."""
-        strip = len(self.solid) - 1
-        frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(max(self.front)) + FRAME, strip=strip)
+        strip, called = len(self.solid) - 1, self.scene.scopes
+        again = scope in self.begun
+        around = [*(self.inside if not self.open else ()), scope]
+        name = " / ".join(called.get(each, printable(each.name)) for each in around)
+        name = f"… {name}" if again or len(around) > 1 else name
+        frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(self.extent) + FRAME, strip=strip)
         self.frames.append(frame)
         self.open.append((scope, frame))
         self._bar(frame.left)
 
     def _bar(self, x: float) -> None:
         """Keep everything away from a frame's side."""
-        for row, solid in enumerate(self.solid[-1]):
-            self.front[row] = x + FRAME
+        self.floor = self.extent = x + FRAME
+        self.front = [self.floor] * self.rows
+        for solid in self.solid[-1]:
             solid.append((x - FRAME / 2, x + FRAME / 2))
 
     # ------------------------------------------------------------------------------------------ from top to bottom
 
     def _stack(self) -> float:
         """Give every row of every strip, and everything in it, its y; returns the height of the picture."""
-        above: dict[tuple[int, int], float] = {}
-        below: dict[tuple[int, int], float] = {}
+        blocks: dict[tuple[int, int], list[Block]] = {}
         for item in self.scene.items:
-            key, half = (item.strip, item.row), item.height / 2
-            above[key] = max(above.get(key, GATE), half + CAPTION_HEIGHT * bool(item.caption))
-            below[key] = max(below.get(key, GATE), half + (SAVED_GAP + SAVED_HEIGHT) * bool(item.saved))
+            above = CAPTION_LINE * len(item.captions) + 2 * TEXT_GAP * bool(item.caption)
+            below = (SAVED_GAP + SAVED_HEIGHT) * bool(item.saved)
+            sizes = item.height / 2 + above, item.height / 2 + below
+            blocks.setdefault((item.strip, item.row), []).append(Block(item.x, half_width(item), *sizes))
         for wire in self.scene.wires:
-            key, gap = (wire.target.strip, wire.row), (LANE if wire.backward else 0.0) + TEXT_GAP
-            above[key] = max(above.get(key, GATE), gap + wire.above)
-            below[key] = max(below.get(key, GATE), gap + wire.below)
-        header: dict[tuple[int, int], float] = {}
-        footer: dict[tuple[int, int], float] = {}
+            row, gap = blocks.setdefault((wire.target.strip, wire.row), []), LANE if wire.backward else 0.0
+            start, end = (i.x + (turn or 0.0) for i, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)))
+            row.append(Block((start + end) / 2, (end - start) / 2, gap + TEXT_GAP, gap + TEXT_GAP))
+            sizes = gap + TEXT_GAP + wire.above.height, gap + TEXT_GAP + wire.below.height
+            row.append(Block(wire.x, wire.width / 2, *sizes))
         for frame in self.frames:
-            first, last = (frame.strip, min(frame.rows)), (frame.strip, max(frame.rows))
-            header[first] = max(header.get(first, 0.0), HEADER * frame.level)
-            footer[last] = max(footer.get(last, 0.0), FRAME * frame.level)
-        ys: dict[tuple[int, int], float] = {}
-        bottom, before = MARGIN - ROW_GAP, 0
-        for key in sorted(above):
-            bottom += STRIP_GAP * (key[0] != before)
-            ys[key] = bottom + ROW_GAP + header.get(key, 0.0) + above[key]
-            bottom, before = ys[key] + below[key] + footer.get(key, 0.0), key[0]
+            rows = [row for row in frame.rows if (frame.strip, row) in blocks]  # not all of a fork's rows are there
+            frame.first, frame.last = (frame.strip, min(rows)), (frame.strip, max(rows))
+            middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
+            inside = [block for block in blocks[frame.first] if abs(block.x - middle) < half + block.half]
+            frame.top = -max(block.above for block in inside) - HEADER * frame.level
+            inside = [block for block in blocks[frame.last] if abs(block.x - middle) < half + block.half]
+            frame.bottom = max(block.below for block in inside) + FRAME * frame.level
+        for frame in self.frames:
+            middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
+            blocks[frame.first].append(Block(middle, half, -frame.top, 0.0))
+            blocks[frame.last].append(Block(middle, half, 0.0, frame.bottom))
+        ys, bottom = stacked(blocks, MARGIN, STRIP_GAP)
         for item in self.scene.items:
             item.y = ys[item.strip, item.row]
         for wire in self.scene.wires:
             wire.y = ys[wire.target.strip, wire.row]
         for frame in self.frames:
-            first, last = (frame.strip, min(frame.rows)), (frame.strip, max(frame.rows))
-            frame.top = ys[first] - above[first] - HEADER * frame.level
-            frame.bottom = ys[last] + below[last] + FRAME * frame.level
+            frame.top, frame.bottom = ys[frame.first] + frame.top, ys[frame.last] + frame.bottom
         return bottom + MARGIN
+
+
+class _Room(NamedTuple):
+    """The parts of an item, and these with what meets in a row joined."""
+
+    parts: tuple[_Part, ...]
+    joined: tuple[_Part, ...]
+
+
+def _run(item: Item, wire: Wire, x: float) -> Iterator[_Part]:
+    """The vertical run of a wire from an item to the row in which it goes on."""
+    for row in range(item.row + 1, wire.row + 1):
+        yield _Part(row, x - RUN, x + RUN, runs=row < wire.row)
+
+
+def _joined(parts: Iterable[_Part]) -> Iterator[_Part]:
+    """The parts, with those that meet in a row as one."""
+    last: _Part | None = None
+    for part in sorted(parts):
+        if last is not None and part.row == last.row and part.left <= last.right:
+            right, runs = max(last.right, part.right), last.runs and part.runs
+            last = _Part(part.row, last.left, right, runs=runs)
+            continue
+        if last is not None:
+            yield last
+        last = part
+    if last is not None:
+        yield last
+
+
+def _length(wire: Wire) -> float:
+    """The least length of a wire."""
+    return 2 * ARROW + wire.width
 
 
 def heading(frame: Frame) -> float:
@@ -314,7 +417,7 @@ def _offsets(n: int) -> list[float]:
 
 def half_width(item: Item) -> float:
     """Half the width that an item takes of its row, with its caption and the box below it."""
-    caption = text_width(item.caption, CAPTION) / 2 + TEXT_GAP if item.caption else 0.0
+    caption = max((text_width(line, CAPTION) / 2 + TEXT_GAP for line in item.captions), default=0.0)
     saved = text_width(item.saved, VALUE) / 2 + 6 + TEXT_GAP if item.saved else 0.0
     return max(item.width / 2, caption, saved)
 

@@ -11,6 +11,7 @@ from .route import lanes, spline
 from .scene import (
     BOXED,
     CAPTION,
+    CAPTION_LINE,
     GATE,
     NAME,
     SAVED_GAP,
@@ -102,9 +103,12 @@ class Painter(Canvas):
             style["penwidth"] = "5" if item.style == "failed" else "3"
         self.node(item.id, item.x, item.y, item.width, item.height, style, line)
         if item.caption:
-            line = Line(item.caption, item.x, item.y - item.height / 2 - 10, CAPTION, False)
-            self.text(f"{item.id}-stage", line, "muted", "stage")
-
+            bottom = item.y - item.height / 2 - TEXT_GAP
+            lines = [
+                Line(text, item.x, bottom - CAPTION_LINE * (k + 0.5), CAPTION, False)
+                for k, text in enumerate(item.captions[::-1])
+            ]
+            self.texts(f"{item.id}-stage", lines[::-1], "muted", "stage")
         if item.saved:
             self._saved(item)
 
@@ -136,13 +140,13 @@ class Painter(Canvas):
         gap = (LANE if wire.backward else 0.0) + TEXT_GAP
         self.painting.titles[wire.forward] = wire.title[0]
         style = look.line | ({"arrowhead": "none"} if wire.target.is_fork else {})
-        names, top = [wire.name] if wire.name else [], wire.y - gap - wire.above
-        caption = Caption(names, wire.value, wire.x, top, look.texts)
+        above, under = wire.above, wire.below
+        caption = Caption(above.bold, above.values, wire.x, wire.y - gap - above.height, look.texts)
         self.lane((wire.source.id, wire.target.id), wire.forward, forward, caption, **style)
         below = wire.y + gap
         if wire.backward and backward:
             self.painting.titles[wire.backward] = wire.title[1]
-            caption = Caption(wire.rule, wire.gradient, wire.x, below, look_back.texts)
+            caption = Caption(under.bold, under.values, wire.x, below, look_back.texts)
             self.lane((wire.target.id, wire.source.id), wire.backward, backward, caption, **look_back.line)
         elif wire.gradient:
             line = Line(wire.gradient, wire.x, below + VALUE_LINE / 2, VALUE, False)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from ..engine.recording import Scope
 from ..engine.row import Primitive
 from ..graph import Node
-from .metrics import text_width
+from .metrics import folded, text_width
 
 GATE, FORK, SPLIT = 18.0, 9.0, 3.5
 """Radii of gates, of forks where gradients are added, of forks where none are."""
@@ -26,8 +28,11 @@ GATE, FORK, SPLIT = 18.0, 9.0, 3.5
 NAME, VALUE, CAPTION, BOXED = 12.5, 11.0, 10.5, 13.5
 """Font sizes: a name or rule, a shape with its numbers, a caption above a gate, the first line of a box."""
 
-NAME_LINE, VALUE_LINE = 15.0, 13.5
+NAME_LINE, VALUE_LINE, CAPTION_LINE = 14.5, 13.0, 12.0
 """Heights of a line."""
+
+FOLD, CAPTION_FOLD = 100.0, 60.0
+"""How wide lines of text at a wire and above a gate are, unless a word is wider; a longer text has more lines."""
 
 SAVED_HEIGHT, SAVED_GAP = 20.0, 14.0
 """Height of the small box below a gate, and its distance, the length of an arrow."""
@@ -89,6 +94,11 @@ class Item:
     strip: int = 0
 
     @property
+    def captions(self) -> tuple[str, ...]:
+        """The lines above a gate."""
+        return folded(self.caption, CAPTION_FOLD, CAPTION)
+
+    @property
     def is_box(self) -> bool:
         """Whether it is a rectangle with text in it."""
         return self.kind in ("data", "param", "constant", "output", "box", "mark", "error", "panel")
@@ -140,20 +150,54 @@ class Wire:
     y: float = 0.0
 
     @property
+    def above(self) -> Texts:
+        """The lines above it."""
+        return _broken(self.name, self.value, self.rule, self.gradient)[0]
+
+    @property
+    def below(self) -> Texts:
+        """The lines below it."""
+        return _broken(self.name, self.value, self.rule, self.gradient)[1]
+
+    @property
     def width(self) -> float:
         """The width of its lines."""
-        bold = [text_width(line, NAME, bold=True) for line in (self.name, *self.rule)]
-        return max(28.0, *bold, *(text_width(line, VALUE) for line in (self.value, self.gradient)))
+        return max(28.0, self.above.width, self.below.width)
+
+
+class Texts(NamedTuple):
+    """Lines of text at a wire: names or rules, and then what is in the array; `width` is that of the widest."""
+
+    bold: tuple[str, ...]
+    values: tuple[str, ...]
+
+    width: float = 0.0
 
     @property
-    def above(self) -> float:
-        """The height of the lines above it."""
-        return NAME_LINE * bool(self.name) + VALUE_LINE * bool(self.value)
+    def height(self) -> float:
+        """The height of all."""
+        return NAME_LINE * len(self.bold) + VALUE_LINE * len(self.values)
 
-    @property
-    def below(self) -> float:
-        """The height of the lines below it."""
-        return NAME_LINE * len(self.rule) + VALUE_LINE * bool(self.gradient)
+
+@lru_cache(maxsize=1 << 14)
+def _broken(name: str, value: str, rule: tuple[str, ...], gradient: str) -> tuple[Texts, Texts]:
+    """The lines above and below a wire; none is broken for a width that another takes anyway, and names never are."""
+    above = _texts(tuple(filter(None, (name,))), folded(value, FOLD, VALUE))
+    below = _texts(_folded(rule, FOLD), folded(gradient, FOLD, VALUE))
+    least = max(FOLD, above.width, below.width)
+    return (
+        _texts(above.bold, folded(value, least, VALUE)),
+        _texts(_folded(rule, least), folded(gradient, least, VALUE)),
+    )
+
+
+def _texts(bold: tuple[str, ...], values: tuple[str, ...]) -> Texts:
+    widths = *(text_width(line, NAME, bold=True) for line in bold), *(text_width(line, VALUE) for line in values)
+    return Texts(bold, values, max(widths, default=0.0))
+
+
+def _folded(clauses: tuple[str, ...], width: float) -> tuple[str, ...]:
+    return tuple(line for clause in clauses for line in folded(clause, width, NAME, bold=True))
 
 
 @dataclass(slots=True, eq=False)

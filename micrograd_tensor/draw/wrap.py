@@ -1,13 +1,15 @@
 """Wrap: a circuit that is too long for one line continues on further ones, called strips, as text does.
 
-Wherever a line ends, each wire that has not arrived ends in a mark that names what it carries, and starts from another
-mark on the next line. Every piece of such a wire is a wire of its own. The last one, which arrives at the wire's
-target, has its ids and its texts; the ids of the others end in ``-part-1``, ``-part-2``, ….
+Wherever a line ends, each value that is used on a later one ends in a mark that names it, and starts from another mark
+right before each gate that uses it, on whichever line that is; the lines between do not show it. Both pieces of such a
+wire are wires of their own. The last one, which arrives at the wire's target, has its ids and its texts; the id of the
+other, which is there once for all that use the value on later lines, ends in ``-part-1``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_wid
 from .legend import least_width
 from .metrics import text_width
 from .options import Options
-from .scene import CAPTION, VALUE, Item, Scene, Wire
+from .scene import VALUE, Item, Scene, Wire
 
 EDGE = FRAME + 1
 """Room for a frame's side, which stands on a whole pixel."""
@@ -32,7 +34,7 @@ def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
     alone = math.isinf(options.limit)
     layout = place(scene) if alone else wrap(scene, options.limit, least_width(means), strict=options.strict)
     if any(item.kind == "mark" for item in scene.items):
-        means["…"] = "a wire that goes on in the next line"
+        means["…"] = "a value that goes on in a later line"
     return layout
 
 
@@ -96,11 +98,11 @@ class _Wrapping(Placing):
     def run(self) -> None:
         """Place all strips."""
         self.pending: dict[Wire, float] = {}
-        self.cuts: list[tuple[Wire, float, float]] = []
+        self.marks: dict[Wire, float] = {}
         self.ends: list[float] = []
         self.empty = True
         super().run()
-        self.ends.append(max(self.front))
+        self.ends.append(self.extent)
 
     def step(self, item: Item) -> None:
         """Place an item in this strip, or in a new one."""
@@ -109,7 +111,7 @@ class _Wrapping(Placing):
             super().step(item)
             if self._end() <= self.limit:
                 return
-            self._back_to(before)
+            self._back_to(before, item)
             self.leave(self.scopes[item.scope])
             self._break()
         super().step(item)
@@ -125,16 +127,23 @@ class _Wrapping(Placing):
             turn = half_width(item) if wire.leaves is None else wire.leaves + BEND
             self.pending[wire] = item.x + turn + ARROW
 
+    def beside(self, wire: Wire) -> float | None:
+        """The width of the box that stands before a gate: of one that belongs to it, or of a mark."""
+        if self._belongs_to_gate(wire.source):
+            return wire.source.width
+        return self._mark_width(wire) if wire.source not in self.placed else None
+
     def _end(self) -> float:
         """How far this strip would extend if it ended here, with marks and all open frames."""
         frames = [frame for _, frame in self.open]
-        front = max(max(self.front), *(frame.left + heading(frame) - FRAME for frame in frames), 0.0)
+        front = max(self.extent, *(frame.left + heading(frame) - FRAME for frame in frames), 0.0)
         end = front + EDGE * len(frames)
-        for wire, start in self.pending.items():
-            inner = self.scopes[wire.target.scope]
+        for wire in _once(self.pending):
+            start, inner = self.pending[wire], self.scopes[wire.target.scope]
             outside = sum(scope not in inner for scope, _ in self.open)
             # A frame that the wire leaves may be closed before the strip ends.
-            begin = max(self.front[wire.row], start) if not outside else front + 2 * EDGE * outside
+            taken = self.taken[wire.row]
+            begin = max(start, taken[-1][1] if taken else 0.0) if not outside else front + 2 * EDGE * outside
             end = max(end, begin + 2 * ARROW + self._mark_width(wire) + EDGE * (len(frames) - outside))
         return end
 
@@ -145,35 +154,33 @@ class _Wrapping(Placing):
         return self._widths[key]
 
     def _break(self) -> None:
-        """End this strip, and begin the next one with everything that continues in it."""
+        """End this strip, and begin the next one."""
         limit = max(self.limit, self._end())
-        again = list(self.open)
+        frames = len(self.open)
+        self.inside += [scope for scope, _ in self.open]
+        self.begun.update(self.inside)
         while self.open:
             frame = self.close()
             frame.right = math.floor(limit - FRAME * len(self.open))
-        end = limit - FRAME * len(again)
-        self.begin(MARGIN - FRAME if again else MARGIN)
+        for wire in _once(self.pending):
+            self.marks[wire] = limit - FRAME * frames - self._mark_width(wire) / 2
+        self.pending.clear()
+        self.begin(MARGIN - FRAME if self.inside else MARGIN)
         self.empty = True
-        for scope, frame in again:
-            self.frame(scope, frame.name if frame.name.startswith("… ") else f"… {frame.name}")
-            inside = (w for w in self.pending if scope in self.scopes[w.source.scope])
-            self.open[-1][1].rows.update(w.row for w in inside if scope in self.scopes[w.target.scope])
-        self.latest = max(self.front)
-        for wire in self.pending:
-            width, start = self._mark_width(wire), self.front[wire.row]
-            self.cuts.append((wire, end - width / 2, start + width / 2))
-            self.front[wire.row] = self.pending[wire] = start + width
-            self.solid[-1][wire.row].append((start, start + width))
 
     def _state(self) -> _State:
         frames = [(frame, replace(frame, rows=set(frame.rows))) for _, frame in self.open]
         solid = [len(row) for row in self.solid[-1]]
+        front, pending = list(self.front), dict(self.pending)
         return _State(
-            list(self.front), self.latest, len(self.frames), frames, list(self.open), dict(self.pending), solid
+            front, self.floor, self.extent, len(self.frames), frames, list(self.open), [*self.inside], pending, solid
         )
 
-    def _back_to(self, state: _State) -> None:
-        self.front, self.latest, n, frames, self.open, self.pending, solid = state
+    def _back_to(self, state: _State, item: Item) -> None:
+        for part in self.room(item).joined:
+            self.taken[part.row].remove((item.x + part.left, item.x + part.right))
+        self.placed.discard(item)
+        self.front, self.floor, self.extent, n, frames, self.open, self.inside, self.pending, solid = state
         del self.frames[n:]
         for frame, before in frames:
             frame.right, frame.level, frame.rows = before.right, before.level, before.rows
@@ -182,22 +189,25 @@ class _Wrapping(Placing):
 
     def cut(self) -> None:
         """Cut the wires that continue in another strip, and put marks where they end and start."""
-        by_wire: dict[Wire, list[tuple[float, float]]] = {}
-        for wire, end, start in self.cuts:
-            by_wire.setdefault(wire, []).append((end, start))
         wires: list[Wire] = []
         for wire in self.scene.wires:
+            if wire.source.strip == wire.target.strip:
+                wires.append(wire)
+                continue
             name = wire.forward.removeprefix("edge-").removesuffix("-fwd")
-            for k, (end, start) in enumerate(by_wire.get(wire, ()), 1):
-                ending, starting = (_mark(f"mark-{name}-{k}-{side}", wire, self.longest) for side in ("end", "start"))
-                ending.x, starting.x = end, start
-                ending.strip, starting.strip = wire.source.strip, wire.source.strip + 1
-                part = Wire(wire.source, ending, wire.operand, f"{wire.forward}-part-{k}", None, wire.title)
-                part.backward = wire.backward and f"{wire.backward}-part-{k}"
+            start = _mark(f"mark-{name}-start", wire, self.longest)
+            start.x = wire.target.x + self.box_right(wire) - start.width / 2
+            start.strip = wire.target.strip
+            self.scene.items.append(start)
+            if wire in self.marks:
+                end = _mark(f"mark-{name}-end", wire, self.longest)
+                end.x, end.strip = self.marks[wire], wire.source.strip
+                part = Wire(wire.source, end, wire.operand, f"{wire.forward}-part-1", None, wire.title)
+                part.backward = wire.backward and f"{wire.backward}-part-1"
                 part.styles, part.row, part.leaves = wire.styles, wire.row, wire.leaves
+                self.scene.items.append(end)
                 wires.append(part)
-                wire.source, wire.leaves = starting, None
-                self.scene.items += [ending, starting]
+            wire.source, wire.leaves = start, None
             wires.append(wire)
         self.scene.wires[:] = wires
 
@@ -208,24 +218,34 @@ class _Wrapping(Placing):
         return layout
 
 
+def _once(pending: Iterable[Wire]) -> list[Wire]:
+    """Of wires that carry one value from its fork on, only the one in the highest row."""
+    first: dict[Item | Wire, Wire] = {}
+    for wire in pending:
+        key = wire.source if wire.source.is_fork else wire
+        if key not in first or wire.row < first[key].row:
+            first[key] = wire
+    return list(first.values())
+
+
 class _State(NamedTuple):
     """What may change when an item is placed, with a copy of the open frames."""
 
     front: list[float]
-    latest: float
+    floor: float
+    extent: float
     framed: int
     frames: list[tuple[Frame, Frame]]
     open: list[tuple[Scope, Frame]]
+    inside: list[Scope]
     pending: dict[Wire, float]
     solid: list[int]
 
 
 def _marked(wire: Wire, longest: int) -> tuple[tuple[str, ...], float]:
-    """The lines on a mark, and its width."""
-    name, *rest = wire.says or ("",)
-    lines = (f"… {shorten(name, longest)}".strip(), *rest)
-    widest = max(text_width(lines[0], VALUE, bold=True), *(text_width(line, CAPTION) for line in rest), 0.0)
-    return lines, 2 * math.ceil(widest / 2) + 12
+    """The line on a mark, what the value is called or else its shape, and its width."""
+    lines = (f"… {shorten(next(iter(wire.says), ''), longest)}".strip(),)
+    return lines, 2 * math.ceil(text_width(lines[0], VALUE, bold=True) / 2) + 12
 
 
 def _mark(name: str, wire: Wire, longest: int) -> Item:

@@ -285,7 +285,7 @@ def _by_name(
     return given[:arity], found
 
 
-_UNCHANGEABLE = frozenset({int, float, bool, str, type(None)})
+_UNCHANGEABLE = frozenset({int, float, bool, str, slice, type(None), type(...)})
 
 
 def _lasting(params: dict[str, Any]) -> dict[str, Any]:

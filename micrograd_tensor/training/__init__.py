@@ -1,5 +1,7 @@
-"""Training for people to watch: a run that can be stopped and resumed, the digits that it learns, its picture."""
+"""Training: in one process or data-parallel, and runs for people to watch, which can be stopped and resumed."""
 
+from .data_parallel import fit
+from .files import NpyFiles, ParquetFile
 from .run import Learner, Run
 
-__all__ = ["Learner", "Run"]
+__all__ = ["Learner", "NpyFiles", "ParquetFile", "Run", "fit"]

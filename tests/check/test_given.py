@@ -135,6 +135,23 @@ def test_a_helper_among_local_variables_is_no_gradient_unless_one_of_its_shape_i
     assert "dhelper" in mt.compare(product(), DOUT, hand).unjudged
 
 
+def test_the_gradient_of_one_step_under_another_spelling_is_a_helper_and_no_second_gradient():
+    def backward(dout, cache):
+        dw = np.zeros((3, 2))
+        for i in range(4):
+            d_w = np.outer(cache["x"][i], dout[i])
+            dw += d_w
+        return dw
+
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 3)), mt.tensor(rng.normal(size=(3, 2)), name="w", requires_grad=True)
+    dout = rng.normal(size=(4, 2))
+    out = mt.tensor(x, name="x") @ w
+    assert mt.check.assert_gradients(out, dout, backward, {"x": x}).ok
+    gradients = {"dw": x.T @ dout, "d_w": np.outer(x[3], dout[3])}
+    assert "give one of the two" in mt.compare(out, dout, gradients).unjudged["d_w"]
+
+
 @pytest.mark.parametrize("key", ["dtmp", "da", "t"])
 def test_arrays_without_a_stage_are_matched_by_value(key):
     """x · x has two contributions: one of them, under whatever name, is known."""

@@ -228,3 +228,19 @@ def test_no_grad_around_a_call_holds_within_it():
     with mt.no_grad():
         assert not fast(x).requires_grad
     assert fast(x).requires_grad
+
+
+@pytest.mark.parametrize("name", ["op", "np", "kernel", "k_kernel", "scratch", "reuse", "constant0", "constant1", "x"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_function_may_have_any_name(name, backend):
+    """Also one that the printed program has for something else."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+
+    def function(x):
+        return mt.tanh(x - x.mean(axis=0)) * mt.tensor([1.0, 2.0, 3.0]) + mt.exp(x).sum()
+
+    function.__name__ = name
+    fast, x = mt.compile(function, backend=backend), mt.tensor(np.arange(6.0).reshape(2, 3))
+    assert np.allclose(fast(x), function(x), rtol=1e-12)
+    assert np.allclose(fast(x), function(x), rtol=1e-12)  # warnings are errors: the program itself has run

@@ -32,6 +32,14 @@ NUMBER = r"(?:[−\d.∞e]+|≈ 0|NaN|\|·\| [\d.∞e−]+|True|False)"
 """A number in few characters."""
 
 
+def _unbroken(texts):
+    """The lines of an element, with what is in its array, which may be broken, as one line again."""
+    lines = [text.text or "" for text in texts]
+    bold = [line for line, text in zip(lines, texts, strict=True) if text.get("font-weight") == "bold"]
+    rest = " ".join(lines[len(bold) :])
+    return [*bold, re.sub(r"^((?:d\S+ )?\([^)]*\)) +(?!copied|≠)", r"\1  ", rest)] if bold and rest else lines
+
+
 class Reading:
     """What is read of one graph.
 
@@ -120,7 +128,7 @@ class Reading:
         """The id, title and lines of text of every element that has any."""
         for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):  # noqa: S314 -- this project wrote it
             title = group.find(f"{SVG}title")
-            lines = [text.text or "" for text in group.findall(f"{SVG}text")]
+            lines = _unbroken(group.findall(f"{SVG}text"))
             if group.get("id") not in (None, "circuit") and "legend" not in group.get("id"):
                 yield group.get("id"), (title.text or "") if title is not None else "", lines
 
@@ -172,15 +180,17 @@ class Reading:
                 if found := re.match(r"gate \d+, \w+: (.*)", title):
                     self.formula("title", found[1], node)
             elif match := re.fullmatch(r"node-(\d+)-stage", plain):
-                _, _, text = re.sub(r"\[[^\]]*\]", lambda m: m[0].replace(": ", ":"), lines[0]).partition(": ")
-                if text and "…" not in lines[0]:
+                said = " ".join(lines)
+                _, _, text = re.sub(r"\[[^\]]*\]", lambda m: m[0].replace(": ", ":"), said).partition(": ")
+                if text and "…" not in said:
                     self.formula("caption", text, self.nodes[int(match[1])])
             elif match := re.fullmatch(r"edge-(\d+)-(\d+)(?:-(\d+))?-bwd", plain):
                 edge = self.edge(int(match[1]), int(match[2]), int(match[3] or 0))
                 self.backward_wire(title, lines, edge, letters)
             elif match := re.fullmatch(r"edge-(?:\d+-)?(?:fork|out)-(\d+)(?:-\d+)?-bwd", plain):
                 self.numbers(lines, self.graph.gradients[self.nodes[int(match[1])]].value, parts=True)
-                if found := re.fullmatch(r"(?:.* = )?([A-Z]{1,2}(?: \+ (?:[A-Z]{1,2}|…))+)", lines[0]):
+                bold = " ".join(lines[:-1] if len(lines) > 1 else lines)
+                if found := re.fullmatch(r"(?:.* = )?([A-Z]{1,2}(?: \+ (?:[A-Z]{1,2}|…))+)", bold):
                     self.sum(found[1], self.nodes[int(match[1])], letters)
             elif match := re.fullmatch(r"edge-(\d+)-.*-fwd", plain):
                 self.numbers(lines, self.nodes[int(match[1])].value)
@@ -195,6 +205,7 @@ class Reading:
         if end is None:
             return
         text = re.sub(r"^(?:[^:]*: )?gradient: ", "", title)
+        lines = [re.sub(r" ≠ .* by hand$", "", line) for line in lines]
         scalar = not end.shape and lines and re.fullmatch(rf"(?:d.* )?{NUMBER}", lines[-1].partition(" ≠ ")[0])
         if lines and (scalar or re.search(r"\([\w, ]*\)", lines[-1])) and text.endswith(f", {lines[-1]}"):
             text = text.removesuffix(f", {lines[-1]}")

@@ -147,10 +147,12 @@ def test_any_graph_in_lines_of_any_width(seed, gates):
 
 def _whole(picture):
     """The scene, with wires that were cut put together again."""
-    starts = {wire.target.id: wire for wire in picture.wires if wire.target.kind == "mark"}
+    ends = {wire.target.id.removesuffix("-end"): wire for wire in picture.wires if wire.target.kind == "mark"}
+    shared = {name.split("-")[1]: wire for name, wire in ends.items() if wire.source.is_fork}
     for wire in picture.wires:
-        while wire.source.kind == "mark":
-            wire.source = starts[f"{wire.source.id.removesuffix('-start')}-end"].source
+        if wire.source.kind == "mark":
+            name = wire.source.id.removesuffix("-start")
+            wire.source = ends.get(name, shared.get(name.split("-")[1])).source
     picture.wires = [wire for wire in picture.wires if wire.target.kind != "mark"]
     picture.items = [item for item in picture.items if item.kind != "mark"]
     return picture

@@ -80,7 +80,7 @@ def long_chain(gates, **options):
     return draw(x, [1.0], depth=99, **options)
 
 
-@pytest.mark.parametrize(("gates", "width", "cure"), [(120, 1e6, "give width=900"), (400, 400, "give a larger width=")])
+@pytest.mark.parametrize(("gates", "width", "cure"), [(130, 1e6, "give width=900"), (400, 400, "give a larger width=")])
 def test_a_png_is_never_scaled(gates, width, cure, tmp_path, capfd):
     circuit = long_chain(gates, width=width)
     with pytest.raises(DrawError, match=f"save: as PNG .* pixels, and 32,767 is the most on a side; {cure}"):
@@ -92,7 +92,7 @@ def test_a_png_is_never_scaled(gates, width, cure, tmp_path, capfd):
 
 def test_the_largest_png_is_as_large_as_said(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    circuit = long_chain(112, width=1e6)
+    circuit = long_chain(116, width=1e6)
     width = round(circuit._painting.width)
     assert 0.8 * raster.MOST < raster.PIXELS * width <= raster.MOST
     with image.open(circuit.save(tmp_path / "circuit.png")) as png:

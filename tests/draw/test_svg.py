@@ -41,12 +41,12 @@ def test_every_lane_and_text_is_in_the_picture(name):
     groups = {element.get("id"): element for element in root.iter(f"{NAMESPACE}g")}
     for wire in circuit._painting.scene.wires:
         for lane, texts in (
-            (wire.forward, [wire.name, wire.value]),
-            (wire.backward, [*wire.rule, wire.gradient]),
+            (wire.forward, [*wire.above.bold, *wire.above.values]),
+            (wire.backward, [*wire.below.bold, *wire.below.values]),
         ):
             if lane:
                 shown = [text.text for text in groups[lane].iter(f"{NAMESPACE}text")]
-                assert shown == [text for text in texts if text]
+                assert shown == texts
                 assert groups[lane].find(f"{NAMESPACE}path") is not None
                 assert groups[lane].find(f"{NAMESPACE}title").text
 

@@ -194,3 +194,12 @@ def test_a_wrong_derivation_with_it_is_diagnosed(name, wrong):
     assert report.wrong == ["hidden"]
     assert report.diagnosis["hidden"]
     assert report.stages["x"].status.counts_as_right
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_compiled(name, backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+    fast, x, y = mt.compile(CALLS[name], backend=backend), mt.tensor(X + 3.0), mt.tensor(Y)
+    assert np.allclose(fast(x, y), CALLS[name](x, y), rtol=1e-12)  # a program that fails warns, which is an error

@@ -70,3 +70,14 @@ def test_characters_learns_a_text_and_writes_of_its_letters(examples, monkeypatc
 def test_characters_says_what_is_wrong_with_a_file(examples, monkeypatch, tmp_path, make, says):
     make(tmp_path / "text.txt")
     assert says in run(examples, "characters", monkeypatch, tmp_path, "text.txt")
+
+
+@pytest.mark.slow
+def test_training_on_workers_gives_the_same_bits(examples, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    pytest.importorskip("sklearn")
+    assert run(examples, "train_dask", monkeypatch, tmp_path, "--rows", "200_000") == 0
+    printed = capsys.readouterr().out
+    assert "the same bits: True" in printed
+    first, last = printed.split("loss ")[-1].split(" → ")
+    assert float(last) < float(first)

@@ -58,7 +58,7 @@ class _Builder:
             left = beside.x + beside.width / 2 + BESIDE
             result = shown.items[-1]
             out = shown.wires[-1]
-            top = max(result.y + result.height / 2, out.y + 9 + out.below, beside.y + beside.height / 2) + BESIDE
+            top = max(result.y + result.height / 2, out.y + 9 + out.below.height, beside.y + beside.height / 2) + BESIDE
         else:
             left, top = MARGIN, layout.height + BESIDE / 2
         texts = [shorten(line, MAX_LINE) for line, _ in lines]

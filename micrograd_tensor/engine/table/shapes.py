@@ -263,6 +263,8 @@ def triu(x: Operand, /, k: int = 0) -> Array:
 
 _ZEROS = "{y} = np.zeros({shape}, {y:dtype})\n"
 """How a source starts that adds into places."""
+SIMPLE = frozenset({int, slice, type(None), type(...)})
+"""What an index may be made of besides arrays."""
 _HERE = "array"
 """Stands in an index for the next index array, which is an operand: so a graph shows it, and can be run on another."""
 
@@ -279,7 +281,9 @@ def getitem(x: Operand, index: Any) -> Result:
     tensor([1., 0., 2.])
     """
     parts = index if isinstance(index, tuple) else (index,)
-    simple = (int, slice, type(None), type(...))
+    if SIMPLE.issuperset(map(type, parts)):
+        return _getitem(x, index=parts)
+    simple = tuple(SIMPLE)
     arrays = [
         np.asarray(i, dtype=None if len(i) else np.intp) if isinstance(i, list) else i
         for i in parts

@@ -1,0 +1,294 @@
+"""Data-parallel training: the same numbers in one process, for any number of workers, and when some are killed."""
+
+import os
+import signal
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn, optim
+from micrograd_tensor.training import NpyFiles, ParquetFile, fit
+
+ROWS, FEATURES, CLASSES = 200, 6, 3
+
+
+def samples():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(ROWS, FEATURES))
+    return x, (x @ rng.normal(size=(FEATURES, CLASSES))).argmax(axis=1)
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, array in zip(("x", "labels"), samples(), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    return NpyFiles(tmp_path / "x.npy", tmp_path / "labels.npy")
+
+
+def net(norm=False, dropout=False):
+    rng = np.random.default_rng(1)
+    layers = [nn.Linear(FEATURES, 8, generator=rng, dtype=np.float64)]
+    layers += [nn.BatchNorm1d(8, dtype=np.float64)] if norm else []
+    layers += [nn.Tanh()] + ([nn.Dropout(0.3, generator=rng)] if dropout else [])
+    return nn.Sequential(*layers, nn.Linear(8, CLASSES, generator=rng, dtype=np.float64))
+
+
+def trained(data, model, epochs=2, batch_size=64, **settings):
+    """The state of a copy that was trained, and the losses."""
+    model = deepcopy(model)
+    optimizer = optim.AdamW(model.parameters(), lr=0.01)
+    losses = fit(model, mt.cross_entropy, optimizer, data, epochs=epochs, batch_size=batch_size, **settings)
+    return {name: np.array(value.numpy()) for name, value in model.state_dict().items()}, losses
+
+
+def by_hand(model, x, labels, batch_size=64, seed=0):
+    """The plain loop on whole batches."""
+    model = deepcopy(model)
+    optimizer, rng = optim.AdamW(model.parameters(), lr=0.01), np.random.default_rng(seed)
+    for _ in range(2):
+        order = rng.permutation(len(x))
+        for k in range(0, len(x), batch_size):
+            numbers = order[k : k + batch_size]
+            optimizer.zero_grad()
+            mt.cross_entropy(model(x[numbers]), labels[numbers]).backward()
+            optimizer.step()
+    return {name: np.array(value.numpy()) for name, value in model.state_dict().items()}
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def close(a, b):
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+# ---------------------------------------------------------------------------------------------------------- one process
+
+
+@pytest.mark.parametrize("shards", [1, 3, 4, 64])
+def test_shards_add_up_to_the_whole_batch(shards):
+    x, labels = samples()
+    state, losses = trained((x, labels), net(), shards=shards)
+    close(state, by_hand(net(), x, labels))
+    assert losses[1] < losses[0]
+
+
+def test_statistics_of_whole_batches_are_exact():
+    pytest.importorskip("dask")
+    x, labels = samples()
+    whole, _ = trained((x, labels), net(norm=True), shards=4, statistics="batch")
+    close(whole, by_hand(net(norm=True), x, labels))
+    shards, _ = trained((x, labels), net(norm=True), shards=4)
+    assert not np.allclose(shards["0.weight"], whole["0.weight"], rtol=1e-4)
+
+
+def test_running_statistics_are_the_average_of_the_shards():
+    x, labels = samples()
+    model = net(norm=True)
+    fit(model, mt.cross_entropy, optim.SGD(model.parameters(), lr=0.0), (x, labels), batch_size=ROWS, shards=4)
+    order = np.random.default_rng(0).permutation(ROWS)
+    hidden = x[order] @ net().state_dict()["0.weight"].numpy().T + net().state_dict()["0.bias"].numpy()
+    means = hidden.reshape(4, -1, 8).mean(axis=1)
+    np.testing.assert_allclose(model.state_dict()["1.running_mean"].numpy(), 0.1 * means.mean(axis=0), rtol=1e-10)
+    assert model.state_dict()["1.num_batches_tracked"].item() == 1
+
+
+def test_files_and_arrays_give_the_same(files):
+    same(trained(files, net(dropout=True))[0], trained(samples(), net(dropout=True))[0])
+
+
+def test_a_seed_repeats_and_another_does_not():
+    first, second, other = (trained(samples(), net(dropout=True), seed=s)[0] for s in (0, 0, 1))
+    same(first, second)
+    assert first["0.weight"].tobytes() != other["0.weight"].tobytes()
+
+
+def test_shards_draw_noise_of_their_own_and_leave_the_default_generator_alone():
+    before = mt.manual_seed(0).bit_generator.state
+    masks = []
+
+    class Watched(nn.Dropout):
+        def forward(self, x):
+            out = super().forward(x)
+            masks.append(out.numpy() == 0)
+            return out
+
+    model = nn.Sequential(Watched(0.5), net())
+    fit(model, mt.cross_entropy, optim.SGD(model.parameters()), samples(), batch_size=ROWS, shards=2)
+    assert (masks[0] != masks[1]).any()
+    assert np.random.default_rng(0).bit_generator.state == before
+
+
+def test_a_last_batch_is_learned_from_or_left_out():
+    x, labels = samples()
+    lonely, steps = net(norm=True), []
+    fit(lonely, mt.cross_entropy, optim.SGD(lonely.parameters()), (x[:66], labels[:66]), batch_size=64)
+    count = lambda step, _loss: steps.append(step)  # noqa: E731
+    optimizer = optim.SGD(lonely.parameters())
+    fit(lonely, mt.cross_entropy, optimizer, (x[:65], labels[:65]), batch_size=64, drop_last=True, on_step=count)
+    assert steps == [1]
+
+
+def test_frozen_parameters_stay():
+    model = net()
+    model[0].weight.requires_grad_(False)
+    state, _ = trained(samples(), model)
+    assert state["0.weight"].tobytes() == model[0].weight.numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"statistics": "sync"}, "statistics='sync' must be 'shard' or 'batch'"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"shards": 0}, "shards"),
+    ],
+)
+def test_bad_settings_are_refused(settings, says):
+    model = net()
+    with pytest.raises(ValueError, match=says):
+        fit(model, mt.cross_entropy, optim.SGD(model.parameters()), samples(), **settings)
+
+
+def test_no_samples_and_unequal_parts_are_refused():
+    model = net()
+    with pytest.raises(ValueError, match="no samples"):
+        fit(model, mt.cross_entropy, optim.SGD(model.parameters()), (np.ones((0, 6)), np.ones(0, int)))
+    with pytest.raises(mt.ShapeError, match="as many of each part"):
+        fit(model, mt.cross_entropy, optim.SGD(model.parameters()), (np.ones((2, 6)), np.ones(3, int)))
+
+
+# ---------------------------------------------------------------------------------------------------------------- files
+
+
+def test_files_are_opened_by_name_and_checked(tmp_path, files):
+    import pickle
+
+    assert len(pickle.dumps(files)) < 1000
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(files))[np.array([5, 2])][0], samples()[0][[5, 2]])  # noqa: S301
+    np.save(tmp_path / "short.npy", np.ones(3))
+    with pytest.raises(mt.ShapeError, match="differ in their first axis"):
+        NpyFiles(files.paths[0], tmp_path / "short.npy")
+    with pytest.raises(OSError, match="gone"):
+        NpyFiles(tmp_path / "gone.npy")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
+        NpyFiles(tmp_path / "objects.npy")
+    with pytest.raises(ValueError, match="no files given"):
+        NpyFiles()
+
+
+def test_a_parquet_file_gives_rows_across_its_groups(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    x, labels = samples()
+    columns = {f"x{k}": x[:, k] for k in range(FEATURES)} | {"label": labels}
+    parquet.write_table(pa.table(columns), tmp_path / "rows.parquet", row_group_size=37)
+    data = ParquetFile(tmp_path / "rows.parquet", "label")
+    numbers = np.random.default_rng(0).permutation(ROWS)[:50]
+    found, targets = data[numbers]
+    np.testing.assert_array_equal(found, x[numbers])
+    np.testing.assert_array_equal(targets, labels[numbers])
+    assert len(data) == ROWS
+    same(trained(data, net())[0], trained((x, labels), net())[0])
+    with pytest.raises(KeyError, match="no column 'class'"):
+        ParquetFile(tmp_path / "rows.parquet", "class")
+
+
+# -------------------------------------------------------------------------------------------------------------- workers
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made,
+        distributed.Client(made) as client,
+    ):
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statistics", ["shard", "batch"])
+def test_any_number_of_workers_gives_the_same_bits(cluster, files, statistics):
+    settings = {"statistics": statistics, "shards": 4}
+    settings |= {"epochs": 1, "batch_size": 100} if statistics == "batch" else {}
+    alone, losses = trained(files, net(norm=True), **settings)
+    two, its = trained(files, net(norm=True), client=cluster, **settings)
+    same(two, alone)
+    assert its == losses
+    workers = list(cluster.scheduler_info()["workers"])
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(cluster.cluster.scheduler_address, set_as_default=False) as one:
+        submit = one.submit
+        one.submit = lambda *args, **given: submit(*args, workers=workers[:1], **given)
+        if statistics == "shard":
+            same(trained(files, net(norm=True), client=one, **settings)[0], alone)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_mid_epoch_changes_nothing(cluster, files):
+    alone, losses = trained(files, net(norm=True, dropout=True))
+    killed = []
+
+    def kill(step, _loss):
+        if step in (2, 5):
+            victim = next(iter(cluster.run(os.getpid).values()))
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+    state, its = trained(files, net(norm=True, dropout=True), client=cluster, on_step=kill)
+    assert len(set(killed)) == 2
+    same(state, alone)
+    assert its == losses
+
+
+@pytest.mark.slow
+def test_arrays_are_never_sent_to_workers(cluster):
+    model = net()
+    with pytest.raises(ValueError, match=r"write them by np.save, and give data=NpyFiles"):
+        fit(model, mt.cross_entropy, optim.SGD(model.parameters()), samples(), client=cluster)
+
+
+@pytest.mark.slow
+def test_an_error_of_a_worker_is_the_users(cluster, files):
+    model = net()
+
+    def broken(logits, labels):
+        raise ZeroDivisionError("of the loss")
+
+    with pytest.raises(ZeroDivisionError, match="of the loss"):
+        fit(model, broken, optim.SGD(model.parameters()), files, client=cluster)
+
+
+@pytest.mark.slow
+def test_a_closed_client_is_one_clear_error(cluster, files):
+    distributed = pytest.importorskip("distributed")
+    client = distributed.Client(cluster.cluster.scheduler_address, set_as_default=False)
+    model, states = net(), []
+
+    def close_after(step, _loss):
+        states.append({name: np.array(value.numpy()) for name, value in model.state_dict().items()})
+        if step == 2:
+            client.close()
+
+    with pytest.raises(RuntimeError, match="the client is closed; make a new one"):
+        fit(
+            model,
+            mt.cross_entropy,
+            optim.SGD(model.parameters()),
+            files,
+            client=client,
+            batch_size=32,
+            on_step=close_after,
+        )
+    same({name: np.array(value.numpy()) for name, value in model.state_dict().items()}, states[-1])
+    assert len(states) == 2
+    for statistics in ("shard", "batch"):
+        with pytest.raises(RuntimeError, match="the client is closed; make a new one"):
+            fit(model, mt.cross_entropy, optim.SGD(model.parameters()), files, client=client, statistics=statistics)
