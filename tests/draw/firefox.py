@@ -1,4 +1,4 @@
-"""A Firefox without a window, spoken to by Marionette, its remote control: JSON over a socket, each after its length."""
+"""A Firefox without a window, spoken to by Marionette, its remote control: JSON over a socket, each with its length."""
 
 from __future__ import annotations
 
