@@ -425,7 +425,7 @@ def complex_numbers():
 
 STILL = {
     "complex": (complex_numbers, "complex128"),
-    "large": (lambda: mt.graph(mt.tanh(leaf("x", 300, 200)).named("y"), np.ones((300, 200))), "More than 40,000"),
+    "large": (lambda: mt.graph(mt.tanh(leaf("x", 500, 300)).named("y"), np.ones((500, 300))), "More than 100,000"),
     "without values": (lambda: mt.graph(mt.tanh(leaf("x", 3)).named("y"), np.ones(3), values=False), "not kept"),
 }
 

@@ -1,5 +1,7 @@
 """The player in hands: made larger and smaller, moved, searched, by keyboard alone, by fingers, and on paper."""
 
+import re
+
 import numpy as np
 import pytest
 from gallery import leaf
@@ -231,3 +233,32 @@ def test_paper_has_all_of_the_circuit_large_enough_to_be_read(player):
     )
     for hidden in (".search", ".overview", ".buttons", ".changes"):
         assert not player.page.is_visible(hidden)
+
+
+def long_chain():
+    x = leaf("x", 2)
+    for k in range(60):
+        x = mt.tanh(x) if k % 2 else x * leaf(f"w{k}", 2, seed=k)
+    return draw(x, np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("make", "upright"),
+    [
+        (lambda: draw(GRAPHS["batch_norm"]()), None),
+        (lambda: draw(GRAPHS["batch_norm"](), width=700), True),
+        (long_chain, False),
+    ],
+)
+def test_the_circuit_begins_on_the_first_page(player, make, upright):
+    """A picture that does not fit below the heading would be moved to the second, and leave the first one empty."""
+    player.open(make()._page(1300))
+    pages = player.page.pdf(prefer_css_page_size=True, format="A4")
+    sides = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", pages)
+    width, height = map(float, sides[0])
+    assert upright is None or (height > width) == upright
+    player.page.emulate_media(media="print")
+    assert player.page.eval_on_selector(".stage svg", "e => e.getBoundingClientRect().top") < 60
+    assert player.page.eval_on_selector("header", "e => getComputedStyle(e).position") == "absolute"
+    if upright:
+        assert len(sides) <= 2

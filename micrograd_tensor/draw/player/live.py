@@ -30,7 +30,7 @@ from ...engine.row import (
 from ...graph import Edge, Graph, Node
 from .arrays import elements
 
-MAX_ELEMENTS = 40_000
+MAX_ELEMENTS = 100_000
 """The most elements, of all values and all lists of places together, that a page computes with."""
 
 TERMS = 32

@@ -23,7 +23,10 @@ from .texts import as_json
 
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
-_PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}@page{size:landscape;margin:10mm}"
+_PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
+
+UPRIGHT = (1000.0, 1.3)
+"""How wide a picture may be, and how high relative to that, to be printed on one page that stands upright."""
 
 
 def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> str:
@@ -48,7 +51,15 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     style, script = _style(), _script()
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
-    return webpage.page(printable(title), player, [_PAGE_STYLE, style], script=script, within=in_picture, kind="")
+    styles = [f"{_PAGE_STYLE}@page{{size:{_orientation(svg)};margin:10mm}}", style]
+    return webpage.page(printable(title), player, styles, script=script, within=in_picture, kind="")
+
+
+def _orientation(svg: str) -> str:
+    """How paper is turned for a picture: upright where all of it then fits and can be read."""
+    found = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    width, height = map(float, found.groups()) if found else (0.0, 0.0)
+    return "portrait" if width <= UPRIGHT[0] and 0.7 * width < height <= UPRIGHT[1] * width else "landscape"
 
 
 def player_fragment(
