@@ -64,11 +64,13 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
         width = takes
     strips = wrapping.strips(width)
     low, high = max(takes, math.floor(length / strips)), math.floor(width)
-    last = width
     while low < high:
-        last = (low + high) // 2
-        low, high = (low, last) if wrapping.strips(last) <= strips else (last + 1, high)
-    if last != high:
+        middle = (low + high) // 2
+        if wrapping.strips(middle) <= strips:
+            high = min(middle, max(low, wrapping.enough()))
+        else:
+            low = max(middle + 1, wrapping.more())
+    if wrapping.limit != high - MARGIN:
         wrapping.strips(high)
     wrapping.cut()
     return wrapping.layout()
@@ -95,8 +97,17 @@ class _Wrapping(Placing):
         self.run()
         return len(self.solid)
 
+    def enough(self) -> int:
+        """The least width that gives the same strips as the last one did."""
+        return math.ceil(self.fits + MARGIN)
+
+    def more(self) -> int:
+        """The least larger width that gives other strips than the last one did."""
+        return math.ceil(self.over + MARGIN)
+
     def run(self) -> None:
         """Place all strips."""
+        self.fits, self.over = 0.0, math.inf  # the farthest end that was within the limit, the nearest beyond it
         self.pending: dict[Wire, float] = {}
         self.marks: dict[Wire, float] = {}
         self.ends: list[float] = []
@@ -109,14 +120,18 @@ class _Wrapping(Placing):
         if not self.empty:
             before = self._state()
             super().step(item)
-            if self._end() <= self.limit:
+            end = self._end()
+            if end <= self.limit:
+                self.fits = max(self.fits, end)
                 return
+            self.over = min(self.over, end)
             self._back_to(before, item)
             self.leave(self.scopes[item.scope])
             self._break()
         super().step(item)
         self.empty = False
         self.ends.append(self._end())
+        self.fits = max(self.fits, self.ends[-1])
 
     def put(self, item: Item) -> None:
         """Place an item, and keep track of the wires that lead on from it."""
