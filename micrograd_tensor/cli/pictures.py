@@ -19,6 +19,7 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     add("--detail", choices=DETAILS, default="full", help="what wires show of their values (default: full)")
     add("--depth", type=whole_number(), metavar="N", help="draw scopes nested deeper than this as boxes")
     add("--collapse", action="append", default=[], metavar="SCOPE", help="draw this scope as a box; may be repeated")
+    add("--scope", metavar="SCOPE", help="draw this scope alone, with what comes in and goes out")
     add("--theme", choices=THEMES, default="auto", help="default: auto, which follows the page")
     add(
         "--engine",
@@ -38,7 +39,10 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
 
 def picture_options(given: argparse.Namespace) -> dict[str, Any]:
     """What was asked of the picture, as `draw` takes it."""
-    asked = {name: getattr(given, name) for name in ("view", "detail", "depth", "collapse", "theme", "width", "engine")}
+    asked = {
+        name: getattr(given, name)
+        for name in ("view", "detail", "depth", "collapse", "theme", "width", "engine", "scope")
+    }
     return {**asked, "at": _at(given.at)}
 
 

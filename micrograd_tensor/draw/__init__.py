@@ -45,6 +45,7 @@ def draw(
     dims: AxisNames | None = None,
     width: float | Literal["page"] | None = "page",
     engine: str = "own",
+    scope: str | None = None,
 ) -> Circuit:
     """Draw the circuit of a recorded graph: values forward, and gradients back where an upstream is given.
 
@@ -64,7 +65,7 @@ def draw(
             "name" the shapes too.
         depth: how deeply scopes may be nested in the picture; deeper ones are drawn as boxes, at 0 all of them. Three
             or more equal boxes in a row are drawn once. Without this and collapse, a graph of more than 60 gates is
-            drawn as deep as possible with no more gates than that.
+            drawn as deep as possible with no more gates than that, the first of equal boxes opened.
         collapse: scopes to draw as boxes: a path such as "net/layer1", or the end of one if that is unique.
         theme: "light", "dark", or "auto" to follow the page.
         dims: names for axes, such as ``{"N": ("x", 0)}``: a sum over that axis is then "Σ over N". By its length,
@@ -73,6 +74,8 @@ def draw(
             1300, or more for a circuit that takes more; with None all of it is one line.
         engine: "dot" has Graphviz's ``dot`` lay out the views "overlay" and "forward", as a plain graph in DOT that can
             be edited and laid out again; it sees to no overlaps, and depends on the fonts of the machine.
+        scope: a scope to draw alone, by its path or the end of one: its gates between the values that come in and those
+            that go out, with the gradients that arrive there as upstream. As large as the whole graph may be.
 
     Raises:
         DrawError: for an unknown scope, view or setting, and for more than 400 visible gates and boxes.
@@ -87,7 +90,7 @@ def draw(
     from .circuit import circuit_of
 
     paths = (collapse,) if isinstance(collapse, str) or not isinstance(collapse, Iterable) else tuple(collapse)
-    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against, engine)
+    options = Options(detail, theme, {} if dims is None else dims, width, depth, paths, at, against, engine, scope)
     return circuit_of(outputs, upstream, view, options)
 
 

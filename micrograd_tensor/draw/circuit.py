@@ -30,6 +30,7 @@ from .errors import DrawError, NoRendererError
 from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
+from .module import module
 from .options import PAGE, WINDOW, Options
 from .plain import finish_plain
 from .raster import plain_raster, raster
@@ -226,6 +227,8 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
     if callable(outputs) and not isinstance(outputs, (Tensor, type)):
         outputs = _run(outputs)
     if isinstance(outputs, BaseException):
+        if options.scope is not None:
+            raise DrawError(f"draw: scope={options.scope!r}: an error is drawn with all that came before it")
         if upstream is not None or view not in ("overlay", "forward"):
             raise DrawError(
                 "draw: an error is drawn as far as it came: without an upstream, with view='overlay' or 'forward'"
@@ -236,8 +239,7 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
     if isinstance(outputs, Graph):
         if upstream is not None:
             raise DrawError("draw: a Graph has its upstream already; give it to mt.graph(...), or draw the Tensors")
-        _check_size(outputs.nodes, outputs.outputs, view, options)
-        return Circuit(outputs, view, options)
+        return _circuit(outputs, view, options)
     single = isinstance(outputs, (Tensor, str, np.ndarray)) or not isinstance(outputs, Iterable)
     outs: list[Any] = [outputs] if single else flat(outputs)
     for out in outs:
@@ -245,8 +247,19 @@ def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circ
             raise DrawError(f"draw: {describe(out)} is neither a Tensor nor a Graph, so there is nothing to draw")
     if not outs:
         raise DrawError("draw: no outputs were given; give one Tensor at least")
-    _check_size(ancestors(outs), outs, view, options)
-    return Circuit(capture(outs[0] if single else outs, upstream), view, options)
+    if options.scope is None:  # before the costly work
+        _check_size(ancestors(outs), outs, view, options)
+        return Circuit(capture(outs[0] if single else outs, upstream), view, options)
+    return _circuit(capture(outs[0] if single else outs, upstream), view, options)
+
+
+def _circuit(graph: Graph, view: str, options: Options) -> Circuit:
+    """The picture of a graph, or of one of its scopes."""
+    if options.scope is not None:
+        graph, dims = module(graph, options.scope, options.dims)
+        options = replace(options, dims=dims)
+    _check_size(graph.nodes, graph.outputs, view, options)
+    return Circuit(graph, view, replace(options, scope=None))
 
 
 def _run(function: Any) -> Any:
@@ -279,15 +292,18 @@ def flat(outputs: Iterable[Any]) -> list[Any]:
 
 
 def _check_size(born: Sequence[Any], outputs: Sequence[Any], view: str, options: Options) -> None:
-    """Reject what is too large for a picture, before the costly work."""
+    """Reject what is too large for a picture."""
+    if not VIEWS[view].whole:
+        return
     gates = sum(x.op is not None for x in born)
     if gates > LIMIT and VIEWS[view].uses("collapse"):
         gates = collapsed(born, options, outputs).shown
     most, what = (MAX_LISTED, "listing") if view == "ascii" else (LIMIT, "picture")
     if gates > most:
+        ways = "collapse scopes with depth= or collapse=, draw one with scope=, or "
         raise DrawError(
             f"draw: {gates:,} gates would be visible, and a {what} shows {most:,} at most; "
-            f"{'collapse scopes with depth= or collapse=, or ' if VIEWS[view].uses('collapse') else ''}"
+            f"{ways if VIEWS[view].uses('collapse') else ''}"
             "draw a smaller part, such as the output of one layer"
         )
 

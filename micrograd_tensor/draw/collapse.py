@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from ..engine.recording import Scope
@@ -56,8 +57,8 @@ class Collapsed:
         n = sum(len(box.scopes) for box in self.boxes)
         entries = {}
         if self.chosen:
-            way = f"depth={self.deepest}" if self.gates <= LIMIT else "a picture of a smaller part"
-            entries["box"] = f"{counted(n, 'scope')} collapsed; {way} shows them"
+            way = f"depth={self.deepest}" if self.gates <= LIMIT else "scope="
+            entries["box"] = f"{counted(n, 'scope')} collapsed; {way} shows {'one of ' * (self.gates > LIMIT)}them"
         if n > len(self.boxes):
             entries["n ×"] = "n equal scopes in a row, drawn once"
         return entries
@@ -84,14 +85,17 @@ def collapse(
     [('norm', 2)]
     """
     gates = [x for x in born if x.op is not None]
-    scopes = _Scopes(gates)
+    scopes = Scopes(gates)
     requested = {scope for given in options.collapse for scope in scopes.matching(given)}
     stay_open = set(named(unfinished))
     makers = {x for x in outputs if x.op is not None}
 
-    def order(depth: int | None) -> list[Any]:
-        deeper = {around[-1] for around in scopes.around.values() if depth is not None and len(around) > depth}
-        return _drawn_once(_grouped(gates, (requested | deeper) - stay_open, scopes), makers, requested)
+    def order(depth: int | None, opened: Mapping[Scope, str] = MappingProxyType({})) -> list[Any]:
+        deeper = set()
+        for around in scopes.around.values():
+            if depth is not None and len(around) > depth + any(scope in opened for scope in around):
+                deeper.add(around[-1])
+        return _drawn_once(_grouped(gates, (requested | deeper) - stay_open, scopes), makers, requested, opened)
 
     chosen = options.depth is None and not options.collapse and len(gates) > MANY and scopes.deepest > 0
     depths = range(scopes.deepest - 1, -1, -1) if chosen else [options.depth]
@@ -99,24 +103,33 @@ def collapse(
         shown = order(depth)
         if len(shown) <= MANY:
             break
+    if chosen and (first := {x.scopes[0] for x in shown if isinstance(x, Box) and len(x.scopes) > 1}):
+        opened = order(depth, {scope: scopes.names[scope] for scope in first})
+        shown = opened if len(opened) <= MANY else shown
     boxes = tuple(x for x in shown if isinstance(x, Box))
     box_of = {gate: box for box in boxes for gate in box.gates}
     return Collapsed(boxes, box_of, scopes.names, len(shown), len(gates), chosen and bool(boxes), scopes.deepest)
 
 
-def _drawn_once(order: list[Any], outputs: Collection[Any], requested: set[Scope]) -> list[Any]:
-    """Gates and boxes, with one box for equal ones in a row, unless one of them was requested by name."""
-    if sum(isinstance(x, Box) for x in order) < IN_A_ROW:
+def _drawn_once(
+    order: list[Any], outputs: Collection[Any], requested: set[Scope], opened: Mapping[Scope, str]
+) -> list[Any]:
+    """Gates and boxes, with one box for equal ones in a row, unless one of them was requested by name.
+
+    After an opened one two are enough: what they are like is to be seen.
+    """
+    least, end = 2 if opened else IN_A_ROW, 0
+    boxes = sum(isinstance(x, Box) for x in order)
+    if boxes < least or len(order) - boxes > LIMIT:  # which is too many, whatever becomes of the boxes
         return order
     once: list[tuple[int, list[Box]]] = []
-    end = 0
     for k, run in runs(order, outputs):
         rest = run[max(end - k, 0) :]
-        if len(rest) >= IN_A_ROW and not any(box.scopes[0] in requested for box in rest):
+        if len(rest) >= least and not any(box.scopes[0] in requested for box in rest):
             end = k + len(run)
             once.append((end - len(rest), rest))
     for k, run in reversed(once):
-        order[k : k + len(run)] = [_once(run)]
+        order[k : k + len(run)] = [_once(run, opened)]
     return order
 
 
@@ -130,7 +143,7 @@ def named(scope: Scope | None) -> list[Scope]:
     return found[::-1]
 
 
-class _Scopes:
+class Scopes:
     """The scopes of some gates.
 
     Attributes:
@@ -159,24 +172,24 @@ class _Scopes:
             for k, scope in enumerate(same, 1)
         }
 
-    def matching(self, given: str) -> list[Scope]:
-        """The scopes that a path stands for, or the last part of one that is unique."""
+    def matching(self, given: str, option: str = "collapse") -> list[Scope]:
+        """The scopes that a path stands for, or the last part of one that is unique, as the option asks for it."""
         by_path: dict[str, list[Scope]] = {}
         for scope in self.names:
             by_path.setdefault("/".join(part.name for part in self.around[scope]), []).append(scope)
         if not by_path:
-            raise DrawError(f"draw: collapse={given!r}: this graph has no scopes; add some with mt.scope('name')")
+            raise DrawError(f"draw: {option}={given!r}: this graph has no scopes; add some with mt.scope('name')")
         found = [given] if given in by_path else [path for path in by_path if path.endswith(f"/{given}")]
         if not found:
-            raise DrawError(f"draw: collapse={given!r} is not a scope of this graph{nearest(given, by_path)}")
+            raise DrawError(f"draw: {option}={given!r} is not a scope of this graph{nearest(given, by_path)}")
         if len(found) > 1:
             raise DrawError(
-                f"draw: collapse={given!r} may be any of {', '.join(map(repr, found))}; give the whole path"
+                f"draw: {option}={given!r} may be any of {', '.join(map(repr, found))}; give the whole path"
             )
         return by_path[found[0]]
 
 
-def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: _Scopes) -> list[Any]:
+def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: Scopes) -> list[Any]:
     """Gates and boxes in the order of computation.
 
     Ops that other threads recorded in between split a box in two, since a value may have passed through them.
@@ -189,7 +202,8 @@ def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: _Scopes) -> list[An
     return order
 
 
-def _once(run: Sequence[Box]) -> Box:
+def _once(run: Sequence[Box], opened: Mapping[Scope, str]) -> Box:
     """One box for several."""
     scopes = tuple(box.scopes[0] for box in run)
-    return Box(scopes, tuple(gate for box in run for gate in box.gates), f"{run[0].name} … {run[-1].name}")
+    like = next((name for scope, name in opened.items() if scope.parent is scopes[0].parent), "")
+    return Box(scopes, tuple(gate for box in run for gate in box.gates), f"{run[0].name} … {run[-1].name}", like)

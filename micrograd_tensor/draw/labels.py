@@ -274,7 +274,7 @@ class Labels:
         parts = [counted(len(box.gates) // n, "gate")]
         if parameters:
             parts.append(counted(len(parameters) // n, "parameter"))
-        times = f"{n} × " if n > 1 else ""
+        times = f"{n} × more, like {box.like} " if box.like else f"{n} × " if n > 1 else ""
         text = f"{times}({', '.join(parts)})" if n > 1 and len(parts) > 1 else times + ", ".join(parts)
         # The leaves of the first of several equal scopes stand for those of the others.
         first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.inputs}

@@ -47,6 +47,7 @@ class Options:
     at: Any = None
     against: Any = None
     engine: str = "own"
+    scope: str | None = None
     page: float = PAGE
     failed: Failure | None = None
 
@@ -63,6 +64,8 @@ class Options:
         for path in self.collapse:
             if not isinstance(path, str):
                 raise DrawError(f"draw: collapse={path!r} is not the path of a scope, such as 'layer1'")
+        if self.scope is not None and not isinstance(self.scope, str):
+            raise DrawError(f"draw: scope={self.scope!r} is not the path of a scope, such as 'layer1'")
         if self.width not in ("page", None) and not (_is_real(self.width) and 0 < self.width < math.inf):
             raise DrawError(
                 f"draw: width={self.width!r} is not a positive number of pixels, such as 900; nor 'page', nor None, "

@@ -25,11 +25,13 @@ class Box:
         scopes: the scopes they were recorded in: one, or equal ones in a row that are drawn once.
         gates: by birth.
         name: of the scope, or of the first and the last one.
+        like: the name of an equal one before these that is shown.
     """
 
     scopes: tuple[Scope, ...]
     gates: tuple[Any, ...]
     name: str
+    like: str = ""
 
 
 class _Shape(NamedTuple):
@@ -113,7 +115,7 @@ def _shape(box: Box) -> _Shape:
 
 
 def _kind(x: Any) -> tuple[Hashable, ...]:
-    return x.shape, str(x.dtype), x.requires_grad
+    return x.shape, x.dtype, x.requires_grad
 
 
 def _key(value: Any) -> Hashable:

@@ -80,7 +80,7 @@ class _Joint:
         )
 
     def _add(self, node: Node, **changes: Any) -> Node:
-        made = replace(node, rank=len(self._nodes), **changes)
+        made = replace(node, rank=self._nodes[-1].rank + 1, **changes)
         self._nodes.append(made)
         return made
 

@@ -13,8 +13,6 @@ from typing import Any
 from .cut import cut, needed
 from .nodes import Edge, Graph, Node
 
-__all__ = ["part"]
-
 
 def part(graph: Graph, gates: Iterable[Node], names: Mapping[Node, str] | None = None) -> Graph:
     """Some gates of a graph, with the values that come in as leaves and those that go out as outputs.

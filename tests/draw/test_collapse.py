@@ -391,11 +391,11 @@ def test_boxes_that_share_a_value_are_equal_and_those_of_which_one_is_used_elsew
 def test_many_gates_collapse_the_deepest_scopes():
     assert boxes(deep_net(11)) == []  # 56 gates
     circuit = deep_net(13)  # 66
-    assert [box.lines[0] for box in boxes(circuit)] == ["block0 … block12"]
-    assert "13 scopes collapsed; depth=2 shows them" in repr(circuit)
+    assert [box.lines[0] for box in boxes(circuit)] == ["block1 … block12"]
+    assert "12 scopes collapsed; depth=2 shows them" in repr(circuit)
     assert boxes(deep_net(13, depth=2)) == []
     assert len(boxes(deep_net(13, collapse="block3"))) == 1
-    assert "200 scopes collapsed; a picture of a smaller part shows them" in repr(deep_net(200))
+    assert "199 scopes collapsed; scope= shows one of them" in repr(deep_net(200))
 
 
 def test_as_deep_as_sixty_gates_allow():

@@ -26,17 +26,19 @@ class View:
         shows: what it shows, in a few words.
         paints: makes the painting of a graph.
         needs: the options that must be given.
-        takes: further options that it uses; all use detail, theme and dims.
+        takes: further options that it uses; all use detail, theme, dims and scope.
+        whole: whether it shows all gates of a graph, rather than a few of any number.
     """
 
     shows: str
     paints: Callable[[Graph, Options], Painting]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    whole: bool = True
 
     def uses(self, option: str) -> bool:
         """Whether an option makes a difference to it."""
-        return option in ("detail", "theme", "dims", "page", *self.needs, *self.takes)
+        return option in ("detail", "theme", "dims", "page", "scope", *self.needs, *self.takes)
 
     def __call__(self, graph: Graph, options: Options) -> Painting:
         """The painting of a graph."""
@@ -74,8 +76,8 @@ VIEWS: Mapping[str, View] = {
     "forward": View("the forward pass alone", forward, takes=OF_CIRCUITS),
     "backward": View("the backward pass alone", backward, takes=("width",)),
     "steps": View("every step of the computation, the last one first", steps, takes=("width",)),
-    "gate": View("one gate with its upstream, local rules and downstream", gate, needs=("at",)),
-    "path": View("the ways from one value to another", path, needs=("at",)),
+    "gate": View("one gate with its upstream, local rules and downstream", gate, needs=("at",), whole=False),
+    "path": View("the ways from one value to another", path, needs=("at",), whole=False),
     "difference": View("what differs from another graph, or is wrong", difference, ("against",), ("width",)),
     "ascii": View("a listing for terminals, whose width is in columns", ascii_view, takes=("width",)),
 }

@@ -14,6 +14,7 @@ from ...graph.paths import between, count_paths, paths
 from ...notation import Called, counted, shorten, summary
 from ..build import Builder
 from ..canvas import Painting
+from ..collapse import LIMIT
 from ..errors import DrawError
 from ..labels import Labels
 from ..layout import MARGIN, place
@@ -54,6 +55,11 @@ def path(graph: Graph, options: Options) -> Painting:
     labels = Labels(graph, options)
     called = labels.called
     source, target = _ends(graph, options.at, called)
+    most = sum(node.op is not None for node in between(graph, source, target))
+    if most > LIMIT:
+        raise DrawError(
+            f"draw: {most:,} gates lie between these two, and a picture shows {LIMIT:,} at most; take nearer ones"
+        )
     shown = _Part(labels, source, target)
     layout = place(shown.scene)
     longest = max(MIN_RULE, int(layout.width / CHARACTER))
