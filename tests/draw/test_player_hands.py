@@ -246,7 +246,7 @@ def long_chain():
     ("make", "upright"),
     [
         (lambda: draw(GRAPHS["batch_norm"]()), None),
-        (lambda: draw(GRAPHS["batch_norm"](), width=700), True),
+        (lambda: draw(GRAPHS["batch_norm"](), width=900), True),
         (long_chain, False),
     ],
 )
