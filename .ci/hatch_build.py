@@ -35,10 +35,7 @@ class CustomMetadataHook(MetadataHookInterface):
 
 
 def absolute(text: str, pictures: str, pages: str) -> str:
-    """Markdown whose relative links start at these addresses."""
-
-    def link(found: re.Match[str]) -> str:
-        return f"{found['text']}({pictures if found['picture'] else pages}/{found['target']})"
-
-    text = re.sub(r"(?P<text>(?P<picture>!?)\[[^\]]*\])\((?P<target>(?!\w+:|#)[^)]+)\)", link, text)
+    """Markdown whose relative links start at these addresses; a picture may itself be what a link shows."""
+    text = re.sub(r"(!\[[^\]]*\]\()(?!\w+:|#)([^)]+)\)", rf"\1{pictures}/\2)", text)
+    text = re.sub(r"(\]\()(?!\w+:|#)([^)]+)\)", rf"\1{pages}/\2)", text)
     return re.sub(r'\b(src|srcset)="(?!\w+:)([^"]+)"', rf'\1="{pictures}/\2"', text)

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 
 permute, cat, clamp, unsqueeze, mm, bmm = transpose, concatenate, clip, expand_dims, matmul, matmul
 
-__version__ = "0.1.0"
+__version__ = "1.0.0a1"
 
 _LOADED_WHEN_USED = {
     "check": "check",

@@ -27,6 +27,13 @@ def built_by_github(monkeypatch):
     monkeypatch.setenv("GITHUB_REF_NAME", "v1.2.3")
 
 
+def test_the_changelog_begins_with_this_version():
+    sections = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sections[0] in (mt.__version__, "[Unreleased]")
+    assert mt.__version__ in sections
+    assert len(sections) == len(set(sections))
+
+
 def test_the_version_is_the_packages():
     assert metadata().version == mt.__version__
 
@@ -42,6 +49,10 @@ def test_links_of_the_readme_are_absolute_where_it_stands_alone(built_by_github)
     assert "https://server.example/someone/project/raw/v1.2.3/docs/batchnorm.svg" in targets
     assert "https://server.example/someone/project/raw/v1.2.3/docs/batchnorm-narrow.svg" in targets
     assert "https://server.example/someone/project/blob/v1.2.3/docs/engine.md" in targets
+    moving = "https://server.example/someone/project/raw/v1.2.3/docs/living.webp"
+    assert (
+        f"]({moving})](https://server.example/someone/project/blob/v1.2.3/docs/living-circuit.md)" in metadata().readme
+    )
 
 
 def test_built_elsewhere_it_names_no_address(monkeypatch):
