@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -16,6 +17,9 @@ ADDED = {
     '<aside class="toc-drawer no-toc">': '<aside class="toc-drawer no-toc" aria-label="This page">',
 }
 """What is written in a page, and what is written instead."""
+
+EMPTY_HEADING = re.compile(r'<th class="head[^"]*"><p></p></th>')
+"""A column without a heading, for which Markdown has no other spelling."""
 
 
 def complete(app: Sphinx, error: Exception | None) -> None:
@@ -35,7 +39,7 @@ def complete_page(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for there, instead in ADDED.items():
         text = text.replace(there, instead)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(EMPTY_HEADING.sub("<td></td>", text), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
