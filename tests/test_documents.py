@@ -109,6 +109,28 @@ def test_the_derivation_of_batch_normalization_is_the_one_that_is_derived():
     assert spoiled != page == written(spoiled)
 
 
+def test_the_row_that_is_quoted_is_the_one_that_runs():
+    quoted = re.search(
+        r"This is all of `sqrt`:\n\n(.*?)\n\n\S", (ROOT / "docs/engine.md").read_text("utf-8"), re.DOTALL
+    )[1]
+    source = (ROOT / "micrograd_tensor/engine/table/elementwise.py").read_text(encoding="utf-8")
+    row = re.search(r'@primitive\("√".*?\n\n\n', source, re.DOTALL)[0]
+    written = [line.strip() for line in row.splitlines()]
+    lines = [line.strip() for line in quoted.splitlines() if '"""' not in line]
+    assert len(lines) == 4
+    assert set(lines) <= {re.sub(r"\(x: Operand, /\) -> Array", "(x, /)", line) for line in written}
+
+
+def test_every_page_leads_back_to_the_list_of_all():
+    listed = set(re.findall(r"\]\(([^)]+\.md)\)", (ROOT / "docs" / "README.md").read_text(encoding="utf-8")))
+    for path in (ROOT / "docs").glob("**/*.md"):
+        name = path.relative_to(ROOT / "docs").as_posix()
+        if name != "README.md":
+            assert name in listed, f"docs/README.md is the list of all pages: {name}"
+            back = "../" * name.count("/") + "README.md"
+            assert f"[All pages]({back})" in path.read_text(encoding="utf-8"), name
+
+
 def test_the_gallery_shows_every_picture_and_every_built_in_graph():
     text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"!\[[^]]+\]\((gallery/[^)]+)\)", text))

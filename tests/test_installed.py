@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,6 @@ import tarfile
 import tomllib
 import venv
 import zipfile
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -93,15 +93,11 @@ def test_what_an_extra_brings_is_asked_for_by_its_name(python, tmp_path):
     assert "[compile]" in said.splitlines()[-1]
 
 
-CHOICES = [chosen for count in range(1, len(FOR_USERS) + 1) for chosen in combinations(FOR_USERS, count)]
-
-
-@pytest.mark.parametrize("chosen", CHOICES, ids=",".join)
-def test_extras_can_be_had_together(built, python, chosen):
-    """Any of them: pip finds versions that go together."""
-    asked = f"{built[1]}[{','.join(chosen)}]"
-    found = run(python, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-", asked)
-    assert '"install"' in found
+@pytest.mark.parametrize("extra", FOR_USERS)
+def test_an_extra_can_be_had_by_itself(built, python, extra):
+    """Pip finds all that it needs; that all of them go together is seen below."""
+    report = run(python, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-", f"{built[1]}[{extra}]")
+    assert json.loads(report)["install"]
 
 
 def test_all_extras_work_together(built, python, tmp_path):

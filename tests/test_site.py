@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -23,12 +25,26 @@ pytest.importorskip("sphinx")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    built = subprocess.run(
-        [sys.executable, ROOT / "docs" / "build.py", "-o", folder], capture_output=True, text=True, check=False
-    )
-    assert (built.returncode, built.stderr) == (0, "")
+def site(tmp_path_factory, worker_id):
+    """The site, built by the first process that asks for it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "site"
+    said = folder / "said.json"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        waited = time.monotonic()
+        while not said.exists():
+            assert time.monotonic() - waited < 600, "the process that builds the site has not ended"
+            time.sleep(0.5)
+    else:
+        built = subprocess.run(
+            [sys.executable, ROOT / "docs" / "build.py", "-o", folder], capture_output=True, text=True, check=False
+        )
+        written = folder / "written.json"
+        written.write_text(json.dumps([built.returncode, built.stderr]))
+        written.rename(said)
+    assert json.loads(said.read_text()) == [0, ""]
     return folder / "html"
 
 
