@@ -86,7 +86,7 @@ def pull(
             if isinstance(rules, PerOperand):
                 each = rules.rule(g, y, *operands, **params)
         turns: Iterable[tuple[int, Any]] = enumerate(node.operands)
-        if plain and len(saved) == 2 and g.size > MANY and np.size(saved[1]) < g.size:
+        if plain and len(saved) == 2 and g.size > MANY and getattr(saved[1], "size", 1) < g.size:
             turns = reversed(list(turns))  # what is summed up at once makes room for what is kept
         for i, x in turns:
             if not isinstance(x, Record) or not x._requires_grad:

@@ -2,6 +2,7 @@
 
 from .data_parallel import fit
 from .files import NpyFiles, ParquetFile
+from .passes import in_passes
 from .run import Learner, Run
 
-__all__ = ["Learner", "NpyFiles", "ParquetFile", "Run", "fit"]
+__all__ = ["Learner", "NpyFiles", "ParquetFile", "Run", "fit", "in_passes"]

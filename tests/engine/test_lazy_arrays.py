@@ -245,3 +245,30 @@ def _random_index(rng, shape):
     if rng.random() < 0.3 and not any(p is ... for p in parts) and axis < len(shape):
         parts.append(...)
     return tuple(parts)
+
+
+# ------------------------------------------------------------------------------------------------------------ precision
+
+
+@pytest.mark.parametrize("op", ["sum", "mean", "var"])
+def test_lazy_sums_of_float32_keep_their_digits(op):
+    """Law 7 within a chunk too, along whose first axis NumPy adds up one number after the other."""
+    x = (np.random.default_rng(0).normal(size=(200_000, 2)) + 1000).astype(np.float32)
+    lazy = getattr(mt, op)(mt.tensor(da.from_array(x, chunks=(100_000, 2))), axis=0)
+    assert lazy.dtype == np.float32
+    np.testing.assert_allclose(lazy.numpy().compute(), getattr(np, op)(x.astype(float), axis=0), rtol=3e-7)
+
+
+def test_lazy_running_sums_keep_their_digits():
+    x = np.full(1_000_000, 0.1, np.float32)
+    total = mt.cumsum(mt.tensor(da.from_array(x, chunks=500_000)), axis=0)[-1]
+    assert abs(total.item() - 100_000) < 0.01
+
+
+def test_large_lazy_operands_of_different_sizes_are_not_dasks_to_warn_of():
+    x = mt.tensor(da.ones((2**15, 4), chunks=(2**14, 4)), requires_grad=True)
+    w = mt.tensor(da.ones((1, 4), chunks=-1), requires_grad=True)
+    with warnings.catch_warnings(), dask.config.set(scheduler=computed_by_the_way):
+        warnings.simplefilter("error")
+        (x * w).sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy().compute(), np.full((1, 4), 2.0**15))

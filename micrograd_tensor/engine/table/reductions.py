@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import beside, is_duck
+from ..arrays import beside, is_duck, is_lazy
 from ..axes import counted
 from ..errors import ShapeError, describe
 from ..interop.habits import along, keywords
@@ -22,9 +22,9 @@ from ..record import Result, unwrap
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from ..trace import holds
 from .comparisons import all_finite, equal, isfinite, not_equal
-from .elementwise import abs, astype, in_float32, maximum, pow, sqrt, square, stop_gradient, where
+from .elementwise import abs, astype, in_float32, maximum, mul, pow, sqrt, square, stop_gradient, where
 from .shapes import concatenate, expand_dims, flip, getitem, reshape, stack, swapaxes, transpose
-from .sums import add_reduce, add_up, is_narrow, shares
+from .sums import add_reduce, add_up, is_narrow, shares, wide
 
 __all__ = ["broadcast_to", "cumprod", "cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -80,6 +80,8 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
 
 def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Copy the gradient of a reduction of x over ``axis`` back to the shape of x."""
+    if is_lazy(values := unwrap(x)):  # copied chunk by chunk; broadcast, it would be one chunk
+        return mul(_aligned(g, x, axis, keepdims), np.ones_like(values, dtype=unwrap(g).dtype))
     copy = broadcast_to.op.forward if type(g) is np.ndarray else broadcast_to  # of an array nothing is recorded
     return copy(_aligned(g, x, axis, keepdims), shape=x.shape)
 
@@ -130,6 +132,8 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
         return add_up(x, axis, keepdims).astype(x.dtype, copy=False)
     if type(x) is np.ndarray:
         return add_reduce(x, axis, None, None, keepdims)
+    if how := wide(x):
+        return numpy.sum(x, axis=axis, keepdims=keepdims, **how).astype(x.dtype)
     return numpy.sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -161,6 +165,8 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     if type(x) is np.ndarray and x.dtype.kind in "fc" and x.size:
         total = add_reduce(x, axis, None, None, keepdims)
         return total / _terms(x, total)
+    if how := wide(x):
+        return numpy.mean(x, axis=axis, keepdims=keepdims, **how).astype(x.dtype)
     return numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -340,7 +346,7 @@ def cumsum(x: Operand, /, axis: int | None = None) -> Array:
     >>> mt.cumsum(mt.tensor([1.0, 2.0, 3.0]))
     tensor([1., 3., 6.])
     """
-    if is_narrow(x):
+    if is_narrow(x) or wide(x):
         return np.cumsum(x, axis=axis, dtype=np.float64).astype(x.dtype)
     return np.cumsum(x, axis=axis)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import is_lazy
 from ..row import Array, Axis
 
 # Directly, because np.sum takes microseconds to arrive there.
@@ -43,6 +44,11 @@ def shares(n: int) -> Array:
 def is_narrow(x: Array) -> bool:
     """Whether sums of x need care: it is a NumPy array of float16 or float32."""
     return type(x) is np.ndarray and x.itemsize < 8 and x.dtype.kind == "f"
+
+
+def wide(x: Array) -> Any:
+    """The settings with which a lazy array of float16 or float32 is added up, chunk by chunk, in float64."""
+    return {"dtype": np.float64} if is_lazy(x) and x.itemsize < 8 and x.dtype.kind == "f" else {}
 
 
 def add_up(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

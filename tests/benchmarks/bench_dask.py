@@ -1,0 +1,122 @@
+"""Batch norm over more rows than one likes to hold: forward, all gradients and the statistics, time and peak memory.
+
+    python tests/benchmarks/bench_dask.py                            # threads, then one and two worker processes
+    python tests/benchmarks/bench_dask.py --sizes 1 2 4 8 --threads 2
+
+Size 1 is 500,000 × 64 float32, 122 MiB; size 8, 977 MiB. Every chunk of x and dout is made where it is needed, and
+every chunk of out and dx is added up and let go, as it would be written to a file. Each line is a process of its own.
+"Peak" is how much its memory grew, of the driver and of the worker that grew most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from time import perf_counter
+
+import numpy as np
+
+UNIT, FEATURES, CHUNK = 500_000, 64, 25_000
+
+
+def made(block, seed, scale):
+    """A chunk of random numbers."""
+    rng = np.random.default_rng([seed, block["chunk-location"][0]])
+    shape = [b - a for a, b in block["array-location"]]
+    return scale * rng.standard_normal(shape, np.float32) + np.float32(seed)
+
+
+def lazy(rows, seed, scale=1):
+    """Lazy numbers ``(rows, FEATURES)``."""
+    import dask.array as da
+
+    def chunk(block_info=None):
+        return made(block_info[None], seed, np.float32(scale))
+
+    chunks = (tuple(min(CHUNK, rows - k) for k in range(0, rows, CHUNK)), (FEATURES,))
+    return da.map_blocks(chunk, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+
+
+def work(rows):
+    """Statistics, and sums of out and dx, of x's batch norm and its gradients."""
+    import dask
+
+    import micrograd_tensor as mt
+
+    x = mt.tensor(lazy(rows, 1, 2), name="x", requires_grad=True)
+    gamma, beta = (mt.tensor(np.full(FEATURES, v, np.float32), requires_grad=True) for v in (1.5, 0.5))
+    out = mt.batch_norm(x, gamma, beta)
+    mean, var = x.mean(axis=0), mt.var(x, axis=0)
+    out.backward(lazy(rows, 2))
+    wanted = [mean, var, out, x.grad, gamma.grad, beta.grad]
+    mean, var, out, dx, dgamma, dbeta = mt.training.in_passes(*wanted)
+    return dask.compute(mean, var, dgamma, dbeta, out.sum(axis=0), abs(dx).sum(axis=0))
+
+
+def grown(function, *args):
+    """Seconds, MiB by which this process grew at most, and the result."""
+    before, start = peak(), perf_counter()
+    result = function(*args)
+    return perf_counter() - start, peak() - before, result
+
+
+def peak():
+    """The most memory that this process has had, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def line(size, workers, threads):
+    """Seconds, and peaks of the driver and of a worker, for one setting."""
+    import dask
+    import dask.array
+
+    import micrograd_tensor as mt
+
+    rows = size * UNIT
+    mt.training.in_passes(dask.array.ones(4, chunks=2))
+    work_small = lambda: work(2 * CHUNK)  # noqa: E731 -- what is imported on the way is not the data's
+    if not workers:
+        with dask.config.set(scheduler="threads", num_workers=threads):
+            work_small()
+            seconds, driver, _ = grown(work, rows)
+        return seconds, driver, 0.0
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        work_small()
+        before = client.run(peak)
+        seconds, driver, _ = grown(work, rows)
+        after = client.run(peak)
+    return seconds, driver, max(after[name] - before[name] for name in after)
+
+
+def main():
+    """Print a table, one process for each line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--line", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.line:
+        print(json.dumps(line(*json.loads(given.line))))
+        return
+    print(f"{'rows':>10} {'MiB':>6}  {'computed by':14} {'seconds':>8} {'driver, peak':>13} {'worker, peak':>13}")
+    for workers in (0, 1, 2):
+        for size in given.sizes:
+            call = [sys.executable, __file__, "--line", json.dumps([size, workers, given.threads])]
+            printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+            seconds, driver, worker = json.loads(printed.splitlines()[-1])
+            mib = size * UNIT * FEATURES * 4 / 2**20
+            who = f"{workers} worker{'s' * (workers > 1)}" if workers else f"{given.threads} threads"
+            grew = f"{driver:9.0f} MiB {worker:9.0f} MiB" if workers else f"{driver:9.0f} MiB {'':>13}"
+            print(f"{size * UNIT:10,} {mib:6.0f}  {who:14} {seconds:8.1f} {grew}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Results in passes: the same numbers, exact statistics, and a few chunks of the data in memory at a time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+from micrograd_tensor import nn
+from micrograd_tensor.training import in_passes
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "bench_dask.py"
+ROWS, FEATURES = 24, 6
+
+
+def two_norms(x):
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(FEATURES, FEATURES))
+    hidden = mt.batch_norm(x, np.ones(FEATURES), np.zeros(FEATURES)) @ weight
+    return mt.batch_norm(mt.tanh(hidden), np.ones(FEATURES), np.zeros(FEATURES))
+
+
+CIRCUITS = {
+    "batch norm": lambda x: mt.batch_norm(x, np.full(FEATURES, 1.5), np.ones(FEATURES)),
+    "two batch norms": two_norms,
+    "softmax over the batch": lambda x: mt.softmax(x, axis=0),
+    "layer norm": lambda x: mt.layer_norm(x, FEATURES),
+    "no sums at all": lambda x: mt.exp(x) * 2,
+    "the largest": lambda x: x / mt.max(mt.abs(x)),
+    "standard scores": lambda x: (x - x.mean(axis=0)) / mt.std(x, axis=0),
+    "a sum alone": lambda x: x.sum(axis=0),
+}
+
+
+def results(x, circuit, cut):
+    x = mt.tensor(cut(x), requires_grad=True)
+    y = circuit(x)
+    y.backward(cut(np.random.default_rng(1).normal(size=y.shape)))
+    return [y, x.grad, mt.mean(x, axis=0)]
+
+
+@pytest.mark.parametrize("chunks", [(5, -1), (7, 3)], ids=["rows", "both axes"])
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_passes_give_the_same_numbers(name, chunks):
+    x = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
+    expected = results(x, CIRCUITS[name], np.asarray)
+    lazy = results(x, CIRCUITS[name], lambda a: da.from_array(a, chunks=chunks[: a.ndim]))
+    found = in_passes(*lazy)
+    for e, f in zip(expected, found, strict=True):
+        assert isinstance(f, da.Array)
+        np.testing.assert_allclose(f.compute(), e.numpy(), rtol=1e-10, atol=1e-12)
+    together = dask.compute(*found, found[1].sum())
+    np.testing.assert_allclose(together[3], expected[1].numpy().sum(), atol=1e-10)
+
+
+def test_every_pass_lets_go_of_its_chunks():
+    """No chunk of the data is needed twice in one pass, so that none has to be kept."""
+    made, alive, most = [], set(), []
+
+    def chunk(block_info=None):
+        k = block_info[None]["chunk-location"][0]
+        made.append(k)
+        alive.add(k)
+        most.append(len(alive))
+        return np.random.default_rng(k).normal(size=(4, FEATURES))
+
+    def done(part, block_info=None):
+        alive.discard(block_info[0]["chunk-location"][0])
+        return part
+
+    chunks = ((4,) * 20, (FEATURES,))
+    x = mt.tensor(da.map_blocks(chunk, chunks=chunks, dtype=float, meta=np.empty((0, 0))), requires_grad=True)
+    out = mt.batch_norm(x, np.ones(FEATURES), np.zeros(FEATURES))
+    out.backward(da.ones((80, FEATURES), chunks=chunks))
+    with dask.config.set(scheduler="synchronous"):
+        [dx] = in_passes(x.grad)
+        passes = len(made) / 20
+        made.clear()
+        most.clear()
+        alive.clear()
+        dx.map_blocks(done, dtype=float, meta=np.empty((0, 0))).sum(axis=0).compute()
+    assert passes == int(passes)
+    assert 2 <= passes <= 5
+    assert sorted(made) == list(range(20))
+    assert max(most) <= 2
+
+
+def test_what_is_not_lazy_is_refused():
+    with pytest.raises(mt.DTypeError, match=r"in_passes: x \(3,\) is no array of Dask's"):
+        in_passes(mt.tensor(np.ones(3), name="x"))
+    assert in_passes() == []
+
+
+def test_nets_in_passes():
+    rng = np.random.default_rng(0)
+    layers = nn.Linear(FEATURES, 5, generator=rng, dtype=np.float64), nn.BatchNorm1d(5, dtype=np.float64), nn.ReLU()
+    net, x, labels = nn.Sequential(*layers), rng.normal(size=(ROWS, FEATURES)), rng.integers(0, 5, ROWS)
+    lazy = mt.cross_entropy(net(da.from_array(x, chunks=(5, -1))), da.from_array(labels, chunks=5))
+    found = dask.compute(*in_passes(*mt.grad(lazy, list(net.parameters()))))
+    expected = mt.grad(mt.cross_entropy(net(x), labels), list(net.parameters()))
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(f, e.numpy(), rtol=1e-9, atol=1e-12)
+
+
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+def measured(size, workers):
+    """Seconds, MiB by which the driver grew, and the worker that grew most, by the benchmark."""
+    call = [sys.executable, str(BENCHMARK), "--line", json.dumps([size, workers, 2])]
+    printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2], ids=["threads", "two processes"])
+def test_batch_norm_of_much_data_takes_little_memory(workers):
+    """Of 244 MiB each process holds at most 0.6 in all, forward, backward and statistics."""
+    _, driver, worker = measured(2, workers)
+    data = 2 * 500_000 * 64 * 4 / 2**20
+    assert driver < (0.6 if not workers else 0.3) * data
+    assert worker < 0.6 * data
+
+
+@pytest.mark.slow
+def test_statistics_and_gradients_of_much_data_are_exact(monkeypatch):
+    """Beside float64 sums of all rows, and NumPy's gradients of the rows of one chunk with these statistics."""
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))
+    import bench_dask as bench
+
+    rows, columns = 20 * bench.CHUNK, bench.FEATURES
+    x, dout = bench.lazy(rows, 1, 2), bench.lazy(rows, 2)
+    parts = [(np.asarray(x.blocks[k]).astype(float), np.asarray(dout.blocks[k]).astype(float)) for k in range(20)]
+    mean = sum(a.sum(axis=0) for a, _ in parts) / rows
+    var = sum(((a - mean) ** 2).sum(axis=0) for a, _ in parts) / rows
+    root = np.sqrt(var + 1e-5)
+    dbeta = sum(g.sum(axis=0) for _, g in parts)
+    dgamma = sum((g * (a - mean) / root).sum(axis=0) for a, g in parts)
+    found = [array.astype(float) for array in bench.work(rows)]
+    for ours, exact in zip(found, (mean, var, dgamma, dbeta), strict=False):
+        np.testing.assert_allclose(ours, exact, rtol=2e-5, atol=2e-4 * np.abs(exact).max())
+    t = mt.tensor(x, requires_grad=True)
+    mt.batch_norm(t, np.full(columns, 1.5, np.float32), np.zeros(columns, np.float32)).backward(dout)
+    [dx] = in_passes(t.grad)
+    a, g = parts[7]
+    by_hand = 1.5 / root * (g - dbeta / rows - (a - mean) / root * dgamma / rows)
+    np.testing.assert_allclose(np.asarray(dx.blocks[7]), by_hand, rtol=1e-4, atol=1e-5)
