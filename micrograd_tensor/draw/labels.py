@@ -71,6 +71,7 @@ class Labels:
         self.dims = axis_names(graph, options.dims) if dims is None else dims
         self.called = Called(graph, self.dims, apart=apart)
         self._values: dict[Node, str] = {}
+        self._roundings: dict[Node, bool] = {}
         self._rules: dict[Edge, tuple[str, ...]] = {}
         self.uses = Uses(graph, collapsed or Collapsed())
         self.parameters = any(node.parameter for node in graph.nodes)
@@ -93,7 +94,7 @@ class Labels:
         if node not in self._values:
             there = self.detail != "name" and node.dtype != object
             full = there and self.detail == "full"
-            elements = "" if not full else "≈ 0" if is_rounding(node) else summary(node.value)
+            elements = "" if not full else "≈ 0" if is_rounding(node, self._roundings) else summary(node.value)
             self._values[node] = f"{self.shape(node)}  {elements}".strip() if there else ""
         return self._values[node]
 

@@ -14,32 +14,47 @@ SHARE = 64
 """How many units in the last place of the largest term the remainder of a sum may be."""
 
 
-def is_rounding(node: Node) -> bool:
+def is_rounding(node: Node, known: dict[Node, bool] | None = None) -> bool:
     """Whether all of a value is no more than the rounding of larger numbers, whose exact sum is zero.
 
     What is merely small is not: a product of small numbers, the tail of a function.
+
+    Args:
+        node: of a graph with its values.
+        known: what was found of other values, to which this is added.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([0.1, 0.2, -0.3], name="x", requires_grad=True)
     >>> [is_rounding(mt.graph(y).outputs[0]) for y in (x.sum(), x.sum() * 2.0, x.sum() * 0.0, mt.exp(x * 1e3)[2])]
     [True, True, False, False]
     """
-    waiting, seen = [node], {node}
+    known = {} if known is None else known
+    waiting = [node]
     while waiting:
-        this = waiting.pop()
-        if this.op is None or this.dtype.kind not in "fc":
-            continue
-        largest, least = _largest(this), SHARE * float(np.finfo(this.dtype).eps)
-        if not 0 < largest < least:  # a zero is one, and in a number that is not small, rounding is a small part
-            continue
-        reading, terms = this.op.reading, [_largest(x) for x in this.operands]
-        term = math.prod(terms) if isinstance(reading, Contraction) else max(terms, default=0.0)
-        if isinstance(reading, Linear | Reduction | Contraction) and largest < least * term:
-            return True
-        new = [x for x in this.inputs if x not in seen]
-        seen.update(new)
-        waiting += new
-    return False
+        this = waiting[-1]
+        if this not in known:
+            found = _by_itself(this)
+            new = [x for x in this.inputs if x not in known] if found is None else []
+            if new:
+                waiting += new
+                continue
+            known[this] = any(known[x] for x in this.inputs) if found is None else found
+        waiting.pop()
+    return known[node]
+
+
+def _by_itself(node: Node) -> bool | None:
+    """Whether a value is rounding, as far as its op tells; None where it is if it was computed from rounding."""
+    if node.op is None or node.dtype.kind not in "fc":
+        return False
+    largest, least = _largest(node), SHARE * float(np.finfo(node.dtype).eps)
+    if not 0 < largest < least:  # a zero is one, and in a number that is not small, rounding is a small part
+        return False
+    if not isinstance(node.op.reading, Linear | Reduction | Contraction):
+        return None
+    terms = [_largest(x) for x in node.operands]
+    term = math.prod(terms) if isinstance(node.op.reading, Contraction) else max(terms, default=0.0)
+    return True if largest < least * term else None
 
 
 def _largest(x: Any) -> float:

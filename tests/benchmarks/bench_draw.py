@@ -48,10 +48,10 @@ Library = Any
 
 
 def chain(lib: Library, leaf: Callable[..., Any], gates: int) -> Any:
-    """One gate after another."""
-    x = leaf(3)
-    for _ in range(gates):
-        x = lib.tanh(x)
+    """A product of matrices and an activation, one after another."""
+    x = leaf(8, 8)
+    for _ in range(gates // 2):
+        x = lib.tanh(x @ leaf(8, 8))
     return x
 
 

@@ -5,7 +5,7 @@ import pytest
 from gallery import leaf, values
 
 import micrograd_tensor as mt
-from micrograd_tensor.draw import draw
+from micrograd_tensor.draw import draw, rounding
 
 x = leaf("x", 7, 4)
 
@@ -55,3 +55,15 @@ def test_the_gradient_of_a_shift_that_the_mean_takes_away():
     listing = draw(out, values(7, 4, seed=3)).text
     [line] = [line for line in listing.splitlines() if " dshift: " in line]
     assert line.endswith("≈ 0")
+
+
+def test_each_value_is_looked_at_twice_at_most(monkeypatch):
+    looked = []
+    by_itself = rounding._by_itself
+    monkeypatch.setattr(rounding, "_by_itself", lambda node: looked.append(node) or by_itself(node))
+    y = x * 1e-20
+    for _ in range(2000):
+        y = y * 1.01
+    known = {}
+    assert not any(rounding.is_rounding(node, known) for node in mt.graph(y).nodes)
+    assert 2000 < len(looked) <= 2 * 2003
