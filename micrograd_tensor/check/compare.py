@@ -144,7 +144,8 @@ def _compared(
         {name for name, key in given.keys.items() if key in helpers},
     )
 
-    once = told_once(judged)
+    once, wrong_stages = told_once(judged), judged.wrong_stages
+    del judged  # with the gradients that were expected
 
     sizes = sizes_of(hand, captured)
     called = {f"d{name}": key for name, key in given.keys.items() if key.isidentifier() and key != f"d{name}"}
@@ -170,7 +171,7 @@ def _compared(
         sizes=sizes,
         rtol=rtol,
         graph=captured,
-        wrong_stages=_of_both(before.wrong_stages, judged.wrong_stages),
+        wrong_stages=_of_both(before.wrong_stages, wrong_stages),
         **found,
     )
 

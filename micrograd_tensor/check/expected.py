@@ -50,7 +50,8 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
     given = {n: g.astype(np.result_type(g.dtype, n.dtype), copy=False) for n, g in given.items()}
     brought = {node: fitted(value, node.shape) for node, value in given.items()}
     fitting = {node: value for node, value in brought.items() if value is not None}
-    ran = evaluate_backward(graph, fitting, values)
+    fits = all(value.shape == node.shape for node, value in given.items())
+    ran = evaluate_backward(graph, fitting, values, lean=fits)
     return Expected(values, fitting, ran.gradients, _as_given(graph, given, ran.contributions, values))
 
 

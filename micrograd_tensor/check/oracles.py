@@ -105,7 +105,7 @@ def _along(graph: Graph, directions: Mapping[Node, Any]) -> tuple[Callable[[comp
 
     def at(t: complex) -> list[Any]:
         leaves = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in directions.items()}
-        made = evaluate(graph, {**held, **leaves}, targets=graph.upstreams)
+        made = evaluate(graph, {**held, **leaves}, targets=graph.upstreams, keep=graph.upstreams)
         return [np.sum(np.asarray(leaves.get(node, made[node])) * g.value) for node, g in graph.upstreams.items()]
 
     return at, analytic

@@ -20,7 +20,7 @@ from ..engine.errors import GradientError
 from ..engine.record import leaf
 from ..engine.row import Function, Linear, Reduction
 from ..engine.tensor import Tensor
-from ..graph import Graph, Node, evaluate, evaluate_backward, graph, joint, named_nodes
+from ..graph import Graph, Node, evaluate, graph, joint, named_nodes
 from ..graph.axes import counted_axes
 from ..graph.nodes import Edge
 from .found import Finding
@@ -79,13 +79,13 @@ class _Lint:
 
     def _cancelling(self) -> Iterator[Finding]:
         """Gradients of inputs that nearly vanish: the upstream is in the null space, or close to it."""
-        sums = terms(self.graph, from_output=True)
         inputs = [node for node in self.stages if node.is_leaf and node.requires_grad]
+        sums = terms(self.graph, from_output=True, wanted=inputs)
         left = {node: _left(self.here.gradients[node], sums[node].total) for node in inputs}
         blind = [node for node in inputs if left[node] < _CANCELS]
         if not blind:
             return
-        sums = terms(self.graph, self.there.gradients, self.there.values, from_output=True)
+        sums = terms(self.graph, self.there.gradients, self.there.values, from_output=True, wanted=inputs)
         for node in blind:
             what = f"d{self.names[node]} is blind to whatever cancels with it"
             why = f"only {left[node]:.1e} of its terms is left"
@@ -193,16 +193,23 @@ class _Lint:
 
     def _without(self, node: Node, other: Node) -> tuple[bool, float]:
         """Whether no gradient notices that a node has another's value, and the largest error that this makes."""
-        later = [n for n in self.graph.nodes if n.rank > node.rank]
+        whole = joint(self.graph)
+        owners = {gradient: n for n, gradient in whole.gradients.items()}
         before = {n: n.value for n in self.graph.nodes if n.rank < node.rank}
-        made = evaluate(self.graph, before | {node: other.value}, targets=later)
-        ran = evaluate_backward(self.graph, {}, made | {node: other.value}).gradients
         lost, error = True, 0.0
-        for n, gradient in self.here.gradients.items():
-            apart = np.abs(ran[n] - gradient)
-            lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
-            relative = apart / self.allowed.terms[n].largest if n in self.names else np.zeros(0)
-            error = max(error, float(np.max(relative[np.isfinite(relative)], initial=0.0)))
+
+        def look(made: Node, value: Any) -> Any:
+            nonlocal lost, error
+            if made in owners:
+                n = owners[made]
+                apart = np.abs(value - self.here.gradients[n])
+                lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
+                if n in self.names:
+                    apart /= self.allowed.terms[n].largest
+                    error = max(error, float(np.max(apart, where=np.isfinite(apart), initial=0.0)))
+            return value
+
+        evaluate(whole, before | {node: other.value}, look, targets=owners, keep=())
         return lost, error
 
     def _coarse(self) -> Iterator[Finding]:

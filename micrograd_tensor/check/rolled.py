@@ -65,7 +65,7 @@ def rolled(outputs: Sequence[Tensor], many: int = _MANY, alike: int = _ALIKE) ->
     if len(records) < many:
         return tuple(outputs)
     made = _Rolling(records, alike)
-    return tuple(made.tensor(out) for out in outputs) if made.groups else tuple(outputs)
+    return tuple(made.tensor(out) for out in outputs) if made.shrinks else tuple(outputs)
 
 
 class _Rolling:
@@ -79,10 +79,10 @@ class _Rolling:
         self._end = 1  # the element 0 is the number 0
         self._moved = {t.born: moved for t in records if (moved := _moved(t))}  # by record that only moves elements
         self.groups, order = self._grouped(records, alike)
-        if self.groups:
-            self._followed = self._to_follow(order)
-            for t in order:
-                self._make(t)
+        self._followed = self._to_follow(order, alike)
+        self.shrinks = bool(self.groups or self._followed)
+        for t in order if self.shrinks else ():
+            self._make(t)
 
     # --------------------------------------------------------------------------------------------------------- plan
 
@@ -100,13 +100,15 @@ class _Rolling:
         groups = {t.born: group for group in found.values() if len(group) >= alike for t in group}
         return groups, sorted(records, key=lambda t: (depths[t.born], t.born in self._moved, t.born))
 
-    def _to_follow(self, order: list[Tensor]) -> set[int]:
-        """The records that only move elements from, or to, such as are computed at once."""
+    def _to_follow(self, order: list[Tensor], alike: int) -> set[int]:
+        """The records that only move elements from, or to, such as are computed at once, or put many together."""
         found: set[int] = set()
         for t in order:
-            for k in self._moved.get(t.born, ()):
-                if t.operands[k].born in self.groups or t.operands[k].born in found:
-                    found.add(t.born)
+            moved = self._moved.get(t.born, ())
+            if len(moved) >= alike or any(
+                t.operands[k].born in self.groups or t.operands[k].born in found for k in moved
+            ):
+                found.add(t.born)
         for t in reversed(order):
             if t.born in self.groups or t.born in found:
                 found.update(x.born for x in t.operands if isinstance(x, Tensor) and x.born in self._moved)

@@ -12,7 +12,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, reduce
 from math import prod
 from typing import Any, NamedTuple
@@ -22,10 +22,13 @@ import numpy as np
 
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
 from ..graph import Graph, Node, evaluate, evaluate_backward, joint
+from ..graph.evaluate import forward_values
 from ..graph.nudges import MARGIN, STRENGTH, between, nudged
 from .expected import Expected
 from .slopes import differences
 
+_COARSE = 1 << 17
+"""Sizes of more numbers than this are kept in float32."""
 _SAMPLES = 5
 """How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
@@ -56,6 +59,7 @@ def terms(
     values: Mapping[Node, Any] | None = None,
     *,
     from_output: bool = False,
+    wanted: Iterable[Node] | None = None,
 ) -> dict[Node, Terms]:
     """The terms of every gradient: what was added at forks, over broadcast axes and in matrix products.
 
@@ -67,33 +71,59 @@ def terms(
         used: the gradients of forward nodes that the rules get; None: the recorded ones.
         values: of the forward nodes, likewise.
         from_output: follow the terms from the output on, through all forks, not only within each gradient's own rules.
+        wanted: the forward nodes whose gradients' terms are kept; by default all.
     """
     whole = joint(graph)
-    made = {upstream: _alone(upstream.value) for upstream in whole.upstreams.values()}
+    backward = whole.nodes[len(graph.nodes) :]
+    last = {x: node for node in backward for x in node.inputs}
+    owners = {whole.gradients[node]: node for node in (whole.gradients if wanted is None else wanted)}
     given = {n: g.value for n, g in whole.gradients.items()} if used is None else used
+    starts = {} if from_output else {whole.gradients[n]: g for n, g in given.items()}
     forward = {} if values is None else values
-    known: dict[Any, Any] = {} if from_output else {whole.gradients[n]: _alone(g) for n, g in given.items()}
+    made = {upstream: _alone(upstream.value) for upstream in whole.upstreams.values()}
+    found = {owners[gradient]: _terms_kept(sizes) for gradient, sizes in made.items() if gradient in owners}
+    known: dict[Any, Any] = {}
 
     def of(x: Any) -> Any:
         """The terms of an operand; integers and truth values choose places and stay as they are."""
-        if not isinstance(x, Node):
-            return x
-        if x not in known and x not in made:  # a forward value
-            value = forward.get(x, x.value)
-            known[x] = _alone(value) if x.dtype.kind in "fc" else value
-        return known[x] if x in known else made[x]
+        if not isinstance(x, Node) or (x in made and x not in starts):
+            return made[x] if isinstance(x, Node) else x
+        if x not in known:  # a gradient that is given, or a forward value
+            value = starts[x] if x in starts else forward.get(x, x.value)
+            known[x] = _alone(value) if x in starts or x.dtype.kind in "fc" else value
+        return known[x]
 
     def follow(node: Node, value: Any) -> Any:
         made[node] = _through(node, [of(x) for x in node.operands], value)
+        if node in owners:
+            found[owners[node]] = _terms_kept(made[node])
+        for x in node.inputs:
+            if last[x] is node:
+                made.pop(x, None)
+                known.pop(x, None)
         return value
 
     if used is None and values is None:
-        for node in whole.nodes[len(graph.nodes) :]:
+        for node in backward:
             if node.op is not None:
                 follow(node, node.value)
     else:
-        evaluate_backward(graph, given, forward, follow)
-    return {node: made.get(gradient) or of(gradient) for node, gradient in whole.gradients.items()}
+        evaluate_backward(graph, given, forward, follow, lean=True)
+    return {node: found[node] if node in found else _terms_kept(of(gradient)) for gradient, node in owners.items()}
+
+
+def _terms_kept(sizes: Terms) -> Terms:
+    total = _coarse(sizes.total)
+    return Terms(total if sizes.largest is sizes.total else _coarse(sizes.largest), total, sizes.many)
+
+
+def _coarse(sizes: Any) -> Any:
+    """Sizes of a large array in float32 where they are in its range: of a bound no more digits are needed."""
+    if np.size(sizes) < _COARSE or sizes.dtype != np.float64:
+        return sizes
+    made = sizes.astype(np.float32)
+    within = np.isfinite(made).all() and bool(((made >= np.finfo(np.float32).tiny) | (sizes == 0)).all())
+    return made if within else sizes
 
 
 def _alone(value: Any) -> Terms:
@@ -173,7 +203,7 @@ class Passes(NamedTuple):
 
     Attributes:
         values: for each run what gives the nudged value of every forward node: kept, or of large graphs made anew.
-        moved: by node, the largest movement of each element.
+        moved: by node, the largest movement of each element; in large graphs of nodes with names and outputs alone.
         summing: by node that adds up many numbers, what another order may cost, absolute.
         differences: by share of a gradient, what a difference of numbers near the steepest slope may cost, absolute.
     """
@@ -235,11 +265,12 @@ def _nudged_passes(graph: Graph) -> Passes:
     for seed in range(_FEW if large else _SAMPLES):
         values = _nudged_forward(graph, passes, seed)
         for node, value in values.items():
-            if node.dtype.kind in "fc":
+            if node.dtype.kind in "fc" and (not large or node.name is not None or node in graph.outputs):
                 _widen(passes.moved, node, value, node.value)
         # What is known of a graph must not keep it: it is kept as long as the graph.
         again = partial(_nudged_forward, proxy(graph), passes, seed)
         passes.values.append(again if large else partial(dict, values))
+        del values
     return passes
 
 
@@ -261,29 +292,50 @@ def _cost_of_summing(node: Node) -> Any:
 
 def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) -> Tolerances:
     """How far rounding can move each gradient from the expected one, if None is given from the recorded one."""
-    if expected is None:
-        found, due = terms(graph), {node: gradient.value for node, gradient in graph.gradients.items()}
-    else:
-        found, due = terms(graph, expected.used, expected.values), expected.gradients
+    due = {n: g.value for n, g in graph.gradients.items()} if expected is None else expected.gradients
     given, values = (expected.given, expected.values) if expected is not None else (None, dict[Node, Any]())
-    moved: dict[Node, Any] = {}
+    moved = {node: np.zeros(node.shape) for node in due}
     for seed, run in enumerate(passes.values):
         centred = {
             node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
             for node, value in run().items()
             if node.dtype.kind in "fc"
         }
-        for node, gradient in evaluate_backward(graph, given, centred, _nudges(passes, seed)).gradients.items():
-            _widen(moved, node, gradient, due[node])
+        _widen_gradients(moved, due, graph, given, centred, _nudges(passes, seed))
+        del centred
+    found = terms(graph) if expected is None else terms(graph, expected.used, expected.values)
     absolute = {}
     for node, sizes in found.items():
         unit = np.finfo(node.dtype)
         summing = SUMMING * float(unit.eps) * float(np.sqrt(sizes.many))
         # A term that overflows is no bound.
         total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
-        apart = np.maximum(moved[node], _typical(moved[node]) / 2.0)
-        absolute[node] = MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal)
+        far = moved.pop(node).astype(np.float64, copy=False)
+        apart = np.maximum(far, _typical(far) / 2.0)
+        absolute[node] = _coarse(MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal))
     return Tolerances(absolute, found, passes)
+
+
+def _widen_gradients(
+    moved: dict[Node, Any],
+    due: Mapping[Node, Any],
+    graph: Graph,
+    given: Mapping[Node, Any] | None,
+    values: Mapping[Node, Any],
+    nudge: Callable[[Node, Any], Any],
+) -> None:
+    """Note how far each gradient moves in a nudged backward pass, which keeps none of them."""
+    whole = joint(graph)
+    owners = {gradient: node for node, gradient in whole.gradients.items()}
+
+    def look(node: Node, value: Any) -> Any:
+        value = nudge(node, value)
+        if node in owners:
+            _widen(moved, owners[node], value, due[owners[node]])
+        return value
+
+    replaced = {whole.gradients[node]: gradient for node, gradient in (given or {}).items()}
+    evaluate(whole, forward_values(graph, values) | replaced, look, targets=owners, keep=())
 
 
 def _typical(moved: Any) -> Any:
@@ -344,7 +396,7 @@ def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:
     distance = np.abs(value - base)
     if np.isnan(distance).any():
         distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
-    moved[node] = np.maximum(moved[node], distance) if node in moved else distance
+    moved[node] = _coarse(np.maximum(moved[node], distance) if node in moved else distance)
 
 
 # ------------------------------------------------------------------------------------------------------- the comparison
@@ -385,13 +437,15 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     if not expected.size:
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
-    same = (given == expected) | (np.isnan(given) & np.isnan(expected))
-    apart = np.abs(given - expected)
-    apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+    apart = np.asarray(np.abs(given - expected))
+    apart[np.isnan(apart)] = np.inf
+    apart[(given == expected) | (np.isnan(given) & np.isnan(expected))] = 0.0
     within = apart <= tolerance
     # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
-    near, far = np.where(apart > 0, apart / tolerance, 0.0), 1.0 + apart / np.where(largest > 0, largest, 1.0)
-    excess = np.where(within, near, far)
+    excess = np.asarray(apart / tolerance)
+    excess[apart == 0] = 0.0
+    outside = ~within
+    excess[outside] = 1.0 + apart[outside] / np.where(largest > 0, largest, 1.0)[outside]
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
     scale = float(largest[index])
     error, limit = float(apart[index]), float(tolerance[index])

@@ -22,7 +22,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from textwrap import dedent
@@ -36,6 +36,8 @@ from .found import Lines
 
 __all__ = ["Run", "run"]
 
+_LARGE = 1 << 18
+"""The bytes from which on it is worth while to keep an array once."""
 _MAX_HELD = 8
 """How many of the arrays that a name held before its last assignment are kept, the last ones."""
 
@@ -82,6 +84,13 @@ class Run:
     helpers: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
+    def sharing(self, known: Sequence[Any]) -> Run:
+        """The same with known arrays in the place of local variables that hold the same floats: see `kept_once`."""
+        own = {id(x) for x in arrays_in([self.returned])}
+        names = {key: x if id(x) in own else kept_once(x, known) for key, x in self.names.items()}
+        earlier = {key: tuple(kept_once(x, known) for x in several) for key, several in self.earlier.items()}
+        return replace(self, names=names, earlier=earlier)
+
 
 def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
     """Call ``backward(dout, cache)``, or ``backward(dout)`` where it takes one argument only.
@@ -124,7 +133,8 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     whole = returned if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
     helpers = frozenset(name for name in names if name not in whole)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
-    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
+    ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
+    return ran.sharing(list(arrays_in([dout, cache])))
 
 
 def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
@@ -159,7 +169,7 @@ class Watch:
     def __enter__(self) -> None:
         self._profile, self._traced = sys.getprofile(), sys.gettrace() is not None
         if self._traced:
-            sys.setprofile(self._look)
+            sys.setprofile(self.look)
         elif self._code is not None:
             sys.settrace(self._enter)
 
@@ -169,27 +179,23 @@ class Watch:
         elif self._code is not None:
             sys.settrace(None)
 
-    def _look(self, frame: FrameType, event: str, _: Any) -> None:
+    def look(self, frame: FrameType, event: str, _: Any) -> None:
+        """Take the local names, where the function returns."""
         if event == "return" and frame.f_code is self._code:
             self.local = dict(frame.f_locals)
 
     def _enter(self, frame: FrameType, *_: Any) -> Any:
         if frame.f_code is not self._code:
             return None
-        line, frame.f_trace_lines = 0, bool(self._names)
+        frame.f_trace_lines = bool(self._names)
+        return _Steps(self)
 
-        def step(frame: FrameType, event: str, _: Any) -> Any:
-            nonlocal line
-            if event in ("line", "return"):
-                for name in self._names.get(line, ()):  # the line that has run
-                    value = frame.f_locals.get(name)
-                    if isinstance(value, np.ndarray):
-                        self._keep(name, value.copy())
-                line = frame.f_lineno
-            self._look(frame, event, None)
-            return step
-
-        return step
+    def look_at(self, frame: FrameType, line: int) -> None:
+        """Keep what a line of the function has assigned, which has run."""
+        for name in self._names.get(line, ()):
+            value = frame.f_locals.get(name)
+            if isinstance(value, np.ndarray):
+                self._keep(name, value.copy())
 
     def _keep(self, name: str, value: Any) -> None:
         before = self._kept.get(name)
@@ -222,6 +228,20 @@ class Watch:
         if line is None:
             return set()
         return {name for statement in self._assignments if statement.last >= line for name in statement.names}
+
+
+class _Steps:
+    """Follows one call, line by line. No function that gives itself: in that circle all arrays would live on."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._line = watch, 0
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> _Steps:
+        if event in ("line", "return"):
+            self._watch.look_at(frame, self._line)
+            self._line = frame.f_lineno
+        self._watch.look(frame, event, None)
+        return self
 
 
 def fingerprint(value: Any) -> str:
@@ -264,6 +284,31 @@ def copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: copied(x) for name, x in value.items()}
     return value
+
+
+def kept_once(value: Any, known: Sequence[Any]) -> Any:
+    """The same, with a known array in the place of each large one that holds the same floats, to save its memory."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.nbytes >= _LARGE:
+        alike = (x for x in known if x.shape == value.shape and x.dtype == value.dtype)
+        return next((x for x in alike if value is x or _same_floats(value, x)), value)
+    if type(value) in (list, tuple):
+        return type(value)(kept_once(x, known) for x in value)
+    if type(value) is dict:
+        return {name: kept_once(x, known) for name, x in value.items()}
+    return value
+
+
+def _same_floats(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b) and np.array_equal(np.signbit(a), np.signbit(b))
+
+
+def arrays_in(value: Any) -> Iterator[Any]:
+    """The arrays in tuples, lists and mappings, however deep."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, (list, tuple, Mapping)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from arrays_in(inner)
 
 
 def _takes_two(backward: Callable[..., Any]) -> bool:

@@ -6,12 +6,13 @@ gets, and shows that recording has changed no number.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
-from ..check.running import Watch, assignments, copied, replaced_kept, settled
+from ..check.running import Watch, assignments, copied, kept_once, replaced_kept, settled
 from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
@@ -103,9 +104,12 @@ def recorded(
             f"{path}: no inputs were found with which {layer.name} runs{reason}; "
             f"say their shapes: --shapes {names}, with y=4<3 for whole numbers below 3, stride=(1) for a value"
         )
-    yield _recorded(module, layer, path, seed, chosen, exact, dout)
+    kind, single = chosen.guess.kind, chosen.is_single
+    made = _recorded(module, layer, path, seed, chosen, exact, dout)
+    del chosen  # with all that it holds
+    yield made
     if not exact:
-        for trial in trials.others(chosen):
+        for trial in trials.others(kind, single):
             with suppress(UnusableError):
                 yield _recorded(module, layer, path, seed, trial, exact, dout)
 
@@ -124,7 +128,8 @@ def _recorded(
     outputs = _tensors(made, takes, path, layer)
     settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
     _name(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
-    outputs = rolled(outputs)
+    with _collected_later():
+        outputs = rolled(outputs)
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
@@ -137,6 +142,8 @@ def _recorded(
     cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.local}))
     if cache is None and takes.with_cache:
         cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
+    values = [node.value for node in captured.nodes]
+    cache, arguments = kept_once(cache, values), kept_once(arguments, values)
     dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
     inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
@@ -190,10 +197,22 @@ def _run_recorded(layer: Layer, leaves: Mapping[str, Any]) -> tuple[Any, Any, di
     if hasattr(own, "__dict__"):
         vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
     forward, _ = layer.bound(own)
-    watch = Watch(forward)
-    with watch:
+    watch = Watch(forward, within=False)
+    with watch, _collected_later():
         made = forward(**wanted_by(forward, leaves))
     return own, made, watch.local
+
+
+@contextmanager
+def _collected_later() -> Iterator[None]:
+    """Within the block no circles of references are looked for: what a loop records is all in use until it is over."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _leaf(name: str, value: Any) -> Any:

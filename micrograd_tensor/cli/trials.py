@@ -56,6 +56,11 @@ class Trial:
     doubts: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_single(self) -> bool:
+        """Whether its result is a single number."""
+        return np.ndim(self.returned[0] if isinstance(self.returned, tuple) else self.returned) == 0
+
+    @property
     def unlike(self) -> dict[str, tuple[int, ...]]:
         """The inputs whose gradients have another shape, and which."""
         return {n: shape for n, shape in (self.gradients or {}).items() if shape != self.inputs[n]}
@@ -98,13 +103,12 @@ class Trials:
             own, returned, local, _ = self._run(copied(trial.guess.arguments))
         return replace(trial, own=own, returned=returned, local=local)
 
-    def others(self, chosen: Trial) -> Iterator[Trial]:
+    def others(self, chosen: Kind, a_loss: bool) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
-        a_loss = np.ndim(chosen.returned[0] if isinstance(chosen.returned, tuple) else chosen.returned) == 0
         kinds = set[Kind]()
         for trial in self._all(infinite=False):
             kind = trial.guess.kind
-            if kind in kinds or kind == chosen.guess.kind or trial.gradients is None or trial.unlike:
+            if kind in kinds or kind == chosen or trial.gradients is None or trial.unlike:
                 continue
             if kind.numbers == NUMBERS[0] or a_loss:
                 kinds.add(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -36,6 +36,7 @@ def evaluate(
     intercept: Intercept | None = None,
     *,
     targets: Iterable[Node] | None = None,
+    keep: Container[Node] | None = None,
 ) -> dict[Node, Any]:
     """The values of a graph's nodes, computed again by their ops.
 
@@ -44,9 +45,10 @@ def evaluate(
         given: what the users of these nodes get, in place of what is computed there.
         intercept: gets every result of an op, operands before results.
         targets: compute only these and what they depend on, as far as that is not given; by default all nodes.
+        keep: the values to keep, others go after their last use; by default all.
 
     Returns:
-        What was computed, or recorded for a leaf; at a target that is given too, what would have been there.
+        What was computed and kept, or recorded for a leaf; at a target that is given too, what would have been there.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)
@@ -56,6 +58,7 @@ def evaluate(
     """
     given = given or {}
     order = graph.nodes if targets is None else needed(targets, given)
+    last = {} if keep is None else {x: node for node in order for x in (node, *node.inputs)}
     made: dict[Node, Any] = {}
     seen: dict[Node, Any] = dict(given)
     with np.errstate(all="ignore"):
@@ -67,6 +70,12 @@ def evaluate(
                 if intercept is not None:
                     made[node] = intercept(node, made[node])
             seen.setdefault(node, made[node])
+            if keep is None:
+                continue
+            for x in (node, *node.inputs):
+                if last[x] is node and x not in keep:
+                    made.pop(x, None)
+                    seen.pop(x, None)
     return made
 
 
@@ -75,6 +84,8 @@ def evaluate_backward(
     given: Mapping[Node, Any] | None = None,
     values: Mapping[Node, Any] | None = None,
     intercept: Intercept | None = None,
+    *,
+    lean: bool = False,
 ) -> Backward:
     """The gradients of the forward nodes and what each edge contributes, by the recorded backward pass run again.
 
@@ -86,6 +97,7 @@ def evaluate_backward(
             was made at one node is carried forward to the nodes before it, as the rules carry it.
         values: values of forward nodes that the rules get, in place of the recorded ones.
         intercept: gets every result of an op of the backward pass, nodes of `joint`.
+        lean: keep no contributions, which takes less memory.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)
@@ -97,11 +109,18 @@ def evaluate_backward(
     """
     whole = joint(graph)
     replaced = {whole.gradients[node]: gradient for node, gradient in (given or {}).items()}
-    targets = [*whole.gradients.values(), *whole.contributions.values()]
-    made = evaluate(whole, forward_values(graph, values) | replaced, intercept, targets=targets)
+    edges = {} if lean else whole.contributions
+    targets = [*whole.gradients.values(), *edges.values()]
+    made = evaluate(
+        whole,
+        forward_values(graph, values) | replaced,
+        intercept,
+        targets=targets,
+        keep=frozenset(targets) if lean else None,
+    )
     return Backward(
         {node: made[gradient] for node, gradient in whole.gradients.items()},
-        {edge: made[contribution] for edge, contribution in whole.contributions.items()},
+        {edge: made[contribution] for edge, contribution in edges.items()},
     )
 
 
