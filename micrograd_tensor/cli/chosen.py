@@ -100,12 +100,6 @@ def list_built_in() -> int:
     return 0
 
 
-def source_of(place: str | None) -> Path | None:
-    """The file in which an argument names a function, if it does."""
-    file = (place or "").rpartition(":")[0]
-    return Path(file) if file else None
-
-
 def chosen(command: str, place: str | None, seed: int) -> Chosen:
     """What a place on the command line names.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from ..derive import derive
 from ..derive.derivation import kind_of
 from ..graph.axes import AxisNames
-from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, source_of
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in
 from .console import say
-from .outputs import writable, write
+from .outputs import source_of, writable, write
 from .unusable import UnusableError, unusable
 
 

@@ -12,9 +12,9 @@ from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
 from ..draw.circuit import FORMATS, format_of
 from ..graph import Graph, graph
-from .chosen import add_graph_options, axis_names_of, chosen, list_built_in, source_of
+from .chosen import add_graph_options, axis_names_of, chosen, list_built_in
 from .console import say
-from .outputs import writable
+from .outputs import source_of, writable
 from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError, unusable
 

@@ -21,6 +21,8 @@ def writable(path: Path, *sources: Path | None) -> Path:
         UnusableError: where it is, and where there is no folder for it.
     """
     try:
+        if "\0" in str(path):
+            raise ValueError("embedded null character")
         if path.is_dir():
             raise UnusableError(f"{path} is a folder; give a file in it")
         for source in sources:
@@ -31,6 +33,12 @@ def writable(path: Path, *sources: Path | None) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # names too long, circles of links, NUL characters
         raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
     return path
+
+
+def source_of(place: str | None) -> Path | None:
+    """The file in which an argument names a function, if it does."""
+    file = (place or "").rpartition(":")[0]
+    return Path(file) if file else None
 
 
 def write(path: Path, text: str, *sources: Path | None) -> None:

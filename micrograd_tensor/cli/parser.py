@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
@@ -19,6 +19,8 @@ COMMANDS = {
     "train": "train a batch-normalized net on handwritten digits",
     "summary": "list a net's layers, with shapes, parameters and memory",
     "bench": "measure compiled functions beside others on this machine",
+    "doctor": "say what works here, and what to do about what does not",
+    "completion": "print a script by which a shell completes commands and options",
 }
 """What each subcommand does; its options are in the module of that name."""
 
@@ -29,6 +31,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, module: str = "", **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._module = module
+        self.commands: dict[str, Parser] = {}
 
     def loaded(self) -> Parser:
         """The parser itself, with its options."""
@@ -67,7 +70,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def parser(commands: Sequence[str] = tuple(COMMANDS)) -> Parser:
+def parser() -> Parser:
     """The parser of the command line."""
     from .. import __version__
 
@@ -77,6 +80,14 @@ def parser(commands: Sequence[str] = tuple(COMMANDS)) -> Parser:
     )
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     added = made.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for name in commands:
-        added.add_parser(name, help=COMMANDS[name], module=name)
+    for name, does in COMMANDS.items():
+        made.commands[name] = added.add_parser(name, help=does, module=name)
+    return made
+
+
+def whole() -> Parser:
+    """The parser of the command line, all of whose subcommands are loaded, for who reads what options there are."""
+    made = parser()
+    for command in made.commands.values():
+        command.loaded()
     return made

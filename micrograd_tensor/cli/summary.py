@@ -6,8 +6,9 @@ The figures are read from the recorded graph of one forward pass, so they hold f
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from .arguments import whole_number
 from .console import Rows, console, table
+from .outputs import add_json, source_of, to_stdout, writable, write_json
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
@@ -43,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=whole_number(1), default=32, metavar="N", help="samples in the batch (default: 32)"
     )
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -65,7 +68,10 @@ class Layer:
 
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
-    model = _load(given.model)
+    if given.json is not None and not to_stdout(given):
+        writable(given.json, source_of(given.model))
+    with redirect_stdout(sys.stderr) if to_stdout(given) else nullcontext():
+        model = _load(given.model)
     x = np.zeros((given.batch, *_one_sample(given, model)), _dtype(model))
     layers = [Layer(name, module) for name, module in model.named_modules()]
     try:
@@ -76,15 +82,32 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError(f"{given.model} fails on x {x.shape}: {why}; is --input right?") from None
     constants = {id(value._data) for value in (*model.parameters(), *model.buffers())}
     kept = _attribute(_tensors(out), scopes, constants)
-    terminal = console()
-    terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
-    terminal.print(_table(layers))
     parameters = list(model.parameters())
     numbers, size = sum(p.size for p in parameters), sum(p._data.nbytes for p in parameters)
     learned = sum(p.size for p in parameters if p.requires_grad)
-    terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
-    terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
+    if not to_stdout(given):
+        terminal = console()
+        terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
+        terminal.print(_table(layers))
+        terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
+        terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
+    totals = {"parameters": numbers, "learned": learned, "bytes": size, "kept_bytes": kept}
+    about = {"model": given.model, "input": x.shape, "dtype": str(x.dtype)}
+    write_json(given.json, about | totals | {"layers": [*map(_layer, layers)]}, source_of(given.model))
     return 0
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    """What programs read of a layer."""
+    module = layer.module
+    return {
+        "name": layer.name,
+        "type": type(module).__name__,
+        "settings": module.extra_repr(),
+        "output": layer.shape,
+        "parameters": sum(p.size for p in module.parameters(recurse=False)),
+        "kept_bytes": layer.kept,
+    }
 
 
 def _load(place: str) -> nn.Module:
