@@ -177,11 +177,11 @@ def _c_compiler() -> Check:
 
 def _run_compiled(backend: Literal["numba", "c"]) -> None:
     """Compile a function that nobody has compiled before, and run it."""
-    steps = np.random.default_rng().integers(0, 2, 24).tolist()  # constants alone would leave the kernel what it was
+    steps = np.random.default_rng().integers(0, 2, 24).tolist()  # other constants alone would make no other kernel
 
     def function(x: Any) -> Any:
         for step in steps:
-            x = x * 0.5 if step else x + 0.5
+            x = np.tanh(x) if step else np.sin(x)
         return x
 
     before = os.environ.get(cache.VARIABLE)
