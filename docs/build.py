@@ -14,7 +14,10 @@ import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
-from sphinx.cmd.build import main as sphinx
+try:
+    from sphinx.cmd.build import main as sphinx
+except ModuleNotFoundError:
+    sys.exit("What builds the site is not installed: pip install '.[docs]'")
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -80,7 +83,7 @@ def build(folder: Path, builder: str = "html") -> int:
     lay_out(source)
     settings = ["-c", str(DOCS / "site"), "-D", f"html_extra_path={source / 'as_is'}"]
     status = sphinx(["-M", builder, str(source), str(folder), *settings, "-q", "-a", "-W", "--keep-going", "-n"])
-    if builder == "html":
+    if builder == "html" and (folder / "html/README.html").exists():
         shutil.copyfile(folder / "html/README.html", folder / "html/index.html")
     return status
 
@@ -92,6 +95,9 @@ if __name__ == "__main__":
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "build/site", metavar="DIR", help="build/site")
     arguments = parser.parse_args()
     failed = build(arguments.out, "linkcheck" if arguments.links else "html")
-    if arguments.open and not arguments.links:
-        webbrowser.open((arguments.out / "html/index.html").resolve().as_uri())
+    index = (arguments.out / "html/index.html").resolve()
+    if not arguments.links:
+        print(index)
+    if arguments.open and index.exists():
+        webbrowser.open(index.as_uri())
     sys.exit(failed)
