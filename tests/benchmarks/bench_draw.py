@@ -1,11 +1,14 @@
 """How long a circuit takes to draw, by its size, and what the time goes to; torchviz with the system's dot beside it.
 
-    python tests/benchmarks/bench_draw.py [--rounds 3] [--theirs]
+    python tests/benchmarks/bench_draw.py [--rounds 3] [--theirs] [--room]
 
 Three kinds of graphs: a chain, a random graph, in which most values are forks, and a net of equal layers in scopes, all
 of whose gates are shown. A time is the least of the rounds, in milliseconds, from the recorded tensors to the SVG text:
 *capture* records the backward pass, *scene* finds what is to be said, *place* where it stands, *paint* writes DOT,
 *Graphviz* paints that, and *finish* makes the SVG of it. The last column is by how much twice the gates take longer.
+
+With ``--room`` it tells instead how much room the built-in graphs and a net of scalars take, all of their gates shown:
+the area in one line beside that of the same graph laid out by ``dot`` (``engine="dot"``), and the height on a page.
 
 With ``--theirs``, where PyTorch, torchviz and a ``dot`` on the PATH are installed, the same graphs are drawn with these
 too; they show neither values, gradients nor rules. A drawing that takes more than a minute is given up.
@@ -28,6 +31,7 @@ from typing import Any
 import numpy as np
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import collapse
@@ -129,11 +133,48 @@ def theirs(make: Callable[..., Any], gates: int) -> str:
     return f"{(time.perf_counter() - start) * 1e3:,.0f}"
 
 
+def scalar_net() -> Any:
+    """A net of three inputs and layers of 4, 4 and 1, of 73 gates, every number of which is a value of its own."""
+    choose = np.random.default_rng(0)
+
+    def number(name: str) -> Any:
+        return mt.tensor(float(choose.normal()), name=name, requires_grad=True)
+
+    values = [number(f"x{i}") for i in range(3)]
+    for layer, width in enumerate((4, 4, 1)):
+        made = []
+        for k in range(width):
+            total = number(f"b{layer}{k}")
+            for i, x in enumerate(values):
+                total = total + number(f"w{layer}{k}{i}") * x
+            made.append(mt.tanh(total))
+        values = made
+    return values[0]
+
+
+def room() -> None:
+    """Print how much room pictures take."""
+    graphs = {"net of scalars": (scalar_net(), 1.0), **{name: made(name) for name in BUILTINS}}
+    print("| graph | Mpx in one line | dot | ratio | height at 900 px |\n|:--|--:|--:|--:|--:|")
+    for name, (out, upstream) in graphs.items():
+        area = {}
+        for engine in ("own", "dot"):
+            circuit = draw(out, upstream, depth=99, width=None, engine=engine)
+            assert circuit.svg  # which tells how large it is, where dot lays it out
+            area[engine] = circuit._painting.width * circuit._painting.height / 1e6
+        height = draw(out, upstream, depth=99)._painting.height
+        print(f"| {name} | {area['own']:.2f} | {area['dot']:.2f} | {area['own'] / area['dot']:.2f} | {height:,.0f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="drawings of each graph (default: 3)")
     parser.add_argument("--theirs", action="store_true", help="torchviz and dot beside it, where they are installed")
+    parser.add_argument("--room", action="store_true", help="how much room pictures take, rather than how long")
     given = parser.parse_args()
+    if given.room:
+        room()
+        return
     print(f"Python {platform.python_version()}, NumPy {np.__version__}; {platform.machine()}, {os.cpu_count()} cores")
     beside = given.theirs and importlib.util.find_spec("torchviz") is not None and shutil.which("dot") is not None
     if given.theirs and not beside:

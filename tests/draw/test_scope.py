@@ -1,5 +1,8 @@
 """One scope alone, with what comes in and goes out; deep nets as an outline; views of any graph's few gates."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from gallery import deep_net, leaf, nested_scopes, random_scopes, two_layers, values
@@ -228,3 +231,42 @@ def test_nested_scopes_are_scopes_of_their_own():
         path: len(module(nested_scopes()._graph, path, {})[0].outputs) for path in ("outer", "innermost", "second")
     }
     assert found == {"outer": 1, "innermost": 1, "second": 1}
+
+
+def steps_of(circuit, folder):
+    page = circuit.save(folder / "net.html").read_text(encoding="utf-8")
+    return page, json.loads(re.search(r'class="data">(.*?)</script>', page, re.DOTALL)[1])["steps"]
+
+
+def test_steps_follow_what_is_to_be_seen(tmp_path):
+    page, steps = steps_of(deep_net(100), tmp_path)
+    (box,) = items(deep_net(100), "box")
+    gates = {f"node-{rank}" for rank in map(int, re.findall(r'id="player-node-(\d+)" class="node gate', page))}
+    forward = [step["mark"] for step in steps if step["phase"] == "forward"]
+    assert sorted(forward) == sorted([*gates, box.id])
+    assert {step["mark"] for step in steps if step["phase"] == "backward"} == {*gates, box.id}
+    assert len(page) < 500_000
+    for step in steps:
+        for lane in step.get("lanes", ()):
+            assert f'id="player-{lane}"' in page
+    at_box = next(step for step in steps if step.get("mark") == box.id and step["phase"] == "backward")
+    assert at_box["left"]["panels"]
+    assert at_box["right"]["panels"][0]["name"] == "dh99"
+
+
+def test_boxes_of_few_gates_are_gone_through_gate_by_gate(tmp_path):
+    _, steps = steps_of(deep_net(5, depth=1), tmp_path)
+    assert sum(step["phase"] == "forward" for step in steps) == 26
+
+
+def test_the_page_of_a_deep_net_plays(page, tmp_path):
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(deep_net(100).save(tmp_path / "net.html").as_uri())
+    last = int(page.get_attribute(".slider", "max"))
+    assert 10 < last < 40
+    for _ in range(last):
+        page.keyboard.press("ArrowRight")
+    assert page.input_value(".slider") == str(last)
+    assert said == []

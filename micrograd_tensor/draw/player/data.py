@@ -36,7 +36,10 @@ MAX_CAPTION = 48
 """The longest name of an array, in characters; the step that makes it has all of its formula."""
 
 MAX_OVERVIEW = 8
-"""How many leaves and outputs are shown before the first step."""
+"""How many leaves and outputs are shown before the first step, and values at a box."""
+
+MANY_HIDDEN = 100
+"""With more gates than this in boxes, each box is one step."""
 
 Panel = dict[str, Any]
 Step = dict[str, Any]
@@ -71,8 +74,15 @@ class _Player:
         self.shown: dict[Node, int] = {}
         self.program = Program(graph)
         self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
+        self.boxes = self._boxes()
+        self.box_of = {node: box for box, gates in self.boxes.items() for node in gates}
         steps = [self._overview()]
-        steps += [self._forward(node) for node in graph.nodes if node.op]
+        for node in graph.nodes:
+            box = self.box_of.get(node)
+            if node.op and box is None:
+                steps.append(self._forward(node))
+            elif box is not None and node is self.boxes[box][-1]:
+                steps.append(self._box(box))
         if graph.gradients:
             steps.append(self._upstream())
             steps += self._backward()
@@ -121,6 +131,74 @@ class _Player:
             "right": self._side("output", [self._panel(node)]),
         }
 
+    def _boxes(self) -> dict[str, list[Node]]:
+        """The gates in each box that is one step."""
+        boxes: dict[str, list[Node]] = {}
+        for node in self.graph.nodes:
+            name = self.elements.gate(node) if node.op else ""
+            if name.startswith("box-"):
+                boxes.setdefault(name, []).append(node)
+        return boxes if sum(map(len, boxes.values())) > MANY_HIDDEN else {}
+
+    def _around(self, box: str) -> tuple[list[Node], list[Node]]:
+        """The values that come into a box, and those that go out of it."""
+        gates, users = self.boxes[box], self.graph.users
+        inside = set(gates)
+        into = dict.fromkeys(x for gate in gates for x in gate.inputs if x not in inside)
+        out = [g for g in gates if g in self.graph.outputs or any(user not in inside for user, _ in users[g])]
+        return list(into), out or gates[-1:]
+
+    def _box_title(self, box: str) -> str:
+        numbers = [self.called.numbers[gate] for gate in self.boxes[box]]
+        return f"({numbers[0]}) to ({numbers[-1]})"
+
+    def _box(self, box: str) -> Step:
+        """The gates of a box, computed in one step."""
+        gates, (into, out) = self.boxes[box], self._around(box)
+        lanes = dict.fromkeys(
+            lane for gate in gates for lane in (*self.elements.into(gate), *self.elements.out_of(gate))
+        )
+        return {
+            "phase": "forward",
+            "title": self._box_title(box),
+            "say": [f"{counted(len(gates), 'gate')}, drawn as one box. A picture of this scope alone shows them."],
+            "mark": box,
+            "lanes": list(lanes),
+            "items": self.elements.parts([box, *map(self.elements.fork, out)]),
+            "left": self._side("inputs", [self._panel(x) for x in into[:MAX_OVERVIEW]]),
+            "right": self._side("output", [self._panel(x) for x in out[:MAX_OVERVIEW]]),
+        }
+
+    def _box_back(self, box: str) -> Step:
+        """The rules of a box's gates, applied in one step."""
+        gates, (into, out) = self.boxes[box], self._around(box)
+        outside = set(into)
+        edges = [
+            (gate, i)
+            for gate in gates
+            for i, x in enumerate(gate.operands)
+            if x in outside and (gate, i) in self.graph.contributions
+        ]
+        lanes = dict.fromkeys(
+            lane for gate, i in edges for lane in self.elements.back_to(gate, i, self._is_alone(gate.operands[i]))
+        )
+        handed = [
+            self._part(gate.operands[i], (gate, i), self.graph.contributions[gate, i], self._letter(gate, i))
+            for gate, i in edges[:MAX_OVERVIEW]
+        ]
+        arriving = [self._whole(node) for node in out if node in self.graph.gradients]
+        return {
+            "phase": "backward",
+            "title": self._box_title(box),
+            "say": [f"The rules of {counted(len(gates), 'gate')}, from the last to the first."],
+            "mark": box,
+            "lanes": list(lanes),
+            "items": [],
+            "left": self._side("computed here, handed on to the left (downstream)", handed),
+            "right": self._side("arrives from the right (upstream)", arriving[:MAX_OVERVIEW]),
+            "verdicts": self._judged([gate.operands[i] for gate, i in edges if self._is_alone(gate.operands[i])]),
+        }
+
     def _upstream(self) -> Step:
         given = [node for node in self._outputs() if node in self.graph.upstreams]
         code = [f"{self.names.upstreams[node]}  # given, shape {node.shape}" for node in given]
@@ -147,11 +225,22 @@ class _Player:
 
     def _backward(self) -> Iterator[Step]:
         for node in reversed(self.graph.nodes):
-            if node in self.graph.gradients and not self._is_alone(node):
+            box = self.box_of.get(node)
+            shown = box is None and (node.op is not None or not self.boxes or self._is_shown(node))
+            shown = shown or (box is not None and bool(self.elements.fork(node)))
+            if node in self.graph.gradients and not self._is_alone(node) and shown:
                 yield self._sum(node)
+            if box is not None:
+                if node is self.boxes[box][0]:
+                    yield self._box_back(box)
+                continue
             edges = [(node, i) for i in range(len(node.operands)) if (node, i) in self.graph.contributions]
             if edges:
                 yield self._rules(node, [i for _, i in edges])
+
+    def _is_shown(self, leaf: Node) -> bool:
+        """Whether a leaf is in the picture, rather than in a box."""
+        return self.elements.gate(leaf) == f"node-{leaf.rank}"
 
     def _rules(self, node: Node, operands: list[int]) -> Step:
         lines = backward_lines_by_operand(self.graph, node, self.names)
