@@ -82,6 +82,58 @@ def _as_strided(x: Any, *args: Any, **settings: Any) -> Any:
     return x.moved(as_strided, args, settings) if isinstance(x, Array) else as_strided(x, *args, **settings)
 
 
+class _Nditer:
+    """An iterator over the elements of one array, as `numpy.nditer` that only reads."""
+
+    def __init__(self, value: Array) -> None:
+        self._value, self._places = value, list(np.ndindex(*value.shape))
+        self._k = 0
+
+    @property
+    def multi_index(self) -> tuple[int, ...]:
+        return self._places[self._k]
+
+    @property
+    def finished(self) -> bool:
+        return self._k >= len(self._places)
+
+    def iternext(self) -> bool:
+        """Go on to the next element; whether there is one."""
+        self._k += 1
+        return not self.finished
+
+    def __getitem__(self, operand: int) -> Any:
+        return (self._value[self.multi_index],)[operand]
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.finished:
+            yield self[0]
+            self._k += 1
+
+    def __enter__(self) -> _Nditer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _nditer(op: Any, *args: Any, **settings: Any) -> Any:
+    flags = [*settings.get("op_flags", ())]
+    written = any(
+        flag in ("readwrite", "writeonly") for one in flags for flag in (one if isinstance(one, list) else [one])
+    )
+    return _Nditer(op) if isinstance(op, Array) and not written else np.nditer(op, *args, **settings)
+
+
+def _choose(a: Any, choices: Any, *args: Any, **settings: Any) -> Any:
+    """Of several arrays the elements of the one that is named at each place, as `numpy.choose`."""
+    if not (isinstance(choices, Array) or _holds_arrays(choices)) or args or settings:
+        return np.choose(a, choices, *args, **settings)
+    every = choices if isinstance(choices, Array) else Array(_stacked([*np.broadcast_arrays(*choices)]))
+    index = np.asarray(plain(a)).astype(int)
+    return every[(index, *np.indices(index.shape))]
+
+
 class _Joined:
     """Arrays put together by an index, as by `numpy.c_` and `numpy.r_`."""
 
@@ -97,6 +149,8 @@ class _Joined:
 
 _OWN: Mapping[str, Any] = {
     "ndenumerate": _ndenumerate,
+    "nditer": _nditer,
+    "choose": _choose,
     "as_strided": _as_strided,
     "c_": _Joined(np.c_, np.column_stack),
     "r_": _Joined(np.r_, np.concatenate),

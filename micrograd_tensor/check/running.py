@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.tensor import Tensor
+from ..notation import counted
 from .found import Lines
 
 __all__ = ["Run", "run"]
@@ -130,7 +131,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     names |= restored
     for name in watch.unfinished(error):
         names.pop(name, None)
-    whole = returned if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
+    whole = names if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
     helpers = frozenset(name for name in names if name not in whole)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
     ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
@@ -352,7 +353,8 @@ def _names(
     if error is not None:
         return dict(local), ()
     if isinstance(returned, Mapping):
-        return dict(returned), ()
+        bare = set(returned) <= set(inputs)  # the gradients go by the names of the inputs
+        return {f"d{key}" if bare else key: value for key, value in returned.items()}, ()
     if returned is None:
         return dict(local), ("backward returned nothing; judged are its local variables",)
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
@@ -361,7 +363,8 @@ def _names(
         several = flat
     if len(several) != len(inputs) or len(flat) != len(several):
         names = ", ".join(f"d{name}" for name in inputs)
-        count = f"backward returned {len(flat)} arrays, but there are {len(inputs)} inputs ({names})"
+        there = f"there are {len(inputs)} inputs" if len(inputs) != 1 else "there is 1 input"
+        count = f"backward returned {counted(len(flat), 'array')}, but {there} ({names})"
         return dict(local), (f"{count}; judged are its local variables",)
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]

@@ -233,12 +233,19 @@ def judge_layer(
     first = task, *judge(task, path, rtol)
     if not first[1].wrong:
         return first
-    for task in tasks:
+    for other in tasks:
         with suppress(UnusableError):
-            judged = task, *judge(task, path, rtol)
+            judged = other, *judge(other, path, rtol)
             if not judged[1].wrong:
                 return judged
+    wrong = _leaves(task.captured).intersection(first[1].wrong)
+    if task.guessed and (len(task.unlike) > 1 or not wrong <= task.unlike):
+        raise UnusableError(f"{path}: {task.guessed}; then it is judged")  # more than one mistake is likelier a guess
     return first
+
+
+def _leaves(graph: Graph) -> set[str]:
+    return {name for name, node in named_nodes(graph).items() if node.is_leaf}
 
 
 def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
@@ -311,7 +318,10 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     outputs = {name for name, node in named.items() if node in graph.outputs}
-    hand |= _by_shape_or_value(ran.returned, inputs, hand, graph)
+    by_shape = _by_shape_or_value(ran.returned, inputs, hand, graph)
+    hand |= by_shape
+    if by_shape:  # not by its local variables then
+        ran = replace(ran, remarks=tuple(said for said in ran.remarks if "inputs (" not in said))
     keys, _ = spelled(hand, named)
     bare = isinstance(ran.returned, Mapping) and bool(hand) and set(hand) <= set(inputs)
     if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
@@ -326,7 +336,7 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
     stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
-    said += [task.guessed] if task.guessed and report.wrong else []
+    said += [f"{task.guessed[0].upper()}{task.guessed[1:]}."] if task.guessed and report.wrong else []
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
     found = replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks)
@@ -412,7 +422,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
 
 def _rebound(task: exercise.Exercise, ran: Run, report: Report) -> list[str]:
     """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
-    name, of_a_loss = task.ignored[0], np.shape(task.dout) == ()
+    name, of_a_loss = next(iter(task.ignored), ""), np.shape(task.dout) == ()
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
         return []

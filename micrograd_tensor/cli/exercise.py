@@ -48,6 +48,7 @@ class Exercise:
         said: how the forward pass was run, in a few words; or "".
         again: makes the same exercise at varied inputs; raises `UnusableError` where it does not run at them.
         guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
+        unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
     """
 
@@ -61,6 +62,7 @@ class Exercise:
     said: str = ""
     again: Callable[[Vary], Exercise] | None = None
     guessed: str = ""
+    unlike: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -131,6 +133,7 @@ def read_layer(
                 said=made.said,
                 again=lambda vary, at=made.arguments: next(every(vary(at), True, None)),  # type: ignore[misc]
                 guessed=made.guessed,
+                unlike=made.unlike,
                 doubts=made.doubts,
             )
 

@@ -45,18 +45,33 @@ class Layer:
             return self.function_forward
         return self.backward if self.made_by is None else getattr(self.made_by, self.backward)  # type: ignore[no-any-return]  # as given
 
+    def ran(self, own: Any, arguments: Mapping[str, Any]) -> Any:
+        """What its forward pass returns for those of some arguments that it takes, or else leaves in its object."""
+        forward, _ = self.bound(own)
+        returned = forward(**wanted_by(forward, arguments))
+        left = vars(own) if returned is None and hasattr(own, "__dict__") else {}
+        return next((left[name] for name in _OUTPUTS if name in left), returned)
+
     def made(self, arguments: Mapping[str, Any]) -> Any:
         """A new object of its class, of those arguments that the constructor takes; None where there is no class."""
         if self.made_by is None:
             return None
-        taken = inspect.signature(self.made_by).parameters
-        return self.made_by(**{name: value for name, value in arguments.items() if name in taken})
+        return self.made_by(**wanted_by(self.made_by, arguments))
 
     def bound(self, own: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
         """Its two functions, the second None where one does both; of a class, those of an instance."""
         if self.made_by is None:
             return self.forward, self.backward
         return getattr(own, self.forward), None if self.backward is None else getattr(own, self.backward)
+
+
+_OUTPUTS = ("output", "outputs", "out", "y", "a", "A", "result", "loss")
+"""The attributes in which a forward pass that returns nothing leaves its result."""
+
+
+def wanted_by(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some arguments that a function takes."""
+    return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
 def layers_of(module: ModuleType) -> dict[str, Layer]:
@@ -75,11 +90,10 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             found[name] = Layer(name, backward, None)  # a loss and its gradient
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
-            forwards = [
-                way for way in ("forward", "forward_pass", "fwd", "__call__") if callable(getattr(made, way, None))
-            ]
-            backwards = [way for way in _BACKWARDS if callable(getattr(made, way, None))]
-            if forwards and backwards:
+            methods = {way for base in made.__mro__[:-1] for way, x in vars(base).items() if inspect.isfunction(x)}
+            forwards = [way for way in _FORWARDS if way in methods]
+            backwards = [way for way in _BACKWARDS if way in methods]
+            if forwards and backwards and not _is_blank(getattr(made, forwards[0])):
                 found[name] = Layer(name, forwards[0], backwards[0], made)
                 continue
             losses = [way for way in vars(made) if re.fullmatch(_LOSS, way) and _returns_several(vars(made)[way])]
@@ -89,6 +103,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
 
 
 _LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy)(_\w+)?")
+_FORWARDS = ("forward", "forward_pass", "fwd", "__call__")
 _BACKWARDS = ("backward", "backprop", "backward_pass", "bwd")
 _BACKWARD = re.compile(r"backward|backprop|bwd|grad(?=_|$)")
 
@@ -103,6 +118,19 @@ def _forwards(backward: str) -> Iterator[str]:
         for way in ("forward", "fwd", "forw", ""):
             if re.search(_BACKWARD, rest):
                 yield re.sub(r"__+", "_", re.sub(_BACKWARD, way, rest)).strip("_")
+
+
+def _is_blank(method: Callable[..., Any]) -> bool:
+    """Whether there is nothing in a method, as where it is there to be overridden."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(method)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else tree.body
+    return all(
+        isinstance(line, ast.Pass | ast.Raise) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for line in body
+    )
 
 
 def _returns_several(function: Callable[..., Any]) -> bool:

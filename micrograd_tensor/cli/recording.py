@@ -30,10 +30,11 @@ from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
-from .layers import Layer
+from ..notation.printable import listed
+from .layers import Layer, wanted_by
 from .shapes import LABELS, NUMBERS, said_as_option
 from .taking import Adapted, Taking, is_cache
-from .trials import Trial, Trials, rest_of, seeded, wanted_by
+from .trials import Trial, Trials, made_anew, rest_of, seeded
 from .unusable import UnusableError
 from .user_file import blamed
 
@@ -51,6 +52,7 @@ class Recorded:
         ignored: the names of backward's arguments.
         said: at which inputs it was run, in a few words.
         guessed: what is to be said of guessed shapes that the gradients do not have, in sentences; or "".
+        unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
         arguments: these inputs.
     """
@@ -63,6 +65,7 @@ class Recorded:
     ignored: tuple[str, ...]
     said: str
     guessed: str
+    unlike: frozenset[str]
     doubts: dict[str, str]
     arguments: Mapping[str, Any]
 
@@ -104,12 +107,12 @@ def recorded(
             f"{path}: no inputs were found with which {layer.name} runs{reason}; "
             f"say their shapes: --shapes {names}, with y=4<3 for whole numbers below 3, stride=(1) for a value"
         )
-    kind, single = chosen.guess.kind, chosen.is_single
+    kind = chosen.guess.kind
     made = _recorded(module, layer, path, seed, chosen, exact, dout)
     del chosen  # with all that it holds
     yield made
     if not exact:
-        for trial in trials.others(kind, single):
+        for trial in trials.others(kind):
             with suppress(UnusableError):
                 yield _recorded(module, layer, path, seed, trial, exact, dout)
 
@@ -122,7 +125,7 @@ def _recorded(
         warnings.simplefilter("error", GradientWarning)
         with replaced_kept(), seeded(seed), redirect_stdout(StringIO()), recording_numpy(_users(module)):
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
-            own, made, local = _run_recorded(layer, leaves)
+            own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
     takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
     outputs = _tensors(made, takes, path, layer)
@@ -162,6 +165,7 @@ def _recorded(
         ignored,
         _said(trial, seed, exact),
         guessed,
+        frozenset(trial.unlike),
         dict(trial.doubts),
         arguments,
     )
@@ -181,25 +185,26 @@ def _said(trial: Trial, seed: int, exact: bool) -> str:
 
 def _guessed(trial: Trial) -> str:
     """What is to be said where gradients have other shapes than the inputs, and these were guessed; or ""."""
-    names = [name for name in trial.unlike if name in trial.guess.free]
-    if not names:
+    unlike = sorted(trial.unlike.keys() & trial.guess.free)
+    if not unlike:
         return ""
-    shapes = said_as_option({name: trial.inputs[name] for name in trial.inputs if name in trial.guess.free})
+    shapes = said_as_option({name: shape for name, shape in trial.inputs.items() if name in trial.guess.free})
+    have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
     return (
-        f"The shapes of the inputs were guessed, and at these {' and '.join(f'd{n}' for n in names)} has another shape "
-        f"than its input. If yours are others, say them, such as --shapes {shapes}"
+        f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in unlike])} {have}; if "
+        f"yours are others, say them, such as --shapes {shapes}"
     )
 
 
-def _run_recorded(layer: Layer, leaves: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:
     """A layer's object, what its forward pass returns and its local variables, on `Array` s."""
-    own = layer.made(leaves)
+    own = made_anew(layer, leaves, seed)
     if hasattr(own, "__dict__"):
         vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
     forward, _ = layer.bound(own)
     watch = Watch(forward, within=False)
     with watch, _collected_later():
-        made = forward(**wanted_by(forward, leaves))
+        made = layer.ran(own, leaves)
     return own, made, watch.local
 
 

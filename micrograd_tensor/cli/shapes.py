@@ -23,7 +23,8 @@ class Value:
 
 _ROLES = (
     ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
-    ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"),
+    ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"
+     r"|tokens?(_?ids)?|ind(ices|ex)|words"),
     ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
     ("weights 1", r"(?i)w_?1"),
     ("bias 1", r"(?i)b_?1"),
@@ -67,7 +68,7 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
      "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "weights 1": (5, 4), "bias 1": (4,),
      "weights 2": (4, 3), "bias 2": (3,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 12), "hidden weights": (3, 12), "bias": (12,)},
-    {"input": (2, 4, 6, 7), "weights": (3, 4, 2, 2), "bias": (3,), "gamma": (4,), "labels": ((2,), 4)},
+    {"input": (3, 4, 6, 7), "weights": (5, 4, 3, 2), "bias": (5,), "gamma": (4,), "labels": ((3,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (4,), "labels": ((3,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (1, 4, 1, 1)},
     {"input": (3, 7, 5), "weights": (5, 4), "bias": (4,), "gamma": (5,), "hidden state": (3, 4),
@@ -79,6 +80,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "hidden state": (7, 3), "weights": (5, 12), "input weights": (5, 12), "hidden weights": (3, 12),
      "bias": (12,)},
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (3,)},
+    {"input": (7, 5), "weights": (5, 5), "bias": (5,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 5),
+     "bias 2": (5,)},
     {"input": (7, 5), "weights": (5,), "bias": (5,), "labels": ((7,), 5)},
     {"input": (7, 5), "weights": (5,), "bias": (), "labels": ((7,), 2)},
     {"input": (7, 5), "weights": (3, 5), "bias": (3,), "labels": ((7,), 3), "weights 1": (4, 5), "bias 1": (4,),
@@ -86,6 +89,9 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (5, 7), "weights": (3, 5), "bias": (3, 1), "gamma": (5, 1), "labels": ((7,), 3), "weights 1": (4, 5),
      "bias 1": (4, 1), "weights 2": (3, 4), "bias 2": (3, 1), "hidden state": (3, 7), "input weights": (3, 5),
      "hidden weights": (3, 3)},
+    {"input": (5, 1), "weights": (3, 5), "bias": (3, 1), "gamma": (5, 1), "hidden state": (3, 1),
+     "input weights": (3, 5), "hidden weights": (3, 3), "weights 1": (4, 5), "bias 1": (4, 1), "weights 2": (3, 4),
+     "bias 2": (3, 1)},
     {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
     {"input": (2, 4, 9), "weights": (3, 4, 2), "bias": (3,), "gamma": (4,)},
     {"input": (7, 5), "bias": (5, 3)},
@@ -170,7 +176,7 @@ def guesses(
     for numbers in NUMBERS:
         for labels in LABELS if labelled else LABELS[:1]:
             for these in every:
-                for layout in _LAYOUTS:
+                for layout in (one for one in _LAYOUTS if _has(one, these, given)):
                     rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
                     arguments, free = dict[str, Any](), set[str]()
                     for name, parameter in needed.items():
@@ -188,11 +194,27 @@ def guesses(
                     yield Guess(arguments, kind, frozenset(free), frozenset(alone))
 
 
+def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str, Any]) -> bool:
+    """Whether a layout knows of all weights that are to be guessed; anything else may have the shape of the input."""
+    needed = {role for name, role in roles.items() if name not in given}
+    return all(role in layout for role in needed if "weights" in role or role in ("bias 1", "bias 2"))
+
+
 def reshaped(guess: Guess, shapes: Mapping[str, tuple[int, ...]], seed: int) -> Guess:
     """A guess with other shapes of some of its arrays."""
     rng = np.random.default_rng([seed, 2])
     drawn = {name: _of_kind(rng, shape, guess.kind) for name, shape in shapes.items()}
     return Guess({**guess.arguments, **drawn}, guess.kind, guess.free, guess.alone)
+
+
+def is_parameter(name: str) -> bool:
+    """Whether something is called as what a layer learns: weights, a bias, γ.
+
+    >>> is_parameter("gamma"), is_parameter("W1"), is_parameter("running_mean")
+    (True, True, False)
+    """
+    role = _plainly(name.strip("_"))
+    return any(what in role for what in ("weights", "bias", "gamma"))
 
 
 def _role(name: str, names: Iterable[str]) -> str:
@@ -220,22 +242,20 @@ def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) ->
         large = (isinstance(default, int) and default > _LARGE) or isinstance(default, tuple | list)
         if not large or isinstance(default, bool):
             return None
-    shape = layout["input"]
-    if what is None or not shape or isinstance(shape[0], tuple):
-        return layout["weights"][0] if what == "words" else layout["weights"][1] if what in ("in", "out") else None
-    weights = layout.get("weights", (5, 3))
-    images = len(shape) == 4
+    shape, weights = layout["input"], layout.get("weights", (5, 3))
+    of_words = isinstance(shape[0], tuple)
+    images, columns = len(shape) == 4, len(layout.get("bias", ())) == 2
+    if what == "in" and isinstance(default, tuple):
+        return shape[1:] if images else None
     known = {
-        "in": shape[1] if images else shape[-1],
+        "in": weights[-1] if of_words else shape[1] if images else shape[0] if columns else shape[-1],
         "hidden": layout.get("bias 1", (4,))[0],
-        "out": weights[0] if images else weights[-1] if weights else 1,
+        "out": weights[0] if images or columns else weights[-1] if weights else 1,
         "layers": [4],
         "words": 6,
         "kernel": 3,
     }
-    if what == "in" and isinstance(default, tuple):
-        return shape[1:] if images else None
-    return known[what]
+    return known.get(what or "")
 
 
 def _guessed(role: str, layout: Mapping[str, Any], rng: np.random.Generator, weighted: bool, kind: Kind) -> Any:

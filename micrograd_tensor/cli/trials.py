@@ -11,7 +11,7 @@ import ast
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -21,14 +21,19 @@ from typing import Any
 import numpy as np
 
 from ..check.given import spelled
+from ..check.recorded_array import Array
 from ..check.running import Watch, assignments, copied, replaced_kept
 from ..check.running import run as run_backward
 from .layers import Layer
-from .shapes import NUMBERS, Guess, Kind, guesses, reshaped, said_as_option
+from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
 from .taking import Taking
 
 _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mean\(|sum\(|var\(|std\(|for .* in")
 """What tells that a forward pass does more than look at each element by itself."""
+_LOGARITHM = re.compile(r"\blog|exp\b|softmax|entropy")
+"""What tells that labels may be meant to add up to 1."""
+_CLIPPED = re.compile(r"\bclip\b|maximum|minimum|abs\(")
+"""What tells, beside a logarithm, that numbers may be meant to lie between 0 and 1 and are kept there."""
 _VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
 """Names of parameters that are seldom single numbers."""
 
@@ -54,11 +59,6 @@ class Trial:
     gradients: Mapping[str, tuple[int, ...]] | None
     inputs: Mapping[str, tuple[int, ...]]
     doubts: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_single(self) -> bool:
-        """Whether its result is a single number."""
-        return np.ndim(self.returned[0] if isinstance(self.returned, tuple) else self.returned) == 0
 
     @property
     def unlike(self) -> dict[str, tuple[int, ...]]:
@@ -103,14 +103,16 @@ class Trials:
             own, returned, local, _ = self._run(copied(trial.guess.arguments))
         return replace(trial, own=own, returned=returned, local=local)
 
-    def others(self, chosen: Kind, a_loss: bool) -> Iterator[Trial]:
+    def others(self, chosen: Kind) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
+        text = _source(self._layer.function_forward)
+        labels, shares = re.search(_LOGARITHM, text), re.search(_LOGARITHM, text) and re.search(_CLIPPED, text)
         kinds = set[Kind]()
         for trial in self._all(infinite=False):
             kind = trial.guess.kind
             if kind in kinds or kind == chosen or trial.gradients is None or trial.unlike:
                 continue
-            if kind.numbers == NUMBERS[0] or a_loss:
+            if shares if kind.numbers != NUMBERS[0] else labels:
                 kinds.add(kind)
                 yield self.again(trial)
 
@@ -166,12 +168,12 @@ class Trials:
     def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any], dict[str, tuple[int, ...]]]:
         """The object, what its forward pass returns, its variables, and the shapes that the object begins with."""
         layer = self._layer
-        own = layer.made(arguments)
+        own = made_anew(layer, arguments, self._seed)
         held = {name: x.shape for name, x in held_arrays(own).items()}
         forward, _ = layer.bound(own)
         watch = Watch(forward, within=False)
         with watch:
-            returned = forward(**wanted_by(forward, arguments))
+            returned = layer.ran(own, arguments)
         return own, returned, watch.local, held
 
     def _taking(self, trial: Trial) -> Taking:
@@ -212,20 +214,23 @@ class Trials:
         again = self._tried(reshaped(trial.guess, shapes, self._seed))
         if again is None or again.gradients is None or again.unlike:
             return None
-        single = [n for n, shape in shapes.items() if not shape and n not in trial.guess.alone]
+        meant = {n: shape for n, shape in shapes.items() if is_parameter(n) and n not in trial.guess.alone}
+        resized = {n: shape for n, shape in meant.items() if np.prod(shape) != np.prod(trial.inputs[n])}
         others = [n for n in trial.guess.free if n not in shapes and len(trial.inputs.get(n, ())) == 1]
-        if single and others and any(trial.inputs[n] in (trial.inputs[m] for m in single) for n in others):
+        if any(trial.inputs[n] in (trial.inputs[m] for m in resized) for n in others):
             return None  # as gamma without an axis beside beta with it
-        text = _source(self._layer.function_forward)
-        sure = not re.search(_REDUCED, text) and not any(re.fullmatch(_VECTORS, n) for n in single)
-        doubts = {} if sure else {n: _doubt(n, trial.inputs[n]) for n in single}
-        return replace(again, doubts=doubts)
+        by_element = not re.search(_REDUCED, _source(self._layer.function_forward))
+        if any(resized.values()) and not by_element:
+            return None  # as a bias with the length of the batch
+        sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())
+        return replace(again, doubts={} if sure else {n: _doubt(n, trial.inputs[n], resized[n]) for n in resized})
 
 
-def _doubt(name: str, shape: tuple[int, ...]) -> str:
+def _doubt(name: str, guessed: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    what = f"an array of shape {shape}" if shape else "a single number"
     return (
-        f"it is a single number, which is right if {name} is one, as it was taken for here; if {name} is an array, say "
-        f"so: --shapes {said_as_option({name: shape})}, and if it is not: --shapes {name}=()"
+        f"it is {what}, which is right if {name} is one, as it was taken for here; if {name} has another shape, say "
+        f"so: --shapes {said_as_option({name: guessed})}, and if it has not: --shapes {said_as_option({name: shape})}"
     )
 
 
@@ -233,11 +238,6 @@ def rest_of(returned: Any) -> Any:
     """What a function returns besides the loss."""
     gradients = returned[1:]
     return gradients[0] if len(gradients) == 1 else tuple(gradients)
-
-
-def wanted_by(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some arguments that a function takes."""
-    return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
 def parameters_of_constructor(layer: Layer) -> dict[str, inspect.Parameter]:
@@ -251,6 +251,25 @@ def parameters_of(layer: Layer) -> dict[str, inspect.Parameter]:
         return dict(inspect.signature(layer.forward).parameters)
     forward = list(inspect.signature(getattr(layer.made_by, layer.forward)).parameters.items())[1:]
     return {**parameters_of_constructor(layer), **dict(forward)}
+
+
+def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
+    """A new object of a layer's class, in which what is learned and begins with zeros or ones is drawn at random.
+
+    At γ = 1 or b = 0 a wrong backward pass can look right.
+    """
+    own = layer.made(arguments)
+    rng = np.random.default_rng([seed, 3])
+    attributes = vars(own) if hasattr(own, "__dict__") else {}
+    several = [value for name, value in attributes.items() if isinstance(value, dict) and "grad" not in name.lower()]
+    for these in (attributes, *several):
+        for name, value in list(these.items()):
+            array = value.recorded.numpy() if isinstance(value, Array) else value
+            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not isinstance(name, str):
+                continue
+            if name not in arguments and is_parameter(name) and array.size and np.isin(array, (0, 1)).all():
+                these[name] = np.asarray(rng.standard_normal(array.shape), array.dtype)
+    return own
 
 
 def held_arrays(own: Any) -> dict[str, Any]:

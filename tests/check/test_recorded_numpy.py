@@ -210,3 +210,42 @@ def test_questions_about_an_array_are_answered_as_numpy_does(name):
     assert np.shape(Array(mt.tensor(X))) == (4, 3)
     assert bool(Array(mt.tensor(True)))
     assert [10, 20][Array(mt.tensor(1))] == 20
+
+
+ITERATED = {
+    "places": (
+        "out = np.zeros_like(x)\nit = np.nditer(x, flags=['multi_index'])\n"
+        "while not it.finished:\n    out[it.multi_index] = x[it.multi_index] * it[0]\n    it.iternext()",
+        lambda x, y: x * x,
+    ),
+    "elements": ("out = 0.0\nfor v in np.nditer(x):\n    out = out + v * v", lambda x, y: (x * x).sum()),
+    "within": ("out = 1.0\nwith np.nditer(x) as it:\n    for v in it:\n        out = out * v", lambda x, y: x.prod()),
+    "choose in an array": ("out = np.choose(np.array([1, 0, 2]), x.T)", lambda x, y: x[[0, 1, 2], [1, 0, 2]]),
+    "choose between two": ("out = np.choose(x > y, [x, y * y])", lambda x, y: np.where(x > y, y * y, x)),
+    "choose by a condition": ("out = np.choose(x > 0, (0 * x, x))", lambda x, y: np.maximum(x, 0)),
+}
+
+
+@pytest.mark.parametrize(("text", "due"), ITERATED.values(), ids=ITERATED)
+def test_elements_one_by_one_and_chosen_ones_are_recorded(text, due):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    leaves = {name: mt.tensor(value, name=name, requires_grad=True) for name, value in {"x": x, "y": y}.items()}
+    names = {"np": RECORDED, **{name: Array(leaf) for name, leaf in leaves.items()}}
+    exec(text, names)
+    out = names["out"].recorded
+    assert np.allclose(out.numpy(), due(x, y))
+    (slope,) = mt.grad(out.sum(), [leaves["x"]])
+    step = 1e-6
+    for place in np.ndindex(3, 3):
+        there, back = x.copy(), x.copy()
+        there[place] += step
+        back[place] -= step
+        numerical = (np.sum(due(there, y)) - np.sum(due(back, y))) / (2 * step)
+        assert np.isclose(slope.numpy()[place], numerical, atol=1e-6)
+
+
+def test_an_iterator_that_writes_is_refused():
+    x = Array(mt.tensor(np.ones(3), requires_grad=True))
+    with pytest.raises(mt.GradientError, match="would cut its graph"):
+        RECORDED.nditer(x, op_flags=["readwrite"])
