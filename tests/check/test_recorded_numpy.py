@@ -212,28 +212,48 @@ def test_questions_about_an_array_are_answered_as_numpy_does(name):
     assert [10, 20][Array(mt.tensor(1))] == 20
 
 
+def by_places(np, x, y):
+    out = np.zeros_like(x)
+    it = np.nditer(x, flags=["multi_index"])
+    while not it.finished:
+        out[it.multi_index] = x[it.multi_index] * it[0]
+        it.iternext()
+    return out
+
+
+def by_elements(np, x, y):
+    out = 0.0
+    for v in np.nditer(x):
+        out = out + v * v
+    return out
+
+
+def by_elements_in_a_block(np, x, y):
+    out = 1.0
+    with np.nditer(x) as it:
+        for v in it:
+            out = out * v
+    return out
+
+
 ITERATED = {
-    "places": (
-        "out = np.zeros_like(x)\nit = np.nditer(x, flags=['multi_index'])\n"
-        "while not it.finished:\n    out[it.multi_index] = x[it.multi_index] * it[0]\n    it.iternext()",
-        lambda x, y: x * x,
+    "places": (by_places, lambda x, y: x * x),
+    "elements": (by_elements, lambda x, y: (x * x).sum()),
+    "within": (by_elements_in_a_block, lambda x, y: x.prod()),
+    "choose in an array": (
+        lambda np, x, y: np.choose(np.array([1, 0, 2]), x.T), lambda x, y: x[[0, 1, 2], [1, 0, 2]],
     ),
-    "elements": ("out = 0.0\nfor v in np.nditer(x):\n    out = out + v * v", lambda x, y: (x * x).sum()),
-    "within": ("out = 1.0\nwith np.nditer(x) as it:\n    for v in it:\n        out = out * v", lambda x, y: x.prod()),
-    "choose in an array": ("out = np.choose(np.array([1, 0, 2]), x.T)", lambda x, y: x[[0, 1, 2], [1, 0, 2]]),
-    "choose between two": ("out = np.choose(x > y, [x, y * y])", lambda x, y: np.where(x > y, y * y, x)),
-    "choose by a condition": ("out = np.choose(x > 0, (0 * x, x))", lambda x, y: np.maximum(x, 0)),
-}
+    "choose between two": (lambda np, x, y: np.choose(x > y, [x, y * y]), lambda x, y: np.where(x > y, y * y, x)),
+    "choose by a condition": (lambda np, x, y: np.choose(x > 0, (0 * x, x)), lambda x, y: np.maximum(x, 0)),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "due"), ITERATED.values(), ids=ITERATED)
-def test_elements_one_by_one_and_chosen_ones_are_recorded(text, due):
+@pytest.mark.parametrize(("way", "due"), ITERATED.values(), ids=ITERATED)
+def test_elements_one_by_one_and_chosen_ones_are_recorded(way, due):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
     leaves = {name: mt.tensor(value, name=name, requires_grad=True) for name, value in {"x": x, "y": y}.items()}
-    names = {"np": RECORDED, **{name: Array(leaf) for name, leaf in leaves.items()}}
-    exec(text, names)
-    out = names["out"].recorded
+    out = way(RECORDED, *map(Array, leaves.values())).recorded
     assert np.allclose(out.numpy(), due(x, y))
     (slope,) = mt.grad(out.sum(), [leaves["x"]])
     step = 1e-6

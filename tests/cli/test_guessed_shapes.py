@@ -91,7 +91,7 @@ def test_right_layers_are_right_whatever_the_shapes_are_that_they_mean(check, te
     status, printed = check(text)
     assert status == 0, printed
     assert "right" in printed
-    assert "wrong" not in printed
+    assert "is wrong" not in printed
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_losses_are_right_for_the_labels_and_probabilities_that_they_mean(
     text = pair(parameters, forward, cache, backward)
     status, printed = check(text)
     assert status == 0, printed
-    assert "wrong" not in printed
+    assert "is wrong" not in printed
     assert said in printed
     assert said or "one-hot" not in printed
     for old, new in ((" - ", " + "), ("* dout", "* dout * 2"), ("return dout", "return 2 * dout")):
