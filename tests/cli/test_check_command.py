@@ -331,7 +331,7 @@ def test_a_wrong_shape_around_right_values_is_said_and_counts_as_right(check):
         ("return dx, dw", ""),
         ("return [dx, dw]", ""),
         ("return dict(dx=dx, dw=dw, dproduct=dproduct)", ""),
-        ("return dx", "backward returned 1 arrays"),
+        ("return dx", "backward returned 1 array,"),
         ("return dw, dx", "another variable in the place of dx"),
     ],
 )
