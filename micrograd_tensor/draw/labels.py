@@ -128,7 +128,7 @@ class Labels:
         >>> import micrograd_tensor as mt
         >>> x = mt.tensor([1.0, 2.0], name="x")
         >>> Labels(mt.graph((x * x).named("y"))).unrecorded
-        'y was computed without a record; mt.draw(lambda: ...) shows how, or requires_grad=True on the inputs'
+        'y was computed without a record; draw the call, as in mt.draw(lambda: net(x).sum()), to see how'
         """
         nodes = [node for node in self.graph.nodes if self.lacks_record(node)]
         if not nodes:
@@ -139,8 +139,8 @@ class Labels:
             names[MAX_UNRECORDED - 1 :] = ["others"]
         was = "was" if len(names) == 1 else "were"
         return (
-            f"{listed(names)} {was} computed without a record; mt.draw(lambda: ...) shows how, "
-            "or requires_grad=True on the inputs"
+            f"{listed(names)} {was} computed without a record; "
+            "draw the call, as in mt.draw(lambda: net(x).sum()), to see how"
         )
 
     def kind(self, node: Node) -> str:
