@@ -438,6 +438,7 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
     apart = np.asarray(np.abs(given - expected))
+    apart = apart if apart.dtype.kind == "f" else apart.astype(np.float64)  # labels are compared too
     apart[np.isnan(apart)] = np.inf
     apart[(given == expected) | (np.isnan(given) & np.isnan(expected))] = 0.0
     within = apart <= tolerance

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"{error.filename}:" if error.filename else "standard output cannot be written:"
         return _told(f"{what} {error.strerror or error}")
     except Exception as error:  # a fault of this program, or of a library's
+        if sys.stdout.closed:
+            return _told("standard output was closed, by the file that was run")
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
         reason = " ".join(str(error).split()) or "no reason given"
@@ -50,7 +52,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         given = parser().parse_args(arguments)
         return int(given.run(given))
     finally:
-        sys.stdout.flush()  # here an error of the terminal's still has a handler
+        if not sys.stdout.closed:
+            sys.stdout.flush()  # here an error of the terminal's still has a handler
 
 
 def _told(what: str, status: int = 2) -> int:

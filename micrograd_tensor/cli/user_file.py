@@ -145,9 +145,9 @@ def blamed(path: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except UnusableError:
+    except (UnusableError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit, GeneratorExit, CancelledError, and what people derive themselves
         raise UnusableError(f"{path} {what}\n{explained(error, path)}") from None
 
 

@@ -84,7 +84,8 @@ def printed(monkeypatch, encoding, arguments):
             status = main(arguments)
         except SystemExit as ended:
             status = ended.code
-    return status, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err))
+    texts = ("" if stream.closed else stream.buffer.getvalue().decode(encoding) for stream in (out, err))
+    return status, *texts
 
 
 def skip_what_is_missing(command):
@@ -176,6 +177,34 @@ def test_the_traceback_is_there_on_request(folder, monkeypatch):
     monkeypatch.setattr(doctor, "run", lambda given: 1 / 0)
     monkeypatch.setenv(TRACEBACK, "1")
     assert "in <lambda>" in printed(monkeypatch, "utf-8", ["doctor"])[2]
+
+
+DOINGS = {
+    "raises a BaseException": ("raise BaseException('mine')", 2, "BaseException: mine"),
+    "raises GeneratorExit": ("raise GeneratorExit", 2, "GeneratorExit"),
+    "raises CancelledError": ("import asyncio; raise asyncio.CancelledError", 2, "CancelledError"),
+    "ends": ("raise SystemExit(0)", 2, "SystemExit"),
+    "interrupts": ("raise KeyboardInterrupt", 130, "interrupted"),
+    "closes the output": ("import sys; sys.stdout.close()", 2, "standard output was closed, by the file that was run"),
+    "sets the output to None": ("import sys; sys.stdout = None", 0, ""),
+    "replaces print": ("import builtins; kept = print; builtins.print = None; builtins.print = kept", 0, ""),
+    "writes escapes": ("raise ValueError('\\x1b]0;title\\x07')", 2, "ValueError: \\x1b]0;title\\x07"),
+    "goes elsewhere": ("import os; os.chdir('/')", 0, ""),
+    "empties the environment": ("import os; os.environ.clear()", 0, ""),
+}
+
+
+@pytest.mark.parametrize("doing", DOINGS)
+@pytest.mark.parametrize("command", ["check", "derive", "draw", "summary"])
+def test_whatever_a_file_does_when_it_is_run_the_command_ends_as_it_should(folder, monkeypatch, command, doing):
+    statement, expected, said = DOINGS[doing]
+    Path("f.py").write_text(f"{statement}\n{FILE.replace('2 * dout', 'dout')}")
+    status, _, err = printed(monkeypatch, "utf-8", RUNS[command][0])
+    assert status == expected
+    assert said in err
+    assert "Traceback" not in err
+    assert "\x1b" not in err
+    assert Path.cwd() == folder
 
 
 MISSPELLED = {
