@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from gallery import GALLERY, leaf, values
+from gallery import GALLERY, deep_net, leaf, values
 from rich.cells import cell_len
 
 import micrograd_tensor as mt
@@ -166,3 +166,10 @@ def test_wide_and_hostile_names_keep_the_columns():
     assert "\x1b" not in text
     columns = {cell_len(line.split("(2,)")[0]) for line in text.split("backward")[0].splitlines() if "(2,)" in line}
     assert len(columns) == 1
+
+
+def test_its_description_counts_what_is_listed():
+    circuit = deep_net(100, view="ascii", width="page")
+    assert circuit.description == "501 gates, 302 leaves, forward and backward"
+    forward, _, _ = circuit.text.partition("\nbackward\n")
+    assert len(set(re.findall(r"\((\d+)\) ", forward))) == 501

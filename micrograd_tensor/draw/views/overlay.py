@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from ...graph import Graph
+from ...graph import Graph, Node
 from ...notation import counted
 from ..build import scene
 from ..canvas import Painting
@@ -40,7 +40,14 @@ def forward(graph: Graph, options: Options) -> Painting:
 
 def ascii_view(graph: Graph, options: Options) -> Painting:
     """The picture that goes with the listing for terminals, whose width in columns does not concern it."""
-    return overlay(graph, replace(options, width="page"))
+    painting = overlay(graph, replace(options, width="page"))
+    gates = sum(node.op is not None for node in graph.nodes)
+    numbers = sum(not isinstance(x, Node) for node in graph.nodes for x in node.operands)
+    leaves = counted(len(graph.nodes) - gates + numbers, "leaf", "leaves")
+    passes = "forward and backward" if graph.gradients else "forward only"
+    notes = [text for sign, text in painting.scene.notes.items() if sign == "?"]  # a listing has no boxes
+    painting.description = "; ".join([f"{counted(gates, 'gate')}, {leaves}, {passes}", *notes])
+    return painting
 
 
 def described(shown: Scene) -> str:
