@@ -81,7 +81,7 @@ def test_the_check_finds_what_overlaps(page, fault, tmp_path):
     [
         ("collapsed_layers", "#box-19 { transform: translate(-60px, 0) }"),
         ("batch_norm_in_900_pixels", "#mark-4-10-end { transform: translate(-130px, 0) }"),
-        ("batch_norm_in_900_pixels", "#mark-4-10-start-name { transform: translate(0, 14px) }"),
+        ("batch_norm_in_900_pixels", "#mark-4-10-start-name { transform: translate(110px, -16px) }"),
         ("failed_op", "#error-5-name { transform: translate(-120px, 10px) }"),
     ],
 )
