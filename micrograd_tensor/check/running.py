@@ -93,7 +93,9 @@ class Run:
         return replace(self, names=names, earlier=earlier)
 
 
-def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = ()) -> Run:
+def run(
+    backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = (), *, within: bool = True
+) -> Run:
     """Call ``backward(dout, cache)``, or ``backward(dout)`` where it takes one argument only.
 
     Args:
@@ -101,6 +103,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
         dout: the upstream gradient.
         cache: what it needs of the forward pass: a mapping or a sequence.
         inputs: the names of the forward pass's inputs, in order, to name a tuple of gradients by.
+        within: whether to look at its lines too, which takes longer; else what was shared and held before is not known.
 
     >>> import numpy as np
     >>> from micrograd_tensor.check.running import run
@@ -114,7 +117,7 @@ def run(backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequ
     mine, kept = copied(dout), copied(cache)
     arguments = [mine, kept] if _takes_two(backward) else [mine]
     before = {"dout": fingerprint(mine), **fingerprints(kept)}
-    watch = Watch(backward)
+    watch = Watch(backward, within)
     returned, error = None, None
     try:
         with replaced_kept(), watch:

@@ -117,6 +117,19 @@ def recorded(
                 yield _recorded(module, layer, path, seed, trial, exact, dout)
 
 
+@contextmanager
+def _collected_later() -> Iterator[None]:
+    """Within the block no circles of references are looked for: what a loop records is all in use until it is over."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+@_collected_later()
 def _recorded(
     module: ModuleType, layer: Layer, path: Path, seed: int, trial: Trial, exact: bool, dout: Any
 ) -> Recorded:
@@ -131,8 +144,7 @@ def _recorded(
     outputs = _tensors(made, takes, path, layer)
     settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
     _name(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
-    with _collected_later():
-        outputs = rolled(outputs)
+    outputs = rolled(outputs)
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
@@ -203,21 +215,9 @@ def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[A
         vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
     forward, _ = layer.bound(own)
     watch = Watch(forward, within=False)
-    with watch, _collected_later():
+    with watch:
         made = layer.ran(own, leaves)
     return own, made, watch.local
-
-
-@contextmanager
-def _collected_later() -> Iterator[None]:
-    """Within the block no circles of references are looked for: what a loop records is all in use until it is over."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def _leaf(name: str, value: Any) -> Any:

@@ -98,7 +98,9 @@ class Trials:
         return found and self.again(found)
 
     def again(self, trial: Trial) -> Trial:
-        """The same once more, since its object may keep what the backward pass has added up."""
+        """The same once more, where its object may keep what the backward pass has added up."""
+        if trial.own is None:
+            return trial
         with quietly(self._seed):
             own, returned, local, _ = self._run(copied(trial.guess.arguments))
         return replace(trial, own=own, returned=returned, local=local)
@@ -198,7 +200,7 @@ class Trials:
         dout = upstream[0] if len(upstream) == 1 else upstream
         with quietly(self._seed):
             try:
-                ran = run_backward(takes.adapted(backward, inputs, trial.own), dout, cache, list(inputs))
+                ran = run_backward(takes.adapted(backward, inputs, trial.own), dout, cache, list(inputs), within=False)
             except SystemExit:
                 return None
         if ran.error is not None:

@@ -105,6 +105,20 @@ def test_what_a_backward_pass_returns_stays_what_it_returned():
     assert came.names["dy"] is not dout
 
 
+def test_without_a_look_at_the_lines_a_run_computes_the_same():
+    def backward(dout, cache):
+        dx = dout * 2.0
+        dx += 1.0
+        return dx
+
+    full, plain = (run(backward, X, None, ["x"], within=within) for within in (True, False))
+    assert np.array_equal(full.names["dx"], plain.names["dx"])
+    assert plain.error is None
+    assert not plain.earlier
+    failed = run(lambda dout, cache: cache["x"], X, {}, ["x"], within=False)
+    assert isinstance(failed.error, KeyError)
+
+
 def test_nothing_of_a_run_lives_on_without_its_result():
     """No circle of references: memory is free at once, not when the collector of circles comes by."""
 
