@@ -115,7 +115,7 @@ def test_list(capsys):
         (["batchnorm", "-o", "page.docx"], "save: 'page.docx' names none of the formats .md, .tex, .html, .ipynb and"),
         (
             ["batchnorm", "-o", "{folder}/no/page.md"],
-            "{folder}/no/page.md cannot be written: No such file or directory",
+            "{folder}/no/page.md cannot be written: No such folder as",
         ),
         (["batchnorm", "--beamer"], "derive: --beamer makes a file; give -o slides.tex"),
         (["batchnorm", "--beamer", "-o", "x.md"], "save: slides are in LaTeX, and 'x.md' is not"),

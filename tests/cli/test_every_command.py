@@ -347,7 +347,7 @@ def test_ctrl_c_at_any_time_is_status_130_and_leaves_no_half_file(folder, run):
     arguments, expected = RUNS[run]
     skip_what_is_missing(arguments[0])
     whole = {}
-    for wait in (1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, None):
+    for wait in (0.8, 1.1, 1.4, 2.0, None):
         for path in ("c.svg", "d.md", "r.html", "r.json", "p.html"):
             Path(path).unlink(missing_ok=True)
         command = [sys.executable, "-m", "micrograd_tensor", *arguments]
