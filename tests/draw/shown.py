@@ -204,7 +204,7 @@ class Reading:
         end = self.graph.contributions.get(edge)
         if end is None:
             return
-        text = re.sub(r"^(?:[^:]*: )?gradient: ", "", title)
+        text = re.sub(r"^(?:[^:]*: )?gradient: | ≠ .* by hand$", "", title)
         lines = [re.sub(r" ≠ .* by hand$", "", line) for line in lines]
         scalar = not end.shape and lines and re.fullmatch(rf"(?:d.* )?{NUMBER}", lines[-1].partition(" ≠ ")[0])
         if lines and (scalar or re.search(r"\([\w, ]*\)", lines[-1])) and text.endswith(f", {lines[-1]}"):
