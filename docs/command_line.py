@@ -40,7 +40,10 @@ def with_tables(page: str) -> str:
     for name, parser in whole().commands.items():
         text = section(name, parser)
         page = re.sub(
-            rf"(<!-- {name} -->\n\n).*?(?=\n\n## |\Z)", lambda mark, text=text: mark[1] + text, page, flags=re.DOTALL
+            rf"(<!-- {name} -->\n\n).*?(?=\n\n## |\n\n\[All pages\]|\Z)",
+            lambda mark, text=text: mark[1] + text,
+            page,
+            flags=re.DOTALL,
         )
     return page.rstrip("\n") + "\n"
 
