@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..check.found import broadcasts
 from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.running import Watch, assignments, copied, replaced_kept
@@ -91,7 +92,9 @@ class Trials:
             if trial.gradients is None:
                 continue
             back.append(trial)
-            if not trial.unlike and len(trial.inputs) >= len(back[0].inputs):  # else x was of whole numbers
+            if trial.unlike or len(trial.inputs) < len(back[0].inputs):  # as where x was of whole numbers
+                continue
+            if not (_forgetful(back[0]) and _hides(trial, back[0])):
                 found = trial
                 break
         found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
@@ -226,6 +229,22 @@ class Trials:
             return None  # as a bias with the length of the batch
         sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())
         return replace(again, doubts={} if sure else {n: _doubt(n, trial.inputs[n], resized[n]) for n in resized})
+
+
+def _forgetful(trial: Trial) -> bool:
+    """Whether each gradient of another shape lacks a sum or a transpose only, which shows at no array of one axis."""
+    return all(
+        sorted(shape) == sorted(trial.inputs[n]) or broadcasts(trial.inputs[n], shape)
+        for n, shape in trial.unlike.items()
+    )
+
+
+def _hides(trial: Trial, other: Trial) -> bool:
+    """Whether a missing sum or transpose of another trial is not due here: of one axis, or of a whole array."""
+    axes = {n: (len(shape), len(other.inputs.get(n, ()))) for n, shape in trial.inputs.items()}
+    return any(here < there for here, there in axes.values()) or any(
+        here > there for n, (here, there) in axes.items() if n in other.unlike and is_parameter(n)
+    )
 
 
 def _doubt(name: str, guessed: tuple[int, ...], shape: tuple[int, ...]) -> str:

@@ -70,6 +70,9 @@ RIGHT = {
     ),
     "a sum of two": pair("a, b", ["out = a + b"], "a", ["return dout, dout"]),
     "a product of two": pair("a, b", ["out = a * b"], "a, b", ["return dout * b, dout * a"]),
+    "vectors": pair(
+        "x, W, b", ["out = W @ x + b"], "x, W", ["return W.T @ dout, np.outer(dout, x), dout"]
+    ),
     "positions": pair("x, pos", ["out = x + pos"], "x", ["N, T, D = x.shape", "return dout, dout.sum(axis=0)"]),
     "logarithm": pair("x", ["out = np.log(x)"], "x", ["return dout / x"]),
     "square root": pair("x", ["out = np.sqrt(x)"], "out", ["return dout / (2 * out)"]),
@@ -182,6 +185,24 @@ def test_a_single_number_where_an_array_is_likelier_is_neither_right_nor_wrong_b
     name = option.split("=")[0]
     single = f"{name}=(),beta=()" if "beta" in text else f"{name}=()"
     assert "is wrong" not in check(text, "--shapes", single)[1]
+
+
+FORGOTTEN = {
+    "a transpose": pair("x", ["out = x * x"], "x", ["return (2 * dout * x).T"]),
+    "a sum": pair("x, b", ["out = x + b"], "x", ["return dout, dout"]),
+    "a sum over what is scaled": pair("x, gamma", ["out = x * gamma"], "x, gamma", ["return dout * gamma, dout * x"]),
+    "a sum beside weights": pair("x, w, b", ["out = x @ w + b"], "x, w", ["return dout @ w.T, x.T @ dout, dout"]),
+    "a transpose of weights": pair(
+        "x, w, b", ["out = x @ w + b"], "x, w", ["return dout @ w.T, dout.T @ x, dout.sum(axis=0)"]
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FORGOTTEN.values(), ids=FORGOTTEN)
+def test_what_would_be_right_for_arrays_of_one_axis_does_not_pass(check, text):
+    status, printed = check(text)
+    assert status == 1
+    assert "is wrong" in printed or "could not be judged" in printed
 
 
 def test_an_axis_that_is_missing_beside_one_that_is_there_is_a_mistake(check):
