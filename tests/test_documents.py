@@ -20,7 +20,13 @@ from micrograd_tensor.engine.row import ANSWERS, TABLE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-NEEDS = {"training.md": "safetensors", "README.md": "sklearn", "compile.md": "numba", "start.md": "safetensors"}
+NEEDS = {
+    "past-one-machine.md": "distributed",
+    "training.md": "safetensors",
+    "README.md": "sklearn",
+    "compile.md": "numba",
+    "start.md": "safetensors",
+}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -9,9 +9,10 @@ samples, and the gradients of one step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from importlib import import_module
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -199,24 +200,35 @@ def _of_shard(job: Any, state: Parts, numbers: Any, seed: tuple[int, ...], share
     model, loss, data = import_module("cloudpickle").loads(job) if isinstance(job, bytes) else job
     parameters, buffers = list(model.parameters()), list(model.buffers())
     assign([*parameters, *buffers], state)
-    default = generator_or_default()
-    before = default.bit_generator.state
-    default.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     for k, module in enumerate(model.modules()):
         if getattr(module, "generator", None) is not None:
             module.generator = np.random.default_rng((*seed, k))
-    try:
-        x, *targets = data[numbers]
-        with enable_grad():
-            value = loss(model(x), *targets)
-        learning = [p for p in parameters if p.requires_grad]
-        found = dict(zip(learning, grad(value, learning), strict=True))
-    finally:
-        default.bit_generator.state = before
+    x, *targets = data[numbers]
+    with _seeded(seed), enable_grad():
+        value = loss(model(x), *targets)
+    learning = [p for p in parameters if p.requires_grad]
+    found = dict(zip(learning, grad(value, learning), strict=True))
     gradients = [found.get(p) for p in parameters]
     shares = [None if g is None else g.numpy() * g.dtype.type(share) for g in gradients]
     kept = [x.numpy() * x.dtype.type(share) if x.dtype.kind == "f" else x.numpy() for x in buffers]
     return [value.item() * share, *shares, *kept]
+
+
+_drawing = RLock()
+"""Held while a shard draws from the one default generator, in a worker with several threads."""
+
+
+@contextmanager
+def _seeded(seed: tuple[int, ...]) -> Iterator[None]:
+    """The default generator with another seed, and afterwards as it was."""
+    default = generator_or_default()
+    with _drawing:
+        before = default.bit_generator.state
+        default.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        try:
+            yield
+        finally:
+            default.bit_generator.state = before
 
 
 def _added(a: Parts, b: Parts) -> Parts:
@@ -249,12 +261,13 @@ def _over_batches(model: Module, loss: Any, data: Any, client: Any) -> Callable[
         return da.concatenate(chunks)
 
     def step(parts: list[Any], seed: tuple[int, int]) -> tuple[float, Parts]:
-        default = generator_or_default()
-        before = default.bit_generator.state
-        default.bit_generator.state = np.random.default_rng(seed).bit_generator.state
         _usable(client)
         try:
-            with dask.config.set(scheduler=client) if client is not None else nullcontext(), enable_grad():
+            with (
+                _seeded(seed),
+                dask.config.set(scheduler=client) if client is not None else nullcontext(),
+                enable_grad(),
+            ):
                 x, *targets = (lazy(parts, k) for k in range(len(like)))
                 value = loss(model(x), *targets)
                 learning = [p for p in model.parameters() if p.requires_grad]
@@ -264,8 +277,6 @@ def _over_batches(model: Module, loss: Any, data: Any, client: Any) -> Callable[
         except Exception:
             _usable(client)
             raise
-        finally:
-            default.bit_generator.state = before
         ready = iter(arrays)
         gradients = {p: None if g is None else next(ready) for p, g in zip(learning, found, strict=True)}
         return float(total), [gradients.get(p) for p in model.parameters()]
