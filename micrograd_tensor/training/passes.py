@@ -1,9 +1,8 @@
 """Passes: lazy results computed so that each pass over the data keeps a few chunks of it in memory, never all.
 
 Dask computes a chunk once, and keeps it for all that need it. A sum over the batch needs every chunk, and what follows
-from the sum, such as ``x − mean``, needs every chunk again: so all of them stay in memory. Here the sums come first, in
-one pass those that need no other, and take the place of what they were to be computed from; the next pass then makes
-its chunks anew.
+from the sum, such as ``x − mean``, needs every chunk again: so all of them stay in memory. Here the sums come first,
+in a pass each, and take the place of what they were to be computed from; the next pass then makes its chunks anew.
 """
 
 from __future__ import annotations
@@ -50,10 +49,10 @@ def in_passes(*results: Any) -> list[Any]:
     graph = graphs.HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
     while waiting := _next(graph):
         layers, needs = dict(graph.layers), dict(graph.dependencies)
-        keys = {name: sorted(layers[name].get_output_keys(), key=str) for name in waiting}
-        values = iter(_computed(graph, [key for name in waiting for key in keys[name]]))
-        for name in waiting:
-            layers[name], needs[name] = graphs.MaterializedLayer({key: next(values) for key in keys[name]}), set()
+        for name in waiting:  # one by one: a chunk that two sums share would be kept from the one to the other
+            keys = sorted(layers[name].get_output_keys(), key=str)
+            found = dict(zip(keys, _computed(graph, keys), strict=True))
+            layers[name], needs[name] = graphs.MaterializedLayer(found), set()
         wanted, left = {array.name for array in arrays}, set[str]()
         while wanted:
             left |= wanted
@@ -64,7 +63,7 @@ def in_passes(*results: Any) -> list[Any]:
 
 
 def _next(graph: Any) -> list[str]:
-    """The layers of the next pass: sums over chunks that more chunks are computed from, and that need no such sums."""
+    """The layers of the next passes: sums that are wanted, or that more chunks follow from, and that need no others."""
     size = {name: len(layer.get_output_keys()) for name, layer in graph.layers.items()}
     largest: dict[str, int] = {}
     later: dict[str, bool] = {}
@@ -72,7 +71,7 @@ def _next(graph: Any) -> list[str]:
     for name in graph._toposort_layers():
         needs, users = graph.dependencies[name], graph.dependents[name]
         largest[name] = max([size[name], *(largest[need] for need in needs)])
-        is_sum = largest[name] > size[name] < max([0, *(size[user] for user in users)])
+        is_sum = largest[name] > size[name] and (not users or size[name] < max(size[user] for user in users))
         later[name] = any(later[need] for need in needs)
         if is_sum and not later[name]:
             found.append(name)
