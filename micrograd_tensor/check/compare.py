@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -21,7 +21,8 @@ from .oracles import oracles
 from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
-from .running import Run, gradient_lines, lines_before
+from .running import Run
+from .statements import gradient_lines, lines_before
 from .together import told_once
 from .wording import in_words_of, sizes_of
 
@@ -83,21 +84,39 @@ def compare(
     return _compared(as_graph(outputs, upstream), hand, forward, rtol, point)
 
 
-def with_lines(report: Report, backward: Callable[..., Any], elsewhere: Container[str] = ()) -> Report:
+def with_lines(report: Report, backward: Callable[..., Any], ran: Run) -> Report:
     """A report that knows where the source of a backward pass assigns each gradient.
 
     Args:
         report: of what it computed.
         backward: the function.
-        elsewhere: names for which something else was returned than what the function calls so.
+        ran: its call.
     """
-    keys = {name: key for name, key in report.keys.items() if key not in elsewhere}
+    keys = {name: key for name, key in report.keys.items() if key not in ran.elsewhere}
     settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
     judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
-    before = {name: lines_before(backward, keys[name], judged) for name in report.wrong if name in keys}
-    return replace(
-        report, lines=gradient_lines(backward, keys), before={n: lines for n, lines in before.items() if lines}
-    )
+    nodes = report.graph.nodes if report.graph is not None else ()
+    arrays = {name: x for name, x in ran.names.items() if isinstance(x, np.ndarray | np.floating)}
+    right = {name for name, x in arrays.items() if any(_is_value(node, x) for node in nodes)}
+    suspect = {node.name for node in nodes if node.name in arrays and node.name not in right}
+    before = {
+        name: lines_before(backward, keys[name], judged, right, suspect, ran.lines)
+        for name in report.wrong
+        if name in keys
+    }
+    filled = {name: arrays.get(key) for name, key in keys.items()}
+    whole = {name for name, x in filled.items() if x is not None and x.dtype.kind == "f" and _fits(report, name, x)}
+    lines = gradient_lines(backward, keys, whole, ran.lines)
+    return replace(report, lines=lines, before={n: lines for n, lines in before.items() if lines})
+
+
+def _fits(report: Report, name: str, x: Any) -> bool:
+    return bool(np.shape(x) == report.stages[name].shape)
+
+
+def _is_value(node: Node, x: Any) -> bool:
+    """Whether an array is what was recorded for a node, up to rounding."""
+    return node.shape == np.shape(x) and node.dtype.kind == "f" and np.allclose(node.value, x, rtol=1e-12, atol=0)
 
 
 def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None, rtol: float | None = None) -> Report:
@@ -300,7 +319,7 @@ def assert_gradients(
         report = compare_run(captured, came, forward, rtol)
     except GradientError as error:
         raise AssertionError("\n".join((*said, *came.remarks, str(error)))) from came.error
-    report = replace(with_lines(report, hand, came.elsewhere), remarks=(*said, *came.remarks))
+    report = replace(with_lines(report, hand, came), remarks=(*said, *came.remarks))
     if said or not report.ok:
         raise AssertionError(f"the backward pass is wrong\n{report.text(hints=hints)}") from came.error
     return report

@@ -28,11 +28,15 @@ class Fix(NamedTuple):
         line: its number in the file.
         text: what should stand there.
         before: what stands there.
+        kind: what kind of mistake that is; "" where none of the kinds that have a name.
+        place: the part of it that is changed.
     """
 
     line: int
     text: str
     before: str
+    kind: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,19 @@ import numpy as np
 
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
+from .edit_kinds import kind_of
 from .edits import Edit, Statement, edits
 from .expected import expect
-from .found import SLACK, ByName, Fix, Found, Stages, WrongStage
+from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
-from .running import assigned, computed, copied, kept, python_function
+from .running import computed, copied, python_function
+from .statements import assigned, kept
 
 MAX_SECONDS = 2.0
 """How long is looked for the change of a line, where one gradient is wrong; half as long for each other one."""
 _MAX_ATOMS = 40
+_VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
+"""Kinds that say what the numbers look like, and not what was done."""
 
 
 class Call(NamedTuple):
@@ -107,8 +111,11 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
             note = "; ".join(filter(None, (stages[name].note, note)))
             stages[name] = replace(stages[name], status=Status.RIGHT_GIVEN, note=note)
     kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
-    for name in kept:  # one change of a line is no two mistakes
-        diagnosis[name] = tuple(one for one in diagnosis.get(name, ()) if one.kind != "two mistakes")
+    for name, fix in kept.items():  # one change of a line is no two mistakes, and says more than what they look like
+        told = tuple(one for one in diagnosis.get(name, ()) if one.kind not in _VAGUE)
+        if not told and fix.kind:
+            told = (Diagnosis(fix.kind, f"in {fix.place}", "", f"{fix.text}", 0.0),)
+        diagnosis[name] = told
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
@@ -188,7 +195,19 @@ class _Search:
         text, whole = edit.written(self.source.text)
         if not self._gives_when_run(whole):
             return None
-        return Fix(self.source.line(edit.before), text, self.source.text_of(edit.before))
+        line = self.source.line(edit.before)
+        visits = self._visits(line)
+        names = visits[-1] if visits else {}
+
+        def is_number(expression: str) -> bool:
+            try:
+                value = eval(expression, self.source.function.__globals__, names)  # noqa: S307 -- the user's own
+            except Exception:  # whatever it may raise
+                return False
+            return _is_numeric(value) and np.ndim(value) == 0
+
+        place = self.source.text_of(edit.place if edit.place is not None else edit.before)
+        return Fix(line, text, self.source.text_of(edit.before), kind_of(edit, is_number), place)
 
     def _visits(self, line: int) -> list[dict[str, Any]]:
         """What the function's names hold before a line runs, each time; of many the last two."""
@@ -311,7 +330,7 @@ class _Source:
         """Its number in the file."""
         return self._first + statement.lineno - 1
 
-    def text_of(self, statement: Statement) -> str:
+    def text_of(self, statement: Statement | ast.expr) -> str:
         """It as it is written, on one line."""
         return " ".join((ast.get_source_segment(self.text, statement) or "").split())
 

@@ -16,24 +16,22 @@ after its own last assignment.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
-from textwrap import dedent
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..engine.tensor import Tensor
 from ..notation import counted
-from .found import Lines
+from .statements import assignments
 
 __all__ = ["Run", "run"]
 
@@ -73,6 +71,7 @@ class Run:
         helpers: names that are local variables only, and were not returned.
         earlier: the arrays that the names of gradients held before, the last ones first: a name may be used again for
             the gradient of what comes next.
+        lines: the lines of the function that were run; None where a debugger or the like was tracing.
     """
 
     names: Mapping[str, Any]
@@ -84,6 +83,7 @@ class Run:
     elsewhere: tuple[str, ...] = ()
     helpers: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    lines: frozenset[int] | None = None
 
     def sharing(self, known: Sequence[Any]) -> Run:
         """The same with known arrays in the place of local variables that hold the same floats: see `kept_once`."""
@@ -137,7 +137,8 @@ def run(
     whole = names if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
     helpers = frozenset(name for name in names if name not in whole)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
-    ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier)
+    lines = frozenset(watch.lines) or None
+    ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines)
     return ran.sharing(list(arrays_in([dout, cache])))
 
 
@@ -154,6 +155,9 @@ class Watch:
 
     If a debugger or the like is already tracing, it continues, and no arrays are kept.
 
+    Attributes:
+        lines: those of the function that were run.
+
     Args:
         function: which one.
         within: whether to look at its lines too, which takes longer.
@@ -165,6 +169,7 @@ class Watch:
         self._assignments = assignments(function) if within else []
         self._kept: dict[str, Any] = {}
         self.held: dict[str, deque[Any]] = {}
+        self.lines: set[int] = set()
         self._names: dict[int, tuple[str, ...]] = {}  # by line
         for statement in self._assignments:
             for line in range(statement.first, statement.last + 1):
@@ -196,6 +201,7 @@ class Watch:
 
     def look_at(self, frame: FrameType, line: int) -> None:
         """Keep what a line of the function has assigned, which has run."""
+        self.lines.add(line)
         for name in self._names.get(line, ()):
             value = frame.f_locals.get(name)
             if isinstance(value, np.ndarray):
@@ -373,163 +379,3 @@ def _names(
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
     return {**local, **named}, tuple(f"backward returned another variable in the place of {key}" for key in swapped)
-
-
-# ----------------------------------------------------------------------------------------------------- the source lines
-
-
-class Statement(NamedTuple):
-    """An assignment.
-
-    Attributes:
-        names: what it assigns, in whole, in part or in place.
-        first: the line of the file that it begins on.
-        last: the line that it ends on.
-        text: on one line.
-        reads: the names that it reads.
-        kept: what the attributes and entries are called that it assigns.
-    """
-
-    names: tuple[str, ...]
-    first: int
-    last: int
-    text: str
-    reads: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-
-
-def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
-    """For each name that a function assigns the statements that do, in their order.
-
-    Empty where the source is not available.
-
-    >>> from micrograd_tensor.check.running import assignments, source_lines
-    >>> source_lines(assignments)["tree"][0][1]
-    'tree = ast.parse(text)'
-    """
-    found: dict[str, Lines] = {}
-    for statement in assignments(function):
-        for name in (*statement.names, *statement.kept):
-            found[name] = (*found.get(name, ()), (statement.first, statement.text))
-    return found
-
-
-def gradient_lines(function: Callable[..., Any], keys: Mapping[str, str]) -> dict[str, Lines]:
-    """The statements of a backward pass that assign the gradient of each stage, by the stage's name.
-
-    Args:
-        function: the backward pass.
-        keys: for each stage what its gradient is called there.
-    """
-    found = source_lines(function)
-    return {name: found[key] for name, key in keys.items() if key in found}
-
-
-def lines_before(function: Callable[..., Any], key: str, judged: Collection[str]) -> Lines:
-    """The statements on the way to a gradient that assign names which were not judged: the mistake may be in these.
-
-    Args:
-        function: the backward pass.
-        key: what the gradient is called.
-        judged: the names of gradients that were judged, or are known to be right.
-    """
-    statements = assignments(function)
-    makers: dict[str, list[Statement]] = {}
-    for statement in statements:
-        for name in statement.names:
-            makers.setdefault(name, []).append(statement)
-    carrying = {
-        next(iter(_parameters(function)), ""),
-        *judged,
-    }  # what depends on a gradient, not on forward values alone
-    before = 0
-    while before < len(carrying):
-        before = len(carrying)
-        carrying |= {name for made in statements if not carrying.isdisjoint(made.reads) for name in made.names}
-    found: dict[Statement, None] = {}
-    stack, seen = [key], {key}
-    while stack:
-        for made in makers.get(stack.pop(), ()):
-            for name in made.reads:
-                if name in seen or name in judged or name not in makers or name not in carrying:
-                    continue
-                seen.add(name)
-                found |= dict.fromkeys(makers[name])
-                stack.append(name)
-    own = makers.get(key, ())
-    return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
-
-
-def settled(function: Callable[..., Any]) -> set[str]:
-    """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError):
-        return set()
-    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
-    within = {id(inner) for loop in loops for inner in ast.walk(loop)}
-    count: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Name, ast.AugAssign)) and isinstance(getattr(node, "ctx", ast.Store()), ast.Store):
-            name = node.id if isinstance(node, ast.Name) else ""
-            count[name] = count.get(name, 0) + (2 if id(node) in within else 1)
-    changed = {x.target.id for x in ast.walk(tree) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
-    return {name for name, times in count.items() if times == 1 and name not in changed}
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
-
-
-def assignments(function: Callable[..., Any]) -> list[Statement]:
-    """The assignments of a function, in the order of their lines; none where the source is not available."""
-    try:
-        block, start = inspect.getsourcelines(inspect.unwrap(function))
-        text = dedent("".join(block))
-        tree = ast.parse(text)
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return []
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
-            segment = " ".join((ast.get_source_segment(text, node) or "").split())
-            first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
-            reads = [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
-            names = tuple(dict.fromkeys(assigned(node)))
-            found.append(Statement(names, first, last, segment, tuple(dict.fromkeys(reads)), tuple(kept(node))))
-    return sorted(found, key=lambda statement: statement.first)
-
-
-def assigned(node: ast.AST) -> Iterator[str]:
-    """The names that a statement assigns, in whole, in part or in place; of a target the names in it.
-
-    >>> list(assigned(ast.parse("a, b[0] = c").body[0]))
-    ['a', 'b']
-    """
-    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
-    while targets:
-        target = targets.pop(0)
-        if isinstance(target, ast.Name):
-            yield target.id
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            targets += target.elts
-        elif isinstance(target, (ast.Subscript, ast.Starred)):
-            targets.append(target.value)
-
-
-def kept(node: ast.AST) -> Iterator[str]:
-    """What a statement assigns to attributes and to entries of dictionaries, by name; of ``grads["W"]`` also as ``dW``.
-
-    >>> list(kept(ast.parse("self.dw, grads['b'] = c").body[0]))
-    ['dw', 'b', 'db']
-    """
-    for target in getattr(node, "targets", None) or [getattr(node, "target", node)]:
-        for inner in ast.walk(target):
-            match inner:
-                case ast.Attribute(_, name):
-                    yield name
-                case ast.Subscript(_, ast.Constant(str() as name)):
-                    yield from (name,) if name[:1] == "d" else (name, f"d{name}")

@@ -32,8 +32,9 @@ from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
 from ..check.repair import Call, Place, repaired, with_fixes
 from ..check.report import Report
-from ..check.running import Run, assignments, fingerprint
+from ..check.running import Run, fingerprint
 from ..check.running import run as run_backward
+from ..check.statements import assignments
 from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..engine.errors import DTypeError, GradientError
@@ -339,7 +340,7 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     said += [f"{task.guessed[0].upper()}{task.guessed[1:]}."] if task.guessed and report.wrong else []
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
-    found = replace(with_lines(report, task.backward, ran.elsewhere), stages=stages, remarks=remarks)
+    found = replace(with_lines(report, task.backward, ran), stages=stages, remarks=remarks)
     unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused)
     if not found.wrong:

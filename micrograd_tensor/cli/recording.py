@@ -25,7 +25,8 @@ from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
-from ..check.running import Watch, assignments, copied, kept_once, replaced_kept, settled
+from ..check.running import Watch, copied, kept_once, replaced_kept
+from ..check.statements import assignments, settled
 from ..engine.errors import GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors

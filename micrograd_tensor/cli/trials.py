@@ -23,8 +23,9 @@ import numpy as np
 from ..check.found import broadcasts
 from ..check.given import spelled
 from ..check.recorded_array import Array
-from ..check.running import Watch, assignments, copied, replaced_kept
+from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
+from ..check.statements import assignments
 from .layers import Layer
 from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
 from .taking import Taking

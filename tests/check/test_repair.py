@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
+from micrograd_tensor.check.edit_kinds import kind_of
 from micrograd_tensor.check.edits import edits
+from micrograd_tensor.check.mistakes.catalogue import KINDS
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
@@ -75,6 +77,10 @@ def test_a_fix_put_into_the_file_makes_it_right(file, name, right, wrong, tmp_pa
     report = judged(path, name)
     assert report.wrong, "the mistake is not seen"
     assert set(report.fixes) == set(report.wrong)
+    for key, fix in report.fixes.items():  # what is told beside it is what was done, not what the numbers look like
+        told = {one.kind for one in report.diagnosis[key]}
+        assert not told & {"in places", "two mistakes", "wrong way", "not determined"}
+        assert told or not fix.kind
     for fix in report.fixes.values():
         put_in(path, fix)
     after = judged(path, name)
@@ -166,6 +172,34 @@ def test_of_branches_the_one_that_was_taken_is_to_blame(body, line, right, wrong
     assert re.findall(r"\bline (\d+): ", shown) == [str(line)]
 
 
+UNFIXABLE = "dout * np.sin(3 + 5 * h) + np.cos(h)"
+PLACES = [
+    # lines of backward after `x, u = cache`; those that may be wrong, by number from there
+    (["std = np.abs(u)", "h = std * 2", f"dx = {UNFIXABLE}"], [1, 2, 3]),
+    (["h = np.exp(u)", f"dx = {UNFIXABLE}"], [2]),  # h is what forward computed
+    (["h = np.exp(x)", f"dx = {UNFIXABLE}"], [1, 2]),  # h is another value of forward's by this name
+    (["h = u", "dx = np.zeros_like(x)", f"dx += {UNFIXABLE}"], [3]),
+    (["h = u", "dx = np.zeros(x.shape, bool)", "dx[0] = dout[0]"], [2, 3]),  # begun wrong
+    (["h = u", "if x is None:", "    dx = dout", "else:", f"    dx = {UNFIXABLE}"], [5]),
+    (["h = u", "t = dout * 2", "if x is None:", "    t = dout", f"dx = {UNFIXABLE.replace('dout', 't')}"], [2, 5]),
+    (["h, N = u, x.shape[1]", f"dx = ({UNFIXABLE}) / N"], [1, 2]),
+    (["h = u", "N, D = x.shape", f"dx = ({UNFIXABLE}) / N"], [3]),
+]
+
+
+@pytest.mark.parametrize(("lines", "due"), PLACES)
+def test_the_lines_that_are_shown_are_those_that_the_mistake_may_be_in(lines, due, tmp_path):
+    head = "def f_forward(x, u):\n    h = np.exp(u)\n    return x * h, (x, u)\n\n"
+    head += "def f_backward(dout, cache):\n    x, u = cache\n"
+    body = "".join(f"    {line}\n" for line in lines)
+    report = judged_text(f"{head}{body}    du = dout * x * np.exp(u)\n    return dx, du\n", tmp_path)
+    assert "x" in report.wrong
+    assert not report.fixes
+    text = report.text(hints=1)
+    shown = re.findall(r"\bline (\d+): ", text[text.index("dx is wrong") :].split("\n\n")[0])
+    assert shown == [str(line + 8) for line in due]
+
+
 LUCKY = [
     ("def mask_of(a):\n    return a > 0.05\n", "dx = dout * mask_of(x)"),
     ("def mask_of(a):\n    return 1.0 * (np.sign(a - 0.05) > 0)\n", "dx = mask_of(x) * dout"),
@@ -192,6 +226,60 @@ def test_a_number_that_is_a_length_here_is_no_fix(tmp_path):
     path.write_text(f"import numpy as np\ndef inputs():\n    return {{'x': np.arange(6.0).reshape(3, 2)**2}}\n{text}")
     report = judged(path, "f")
     assert report.fixes["x"].text == "dx = np.ones((N, D)) * dout / N"
+
+
+EDITED = [
+    ("dx = -(dy * a)", "dx = dy * a", "sign"),
+    ("dx = dy - dz", "dx = dy + dz", "sign"),
+    ("dx = b - a", "dx = a - b", "sign"),
+    ("dx = dy * a", "dx = dy / a", "not inverted"),
+    ("dx = a / dy", "dx = dy / a", "not inverted"),
+    ("dx = dy + a", "dx = dy * a", "wrong operator"),
+    ("dx = dy * a", "dx = dy @ a", "wrong operator"),
+    ("dx = dy @ w", "dx = dy @ w.T", "transposed"),
+    ("dx = w @ dy", "dx = dy @ w", "transposed"),
+    ("dx = dy * a", "dx = dy * b", "exchanged operand"),
+    ("dx = dy / D", "dx = dy / N", "constant factor"),
+    ("dx = dy * 2", "dx = dy * 3", "constant factor"),
+    ("dx = dy", "dx = dy / N", "constant factor"),
+    ("dx = dy", "dx = 2 * dy", "constant factor"),
+    ("dx = dy / N", "dx = dy", "constant factor"),
+    ("dx = dy", "dx = dy * a", "missing factor"),
+    ("dx = dy", "dx = dy * (a > 0)", "missing mask"),
+    ("dx = dy * (a < 0)", "dx = dy * (a > 0)", "another mask"),
+    ("dx = dy * a**3", "dx = dy * a**2", "another exponent"),
+    ("dx = dy * a", "dx = dy * a**2", "lost square"),
+    ("dx = dy * a", "dx = dy * (1 - a)", "complement"),
+    ("dx = dy.sum(axis=1)", "dx = dy.sum(axis=0)", "wrong axis"),
+    ("dx = dy.sum(axis=0)", "dx = dy.sum(axis=0, keepdims=True)", "missing keepdims"),
+    ("dx = np.mean(dy, axis=0)", "dx = np.sum(dy, axis=0)", "mean for sum"),
+    ("dx = np.sum(dy, axis=0)", "dx = np.mean(dy, axis=0)", "sum for mean"),
+    ("dx = dy", "dx = dy.sum(axis=0)", "missing sum"),
+    ("dx = dy + dz", "dx = dy", "added term"),
+    ("dx = dy", "dx = dy + dz", "dropped term"),
+    ("dx = dy", "dx += dy", "overwritten contribution"),
+    ("dx += dy", "dx = dy", "added term"),
+    ("dx -= dy", "dx += dy", "sign"),
+    ("dE[ids] += dy", "np.add.at(dE, ids, dy)", "repeats lost"),
+    ("return da, db", "return db, da", "exchanged operand"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "right", "kind"), EDITED)
+def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
+    due = ast.dump(ast.parse(right).body[0])
+    made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"])
+    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)[0]).body[0]) == due]
+    assert leading, "no edit leads there"
+    said = {kind_of(edit, lambda text: text in ("N", "D")) for edit in leading}
+    assert kind in said
+    assert said <= {*KINDS, ""}
+
+
+@pytest.mark.parametrize("line", [wrong for wrong, _, _ in EDITED])
+def test_whatever_is_edited_has_a_kind_of_the_catalogue_or_none(line):
+    for edit in edits(ast.parse(line).body[0], ["N", "a", "a.shape[0]"]):
+        assert kind_of(edit, str.isupper) in {*KINDS, ""}
 
 
 LINES = [

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.running import fingerprint, fingerprints, lines_before, run
+from micrograd_tensor.check.running import fingerprint, fingerprints, run
+from micrograd_tensor.check.statements import lines_before
 
 DOUT = np.array([1.0, 2.0, 3.0])
 CACHE = {"x": np.array([3.0, 4.0, 5.0]), "n": 3, "label": "a"}
@@ -198,11 +199,17 @@ def test_a_fingerprint_is_of_the_numbers_their_shape_and_dtype():
 ON_THE_WAY = [
     ("ds = dy * s; dx = ones * ds", ["dy = dout * 3.0", "ds = dy * s"]),
     ("t = dy * 2; ds = t * s; dx = ones * ds", ["dy = dout * 3.0", "t = dy * 2", "ds = t * s"]),
-    ("k = s * 2; ds = dy * k; dx = ones * ds", ["dy = dout * 3.0", "ds = dy * k"]),  # k is no gradient
+    ("k = s * 2; ds = dy * k; dx = ones * ds", ["dy = dout * 3.0", "k = s * 2", "ds = dy * k"]),  # k may be wrong
+    ("k = s; n = k.shape[0]; dx = dy * k / n", ["dy = dout * 3.0", "n = k.shape[0]"]),  # and so may n, but not k
+    ("n, m = s.shape; dx = dy * n / m", ["dy = dout * 3.0"]),
+    ("k = r + 1; dx = dy * k", ["dy = dout * 3.0", "k = r + 1"]),
+    ("r = s + 1; k = r + 1; dx = dy * k", ["dy = dout * 3.0", "k = r + 1"]),  # r is known to be right
+    ("q = cache['q']; dx = dy * q", ["dy = dout * 3.0", "q = cache['q']"]),  # q is known to be another
     ("dother = dy * 5; dx = ones * dy * s", ["dy = dout * 3.0"]),
     ("dx = ones * dout", []),
     ("dx = ones * dw", []),  # judged itself
-    ("ds = np.zeros(3); ds += dy; dx = ones * ds", ["dy = dout * 3.0", "ds = np.zeros(3)", "ds += dy"]),
+    ("ds = np.zeros(3); ds += dy; dx = ones * ds", ["dy = dout * 3.0", "ds += dy"]),
+    ("ds = np.zeros(3); dx = ones * ds * dy", ["dy = dout * 3.0", "ds = np.zeros(3)"]),
     ("ds, t = dy * s, 3; dx = ds", ["dy = dout * 3.0", "ds, t = dy * s, 3"]),
 ]
 
@@ -215,6 +222,6 @@ def test_the_lines_on_the_way_to_a_gradient_are_those_of_gradients_that_nobody_j
     names = {"np": np}
     linecache.cache["<way>"] = len(source), None, source.splitlines(True), "<way>"
     exec(compile(source, "<way>", "exec"), names)  # noqa: S102 -- written above
-    found = lines_before(names["backward"], "dx", {"dx", "dw"})
+    found = lines_before(names["backward"], "dx", {"dx", "dw"}, {"r"}, {"q"})
     assert [text for _, text in found] == expected
     assert all(source.splitlines()[line - 1].strip() == text for line, text in found)

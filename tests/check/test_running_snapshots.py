@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from micrograd_tensor.check.running import assignments, run, source_lines
+from micrograd_tensor.check.running import run
+from micrograd_tensor.check.statements import assignments, source_lines
 
 pytestmark = pytest.mark.usefixtures("untraced")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ...engine.errors import GradientError
-from ..running import assigned
+from ..statements import assigned
 
 Shape = tuple[int, ...]
 Tree = TypeVar("Tree")

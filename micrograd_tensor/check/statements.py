@@ -1,0 +1,241 @@
+"""Statements: the assignments of a function, read from its source, and which of them a mistake may be in."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+from .found import Lines
+
+
+class Statement(NamedTuple):
+    """An assignment.
+
+    Attributes:
+        names: what it assigns, in whole, in part or in place.
+        first: the line of the file that it begins on.
+        last: the line that it ends on.
+        text: on one line.
+        reads: the names that it reads.
+        kept: what the attributes and entries are called that it assigns.
+        computes: whether it does more than unpack, or take the shape of something.
+        begins: whether it only makes an array to be filled.
+    """
+
+    names: tuple[str, ...]
+    first: int
+    last: int
+    text: str
+    reads: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    computes: bool = True
+    begins: bool = False
+
+    def was_run(self, taken: Container[int] | None) -> bool:
+        """Whether one of its lines is among those that were run, if these are known."""
+        return taken is None or any(line in taken for line in range(self.first, self.last + 1))
+
+
+def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
+    """For each name that a function assigns the statements that do, in their order.
+
+    Empty where the source is not available.
+
+    >>> from micrograd_tensor.check.statements import assignments, source_lines
+    >>> source_lines(assignments)["tree"][0][1]
+    'tree = ast.parse(text)'
+    """
+    found: dict[str, Lines] = {}
+    for statement in assignments(function):
+        for name in (*statement.names, *statement.kept):
+            found[name] = (*found.get(name, ()), (statement.first, statement.text))
+    return found
+
+
+def gradient_lines(
+    function: Callable[..., Any],
+    keys: Mapping[str, str],
+    whole: Container[str] = (),
+    taken: Container[int] | None = None,
+) -> dict[str, Lines]:
+    """The statements of a backward pass that assign the gradient of each stage, by the stage's name.
+
+    Args:
+        function: the backward pass.
+        keys: for each stage what its gradient is called there.
+        whole: the stages whose gradients have the right shape and dtype, so that what they begin with is right.
+        taken: the lines that were run; None: perhaps all.
+    """
+    by_name: dict[str, list[Statement]] = {}
+    for statement in assignments(function):
+        for name in (*statement.names, *statement.kept) if statement.was_run(taken) else ():
+            by_name.setdefault(name, []).append(statement)
+    found = {name: by_name[key] for name, key in keys.items() if key in by_name}
+    return {
+        name: tuple((made.first, made.text) for made in (without_starts(several) if name in whole else several))
+        for name, several in found.items()
+    }
+
+
+def lines_before(
+    function: Callable[..., Any],
+    key: str,
+    judged: Collection[str],
+    right: Container[str] = (),
+    suspect: Container[str] = (),
+    taken: Container[int] | None = None,
+) -> Lines:
+    """The statements on the way to a gradient that assign what was not judged: the mistake may be in these.
+
+    Of forward values these are the ones that are computed anew; what is unpacked is right unless it is suspect.
+
+    Args:
+        function: the backward pass.
+        key: what the gradient is called.
+        judged: the names of gradients that were judged, or are known to be right.
+        right: the names of forward values that are known to be right.
+        suspect: those that are known not to be what was recorded under these names.
+        taken: the lines that were run; None: perhaps all.
+    """
+    statements = [x for x in assignments(function) if x.was_run(taken)]
+    makers: dict[str, list[Statement]] = {}
+    for statement in statements:
+        for name in statement.names:
+            makers.setdefault(name, []).append(statement)
+    # what depends on a gradient, not on forward values alone
+    carrying = {next(iter(_parameters(function)), ""), *judged}
+    before = 0
+    while before < len(carrying):
+        before = len(carrying)
+        carrying |= {name for made in statements if not carrying.isdisjoint(made.reads) for name in made.names}
+    found: dict[Statement, None] = {}
+    stack, seen = [key], {key}
+    while stack:
+        for made in makers.get(stack.pop(), ()):
+            for name in made.reads:
+                if name in seen or name in judged or name in right or name not in makers:
+                    continue
+                seen.add(name)
+                known = name not in carrying and name not in suspect
+                doubtful = [x for x in makers[name] if x.computes or x.begins or not known]
+                found |= dict.fromkeys(without_starts(doubtful))
+                stack.append(name)
+    own = makers.get(key, ())
+    return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
+
+
+def without_starts(statements: Iterable[Statement]) -> list[Statement]:
+    """The statements that assign a name without those that only begin it, as by zeros, if others go on."""
+    every = list(statements)
+    return [made for made in every if not made.begins] or every
+
+
+def settled(function: Callable[..., Any]) -> set[str]:
+    """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    within = {id(inner) for loop in loops for inner in ast.walk(loop)}
+    count: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.AugAssign)) and isinstance(getattr(node, "ctx", ast.Store()), ast.Store):
+            name = node.id if isinstance(node, ast.Name) else ""
+            count[name] = count.get(name, 0) + (2 if id(node) in within else 1)
+    changed = {x.target.id for x in ast.walk(tree) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
+    return {name for name, times in count.items() if times == 1 and name not in changed}
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+def assignments(function: Callable[..., Any]) -> list[Statement]:
+    """The assignments of a function, in the order of their lines; none where the source is not available."""
+    try:
+        block, start = inspect.getsourcelines(inspect.unwrap(function))
+        text = dedent("".join(block))
+        tree = ast.parse(text)
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
+            segment = " ".join((ast.get_source_segment(text, node) or "").split())
+            first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
+            reads = [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
+            names = tuple(dict.fromkeys(assigned(node)))
+            value = node.value or ast.Constant(None)
+            found.append(
+                Statement(
+                    names,
+                    first,
+                    last,
+                    segment,
+                    tuple(dict.fromkeys(reads)),
+                    tuple(kept(node)),
+                    isinstance(node, ast.AugAssign) or not _unpacks(value),
+                    not isinstance(node, ast.AugAssign) and _begins(value),
+                )
+            )
+    return sorted(found, key=lambda statement: statement.first)
+
+
+def _unpacks(value: ast.expr) -> bool:
+    """Whether an expression only names something that is there, or all lengths of an array, or makes plain numbers."""
+    inner = [x for x in ast.walk(value) if isinstance(x, ast.expr)]
+    if any(isinstance(x, ast.Subscript) and ast.unparse(x.value).endswith(".shape") for x in inner):
+        return False  # one length may be taken for another
+    named = ast.Name | ast.Attribute | ast.Subscript | ast.Constant | ast.Tuple | ast.List
+    return all(isinstance(x, named) or (isinstance(x, ast.Call) and _called(x) in _PLAIN) for x in inner)
+
+
+_PLAIN = ("ones", "ones_like", "zeros", "zeros_like", "empty", "empty_like", "arange", "copy")
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _begins(value: ast.expr) -> bool:
+    """Whether an expression makes an array of zeros, or an empty one."""
+    return isinstance(value, ast.Call) and _called(value) in ("zeros", "zeros_like", "empty", "empty_like")
+
+
+def assigned(node: ast.AST) -> Iterator[str]:
+    """The names that a statement assigns, in whole, in part or in place; of a target the names in it.
+
+    >>> list(assigned(ast.parse("a, b[0] = c").body[0]))
+    ['a', 'b']
+    """
+    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+    while targets:
+        target = targets.pop(0)
+        if isinstance(target, ast.Name):
+            yield target.id
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            targets += target.elts
+        elif isinstance(target, (ast.Subscript, ast.Starred)):
+            targets.append(target.value)
+
+
+def kept(node: ast.AST) -> Iterator[str]:
+    """What a statement assigns to attributes and to entries of dictionaries, by name; of ``grads["W"]`` also as ``dW``.
+
+    >>> list(kept(ast.parse("self.dw, grads['b'] = c").body[0]))
+    ['dw', 'b', 'db']
+    """
+    for target in getattr(node, "targets", None) or [getattr(node, "target", node)]:
+        for inner in ast.walk(target):
+            match inner:
+                case ast.Attribute(_, name):
+                    yield name
+                case ast.Subscript(_, ast.Constant(str() as name)):
+                    yield from (name,) if name[:1] == "d" else (name, f"d{name}")
