@@ -19,6 +19,7 @@ _AROUND = {
 }
 """What was missing around an expression, by how what stands there now differs from it."""
 
+_REDUCTIONS = ("sum", "mean", "max", "min")
 _REDUCED = {("mean", "sum"): "mean for sum", ("sum", "mean"): "sum for mean"}
 
 
@@ -45,6 +46,8 @@ def kind_of(edit: Edit, is_number: Callable[[str], bool]) -> str:
             if isinstance(new, ast.UnaryOp) and ast.unparse(new.operand) == ast.unparse(old):
                 return "sign"
             small = (isinstance(after, float) and 0 < abs(after) <= _SMALL) or 0 < abs(before) <= _SMALL
+            if any(isinstance(x, ast.Call) and old in x.args and _name(x) in _REDUCTIONS for x in _all(edit)):
+                return "wrong axis"
             exponent = any(
                 isinstance(x, ast.BinOp) and isinstance(x.op, ast.Pow) and x.right is old for x in _all(edit)
             )
@@ -106,13 +109,13 @@ def _of_operations(old: ast.BinOp, new: ast.expr, is_number: Callable[[str], boo
 
 def _of_calls(old: ast.Call, new: ast.Call) -> str | None:
     """Another function, or the same one over other axes."""
-    names = [getattr(x.func, "attr", getattr(x.func, "id", "")) for x in (old, new)]
+    names = [_name(old), _name(new)]
     if names[0] != names[1]:
         same = [ast.unparse(x) for x in (*old.args, *old.keywords)] == [
             ast.unparse(x) for x in (*new.args, *new.keywords)
         ]
         return _REDUCED.get((names[0], names[1]), "wrong function") if same else None
-    if names[0] not in ("sum", "mean", "max", "min"):
+    if names[0] not in _REDUCTIONS:
         return None
     before, after = ({x.arg: ast.unparse(x.value) for x in call.keywords}.get("keepdims") for call in (old, new))
     return "missing keepdims" if before != after else "wrong axis"
@@ -135,6 +138,11 @@ def _around(old: ast.expr, new: ast.expr, is_number: Callable[[str], bool]) -> s
         constant = isinstance(factor, ast.Constant) or is_number(ast.unparse(factor))
         return "constant factor" if constant else "missing factor"
     return ""
+
+
+def _name(call: ast.Call) -> str:
+    """What a call calls."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
 
 
 def _is_product(x: ast.expr) -> bool:

@@ -206,7 +206,8 @@ class _Search:
                 return False
             return _is_numeric(value) and np.ndim(value) == 0
 
-        place = self.source.text_of(edit.place if edit.place is not None else edit.before)
+        alone = edit.place is None or isinstance(edit.place, ast.Constant)  # a number says little without its line
+        place = self.source.text_of(edit.before if alone else edit.place)  # type: ignore[arg-type]
         return Fix(line, text, self.source.text_of(edit.before), kind_of(edit, is_number), place)
 
     def _visits(self, line: int) -> list[dict[str, Any]]:

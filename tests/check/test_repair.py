@@ -251,6 +251,8 @@ EDITED = [
     ("dx = dy * a", "dx = dy * a**2", "lost square"),
     ("dx = dy * a", "dx = dy * (1 - a)", "complement"),
     ("dx = dy.sum(axis=1)", "dx = dy.sum(axis=0)", "wrong axis"),
+    ("dx = dy.sum(1)", "dx = dy.sum(2)", "wrong axis"),
+    ("dx = np.sum(dy, 1)", "dx = np.sum(dy, 0)", "wrong axis"),
     ("dx = dy.sum(axis=0)", "dx = dy.sum(axis=0, keepdims=True)", "missing keepdims"),
     ("dx = np.mean(dy, axis=0)", "dx = np.sum(dy, axis=0)", "mean for sum"),
     ("dx = np.sum(dy, axis=0)", "dx = np.mean(dy, axis=0)", "sum for mean"),
