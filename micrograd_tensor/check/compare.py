@@ -210,9 +210,12 @@ def _returned_elsewhere(graph: Graph, ran: Run, judged: Mapping[str, Any], recor
 
 
 def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The arrays in nested tuples and lists, each with its place."""
+    """The arrays in nested tuples, lists and dictionaries, each with its place."""
     if isinstance(value, np.ndarray):
         yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{place}[{key!r}]", inner)
     elif isinstance(value, (tuple, list)):
         for i, inner in enumerate(value):
             yield from _leaves(f"{place}[{i}]", inner)
