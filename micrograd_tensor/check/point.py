@@ -184,15 +184,22 @@ class _Lint:
                 to = self.names.get(other, "something without a name")
                 what = f"{number:g}, which is added to {to}, can be left out unseen"
                 why = "without it no gradient changes by more than"
-                lost, error = self._without(node, other)
+                lost, error = self._with(node, other.value)
+                if lost and self._with(node, other.value + self._size_of(other))[0]:
+                    continue  # gradients do not depend on it, whatever it is
                 if lost:
                     way_out = f"Use float64, and smaller inputs, for which {number:g} matters"
                     yield Finding("unseen constant", what, f"{why} rounding", way_out)
                 elif self.rtol is not None and error <= self.rtol:
                     yield Finding("coarse tolerance", what, f"{why} {error:.1e}, and rtol is {self.rtol:.1e}", _NO_RTOL)
 
-    def _without(self, node: Node, other: Node) -> tuple[bool, float]:
-        """Whether no gradient notices that a node has another's value, and the largest error that this makes."""
+    @staticmethod
+    def _size_of(node: Node) -> Any:
+        """The largest of a node's magnitudes, as an array of its dtype; 1 where all are 0."""
+        return np.max(np.abs(node.value), initial=0).astype(node.dtype) or np.ones((), node.dtype)
+
+    def _with(self, node: Node, value: Any) -> tuple[bool, float]:
+        """Whether no gradient notices that a node has this value, and the largest error that this makes."""
         whole = joint(self.graph)
         owners = {gradient: n for n, gradient in whole.gradients.items()}
         before = {n: n.value for n in self.graph.nodes if n.rank < node.rank}
@@ -209,7 +216,7 @@ class _Lint:
                     error = max(error, float(np.max(apart, where=np.isfinite(apart), initial=0.0)))
             return value
 
-        evaluate(whole, before | {node: other.value}, look, targets=owners, keep=())
+        evaluate(whole, before | {node: value}, look, targets=owners, keep=())
         return lost, error
 
     def _coarse(self) -> Iterator[Finding]:

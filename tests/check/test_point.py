@@ -68,6 +68,14 @@ POINTS = {
 }
 
 
+@pytest.mark.parametrize("function", [lambda x: x - 0.5, lambda x: (x + 3.0) * 2.0, lambda x: mt.maximum(x, 1.0) + 7.0])
+def test_a_constant_that_no_gradient_depends_on_is_not_one_that_is_lost(function):
+    x = mt.tensor(RNG.normal(size=(5, 4)), name="x", requires_grad=True)
+    y = function(x)
+    kinds = {finding.kind for finding in found_in(mt.graph(y, RNG.normal(size=y.shape)))}
+    assert "unseen constant" not in kinds
+
+
 @pytest.mark.parametrize(("make", "kind", "said"), POINTS.values(), ids=POINTS)
 def test_what_a_point_cannot_tell_apart_is_found(make, kind, said):
     found = found_in(make())
