@@ -14,6 +14,7 @@ import numpy as np
 
 from ..graph import Graph, Node, evaluate_backward, pull_back
 from ..graph.nodes import Edge
+from .running import kept_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
     fitting = {node: value for node, value in brought.items() if value is not None}
     fits = all(value.shape == node.shape for node, value in given.items())
     ran = evaluate_backward(graph, fitting, values, lean=fits)
-    return Expected(values, fitting, ran.gradients, _as_given(graph, given, ran.contributions, values))
+    made = {node: kept_once(value, [graph.gradients[node].value]) for node, value in ran.gradients.items()}
+    return Expected(values, fitting, made, _as_given(graph, given, ran.contributions, values))
 
 
 def _as_given(

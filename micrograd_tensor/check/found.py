@@ -157,6 +157,11 @@ class WrongStage:
     forward: bool = False
 
     @property
+    def testable(self) -> bool:
+        """Whether there are numbers to test hypotheses on, and real ones."""
+        return self.node.dtype.kind == "f" and np.size(self.expected) > 0
+
+    @property
     def eps(self) -> float:
         """The tolerance relative to the terms, at its loosest element."""
         with np.errstate(all="ignore"):

@@ -19,6 +19,7 @@ from .found import SLACK, Diagnosis, Stage, WrongStage
 from .kinks import Subgradients
 from .mistakes.search import Explained, explain
 from .rounding import SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
+from .running import kept_once
 
 USED_AGAIN = "judged is what it held before it was used again, for the gradient of something else"
 """The note at a stage whose name holds another gradient by the end."""
@@ -30,29 +31,30 @@ class _Judge:
     Attributes:
         stages: one for each value or gradient.
         wrong_stages: of those that are wrong, what their diagnosis looked at.
-        explained: of those that are wrong, all that explains them.
-        diagnosis: of that, what is told.
     """
 
     def __init__(self, graph: Graph, recorded: Tolerances, rtol: float | None) -> None:
         self.graph, self.recorded, self.rtol = graph, recorded, rtol
         self.stages: list[Stage] = []
         self.wrong_stages: dict[str, WrongStage] = {}
-        self.explained: dict[str, Explained] = {}
-        self.diagnosis: dict[str, tuple[Diagnosis, ...]] = {}
+        self._explained: dict[str, Explained] = {}
 
     @property
     def wrong(self) -> list[str]:
         """The names of the stages that are wrong themselves."""
         return [stage.name for stage in self.stages if stage.status == Status.WRONG]
 
-    def _explain(self, name: str, wrong: WrongStage) -> None:
-        """Look for hypotheses, which are tested on real numbers only, and on some of them."""
-        self.wrong_stages[name] = wrong
-        testable = wrong.node.dtype.kind == "f" and np.size(wrong.expected) > 0
-        if testable:
-            self.explained[name] = explain(wrong)
-        self.diagnosis[name] = self.explained[name].diagnoses if testable else ()
+    @property
+    def diagnosis(self) -> dict[str, tuple[Diagnosis, ...]]:
+        """What is told of each stage that is wrong."""
+        return {name: self.explained(name).diagnoses for name in self.wrong_stages}
+
+    def explained(self, name: str) -> Explained:
+        """All that explains a wrong stage, looked for when it is asked for: what is read anew needs no explanation."""
+        if name not in self._explained:
+            wrong = self.wrong_stages[name]
+            self._explained[name] = explain(wrong) if wrong.testable else Explained((), ())
+        return self._explained[name]
 
 
 class Forward(_Judge):
@@ -90,6 +92,7 @@ class Forward(_Judge):
             for name, value in given.items()
             if squeezed(value.shape) == squeezed(names[name].shape)
         }
+        fitting = {node: kept_once(value, [node.value], least=0) for node, value in fitting.items()}
         ours, as_recorded = self.values, all(value is node.value for node, value in fitting.items())
         self._expected = ours if as_recorded else evaluate(graph, fitting)
         self.values = {**self._expected, **fitting}
@@ -119,7 +122,7 @@ class Forward(_Judge):
             wrong = WrongStage(
                 self.graph, node, given, expected, {}, self.values, tolerance, terms, by_hand, forward=True
             )
-            self._explain(name, wrong)
+            self.wrong_stages[name] = wrong
             status = Status.WRONG
         if status != Status.WRONG and given.shape != node.shape:
             status = Status.WRONG_SHAPE
@@ -288,7 +291,7 @@ class Backward(_Judge):
         """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
         if node not in self._spoiled:
             return stage
-        self._explain(stage.name, self._wrong_stage(node))
+        self.wrong_stages[stage.name] = self._wrong_stage(node)
         note = f"{stage.note}, and broadcasting it spoils what comes after it"
         return replace(stage, status=Status.WRONG, error=None, worst=None, limit=None, note=note)
 
@@ -360,17 +363,17 @@ class Backward(_Judge):
         return Stage(name, status, expected.shape, given.shape, error, worst, limit, "; ".join(notes))
 
     def _right_after_all(self, name: str, node: Node, given: Any, expected: Any) -> bool:
-        """Explain a stage that differs from what was expected; or whether it is right and merely not made from that.
+        """Whether a stage that differs from what was expected is right, and merely not made from that.
 
         An input's gradient that is right may come from a closed form; a stage between, if the difference is explained,
         was derived, and undoes a mistake made before it.
         """
-        self._explain(name, self._wrong_stage(node))
+        self.wrong_stages[name] = self._wrong_stage(node)
         if given.shape != expected.shape or not (self._tainted(node) and self._equals_recorded(node, given)):
             return False
-        if not node.is_leaf and self.diagnosis[name] and np.all(np.isfinite(expected)):
+        if not node.is_leaf and self.explained(name).diagnoses and np.all(np.isfinite(expected)):
             return False
-        del self.diagnosis[name], self.wrong_stages[name]
+        del self.wrong_stages[name]
         return True
 
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:
@@ -387,9 +390,9 @@ class Backward(_Judge):
             said.append("it equals the recorded gradient only because it undoes a mistake made before it")
         if not self._reaches_an_input(node, given - expected):
             said.append("at this point the difference reaches no input")
-        if not self.diagnosis[name] and node.dtype == np.float64:
+        if node.dtype == np.float64:
             rounded = coarser(self._allowed.absolute[node], node, np.zeros(0, np.float32))
-            if difference(given, expected, rounded, 1.0).within:
+            if difference(given, expected, rounded, 1.0).within and not self.explained(name).diagnoses:
                 largest = float(np.abs(expected).max(initial=0.0)) or 1.0
                 off = float(np.abs(given - expected).max(initial=0.0)) / largest
                 said.append(

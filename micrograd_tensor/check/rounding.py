@@ -29,6 +29,8 @@ from .slopes import differences
 
 _COARSE = 1 << 17
 """Sizes of more numbers than this are kept in float32."""
+_ROWS = 1 << 16
+"""About how many numbers of two large arrays are compared at a time."""
 _SAMPLES = 5
 """How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
@@ -294,7 +296,7 @@ def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) 
     """How far rounding can move each gradient from the expected one, if None is given from the recorded one."""
     due = {n: g.value for n, g in graph.gradients.items()} if expected is None else expected.gradients
     given, values = (expected.given, expected.values) if expected is not None else (None, dict[Node, Any]())
-    moved = {node: np.zeros(node.shape) for node in due}
+    moved: dict[Node, Any] = {}
     for seed, run in enumerate(passes.values):
         centred = {
             node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
@@ -310,7 +312,7 @@ def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) 
         summing = SUMMING * float(unit.eps) * float(np.sqrt(sizes.many))
         # A term that overflows is no bound.
         total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
-        far = moved.pop(node).astype(np.float64, copy=False)
+        far = np.asarray(moved.pop(node, np.zeros(node.shape)), np.float64)
         apart = np.maximum(far, _typical(far) / 2.0)
         absolute[node] = _coarse(MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal))
     return Tolerances(absolute, found, passes)
@@ -433,14 +435,42 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     >>> difference(np.array([1.0, 2.5]), np.array([1.0, 2.0]), np.array([1e-9, 1e-9]), np.array([1.0, 5.0]))
     Difference(within=False, error=0.1, worst=((1,), 2.5, 2.0), limit=2e-10)
     """
-    given, expected = (x + 0 if x.dtype == bool else x for x in map(np.asarray, (given, expected)))
+    given, expected = map(np.asarray, (given, expected))
     if not expected.size:
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
+    # Row by row of a large array, which takes no memory of its size.
+    rows = max(1, _ROWS * len(expected) // expected.size) if expected.ndim else 0
+    parts = [np.s_[at : at + rows] for at in range(0, len(expected), rows)] if rows else [np.s_[()]]
+    every = [_worst(*(np.asarray(x[part]) for x in (given, expected, tolerance, largest))) for part in parts]
+    place = int(np.argmax([excess for _, excess, _ in every]))
+    index = every[place][2]
+    if rows:
+        index = (index[0] + place * rows, *index[1:])
+    scale = float(largest[index])
+    apart = float(_apart(given[index], expected[index]))
+    error, limit = apart, float(tolerance[index])
+    if np.isfinite(scale) and scale > 0:
+        error, limit = error / scale, limit / scale
+    elif error:
+        error = np.inf
+    worst = (index, given[index].item(), expected[index].item())
+    return Difference(all(within for within, *_ in every), float(error), worst, limit)
+
+
+def _apart(given: Any, expected: Any) -> Any:
+    """How far numbers are from each other, infinitely where one alone is NaN."""
+    given, expected = (x + 0 if x.dtype == bool else x for x in (given, expected))
     apart = np.asarray(np.abs(given - expected))
     apart = apart if apart.dtype.kind == "f" else apart.astype(np.float64)  # labels are compared too
     apart[np.isnan(apart)] = np.inf
     apart[(given == expected) | (np.isnan(given) & np.isnan(expected))] = 0.0
+    return apart
+
+
+def _worst(given: Any, expected: Any, tolerance: Any, largest: Any) -> tuple[bool, float, tuple[int, ...]]:
+    """Whether all is within its tolerance, and where the worst is; its excess is above 1 where it is outside."""
+    apart = _apart(given, expected)
     within = apart <= tolerance
     # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
     excess = np.asarray(apart / tolerance)
@@ -448,11 +478,4 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     outside = ~within
     excess[outside] = 1.0 + apart[outside] / np.where(largest > 0, largest, 1.0)[outside]
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), expected.shape))
-    scale = float(largest[index])
-    error, limit = float(apart[index]), float(tolerance[index])
-    if np.isfinite(scale) and scale > 0:
-        error, limit = error / scale, limit / scale
-    elif error:
-        error = np.inf
-    worst = (index, given[index].item(), expected[index].item())
-    return Difference(bool(np.all(within)), float(error), worst, limit)
+    return bool(np.all(within)), float(excess[index]), index

@@ -296,15 +296,21 @@ def copied(value: Any) -> Any:
     return value
 
 
-def kept_once(value: Any, known: Sequence[Any]) -> Any:
-    """The same, with a known array in the place of each large one that holds the same floats, to save its memory."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.nbytes >= _LARGE:
+def kept_once(value: Any, known: Sequence[Any], least: int = _LARGE) -> Any:
+    """The same, with a known array in the place of each large one that holds the same floats, to save its memory.
+
+    Args:
+        value: an array, or tuples, lists and dictionaries of them.
+        known: the arrays that are kept anyway.
+        least: the bytes of a large one.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.nbytes >= least:
         alike = (x for x in known if x.shape == value.shape and x.dtype == value.dtype)
         return next((x for x in alike if value is x or _same_floats(value, x)), value)
     if type(value) in (list, tuple):
-        return type(value)(kept_once(x, known) for x in value)
+        return type(value)(kept_once(x, known, least) for x in value)
     if type(value) is dict:
-        return {name: kept_once(x, known) for name, x in value.items()}
+        return {name: kept_once(x, known, least) for name, x in value.items()}
     return value
 
 

@@ -70,9 +70,9 @@ def _common(judged: Backward, names: list[str]) -> Group | None:
             if (known := key(match.hypothesis)) is not None:
                 by_change.setdefault(known, {}).setdefault(name, match)
 
-    explained = [name for name in names if name in judged.explained]
+    explained = [name for name in names if judged.wrong_stages[name].testable]
     for name in explained:
-        enter(name, judged.explained[name].matches)
+        enter(name, judged.explained(name).matches)
     if len(explained) > 1 and len(judged.graph.nodes) + len(judged.graph.backward) <= MAX_NODES:
         enter(explained[0], explained_by(judged.wrong_stages[explained[0]]))
         for name in explained[1:]:
