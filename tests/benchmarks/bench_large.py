@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parents[1] / "cli" / "layers"
 LAYERS = {
     "batch normalization (200, 3072)": ("tuples.py:batchnorm", "x=200x3072,gamma=3072,beta=3072"),
     "the same in three steps": ("tuples.py:batchnorm_alt", "x=200x3072,gamma=3072,beta=3072"),
+    "the same in a class, names used again": ("classes.py:BatchNormalization", "x=200x3072,gamma=3072,beta=3072"),
     "naive convolution (4, 3, 32, 32), three filters": ("tuples.py:conv_naive", "x=4x3x32x32,w=3x3x3x3,b=3"),
     "naive convolution over channels too (2, 3, 16, 16)": ("loops.py:conv", "x=2x3x16x16,w=3x3x3x3,b=3"),
     "naive max pooling (4, 3, 32, 32)": ("loops.py:maxpool", "x=4x3x32x32"),

@@ -1,6 +1,9 @@
 """What is large is judged in little memory: values go after their last use, and equal arrays are kept once."""
 
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,3 +169,33 @@ def test_differences_are_those_of_their_definition(shape):
             same = a == b or (np.isnan(a) and np.isnan(b))
             within &= bool(same or abs(a - b) <= tolerance[place])
         assert found.within == within
+
+
+PEAK = """
+import sys, tracemalloc
+from pathlib import Path
+from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.layers import layers_of
+from micrograd_tensor.cli.shapes import values_of
+from micrograd_tensor.cli.user_file import user_file
+path, name = Path(sys.argv[1]), sys.argv[2]
+tracemalloc.start(1)
+with user_file(path) as module:
+    layer = layers_of(module)[name]
+    _, report, _ = judge_layer(module, layer, path, 0, values_of("x=200x3072,gamma=3072,beta=3072"))
+print(report.ok, tracemalloc.get_traced_memory()[1] / (200 * 3072 * 8))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "name", "arrays"),
+    [("tuples", "batchnorm", 43), ("tuples", "batchnorm_alt", 39), ("classes", "BatchNormalization", 52)],
+)
+def test_a_large_batch_normalization_is_judged_in_the_memory_of_few_of_its_arrays(file, name, arrays):
+    path = Path(__file__).parents[1] / "cli" / "layers" / f"{file}.py"
+    # In a process of its own, in which no tracer keeps the names that are used again from being read.
+    command = [sys.executable, "-c", PEAK, str(path), name]
+    ok, peak = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert ok == "True"
+    assert float(peak) <= arrays
