@@ -80,13 +80,10 @@ def _next(graph: Any) -> list[str]:
 
 
 def _computed(graph: Any, keys: list[Any]) -> Any:
-    """The values of keys, by the scheduler that is in force; with Dask's workers, where these keep them."""
-    dask = import_module("dask")
-    optimize = import_module("dask.array.optimization").optimize
-    get = dask.base.get_scheduler() or import_module("dask.threaded").get
-    client = getattr(get, "__self__", None)
-    if client is None:
-        return get(optimize(graph, keys), keys)
-    futures = client.get(optimize(graph, keys), keys, sync=False)
-    import_module("distributed").wait(futures)
-    return futures
+    """The values of keys, by the scheduler that is in force.
+
+    They come to this process: with workers that kept them, all tasks on the way would stay known there by their keys,
+    though the next pass, which fuses other tasks, means others by these.
+    """
+    get = import_module("dask.base").get_scheduler() or import_module("dask.threaded").get
+    return get(import_module("dask.array.optimization").optimize(graph, keys), keys)

@@ -124,8 +124,8 @@ def test_batch_norm_of_much_data_takes_little_memory(workers, size):
     """Of 244 or 488 MiB a process holds much less than all, forward, backward and statistics."""
     _, driver, worker = measured(size, workers)
     data = size * 500_000 * 64 * 4 / 2**20
-    assert driver < (0.6 if not workers else 0.3) * data
-    assert worker < 0.8 * data  # Dask's workers begin with more chunks than they need, so less than all is what holds
+    assert driver < 0.3 * data
+    assert worker < data  # less can be said of Dask's workers: they begin more chunks than they need
 
 
 @pytest.mark.slow
