@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         LocalCluster(
-            n_workers=given.workers, threads_per_worker=1, memory_limit=given.limit, dashboard_address=None
+            n_workers=given.workers, threads_per_worker=1, memory_limit=given.limit, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -3,6 +3,7 @@ import each other in a circle. And what an op is stands in its row of the table:
 """
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -331,3 +332,9 @@ def test_planted_questions_for_a_name_are_noticed(text):
 )
 def test_names_may_be_shown_and_compared_with_each_other(text):
     assert asked_names(text) == []
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Two of one name in different folders cannot be collected in one run."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []

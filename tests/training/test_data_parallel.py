@@ -207,7 +207,7 @@ def test_a_parquet_file_gives_rows_across_its_groups(tmp_path):
 def cluster():
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as made,
         distributed.Client(made) as client,
     ):
         yield client
