@@ -128,7 +128,7 @@ class Labels:
         >>> import micrograd_tensor as mt
         >>> x = mt.tensor([1.0, 2.0], name="x")
         >>> Labels(mt.graph((x * x).named("y"))).unrecorded
-        'y was computed without a record; draw the call, as in mt.draw(lambda: net(x).sum()), to see how'
+        'y was computed without a record; mt.draw(lambda: net(x).sum()) shows how, or requires_grad=True on the inputs'
         """
         nodes = [node for node in self.graph.nodes if self.lacks_record(node)]
         if not nodes:
@@ -140,7 +140,7 @@ class Labels:
         was = "was" if len(names) == 1 else "were"
         return (
             f"{listed(names)} {was} computed without a record; "
-            "draw the call, as in mt.draw(lambda: net(x).sum()), to see how"
+            "mt.draw(lambda: net(x).sum()) shows how, or requires_grad=True on the inputs"
         )
 
     def kind(self, node: Node) -> str:

@@ -8,7 +8,7 @@ import micrograd_tensor as mt
 from micrograd_tensor import nn
 from micrograd_tensor.draw import DrawError, draw
 
-HINT = "computed without a record; draw the call, as in mt.draw(lambda: net(x).sum()), to see how"
+HINT = "computed without a record; mt.draw(lambda: net(x).sum()) shows how, or requires_grad=True on the inputs"
 
 
 def data(*shape, **options):
