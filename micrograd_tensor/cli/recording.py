@@ -144,7 +144,8 @@ def _recorded(
     takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
     outputs = _tensors(made, takes, path, layer)
     settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
-    _name(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
+    names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
+    _name(outputs, [*names], layer.function)
     outputs = rolled(outputs)
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     rng = np.random.default_rng([seed, 1])
@@ -280,21 +281,13 @@ def _compare(outputs: tuple[Tensor, ...], plain: tuple[Any, ...], path: Path, la
 # --------------------------------------------------------------------------------------------------------------- names
 
 
-def _name(
-    outputs: tuple[Tensor, ...],
-    cache: Any,
-    local: Mapping[str, Any],
-    takes: Taking,
-    backward: Callable[..., Any],
-    own: Any,
-) -> None:
+def _name(outputs: tuple[Tensor, ...], found: list[tuple[str, Any]], backward: Callable[..., Any]) -> None:
     """Give the recorded tensors the names that the user has for them: in the cache, in backward, in forward.
 
     Names whose gradients the backward pass assigns come first, and those that are called as caches are come last.
     """
     recorded = set(ancestors(list(outputs)))
     taken = {t.name for t in recorded if t.name is not None}
-    found = list(_names(outputs, cache, local, takes, backward, own))
     assigns = {key for statement in assignments(backward) for key in (*statement.names, *statement.kept)}
     wanted = set(spelled(assigns, {name for name, _ in found})[0])
     for name, value in sorted(found, key=lambda one: (one[0] not in wanted, is_cache(one[0]))):

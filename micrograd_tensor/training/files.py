@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class NpyFiles:
         if not paths:
             raise ValueError("NpyFiles: no files given; give one for each part of a sample")
         self.paths = tuple(str(Path(path).resolve()) for path in paths)
-        shapes = [_mapped(path).shape for path in self.paths]
+        shapes = [_mapped(_File.at(path)).shape for path in self.paths]
         if len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise ShapeError(f"NpyFiles: arrays of shapes {shapes} differ in their first axis, the number of samples")
         self._length = shapes[0][0]
@@ -49,12 +49,26 @@ class NpyFiles:
 
     def __getitem__(self, numbers: Any) -> tuple[Any, ...]:
         """The samples of these numbers, as one array for each part."""
-        return tuple(np.asarray(_mapped(path)[numbers]) for path in self.paths)
+        return tuple(np.asarray(_mapped(_File.at(path))[numbers]) for path in self.paths)
+
+
+class _File(NamedTuple):
+    """A file as it was written: once it is written anew it is another, and nobody reads what was kept of this one."""
+
+    path: str
+    number: int
+    size: int
+    written: int
+
+    @classmethod
+    def at(cls, path: str) -> _File:
+        found = Path(path).stat()
+        return cls(path, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _mapped(path: str) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+def _mapped(file: _File) -> Any:
+    return np.load(file.path, mmap_mode="r", allow_pickle=False)
 
 
 class ParquetFile:
@@ -66,28 +80,30 @@ class ParquetFile:
         features: the columns of the features, in this order; by default all others.
 
     Raises:
+        OSError: for a file that cannot be read.
         ImportError: without pyarrow.
         KeyError: for a column that the file does not have.
     """
 
     def __init__(self, path: str | Path, target: str, features: Sequence[str] | None = None) -> None:
         self.path, self.target = str(Path(path).resolve()), target
-        names = _parquet(self.path).schema_arrow.names
+        names = _parquet(_File.at(self.path)).schema_arrow.names
         self.features = [name for name in names if name != target] if features is None else list(features)
         missing = [name for name in (target, *self.features) if name not in names]
         if missing:
             raise KeyError(f"ParquetFile: {path} has no column {missing[0]!r}; it has {', '.join(names)}")
 
     def __len__(self) -> int:
-        return int(_parquet(self.path).metadata.num_rows)
+        return int(_parquet(_File.at(self.path)).metadata.num_rows)
 
     def __getitem__(self, numbers: Any) -> tuple[Any, Any]:
         """The features ``(n, F)`` and the targets ``(n,)`` of these samples."""
-        numbers, ends = np.asarray(numbers), _ends(self.path)
+        numbers, file = np.asarray(numbers), _File.at(self.path)
+        ends = _ends(file)
         groups = np.searchsorted(ends, numbers, side="right")
         x: Any = None
         for k in np.unique(groups):
-            rows, targets = _group(self.path, int(k), (*self.features, self.target))
+            rows, targets = _group(file, int(k), (*self.features, self.target))
             here = groups == k
             within = numbers[here] - (ends[k - 1] if k else 0)
             if x is None:
@@ -97,21 +113,21 @@ class ParquetFile:
 
 
 @lru_cache(maxsize=16)
-def _parquet(path: str) -> Any:
+def _parquet(file: _File) -> Any:
     try:
-        return import_module("pyarrow.parquet").ParquetFile(path)
+        return import_module("pyarrow.parquet").ParquetFile(file.path)
     except ImportError:
         raise ImportError("Parquet files are read by pyarrow: pip install pyarrow") from None
 
 
 @lru_cache(maxsize=16)
-def _ends(path: str) -> Any:
-    metadata = _parquet(path).metadata
+def _ends(file: _File) -> Any:
+    metadata = _parquet(file).metadata
     return np.cumsum([metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)])
 
 
 @lru_cache(maxsize=4)
-def _group(path: str, k: int, columns: tuple[str, ...]) -> tuple[Any, Any]:
-    table = import_module("pyarrow.parquet").ParquetFile(path).read_row_group(k, columns=list(columns))
+def _group(file: _File, k: int, columns: tuple[str, ...]) -> tuple[Any, Any]:
+    table = import_module("pyarrow.parquet").ParquetFile(file.path).read_row_group(k, columns=list(columns))
     *features, target = (table.column(name).to_numpy() for name in columns)
     return np.stack(features, axis=1), target

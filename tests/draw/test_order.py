@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from bench_draw import scalar_net
 from gallery import GALLERY, leaf, random_graph, random_scopes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,25 +15,6 @@ from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.order import Order
 from micrograd_tensor.draw.rows import chains
 from micrograd_tensor.draw.stack import Block, stacked
-
-
-def scalar_net():
-    """A net of 41 parameters, every number of it a value of its own."""
-    random = np.random.default_rng(0)
-
-    def number(name):
-        return mt.tensor(float(random.normal()), name=name, requires_grad=True)
-
-    values = [number(f"x{i}") for i in range(3)]
-    for layer, width in enumerate((4, 4, 1)):
-        made = []
-        for k in range(width):
-            total = number(f"b{layer}{k}")
-            for i, x in enumerate(values):
-                total = total + number(f"w{layer}{k}{i}") * x
-            made.append(mt.tanh(total))
-        values = made
-    return values[0]
 
 
 def area(circuit):

@@ -142,3 +142,16 @@ def test_astronomically_many_ways_are_counted():
 )
 def test_ends_that_make_no_sense_are_refused_in_plain_words(at, said):
     assert said in refused("batch_norm", view="path", at=at)
+
+
+def test_a_path_whose_sums_are_zero_carries_nothing_and_one_that_is_small_its_numbers(batch_norm):
+    def carried(graph, **at):
+        rows = listed(draw(graph, view="path", **at))
+        return [rules[1].split("  ")[1] for rules in rows if len(rules) == 2 and ": " in rules[0]]
+
+    direct, mean, var, both = carried(batch_norm, at="x")
+    assert both == "≈ 0"  # the deviations from a mean add up to 0
+    assert "≈ 0" not in (direct, mean, var)
+    x = leaf("x", 7, 4)
+    y = (x * 1e-18 + mt.exp(x).sum(axis=0)).named("y")
+    assert "≈ 0" not in carried(mt.graph(y, values(7, 4, seed=3)), at="x")

@@ -200,6 +200,18 @@ def test_a_parquet_file_gives_rows_across_its_groups(tmp_path):
         ParquetFile(tmp_path / "rows.parquet", "class")
 
 
+def test_files_that_are_written_anew_are_read_anew(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for rows in (6, 3):
+        x = np.arange(2.0 * rows).reshape(rows, 2) - rows
+        np.save(tmp_path / "x.npy", x)
+        parquet.write_table(pyarrow.table({"a": x[:, 0], "label": x[:, 1]}), tmp_path / "x.parquet")
+        [found] = NpyFiles(tmp_path / "x.npy")[np.arange(rows)]
+        a, label = ParquetFile(tmp_path / "x.parquet", "label")[np.arange(rows)]
+        np.testing.assert_array_equal(found, x)
+        np.testing.assert_array_equal(np.c_[a, label], x)
+
+
 # -------------------------------------------------------------------------------------------------------------- workers
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...graph import Graph, Node, pull_back
 from ...graph.nodes import Edge
+from ...graph.nudges import nudged
 from ...graph.paths import between, count_paths, paths
 from ...notation import Called, counted, shorten, summary
 from ..build import Builder
@@ -154,12 +157,13 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
     yield _Entry(((heading, "ink", True),))
     taken = sorted(paths(graph, source, target), key=len)
     carried = [_carried(graph, target, each) for each in taken]
+    vanishing = [_is_rounding(graph, target, each, gradient) for each, gradient in zip(taken, carried, strict=True)]
     names = _names(called, taken)
     for k, (each, gradient) in enumerate(zip(taken, carried, strict=True), 1):
         through = " → ".join([ends[0], *(called.qualified(edge[0]) for edge in each)])
         yield _Entry(((f"{k}", "muted", False), (names[k - 1], "ink", True), (through, "muted", False)))
         if graph.gradients:
-            yield _rules(labels, each, gradient, longest)
+            yield _rules(labels, each, gradient, vanishing[k - 1], longest)
     arrived = [gradient for gradient in carried if gradient is not None]
     if len(taken) > 1 and arrived and labels.detail == "full":
         whole, name = _is_whole(graph, source, target), called.gradient(source) or "the gradient"
@@ -168,7 +172,7 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
         yield _Entry((("sum", "backward", True), (total, "backward-value", False)))
 
 
-def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) -> _Entry:
+def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, vanishing: bool, longest: int) -> _Entry:
     """All rules along a path, from its end back to its start."""
     if gradient is None and any(edge not in labels.graph.contributions for edge in path):
         return _Entry((("    no gradient comes back along it", "backward-value", False),))
@@ -176,18 +180,33 @@ def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, longest: int) ->
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = labels.called.gradient(path[-1][0]) or "upstream"
     text = (f"    {upstream}: {shorten(composite, longest)}", "backward", True)
-    said = _described(labels, path[0][0].operands[path[0][1]], gradient)
+    said = _described(labels, path[0][0].operands[path[0][1]], gradient, vanishing)
     return _Entry((text, (said, "backward-value", False)), f"{upstream}: {composite}")
 
 
-def _described(labels: Labels, source: Node, gradient: Any) -> str:
+def _described(labels: Labels, source: Node, gradient: Any, vanishing: bool = False) -> str:
     """A part of the gradient of a value, which has its shape."""
     if gradient is None or labels.detail == "name":
         return ""
-    return f"{labels.shape(source)}  {summary(gradient) if labels.detail == 'full' else ''}".strip()
+    elements = "" if labels.detail != "full" else "≈ 0" if vanishing else summary(gradient)
+    return f"{labels.shape(source)}  {elements}".strip()
 
 
-def _carried(graph: Graph, target: Node, path: Sequence[Edge]) -> Any:
+def _is_rounding(graph: Graph, target: Node, path: Sequence[Edge], gradient: Any) -> bool:
+    """Whether what comes back along a path is what rounding leaves of sums that are zero: nudges then change all of it.
+
+    What is merely small changes as little as anything else.
+    """
+    if not isinstance(gradient, np.ndarray | np.floating) or not np.any(gradient) or not np.isfinite(gradient).all():
+        return False
+    with np.errstate(all="ignore"):
+        again = _carried(graph, target, path, nudged)
+    return bool(2 * np.max(np.abs(again - gradient)) > np.max(np.abs(gradient)))
+
+
+def _carried(
+    graph: Graph, target: Node, path: Sequence[Edge], nudge: Callable[[Any, Any, int], Any] | None = None
+) -> Any:
     """The gradient that comes back along one path, or None if none does or values are not kept."""
     if any(edge not in graph.contributions for edge in path) or target not in graph.gradients:
         return None
@@ -195,7 +214,7 @@ def _carried(graph: Graph, target: Node, path: Sequence[Edge]) -> Any:
     for edge in reversed(path):
         if gradient is None or any(node.value is None for node in graph.nodes):
             return None
-        gradient = pull_back(graph, edge, gradient)
+        gradient = pull_back(graph, edge, gradient if nudge is None else nudge(gradient, gradient.dtype, edge[0].rank))
     return gradient
 
 
