@@ -58,7 +58,6 @@ def run(text, folder):
             yield printed.getvalue().rstrip(), following[1].rstrip() if following[0] == "text" else ""
 
 
-@pytest.mark.usefixtures("untraced")  # a reader runs them so, and beside a tracer the tutor tries no fixes
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_code_runs_and_prints_what_is_said(document, tmp_path, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)  # the width of the terminal, if any, must not matter

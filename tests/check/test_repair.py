@@ -16,8 +16,6 @@ from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
 
-pytestmark = pytest.mark.usefixtures("untraced")
-
 LAYERS = Path(__file__).parents[1] / "cli" / "layers"
 
 MISTAKES = [
@@ -187,6 +185,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(("lines", "due"), PLACES)
 def test_the_lines_that_are_shown_are_those_that_the_mistake_may_be_in(lines, due, tmp_path):
     head = "def f_forward(x, u):\n    h = np.exp(u)\n    return x * h, (x, u)\n\n"

@@ -378,7 +378,8 @@ def test_a_backward_that_changes_what_it_was_given_is_told(check):
     assert "But backward is not right yet: it changes dout and cache['w'], which it was given." in printed
 
 
-def test_two_names_of_one_array_do_not_make_a_right_derivation_wrong(check, untraced):
+@pytest.mark.usefixtures("untraced")
+def test_two_names_of_one_array_do_not_make_a_right_derivation_wrong(check):
     text = (DERIVATIONS / "batchnorm.py").read_text()
     split = (
         "dx = ddev_from_mean + np.ones((N, D)) / N * dmean",
@@ -409,7 +410,6 @@ def test_rebinding_dout_is_told_where_something_is_wrong(check):
     assert said in out
 
 
-@pytest.mark.usefixtures("untraced")
 def test_gradients_returned_in_the_wrong_order_are_told_and_only_the_line_that_returns_them_is_blamed(check):
     status, out, _ = check(SMALL.replace("return locals()", "return dw, dx"))
     assert status == 1
@@ -420,7 +420,6 @@ def test_gradients_returned_in_the_wrong_order_are_told_and_only_the_line_that_r
     assert "line 18: return dx, dw" in check(SMALL.replace("return locals()", "return dw, dx"), "--hints", "3")[1]
 
 
-@pytest.mark.usefixtures("untraced")
 def test_what_is_computed_where_it_is_returned_puts_no_blame_on_another_line(check):
     out = check(SMALL.replace("return locals()", "return {'dx': 2 * dx, 'dw': 1 * dw}"))[1]
     assert "dx is wrong" in out
