@@ -10,6 +10,9 @@
 `docs/` tells the rest; the engine itself is `micrograd_tensor.engine`, to be read in one sitting.
 """
 
+from . import launched as _launched  # noqa: F401 -- before all that takes a while
+
+# isort: split
 from sys import modules as _modules
 from typing import TYPE_CHECKING
 

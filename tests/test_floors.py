@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "training": {"engine", "functional", "nn", "optim", "data", "saving"},
 }
 """What each floor stands on, itself aside. The command and the package's first file stand on everything."""
-ON_TOP = {"cli", "__main__", ""}
+ON_TOP = {"cli", "launched", "__main__", ""}
 
 
 def floor(module: str) -> str:

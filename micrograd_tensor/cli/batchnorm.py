@@ -29,7 +29,7 @@ from .chosen import add_dims, asked_dims
 from .console import Rows, Terminal, console, table
 from .matrix_file import SUFFIXES, Matrix, read_matrix
 from .output_folder import output_folder
-from .outputs import add_json, to_stdout, writable, write_json
+from .outputs import add_json, check_json, to_stdout, writable, write_json
 from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError, unusable
 
@@ -82,17 +82,15 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError(f"two files are given, {given.file} and --input {given.input}; give one")
     path = given.file or given.input or examples() / "data" / "iris.csv"
     picture = _picture(given, path)
-    if given.json is not None and not to_stdout(given):
-        writable(given.json, path, picture)
+    check_json(given, path, picture)
     matrix = read_matrix(path, given.dtype, header=given.header, columns=given.columns, drop_missing=given.drop_missing)
-    terminal = console()
+    terminal = console(quiet=to_stdout(given))
     found, captured = _found(matrix.values, given, path, terminal)
     with unusable("batchnorm"):
         circuit = draw(captured, dims=asked_dims(given), **picture_options(given))
         written = circuit.save(picture, given.format)
     done = _Done(path, matrix, found, captured, written)
-    if not to_stdout(given):
-        _tell(terminal, given, done)
+    _tell(terminal, given, done)
     write_json(given.json, _report(given, done), path)
     return 0 if found.ok else 1
 
@@ -118,7 +116,7 @@ def _picture(given: argparse.Namespace, source: Path) -> Path:
 def _found(x: Any, given: argparse.Namespace, path: Path, terminal: Terminal) -> tuple[Found, Graph]:
     """What all columns show, and the graph of the first; while it is computed a bar shows how far it is."""
     every = blocks(*x.shape)
-    silent = len(every) == 1 or not terminal.is_terminal or to_stdout(given)
+    silent = len(every) == 1 or not terminal.is_terminal or terminal.quiet
     try:
         shown = track(every, "columns", console=terminal, transient=True, disable=silent)
         return found_by_columns(x, np.random.default_rng(given.seed), given.eps, shown)

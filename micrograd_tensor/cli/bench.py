@@ -10,8 +10,8 @@ from functools import partial
 from importlib.util import find_spec
 
 from .arguments import finite_number
-from .console import Rows, console, table
-from .outputs import add_json, to_stdout, writable, write_json
+from .console import Rows, console, say, table
+from .outputs import add_json, check_json, to_stdout, write_json
 from .side_by_side import OURS, Row, machine
 from .side_by_side import table as measured
 from .unusable import UnusableError
@@ -53,22 +53,19 @@ def run(given: argparse.Namespace) -> int:
     from .compiled_cases import CASES
 
     cases = [name for name in CASES if given.only in name]
-    terminal = console()
     if not cases:
         raise UnusableError(f"bench: no case contains {given.only!r}; --list shows all of them")
     if given.list:
         for name in cases:
-            terminal.say(name)
+            say(name)
         return 0
-    quiet = to_stdout(given)
-    if given.json is not None and not quiet:
-        writable(given.json)
-    if not quiet:
-        terminal.say(machine(), "bold")
-        for line in _absent():
-            terminal.say(line)
+    check_json(given)
+    terminal = console(quiet=to_stdout(given))
+    terminal.say(machine(), "bold")
+    for line in _absent():
+        terminal.say(line)
     found: list[Row] = []
-    status = terminal.status("measuring") if terminal.is_terminal and not quiet else nullcontext()
+    status = terminal.status("measuring") if terminal.is_terminal and not terminal.quiet else nullcontext()
     interrupted = False
     try:
         with status as shown:
@@ -80,14 +77,13 @@ def run(given: argparse.Namespace) -> int:
         interrupted = True
     except RuntimeError as error:
         raise UnusableError(f"bench: {error}") from None
-    if not quiet:
-        if terminal.width < NARROW:
-            for row in found:
-                terminal.say(str(row))
-        elif found:
-            terminal.print(_table(found))
-        for line in _below(found):
-            terminal.say(line)
+    if terminal.width < NARROW:
+        for row in found:
+            terminal.say(str(row))
+    elif found:
+        terminal.print(_table(found))
+    for line in _below(found):
+        terminal.say(line)
     write_json(given.json, {"machine": machine(), "rows": [asdict(row) for row in found]})
     return 130 if interrupted else 0
 

@@ -12,11 +12,10 @@ import argparse
 import inspect
 import linecache
 import re
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -160,9 +159,7 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     for path in (given.html, given.json, given.player):
         if path is not None and str(path) != "-":
             outputs.writable(path, given.file)
-    # What the user's code prints must not come between the lines of the JSON.
-    elsewhere = redirect_stdout(sys.stderr) if to_stdout else nullcontext()
-    with elsewhere, user_file(given.file) as module:
+    with outputs.aside(given), user_file(given.file) as module:
         judged, left_out = _judge_all(module, given, wanted)
     if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
         names = ", ".join((*(one.name for one in judged), *left_out))

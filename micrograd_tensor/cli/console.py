@@ -35,8 +35,8 @@ class Terminal(Console):
         return spelled(visible(text), self.encoding)
 
     def print(self, *objects: Any, **settings: Any) -> None:
-        """Print; to a file or a pipe without the blanks that pad lines."""
-        if self.is_terminal:
+        """Print, unless this is quiet; to a file or a pipe without the blanks that pad lines."""
+        if self.is_terminal or self.quiet:
             super().print(*objects, **settings)
             return
         with self.capture() as captured:
@@ -54,9 +54,9 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-def console() -> Terminal:
-    """The terminal, as wide as it is, or else standard output."""
-    made = Terminal(file=sys.stdout)
+def console(quiet: bool = False) -> Terminal:
+    """The terminal, as wide as it is, or else standard output; a quiet one prints nothing."""
+    made = Terminal(file=sys.stdout, quiet=quiet)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _UNKNOWN_WIDTH
     return made

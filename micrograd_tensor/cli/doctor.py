@@ -27,7 +27,7 @@ from ..draw import DrawError, draw
 from ..draw.theme import FONT
 from ..engine.tensor import tensor
 from .console import console, table
-from .outputs import add_json, to_stdout, write_json
+from .outputs import add_json, check_json, to_stdout, write_json
 
 State = Literal["works", "absent", "broken"]
 
@@ -74,18 +74,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
+    check_json(given)
     found = list(checks())
     broken = [check for check in found if check.state == "broken"]
-    if not to_stdout(given):
-        terminal = console()
-        made = table("", ("what", "", "found"), ())
-        for check in found:
-            made.add_row(check.what, {"works": "✓", "absent": "·", "broken": "✗"}[check.state], check.found)
-        terminal.print(made, "")
-        for check in found:
-            if check.advice:
-                terminal.say(f"{check.what}: {check.advice}", "bold red" if check.state == "broken" else "")
-        terminal.say("All that is there works." if not broken else "Something does not work: see above.")
+    terminal = console(quiet=to_stdout(given))
+    made = table("", ("what", "", "found"), ())
+    for check in found:
+        made.add_row(check.what, {"works": "✓", "absent": "·", "broken": "✗"}[check.state], check.found)
+    terminal.print(made, "")
+    for check in found:
+        if check.advice:
+            terminal.say(f"{check.what}: {check.advice}", "bold red" if check.state == "broken" else "")
+    terminal.say("All that is there works." if not broken else "Something does not work: see above.")
     write_json(given.json, {"ok": not broken, "checks": [asdict(check) for check in found]})
     return 1 if broken else 0
 

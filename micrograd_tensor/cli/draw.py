@@ -7,14 +7,15 @@ import shutil
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from ..draw import DrawError, draw
 from ..draw.ascii import LEAST, WIDTH
 from ..draw.circuit import FORMATS, format_of
-from ..graph import Graph, graph
-from .chosen import add_graph_options, axis_names_of, chosen, list_built_in
-from .console import say
-from .outputs import source_of, writable
+from ..graph import Graph, Node, graph
+from .chosen import Chosen, add_graph_options, axis_names_of, chosen, list_built_in
+from .console import console
+from .outputs import add_json, aside, check_json, source_of, to_stdout, writable, write_json
 from .pictures import add_picture_options, picture_options
 from .unusable import UnusableError, unusable
 
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_picture_options(parser)
     add("--against", metavar="FILE.py:FUNCTION|NAME", help="the other graph, for the view difference")
     add("--open", action="store_true", help="open the picture in the browser")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -47,10 +49,14 @@ def run(given: argparse.Namespace) -> int:
     if given.output is not None:
         _check_suffix(given.output, given.format)
         writable(given.output, *sources)
-    shown = chosen("draw", given.graph, given.seed)
+    check_json(given, *sources, given.output)
+    with aside(given):
+        shown = chosen("draw", given.graph, given.seed)
+        other = chosen("draw", given.against, given.seed) if given.against else None
     path = given.output or Path(f"{shown.name}.{given.format or 'svg'}")
     if not to_terminal:
         writable(path, *sources)
+    terminal = console(quiet=to_stdout(given))
     options = picture_options(given)
     if to_terminal and given.width == "page":
         options["width"] = _columns()
@@ -58,18 +64,21 @@ def run(given: argparse.Namespace) -> int:
         circuit = draw(
             shown.outputs,
             shown.upstream,
-            against=_other(given.against, given.seed) if given.against else None,
+            against=other and _captured(other),
             dims=axis_names_of(given),
             **options,
         )
         if to_terminal:
-            say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
-            return 0
-        written = circuit.save(path, given.format)
-    say(f"{shown.name}: {circuit.description}{shown.said}")
-    say(f"circuit: {written}")
-    if given.open and not webbrowser.open(written.resolve().as_uri()):
-        say(f"no browser can be opened; the picture is at {written.resolve().as_uri()}")
+            terminal.say(circuit.listing(sys.stdout.encoding).rstrip("\n"))
+        else:
+            circuit.save(path, given.format)
+            terminal.say(f"{shown.name}: {circuit.description}{shown.said}")
+            terminal.say(f"circuit: {path}")
+        if given.json is not None:
+            about = {"graph": given.graph, "seed": given.seed, "circuit": None if to_terminal else path}
+            write_json(given.json, about | _report(_captured(shown)), *sources, path)
+    if given.open and not webbrowser.open(path.resolve().as_uri()):
+        terminal.say(f"no browser can be opened; the picture is at {path.resolve().as_uri()}")
     return 0
 
 
@@ -81,10 +90,30 @@ def _check_suffix(path: Path, kind: str | None) -> None:
         raise UnusableError(str(error)) from None
 
 
-def _other(place: str, seed: int) -> Graph:
-    """The graph to compare with."""
-    other = chosen("draw", place, seed)
-    return other.outputs if isinstance(other.outputs, Graph) else graph(other.outputs, other.upstream)
+def _captured(of: Chosen) -> Graph:
+    """The graph itself."""
+    return of.outputs if isinstance(of.outputs, Graph) else graph(of.outputs, of.upstream)
+
+
+def _report(shown: Graph) -> dict[str, Any]:
+    """What programs read: the nodes, whose operands are numbers of nodes, or constants as text."""
+    return {
+        "outputs": [node.rank for node in shown.outputs],
+        "forward": [_node(node) for node in shown.nodes],
+        "backward": [_node(node) for node in shown.backward],
+    }
+
+
+def _node(node: Node) -> dict[str, Any]:
+    return {
+        "number": node.rank,
+        "name": node.name,
+        "op": node.op.name if node.op else None,
+        "operands": [x.rank if isinstance(x, Node) else repr(x) for x in node.operands],
+        "shape": node.shape,
+        "dtype": str(node.dtype),
+        "scope": node.path,
+    }
 
 
 def _columns() -> int:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ..launched import interruptible
 from ..notation.alphabet import visible
 from .parser import parser
 from .streams import ready, silence
@@ -16,6 +17,7 @@ TRACEBACK = "MICROGRAD_TENSOR_TRACEBACK"
 """The environment variable that asks for the traceback of an error that nobody expected."""
 
 
+@interruptible()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's own.
 

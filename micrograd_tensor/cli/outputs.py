@@ -7,9 +7,11 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ..check.rendering.json import plain
 from ..engine.files import atomic_write
 from .unusable import UnusableError
 
@@ -26,13 +28,17 @@ def writable(path: Path, *sources: Path | None) -> Path:
         if path.is_dir():
             raise UnusableError(f"{path} is a folder; give a file in it")
         for source in sources:
-            if source is not None and path.exists() and source.exists() and path.samefile(source):
+            if source is not None and _is_same(path, source):
                 raise UnusableError(f"{path} is {source} itself, which stays as it is; give another file")
         if not path.parent.is_dir():
             raise UnusableError(f"{path} cannot be written: No such folder as {path.parent}")
     except (OSError, RuntimeError, ValueError) as error:  # names too long, circles of links, NUL characters
         raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
     return path
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
 
 
 def source_of(place: str | None) -> Path | None:
@@ -83,16 +89,34 @@ def to_stdout(given: argparse.Namespace) -> bool:
     return str(given.json) == "-"
 
 
+def check_json(given: argparse.Namespace, *sources: Path | None) -> None:
+    """Look, before anything runs, at the file that was given for the report, if one was.
+
+    Raises:
+        UnusableError: as `writable` does.
+    """
+    if given.json is not None and not to_stdout(given):
+        writable(given.json, *sources)
+
+
+def aside(given: argparse.Namespace) -> AbstractContextManager[Any]:
+    """Within the block, what the user's code prints does not come between the lines of a report on standard output."""
+    return redirect_stdout(sys.stderr) if to_stdout(given) else nullcontext()
+
+
 def write_json(path: Path | None, report: Mapping[str, Any] | str, *sources: Path | None) -> None:
     """Write a report as JSON, which on standard output is ASCII, so that any encoding can carry it; None: nowhere.
+
+    What JSON has not is a text: ``"NaN"``, ``"Infinity"``, a path.
 
     Raises:
         UnusableError: as `write` does.
     """
     if path is None:
         return
-    text = report if isinstance(report, str) else json.dumps(report, indent=1, ensure_ascii=False)
+    if not isinstance(report, str):
+        report = json.dumps(plain(report), indent=1, ensure_ascii=False, allow_nan=False)
     if str(path) == "-":
-        sys.stdout.write(re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text) + "\n")
+        sys.stdout.write(re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], report) + "\n")
     else:
-        write(path, text + "\n", *sources)
+        write(path, report + "\n", *sources)

@@ -6,9 +6,8 @@ The figures are read from the recorded graph of one forward pass, so they hold f
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from .arguments import whole_number
 from .console import Rows, console, table
-from .outputs import add_json, source_of, to_stdout, writable, write_json
+from .outputs import add_json, aside, check_json, source_of, to_stdout, write_json
 from .unusable import UnusableError
 from .user_file import blamed, user_file
 
@@ -68,9 +67,8 @@ class Layer:
 
 def run(given: argparse.Namespace) -> int:
     """Run the subcommand; returns the exit status."""
-    if given.json is not None and not to_stdout(given):
-        writable(given.json, source_of(given.model))
-    with redirect_stdout(sys.stderr) if to_stdout(given) else nullcontext():
+    check_json(given, source_of(given.model))
+    with aside(given):
         model = _load(given.model)
     x = np.zeros((given.batch, *_one_sample(given, model)), _dtype(model))
     layers = [Layer(name, module) for name, module in model.named_modules()]
@@ -85,12 +83,11 @@ def run(given: argparse.Namespace) -> int:
     parameters = list(model.parameters())
     numbers, size = sum(p.size for p in parameters), sum(p._data.nbytes for p in parameters)
     learned = sum(p.size for p in parameters if p.requires_grad)
-    if not to_stdout(given):
-        terminal = console()
-        terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
-        terminal.print(_table(layers))
-        terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
-        terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
+    terminal = console(quiet=to_stdout(given))
+    terminal.say(f"{given.model} on x {x.shape}, {x.dtype}", "bold")
+    terminal.print(_table(layers))
+    terminal.say(f"{numbers:,} parameters, {learned:,} of them learned: {_bytes(size)}, and as much for gradients")
+    terminal.say(f"{_bytes(kept)} kept for the backward pass of a batch of {given.batch}")
     totals = {"parameters": numbers, "learned": learned, "bytes": size, "kept_bytes": kept}
     about = {"model": given.model, "input": x.shape, "dtype": str(x.dtype)}
     write_json(given.json, about | totals | {"layers": [*map(_layer, layers)]}, source_of(given.model))

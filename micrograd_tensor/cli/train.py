@@ -30,7 +30,7 @@ from ..training.run import Run
 from .arguments import finite_number, whole_number
 from .console import Rows, Terminal, console, table
 from .output_folder import output_folder
-from .outputs import writable
+from .outputs import add_json, check_json, to_stdout, writable, write_json
 from .unusable import UnusableError
 
 _DEFAULTS = Settings()
@@ -76,6 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="folder for checkpoint and picture (default: . or that of --resume)",
     )
     add("--save", type=Path, metavar="FILE", help="also write the trained net by itself, for PyTorch to load")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -92,30 +93,35 @@ def run(given: argparse.Namespace) -> int:
     checkpoint = given.resume or folder / f"digits-{settings.model}.safetensors"
     if given.save:
         writable(given.save, checkpoint)
+    picture = folder / f"digits-{settings.model}.png"
+    check_json(given, checkpoint, picture, given.save)
     samples = len(training.batches.dataset)
     if settings.batch > samples:
         raise UnusableError(f"--batch {settings.batch} exceeds the {samples} samples to learn from")
-    terminal = console()
+    terminal = console(quiet=to_stdout(given))
     terminal.say(_headline(training, settings), "bold")
     started = time.perf_counter()
     steps = _compiled(training, terminal) if settings.compiled else []
+    report = {"settings": training.settings, "parameters": _size(training), "checkpoint": checkpoint}
     try:
         if not _train(training, checkpoint, terminal):
+            write_json(given.json, report | _progress(training, started))
             where = f"{training.epoch} of {training.epochs} epochs and {training.batches.place} batches"
             terminal.say(f"\nStopped after {where}. To resume:")
             terminal.say(f"  micrograd-tensor train digits --resume {shlex.quote(str(checkpoint))}")
             return 130
         terminal.print(_table(training), "")
         accuracy = next(iter(training.history[-1].values()))["held_out_accuracy"]
-        seconds = time.perf_counter() - started
-        terminal.say(f"{accuracy:.2%} of the held-out digits recognized, after {seconds:.1f} s", "bold")
+        progressed = _progress(training, started)
+        terminal.say(f"{accuracy:.2%} of the held-out digits recognized, after {progressed['seconds']:.1f} s", "bold")
         for line in _compilation(steps):
             terminal.say(line)
         terminal.say(f"checkpoint: {checkpoint}")
         title = f"Reading digits: {settings.model.upper()}, {settings.optimizer}, seed {settings.seed}"
-        terminal.say(f"picture: {save_picture(training, folder / f'digits-{settings.model}.png', title)}")
+        terminal.say(f"picture: {save_picture(training, picture, title)}")
         if given.save:
             terminal.say(f"net: {save(_model(training), given.save)}")
+        write_json(given.json, report | progressed | {"picture": picture, "net": given.save})
     except OSError as error:
         raise UnusableError(f"cannot write {error.filename or checkpoint}: {error.strerror or error}") from None
     return 0
@@ -172,7 +178,7 @@ def progress(training: Run, console: Console) -> Iterator[Callable[[], None]]:
     columns = "epoch {task.fields[epoch]}/{task.fields[epochs]}", BarColumn(), "{task.fields[figures]}"
     times = TimeElapsedColumn(), "left", TimeRemainingColumn()
     steps = len(training.batches)
-    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, *times, console=console, disable=console.quiet or not console.is_terminal) as bar:
         done = training.epoch * steps + training.batches.place
         task = bar.add_task("", total=training.epochs * steps, completed=done, **fields())
         yield lambda: bar.update(task, advance=1, **fields())
@@ -231,11 +237,20 @@ def _model(training: Run) -> nn.Module:
     return next(iter(training.learners.values())).model
 
 
+def _size(training: Run) -> int:
+    return sum(p.size for p in _model(training).parameters())
+
+
+def _progress(training: Run, started: float) -> dict[str, Any]:
+    """What programs read of how far it has come."""
+    finished = training.epoch == training.epochs
+    return {"finished": finished, "seconds": time.perf_counter() - started, "epochs": training.history}
+
+
 def _headline(training: Run, settings: Settings) -> str:
-    size = sum(p.size for p in _model(training).parameters())
     place = f", from epoch {training.epoch + 1}" if training.epoch or training.batches.place else ""
     return (
-        f"{settings.model} of {size:,} numbers, {settings.optimizer}, {settings.epochs} epochs{place}; "
+        f"{settings.model} of {_size(training):,} numbers, {settings.optimizer}, {settings.epochs} epochs{place}; "
         f"{len(training.batches.dataset)} digits to learn from, {len(training.held_out[1])} held out"
     )
 

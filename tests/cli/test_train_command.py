@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
+import json
 import re
 import sys
 
@@ -57,6 +58,18 @@ def test_it_learns_and_says_so(tmp_path, capsys):
     assert accuracy > 0.95
     assert f"{accuracy:.2%} of the held-out digits recognized" in printed
     assert [list(entry) for entry in history] == [["with batch norm"]] * 5
+
+
+def test_the_report_for_programs_has_its_history(tmp_path, capsys):
+    arguments = ("--epochs", 1, "--no-twin", "--out", tmp_path)
+    assert command(*arguments, "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    history = saving.load_checkpoint(tmp_path / "digits-mlp.safetensors")["history"]
+    assert found["epochs"] == json.loads(json.dumps(history))
+    assert (found["finished"], found["parameters"], found["net"]) == (True, 26378, None)
+    assert found["picture"] == str(tmp_path / "digits-mlp.png")
+    with pytest.raises(UnusableError, match=r"digits-mlp\.safetensors itself"):
+        command(*arguments, "--json", tmp_path / "digits-mlp.safetensors")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])

@@ -66,7 +66,7 @@ def text(report: Found, **more: Any) -> str:
         "rtol": report.rtol,
         **more,
     }
-    return json.dumps(_plain(found), indent=2, allow_nan=False)
+    return json.dumps(plain(found), indent=2, allow_nan=False)
 
 
 def _stage(report: Found, stage: Stage, key: str) -> dict[str, Any]:
@@ -80,18 +80,18 @@ def _stage(report: Found, stage: Stage, key: str) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """Values that JSON has: objects, lists, strings, numbers, true, false and null."""
+def plain(value: Any) -> Any:
+    """The same in what JSON has: objects, lists, strings, finite numbers, true, false and null."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else json.dumps(value)  # NaN, Infinity or -Infinity
     if isinstance(value, np.generic):
-        return _plain(float(value) if isinstance(value, np.longdouble) else value.item())  # its item is itself
+        return plain(float(value) if isinstance(value, np.longdouble) else value.item())  # its item is itself
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(value, "items"):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value)
