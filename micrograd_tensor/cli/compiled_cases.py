@@ -322,14 +322,16 @@ def _training(net: Callable[[Any], Any], shape: tuple[int, ...], limits: list[Li
     if torch := _library("torch"):
         images, labels = torch.from_numpy(x), torch.from_numpy(target)
         f = torch.nn.functional
-        for name, fused in ((NATIVE, False), (INDUCTOR, True)):
+
+        def step(fused: bool) -> Run:
             theirs = net(torch.nn)
             adam = torch.optim.Adam(theirs.parameters(), lr=0.0, fused=fused or None)
             loss_of = partial(_loss, theirs, f.cross_entropy)
-            if name == NATIVE:
-                found[name] = _step(loss_of, adam, images, labels)
-            elif any(limit.against == INDUCTOR for limit in limits):
-                with_inductor(found, partial(_step, torch.compile(loss_of, dynamic=False), adam, images, labels))
+            return _step(torch.compile(loss_of, dynamic=False) if fused else loss_of, adam, images, labels)
+
+        found[NATIVE] = step(fused=False)
+        if any(limit.against == INDUCTOR for limit in limits):
+            with_inductor(found, partial(step, fused=True))
     if sizes is not None and _library("jax"):
         found[JAX] = _jax_step(sizes, x, target)
     return Case(found, limits)

@@ -1,7 +1,10 @@
 """Figures beside their targets: that they are what they say, and that what is compared computes the same."""
 
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 import micrograd_tensor as mt
 from micrograd_tensor.cli import compile_times, compiled_cases, side_by_side
 from micrograd_tensor.cli.compiled_cases import CASES, operations
+from micrograd_tensor.cli.compiled_steps import dense
 from micrograd_tensor.cli.side_by_side import Case, Limit, measured, rows
 from micrograd_tensor.compile import kernels, numba_source
 
@@ -77,7 +81,11 @@ def test_compile_times(monkeypatch, capsys):
     assert len({*folders}) == 3
 
 
-def test_batch_norm_by_hand_and_compiled_are_the_same_function():
+@pytest.mark.parametrize("numba", ["as it is", "interpreted"])
+def test_batch_norm_by_hand_and_compiled_are_the_same_function(numba, monkeypatch):
+    if numba == "interpreted":
+        library, plain = compiled_cases._library, SimpleNamespace(njit=lambda **_: lambda function: function)
+        monkeypatch.setattr(compiled_cases, "_library", lambda name: plain if name == "numba" else library(name))
     case = CASES["batch norm (32, 16)"]()
     (out, gradients), alone = case.candidates["compiled"](), case.candidates[compiled_cases.ALONE]()
     apart = case.candidates[compiled_cases.TWICE]()
@@ -90,6 +98,43 @@ def test_batch_norm_by_hand_and_compiled_are_the_same_function():
         y, theirs = case.candidates[compiled_cases.NATIVE]()
         for a, b in zip([out, *gradients], [y, *theirs], strict=True):
             np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        (dense((6, 8, 8, 10), norm=True), (12, 6)),
+        (dense((6, 8, 10), norm=False), (12, 6)),
+        (compiled_cases._convolutional, (12, 1, 8, 8)),
+    ],
+)
+def test_the_nets_that_are_trained_are_the_same_function_in_both_libraries(net, shape):
+    torch = pytest.importorskip("torch")
+    ours, theirs = net(mt.nn), net(torch.nn)
+    theirs.load_state_dict({name: torch.from_numpy(np.array(x)) for name, x in ours.state_dict().items()})
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=shape).astype("f4"), rng.integers(0, 10, shape[0])
+    loss = mt.cross_entropy(ours(mt.tensor(x)), target)
+    other = torch.nn.functional.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(target))
+    loss.backward()
+    other.backward()
+    assert loss.item() == pytest.approx(other.item(), rel=1e-5)
+    for mine, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(mine.grad.numpy(), their.grad.numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_a_training_step_is_measured_beside_whatever_is_installed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compiled_cases", "--only", "step 64-128", "--seconds", "0.001"])
+    compiled_cases.main()
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    installed = [
+        name for name, module in ((compiled_cases.NATIVE, "torch"), (compiled_cases.JAX, "jax")) if find_spec(module)
+    ]
+    assert [row["against"] for row in found] == [*installed, compiled_cases.MATMULS]
+    for row in found:
+        assert row["of"] == "compiled"
+        assert row["figure"] == pytest.approx(row["ours"] / row["theirs"], rel=0.9)
+        assert row["figure"] > 0
 
 
 def test_batch_norm_takes_as_many_operations_as_the_closed_form_by_hand():
