@@ -6,13 +6,16 @@ import contextlib
 import io
 import re
 import runpy
+import shlex
 import subprocess
 import sys
+from codeop import CommandCompiler
 from pathlib import Path
 
 import pytest
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli import main
 from micrograd_tensor.cli.builtin_graphs import BUILTINS
 from micrograd_tensor.draw.views import VIEWS
 from micrograd_tensor.engine.primitive import OPS
@@ -43,19 +46,37 @@ def the_same_table_afterwards():
         delattr(mt.Tensor, name)
 
 
-def run(text, folder):
-    """Run a document's Python blocks in one namespace; yield what each printed, and what the text after it says."""
+def run(text, folder, page="page"):
+    """Run a document's Python blocks in one namespace; yield what each printed, and what the text after it says.
+
+    A block that begins with ``# NAME.py`` is a file of that name as well; a block "console" has commands behind
+    ``$``, and what these print.
+    """
     blocks = BLOCK.findall(text)
     namespace: dict[str, object] = {}
     with contextlib.chdir(folder):
         for i, (language, code) in enumerate(blocks):
+            if language == "console":
+                yield from typed(code)
             if language != "python":
                 continue
+            if file := re.match(r"# (\w+\.py)\n", code):
+                Path(file[1]).write_text(code, encoding="utf-8")
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
-                exec(compile(code, f"block {i + 1}", "exec"), namespace)  # noqa: S102 -- our own documents
+                exec(compile(code, f"{page}.py", "exec"), namespace)  # noqa: S102 -- our own documents
             following = blocks[i + 1] if i + 1 < len(blocks) else ("", "")
             yield printed.getvalue().rstrip(), following[1].rstrip() if following[0] == "text" else ""
+
+
+def typed(session):
+    """What each command of a session in a terminal prints, and what the session says."""
+    for command, said in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE):
+        program, *arguments = shlex.split(command)
+        assert program == "micrograd-tensor"
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            main(arguments)
+        yield printed.getvalue().rstrip(), said.rstrip()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -63,8 +84,34 @@ def test_code_runs_and_prints_what_is_said(document, tmp_path, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)  # the width of the terminal, if any, must not matter
     if document.name in NEEDS:
         pytest.importorskip(NEEDS[document.name])
-    for printed, said in run(document.read_text(encoding="utf-8"), tmp_path):
+    for printed, said in run(document.read_text(encoding="utf-8"), tmp_path, document.stem):
         assert printed == said
+
+
+def unlike_typing(code):
+    """The line of a block at which Python's prompt gives up, where blank lines end what is indented; or None."""
+    compiler, lines = CommandCompiler(), []
+    for line in [*code.rstrip("\n").split("\n"), ""]:
+        lines.append(line)
+        try:
+            whole = compiler("\n".join(lines))
+        except SyntaxError:
+            return line
+        if whole is not None:
+            lines = []
+    return "the last" if any(lines) else None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_code_can_be_pasted_at_the_prompt(document):
+    for language, code in BLOCK.findall(document.read_text(encoding="utf-8")):
+        if language == "python" and not re.search(r"\n\n +\S", code):  # else it is for a file
+            assert unlike_typing(code) is None
+
+
+@pytest.mark.parametrize("code", ["for i in []:\n    i\ni = 1\n", "def f():\n    a = 1\n\n    return a\n", "f(\n"])
+def test_code_that_can_not_be_pasted_is_noticed(code):
+    assert unlike_typing(code) is not None
 
 
 @pytest.mark.parametrize(
@@ -77,8 +124,11 @@ def test_links_lead_somewhere(document):
 
 
 def test_a_wrong_number_in_a_document_is_found(tmp_path):
-    [(printed, said)] = run("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", tmp_path)
+    text = "```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n\n```console\n$ micrograd-tensor draw --list\nnone\n```\n"
+    [(printed, said), (listed, none)] = run(text, tmp_path)
     assert (printed, said) == ("2", "3")
+    assert "batchnorm" in listed
+    assert none == "none"
 
 
 def test_the_readme_has_the_two_commands_and_a_short_example():

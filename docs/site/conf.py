@@ -21,7 +21,7 @@ html_theme = "furo"
 html_title = "micrograd_tensor"
 html_use_index = False
 html_show_search_summary = False  # which takes a server; the pages are read from files too
-html_show_sourcelink = False
+html_show_sourcelink = html_show_copyright = False
 html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
