@@ -105,14 +105,14 @@ def read(
     for key, name in doubled.items():
         if key in helpers:  # such as dwx of one step beside dWx of all
             continue
-        if _is_array(entries[key]) and not _equal(entries[key], entries[due[name]] if name in due else None):
+        if is_array(entries[key]) and not _equal(entries[key], entries[due[name]] if name in due else None):
             unjudged[key] = f"{due.get(name, keys[name])} was judged as the gradient of {name}; give one of the two"
     known = {*keys.values(), *doubled, *named}
     shapes = {node.shape for node in stages.values()}
     unused = {}
     for key, value in {**kept, **entries}.items():
         explicit = alone and key not in helpers
-        if key in known or not (_is_array(value) or (explicit and isinstance(value, float | list))):
+        if key in known or not (is_array(value) or (explicit and isinstance(value, float | list))):
             continue
         said = _why_unused(key, np.shape(value), stages)
         if key not in kept and _like_a_gradient(key) and (explicit or np.shape(value) in missing):
@@ -195,7 +195,7 @@ def _why_unused(key: str, shape: tuple[int, ...], stages: Iterable[str]) -> str:
     return f"{shape}, but no gradient has this name{nearest(key, [f'd{name}' for name in stages])}"
 
 
-def _is_array(value: Any) -> bool:
+def is_array(value: Any) -> bool:
     """Whether an entry is an array of numbers, of whatever library."""
     if isinstance(value, (np.ndarray, Tensor)):
         return value.dtype.kind in "biufc"
@@ -220,7 +220,7 @@ def _entries(argument: str, given: Any, example: str, inputs: Sequence[str] = ()
         return {}
     kind = type(given).__name__
     several = given if isinstance(given, (tuple, list)) and not hasattr(given, "_asdict") else None
-    if several is not None and inputs and len(several) == len(inputs) and all(map(_is_array, several)):
+    if several is not None and inputs and len(several) == len(inputs) and all(map(is_array, several)):
         return {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     if not isinstance(given, Mapping):
         given = given._asdict() if hasattr(given, "_asdict") else _attributes(given)
@@ -242,7 +242,7 @@ def _entries(argument: str, given: Any, example: str, inputs: Sequence[str] = ()
 
 def _attributes(given: Any) -> dict[str, Any] | None:
     """The arrays among an object's attributes; None where there are none."""
-    found = {key: x for key, x in getattr(given, "__dict__", {}).items() if _is_array(x)}
+    found = {key: x for key, x in getattr(given, "__dict__", {}).items() if is_array(x)}
     return None if isinstance(given, (np.ndarray, Tensor, type)) else found or None
 
 

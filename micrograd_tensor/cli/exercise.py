@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..check.given import is_array
 from ..check.running import copied
+from ..engine.arrays import plain
 from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
@@ -223,7 +225,15 @@ def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: i
     missing = [name for name in names if name not in found]
     if missing:
         raise UnusableError(f"{path}: inputs() does not give {_list(missing)}, which {called} takes")
-    return found
+    return {name: _of_numpy(path, name, value) for name, value in found.items()}
+
+
+def _of_numpy(path: Path, name: str, value: Any) -> Any:
+    """An array of another library, such as PyTorch or JAX, as one of NumPy; anything else stays as it is."""
+    if isinstance(value, Tensor | np.ndarray) or not is_array(value):
+        return value
+    with blamed(path, f"gives {name} in inputs(), which is no array of NumPy's,"):
+        return plain(value, called=f"inputs(): {name}")
 
 
 def _in_order(path: Path, given: Any, names: list[str], called: str) -> dict[str, Any]:

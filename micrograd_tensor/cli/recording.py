@@ -99,6 +99,11 @@ def recorded(
     trials = Trials(layer, given, seed, exact)
     chosen = trials.chosen()
     if chosen is None:
+        if trials.instead:
+            raise UnusableError(
+                f"{path}: the forward pass of {layer.name} returned {trials.instead}, where an array of floats of "
+                "NumPy's belongs; compute its result with np, from its arguments, and return it"
+            )
         if exact and trials.last is not None:
             with blamed(path, "fails in forward"):
                 raise trials.last

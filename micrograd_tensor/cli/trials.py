@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..check.found import broadcasts
-from ..check.given import spelled
+from ..check.given import is_array, spelled
 from ..check.recorded_array import Array
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
@@ -76,12 +76,17 @@ class Trials:
         given: values, or shapes, of some of its parameters.
         seed: of the inputs.
         exact: whether these are all of them.
+
+    Attributes:
+        last: the last error of the forward pass.
+        instead: what it returned, in a few words, where it ran and that was no array of floats.
     """
 
     def __init__(self, layer: Layer, given: Mapping[str, Any], seed: int, exact: bool = False) -> None:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
+        self.instead = ""
 
     def chosen(self) -> Trial | None:
         """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments."""
@@ -164,7 +169,8 @@ class Trials:
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             self.last = error
             return None
-        if not _is_result(returned):
+        if instead := _no_floats(returned):
+            self.instead = instead
             return None
         inputs = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
         inputs |= {n: shape for n, shape in held.items() if n not in inputs}
@@ -323,9 +329,15 @@ def _source(function: Any) -> str:
         return ""
 
 
-def _is_result(returned: Any) -> bool:
+def _no_floats(returned: Any) -> str:
+    """What a forward pass returned, where that is no array of floats; or ""."""
     out = returned[0] if isinstance(returned, tuple) and returned else returned
-    return isinstance(out, np.ndarray | np.floating | float) and np.asarray(out).dtype.kind == "f"
+    if isinstance(out, np.ndarray | np.generic):
+        return "" if out.dtype.kind == "f" else f"numbers of {out.dtype}"
+    if isinstance(out, float):
+        return ""
+    kind, library = type(out).__name__, type(out).__module__.partition(".")[0]
+    return "None" if out is None else f"{kind} of {library}" if is_array(out) else kind
 
 
 @contextmanager

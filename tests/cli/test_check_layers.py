@@ -330,6 +330,37 @@ def test_watching_checks_again_when_the_file_is_saved(check, monkeypatch):
     assert "All 2 gradients are right" in printed
 
 
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("None", "None"),
+        ("[out], (x, w)", "list"),
+        ("(out > 0).astype(int), (x, w)", "numbers of int64"),
+        ("Own(), (x, w)", "Own"),
+    ],
+)
+@pytest.mark.parametrize("inputs", ["", "def inputs(): return np.ones((3, 4)), np.arange(4.0)"])
+def test_a_forward_pass_that_returns_no_array_of_floats_is_refused_for_that(check, returned, said, inputs):
+    text = PAIR.replace("return out, (x, w)", f"return {returned}") + f"\nclass Own: ...\n{inputs}\n"
+    status, _, printed = check(text)
+    assert status == 2
+    assert f"the forward pass of scale returned {said}, where an array of floats of NumPy's belongs" in printed
+
+
+@pytest.mark.parametrize(
+    ("library", "x"),
+    [
+        ("torch", "torch.randn(3, 4, dtype=torch.float64, requires_grad=True)"),
+        ("jax", "jax.numpy.arange(12.0).reshape(3, 4)"),
+    ],
+)
+def test_inputs_may_be_arrays_of_another_library(check, library, x):
+    pytest.importorskip(library)
+    inputs = f"import {library}\n\ndef inputs(): return {x}, np.arange(4.0)\n"
+    assert check(PAIR + inputs)[0] == 0
+    assert check(PAIR.replace("dout * w", "2 * dout * w") + inputs)[0] == 1
+
+
 def test_hints_are_asked_for_as_options(check):
     status, printed, _ = check(PAIR.replace("dout * w", "2 * dout * w"))
     assert status == 1
