@@ -9,7 +9,7 @@ from ..engine.recording import Scope
 from ..graph import Graph, Node
 from ..graph.nodes import Edge
 from ..notation import MAX_NAME, number, printable
-from .collapse import Collapsed, named
+from .collapse import Collapsed, named, nothing
 from .labels import Labels, boxed
 from .options import Failure, Options
 from .repeats import Box
@@ -31,7 +31,8 @@ def scene(graph: Graph, options: Options | None = None, collapsed: Collapsed | N
         options: detail, dims and failed make a difference.
         collapsed: what is shown as boxes; nothing by default.
     """
-    options, collapsed = options or Options(), collapsed or Collapsed()
+    options = options or Options()
+    collapsed = collapsed or nothing(graph.nodes)
     builder = Builder(Labels(graph, options, collapsed), collapsed)
     builder.build()
     if options.failed:
@@ -49,9 +50,9 @@ class Builder:
     """
 
     def __init__(self, labels: Labels, collapsed: Collapsed | None = None) -> None:
-        collapsed = collapsed or Collapsed()
+        collapsed = collapsed or nothing(labels.graph.nodes)
         self.labels, self.graph, self.called, self.uses = labels, labels.graph, labels.called, labels.uses
-        self.box_of = collapsed.box_of
+        self.box_of, self.frames = collapsed.box_of, collapsed.frames
         self.scene = Scene(bool(self.graph.gradients), detail=labels.detail, parameters=labels.parameters)
         self.scene.scopes = collapsed.names
         self.scene.notes = {**collapsed.notes, **({"?": text} if (text := self.labels.unrecorded) else {})}
@@ -73,6 +74,12 @@ class Builder:
                 self.leaf(node)
         for node in dict.fromkeys(self.graph.outputs):
             self.output(node)
+        self.framed()
+
+    def framed(self) -> None:
+        """Put every item into the innermost scope that is shown for its own."""
+        for item in self.scene.items:
+            item.scope = self.frames.get(item.scope, item.scope)
 
     # ------------------------------------------------------------------------------------------------------- items
 

@@ -6,13 +6,14 @@ Tensors as well as on Nodes, so the size of a picture is known before a graph is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
-from ..engine.recording import Scope
+from ..engine.recording import Call, Scope
 from ..graph.nodes import nearest
 from ..notation import counted, printable
 from .errors import DrawError
@@ -36,7 +37,8 @@ class Collapsed:
     Attributes:
         boxes: in the order of computation.
         box_of: by gate.
-        names: what scopes are called: neighbours of the same name are numbered.
+        frames: for each scope that was recorded, the innermost one that is shown for it.
+        names: what these are called: neighbours of the same name are numbered.
         shown: the number of visible gates and boxes.
         gates: the total number of gates.
         chosen: whether the boxes were not requested but chosen because of the size.
@@ -45,6 +47,7 @@ class Collapsed:
 
     boxes: tuple[Box, ...] = ()
     box_of: Mapping[Any, Box] = field(default_factory=dict)
+    frames: Mapping[Scope | None, Scope | None] = field(default_factory=dict)
     names: Mapping[Scope, str] = field(default_factory=dict)
     shown: int = 0
     gates: int = 0
@@ -62,6 +65,12 @@ class Collapsed:
         if n > len(self.boxes):
             entries["n ×"] = "n equal scopes in a row, drawn once"
         return entries
+
+
+def nothing(born: Iterable[Any]) -> Collapsed:
+    """A graph of which nothing is drawn as a box."""
+    scopes = Scopes([x for x in born if x.op is not None])
+    return Collapsed(frames=scopes.frames, names=scopes.names)
 
 
 def collapse(
@@ -86,8 +95,8 @@ def collapse(
     """
     gates = [x for x in born if x.op is not None]
     scopes = Scopes(gates)
-    requested = {scope for given in options.collapse for scope in scopes.matching(given)}
-    stay_open = set(named(unfinished))
+    requested = {scopes.shown[scope] for given in options.collapse for scope in scopes.matching(given)}
+    stay_open = set(scopes.around.get(unfinished, ()))
     makers = {x for x in outputs if x.op is not None}
 
     def order(depth: int | None, opened: Mapping[Scope, str] = MappingProxyType({})) -> list[Any]:
@@ -108,11 +117,12 @@ def collapse(
         shown = opened if len(opened) <= MANY else shown
     boxes = tuple(x for x in shown if isinstance(x, Box))
     box_of = {gate: box for box in boxes for gate in box.gates}
-    return Collapsed(boxes, box_of, scopes.names, len(shown), len(gates), chosen and bool(boxes), scopes.deepest)
+    chosen = chosen and bool(boxes)
+    return Collapsed(boxes, box_of, scopes.frames, scopes.names, len(shown), len(gates), chosen, scopes.deepest)
 
 
 def _drawn_once(
-    order: list[Any], outputs: Collection[Any], requested: set[Scope], opened: Mapping[Scope, str]
+    order: list[Any], outputs: Collection[Any], requested: Collection[Scope | None], opened: Mapping[Scope, str]
 ) -> list[Any]:
     """Gates and boxes, with one box for equal ones in a row, unless one of them was requested by name.
 
@@ -144,39 +154,67 @@ def named(scope: Scope | None) -> list[Scope]:
 
 
 class Scopes:
-    """The scopes of some gates.
+    """The scopes of some gates, as pictures show them.
+
+    The call of a composition is no part of its own where it made all gates of the scope around it, which is then called
+    after both, such as "0/linear" for a layer "0"; nor where it made a single gate.
 
     Attributes:
-        around: for each scope the named ones around it, itself included, from the outermost one in.
-        names: what each of these is called.
+        shown: for each named scope that was recorded, the one that stands for it, or None.
+        around: for each scope that was recorded, the shown ones around it, from the outermost one in.
+        names: what each shown one is called.
         deepest: how deeply they are nested.
     """
 
     def __init__(self, gates: Sequence[Any]) -> None:
+        made = Counter(gate.scope for gate in gates)
+        held: Counter[Scope | None] = Counter()
+        for scope, n in made.items():
+            held.update(dict.fromkeys(named(scope), n))
+        self.shown: dict[Scope, Scope | None] = {}
         self.around: dict[Scope | None, list[Scope]] = {}
-        for gate in gates:
-            if gate.scope not in self.around:
-                around = named(gate.scope)
-                self.around[gate.scope] = around
-                for k, scope in enumerate(around):
-                    self.around.setdefault(scope, around[: k + 1])
+        for recorded_in in made:
+            around: list[Scope] = []
+            outer: Scope | None = None
+            for scope in named(recorded_in):
+                if scope not in self.shown:
+                    self.shown[scope] = self._shown(scope, outer, around, held)
+                    self.around[scope] = list(dict.fromkeys([*around, *filter(None, [self.shown[scope]])]))
+                around, outer = self.around[scope], scope
+            self.around[recorded_in] = around
         self.deepest = max(map(len, self.around.values()), default=0)
         beside: dict[tuple[Scope | None, str], list[Scope]] = {}
-        for recorded_in, around in self.around.items():
-            if around and around[-1] is recorded_in:
-                outer = around[-2] if len(around) > 1 else None
-                beside.setdefault((outer, printable(around[-1].name)), []).append(around[-1])
+        for here in dict.fromkeys(filter(None, self.shown.values())):
+            beside.setdefault((here.parent, printable(here.name)), []).append(here)
         self.names = {
             scope: f"{name} #{k}" if len(same) > 1 else name
             for (_, name), same in beside.items()
             for k, scope in enumerate(same, 1)
         }
 
+    @property
+    def frames(self) -> dict[Scope | None, Scope | None]:
+        """For each scope that was recorded, the innermost one that is shown for it."""
+        return {scope: around[-1] if around else None for scope, around in self.around.items()}
+
+    def _shown(
+        self, scope: Scope, outer: Scope | None, around: list[Scope], held: Mapping[Scope | None, int]
+    ) -> Scope | None:
+        """What stands for a scope, by the number of gates that it and the one around it hold."""
+        if isinstance(scope, Call) and held[scope] == held[outer]:
+            both = self.shown[outer] if outer else None
+            if both:
+                both.name += f"/{scope.name}" if both.name.rpartition("/")[2] != scope.name else ""
+            return both
+        if isinstance(scope, Call) and held[scope] == 1:
+            return None
+        return Scope(scope.name, around[-1] if around else None)
+
     def matching(self, given: str, option: str = "collapse") -> list[Scope]:
-        """The scopes that a path stands for, or the last part of one that is unique, as the option asks for it."""
+        """The recorded scopes that a path stands for, or the last part of one that is unique, as the option asks."""
         by_path: dict[str, list[Scope]] = {}
-        for scope in self.names:
-            by_path.setdefault("/".join(part.name for part in self.around[scope]), []).append(scope)
+        for scope in self.shown:
+            by_path.setdefault("/".join(part.name for part in named(scope)), []).append(scope)
         if not by_path:
             raise DrawError(f"draw: {option}={given!r}: this graph has no scopes; add some with mt.scope('name')")
         found = [given] if given in by_path else [path for path in by_path if path.endswith(f"/{given}")]
@@ -189,7 +227,7 @@ class Scopes:
         return by_path[found[0]]
 
 
-def _grouped(gates: Sequence[Any], shut: set[Scope], scopes: Scopes) -> list[Any]:
+def _grouped(gates: Sequence[Any], shut: Collection[Scope | None], scopes: Scopes) -> list[Any]:
     """Gates and boxes in the order of computation.
 
     Ops that other threads recorded in between split a box in two, since a value may have passed through them.

@@ -7,7 +7,7 @@ from collections import Counter
 from ..graph import Graph, Node
 from ..graph.axes import AxisNames, axis_names
 from ..graph.part import part
-from .collapse import Scopes
+from .collapse import Scopes, named
 from .errors import DrawError
 
 
@@ -28,9 +28,8 @@ def module(graph: Graph, path: str, dims: AxisNames) -> tuple[Graph, AxisNames]:
     ['x', 'mean', 'sub']
     """
     gates = [node for node in graph.nodes if node.op is not None]
-    scopes = Scopes(gates)
-    wanted = set(scopes.matching(path, "scope"))
-    inside = [gate for gate in gates if wanted.intersection(scopes.around[gate.scope])]
+    wanted = set(Scopes(gates).matching(path, "scope"))
+    inside = [gate for gate in gates if wanted.intersection(named(gate.scope))]
     if not inside:
         raise DrawError(f"draw: scope={path!r} has no gates of its own")
     found = part(graph, inside, _names(inside))

@@ -1,7 +1,7 @@
 """Recording: whether ops are recorded, in which scope, and whether their results are checked.
 
-One immutable `Recording` lives in a context variable, so every thread and every asyncio task has its own; each
-context manager here swaps it and puts the old one back, on exceptions too. An op reads it once.
+One `Recording` lives in a context variable, so every thread and every asyncio task has its own; each context manager
+here swaps it and puts the old one back, on exceptions too. An op reads it once.
 
 Generators have no context of their own: one that is suspended within a block leaves the block's state to its caller. So
 a block goes back to the state before its own, whatever was left open within it, and says that it was not the innermost.
@@ -13,8 +13,9 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
+from threading import get_ident
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, overload
 
@@ -42,6 +43,12 @@ class Scope:
             names.append(scope.name)
             scope = scope.parent
         return "/".join(reversed(names))
+
+
+class Call(Scope):
+    """The scope of one call of a composition, which has the function's name."""
+
+    __slots__ = ()
 
 
 class Effect(NamedTuple):
@@ -87,7 +94,8 @@ class Recording:
 
     `record_all` also records ops that no gradient flows through (masks, counts, constants), for readers that show them
     or run the graph again on other values; within a `trace` that is so, and what else happens is noted there. `block`
-    is what set this state, and `outer` the one to go back to: the blocks keep none themselves.
+    is what set this state, and `outer` the one to go back to: the blocks keep none themselves. `thread` is where it was
+    set: in others, to which the context was copied, it is left as it is.
     """
 
     on: bool = True
@@ -97,6 +105,7 @@ class Recording:
     outer: Recording | None = None
     trace: Trace | None = None
     block: _Block | None = None
+    thread: int = 0
 
 
 _START = Recording()
@@ -116,7 +125,7 @@ class _Block:
         now = recording.get()
         new = self._changes.get
         on, anomaly, record_all = new("on", now.on), new("anomaly", now.anomaly), new("record_all", now.record_all)
-        recording.set(Recording(on, now.scope, anomaly, record_all, now, now.trace, self))
+        recording.set(Recording(on, now.scope, anomaly, record_all, now, now.trace, self, get_ident()))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -294,7 +303,31 @@ class scope(_Block):  # noqa: N801 -- a context manager, like its neighbours
     def __enter__(self) -> None:
         now = recording.get()
         here = Scope(self._name, now.scope)  # written out, since every call of a module comes by
-        recording.set(Recording(now.on, here, now.anomaly, now.record_all, now, now.trace, self))
+        recording.set(Recording(now.on, here, now.anomaly, now.record_all, now, now.trace, self, get_ident()))
 
     def __repr__(self) -> str:
         return f"scope({self._name!r})"
+
+
+def composition(function: F) -> F:
+    """A function composed of ops: what each call of it records is in a scope of its own, of the function's name.
+
+    It does what `scope` does, at a third of the cost, since compositions of two ops come by here too. No call is
+    suspended, so it can change the state's scope in place, as long as no other thread has the same state.
+    """
+    name, get = function.__name__, recording.get
+
+    @wraps(function)
+    def called(*operands: Any, **settings: Any) -> Any:
+        now = get()
+        if now.thread != get_ident():
+            now = replace(now, thread=get_ident())
+            recording.set(now)
+        outer = now.scope
+        try:
+            now.scope = Call(name, outer)
+            return function(*operands, **settings)
+        finally:
+            now.scope = outer
+
+    return called  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.randomness import generator_or_default
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.elementwise import astype, expm1, sigmoid, tanh, where
 from ..engine.table.logarithms import logaddexp
@@ -23,6 +24,7 @@ __all__ = ["dropout", "elu", "gelu", "leaky_relu", "logsigmoid", "prelu", "selu"
 
 
 @keywords
+@composition
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
     """x where it is positive, else ``negative_slope · x``; at 0 its slope is the negative one. Any shape.
 
@@ -35,6 +37,7 @@ def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
 
 
 @keywords
+@composition
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else ``alpha · (eˣ − 1)``; Clevert et al., 2015. Any shape.
 
@@ -48,6 +51,7 @@ def elu(x: Operand, alpha: float = 1.0) -> Tensor:
 
 
 @keywords
+@composition
 def selu(x: Operand) -> Tensor:
     """``λ · elu(x, α)`` with the λ and α that keep mean 0 and variance 1; Klambauer et al., 2017. Any shape.
 
@@ -58,6 +62,7 @@ def selu(x: Operand) -> Tensor:
     return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
+@composition
 def prelu(x: Operand, weight: Operand) -> Tensor:
     """x where it is positive, else ``weight · x``, with one weight, or one for each channel on axis 1; He et al., 2015.
 
@@ -75,6 +80,7 @@ def prelu(x: Operand, weight: Operand) -> Tensor:
     return where(x > 0, x, x * slopes)
 
 
+@composition
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
     """``x · Φ(x)``, Φ being the normal distribution; Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016.
 
@@ -101,6 +107,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
 
 
 @keywords
+@composition
 def silu(x: Operand) -> Tensor:
     """``x · σ(x)``, also called swish; Elfwing et al., 2017. Any shape.
 
@@ -112,6 +119,7 @@ def silu(x: Operand) -> Tensor:
     return values * sigmoid(values)
 
 
+@composition
 def softplus(x: Operand, beta: float = 1.0, threshold: float = inf) -> Tensor:
     """``ln(1 + e^(β·x)) / β``, a smooth rectifier that never overflows. Any shape.
 
@@ -127,6 +135,7 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = inf) -> Tensor:
     return smooth if threshold == inf else where(x * beta > threshold, x, smooth)
 
 
+@composition
 def logsigmoid(x: Operand) -> Tensor:
     """``ln σ(x) = −ln(1 + e⁻ˣ)``, which never overflows. Any shape.
 
@@ -138,6 +147,7 @@ def logsigmoid(x: Operand) -> Tensor:
 
 
 @keywords
+@composition
 def dropout(
     x: Operand, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None
 ) -> Tensor:

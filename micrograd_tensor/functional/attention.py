@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.elementwise import where
 from ..engine.table.reductions import max
@@ -24,6 +25,7 @@ from .softmax import softmax
 __all__ = ["scaled_dot_product_attention"]
 
 
+@composition
 def scaled_dot_product_attention(
     query: Operand,
     key: Operand,

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length, lengths
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.shapes import expand_dims, pad, reshape, squeeze, transpose
 from ..engine.table.windows import windows
@@ -22,6 +23,7 @@ __all__ = ["conv1d", "conv2d"]
 Sizes: TypeAlias = "tuple[int, ...]"
 
 
+@composition
 def conv1d(
     x: Operand,
     weight: Operand,
@@ -56,6 +58,7 @@ def conv1d(
     return _convolution("conv1d", x, weight, bias, stride, padding, dilation, groups, 1)
 
 
+@composition
 def conv2d(
     x: Operand,
     weight: Operand,

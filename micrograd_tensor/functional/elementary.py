@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.axes import counted
 from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand, answers
 from ..engine.table.comparisons import equal
 from ..engine.table.elementwise import abs, astype, mul, pow, sub, where
@@ -67,6 +68,7 @@ def radians(x: Operand) -> Tensor:
 
 
 @answers(np.nan_to_num)
+@composition
 def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with other numbers for NaN and the infinities, by default 0 and the largest of the dtype; they get no gradient.
 
@@ -85,6 +87,7 @@ def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf
 
 @answers(np.diff)
 @keywords
+@composition
 def diff(
     x: Operand, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None
 ) -> Tensor:

@@ -11,6 +11,7 @@ from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand, answers
 from ..engine.table.shapes import concatenate, reshape, split, transpose
 from ..engine.tensor import Tensor
@@ -39,6 +40,7 @@ def atleast_1d(*tensors: Operand) -> Any:
 
 
 @answers(np.atleast_2d)
+@composition
 def atleast_2d(*tensors: Operand) -> Any:
     """Each tensor as a matrix if it has fewer axes, a vector as a row: one Tensor, or a tuple for several.
 
@@ -61,6 +63,7 @@ def atleast_3d(*tensors: Operand) -> Any:
 
 
 @answers(np.hstack)
+@composition
 def hstack(tensors: Sequence[Operand]) -> Tensor:
     """Tensors side by side: joined along axis 1, vectors along axis 0. `ShapeError` where their other axes differ.
 
@@ -73,6 +76,7 @@ def hstack(tensors: Sequence[Operand]) -> Tensor:
 
 
 @answers(np.vstack)
+@composition
 def vstack(tensors: Sequence[Operand]) -> Tensor:
     """Tensors one below the other: joined along axis 0, vectors as rows. `ShapeError` where their other axes differ.
 
@@ -85,6 +89,7 @@ def vstack(tensors: Sequence[Operand]) -> Tensor:
 
 
 @answers(np.dstack)
+@composition
 def dstack(tensors: Sequence[Operand]) -> Tensor:
     """Tensors one behind the other: joined along axis 2. `ShapeError` where their other axes differ.
 
@@ -97,6 +102,7 @@ def dstack(tensors: Sequence[Operand]) -> Tensor:
 
 
 @answers(np.column_stack)
+@composition
 def column_stack(tensors: Sequence[Operand]) -> Tensor:
     """Vectors as columns, and matrices, side by side. `ShapeError` where they are not equally long.
 
@@ -110,6 +116,7 @@ def column_stack(tensors: Sequence[Operand]) -> Tensor:
 
 @answers(np.append)
 @keywords
+@composition
 def append(x: Operand, values: Operand, axis: int | None = None) -> Tensor:
     """x and more behind it along an axis, or with None all elements of both in a row.
 
@@ -124,6 +131,7 @@ def append(x: Operand, values: Operand, axis: int | None = None) -> Tensor:
 
 @answers(np.array_split)
 @keywords
+@composition
 def array_split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """As `split`, but into parts of which the first are longer by one where the length does not divide.
 
@@ -144,6 +152,7 @@ def array_split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> lis
 
 @answers(np.hsplit)
 @keywords
+@composition
 def hsplit(x: Operand, sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 1, of vectors along axis 0.
 
@@ -156,6 +165,7 @@ def hsplit(x: Operand, sections: int | Sequence[int]) -> list[Tensor]:
 
 @answers(np.vsplit)
 @keywords
+@composition
 def vsplit(x: Operand, sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 0.
 
@@ -168,6 +178,7 @@ def vsplit(x: Operand, sections: int | Sequence[int]) -> list[Tensor]:
 
 @answers(np.dsplit)
 @keywords
+@composition
 def dsplit(x: Operand, sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 2.
 

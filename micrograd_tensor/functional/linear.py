@@ -7,6 +7,7 @@ from math import prod
 from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
 from ..engine.table.elementwise import stop_gradient, where
@@ -18,6 +19,7 @@ from .operands import as_tensor
 __all__ = ["embedding", "linear"]
 
 
+@composition
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """``x @ weightᵀ + bias``: every output is a weighted sum of the features, as `torch.nn.functional.linear`.
 

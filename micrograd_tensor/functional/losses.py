@@ -13,6 +13,7 @@ from ..engine.arrays import is_duck
 from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.comparisons import equal
 from ..engine.table.elementwise import abs, astype, log, log1p, maximum, mul, square, sub, where
@@ -29,6 +30,7 @@ __all__ += ["mse_loss", "nll_loss", "smooth_l1_loss"]
 
 
 @keywords
+@composition
 def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002 -- PyTorch's name
     """Mean squared error ``(input − target)²``, as `torch.nn.functional.mse_loss`.
 
@@ -42,6 +44,7 @@ def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor
 
 
 @keywords
+@composition
 def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:  # noqa: A002
     """Mean absolute error ``|input − target|``; its gradient at 0 is 0. `ShapeError` for different shapes.
 
@@ -53,6 +56,7 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
 
 
 @keywords
+@composition
 def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:  # noqa: A002
     """``d²/(2·beta)`` where ``d = |input − target|`` is below beta, else ``d − beta/2``; Girshick, *Fast R-CNN*, 2015.
 
@@ -74,6 +78,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
 
 
 @keywords
+@composition
 def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:  # noqa: A002
     """``d²/2`` where ``d = |input − target|`` is below delta, else ``delta·(d − delta/2)``; Huber, 1964.
 
@@ -89,6 +94,7 @@ def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: 
 
 
 @keywords
+@composition
 def binary_cross_entropy(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -129,6 +135,7 @@ def _limited(logarithm: Any, x: Tensor, finite: Tensor) -> Tensor:
 
 
 @keywords
+@composition
 def binary_cross_entropy_with_logits(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -159,6 +166,7 @@ def binary_cross_entropy_with_logits(
 
 
 @keywords
+@composition
 def nll_loss(
     input: Operand,  # noqa: A002
     target: Operand,
@@ -188,6 +196,7 @@ def nll_loss(
 
 
 @keywords
+@composition
 def cross_entropy(
     input: Operand,  # noqa: A002
     target: Operand,

@@ -11,7 +11,7 @@ from ..engine.axes import counted
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import length
-from ..engine.recording import scope
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, squares_fit
 from ..engine.table.elementwise import astype, reciprocal, sqrt, square
@@ -95,6 +95,7 @@ def rescale(dev: Tensor, var: Tensor, gamma: Operand | None, beta: Operand | Non
 
 
 @keywords
+@composition
 def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axis: int | tuple[int, ...] = 0) -> Tensor:
     """Normalize every feature of a batch to zero mean and unit variance, then scale by gamma and shift by beta.
 
@@ -125,10 +126,10 @@ def batch_norm(x: Operand, gamma: Operand, beta: Operand, eps: float = 1e-5, axi
         raise ShapeError(
             f"batch_norm: {describe(x)} has {_samples(x, axis)} sample(s); a batch needs two or more{LAST_BATCH}"
         )
-    with scope("batch_norm"):
-        return normalize(x, axis, gamma, beta, eps)[0]
+    return normalize(x, axis, gamma, beta, eps)[0]
 
 
+@composition
 def layer_norm(
     x: Operand,
     normalized_shape: Lengths,
@@ -155,10 +156,10 @@ def layer_norm(
     """
     x = as_tensor(x)
     axis = _last_axes("layer_norm", x, normalized_shape)
-    with scope("layer_norm"):
-        return normalize(x, axis, weight, bias, eps)[0]
+    return normalize(x, axis, weight, bias, eps)[0]
 
 
+@composition
 def group_norm(
     x: Operand, num_groups: int, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -188,12 +189,12 @@ def group_norm(
         )
     inner = (num_groups, x.shape[1] // num_groups, *(1,) * (x.ndim - 2))
     grouped = reshape(x, shape=(x.shape[0], *inner[:2], *x.shape[2:]))
-    with scope("group_norm"):
-        scale, shift = (None if p is None else reshape(p, shape=inner) for p in (weight, bias))
-        out, _, _ = normalize(grouped, tuple(range(2, grouped.ndim)), scale, shift, eps)
-        return reshape(out, shape=x.shape)
+    scale, shift = (None if p is None else reshape(p, shape=inner) for p in (weight, bias))
+    out, _, _ = normalize(grouped, tuple(range(2, grouped.ndim)), scale, shift, eps)
+    return reshape(out, shape=x.shape)
 
 
+@composition
 def instance_norm(x: Operand, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5) -> Tensor:
     """Normalize each channel of each sample over its pixels; Ulyanov et al., 2016.
 
@@ -214,11 +215,11 @@ def instance_norm(x: Operand, weight: Operand | None = None, bias: Operand | Non
     x = as_tensor(x)
     if x.ndim < 3 or prod(x.shape[2:]) < 2:
         raise ShapeError(f"instance_norm: {describe(x)} has fewer than two pixels for each channel; give (N, C, L, …)")
-    with scope("instance_norm"):
-        scale, shift = (along_channels(p, x) for p in (weight, bias))
-        return normalize(x, tuple(range(2, x.ndim)), scale, shift, eps)[0]
+    scale, shift = (along_channels(p, x) for p in (weight, bias))
+    return normalize(x, tuple(range(2, x.ndim)), scale, shift, eps)[0]
 
 
+@composition
 def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = None, eps: float | None = None) -> Tensor:
     """Divide by the root mean square over the last axes, as `torch.nn.functional.rms_norm`.
 
@@ -239,11 +240,10 @@ def rms_norm(x: Operand, normalized_shape: Lengths, weight: Operand | None = Non
     """
     x = as_tensor(x)
     axis = _last_axes("rms_norm", x, normalized_shape)
-    with scope("rms_norm"):
-        eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-        given, x = x, _fine(x)
-        out, _ = by_root_mean_square(x, axis, weight, None, eps, None, "mean_square")
-        return _as_given(out, given)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    given, x = x, _fine(x)
+    out, _ = by_root_mean_square(x, axis, weight, None, eps, None, "mean_square")
+    return _as_given(out, given)
 
 
 def _last_axes(op: str, x: Tensor, normalized_shape: Lengths) -> int | tuple[int, ...]:

@@ -11,6 +11,7 @@ from ..engine.arrays import beside
 from ..engine.errors import ShapeError, describe
 from ..engine.lengths import length, lengths
 from ..engine.record import leaf, unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.matrix import matmul
 from ..engine.table.reductions import max, mean, sum
@@ -23,6 +24,7 @@ from .operands import Lengths, as_tensor
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
 
 
+@composition
 def max_pool2d(
     x: Operand,
     kernel_size: Lengths,
@@ -54,6 +56,7 @@ def max_pool2d(
     return transpose(max(seen, axis=0), axes=order)
 
 
+@composition
 def avg_pool2d(
     x: Operand,
     kernel_size: Lengths,
@@ -98,6 +101,7 @@ def avg_pool2d(
     return total / transpose(sum(counted, axis=0), axes=order).named("counts")
 
 
+@composition
 def adaptive_avg_pool2d(x: Operand, output_size: int | tuple[int | None, int | None]) -> Tensor:
     """Means over a given number of windows, as `torch.nn.functional.adaptive_avg_pool2d`.
 

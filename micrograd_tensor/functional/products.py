@@ -12,6 +12,7 @@ from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand, answers
 from ..engine.table.elementwise import mul, sub
 from ..engine.table.matrix import dot, matmul
@@ -25,6 +26,7 @@ __all__ = ["cross", "inner", "kron", "matrix_transpose", "multi_dot", "outer", "
 
 
 @answers(np.vdot)
+@composition
 def vdot(a: Operand, b: Operand) -> Tensor:
     """The sum of the products of all elements, in row-major order, as `numpy.vdot` of real numbers.
 
@@ -38,6 +40,7 @@ def vdot(a: Operand, b: Operand) -> Tensor:
 
 
 @answers(np.inner)
+@composition
 def inner(a: Operand, b: Operand) -> Tensor:
     """Sums of products over the last axes, for each of the other axes of a and of b, as `numpy.inner`.
 
@@ -53,6 +56,7 @@ def inner(a: Operand, b: Operand) -> Tensor:
 
 
 @answers(np.outer, np.linalg.outer)
+@composition
 def outer(a: Operand, b: Operand) -> Tensor:
     """The product of each element of a with each of b, a matrix ``(a.size, b.size)``.
 
@@ -68,6 +72,7 @@ def outer(a: Operand, b: Operand) -> Tensor:
 
 @answers(np.tensordot, np.linalg.tensordot)
 @keywords
+@composition
 def tensordot(a: Operand, b: Operand, axes: int | tuple[int | Sequence[int], int | Sequence[int]] = 2) -> Tensor:
     """Sums of products over pairs of axes; the result has the other axes of a, then those of b, as `numpy.tensordot`.
 
@@ -97,6 +102,7 @@ def tensordot(a: Operand, b: Operand, axes: int | tuple[int | Sequence[int], int
 
 @answers(np.vecdot, np.linalg.vecdot)
 @keywords
+@composition
 def vecdot(a: Operand, b: Operand, axis: int = -1) -> Tensor:
     """The sum of the products along an axis, of real numbers; the others broadcast. `ShapeError` where they do not.
 
@@ -109,6 +115,7 @@ def vecdot(a: Operand, b: Operand, axis: int = -1) -> Tensor:
 
 
 @answers(np.kron)
+@composition
 def kron(a: Operand, b: Operand) -> Tensor:
     """The Kronecker product: a, with each element replaced by that element times b.
 
@@ -127,6 +134,7 @@ def kron(a: Operand, b: Operand) -> Tensor:
 
 @answers(np.cross, np.linalg.cross)
 @keywords
+@composition
 def cross(a: Operand, b: Operand, axis: int = -1) -> Tensor:
     """The vector product of vectors of three elements along an axis; the other axes broadcast.
 
@@ -146,6 +154,7 @@ def cross(a: Operand, b: Operand, axis: int = -1) -> Tensor:
 
 
 @answers(np.linalg.multi_dot)
+@composition
 def multi_dot(tensors: Sequence[Operand]) -> Tensor:
     """The product of several matrices, from left to right. `ShapeError` where they do not chain.
 

@@ -13,6 +13,7 @@ from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import lengths
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand, answers
 from ..engine.table.elementwise import where
 from ..engine.table.places import copy, diagonal, moveaxis, ravel, take
@@ -27,6 +28,7 @@ __all__ += ["sliding_window_view", "tile"]
 
 
 @answers(np.tile)
+@composition
 def tile(x: Operand, reps: int | Sequence[int]) -> Tensor:
     """x laid out several times in a row along its axes, as `numpy.tile`; the gradients of the copies are added.
 
@@ -50,6 +52,7 @@ def tile(x: Operand, reps: int | Sequence[int]) -> Tensor:
 
 @answers(np.roll)
 @keywords
+@composition
 def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
     """x shifted along axes, or with None all elements in a row; what leaves at the end comes in at the start.
 
@@ -75,6 +78,7 @@ def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | Non
 
 @answers(np.rot90)
 @keywords
+@composition
 def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """x turned k times by 90 degrees, from the first of two axes towards the second. `ShapeError` for bad axes.
 
@@ -113,6 +117,7 @@ def flipud(x: Operand) -> Tensor:
 
 
 @answers(np.diag)
+@composition
 def diag(x: Operand, k: int = 0) -> Tensor:
     """A matrix with a vector on its k-th diagonal and zeros elsewhere; of a matrix, its k-th diagonal.
 
@@ -133,6 +138,7 @@ def diag(x: Operand, k: int = 0) -> Tensor:
 
 
 @answers(np.diagflat)
+@composition
 def diagflat(x: Operand, k: int = 0) -> Tensor:
     """A matrix with all elements of x on its k-th diagonal and zeros elsewhere.
 
@@ -146,6 +152,7 @@ def diagflat(x: Operand, k: int = 0) -> Tensor:
 
 @answers(np.delete)
 @keywords
+@composition
 def delete(x: Operand, obj: Any, axis: int | None = None) -> Tensor:
     """x without the elements at some places along an axis, or with None of all in a row. `ShapeError` for others.
 
@@ -163,6 +170,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Tensor:
 
 
 @answers(np.meshgrid)
+@composition
 def meshgrid(*tensors: Operand, indexing: str = "xy") -> tuple[Tensor, ...]:
     """For vectors of coordinates the coordinates of all points of their grid, each an array of the grid's shape.
 
@@ -183,6 +191,7 @@ def meshgrid(*tensors: Operand, indexing: str = "xy") -> tuple[Tensor, ...]:
 
 
 @answers(np.broadcast_arrays)
+@composition
 def broadcast_arrays(*tensors: Operand) -> tuple[Tensor, ...]:
     """Each repeated along new or length-1 axes up to the shape that all share. `ShapeError` where there is none.
 
@@ -200,6 +209,7 @@ def broadcast_arrays(*tensors: Operand) -> tuple[Tensor, ...]:
 
 @answers(np.lib.stride_tricks.sliding_window_view)
 @keywords
+@composition
 def sliding_window_view(x: Operand, window_shape: int | tuple[int, ...], axis: Any = None) -> Tensor:
     """All windows of a shape over some axes of x, by default all; the places within a window become the last axes.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.interop.habits import along, keywords
 from ..engine.record import method, unwrap
+from ..engine.recording import composition
 from ..engine.row import Operand
 from ..engine.table.comparisons import all_finite, equal, isfinite
 from ..engine.table.elementwise import div, exp, in_float32, log, stop_gradient, sub, where
@@ -37,6 +38,7 @@ def _is_empty(x: Operand) -> bool:
 @along
 @method
 @keywords
+@composition
 @in_float32
 def logsumexp(x: Operand, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """``ln Σ eˣ`` over ``axis``, without overflow; its gradient is the softmax, and 0 where all is −∞.
@@ -65,6 +67,7 @@ def _logarithm(total: Tensor) -> Tensor:
 @along
 @method
 @keywords
+@composition
 @in_float32
 def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``eˣ / Σeˣ`` over ``axis``: positive numbers that add up to 1. `ShapeError` for an axis out of range.
@@ -80,6 +83,7 @@ def softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
 @along
 @method
 @keywords
+@composition
 @in_float32
 def log_softmax(x: Operand, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``x − ln Σeˣ`` over ``axis``, the logarithm of `softmax` without its underflow. `ShapeError` for a bad axis.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine.arrays import plain
 from ..engine.interop.habits import along, keywords
+from ..engine.recording import composition
 from ..engine.row import Axis, Operand
 from ..engine.table.elementwise import in_float32
 from ..engine.table.reductions import root_of_squares, sum
@@ -14,6 +15,7 @@ __all__ = ["l2_norm"]
 
 @along
 @keywords
+@composition
 @in_float32
 def l2_norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Euclidean norm over ``axis``, ``√Σx²``; its gradient ``x/‖x‖`` is taken as 0 at 0, where it is undefined.

@@ -13,6 +13,7 @@ from ..engine.creation import full_like
 from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.interop.habits import along, keywords
 from ..engine.record import unwrap
+from ..engine.recording import composition
 from ..engine.row import Axis, Operand, answers
 from ..engine.table.elementwise import abs, add, astype, div, mul, pow, sub, where
 from ..engine.table.places import take
@@ -28,6 +29,7 @@ __all__ = ["average", "median", "norm", "percentile", "ptp", "quantile"]
 
 @answers(np.average)
 @keywords
+@composition
 def average(
     x: Operand, axis: Axis = None, weights: Operand | None = None, returned: bool = False, keepdims: bool = False
 ) -> Any:
@@ -67,6 +69,7 @@ def average(
 
 @answers(np.ptp)
 @keywords
+@composition
 def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The range over ``axis``, from the smallest to the largest ("peak to peak"), in the dtype of x.
 
@@ -81,6 +84,7 @@ def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @answers(np.quantile)
 @keywords
+@composition
 def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The value below which a share q of the elements lies, linear between neighbours, as `numpy.quantile`.
 
@@ -123,6 +127,7 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> T
 
 @answers(np.percentile)
 @keywords
+@composition
 def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`quantile` with q from 0 to 100. Floats keep their dtype, integers give float64. `ShapeError` as there.
 
@@ -136,6 +141,7 @@ def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) ->
 @along
 @answers(np.median)
 @keywords
+@composition
 def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The middle element over ``axis``, or the mean of the two in the middle; the gradient goes to these.
 
@@ -152,6 +158,7 @@ def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @along
 @answers(np.linalg.norm)
 @keywords
+@composition
 def norm(x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A002 -- NumPy's
     """A norm over ``axis``, of vectors or matrices, as `numpy.linalg.norm`; by default the root of the sum of squares.
 

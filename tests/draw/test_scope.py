@@ -199,7 +199,7 @@ def test_blocks_of_blocks_are_opened_one_level():
     out = nn.Sequential(*(Block() for _ in range(30)))(leaf("x", 5, 4))
     circuit = draw(out, np.ones((5, 4)))
     names = [box.lines[0] for box in items(circuit, "box")]
-    assert names == ["first", "norm", "second", "1 … 29"]
+    assert names == ["first/linear", "norm/layer_norm", "second/linear", "1 … 29"]
     assert [item.op.name for item in items(circuit, "gate")] == ["relu", "add"]
     assert "scope= shows one of them" in circuit.description
 

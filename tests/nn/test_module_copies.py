@@ -86,7 +86,7 @@ def test_names_modes_and_paths_come_along(way):
     twin = way(net)
     assert [m.training for m in twin.modules()] == [False] * 3
     assert [p.name for p in twin.parameters()] == [p.name for p in net.parameters()]
-    assert twin[0](np.zeros(3, np.float32)).scope.path == "net/0"
+    assert twin[0](np.zeros(3, np.float32)).scope.path == "net/0/linear"
     assert repr(twin) == repr(net)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
+from micrograd_tensor.engine.recording import Call
+from micrograd_tensor.engine.walk import ancestors
 
 
 class Block(nn.Module):
@@ -43,9 +45,15 @@ class Net(nn.Module):
 
 
 def scopes(y):
-    from micrograd_tensor.engine.walk import ancestors
-
-    return {t.scope.path if t.scope else "" for t in ancestors([y]) if t.op}
+    """Those of modules and of the user, in which compositions were called."""
+    found = set()
+    for gate in ancestors([y]):
+        scope = gate.scope
+        while isinstance(scope, Call):
+            scope = scope.parent
+        if gate.op:
+            found.add(scope.path if scope else "")
+    return found
 
 
 # --------------------------------------------------------------------------------------------------------- names, walks
@@ -154,7 +162,7 @@ def test_one_module_serves_several_threads():
         t.start()
     for t in threads:
         t.join()
-    assert set(found) == {"layer"}
+    assert set(found) == {"layer/linear"}
     assert len(found) == 800
 
 

@@ -124,6 +124,7 @@ class _Part(Builder):
             gate = self.gate(node)
             self.outlets[node] = gate if node is target else self.fork(node, gate)
         self.result(target, labels.box(f"sink-{target.rank}", target, "output"))
+        self.framed()
 
     def operand(self, edge: Edge) -> Item | None:
         """A box of its own, without gradients, which lead nowhere from here."""

@@ -16,6 +16,7 @@ from ..errors import ShapeError, describe
 from ..interop.habits import keywords
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
+from ..recording import composition
 from ..row import Array, Operand, answers
 from .elementwise import astype
 from .reductions import sum
@@ -77,6 +78,7 @@ def ravel(x: Operand) -> Result:
 
 @answers(np.take)
 @keywords
+@composition
 def take(x: Operand, indices: Operand, axis: int | None = None) -> Result:
     """Elements of x at integer indices along an axis, which becomes those of the indices, or of all in row-major order.
 
@@ -94,6 +96,7 @@ def take(x: Operand, indices: Operand, axis: int | None = None) -> Result:
 
 @answers(np.repeat)
 @keywords
+@composition
 def repeat(x: Operand, repeats: int | tuple[int, ...], axis: int | None = None) -> Result:
     """Each element several times in a row, as `numpy.repeat`; the gradients of its copies are added.
 
@@ -142,6 +145,7 @@ def moveaxis(x: Operand, source: int | tuple[int, ...], destination: int | tuple
 
 @answers(np.diagonal)
 @keywords
+@composition
 def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
     """The diagonal of two axes, which are replaced by one at the end; ``offset`` counts columns to the right.
 
@@ -160,6 +164,7 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Res
 
 @answers(np.trace)
 @keywords
+@composition
 def trace(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
     """The sum of the diagonal of two axes. `ShapeError` for axes out of range.
 

@@ -19,6 +19,7 @@ from ..errors import ShapeError, describe
 from ..interop.habits import along, keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
+from ..recording import composition
 from ..row import NONE, Array, Axis, Copy, Cumulation, Operand, Reduction, Trait, answers
 from ..trace import holds
 from .comparisons import all_finite, equal, isfinite, not_equal
@@ -173,6 +174,7 @@ def mean(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 @along
 @answers(np.var)
 @keywords
+@composition
 @in_float32
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Variance over ``axis``: ``Σ(x − mean)² / (n − correction)``.
@@ -205,6 +207,7 @@ def _averaged(squares: Array, x: Array, axis: Axis, keepdims: bool, correction: 
 @along
 @answers(np.std)
 @keywords
+@composition
 @in_float32
 def std(x: Operand, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Result:
     """Standard deviation over ``axis``, the square root of `var`; its gradient is 0 where all values are equal.
@@ -354,6 +357,7 @@ def cumsum(x: Operand, /, axis: int | None = None) -> Array:
 @along
 @answers(np.cumprod)
 @keywords
+@composition
 def cumprod(x: Operand, axis: int | None = None) -> Result:
     """Running product along an axis, or over all elements in row-major order; right at zeros too.
 

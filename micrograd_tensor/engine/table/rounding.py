@@ -14,6 +14,7 @@ from ..errors import quoted
 from ..interop.habits import keywords
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
+from ..recording import composition
 from ..row import Array, Function, Operand, answers
 from .elementwise import astype, div, mul, zeros_like
 
@@ -50,6 +51,7 @@ MOST_DECIMALS = 300
 
 @answers(np.round, np.around)
 @keywords
+@composition
 def round(x: Operand, decimals: int = 0) -> Result:
     """x rounded to so many decimals, halves to even; negative ones round to tens, hundreds and so on.
 
@@ -100,6 +102,7 @@ def remainder(a: Operand, b: Operand, /) -> Array:
 
 
 @answers(np.divmod)
+@composition
 def divmod(a: Operand, b: Operand) -> tuple[Result, Result]:
     """`floor_divide` and `remainder`, a quotient rounded down and what is left.
 

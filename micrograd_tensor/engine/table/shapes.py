@@ -20,6 +20,7 @@ from ..errors import ShapeError, describe, quoted
 from ..interop.habits import along, keywords
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
+from ..recording import composition
 from ..row import Array, Lookup, Operand, Permutation, Placement, Reshape, Trait, answers
 from .gathers import added, added_along, along_lines, known, reshaped, taken
 from .sums import scattered
@@ -419,6 +420,7 @@ def argsort(x: Operand, /, axis: int = -1) -> Array:
 @along
 @answers(np.sort)
 @keywords
+@composition
 def sort(x: Operand, axis: int | None = -1) -> Result:
     """x in ascending order along an axis, or with None all of it; each gradient returns to where its element was.
 
@@ -472,6 +474,7 @@ def concatenate(tensors: Iterable[Operand], axis: int | None = 0) -> Result:
 @along
 @answers(np.stack)
 @keywords
+@composition
 def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
     """Tensors of one shape joined along a new axis. `ShapeError` where their shapes differ, or where there is none.
 
@@ -492,6 +495,7 @@ def stack(tensors: Iterable[Operand], axis: int = 0) -> Result:
 
 @answers(np.split)
 @keywords
+@composition
 def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Result]:
     """x cut along an axis into so many equal parts, or before each of the given places, as `numpy.split`.
 

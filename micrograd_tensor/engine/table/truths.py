@@ -7,6 +7,7 @@ import numpy as np
 from ..axes import counted
 from ..interop.habits import along, keywords
 from ..record import Result
+from ..recording import composition
 from ..row import Axis, Operand, answers
 from .comparisons import bitwise_and, bitwise_or, equal, greater, not_equal
 from .elementwise import abs
@@ -28,6 +29,7 @@ def isnan(x: Operand) -> Result:
 
 
 @answers(np.isinf)
+@composition
 def isinf(x: Operand) -> Result:
     """Truth of "infinite", with either sign, element by element. Not differentiable.
 
@@ -50,6 +52,7 @@ def logical_not(x: Operand) -> Result:
 
 
 @answers(np.logical_and)
+@composition
 def logical_and(a: Operand, b: Operand) -> Result:
     """Truth of "neither is 0 or False", element by element; of truth values alone ``a & b`` is the same.
 
@@ -63,6 +66,7 @@ def logical_and(a: Operand, b: Operand) -> Result:
 
 
 @answers(np.logical_or)
+@composition
 def logical_or(a: Operand, b: Operand) -> Result:
     """Truth of "not both are 0 or False", element by element; of truth values alone ``a | b`` is the same.
 
@@ -76,6 +80,7 @@ def logical_or(a: Operand, b: Operand) -> Result:
 
 
 @answers(np.logical_xor)
+@composition
 def logical_xor(a: Operand, b: Operand) -> Result:
     """Truth of "one of the two is 0 or False, and the other is not", element by element.
 
@@ -90,6 +95,7 @@ def logical_xor(a: Operand, b: Operand) -> Result:
 
 @answers(np.count_nonzero)
 @keywords
+@composition
 def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     """How many elements over ``axis`` are neither 0 nor False, of dtype int64. `ShapeError` for an axis out of range.
 
@@ -103,6 +109,7 @@ def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Resu
 @along
 @answers(np.any)
 @keywords
+@composition
 def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     """Whether any element over ``axis`` is neither 0 nor False, of dtype bool. `ShapeError` for an axis out of range.
 
@@ -116,6 +123,7 @@ def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
 @along
 @answers(np.all)
 @keywords
+@composition
 def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Result:
     """Whether no element over ``axis`` is 0 or False, of dtype bool. `ShapeError` for an axis out of range.
 
