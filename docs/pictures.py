@@ -10,8 +10,8 @@ import numpy as np
 import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 
-NARROW = 540
-"""Pixels: what a phone shows, a little smaller, next to the pictures that are as wide as a page."""
+NARROW = 390
+"""Pixels: what a phone shows, next to the pictures that are as wide as a page."""
 
 VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
     "scopes": ("mlp", {"depth": 1}),

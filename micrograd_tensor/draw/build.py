@@ -117,7 +117,7 @@ class Builder:
         item = Item(f"box-{first}", "box", (first, 2), f"scope {path}, collapsed: {', '.join(lines)}", lines)
         item.dead, item.scope = not any(node.requires_grad for node in made), box.scopes[0].parent
         item.shape = made[-1].shape if made else box.gates[-1].shape
-        boxed(item).height = max(item.height, 54.0)
+        boxed(item)
         self._deepen(item, [self.outlets[use.value] for use in taken])
         self.scene.items.append(item)
         for i, use in enumerate(taken):

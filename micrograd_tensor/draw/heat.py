@@ -13,7 +13,7 @@ from ..graph import Node
 from ..notation import quantity, summary
 from .canvas import Canvas, Line
 from .layout import Layout
-from .legend import SIGN, Entry
+from .legend import Entry
 from .metrics import text_width
 from .paint import Painter
 from .scene import BOXED, VALUE, VALUE_LINE, Item, Scene
@@ -260,7 +260,7 @@ class PanelPainter(Painter):
         if entry.sign != "heat":
             super()._entry(k, entry)
             return
-        self.text_from(f"legend-{k}", entry.text, entry.x + SIGN, entry.y, "muted", "legend")
+        self._meaning(f"legend-{k}", entry)
         for part, (sign, strength) in enumerate(
             (("negative", ""), ("negative", "40"), ("positive", "40"), ("positive", ""))
         ):

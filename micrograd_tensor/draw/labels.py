@@ -15,7 +15,7 @@ from ..notation.printable import WHOLE, counted, listed, shorten
 from ..notation.templates import index_text
 from ..notation.unicode import UNICODE
 from .collapse import Collapsed
-from .metrics import text_width
+from .metrics import folded, text_width
 from .options import Options
 from .repeats import Box
 from .rounding import is_rounding
@@ -27,6 +27,9 @@ MAX_CAPTION = 32
 
 MAX_PATH, MAX_CLAUSES = 3, 4
 """The longest path through a box whose rules are written out, in gates, and the maximum number of their lines."""
+
+BOX_FOLD, LEAST_HEIGHT = 80.0, 54.0
+"""How wide the lines in a box of a narrow picture are, and the least height of the box of a scope."""
 
 MAX_LINE = 44
 """The longest list of the leaves of a box, in characters."""
@@ -320,8 +323,20 @@ def added(letters: Sequence[str]) -> str:
 
 def boxed(item: Item) -> Item:
     """The item, sized to its lines."""
-    first, *rest = item.lines or ("",)
-    widest = max(text_width(first, BOXED, bold=True), *(text_width(line, VALUE) for line in rest), 0.0)
-    item.width = 2 * math.ceil(widest / 2) + 22  # whole points, to which some versions of Graphviz round
-    item.height = 26 + 14.0 * len(rest)
+    lines = item.lines or ("",)
+    widths = (text_width(line, BOXED if k < item.bold else VALUE, k < item.bold) for k, line in enumerate(lines))
+    item.width = 2 * math.ceil(max(widths) / 2) + 22  # whole points, to which some versions of Graphviz round
+    item.height = max(26 + 14.0 * (len(lines) - 1), LEAST_HEIGHT if item.kind == "box" else 0.0)
     return item
+
+
+def narrowed(item: Item) -> None:
+    """Break the texts at an item for a narrow picture, once they are complete."""
+    item.narrow = True
+    if not item.is_box:
+        return
+    first, rest = item.lines[: item.bold], item.lines[item.bold :]
+    names = [line for text in first for line in folded(text, BOX_FOLD, BOXED, bold=True, anywhere=True)]
+    item.lines = (*names, *(line for text in rest for line in folded(text, BOX_FOLD, VALUE, anywhere=True)))
+    item.bold = max(len(names), 1)
+    boxed(item)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..engine.recording import Scope
-from ..notation import printable
+from ..notation import printable, shorten
 from .collapse import named
 from .metrics import text_width
 from .order import Order
@@ -36,6 +36,9 @@ ARROW = 10.0
 
 MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 22.0, 8.0
 """Margins around the picture, between boxes in a row, above the contents of a scope, and on its other sides."""
+
+MAX_HEADING = 24
+"""The longest name of a scope in a narrow picture, in characters."""
 
 STRIP_GAP = 12.0
 """The gap between strips."""
@@ -117,7 +120,7 @@ class Placing:
             self._spread(item)
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
-                item.caption += f": {item.reads}"
+                item.caption, item.reads = f"{item.caption}: {item.reads}", ""
         self.order = [item for item in order.items if not self._belongs_to_gate(item)]
         self.scopes = {scope: named(scope) for scope in dict.fromkeys(item.scope for item in scene.items)}
 
@@ -178,7 +181,7 @@ class Placing:
         if item.kind == "box":
             item.width = max(item.width, BETWEEN_RUNS * len(offsets))
         elif len(leaving) > 1:
-            item.width += BETWEEN_RUNS * (len(leaving) - 1)
+            item.width = max(item.width, item.height + BETWEEN_RUNS * (len(leaving) - 1))
         if item.kind == "gate" and len(arriving) > 2:  # a circle has room for two
             item.width = max(item.width, BETWEEN_RUNS * (len(arriving) - 1) + 2 * GATE)
 
@@ -320,8 +323,10 @@ class Placing:
         strip, called = len(self.solid) - 1, self.scene.scopes
         again = scope in self.begun
         around = [*(self.inside if not self.open else ()), scope]
-        name = " / ".join(called.get(each, printable(each.name)) for each in around)
-        name = f"… {name}" if again or len(around) > 1 else name
+        names = [called.get(each, printable(each.name)) for each in around]
+        if self.scene.narrow:
+            names = [shorten(names[-1], MAX_HEADING)]
+        name = f"… {' / '.join(names)}" if again or len(around) > 1 else names[0]
         frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(self.extent) + FRAME, strip=strip)
         self.frames.append(frame)
         self.open.append((scope, frame))
@@ -351,13 +356,17 @@ class Placing:
             sizes = gap + TEXT_GAP + wire.above.height, gap + TEXT_GAP + wire.below.height
             row.append(Block(wire.x, wire.width / 2, *sizes))
         for frame in self.frames:
-            rows = [row for row in frame.rows if (frame.strip, row) in blocks]  # not all of a fork's rows are there
-            frame.first, frame.last = (frame.strip, min(rows)), (frame.strip, max(rows))
             middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
-            inside = [block for block in blocks[frame.first] if abs(block.x - middle) < half + block.half]
-            frame.top = -max(block.above for block in inside) - HEADER * frame.level
-            inside = [block for block in blocks[frame.last] if abs(block.x - middle) < half + block.half]
-            frame.bottom = max(block.below for block in inside) + FRAME * frame.level
+            inside = {
+                row: [
+                    block for block in blocks.get((frame.strip, row), ()) if abs(block.x - middle) - block.half < half
+                ]
+                for row in frame.rows
+            }
+            rows = [row for row in inside if inside[row]]  # not all of a fork's rows are there
+            frame.first, frame.last = (frame.strip, min(rows)), (frame.strip, max(rows))
+            frame.top = -max(block.above for block in inside[min(rows)]) - HEADER * frame.level
+            frame.bottom = max(block.below for block in inside[max(rows)]) + FRAME * frame.level
         for frame in self.frames:
             middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
             blocks[frame.first].append(Block(middle, half, -frame.top, 0.0))

@@ -1,4 +1,4 @@
-"""Legend: a line below the picture that explains how to read it, or several if the picture is narrow."""
+"""Legend: lines below the picture that explain how to read it, more of them if the picture is narrow."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .layout import MARGIN, Layout
-from .metrics import text_width
-from .scene import VALUE, Scene
+from .metrics import SLACK, folded, text_width
+from .scene import VALUE, VALUE_LINE, Scene
 
 SIGN, GAP, HEIGHT = 38.0, 26.0, 20.0
-"""Space for the sign before an entry, the distance of two entries, and the height of a line of them."""
+"""Space for the sign before an entry, the distance of two entries, and the height of an entry of one line."""
+
+NARROW = 340.0
+"""The width of a picture from which on a longer entry has more lines."""
 
 
 class Entry(NamedTuple):
-    """What a sign in the picture means; `x` is where the sign begins and `y` the middle of both."""
+    """What a sign in the picture means; `x` is where the sign begins and `y` the middle of it and of the first line."""
 
     sign: str
-    text: str
+    lines: tuple[str, ...]
     x: float
     y: float
 
@@ -29,6 +32,9 @@ DETAILS = {"full": ", shape, min…max", "shape": ", shape", "name": ""}
 
 ADDED = "value used several times: its lettered gradients are added"
 """What a fork means."""
+
+CONTINUED = "a value that goes on in a later line"
+"""What a mark means."""
 
 _CALLED = {"g": "the gradient that arrives", "y": "the result of the gate"}
 """What a rule calls by a letter, unless a value has that name."""
@@ -62,19 +68,28 @@ def meanings(scene: Scene) -> dict[str, str]:
 
 def least_width(means: Mapping[str, str]) -> float:
     """The width that a picture needs for its legend."""
-    return max(SIGN + text_width(text, VALUE) for text in means.values()) + 2 * MARGIN
+    return max(_width(_lines(text, NARROW)) for text in means.values()) + 2 * MARGIN
 
 
 def listed(means: Mapping[str, str], layout: Layout) -> list[Entry]:
     """The entries that explain signs, below the layout, whose height grows by theirs."""
-    widths = {sign: SIGN + text_width(text, VALUE) for sign, text in means.items()}
     layout.width = max(layout.width, least_width(means))
     entries: list[Entry] = []
-    x, y = MARGIN, layout.height + HEIGHT / 2
+    x, y, height = MARGIN, layout.height + HEIGHT / 2, 0.0
     for sign, text in means.items():
-        if x > MARGIN and x + widths[sign] > layout.width - MARGIN:
-            x, y = MARGIN, y + HEIGHT
-        entries.append(Entry(sign, text, x, y))
-        x += widths[sign] + GAP
-    layout.height = y + HEIGHT / 2 + MARGIN / 2
+        lines = _lines(text, layout.width)
+        if x > MARGIN and x + _width(lines) > layout.width - MARGIN:
+            x, y, height = MARGIN, y + HEIGHT + height, 0.0
+        entries.append(Entry(sign, lines, x, y))
+        x, height = x + _width(lines) + GAP, max(height, VALUE_LINE * (len(lines) - 1))
+    layout.height = y + height + HEIGHT / 2 + MARGIN / 2
     return entries
+
+
+def _lines(text: str, width: float) -> tuple[str, ...]:
+    """The lines of an entry in a picture of some width."""
+    return folded(text, (max(width, NARROW) - 2 * MARGIN - SIGN) / SLACK, VALUE)
+
+
+def _width(lines: tuple[str, ...]) -> float:
+    return SIGN + max(text_width(line, VALUE) for line in lines)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
+
+from ..notation import ISOLATE
 
 _ADVANCES = {
     278: " !,./:;I[\\]ft|·",
@@ -56,16 +59,25 @@ def _advance(character: str) -> int:
 
 
 @lru_cache(maxsize=1 << 14)
-def folded(text: str, width: float, size: float, bold: bool = False) -> tuple[str, ...]:
+def folded(text: str, width: float, size: float, bold: bool = False, *, anywhere: bool = False) -> tuple[str, ...]:
     """A text as lines of about a width, where it has spaces to be broken at; in parentheses only if need be.
+
+    Args:
+        text: the text.
+        width: the width of a line.
+        size: the font size.
+        bold: whether it is bold.
+        anywhere: whether no line may be longer; then names are broken too.
 
     >>> folded("copy to (2, 3, 4, 4) along axes 0, 2, 3", 130, 12.5, bold=True)
     ('copy to (2, 3, 4, 4)', 'along axes 0, 2, 3')
+    >>> folded("× (1 − inverted_stddev²)", 70, 12.5, bold=True, anywhere=True)
+    ('× (1 −', 'inverted_', 'stddev²)')
     """
-    if text_width(text, size, bold) <= SLACK * width:
+    if text_width(text, size, bold) <= (1 if anywhere else SLACK) * width:
         return (text,) if text else ()
     lines: list[str] = []
-    for word in _words(text, width, size, bold):
+    for word in _words(text, width, size, bold, anywhere):
         if lines and text_width((lines[-1] + word).strip(), size, bold) <= width:
             lines[-1] += word
         else:
@@ -73,19 +85,37 @@ def folded(text: str, width: float, size: float, bold: bool = False) -> tuple[st
     return tuple(line for line in lines if line)
 
 
-def _words(text: str, width: float, size: float, bold: bool) -> list[str]:
+def _words(text: str, width: float, size: float, bold: bool, anywhere: bool) -> list[str]:
     """The parts between which a text may be broken, each with the spaces before it; signs stay with what follows."""
     words: list[str] = []
     for word in re.findall(r" *[^ ]+", text):
         before = "".join(words[-1:])
-        sign = before.strip() in _SIGNS if before else word.strip() == text.split(" ")[-1] in _SIGNS
-        if before.count("(") > before.count(")") or sign:
+        if words and (before.count("(") > before.count(")") or before.strip() in _SIGNS):
             words[-1] += word
         else:
             words.append(word)
-    long = (text_width(word.strip(), size, bold) > width for word in words)
-    return [part for word, is_long in zip(words, long, strict=True) for part in
-            (re.findall(r" *[^,]+,*", word) if is_long else [word])]  # fmt: skip
+    if len(words) > 1 and words[-1].strip() in _SIGNS:
+        words[-2:] = ["".join(words[-2:])]
 
+    def fits(text: str) -> bool:
+        return text_width(text.strip(), size, bold) <= width
+
+    for broken in (r" *[^ ]+", _PART) if anywhere else (r" *[^,]+,*",):
+        words = [part for word in words for part in ([word] if fits(word) else re.findall(broken, word))]
+    return [part for word in words for part in (_cut(word, fits) if anywhere else [word])]
+
+
+def _cut(word: str, fits: Callable[[str], bool]) -> list[str]:
+    """The pieces of what has no place to be broken at; a text of its own direction stays whole."""
+    pieces = [""]
+    for character in word:
+        if ISOLATE[0] not in word and _advance(character) and pieces[-1].strip() and not fits(pieces[-1] + character):
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+_PART = r"(?:[^_.,(/…]|\.(?=\d))*(?:[_,(/…]|\.(?!\d))+|(?:[^_.,(/…]|\.(?=\d))+"
+"""A part of a name, of a formula without spaces or of a range, with the sign after which it may be broken."""
 
 _SIGNS = ("+", "−", "·", "×", "÷", "=", "@", "≠")

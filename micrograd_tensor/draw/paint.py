@@ -131,8 +131,9 @@ class Painter(Canvas):
         (first, rest), between = ((VALUE, CAPTION), 12.0) if item.kind == "mark" else ((BOXED, VALUE), 14.0)
         y = item.y - between / 2 * (len(item.lines) - 1)
         for k, text in enumerate(item.lines):
-            said = Line(text, item.x, y + between * k, rest if k else first, not k)
-            self.text(f"{item.id}-l{k - 1}" if k else f"{item.id}-name", said, "muted" if k else "ink", "line")
+            name = k < item.bold
+            said = Line(text, item.x, y + between * k, first if name else rest, name)
+            self.text(f"{item.id}-l{k - 1}" if k else f"{item.id}-name", said, "ink" if name else "muted", "line")
 
     def _wire(self, wire: Wire) -> None:
         forward, backward = lanes(wire)
@@ -154,7 +155,7 @@ class Painter(Canvas):
 
     def _entry(self, k: int, entry: Entry) -> None:
         name = f"legend-{k}"
-        self.text_from(name, entry.text, entry.x + SIGN, entry.y, "muted", "legend")
+        self._meaning(name, entry)
         if entry.sign in _BOXES:
             box = {"shape": "box", "class": "legend", **box_style(entry.sign)}
             self.node(f"{name}-sign", entry.x + 15, entry.y, 26, 13, box)
@@ -170,3 +171,11 @@ class Painter(Canvas):
         for end, x in zip(ends, (start, tip), strict=True):
             self.node(end, x, entry.y, 0.01, 0.01, {"shape": "none"})
         self.edge(ends, f"{name}-sign", spline([(start, entry.y), (tip, entry.y)], head=True), **look.line)
+
+    def _meaning(self, name: str, entry: Entry) -> None:
+        """What an entry of the legend says."""
+        lines = [
+            Line(text, entry.x + SIGN + text_width(text, VALUE) / 2, entry.y + VALUE_LINE * k, VALUE, False)
+            for k, text in enumerate(entry.lines)
+        ]
+        self.texts(name, lines, "muted", "legend")

@@ -34,6 +34,9 @@ NAME_LINE, VALUE_LINE, CAPTION_LINE = 14.5, 13.0, 12.0
 FOLD, CAPTION_FOLD = 100.0, 60.0
 """How wide lines of text at a wire and above a gate are, unless a word is wider; a longer text has more lines."""
 
+NARROW = 70.0
+"""How wide lines are in a narrow picture, whatever the words."""
+
 SAVED_HEIGHT, SAVED_GAP = 20.0, 14.0
 """Height of the small box below a gate, and its distance, the length of an arrow."""
 
@@ -64,6 +67,8 @@ class Item:
         style: the line style of its thick outline, if it stands out.
         side: whether it is a box right before the gate that it leads to.
         fill: the kind of box whose colours it has, if that is another.
+        bold: how many of the lines in a box are its first one, which a narrow picture breaks.
+        narrow: whether the text above it may be broken anywhere.
         row, x, y: its row and its centre, once it is placed.
         strip: which line of a wrapped circuit it is in.
     """
@@ -88,6 +93,8 @@ class Item:
     style: str = ""
     side: bool = False
     fill: str = ""
+    bold: int = 1
+    narrow: bool = False
     row: int = 0
     x: float = 0.0
     y: float = 0.0
@@ -96,7 +103,7 @@ class Item:
     @property
     def captions(self) -> tuple[str, ...]:
         """The lines above a gate."""
-        return folded(self.caption, CAPTION_FOLD, CAPTION)
+        return folded(self.caption, CAPTION_FOLD, CAPTION, anywhere=self.narrow)
 
     @property
     def is_box(self) -> bool:
@@ -123,6 +130,7 @@ class Wire:
         name, value: the lines above it.
         rule, gradient: the lines below it.
         styles: the styles of its two lanes.
+        narrow: whether these may be broken anywhere.
         says: the text of a mark where it continues on another line: what the value is called, and its shape.
         row: the row it runs in, once it has a place.
         leaves, arrives: where it turns into its row, and out of it, relative to the centre of its source and target;
@@ -143,6 +151,7 @@ class Wire:
     styles: tuple[str, str] = ("forward", "backward")
     edges: tuple[tuple[int, int], ...] = ()
     says: tuple[str, ...] = ()
+    narrow: bool = False
     row: int = 0
     leaves: float | None = None
     arrives: float | None = None
@@ -152,12 +161,12 @@ class Wire:
     @property
     def above(self) -> Texts:
         """The lines above it."""
-        return _broken(self.name, self.value, self.rule, self.gradient)[0]
+        return _broken(self.name, self.value, self.rule, self.gradient, self.narrow)[0]
 
     @property
     def below(self) -> Texts:
         """The lines below it."""
-        return _broken(self.name, self.value, self.rule, self.gradient)[1]
+        return _broken(self.name, self.value, self.rule, self.gradient, self.narrow)[1]
 
     @property
     def width(self) -> float:
@@ -180,15 +189,21 @@ class Texts(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 14)
-def _broken(name: str, value: str, rule: tuple[str, ...], gradient: str) -> tuple[Texts, Texts]:
-    """The lines above and below a wire; none is broken for a width that another takes anyway, and names never are."""
-    above = _texts(tuple(filter(None, (name,))), folded(value, FOLD, VALUE))
-    below = _texts(_folded(rule, FOLD), folded(gradient, FOLD, VALUE))
-    least = max(FOLD, above.width, below.width)
-    return (
-        _texts(above.bold, folded(value, least, VALUE)),
-        _texts(_folded(rule, least), folded(gradient, least, VALUE)),
-    )
+def _broken(name: str, value: str, rule: tuple[str, ...], gradient: str, narrow: bool) -> tuple[Texts, Texts]:
+    """The lines above and below a wire; none is broken for a width that another takes anyway.
+
+    Names never are, unless the picture is narrow.
+    """
+    names, width = (name,) * bool(name), NARROW if narrow else FOLD
+
+    def both(width: float) -> tuple[Texts, Texts]:
+        above = _folded(names, width, narrow) if narrow else names
+        return (
+            _texts(above, folded(value, width, VALUE, anywhere=narrow)),
+            _texts(_folded(rule, width, narrow), folded(gradient, width, VALUE, anywhere=narrow)),
+        )
+
+    return both(max(width, *(texts.width for texts in both(width))))
 
 
 def _texts(bold: tuple[str, ...], values: tuple[str, ...]) -> Texts:
@@ -196,8 +211,8 @@ def _texts(bold: tuple[str, ...], values: tuple[str, ...]) -> Texts:
     return Texts(bold, values, max(widths, default=0.0))
 
 
-def _folded(clauses: tuple[str, ...], width: float) -> tuple[str, ...]:
-    return tuple(line for clause in clauses for line in folded(clause, width, NAME, bold=True))
+def _folded(clauses: tuple[str, ...], width: float, narrow: bool) -> tuple[str, ...]:
+    return tuple(line for clause in clauses for line in folded(clause, width, NAME, bold=True, anywhere=narrow))
 
 
 @dataclass(slots=True, eq=False)
@@ -211,6 +226,7 @@ class Scene:
         detail: what is shown of a value: "full", "shape" or "name".
         parameters: whether it is known which leaves are parameters.
         notes: what was left out and how to see it, by the signs of the legend.
+        narrow: whether its texts may be broken anywhere, so that it needs the least width.
         items, wires: its items and wires.
     """
 
@@ -220,6 +236,7 @@ class Scene:
     detail: str = "full"
     parameters: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
+    narrow: bool = False
     items: list[Item] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
 

@@ -16,9 +16,10 @@ from typing import NamedTuple
 from ..engine.recording import Scope
 from ..notation import shorten
 from .errors import DrawError
+from .labels import narrowed
 from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
-from .legend import least_width
-from .metrics import text_width
+from .legend import CONTINUED, least_width
+from .metrics import folded, text_width
 from .options import Options
 from .scene import VALUE, Item, Scene, Wire
 
@@ -28,17 +29,21 @@ EDGE = FRAME + 1
 MAX_MARKS = (18, 8)
 """The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
 
+MARK_FOLD = 48.0
+"""How wide the lines on a mark are in a narrow picture."""
+
 
 def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
     """Place every item and wire of a scene, in lines of the width that the options set; the legend explains marks."""
     alone = math.isinf(options.limit)
-    layout = place(scene) if alone else wrap(scene, options.limit, least_width(means), strict=options.strict)
+    strict = options.strict
+    layout = place(scene) if alone else wrap(scene, options.limit, least_width(means), strict=strict, narrow=strict)
     if any(item.kind == "mark" for item in scene.items):
-        means["…"] = "a value that goes on in a later line"
+        means["…"] = CONTINUED
     return layout
 
 
-def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True) -> Layout:
+def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True, narrow: bool = True) -> Layout:
     """Place every item and wire of a scene, in as many strips of equal length as it takes.
 
     Args:
@@ -46,6 +51,7 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
         width: the maximum width of the picture.
         least: the width that it needs in any case.
         strict: whether to reject a width that is too small, rather than to take the least sufficient one.
+        narrow: whether texts may be broken anywhere before that.
 
     Raises:
         DrawError: for a width that is too small, with the least sufficient one.
@@ -54,7 +60,11 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
     if wrapping.strips(math.inf) == 1 and max(wrapping.front) + MARGIN <= width:
         return wrapping.layout()
     length = max(wrapping.front)
-    for wrapping.longest in MAX_MARKS:
+    for longest, broken in (*((longest, False) for longest in MAX_MARKS), *[(MAX_MARKS[0], True)] * narrow):
+        if broken:
+            _narrow(scene)
+            wrapping = _Wrapping(scene)
+        wrapping.longest = longest
         takes = math.ceil(max(least, wrapping.widest()))
         if takes <= width:
             break
@@ -74,6 +84,15 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True)
         wrapping.strips(high)
     wrapping.cut()
     return wrapping.layout()
+
+
+def _narrow(scene: Scene) -> None:
+    """Break the texts of a scene, names too, so that it needs the least width."""
+    scene.narrow = True
+    for item in scene.items:
+        narrowed(item)
+    for wire in scene.wires:
+        wire.narrow = True
 
 
 class _Wrapping(Placing):
@@ -165,7 +184,7 @@ class _Wrapping(Placing):
     def _mark_width(self, wire: Wire) -> float:
         key = self.longest, wire
         if key not in self._widths:
-            self._widths[key] = _marked(wire, self.longest)[1]
+            self._widths[key] = _mark("", wire, self.longest).width
         return self._widths[key]
 
     def _break(self) -> None:
@@ -257,18 +276,18 @@ class _State(NamedTuple):
     solid: list[int]
 
 
-def _marked(wire: Wire, longest: int) -> tuple[tuple[str, ...], float]:
-    """The line on a mark, what the value is called or else its shape, and its width."""
-    lines = (f"… {shorten(next(iter(wire.says), ''), longest)}".strip(),)
-    return lines, 2 * math.ceil(text_width(lines[0], VALUE, bold=True) / 2) + 12
-
-
 def _mark(name: str, wire: Wire, longest: int) -> Item:
-    lines, width = _marked(wire, longest)
+    """The mark where a wire goes on, or with an id that ends in "-end" the one where it is left; both are as wide.
+
+    It says what the value is called, or else its shape.
+    """
+    said = shorten(next(iter(wire.says), ""), longest)
+    texts = f"… {said}".strip(), said if said.endswith("…") else f"{said} …".strip()
+    fold = MARK_FOLD if wire.narrow else math.inf
+    starts, ends = (folded(text, fold, VALUE, bold=True, anywhere=wire.narrow) for text in texts)
     title = f"{' '.join(wire.says)}, continued".strip(", ")
-    mark = Item(name, "mark", (0, 0), title, lines, shape=wire.target.shape, row=wire.row)
-    mark.width, mark.height = width, 8 + 12.0 * len(lines)
-    if name.endswith("-end"):
-        said = lines[0].removeprefix("… ")
-        mark.lines = (said if said.endswith("…") else f"{said} …", *lines[1:])
+    mark = Item(name, "mark", (0, 0), title, ends if name.endswith("-end") else starts, shape=wire.target.shape)
+    mark.row, mark.bold = wire.row, len(mark.lines)
+    mark.width = 2 * math.ceil(max(text_width(line, VALUE, bold=True) for line in (*starts, *ends)) / 2) + 12
+    mark.height = 8 + 12.0 * len(mark.lines)
     return mark

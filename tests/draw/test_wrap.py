@@ -2,13 +2,28 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
-from gallery import batch_norm, failed_op, leaf, lstm_cell, nested_scopes, residual, two_layers
+from gallery import (
+    GALLERY,
+    batch_norm,
+    failed_op,
+    hostile_names,
+    leaf,
+    lstm_cell,
+    nested_scopes,
+    random_scopes,
+    residual,
+    two_layers,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd_tensor.draw import DrawError, draw
+from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
+from micrograd_tensor.draw import Circuit, DrawError, draw
+from micrograd_tensor.draw.metrics import folded, text_width
+from micrograd_tensor.draw.scene import NARROW
 
 
 def lines(circuit):
@@ -144,7 +159,115 @@ def test_what_is_no_width(width):
 
 
 def test_the_legend_counts_too():
-    assert least(lambda **options: draw(leaf("x", 2) * 2.0, [1.0, 1.0], **options)) > 300
+    assert least(lambda **options: draw(leaf("x", 2), [1.0, 1.0], **options)) > 250
+
+
+# -------------------------------------------------------------------------------------------------------------- phones
+
+PHONE = 390
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_every_picture_can_be_as_narrow_as_a_phone(name):
+    shown = GALLERY[name]()
+    assert Circuit(shown._graph, shown._view, replace(shown._options, width=PHONE))._painting.width <= PHONE
+
+
+@pytest.mark.parametrize("view", ["overlay", "forward", "backward", "steps"])
+@pytest.mark.parametrize("name", BUILTINS)
+def test_every_built_in_graph_can_be_as_narrow_as_a_phone(name, view):
+    painting = draw(*made(name), view=view, dims=BUILTINS[name].dims, width=PHONE)._painting
+    assert painting.width <= PHONE
+    ids = [item.id for item in painting.scene.items]
+    assert len(ids) == len(set(ids))
+
+
+def narrow_texts(circuit):
+    """Each text at a wire, in a box or above a gate of a narrow picture: its lines, and the whole."""
+    scene = circuit._painting.scene
+    assert scene.narrow
+    for wire in scene.wires:
+        for texts, bold, values in (
+            (wire.above, (wire.name,), wire.value),
+            (wire.below, wire.rule, wire.gradient if wire.backward else ""),
+        ):
+            yield texts.bold, "".join(bold)
+            yield texts.values, values
+    for item in scene.items:
+        if item.kind == "gate":
+            yield item.captions, item.caption
+
+
+def unspaced(text):
+    return text.replace(" ", "")
+
+
+@pytest.mark.parametrize("make", [*MAKERS, hostile_names])
+def test_a_narrow_picture_says_all_that_a_wide_one_does(make):
+    narrow, wide = make(width=PHONE), make()
+    for lines, whole in narrow_texts(narrow):
+        assert unspaced("".join(lines)) == unspaced(whole)
+    shown = {item.id: item for item in narrow._painting.scene.items}
+    for item in wide._painting.scene.items:
+        assert unspaced("".join(shown[item.id].lines)) == unspaced("".join(item.lines))
+        assert shown[item.id].title == item.title
+    cut = {name: "".join(item.lines) for name, item in shown.items() if item.kind == "mark"}
+    for name, text in cut.items():
+        start = cut[name.replace("-end", "-start")]
+        assert unspaced(text).strip("…") == unspaced(start).strip("…")
+
+
+def test_a_name_in_a_box_stays_bold_where_it_is_broken():
+    circuit = hostile_names(width=PHONE)
+    box = next(item for item in circuit._painting.scene.items if "".join(item.lines).startswith("x" * 39))
+    lines = [line for k in range(len(box.lines)) for line in circuit._painting.lines[f"{box.id}-{_part(k)}"]]
+    assert [line.bold for line in lines] == [True] * box.bold + [False] * (len(lines) - box.bold)
+    assert 1 < box.bold == len([line for line in box.lines if set(line) <= {"x", "…"}])
+
+
+def _part(k):
+    return f"l{k - 1}" if k else "name"
+
+
+def test_marks_in_a_narrow_picture_say_the_name_in_several_lines():
+    marks = {item.id: item.lines for item in batch_norm(width=PHONE)._painting.scene.items if item.kind == "mark"}
+    assert marks["mark-4-10-start"] == ("… dev_", "from_", "mean")
+    assert ("dev_", "from_", "mean …") in marks.values()
+
+
+def test_the_scopes_of_a_narrow_picture_are_named_by_the_innermost():
+    names = re.findall(r">([^<]*innermost)</text>", nested_scopes(width=PHONE).svg)
+    assert names
+    assert all(text_width(name, 12.5, bold=True) < PHONE / 2 for name in names)
+
+
+WORDS = ["dev_from_mean", "×", "(1", "−", "tanh(y₈)²)", "(2, 3)", "−8303.24…−6.19", "0…1e−13", "x" * 40, "a.b"]
+TEXTS = st.lists(st.sampled_from(WORDS)).map(" ".join)
+
+
+@given(TEXTS, st.floats(40, 200), st.booleans())
+def test_what_may_be_broken_anywhere_fits_and_loses_nothing(text, width, bold):
+    lines = folded(text, width, 11.0, bold, anywhere=True)
+    assert unspaced("".join(lines)) == unspaced(text)
+    assert all(text_width(line, 11.0, bold) <= width for line in lines)
+
+
+@pytest.mark.parametrize("text", ["(7, 4)  −8303.24…−6.19", "dmean (1, 3, 1, 1)  −0.57…0.63", "1.5e−13…2.75e−12"])
+def test_numbers_are_never_broken(text):
+    numbers = re.findall(r"[\d.e−]+", text)
+    lines = folded(text, NARROW, 11.0, anywhere=True)
+    assert len(lines) > 1
+    assert [number for line in lines for number in re.findall(r"[\d.e−]+", line)] == numbers
+
+
+@pytest.mark.parametrize("seed", [7, 9, 18, 27])
+@pytest.mark.parametrize("width", [600, 900, 1300])
+def test_frames_go_around_what_is_in_their_line(seed, width):
+    """A scope ends where nothing of a wire's row is left in it."""
+    graph = random_scopes(seed, 30)
+    for depth in (1, 2, None):
+        painting = draw(graph, depth=depth, width=width)._painting
+        assert painting.width <= width
 
 
 def test_pictures_in_lines_are_the_same_on_every_run():

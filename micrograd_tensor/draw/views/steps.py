@@ -10,15 +10,16 @@ from ...graph import Graph, Node
 from ...graph.nodes import Edge
 from ...graph.stages import stages
 from ...notation import WHOLE, counted, formula, shorten
-from ..canvas import Painting
+from ..canvas import Line, Painting
 from ..errors import DrawError
 from ..labels import Labels
-from ..layout import MARGIN, Frame, Layout, place
-from ..legend import ADDED, DETAILS, listed
-from ..metrics import text_width
+from ..layout import MARGIN, Frame, Layout
+from ..legend import ADDED, CONTINUED, DETAILS, listed
+from ..metrics import folded, text_width
 from ..options import Options
 from ..paint import Painter
-from ..scene import NAME, VALUE, Item, Scene
+from ..scene import NAME, NAME_LINE, VALUE, Item, Scene
+from ..wrap import wrap
 from .part import Part
 
 TITLE, GAP = 52.0, 14.0
@@ -29,7 +30,7 @@ MAX_FORMULA = 60
 
 
 class _Step(NamedTuple):
-    """A step: its id, its heading, the texts next to it and below it, and the scene that shows it."""
+    """A step: its id, its heading, the text next to it and that below it, its scene, and the latter's lines."""
 
     id: str
     heading: str
@@ -37,21 +38,24 @@ class _Step(NamedTuple):
     whole: str
     scene: Scene
     layout: Layout
-
-    @property
-    def formula(self) -> str:
-        """The text below the heading, which its title has in full."""
-        return shorten(self.whole, MAX_FORMULA)
+    formula: tuple[str, ...]
 
     @property
     def width(self) -> float:
         heading = text_width(self.heading, NAME, bold=True) + 16 + text_width(self.gates, VALUE)
-        return max(self.layout.width, max(heading, text_width(self.formula, NAME, bold=True)) + 24)
+        lines = (text_width(line, NAME, bold=True) for line in self.formula)
+        return max(self.layout.width, max(heading, *lines) + 24)
+
+    @property
+    def title(self) -> float:
+        """The height of its heading and its formula."""
+        return TITLE + NAME_LINE * (len(self.formula) - 1)
 
 
 def steps(graph: Graph, options: Options) -> Painting:
     """A panel for each step of the computation, last to first: its upstream, local rules and downstream."""
-    built = list(_steps(Labels(graph, options)))
+    room = math.inf if not options.strict or options.width is None else options.limit - 2 * MARGIN
+    built = list(_steps(Labels(graph, options), room))
     if not built:
         raise DrawError("draw: view='steps' shows the gates of a graph, but this one has none")
     column = max(step.width for step in built)
@@ -59,10 +63,11 @@ def steps(graph: Graph, options: Options) -> Painting:
     shown, layout = Scene(bool(graph.gradients), detail=options.detail), Layout([], MARGIN, MARGIN)
     for first in range(0, len(built), columns):
         row = built[first : first + columns]
-        height = TITLE + max(step.layout.height for step in row)
+        title = max(step.title for step in row)
+        height = title + max(step.layout.height for step in row)
         for k, step in enumerate(row):
             left = MARGIN + (column + GAP) * k
-            _move(step, left + (column - step.layout.width) / 2, layout.height + TITLE - MARGIN / 2)
+            _move(step, left + (column - step.layout.width) / 2, layout.height + title - MARGIN / 2)
             frame = Frame(step.id, step.heading, left, left + column, top=layout.height, bottom=layout.height + height)
             layout.frames.append(frame)
             layout.width = max(layout.width, left + column + MARGIN)
@@ -74,7 +79,11 @@ def steps(graph: Graph, options: Options) -> Painting:
         left, top = frame.left, frame.top
         x = left + 10 + text_width(step.heading, NAME, bold=True) + 12
         painter.text_from(f"{step.id}-gates", step.gates, x, top + 12, "muted", "line")
-        painter.text_from(f"{step.id}-formula", step.formula, left + 10, top + 32, "ink", "line", NAME, bold=True)
+        lines = [
+            Line(text, left + 10 + text_width(text, NAME, bold=True) / 2, top + 32 + NAME_LINE * k, NAME, True)
+            for k, text in enumerate(step.formula)
+        ]
+        painter.texts(f"{step.id}-formula", lines, "ink", "line")
         painter.painting.titles[step.id] = f"{step.heading}, {step.gates}: {step.whole}"
     painting = painter.done()
     count = sum(step.heading != "Step 0" for step in built)
@@ -82,19 +91,21 @@ def steps(graph: Graph, options: Options) -> Painting:
     return painting
 
 
-def _steps(labels: Labels) -> Iterator[_Step]:
-    """The steps, last to first, and then what arrives at leaves that are used several times."""
+def _steps(labels: Labels, room: float) -> Iterator[_Step]:
+    """The steps, last to first, and then what arrives at leaves that are used several times; as wide as the room."""
     graph, called = labels.graph, labels.called
 
     def box(name: str, node: Node, _: Edge | None) -> Item:
         return labels.box(name, node, labels.kind(node))
 
     def made(name: str, heading: str, gates: str, text: str, scene: Scene) -> _Step:
+        layout = wrap(scene, room, strict=False)
         for item in scene.items:
             item.id = f"{name}-{item.id}"
         for wire in scene.wires:
             wire.forward, wire.backward = f"{name}-{wire.forward}", wire.backward and f"{name}-{wire.backward}"
-        return _Step(name, heading, gates, text, scene, place(scene))
+        formula = folded(shorten(text, MAX_FORMULA), room - 24, NAME, bold=True, anywhere=True) or ("",)
+        return _Step(name, heading, gates, text, scene, layout, formula)
 
     groups = stages(graph)
     for k in range(len(groups), 0, -1):
@@ -134,4 +145,6 @@ def _meanings(shown: Scene) -> dict[str, str]:
         means["backward"] = f"backward: local rule; name{DETAILS[shown.detail]} of the gradient"
     if any(item.kind == "fork" for item in shown.items):
         means["+"] = ADDED
+    if any(item.kind == "mark" for item in shown.items):
+        means["…"] = CONTINUED
     return means
