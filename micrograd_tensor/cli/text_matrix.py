@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
-import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
@@ -13,17 +13,15 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
-from ..notation.printable import shorten
+from ..notation.printable import counted, shorten
+from .cells import advice, has_decimal_commas, is_number, number
 from .unusable import UnusableError
 
 MOST = 1 << 31
 """The most bytes that the numbers of a file may take."""
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 _SEEN, _AT_ONCE, _LONGEST = 50, 4096, 1 << 24
 """Lines that tell how a file is written; rows made numbers at once; characters of the longest line."""
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*")
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
-_TRUTH = {"true": 1.0, "false": 0.0}
 
 Row = tuple[int, list[str]]
 """The line of the file in which a row ends, and its cells."""
@@ -66,7 +64,12 @@ def read_table(path: Path, header: bool | None, choose: Callable[[Sequence[str] 
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _read(path, file, header, choose)
     except UnicodeDecodeError:
-        raise UnusableError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+        with path.open("rb") as file:
+            encoding = "UTF-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin1"
+        raise UnusableError(
+            f"{path} is not UTF-8 text; save it as UTF-8, which Excel calls CSV UTF-8, "
+            f"or convert it: iconv -f {encoding} -t UTF-8"
+        ) from None
     except csv.Error as error:
         raise UnusableError(f"{path} is not a table: {error}") from None
 
@@ -81,7 +84,7 @@ def _read(
     first = list(islice(cells, _SEEN))
     notes = [] if separator == "," else [f"separated by {_SEPARATORS[separator]}"]
     names = None
-    if first and (header or (header is None and not any(map(_is_number, first[0][1])))):
+    if first and (header or (header is None and not any(map(is_number, first[0][1])))):
         names = [cell.strip() for cell in first.pop(0)[1]]
     if not first:
         raise UnusableError(f"{path} has no rows of numbers")
@@ -92,7 +95,7 @@ def _read(
     ends = width > 1 and not (names and names[-1]) and not any(row[-1].strip() for _, row in first if row)
     if ends:  # each line ends with a separator
         width, names = width - 1, names and names[:-1]
-    comma = separator != "," and _has_decimal_commas([row for _, row in first])
+    comma = separator != "," and has_decimal_commas([row for _, row in first])
     notes += ["decimal commas"] if comma else []
     chosen = choose(names, width)
     parts, ended = list[np.ndarray[Any, Any]](), array("q")
@@ -100,7 +103,7 @@ def _read(
     while some := list(islice(rows, _AT_ONCE)):
         for line, row in some:
             if len(row) != width and not (ends and len(row) == width + 1 and not row[-1].strip()):
-                raise UnusableError(f"{path}, row {line}: {len(row)} columns, where others have {width}")
+                raise UnusableError(f"{path}, row {line}: {_other_width(len(row), width, line)}")
         parts.append(_numbers(path, some, names, chosen, comma))
         ended.extend(line for line, _ in some)
         now = os.fstat(file.fileno())
@@ -108,7 +111,22 @@ def _read(
             raise UnusableError(f"{path} changes while it is read; try again when it is complete")
         if len(ended) * len(chosen) * 8 > MOST:
             raise UnusableError(f"{path} has more than {MOST >> 30} GiB of numbers; take a part of its rows")
-    return Table(np.concatenate(parts), names, chosen, np.frombuffer(ended, np.int64), notes)
+    values = np.concatenate(parts)
+    if _counts_rows(values, chosen):
+        notes.append("its first column only counts the rows")
+    return Table(values, names, chosen, np.frombuffer(ended, np.int64), notes)
+
+
+def _other_width(found: int, width: int, line: int) -> str:
+    way = "; if the lines above are no rows, begin them with #" if found > width and line <= _SEEN else ""
+    return f"{counted(found, 'column')}, where others have {width}{way}"
+
+
+def _counts_rows(values: np.ndarray[Any, Any], chosen: Sequence[int]) -> bool:
+    """Whether the first of several columns is 0, 1, 2, … or 1, 2, 3, …, as an index is."""
+    if len(chosen) < 2 or chosen[0] or len(values) < 3 or values[0, 0] not in (0, 1):
+        return False
+    return bool((values[:, 0] == values[0, 0] + np.arange(len(values))).all())
 
 
 def _numbers(
@@ -123,42 +141,25 @@ def _numbers(
     for k, column in enumerate(chosen):
         cells = [row[column] for _, row in rows]
         try:
-            made[:, k] = [_number(cell, True) for cell in cells] if comma else np.array(cells).astype(float)
+            made[:, k] = [number(cell, True) for cell in cells] if comma else np.array(cells).astype(float)
             plain = not any("_" in cell for cell in cells)
         except ValueError:
             plain = False
         if not plain:
             for i, cell in enumerate(cells):
                 try:
-                    made[i, k] = _number(cell, comma)
+                    made[i, k] = number(cell, comma)
                 except ValueError:
                     place = f"{path}, row {rows[i][0]}, column {called(column, names)}"
                     said = shorten(repr(cell.strip()), 60)
-                    raise UnusableError(f"{place}: {said} is not a number") from None
+                    way = advice(column, cell, [row for _, row in rows[:_SEEN]], names)
+                    raise UnusableError(f"{place}: {said} is not a number{way}") from None
     return made
 
 
 def called(column: int, names: Sequence[str] | None) -> str:
     """A column by its number, and its name if it has one."""
     return f"{column + 1} ({names[column]!r})" if names else str(column + 1)
-
-
-def _number(cell: str, comma: bool) -> float:
-    text = cell.strip()
-    if text.lower() in _MISSING:
-        return np.nan
-    if text.lower() in _TRUTH:
-        return _TRUTH[text.lower()]
-    if "_" in text:  # Python's notation, not a data file's
-        raise ValueError(text)
-    return float(text.replace(",", ".") if comma else text)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return not np.isnan(_number(cell, False)) or cell.strip().lower() == "nan"
-    except ValueError:
-        return bool(_DECIMAL_COMMA.fullmatch(cell))
 
 
 class _Lines:
@@ -195,14 +196,16 @@ def _separator(lines: Sequence[str], suffix: str) -> str:
     if suffix == ".tsv":
         return "\t"
     found = {}
-    for separator in _SEPARATORS if suffix == ".txt" else [*_SEPARATORS][:-1]:
+    for separator in _SEPARATORS:
         rows = [row for row in _split(lines, separator) if row]
         widths = {len(row) for row in rows}
         # A header may leave out the name of the first column.
         alike = len(widths) == 1 or (len(widths) == 2 and max(widths) - min(widths) == 1)
         if alike and min(widths) > 1:
             cells = [cell for row in rows[len(rows) > 1 :] for cell in row]
-            found[separator] = all(_is_number(cell) or not cell.strip() for cell in cells), min(widths)
+            plain = all(is_number(cell) or not cell.strip() for cell in cells)
+            if plain or separator != " " or suffix == ".txt":  # else they are blanks within cells
+                found[separator] = plain, min(widths)
     return max(found, key=lambda separator: found[separator], default=",")
 
 
@@ -222,8 +225,3 @@ def _cells(lines: _Lines, separator: str) -> Iterator[Row]:
         yield from ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
     except csv.Error as error:
         raise csv.Error(f"row {reader.line_num}: {error}") from None
-
-
-def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
-    cells = [cell for row in rows[:_SEEN] for cell in row]
-    return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any("." in cell for cell in cells)

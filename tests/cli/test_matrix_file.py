@@ -65,6 +65,9 @@ PEOPLES = {
     "truth": ("a,b\nTrue,2\nfalse,4\n", ["a", "b"], ""),
     "a quoted separator": ('"a;1";b\n1;2\n3;4\n', ["a;1", "b"], "separated by semicolons"),
     "one column": ("a\n1\n3\n", ["a"], ""),
+    "vertical bars": ("a|b\n1|2\n3|4\n", ["a", "b"], "separated by vertical bars"),
+    "blanks": ("a b\n1   2\n3 4\n", ["a", "b"], "separated by blanks"),
+    "blanks within cells": ("the a, the b\n1, 2\n3, 4\n", ["the a", "the b"], ""),
     "decimal commas without a header": ("1,5;2,5\n3,0;4,25\n", None, "separated by semicolons, decimal commas"),
     "decimal commas and tabs": (
         "a\tb\n1,5\t2,5\n3,0\t4,25\n",
@@ -167,7 +170,7 @@ CSV = {
     "half a header": ("1,b\n1,2\n", r"row 1, column 2: 'b' is not a number"),
     "an empty cell": ("1,2\n3,\n4,5\n", r"row 2, column 2: a number is missing \(NaN\); --drop-missing leaves"),
     "Python's underscores": ("1,2\n3,1_000\n", r"row 2, column 2: '1_000' is not a number"),
-    "a short row": ("1,2\n3\n", r"row 2: 1 columns, where others have 2"),
+    "a short row": ("1,2\n3\n", r"row 2: 1 column, where others have 2$"),
     "a long row": ("1,2\n\n3,4,5\n", r"row 3: 3 columns, where others have 2"),
     "a header of another width": ("a,b,c\n1,2\n", r"row 2: 2 columns, where others have 3"),
     "NaN": ("1,2\n3,nan\n", r"row 2, column 2: a number is missing"),
@@ -191,6 +194,54 @@ def test_an_unusable_csv_file_is_refused_naming_row_and_column(tmp_path, case):
         read_matrix(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+WAYS = {
+    "a column of words": ("a,kind,b\n1,cat,2\n3,dog,4\n", "--columns a,b leaves this column out"),
+    "a column of dates": ("2024-01-01,1,2\n2024-01-02,3,4\n", "--columns 2-3 leaves this column out"),
+    "separators at the ends": ("a,kind,b,\n1,cat,2,\n3,dog,4,\n", "--columns a,b leaves this column out"),
+    "and no names": ("1,cat,2,\n3,dog,4,\n", "--columns 1,3 leaves this column out"),
+    "an index": (",a,kind,b\n0,1,cat,2\n1,3,dog,4\n", "--columns a,b leaves this column out"),
+    "words alone": ("kind\ncat\ndog\n", "'cat' is not a number"),
+    "names for a shell": ("a b;kind;$c\n1;cat;2\n3;dog;4\n", "--columns 1,3 leaves this column out"),
+    "thousands": ('a,b\n"1,234.5",2\n3,4\n', "write 1234.5"),
+    "German thousands": ("a;b\n1,5;2\n1.234,5;4\n", "write 1234,5"),
+    "percent": ("a,b\n12%,2\n3,4\n", "write 12"),
+    "money": ("a,b\n$ 1.50,2\n3,4\n", "write 1.50"),
+    "Python's underscores": ("a,b\n1_000,2\n3,4\n", "write 1000"),
+    "points and commas": ("a;b\n1.5;2\n3,5;4\n", "write 3.5"),
+    "a sign for a missing number": ("a,b\n1,2\n-,4\n", "where a number is missing, leave the cell empty"),
+    "lines above the table": ("Lab 3\nJune\na,b\n1,2\n", "if the lines above are no rows, begin them with #"),
+    "Latin-1": ("größe\n1\n2\n".encode("latin-1"), "iconv -f latin1 -t UTF-8"),
+    "UTF-16": ("a\n1\n2\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", WAYS)
+def test_a_refusal_names_a_way_out(tmp_path, case):
+    content, way = WAYS[case]
+    path = tmp_path / "x.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UnusableError) as caught:
+        read_matrix(path)
+    assert str(caught.value).endswith(way)
+
+
+@pytest.mark.parametrize("case", [case for case, (_, way) in WAYS.items() if way.startswith("--columns")])
+def test_the_columns_that_are_advised_can_be_read(tmp_path, case):
+    text, way = WAYS[case]
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    assert read_matrix(path, columns=way.split()[1]).values.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_column_that_counts_rows_is_read_and_told(tmp_path, start):
+    path = tmp_path / "x.csv"
+    path.write_text("id,a\n" + "".join(f"{start + k},{k * k}\n" for k in range(3)))
+    values, _, notes = read_matrix(path)
+    assert (values.shape, notes) == ((3, 2), ["its first column only counts the rows"])
+    assert read_matrix(path, columns="a").notes == []
 
 
 def test_a_number_too_large_for_float32_is_refused_only_there(tmp_path):
