@@ -1,6 +1,6 @@
 """How long a circuit takes to draw, by its size, and what the time goes to; torchviz with the system's dot beside it.
 
-    python tests/benchmarks/bench_draw.py [--rounds 3] [--theirs] [--room]
+    python tests/benchmarks/bench_draw.py [--rounds 3] [--theirs] [--room] [--edit]
 
 Three kinds of graphs: a chain, a random graph, in which most values are forks, and a net of equal layers in scopes, all
 of whose gates are shown. A time is the least of the rounds, in milliseconds, from the recorded tensors to the SVG text:
@@ -9,6 +9,9 @@ of whose gates are shown. A time is the least of the rounds, in milliseconds, fr
 
 With ``--room`` it tells instead how much room the built-in graphs and a net of scalars take, all of their gates shown:
 the area in one line beside that of the same graph laid out by ``dot`` (``engine="dot"``), and the height on a page.
+
+With ``--edit`` it tells how long an edit takes in the page of a chain, in a Chromium that Playwright finds on the PATH:
+a key that nudges an element of the first matrix, until all values are computed again and the page is laid out anew.
 
 With ``--theirs``, where PyTorch, torchviz and a ``dot`` on the PATH are installed, the same graphs are drawn with these
 too; they show neither values, gradients nor rules. A drawing that takes more than a minute is given up.
@@ -26,6 +29,8 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -166,12 +171,47 @@ def room() -> None:
         print(f"| {name} | {area['own']:.2f} | {area['dot']:.2f} | {area['own'] / area['dot']:.2f} | {height:,.0f} |")
 
 
+EDIT = """rounds => {
+  const cell = document.querySelector('td.editable');
+  cell.dispatchEvent(new MouseEvent('dblclick', {bubbles: true}));
+  const input = cell.querySelector('input');
+  return Array.from({length: rounds}, (_, k) => {
+    const begin = performance.now(), key = k % 2 ? 'ArrowUp' : 'ArrowDown';
+    input.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    document.body.offsetHeight;
+    return performance.now() - begin;
+  }).sort((a, b) => a - b);
+}"""
+"""Nudges an element and has the page laid out, and tells how many milliseconds each took, the least first."""
+
+
+def edits(rounds: int) -> None:
+    """Print how long an edit takes in a page."""
+    from playwright.sync_api import sync_playwright
+
+    print("| gates | best, ms | median, ms |\n|--:|--:|--:|")
+    with sync_playwright() as playwright, TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for gates in SIZES[:3]:  # longer ones are not alive
+            out = chain(mt, our_leaf, gates)
+            page = browser.new_page()
+            page.goto(draw(out, np.ones(out.shape)).save(Path(folder) / "chain.html").as_uri() + "#step=1")
+            times = page.evaluate(EDIT, rounds)
+            print(f"| {gates} | {times[0]:.1f} | {times[rounds // 2]:.1f} |")
+            page.close()
+        browser.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="drawings of each graph (default: 3)")
     parser.add_argument("--theirs", action="store_true", help="torchviz and dot beside it, where they are installed")
     parser.add_argument("--room", action="store_true", help="how much room pictures take, rather than how long")
+    parser.add_argument("--edit", action="store_true", help="how long an edit takes in the page, in Chromium")
     given = parser.parse_args()
+    if given.edit:
+        edits(max(given.rounds, 100))
+        return
     if given.room:
         room()
         return

@@ -323,6 +323,69 @@ def test_escape_keys_and_dragging(living):
     assert living.exactly(living.cell("left", "x", 0)) == before
 
 
+WRITES = """([cell, text]) => {
+  const looks = () => new Map([...document.querySelectorAll('td')].map(td => [td, td.textContent + td.className + td.getAttribute('style')]));
+  cell.dispatchEvent(new MouseEvent('dblclick', {bubbles: true}));
+  const input = cell.querySelector('input');
+  input.value = text;
+  const before = looks(), written = new Set(), other = new Set();
+  const seen = new MutationObserver(() => {});
+  seen.observe(document.querySelector('.mt-player'), {subtree: true, attributes: true, childList: true, characterData: true});
+  input.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}));
+  for (const { target } of seen.takeRecords()) {
+    const node = target.nodeType === 1 ? target : target.parentNode;
+    (node.closest('td') ? written : other).add(node.closest('td') ?? node.className);
+  }
+  const after = looks(), changed = [...after].filter(([td, look]) => td === cell || before.get(td) !== look).map(([td]) => td);
+  return {written: written.size, changed: changed.length, missed: changed.filter(td => !written.has(td)).length,
+          all: after.size, other: [...other].sort()};
+}"""
+"""Edits a cell; tells of how many cells the page then wrote anything, how many look otherwise, and what else it wrote."""
+
+
+def chained(gates):
+    """A page with a chain of products and activations of 8 × 8."""
+    x = mt.tensor(values(8, 8), name="x", requires_grad=True)
+    for k in range(gates // 2):
+        x = mt.tanh(x @ mt.tensor(values(8, 8, seed=k) / 3, name=f"W{k}", requires_grad=True)).named(f"h{k}")
+    return mt.graph(x, np.ones((8, 8)))
+
+
+@pytest.mark.parametrize("visited", [False, True], ids=["at once", "after all steps"])
+def test_an_edit_writes_to_the_cells_that_change_and_to_nothing_else(page, tmp_path, visited):
+    """So it takes about as long as the computing, however long the circuit is and whatever was looked at before."""
+    player = Living(page, tmp_path, chained(20))
+    if visited:
+        page.evaluate("() => { for (let k = 0; k < 60; k++) document.querySelector('[data-do=next]').click(); }")
+        page.keyboard.press("Home")
+    player.at("(1) matmul")
+    cell = player.cell("left", "x", 0).element_handle()
+    told = page.evaluate(WRITES, [cell, "0.75"])
+    assert told["written"] == told["changed"] < told["all"] / 4  # one row of the result, and one element
+    assert not told["missed"]
+    assert set(told["other"]) <= {"badge", "readout", "note"}
+    again = page.evaluate(WRITES, [cell, "0.75"])
+    assert again["written"] == 1  # the cell itself, which had the field in it
+
+
+def test_what_was_changed_elsewhere_is_seen_on_coming_back(page, tmp_path):
+    player = Living(page, tmp_path, chained(6))
+
+    def of_the_second():
+        page.keyboard.press("Home")
+        player.at("(3) matmul")
+        return player.exactly(player.cell("left", "h0", 0))
+
+    before = of_the_second()
+    page.keyboard.press("Home")
+    player.at("(1) matmul")
+    player.type(player.cell("left", "x", 0), "3")
+    assert of_the_second() != before
+    page.keyboard.press("Home")
+    page.click("[data-do=reset]")
+    assert of_the_second() == before
+
+
 def test_only_inputs_and_the_upstream_can_be_changed(living):
     living.at("(1) mean")
     assert living.page.locator(".left td.editable").count() == 6

@@ -145,14 +145,15 @@
       if (!machine) { badge.textContent = program?.why ?? ''; return nothing; }
       const { nodes } = machine, dropped = new Map(), swapped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
       const recorded = machine.run(machine.given), first = machine.loss(recorded, machine.given);
-      let leaves = fresh(), made = recorded, changed = false;
+      let leaves = fresh(), made = recorded, changed = false, turn = 0;
       const apart = (a, b) => a.reduce((most, x, k) => { const y = b[k], d = Object.is(x, y) || (x !== x && y !== y) || x === y ? 0 : Math.abs(x - y) / Math.max(1, Math.abs(y)); return d > most || d !== d ? d : most; }, 0);
-      // Each array at its place in the program, with the numbers that it has now.
+      // Each array at its place in the program, with the numbers that it has now, filled in once it is looked at.
       const arrays = new Map();
       const array = ({ value, place: at }) => {
-        if (!arrays.has(at)) arrays.set(at, { ...values[value] });
-        if (changed || dropped.size || swapped.size) refill(arrays.get(at), made[at], short);
-        return arrays.get(at);
+        const found = arrays.get(at) ?? arrays.set(at, { ...values[value], turn: 0 }).get(at);
+        if (found.turn !== turn) refill(found, made[at], short);
+        found.turn = turn;
+        return found;
       };
       const json = v => typeof v === 'string' ? Number(v.replace('inf', 'Infinity')) : Number(v);
       const panels = steps.flatMap(step => [step.left, step.right, step.kept].flatMap(side => side?.panels ?? []));
@@ -181,7 +182,7 @@
       };
       const update = () => {
         made = machine.run(leaves, new Set(dropped.keys()));
-        for (const [at, array] of arrays) refill(array, made[at], short);
+        turn++;
         paint();
         tell();
       };
@@ -276,7 +277,7 @@
     const figure = panel => {
       const array = changes.array(panel), box = make('figure', panel.kind), node = machine ? panel.place : -1;
       const editable = changes.may(node);
-      let matrix = 0, table = null;
+      let matrix = 0, table = null, looks = [];
       const caption = make('figcaption', '', `${panel.name}${panel.mark ? ` ${panel.mark}` : ''} `);
       const label = `${panel.name}${panel.mark ? ` ${panel.mark}` : ''} ${tuple(array.shape)}`;
       caption.append(make('small', '', `${tuple(array.shape)}${array.dtype === 'float64' ? '' : ` ${array.dtype}`}`));
@@ -295,19 +296,23 @@
       const shown = {
         node,
         cell: where => { const [m, i, j] = whereabouts(array, where); return table && m === matrix && i < array.rows ? table.rows[i].cells[j] : undefined; },
-        paint: () => {
-          note.textContent = array.note;
+        paint: () => { // only what changes is written
+          changes.array(panel);
+          if (note.textContent !== array.note) note.textContent = array.note;
           note.hidden = !array.note;
-          for (const cell of table ? table.querySelectorAll('td') : []) {
-            const v = value(at(cell)), magnitude = size(v), strength = array.largest && Number.isFinite(magnitude) ? Math.min(1, magnitude / array.largest) ** 0.8 : 0;
-            const sign = Array.isArray(v) || Number(v) > 0 ? 'positive' : 'negative';
-            if (!cell.firstElementChild) cell.textContent = short(v, whole);
+          const cells = array.matrices[matrix];
+          looks.forEach((look, e) => {
+            const { cell, k } = look, v = cells[e], magnitude = size(v), strength = array.largest && Number.isFinite(magnitude) ? Math.min(1, magnitude / array.largest) ** 0.8 : 0;
+            const sign = Array.isArray(v) || Number(v) > 0 ? 'positive' : 'negative', text = short(v, whole), colour = `${sign} ${(100 * strength).toFixed(1)}`;
+            if (!cell.firstElementChild && cell.textContent !== text) cell.textContent = text;
             cell.classList.toggle('odd', !Number.isFinite(magnitude));
-            cell.classList.toggle('made', !!marked.get(node)?.has(flat(at(cell))));
-            cell.classList.toggle('lit', !!lit.get(node)?.has(flat(at(cell))));
+            cell.classList.toggle('made', !!marked.get(node)?.has(k));
+            cell.classList.toggle('lit', !!lit.get(node)?.has(k));
+            if (look.colour === colour) return;
+            look.colour = colour;
             cell.style.backgroundColor = strength ? `color-mix(in srgb, var(--${sign}) ${(100 * strength).toFixed(1)}%, transparent)` : '';
             cell.style.color = strength ? `light-dark(${strength < STRONG.light[sign] ? '#000' : '#fff'}, ${strength < STRONG.dark[sign] ? '#fff' : '#000'})` : '';
-          }
+          });
         },
       };
       const point = cell => {
@@ -361,10 +366,12 @@
         table = make('table');
         table.setAttribute('role', 'grid');
         table.setAttribute('aria-label', label + (editable ? ', to be changed' : ''));
+        looks = [];
         for (let i = 0; i < array.rows; i++) {
           const row = table.insertRow();
           for (let j = 0; j < array.columns; j++) {
             const cell = row.insertCell();
+            looks.push({ cell, k: flat([i, j]) });
             cell.setAttribute('role', 'gridcell');
             cell.tabIndex = i || j ? -1 : 0;
             cell.onmouseenter = cell.onfocus = () => point(cell);
