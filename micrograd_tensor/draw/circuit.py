@@ -189,7 +189,8 @@ class Circuit:
             return self._page(WINDOW).encode()
         if not self._painting.placed:
             _ = self.svg  # which tells how large it is
-            return plain_raster(self.dot, self._painting.width, self._painting.height, kind)
+            width, height = self._painting.width, self._painting.height
+            return plain_raster(self.dot, width, height, kind, f"Circuit of {self._called}")
         return raster(self._painting.shapes, self.svg, kind, self._options.theme)
 
     def _page(self, width: float) -> str:

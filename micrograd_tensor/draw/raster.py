@@ -32,6 +32,7 @@ _FROM_LEFT = "\u200e"
 """Precedes a line with a right-to-left name, whose direction Graphviz would otherwise take for the whole line's."""
 
 _DATE = re.compile(rb"/CreationDate \(D:(\d+)")
+_END = re.compile(rb"(?<=trailer\n<< )/Size \d+\s+/Root \d+ 0 R\s+/Info (?P<info>\d+) 0 R")
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
@@ -87,12 +88,31 @@ def raster(dot: str, svg: str, kind: str, theme: str = "light") -> bytes:
         measured = _measured(_dot(bare, texts, sizes, [0.0] * len(texts)))
     lifts = [measured[k][0] - line.y if k in measured else 0.0 for k, line in enumerate(texts)]
     painted = render(in_theme(_dot(bare, texts, sizes, lifts), theme), kind)
+    if kind != "pdf":
+        return painted
     # Of the same length, because a PDF ends with the byte offsets of its parts.
-    return _DATE.sub(lambda date: date[0][: -len(date[1])] + b"20000101000000"[: len(date[1])], painted)
+    dated = _DATE.sub(lambda date: date[0][: -len(date[1])] + b"20000101000000"[: len(date[1])], painted)
+    return _titled(dated, root.findtext(f"{_NAMESPACE}title", ""))
 
 
-def plain_raster(dot: str, width: float, height: float, kind: str) -> bytes:
-    """A picture that ``dot`` lays out, of this size as an SVG.
+def _titled(pdf: bytes, title: str) -> bytes:
+    """A PDF with a title, in a new version of the object about it, appended with a table of where that is.
+
+    Of files whose table is compressed, as those of Cairo from 1.17.6 on are, the title stays unset.
+    """
+    end, last = _END.search(pdf), re.search(rb"startxref\s+(\d+)\s+%%EOF\s*$", pdf)
+    about = end and re.search(rb"\n%s 0 obj\s*<<(.*?)>>\s*endobj" % end["info"], pdf, re.DOTALL)
+    if not (end and last and about):
+        return pdf
+    text = title.encode("utf-16-be", "replace").hex().encode()
+    said = b"%s 0 obj\n<<%s   /Title <feff%s>\n>>\nendobj\n" % (end["info"], about[1], text)
+    table = b"xref\n%s 1\n%010d 00000 n \n" % (end["info"], len(pdf))
+    trailer = b"trailer\n<< %s\n   /Prev %s\n>>\n" % (end[0], last[1])
+    return pdf + said + table + trailer + b"startxref\n%d\n%%%%EOF\n" % (len(pdf) + len(said))
+
+
+def plain_raster(dot: str, width: float, height: float, kind: str, title: str) -> bytes:
+    """A picture that ``dot`` lays out, of this size as an SVG; a PDF has a title.
 
     Raises:
         DrawError: as `raster`.
@@ -100,7 +120,8 @@ def plain_raster(dot: str, width: float, height: float, kind: str) -> bytes:
     if kind == "png":
         _check_size(width, height)
         dot = dot.replace("{\n", f"{{\n\tgraph [dpi={72 * PIXELS}]\n", 1)
-    return render(dot, kind, placed=False)
+    painted = render(dot, kind, placed=False)
+    return _titled(painted, title) if kind == "pdf" else painted
 
 
 def _check_size(width: float, height: float) -> None:

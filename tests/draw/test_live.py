@@ -324,23 +324,26 @@ def test_escape_keys_and_dragging(living):
 
 
 WRITES = """([cell, text]) => {
-  const looks = () => new Map([...document.querySelectorAll('td')].map(td => [td, td.textContent + td.className + td.getAttribute('style')]));
+  const look = td => [td, td.textContent + td.className + td.getAttribute('style')];
+  const looks = () => new Map([...document.querySelectorAll('td')].map(look));
   cell.dispatchEvent(new MouseEvent('dblclick', {bubbles: true}));
   const input = cell.querySelector('input');
   input.value = text;
   const before = looks(), written = new Set(), other = new Set();
   const seen = new MutationObserver(() => {});
-  seen.observe(document.querySelector('.mt-player'), {subtree: true, attributes: true, childList: true, characterData: true});
+  const all = {subtree: true, attributes: true, childList: true, characterData: true};
+  seen.observe(document.querySelector('.mt-player'), all);
   input.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}));
   for (const { target } of seen.takeRecords()) {
     const node = target.nodeType === 1 ? target : target.parentNode;
     (node.closest('td') ? written : other).add(node.closest('td') ?? node.className);
   }
-  const after = looks(), changed = [...after].filter(([td, look]) => td === cell || before.get(td) !== look).map(([td]) => td);
+  const after = looks();
+  const changed = [...after.keys()].filter(td => td === cell || before.get(td) !== after.get(td));
   return {written: written.size, changed: changed.length, missed: changed.filter(td => !written.has(td)).length,
           all: after.size, other: [...other].sort()};
 }"""
-"""Edits a cell; tells of how many cells the page then wrote anything, how many look otherwise, and what else it wrote."""
+"""Edits a cell; tells of how many cells the page wrote anything, how many look otherwise, and what else it wrote."""
 
 
 def chained(gates):

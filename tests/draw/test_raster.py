@@ -152,6 +152,27 @@ def test_a_pdf_can_be_read_though_its_date_was_replaced(tmp_path):
     assert said.stderr == ""
     assert re.search(r"CreationDate: .* 2000", said.stdout)
     assert re.search(r"Pages: +1\n", said.stdout)
+    assert "Circuit of" in said.stdout
+
+
+@pytest.mark.parametrize("options", [{}, {"engine": "dot"}])
+def test_a_pdf_has_a_title(options, tmp_path):
+    x = leaf("x", 2)
+    pdf = draw((x * x).named("loss (α)"), [1.0, 1.0], **options).save(tmp_path / "circuit.pdf").read_bytes()
+    table = int(re.search(rb"startxref\n(\d+)\n%%EOF\n$", pdf)[1])
+    number, place, before = re.fullmatch(
+        rb"xref\n(\d+) 1\n(\d{10}) 00000 n \ntrailer\n<< .*/Prev (\d+)\n>>\nstartxref\n\d+\n%%EOF\n",
+        pdf[table:],
+        re.DOTALL,
+    ).groups()
+    assert pdf[int(before) :].startswith(b"xref\n0 ")  # the table of all other objects
+    about = re.match(rb"%s 0 obj\n<<.*?/Title <(\w+)>\n>>\nendobj\n" % number, pdf[int(place) :], re.DOTALL)
+    assert bytes.fromhex(about[1].decode()).decode("utf-16") == "Circuit of loss (α)"
+    assert b"/Info %s 0 R" % number in pdf[table:]
+
+
+def test_what_is_no_such_pdf_stays_as_it_is():
+    assert raster._titled(b"%PDF-1.7 with a compressed table", "Circuit of y") == b"%PDF-1.7 with a compressed table"
 
 
 def test_auto_is_light_on_paper_and_the_theme_is_in_the_dot_text():
