@@ -47,7 +47,10 @@ def chains(scene: Scene) -> list[Chain]:
     taken: set[Item] = set()
     used: set[Wire] = set()
     # The deepest first: what uses a value is deeper than the value, so it joins a chain first.
-    for last in sorted(scene.items, key=lambda item: (-item.depth, _FIRST.get(item.kind, 2), -item.time[0])):
+    deepest = sorted(scene.items, key=lambda item: (-item.depth, _FIRST.get(item.kind, 2), -item.time[0]))
+    # Of gradients those of data before: whoever reads a backward pass looks for dx, not for dW.
+    data = [item for item in deepest if item.kind == "output" and item.fill == "data"]
+    for last in [*data[:1], *deepest]:
         if last in taken:
             continue
         chain = Chain([last], [])

@@ -424,3 +424,15 @@ def test_formulas_to_be_copied_say_what_was_recorded(name):
         for line, value in zip(lines, expected, strict=True):
             read, _ = read_latex(line.removesuffix(r" \\").replace("&", ""), arrays)
             np.testing.assert_allclose(read, value, rtol=1e-12, atol=1e-12)
+
+
+def test_the_overview_says_what_values_without_a_name_are_called():
+    x = leaf("x", 2)
+    y = (mt.tanh(x * 2.0 + 1.0)).named("y")
+    graph = mt.graph(y, np.ones(2))
+    overview, *steps = data(graph, picture(graph), title="y")["steps"]
+    assert overview["say"][-1] == "A value without a name is called by its gate: y₁ is the result of (1)."
+    assert steps[0]["title"].startswith("(1) ")
+    assert steps[0]["right"]["panels"][0]["name"].startswith("y₁ = ")
+    named = mt.graph(mt.tanh(x).named("y"), np.ones(2))
+    assert "without a name" not in " ".join(data(named, picture(named), title="y")["steps"][0]["say"])

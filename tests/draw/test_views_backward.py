@@ -8,6 +8,7 @@ from asked import ASKED, check_said, refused
 from gallery import leaf, values
 
 import micrograd_tensor as mt
+from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.scene import SAVED_GAP
 
@@ -204,3 +205,12 @@ def test_what_has_no_name_keeps_its_parentheses(make, text, wrong):
     svg = mt.draw(y, np.ones(y.shape), view="backward").svg
     assert text in svg
     assert wrong not in svg
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_the_gradient_of_the_data_is_where_the_reader_looks(name):
+    """In the top row, however many gates lie between the output and the gradient of a weight."""
+    items = draw(*made(name), view="backward", width=None)._painting.scene.items
+    rows = {item.lines[0]: item.row for item in items if item.kind == "output" and item.fill == "data"}
+    assert not rows or min(rows.values()) == 0
+    assert rows.get("dx", 0) == 0

@@ -103,6 +103,9 @@ class _Player:
         said = [contents[0].upper() + contents[1:], "Solid arrows carry values forward, from left to right."]
         if self.graph.gradients:
             said.append("Dashed arrows carry gradients backward, from right to left.")
+        if unnamed := next((node for node in self.graph.nodes if node.op and not node.name), None):
+            number, name = self.called.numbers[unnamed], self._name(unnamed)
+            said.append(f"A value without a name is called by its gate: {name} is the result of ({number}).")
         return {
             "phase": "overview",
             "title": "Overview",
