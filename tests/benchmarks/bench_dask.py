@@ -5,13 +5,16 @@
 
 Size 1 is 500,000 × 64 float32, 122 MiB; size 8, 977 MiB. Every chunk of x and dout is made where it is needed, and
 every chunk of out and dx is added up and let go, as it would be written to a file. Each line is a process of its own.
-"Peak" is how much its memory grew, of the driver and of the worker that grew most.
+"Driver" and "worker" are by how much more a process held at its peak than idle, after a run of two chunks has imported
+everything; of the worker that held most. "All" is the peaks of all these processes together, with Python and all that
+is imported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -63,66 +66,71 @@ def written(array):
     )
 
 
-def grown(function, *args):
-    """Seconds, MiB by which this process grew at most, and the result."""
-    before, start = peak(), perf_counter()
-    result = function(*args)
-    return perf_counter() - start, peak() - before, result
-
-
 def peak():
     """The most memory that this process has had, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def now():
+    """The memory of this process, in MiB."""
+    import psutil
+
+    return psutil.Process(os.getpid()).memory_info().rss / 2**20
+
+
 def line(size, workers, threads):
-    """Seconds, and peaks of the driver and of a worker, for one setting."""
+    """Seconds, growth of the driver and of the worker that grew most, and the peaks of all processes together."""
     import dask
     import dask.array
 
     import micrograd_tensor as mt
 
-    rows = size * UNIT
     mt.training.in_passes(dask.array.ones(4, chunks=2))
-    work_small = lambda: work(2 * CHUNK)  # noqa: E731 -- what is imported on the way is not the data's
     if not workers:
         with dask.config.set(scheduler="threads", num_workers=threads):
-            work_small()
-            seconds, driver, _ = grown(work, rows)
-        return seconds, driver, 0.0
+            seconds, driver, _, everything = measured(size, lambda function: {})
+        return seconds, driver, 0.0, everything
     from distributed import Client, LocalCluster
 
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
-        work_small()
-        before = client.run(peak)
-        seconds, driver, _ = grown(work, rows)
-        after = client.run(peak)
-    return seconds, driver, max(after[name] - before[name] for name in after)
+        return measured(size, client.run)
+
+
+def measured(size, run):
+    """What `line` returns; ``run`` calls a function in every worker."""
+    work(2 * CHUNK)  # what is imported on the way is not the data's
+    before, idle = now(), run(now)
+    start = perf_counter()
+    work(round(size * UNIT))
+    seconds, peaks = perf_counter() - start, run(peak)
+    worker = max((peaks[name] - idle[name] for name in peaks), default=0.0)
+    return seconds, peak() - before, worker, peak() + sum(peaks.values())
 
 
 def main():
     """Print a table, one process for each line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--sizes", type=float, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2], help="processes; 0 for threads alone")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--line", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.line:
         print(json.dumps(line(*json.loads(given.line))))
         return
-    print(f"{'rows':>10} {'MiB':>6}  {'computed by':14} {'seconds':>8} {'driver, peak':>13} {'worker, peak':>13}")
-    for workers in (0, 1, 2):
+    print(f"{'rows':>10} {'MiB':>6}  {'computed by':14} {'seconds':>8} {'driver':>8} {'worker':>8} {'all':>8}, MiB")
+    for workers in given.workers:
         for size in given.sizes:
             call = [sys.executable, __file__, "--line", json.dumps([size, workers, given.threads])]
-            printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
-            seconds, driver, worker = json.loads(printed.splitlines()[-1])
-            mib = size * UNIT * FEATURES * 4 / 2**20
+            printed = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
+            seconds, driver, worker, everything = json.loads(printed.splitlines()[-1])
+            rows = round(size * UNIT)
             who = f"{workers} worker{'s' * (workers > 1)}" if workers else f"{given.threads} threads"
-            grew = f"{driver:9.0f} MiB {worker:9.0f} MiB" if workers else f"{driver:9.0f} MiB {'':>13}"
-            print(f"{size * UNIT:10,} {mib:6.0f}  {who:14} {seconds:8.1f} {grew}", flush=True)
+            grew = f"{driver:8.0f} {worker:8.0f} {everything:8.0f}"
+            print(f"{rows:10,} {rows * FEATURES * 4 / 2**20:6.0f}  {who:14} {seconds:8.1f} {grew}", flush=True)
 
 
 if __name__ == "__main__":

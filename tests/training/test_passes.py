@@ -14,6 +14,7 @@ from micrograd_tensor.training import in_passes
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
+pickle = pytest.importorskip("cloudpickle")
 
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "bench_dask.py"
 ROWS, FEATURES = 24, 6
@@ -91,6 +92,54 @@ def test_every_pass_lets_go_of_its_chunks():
     assert max(most) <= 2
 
 
+def test_no_chunk_waits_for_another_result():
+    """Dask finishes one result before it begins the next, and would keep every chunk that both come from."""
+    x = mt.tensor(da.random.default_rng(0).normal(size=(80, FEATURES), chunks=(4, FEATURES)), requires_grad=True)
+    out = mt.batch_norm(x, np.ones(FEATURES), np.zeros(FEATURES))
+    out.backward(da.ones((80, FEATURES), chunks=(4, FEATURES)))
+    for array in in_passes(out, x.grad):
+        needs, _ = dask.core.get_deps(dict(array.__dask_graph__()))
+        assert len(needs) == 20
+        assert not any(needs.values())
+
+
+def test_what_workers_hold_is_taken_from_them_and_nobody_is_warned(caplog):
+    distributed = pytest.importorskip("distributed")
+    x = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
+    expected = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
+    with distributed.Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as client:
+        future = client.submit(np.copy, x)
+        sent = da.from_delayed(future, x.shape, x.dtype).rechunk((5, -1))
+        for held in (da.from_array(x, chunks=(5, -1)).persist(), sent):
+            t = mt.tensor(held, requires_grad=True)
+            out = mt.batch_norm(t, np.ones(FEATURES), np.zeros(FEATURES))
+            out.backward(held)
+            kept = [array.persist() for array in in_passes(out, t.grad)]
+            again = in_passes(out, t.grad)  # while the workers still hold the same
+            np.testing.assert_array_equal(in_passes(kept[0])[0].compute(), kept[0].compute())
+            for array in (kept[0], again[0], out.numpy()):
+                np.testing.assert_allclose(array.compute(), expected, rtol=1e-9, atol=1e-12)
+            np.testing.assert_array_equal(kept[1].compute(), again[1].compute())
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_what_many_chunks_need_is_computed_once_and_a_large_constant_is_sent_once():
+    made = []
+
+    def chunk(block_info=None):
+        made.append(block_info[None]["chunk-location"][0])
+        return np.ones((4, 2))
+
+    x = da.map_blocks(chunk, chunks=((4,) * 20, (2,)), dtype=float, meta=np.empty((0, 0)))
+    weights = np.random.default_rng(0).normal(size=(2, 20_000))
+    [added, product] = in_passes(x.cumsum(axis=0), x @ weights)
+    made.clear()
+    np.testing.assert_array_equal(added.compute(scheduler="synchronous"), np.arange(1.0, 81)[:, None] * [1, 1])
+    assert len(made) <= 2 * 20
+    assert sum(len(pickle.dumps(task)) for task in dict(product.__dask_graph__()).values()) < 2 * weights.nbytes
+    np.testing.assert_allclose(product[7].compute(), weights.sum(axis=0))
+
+
 def test_what_is_not_lazy_is_refused():
     with pytest.raises(mt.DTypeError, match=r"in_passes: x \(3,\) is no array of Dask's"):
         in_passes(mt.tensor(np.ones(3), name="x"))
@@ -112,20 +161,20 @@ def test_nets_in_passes():
 
 
 def measured(size, workers):
-    """Seconds, MiB by which the driver grew, and the worker that grew most, by the benchmark."""
+    """The benchmark's figures, and what dask said meanwhile."""
     call = [sys.executable, str(BENCHMARK), "--line", json.dumps([size, workers, 2])]
-    printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
-    return json.loads(printed.splitlines()[-1])
+    ran = subprocess.run(call, check=True, capture_output=True, text=True)
+    return *json.loads(ran.stdout.splitlines()[-1]), ran.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("workers", "size"), [(0, 2), (2, 4)], ids=["threads", "two processes"])
+@pytest.mark.parametrize(("workers", "size"), [(0, 2), (2, 2)], ids=["threads", "two processes"])
 def test_batch_norm_of_much_data_takes_little_memory(workers, size):
-    """Of 244 or 488 MiB a process holds much less than all, forward, backward and statistics."""
-    _, driver, worker = measured(size, workers)
+    """Of 244 MiB all processes hold some chunks of 6 MiB, forward, backward and statistics, and nobody is warned."""
+    _, driver, worker, _, said = measured(size, workers)
     data = size * 500_000 * 64 * 4 / 2**20
-    assert driver < 0.3 * data
-    assert worker < data  # less can be said of Dask's workers: they begin more chunks than they need
+    assert driver + workers * worker < 0.6 * data
+    assert not said
 
 
 @pytest.mark.slow
