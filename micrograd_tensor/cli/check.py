@@ -36,6 +36,9 @@ from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..derive import derive
 from ..draw import DrawError, draw, player
+from ..draw.circuit import drawn
+from ..draw.insides import insides
+from ..draw.options import Options
 from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes, nearest
 from ..graph.status import Status
@@ -433,7 +436,8 @@ def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
     """The circuit as a page, each gradient with its verdict and, unless hints are off, the kind of mistake."""
     shown = report if given.hints > 1 else replace(report, diagnosis={})
     try:
-        return player.page(graph, draw(graph).svg, title=f"{given.file}: backward", report=shown)
+        inner, title = insides(graph, Options(), drawn), f"{given.file}: backward"
+        return player.page(graph, draw(graph).svg, title=title, report=shown, insides=inner)
     except DrawError as error:
         raise UnusableError(f"check --player: {error}") from None
 

@@ -197,7 +197,7 @@ class Circuit:
         """The page with the player, for a place of some width."""
         options = replace(self._options, page=width)
         sized = self if options == self._options or options.strict else Circuit(self._graph, self._view, options)
-        return page(self._graph, sized.svg, f"Circuit of {self._called}", self._view, options)
+        return page(self._graph, sized.svg, f"Circuit of {self._called}", self._view, options, drawn)
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -217,6 +217,11 @@ class Circuit:
         if self._view == "ascii":
             return self.text
         return f"<circuit of {self._called}: {self.description}; .save('circuit.svg') to look at it>"
+
+
+def drawn(graph: Graph, options: Options) -> str:
+    """The circuit of a graph as SVG text."""
+    return Circuit(graph, "overlay", options).svg
 
 
 def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circuit:

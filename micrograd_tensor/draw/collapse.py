@@ -94,7 +94,7 @@ def collapse(
     [('norm', 2)]
     """
     gates = [x for x in born if x.op is not None]
-    scopes = Scopes(gates)
+    scopes = Scopes(gates, options.within.scopes if options.within else 0)
     requested = {scopes.shown[scope] for given in options.collapse for scope in scopes.matching(given)}
     stay_open = set(scopes.around.get(unfinished, ()))
     makers = {x for x in outputs if x.op is not None}
@@ -104,7 +104,9 @@ def collapse(
         for around in scopes.around.values():
             if depth is not None and len(around) > depth + any(scope in opened for scope in around):
                 deeper.add(around[-1])
-        return _drawn_once(_grouped(gates, (requested | deeper) - stay_open, scopes), makers, requested, opened)
+        grouped = _grouped(gates, (requested | deeper) - stay_open, scopes)
+        apart = options.within is not None and options.within.apart
+        return grouped if apart else _drawn_once(grouped, makers, requested, opened)
 
     chosen = options.depth is None and not options.collapse and len(gates) > MANY and scopes.deepest > 0
     depths = range(scopes.deepest - 1, -1, -1) if chosen else [options.depth]
@@ -164,19 +166,23 @@ class Scopes:
         around: for each scope that was recorded, the shown ones around it, from the outermost one in.
         names: what each shown one is called.
         deepest: how deeply they are nested.
+
+    Args:
+        gates: by birth.
+        outside: how many scopes around all of them are not shown.
     """
 
-    def __init__(self, gates: Sequence[Any]) -> None:
+    def __init__(self, gates: Sequence[Any], outside: int = 0) -> None:
         made = Counter(gate.scope for gate in gates)
         held: Counter[Scope | None] = Counter()
         for scope, n in made.items():
-            held.update(dict.fromkeys(named(scope), n))
+            held.update(dict.fromkeys(named(scope)[outside:], n))
         self.shown: dict[Scope, Scope | None] = {}
         self.around: dict[Scope | None, list[Scope]] = {}
         for recorded_in in made:
             around: list[Scope] = []
             outer: Scope | None = None
-            for scope in named(recorded_in):
+            for scope in named(recorded_in)[outside:]:
                 if scope not in self.shown:
                     self.shown[scope] = self._shown(scope, outer, around, held)
                     self.around[scope] = list(dict.fromkeys([*around, *filter(None, [self.shown[scope]])]))

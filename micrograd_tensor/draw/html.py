@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from ..graph import Graph
 from . import player
 from .inline import inline
+from .insides import insides
 from .options import Options
 from .verdicts import is_report
 
@@ -28,7 +30,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(graph: Graph, svg: str, title: str, view: str, options: Options) -> str:
+def page(graph: Graph, svg: str, title: str, view: str, options: Options, draw: Callable[[Graph, Options], str]) -> str:
     """An HTML page of a picture, which loads nothing from outside.
 
     Args:
@@ -36,9 +38,11 @@ def page(graph: Graph, svg: str, title: str, view: str, options: Options) -> str
         svg: the picture as a file of its own.
         title: the title of the page.
         view: what the picture shows of the graph; one that shows all of it is played gate by gate.
+        draw: paints what is in the boxes of the picture, which open in place.
         options: of the picture; where it shows the verdicts of a report, so does the player.
     """
     if view not in PLAYED and not is_report(options.against):
         return _PAGE.format(title=escape(title), svg=inline(svg))
     played = Graph(graph.nodes, graph.outputs) if view == "forward" else graph
-    return player.page(played, svg, title=title, report=options.against, dims=options.dims)
+    opened = insides(played, options, draw) if view in PLAYED and options.failed is None else []
+    return player.page(played, svg, title=title, report=options.against, dims=options.dims, insides=opened)

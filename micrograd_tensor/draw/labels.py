@@ -72,7 +72,9 @@ class Labels:
         options = options or Options()
         self.graph, self.detail = graph, options.detail
         self.dims = axis_names(graph, options.dims) if dims is None else dims
-        self.called = Called(graph, self.dims, apart=apart)
+        self._within = options.within
+        before = options.within.gates if options.within else 0
+        self.called = Called(graph, self.dims, apart=apart, before=before)
         self._values: dict[Node, str] = {}
         self._roundings: dict[Node, bool] = {}
         self._rules: dict[Edge, tuple[str, ...]] = {}
@@ -149,9 +151,11 @@ class Labels:
     def kind(self, node: Node) -> str:
         """What a value is shown as: data, a parameter or a constant.
 
-        Without modules nobody says what is a parameter; then the leaf where the main path starts is data, and of what
-        else asks for a gradient only scalars among themselves.
+        In a part it is what it is in the whole graph. Without modules nobody says what is a parameter; then the leaf
+        where the main path starts is data, and of what else asks for a gradient only scalars among themselves.
         """
+        if self._within is not None:
+            return self._within.kinds.get(node.rank, "data")
         if node.op or node is self.uses.data:
             return "data"
         if node.requires_grad:

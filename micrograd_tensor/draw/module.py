@@ -33,8 +33,13 @@ def module(graph: Graph, path: str, dims: AxisNames) -> tuple[Graph, AxisNames]:
     if not inside:
         raise DrawError(f"draw: scope={path!r} has no gates of its own")
     found = part(graph, inside, _names(inside))
+    return found, own_axes(found, graph, dims)
+
+
+def own_axes(found: Graph, graph: Graph, dims: AxisNames) -> AxisNames:
+    """The names of axes in a part of a graph, by its own leaves."""
     if not dims:
-        return found, dims
+        return dims
     labels, known = axis_names(graph, dims), {node.rank: node for node in graph.nodes}
     often = Counter(node.name for node in found.nodes)
     places: dict[str, list[tuple[str, int]]] = {}
@@ -43,7 +48,7 @@ def module(graph: Graph, path: str, dims: AxisNames) -> tuple[Graph, AxisNames]:
             for axis, label in enumerate(labels[known[leaf.rank]]):
                 if label is not None:
                     places.setdefault(label, []).append((leaf.name, axis))
-    return found, dict(places)
+    return dict(places)
 
 
 def _names(gates: list[Node]) -> dict[Node, str]:

@@ -28,11 +28,25 @@ class Failure(NamedTuple):
     text: str
 
 
+class Within(NamedTuple):
+    """Where in a graph a part of it is: in how many scopes that are not shown, after how many gates.
+
+    `kinds` says as what the leaves of the graph are shown, by rank, and `apart` whether equal scopes in a row, which
+    the graph shows once, are shown one by one.
+    """
+
+    scopes: int
+    gates: int
+    kinds: Mapping[int, str]
+    apart: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The settings of a picture, documented at `draw`.
 
-    `page` is how wide a page is, where the width is "page", and `failed` tells where an unfinished graph ends.
+    `page` is how wide a page is, where the width is "page", `failed` tells where an unfinished graph ends, and
+    `within` of what a graph is the inside.
 
     Raises:
         DrawError: for an unknown detail or theme, or an invalid depth, path or width.
@@ -50,6 +64,7 @@ class Options:
     scope: str | None = None
     page: float = PAGE
     failed: Failure | None = None
+    within: Within | None = None
 
     def __post_init__(self) -> None:
         for name, given, known in (

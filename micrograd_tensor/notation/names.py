@@ -149,9 +149,10 @@ class Called:
         graph: the graph.
         dims: the labels of axes.
         apart: whether values of one name and scope are told apart.
+        before: the number of gates that come before these, where the graph is a part.
     """
 
-    def __init__(self, graph: Graph, dims: Dims | None = None, *, apart: bool = True) -> None:
+    def __init__(self, graph: Graph, dims: Dims | None = None, *, apart: bool = True, before: int = 0) -> None:
         self._own = {node: printable(node.name) for node in graph.nodes if node.name}
         self._paths: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
         for node, name in self._own.items():
@@ -173,7 +174,7 @@ class Called:
         for node in graph.nodes:
             text = self._own.get(node, "")
             if node.op:
-                self.numbers[node] = len(self.numbers) + 1
+                self.numbers[node] = before + len(self.numbers) + 1
             if node.op and not text:
                 text = formula(node, self.stand_ins, dims=dims, limit=SHORT + 1)
                 if len(text) > SHORT or "…" in text:

@@ -6,6 +6,9 @@ import numpy as np
 from gallery import leaf, values
 
 import micrograd_tensor as mt
+from micrograd_tensor.draw.circuit import drawn
+from micrograd_tensor.draw.insides import insides
+from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.player import page
 
 
@@ -131,6 +134,11 @@ def picture(graph):
     return mt.draw(graph).svg
 
 
+def inner(graph):
+    """What is in the boxes of the picture."""
+    return insides(graph, Options(), drawn)
+
+
 def played(name, **options):
     graph = GRAPHS[name]()
-    return page(graph, picture(graph), title=options.pop("title", name), **options)
+    return page(graph, picture(graph), title=options.pop("title", name), insides=inner(graph), **options)

@@ -8,10 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from gallery import leaf, values
-from player_graphs import GRAPHS, picture
+from player_graphs import GRAPHS, inner, picture
 from reading import read_latex
 
 import micrograd_tensor as mt
+from micrograd_tensor.draw.circuit import drawn
+from micrograd_tensor.draw.insides import insides
+from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.player.arrays import MAX_BYTES, MAX_WHOLE, PARTS, element, elements, encoded
 from micrograd_tensor.draw.player.data import data
 from micrograd_tensor.draw.player.texts import as_json
@@ -23,7 +26,7 @@ EVERY = list(GRAPHS)
 
 def made(name, **options):
     graph = GRAPHS[name]()
-    return graph, data(graph, picture(graph), title=name, **options)
+    return graph, data(graph, picture(graph), title=name, insides=inner(graph), **options)
 
 
 def decoded(cell, dtype):
@@ -45,7 +48,7 @@ def array_of(encoded_array):
 @pytest.mark.parametrize("name", EVERY)
 def test_every_gate_has_its_steps_in_order(name):
     graph, shown = made(name)
-    steps = shown["steps"]
+    steps = [step for step in shown["steps"] if "box" not in step]
     gates = [node for node in graph.nodes if node.op]
     assert steps[0]["phase"] == "overview"
     assert [s["phase"] for s in steps[1 : len(gates) + 1]] == ["forward"] * len(gates)
@@ -139,7 +142,7 @@ def test_gates_in_a_box_are_stood_for_by_it():
 def test_shown_values_are_the_recorded_ones(name):
     graph, shown = made(name)
     gates = [node for node in graph.nodes if node.op]
-    forward = [step for step in shown["steps"] if step["phase"] == "forward"]
+    forward = [step for step in shown["steps"] if step["phase"] == "forward" and "box" not in step]
     for node, step in zip(gates, forward, strict=True):
         array = shown["values"][step["right"]["panels"][0]["value"]]
         assert tuple(array["shape"]) == node.shape
@@ -371,8 +374,8 @@ def test_each_part_of_a_box_stands_for_its_own_gates():
     graph = mt.graph(y, np.ones(2))
     svg = mt.draw(graph, depth=0).svg
     steps = data(graph, svg, title="y")["steps"]
-    assert [s["mark"] for s in steps if s["phase"] == "forward"] == ["box-1", "node-2", "box-3", "box-3"]
-    assert [s["mark"] for s in steps if s["phase"] == "backward"] == ["box-3", "box-3", "node-2", "box-1"]
+    assert [s["mark"] for s in steps if s["phase"] == "forward"] == ["box-1", "node-2", "box-3"]
+    assert [s["mark"] for s in steps if s["phase"] == "backward"] == ["box-3", "node-2", "box-1"]
     reached = {lane for step in steps for lane in step.get("lanes", ())}
     assert {i for i in re.findall(r'id="([^"]+)"', svg) if re.fullmatch(r"edge-.+-(fwd|bwd)", i)} <= reached
 
@@ -382,8 +385,10 @@ def test_gradients_of_a_leaf_in_a_box_meet_in_the_box():
     with mt.scope("layer"):
         y = mt.tanh(x * w) * w
     graph = mt.graph(y, np.ones(2))
-    [fork] = [s for s in data(graph, mt.draw(graph, depth=0).svg, title="y")["steps"] if s["phase"] == "fork"]
-    assert fork["mark"] == "box-2"
+    svg, opened = mt.draw(graph, depth=0).svg, insides(graph, Options(depth=0), drawn)
+    assert not any(s["phase"] == "fork" for s in data(graph, svg, title="y")["steps"])
+    [fork] = [s for s in data(graph, svg, title="y", insides=opened)["steps"] if s["phase"] == "fork"]
+    assert (fork["mark"], fork["in"]) == ("in-box-2-fork-1", ("box-2",))
 
 
 def test_the_mean_of_large_numbers_is_none_too_large():

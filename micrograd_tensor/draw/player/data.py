@@ -5,7 +5,7 @@ Every formula, line of NumPy and number is printed from what was recorded; nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ...graph import Edge, Graph, Node
@@ -24,11 +24,12 @@ from ...notation import (
     shorten,
     starting_lines,
 )
+from ..insides import Inside
 from ..labels import Labels, Part
 from ..options import Options
 from ..verdicts import verdicts
 from .arrays import encoded, parts
-from .elements import Elements
+from .elements import BoxIn, Pictures
 from .live import Program
 from .texts import counted, first_sentence, tree
 
@@ -38,14 +39,19 @@ MAX_CAPTION = 48
 MAX_OVERVIEW = 8
 """How many leaves and outputs are shown before the first step, and values at a box."""
 
-MANY_HIDDEN = 100
-"""With more gates than this in boxes, each box is one step."""
-
 Panel = dict[str, Any]
 Step = dict[str, Any]
 
 
-def data(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> dict[str, Any]:
+def data(
+    graph: Graph,
+    svg: str,
+    *,
+    title: str,
+    report: Any = None,
+    dims: AxisNames | None = None,
+    insides: Sequence[Inside] = (),
+) -> dict[str, Any]:
     """What the player shows of a graph: its ``title``, ``values`` by number, and ``steps``.
 
     Args:
@@ -54,6 +60,7 @@ def data(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
         title: the title of the player.
         report: a report on hand-derived gradients, or None.
         dims: names for axes.
+        insides: of the boxes in the picture.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -61,28 +68,27 @@ def data(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     >>> [step["phase"] for step in data(captured, mt.draw(captured).svg, title="y")["steps"]]
     ['overview', 'forward', 'upstream', 'backward', 'fork']
     """
-    return _Player(graph, svg, title, report, Labels(graph, Options(dims=dims or {}))).data
+    labels = Labels(graph, Options(dims=dims or {}))
+    return _Player(graph, Pictures(graph, svg, insides), title, report, labels).data
 
 
 class _Player:
-    def __init__(self, graph: Graph, svg: str, title: str, report: Any, labels: Labels) -> None:
-        self.graph = graph
-        self.elements = Elements(graph, svg)
+    def __init__(self, graph: Graph, elements: Pictures, title: str, report: Any, labels: Labels) -> None:
+        self.graph, self.elements = graph, elements
         self.labels, self.called, self.dims = labels, labels.called, labels.dims
         self.names = identifiers(graph)
         self.verdicts = verdicts(graph, report, self.called)
         self.shown: dict[Node, int] = {}
         self.program = Program(graph)
         self.math = {node: self._name(node) for node in graph.nodes if node.name or node.requires_grad or node.op}
-        self.boxes = self._boxes()
-        self.box_of = {node: box for box, gates in self.boxes.items() for node in gates}
         steps = [self._overview()]
+        last: dict[Node, list[BoxIn]] = {box.gates[-1]: [] for box in elements.boxes}
+        for box in elements.boxes:
+            last[box.gates[-1]].append(box)
         for node in graph.nodes:
-            box = self.box_of.get(node)
-            if node.op and box is None:
+            if node.op and elements.shows(node):
                 steps.append(self._forward(node))
-            elif box is not None and node is self.boxes[box][-1]:
-                steps.append(self._box(box))
+            steps += map(self._box, last.get(node, ()))
         if graph.gradients:
             steps.append(self._upstream())
             steps += self._backward()
@@ -127,54 +133,48 @@ class _Player:
             **_formulas(lambda said: [said.equation(node, self.math[node], self.math, dims=self.dims)]),
             "code": forward_line(node, self.names.values).split("\n"),
             "mark": self.elements.gate(node),
+            "in": self.elements.around(node),
             "node": self.program.value(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
-            "items": self.elements.parts([self.elements.gate(node), self.elements.fork(node)]),
+            "items": self.elements.spots(node),
             "left": self._side("inputs", [self._panel(x) for x in dict.fromkeys(node.inputs)]),
             "right": self._side("output", [self._panel(node)]),
         }
 
-    def _boxes(self) -> dict[str, list[Node]]:
-        """The gates in each box that is one step."""
-        boxes: dict[str, list[Node]] = {}
-        for node in self.graph.nodes:
-            name = self.elements.gate(node) if node.op else ""
-            if name.startswith("box-"):
-                boxes.setdefault(name, []).append(node)
-        return boxes if sum(map(len, boxes.values())) > MANY_HIDDEN else {}
-
-    def _around(self, box: str) -> tuple[list[Node], list[Node]]:
+    def _around(self, box: BoxIn) -> tuple[list[Node], list[Node]]:
         """The values that come into a box, and those that go out of it."""
-        gates, users = self.boxes[box], self.graph.users
+        gates, users = box.gates, self.graph.users
         inside = set(gates)
         into = dict.fromkeys(x for gate in gates for x in gate.inputs if x not in inside)
         out = [g for g in gates if g in self.graph.outputs or any(user not in inside for user, _ in users[g])]
-        return list(into), out or gates[-1:]
+        return list(into), out or list(gates[-1:])
 
-    def _box_title(self, box: str) -> str:
-        numbers = [self.called.numbers[gate] for gate in self.boxes[box]]
-        return f"({numbers[0]}) to ({numbers[-1]})"
+    def _box_title(self, box: BoxIn) -> str:
+        first, last = (self.called.numbers[gate] for gate in (box.gates[0], box.gates[-1]))
+        return f"({first}) to ({last})" if first != last else f"({first})"
 
-    def _box(self, box: str) -> Step:
+    def _box(self, box: BoxIn) -> Step:
         """The gates of a box, computed in one step."""
-        gates, (into, out) = self.boxes[box], self._around(box)
-        lanes = dict.fromkeys(
-            lane for gate in gates for lane in (*self.elements.into(gate), *self.elements.out_of(gate))
-        )
+        gates, (into, out), picture = box.gates, self._around(box), box.picture
+        lanes = dict.fromkeys(lane for gate in gates for lane in (*picture.into(gate), *picture.out_of(gate)))
+        way = "Click on it, or press Enter, to open it." if box.opens else "A picture of this scope alone shows them."
+        name = box.name.removeprefix(picture.prefix)
         return {
             "phase": "forward",
             "title": self._box_title(box),
-            "say": [f"{counted(len(gates), 'gate')}, drawn as one box. A picture of this scope alone shows them."],
-            "mark": box,
-            "lanes": list(lanes),
-            "items": self.elements.parts([box, *map(self.elements.fork, out)]),
+            "say": [f"{counted(len(gates), 'gate')}, drawn as one box. {way}"],
+            "mark": box.name,
+            "in": box.around,
+            "box": box.name,
+            "lanes": picture.named(lanes),
+            "items": picture.named(picture.parts([name, *map(picture.fork, out)])),
             "left": self._side("inputs", [self._panel(x) for x in into[:MAX_OVERVIEW]]),
             "right": self._side("output", [self._panel(x) for x in out[:MAX_OVERVIEW]]),
         }
 
-    def _box_back(self, box: str) -> Step:
+    def _box_back(self, box: BoxIn) -> Step:
         """The rules of a box's gates, applied in one step."""
-        gates, (into, out) = self.boxes[box], self._around(box)
+        gates, (into, out), picture = box.gates, self._around(box), box.picture
         outside = set(into)
         edges = [
             (gate, i)
@@ -183,7 +183,7 @@ class _Player:
             if x in outside and (gate, i) in self.graph.contributions
         ]
         lanes = dict.fromkeys(
-            lane for gate, i in edges for lane in self.elements.back_to(gate, i, self._is_alone(gate.operands[i]))
+            lane for gate, i in edges for lane in picture.back_to(gate, i, self._is_alone(gate.operands[i]))
         )
         handed = [
             self._part(gate.operands[i], (gate, i), self.graph.contributions[gate, i], self._letter(gate, i))
@@ -194,8 +194,10 @@ class _Player:
             "phase": "backward",
             "title": self._box_title(box),
             "say": [f"The rules of {counted(len(gates), 'gate')}, from the last to the first."],
-            "mark": box,
-            "lanes": list(lanes),
+            "mark": box.name,
+            "in": box.around,
+            "box": box.name,
+            "lanes": picture.named(lanes),
             "items": [],
             "left": self._side("computed here, handed on to the left (downstream)", handed),
             "right": self._side("arrives from the right (upstream)", arriving[:MAX_OVERVIEW]),
@@ -227,23 +229,17 @@ class _Player:
         }
 
     def _backward(self) -> Iterator[Step]:
+        first: dict[Node, list[BoxIn]] = {box.gates[0]: [] for box in self.elements.boxes}
+        for box in self.elements.boxes:
+            first[box.gates[0]].append(box)
         for node in reversed(self.graph.nodes):
-            box = self.box_of.get(node)
-            shown = box is None and (node.op is not None or not self.boxes or self._is_shown(node))
-            shown = shown or (box is not None and bool(self.elements.fork(node)))
-            if node in self.graph.gradients and not self._is_alone(node) and shown:
+            shown = self.elements.shows(node)
+            if node in self.graph.gradients and not self._is_alone(node) and (shown or self.elements.fork(node)[0]):
                 yield self._sum(node)
-            if box is not None:
-                if node is self.boxes[box][0]:
-                    yield self._box_back(box)
-                continue
             edges = [(node, i) for i in range(len(node.operands)) if (node, i) in self.graph.contributions]
-            if edges:
+            if edges and shown:
                 yield self._rules(node, [i for _, i in edges])
-
-    def _is_shown(self, leaf: Node) -> bool:
-        """Whether a leaf is in the picture, rather than in a box."""
-        return self.elements.gate(leaf) == f"node-{leaf.rank}"
+            yield from map(self._box_back, first.get(node, ()))
 
     def _rules(self, node: Node, operands: list[int]) -> Step:
         lines = backward_lines_by_operand(self.graph, node, self.names)
@@ -265,6 +261,7 @@ class _Player:
             **_formulas(lambda said: [said.rule(self.graph, (node, i), self.math, dims=self.dims) for i in operands]),
             "code": code,
             "mark": self.elements.gate(node),
+            "in": self.elements.around(node),
             "lanes": lanes,
             "items": [],
             "left": self._side("computed here, handed on to the left (downstream)", handed),
@@ -284,7 +281,7 @@ class _Player:
                 code.append(f"{self.names.gradients[node]} = {self.names.upstreams[node]}.copy()  # {mark}")
             else:
                 code.append(f"{backward_lines_by_operand(self.graph, edge[0], self.names)[edge[1]][-1]}  # {mark}")
-        fork = self.elements.fork(node)
+        fork, around = self.elements.fork(node)
         return {
             "phase": "fork",
             "title": f"{self._name(node)}: {counted(len(parts), 'gradient')} meet",
@@ -295,6 +292,7 @@ class _Player:
             **_formulas(lambda said: [said.sum_of(self._name(node), letters)]),
             "code": code,
             "mark": fork or self.elements.gate(node),
+            "in": around if fork or node.op is None else self.elements.around(node),
             "lanes": self.elements.parts([f"edge-fork-{node.rank}-bwd"]),
             "items": [],
             "left": self._side("the sum, handed on to the left", [self._whole(node)]),
@@ -314,7 +312,7 @@ class _Player:
     def _parts(self, node: Node) -> list[Part]:
         """The contributions that are added at a node; by numbers where boxes in the picture merge several letters."""
         parts = self.labels.parts(node)
-        if len(parts) < 2 or not self.elements.has_boxes:
+        if len(parts) < 2 or not self.elements.boxes:
             return parts
         return [part._replace(letter=str(k)) for k, part in enumerate(parts, 1)]
 

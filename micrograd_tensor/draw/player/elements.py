@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from ...graph import Graph, Node
+from ..insides import Inside
 from ..scene import lane_ids, repeated
 
 _ID = re.compile(r'\sid="([^"]+)"')
@@ -17,6 +19,10 @@ class Elements:
     """The ids in a picture, by what they belong to.
 
     A box stands for the gates hidden in it, and a lane into the box for the lanes into these.
+
+    Args:
+        graph: the whole graph, of which the picture may show a part.
+        svg: the picture.
     """
 
     def __init__(self, graph: Graph, svg: str) -> None:
@@ -27,11 +33,6 @@ class Elements:
             match = _LANE.fullmatch(name) or (None if "-number-" in name else _ITEM.fullmatch(name))
             self._parts.setdefault(match[1] if match else name, []).append(name)
         self._boxes = {int(name[4:]): name for name in self._ids if re.fullmatch(r"box-\d+", name)}
-
-    @property
-    def has_boxes(self) -> bool:
-        """Whether some gates are hidden in boxes."""
-        return bool(self._boxes)
 
     def parts(self, names: Iterable[str]) -> list[str]:
         """The ids of elements with these names, with their captions and continuations; none for what is not shown."""
@@ -46,6 +47,10 @@ class Elements:
         inside = node if node.op else next((user for user, _ in self._graph.users[node]), node)
         before = [rank for rank in self._boxes if rank <= inside.rank]
         return self._boxes[max(before)] if before else ""
+
+    def shows(self, node: Node) -> bool:
+        """Whether a gate or leaf itself is in the picture."""
+        return f"node-{node.rank}" in self._ids
 
     def fork(self, node: Node) -> str:
         """The id of the fork of a value; empty if it has none."""
@@ -83,3 +88,127 @@ class Elements:
         in_box = gate.startswith("box-")
         ids = lane_ids(rank, gate) if in_box else lane_ids(rank, str(node.rank), repeated(node, i))
         return [name for name in ids if name.endswith(way)]
+
+
+class _Picture(Elements):
+    """The elements of one of several pictures in a page.
+
+    Attributes:
+        prefix: the start of its ids.
+        inside: the gates that are in it, in boxes or not.
+        around: the boxes that are open where it is seen.
+    """
+
+    def __init__(
+        self, graph: Graph, svg: str, inside: Sequence[Node], prefix: str = "", around: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(graph, svg)
+        self.inside, self.prefix, self.around = set(inside), prefix, around
+
+    def named(self, names: Iterable[str]) -> list[str]:
+        """Ids of this picture, as they are in the page."""
+        return [f"{self.prefix}{name}" for name in names if name]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxIn:
+    """A box in one of the pictures.
+
+    Attributes:
+        name: its id in the page.
+        gates: by birth.
+        opens: whether the page has a picture of its inside.
+        around: the boxes that are open where this one is seen.
+        picture: the elements of the picture that it is in.
+    """
+
+    name: str
+    gates: tuple[Node, ...]
+    opens: bool
+    around: tuple[str, ...]
+    picture: _Picture
+
+
+class Pictures:
+    """The elements of a picture, and of the pictures of what is in its boxes: the ids that a page has for a node.
+
+    What is seen of a node in several of them, such as a lane into a box and on in the picture of its inside, goes
+    together.
+
+    Args:
+        graph: the whole graph.
+        svg: the picture of it.
+        insides: of the boxes.
+    """
+
+    def __init__(self, graph: Graph, svg: str, insides: Sequence[Inside] = ()) -> None:
+        gates = [node for node in graph.nodes if node.op]
+        self._all = [_Picture(graph, svg, gates)]
+        around: dict[str, tuple[str, ...]] = {}
+        for inside in insides:
+            outer = max((box for box in around if inside.box.startswith(f"in-{box}-")), key=len, default="")
+            around[inside.box] = (*around.get(outer, ()), inside.box)
+            self._all.append(_Picture(graph, inside.svg, inside.gates, inside.prefix, around[inside.box]))
+        self.boxes = [
+            BoxIn(picture.prefix + name, tuple(held), picture.prefix + name in around, picture.around, picture)
+            for picture in self._all
+            for name, held in _boxes(picture, gates).items()
+        ]
+        self._where = {node: [picture for picture in self._all if node in picture.inside] for node in gates}
+
+    def _of(self, node: Node) -> list[_Picture]:
+        """The pictures that a gate is in, or a leaf, from the outermost one in."""
+        return self._where.get(node) or [picture for picture in self._all if picture.shows(node)] or self._all[:1]
+
+    def shows(self, node: Node) -> bool:
+        """Whether a gate or leaf itself is in one of the pictures, rather than hidden in a box."""
+        return any(picture.shows(node) for picture in self._of(node))
+
+    def around(self, node: Node) -> tuple[str, ...]:
+        """The boxes that are open where a gate is seen."""
+        return self._of(node)[-1].around
+
+    def gate(self, node: Node) -> str:
+        """The id of a gate or leaf where it is seen itself, or of the box that it is in; empty if neither is shown."""
+        *_, picture = self._of(node) if node.op else self._of(node)[:1]
+        return "".join(picture.named([picture.gate(node)]))
+
+    def fork(self, node: Node) -> tuple[str, tuple[str, ...]]:
+        """The id of the fork of a value, and the boxes that are open where it is seen; empty if it has none."""
+        for picture in self._all:
+            if fork := picture.fork(node):
+                return picture.prefix + fork, picture.around
+        return "", ()
+
+    def spots(self, node: Node) -> list[str]:
+        """The ids of a gate and its fork, with captions."""
+        return self._joined(node, lambda picture: picture.parts([picture.gate(node), picture.fork(node)]))
+
+    def into(self, node: Node) -> list[str]:
+        """As `Elements.into`, in all pictures."""
+        return self._joined(node, lambda picture: picture.into(node))
+
+    def out_of(self, node: Node) -> list[str]:
+        """As `Elements.out_of`, in all pictures."""
+        return self._joined(node, lambda picture: picture.out_of(node))
+
+    def back_to(self, node: Node, i: int, alone: bool) -> list[str]:
+        """As `Elements.back_to`, in all pictures."""
+        return self._joined(node, lambda picture: picture.back_to(node, i, alone))
+
+    def parts(self, names: Iterable[str]) -> list[str]:
+        """The ids of elements with these names, in all pictures."""
+        names = list(names)
+        return [name for picture in self._all for name in picture.named(picture.parts(names))]
+
+    def _joined(self, node: Node, ids: Callable[[_Picture], list[str]]) -> list[str]:
+        return list(dict.fromkeys(name for picture in self._of(node) for name in picture.named(ids(picture))))
+
+
+def _boxes(picture: _Picture, gates: Sequence[Node]) -> dict[str, list[Node]]:
+    """The gates in each box of a picture."""
+    boxes: dict[str, list[Node]] = {}
+    for node in gates:
+        if node in picture.inside and not picture.shows(node) and (name := picture.gate(node)):
+            boxes.setdefault(name, []).append(node)
+    return boxes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +18,7 @@ from ...graph import Graph
 from ...graph.axes import AxisNames
 from ...notation import printable, webpage
 from ..inline import inline
+from ..insides import Inside
 from ..theme import COLOURS, FAMILY
 from .data import data
 from .texts import as_json
@@ -29,7 +31,15 @@ UPRIGHT = (1000.0, 1.3)
 """How wide a picture may be, and how high relative to that, to be printed on one page that stands upright."""
 
 
-def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNames | None = None) -> str:
+def page(
+    graph: Graph,
+    svg: str,
+    *,
+    title: str,
+    report: Any = None,
+    dims: AxisNames | None = None,
+    insides: Sequence[Inside] = (),
+) -> str:
     """A page that plays a graph: forward and then backward, gate by gate, with formula, NumPy and numbers of each step.
 
     It needs no server and nothing from outside, so it can be opened as a file or put in the ``srcdoc`` of a frame.
@@ -40,6 +50,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
         title: the title of the page.
         report: a report on hand-derived gradients, with ``stages`` by name; each step then shows its verdict.
         dims: names for axes, such as ``{"N": ("x", 0)}``.
+        insides: what is in the boxes of the picture, which then open in place.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
@@ -47,7 +58,7 @@ def page(graph: Graph, svg: str, *, title: str, report: Any = None, dims: AxisNa
     >>> page(captured, mt.draw(captured).svg, title="Circuit of y").startswith("<!DOCTYPE html>")
     True
     """
-    player = _player(graph, svg, title, "player", report, dims, " data-whole")
+    player = _player(graph, svg, title, "player", report, dims, insides, " data-whole")
     style, script = _style(), _script()
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
@@ -70,6 +81,7 @@ def player_fragment(
     prefix: str | None = None,
     report: Any = None,
     dims: AxisNames | None = None,
+    insides: Sequence[Inside] = (),
     shell: bool = True,
 ) -> str:
     """A player as part of an HTML page, which may hold others.
@@ -84,6 +96,7 @@ def player_fragment(
             the same picture on one page need different ones.
         report: a report on hand-derived gradients.
         dims: names for axes.
+        insides: what is in the boxes of the picture.
         shell: whether to include style and script, which a page needs once for all its players.
 
     Raises:
@@ -95,12 +108,19 @@ def player_fragment(
     True
     """
     prefix = prefix or f"mt-{hashlib.sha256(svg.encode()).hexdigest()[:8]}"
-    player = _player(graph, svg, title, prefix, report, dims)
+    player = _player(graph, svg, title, prefix, report, dims, insides)
     return f"<style>{_style()}</style>\n{player}\n<script>{_script()}</script>\n" if shell else player
 
 
 def _player(
-    graph: Graph, svg: str, title: str, prefix: str, report: Any, dims: AxisNames | None, whole: str = ""
+    graph: Graph,
+    svg: str,
+    title: str,
+    prefix: str,
+    report: Any,
+    dims: AxisNames | None,
+    insides: Sequence[Inside],
+    whole: str = "",
 ) -> str:
     """The shell's body around a picture and its data."""
     forced = re.search(r'class="mt circuit[^"]* (light|dark)\b', svg)
@@ -114,8 +134,16 @@ def _player(
         scheme=f" {forced[1]}" if forced else "",
         title=html.escape(printable(title)),
         picture=inline(svg, prefix).strip(),
-        data=as_json(data(graph, svg, title=title, report=report, dims=dims)),
+        insides="\n".join(_inside(inside, prefix) for inside in insides),
+        data=as_json(data(graph, svg, title=title, report=report, dims=dims, insides=insides)),
     )
+
+
+def _inside(inside: Inside, prefix: str) -> str:
+    """The picture of what is in a box, which has its colours from the picture around it."""
+    picture = re.sub("<style>.*?</style>", "", inline(inside.svg, f"{prefix}-{inside.prefix[:-1]}"), flags=re.DOTALL)
+    said = f'data-box="{html.escape(inside.box)}" data-name="{html.escape(inside.name)}"'
+    return f"<template {said}>{picture.strip()}</template>"
 
 
 def _filled(template: str, **values: str) -> str:

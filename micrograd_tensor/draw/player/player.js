@@ -131,7 +131,18 @@
       for (const id of step.items || []) if (!spots.has(id)) spots.set(id, k);
     });
     const light = (ids, name) => [...ids.keys()].map(id => [id, element(id)]).filter(([, e]) => e).map(([id, e]) => (e.classList.add(name), [id, e]));
-    const laneElements = light(lanes, 'lane'), spotElements = light(spots, 'spot');
+    let laneElements = [], spotElements = [];
+    // Steps of what is in a closed box are left out, and those of an open box itself.
+    const insides = new Map([...root.querySelectorAll('template[data-box]')].map(inside => [inside.dataset.box, inside]));
+    const opened = new Map(); // by box, what is in it
+    const isSeen = step => (step.in ?? []).every(box => opened.has(box)) && !opened.has(step.box);
+    let visible = [];
+    const track = () => {
+      laneElements = light(lanes, 'lane');
+      spotElements = light(spots, 'spot');
+      visible = [...steps.keys()].filter(k => isSeen(steps[k]));
+      slider.max = visible.length - 1;
+    };
 
     // ------------------------------------------------------------------------------------------------------ arrays
 
@@ -454,10 +465,11 @@
     };
     const HEADS = { overview: 'overview', forward: 'forward: formula →', upstream: '← backward: given', backward: '← backward: local rule', fork: '← backward: sum' };
     const show = (to, moved) => {
-      now = Math.max(0, Math.min(steps.length - 1, to));
+      now = visible.findLast(k => k <= to) ?? 0;
+      const at = visible.indexOf(now), end = visible.length - 1;
       const step = steps[now], way = step.phase === 'forward' ? 'forward' : step.phase === 'overview' ? '' : 'backward';
       root.dataset.way = way;
-      root.dataset.step = now;
+      root.dataset.step = at;
       for (const [id, e] of laneElements) {
         e.classList.toggle('todo', now > 0 && lanes.get(id) > now);
         e.classList.toggle('now', !!step.lanes?.includes(id));
@@ -486,18 +498,18 @@
       side(find('.left'), step.left);
       side(find('.right'), step.right);
       side(find('.kept'), step.kept);
-      find('.count').textContent = `step ${now} of ${steps.length - 1}`;
-      slider.value = now;
-      slider.setAttribute('aria-valuetext', `step ${now} of ${steps.length - 1}: ${step.title}`);
-      button('first').disabled = button('back').disabled = !now;
-      button('next').disabled = button('last').disabled = now === steps.length - 1;
+      find('.count').textContent = `step ${at} of ${end}`;
+      slider.value = at;
+      slider.setAttribute('aria-valuetext', `step ${at} of ${end}: ${step.title}`);
+      button('first').disabled = button('back').disabled = !at;
+      button('next').disabled = button('last').disabled = at === end;
       readout.textContent = '';
       const gate = step.mark && element(step.mark);
       gates.forEach(e => e === gate ? e.setAttribute('aria-current', 'step') : e.removeAttribute('aria-current'));
       if (gate && !gates.includes(document.activeElement)) rove(gate);
       centre(gate, moved);
       overlook();
-      if (moved && alone()) try { history.replaceState(null, '', `#step=${now}`); } catch { /* a frame without an address */ }
+      if (moved && alone()) try { history.replaceState(null, '', `#step=${at}`); } catch { /* a frame without an address */ }
     };
     const centre = (gate, moved) => {
       const view = stage.getBoundingClientRect(), box = gate?.getBoundingClientRect();
@@ -505,7 +517,8 @@
       const top = box ? box.top + box.height / 2 - view.top + stage.scrollTop - stage.clientHeight / 2 : 0;
       stage.scrollTo({ left, top, behavior: moved && !still.matches ? 'smooth' : 'auto' });
     };
-    const go = by => show(now + by, true);
+    const stepAt = at => visible[Math.max(0, Math.min(visible.length - 1, at))];
+    const go = by => show(stepAt(visible.indexOf(now) + by), true);
 
     // ----------------------------------------------------------------------------------------------------- playing
 
@@ -523,13 +536,13 @@
       timer = setInterval(() => {
         if (!root.isConnected) return pause();
         go(1);
-        if (now === steps.length - 1) pause();
+        if (now === visible.at(-1)) pause();
       }, beat());
     };
     const play = () => {
       if (timer) return pause();
-      if (now === steps.length - 1) show(0, true);
-      if (steps.length === 1) return;
+      if (now === visible.at(-1)) show(0, true);
+      if (visible.length === 1) return;
       button('play').setAttribute('aria-pressed', 'true');
       button('play').setAttribute('aria-label', 'Pause');
       find('.middle').setAttribute('aria-live', 'off'); // nobody can listen as fast as it plays
@@ -540,7 +553,7 @@
 
     // ---------------------------------------------------------------------------------------------------- controls
 
-    const natural = svg.width.baseVal.value;
+    let natural = svg.width.baseVal.value;
     const sized = fits => {
       button('fit').setAttribute('aria-pressed', stage.classList.toggle('fit', fits));
       if (fits) svg.style.width = svg.style.height = '';
@@ -617,37 +630,129 @@
       }
     };
     const user = action => () => { pause(); action(); };
-    const actions = { first: user(() => show(0, true)), back: user(() => go(-1)), play, next: user(() => go(1)), last: user(() => show(steps.length - 1, true)), fit, smaller: () => scale(1 / 1.25), larger: () => scale(1.25), theme };
+    const actions = { first: user(() => show(0, true)), back: user(() => go(-1)), play, next: user(() => go(1)), last: user(() => show(visible.at(-1), true)), fit, smaller: () => scale(1 / 1.25), larger: () => scale(1.25), theme };
     for (const [name, action] of Object.entries(actions)) button(name).onclick = action;
-    slider.max = steps.length - 1;
-    slider.oninput = user(() => show(Number(slider.value), true));
+    slider.oninput = user(() => show(stepAt(Number(slider.value)), true));
 
     const visit = target => {
-      const id = target.id.slice(prefix.length), hits = steps.flatMap((step, k) => step.mark === id ? [k] : []);
+      const id = target.id.slice(prefix.length), hits = visible.filter(k => steps[k].mark === id);
       if (hits.length) { pause(); show(hits.find(k => k > now) ?? hits[0], true); }
     };
     // One gate is reached by Tab, the others from there by arrow keys.
-    const gates = [...new Set(steps.map(step => step.mark))].map(id => id && element(id)).filter(Boolean);
+    let gates = [];
     const rove = gate => gates.forEach(e => e.setAttribute('tabindex', e === gate ? '0' : '-1'));
-    gates.forEach((e, k) => {
-      e.setAttribute('role', 'button');
-      e.onclick = () => { rove(e); visit(e); };
-      e.onkeydown = event => {
-        const to = { ArrowRight: k + 1, ArrowDown: k + 1, ArrowLeft: k - 1, ArrowUp: k - 1, Home: 0, End: gates.length - 1 }[event.key];
-        if (event.ctrlKey || event.metaKey || event.altKey || (to === undefined && event.key !== 'Enter')) return;
+    const reach = () => {
+      gates = [...new Set(steps.filter(step => isSeen(step) || opened.has(step.box)).map(step => step.mark))].map(id => id && element(id)).filter(Boolean);
+      gates.forEach((e, k) => {
+        const box = e.id.slice(prefix.length), act = () => insides.has(box) ? toggle(box) : visit(e);
+        e.setAttribute('role', 'button');
+        if (!e.hasAttribute('tabindex')) e.setAttribute('tabindex', '-1');
+        if (insides.has(box)) e.setAttribute('aria-expanded', String(opened.has(box)));
+        e.onclick = () => { rove(e); act(); };
+        e.onkeydown = event => {
+          const to = { ArrowRight: k + 1, ArrowDown: k + 1, ArrowLeft: k - 1, ArrowUp: k - 1, Home: 0, End: gates.length - 1 }[event.key];
+          if (event.ctrlKey || event.metaKey || event.altKey || (to === undefined && event.key !== 'Enter')) return;
+          event.preventDefault();
+          event.stopPropagation();
+          if (to === undefined) return act();
+          const next = gates[to];
+          if (next) { rove(next); next.focus(); }
+        };
+      });
+    };
+
+    // --------------------------------------------------------------------------------------------- boxes that open
+
+    // What is in a box is shown below the line that the box is in; all that comes after moves down.
+    const HEAD = 30, AIR = 14; // above what is in a box, and around it
+    const plans = new WeakMap(); // of each picture its own size, and its lines
+    const plan = picture => {
+      if (!plans.has(picture)) {
+        const parts = [...picture.querySelector(':scope > .graph').children].flatMap(e => {
+          const { y, width, height } = e.getBBox?.() ?? {};
+          return width || height ? [{ e, y, end: y + height }] : [];
+        }).sort((a, b) => a.y - b.y);
+        const lines = [];
+        for (const part of parts) {
+          const line = lines.at(-1);
+          if (line && part.y <= line.end) { line.parts.push(part.e); line.end = Math.max(line.end, part.end); } else lines.push({ parts: [part.e], end: part.end });
+        }
+        plans.set(picture, { lines, width: picture.width.baseVal.value, height: picture.height.baseVal.value });
+      }
+      return plans.get(picture);
+    };
+    const arrange = picture => {
+      let { lines, width, height } = plan(picture), down = 0;
+      for (const { parts, end } of lines) {
+        for (const e of parts) if (down) e.setAttribute('transform', `translate(0 ${down})`); else e.removeAttribute('transform');
+        for (const e of parts) {
+          const inside = opened.get(e.id.slice(prefix.length));
+          if (!inside) continue;
+          const [wide, high] = arrange(inside.svg), { x, width: w } = e.getBBox(), middle = x + w / 2 - AIR;
+          inside.group.setAttribute('transform', `translate(${AIR} ${end + down + AIR})`);
+          put(inside.frame, -1, 0, wide + 2, high + HEAD + 1);
+          inside.notch.setAttribute('d', `M${middle - 8} 0L${middle} -9L${middle + 8} 0`);
+          down += high + HEAD + 2 * AIR;
+          width = Math.max(width, wide + 2 * AIR);
+        }
+      }
+      picture.setAttribute('width', width);
+      picture.setAttribute('height', height + down);
+      picture.setAttribute('viewBox', `0 0 ${width} ${height + down}`);
+      return [width, height + down];
+    };
+    const open = box => {
+      const at = element(box), inside = insides.get(box).content.firstElementChild.cloneNode(true), group = shape('g', 'inside');
+      const title = shape('g', 'close'), text = shape('text'), ground = shape('rect'), frame = shape('rect', 'frame'), notch = shape('path', 'frame');
+      const name = insides.get(box).dataset.name;
+      text.textContent = `▾ ${name}`;
+      text.setAttribute('x', 12);
+      text.setAttribute('y', 20);
+      title.append(ground, text);
+      title.setAttribute('role', 'button');
+      title.setAttribute('tabindex', '0');
+      title.setAttribute('aria-label', `Close ${name}`);
+      title.onclick = () => toggle(box);
+      title.onkeydown = event => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
         event.preventDefault();
         event.stopPropagation();
-        if (to === undefined) return visit(e);
-        const next = gates[to];
-        if (next) { rove(next); next.focus(); }
+        toggle(box);
+        element(box).focus();
       };
-    });
-    rove(gates[0]);
+      inside.setAttribute('x', 0);
+      inside.setAttribute('y', HEAD);
+      group.append(frame, notch, title, inside);
+      at.closest('svg').append(group);
+      opened.set(box, { svg: inside, group, frame, notch });
+      const { x, y, width, height } = text.getBBox();
+      put(ground, x - 6, y - 3, width + 12, height + 6);
+    };
+    const close = box => {
+      for (const inner of [...opened.keys()]) if (inner.startsWith(`in-${box}-`)) close(inner);
+      opened.get(box).group.remove();
+      opened.delete(box);
+    };
+    const toggle = box => {
+      const ratio = svg.getBoundingClientRect().width / natural, back = steps[now].phase !== 'forward', was = now;
+      const closes = opened.has(box);
+      (closes ? close : open)(box);
+      arrange(svg);
+      natural = svg.width.baseVal.value;
+      if (!stage.classList.contains('fit')) svg.style.width = `${natural * ratio}px`;
+      track();
+      reach();
+      overview.replaceChildren();
+      [map, blocks] = [null, new Map()];
+      const same = steps.findIndex((step, k) => visible.includes(k) && (closes ? step.box === box : step.in?.includes(box)) && (step.phase !== 'forward') === back);
+      show(visible.includes(was) || same < 0 ? was : same);
+      centre(element(box));
+    };
 
     // ------------------------------------------------------------------------------------------------------ search
 
     // What has a name: the steps forward, and the leaves, outputs and scopes of the picture.
-    const named = steps.flatMap((step, k) => step.phase === 'forward' ? [{ k, id: step.mark, name: step.right.panels[0].name, text: `${step.title}: ${step.right.panels[0].name}` }] : []);
+    const named = steps.flatMap((step, k) => step.phase === 'forward' && !insides.has(step.box) ? [{ k, id: step.mark, name: step.right.panels[0].name, text: `${step.title}: ${step.right.panels[0].name}` }] : []);
     for (const e of svg.querySelectorAll('.data, .param, .constant, .output, .box')) {
       const text = e.querySelector('title')?.textContent ?? '';
       if (text) named.push({ id: e.id.slice(prefix.length), name: text.replace(/^\S+ /, ''), text });
@@ -672,7 +777,11 @@
       if (event.key !== 'Enter' || !hits.length) return;
       event.preventDefault();
       const hit = hits[turn];
-      if (hit.k !== undefined && hit.k !== now) { pause(); show(hit.k, true); } else turn = (turn + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
+      if (hit.k !== undefined && hit.k !== now) {
+        pause();
+        for (const box of steps[hit.k].in ?? []) if (!opened.has(box)) toggle(box);
+        show(hit.k, true);
+      } else turn = (turn + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
       point();
     };
 
@@ -688,9 +797,12 @@
       actions[action]();
     });
 
+    track();
+    reach();
+    rove(gates[0]);
     const address = () => {
       const step = /step=(\d+)/.exec(location.hash);
-      show(alone() && step ? Number(step[1]) : 0);
+      show(alone() && step ? stepAt(Number(step[1])) : 0);
       if (alone() && /[#&]play\b/.test(location.hash) && !timer) play();
     };
     const legible = 0.65;  // of its size, a picture still is

@@ -28,7 +28,7 @@ def overlay(graph: Graph, options: Options) -> Painting:
         return painting
     means = meanings(shown)
     layout = lay_out(shown, options, means)
-    painting = paint(shown, layout, listed(means, layout))
+    painting = paint(shown, layout, [] if options.within else listed(means, layout))
     painting.description = described(shown)
     return painting
 
