@@ -254,9 +254,12 @@ def test_steps_follow_what_is_to_be_seen(tmp_path):
     assert at_box["right"]["panels"][0]["name"] == "dh99"
 
 
-def test_boxes_of_few_gates_are_gone_through_gate_by_gate(tmp_path):
-    _, steps = steps_of(deep_net(5, depth=1), tmp_path)
-    assert sum(step["phase"] == "forward" for step in steps) == 26
+def test_boxes_of_few_gates_open_to_be_gone_through_gate_by_gate(tmp_path):
+    page, steps = steps_of(deep_net(5, depth=1), tmp_path)
+    forward = [step for step in steps if step["phase"] == "forward"]
+    assert sum("box" not in step for step in forward) == 26
+    boxes = [step["box"] for step in forward if "box" in step]
+    assert boxes == re.findall(r'<template data-box="([^"]+)"', page)
 
 
 def test_the_page_of_a_deep_net_plays(page, tmp_path):
