@@ -28,6 +28,18 @@ OVERLAPS = """() => {
   }
   return found;
 }"""
+MISPLACED = """() => {
+  const inner = s => { const b = document.querySelector(s).getBoundingClientRect(); return e => {
+    const r = e.getBoundingClientRect();
+    return [(r.left - b.left) / b.width, (r.top - b.top) / b.height];
+  }; };
+  const here = inner('.stage svg'), there = inner('.overview svg');
+  const kinds = '.gate, .box, .data, .param, .constant, .output';
+  const parts = [...document.querySelectorAll('.stage svg :is(' + kinds + ')')];
+  const blocks = [...document.querySelectorAll('.overview rect:not(.window)')];
+  if (parts.length !== blocks.length) return ['not as many'];
+  return parts.filter((e, k) => here(e).some((v, i) => Math.abs(v - there(blocks[k])[i]) > 0.01)).map(e => e.id);
+}"""
 NOW = "() => document.querySelector('.stage [aria-current=step]')?.id ?? ''"
 
 
@@ -141,6 +153,14 @@ def test_it_keeps_its_size_and_the_map_shows_what_is_open(player):
         assert player.page.evaluate(SIZE) == pytest.approx(before, rel=0.1)
     high = player.page.evaluate("document.querySelector('.stage svg').viewBox.baseVal.height")
     assert player.page.get_attribute(".overview svg", "viewBox").split()[3] == f"{high:g}"
+    assert player.page.evaluate(MISPLACED) == []
+
+
+def test_paper_shows_what_is_open(player):
+    player.open(page_of("scopes in scopes, shut"))
+    open_all(player)
+    player.page.emulate_media(media="print")
+    assert player.page.evaluate(OVERLAPS) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

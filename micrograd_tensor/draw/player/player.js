@@ -601,9 +601,10 @@
         const small = Math.min(170 / width, 120 / height);
         map.setAttribute('width', width * small);
         map.setAttribute('height', height * small);
+        const all = svg.getBoundingClientRect(), unit = width / all.width;
         for (const e of svg.querySelectorAll('.gate, .box, .data, .param, .constant, .output')) {
-          const block = shape('rect'), { x, y, width, height } = e.getBBox();
-          put(block, x, y, width, height);
+          const block = shape('rect'), here = e.getBoundingClientRect();
+          put(block, ...[here.left - all.left, here.top - all.top, here.width, here.height].map(n => n * unit));
           blocks.set(e.id, block);
         }
         map.append(...blocks.values(), seen);
