@@ -7,11 +7,11 @@ import lzma
 import os
 import stat
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -25,6 +25,10 @@ _KNOWN = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 
 _WHOLE: Mapping[str, int] = {"float64": 2**53, "float32": 2**24}
 """Up to where a dtype has all whole numbers."""
+
+
+Choose: TypeAlias = Callable[[Sequence[str] | None, int], list[int]]
+"""Which columns are read, from the names of all, if they have any, and their number."""
 
 
 class Matrix(NamedTuple):
@@ -82,10 +86,8 @@ def read_matrix(
         if suffix in (".csv", ".tsv", ".txt"):
             values, names, chosen, lines, notes = read_table(path, header, choose)
         else:
-            whole, names = _read_npy(path) if suffix != ".parquet" else _read_parquet(path)
-            chosen = choose(names, whole.shape[1])
-            values = whole if list(chosen) == list(range(whole.shape[1])) else whole[:, chosen]
-            lines, notes = np.arange(1, len(whole) + 1), []
+            values, names, chosen = _read_npy(path, choose) if suffix != ".parquet" else _read_parquet(path, choose)
+            lines, notes = np.arange(1, len(values) + 1), []
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
     if not columns and names and len(chosen) < len(names):
@@ -134,7 +136,7 @@ def _chosen(path: Path, columns: str, names: Sequence[str] | None, width: int) -
     return found
 
 
-def _read_npy(path: Path) -> tuple[Any, list[str] | None]:
+def _read_npy(path: Path, choose: Choose) -> tuple[Any, None, list[int]]:
     try:
         with path.open("rb") as file:  # NumPy leaves some broken files open
             before, archive = os.fstat(file.fileno()), file.read(2) == b"PK"
@@ -153,7 +155,8 @@ def _read_npy(path: Path) -> tuple[Any, list[str] | None]:
         raise UnusableError(f"{path} has shape {values.shape}; rows of features, (N, D), are needed")
     if not len(values):
         raise UnusableError(f"{path} has no rows of numbers")
-    return values, None
+    chosen = choose(None, values.shape[1])
+    return (values if chosen == list(range(values.shape[1])) else values[:, chosen]), None, chosen
 
 
 def _of_file(path: Path, file: Any, there: int) -> Any:
@@ -201,16 +204,27 @@ _BROKEN = BadZipFile, zlib.error, lzma.LZMAError
 """What reading an archive that is broken may raise."""
 
 
-def _read_parquet(path: Path) -> tuple[Any, list[str] | None]:
+def _read_parquet(path: Path, choose: Choose) -> tuple[Any, list[str], list[int]]:
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise UnusableError(f"{path}: to read .parquet, install pyarrow; or save it as .csv or .npy") from None
     try:
-        table = parquet.read_table(path)
-        values = np.column_stack([column.to_numpy().astype(float) for column in table.columns])
-    except (ValueError, TypeError, NotImplementedError, KeyError, MemoryError) as error:
+        with path.open("rb") as opened, parquet.ParquetFile(opened) as file:
+            names = list(file.schema_arrow.names)
+            chosen, rows = choose(names, len(names)), file.metadata.num_rows
+            if rows * len(chosen) * 8 > MOST:
+                raise UnusableError(f"{path} has more than {MOST >> 30} GiB of numbers; take a part of its rows")
+            values = np.empty((rows, len(chosen)))
+            for k, column in enumerate(chosen):
+                try:
+                    values[:, k] = file.read(columns=[names[column]]).column(0).to_numpy()
+                except (ValueError, TypeError, NotImplementedError):
+                    kind = file.schema_arrow.field(column).type
+                    place = f"{path}, column {called(column, names)}"
+                    raise UnusableError(f"{place} holds {kind}, not numbers; leave it out with --columns") from None
+    except (ValueError, TypeError, KeyError, MemoryError) as error:
         raise UnusableError(f"{path} is not a table of numbers: {str(error).splitlines()[0]}") from None
-    if not len(values):
+    if not rows:
         raise UnusableError(f"{path} has no rows of numbers")
-    return values, list(table.column_names)
+    return values, names, chosen

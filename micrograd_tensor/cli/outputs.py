@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -38,7 +39,8 @@ def writable(path: Path, *sources: Path | None) -> Path:
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
+    alike = os.path.realpath(path) == os.path.realpath(other)
+    return alike or (path.exists() and other.exists() and path.samefile(other))
 
 
 def source_of(place: str | None) -> Path | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import linecache
 import os
 import sys
+import tokenize
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -19,10 +21,13 @@ import numpy as np
 
 from ..check.running import replaced_kept
 from ..engine.errors import GradientWarning
+from ..notation.printable import shorten
 from .unusable import UnusableError
 
 _PACKAGE = "given"
 _OURS = Path(__file__).parents[1].resolve()
+_MOST, _LONGEST = (1 << 24, 1 << 28), 300
+"""The most bytes of a file, and of a notebook, which has pictures too; the most characters of a line that is shown."""
 _MAX_FRAMES = 4
 """How many of the user's frames are shown, the innermost ones."""
 
@@ -43,10 +48,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     if not path.is_file():
         reason = "is a directory" if path.is_dir() else "is not a file"
         raise UnusableError(f"{path} {reason}; give a Python file")
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
+    source = _source(path)
     folder, before = path.parent.resolve(), dict(sys.modules)
     package = ModuleType(_PACKAGE)  # in which siblings can be imported relatively; it shadows no other
     package.__path__ = [str(folder)]
@@ -55,12 +57,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     paths = [*sys.path]
     sys.path[:0] = [str(folder), *([str(folder.parent)] if (folder / "__init__.py").exists() else [])]
     sys.modules |= {_PACKAGE: package, module.__name__: module}
-    linecache.cache.pop(str(path), None)
-    lines = linecache.getlines(str(path))
-    if path.suffix == ".ipynb":
-        with blamed(path, "is not a notebook"):
-            lines = _cells(source)
-            source = "".join(lines).encode()
+    lines = io.StringIO(source).readlines()
     linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
     try:
         with _interpreter_kept(), _numpy_kept(), warnings.catch_warnings():
@@ -78,6 +75,37 @@ def user_file(path: Path) -> Iterator[ModuleType]:
                 del sys.modules[name]
         if _PACKAGE in before:
             sys.modules[_PACKAGE] = before[_PACKAGE]
+
+
+def _source(path: Path) -> str:
+    """The Python text of a file, of a notebook that of its cells.
+
+    Raises:
+        UnusableError: for a file that is none, or cannot be read.
+    """
+    notebook = path.suffix == ".ipynb"
+    most = _MOST[notebook]
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
+    if len(content) > most:
+        raise UnusableError(f"{path} has more than {most >> 20} MiB; give a file that people wrote")
+    try:
+        return "".join(_cells(content)) if notebook else _text(content)
+    except (ValueError, TypeError, LookupError, RecursionError, SyntaxError) as error:
+        why = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 200)
+        raise UnusableError(f"{path} is not a {'notebook' if notebook else 'Python file'}: {why}") from None
+
+
+def _text(content: bytes) -> str:
+    """Decode a file as Python does, by its first lines."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    text = io.TextIOWrapper(io.BytesIO(content), encoding).read()
+    if "\0" in text:
+        raise ValueError("it has null bytes")
+    return text
 
 
 @contextmanager
@@ -161,11 +189,11 @@ def explained(error: BaseException, path: Path) -> str:
         place = f", in {frame.name}" if frame.name != "<module>" else ""
         lines.append(f"  {frame.filename}, line {frame.lineno}{place}")
         if frame.line:
-            lines.append(f"    {frame.line}")
+            lines.append(f"    {shorten(frame.line, _LONGEST)}")
     if isinstance(error.__cause__, GradientWarning):  # NumPy's own error is around it
         error = error.__cause__
     if isinstance(error, SyntaxError):
-        lines += traceback.format_exception_only(error)
+        lines += [shorten(line.rstrip(), _LONGEST) for line in traceback.format_exception_only(error)]
     else:
         text = str(error).strip()
         lines.append(f"{type(error).__name__}{f': {text}' if text else ''}")

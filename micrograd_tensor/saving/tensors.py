@@ -67,9 +67,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
         ImportError: without the safetensors library.
         ValueError: for another kind of file, or a damaged one.
         DTypeError: for an array of any other dtype that NumPy lacks, by name.
-        OSError: when reading fails.
+        OSError: when reading fails, and for a device or a pipe, which may never end.
     """
     safetensors, _ = library()
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise OSError(errno.EINVAL, "a device or a pipe may never end; give a file", str(path))
     with Path(path).open("rb") as file:  # Python's own error where it cannot be read
         start = file.read(9)
     arrays: dict[str, Any] = {}

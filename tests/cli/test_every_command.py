@@ -6,12 +6,14 @@ import importlib
 import io
 import json
 import os
+import pickle
 import re
 import runpy
 import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +297,51 @@ def test_a_report_is_no_other_file_of_the_same_command(folder, monkeypatch):
     arguments = ["derive", "f.py:forward", "-o", "d.md", "--json", "./d.md"]
     assert printed(monkeypatch, "utf-8", arguments)[2].startswith("micrograd-tensor: d.md is d.md itself")
     assert not Path("d.md").exists()
+
+
+READS = {
+    "batchnorm": (["batchnorm", "{}.csv"], ["batchnorm", "{}.npy"]),
+    "check": (["check", "{}.py"], ["check", "{}.ipynb"]),
+    "derive": (["derive", "{}.py:forward"], ["derive", "{}.ipynb:forward"]),
+    "draw": (["draw", "{}.py:forward"], ["draw", "mlp", "--view", "difference", "--against", "{}.py:forward"]),
+    "summary": (["summary", "{}.py:net"],),
+    "train": (["train", "digits", "--resume", "{}.safetensors"],),
+}
+NO_FILES = {
+    "a pipe": os.mkfifo if hasattr(os, "mkfifo") else None,
+    "a folder": os.mkdir,
+    "a device": lambda path: Path(path).symlink_to("/dev/zero"),
+    "a circle": lambda path: Path(path).symlink_to(path),
+    "nothing": lambda path: None,
+    "an empty file": lambda path: Path(path).write_bytes(b""),
+    "bytes": lambda path: Path(path).write_bytes(bytes(range(256)) * 40),
+    "a pickle": lambda path: Path(path).write_bytes(pickle.dumps(os.getcwd)),
+    "UTF-16": lambda path: Path(path).write_text("x = 1\n", encoding="utf-16"),
+    "brackets": lambda path: Path(path).write_text("[" * 100_000),
+    "a huge file": lambda path: (Path(path).touch(), os.truncate(path, 20 << 30)),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("made", NO_FILES)
+@pytest.mark.parametrize("command", READS)
+def test_what_is_no_file_for_a_command_is_one_line(folder, monkeypatch, command, made):
+    skip_what_is_missing(command)
+    for k, arguments in enumerate(READS[command]):
+        name = f"bad{k}"
+        [path] = [part.partition(":")[0].format(name) for part in arguments if "{}" in part]
+        NO_FILES[made](path)
+        tracemalloc.start()
+        try:
+            status, out, err = printed(monkeypatch, "utf-8", [part.format(name) for part in arguments])
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (status, out) == (2, "")
+        assert err.startswith(f"micrograd-tensor: {path}")
+        assert len(err) < 1000
+        assert err.count("\n") == 1 or (made == "brackets" and path.endswith(".py"))  # the line that is wrong is shown
+        assert peak < 1e9
 
 
 SOURCES = {

@@ -417,11 +417,20 @@ def test_a_parquet_file_is_read(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pyarrow.table({"a": [1.0, 2.0], "b": [3, 4], "c": ["x", "y"]}), tmp_path / "x.parquet")
-    with pytest.raises(UnusableError, match="is not a table of numbers"):
+    with pytest.raises(UnusableError, match=r"column 3 \('c'\) holds string, not numbers; leave it out with --columns"):
         read_matrix(tmp_path / "x.parquet")
+    assert read_matrix(tmp_path / "x.parquet", columns="a,b").values.tolist() == [[1, 3], [2, 4]]
     parquet.write_table(pyarrow.table({"a": [1.0, 2.0], "b": [3, 4]}), tmp_path / "x.parquet")
     values, names, _ = read_matrix(tmp_path / "x.parquet", columns="b,a")
     assert (values.tolist(), names) == ([[3, 1], [4, 2]], ["b", "a"])
+
+
+def test_a_small_parquet_file_of_more_numbers_than_can_be_held_is_refused_unread(tmp_path, monkeypatch):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(matrix_file, "MOST", 1000)
+    parquet.write_table(pyarrow.table({"a": np.zeros(126)}), tmp_path / "x.parquet")
+    with pytest.raises(UnusableError, match="take a part of its rows"):
+        read_matrix(tmp_path / "x.parquet")
 
 
 def test_what_is_no_file_is_refused(tmp_path):
