@@ -244,6 +244,10 @@ class _Wrapping(Placing):
             wire.source, wire.leaves = start, None
             wires.append(wire)
         self.scene.wires[:] = wires
+        turning = {wire.source for wire in wires if wire.leaves is not None}
+        for item in self.scene.items:
+            if item.is_fork and item not in turning:  # all of its branches go on in other lines
+                item.width = item.height
 
     def layout(self) -> Layout:
         """The layout, once everything is placed and cut; every strip except the last is as wide as it."""

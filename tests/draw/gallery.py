@@ -119,12 +119,12 @@ def residual(**options):
     return draw(x, np.ones((4, 4)), **options)
 
 
-def tied_weights():
+def tied_weights(**options):
     x, w = leaf("x", 3, 4), leaf("w", 4, 4)
     h = mt.tanh(x @ w)
     h = mt.tanh(h @ w)
     h = mt.tanh(h @ w.T)
-    return draw(((h * h).mean() + 0.01 * (w * w).sum()).named("loss"), 1.0)
+    return draw(((h * h).mean() + 0.01 * (w * w).sum()).named("loss"), 1.0, **options)
 
 
 def attention(**options):

@@ -15,6 +15,7 @@ from gallery import (
     nested_scopes,
     random_scopes,
     residual,
+    tied_weights,
     two_layers,
 )
 from hypothesis import given
@@ -160,6 +161,19 @@ def test_what_is_no_width(width):
 
 def test_the_legend_counts_too():
     assert least(lambda **options: draw(leaf("x", 2), [1.0, 1.0], **options)) > 250
+
+
+@pytest.mark.parametrize("width", [390, 540, 900])
+@pytest.mark.parametrize("make", [*MAKERS, tied_weights])
+def test_a_fork_is_wide_where_its_branches_turn_and_round_where_all_of_them_go_on_elsewhere(make, width):
+    scene = make(width=width)._painting.scene
+    turning = [wire.source for wire in scene.wires if wire.source.is_fork and wire.leaves is not None]
+    for item in scene.items:
+        if item.is_fork and item not in turning:
+            assert item.width == item.height
+        elif item.is_fork:
+            reach = max(abs(wire.leaves) for wire in scene.wires if wire.source is item and wire.leaves is not None)
+            assert item.width / 2 >= reach
 
 
 # -------------------------------------------------------------------------------------------------------------- phones
