@@ -7,6 +7,7 @@ kinds of diagnosis are right, and that is all: the numbers decide whether a mist
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -330,8 +331,10 @@ def local_variables(function: Any, *args: Any) -> Arrays:
         with np.errstate(all="ignore"):
             function(*args)
     except ValueError:  # shapes that do not broadcast
-        assigned = linecache.getline(function.__code__.co_filename, found["line"]).split("=")[0].partition("[")[0]
-        found.pop(assigned.strip(" +-"), None)
+        line = linecache.getline(function.__code__.co_filename, found["line"])
+        filled = re.match(r"\s*np\.\w+\.at\((\w+)", line)
+        assigned = filled[1] if filled else line.split("=")[0].partition("[")[0].strip(" +-")
+        found.pop(assigned, None)
     finally:
         sys.setprofile(before)
     return found

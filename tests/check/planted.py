@@ -192,7 +192,7 @@ def _(e, at):
     for chain, i in _factors(e, at):
         rest = chain[:i] + chain[i + 1 :]
         if (
-            isinstance(chain[i][1], ast.Name)
+            isinstance(chain[i][1], ast.Name | ast.Subscript)
             and at.is_gradient(chain[i][1])
             and any(_local(x, at) or _is_mask(x) for _, x in rest)
         ):
@@ -500,7 +500,7 @@ def _masks(e: ast.AST) -> bool:
     return isinstance(e, ast.Compare) and len(e.ops) == 1
 
 
-@kind("mask inverted", "missing mask")
+@kind("mask inverted", "inverted mask")
 def _(e, at):
     match e:
         case ast.Compare(left, [ast.Gt()], [right]):

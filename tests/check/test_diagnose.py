@@ -98,7 +98,7 @@ BACKWARD = [
     ("lstm_cell", "(1 - candidate**2)", "(-(candidate**2))", "candidate_sum", "dropped term", "the term 1"),
     ("lstm_cell", "dkept = dc_next", "dkept = dsquashed", "kept", "exchanged operand", "dsquashed"),
     ("two_layer_net", "dhidden * (sums > 0)", "dhidden", "sums", "missing mask", "sums > 0"),
-    ("two_layer_net", "dhidden * (sums > 0)", "dhidden * (sums < 0)", "sums", "missing mask", "other way round"),
+    ("two_layer_net", "dhidden * (sums > 0)", "dhidden * (sums < 0)", "sums", "inverted mask", "other way round"),
     ("softmax_cross_entropy", "dexps * exps", "dexps", "shifted", "missing factor", "exps"),
     ("softmax_cross_entropy", "one_hot * dpicked", "exps * dpicked", "log_probs", "exchanged operand", "exps"),
     ("conv2d", "dimages.reshape(N * H * W, O)", "dout.reshape(N * H * W, O)", "sums", None, ""),

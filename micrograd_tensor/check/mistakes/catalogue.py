@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.row import Linear
+from ...engine.row import Linear, Power, Product
 from ...graph import Graph, Node, evaluate
 from ...graph.cut import needed
 from ...graph.paths import depending
@@ -33,6 +33,7 @@ KINDS: dict[str, int] = {
     "lost square": 13,
     "missing factor": 14,
     "missing mask": 14,
+    "inverted mask": 14,
     "not inverted": 15,
     "factor twice": 15,
     "missing function": 15,
@@ -156,8 +157,12 @@ class Substitutes:
     def exchanging(self, atom: Node, x: Operand) -> str:
         """The kind of mistake that one value in place of another is."""
         forms = [(self.origins.get(y, y), self.origins.get(z, z)) for y, z in ((atom, x), (x, atom))]
-        turned = any(_is_one_less(y, z) for y, z in forms)
-        return "complement" if turned else "exchanged operand"
+        if any(_is_one_less(y, z) for y, z in forms):
+            return "complement"
+        (own, due), _ = forms
+        if due.name is None and own in _factors(due):  # what has a name is taken for another one as a whole
+            return "lost square" if set(_factors(due)) == {own} else "missing factor"
+        return "factor twice" if own.name is None and set(_factors(own)) == {due} else "exchanged operand"
 
     def worth(
         self, forward: Mapping[Node, Array], used: Mapping[Node, Array], bare: Mapping[Node, Array]
@@ -171,6 +176,15 @@ class Substitutes:
 def _is_one_less(y: Operand, x: Operand) -> bool:
     """Whether a node is 1 − x."""
     return isinstance(y, Node) and y.reading == Linear((1, -1)) and y.operands[0] == 1 and y.operands[1] is x
+
+
+def _factors(x: Operand) -> tuple[Operand, ...]:
+    """What a node is the product of, a square of the same twice."""
+    if not isinstance(x, Node):
+        return ()
+    if x.reading == Product((2,)) or (x.reading == Power() and x.operands[1] == 2):
+        return (x.operands[0],) * 2
+    return x.operands if x.reading == Product((1, 1)) else ()
 
 
 def substitutes_for(derivation: Derivation, graph: Graph, used: Collection[Node]) -> Substitutes:

@@ -16,7 +16,7 @@ from ...graph import Node
 from ...notation.printable import listed
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, change
-from .derivation import Array, Derivation, Operand, Values, is_step
+from .derivation import Array, Derivation, Operand, Values, is_mask, is_step
 from .powers import OTHERWISE, factors_of
 from .sums import parts_of
 
@@ -96,7 +96,7 @@ def chains_of(derivation: Derivation) -> list[Chain]:
     """The products of a derivation that are no part of a larger one."""
     inner: set[Operand] = set()
     found = []
-    for step in reversed(derivation.steps):
+    for step in reversed(derivation.written):
         if step not in inner and factors_of(step, step.operands) and not derivation.is_value(step):
             found.append(chain_of(derivation, step))
             inner.update(_inside(step))
@@ -123,7 +123,7 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
     for factor in local:
         name, k = names[factor], factor.exponent
         rest = chain.without(factor)
-        kind = "missing mask" if isinstance(factor.node.reading, Relation) else "missing factor"
+        kind = "missing mask" if isinstance(factor.node.reading, Relation) or is_mask(factor.node) else "missing factor"
         yield instead(kind, f"the factor {_power(name, k)} is missing", partial(chain.worth, factors=rest))
         for times, kind in _OTHER_POWERS:
             if kind != "lost square" or abs(k) >= 2:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...engine.row import Copy, Linear, Reshape
+from ...engine.row import Choice, Copy, Extremum, Linear, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
 from ...graph.cut import needed
 from ...graph.paths import depending
@@ -62,6 +62,17 @@ class Derivation:
     def steps(self) -> tuple[Node, ...]:
         """The nodes that are computed, operands first."""
         return tuple(node for node in self.graph.nodes if not node.is_leaf)
+
+    @cached_property
+    def written(self) -> tuple[Node, ...]:
+        """The steps that people have something for in their lines: what a mask is recorded as is one thing to them."""
+        users = self.graph.users
+        inside: set[Node] = set()
+        for step in reversed(self.steps):
+            above = {user for user, _ in users[step]}
+            if above and all(is_mask(user) or user in inside for user in above):
+                inside.add(step)
+        return tuple(step for step in self.steps if step not in inside)
 
     @cached_property
     def leaves(self) -> tuple[Node, ...]:
@@ -134,6 +145,8 @@ class Derivation:
         """What a step computes; what a leaf or a number is called."""
         if not isinstance(x, Node):
             return number(x)
+        if is_mask(x) and x in self._names:
+            return self._names[x]
         if x not in self._formulas:
             self._formulas[x] = x.name or "…" if x.is_leaf else formula(x, self._names, limit=MAX_FORMULA)
         return self._formulas[x]
@@ -144,7 +157,21 @@ class Derivation:
 
     @cached_property
     def _names(self) -> dict[Node, str]:
-        return {x: x.name for x in self.graph.nodes if x.name is not None and (x.is_leaf or x is not self.target)}
+        named = {x: x.name for x in self.graph.nodes if x.name is not None and (x.is_leaf or x is not self.target)}
+        for x in self.steps:
+            if is_mask(x) and (text := self._mask(x, named)):
+                named[x] = text
+        return named
+
+    def _mask(self, share: Node, named: Mapping[Node, str]) -> str:
+        """How people write what of a gradient an extremum hands on to one of its operands; "" where that is unknown."""
+        tie, _, rest = share.operands
+        result = rest.operands[0].operands[-1] if is_step(rest) and is_step(rest.operands[0]) else None
+        reading = getattr(self.origins.get(result, result), "reading", None)
+        if not is_step(tie) or not isinstance(reading, Extremum):
+            return ""
+        one, other = (named.get(x) or (formula(x, named) if is_step(x) else number(x)) for x in tie.operands)
+        return f"{one} {'>' if reading.kind == 'max' else '<'} {other}"
 
     def named_step(self, place: Operand) -> Node:
         """The step with a name that a step is a part of, or the result."""
@@ -164,6 +191,11 @@ class Derivation:
 def is_step(x: Operand) -> bool:
     """Whether an operand is computed in the derivation."""
     return isinstance(x, Node) and not x.is_leaf
+
+
+def is_mask(x: Operand) -> bool:
+    """Whether an operand is what of a gradient an extremum hands on to one of its operands: all, nothing, ½ at a tie."""
+    return is_step(x) and isinstance(x.reading, Choice) and x.operands[1] == 0.5
 
 
 def laid_out(step: Node) -> tuple[int, ...]:

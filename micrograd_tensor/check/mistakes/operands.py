@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,25 @@ from ...engine.row import Choice, Contraction, Function, Linear, Permutation, Pr
 from ...graph import Node
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, change, changes, of
-from .derivation import Array, Change, Derivation, Operand, Values, is_step, laid_out
+from .derivation import Array, Change, Derivation, Operand, Values, is_mask, is_step, laid_out
+
+
+ENOUGH = 10
+"""A mask of fewer elements, each of which says yes or no, may be that of another array by luck."""
 
 
 def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """One operand of a step exchanged for another recorded value, or for the same one without its eps."""
     at = values.derivation
+    yield from another_mask(values, step, substitutes)
     for i, x in enumerate(step.operands):
-        if at.is_number(x) or (at.is_fork(step) and is_step(x)):
+        if is_mask(step) or at.is_number(x) or (at.is_fork(step) and is_step(x)):
             continue
         gradient, name = at.carries(step, i), at.called(x)
         for distance, atom in enumerate(substitutes.gradients if gradient else substitutes.values):
-            if atom is not x and _replaces(atom.shape, x.shape, step) and not (is_step(x) and atom in x.operands):
+            if atom is x or _cancels(step, atom) or (is_step(x) and atom in x.operands):
+                continue
+            if _replaces(atom.shape, x.shape, step):
                 more = 0.01 * distance + (0.5 if atom.shape != x.shape else 0.0) + (2.0 if is_step(x) else 0.0)
                 text = f"{atom.name} is used in place of {name}, in {at.formula(step)}"
                 kind = "another argument" if _is_argument(at, step) else substitutes.exchanging(atom, x)
@@ -49,23 +57,45 @@ def at_operands(values: Values, step: Node, substitutes: Substitutes) -> Iterato
             )
 
 
+def another_mask(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
+    """The mask of another array."""
+    at = values.derivation
+    if not is_mask(step) or prod(step.shape) < ENOUGH:
+        return
+    for distance, atom in enumerate((*substitutes.values, *substitutes.gradients)):
+        if atom.shape == step.shape and at.formula(step) != f"{atom.name} > 0":
+            for sign, compare in ((">", np.greater), ("<", np.less)):
+                text = f"the mask {atom.name} {sign} 0 stands where {at.formula(step)} is due"
+                instead = of(partial(_compared, compare), atom)
+                yield change("another mask", text, step, instead, 0.01 * distance + 0.5 * (sign == "<"))
+
+
+def _compared(compare: Callable[..., Array], x: Array) -> Array:
+    return compare(x, 0).astype(x.dtype)
+
+
+def _cancels(step: Node, atom: Node) -> bool:
+    """Whether a step of two operands one of which becomes the other gives 1 or 0 whatever they are, which tells nothing."""
+    return atom in step.operands and step.reading in (Product((1, -1)), Linear((1, -1)))
+
+
 def _is_argument(at: Derivation, step: Node) -> bool:
     """Whether a function is taken of a step's operands, or of what is computed from them."""
-    later = at.after[step] if at.is_value(step) else ()
-    return any(isinstance(x.reading, Function) for x in (step, *(x for x in later if at.is_value(x))))
+    later = () if at.carried_by(step) else at.after[step]
+    return any(isinstance(x.reading, Function) for x in (step, *(x for x in later if not at.carried_by(x))))
 
 
 def at_uses(values: Values, step: Node, substitutes: Substitutes) -> Iterator[Hypothesis]:
     """One operand of a step bent: reversed, shifted, 1 less it; or a value where a gradient is due, and the reverse."""
     at = values.derivation
     for i, x in enumerate(step.operands):
-        if not isinstance(x, Node) or not x.is_leaf or at.is_number(x) or x.dtype.kind != "f":
+        if is_mask(step) or not isinstance(x, Node) or not x.is_leaf or at.is_number(x) or x.dtype.kind != "f":
             continue
         carries, where = at.carries(step, i), f", in {at.formula(step)}"
         for kind, text, bend, more in _bent(at, x, carries):
             yield change(kind, text + where, step, _operand(step, i, x, bend), more)
         for distance, atom in enumerate(substitutes.values if carries else substitutes.gradients):
-            if atom is x or at.is_number(atom) or not _replaces(atom.shape, x.shape, step):
+            if atom is x or at.is_number(atom) or _cancels(step, atom) or not _replaces(atom.shape, x.shape, step):
                 continue
             kind, text = _KINDS[carries]
             kind = "another mask" if isinstance(step.reading, Relation) else kind
@@ -91,9 +121,12 @@ def everywhere(values: Values, substitutes: Substitutes) -> Iterator[Hypothesis]
         for kind, text, bend, more in (*_bent(at, x, carries), *(_whole(at, x) if carries else ())):
             yield changes(kind, text, x, {x: partial(_of_original, x, bend)}, more)
         for gradient, atoms in ((False, substitutes.values), (True, substitutes.gradients)):
-            kind, text = _KINDS[carries] if carries != gradient else _SAME
             for distance, atom in enumerate(atoms):
                 if atom is not x and atom.shape == x.shape:
+                    kind, text = _KINDS[carries] if carries != gradient else _SAME
+                    if not carries and not gradient:
+                        functions = any(_is_argument(at, user) for user, _ in at.graph.users[x])
+                        kind = "another argument" if functions else substitutes.exchanging(atom, x)
                     said = text.format(atom.name, at.called(x))
                     instead: Change = partial(_of_original, atom, np.positive)
                     yield changes(kind, said, x, {x: instead}, 0.3 + 0.01 * distance)

@@ -116,8 +116,8 @@ def _powers(x: Node, operands: Sequence[Operand]) -> Sequence[tuple[Operand, flo
     return ((operands[0], 1.0),) if isinstance(x.reading, Reshape | Copy) else factors_of(x, operands)
 
 
-def scaled(at: Values, part: Operand, factor: Factor, what: str, rest: bool = False) -> Hypothesis:
-    """One part of a result, or the whole of it, multiplied by a factor: what kind of mistake that is."""
+def scaled(at: Values, part: Operand, factor: Factor, what: str, parts: Sequence[Operand] = ()) -> Hypothesis:
+    """Some parts of a result, or the whole of it, multiplied by a factor: what kind of mistake that is."""
     kind, more = "constant factor", factor.cost
     if factor.powers:
         kind = "power of a tensor"
@@ -132,8 +132,8 @@ def scaled(at: Values, part: Operand, factor: Factor, what: str, rest: bool = Fa
         text += f": {OTHERWISE[kind].format(factor.powers[0][0].name)}"
 
     def make(values: Values) -> Array:
-        if not rest:
+        if not parts:
             return np.asarray(values.target * factor.worth(values))
-        return np.asarray(values.target + values[part] * (factor.worth(values) - 1))
+        return np.asarray(values.target + sum(values[x] for x in parts) * (factor.worth(values) - 1))
 
     return Hypothesis(kind, text, make, at.derivation.target, more)

@@ -13,7 +13,7 @@ from ...engine.table.elementwise import cos, exp, log, sigmoid, sin, tanh
 from ...graph import Graph, Node
 from ...notation import number
 from .catalogue import Hypothesis, Substitutes, added_eps, change, changes, of
-from .derivation import Array, Derivation, Operand, Values, is_step, laid_out
+from .derivation import Array, Derivation, Operand, Values, is_mask, is_step, laid_out
 
 TAKEN_FOR: dict[Primitive, Primitive] = {
     sin.op: cos.op,
@@ -62,6 +62,7 @@ _DIVISOR = (
     _Slip("not inverted", "{0} is multiplied by {1} where it has to be divided by it", np.multiply),
 )
 _INVERTED_IN_PART = _DIVISOR[2]._replace(made=lambda a, b, c: a * b / c)
+_MISSING_IN_PART = _DIVISOR[0]._replace(made=lambda a, b, c: a / c)
 _SLIPS: dict[Any, tuple[_Slip, ...]] = {
     Product((2,)): (
         _Slip("lost square", "{0} is not squared", _first),
@@ -91,13 +92,13 @@ _SLIPS: dict[Any, tuple[_Slip, ...]] = {
 
 _MASK = (
     _Slip("missing mask", "{1} is not set to 0 where {0} is false", _second),
-    _Slip("missing mask", "{1} is set to 0 where {0} is true, the other way round", _other_way),
+    _Slip("inverted mask", "{1} is set to 0 where {0} is true, the other way round", _other_way),
 )
 _MASKED_OUT = (
     _Slip("missing mask", "{2} is not set to 0 where {0}", lambda *v: v[2]),
-    _Slip("missing mask", "{2} is set to 0 except where {0}, the other way round", _other_way),
+    _Slip("inverted mask", "{2} is set to 0 except where {0}, the other way round", _other_way),
 )
-_CHOICE = (_Slip("missing mask", "{1} and {2} are chosen the other way round", _other_way),)
+_CHOICE = (_Slip("inverted mask", "{1} and {2} are chosen the other way round", _other_way),)
 
 
 def at_factors(values: Values, step: Node) -> Iterator[Hypothesis]:
@@ -121,10 +122,14 @@ def _made(at: Derivation, step: Node, operands: Sequence[Operand], slips: Iterab
     by_number = len(operands) > 1 and isinstance(step.reading, Product) and at.is_number(operands[1])
     for slip in slips:
         if slip.made is not _first or isinstance(operands[0], Node):
-            masked = len(operands) > 1 and isinstance(getattr(operands[1], "reading", None), Relation)
+            masked = len(operands) > 1 and _masks(operands[1])
             kind = "constant factor" if by_number else "missing mask" if masked and slip.made is _first else slip.kind
             more = slip.more + slip.of_number * by_number
             yield change(kind, slip.text.format(*names), step, of(slip.made, *operands), more)
+
+
+def _masks(x: Operand) -> bool:
+    return is_mask(x) or isinstance(getattr(x, "reading", None), Relation)
 
 
 def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
@@ -136,12 +141,15 @@ def _slips(at: Derivation, step: Node) -> Iterator[_Slip]:
         yield from _SLIPS[reading]
     elif eps is not None:
         yield from _eps(eps[1], 0 if eps[0] is step.operands[0] else 1)
+    elif is_mask(step):
+        text = f"the mask {at.formula(step)} is taken the other way round"
+        yield _Slip("inverted mask", text, lambda *v: 1.0 - step.apply(*v))
     elif isinstance(reading, Choice):
         zero = [not isinstance(x, Node) and x == 0 for x in step.operands]
         yield from _MASK if zero[2] else _MASKED_OUT if zero[1] else _CHOICE
     elif isinstance(reading, Relation) and op:
         name = at.formula(step)
-        yield _Slip("missing mask", f"the truth of {name} is taken the other way round", lambda *v: ~step.apply(*v))
+        yield _Slip("inverted mask", f"the truth of {name} is taken the other way round", lambda *v: ~step.apply(*v))
     elif at.picks(step):
         shape = laid_out(step)
         text = "{0} goes to what was not picked too, which has to get 0"
@@ -169,7 +177,7 @@ def _quotient(at: Derivation, step: Node) -> Iterator[Hypothesis]:
     over, under = at.called(a), at.called(b)
     if is_step(b) and b.reading == Product((1, 1)):
         for inverted, plain in (b.operands, b.operands[::-1]):
-            yield from _made(at, step, (a, inverted, plain), [_INVERTED_IN_PART])
+            yield from _made(at, step, (a, inverted, plain), [_INVERTED_IN_PART, _MISSING_IN_PART])
     text, more = f"the numerator {over} is missing", 1.0 + at.carries(step, 0)
     yield change("missing factor", text, step, lambda v: np.ones_like(v[a]) / v[b], more)
     if isinstance(a, Node) and not at.is_number(b):

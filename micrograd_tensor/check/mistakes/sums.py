@@ -217,6 +217,15 @@ def parts_of(derivation: Derivation, top: Operand) -> tuple[Operand, ...]:
     return (first, *reversed(parts))
 
 
+def of_ops(derivation: Derivation, parts: Sequence[Operand]) -> list[tuple[Operand, ...]]:
+    """The parts of a fork by the op that each comes from: x · x hands on two, which are one term 2 · x to who writes it."""
+    found: dict[Any, tuple[Operand, ...]] = {}
+    for part in parts:
+        by = part.rule_of[0] if is_step(part) and part.rule_of is not None else part
+        found[by] = (*found.get(by, ()), part)
+    return list(found.values())
+
+
 def forks_of(derivation: Derivation) -> list[Node]:
     """The sums at forks, each the whole gradient of a value, the last one first."""
     return [step for step in reversed(derivation.steps) if derivation.is_fork(step) and step in derivation.origins]
@@ -229,23 +238,31 @@ def weighted(top: Node, parts: Sequence[Operand], weights: Sequence[float]) -> C
 
 
 def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
-    """What may have become of one part of a fork, or of all but one."""
+    """What may have become of one part of a fork, or of all but one; also of all that one op hands on."""
     derivation = values.derivation
-    parts = parts_of(derivation, top)
-    name, texts = _name(derivation, top), [_part(derivation, part) for part in parts]
-    alone = np.eye(len(parts))
-    for i, part in enumerate(texts):
-        lost = ("dropped contribution", 0, f"{part} is not added to {name}")
-        if len(parts) == 2 and i == 0:
-            text = f"{texts[1]} replaces {part} at {name}, where it has to be added"
-            lost = ("overwritten contribution", 0, text)
-        twice = ("doubled contribution", 2, f"{part} is added to {name} twice")
-        turned = ("sign", -1, f"{part} is subtracted from {name}, not added")
-        for kind, weight, text in (lost, twice, turned):
-            yield change(kind, text, top, weighted(top, parts, np.where(alone[i], weight, 1.0).tolist()))
-    for i, part in enumerate(texts if len(parts) > 2 else ()):
-        text = f"{part} replaces the other {len(parts) - 1} gradients at {name}, to be added to them"
-        yield change("overwritten contribution", text, top, weighted(top, parts, alone[i].tolist()), 0.5)
+    every = parts_of(derivation, top)
+    groups = of_ops(derivation, every)
+    name = _name(derivation, top)
+    for parts in ([(part,) for part in every], groups) if len(groups) < len(every) else (groups,):
+        texts = [_part(derivation, *several) for several in parts]
+
+        def weighing(weights: Any, parts: Sequence[tuple[Operand, ...]] = parts) -> Change:
+            by = {part: w for several, w in zip(parts, weights, strict=True) for part in several}
+            return weighted(top, every, [float(by[part]) for part in every])
+
+        alone = np.eye(len(parts))
+        for i, part in enumerate(texts):
+            lost = ("dropped contribution", 0, f"{part} is not added to {name}")
+            if len(parts) == 2 and i == 0:
+                text = f"{texts[1]} replaces {part} at {name}, where it has to be added"
+                lost = ("overwritten contribution", 0, text)
+            twice = ("doubled contribution", 2, f"{part} is added to {name} twice")
+            turned = ("sign", -1, f"{part} is subtracted from {name}, not added")
+            for kind, weight, text in (lost, twice, turned):
+                yield change(kind, text, top, weighing(np.where(alone[i], weight, 1.0)))
+        for i, part in enumerate(texts if len(parts) > 2 else ()):
+            text = f"{part} replaces the other {len(parts) - 1} gradients at {name}, to be added to them"
+            yield change("overwritten contribution", text, top, weighing(alone[i]), 0.5)
 
 
 def fitted_weights(values: Values, top: Node, given: Array, slack: Array, constants: Constants) -> Iterator[Hypothesis]:
@@ -296,7 +313,8 @@ def _name(derivation: Derivation, top: Node) -> str:
     return f"{d}{grouped_forward(derivation.origins[top])}" if top in derivation.origins else f"{d}…"
 
 
-def _part(derivation: Derivation, part: Operand) -> str:
+def _part(derivation: Derivation, part: Operand, *same: Operand) -> str:
+    """What to call a part of a fork, or several parts that one op hands on."""
     if is_step(part) and part.rule_of is not None:
         return f"what comes from d{grouped_forward(part.rule_of[0])}, {derivation.called(part)},"
     if part in derivation.gradients:

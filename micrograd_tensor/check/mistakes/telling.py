@@ -36,6 +36,7 @@ MARGIN = 5.0
 _SLIPS = {
     "missing factor": "factor",
     "missing mask": "factor",
+    "inverted mask": "inverted",
     "factor twice": "twice",
     "not inverted": "inverted",
     "lost square": "square",

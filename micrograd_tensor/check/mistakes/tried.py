@@ -14,7 +14,7 @@ from ...graph import Node
 from ...graph.cut import needed
 from .another_number import another_eps, at_numbers
 from .case import BUDGET, Case
-from .catalogue import Hypothesis, changes
+from .catalogue import KINDS, Hypothesis, changes
 from .chains import at_chain, chains_of, moved
 from .derivation import Array, Operand, Values, is_step
 from .factors import Factor, before_sums
@@ -32,9 +32,13 @@ from .sums import (
     is_addition,
     is_sum,
     multiplied,
+    of_ops,
     parts_of,
     whole_sums,
 )
+
+LIKE_TWO = 24.0
+"""What a mistake weighs that shows only beside another change, which alone would change nothing."""
 
 MAX_PAIRS = 4_000
 """The maximum number of pairs of changes tried if no single change explains the numbers."""
@@ -52,7 +56,7 @@ def single(case: Case) -> Iterator[Hypothesis]:
     yield from elsewhere_recorded(derivation, case.substitutes)
     for fork in case.forks:
         yield from at_fork(values, fork)
-    for step in reversed(derivation.steps):
+    for step in reversed(derivation.written):
         yield from _changes(case, step)
         if is_sum(step) and is_step(step.operands[0]):
             yield from in_terms(values, step.operands[0], case.substitutes)
@@ -63,9 +67,14 @@ def single(case: Case) -> Iterator[Hypothesis]:
 
 
 def _nothing(case: Case) -> Iterator[Hypothesis]:
-    """The whole is 0, or no more than rounding."""
+    """The whole is 0, or no more than rounding; or it is 1."""
     node, given = case.wrong.node, case.given
-    if given.shape != case.values.target.shape or not given.size or not np.all(np.abs(given) <= case.slack):
+    if given.shape != case.values.target.shape or not given.size:
+        return
+    if given.size > 1 and case.derivation.backward and np.all(given == 1):
+        text = f"{case.derivation.name} is 1 throughout: no factor of it is there, nor the gradient that arrives"
+        yield Hypothesis("missing factor", text, lambda v: np.ones_like(v.target), case.derivation.target, 1.0)
+    if not np.all(np.abs(given) <= case.slack):
         return
     largest = max(int(np.prod(before.shape)) for before in needed([node]))
     kind = "statistic as constant" if largest > np.prod(node.shape) else "dropped contribution"
@@ -91,16 +100,17 @@ def _factors(case: Case) -> Iterator[Hypothesis]:
     for factor in case.factors.of(given, values.target, case.slack):
         if factor.constant.value != 0 and (factor.powers or factor.constant.value != 1):
             yield scaled(values, target, factor, name)
-    parts = parts_of(derivation, target)
-    for part in parts if len(parts) > 1 else ():
-        rest = values.target - values[part]
-        if np.shape(values[part]) != given.shape:
+    groups = of_ops(derivation, parts_of(derivation, target))
+    for same in groups if len(groups) > 1 else ():
+        part, whole = same[0], sum((np.asarray(values[x]) for x in same), np.zeros(()))
+        rest = values.target - whole
+        if np.shape(whole) != given.shape:
             continue
         slack = case.slack + np.abs(rest) * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * 8
-        for factor in case.factors.of(given - rest, values[part], slack):
+        for factor in case.factors.of(given - rest, whole, slack):
             if factor.powers:
                 what = f"what arrives at {name} from {_from(part)}"
-                yield scaled(values, part, factor, what, rest=True)
+                yield scaled(values, part, factor, what, same)
     terms = [target] if is_addition(target) and not derivation.backward else []
     for fork in (*case.forks, *terms):
         yield from fitted_weights(values, fork, given, case.slack, case.factors.constants)
@@ -123,13 +133,13 @@ def in_products(case: Case) -> Iterator[Hypothesis]:
 def rarer(case: Case) -> Iterator[Hypothesis]:
     """One thing wrong, of the kinds that are rare or costly to try."""
     values, substitutes = case.values, case.substitutes
-    for step in case.derivation.steps:
+    for step in case.derivation.written:
         yield from before_sums(step, substitutes)
     yield from another_eps(values, case.wrong.graph, substitutes, case.given, case.slack)
     yield from exchanges(case)
     for fork in case.forks:
         yield from multiplied(values, fork)
-    for step in reversed(case.derivation.steps):
+    for step in reversed(case.derivation.written):
         yield from _changes(case, step)
         yield from at_parts(values, step)
         yield from at_places(values, step)
@@ -145,14 +155,14 @@ def exchanges(case: Case) -> Iterator[Hypothesis]:
     """One array in place of another where that is rarer, or one bent."""
     yield from at_arguments(case.values, case.wrong.graph, case.substitutes)
     yield from everywhere(case.values, case.substitutes)
-    for step in reversed(case.derivation.steps):
+    for step in reversed(case.derivation.written):
         yield from at_uses(case.values, step, case.substitutes)
 
 
 def _in_each(case: Case) -> Iterator[Hypothesis]:
     """The same thing wrong in several steps that are alike, as those of a loop are."""
     alike: dict[Any, list[Node]] = {}
-    for step in case.derivation.steps:
+    for step in case.derivation.written:
         kinds = tuple(x.op if isinstance(x, Node) else x for x in step.operands)
         if not case.derivation.is_fork(step):
             alike.setdefault((step.op, step.shape, kinds), []).append(step)
@@ -179,8 +189,8 @@ def pairs(case: Case) -> Iterator[Hypothesis]:
     """Two things wrong: two changes of the derivation, or one and a constant factor."""
     values, given, limit = case.values, case.given, case.values.work + BUDGET
     single = [h for fork in case.forks for h in at_fork(values, fork)]
-    single += [h for step in case.derivation.steps for h in _changes(case, step)]
-    made, constant_alone = [], replace(case.factors, tensors=())
+    single += [h for step in case.derivation.written for h in _changes(case, step)]
+    made, same, constant_alone = [], list[Hypothesis](), replace(case.factors, tensors=())
     for one in single:
         if values.work > limit:
             return
@@ -188,6 +198,8 @@ def pairs(case: Case) -> Iterator[Hypothesis]:
         if result is None:
             continue
         made.append(one)
+        if result.shape == values.target.shape and case.wrong.matches(result, values.target) is not None:
+            same.append(one)
         if result.shape == given.shape:
             slack = np.broadcast_to(case.wrong.allowed(result), result.shape)
             for factor in constant_alone.of(given, result, slack):
@@ -199,7 +211,13 @@ def pairs(case: Case) -> Iterator[Hypothesis]:
     pairs = ((a, b) for i, b in enumerate(made) for a in made[:i] if a.changes.keys().isdisjoint(b.changes))
     for a, b in islice(pairs, MAX_PAIRS):
         both = {**a.changes, **b.changes}
-        yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, 0.1 * (a.weight + b.weight))
+        more = 0.1 * (a.weight + b.weight)
+        harmless = [one for one in (a, b) if one in same]
+        if harmless:  # as gap in place of max(gap, 0) where gap > 0 is asked for besides
+            [one] = [one for one in (a, b) if one is not harmless[0]]
+            yield changes(one.kind, one.text, one.place, both, LIKE_TWO - KINDS[one.kind] + more)
+        else:
+            yield changes("two mistakes", f"{a.text}; and {b.text}", b.place, both, more)
 
 
 def _multiplied(values: Values, hypothesis: Hypothesis, factor: Factor) -> Array | None:
