@@ -7,7 +7,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,10 @@ import numpy as np
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return"
 
 _NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
+_OF_RULES = (0.5, 1.5, 2, 3)
+"""Numbers that rules of derivatives have, so that no length is meant by them, though one may be as long."""
+_ORDERS = ((0, 2, 3, 1), (0, 3, 1, 2), (1, 0, 2, 3), (1, 2, 3, 0), (3, 0, 1, 2), (0, 2, 1, 3), (0, 2, 1), (1, 0, 2))
+"""The orders that axes are usually brought into."""
 _OPERATORS: dict[type[ast.operator], tuple[str, ...]] = {
     ast.Mult: ("/", "+", "@", "-"),
     ast.Div: ("*",),
@@ -24,6 +28,15 @@ _OPERATORS: dict[type[ast.operator], tuple[str, ...]] = {
 }
 _SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.Div: "/", ast.Add: "+", ast.Sub: "-", ast.MatMult: "@"}
 _COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+_TURNED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Gt: (ast.Lt, ast.LtE),
+    ast.GtE: (ast.Lt, ast.LtE),
+    ast.Lt: (ast.Gt, ast.GtE),
+    ast.LtE: (ast.Gt, ast.GtE),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+"""The comparisons that are another one taken the other way round."""
 _FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
@@ -132,6 +145,8 @@ def _assigned_otherwise(statement: Statement) -> Iterator[str]:
     match statement:
         case ast.Assign([target], value) if not isinstance(target, ast.Tuple):
             yield f"{ast.unparse(target)} += {ast.unparse(value)}"
+            if isinstance(target, ast.Subscript):
+                yield f"np.add.at({', '.join(map(ast.unparse, (target.value, target.slice, value)))})"
         case ast.AugAssign(target, op, value):
             yield f"{ast.unparse(target)} = {ast.unparse(value)}"
             others = [sign for kind, sign in _SIGNS.items() if not isinstance(op, kind | ast.MatMult) and sign != "@"]
@@ -146,11 +161,13 @@ class _Within(NamedTuple):
 
     Attributes:
         product: whether it is a factor of a product.
+        divisor: whether something is divided by it.
         steps: whether it only decides something, as an argument of a comparison does: there another number may do by
             luck, and only another name, sign or operator is a reason.
     """
 
     product: bool = False
+    divisor: bool = False
     steps: bool = False
 
 
@@ -170,9 +187,9 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
         product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
         divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
         chooses = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".where")
-        stack += [
-            (x, _Within(product and not (divides and k), steps or (chooses and not k))) for k, x in enumerate(inner)
-        ]
+        for k, x in enumerate(inner):
+            divisor = divides and k == 1
+            stack.append((x, _Within(product and not divisor, divisor, steps or (chooses and not k))))
 
 
 def _decides(function: ast.expr) -> bool:
@@ -186,7 +203,7 @@ def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool
     """What may stand in the place of an expression, with how large a change it is."""
     text = ast.unparse(place)
     held = text if isinstance(place, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
-    yield from _other(place, text, atoms)
+    yield from _other(place, text, atoms, within.divisor)
     if isinstance(place, ast.Constant) or within.steps:
         return
     for k, atom in enumerate(atoms):
@@ -211,23 +228,26 @@ def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool
         yield 2.2, f"{held}.sum(axis={axis}, keepdims=True)"
 
 
-def _other(place: ast.expr, text: str, atoms: Sequence[str]) -> Iterator[tuple[float, str]]:
+def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> Iterator[tuple[float, str]]:
     """What may stand in its place without it, by what it is."""
     match place:
         case ast.Attribute(inner, "T"):
             yield 1.0, ast.unparse(inner)
         case ast.Name() | ast.Attribute() | ast.Subscript():
+            yield 1.6, f"({text} > 0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
-        case ast.Constant(int() | float()):
-            yield from ((1.15 if number == "1" else 1.0, number) for number in _NUMBERS if number != text)
-            yield from ((1.2 + 0.02 * k, atom) for k, atom in enumerate(atoms))
+        case ast.Constant(int() | float() as number):
+            yield from ((1.15 if other == "1" else 1.0, other) for other in _NUMBERS if other != text)
+            if divisor or abs(number) not in _OF_RULES:
+                yield from ((1.2 + 0.02 * k, atom) for k, atom in enumerate(atoms))
         case ast.UnaryOp(ast.USub() | ast.Invert(), inner):
             yield 1.0, ast.unparse(inner)
         case ast.BinOp(left, op, right):
             yield from _operations(f"({ast.unparse(left)})", op, f"({ast.unparse(right)})")
         case ast.Compare(left, [op], [right]):
-            signs = [sign for kind, sign in _COMPARISONS.items() if not isinstance(op, kind)]
-            yield from ((1.0, f"({ast.unparse(left)}) {sign} ({ast.unparse(right)})") for sign in signs)
+            turned = _TURNED.get(type(op), ())
+            signs = [(1.1 - 0.1 * (kind in turned), x) for kind, x in _COMPARISONS.items() if not isinstance(op, kind)]
+            yield from ((weight, f"({ast.unparse(left)}) {sign} ({ast.unparse(right)})") for weight, sign in signs)
         case ast.Call():
             yield from _calls(place)
 
@@ -243,7 +263,16 @@ def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float
         yield 1.2, f"{right} {_SIGNS[type(op)]} {left}"
     if isinstance(op, ast.MatMult):
         yield from ((1.0, text) for text in (f"{left}.T @ {right}", f"{left} @ {right}.T", f"{right} @ {left}"))
+        yield 1.1, f"{_turned(right)} @ {_turned(left)}"
         yield from ((1.2, text) for text in (f"{right}.T @ {left}", f"{right} @ {left}.T"))
+
+
+def _turned(side: str) -> str:
+    """A side of a product transposed."""
+    match _read(side):
+        case ast.Attribute(inner, "T"):
+            return f"({ast.unparse(inner)})"
+    return f"{side}.T"
 
 
 def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
@@ -268,6 +297,12 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
         yield 1.0, ast.unparse(ast.Call(ast.Attribute(function.value, _FUNCTIONS[called]), place.args, place.keywords))
     if own and called not in ("dot", "matmul"):
         yield 1.3, own[0]
+    if called == "reshape" and not module:
+        orders = [f"({', '.join(map(str, order))})" for order in _ORDERS]
+        yield from ((2.2, f"{owner}.transpose{order}.reshape({', '.join(arguments)})") for order in orders)
+    if called == "transpose" and not module and rest:
+        orders = [f"({', '.join(map(str, order))})" for order in permutations(range(len(rest)))]
+        yield from ((1.3, f"{owner}.transpose{order}") for order in orders if len(rest) <= 4)
     if called in ("dot", "matmul") and own and rest:
         yield from _operations(f"({own[0]})", ast.MatMult(), f"({rest[0]})")
         yield 1.4, f"({own[0]}) * ({rest[0]})"

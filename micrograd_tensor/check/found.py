@@ -29,14 +29,14 @@ class Fix(NamedTuple):
         text: what should stand there.
         before: what stands there.
         kind: what kind of mistake that is; "" where none of the kinds that have a name.
-        place: the part of it that is changed.
+        said: what is wrong, in the author's names.
     """
 
     line: int
     text: str
     before: str
     kind: str = ""
-    place: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

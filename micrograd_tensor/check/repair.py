@@ -22,17 +22,20 @@ import numpy as np
 
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
-from .edit_kinds import kind_of
 from .edits import Edit, Statement, edits
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
 from .running import computed, copied, python_function, traced_by
+from .slips import Slip, slip_of
 from .statements import assigned, kept
 
 MAX_SECONDS = 2.0
 """How long is looked for the change of a line, where one gradient is wrong; half as long for each other one."""
 _MAX_ATOMS = 40
+_ABOUT = 1.0
+"""By how much larger than the smallest change one of a likely kind may be."""
+_OF_SUMS = ("missing sum", "wrong axis", "sum over everything")
 _VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
 """Kinds that say what the numbers look like, and not what was done."""
 
@@ -85,11 +88,17 @@ def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict
                 continue
             lines = {line for line, _ in report.lines.get(names[key], ())}
             search = _Search(source, call, {key: own}, places, until)
+            search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             fix = fix or search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(on_the_way)
             found |= {names[key]: fix} if fix is not None else {}
     return found
+
+
+def _alike(kind: str) -> tuple[str, ...]:
+    """The kinds that a change may be of where the numbers say this one."""
+    return _OF_SUMS if kind in _OF_SUMS else (kind,)
 
 
 def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
@@ -110,11 +119,9 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
             note = "; ".join(filter(None, (stages[name].note, note)))
             stages[name] = replace(stages[name], status=Status.RIGHT_GIVEN, note=note)
     kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
-    for name, fix in kept.items():  # one change of a line is no two mistakes, and says more than what they look like
+    for name, fix in kept.items():  # it says in the author's words what else is said of what was recorded
         told = tuple(one for one in diagnosis.get(name, ()) if one.kind not in _VAGUE)
-        if not told and fix.kind:
-            told = (Diagnosis(fix.kind, f"in {fix.place}", "", f"{fix.text}", 0.0),)
-        diagnosis[name] = told
+        diagnosis[name] = (Diagnosis(fix.kind, fix.said, "", fix.text, 0.0),) if fix.kind else told
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
@@ -160,6 +167,8 @@ class _Search:
     ) -> None:
         self.source, self.call, self.due, self.places, self._until = source, call, due, places, until
         self._visited: dict[int, list[dict[str, Any]]] = {}
+        self.likely: Container[str] = ()
+        """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
 
     def fix(self, statements: Sequence[Statement], key: str = "") -> Fix | None:
         """The smallest change of one of some statements; ``key``: the gradient that they assign.
@@ -176,38 +185,49 @@ class _Search:
             if not (key and statement in last and len(visits) == 1):
                 others += every
                 continue
-            for edit in every:
-                if time.thread_time() > self._until:
-                    return None
-                if self._gives(edit, visits[0], key) and (found := self._fix(edit)) is not None:
-                    return found
+            found = self._likeliest(edit for edit in every if self._gives(edit, visits[0], key))
+            if found is not None:
+                return found
             if not isinstance(statement, ast.Return) and key not in visits[0]:
                 others += every  # it may be an attribute or an entry
-        for edit in sorted(others, key=lambda edit: edit.weight):
+        return self._likeliest(sorted(others, key=lambda edit: edit.weight))
+
+    def _likeliest(self, every: Iterable[Edit]) -> Fix | None:
+        """The smallest change that is right, or one about as small that is of a likely kind."""
+        smallest: tuple[float, Fix] | None = None
+        for edit in every:
             if time.thread_time() > self._until:
-                return None
+                break
+            if smallest is not None:
+                if edit.weight > smallest[0] + _ABOUT:
+                    break
+                if self._slip(edit).kind not in self.likely:
+                    continue
             if (found := self._fix(edit)) is not None:
-                return found
-        return None
+                if found.kind in self.likely or not self.likely:
+                    return found
+                smallest = smallest or (edit.weight, found)
+        return smallest[1] if smallest is not None else None
 
     def _fix(self, edit: Edit) -> Fix | None:
         text, whole = edit.written(self.source.text)
         if not self._gives_when_run(whole):
             return None
-        line = self.source.line(edit.before)
-        visits = self._visits(line)
+        slip = self._slip(edit)
+        return Fix(self.source.line(edit.before), text, self.source.text_of(edit.before), slip.kind, slip.text)
+
+    def _slip(self, edit: Edit) -> Slip:
+        visits = self._visits(self.source.line(edit.before))
         names = visits[-1] if visits else {}
 
         def is_number(expression: str) -> bool:
             try:
-                value = traced_by(None, eval, expression, self.source.function.__globals__, names)
+                value = eval(expression, self.source.function.__globals__, names)  # noqa: S307 -- the user's own
             except Exception:  # whatever it may raise
                 return False
             return _is_numeric(value) and np.ndim(value) == 0
 
-        alone = edit.place is None or isinstance(edit.place, ast.Constant)  # a number says little without its line
-        place = self.source.text_of(edit.before if alone else edit.place)  # type: ignore[arg-type]
-        return Fix(line, text, self.source.text_of(edit.before), kind_of(edit, is_number), place)
+        return slip_of(edit, is_number)
 
     def _visits(self, line: int) -> list[dict[str, Any]]:
         """What the function's names hold before a line runs, each time; of many the last two."""
@@ -238,7 +258,7 @@ class _Search:
             if isinstance(after, ast.Return):
                 code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
                 made = traced_by(None, eval, code, world, space)
-                return any(_is_due(x, self.due[key]) for x in _leaves(made))
+                return any(_is_due(x, self.due[key].expected, self.due[key]) for x in _leaves(made))
             written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
             for node in (node for target in written for node in ast.walk(target)):
                 if isinstance(node, ast.Name) and node.id in space:
@@ -246,7 +266,7 @@ class _Search:
             traced_by(None, exec, compile(ast.Module([after], []), "<edit>", "exec"), world, space)
         except Exception:  # whatever a change may raise
             return False
-        return _is_due(space.get(key), self.due[key])
+        return _is_due(space.get(key), self.due[key].expected, self.due[key])
 
     def _gives_when_run(self, text: str) -> bool:
         """Whether the whole function, with a line changed, gives the expected numbers, here and elsewhere."""
@@ -258,9 +278,16 @@ class _Search:
                 names = traced_by(None, computed, *self.call)
         except Exception:  # as above
             return False
-        if not all(_is_due(names.get(key), own) for key, own in self.due.items()):
+        if not self._are_due(names):
             return False
         return all(self._gives_there(code, place) for place in self.places)
+
+    def _are_due(self, names: Mapping[str, Any]) -> bool:
+        """Whether the gradients are as expected; of several each may be expected of what another one was before."""
+        if all(_is_due(names.get(key), own.expected, own) for key, own in self.due.items()):
+            return True
+        recorded = ((key, own.graph.gradients[own.node].value, own) for key, own in self.due.items())
+        return len(self.due) > 1 and all(_is_due(names.get(key), value, own) for key, value, own in recorded)
 
     def _gives_there(self, code: CodeType, place: Place) -> bool:
         try:
@@ -285,10 +312,10 @@ def _leaves(returned: Any) -> Iterator[Any]:
         yield from _leaves(inner)
 
 
-def _is_due(value: Any, own: WrongStage) -> bool:
+def _is_due(value: Any, expected: Any, own: WrongStage) -> bool:
     if not isinstance(value, np.ndarray | np.generic | float):
         return False
-    array, due = np.asarray(value), np.asarray(own.expected)
+    array, due = np.asarray(value), np.asarray(expected)
     if array.shape != due.shape or array.dtype.kind not in "fc" or not array.size:
         return False
     return bool(np.all((np.abs(array - due) <= SLACK * np.asarray(own.tolerance)) | (array == due)))

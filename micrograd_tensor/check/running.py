@@ -281,7 +281,7 @@ def fingerprint(value: Any) -> str:
 
 
 def _same(value: Any, local: Any) -> bool:
-    return value is local or fingerprint(value) == fingerprint(local) != ""
+    return value is local or fingerprint(value) == fingerprint(_stacked(local)) != ""
 
 
 def fingerprints(cache: Any) -> dict[str, str]:
@@ -371,6 +371,36 @@ def _flat(returned: Any) -> Iterator[Any]:
         yield from _flat(inner)
 
 
+def _with_rows(returned: Any) -> Any:
+    """What was returned, with arrays in place of lists of numbers, and of lists of such lists."""
+    if isinstance(returned, tuple):
+        return tuple(map(_with_rows, returned))
+    if not isinstance(returned, list):
+        return returned
+    if returned and all(isinstance(x, (int, float, np.number)) for x in _leaves(returned)):
+        return _stacked(returned)
+    return [_with_rows(x) for x in returned]
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list):
+        yield value
+        return
+    for inner in value:
+        yield from _leaves(inner)
+
+
+def _stacked(value: Any) -> Any:
+    """A list as the array that it is the rows of, if it is."""
+    if not isinstance(value, list):
+        return value
+    try:
+        made = np.asarray(value)
+    except ValueError:  # its rows have several lengths
+        return value
+    return made if made.dtype.kind in "biufc" else value
+
+
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -382,8 +412,13 @@ def _names(
         return {f"d{key}" if bare else key: value for key, value in returned.items()}, ()
     if returned is None:
         return dict(local), ("backward returned nothing; judged are its local variables",)
+    returned = _with_rows(returned)
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     flat = list(_flat(returned))
+    if len(flat) != len(inputs):  # a list of arrays may be the rows of one
+        stacked = [_stacked(x) for x in (several if isinstance(returned, tuple) else [returned])]
+        if len(stacked) == len(inputs) and not any(isinstance(x, (tuple, list)) for x in stacked):
+            several = flat = stacked
     if len(flat) == len(inputs):  # in whatever tuples they are
         several = flat
     if len(several) != len(inputs) or len(flat) != len(several):

@@ -110,7 +110,7 @@ SLOPES = [
     (mt.sigmoid, logistic(DH) * (1 - logistic(DH)), "another argument", "and dh is missing"),
     (mt.relu, DH * (DH > 0), "another argument", "derivative of relu is taken at dh"),
     (mt.tanh, DH * (1 - DH**2), "gradient for value", "the gradient dh is used in place of the value h"),
-    (lambda z: mt.maximum(z, 0), DH * (DH > 0), "another mask", "the mask dh > 0 stands where z > 0 is due"),
+    (lambda z: mt.maximum(z, 0), DH * (DH > 0), "another mask", "the gradient dh is used in place of the value z"),
     (lambda z: mt.maximum(z, 0), DH * (Z <= 0), "inverted mask", "the truth of z > 0 is taken the other way round"),
     (mt.relu, DH * Z, "exchanged operand", "dh is multiplied by z"),
 ]

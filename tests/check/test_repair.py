@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.edit_kinds import kind_of
 from micrograd_tensor.check.edits import edits
 from micrograd_tensor.check.mistakes.catalogue import KINDS
+from micrograd_tensor.check.slips import slip_of
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
@@ -245,7 +245,11 @@ EDITED = [
     ("dx = dy / N", "dx = dy", "constant factor"),
     ("dx = dy", "dx = dy * a", "missing factor"),
     ("dx = dy", "dx = dy * (a > 0)", "missing mask"),
-    ("dx = dy * (a < 0)", "dx = dy * (a > 0)", "another mask"),
+    ("dx = dy * (a < 0)", "dx = dy * (a > 0)", "inverted mask"),
+    ("dx = dy * (a != b)", "dx = dy * (a == b)", "inverted mask"),
+    ("dx = dy * (a >= b)", "dx = dy * (a > b)", "another mask"),
+    ("dx = dy * a", "dx = dy * (a > 0)", "exchanged operand"),
+    ("dE[ids] = dy", "np.add.at(dE, ids, dy)", "repeats lost"),
     ("dx = dy * a**3", "dx = dy * a**2", "another exponent"),
     ("dx = dy * a", "dx = dy * a**2", "lost square"),
     ("dx = dy * a", "dx = dy * (1 - a)", "complement"),
@@ -272,7 +276,7 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
     made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"])
     leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)[0]).body[0]) == due]
     assert leading, "no edit leads there"
-    said = {kind_of(edit, lambda text: text in ("N", "D")) for edit in leading}
+    said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}
     assert kind in said
     assert said <= {*KINDS, ""}
 
@@ -280,7 +284,7 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
 @pytest.mark.parametrize("line", [wrong for wrong, _, _ in EDITED])
 def test_whatever_is_edited_has_a_kind_of_the_catalogue_or_none(line):
     for edit in edits(ast.parse(line).body[0], ["N", "a", "a.shape[0]"]):
-        assert kind_of(edit, str.isupper) in {*KINDS, ""}
+        assert slip_of(edit, str.isupper).kind in {*KINDS, ""}
 
 
 LINES = [

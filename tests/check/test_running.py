@@ -109,6 +109,34 @@ def test_gradients_may_be_returned_in_tuples_within_tuples(returned, count):
         assert all(mine is due or isinstance(mine, dict) for mine, due in zip(given, arrays, strict=False))
 
 
+ROWS = [
+    (lambda d: (2 * d).tolist(), 1),
+    (lambda d: [2 * row for row in d], 1),
+    (lambda d: [[2 * x for x in row] for row in d], 1),
+    (lambda d: ((2 * d).tolist(), 2 * d), 2),
+    (lambda d: ([2 * row for row in d], [2 * row for row in d]), 2),
+    (lambda d: [2 * d, 2 * d], 2),
+    (lambda d: [(2 * d).tolist(), 2 * d], 2),
+    (lambda d: [2 * row for row in d], 3),  # as many rows as inputs: a gradient each
+]
+
+
+@pytest.mark.parametrize(("returned", "count"), ROWS)
+def test_a_list_of_rows_is_one_gradient(returned, count):
+    dout = np.arange(6.0).reshape(3, 2)
+    came = run(lambda d: returned(d), dout, inputs=["x", "y", "z"][:count])
+    assert came.remarks == ()
+    each = 2 * dout if count < 3 else None
+    for k, name in enumerate(["dx", "dy", "dz"][:count]):
+        assert np.array_equal(came.names[name], 2 * dout[k] if each is None else each)
+        assert isinstance(came.names[name], np.ndarray)
+
+
+def test_lists_that_are_no_array_stay_lists():
+    came = run(lambda d: [[1.0, 2.0], [3.0]], np.ones(2), inputs=["x"])
+    assert not isinstance(came.names.get("dx"), np.ndarray)
+
+
 def test_what_was_computed_before_an_exception_is_judged():
     came = run(raising, DOUT, CACHE, ["x"])
     assert isinstance(came.error, KeyError)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...engine.row import Choice, Copy, Extremum, Linear, Reshape
+from ...engine.row import Choice, Copy, Extremum, Linear, Power, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
 from ...graph.cut import needed
 from ...graph.paths import depending
@@ -159,14 +159,38 @@ class Derivation:
     def _names(self) -> dict[Node, str]:
         named = {x: x.name for x in self.graph.nodes if x.name is not None and (x.is_leaf or x is not self.target)}
         for x in self.steps:
-            if is_mask(x) and (text := self._mask(x, named)):
+            if x in named or x is self.target:
+                continue
+            text = self._mask(x, named) if is_mask(x) else self._as_in_numpy(x, named)
+            if text:
                 named[x] = text
         return named
+
+    def _as_in_numpy(self, x: Node, named: Mapping[Node, str]) -> str:
+        """How people write copies, which NumPy makes by itself, first powers, and axes of length 1; "" for others."""
+        y, first_power = x.operands[0], x.reading == Power() and x.operands[1] == 1
+        if not first_power and not isinstance(x.reading, Copy | Reshape):
+            return ""
+        text = named.get(y) or (formula(y, named, limit=MAX_FORMULA) if is_step(y) else self.called(y))
+        return self._with_axes(x, text) if isinstance(x.reading, Reshape) else text
+
+    def _with_axes(self, x: Node, text: str) -> str:
+        """How axes of length 1 are put in; "" for what lays an array out otherwise."""
+        index, left = list[str](), list(x.operands[0].shape)
+        for n in x.shape:
+            if left and left[0] == n:
+                index.append(":")
+                left.pop(0)
+            elif n == 1:
+                index.append("None")
+        if left or len(index) != len(x.shape):
+            return ""
+        return f"{text if text.isidentifier() else f'({text})'}[{','.join(index)}]"
 
     def _mask(self, share: Node, named: Mapping[Node, str]) -> str:
         """How people write what of a gradient an extremum hands on to one of its operands; "" where that is unknown."""
         tie, _, rest = share.operands
-        result = rest.operands[0].operands[-1] if is_step(rest) and is_step(rest.operands[0]) else None
+        result: Operand = rest.operands[0].operands[-1] if is_step(rest) and is_step(rest.operands[0]) else None
         reading = getattr(self.origins.get(result, result), "reading", None)
         if not is_step(tie) or not isinstance(reading, Extremum):
             return ""
@@ -194,7 +218,7 @@ def is_step(x: Operand) -> bool:
 
 
 def is_mask(x: Operand) -> bool:
-    """Whether an operand is what of a gradient an extremum hands on to one of its operands: all, nothing, ½ at a tie."""
+    """Whether an operand is what of a gradient an extremum hands on to an operand: all, nothing, ½ at a tie."""
     return is_step(x) and isinstance(x.reading, Choice) and x.operands[1] == 0.5
 
 
@@ -266,6 +290,11 @@ def called_upstream(graph: Graph, output: Node) -> str:
 def called_forward(node: Node) -> str:
     """A forward node's name, or its formula in names."""
     return node.name or formula(node, limit=MAX_FORMULA)
+
+
+def called_gradient(node: Node) -> str:
+    """What the gradient of a forward node is called."""
+    return f"d{node.name}" if node.name else f"d({called_forward(node)})"
 
 
 def grouped_forward(node: Node) -> str:

@@ -15,7 +15,6 @@ from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, change, changes, of
 from .derivation import Array, Change, Derivation, Operand, Values, is_mask, is_step, laid_out
 
-
 ENOUGH = 10
 """A mask of fewer elements, each of which says yes or no, may be that of another array by luck."""
 
@@ -75,7 +74,7 @@ def _compared(compare: Callable[..., Array], x: Array) -> Array:
 
 
 def _cancels(step: Node, atom: Node) -> bool:
-    """Whether a step of two operands one of which becomes the other gives 1 or 0 whatever they are, which tells nothing."""
+    """Whether a step gives 1 or 0 whatever its operands are, once one of them becomes the other."""
     return atom in step.operands and step.reading in (Product((1, -1)), Linear((1, -1)))
 
 

@@ -62,7 +62,7 @@ _DIVISOR = (
     _Slip("not inverted", "{0} is multiplied by {1} where it has to be divided by it", np.multiply),
 )
 _INVERTED_IN_PART = _DIVISOR[2]._replace(made=lambda a, b, c: a * b / c)
-_MISSING_IN_PART = _DIVISOR[0]._replace(made=lambda a, b, c: a / c)
+_MISSING_IN_PART = _DIVISOR[0]._replace(made=lambda a, _, c: a / c)
 _SLIPS: dict[Any, tuple[_Slip, ...]] = {
     Product((2,)): (
         _Slip("lost square", "{0} is not squared", _first),

@@ -16,7 +16,7 @@ from ...graph.axes import counted_axes
 from ...notation import over_text
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
-from .derivation import Array, Change, Derivation, Operand, Values, grouped_forward, is_step
+from .derivation import Array, Change, Derivation, Operand, Values, called_gradient, grouped_forward, is_step
 from .least_squares import solve
 
 
@@ -217,8 +217,8 @@ def parts_of(derivation: Derivation, top: Operand) -> tuple[Operand, ...]:
     return (first, *reversed(parts))
 
 
-def of_ops(derivation: Derivation, parts: Sequence[Operand]) -> list[tuple[Operand, ...]]:
-    """The parts of a fork by the op that each comes from: x · x hands on two, which are one term 2 · x to who writes it."""
+def of_ops(parts: Sequence[Operand]) -> list[tuple[Operand, ...]]:
+    """The parts of a fork by the op that each comes from: the two of x · x are one term 2 · x to who writes it."""
     found: dict[Any, tuple[Operand, ...]] = {}
     for part in parts:
         by = part.rule_of[0] if is_step(part) and part.rule_of is not None else part
@@ -241,7 +241,7 @@ def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
     """What may have become of one part of a fork, or of all but one; also of all that one op hands on."""
     derivation = values.derivation
     every = parts_of(derivation, top)
-    groups = of_ops(derivation, every)
+    groups = of_ops(every)
     name = _name(derivation, top)
     for parts in ([(part,) for part in every], groups) if len(groups) < len(every) else (groups,):
         texts = [_part(derivation, *several) for several in parts]
@@ -309,14 +309,17 @@ def _name(derivation: Derivation, top: Node) -> str:
     """What to call the sum at a fork, or of a forward stage the sum."""
     if top.name is not None:
         return top.name
-    d = "d" if derivation.is_fork(top) else ""
-    return f"{d}{grouped_forward(derivation.origins[top])}" if top in derivation.origins else f"{d}…"
+    origin, gradient = derivation.origins.get(top), derivation.is_fork(top)
+    if origin is None:
+        return "d…" if gradient else "…"
+    return called_gradient(origin) if gradient else grouped_forward(origin)
 
 
-def _part(derivation: Derivation, part: Operand, *same: Operand) -> str:
+def _part(derivation: Derivation, part: Operand, *others: Operand) -> str:
     """What to call a part of a fork, or several parts that one op hands on."""
     if is_step(part) and part.rule_of is not None:
-        return f"what comes from d{grouped_forward(part.rule_of[0])}, {derivation.called(part)},"
+        times = f"{1 + len(others)} times " if others else ""
+        return f"what comes from {called_gradient(part.rule_of[0])}, {times}{derivation.called(part)},"
     if part in derivation.gradients:
         return f"what comes from {derivation.called(part)}"
     return derivation.called(part)

@@ -89,12 +89,17 @@ def ranked(case: Case, found: Iterable[Match]) -> tuple[Diagnosis, ...]:
     first = told(kept[0].match)
     same = list(_others(kept[0].same[:1], {first.text}))
     here = list(_others((one.match for one in kept[1:MAX_REPORTED]), {first.text, *(one.text for one in same)}))
-    text = "; or: ".join(one.text for one in (first, *same))
+    text = "; or: ".join([first.text, *(_labelled(one, first) for one in same)])
     if here:
-        text += f". At this point that cannot be told from: {'; or: '.join(one.text for one in here[:2])}"
+        text += f". At this point that cannot be told from: {'; or: '.join(_labelled(one, first) for one in here[:2])}"
     if case.fit is not None and case.fit.alike is None:
         text += f"; {evidence(case.fit, case.derivation.name)}"
     return (replace(first, text=text), *same, *here)
+
+
+def _labelled(one: Diagnosis, first: Diagnosis) -> str:
+    """Another thing that it may be, with its kind where that is another one."""
+    return one.text if one.kind == first.kind else f"{one.kind}: {one.text}"
 
 
 def _others(matches: Iterable[Match], said: set[str]) -> Iterator[Diagnosis]:

@@ -14,9 +14,9 @@ from ...graph import Node
 from ...graph.cut import needed
 from .another_number import another_eps, at_numbers
 from .case import BUDGET, Case
-from .catalogue import KINDS, Hypothesis, changes
+from .catalogue import KINDS, Hypothesis, change, changes, of
 from .chains import at_chain, chains_of, moved
-from .derivation import Array, Operand, Values, is_step
+from .derivation import Array, Operand, Values, called_gradient, is_step
 from .factors import Factor, before_sums
 from .fit import added, fitted_paths
 from .operands import at_operands, at_uses, everywhere
@@ -73,7 +73,8 @@ def _nothing(case: Case) -> Iterator[Hypothesis]:
         return
     if given.size > 1 and case.derivation.backward and np.all(given == 1):
         text = f"{case.derivation.name} is 1 throughout: no factor of it is there, nor the gradient that arrives"
-        yield Hypothesis("missing factor", text, lambda v: np.ones_like(v.target), case.derivation.target, 1.0)
+        target = case.derivation.target
+        yield change("missing factor", text, target, of(np.ones_like, target), 5.6)
     if not np.all(np.abs(given) <= case.slack):
         return
     largest = max(int(np.prod(before.shape)) for before in needed([node]))
@@ -100,7 +101,7 @@ def _factors(case: Case) -> Iterator[Hypothesis]:
     for factor in case.factors.of(given, values.target, case.slack):
         if factor.constant.value != 0 and (factor.powers or factor.constant.value != 1):
             yield scaled(values, target, factor, name)
-    groups = of_ops(derivation, parts_of(derivation, target))
+    groups = of_ops(parts_of(derivation, target))
     for same in groups if len(groups) > 1 else ():
         part, whole = same[0], sum((np.asarray(values[x]) for x in same), np.zeros(()))
         rest = values.target - whole
@@ -118,7 +119,7 @@ def _factors(case: Case) -> Iterator[Hypothesis]:
 
 def _from(part: Operand) -> str:
     if is_step(part) and part.rule_of is not None:
-        return f"d{part.rule_of[0].name or '…'}"
+        return called_gradient(part.rule_of[0])
     return str(part.name) if isinstance(part, Node) and part.is_leaf else "the other sum"
 
 

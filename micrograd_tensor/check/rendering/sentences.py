@@ -274,7 +274,7 @@ class Mistake:
 
     def _kind(self) -> Iterator[str]:
         if not self.found and self._fix is not None:
-            yield "None of the kinds that have a name; but one change of the line makes it right."
+            yield f"None of the kinds that have a name: {self._fix.said}."
             return
         if not self.found:
             yield "None of the known mistakes alone gives these numbers. There may be two in this line."
