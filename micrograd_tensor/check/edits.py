@@ -136,7 +136,7 @@ def edits(statement: Statement, atoms: Sequence[str]) -> list[Edit]:
         texts = [ast.unparse(x) for x in several]
         texts[one], texts[other] = texts[other], texts[one]
         found.append(Edit(statement, None, f"return {', '.join(texts)}", 1.0))
-    found += [Edit(statement, None, instead, 1.0) for instead in _assigned_otherwise(statement)]
+    found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement)]
     return sorted(found, key=lambda edit: edit.weight)
 
 

@@ -200,7 +200,7 @@ class WrongStage:
             difference = np.abs(mine - theirs)
             allowed = self.allowed(theirs)
             same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
-        if not np.all(same | (difference <= allowed)):
+        if not np.all(same | (np.isfinite(difference) & (difference <= allowed))):  # what is infinite explains nothing
             return None
         finite = np.abs(theirs[np.isfinite(theirs)])
         largest = float(finite.max()) if finite.size else 0.0

@@ -145,7 +145,7 @@ class Derivation:
         """What a step computes; what a leaf or a number is called."""
         if not isinstance(x, Node):
             return number(x)
-        if is_mask(x) and x in self._names:
+        if x.name is None and x in self._names:
             return self._names[x]
         if x not in self._formulas:
             self._formulas[x] = x.name or "…" if x.is_leaf else formula(x, self._names, limit=MAX_FORMULA)

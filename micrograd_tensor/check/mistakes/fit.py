@@ -277,6 +277,12 @@ def added(factors: Factors, given: Array, slack: Array, substitutes: Substitutes
         value = float(rest.mean())
         text = f"{value:.6g} is added to every element of {name}"
         yield Hypothesis("added term", text, of(partial(np.add, value), target), target, 1.0)
+    off = np.abs(rest) > slack
+    if off.any() and np.ptp(rest[off]) <= 2 * float(np.max(slack)) and _are_picked(values, off):
+        value = float(rest[off].mean())
+        text = f"{-value:.6g} is missing at the {int(off.sum())} elements of {name} that forward picks by an index"
+        make = of(lambda x: np.where(off, x + value, x) if x.shape == off.shape else x, target)
+        yield Hypothesis("dropped term", text, make, target, 1.0)
     for distance, atom in enumerate((*substitutes.gradients, *substitutes.values)):
         if not broadcasts(atom.shape, due.shape):
             continue
@@ -308,8 +314,17 @@ def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis
     count = int(wrong.sum())
     if 0 < count <= due.size // 2:
         text = f"{count} of the {due.size} elements of {name} are wrong and the others are right: {_where(wrong)}"
+        if _are_picked(values, wrong):
+            text = f"the {count} elements of {name} that forward picks by an index are wrong, and the others are right"
         target = values.derivation.target
         yield Hypothesis("in places", text, of(lambda x: np.where(wrong, given, x), target), target)
+
+
+def _are_picked(values: Values, wrong: Array) -> bool:
+    """Whether the wrong elements are those that the forward pass picks by an index, as labels do."""
+    at = values.derivation
+    scattered = [step for step in at.steps if step.shape == wrong.shape and at.picks(step)]
+    return any(np.array_equal(np.asarray(values[step]) != 0, wrong) for step in scattered)
 
 
 def _where(wrong: Array) -> str:

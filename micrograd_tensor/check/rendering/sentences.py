@@ -308,6 +308,11 @@ class Mistake:
             return "It differs"
         with np.errstate(all="ignore"):
             differs = ~((np.abs(mine - expected) <= own.tolerance) | (np.isnan(mine) & np.isnan(expected)))
+        undefined = np.isnan(expected)
+        if undefined.any():
+            n = int((differs & ~undefined).sum())
+            where = f"{int(undefined.sum())} are expected to be nan, as forward has no slope there"
+            return f"{n} of {mine.size} numbers differ, and {where}. Worst"
         n = int(differs.sum())
         if n == mine.size:
             return f"All {n} numbers differ. Worst"
