@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import plain
+from ..engine.arrays import on_host, plain
 from ..engine.errors import DTypeError, GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, graph, named_nodes
-from ..graph.nodes import nearest
+from ..graph.nodes import nearest, require_numbers
 from .running import Run, run
 
 _SPELLINGS = (
@@ -160,7 +160,7 @@ def _equal(a: Any, b: Any) -> bool:
     if b is None or np.shape(a) != np.shape(b):
         return False
     a, b = (x.data if isinstance(x, Tensor) else plain(x, called="a gradient") for x in (a, b))
-    return bool(np.all(np.asarray(a) == np.asarray(b)))
+    return bool(np.all(on_host(a) == on_host(b)))
 
 
 def _why_no_gradient(name: str, node: Node) -> str:
@@ -177,7 +177,9 @@ def _inputs(stages: Mapping[str, Node]) -> list[str]:
 
 def as_graph(outputs: Any, upstream: Any) -> Graph:
     """The graph of some outputs, unless it is one already; the upstream is 1 unless it is given."""
-    return outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    captured = outputs if isinstance(outputs, Graph) else graph(outputs, 1.0 if upstream is None else upstream)
+    require_numbers(captured, "a check")
+    return captured
 
 
 def run_on(recorded: Graph, backward: Callable[..., Any], forward: Any = None, upstream: Any = None) -> Run:
@@ -208,7 +210,7 @@ def numbers(label: str, value: Any, node: Node) -> Any:
     Raises:
         DTypeError: for anything else, and for complex numbers where real ones belong, naming the entry.
     """
-    array = np.asarray(value.data if isinstance(value, Tensor) else plain(value, called=f"compare: {label}"))
+    array = on_host(value.data if isinstance(value, Tensor) else plain(value, called=f"compare: {label}"))
     if array.dtype.kind == "c" and node.dtype.kind != "c":
         raise DTypeError(f"compare: {label} holds {array.dtype}, but {node.name} is {node.dtype}; give its real part")
     return array if array.dtype.kind in "fc" or node.dtype.kind not in "fc" else array.astype(node.dtype)

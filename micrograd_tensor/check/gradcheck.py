@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import plain
+from ..engine.arrays import on_host, plain
 from ..engine.errors import DTypeError, GradientError, TraceError, describe
 from ..engine.tensor import Tensor
 from ..engine.trace import tracing
@@ -105,7 +105,7 @@ def _point(k: int, x: Any) -> Any:
             f"gradcheck takes the inputs one by one, and input {k} is a {type(x).__name__} of them: "
             "write mt.gradcheck(f, x, y), or mt.gradcheck(f, *inputs)"
         )
-    array = np.array(x.data if isinstance(x, Tensor) else plain(x, called=f"gradcheck: input {k}"))
+    array = np.array(on_host(x.data if isinstance(x, Tensor) else plain(x, called=f"gradcheck: input {k}")))
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"gradcheck: input {k} holds {array.dtype}; it differentiates by real numbers only")
     return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -13,6 +13,7 @@ from ..engine.errors import GradientError
 from ..graph import Graph, Node, evaluate
 from ..graph.axes import AxisNames, Dims, axis_names
 from ..graph.cut import needed
+from ..graph.nodes import require_numbers
 from ..notation import ALIGNED
 from ..notation.names import value_names
 from ..notation.numpy import assignment
@@ -213,6 +214,7 @@ def with_values(graph: Graph, caller: str) -> Graph:
         raise GradientError(f"{caller}: this graph has no backward pass; give mt.graph(...) an upstream")
     if any(node.value is None for node in graph.nodes):
         raise GradientError(f"{caller}: this graph was captured without its values; leave out values=False")
+    require_numbers(graph, "a derivation's check")
     return graph
 
 

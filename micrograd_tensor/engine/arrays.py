@@ -143,6 +143,8 @@ def plain(value: Any, dtype: Any = None, copy: bool | None = None, called: str =
         _check(value, getattr(value, "dtype", None), called)
         measured(value, called)
         return value if dtype is None else value.astype(dtype)
+    if isinstance(value, (list, tuple)) and value and hasattr(value[0], "shape") and any(map(is_lazy, value)):
+        return plain(np.stack(value), dtype, copy, called)
     if is_complex(value) and dtype is not None and dtype.kind != "c":
         raise DTypeError(f"{dtype} cannot hold complex numbers; take their real part first")
     if hasattr(value, "__getitem__") and not _is_finite(value):  # NumPy would ask for one item after another, for ever

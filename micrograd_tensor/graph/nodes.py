@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.errors import GradientError
+from ..engine.arrays import is_duck, is_lazy
+from ..engine.errors import DTypeError, GradientError, shortened
 from ..engine.recording import Scope
 from ..engine.row import Primitive, Reading
 
-__all__ = ["Edge", "Graph", "Node", "named_nodes", "nearest"]
+__all__ = ["Edge", "Graph", "Node", "named_nodes", "nearest", "require_numbers"]
 
 Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
@@ -191,3 +192,15 @@ def named_nodes(graph: Graph) -> dict[str, Node]:
             name = f"{node.path}/{name}"
         found[name if name not in found else f"{name}#{node.rank}"] = node
     return found
+
+
+def require_numbers(graph: Graph, reader: str) -> None:
+    """`DTypeError` for a graph whose values are another library's arrays, for a reader that goes by their numbers."""
+    for node in graph.nodes:
+        if is_duck(node.value):
+            kind, fetched = type(node.value), "x.compute()" if is_lazy(node.value) else "x.get()"
+            name = "a value of this graph" if node.name is None else f"{shortened(node.name)} {node.shape}"
+            raise DTypeError(
+                f"{name} is an array of {kind.__module__.partition('.')[0]}'s, and {reader} goes by the numbers: "
+                f"record the circuit on NumPy's arrays, {fetched}; a few rows are enough"
+            )

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..engine.arrays import plain
+from ..engine.arrays import on_host, plain
 from ..engine.errors import quoted
 from ..engine.interop.habits import keywords
 from ..engine.tensor import Tensor
@@ -63,7 +61,7 @@ def save(model: Any, path: str | Path, metadata: Mapping[str, str] | None = None
     for name, value in state.items():
         if not hasattr(value, "__array__"):
             raise TypeError(f"save: {name!r} is a {type(value).__name__}, not an array; see save_checkpoint for more")
-        arrays[name] = value._data if isinstance(value, Tensor) else np.asarray(plain(value, called=f"save: {name!r}"))
+        arrays[name] = value._data if isinstance(value, Tensor) else on_host(plain(value, called=f"save: {name!r}"))
     written, ending = write_tensors(path, arrays, metadata), Path(path).suffix.lower()
     if ending in _OTHERS:
         warnings.warn(

@@ -12,6 +12,7 @@ from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
+from ..engine.arrays import on_host
 from ..engine.errors import DTypeError
 from ..engine.files import atomic_write
 
@@ -50,7 +51,7 @@ def write_tensors(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping
             raise ValueError("safetensors files keep the name __metadata__ for themselves; give the array another one")
         if (array.dtype.kind not in "biuf" or array.dtype.itemsize > 8) and array.dtype != np.complex64:
             raise DTypeError(f"{name} holds {array.dtype}, which safetensors files cannot; convert it with astype")
-        plain[name] = np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=None)
+        plain[name] = np.array(on_host(array), dtype=array.dtype.newbyteorder("="), order="C", copy=None)
     try:
         content = numpy_format.save(plain, metadata=dict(metadata or {}))
     except UnicodeEncodeError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import is_duck
 from ..engine.tensor import Tensor
 
 
@@ -27,7 +28,7 @@ def packed(tree: Any, path: str = "", arrays: dict[str, Any] | None = None) -> t
         tree = tree.item()
     if tree is None or isinstance(tree, (str, int, float)):
         return tree, arrays
-    if isinstance(tree, (Tensor, np.ndarray)):
+    if isinstance(tree, (Tensor, np.ndarray)) or is_duck(tree):
         name = path or "array"
         while name in arrays:  # "a.b" may be one key, or b in a
             name += "'"

@@ -96,3 +96,24 @@ def test_operands_of_numpys_are_not_brought_over_in_silence():
     with pytest.raises(mt.DTypeError, match=r"add: x \(2,\) and y \(2,\).*Device beside NumPy's"):
         x + y
     assert isinstance((x + mt.tensor(np.asarray(y.numpy(), like=x.numpy()))).numpy(), Device)
+
+
+def test_files_and_checks_fetch_what_is_on_a_device(tmp_path):
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    mt.save({"x": Device(x)}, tmp_path / "x.safetensors")
+    mt.save_checkpoint(tmp_path / "c.safetensors", x=Device(x), epoch=1)
+    np.testing.assert_array_equal(mt.load(tmp_path / "x.safetensors")["x"], x)
+    np.testing.assert_array_equal(mt.load_checkpoint(tmp_path / "c.safetensors")["x"], x)
+    assert mt.gradcheck(mt.tanh, Device(x))
+    t = mt.tensor(x, name="x", requires_grad=True)
+    assert mt.compare(mt.square(t).sum(), None, {"x": Device(2 * x)}).ok
+
+
+READERS = {"derive": mt.derive, "compare": lambda y: mt.compare(y, None, {"x": np.ones((3, 2))})}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_readers_of_numbers_refuse_what_is_on_a_device(read):
+    x = mt.tensor(Device(np.ones((3, 2))), name="x", requires_grad=True)
+    with pytest.raises(mt.DTypeError, match=r"x \(3, 2\) is an array of .*x\.get\(\)"):
+        read((x * x).sum())

@@ -272,3 +272,26 @@ def test_large_lazy_operands_of_different_sizes_are_not_dasks_to_warn_of():
         warnings.simplefilter("error")
         (x * w).sum().backward()
     np.testing.assert_array_equal(w.grad.numpy().compute(), np.full((1, 4), 2.0**15))
+
+
+# ------------------------------------------------------------------------------------------------- readers of numbers
+
+
+@pytest.mark.parametrize(
+    "read", [mt.derive, lambda y: mt.compare(y, None, {"x": np.ones(4)})], ids=["derive", "compare"]
+)
+def test_readers_of_numbers_refuse_lazy_arrays(read):
+    x = mt.tensor(da.ones(4, chunks=2), name="x", requires_grad=True)
+    with pytest.raises(mt.DTypeError, match=r"x \(4,\) is an array of dask's.*x\.compute\(\)"):
+        read((x * x).sum())
+
+
+def test_a_list_of_lazy_arrays_is_stacked_and_a_checkpoint_computes_them(tmp_path):
+    x = da.arange(6.0, chunks=3)
+    for stacked in (mt.tensor([x, np.zeros(6)]), mt.tensor([np.zeros(6), x])):
+        assert isinstance(stacked.numpy(), da.Array)
+    [batch] = mt.data.DataLoader([x[:2], x[2:4]], batch_size=2)
+    assert isinstance(batch.numpy(), da.Array)
+    np.testing.assert_array_equal(batch.numpy().compute(), [[0, 1], [2, 3]])
+    mt.save_checkpoint(tmp_path / "c.safetensors", x=x, epoch=1)
+    np.testing.assert_array_equal(mt.load_checkpoint(tmp_path / "c.safetensors")["x"], np.arange(6.0))
