@@ -39,7 +39,7 @@ class NpyFiles:
         if not paths:
             raise ValueError("NpyFiles: no files given; give one for each part of a sample")
         self.paths = tuple(str(Path(path).resolve()) for path in paths)
-        shapes = [_mapped(_File.at(path)).shape for path in self.paths]
+        shapes = [_mapped(path).shape for path in self.paths]
         if len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise ShapeError(f"NpyFiles: arrays of shapes {shapes} differ in their first axis, the number of samples")
         self._length = shapes[0][0]
@@ -49,7 +49,7 @@ class NpyFiles:
 
     def __getitem__(self, numbers: Any) -> tuple[Any, ...]:
         """The samples of these numbers, as one array for each part."""
-        return tuple(np.asarray(_mapped(_File.at(path))[numbers]) for path in self.paths)
+        return tuple(np.array(_mapped(path)[numbers]) for path in self.paths)
 
 
 class _File(NamedTuple):
@@ -66,9 +66,9 @@ class _File(NamedTuple):
         return cls(path, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
-def _mapped(file: _File) -> Any:
-    return np.load(file.path, mmap_mode="r", allow_pickle=False)
+def _mapped(path: str) -> Any:
+    """The array in a file; once it is let go, what was read of it no longer counts as the process's memory."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 class ParquetFile:

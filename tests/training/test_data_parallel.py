@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +184,14 @@ def test_files_are_opened_by_name_and_checked(tmp_path, files):
         NpyFiles(tmp_path / "objects.npy")
     with pytest.raises(ValueError, match="no files given"):
         NpyFiles()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the maps of this process")
+def test_files_stay_mapped_no_longer_than_they_are_read(files):
+    """What is mapped counts as a worker's memory: Dask stops one that has read more than it may hold."""
+    parts = files[np.arange(ROWS)], files[:7]
+    assert "labels.npy" not in Path("/proc/self/maps").read_text()
+    assert all(type(x) is np.ndarray and x.base is None for part in parts for x in part)
 
 
 def test_a_parquet_file_gives_rows_across_its_groups(tmp_path):
