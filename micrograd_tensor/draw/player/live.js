@@ -51,7 +51,7 @@ const live = (() => {
   };
   const sum = terms => { // compensated: NumPy adds in another order
     let total = 0, rest = 0;
-    for (let k = 0; k < terms.length; k++) { const x = terms[k], t = total + x; rest += Math.abs(total) >= Math.abs(x) ? total - t + x : x - t + total; total = t; }
+    for (const x of terms) { const t = total + x; rest += Math.abs(total) >= Math.abs(x) ? total - t + x : x - t + total; total = t; }
     return Number.isFinite(rest) ? total + rest : total;
   };
   const best = better => xs => { let at = 0; xs.forEach((x, k) => { if (xs[at] === xs[at] && (x !== x || better(x, xs[at]))) at = k; }); return at; };
