@@ -51,8 +51,9 @@ class Stage:
         error: the difference at the worst element from what was expected there, relative to the largest term that was
             added to make it; None where the shapes differ in more than axes of length 1 or nothing was given.
         worst: the index of that element, the user's value there, and the expected one: recomputed from the user's own
-            upstream values, for a forward value from the user's own earlier ones. None likewise.
+            upstream values, for a forward value from the user's own earlier ones. None as `limit` is.
         limit: the error that rounding alone can make at that element, in the units of ``error``; or the rtol given.
+            None likewise, and where a forward value is the recorded one to the last bit.
         note: a remark, in a sentence, or "".
     """
 

@@ -38,11 +38,12 @@ def oracles(graph: Graph, recorded: Tolerances, seed: int = 0) -> tuple[Oracle, 
     leaves.sort(key=lambda n: n.rank)
     groups = [[leaf] for leaf in leaves[:_MAX_INPUTS]] + ([leaves[_MAX_INPUTS:]] if leaves[_MAX_INPUTS:] else [])
     noise, eps = 0.0, float(np.finfo(np.float64).eps)  # all in float64, whatever the graph's dtype
+    moved = recorded.passes.moved(graph.upstreams)
     for node, upstream in graph.upstreams.items():
         noise += 16.0 * eps * float(np.sum(np.abs(upstream.value * node.value)))
         if node.dtype.kind == "f":
             finer = min(1.0, eps / float(np.finfo(node.dtype).eps))
-            noise += float(np.sum(np.abs(upstream.value) * recorded.passes.moved[node])) * finer
+            noise += float(np.sum(np.abs(upstream.value) * moved[node])) * finer
     found = []
     for group in groups:
         directions = {leaf: rng.standard_normal(leaf.shape) * _size(leaf.value) for leaf in group}

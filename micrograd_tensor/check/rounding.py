@@ -13,7 +13,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial, reduce
+from functools import reduce
 from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, proxy
@@ -21,16 +21,15 @@ from weakref import WeakKeyDictionary, proxy
 import numpy as np
 
 from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Reduction
-from ..graph import Graph, Node, evaluate, evaluate_backward, joint
+from ..graph import Graph, Node, evaluate, joint
+from ..graph.cut import needed
 from ..graph.evaluate import forward_values
-from ..graph.nudges import MARGIN, STRENGTH, between, nudged
+from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, nudged
 from .expected import Expected
 from .slopes import differences
 
 _COARSE = 1 << 17
 """Sizes of more numbers than this are kept in float32."""
-_ROWS = 1 << 16
-"""About how many numbers of two large arrays are compared at a time."""
 _SAMPLES = 5
 """How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
@@ -76,9 +75,9 @@ def terms(
         wanted: the forward nodes whose gradients' terms are kept; by default all.
     """
     whole = joint(graph)
-    backward = whole.nodes[len(graph.nodes) :]
-    last = {x: node for node in backward for x in node.inputs}
     owners = {whole.gradients[node]: node for node in (whole.gradients if wanted is None else wanted)}
+    order = needed(owners, graph.nodes if from_output else {*graph.nodes, *whole.gradients.values()})
+    last = {x: node for node in order for x in node.inputs}
     given = {n: g.value for n, g in whole.gradients.items()} if used is None else used
     starts = {} if from_output else {whole.gradients[n]: g for n, g in given.items()}
     forward = {} if values is None else values
@@ -97,20 +96,20 @@ def terms(
 
     def follow(node: Node, value: Any) -> Any:
         made[node] = _through(node, [of(x) for x in node.operands], value)
-        if node in owners:
-            found[owners[node]] = _terms_kept(made[node])
         for x in node.inputs:
             if last[x] is node:
                 made.pop(x, None)
                 known.pop(x, None)
+        if node in owners:
+            found[owners[node]] = _terms_kept(made[node])
         return value
 
     if used is None and values is None:
-        for node in backward:
+        for node in order:
             if node.op is not None:
                 follow(node, node.value)
     else:
-        evaluate_backward(graph, given, forward, follow, lean=True)
+        _pass_back(graph, given, forward, follow, order)
     return {node: found[node] if node in found else _terms_kept(of(gradient)) for gradient, node in owners.items()}
 
 
@@ -200,20 +199,81 @@ def _contracted(reading: Contraction, node: Node, full: list[Terms], total: Any)
 # ------------------------------------------------------------------------------------------------------- the tolerances
 
 
-class Passes(NamedTuple):
-    """A graph's forward values from several nudged runs, and how far they moved from the recorded ones.
+class Passes:
+    """Several runs of a graph's forward pass with nudged leaves and results, the same whenever they are asked for.
+
+    Args:
+        graph: captured with an upstream and with its values.
 
     Attributes:
-        values: for each run what gives the nudged value of every forward node: kept, or of large graphs made anew.
-        moved: by node, the largest movement of each element; in large graphs of nodes with names and outputs alone.
+        seeds: one for each run.
         summing: by node that adds up many numbers, what another order may cost, absolute.
         differences: by share of a gradient, what a difference of numbers near the steepest slope may cost, absolute.
     """
 
-    values: list[Callable[[], dict[Node, Any]]]
-    moved: dict[Node, Any]
-    summing: dict[Node, Any]
-    differences: dict[Node, Any]
+    def __init__(self, graph: Graph) -> None:
+        whole = joint(graph)
+        adding = (node for node in whole.nodes if node.op is not None and node.op.adds and node.dtype.kind in "fc")
+        self.summing = {node: _cost_of_summing(node) for node in adding}
+        self.differences = differences(graph)
+        self._graph = proxy(graph)  # what is known of a graph must not keep it: it is kept as long as the graph
+        self._large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
+        self._read = {x for node in whole.nodes[len(graph.nodes) :] for x in node.inputs}.intersection(graph.nodes)
+        self._runs: dict[int, dict[Node, Any]] = {}
+        self._moved: dict[Node, Any] = {}
+        self.seeds = range(_FEW if self._large else _SAMPLES)
+
+    def values(self, seed: int) -> dict[Node, Any]:
+        """The nudged values of a run, at least all that the backward pass reads."""
+        return self._run(seed, self._read)
+
+    def moved(self, nodes: Iterable[Node]) -> dict[Node, Any]:
+        """By node, how far each element moved at most from the recorded one."""
+        wanted = set(nodes)
+        missing = wanted - self._moved.keys()
+        for seed in self.seeds if missing else ():
+            values = self._run(seed, missing)
+            for node in missing:
+                _widen(self._moved, node, values[node], node.value)
+        return {node: self._moved[node] for node in wanted}
+
+    def _run(self, seed: int, keep: set[Node]) -> dict[Node, Any]:
+        """The values of one run; of a small graph all, which are kept for the next time."""
+        if seed not in self._runs:
+            leaves = {
+                n: nudged(n.value, n.dtype, seed) for n in self._graph.nodes if n.is_leaf and n.dtype.kind in "fc"
+            }
+            kept = keep if self._large else None
+            values = evaluate(self._graph, leaves, self.nudges(seed), targets=kept, keep=kept)
+            values |= {n: value for n, value in leaves.items() if kept is None or n in kept}
+            if self._large:
+                return values
+            self._runs[seed] = values
+        return self._runs[seed]
+
+    def nudges(self, seed: int) -> Callable[[Node, Any], Any]:
+        """What nudges whatever an op makes, sums by what their terms warrant."""
+
+        def nudge(node: Node, value: Any) -> Any:
+            moved, lost = rounded(node, value), self.differences.get(node)
+            if lost is None or np.shape(value) != np.shape(lost):
+                return moved
+            return moved + STRENGTH / 4.0 * lost * between(np.abs(np.asarray(value)), seed + _SAMPLES * (node.rank + 1))
+
+        def rounded(node: Node, value: Any) -> Any:
+            if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
+                return value  # nudged, a maximum would equal none of its operands
+            own = seed + _SAMPLES * (node.rank + 1)
+            moved = nudged(value, node.dtype, own)
+            summing = self.summing.get(node)
+            if summing is None or not np.size(value) or np.shape(value) != summing.shape:
+                return moved
+            # The recorded terms give the size, unless the terms summed now are larger throughout.
+            before, now = np.abs(node.value).max(), np.abs(value).max()
+            larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
+            return moved + STRENGTH / 4.0 * larger * summing * between(np.abs(np.asarray(value)), -own)
+
+        return nudge
 
 
 class Tolerances(NamedTuple):
@@ -237,49 +297,24 @@ _known: WeakKeyDictionary[Graph, Tolerances] = WeakKeyDictionary()  # a graph ne
 def recorded_tolerances(graph: Graph) -> Tolerances:
     """How far rounding can move each recorded gradient of a graph, captured with an upstream and with its values."""
     if graph not in _known:
-        _known[graph] = _tolerances(graph, _nudged_passes(graph))
+        _known[graph] = _tolerances(graph, Passes(graph), graph.gradients)
     return _known[graph]
 
 
 @np.errstate(all="ignore")
-def local_tolerances(graph: Graph, expected: Expected, recorded: Tolerances) -> Tolerances:
-    """How far rounding can move each gradient from the expected one, whatever the values that it was computed from.
+def local_tolerances(graph: Graph, expected: Expected, recorded: Tolerances, wanted: Iterable[Node]) -> Tolerances:
+    """How far rounding can move some gradients from the expected ones, whatever the values they were computed from.
 
     From the user's own upstream gradients a stage may be well conditioned and from the output on not; and nobody says
     that it was computed from just those. So what rounding can do from the output on counts too, in proportion to the
     terms where the user's are larger.
     """
-    local = _tolerances(graph, recorded.passes, expected)
+    local = _tolerances(graph, recorded.passes, wanted, expected)
     for node, mine in local.absolute.items():
         ratio = np.asarray(local.terms[node].total / recorded.terms[node].total)
         ratio = np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
         local.absolute[node] = np.fmax(mine, recorded.absolute[node] * ratio)
     return local
-
-
-def _nudged_passes(graph: Graph) -> Passes:
-    """Run the forward pass several times with nudged leaves and results."""
-    passes = Passes([], {}, {}, differences(graph))
-    for node in joint(graph).nodes:
-        if node.op is not None and node.op.adds and node.dtype.kind in "fc":
-            passes.summing[node] = _cost_of_summing(node)
-    large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
-    for seed in range(_FEW if large else _SAMPLES):
-        values = _nudged_forward(graph, passes, seed)
-        for node, value in values.items():
-            if node.dtype.kind in "fc" and (not large or node.name is not None or node in graph.outputs):
-                _widen(passes.moved, node, value, node.value)
-        # What is known of a graph must not keep it: it is kept as long as the graph.
-        again = partial(_nudged_forward, proxy(graph), passes, seed)
-        passes.values.append(again if large else partial(dict, values))
-        del values
-    return passes
-
-
-def _nudged_forward(graph: Graph, passes: Passes, seed: int) -> dict[Node, Any]:
-    """The values of a run of the forward pass with nudged leaves and results; the same for the same seed."""
-    leaves = {n: nudged(n.value, n.dtype, seed) for n in graph.nodes if n.is_leaf and n.dtype.kind in "fc"}
-    return {**evaluate(graph, leaves, _nudges(passes, seed)), **leaves}
 
 
 def _cost_of_summing(node: Node) -> Any:
@@ -292,20 +327,30 @@ def _cost_of_summing(node: Node) -> Any:
     return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
 
 
-def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) -> Tolerances:
-    """How far rounding can move each gradient from the expected one, if None is given from the recorded one."""
+def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: Expected | None = None) -> Tolerances:
+    """How far rounding can move some gradients from the expected ones, if None are given from the recorded ones."""
     due = {n: g.value for n, g in graph.gradients.items()} if expected is None else expected.gradients
-    given, values = (expected.given, expected.values) if expected is not None else (None, dict[Node, Any]())
-    moved: dict[Node, Any] = {}
-    for seed, run in enumerate(passes.values):
+    given, values = (expected.given, expected.values) if expected is not None else ({}, dict[Node, Any]())
+    wanted, moved = list(wanted), dict[Node, Any]()
+    owners = {joint(graph).gradients[node]: node for node in wanted}
+    for seed in passes.seeds:
         centred = {
             node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
-            for node, value in run().items()
+            for node, value in passes.values(seed).items()
             if node.dtype.kind in "fc"
         }
-        _widen_gradients(moved, due, graph, given, centred, _nudges(passes, seed))
+        nudge = passes.nudges(seed)
+
+        def look(node: Node, value: Any, nudge: Callable[[Node, Any], Any] = nudge) -> Any:
+            value = nudge(node, value)
+            if node in owners:
+                _widen(moved, owners[node], value, due[owners[node]])
+            return value
+
+        _pass_back(graph, given, centred, look, owners)
         del centred
-    found = terms(graph) if expected is None else terms(graph, expected.used, expected.values)
+    used, own = (None, None) if expected is None else (expected.used, expected.values)
+    found = terms(graph, used, own, wanted=wanted)
     absolute = {}
     for node, sizes in found.items():
         unit = np.finfo(node.dtype)
@@ -318,26 +363,17 @@ def _tolerances(graph: Graph, passes: Passes, expected: Expected | None = None) 
     return Tolerances(absolute, found, passes)
 
 
-def _widen_gradients(
-    moved: dict[Node, Any],
-    due: Mapping[Node, Any],
+def _pass_back(
     graph: Graph,
-    given: Mapping[Node, Any] | None,
+    given: Mapping[Node, Any],
     values: Mapping[Node, Any],
-    nudge: Callable[[Node, Any], Any],
+    look: Callable[[Node, Any], Any],
+    targets: Iterable[Node],
 ) -> None:
-    """Note how far each gradient moves in a nudged backward pass, which keeps none of them."""
+    """Run the backward pass as far as some nodes of `joint`, and keep nothing of it."""
     whole = joint(graph)
-    owners = {gradient: node for node, gradient in whole.gradients.items()}
-
-    def look(node: Node, value: Any) -> Any:
-        value = nudge(node, value)
-        if node in owners:
-            _widen(moved, owners[node], value, due[owners[node]])
-        return value
-
-    replaced = {whole.gradients[node]: gradient for node, gradient in (given or {}).items()}
-    evaluate(whole, forward_values(graph, values) | replaced, look, targets=owners, keep=())
+    replaced = {whole.gradients[node]: gradient for node, gradient in given.items()}
+    evaluate(whole, forward_values(graph, values) | replaced, look, targets=targets, keep=())
 
 
 def _typical(moved: Any) -> Any:
@@ -366,39 +402,12 @@ def coarser(tolerance: Any, node: Node, given: Any) -> Any:
     return tolerance * ratio if ratio > 1 else tolerance
 
 
-# ----------------------------------------------------------------------------------------------------------- the nudges
-
-
-def _nudges(passes: Passes, seed: int) -> Callable[[Node, Any], Any]:
-    """What nudges whatever an op makes, sums by what their terms warrant."""
-
-    def nudge(node: Node, value: Any) -> Any:
-        moved, lost = rounded(node, value), passes.differences.get(node)
-        if lost is None or np.shape(value) != np.shape(lost):
-            return moved
-        return moved + STRENGTH / 4.0 * lost * between(np.abs(np.asarray(value)), seed + _SAMPLES * (node.rank + 1))
-
-    def rounded(node: Node, value: Any) -> Any:
-        if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
-            return value  # nudged, a maximum would equal none of its operands
-        own = seed + _SAMPLES * (node.rank + 1)
-        moved = nudged(value, node.dtype, own)
-        summing = passes.summing.get(node)
-        if summing is None or not np.size(value) or np.shape(value) != summing.shape:
-            return moved
-        # The recorded terms give the size, unless the terms summed now are larger throughout.
-        before, now = np.abs(node.value).max(), np.abs(value).max()
-        larger = max(1.0, float(now / before)) if before and np.isfinite(now / before) else 1.0
-        return moved + STRENGTH / 4.0 * larger * summing * between(np.abs(np.asarray(value)), -own)
-
-    return nudge
-
-
 def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:
-    distance = np.abs(value - base)
+    distance = np.asarray(value - base)
+    distance = np.abs(distance, out=distance if distance.dtype.kind == "f" else None)
     if np.isnan(distance).any():
         distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
-    moved[node] = _coarse(np.maximum(moved[node], distance) if node in moved else distance)
+    moved[node] = _coarse(np.maximum(moved[node], distance, out=distance) if node in moved else distance)
 
 
 # ------------------------------------------------------------------------------------------------------- the comparison
@@ -439,14 +448,12 @@ def difference(given: Any, expected: Any, tolerance: Any, largest: Any) -> Diffe
     if not expected.size:
         return Difference(True, 0.0, None, 0.0)
     tolerance, largest = np.broadcast_to(tolerance, expected.shape), np.broadcast_to(largest, expected.shape)
-    # Row by row of a large array, which takes no memory of its size.
-    rows = max(1, _ROWS * len(expected) // expected.size) if expected.ndim else 0
-    parts = [np.s_[at : at + rows] for at in range(0, len(expected), rows)] if rows else [np.s_[()]]
+    parts = in_parts(expected.shape)
     every = [_worst(*(np.asarray(x[part]) for x in (given, expected, tolerance, largest))) for part in parts]
     place = int(np.argmax([excess for _, excess, _ in every]))
     index = every[place][2]
-    if rows:
-        index = (index[0] + place * rows, *index[1:])
+    if index:
+        index = (index[0] + parts[place].start, *index[1:])
     scale = float(largest[index])
     apart = float(_apart(given[index], expected[index]))
     error, limit = apart, float(tolerance[index])

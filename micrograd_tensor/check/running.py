@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -95,16 +95,22 @@ class Run:
     earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     lines: frozenset[int] | None = None
 
-    def sharing(self, known: Sequence[Any]) -> Run:
+    def sharing(self, known: Iterable[Any]) -> Run:
         """The same with known arrays in the place of local variables that hold the same floats: see `kept_once`."""
-        own = {id(x) for x in arrays_in([self.returned])}
+        known, own = list(known), {id(x) for x in arrays_in([self.returned])}
         names = {key: x if id(x) in own else kept_once(x, known) for key, x in self.names.items()}
         earlier = {key: tuple(kept_once(x, known) for x in several) for key, several in self.earlier.items()}
         return replace(self, names=names, earlier=earlier)
 
 
 def run(
-    backward: Callable[..., Any], dout: Any, cache: Any = None, inputs: Sequence[str] = (), *, within: bool = True
+    backward: Callable[..., Any],
+    dout: Any,
+    cache: Any = None,
+    inputs: Sequence[str] = (),
+    *,
+    within: bool = True,
+    known: Iterable[Any] = (),
 ) -> Run:
     """Call ``backward(dout, cache)``, or ``backward(dout)`` where it takes one argument only.
 
@@ -114,6 +120,7 @@ def run(
         cache: what it needs of the forward pass: a mapping or a sequence.
         inputs: the names of the forward pass's inputs, in order, to name a tuple of gradients by.
         within: whether to look at its lines too, which takes longer; else what was shared and held before is not known.
+        known: arrays that are kept anyway, beside those of `dout` and `cache`.
 
     >>> import numpy as np
     >>> from micrograd_tensor.check.running import run
@@ -124,10 +131,10 @@ def run(
     >>> came.names["dx"], came.changed
     (array([2., 6.]), ('dout',))
     """
-    mine, kept = copied(dout), copied(cache)
+    mine, kept, known = copied(dout), copied(cache), [*arrays_in([dout, cache]), *known]
     arguments = [mine, kept] if _takes_two(backward) else [mine]
     before = {"dout": fingerprint(mine), **fingerprints(kept)}
-    watch = Watch(backward, within)
+    watch = Watch(backward, within, known)
     returned, error = None, None
     try:
         with replaced_kept(), watch:
@@ -148,8 +155,7 @@ def run(
     helpers = frozenset(name for name in names if name not in whole)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
     lines = frozenset(watch.lines) or None
-    ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines)
-    return ran.sharing(list(arrays_in([dout, cache])))
+    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines).sharing(known)
 
 
 def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
@@ -171,12 +177,14 @@ class Watch:
     Args:
         function: which one.
         within: whether to look at its lines too, which takes longer.
+        known: arrays that need no copy: see `kept_once`.
     """
 
-    def __init__(self, function: Callable[..., Any], within: bool = True) -> None:
+    def __init__(self, function: Callable[..., Any], within: bool = True, known: Sequence[Any] = ()) -> None:
         self.local: dict[str, Any] = {}
         self._code = _code(function)
         self._assignments = assignments(function) if within else []
+        self._known = known
         self._kept: dict[str, Any] = {}
         self.held: dict[str, deque[Any]] = {}
         self.lines: set[int] = set()
@@ -215,7 +223,8 @@ class Watch:
         for name in self._names.get(line, ()):
             value = frame.f_locals.get(name)
             if isinstance(value, np.ndarray):
-                self._keep(name, value.copy())
+                once = kept_once(value, self._known)
+                self._keep(name, value.copy() if once is value else once)
 
     def _keep(self, name: str, value: Any) -> None:
         before = self._kept.get(name)
@@ -276,7 +285,7 @@ def fingerprint(value: Any) -> str:
     if not isinstance(array, np.ndarray) or array.dtype.hasobject:
         return ""
     made = blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
-    made.update(np.ascontiguousarray(array).tobytes())
+    made.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return made.hexdigest()
 
 
@@ -325,6 +334,8 @@ def kept_once(value: Any, known: Sequence[Any], least: int = _LARGE) -> Any:
 
 
 def _same_floats(a: Any, b: Any) -> bool:
+    if a.size and a.item(0) != b.item(0):  # most differ there already
+        return False
     return np.array_equal(a, b) and np.array_equal(np.signbit(a), np.signbit(b))
 
 

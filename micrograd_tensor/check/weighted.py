@@ -137,6 +137,7 @@ class Weighted:
         captured = graph([y for y, _ in used], [weight for _, weight in used])
         node_of = dict(zip(ancestors([y for y, _ in used]), captured.nodes, strict=True))
         found = recorded_tolerances(captured)
-        noise = sum(float(np.sum(np.abs(w) * found.passes.moved[node_of[y]])) for y, w in used)
+        moved = found.passes.moved(node_of[y] for y, _ in used)
+        noise = sum(float(np.sum(np.abs(w) * moved[node_of[y]])) for y, w in used)
         nodes = {k: node_of[x] for k, x in enumerate(tensors) if x in node_of and node_of[x] in found.absolute}
         return {k: (found.absolute[node], found.terms[node].total) for k, node in nodes.items()}, noise

@@ -312,8 +312,8 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     named = named_nodes(graph)
     inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
     with blamed(path, "ends in backward"):
-        ran = run_backward(task.backward, task.dout, task.cache, inputs)
-    ran = ran.sharing([node.value for node in (*graph.gradients.values(), *graph.contributions.values())])
+        known = (node.value for node in (*graph.gradients.values(), *graph.contributions.values()))
+        ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
     every = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
     arguments = () if every else task.ignored
     hand = {name: value for name, value in ran.names.items() if name not in arguments}

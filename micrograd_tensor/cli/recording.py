@@ -166,6 +166,7 @@ def _recorded(
         cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
     values = [node.value for node in captured.nodes]
     cache, arguments = kept_once(cache, values), kept_once(arguments, values)
+    upstream = [kept_once(up, [node.value for node in captured.upstreams.values()]) for up in upstream]
     dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
     inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)

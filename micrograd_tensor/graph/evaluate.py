@@ -58,24 +58,24 @@ def evaluate(
     """
     given = given or {}
     order = graph.nodes if targets is None else needed(targets, given)
-    last = {} if keep is None else {x: node for node in order for x in (node, *node.inputs)}
+    last = {} if keep is None else {x: node for node in order for x in (node, *node.inputs) if x not in keep}
     made: dict[Node, Any] = {}
     seen: dict[Node, Any] = dict(given)
     with np.errstate(all="ignore"):
         for node in order:
-            made[node] = node.value
+            value = node.value
             if node.op is not None:
-                operands = (seen[x] if isinstance(x, Node) else x for x in node.operands)
-                made[node] = node.apply(*operands)
-                if intercept is not None:
-                    made[node] = intercept(node, made[node])
-            seen.setdefault(node, made[node])
-            if keep is None:
-                continue
-            for x in (node, *node.inputs):
-                if last[x] is node and x not in keep:
+                value = node.apply(*(seen[x] if isinstance(x, Node) else x for x in node.operands))
+            for x in node.inputs if last else ():
+                if last.get(x) is node:
                     made.pop(x, None)
                     seen.pop(x, None)
+            if node.op is not None and intercept is not None:
+                value = intercept(node, value)
+            if last.get(node) is node:
+                continue
+            made[node] = value
+            seen.setdefault(node, value)
     return made
 
 

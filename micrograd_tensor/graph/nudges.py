@@ -9,6 +9,7 @@ Equal numbers of one array are nudged alike, as rounding would treat them, so th
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ STRENGTH = 16.0
 """The largest nudge, in units of the dtype's eps."""
 MARGIN = 4.0
 """A tolerance is this many of the largest movements seen."""
+_PART = 1 << 16
+"""About how many numbers of a large array are looked at at a time."""
 
 
 @np.errstate(all="ignore")
@@ -78,16 +81,35 @@ def nudged(value: Any, dtype: np.dtype[Any], seed: int) -> Any:
         return nudged(array.real, part, seed) + 1j * nudged(array.imag, part, seed + 1)
     unit = np.finfo(dtype)
     fine = array.astype(np.result_type(array.dtype, np.float64), copy=False)
-    moved = np.empty_like(fine)
-    np.abs(fine, out=moved)
+    made = np.empty_like(fine)
+    for part in in_parts(fine.shape):
+        made[part] = _moved(fine[part], unit, seed)
+    return made
+
+
+def _moved(fine: Any, unit: Any, seed: int) -> Any:
+    moved = np.abs(fine)
     moved *= float(unit.eps)
     # Below the normal numbers the last place no longer shrinks with the number; what is exactly 0 is not rounded.
-    np.maximum(moved, float(unit.smallest_subnormal), out=moved)
+    moved = np.maximum(moved, float(unit.smallest_subnormal))
     moved *= between(fine, seed)
     moved *= STRENGTH
     moved += fine
     # Nor is what is infinite, such as the −∞ of a mask.
     return moved if fine.all() and np.isfinite(moved).all() else np.where((fine == 0) | np.isinf(fine), fine, moved)
+
+
+def in_parts(shape: tuple[int, ...]) -> list[Any]:
+    """The rows of an array of this shape, so many at a time that what is made of each part takes little memory.
+
+    >>> from micrograd_tensor.graph.nudges import in_parts
+    >>> in_parts((3, 2)), in_parts(()), len(in_parts((1000, 1000)))
+    ([slice(0, 32768, None)], [()], 16)
+    """
+    if not shape:
+        return [()]
+    rows = max(1, _PART // max(1, prod(shape[1:])))
+    return [slice(at, at + rows) for at in range(0, shape[0], rows)]
 
 
 def between(array: Any, seed: int) -> Any:
