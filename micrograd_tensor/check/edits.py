@@ -42,6 +42,8 @@ _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
 _STEPS = ("sign", "maximum", "minimum", "clip", "round", "floor", "ceil", "argmax", "argmin", "isin", "isclose")
 """Functions whose results may be the same for other numbers."""
+_SIZED = ("zeros", "ones", "empty", "full", "arange", "eye", "identity")
+"""Functions whose first argument is a length, which the shapes settle; another may take all memory there is."""
 _FACTORS = (
     (2.0, "* {0}"),
     (2.1, "/ {0}"),
@@ -181,7 +183,8 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
         inner: list[ast.expr] = [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
         if isinstance(node, ast.Call):
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-            inner = [*([owner] if owner is not None and not _is_module(owner) else []), *node.args]
+            sized = owner is not None and _is_module(owner) and node.func.attr in _SIZED  # type: ignore[attr-defined]
+            inner = [*([owner] if owner is not None and not _is_module(owner) else []), *node.args[int(sized) :]]
         elif isinstance(node, ast.Subscript):
             inner = [node.value]
         product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)

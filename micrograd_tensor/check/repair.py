@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import inspect
 import time
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from functools import cached_property
 from io import StringIO
 from textwrap import dedent
 from types import CodeType, FrameType, FunctionType
@@ -26,7 +28,7 @@ from .edits import Edit, Statement, edits
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
-from .running import computed, copied, python_function, traced_by
+from .running import LARGE, arrays_in, called, computed, copied, kept_once, python_function, traced_by
 from .slips import Slip, slip_of
 from .statements import assigned, kept
 
@@ -75,19 +77,19 @@ def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict
         return {}
     names = {report.keys[name]: name for name in report.wrong}
     found: dict[str, Fix] = {}
-    places = _Places(report, elsewhere)
+    places, visits = _Places(report, elsewhere), _Visits(source, call)
     until = time.thread_time() + MAX_SECONDS * (1 + len(due)) / 2
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         common = set.intersection(*before.values())
         if len(due) > 1:
-            fix = _Search(source, call, due, places, until).fix([*source.at(common), *source.returns()])
+            fix = _Search(visits, due, places, until).fix([*source.at(common), *source.returns()])
             found = dict.fromkeys(names.values(), fix) if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
             lines = {line for line, _ in report.lines.get(names[key], ())}
-            search = _Search(source, call, {key: own}, places, until)
+            search = _Search(visits, {key: own}, places, until)
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
@@ -143,8 +145,8 @@ class _Places:
         stages = named_nodes(place.graph)
         by_hand = {node.name for node in own.by_hand}
         given: dict[Node, Any] = {}
-        for name, called in self._report.keys.items():
-            stage, value = self._report.stages.get(name), names.get(called)
+        for name, key_there in self._report.keys.items():
+            stage, value = self._report.stages.get(name), names.get(key_there)
             passes_on = stage is not None and stage.status.counts_as_right and USED_AGAIN not in stage.note
             node = stages.get(name)
             if passes_on and name in by_hand and node is not None and _shaped(value, node.shape):
@@ -159,14 +161,74 @@ class _Places:
         return bool(np.all((np.abs(value - due) <= loose * largest) | (value == due)))
 
 
+class _Visits:
+    """What the names of a function hold before its lines run, in a call that is made again."""
+
+    def __init__(self, source: _Source, call: Call) -> None:
+        self.source, self.call = source, call
+        self._found: dict[int, list[dict[str, Any]]] = {}
+        self._copies: list[Any] = []
+
+    def before(self, line: int) -> list[dict[str, Any]]:
+        """What they hold before a line runs, each time; of many the last two."""
+        if line not in self._found:
+            self._found[line] = self._looked_at(line) if self._times[line] else []
+        return self._found[line]
+
+    @cached_property
+    def _times(self) -> Counter[int]:
+        """How often each line runs: in a long loop, copies for each time would take longer than all else."""
+        times = Counter[int]()
+
+        def count(frame: FrameType) -> None:
+            times[frame.f_lineno] += 1
+
+        return times if self._runs(count) else Counter()
+
+    def _looked_at(self, line: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        left = self._times[line]
+
+        def look(frame: FrameType) -> None:
+            nonlocal left
+            if frame.f_lineno == line:
+                left -= 1
+                if left < 2:
+                    del found[:-1]
+                    found.append({name: self._copied(value) for name, value in frame.f_locals.items()})
+
+        return found if self._runs(look) else []
+
+    def _copied(self, value: Any) -> Any:
+        made = kept_once(copied(value), self._copies)
+        self._copies += (x for x in arrays_in([made]) if x.nbytes >= LARGE and all(x is not y for y in self._copies))
+        return made
+
+    def _runs(self, look: Callable[[FrameType], None]) -> bool:
+        """Call the function, look at it before each line, and say whether it came to its end."""
+        code = self.source.function.__code__
+
+        def enter(frame: FrameType, *_: Any) -> Any:
+            return step if frame.f_code is code else None
+
+        def step(frame: FrameType, event: str, _: Any) -> Any:
+            if event == "line":
+                look(frame)
+            return step
+
+        try:
+            traced_by(enter, called, *self.call[:3])
+        except Exception:  # it may have failed before
+            return False
+        return True
+
+
 class _Search:
     """Looks for the change of a line that makes some gradients as expected."""
 
-    def __init__(
-        self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Places, until: float
-    ) -> None:
-        self.source, self.call, self.due, self.places, self._until = source, call, due, places, until
-        self._visited: dict[int, list[dict[str, Any]]] = {}
+    def __init__(self, visits: _Visits, due: Mapping[str, WrongStage], places: _Places, until: float) -> None:
+        self.source, self.call, self.due, self.places, self._until = visits.source, visits.call, due, places, until
+        self._visits = visits
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
 
@@ -175,12 +237,13 @@ class _Search:
 
         Where a statement assigns it for the last time, once and as a variable, what the line alone computes tells.
         """
-        statements = [x for x in statements if self._visits(self.source.line(x))]  # of branches the one that was taken
+        # Of branches the one that was taken.
+        statements = [x for x in statements if self._visits.before(self.source.line(x))]
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
         others: list[Edit] = []
         for statement in reversed(statements):
-            visits = self._visits(self.source.line(statement))
+            visits = self._visits.before(self.source.line(statement))
             every = edits(statement, self.source.atoms(statement, visits[-1]))
             if not (key and statement in last and len(visits) == 1):
                 others += every
@@ -217,7 +280,7 @@ class _Search:
         return Fix(self.source.line(edit.before), text, self.source.text_of(edit.before), slip.kind, slip.text)
 
     def _slip(self, edit: Edit) -> Slip:
-        visits = self._visits(self.source.line(edit.before))
+        visits = self._visits.before(self.source.line(edit.before))
         names = visits[-1] if visits else {}
 
         def is_number(expression: str) -> bool:
@@ -228,28 +291,6 @@ class _Search:
             return _is_numeric(value) and np.ndim(value) == 0
 
         return slip_of(edit, is_number)
-
-    def _visits(self, line: int) -> list[dict[str, Any]]:
-        """What the function's names hold before a line runs, each time; of many the last two."""
-        if line in self._visited:
-            return self._visited[line]
-        found: list[dict[str, Any]] = []
-        code = self.source.function.__code__
-
-        def enter(frame: FrameType, *_: Any) -> Any:
-            return step if frame.f_code is code else None
-
-        def step(frame: FrameType, event: str, _: Any) -> Any:
-            if event == "line" and frame.f_lineno == line:
-                del found[:-1]
-                found.append({name: copied(value) for name, value in frame.f_locals.items()})
-            return step
-
-        try:
-            traced_by(enter, computed, *self.call)
-        except Exception:  # it may have failed before
-            found.clear()
-        return self._visited.setdefault(line, found)
 
     def _gives(self, edit: Edit, names: Mapping[str, Any], key: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""

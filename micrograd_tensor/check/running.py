@@ -35,7 +35,7 @@ from .statements import assignments
 
 __all__ = ["Run", "run"]
 
-_LARGE = 1 << 18
+LARGE = 1 << 18
 """The bytes from which on it is worth while to keep an array once."""
 _MAX_HELD = 8
 """How many of the arrays that a name held before its last assignment are kept, the last ones."""
@@ -161,9 +161,15 @@ def run(
 def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
     """What a call computes, by name as `run` finds it, and nothing else about it; raises what the function raises."""
     watch = Watch(backward, within=False)
-    with replaced_kept(), watch:
-        returned = backward(*[copied(dout), copied(cache)][: 1 + _takes_two(backward)])
+    with watch:
+        returned = called(backward, dout, cache)
     return _names(returned, None, watch.local, inputs)[0]
+
+
+def called(backward: Callable[..., Any], dout: Any, cache: Any) -> Any:
+    """What a call on copies of the arguments returns."""
+    with replaced_kept():
+        return backward(*[copied(dout), copied(cache)][: 1 + _takes_two(backward)])
 
 
 class Watch:
@@ -315,7 +321,7 @@ def copied(value: Any) -> Any:
     return value
 
 
-def kept_once(value: Any, known: Sequence[Any], least: int = _LARGE) -> Any:
+def kept_once(value: Any, known: Sequence[Any], least: int = LARGE) -> Any:
     """The same, with a known array in the place of each large one that holds the same floats, to save its memory.
 
     Args:

@@ -353,11 +353,13 @@ def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
     """The same exercise at other inputs, where it runs at them."""
     if task.again is None:
         return
-    for vary in variations(seed=0):
-        with suppress(UnusableError), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            other = task.again(vary)
-            yield Place(Call(other.backward, other.dout, other.cache, inputs), other.captured)
+    for ways in variations(seed=0):
+        for vary in ways:
+            with suppress(UnusableError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                other = task.again(vary)
+                yield Place(Call(other.backward, other.dout, other.cache, inputs), other.captured)
+                break
 
 
 def _is_recorded(value: Any, graph: Graph) -> bool:

@@ -148,7 +148,8 @@ def _recorded(
     forward, backward = layer.bound(trial.own)
     takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
     outputs = _tensors(made, takes, path, layer)
-    settled_ones = {name: value for name, value in local.items() if name in settled(forward)}
+    sure = settled(forward)
+    settled_ones = {name: value for name, value in local.items() if name in sure}
     names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
     _name(outputs, [*names], layer.function)
     outputs = rolled(outputs)

@@ -13,30 +13,51 @@ Vary: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 _MAX_ELEMENTS = 1_500
 """Longer inputs than this are not made; a forward pass may loop over their elements."""
+_SHORT = 4
+"""No length is made shorter than this."""
 
 
-def variations(seed: int) -> tuple[Vary, ...]:
-    """Ways to another point: other numbers and every length doubled, which keeps what lengths add up to; the same."""
-    return tuple(partial(varied, seed=seed + 1 + k, times=times) for k, times in enumerate((2, 1, 1)))
+def variations(seed: int) -> tuple[tuple[Vary, ...], ...]:
+    """Ways to some other points, of each one that may be tried where the one before does not run.
+
+    The first has other numbers and every length doubled, which keeps what lengths add up to; the others have the same
+    lengths. Where the inputs are long, all are at shorter ones first: there a forward pass may loop for seconds.
+    """
+    ways = [(seed + 1 + k, times) for k, times in enumerate((2, 1, 1))]
+    return tuple((partial(varied, seed=at, times=times, shorter=True), partial(varied, seed=at)) for at, times in ways)
 
 
-def varied(arguments: Mapping[str, Any], seed: int, times: int = 1) -> dict[str, Any]:
+def varied(arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: bool = False) -> dict[str, Any]:
     """The arguments of a forward pass with other numbers in its arrays, of the same kind: signs, masks, labels.
 
     Args:
         arguments: by name; what is no array stays as it is.
         seed: of the numbers.
         times: by what every length above 1 is multiplied, unless that makes too many elements.
+        shorter: whether inputs of too many elements get shorter.
     """
     rng = np.random.default_rng([seed, 5])
     arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray)}
     if sum(array.size * times**array.ndim for array in arrays.values()) > _MAX_ELEMENTS:
         times = 1
-    return {**arguments, **{name: _other(array, times, rng) for name, array in arrays.items()}}
+    every = {n for array in arrays.values() for n in array.shape}
+    lengths = {n: n * times if n > 1 else n for n in every}
+    if shorter and sum(array.size for array in arrays.values()) > _MAX_ELEMENTS:
+        lengths = _shorter(lengths)
+    return {**arguments, **{name: _other(array, lengths, rng) for name, array in arrays.items()}}
 
 
-def _other(array: Any, times: int, rng: np.random.Generator) -> Any:
-    shape = tuple(n * times if n > 1 else n for n in array.shape)
+def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
+    """Lengths with the long ones divided by one power of 2, so that one stays as many times another as it was."""
+    long = [n for n in lengths if n >= 2 * _SHORT]
+    by = 1
+    while long and all(n % (2 * by) == 0 and n // (2 * by) >= _SHORT for n in long):
+        by *= 2
+    return {n: n // by if n in long else n for n in lengths}
+
+
+def _other(array: Any, lengths: Mapping[int, int], rng: np.random.Generator) -> Any:
+    shape = tuple(lengths[n] for n in array.shape)
     if not array.size or array.dtype.kind not in "fiub":
         return array
     drawn = rng.choice(array.reshape(-1), shape)
