@@ -248,7 +248,7 @@ class _Search:
             if not (key and statement in last and len(visits) == 1):
                 others += every
                 continue
-            found = self._likeliest(edit for edit in every if self._gives(edit, visits[0], key))
+            found = self._likeliest(x for x in every if self._in_time() and self._gives(x, visits[0], key))
             if found is not None:
                 return found
             if not isinstance(statement, ast.Return) and key not in visits[0]:
@@ -259,7 +259,7 @@ class _Search:
         """The smallest change that is right, or one about as small that is of a likely kind."""
         smallest: tuple[float, Fix] | None = None
         for edit in every:
-            if time.thread_time() > self._until:
+            if not self._in_time():
                 break
             if smallest is not None:
                 if edit.weight > smallest[0] + _ABOUT:
@@ -271,6 +271,9 @@ class _Search:
                     return found
                 smallest = smallest or (edit.weight, found)
         return smallest[1] if smallest is not None else None
+
+    def _in_time(self) -> bool:
+        return time.thread_time() <= self._until
 
     def _fix(self, edit: Edit) -> Fix | None:
         text, whole = edit.written(self.source.text)

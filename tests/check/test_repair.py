@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
+from micrograd_tensor.check import repair
 from micrograd_tensor.check.edits import edits
 from micrograd_tensor.check.mistakes.catalogue import KINDS
+from micrograd_tensor.check.running import copied
 from micrograd_tensor.check.slips import slip_of
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
@@ -309,6 +311,44 @@ def test_a_changed_line_is_written_as_it_was_but_for_the_change(line):
         assert ast.dump(ast.parse(whole).body[0]) == due
         assert ast.dump(ast.parse(text).body[0]) == due
     assert ast.dump(ast.parse(line).body[0]) == ast.dump(statement)
+
+
+def test_no_length_of_what_is_made_is_changed():
+    """It would have another shape, or take all memory there is."""
+    [statement] = ast.parse("dx = np.sin(np.arange(d.size)) * np.full((N, D), 2.0) * x").body
+    every = [ast.unparse(edit.after) for edit in edits(statement, ["N", "D", "x"])]
+    assert any("np.full((N, D), 1.0)" in text or "np.full((N, D), 1)" in text for text in every)
+    made = [node.args[0] for text in every for node in ast.walk(ast.parse(text)) if is_made(node)]
+    assert {ast.unparse(length) for length in made} == {"d.size", "(N, D)"}
+
+
+def is_made(node):
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.arange", "np.full")
+
+
+def test_what_names_hold_before_a_line_is_copied_for_its_last_two_visits_alone(monkeypatch):
+    def backward(dout, cache):
+        dx = np.zeros(300_000)
+        for i in range(50):
+            dx[i] += dout[i]
+            dx[i] *= 2.0
+        return dx
+
+    copies = []
+    monkeypatch.setattr(repair, "copied", lambda value: copies.append(value) or copied(value))
+    dout = np.random.default_rng(0).normal(size=300_000)
+    visits = repair._Visits(repair._Source.of(backward), repair.Call(backward, dout, None, ["x"]))
+    line = backward.__code__.co_firstlineno
+    before, last = visits.before(line + 4)
+    assert (before["i"], last["i"]) == (48, 49)
+    assert before["dx"][48] == dout[48]
+    assert last["dx"][48] == 2.0 * dout[48]
+    assert last["dx"][49] == dout[49]
+    assert len(copies) == 2 * len(last)
+    assert before["dout"] is last["dout"], "what is equal is kept once"
+    assert visits.before(line + 4) is visits.before(line + 4)
+    assert len(visits.before(line + 5)) == 1, "the line that returns"
+    assert visits.before(line) == []
 
 
 def test_lengths_are_called_as_the_user_calls_them():

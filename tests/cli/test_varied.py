@@ -1,0 +1,42 @@
+"""The other points at which a fix has to be right, too: lengths that belong together stay together."""
+
+import numpy as np
+import pytest
+
+from micrograd_tensor.cli.varied import variations, varied
+
+
+def of_shapes(**shapes):
+    return {name: np.random.default_rng(0).normal(size=shape) for name, shape in shapes.items()}
+
+
+def shapes_of(arguments):
+    return {name: value.shape for name, value in arguments.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "due"),
+    [
+        ({"x": (4, 3, 32, 32), "w": (3, 3, 3, 3)}, {"x": (4, 3, 4, 4), "w": (3, 3, 3, 3)}),
+        ({"x": (200, 3072), "gamma": (3072,)}, {"x": (25, 384), "gamma": (384,)}),
+        ({"x": (8, 20, 16), "Wx": (16, 64)}, {"x": (4, 10, 8), "Wx": (8, 32)}),
+        ({"x": (50, 31)}, {"x": (50, 31)}),
+    ],
+)
+def test_long_lengths_get_shorter_by_one_factor(given, due):
+    assert shapes_of(varied(of_shapes(**given), 0, times=2, shorter=True)) == due
+    assert shapes_of(varied(of_shapes(**given), 0)) == given
+
+
+def test_the_first_of_short_inputs_is_twice_as_long_and_the_others_are_as_long():
+    arguments = of_shapes(x=(4, 5), gamma=(5,), one=(1, 5))
+    made = [ways[0](arguments) for ways in variations(0)]
+    assert [m["x"].shape for m in made] == [(8, 10), (4, 5), (4, 5)]
+    assert made[0]["one"].shape == (1, 10)
+    assert not np.array_equal(made[1]["x"], made[2]["x"])
+
+
+def test_what_does_not_run_at_shorter_lengths_may_run_at_its_own():
+    arguments = of_shapes(x=(64, 64))
+    for ways in variations(0):
+        assert [way(arguments)["x"].shape for way in ways] == [(4, 4), (64, 64)]
