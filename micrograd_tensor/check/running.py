@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -144,15 +144,14 @@ def run(
     after = {"dout": fingerprint(mine), **fingerprints(kept)}
     changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
     local = watch.local
-    names, remarks = _names(returned, error, local, inputs)
+    names, given, remarks = _names(returned, error, local, inputs)
     elsewhere = tuple(name for name, value in names.items() if name in local and not _same(value, local[name]))
     between = {name for name, value in names.items() if value is local.get(name) and name[1:] not in inputs}
     restored, shared = watch.restored(between)
     names |= restored
     for name in watch.unfinished(error):
         names.pop(name, None)
-    whole = names if isinstance(returned, Mapping) else dict.fromkeys(f"d{name}" for name in inputs)
-    helpers = frozenset(name for name in names if name not in whole)
+    helpers = frozenset(name for name in names if name not in given)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
     lines = frozenset(watch.lines) or None
     return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines).sharing(known)
@@ -420,15 +419,17 @@ def _stacked(value: Any) -> Any:
 
 def _names(
     returned: Any, error: Exception | None, local: dict[str, Any], inputs: Sequence[str]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The entries to be judged, and remarks on where they come from."""
+) -> tuple[dict[str, Any], Collection[str], tuple[str, ...]]:
+    """The entries to be judged, which of them were given as gradients, and remarks on where they come from."""
+    due = [f"d{name}" for name in inputs]
     if error is not None:
-        return dict(local), ()
+        return dict(local), due, ()
     if isinstance(returned, Mapping):
-        bare = set(returned) <= set(inputs)  # the gradients go by the names of the inputs
-        return {f"d{key}" if bare else key: value for key, value in returned.items()}, ()
+        bare = not {*returned}.isdisjoint(inputs) and {*returned}.isdisjoint(due)  # by the names of the inputs
+        named = {f"d{key}" if bare and key in inputs else key: value for key, value in returned.items()}
+        return named, named, ()
     if returned is None:
-        return dict(local), ("backward returned nothing; judged are its local variables",)
+        return dict(local), due, ("backward returned nothing; judged are its local variables",)
     returned = _with_rows(returned)
     several = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     flat = list(_flat(returned))
@@ -442,8 +443,10 @@ def _names(
         names = ", ".join(f"d{name}" for name in inputs)
         there = f"there are {len(inputs)} inputs" if len(inputs) != 1 else "there is 1 input"
         count = f"backward returned {counted(len(flat), 'array')}, but {there} ({names})"
-        return dict(local), (f"{count}; judged are its local variables",)
+        given = [key for key, value in local.items() if any(value is x for x in flat)]
+        return dict(local), {*due, *given}, (f"{count}; judged are its local variables",)
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]
-    return {**local, **named}, tuple(f"backward returned another variable in the place of {key}" for key in swapped)
+    said = tuple(f"backward returned another variable in the place of {key}" for key in swapped)
+    return {**local, **named}, due, said

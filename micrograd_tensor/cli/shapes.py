@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,7 @@ def guesses(
     sizes: frozenset[str] = frozenset(),
     wanted: frozenset[str] = frozenset(),
     texts: Mapping[str, str] | None = None,
+    kept: Sequence[tuple[int, ...]] = (),
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
 
@@ -163,6 +164,7 @@ def guesses(
         sizes: the parameters of a constructor, which may be sizes.
         wanted: names of parameters with defaults that are to be given all the same.
         texts: values of parameters that are compared with texts.
+        kept: the shapes of weights that are no parameters and that the inputs have to fit.
     """
     needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     if exact:
@@ -176,7 +178,7 @@ def guesses(
     for numbers in NUMBERS:
         for labels in LABELS if labelled else LABELS[:1]:
             for these in every:
-                for layout in (one for one in _LAYOUTS if _has(one, these, given)):
+                for layout in (one for one in (*_beside(kept), *_LAYOUTS) if _has(one, these, given)):
                     rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
                     arguments, free = dict[str, Any](), set[str]()
                     for name, parameter in needed.items():
@@ -192,6 +194,16 @@ def guesses(
                             free.add(name)
                     alone = {name for name in free if these[name] in ("number", "rate")}
                     yield Guess(arguments, kind, frozenset(free), frozenset(alone))
+
+
+def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
+    """Layouts with inputs that fit weights: as `x @ w`, as `x @ w.T`, and as images."""
+    for shape in dict.fromkeys(filter(None, kept)):
+        if len(shape) == 4:
+            yield {**_LAYOUTS[2], "input": (3, shape[1], 6, 8), "labels": ((3,), kept[-1][-1])}
+            continue
+        for n, classes in dict.fromkeys([(shape[0], kept[-1][-1]), (shape[-1], kept[-1][0])]):
+            yield {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
 
 
 def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str, Any]) -> bool:

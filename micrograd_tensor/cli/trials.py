@@ -154,8 +154,16 @@ class Trials:
             off = {n for n, p in optional.items() if isinstance(p.default, int | float) and not p.default}
             wanted |= {n for n in off if re.match(r"(?i)reg|lam|l2|weight_?decay", n)}
         texts = compared_texts(self._layer)
+        kept = [x.shape for x in held_in_module(self._layer).values()]
         yield from guesses(
-            self.parameters, self._given, self._seed, self._exact, frozenset(constructor), frozenset(wanted), texts
+            self.parameters,
+            self._given,
+            self._seed,
+            self._exact,
+            frozenset(constructor),
+            frozenset(wanted),
+            texts,
+            kept,
         )
 
     def _tried(self, guess: Guess) -> Trial | None:
@@ -181,7 +189,9 @@ class Trials:
         """The object, what its forward pass returns, its variables, and the shapes that the object begins with."""
         layer = self._layer
         own = made_anew(layer, arguments, self._seed)
-        held = {name: x.shape for name, x in held_arrays(own).items()}
+        held = {
+            name: x.shape for name, x in {**held_arrays(getattr(own, "__dict__", {})), **held_in_module(layer)}.items()
+        }
         forward, _ = layer.bound(own)
         watch = Watch(forward, within=False)
         with watch:
@@ -300,12 +310,24 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     return own
 
 
-def held_arrays(own: Any) -> dict[str, Any]:
-    """The arrays of floats among an object's attributes, and in dictionaries of them, that may be parameters."""
-    held = vars(own) if hasattr(own, "__dict__") else {}
-    several = [value for name, value in held.items() if isinstance(value, dict) and "grad" not in name.lower()]
-    every = {key: x for these in (held, *several) for key, x in these.items()}
+def held_arrays(names: Mapping[Any, Any]) -> dict[str, Any]:
+    """The arrays of floats among attributes or global names, and in dictionaries of them, that may be parameters."""
+    several = [value for name, value in names.items() if isinstance(value, dict) and "grad" not in str(name).lower()]
+    every = {key: x for these in (names, *several) for key, x in these.items()}
     return {k: x for k, x in every.items() if isinstance(k, str) and isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+
+
+def global_names(layer: Layer) -> dict[str, Any]:
+    """The global names that the forward pass of a layer sees."""
+    return getattr(inspect.unwrap(layer.function_forward), "__globals__", {})
+
+
+def held_in_module(layer: Layer) -> dict[str, Any]:
+    """The arrays among them, and in dictionaries there, whose gradients the backward pass computes."""
+    held = held_arrays(global_names(layer))
+    keys = [key for made in assignments(layer.function) for key in (*made.names, *made.kept)]
+    wanted = spelled(keys, held)[0].keys() - parameters_of(layer).keys()
+    return {name: x for name, x in held.items() if name in wanted}
 
 
 def compared_texts(layer: Layer) -> dict[str, str]:

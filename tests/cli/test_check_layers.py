@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -359,6 +360,37 @@ def test_inputs_may_be_arrays_of_another_library(check, library, x):
     inputs = f"import {library}\n\ndef inputs(): return {x}, np.arange(4.0)\n"
     assert check(PAIR + inputs)[0] == 0
     assert check(PAIR.replace("dout * w", "2 * dout * w") + inputs)[0] == 1
+
+
+KEPT = """
+import numpy as np
+
+V = np.random.default_rng(0).normal(size=(4, 6))
+
+def product_forward(x):
+    return x @ V, x
+
+def product_backward(dout, x):
+    dx = dout @ V.T
+    dV = x.T @ dout
+    return dx, dV
+"""
+
+
+def test_a_weight_that_is_a_global_name_has_a_gradient(check):
+    assert check(KEPT)[0] == 0
+    status, printed, _ = check(KEPT.replace("x.T @", "2 * x.T @"))
+    assert status == 1
+    assert "✗ dV is wrong" in printed
+    assert "line 11: dV = 2 * x.T @ dout" in printed
+
+
+@pytest.mark.parametrize("returned", ["dx, dq", "{'dx': dx, 'dq': dq}", "{'x': dx, 'dq': dq}"])
+def test_a_gradient_of_nothing_that_is_known_is_said_not_to_be_judged(check, returned):
+    status, printed, _ = check(KEPT.replace("(4, 6)", "(5, 6)").replace("dV", "dq").replace("dx, dq", returned))
+    assert status == 1
+    assert "dq was given, but could not be judged." in printed
+    assert re.search(r"dx +│ \(7, 5\) │ ✓ right", printed)
 
 
 def test_hints_are_asked_for_as_options(check):
