@@ -181,7 +181,8 @@ def test_a_single_number_where_an_array_is_likelier_is_neither_right_nor_wrong_b
     )
     assert status == 1
     assert "is wrong" in printed
-    assert "runs over all elements" in printed
+    assert "wrong axis: " in printed
+    assert "axis=0) is due" in printed
     name = option.split("=")[0]
     single = f"{name}=(),beta=()" if "beta" in text else f"{name}=()"
     assert "is wrong" not in check(text, "--shapes", single)[1]
