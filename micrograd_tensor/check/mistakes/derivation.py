@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...engine.row import Choice, Copy, Extremum, Linear, Power, Reshape
+from ...engine.row import Choice, Copy, Extremum, Function, Linear, Power, Product, Relation, Reshape
 from ...graph import Graph, Node, cut, evaluate, joint, without_copies
 from ...graph.cut import needed
 from ...graph.paths import depending
@@ -167,9 +167,11 @@ class Derivation:
         return named
 
     def _as_in_numpy(self, x: Node, named: Mapping[Node, str]) -> str:
-        """How people write copies, which NumPy makes by itself, first powers, and axes of length 1; "" for others."""
+        """How people write copies that NumPy makes by itself, first powers, and axes of length 1; "" for others."""
         y, first_power = x.operands[0], x.reading == Power() and x.operands[1] == 1
         if not first_power and not isinstance(x.reading, Copy | Reshape):
+            return ""
+        if isinstance(x.reading, Copy) and not all(broadcasts_by_itself(user) for user, _ in self.graph.users[x]):
             return ""
         text = named.get(y) or (formula(y, named, limit=MAX_FORMULA) if is_step(y) else self.called(y))
         return self._with_axes(x, text) if isinstance(x.reading, Reshape) else text
@@ -215,6 +217,14 @@ class Derivation:
 def is_step(x: Operand) -> bool:
     """Whether an operand is computed in the derivation."""
     return isinstance(x, Node) and not x.is_leaf
+
+
+def broadcasts_by_itself(x: Node) -> bool:
+    """Whether a step gives the same without the copies among its operands, since NumPy makes them."""
+    if not isinstance(x.reading, Linear | Product | Power | Function | Extremum | Relation | Choice):
+        return False
+    plain = [y.operands[0] if is_step(y) and isinstance(y.reading, Copy) else y for y in x.operands]
+    return np.broadcast_shapes(*(np.shape(y) if not isinstance(y, Node) else y.shape for y in plain)) == x.shape
 
 
 def is_mask(x: Operand) -> bool:
