@@ -198,11 +198,12 @@ def guesses(
 
 def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
     """Layouts with inputs that fit weights: as `x @ w`, as `x @ w.T`, and as images."""
-    for shape in dict.fromkeys(filter(None, kept)):
+    shapes = [*filter(None, kept)]  # a single number tells nothing
+    for shape in dict.fromkeys(shapes):
         if len(shape) == 4:
-            yield {**_LAYOUTS[2], "input": (3, shape[1], 6, 8), "labels": ((3,), kept[-1][-1])}
+            yield {**_LAYOUTS[2], "input": (3, shape[1], 6, 8), "labels": ((3,), shapes[-1][-1])}
             continue
-        for n, classes in dict.fromkeys([(shape[0], kept[-1][-1]), (shape[-1], kept[-1][0])]):
+        for n, classes in dict.fromkeys([(shape[0], shapes[-1][-1]), (shape[-1], shapes[-1][0])]):
             yield {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
 
 

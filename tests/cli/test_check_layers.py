@@ -385,6 +385,14 @@ def test_a_weight_that_is_a_global_name_has_a_gradient(check):
     assert "line 11: dV = 2 * x.T @ dout" in printed
 
 
+def test_a_single_number_among_global_names_has_a_gradient_too(check):
+    scaled = KEPT.replace("x @ V, x", "x @ V * t, x").replace("V.T", "V.T * t").replace("@ dout", "@ dout * t")
+    scaled = scaled.replace("\ndef product_forward", "t = np.array(2.0)\n\ndef product_forward")
+    scaled = scaled.replace("return dx, dV", "dt = np.sum(dout * (x @ V))\n    return dx, dV, dt")
+    assert check(scaled)[0] == 0
+    assert "✗ dt is wrong" in check(scaled.replace("np.sum(dout", "np.mean(dout"))[1]
+
+
 @pytest.mark.parametrize("returned", ["dx, dq", "{'dx': dx, 'dq': dq}", "{'x': dx, 'dq': dq}"])
 def test_a_gradient_of_nothing_that_is_known_is_said_not_to_be_judged(check, returned):
     status, printed, _ = check(KEPT.replace("(4, 6)", "(5, 6)").replace("dV", "dq").replace("dx, dq", returned))
