@@ -74,6 +74,19 @@ def wanted_by(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dic
     return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
+def parameters_of_constructor(layer: Layer) -> dict[str, inspect.Parameter]:
+    """The parameters of the constructor of a layer that is a class."""
+    return {} if layer.made_by is None else dict(inspect.signature(layer.made_by).parameters)
+
+
+def parameters_of(layer: Layer) -> dict[str, inspect.Parameter]:
+    """The parameters of its forward pass, and of its constructor."""
+    if layer.made_by is None:
+        return dict(inspect.signature(layer.forward).parameters)
+    forward = list(inspect.signature(getattr(layer.made_by, layer.forward)).parameters.items())[1:]
+    return {**parameters_of_constructor(layer), **dict(forward)}
+
+
 def layers_of(module: ModuleType) -> dict[str, Layer]:
     """The layers of a module, by name, in the order of its text."""
     functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f)}

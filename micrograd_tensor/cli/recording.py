@@ -32,10 +32,11 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
 from ..notation.printable import listed
+from .global_weights import keeping, replaced
 from .layers import Layer, wanted_by
 from .shapes import LABELS, NUMBERS, said_as_option
 from .taking import Adapted, Taking, is_cache
-from .trials import Trial, Trials, global_names, held_in_module, made_anew, rest_of, seeded
+from .trials import Trial, Trials, made_anew, rest_of, seeded
 from .unusable import UnusableError
 from .user_file import blamed
 
@@ -96,6 +97,7 @@ def recorded(
     Raises:
         UnusableError: where it does not run, or something leaves the graph, with the line.
     """
+    layer = keeping(layer)
     trials = Trials(layer, given, seed, exact)
     chosen = trials.chosen()
     if chosen is None:
@@ -224,7 +226,7 @@ def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[A
         vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
     forward, _ = layer.bound(own)
     watch = Watch(forward, within=False)
-    with _module_recorded(layer), watch:
+    with replaced(layer, _recorded_attribute), watch:
         made = layer.ran(own, leaves)
     return own, made, watch.local
 
@@ -236,18 +238,6 @@ def _leaf(name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray | np.floating) and np.asarray(value).dtype.kind == "f":
         return Array(tensor(np.asarray(value), name=name, requires_grad=True))
     return copied(value)
-
-
-@contextmanager
-def _module_recorded(layer: Layer) -> Iterator[None]:
-    """Within the block the parameters among a layer's global names are `Array` s that gradients flow to."""
-    wanted, world = held_in_module(layer).keys(), global_names(layer)
-    before = {n: x for n, x in world.items() if n in wanted or (isinstance(x, dict) and not wanted.isdisjoint(x))}
-    world.update({name: _recorded_attribute(name, value) for name, value in before.items()})
-    try:
-        yield
-    finally:
-        world.update(before)
 
 
 def _recorded_attribute(name: str, value: Any) -> Any:

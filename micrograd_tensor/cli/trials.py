@@ -26,7 +26,8 @@ from ..check.recorded_array import Array
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
-from .layers import Layer
+from .global_weights import held_arrays, held_in_module
+from .layers import Layer, parameters_of, parameters_of_constructor
 from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
 from .taking import Taking
 
@@ -278,19 +279,6 @@ def rest_of(returned: Any) -> Any:
     return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
 
-def parameters_of_constructor(layer: Layer) -> dict[str, inspect.Parameter]:
-    """The parameters of the constructor of a layer that is a class."""
-    return {} if layer.made_by is None else dict(inspect.signature(layer.made_by).parameters)
-
-
-def parameters_of(layer: Layer) -> dict[str, inspect.Parameter]:
-    """The parameters of its forward pass, and of its constructor."""
-    if layer.made_by is None:
-        return dict(inspect.signature(layer.forward).parameters)
-    forward = list(inspect.signature(getattr(layer.made_by, layer.forward)).parameters.items())[1:]
-    return {**parameters_of_constructor(layer), **dict(forward)}
-
-
 def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     """A new object of a layer's class, in which what is learned and begins with zeros or ones is drawn at random.
 
@@ -308,26 +296,6 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
             if name not in arguments and is_parameter(name) and array.size and np.isin(array, (0, 1)).all():
                 these[name] = np.asarray(rng.standard_normal(array.shape), array.dtype)
     return own
-
-
-def held_arrays(names: Mapping[Any, Any]) -> dict[str, Any]:
-    """The arrays of floats among attributes or global names, and in dictionaries of them, that may be parameters."""
-    several = [value for name, value in names.items() if isinstance(value, dict) and "grad" not in str(name).lower()]
-    every = {key: x for these in (names, *several) for key, x in these.items()}
-    return {k: x for k, x in every.items() if isinstance(k, str) and isinstance(x, np.ndarray) and x.dtype.kind == "f"}
-
-
-def global_names(layer: Layer) -> dict[str, Any]:
-    """The global names that the forward pass of a layer sees."""
-    return getattr(inspect.unwrap(layer.function_forward), "__globals__", {})
-
-
-def held_in_module(layer: Layer) -> dict[str, Any]:
-    """The arrays among them, and in dictionaries there, whose gradients the backward pass computes."""
-    held = held_arrays(global_names(layer))
-    keys = [key for made in assignments(layer.function) for key in (*made.names, *made.kept)]
-    wanted = spelled(keys, held)[0].keys() - parameters_of(layer).keys()
-    return {name: x for name, x in held.items() if name in wanted}
 
 
 def compared_texts(layer: Layer) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -368,3 +369,28 @@ def test_lengths_are_called_as_the_user_calls_them():
     space = {"np": np, **spelled}
     exec(fix, space)  # noqa: S102 -- as above
     assert mt.compare(y, dout, {**spelled, "grad_x": space["grad_x"]}).ok
+
+
+def test_fixes_are_found_beside_a_tracer_which_sees_no_line_that_is_tried(tmp_path, untraced):
+    path = tmp_path / "traced.py"
+    path.write_text(
+        "import numpy as np\n\n\ndef f_forward(x):\n    return x * x, x\n\n\n"
+        "def f_backward(dout, x):\n    dx = 3 * x * dout\n    return dx\n"
+    )
+    seen = set()
+
+    def tracer(frame, event, _):
+        if event == "call" and frame.f_code.co_name == "f_backward":
+            seen.add(frame.f_code)
+
+    with user_file(path) as module:
+        layer = layers_of(module)["f"]
+        sys.settrace(tracer)
+        try:
+            _, report, _ = judge_layer(module, layer, path, 0, {})
+            after = sys.gettrace()
+        finally:
+            sys.settrace(None)
+    assert [fix.text for fix in report.fixes.values()] == ["dx = 2 * x * dout"]
+    assert after is tracer
+    assert seen == {layer.function.__code__}  # no debugger stops in a line that is only tried

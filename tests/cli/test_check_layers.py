@@ -385,6 +385,25 @@ def test_a_weight_that_is_a_global_name_has_a_gradient(check):
     assert "line 11: dV = 2 * x.T @ dout" in printed
 
 
+@pytest.mark.parametrize("update", ["V -= 0.1 * dV", "V = V - 0.1 * dV", "V[:] = 0", "V.flags.writeable = False"])
+def test_a_backward_pass_that_updates_global_weights_at_once_is_judged_by_what_they_were(check, update):
+    updating = KEPT.replace("    dx = dout", "    global V\n    dx = dout").replace(
+        "    return dx", f"    {update}\n    return dx"
+    )
+    assert check(updating)[0] == 0
+    status, printed, _ = check(updating.replace("x.T @", "2 * x.T @"), "--hints", "3")
+    assert status == 1
+    assert "dV = x.T @ dout" in printed
+
+
+@pytest.mark.parametrize("update", ["W['V'] -= dV", "W['V'] = W['V'] - dV"])
+def test_weights_in_a_global_dictionary_are_what_they_were_too(check, update):
+    held = KEPT.replace("V = np", "W = {}\nW['V'] = np").replace("x @ V", "x @ W['V']").replace("V.T", "W['V'].T")
+    updating = held.replace("    return dx", f"    {update}\n    return dx")
+    assert check(updating)[0] == 0
+    assert "✗ dV is wrong" in check(updating.replace("x.T @", "2 * x.T @"))[1]
+
+
 def test_a_single_number_among_global_names_has_a_gradient_too(check):
     scaled = KEPT.replace("x @ V, x", "x @ V * t, x").replace("V.T", "V.T * t").replace("@ dout", "@ dout * t")
     scaled = scaled.replace("\ndef product_forward", "t = np.array(2.0)\n\ndef product_forward")
