@@ -14,6 +14,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import NamedTuple
 
 from ..engine.recording import Scope
@@ -56,6 +57,8 @@ class Frame:
     """The rectangle of a scope in one strip.
 
     Attributes:
+        scope: the scope, if it is one.
+        items: what is placed in it.
         level: how many frames are nested in it, itself included.
         first, last: the strip, and the first and the last row of what is in it.
     """
@@ -64,6 +67,8 @@ class Frame:
     name: str
     left: float
     right: float = 0.0
+    scope: Scope | None = None
+    items: list[Item] = field(default_factory=list)
     rows: set[int] = field(default_factory=set)
     level: int = 1
     strip: int = 0
@@ -121,23 +126,36 @@ class Placing:
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
                 item.caption, item.reads = f"{item.caption}: {item.reads}", ""
-        self.order = [item for item in order.items if not self._belongs_to_gate(item)]
+        self.own = {item: [wire for wire in self.inputs[item] if self._is_own(wire)] for item in scene.items}
+        beside = {wire.source for wires in self.own.values() for wire in wires}
+        self.order = [item for item in order.items if item not in beside]
         self.scopes = {scope: named(scope) for scope in dict.fromkeys(item.scope for item in scene.items)}
+        self.since: dict[Scope, int] = {}  # with which item it is entered
+        for k, item in enumerate(self.order):
+            for scope in self.scopes[item.scope]:
+                self.since.setdefault(scope, k)
 
     def run(self) -> None:
-        """Give every item its x, and every scope its frame."""
-        self.frames: list[Frame] = []
-        self.open: list[tuple[Scope, Frame]] = []
-        self.inside: list[Scope] = []  # those whose frames ended with the strip before
-        self.begun: set[Scope] = set()
-        self.solid: list[list[list[tuple[float, float]]]] = []
-        self.begin(MARGIN)
+        """Give every item its x, and every scope its frames."""
+        self.restart()
         for item in self.order:
             self.step(item)
         self.enter([])
+        for frame in self.frames:
+            frame.rows = {row for item in frame.items for row in self._rows(item, frame.scope)}
 
-    def begin(self, left: float) -> None:
-        """Begin a strip."""
+    def restart(self, first: int = 0, inside: Sequence[Scope] = ()) -> None:
+        """Begin anew, with the strip that begins with an item, and scopes whose frames ended with the strip before."""
+        self.frames: list[Frame] = []
+        self.open: list[Frame] = []
+        self.inside = [*inside]
+        self.solid: list[list[list[tuple[float, float]]]] = []
+        self.begin(first)
+
+    def begin(self, first: int) -> None:
+        """Begin a strip with an item."""
+        left = MARGIN - FRAME if self.inside else MARGIN
+        self.first = first
         self.floor = self.extent = left
         self.front = [left] * self.rows
         self.placed: set[Item] = set()
@@ -164,10 +182,9 @@ class Placing:
             if item.depth <= 0 and item.kind not in ("gate", "box", "output"):
                 item.time, item.scope, item.side = (-1, item.time[1]), None, False
 
-    def _belongs_to_gate(self, item: Item) -> bool:
-        """Whether it is a box right before the only gate that it leads to, and is placed together with it."""
-        users = self.outputs[item]
-        return item.side and len(users) == 1 and users[0].target.kind in ("gate", "box")
+    def _is_own(self, wire: Wire) -> bool:
+        """Whether it comes from a box right before the only gate that this leads to, and is placed together with it."""
+        return wire.source.side and len(self.outputs[wire.source]) == 1 and wire.target.kind in ("gate", "box")
 
     def _spread(self, item: Item) -> None:
         """Spread the vertical runs at an item so that none crosses another, and make the item wide enough for them."""
@@ -201,13 +218,16 @@ class Placing:
         for part in room.parts:
             if part.solid:
                 self.solid[-1][part.row].append((x + part.left, x + part.right))
-        for wire in self.inputs[item]:
-            if self._belongs_to_gate(wire.source):
-                wire.source.x, wire.source.strip = x + self.box_right(wire) - wire.source.width / 2, item.strip
-        for scope, frame in self.open:
-            frame.rows.add(item.row)
-            frame.rows.update(w.row for w in self.inputs[item] if scope in self.scopes[w.source.scope])
-            frame.rows.update(w.row for w in self.outputs[item] if scope in self.scopes[w.target.scope])
+        for wire in self.own[item]:
+            wire.source.x, wire.source.strip = x + self.box_right(wire) - wire.source.width / 2, item.strip
+        for frame in self.open:
+            frame.items.append(item)
+
+    def _rows(self, item: Item, scope: Scope | None) -> Iterator[int]:
+        """The rows of an item, and of its wires within a scope."""
+        yield item.row
+        yield from (wire.row for wire in self.inputs[item] if scope in self.scopes[wire.source.scope])
+        yield from (wire.row for wire in self.outputs[item] if scope in self.scopes[wire.target.scope])
 
     def _first_fit(self, parts: Iterable[_Part], x: float) -> float:
         """The least centre from x on at which the parts of an item meet nothing in their rows."""
@@ -246,7 +266,7 @@ class Placing:
 
     def beside(self, wire: Wire) -> float | None:
         """The width of the box that belongs to a gate and stands before it, if there is one."""
-        return wire.source.width if self._belongs_to_gate(wire.source) else None
+        return wire.source.width if wire in self.own[wire.target] else None
 
     def _parts(self, item: Item, boxes: Sequence[float | None]) -> Iterator[_Part]:
         half = half_width(item)
@@ -300,36 +320,32 @@ class Placing:
 
     def leave(self, scopes: list[Scope]) -> None:
         """Close the frames of scopes that are left."""
-        around = [*self.inside, *(scope for scope, _ in self.open)]
-        common = 0
-        while common < min(len(scopes), len(around)) and scopes[common] is around[common]:
-            common += 1
-        while self.open and len(self.inside) + len(self.open) > common:
+        stay = len(common([*self.inside, *(frame.scope for frame in self.open)], scopes))
+        while self.open and len(self.inside) + len(self.open) > stay:
             frame = self.close()
             frame.right = math.ceil(max(self.extent + FRAME, frame.left + heading(frame)))
             self._bar(frame.right)
-        del self.inside[common:]
+        del self.inside[stay:]
 
     def close(self) -> Frame:
         """Close the innermost open frame, and count it in the one around it."""
-        _, frame = self.open.pop()
+        frame = self.open.pop()
         if self.open:
-            outer = self.open[-1][1]
-            outer.level = max(outer.level, frame.level + 1)
+            self.open[-1].level = max(self.open[-1].level, frame.level + 1)
         return frame
 
     def frame(self, scope: Scope) -> None:
         """Open the frame of a scope."""
         strip, called = len(self.solid) - 1, self.scene.scopes
-        again = scope in self.begun
+        again = self.since[scope] < self.first
         around = [*(self.inside if not self.open else ()), scope]
         names = [called.get(each, printable(each.name)) for each in around]
         if self.scene.narrow:
             names = [shorten(names[-1], MAX_HEADING)]
         name = f"… {' / '.join(names)}" if again or len(around) > 1 else names[0]
-        frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(self.extent) + FRAME, strip=strip)
+        frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(self.extent) + FRAME, scope=scope, strip=strip)
         self.frames.append(frame)
-        self.open.append((scope, frame))
+        self.open.append(frame)
         self._bar(frame.left)
 
     def _bar(self, x: float) -> None:
@@ -407,6 +423,11 @@ def _joined(parts: Iterable[_Part]) -> Iterator[_Part]:
         last = part
     if last is not None:
         yield last
+
+
+def common(one: Sequence[Scope | None], other: Sequence[Scope]) -> list[Scope]:
+    """The scopes around both of two places, each given by those around it."""
+    return [b for _, b in takewhile(lambda pair: pair[0] is pair[1], zip(one, other, strict=False))]
 
 
 def _length(wire: Wire) -> float:

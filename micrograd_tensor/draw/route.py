@@ -73,12 +73,14 @@ def _lane(line: list[Point], offset: float, start: Item, end: Item, head: bool) 
 
 def _moved(line: list[Point], offset: float) -> list[Point]:
     """An axis-parallel line, moved to its left."""
+    if not offset:
+        return list(line)
     normals = [_left(p, q) for p, q in pairwise(line)]
     moved = []
-    for k, (x, y) in enumerate(line):
+    for (x, y), one, other in zip(line, [normals[0], *normals], [*normals, normals[-1]], strict=True):
         # At a corner the two normals are perpendicular, so moving along both lands on both moved segments.
-        along = {normals[max(k - 1, 0)], normals[min(k, len(normals) - 1)]}
-        moved.append((x + offset * sum(n[0] for n in along), y + offset * sum(n[1] for n in along)))
+        across = (one[0] + other[0], one[1] + other[1]) if one != other else one
+        moved.append((x + offset * across[0], y + offset * across[1]))
     return moved
 
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
-from ..engine.recording import Scope
 from ..notation import shorten
 from .errors import DrawError
 from .labels import narrowed
-from .layout import ARROW, BEND, FRAME, MARGIN, Frame, Layout, Placing, half_width, heading, place
+from .layout import ARROW, BEND, FRAME, MARGIN, Layout, Placing, common, half_width, heading, place
 from .legend import CONTINUED, least_width
 from .metrics import folded, text_width
 from .options import Options
@@ -57,31 +55,31 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
         DrawError: for a width that is too small, with the least sufficient one.
     """
     wrapping = _Wrapping(scene)
-    if wrapping.strips(math.inf) == 1 and max(wrapping.front) + MARGIN <= width:
+    wrapping.run()
+    if (length := max(wrapping.front)) + MARGIN <= width:
         return wrapping.layout()
-    length = max(wrapping.front)
     for longest, broken in (*((longest, False) for longest in MAX_MARKS), *[(MAX_MARKS[0], True)] * narrow):
         if broken:
             _narrow(scene)
             wrapping = _Wrapping(scene)
-        wrapping.longest = longest
-        takes = math.ceil(max(least, wrapping.widest()))
+        takes = math.ceil(max(least, wrapping.measure(width, longest)))
         if takes <= width:
             break
     else:
         if strict:
             raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
         width = takes
-    strips = wrapping.strips(width)
+        wrapping.measure(width, longest)
+    strips = len(wrapping.strips(width).begin)
     low, high = max(takes, math.floor(length / strips)), math.floor(width)
     while low < high:
         middle = (low + high) // 2
-        if wrapping.strips(middle) <= strips:
-            high = min(middle, max(low, wrapping.enough()))
+        found = wrapping.strips(middle)
+        if len(found.begin) <= strips:
+            high = min(middle, max(low, math.ceil(found.enough)))
         else:
-            low = max(middle + 1, wrapping.more())
-    if wrapping.limit != high - MARGIN:
-        wrapping.strips(high)
+            low = max(middle + 1, math.ceil(found.more))
+    wrapping.break_at(wrapping.strips(high).begin, high)
     wrapping.cut()
     return wrapping.layout()
 
@@ -95,62 +93,80 @@ def _narrow(scene: Scene) -> None:
         wire.narrow = True
 
 
+class _Strips(NamedTuple):
+    """The strips of a width: which items they begin with, the least width that gives the same, and the next larger."""
+
+    begin: list[int]
+    enough: float
+    more: float
+
+
 class _Wrapping(Placing):
-    """Begins a new strip before an item that does not fit, and leaves space for marks at the end of each."""
+    """Begins new strips, and leaves space for marks at the end of each.
+
+    Where the items of a strip go depends on the first of them alone; the width only decides how many there are. So each
+    strip is placed once for all widths, and it is noted where it would end after each of its items.
+    """
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self.limit = 0.0
+        self.limit = math.inf
         self.longest = MAX_MARKS[0]
-        self._widths: dict[tuple[int, Wire], float] = {}
-
-    def widest(self) -> float:
-        """The least sufficient width: that of the widest strip of one item."""
-        self.limit = 0.0
-        self.run()
-        return max(self.ends) + MARGIN
-
-    def strips(self, width: float) -> int:
-        """The number of strips of this width; they are placed."""
-        self.limit = width - MARGIN
-        self.run()
-        return len(self.solid)
-
-    def enough(self) -> int:
-        """The least width that gives the same strips as the last one did."""
-        return math.ceil(self.fits + MARGIN)
-
-    def more(self) -> int:
-        """The least larger width that gives other strips than the last one did."""
-        return math.ceil(self.over + MARGIN)
-
-    def run(self) -> None:
-        """Place all strips."""
-        self.fits, self.over = 0.0, math.inf  # the farthest end that was within the limit, the nearest beyond it
-        self.pending: dict[Wire, float] = {}
+        self.breaks: dict[Item, int] = {}
         self.marks: dict[Wire, float] = {}
-        self.ends: list[float] = []
-        self.empty = True
-        super().run()
-        self.ends.append(self.extent)
+        self._widths: dict[tuple[int, Wire], float] = {}
+        self._ends: dict[int, list[float]] = {}
+
+    def measure(self, width: float, longest: int) -> float:
+        """The least sufficient width, that of the widest strip of one item; no strip is asked to be wider than this."""
+        self.longest, self._ends = longest, {}
+        alone = [self._measured(k, 0.0)[0] for k in range(len(self.order))]
+        self.enter([])
+        self.limit = width - MARGIN
+        return max(self.extent, *alone) + MARGIN
+
+    def _measured(self, first: int, limit: float) -> list[float]:
+        """Where a strip that begins with an item would end after each further one, up to one that has no room."""
+        scopes = [self.scopes[item.scope] for item in self.order[max(first - 1, 0) : first + 1]]
+        self.restart(first, common(*scopes) if first else [])
+        ends: list[float] = []
+        for item in self.order[first:]:
+            self.step(item)
+            ends.append(self._end())
+            if ends[-1] > limit:
+                break
+        return ends
+
+    def strips(self, width: float) -> _Strips:
+        """The strips of this width."""
+        limit, begin, fits, over = width - MARGIN, [0], 0.0, math.inf
+        while begin[-1] < len(self.order):
+            first = begin[-1]
+            if first not in self._ends:
+                self._ends[first] = self._measured(first, self.limit)
+            ends = self._ends[first]
+            held = next((k for k, end in enumerate(ends) if k and end > limit), len(ends))
+            fits = max(fits, *ends[:held])
+            over = min([over, *ends[held : held + 1]])
+            begin.append(first + held)
+        return _Strips(begin[:-1], fits + MARGIN, over + MARGIN)
+
+    def break_at(self, begin: list[int], width: float) -> None:
+        """Place all items in strips of a width, which begin with these."""
+        self.limit, self.breaks = width - MARGIN, {self.order[k]: k for k in begin[1:]}
+        self.run()
+
+    def begin(self, first: int) -> None:
+        """Begin a strip."""
+        super().begin(first)
+        self.pending: dict[Wire, float] = {}
 
     def step(self, item: Item) -> None:
-        """Place an item in this strip, or in a new one."""
-        if not self.empty:
-            before = self._state()
-            super().step(item)
-            end = self._end()
-            if end <= self.limit:
-                self.fits = max(self.fits, end)
-                return
-            self.over = min(self.over, end)
-            self._back_to(before, item)
+        """Place an item, in a new strip if it begins one."""
+        if item in self.breaks:
             self.leave(self.scopes[item.scope])
-            self._break()
+            self._break(self.breaks[item])
         super().step(item)
-        self.empty = False
-        self.ends.append(self._end())
-        self.fits = max(self.fits, self.ends[-1])
 
     def put(self, item: Item) -> None:
         """Place an item, and keep track of the wires that lead on from it."""
@@ -163,22 +179,22 @@ class _Wrapping(Placing):
 
     def beside(self, wire: Wire) -> float | None:
         """The width of the box that stands before a gate: of one that belongs to it, or of a mark."""
-        if self._belongs_to_gate(wire.source):
-            return wire.source.width
+        if (own := super().beside(wire)) is not None:
+            return own
         return self._mark_width(wire) if wire.source not in self.placed else None
 
     def _end(self) -> float:
         """How far this strip would extend if it ended here, with marks and all open frames."""
-        frames = [frame for _, frame in self.open]
-        front = max(self.extent, *(frame.left + heading(frame) - FRAME for frame in frames), 0.0)
-        end = front + EDGE * len(frames)
+        frames = len(self.open)
+        front = max(self.extent, *(frame.left + heading(frame) - FRAME for frame in self.open), 0.0)
+        end = front + EDGE * frames
         for wire in _once(self.pending):
             start, inner = self.pending[wire], self.scopes[wire.target.scope]
-            outside = sum(scope not in inner for scope, _ in self.open)
+            outside = sum(frame.scope not in inner for frame in self.open)
             # A frame that the wire leaves may be closed before the strip ends.
             taken = self.taken[wire.row]
             begin = max(start, taken[-1][1] if taken else 0.0) if not outside else front + 2 * EDGE * outside
-            end = max(end, begin + 2 * ARROW + self._mark_width(wire) + EDGE * (len(frames) - outside))
+            end = max(end, begin + 2 * ARROW + self._mark_width(wire) + EDGE * (frames - outside))
         return end
 
     def _mark_width(self, wire: Wire) -> float:
@@ -187,39 +203,17 @@ class _Wrapping(Placing):
             self._widths[key] = _mark("", wire, self.longest).width
         return self._widths[key]
 
-    def _break(self) -> None:
+    def _break(self, first: int) -> None:
         """End this strip, and begin the next one."""
         limit = max(self.limit, self._end())
         frames = len(self.open)
-        self.inside += [scope for scope, _ in self.open]
-        self.begun.update(self.inside)
+        self.inside += [frame.scope for frame in self.open if frame.scope]
         while self.open:
             frame = self.close()
             frame.right = math.floor(limit - FRAME * len(self.open))
         for wire in _once(self.pending):
             self.marks[wire] = limit - FRAME * frames - self._mark_width(wire) / 2
-        self.pending.clear()
-        self.begin(MARGIN - FRAME if self.inside else MARGIN)
-        self.empty = True
-
-    def _state(self) -> _State:
-        frames = [(frame, replace(frame, rows=set(frame.rows))) for _, frame in self.open]
-        solid = [len(row) for row in self.solid[-1]]
-        front, pending = list(self.front), dict(self.pending)
-        return _State(
-            front, self.floor, self.extent, len(self.frames), frames, list(self.open), [*self.inside], pending, solid
-        )
-
-    def _back_to(self, state: _State, item: Item) -> None:
-        for part in self.room(item).joined:
-            self.taken[part.row].remove((item.x + part.left, item.x + part.right))
-        self.placed.discard(item)
-        self.front, self.floor, self.extent, n, frames, self.open, self.inside, self.pending, solid = state
-        del self.frames[n:]
-        for frame, before in frames:
-            frame.right, frame.level, frame.rows = before.right, before.level, before.rows
-        for row, n in zip(self.solid[-1], solid, strict=True):
-            del row[n:]
+        self.begin(first)
 
     def cut(self) -> None:
         """Cut the wires that continue in another strip, and put marks where they end and start."""
@@ -264,20 +258,6 @@ def _once(pending: Iterable[Wire]) -> list[Wire]:
         if key not in first or wire.row < first[key].row:
             first[key] = wire
     return list(first.values())
-
-
-class _State(NamedTuple):
-    """What may change when an item is placed, with a copy of the open frames."""
-
-    front: list[float]
-    floor: float
-    extent: float
-    framed: int
-    frames: list[tuple[Frame, Frame]]
-    open: list[tuple[Scope, Frame]]
-    inside: list[Scope]
-    pending: dict[Wire, float]
-    solid: list[int]
 
 
 def _mark(name: str, wire: Wire, longest: int) -> Item:

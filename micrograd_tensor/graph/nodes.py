@@ -68,7 +68,7 @@ class Node:
     @property
     def inputs(self) -> tuple[Node, ...]:
         """Those of its operands that are nodes."""
-        return tuple(x for x in self.operands if isinstance(x, Node))
+        return tuple([x for x in self.operands if isinstance(x, Node)])
 
     @property
     def made_by(self) -> Primitive:

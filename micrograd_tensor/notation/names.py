@@ -158,12 +158,15 @@ class Called:
         for node, name in self._own.items():
             self._paths[name][node.path].append(node)
         shared = [
-            node for by_path in self._paths.values() for nodes in by_path.values() if len(nodes) > 1 for node in nodes
+            node for places in self._paths.values() for nodes in places.values() if len(nodes) > 1 for node in nodes
         ]
         if apart and shared:
             everything = set(self._own.values())
-            for path in dict.fromkeys(node.path for node in shared):
-                self._own |= numbered({node: self._own[node] for node in shared if node.path == path}, everything)
+            by_path: dict[str, dict[Node, str]] = defaultdict(dict)
+            for node in shared:
+                by_path[node.path][node] = self._own[node]
+            for same in by_path.values():
+                self._own |= numbered(same, everything)
         self.numbers: dict[Node, int] = {}
         self.values: dict[Node, str] = {}
         self.stand_ins: dict[Node, str] = {}
