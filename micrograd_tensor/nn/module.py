@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from ..engine.errors import DTypeError
 from ..engine.interop.habits import keywords, missing
 from ..engine.interop.pytorch import target_dtype
-from ..engine.recording import recording, scope
+from ..engine.recording import record_all, recording, scope
 from ..engine.table.elementwise import zeros_like
 from ..engine.tensor import Tensor, convert, tensor
 from ..engine.trace import goes_by
@@ -39,11 +39,19 @@ class Handle(NamedTuple):
         self.module._forward_hooks = {number: hook for number, hook in hooks.items() if number != self.number}
 
 
+def _is_named_data(x: Any) -> bool:
+    """Whether something is a leaf with a name that asks for no gradient."""
+    return isinstance(x, Tensor) and x.op is None and x.name is not None and not x.requires_grad
+
+
 class Module:
     """The base of all layers and nets. A subclass calls ``super().__init__()``, sets attributes, and writes `forward`.
 
     Calling a module runs `forward` in a scope named after its path: the class's name in lower case for the outermost
     module, then the names of the attributes, such as ``net/norm1``. Parameters are named as in `state_dict`.
+
+    Of plain data an op is recorded only where it meets a parameter. Data that were given a name are there to be seen:
+    what a module that is learning computes from them is recorded from the first op on, and so is in every picture.
 
     Attributes:
         training: the mode, on which dropout and batch normalization depend; see `train` and `eval`.
@@ -92,6 +100,9 @@ class Module:
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Run `forward` in the scope of this module's path."""
         now, path = recording.get(), self._path
+        if now.on and not now.record_all and any(map(_is_named_data, inputs)) and self._is_learning():
+            with record_all():
+                return self(*inputs, **settings)
         at = now.scope
         if now.trace is not None:
             goes_by(self, partial(tuple, vars(self).values()))
@@ -107,6 +118,9 @@ class Module:
             changed = hook(self, inputs, result)
             result = result if changed is None else changed
         return result
+
+    def _is_learning(self) -> bool:
+        return any(p.requires_grad for p in self.parameters())
 
     def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> Handle:
         """Call ``hook(module, inputs, result)`` after every forward pass; what it returns, unless None, is the result.

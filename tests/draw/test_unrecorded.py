@@ -11,8 +11,8 @@ from micrograd_tensor.draw import DrawError, draw
 HINT = "computed without a record; mt.draw(lambda: net(x).sum()) shows how, or requires_grad=True on the inputs"
 
 
-def data(*shape, **options):
-    return mt.tensor(values(*shape), name="x", **options)
+def data(*shape, name="x", **options):
+    return mt.tensor(values(*shape), name=name, **options)
 
 
 def product():
@@ -51,10 +51,21 @@ def test_a_net_on_plain_data_is_the_net_on_data_that_ask_for_gradients(name):
     assert HINT not in plain.text
 
 
+@pytest.mark.parametrize("name", set(NETS) - {"an expression first"})
+def test_the_result_of_a_module_shows_all_it_did_to_data_with_a_name(name):
+    make, shape = NETS[name]
+    mt.manual_seed(0)
+    net = make()
+    circuit = draw(net(data(*shape)))
+    assert ops(circuit) == ops(draw(net(data(*shape, requires_grad=True))))
+    assert any(node.name == "x" for node in circuit._graph.nodes)
+    assert HINT not in circuit.text
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_of_its_results_alone_the_picture_says_what_is_missing(name):
     make, shape = NETS[name]
-    circuit = draw(make()(data(*shape)))
+    circuit = draw(make()(data(*shape, name=None)))
     missing = [node for node in circuit._graph.nodes if node.unrecorded]
     assert missing
     for said in (" ".join(circuit.text.split()), repr(circuit), circuit.svg):

@@ -101,10 +101,35 @@ def test_arrays_are_inputs_too(case):
 
 @every
 def test_nothing_is_recorded_without_gradients(case):
-    with mt.no_grad():
-        for y in outputs(case.ours()(*case.arrays(), **case.settings)):
-            assert not y.requires_grad
-            assert y.is_leaf
+    for name in (None, "data"):
+        with mt.no_grad():
+            inputs = [mt.tensor(x, name=name) for x in case.arrays()]
+            for y in outputs(case.ours()(*inputs, **case.settings)):
+                assert not y.requires_grad
+                assert y.is_leaf
+
+
+@every
+def test_a_name_for_the_data_records_all_and_changes_nothing(case):
+    found = []
+    for name in (None, "data"):
+        module = case.ours()
+        mt.manual_seed(0)
+        ys = outputs(module(*(mt.tensor(x, name=name) for x in case.arrays()), **case.settings))
+        moving = [y for y in ys if y.requires_grad]
+        gradients = mt.grad(sum(y.sum() for y in moving), list(module.parameters())) if moving else []
+        after = [*ys, *module.buffers(), *(g for g in gradients if g is not None)]
+        found.append([x.numpy().tobytes() for x in after])
+    assert found[0] == found[1]
+    if moving:
+        leaves = [t for t in ancestors(moving) if t.op is None]
+        assert any(t.name == "data" for t in leaves)
+        assert not any(node.unrecorded for node in mt.graph(moving).nodes if node.dtype.kind == "f")
+
+
+def test_a_frozen_module_records_nothing_of_plain_data():
+    net = nn.Linear(3, 2).requires_grad_(False)
+    assert net(mt.tensor([[1.0, 2.0, 3.0]], name="x")).is_leaf
 
 
 @every
