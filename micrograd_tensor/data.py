@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .engine.arrays import is_duck, plain
+from .engine.arrays import compatible, is_duck, plain, setting
 from .engine.errors import DTypeError, ShapeError, describe, quoted
 from .engine.interop.habits import keywords, missing
 from .engine.lengths import length
 from .engine.randomness import generator_or_default
-from .engine.record import leaf
+from .engine.record import leaf, unwrap
 from .engine.tensor import Tensor, tensor
 
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "random_split", "split"]
@@ -75,6 +75,8 @@ class Subset(Dataset):
     """
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        if is_duck(unwrap(indices)):
+            setting("Subset: indices", indices)
         self.dataset, self.indices = dataset, indices
 
     def __len__(self) -> int:
@@ -177,6 +179,8 @@ def _stacked(values: Sequence[Any], what: str) -> Any:
     if len({x.shape for x in arrays}) > 1:
         listed = " and ".join(map(str, sorted({x.shape for x in arrays})))
         raise ShapeError(f"{what}: samples of shapes {listed} do not stack; pad them to one shape, or use batch_size=1")
+    for x in arrays:
+        compatible(f"{what}: a sample", x, arrays[0])
     return np.stack(arrays)
 
 
@@ -303,7 +307,7 @@ def split(data: Data, parts: Sequence[float], generator: np.random.Generator | i
     """
     samples = _Samples(data, "split")
     n = len(samples)
-    sizes = list(parts)
+    sizes = list(parts if isinstance(parts, (list, tuple)) else setting("split: parts", parts))
     if sizes and abs(sum(sizes) - 1) < 1e-9 and all(0 <= part <= 1 for part in sizes) and n != 1:
         sizes = [int(part * n + 1e-9) for part in sizes]
         sizes[-1] += n - sum(sizes)

@@ -48,7 +48,6 @@ ALLOWED = {
     "optim/lr_scheduler.py:ReduceLROnPlateau.step": "a schedule's step, which comes between those that are traced",
     "optim/optimizer.py:Optimizer._buckets": "whether the array is NumPy's",
     "optim/optimizer.py:_memory": "what is loaded from a file",
-    "optim/optimizer.py:_plain": "what is loaded from a file",
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import GradientError, describe
+from ..engine.arrays import fetching, is_duck, whose
+from ..engine.errors import DTypeError, GradientError, describe
 from ..engine.record import leaf
 from ..engine.tensor import Tensor
 from ..engine.walk import ancestors, grad
@@ -36,6 +37,12 @@ def _several(result: Any) -> list[Tensor]:
             f"gradcheck: the function returned {what}; it is to return one Tensor or several, computed from its "
             "inputs by recorded ops: what left the graph as an array or a number has no gradient"
         )
+    for x in found:
+        if is_duck(x.data):
+            raise DTypeError(
+                f"gradcheck: the function returned {describe(x)}, of {whose(x.data)} arrays, at inputs of NumPy's: "
+                f"what it takes besides them is to be NumPy's too, {fetching(x.data)}"
+            )
     return found
 
 

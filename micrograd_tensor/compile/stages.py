@@ -17,6 +17,7 @@ import numpy as np
 from ..algebra import Term, lower
 from ..algebra.axes import flat
 from ..algebra.terms import topological
+from ..engine.arrays import is_duck
 from ..engine.row import Primitive
 from ..graph import Graph, Node
 from ..notation.names import value_names
@@ -137,6 +138,8 @@ class Plan:
             raise CannotError("an array without elements")
         if any(isinstance(x, complex) for node in traced.graph.nodes for x in node.operands):
             raise CannotError("a complex number")
+        if any(is_duck(traced.values[node]._data) for node in traced.graph.nodes):
+            raise CannotError("an array that is not NumPy's")
         for node, truth in zip(traced.graph.outputs, traced.guards, strict=False):
             if not truth and node.op is not None and any(f is np.isfinite for f in node.made_by.numpy):
                 raise CannotError("numbers that are not finite, or so large that scaling them must not be undone")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Outline, as_array
+from .arrays import Outline, as_array, element, on_host
 from .errors import GradientError, describe, with_failed_call
 from .record import Record, unwrap
 from .recording import recording, unchecked
@@ -85,17 +85,17 @@ def carried(to: Record, g: Any, parts: Sequence[Any]) -> None:
 def _first_bad(result: Any, sources: Iterable[Any]) -> tuple[str, tuple[int, ...]] | None:
     """What is bad and where; an infinity that an operand already held is passed on, not made."""
     result = as_array(result)
-    if result.dtype.kind not in "fc" or bool(np.isfinite(result).all()):
+    if result.dtype.kind not in "fc" or element(np.all(np.isfinite(result))):
         return None
-    if bool(np.isnan(result).any()):
+    if element(np.any(np.isnan(result))):
         return "NaN", _first(np.isnan(result))
-    if any(bool(np.isinf(x).any()) for x in map(as_array, sources) if x.dtype.kind in "fc"):
+    if any(element(np.any(np.isinf(x))) for x in map(as_array, sources) if x.dtype.kind in "fc"):
         return None
     return "infinity", _first(np.isinf(result))
 
 
 def _first(mask: Any) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(on_host(mask))), mask.shape))
 
 
 def _listed(operands: Sequence[Any]) -> str:
@@ -108,7 +108,7 @@ def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: S
     place = f" at {list(index)}" if index else ""
     known = [(x, as_array(a)) for x, a in zip(sources, arrays, strict=True)]
     for source, array in known:
-        if kind == "NaN" and array.dtype.kind in "fc" and bool(np.isnan(array).any()):
+        if kind == "NaN" and array.dtype.kind in "fc" and element(np.any(np.isnan(array))):
             return (
                 f"passed on a NaN{place}, which {source if isinstance(source, str) else describe(source)} already held"
             )
@@ -117,5 +117,5 @@ def _where(found: tuple[str, tuple[int, ...]], sources: Sequence[Any], arrays: S
     if len(operands) == 1:
         [(operand, array)] = operands
         if len(index) == array.ndim and all(i < n for i, n in zip(index, array.shape, strict=True)):
-            text += f", where {operand.name or 'the operand'} is {array[index]}"
+            text += f", where {operand.name or 'the operand'} is {element(array[index])}"
     return text

@@ -69,6 +69,48 @@ def is_lazy(value: Any) -> bool:
     return hasattr(value, "map_blocks") and is_duck(value)
 
 
+def whose(array: Any) -> str:
+    """The library that an array is of, as texts say it, such as ``dask's``."""
+    return "NumPy's" if isinstance(array, np.ndarray) else f"{type(array).__module__.partition('.')[0]}'s"
+
+
+def fetching(array: Any) -> str:
+    """How users write that they want the numbers of a foreign array x."""
+    return "x.compute()" if is_lazy(array) else "x.get()"
+
+
+def setting(what: str, value: Any, dtype: Any = None) -> Any:
+    """A setting that Python code goes by, such as places or shares, as an array of NumPy's.
+
+    Raises:
+        DTypeError: for a foreign array, whose numbers are elsewhere, or not computed yet.
+
+    >>> setting("repeat: repeats", [1, 2])
+    array([1, 2])
+    """
+    array = getattr(value, "_data", value)
+    if is_duck(array):
+        raise DTypeError(f"{what} is an array of {whose(array)}, and must be known here; give {fetching(array)}")
+    return np.asarray(value, dtype)
+
+
+def compatible(what: str, array: Any, x: Any) -> None:
+    """Refuse an array that does not compute with another one, since they are of different kinds.
+
+    Raises:
+        DTypeError: in the name of what the array is.
+    """
+    if type(array) is type(x) or Outline in (type(array), type(x)):
+        return
+    try:
+        np.equal(array, x)
+    except TypeError:
+        way = fetching(array).replace("x", "y", 1) if is_duck(array) else "np.asarray(y, like=x)"
+        raise DTypeError(
+            f"{what} is of {whose(array)} arrays, beside {whose(x)}, which do not mix; give {way}"
+        ) from None
+
+
 def beside(array: Any, x: Any) -> Any:
     """A constant to compute with beside x, as an array of its kind if that is a duck, or holds one: not all kinds mix.
 
@@ -143,8 +185,8 @@ def plain(value: Any, dtype: Any = None, copy: bool | None = None, called: str =
         _check(value, getattr(value, "dtype", None), called)
         measured(value, called)
         return value if dtype is None else value.astype(dtype)
-    if isinstance(value, (list, tuple)) and value and hasattr(value[0], "shape") and any(map(is_lazy, value)):
-        return plain(np.stack(value), dtype, copy, called)
+    if isinstance(value, (list, tuple)) and (duck := _first_duck(value)) is not None:
+        return plain(_stacked(value, duck, called), dtype, copy, called)
     if is_complex(value) and dtype is not None and dtype.kind != "c":
         raise DTypeError(f"{dtype} cannot hold complex numbers; take their real part first")
     if hasattr(value, "__getitem__") and not _is_finite(value):  # NumPy would ask for one item after another, for ever
@@ -229,6 +271,35 @@ def _check(value: Any, dtype: Any, called: str) -> None:
         elif isinstance(value, int):
             way_out = "no dtype has room for it"
         raise DTypeError(f"{called or quoted(value)} holds {dtype}, not numbers; {way_out}")
+
+
+def _first_duck(value: Any) -> Any:
+    """A foreign array within lists, or None. Of lists of lists the first is looked at."""
+    while isinstance(value, (list, tuple)) and not NUMBERS.issuperset(kinds := set(map(type, value))):
+        ducks = (x for x in value if is_duck(getattr(x, "_data", x)))
+        found = next(ducks, None) if any(hasattr(kind, "__array_function__") for kind in kinds) else None
+        if found is not None:
+            return found
+        value = value[0]
+    return None
+
+
+def _stacked(value: Any, duck: Any, called: str) -> Any:
+    """Lists of foreign arrays as one such array, the numbers beside them too."""
+    if not isinstance(value, (list, tuple)):
+        return beside(value, duck) if type(value) in NUMBERS else value
+    parts = [_stacked(x, duck, called) for x in value]
+    what = called or "a list of arrays"
+    if any(hasattr(x, "_data") for x in parts):
+        raise DTypeError(
+            f"{what} holds Tensors of {whose(getattr(duck, '_data', duck))} arrays; put them together by mt.stack"
+        )
+    for x in parts:
+        compatible(f"{what}: one", x, duck)
+    try:
+        return np.stack(parts)
+    except ValueError as error:
+        raise DTypeError(f"{what} is not an array: {error}") from None
 
 
 def _is_finite(value: Any) -> bool:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .arrays import dtype_of_numbers, plain
-from .errors import DTypeError
+from .arrays import beside, dtype_of_numbers, is_duck, plain, setting
+from .errors import DTypeError, quoted
 from .interop.habits import keywords
 from .lengths import length, lengths
 from .randomness import generator_or_default
@@ -56,6 +56,13 @@ def _number(value: Any, function: str) -> Any:
     return unwrap(value)
 
 
+def _known(function: str, **given: Any) -> None:
+    """Refuse numbers that are foreign arrays, which NumPy would read, or could not."""
+    for name, value in given.items():
+        if is_duck(unwrap(value)):
+            setting(f"{function}: {name}", value)
+
+
 def _shape_and_dtype(function: str, shape: tuple[Any, ...], dtype: Any) -> tuple[tuple[int, ...], Any]:
     """What NumPy and PyTorch take by position: a tuple and perhaps a dtype, or several ints."""
     if len(shape) == 2 and dtype is None and not isinstance(shape[1], (int, np.integer)):
@@ -76,13 +83,20 @@ def _drawn(
     dtype: Any,
     requires_grad: bool = False,
     name: str | None = None,
+    like: Any = None,
 ) -> Tensor:
-    """A leaf of what a method of the generator draws."""
+    """A leaf of what a method of the generator draws, as an array of the kind of another one."""
     generator = generator_or_default(generator)
     draw = getattr(generator, how)
     dtype = None if dtype is None else dtype_of_numbers(dtype)
-    new = source(lambda: np.asarray(draw(*args), dtype), name, generator)
+    new = source(lambda: beside(np.asarray(draw(*args), dtype), like), name, generator)
     return new.requires_grad_() if requires_grad else new
+
+
+def _drawn_like(how: str, x: Operand, generator: Generator | None, requires_grad: bool) -> Tensor:
+    """A leaf of what is drawn, of the shape, the dtype and the kind of x."""
+    like = unwrap(as_tensor(x))
+    return _drawn(how, (like.shape,), generator, like.dtype, requires_grad, like=like)
 
 
 @keywords
@@ -123,6 +137,7 @@ def full(
     >>> mt.full((2,), 7.0)
     tensor([7., 7.])
     """
+    _known("full", fill_value=fill_value)
     return _leaf(np.full(_lengths("full", (shape,)), _number(fill_value, "full"), dtype), requires_grad, name)
 
 
@@ -157,6 +172,7 @@ def arange(
     >>> mt.arange(3), mt.arange(1.0, 2.0, 0.25)
     (tensor([0, 1, 2]), tensor([1.  , 1.25, 1.5 , 1.75]))
     """
+    _known("arange", start=start, stop=stop, step=step)
     first, end = (0, start) if stop is None else (start, stop)
     return _leaf(np.arange(first, end, step, dtype=dtype), requires_grad, name)
 
@@ -177,6 +193,7 @@ def linspace(
     >>> mt.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
+    _known("linspace", start=start, stop=stop)
     return _leaf(np.linspace(start, stop, length("num", num, least=0), dtype=dtype), requires_grad, name)
 
 
@@ -226,6 +243,7 @@ def randint(
     """
     if shape is None:
         low, high, shape = 0, low, high
+    _known("randint", low=low, high=high)
     return _drawn("integers", (low, high, _lengths("randint", (shape,))), generator, dtype)
 
 
@@ -270,6 +288,7 @@ def full_like(x: Operand, fill_value: Any, dtype: Any = None, *, requires_grad: 
     >>> mt.full_like(mt.tensor([1.0, 2.0]), 7)
     tensor([7., 7.])
     """
+    _known("full_like", fill_value=fill_value)
     return _leaf(np.full_like(unwrap(x), _number(fill_value, "full_like"), dtype=dtype), requires_grad, None)
 
 
@@ -281,8 +300,7 @@ def rand_like(x: Operand, *, generator: Generator | None = None, requires_grad: 
     >>> mt.rand_like(mt.zeros(2, 3, dtype=mt.float32)).dtype
     dtype('float32')
     """
-    like = unwrap(as_tensor(x))
-    return rand(like.shape, dtype=like.dtype, generator=generator, requires_grad=requires_grad)
+    return _drawn_like("random", x, generator, requires_grad)
 
 
 @keywords
@@ -293,8 +311,7 @@ def randn_like(x: Operand, *, generator: Generator | None = None, requires_grad:
     >>> mt.randn_like(mt.zeros(2, 3)).shape
     (2, 3)
     """
-    like = unwrap(as_tensor(x))
-    return randn(like.shape, dtype=like.dtype, generator=generator, requires_grad=requires_grad)
+    return _drawn_like("standard_normal", x, generator, requires_grad)
 
 
 def as_tensor(x: Any, dtype: Any = None) -> Tensor:
@@ -320,5 +337,5 @@ def from_numpy(array: Any) -> Tensor:
     tensor([1., 2.], dtype=float32)
     """
     if not isinstance(array, np.ndarray):
-        raise DTypeError(f"from_numpy takes an array, not {array!r:.40}; write mt.tensor({array!r:.40})")
+        raise DTypeError(f"from_numpy takes an array, not {quoted(array):.40}; write mt.tensor({quoted(array):.40})")
     return tensor(array)

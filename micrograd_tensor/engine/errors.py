@@ -131,14 +131,17 @@ def explain(op: Primitive, operands: Sequence[Any], params: Mapping[str, Any], e
         return ShapeError(f"{name}: {listed}{_settings(params)}: {error}")
     if isinstance(error, TypeError):
         arrays = [getattr(x, "_data", x) for x in operands]
-        ducks = [type(x) for x in arrays if hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)]
-        if ducks and any(isinstance(x, np.ndarray) for x in arrays):
-            theirs = f"{ducks[0].__module__}.{ducks[0].__name__}"
+        kinds = {type(x): None for x in arrays if hasattr(x, "__array_function__") and not isinstance(x, np.generic)}
+        ducks = [kind for kind in kinds if not issubclass(kind, np.ndarray)]
+        if ducks and len(kinds) > 1:
+            [theirs, *_], other = ducks, next(kind for kind in kinds if kind is not ducks[0])
+            beside = "NumPy's" if issubclass(other, np.ndarray) else f"{other.__module__.partition('.')[0]}'s"
             return DTypeError(
-                f"{name}: {listed}: {theirs} beside NumPy's, which do not mix; np.asarray(y, like=x) brings y over"
+                f"{name}: {listed}: {theirs.__module__}.{theirs.__name__} beside {beside}, which do not mix; "
+                "np.asarray(y, like=x) brings y over"
             )
-        kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
-        return DTypeError(f"{name}: {listed} of type {kinds}{_settings(params)}: {error}")
+        types = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
+        return DTypeError(f"{name}: {listed} of type {types}{_settings(params)}: {error}")
     return error
 
 

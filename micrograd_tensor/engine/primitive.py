@@ -12,8 +12,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol
 import numpy as np
 
 from . import anomaly, record
-from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, measured, operand
-from .errors import explain, with_failed_call
+from .arrays import NUMBERS, PLAIN, Outline, as_array, frozen, is_duck, measured, operand, setting
+from .errors import DTypeError, explain, with_failed_call
 from .interop.habits import understood
 from .record import UNRECORDED, Lean, Record, Result, birth_numbers, is_moved, leaf, outline, restored, unwrap
 from .recording import recording
@@ -156,8 +156,10 @@ def primitive(
                     arrays = [x if isinstance(x, ndarray) else operand(x) for x in arrays]
                 try:
                     return forward(*arrays, **params)
-                except TypeError:
-                    if parameters.keys() >= params.keys():
+                except (ValueError, TypeError, IndexError, AttributeError) as error:
+                    if foreign and parameters.keys() >= params.keys():
+                        raise _explained(row, operands, params, error) from None
+                    if parameters.keys() >= params.keys() or not isinstance(error, TypeError):
                         raise
                     return forward(*arrays, **understood(called, parameters, params))
             state = now()
@@ -181,7 +183,7 @@ def primitive(
                 if not parameters.keys() >= params.keys():
                     return _again(call, row, operands, params, state.scope)
                 raise with_failed_call(  # in one expression: a name for the error would close a cycle with this frame
-                    explain(row, operands, params, error), row, operands, params, state.scope
+                    _explained(row, operands, params, error), row, operands, params, state.scope
                 ) from None
             if type(data) is ndarray:
                 data.setflags(write=False)
@@ -259,6 +261,17 @@ def _as_call(name: str, functions: tuple[Callable[..., Any], ...], parameters: d
     return f"{called}({{*}}{''.join(settings)})"
 
 
+def _explained(row: Primitive, operands: tuple[Any, ...], params: dict[str, Any], error: Exception) -> Exception:
+    """The error of a call that failed, as users are told it; a parameter that is a foreign array is to blame."""
+    try:
+        for key, value in params.items():
+            if is_duck(value):
+                setting(f"{row.name}: {key}", value)
+    except DTypeError as told:
+        return told
+    return explain(row, operands, params, error)
+
+
 def _again(call: Any, row: Primitive, operands: tuple[Any, ...], params: dict[str, Any], scope: Any) -> Any:
     """A call that failed because of unknown settings, with those that go by another name elsewhere renamed."""
     try:
@@ -309,8 +322,8 @@ def _kept(value: Any) -> Any:
 
 
 def _accepted(x: Any, for_a_graph: bool) -> Any:
-    """An operand to compute with; a graph keeps a copy of anything but a Tensor, a number or a duck."""
+    """An operand to compute with; a graph keeps a leaf of any array, with a copy of it unless it is a duck."""
     if isinstance(x, Record) or type(x) in NUMBERS:
         return x
     x = operand(x)
-    return x if not for_a_graph or type(x) in NUMBERS or is_duck(x) else leaf(frozen(x))
+    return x if not for_a_graph or type(x) in NUMBERS else leaf(frozen(x))

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import record, walk
-from .arrays import Outline, element, frozen, on_host, settled
+from .arrays import Outline, element, fetching, frozen, is_duck, on_host, settled, whose
 from .errors import DTypeError, GradientError, GradientWarning, ShapeError, describe
 from .interop import protocols
 from .interop.habits import keywords
@@ -272,7 +272,7 @@ class Tensor(PyTorchMethods):
 
     def __index__(self) -> int:
         refuse_reading(self, "the number")
-        return self._data.__index__()  # type: ignore[no-any-return]
+        return on_host(self._data).__index__()  # type: ignore[no-any-return]
 
     def _number(self, kind: str) -> Any:
         """The only element, for Python's number of a kind, or for NumPy, which stores one in an array so."""
@@ -300,7 +300,16 @@ class Tensor(PyTorchMethods):
                 f"write a @ {called} or np.dot(a, {called}) for a.dot({called}), or call .numpy() to do it knowingly"
             )
         refuse_reading(self, "the array")
-        return np.array(self._values(), dtype=dtype, copy=copy)
+        array = self._values()
+        try:
+            return np.array(array, dtype=dtype, copy=copy)
+        except TypeError:
+            if not is_duck(array):
+                raise
+            raise DTypeError(
+                f"{describe(self)} is of {whose(array)} arrays, which nothing turns into NumPy's unasked; write "
+                f"{fetching(array).replace('x', 'x.numpy()', 1)}"
+            ) from None
 
     __pandas_priority__: Final = 5000  # above that of tables, which then leave ``table * tensor`` to the tensor
 

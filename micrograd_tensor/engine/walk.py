@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import anomaly
-from .arrays import NUMBERS, Outline, as_array, beside, is_complex, plain
+from .arrays import Outline, as_array, beside, compatible, is_complex, plain
 from .errors import DTypeError, GradientError, ShapeError, describe, quoted
 from .interop.habits import keywords
 from .record import Lean, Record, Result, leaf, set_grad, unwrap, whole
@@ -197,7 +197,9 @@ def checked_upstream(output: Result, upstream: Any) -> Any:
         return np.ones_like(output._data)
     try:
         given = plain(unwrap(upstream))
-        given = beside(given, output) if type(upstream) in NUMBERS else given
+        if type(given) is not type(output._data):
+            given = given if isinstance(upstream, Record) else beside(given, output)
+            compatible("it", given, output._data)
     except DTypeError as error:
         raise DTypeError(f"the upstream gradient of {describe(output)}: {error}") from None
     if given.shape != output.shape:

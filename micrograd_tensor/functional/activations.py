@@ -6,7 +6,7 @@ from math import inf, pi, sqrt
 
 import numpy as np
 
-from ..engine.arrays import beside
+from ..engine.arrays import beside, setting
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.randomness import generator_or_default
@@ -170,7 +170,7 @@ def dropout(
     >>> mt.dropout([1.0, 2.0, 3.0, 4.0], p=0.5)
     tensor([2., 0., 0., 0.])
     """
-    if not 0 <= p <= 1:
+    if not 0 <= setting("dropout: p", p) <= 1:
         raise ValueError(f"dropout: p={p!r} is not a probability; it must lie in 0…1")
     values = as_tensor(x)
     if not training or p == 0:

@@ -206,7 +206,7 @@ def jacobian(function: Callable[..., Any], inputs: Inputs, *, create_graph: bool
     full = []
     for x, column in zip(ready, rows, strict=True):
         shape = (*out.shape, *x.shape)
-        full.append(reshape(stack(column), shape=shape) if column else leaf(np.zeros(shape, x.dtype)))
+        full.append(reshape(stack(column), shape=shape) if column else leaf(beside(np.zeros(shape, x.dtype), x)))
     return _like(inputs, full)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import beside
+from ..engine.arrays import beside, setting
 from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
@@ -63,7 +63,7 @@ def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | Non
     tensor([3., 1., 2.])
     """
     shape = np.shape(unwrap(x))
-    if np.asarray(shift).dtype.kind not in "iu":
+    if setting("roll: shift", shift).dtype.kind not in "iu":
         raise ShapeError(f"roll: shift={shift!r}: give a whole number, or one for each axis")
     if axis is None:
         return reshape(roll(ravel(x), int(np.sum(shift)), axis=0), shape=shape)
@@ -163,7 +163,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Tensor:
     shape = np.shape(unwrap(x))
     n = int(np.prod(shape)) if axis is None else shape[counted("delete", x, axis)[0]]
     try:
-        left = np.delete(np.arange(n), obj if isinstance(obj, slice) else np.asarray(obj))
+        left = np.delete(np.arange(n), obj if isinstance(obj, slice) else setting("delete: obj", obj))
     except IndexError as error:
         raise ShapeError(f"delete: {describe(x)} at {obj!r}: {error}") from None
     return take(x, left, axis)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import beside
+from ..engine.arrays import beside, setting
 from ..engine.axes import counted
 from ..engine.creation import full_like
 from ..engine.errors import DTypeError, ShapeError, describe
@@ -104,7 +104,7 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> T
     """
     x = as_tensor(x)
     x = x if x.dtype.kind == "f" else astype(x, np.float64)
-    shares = np.asarray(q, dtype=np.float64)
+    shares = setting("quantile: q", q, np.float64)
     if shares.size and not 0 <= shares.min() <= shares.max() <= 1:
         raise ShapeError(f"quantile: q={q!r} is not within 0…1")
     axes = tuple(range(x.ndim)) if axis is None else counted("quantile", x, axis)
@@ -135,7 +135,7 @@ def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) ->
     >>> mt.percentile(mt.tensor([4.0, 1.0, 2.0]), 75)
     tensor(3.)
     """
-    return quantile(x, np.asarray(q, dtype=np.float64) / 100, axis, keepdims)
+    return quantile(x, setting("percentile: q", q, np.float64) / 100, axis, keepdims)
 
 
 @along

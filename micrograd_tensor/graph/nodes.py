@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import is_duck, is_lazy
+from ..engine.arrays import fetching, is_duck, whose
 from ..engine.errors import DTypeError, GradientError, shortened
 from ..engine.recording import Scope
 from ..engine.row import Primitive, Reading
@@ -196,11 +196,10 @@ def named_nodes(graph: Graph) -> dict[str, Node]:
 
 def require_numbers(graph: Graph, reader: str) -> None:
     """`DTypeError` for a graph whose values are another library's arrays, for a reader that goes by their numbers."""
-    for node in graph.nodes:
+    for node in (*graph.nodes, *graph.backward):
         if is_duck(node.value):
-            kind, fetched = type(node.value), "x.compute()" if is_lazy(node.value) else "x.get()"
             name = "a value of this graph" if node.name is None else f"{shortened(node.name)} {node.shape}"
             raise DTypeError(
-                f"{name} is an array of {kind.__module__.partition('.')[0]}'s, and {reader} goes by the numbers: "
-                f"record the circuit on NumPy's arrays, {fetched}; a few rows are enough"
+                f"{name} is an array of {whose(node.value)}, and {reader} goes by the numbers: record the circuit on "
+                f"NumPy's arrays, {fetching(node.value)}; a few rows are enough"
             )

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..engine.arrays import beside, setting
 from ..engine.errors import ShapeError, describe
 from ..engine.randomness import generator_or_default
 from ..engine.tensor import Tensor
@@ -29,12 +30,14 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     >>> uniform_(mt.tensor([0.0, 0.0]), 5.0, 6.0, np.random.default_rng(0))
     tensor([5.63696169, 5.26978671])
     """
-    return tensor.assign_(generator_or_default(generator).uniform(a, b, tensor.shape))
+    a, b = setting("uniform_: a", a), setting("uniform_: b", b)
+    return tensor.assign_(beside(generator_or_default(generator).uniform(a, b, tensor.shape), tensor))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal, with this mean and standard deviation."""
-    return tensor.assign_(generator_or_default(generator).normal(mean, std, tensor.shape))
+    mean, std = setting("normal_: mean", mean), setting("normal_: std", std)
+    return tensor.assign_(beside(generator_or_default(generator).normal(mean, std, tensor.shape), tensor))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -44,7 +47,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> constant_(mt.tensor([0.0, 1.0]), 7)
     tensor([7., 7.])
     """
-    return tensor.assign_(np.full(tensor.shape, val))
+    return tensor.assign_(beside(np.full(tensor.shape, setting("constant_: val", val)), tensor))
 
 
 def zeros_(tensor: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, NamedTuple
 
-from ..engine.arrays import plain
+from ..engine.arrays import beside, plain
 from ..engine.errors import DTypeError, ShapeError
 from ..engine.tensor import Tensor, assign
 
@@ -55,7 +55,7 @@ def load(owner: str, targets: Mapping[str, Tensor], given: Mapping[str, Any], st
 
 def _array(key: str, value: Any, target: Tensor) -> Any:
     try:
-        array = value._data if isinstance(value, Tensor) else plain(value)
+        array = beside(value._data if isinstance(value, Tensor) else plain(value), target)
     except DTypeError as error:
         raise DTypeError(f"load_state_dict: {key}: {error}") from None
     if array.dtype.kind == "c" and target.dtype.kind != "c":

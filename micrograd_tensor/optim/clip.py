@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arrays import setting
 from ..engine.errors import GradientError
 from ..engine.record import unwrap
 from ..engine.recording import no_grad, recording
@@ -65,10 +66,11 @@ def clip_grad_norm_(
         compute_gradients(params)
     with no_grad():
         total = _norm([p.grad for p in params if p.grad is not None], norm_type)
-        if error_if_nonfinite and not holds(isfinite(total)):
+        traced = recording.get().trace is not None
+        if error_if_nonfinite and not (holds(isfinite(total)) if traced else isfinite(total.item())):
             found = f"the norm of the gradients is {unwrap(total)}"
             raise GradientError(f"clip_grad_norm_: {found}; detect_anomaly finds the op that made it")
-        factor, traced = minimum(max_norm / (total + 1e-6), 1.0), recording.get().trace is not None
+        factor = minimum(max_norm / (total + 1e-6), 1.0)
         for p in params if traced or not factor.item() >= 1 else ():  # NaN included
             if p.grad is not None:
                 p.grad = p.grad * astype(factor, p.dtype)
@@ -97,7 +99,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     tensor([1. , 0.5])
     """
-    if not 0 <= clip_value < inf:
+    if not 0 <= setting("clip_grad_value_: clip_value", clip_value) < inf:
         raise ValueError(f"clip_grad_value_: clip_value={clip_value!r}; it must be a finite number of at least 0")
     for p in _with_gradient(parameters):
         if p.grad is not None:

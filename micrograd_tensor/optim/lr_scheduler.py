@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..engine.arrays import element
 from ..engine.interop.habits import missing
 from ..engine.lengths import length
 from ..engine.tensor import Tensor
@@ -273,7 +274,7 @@ class ReduceLROnPlateau(_Schedule):
 
     def step(self, metrics: Any) -> None:
         """End the epoch, whose metric is this: a number, or a Tensor of one."""
-        current = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
+        current = float(metrics.item() if isinstance(metrics, Tensor) else element(metrics))
         self.last_epoch += 1
         if self._improves(current):
             self.best, self.num_bad_epochs = current, 0

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import beside, is_duck, plain
+from ..engine.arrays import beside, element, is_duck, plain
 from ..engine.errors import DTypeError, GradientError, ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.record import all_at_once, unwrap
@@ -384,4 +384,4 @@ def _plain(value: Any) -> Any:
     """A setting in Python's own types: lists, as JSON has them, become tuples again, 0-d arrays numbers."""
     if isinstance(value, (list, tuple)):
         return tuple(map(_plain, value))
-    return value.item() if getattr(value, "shape", None) == () else value
+    return element(value) if getattr(value, "shape", None) == () else value

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import ShapeError
+from ..engine.arrays import fetching, is_duck, setting, whose
+from ..engine.errors import DTypeError, ShapeError, describe
 from ..engine.interop.habits import keywords
 from ..engine.lengths import length
 from ..engine.randomness import generator_or_default
@@ -100,6 +101,12 @@ def fit(
     shards = min(shards, batch_size)
     if not len(data):
         raise ValueError("fit: there are no samples to learn from")
+    for x in (*model.parameters(), *model.buffers()):
+        if is_duck(x.data):
+            raise DTypeError(
+                f"fit: {describe(x)} is of {whose(x.data)} arrays, and is sent to workers as one of NumPy's; give it "
+                f"one, p.assign_({fetching(x.data).replace('x', 'p.numpy()', 1)})"
+            )
     compute = _over_batches if statistics == "batch" else _over_shards
     step = compute(model, loss, data, _usable(client))
     rng, losses, count = np.random.default_rng(seed), list[float](), 0
@@ -124,7 +131,7 @@ class _Arrays:
     """Samples in the memory of this process."""
 
     def __init__(self, arrays: tuple[Any, ...]) -> None:
-        self._arrays = tuple(np.asarray(x) for x in arrays)
+        self._arrays = tuple(setting(f"fit: part {k} of the samples", x) for k, x in enumerate(arrays))
         if len({len(x) for x in self._arrays}) != 1:
             raise ShapeError(f"fit: arrays of {[len(x) for x in self._arrays]} samples; give as many of each part")
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.arrays import setting
 from ..engine.errors import ShapeError
 
 __all__ = ["NpyFiles", "ParquetFile"]
@@ -49,6 +50,7 @@ class NpyFiles:
 
     def __getitem__(self, numbers: Any) -> tuple[Any, ...]:
         """The samples of these numbers, as one array for each part."""
+        numbers = numbers if isinstance(numbers, slice) else setting("NpyFiles: the numbers", numbers)
         return tuple(np.array(_mapped(path)[numbers]) for path in self.paths)
 
 
@@ -98,7 +100,7 @@ class ParquetFile:
 
     def __getitem__(self, numbers: Any) -> tuple[Any, Any]:
         """The features ``(n, F)`` and the targets ``(n,)`` of these samples."""
-        numbers, file = np.asarray(numbers), _File.at(self.path)
+        numbers, file = setting("ParquetFile: the numbers", numbers), _File.at(self.path)
         ends = _ends(file)
         groups = np.searchsorted(ends, numbers, side="right")
         x: Any = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import nn
 from ..data import DataLoader
+from ..engine.arrays import on_host
 from ..engine.recording import no_grad
 from ..engine.tensor import Tensor, tensor
 from ..functional.losses import cross_entropy
@@ -47,7 +48,7 @@ class Learner:
             out = x
             for layer in self.model:
                 if isinstance(layer, nn.ReLU):
-                    activations.append((float(out.data.mean()), float(out.data.std())))
+                    activations.append((out.mean().item(), out.std().item()))
                 out = layer(out)
             loss = cross_entropy(out, labels).item()
         self.model.train()
@@ -56,7 +57,7 @@ class Learner:
 
 
 def _recognized(logits: Tensor, labels: Tensor) -> int:
-    return int((logits.data.argmax(axis=1) == labels.data).sum())
+    return int((on_host(logits.argmax(axis=1).data) == on_host(labels.data)).sum())
 
 
 class Run:

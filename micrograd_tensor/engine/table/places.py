@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..arrays import setting
 from ..axes import counted
 from ..errors import ShapeError, describe
 from ..interop.habits import keywords
@@ -112,10 +113,11 @@ def repeat(x: Operand, repeats: int | tuple[int, ...], axis: int | None = None) 
     tensor([1., 1., 2., 2.])
     """
     n = prod(np.shape(unwrap(x))) if axis is None else np.shape(unwrap(x))[counted("repeat", x, axis)[0]]
-    if np.asarray(unwrap(repeats)).dtype.kind not in "iu":
+    times = setting("repeat: repeats", repeats)
+    if times.dtype.kind not in "iu":
         raise ShapeError(f"repeat: repeats={repeats!r}: give a whole number, or one for each place")
     try:
-        places = np.repeat(np.arange(n), np.asarray(repeats))
+        places = np.repeat(np.arange(n), times)
     except ValueError as error:
         raise ShapeError(f"repeat: {describe(x)}, {repeats!r} times along axis {axis}: {error}") from None
     return take(x, places, axis)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import beside, is_duck, is_lazy
+from ..arrays import beside, is_duck, is_lazy, setting
 from ..axes import counted
 from ..errors import ShapeError, describe, quoted
 from ..interop.habits import along, keywords
@@ -511,6 +511,8 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Resu
         if sections < 1 or n % sections:
             raise ShapeError(f"split: {n} elements along axis {axis} do not divide into {sections} equal parts")
         sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
+    elif is_duck(unwrap(sections)):
+        setting("split: sections", sections)
     return _pieces(x, axis, [0, *sections, n])
 
 
