@@ -209,7 +209,7 @@ class Builder:
         title = f"value {self.labels.described(node)}"
         wire = Wire(source, target, operand, *lane_ids(node.rank, end, again), title=(title, ""))
         if not source.is_box or source.kind == "box":  # the box of a value shows its shape and range
-            wire.name = self.called.values[node]
+            wire.name = self.called.values[node] if source.is_fork else self.labels.introduced(node)
             wire.value = "" if source.is_fork else self.labels.value(node)
         shape = "" if self.labels.detail == "name" else self.labels.shape(node)
         wire.says = tuple(filter(None, (self.called.values[node], shape)))

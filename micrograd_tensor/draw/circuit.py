@@ -195,9 +195,12 @@ class Circuit:
 
     def _page(self, width: float) -> str:
         """The page with the player, for a place of some width."""
-        options = replace(self._options, page=width)
-        sized = self if options == self._options or options.strict else Circuit(self._graph, self._view, options)
-        return page(self._graph, sized.svg, f"Circuit of {self._called}", self._view, options, drawn)
+        options = replace(self._options, page=width, numbered=True)
+        try:
+            svg = Circuit(self._graph, self._view, options).svg
+        except DrawError:  # the names of numbered values may take more room than is given
+            svg = self.svg
+        return page(self._graph, svg, f"Circuit of {self._called}", self._view, options, drawn)
 
     def _repr_svg_(self) -> str | None:
         try:

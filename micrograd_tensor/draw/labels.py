@@ -11,6 +11,7 @@ from ..graph import Graph, Node
 from ..graph.axes import Dims, axis_names
 from ..graph.nodes import Edge
 from ..notation import Called, broadcasts, formula, number, operand_text, printable, rule, shape_text, summary
+from ..notation.names import SHORT
 from ..notation.printable import WHOLE, counted, listed, shorten
 from ..notation.templates import index_text
 from ..notation.unicode import UNICODE
@@ -74,7 +75,8 @@ class Labels:
         self.dims = axis_names(graph, options.dims) if dims is None else dims
         self._within = options.within
         before = options.within.gates if options.within else 0
-        self.called = Called(graph, self.dims, apart=apart, before=before)
+        self._numbered = options.numbered
+        self.called = Called(graph, self.dims, apart=apart, before=before, short=0 if options.numbered else SHORT)
         self._values: dict[Node, str] = {}
         self._roundings: dict[Node, bool] = {}
         self._rules: dict[Edge, tuple[str, ...]] = {}
@@ -116,6 +118,18 @@ class Labels:
     def described(self, node: Node) -> str:
         """What a value is called, its shape and its range."""
         return f"{self.called.values[node]} {self.value(node)}".strip()
+
+    def introduced(self, node: Node) -> str:
+        """What a value is called where it is made; of one that is called by its gate also the formula, if it is short.
+
+        >>> import micrograd_tensor as mt
+        >>> graph = mt.graph(mt.tensor([1.0, 2.0], name="x", requires_grad=True) + 1.0)
+        >>> [Labels(graph, Options(numbered=numbered)).introduced(graph.outputs[0]) for numbered in (False, True)]
+        ['x + 1', 'y₁ = x + 1']
+        """
+        name = self.called.values[node]
+        text = self.formula(node) if self._numbered and node.op and not node.name else ""
+        return f"{name} = {text}" if 0 < len(text) <= SHORT else name
 
     def name(self, node: Node) -> str:
         """What a value is called, or what kind of leaf it is."""
@@ -180,7 +194,7 @@ class Labels:
     def gate(self, node: Node) -> Item:
         """The gate that makes a value."""
         turn, text = self.called.numbers[node], self.formula(node)
-        name = f"{self.called.values[node]} = " if node.name else ""
+        name = f"{self.called.values[node]} = " if node.name or self._numbered else ""
         title = f"gate {turn}, {node.made_by.name}: {name}{text}"
         item = gate_item(node, title, f"({turn}) {self.op(node)}", "" if any_order(node) else text)
         item.dead, item.moves, item.scope = not node.requires_grad, int(rearranges(node.made_by)), node.scope

@@ -45,8 +45,9 @@ class Within(NamedTuple):
 class Options:
     """The settings of a picture, documented at `draw`.
 
-    `page` is how wide a page is, where the width is "page", `failed` tells where an unfinished graph ends, and
-    `within` of what a graph is the inside.
+    `page` is how wide a page is, where the width is "page", `failed` tells where an unfinished graph ends, `within` of
+    what a graph is the inside, and `numbered` whether a value without a name is called by its gate, as in the steps of
+    the player, rather than by its formula.
 
     Raises:
         DrawError: for an unknown detail or theme, or an invalid depth, path or width.
@@ -65,6 +66,7 @@ class Options:
     page: float = PAGE
     failed: Failure | None = None
     within: Within | None = None
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         for name, given, known in (

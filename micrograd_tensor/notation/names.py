@@ -150,9 +150,13 @@ class Called:
         dims: the labels of axes.
         apart: whether values of one name and scope are told apart.
         before: the number of gates that come before these, where the graph is a part.
+        short: the longest formula that a value is called by, in characters; with 0 every one without a name is y with
+            the number of its gate.
     """
 
-    def __init__(self, graph: Graph, dims: Dims | None = None, *, apart: bool = True, before: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, dims: Dims | None = None, *, apart: bool = True, before: int = 0, short: int = SHORT
+    ) -> None:
         self._own = {node: printable(node.name) for node in graph.nodes if node.name}
         self._paths: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
         for node, name in self._own.items():
@@ -179,8 +183,8 @@ class Called:
             if node.op:
                 self.numbers[node] = before + len(self.numbers) + 1
             if node.op and not text:
-                text = formula(node, self.stand_ins, dims=dims, limit=SHORT + 1)
-                if len(text) > SHORT or "…" in text:
+                text = formula(node, self.stand_ins, dims=dims, limit=short + 1) if short else ""
+                if not text or len(text) > short or "…" in text:
                     text = self.stand_ins[node] = self.in_short(node)
             self.values[node] = text
             if node.name and text != printable(node.name):

@@ -1,5 +1,6 @@
 """The player's page: one file that needs nothing else, allows nothing else, and is the same on every run."""
 
+import html
 import json
 import os
 import re
@@ -191,3 +192,30 @@ def test_a_picture_of_two_graphs_is_not_played(tmp_path):
     graph = GRAPHS["batch_norm"]()
     path = mt.draw(graph, view="difference", against=graph).save(tmp_path / "difference.html")
     assert "<script" not in path.read_text(encoding="utf-8")
+
+
+def called_otherwise(text, shown):
+    """What lanes of a picture say of values and rules that the steps, in which they are lit, do not."""
+    lanes = dict(re.findall(r'<g id="(?:player-)?(edge-[^"]*)"[^>]*>(.*?)</g>', text, re.DOTALL))
+    found = []
+    for step in shown["steps"]:
+        tables = {panel["name"].split(" = ")[0] for side in ("left", "right") for panel in step[side]["panels"]}
+        for lane in step.get("lanes", ()):
+            said = [html.unescape(line) for line in re.findall(r'font-weight="bold"[^>]*>(.*?)</text>', lanes[lane])]
+            if step["phase"] == "forward":
+                found += [name for name in said[:1] if name.split(" = ")[0] not in tables]
+            elif step["phase"] == "backward" and len(said) == 1 and not re.search("…|= ", said[0]):
+                found += [rule for rule in said if rule.split(": ")[-1] not in " ".join(step["say"])]
+    return found
+
+
+@pytest.mark.parametrize("name", [*GRAPHS, "unnamed"])
+def test_picture_steps_and_tables_have_one_name_for_a_value(name, tmp_path):
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    graph = GRAPHS[name]() if name in GRAPHS else mt.graph((mt.sqrt(x * x + 1.0) * (x + 1.0)).sum(), 1.0)
+    circuit = mt.draw(graph, width=None, depth=99)
+    text = circuit.save(tmp_path / "page.html").read_text()
+    shown = json.loads(re.search(r'class="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert called_otherwise(text, shown) == []
+    if name in ("unnamed", "batch_norm"):  # whose picture alone calls values by their formulas
+        assert called_otherwise(circuit.svg, shown)

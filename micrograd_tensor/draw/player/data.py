@@ -68,7 +68,7 @@ def data(
     >>> [step["phase"] for step in data(captured, mt.draw(captured).svg, title="y")["steps"]]
     ['overview', 'forward', 'upstream', 'backward', 'fork']
     """
-    labels = Labels(graph, Options(dims=dims or {}))
+    labels = Labels(graph, Options(dims=dims or {}, numbered=True))
     return _Player(graph, Pictures(graph, svg, insides), title, report, labels).data
 
 

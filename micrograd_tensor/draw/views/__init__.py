@@ -38,7 +38,7 @@ class View:
 
     def uses(self, option: str) -> bool:
         """Whether an option makes a difference to it."""
-        return option in ("detail", "theme", "dims", "page", "scope", *self.needs, *self.takes)
+        return option in ("detail", "theme", "dims", "page", "numbered", "scope", *self.needs, *self.takes)
 
     def __call__(self, graph: Graph, options: Options) -> Painting:
         """The painting of a graph."""
