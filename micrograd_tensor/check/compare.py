@@ -238,7 +238,7 @@ def _matched(
         for node, user, made in candidates:
             if array.shape != made.shape or not np.isclose(array.flat[most], made.value.flat[most], rtol=1e-3):
                 continue
-            if difference(array, made.value, coarser(recorded.absolute[node], node, array), 1.0).within:
+            if difference(array, made.value, coarser(recorded.absolute[node], graph, node, array), 1.0).within:
                 text = f"{_GRADIENT} {_called(node)}"
                 if user is not None:
                     text = f"what arrives at {_called(node)} from {_called(user)}"

@@ -102,7 +102,7 @@ class _Checks:
             if node.is_leaf and value.shape == node.shape and node.dtype.kind == "f" and value.size
         }
         coarsest = max(given.values(), key=_eps, default=np.zeros(()))
-        self.allowed = {node: coarser(allowed.absolute[node], node, coarsest) for node in self.inputs}
+        self.allowed = {node: coarser(allowed.absolute[node], captured, node, coarsest) for node in self.inputs}
 
     def null_spaces(self) -> Iterator[Invariant]:
         """Directions along which the gradients of an input have no component."""

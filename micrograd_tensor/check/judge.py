@@ -157,7 +157,7 @@ class Forward(_Judge):
         if self.rtol is not None:
             return self.rtol * largest, largest
         rounding = MARGIN * self._moved[node] + SUMMING * float(np.finfo(node.dtype).eps) * largest
-        return coarser(rounding, node, given), largest
+        return coarser(rounding, self.graph, node, given, forward=True), largest
 
 
 class Backward(_Judge):
@@ -317,7 +317,7 @@ class Backward(_Judge):
 
     def _wrong_stage(self, node: Node) -> WrongStage:
         """Everything known about a stage; hypotheses may always use the tolerance for rounding."""
-        tolerance = coarser(self._allowed.absolute[node], node, self._given[node])
+        tolerance = coarser(self._allowed.absolute[node], self.graph, node, self._given[node])
         if self.rtol is not None:
             tolerance = np.maximum(tolerance, self.rtol * self._allowed.terms[node].largest)
         return WrongStage(
@@ -335,7 +335,7 @@ class Backward(_Judge):
     def _compare(self, node: Node, given: Any, expected: Any, allowed: Tolerances) -> Difference:
         largest = allowed.terms[node].largest
         if self.rtol is None:
-            return difference(given, expected, coarser(allowed.absolute[node], node, given), largest)
+            return difference(given, expected, coarser(allowed.absolute[node], self.graph, node, given), largest)
         least = 4.0 * float(np.finfo(node.dtype).smallest_subnormal)
         return difference(given, expected, np.maximum(self.rtol * np.asarray(largest), least), largest)
 
@@ -411,7 +411,7 @@ class Backward(_Judge):
         if not self._reaches_an_input(node, given - expected):
             said.append("at this point the difference reaches no input")
         if node.dtype == np.float64:
-            rounded = coarser(self._allowed.absolute[node], node, np.zeros(0, np.float32))
+            rounded = coarser(self._allowed.absolute[node], self.graph, node, np.zeros(0, np.float32))
             if difference(given, expected, rounded, 1.0).within and not self.explained(name).diagnoses:
                 largest = float(np.abs(expected).max(initial=0.0)) or 1.0
                 off = float(np.abs(given - expected).max(initial=0.0)) / largest
@@ -484,7 +484,7 @@ class Backward(_Judge):
     def _harmless(self, name: str, node: Node, given: Any, expected: Any) -> str:
         """Why no gradient at all reaches an input from the elements that differ, or ""."""
         rng = np.random.default_rng(0)
-        tolerance = coarser(self._allowed.absolute[node], node, given)
+        tolerance = coarser(self._allowed.absolute[node], self.graph, node, given)
         differs = ~((np.abs(given - expected) <= tolerance) | (given == expected))
         if not np.all(np.isfinite(given)) and not differs.all():
             return ""
@@ -497,5 +497,5 @@ class Backward(_Judge):
 
     def _subgradient(self, node: Node, given: Any, expected: Any) -> str | None:
         """The op at whose kinks or ties the given gradient is another subgradient than the expected one."""
-        tolerance = coarser(self._allowed.absolute[node], node, given)
+        tolerance = coarser(self._allowed.absolute[node], self.graph, node, given)
         return self._beside.is_one(node, given, expected, self._expected.given, tolerance)

@@ -394,12 +394,39 @@ def _typical(moved: Any) -> Any:
     return sizes
 
 
-def coarser(tolerance: Any, node: Node, given: Any) -> Any:
-    """The tolerance for an array that was given in a coarser dtype than the node has."""
+def coarser(tolerance: Any, graph: Graph, node: Node, given: Any, *, forward: bool = False) -> Any:
+    """The tolerance for an array that was given in a coarser dtype than anything that made it in the graph.
+
+    What was rounded to that dtype on the way there is in the tolerance already.
+
+    Args:
+        tolerance: of the gradient of a node, or of its value.
+        graph: captured with an upstream.
+        node: one of its forward nodes.
+        given: the array.
+        forward: whether it is the node's value.
+    """
     if given.dtype.kind not in "fc" or node.dtype.kind not in "fc":
         return tolerance
-    ratio = float(np.finfo(given.dtype).eps) / float(np.finfo(node.dtype).eps)
+    unit = float(np.finfo(given.dtype).eps)
+    if unit <= float(np.finfo(node.dtype).eps):
+        return tolerance
+    ratio = unit / _coarsest(graph)[node if forward else joint(graph).gradients[node]]
     return tolerance * ratio if ratio > 1 else tolerance
+
+
+_units: WeakKeyDictionary[Graph, dict[Node, float]] = WeakKeyDictionary()
+
+
+def _coarsest(graph: Graph) -> dict[Node, float]:
+    """For each value and gradient, a node of `joint`, the coarsest unit of rounding of all that it was made from."""
+    if graph not in _units:
+        found: dict[Node, float] = {}
+        for node in joint(graph).nodes:
+            own = float(np.finfo(node.dtype).eps) if node.dtype.kind in "fc" else 0.0
+            found[node] = max([own, *(found[x] for x in node.inputs)])
+        _units[graph] = found
+    return _units[graph]
 
 
 def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:

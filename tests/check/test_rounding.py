@@ -159,6 +159,20 @@ def test_float32_is_compared_as_float32_and_float32_in_a_float64_graph_too():
     assert not mt.compare(of.graph, hand={**hand, "dvar": hand["dvar"] * np.float32(1.001)}).ok
 
 
+@pytest.mark.parametrize("computed", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("given", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("held", [np.float32, np.float64])
+def test_what_was_rounded_on_the_way_is_allowed_once(held, computed, given):
+    rng = np.random.default_rng(3)
+    b = mt.tensor(rng.standard_normal(3).astype(held), name="b", requires_grad=True)
+    x = mt.tensor(rng.standard_normal((7, 3)).astype(computed), name="x", requires_grad=True)
+    out, dout = x * 2 + b.astype(computed), rng.standard_normal((7, 3)).astype(computed)
+    right = {"dx": (2 * dout).astype(given), "db": dout.astype(held).sum(axis=0).astype(given)}
+    assert mt.compare(out, dout, right).ok
+    for by in (1 / 7, -1, 1.1):
+        assert not mt.compare(out, dout, {**right, "db": right["db"] * given(by)}).ok
+
+
 def test_a_given_rtol_decides_alone():
     of = solved("batchnorm")
     hand = of.hand()
