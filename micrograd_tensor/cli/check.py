@@ -335,7 +335,8 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     missing = [n for n in inputs if report.stages[n].status == Status.NOT_GIVEN]
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
-    stages = Stages([stage for stage in report.stages.values() if stage.name not in {*outputs, *left_out}])
+    unseen = (outputs - {*inputs}) | {*left_out}  # what a layer returns may be its input
+    stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
     said += [f"{task.guessed[0].upper()}{task.guessed[1:]}."] if task.guessed and report.wrong else []
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))

@@ -33,6 +33,7 @@ from ..engine.walk import ancestors
 from ..graph import graph
 from ..notation.printable import listed
 from .global_weights import keeping, replaced
+from .held import places
 from .layers import Layer, wanted_by
 from .shapes import LABELS, NUMBERS, said_as_option
 from .taking import Adapted, Taking, is_cache
@@ -222,8 +223,9 @@ def _guessed(trial: Trial) -> str:
 def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:
     """A layer's object, what its forward pass returns and its local variables, on `Array` s."""
     own = made_anew(layer, leaves, seed)
-    if hasattr(own, "__dict__"):
-        vars(own).update({name: _recorded_attribute(name, value) for name, value in vars(own).items()})
+    for place in places(own):
+        if not place.gradient:
+            place.names[place.key] = _recorded_attribute(place.called, place.value)
     forward, _ = layer.bound(own)
     watch = Watch(forward, within=False)
     with replaced(layer, _recorded_attribute), watch:

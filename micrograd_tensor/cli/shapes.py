@@ -55,7 +55,8 @@ _SIZES = (
     ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"),
     ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
      r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"),
-    ("layers", r"(?i)hidden_?(dims|sizes|layers)|layer(s|_?(dims|sizes))|sizes|layer_?dims"),
+    ("hidden layers", r"(?i)hidden_?(layer_?)?(dims|sizes|layers)"),
+    ("layers", r"(?i)(layers?_?)?(dims|sizes|layout)|layers|architecture|structure|topology"),
     ("words", r"(?i)vocab(ulary)?(_?size)?|num_?embeddings|n_?(tokens|words|vocab)|V"),
     ("kernel", r"(?i)(k(ernel)?|filter)_?(size|h|w|height|width)|ksize|kernel|k|fh|fw"),
 )  # fmt: skip
@@ -262,14 +263,15 @@ def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) ->
     images, columns = len(shape) == 4, len(layout.get("bias", ())) == 2
     if what == "in" and isinstance(default, tuple):
         return shape[1:] if images else None
-    known = {
+    known: dict[str, Any] = {
         "in": weights[-1] if of_words else shape[1] if images else shape[0] if columns else shape[-1],
         "hidden": layout.get("bias 1", (4,))[0],
         "out": weights[0] if images or columns else weights[-1] if weights else 1,
-        "layers": [4],
+        "hidden layers": [4],
         "words": 6,
         "kernel": 3,
     }
+    known["layers"] = [known["in"], 4, known["out"]]
     return known.get(what or "")
 
 
@@ -320,13 +322,17 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
     return np.asarray(rng.standard_normal(what))
 
 
+_WORDS = ("True", "False", "None")
+
+
 def values_of(texts: str) -> dict[str, Any]:
     """What ``--shapes x=4x5,y=4<3,stride=(1)`` says: shapes of floats, of whole numbers below one, and values.
 
-    An empty pair of parentheses is the shape of a single number.
+    An empty pair of parentheses is the shape of a single number. A word is a text, for a shell takes its quotes away.
 
-    >>> values_of("x=4x5,y=4<3,a=(),mode='train',pad=(1)")
-    {'x': (4, 5), 'y': ((4,), 3), 'a': (), 'mode': Value(value='train'), 'pad': Value(value=1)}
+    >>> values_of("x=4x5,y=4<3,a=(),mode='train',kind=test,pad=(1)")  # doctest: +NORMALIZE_WHITESPACE
+    {'x': (4, 5), 'y': ((4,), 3), 'a': (), 'mode': Value(value='train'), 'kind': Value(value='test'),
+     'pad': Value(value=1)}
     """
     found: dict[str, Any] = {}
     for part in re.split(r",(?![^\[({]*[\])}])", texts):
@@ -339,7 +345,7 @@ def values_of(texts: str) -> dict[str, Any]:
         try:
             if not name.isidentifier():
                 raise ValueError(name)
-            found[name] = Value(ast.literal_eval(text))
+            found[name] = Value(text if text.isidentifier() and text not in _WORDS else ast.literal_eval(text))
         except (ValueError, SyntaxError):
             raise UnusableError(
                 f"--shapes: {part.strip()!r} is no shape such as x=4x5, y=4<3 for whole numbers below 3, or stride=(1)"

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..check.given import spelled
+from ..check.running import copied
+from .held import kept, places
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
@@ -149,12 +151,15 @@ class Adapted:
 
     def __call__(self, dout: Any, cache: Any = None) -> Any:
         """What the user's function returns, or what it has left in its object, in the order of the inputs."""
-        returned = self._call(dout, cache)
         if self._own is None:
-            return returned
+            return self._call(dout, cache)
+        with kept(self._own):
+            return copied(self._found(self._call(dout, cache)))
+
+    def _found(self, returned: Any) -> Any:
         several = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
-        held: dict[str, Any] = {}
-        for name, value in vars(self._own).items():
+        held: dict[str, Any] = {place.called: place.value for place in places(self._own)}
+        for name, value in getattr(self._own, "__dict__", {}).items():
             if isinstance(value, dict) and "grad" in name.lower():
                 held |= {f"d{key}" if key in self._inputs else key: x for key, x in value.items()}
             else:

@@ -22,11 +22,12 @@ import numpy as np
 
 from ..check.found import broadcasts
 from ..check.given import is_array, spelled
-from ..check.recorded_array import Array
+from ..check.recorded_array import plain
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
-from .global_weights import held_arrays, held_in_module
+from .global_weights import held_in_module
+from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
 from .taking import Taking
@@ -190,9 +191,8 @@ class Trials:
         """The object, what its forward pass returns, its variables, and the shapes that the object begins with."""
         layer = self._layer
         own = made_anew(layer, arguments, self._seed)
-        held = {
-            name: x.shape for name, x in {**held_arrays(getattr(own, "__dict__", {})), **held_in_module(layer)}.items()
-        }
+        held = {place.called: place.value.shape for place in places(own) if not place.gradient}
+        held |= {name: x.shape for name, x in held_in_module(layer).items()}
         forward, _ = layer.bound(own)
         watch = Watch(forward, within=False)
         with watch:
@@ -286,15 +286,11 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     """
     own = layer.made(arguments)
     rng = np.random.default_rng([seed, 3])
-    attributes = vars(own) if hasattr(own, "__dict__") else {}
-    several = [value for name, value in attributes.items() if isinstance(value, dict) and "grad" not in name.lower()]
-    for these in (attributes, *several):
-        for name, value in list(these.items()):
-            array = value.recorded.numpy() if isinstance(value, Array) else value
-            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not isinstance(name, str):
-                continue
-            if name not in arguments and is_parameter(name) and array.size and np.isin(array, (0, 1)).all():
-                these[name] = np.asarray(rng.standard_normal(array.shape), array.dtype)
+    for place in places(own):
+        learned = (is_parameter(place.short) or place.boxed) and not place.gradient
+        array = plain(place.value)
+        if learned and place.called not in arguments and array.size and np.isin(array, (0, 1)).all():
+            place.names[place.key] = np.asarray(rng.standard_normal(array.shape), array.dtype)
     return own
 
 

@@ -1,6 +1,7 @@
 """The user's Python file: loaded as a module of its own; its failures are shown in the user's lines alone."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import io
@@ -12,7 +13,7 @@ import tokenize
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,11 +37,12 @@ _MAX_FRAMES = 4
 def user_file(path: Path) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
-    The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code may change the working folder:
-    its lines are known all the same, and after the block the folder is what it was, as are NumPy's functions, settings
-    and global generator, the filters of warnings, the search path, the environment, the standard streams and the limit
-    of recursion. Functions of NumPy's that it replaces are NumPy's own as soon as it is loaded; what it adds to NumPy
-    stays until the end. Siblings may be imported relatively. Of a notebook only what defines something is run.
+    The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code sees no arguments, and may change
+    the working folder: its lines are known all the same, and after the block the folder is what it was, as are NumPy's
+    functions, settings and global generator, the filters of warnings, the search path, the environment, the standard
+    streams and the limit of recursion. Functions of NumPy's that it replaces are NumPy's own as soon as it is loaded;
+    what it adds to NumPy stays until the end. Siblings may be imported relatively; what is not installed is missed only
+    where it is used. Of a notebook only what defines something is run.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -62,10 +64,8 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     try:
         with _interpreter_kept(), _numpy_kept(), warnings.catch_warnings():
             with blamed(path, "cannot be loaded"), replaced_kept():
-                if path.suffix == ".ipynb":
-                    _define(ast.parse(source, str(path)), path, vars(module))
-                else:
-                    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 -- the user asked for it
+                sys.argv = [str(path)]
+                _run(ast.parse(source, str(path)), path, vars(module))
             yield module
     finally:
         sys.path[:] = paths
@@ -112,10 +112,11 @@ def _text(content: bytes) -> str:
 def _interpreter_kept() -> Iterator[None]:
     """After the block the working folder, the environment, the limit of recursion and tracers are what they were."""
     here, environment, limit = Path.cwd(), dict(os.environ), sys.getrecursionlimit()
-    trace, profile = sys.gettrace(), sys.getprofile()
+    trace, profile, arguments = sys.gettrace(), sys.getprofile(), sys.argv
     try:
         yield
     finally:
+        sys.argv = arguments
         os.chdir(here)
         os.environ.clear()
         os.environ.update(environment)
@@ -152,15 +153,53 @@ def _cells(source: bytes) -> list[str]:
     return lines
 
 
-def _define(tree: ast.Module, path: Path, names: dict[str, Any]) -> None:
-    """Run what defines something in a notebook: functions, classes, constants, and imports of what there is."""
+def _run(tree: ast.Module, path: Path, names: dict[str, Any]) -> None:
+    """Run a file; of a notebook what defines something: functions, classes, constants, and imports of what there is.
+
+    What an import does not find is missed where it is used.
+    """
+    notebook, flags = path.suffix == ".ipynb", 0
     for statement in tree.body:
-        imports = isinstance(statement, ast.Import | ast.ImportFrom)
-        constant = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-        if not (imports or constant or isinstance(statement, ast.FunctionDef | ast.ClassDef)):
+        defining = isinstance(statement, _DEFINING) or (
+            isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        )
+        if notebook and not defining:
             continue
-        with suppress(ImportError) if imports else nullcontext():
-            exec(compile(ast.Module([statement], []), str(path), "exec", dont_inherit=True), names)  # noqa: S102 -- as above
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
+        code = compile(ast.Module([statement], []), str(path), "exec", flags, dont_inherit=True)
+        try:
+            exec(code, names)  # noqa: S102 -- the user asked for it
+        except ImportError as error:
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                raise
+            bound = [alias.asname or alias.name.split(".")[0] for alias in statement.names]
+            if not notebook and ("*" in bound or not isinstance(error, ModuleNotFoundError)):
+                raise
+            names.update(dict.fromkeys(bound, _Missing(error)))
+
+
+_DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+
+
+class _Missing:
+    """Stands for what an import did not find: using it fails as the import would have."""
+
+    __module__ = _PACKAGE  # it is a name in the user's file
+
+    def __init__(self, error: ImportError) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what looks at it only
+            raise AttributeError(name)
+        return self()
+
+    def __getitem__(self, _: Any) -> Any:
+        return self()
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise type(self._error)(str(self._error), name=self._error.name)
 
 
 @contextmanager

@@ -507,7 +507,7 @@ def test_bad_input_in_backward(statement, status, said, check):
     ("text", "says"),
     [
         ("def forward(x:\n    pass", r"mine\.py cannot be loaded\n  File \"mine\.py\", line 1\n(.*\n){2}SyntaxError"),
-        ("import nothing_of_this_name", r"line 1\n    import nothing.*\nModuleNotFoundError"),
+        ("import nothing_of_this as n\nn.go()", r"line 2\n    n.go\(\)\nModuleNotFoundError: .*nothing_of_this"),
         ("1 / 0", r"mine\.py, line 1\n    1 / 0\nZeroDivisionError: division by zero"),
         ("import sys; sys.exit('bye')", "SystemExit: bye"),
         ("", "has no function forward; write def forward"),

@@ -195,6 +195,7 @@ def test_shapes_can_be_said(check):
         ("ids=2x3<7, W=7x4", {"ids": ((2, 3), 7), "W": (7, 4)}),
         ("stride=(2)", {"stride": Value(2)}),
         ("mode='train',p=0.5", {"mode": Value("train"), "p": Value(0.5)}),
+        ("mode=test,on=True,x=None", {"mode": Value("test"), "on": Value(True), "x": Value(None)}),
         (
             "conv_param={'stride': 1, 'pad': 0},x=2x3x4x4",
             {"conv_param": Value({"stride": 1, "pad": 0}), "x": (2, 3, 4, 4)},

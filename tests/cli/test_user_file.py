@@ -219,3 +219,45 @@ def test_a_tracer_and_a_profiler_are_there_again(write, where, untraced):
         sys.settrace(None)
         sys.setprofile(before)
     assert after == (tracer, profiler)
+
+
+@pytest.mark.parametrize(
+    ("line", "use"),
+    [
+        ("import not_there", "not_there.plot(1)"),
+        ("import not_there.pyplot as plt", "plt.figure"),
+        ("import not_there.sub", "not_there.sub"),
+        ("from not_there import a, b as c", "c(3)"),
+        ("from not_there.sub import table", "table[0]"),
+    ],
+)
+def test_what_is_not_installed_is_missed_where_it_is_used(write, line, use):
+    text = f"from __future__ import annotations\n{line}\nimport math\ndef run(x: Some = 1):\n    return {use}\n"
+    with user_file(write(text)) as module:
+        assert module.math.pi > 3
+        assert module.run.__annotations__ == {"x": "Some"}
+    assert said_of(write(text)).splitlines() == [
+        "mine.py fails",
+        "  mine.py, line 5, in run",
+        f"    return {use}",
+        f"ModuleNotFoundError: No module named {line.split()[1]!r}".replace(".sub'", "'").replace(".pyplot'", "'"),
+    ]
+
+
+def test_a_file_that_has_something_else_for_what_is_not_installed_gets_that(write):
+    text = "try:\n    import not_there as xp\nexcept ImportError:\n    import math as xp\ndef run(): return xp.pi\n"
+    with user_file(write(text)) as module:
+        assert module.run() > 3
+
+
+@pytest.mark.parametrize("line", ["from not_there import *", "from math import not_there"])
+def test_an_import_that_is_needed_at_once_fails_at_once(write, line):
+    assert said_of(write(f"{line}\ndef run(): pass\n")).splitlines()[1:3] == ["  mine.py, line 1", f"    {line}"]
+
+
+def test_a_script_sees_no_arguments(write):
+    before = list(sys.argv)
+    text = "import argparse, sys\nargparse.ArgumentParser().parse_args()\nargv = list(sys.argv)\nsys.argv += ['x']\n"
+    with user_file(write(text)) as module:
+        assert module.argv == ["mine.py"]
+    assert sys.argv == before

@@ -1,0 +1,129 @@
+"""What a layer's object holds: arrays of floats in its attributes, in dictionaries and lists there, and in its objects.
+
+A parameter may be an object itself, with its numbers in ``data`` and their gradient in ``grad``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, MutableMapping, MutableSequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..check.given import spelled
+from ..check.recorded_array import Array
+from ..engine.tensor import Tensor
+
+_NUMBERS = re.compile(r"_?(data|values?|val|array|arr|tensor|param)")
+"""How the numbers are called of an object that is a parameter."""
+_GRADIENT = re.compile(r"_?(d|g|grads?|gradients?)")
+"""How its gradient is called."""
+_NO_OBJECTS = (type, ModuleType, FunctionType, MethodType, Array, Tensor)
+
+Names: TypeAlias = MutableMapping[Any, Any] | MutableSequence[Any]
+"""What an array is in: the attributes of an object, a dictionary, or a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an array is.
+
+    Attributes:
+        called: what the array is called, of all that the layer holds; a gradient ``d`` + the name of what it is of.
+        short: what it is called where it is.
+        names: what it is in.
+        key: its name, or its number, there.
+        gradient: whether it is one, of another array there.
+        boxed: whether it is the numbers of an object that is a parameter.
+    """
+
+    called: str
+    short: str
+    names: Names
+    key: Any
+    gradient: bool = False
+    boxed: bool = False
+
+    @property
+    def value(self) -> Any:
+        """What is there."""
+        return self.names[self.key]
+
+
+def places(own: Any) -> Iterator[Place]:
+    """The arrays of floats that an object holds, those in its own attributes and dictionaries first."""
+    attributes = vars(own) if hasattr(own, "__dict__") else {}
+    inner = list[tuple[str, Any]]()
+    for key, value in list(attributes.items()):
+        if _is_array(value):
+            yield Place(key, key, attributes, key)
+        elif isinstance(value, dict) and "grad" not in key.lower():
+            for name in (name for name, x in value.items() if isinstance(name, str) and _is_array(x)):
+                yield Place(name, name, value, name)
+        if not _is_array(value):
+            inner.append((key, value))
+    seen = {id(own)}
+    for key, value in inner:
+        yield from _within(value, key, key, seen, own_dictionary=isinstance(value, dict))
+
+
+def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary: bool = False) -> Iterator[Place]:
+    """The arrays in a list, a dictionary or an object, and in those in it."""
+    if id(value) in seen:
+        return
+    if isinstance(value, list | tuple):
+        seen.add(id(value))
+        for place, x in enumerate(value):
+            if _is_array(x) and isinstance(value, list):
+                yield Place(f"{called}{place}", short, value, place)
+            else:
+                yield from _within(x, f"{called}{place}", short, seen)
+        return
+    names = value if isinstance(value, dict) else vars(value) if _is_object(value) else None
+    if names is None:
+        return
+    seen.add(id(value))
+    arrays = [key for key, x in names.items() if isinstance(key, str) and _is_array(x)]
+    if not own_dictionary:
+        boxed = next((key for key in arrays if not isinstance(value, dict) and _NUMBERS.fullmatch(key)), None)
+        gradient_of = {key: name for key in arrays for name in spelled([key], {*arrays} - {key})[0]}
+        for key in arrays:
+            if boxed is not None and (key == boxed or _GRADIENT.fullmatch(key)):
+                own = key == boxed
+                yield Place(called if own else f"d{called}", short, names, key, gradient=not own, boxed=own)
+            elif key in gradient_of:
+                yield Place(f"d{called}_{gradient_of[key]}", key, names, key, gradient=True)
+            else:
+                yield Place(f"{called}_{key}", key, names, key)
+    for key, x in list(names.items()):
+        if isinstance(key, str | int) and key not in arrays:
+            yield from _within(x, f"{called}_{key}", str(key), seen)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | Array) and value.dtype.kind == "f"
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it is an object of the user's, which may hold arrays."""
+    library = type(value).__module__.partition(".")[0]
+    foreign = library in ("numpy", "micrograd_tensor") or library in sys.stdlib_module_names
+    return hasattr(value, "__dict__") and not isinstance(value, _NO_OBJECTS) and not foreign
+
+
+@contextmanager
+def kept(own: Any) -> Iterator[None]:
+    """After the block the arrays that an object holds are what they were: a pass may update or add to them."""
+    before = [(place, place.value, place.value.copy()) for place in places(own) if isinstance(place.value, np.ndarray)]
+    try:
+        yield
+    finally:
+        for place, array, numbers in before:
+            place.names[place.key] = array
+            if array.flags.writeable:
+                np.copyto(array, numbers)

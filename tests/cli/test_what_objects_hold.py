@@ -1,0 +1,214 @@
+"""Parameters in dictionaries, lists and objects of their own, and those of layers within layers, are judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micrograd_tensor.cli.held import kept, places
+from micrograd_tensor.cli.main import main
+
+LINEAR = """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = dout.sum(axis=0)
+        return dout @ self.W.T
+"""
+FILES = {
+    "parameters with data and grad": (
+        """
+class Parameter:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.weight, self.bias = Parameter(np.random.randn(n_in, n_out)), Parameter(np.zeros(n_out))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight.data + self.bias.data
+
+    def backward(self, grad_output):
+        self.weight.grad += self.x.T @ grad_output
+        self.bias.grad += grad_output.sum(axis=0)
+        return grad_output @ self.weight.data.T
+""",
+        ["self.x.T @ grad", "grad_output.sum(axis=0)", "grad_output @ self"],
+    ),
+    "parameters in a list": (
+        """
+class P:
+    def __init__(self, value):
+        self.value, self.grad = value, None
+
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.params = [P(np.random.randn(n_in, n_out)), P(np.zeros(n_out))]
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params[0].value + self.params[1].value
+
+    def backward(self, dout):
+        self.params[0].grad = self.x.T @ dout
+        self.params[1].grad = dout.sum(axis=0)
+        return dout @ self.params[0].value.T
+""",
+        ["self.x.T @ dout", "dout.sum(axis=0)"],
+    ),
+    "a net of layers in a list": (
+        LINEAR
+        + """
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.layers = [Linear(n_in, n_hidden), Linear(n_hidden, n_out)]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = np.tanh(layer.forward(x))
+        self.out = x
+        return x
+
+    def backward(self, dout):
+        dz = dout * (1 - self.out**2)
+        dh = self.layers[1].backward(dz)
+        return self.layers[0].backward(dh * (1 - self.layers[1].x**2))
+""",
+        ["self.x.T @ dout", "dh * (1", "dout.sum(axis=0)"],
+    ),
+    "layers in attributes and in a dictionary": (
+        LINEAR
+        + """
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.first, self.rest = Linear(n_in, n_hidden), {"last": Linear(n_hidden, n_out)}
+
+    def forward(self, x):
+        return self.rest["last"].forward(self.first.forward(x))
+
+    def backward(self, dout):
+        return self.first.backward(self.rest["last"].backward(dout))
+""",
+        ["self.x.T @ dout", "self.first.backward(self"],
+    ),
+    "weights in lists": (
+        """
+class Net:
+    def __init__(self, sizes=(5, 4, 3)):
+        self.weights = [np.random.randn(n, m) for n, m in zip(sizes[:-1], sizes[1:])]
+        self.biases = [np.zeros(m) for m in sizes[1:]]
+
+    def forward(self, x):
+        self.acts = [x]
+        for w, b in zip(self.weights, self.biases):
+            self.acts.append(np.tanh(self.acts[-1] @ w + b))
+        return self.acts[-1]
+
+    def backward(self, dout):
+        self.dweights, self.dbiases = [None] * len(self.weights), [None] * len(self.weights)
+        for k in reversed(range(len(self.weights))):
+            dz = dout * (1 - self.acts[k + 1] ** 2)
+            self.dweights[k] = self.acts[k].T @ dz
+            self.dbiases[k] = dz.sum(axis=0)
+            dout = dz @ self.weights[k].T
+        return dout
+""",
+        ["self.acts[k].T @ dz", "dz.sum(axis=0)", "dz @ self"],
+    ),
+    "a layer that does nothing": (
+        """
+class Same:
+    def forward(self, x):
+        return x
+
+    def backward(self, dout):
+        return dout
+""",
+        ["dout\n"],
+    ),
+}
+
+
+@pytest.fixture
+def status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def status(text, *options):
+        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
+        found = main(["check", "mine.py", *options])
+        return found, capsys.readouterr().out
+
+    return status
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_all_that_an_object_holds_is_judged(status, kind):
+    text, terms = FILES[kind]
+    found, printed = status(text)
+    assert found == 0, printed
+    assert "left out" not in printed
+    for term in terms:
+        for wrong in (f"2 * {term}", f"-{term}"):
+            found, printed = status(text[::-1].replace(term[::-1], wrong[::-1], 1)[::-1])
+            assert found == 1, (wrong, printed)
+            assert "wrong here" in printed
+
+
+def test_what_a_backward_pass_adds_up_is_no_more_at_its_second_run(status):
+    text, _ = FILES["parameters with data and grad"]
+    _, printed = status(text.replace("self.x.T @ grad", "3 * self.x.T @ grad"), "--hints", "2")
+    assert "dweight is multiplied by 3" in printed
+
+
+class Holder:
+    def __init__(self, **names):
+        vars(self).update(names)
+
+
+def test_where_arrays_are():
+    inner = Holder(W=np.ones(2), dW=np.zeros(2), n=3)
+    own = Holder(
+        w=np.zeros(1),
+        params={"b": np.ones(3)},
+        grads={"b": np.ones(3)},
+        one=Holder(data=np.ones(4), grad=np.zeros(4)),
+        several=[np.ones(5), inner, (inner, Holder(own=None))],
+        labels=np.arange(3),
+        module=np,
+        kind=int,
+    )
+    own.itself, inner.above = own, own
+    found = {place.called: (place.key, place.gradient, place.boxed) for place in places(own)}
+    assert found == {
+        "w": ("w", False, False),
+        "b": ("b", False, False),
+        "one": ("data", False, True),
+        "done": ("grad", True, False),
+        "several0": (0, False, False),
+        "several1_W": ("W", False, False),
+        "dseveral1_W": ("dW", True, False),
+    }
+
+
+def test_arrays_are_afterwards_what_they_were():
+    own = Holder(w=np.ones(2), fixed=np.ones(2), several=[np.ones(2)])
+    own.fixed.flags.writeable = False
+    first = own.several[0]
+    with kept(own):
+        own.w += 1
+        own.several[0] = np.zeros(3)
+        own.new = np.zeros(2)
+    assert own.w.tolist() == [1, 1]
+    assert own.several[0] is first
+    assert own.new.shape == (2,)
