@@ -12,6 +12,12 @@ from hypothesis import settings
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy is loaded; the workers use every core
     os.environ.setdefault(variable, "1")
 os.environ["MICROGRAD_TENSOR_CACHE"] = "0"  # machine code of earlier runs proves nothing
+for setting in (
+    "ADMIN__TICK__LIMIT",
+    "COMM__TIMEOUTS__CONNECT",
+    "COMM__TIMEOUTS__TCP",
+):  # Dask's, on a machine that is busy
+    os.environ.setdefault(f"DASK_DISTRIBUTED__{setting}", "600s")
 
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("reproducible")

@@ -36,7 +36,7 @@ def site(tmp_path_factory, worker_id):
     except FileExistsError:
         waited = time.monotonic()
         while not said.exists():
-            assert time.monotonic() - waited < 600, "the process that builds the site has not ended"
+            assert time.monotonic() - waited < 1800, "the process that builds the site has not ended"
             time.sleep(0.5)
     else:
         built = subprocess.run(

@@ -27,6 +27,8 @@ from ..engine.tensor import Tensor, assign, tensor
 from ..engine.walk import grad
 from ..nn.module import Module
 from ..optim import Optimizer
+from .clients import awake, usable
+from .clients import value as value_of
 
 __all__ = ["fit"]
 
@@ -76,7 +78,10 @@ def fit(
 
     Raises:
         ValueError: for other statistics, for data that would have to be sent to the workers, for no samples.
-        RuntimeError: for a client that is closed; the model is then as after the last whole step.
+        DTypeError: for samples or parameters that are another library's arrays.
+        TypeError: for anything but a client.
+        RuntimeError: for a client that is closed, or has had no workers for a minute; the model is then as after the
+            last whole step.
         ImportError: for ``statistics="batch"`` without Dask.
 
     >>> from micrograd_tensor import cross_entropy, nn, optim
@@ -108,7 +113,7 @@ def fit(
                 f"one, p.assign_({fetching(x.data).replace('x', 'p.numpy()', 1)})"
             )
     compute = _over_batches if statistics == "batch" else _over_shards
-    step = compute(model, loss, data, _usable(client))
+    step = compute(model, loss, data, awake(client, "fit"))
     rng, losses, count = np.random.default_rng(seed), list[float](), 0
     for _ in range(epochs):
         order = rng.permutation(len(data)) if shuffle else np.arange(len(data))
@@ -146,12 +151,6 @@ def _batches(order: Any, size: int) -> Iterator[Any]:
     return (order[k : k + size] for k in range(0, len(order), size))
 
 
-def _usable(client: Any) -> Any:
-    if client is not None and getattr(client, "status", "running") != "running":
-        raise RuntimeError(f"fit: the client is {client.status}; make a new one, distributed.Client(…)")
-    return client
-
-
 # -------------------------------------------------------------------------------------------- statistics of each shard
 
 
@@ -169,7 +168,7 @@ def _over_shards(model: Module, loss: Any, data: Any, client: Any) -> Callable[.
         while len(found) > 1:
             pairs = [call(_added, *found[k : k + 2]) for k in range(0, len(found) - 1, 2)]
             found = pairs + found[2 * len(pairs) :]
-        value, *rest = found[0] if here else _result(client, found[0])
+        value, *rest = found[0] if here else value_of(client, found[0], "fit")
         n = len(list(model.parameters()))
         buffers = list(model.buffers())
         assign(buffers, rest[n:])
@@ -184,18 +183,9 @@ def _called(function: Callable[..., Any], *args: Any) -> Any:
 
 def _submit(client: Any) -> Callable[..., Any]:
     def call(function: Callable[..., Any], *args: Any) -> Any:
-        return _usable(client).submit(function, *args, pure=False)
+        return usable(client, "fit").submit(function, *args, pure=False)
 
     return call
-
-
-def _result(client: Any, future: Any) -> Any:
-    """The value of a future; where the client is closed meanwhile, an error that says so."""
-    try:
-        return future.result()
-    except Exception:
-        _usable(client)
-        raise
 
 
 def _same(value: Any) -> Any:
@@ -268,7 +258,7 @@ def _over_batches(model: Module, loss: Any, data: Any, client: Any) -> Callable[
         return da.concatenate(chunks)
 
     def step(parts: list[Any], seed: tuple[int, int]) -> tuple[float, Parts]:
-        _usable(client)
+        awake(client, "fit")
         try:
             with (
                 _seeded(seed),
@@ -280,9 +270,12 @@ def _over_batches(model: Module, loss: Any, data: Any, client: Any) -> Callable[
                 learning = [p for p in model.parameters() if p.requires_grad]
                 found = grad(value, learning)
                 lazies = [value.numpy(), *(g.numpy() for g in found if g is not None)]
-                total, *arrays = dask.compute(*lazies)
+                if client is None:
+                    total, *arrays = dask.compute(*lazies)
+                else:
+                    total, *arrays = (value_of(client, future, "fit") for future in client.compute(lazies))
         except Exception:
-            _usable(client)
+            usable(client, "fit")
             raise
         ready = iter(arrays)
         gradients = {p: None if g is None else next(ready) for p, g in zip(learning, found, strict=True)}

@@ -16,9 +16,10 @@ from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
-from ..engine.arrays import is_lazy
+from ..engine.arrays import is_lazy, measured
 from ..engine.errors import DTypeError, describe
 from ..engine.record import unwrap
+from .clients import usable, value
 
 __all__ = ["in_passes"]
 
@@ -36,6 +37,8 @@ def in_passes(*results: Any) -> list[Any]:
 
     Raises:
         DTypeError: for what is no lazy array.
+        ShapeError: for an array that does not know its lengths.
+        RuntimeError: for a client that is closed, or has had no workers for a minute.
 
     >>> import dask.array as da
     >>> import micrograd_tensor as mt
@@ -49,10 +52,16 @@ def in_passes(*results: Any) -> list[Any]:
     for x, array in zip(results, arrays, strict=True):
         if not is_lazy(array):
             raise DTypeError(f"in_passes: {describe(x)} is no array of Dask's; nothing is left to compute")
+        measured(array, "in_passes: a result")
     if not arrays:
         return []
     graphs = import_module("dask.highlevelgraph")
     graph = graphs.HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
+    for future in _held(graph).values():
+        if future.status in ("cancelled", "lost"):
+            raise RuntimeError(
+                "in_passes: what a client's workers held is gone, as is the client; make the arrays anew"
+            )
     while waiting := _next(graph):
         layers, needs = dict(graph.layers), dict(graph.dependencies)
         for name in waiting:  # one by one: a chunk that two sums share would be kept from the one to the other
@@ -112,9 +121,12 @@ def _computed(graph: Any, name: str, keys: list[Any]) -> Any:
             tree |= graph.dependencies[layer]
             below += graph.dependencies[layer]
     get = import_module("dask.base").get_scheduler() or import_module("dask.threaded").get
-    named = _names()
+    client, named = getattr(get, "__self__", None), _names()
     tasks = _by_chunks(graph, {key for layer in tree for key in graph.layers[layer].get_output_keys()}, named)
-    return get(tasks, list(map(named, keys)))
+    if not hasattr(client, "submit"):
+        return get(tasks, list(map(named, keys)))
+    futures = usable(client, "in_passes").get(tasks, list(map(named, keys)), sync=False)
+    return [value(client, future, "in_passes") for future in futures]
 
 
 def _names() -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -294,21 +295,24 @@ def test_a_wrong_column_among_many_is_exit_status_1(tmp_path, capsys, monkeypatc
 
 @pytest.mark.slow
 def test_large_data_take_seconds_and_little_more_memory_than_they_are(tmp_path):
-    resource = pytest.importorskip("resource")
+    """The peak is that of a process alone: that of its parent, which the system may count, would hide it."""
+    pytest.importorskip("resource")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100_000, 20)))
+    benchmarks = str(Path(__file__).parents[1] / "benchmarks")
+    around = os.environ | {"PYTHONPATH": os.pathsep.join([benchmarks, *filter(None, [os.environ.get("PYTHONPATH")])])}
 
     def measured(*arguments):
-        code = "import resource, sys; from micrograd_tensor.cli import main; main(sys.argv[1:]); used = resource."
-        code += "getrusage(resource.RUSAGE_SELF); print(used.ru_maxrss, used.ru_utime + used.ru_stime)"
+        code = (
+            "import sys, time; from micrograd_tensor.cli import main; main(sys.argv[1:]); from bench_dask import peak; "
+        )
+        code += "print(peak(), time.process_time())"
         command = [sys.executable, "-c", code, "batchnorm", *arguments, "-o", str(tmp_path / "x.svg")]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=around)
         return map(float, done.stdout.splitlines()[-1].split())
 
-    assert resource
     (small, _), (large, seconds) = measured(), measured(str(tmp_path / "x.npy"))
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert (large - small) * unit < 4.5 * 100_000 * 20 * 8
-    assert seconds < 8  # it is 2 where nothing else runs
+    assert (large - small) * 2**20 < 4.5 * 100_000 * 20 * 8
+    assert seconds < 12  # of the processor; it is 2 where nothing else runs
 
 
 def test_the_report_for_programs(tmp_path, capsys):

@@ -368,7 +368,7 @@ def started(before="", backend="numba"):
 
 
 def said(process):
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     origins, *values = out.rsplit(" ", 2)
     return set(ast.literal_eval(origins)), values
@@ -394,7 +394,7 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(at):
 
 def test_a_process_that_is_killed_while_it_writes_leaves_the_cache_as_it_was(at):
     process = started("os.rename = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)")
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL
     (left,) = at.iterdir()
     assert left.name.startswith(".")

@@ -293,7 +293,7 @@ def test_without_a_home_folder_and_where_nothing_can_be_written(tmp_path):
     place = str(Path(mt.__file__).parents[1])
     for home in (None, "/nowhere", str(tmp_path / "missing"), "/dev/null"):
         around = {"PATH": os.environ["PATH"], "PYTHONPATH": place} | ({} if home is None else {"HOME": home})
-        made = subprocess.run([sys.executable, "-c", program], env=around, capture_output=True, text=True, timeout=120)
+        made = subprocess.run([sys.executable, "-c", program], env=around, capture_output=True, text=True, timeout=600)
         assert (made.stdout, made.stderr) == ("[0.0, 0.0, 0.0]\n", "")
 
 

@@ -21,7 +21,7 @@ def compiled(tmp_path):
     def run(text):
         (tmp_path / "page.tex").write_text(text, encoding="utf-8")
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=100, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=600, check=False)
         said = done.stdout.decode(errors="replace")
         assert done.returncode == 0, said[-3000:]
         return int(re.search(r"Output written on page.pdf \((\d+) page", said)[1])

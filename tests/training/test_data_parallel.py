@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim
-from micrograd_tensor.training import NpyFiles, ParquetFile, fit
+from micrograd_tensor.training import NpyFiles, ParquetFile, fit, in_passes
 
 ROWS, FEATURES, CLASSES = 200, 6, 3
 
@@ -166,6 +167,34 @@ def test_no_samples_and_unequal_parts_are_refused():
         fit(model, mt.cross_entropy, optim.SGD(model.parameters()), (np.ones((2, 6)), np.ones(3, int)))
 
 
+class Fake:
+    """As much of a client as is asked for before anything is computed."""
+
+    def __init__(self, status="running", asynchronous=False):
+        self.status, self.asynchronous = status, asynchronous
+
+    submit = scheduler_info = None
+
+
+@pytest.mark.parametrize("statistics", ["shard", "batch"])
+@pytest.mark.parametrize(
+    ("client", "error", "says"),
+    [
+        (Fake("closed"), RuntimeError, r"fit: the client is closed; make a new one, distributed\.Client\(…\)"),
+        (Fake("connecting"), RuntimeError, "fit: the client is connecting; make a new one"),
+        (Fake(asynchronous=True), TypeError, "fit: the client is asynchronous; give one without asynchronous=True"),
+        ("tcp://127.0.0.1:8786", TypeError, r"'tcp://.*' is no client of Dask's; give distributed\.Client\(…\)"),
+        (True, TypeError, r"True is no client of Dask's; give distributed\.Client\(…\)"),
+    ],
+)
+def test_what_is_no_usable_client_is_refused(files, client, error, says, statistics):
+    model = net()
+    before = model.state_dict()["0.weight"].numpy().tobytes()
+    with pytest.raises(error, match=says):
+        trained(files, model, client=client, statistics=statistics)
+    assert model.state_dict()["0.weight"].numpy().tobytes() == before
+
+
 # ---------------------------------------------------------------------------------------------------------------- files
 
 
@@ -260,7 +289,9 @@ def test_a_worker_that_is_killed_in_mid_epoch_changes_nothing(cluster, files):
 
     def kill(step, _loss):
         if step in (2, 5):
-            victim = next(iter(cluster.run(os.getpid).values()))
+            while not (alive := cluster.run(os.getpid, on_error="ignore")):
+                time.sleep(0.1)
+            victim = next(iter(alive.values()))
             os.kill(victim, signal.SIGKILL)
             killed.append(victim)
 
@@ -268,6 +299,57 @@ def test_a_worker_that_is_killed_in_mid_epoch_changes_nothing(cluster, files):
     assert len(set(killed)) == 2
     same(state, alone)
     assert its == losses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", ["shard", "batch", "passes"])
+def test_a_cluster_without_workers_is_not_waited_for_without_end(files, monkeypatch, work):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("micrograd_tensor.training.clients.PATIENCE", 0.2)
+
+    def done(client):
+        if work != "passes":
+            return trained(files, net(), client=client, statistics=work)
+        import dask.array as da
+
+        x = mt.tensor(da.ones(4, chunks=2))
+        return in_passes(x / x.sum())
+
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
+        distributed.Client(empty) as client,
+        pytest.raises(RuntimeError, match=r"the client has had no workers for .* seconds; start some"),
+    ):
+        done(client)
+
+
+@pytest.mark.slow
+def test_workers_may_come_later(files, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("micrograd_tensor.training.clients.PATIENCE", 0.2)
+    waited = []
+
+    def none_then_one(client, counted=distributed.Client.nthreads):
+        found = counted(client)
+        waited.append(found)
+        if len(waited) == 1:
+            empty.scale(1)
+            client.wait_for_workers(1)
+        return found
+
+    monkeypatch.setattr(distributed.Client, "nthreads", none_then_one)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
+        distributed.Client(empty) as client,
+    ):
+        same(trained(files, net(), client=client)[0], trained(files, net())[0])
+    assert waited[0] == {}
+
+
+@pytest.mark.slow
+def test_a_cluster_is_no_client(cluster, files):
+    with pytest.raises(TypeError, match=r"LocalCluster\(.* is no client of Dask's; give cluster\.get_client\(\)"):
+        trained(files, net(), client=cluster.cluster)
 
 
 @pytest.mark.slow
