@@ -24,7 +24,7 @@ opaque       (rank,)                     the value of a node that no reading ser
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -420,18 +420,18 @@ class Pool:
         return self._scaled(self.make("relabel", (whole,), (whole.axes, new), new), number)
 
 
-def topological(roots: Iterable[Term]) -> list[Term]:
-    """The terms that some are made of, and these, args first."""
-    return sorted(reachable(roots), key=lambda term: term.id)
+def topological(roots: Iterable[Term], known: Container[Term] = ()) -> list[Term]:
+    """The terms that some are made of, and these, args first; without those known and what lies behind them."""
+    return sorted(reachable(roots, known), key=lambda term: term.id)
 
 
-def reachable(roots: Iterable[Term]) -> Iterator[Term]:
-    """The terms that some are made of, and these, each once, in no particular order."""
+def reachable(roots: Iterable[Term], known: Container[Term] = ()) -> Iterator[Term]:
+    """The terms that some are made of, and these, each once, in no particular order; none that is known."""
     found: set[Term] = set()
     stack = list(roots)
     while stack:
         term = stack.pop()
-        if term not in found:
+        if term not in found and term not in known:
             found.add(term)
             yield term
             stack += term.args

@@ -34,9 +34,8 @@ class Values:
 
     def __call__(self, term: Term) -> Any:
         """The array of a term."""
-        for t in topological([term]):
-            if t not in self._made:
-                self._made[t] = self._value(t)
+        for t in topological([term], self._made):
+            self._made[t] = self._value(t)
         return self._made[term]
 
     def of_node(self, node: Node) -> Any:

@@ -34,10 +34,9 @@ class Grouping:
 
     def __call__(self, term: Term) -> Term:
         """The same value, grouped."""
-        for t in topological([term]):
-            if t not in self._made:
-                self._made[t] = self._grouped(t)
-                self.before.setdefault(self._made[t], t)
+        for t in topological([term], self._made):
+            self._made[t] = self._grouped(t)
+            self.before.setdefault(self._made[t], t)
         return self._made[term]
 
     def _grouped(self, t: Term) -> Term:
@@ -121,17 +120,12 @@ class Grouping:
 
     def shared(self, terms: Sequence[Term], known: Container[Term]) -> list[Term]:
         """The same values, where two factors that several products have in common are multiplied once."""
-        order, stack = set[Term](), [*terms]
-        while stack:
-            t = stack.pop()
-            if t not in order and t not in known:
-                order.add(t)
-                stack += t.args
-        products = {t: self._units(t) for t in sorted(order, key=lambda t: t.id) if t.op == "prod"}
+        order = topological(terms, known)
+        products = {t: self._units(t) for t in order if t.op == "prod"}
         pairs = _paired([units for units in products.values() if units])
         multiples = {(t.args[0], t.params[0]): t for t in order if t.op == "lin" and len(t.args) == 1}
         made: dict[Term, Term] = {}
-        for t in sorted(order, key=lambda t: t.id):
+        for t in order:
             units = products.get(t)
             if units:
                 made[t] = self._powers([*self._multiplied(units, pairs, made).items()])

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any
 
 from ..algebra import Term
 from ..algebra.numbers import ONE, Coefficient
+from ..algebra.terms import topological
 from .grouping import CONDITIONS
 from .loops import (
     Accumulate,
@@ -116,7 +116,7 @@ class Schedule:
     def _emit(self, axes: list[int], goals: list[Goal], env: dict[Term, Expression]) -> list[Statement]:
         if not goals:
             return []
-        need = unresolved([goal.term for goal in goals], env)
+        need = topological([goal.term for goal in goals], env)
         if not axes:
             return self._scalars(goals, need, env)
         a, rest = axes[0], axes[1:]
@@ -142,7 +142,7 @@ class Schedule:
         for at in sorted(loops):
             here = loops[at]
             later = [goal.term for k in loops if k > at for goal in loops[k]]
-            ready = [] if later else [g for g in once if not any(a in _reduced(t) for t in unresolved([g.term], env))]
+            ready = [] if later else [g for g in once if not any(a in _reduced(t) for t in topological([g.term], env))]
             once = [goal for goal in once if goal not in ready]
             made += self._before(a, rest, here, env, ready)
             kept = self._kept(a, rest, here, later, env)
@@ -196,7 +196,7 @@ class Schedule:
         self, a: int, rest: list[int], goals: list[Goal], env: dict[Term, Expression], ready: list[Goal]
     ) -> list[Statement]:
         """Reach the goals that are ready, and compute what the others need and does not vary along the axis."""
-        need = unresolved([goal.term for goal in goals], env)
+        need = topological([goal.term for goal in goals], env)
         inside = {t for t in need if a in t.axes}
         wanted = {x for t in inside for x in t.args if x not in inside and x in set(need)}
         wanted |= {goal.term for goal in goals if goal.term not in inside and goal.term not in env}
@@ -223,9 +223,9 @@ class Schedule:
         self, a: int, rest: list[int], goals: list[Goal], later: list[Term], env: dict[Term, Expression]
     ) -> list[Goal]:
         """Goals for what varies along the axis, took long to compute, and is needed again in a later loop."""
-        here = set(unresolved([goal.term for goal in goals], env))
+        here = set(topological([goal.term for goal in goals], env))
         found = []
-        for t in unresolved(later, env):
+        for t in topological(later, env):
             inner = tuple(k for k in rest if k in t.axes)
             worth = (t.op in _REDUCTIONS and not inner) or (t.op == "fn" and not rest)
             if t in here and a in t.axes and worth:
@@ -292,18 +292,6 @@ class Schedule:
         if t.op == "delta":
             return At(t.params[0], env[t.args[0]])
         raise NotImplementedError(f"a kernel cannot compute {t}")
-
-
-def unresolved(terms: Iterable[Term], env: Mapping[Term, Any]) -> list[Term]:
-    """What has to be computed for some terms, args first."""
-    found: set[Term] = set()
-    stack = [t for t in terms if t not in env]
-    while stack:
-        t = stack.pop()
-        if t not in found:
-            found.add(t)
-            stack += [x for x in t.args if x not in env]
-    return sorted(found, key=lambda t: t.id)
 
 
 def _reduced(t: Term) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from .calls import Marked
 from .grouping import Grouping
 from .loops import For, Kernel, Load, Statement
 from .scalars import PLAIN
-from .schedule import Goal, Schedule, unresolved
+from .schedule import Goal, Schedule
 from .trace import Traced
 
 LONGEST = 32
@@ -292,10 +292,9 @@ class Plan:
 
     def _stage(self, term: Term) -> int:
         """After how many calls a term can be computed."""
-        if term not in self._stages:
-            for t in topological([term]):
-                before = max((self._stages[x] for x in t.args), default=0)
-                self._stages[t] = before + (t.op in ("opaque", "relabel"))
+        for t in topological([term], self._stages):
+            before = max((self._stages[x] for x in t.args), default=0)
+            self._stages[t] = before + (t.op in ("opaque", "relabel"))
         return self._stages[term]
 
     def _dtype(self, term: Term) -> np.dtype[Any]:
@@ -397,7 +396,7 @@ class Plan:
                 self.steps.append(Filled(array, float(number.value)))
                 self._spread[one.term, one.labels] = array
                 continue
-            behind = unresolved([one.term], self._arrays)
+            behind = topological([one.term], self._arrays)
             labels = {*one.labels, *one.term.axes, *(label for t in behind for label in t.axes)}
             labels |= {label for t in behind for x in t.args for label in x.axes}
             joined, apart = [one], []
@@ -438,7 +437,7 @@ class Plan:
         lengths: dict[int, tuple[str, int]] = {}
         for group in groups:
             terms = grouping.shared([grouping(one.term) for one in group], known)
-            behind = {x for t in unresolved(terms, known) for x in t.args if x in known}
+            behind = {x for t in topological(terms, known) for x in t.args if x in known}
             read = [known[t] for t in sorted(behind | {t for t in terms if t in known}, key=lambda t: t.id)]
             settled = [self._array(one) for one in group if not (one.counts or one.free)]
             order = self._order([*(by_name[load.array] for load in read), *settled], [one.term for one in group])
