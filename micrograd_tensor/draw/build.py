@@ -10,10 +10,10 @@ from ..graph import Graph, Node
 from ..graph.nodes import Edge
 from ..notation import MAX_NAME, number, printable
 from .collapse import Collapsed, named, nothing
-from .labels import Labels, boxed
+from .labels import Labels, boxed, marked
 from .options import Failure, Options
 from .repeats import Box
-from .scene import FORK, SPLIT, Item, Scene, Wire, lane_ids, repeated
+from .scene import FORK, MAX_MARK, SPLIT, Item, Scene, Wire, lane_ids, repeated
 from .uses import Use
 
 MAX_ERROR_LINES = 8
@@ -212,9 +212,15 @@ class Builder:
             wire.name = self.called.values[node] if source.is_fork else self.labels.introduced(node)
             wire.value = "" if source.is_fork else self.labels.value(node)
         shape = "" if self.labels.detail == "name" else self.labels.shape(node)
-        wire.says = tuple(filter(None, (self.called.values[node], shape)))
+        wire.says = tuple(filter(None, (self._mark(node), shape)))
         self.scene.wires.append(wire)
         return wire
+
+    def _mark(self, node: Node) -> str:
+        """What a mark calls a value: a formula that is too long for it is told by its gate."""
+        name = self.called.values[node]
+        told = node.name or node.op is None or len(name) <= MAX_MARK
+        return name if told else marked(self.called.numbers[node], node)
 
     def join(self, edge: Edge, source: Item, gate: Item) -> None:
         """Add the wire on which an operand arrives at a gate."""

@@ -20,7 +20,7 @@ from .metrics import folded, text_width
 from .options import Options
 from .repeats import Box
 from .rounding import is_rounding
-from .scene import BOXED, GATE, VALUE, Item, symbol_size
+from .scene import BOXED, GATE, MARK_FOLD, VALUE, Item, symbol_size
 from .uses import Use, Uses, rearranges
 
 MAX_CAPTION = 32
@@ -32,9 +32,8 @@ MAX_PATH, MAX_CLAUSES = 3, 4
 BOX_FOLD, LEAST_HEIGHT = 80.0, 54.0
 """How wide the lines in a box of a narrow picture are, and the least height of the box of a scope."""
 
-MAX_LINE = 44
-"""The longest list of the leaves of a box, in characters."""
-
+MAX_LEAVES, LEAVES_FOLD = 88, 200.0
+"""The longest list of the leaves of a box, in characters, and how wide its lines are."""
 
 MAX_UNRECORDED = 4
 """How many values are named of which nothing is recorded."""
@@ -208,7 +207,7 @@ class Labels:
         >>> Labels(graph).op(graph.outputs[0])
         'mean over axis 1'
         """
-        texts = [node.made_by.name]
+        texts, before = [node.made_by.name], ""
         for part in UNICODE.parts(node):
             if isinstance(part, str) or part.kind in ("", "flag"):
                 continue
@@ -217,7 +216,9 @@ class Labels:
                 texts.append(f"[{', '.join(index_text(node.params[part.name], names, number))}]")
             else:
                 way = ("over " if isinstance(node.reading, Reduction) else "along ") if part.kind == "axis" else ""
+                texts[-1] += "," * (part.kind == before == "number")
                 texts.append(f"{way}{UNICODE.said(node, part, self.dims)}")
+                before = part.kind
         return shorten(" ".join(texts), MAX_CAPTION)
 
     # --------------------------------------------------------------------------------------------------- gradients
@@ -301,18 +302,18 @@ class Labels:
         # The leaves of the first of several equal scopes stand for those of the others.
         first = {x for gate in box.gates[: len(box.gates) // n] for x in gate.inputs}
         shown = [leaf for leaf in leaves if n == 1 or leaf in first]
-        return tuple(line for line in (box.name, text, self._listed(shown)) if line)
+        return tuple(line for line in (box.name, text, *self._listed(shown)) if line)
 
-    def _listed(self, leaves: Sequence[Node]) -> str:
-        """Names with their shapes, grouped by shape: "gamma, beta (4,)"."""
+    def _listed(self, leaves: Sequence[Node]) -> tuple[str, ...]:
+        """Lines of names with their shapes, grouped by shape: "gamma, beta (4,)"."""
         by_shape: dict[str, list[str]] = {}
         for leaf in leaves:
             if leaf.name or leaf.requires_grad:
                 name = printable((leaf.name or "").rpartition(".")[2])
                 by_shape.setdefault(self.shape(leaf), []).extend([name] if name else [])
-        if self.detail == "name":
-            return shorten(", ".join(name for names in by_shape.values() for name in names), MAX_LINE)
-        return shorten(", ".join(f"{', '.join(names)} {shape}".strip() for shape, names in by_shape.items()), MAX_LINE)
+        shapes = by_shape if self.detail != "name" else {}
+        texts = [f"{', '.join(names)} {shape if shapes else ''}".strip() for shape, names in by_shape.items()]
+        return folded(shorten(", ".join(texts), MAX_LEAVES), LEAVES_FOLD, VALUE)
 
 
 def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
@@ -325,18 +326,34 @@ def gate_item(node: Node, title: str, caption: str, reads: str) -> Item:
     return item
 
 
+def marked(number: int, node: Node) -> str:
+    """What a mark calls a value that has no name, or a long one: its gate, by number, and by op if that is short."""
+    op = node.made_by.name
+    return f"({number}) {op}" if text_width(op, VALUE, bold=True) <= MARK_FOLD else f"({number})"
+
+
+def captioned(caption: str, formula: str) -> str:
+    """A caption with the formula of its gate, which may begin with the op.
+
+    >>> captioned("(1) sub", "1 − x"), captioned("(4) where", "where(x > 0, x, 0)")
+    ('(1) sub: 1 − x', '(4) where(x > 0, x, 0)')
+    """
+    op = caption.rpartition(" ")[2]
+    return f"{caption}{formula.removeprefix(op)}" if formula.startswith(f"{op}(") else f"{caption}: {formula}"
+
+
 def any_order(node: Node) -> bool:
     """Whether an op has only one operand, or gives the same result in any order."""
     return node.op is None or len(node.operands) < 2 or node.op.commutes
 
 
 def added(letters: Sequence[str]) -> str:
-    """A sum of letters, of many the first two and the last.
+    """A sum of letters, of many the first and the last.
 
     >>> added("AB"), added("ABCDEF")
-    ('A + B', 'A + B + … + F')
+    ('A + B', 'A + … + F')
     """
-    return " + ".join(letters if len(letters) < 5 else [*letters[:2], "…", letters[-1]])
+    return " + ".join(letters if len(letters) < 5 else [letters[0], "…", letters[-1]])
 
 
 def boxed(item: Item) -> Item:

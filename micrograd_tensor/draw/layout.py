@@ -20,6 +20,7 @@ from typing import NamedTuple
 from ..engine.recording import Scope
 from ..notation import printable, shorten
 from .collapse import named
+from .labels import captioned
 from .metrics import text_width
 from .order import Order
 from .rows import assign_rows, chains
@@ -31,6 +32,9 @@ LANE = 5.0
 
 RUN, BETWEEN_RUNS, BEND = 12.0, 22.0, 24.0
 """Half the width of a vertical run; the distance of two at one item; the part of its row that a corner takes."""
+
+LEAST_RUN = 14.0
+"""How far a vertical run reaches at least below an item, with what its corner takes, so that its arrow is seen."""
 
 ARROW = 10.0
 """Space for an arrow head next to a wire's lines."""
@@ -125,7 +129,7 @@ class Placing:
             self._spread(item)
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
-                item.caption, item.reads = f"{item.caption}: {item.reads}", ""
+                item.caption, item.reads = captioned(item.caption, item.reads), ""
         self.own = {item: [wire for wire in self.inputs[item] if self._is_own(wire)] for item in scene.items}
         beside = {wire.source for wires in self.own.values() for wire in wires}
         self.order = [item for item in order.items if item not in beside]
@@ -371,7 +375,11 @@ class Placing:
             row.append(Block((start + end) / 2, (end - start) / 2, gap + TEXT_GAP, gap + TEXT_GAP))
             sizes = gap + TEXT_GAP + wire.above.height, gap + TEXT_GAP + wire.below.height
             row.append(Block(wire.x, wire.width / 2, *sizes))
-        for frame in self.frames:
+            for item, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)):
+                if turn is not None:
+                    run = Block(item.x + turn, LANE, 0.0, item.height / 2 + LEAST_RUN)
+                    blocks.setdefault((item.strip, item.row), []).append(run)
+        for frame in sorted(self.frames, key=lambda frame: frame.level):
             middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
             inside = {
                 row: [
@@ -381,10 +389,8 @@ class Placing:
             }
             rows = [row for row in inside if inside[row]]  # not all of a fork's rows are there
             frame.first, frame.last = (frame.strip, min(rows)), (frame.strip, max(rows))
-            frame.top = -max(block.above for block in inside[min(rows)]) - HEADER * frame.level
-            frame.bottom = max(block.below for block in inside[max(rows)]) + FRAME * frame.level
-        for frame in self.frames:
-            middle, half = (frame.left + frame.right) / 2, (frame.right - frame.left) / 2
+            frame.top = -max(block.above for block in inside[min(rows)]) - HEADER
+            frame.bottom = max(block.below for block in inside[max(rows)]) + FRAME
             blocks[frame.first].append(Block(middle, half, -frame.top, 0.0))
             blocks[frame.last].append(Block(middle, half, 0.0, frame.bottom))
         ys, bottom = stacked(blocks, MARGIN, STRIP_GAP)

@@ -60,7 +60,7 @@ def _advance(character: str) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def folded(text: str, width: float, size: float, bold: bool = False, *, anywhere: bool = False) -> tuple[str, ...]:
-    """A text as lines of about a width, where it has spaces to be broken at; in parentheses only if need be.
+    """A text as few lines of about a width, broken where one reads on best; in parentheses only if need be.
 
     Args:
         text: the text.
@@ -72,17 +72,43 @@ def folded(text: str, width: float, size: float, bold: bool = False, *, anywhere
     >>> folded("copy to (2, 3, 4, 4) along axes 0, 2, 3", 130, 12.5, bold=True)
     ('copy to (2, 3, 4, 4)', 'along axes 0, 2, 3')
     >>> folded("× (1 − inverted_stddev²)", 70, 12.5, bold=True, anywhere=True)
-    ('× (1 −', 'inverted_', 'stddev²)')
+    ('× (1', '− inverted_', 'stddev²)')
     """
     if text_width(text, size, bold) <= (1 if anywhere else SLACK) * width:
         return (text,) if text else ()
-    lines: list[str] = []
-    for word in _words(text, width, size, bold, anywhere):
-        if lines and text_width((lines[-1] + word).strip(), size, bold) <= width:
-            lines[-1] += word
-        else:
-            lines.append(word.strip())
-    return tuple(line for line in lines if line)
+    return _fewest(_words(text, width, size, bold, anywhere), width, size, bold)
+
+
+def _fewest(words: list[str], most: float, size: float, bold: bool) -> tuple[str, ...]:
+    """The words in the fewest lines, of these ways the one that disturbs least, and then the one of the least width."""
+    depths = [0]
+    for word in words:
+        depths.append(depths[-1] + word.count("(") - word.count(")"))
+    best: list[tuple[tuple[int, int, float], tuple[str, ...]]] = [((0, 0, 0.0), ())]  # for the words from each on
+    for i in reversed(range(len(words))):
+        ways = []
+        for j in range(i + 1, len(words) + 1):
+            line = "".join(words[i:j]).strip()
+            width = text_width(line, size, bold)
+            if width > most and j > i + 1:
+                break
+            (lines, cost, widest), rest = best[len(words) - j]
+            if j < len(words):
+                cost += _disturbs(words[j - 1], words[j]) + depths[j]
+            ways.append(((lines + bool(line), cost, max(widest, width)), (line, *rest) if line else rest))
+        best.append(min(ways))
+    return best[-1][1]
+
+
+def _disturbs(before: str, after: str) -> int:
+    """How much a line break between two words disturbs: least before another clause, most after a sign."""
+    if not after.startswith(" "):
+        return 2  # within a name
+    last, word = before.rpartition(" ")[2], after.strip()
+    if last.endswith((":", ";")) or word.partition(" ")[0] in _CLAUSES or after.startswith("  "):
+        return 0
+    numbered = last.startswith("(") and last[1:-1].isdigit()
+    return 4 if numbered or last in (*_SIGNS, *_ON) else 2 if last.isdigit() else 1
 
 
 def _words(text: str, width: float, size: float, bold: bool, anywhere: bool) -> list[str]:
@@ -90,7 +116,7 @@ def _words(text: str, width: float, size: float, bold: bool, anywhere: bool) -> 
     words: list[str] = []
     for word in re.findall(r" *[^ ]+", text):
         before = "".join(words[-1:])
-        if words and (before.count("(") > before.count(")") or before.strip() in _SIGNS):
+        if words and (before.count("(") > before.count(")") or before.rpartition(" ")[2] in _SIGNS):
             words[-1] += word
         else:
             words.append(word)
@@ -118,4 +144,7 @@ def _cut(word: str, fits: Callable[[str], bool]) -> list[str]:
 _PART = r"(?:[^_.,(/…]|\.(?=\d))*(?:[_,(/…]|\.(?!\d))+|(?:[^_.,(/…]|\.(?=\d))+"
 """A part of a name, of a formula without spaces or of a range, with the sign after which it may be broken."""
 
-_SIGNS = ("+", "−", "·", "×", "÷", "=", "@", "≠")
+_SIGNS = ("+", "−", "·", "×", "÷", "=", "@", "/", "≠", "Σ")
+
+_CLAUSES, _ON = ("=", "≠", "along", "over", "copied", "by"), ("axis", "axes", "to", "over", "along", "copied", "by")
+"""What begins a clause, and words that lead on to what follows."""

@@ -37,6 +37,9 @@ FOLD, CAPTION_FOLD = 100.0, 60.0
 NARROW = 70.0
 """How wide lines are in a narrow picture, whatever the words."""
 
+MAX_MARK, MARK_FOLD = 18, 48.0
+"""The longest name on a mark, in characters, and how wide its lines are where it would take too much space."""
+
 SAVED_HEIGHT, SAVED_GAP = 20.0, 14.0
 """Height of the small box below a gate, and its distance, the length of an arrow."""
 
@@ -103,7 +106,7 @@ class Item:
     @property
     def captions(self) -> tuple[str, ...]:
         """The lines above a gate."""
-        return folded(self.caption, CAPTION_FOLD, CAPTION, anywhere=self.narrow)
+        return _captions(self.caption, self.narrow)
 
     @property
     def is_box(self) -> bool:
@@ -114,6 +117,17 @@ class Item:
     def is_fork(self) -> bool:
         """Whether a value forks in it."""
         return self.kind in ("fork", "split")
+
+
+@lru_cache(maxsize=1 << 12)
+def _captions(caption: str, narrow: bool) -> tuple[str, ...]:
+    """The lines above a gate, where a formula has lines of its own if that takes no more of them."""
+    op, colon, reads = caption.partition(": ")
+    whole, *parts = (
+        folded(text, CAPTION_FOLD, CAPTION, anywhere=narrow) for text in (caption, op + colon.strip(), reads)
+    )
+    apart = tuple(line for part in parts for line in part)
+    return apart if reads and len(apart) <= len(whole) else whole
 
 
 @dataclass(slots=True, eq=False)

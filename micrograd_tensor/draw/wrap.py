@@ -19,16 +19,10 @@ from .layout import ARROW, BEND, FRAME, MARGIN, Layout, Placing, common, half_wi
 from .legend import CONTINUED, least_width
 from .metrics import folded, text_width
 from .options import Options
-from .scene import VALUE, Item, Scene, Wire
+from .scene import MARK_FOLD, MAX_MARK, VALUE, Item, Scene, Wire
 
 EDGE = FRAME + 1
 """Room for a frame's side, which stands on a whole pixel."""
-
-MAX_MARKS = (18, 8)
-"""The longest name on a mark, in characters; the second limit applies where the first takes too much space."""
-
-MARK_FOLD = 48.0
-"""How wide the lines on a mark are in a narrow picture."""
 
 
 def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
@@ -58,11 +52,11 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
     wrapping.run()
     if (length := max(wrapping.front)) + MARGIN <= width:
         return wrapping.layout()
-    for longest, broken in (*((longest, False) for longest in MAX_MARKS), *[(MAX_MARKS[0], True)] * narrow):
-        if broken:
+    for broken in ("", "marks", "texts")[: 2 + narrow]:
+        if broken == "texts":
             _narrow(scene)
             wrapping = _Wrapping(scene)
-        takes = math.ceil(max(least, wrapping.measure(width, longest)))
+        takes = math.ceil(max(least, wrapping.measure(width, MARK_FOLD if broken else math.inf)))
         if takes <= width:
             break
     else:
@@ -111,15 +105,15 @@ class _Wrapping(Placing):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self.limit = math.inf
-        self.longest = MAX_MARKS[0]
+        self.fold = math.inf
         self.breaks: dict[Item, int] = {}
         self.marks: dict[Wire, float] = {}
-        self._widths: dict[tuple[int, Wire], float] = {}
+        self._widths: dict[tuple[float, Wire], float] = {}
         self._ends: dict[int, list[float]] = {}
 
-    def measure(self, width: float, longest: int) -> float:
+    def measure(self, width: float, fold: float) -> float:
         """The least sufficient width, that of the widest strip of one item; no strip is asked to be wider than this."""
-        self.longest, self._ends = longest, {}
+        self.fold, self._ends = fold, {}
         alone = [self._measured(k, 0.0)[0] for k in range(len(self.order))]
         self.enter([])
         self.limit = width - MARGIN
@@ -198,9 +192,9 @@ class _Wrapping(Placing):
         return end
 
     def _mark_width(self, wire: Wire) -> float:
-        key = self.longest, wire
+        key = self.fold, wire
         if key not in self._widths:
-            self._widths[key] = _mark("", wire, self.longest).width
+            self._widths[key] = _mark("", wire, self.fold).width
         return self._widths[key]
 
     def _break(self, first: int) -> None:
@@ -223,12 +217,12 @@ class _Wrapping(Placing):
                 wires.append(wire)
                 continue
             name = wire.forward.removeprefix("edge-").removesuffix("-fwd")
-            start = _mark(f"mark-{name}-start", wire, self.longest)
+            start = _mark(f"mark-{name}-start", wire, self.fold)
             start.x = wire.target.x + self.box_right(wire) - start.width / 2
             start.strip = wire.target.strip
             self.scene.items.append(start)
             if wire in self.marks:
-                end = _mark(f"mark-{name}-end", wire, self.longest)
+                end = _mark(f"mark-{name}-end", wire, self.fold)
                 end.x, end.strip = self.marks[wire], wire.source.strip
                 part = Wire(wire.source, end, wire.operand, f"{wire.forward}-part-1", None, wire.title)
                 part.backward = wire.backward and f"{wire.backward}-part-1"
@@ -238,16 +232,24 @@ class _Wrapping(Placing):
             wire.source, wire.leaves = start, None
             wires.append(wire)
         self.scene.wires[:] = wires
-        turning = {wire.source for wire in wires if wire.leaves is not None}
         for item in self.scene.items:
-            if item.is_fork and item not in turning:  # all of its branches go on in other lines
-                item.width = item.height
+            if item.is_fork and item.width > item.height:
+                _drawn_in(item, [wire for wire in wires if wire.source is item and wire.leaves is not None])
 
     def layout(self) -> Layout:
         """The layout, once everything is placed and cut; every strip except the last is as wide as it."""
         layout = super().layout()
         layout.width = layout.width if len(self.solid) == 1 else self.limit + MARGIN
         return layout
+
+
+def _drawn_in(fork: Item, turning: list[Wire]) -> None:
+    """Make a fork no wider than its branches in this line need it, which stay where they are."""
+    places = [wire.leaves or 0.0 for wire in turning] or [0.0]
+    middle = (min(places) + max(places)) / 2
+    fork.x, fork.width = fork.x + middle, fork.height + max(places) - min(places)
+    for wire in turning:
+        wire.leaves = (wire.leaves or 0.0) - middle
 
 
 def _once(pending: Iterable[Wire]) -> list[Wire]:
@@ -260,15 +262,14 @@ def _once(pending: Iterable[Wire]) -> list[Wire]:
     return list(first.values())
 
 
-def _mark(name: str, wire: Wire, longest: int) -> Item:
+def _mark(name: str, wire: Wire, fold: float) -> Item:
     """The mark where a wire goes on, or with an id that ends in "-end" the one where it is left; both are as wide.
 
     It says what the value is called, or else its shape.
     """
-    said = shorten(next(iter(wire.says), ""), longest)
+    said = shorten(next(iter(wire.says), ""), MAX_MARK)
     texts = f"… {said}".strip(), said if said.endswith("…") else f"{said} …".strip()
-    fold = MARK_FOLD if wire.narrow else math.inf
-    starts, ends = (folded(text, fold, VALUE, bold=True, anywhere=wire.narrow) for text in texts)
+    starts, ends = (folded(text, fold, VALUE, bold=True, anywhere=True) for text in texts)
     title = f"{' '.join(wire.says)}, continued".strip(", ")
     mark = Item(name, "mark", (0, 0), title, ends if name.endswith("-end") else starts, shape=wire.target.shape)
     mark.row, mark.bold = wire.row, len(mark.lines)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw.build import scene
-from micrograd_tensor.draw.layout import GATE, LANE, TEXT_GAP, place
+from micrograd_tensor.draw.layout import GATE, HEADER, LANE, TEXT_GAP, place
 from micrograd_tensor.draw.metrics import text_width
 from micrograd_tensor.draw.rows import chains
 from micrograd_tensor.draw.scene import CAPTION, CAPTION_LINE
+from micrograd_tensor.draw.wrap import wrap
 
 
 def boxes(shown):
@@ -116,6 +117,21 @@ def test_caption_tells_the_order_of_operands_where_the_picture_does_not():
     shown = scene(mt.graph((1 + leaf("x", 2)).named("q")))
     place(shown)
     assert [item.caption for item in shown.items if item.op] == ["(1) add"]
+
+
+@pytest.mark.parametrize("name", ["two_layers", "layer_norm", "nested_scopes", "lstm_cell", "collapsed_for_its_size"])
+@pytest.mark.parametrize("width", [900, None])
+def test_a_scope_begins_right_above_what_is_in_it(name, width):
+    """However deep the scopes are that begin further down."""
+    circuit = GALLERY[name]()
+    shown = circuit._painting.scene
+    layout = place(shown) if width is None else wrap(shown, width)
+    tops = [(at.x, at.y - at.height / 2 - CAPTION_LINE * len(at.captions), at.strip) for at in shown.items]
+    tops += [(wire.x, wire.y - TEXT_GAP - LANE - wire.above.height, wire.target.strip) for wire in shown.wires]
+    tops += [((frame.left + frame.right) / 2, frame.top, frame.strip) for frame in layout.frames]
+    for frame in layout.frames:
+        inside = [y for x, y, strip in tops if strip == frame.strip and frame.left < x < frame.right and y > frame.top]
+        assert HEADER <= min(inside) - frame.top <= HEADER + 2 * TEXT_GAP + LANE
 
 
 def test_scopes_contain_their_gates_and_no_others():

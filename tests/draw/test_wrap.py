@@ -13,6 +13,7 @@ from gallery import (
     leaf,
     lstm_cell,
     nested_scopes,
+    random_graph,
     random_scopes,
     residual,
     tied_weights,
@@ -23,7 +24,8 @@ from hypothesis import strategies as st
 
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw import Circuit, DrawError, draw
-from micrograd_tensor.draw.metrics import folded, text_width
+from micrograd_tensor.draw.metrics import _words, folded, text_width
+from micrograd_tensor.draw.route import HEAD, RADIUS
 from micrograd_tensor.draw.scene import NARROW
 
 
@@ -218,7 +220,7 @@ def unspaced(text):
 
 @pytest.mark.parametrize("make", [*MAKERS, hostile_names])
 def test_a_narrow_picture_says_all_that_a_wide_one_does(make):
-    narrow, wide = make(width=PHONE), make()
+    narrow, wide = make(width=least(make)), make()
     for lines, whole in narrow_texts(narrow):
         assert unspaced("".join(lines)) == unspaced(whole)
     shown = {item.id: item for item in narrow._painting.scene.items}
@@ -264,6 +266,73 @@ def test_what_may_be_broken_anywhere_fits_and_loses_nothing(text, width, bold):
     lines = folded(text, width, 11.0, bold, anywhere=True)
     assert unspaced("".join(lines)) == unspaced(text)
     assert all(text_width(line, 11.0, bold) <= width for line in lines)
+
+
+@given(TEXTS, st.floats(40, 200), st.booleans())
+def test_no_way_to_break_a_text_takes_fewer_lines_or_less_width(text, width, bold):
+    """Beside all ways to break it, of which there are few enough to try."""
+
+    def wide(line):
+        return text_width(line, 11.0, bold)
+
+    lines = folded(text, width, 11.0, bold)
+    words = _words(text, width, 11.0, bold, anywhere=False)[:10]
+    lines = folded("".join(words).strip(), width, 11.0, bold)
+    if len(lines) < 2:
+        return
+    ways = []
+    for ends in itertools.product([False, True], repeat=len(words) - 1):
+        way = [words[0]]
+        for word, end in zip(words[1:], ends, strict=True):
+            way = [*way, word] if end else [*way[:-1], way[-1] + word]
+        way = [line.strip() for line in way if line.strip()]
+        if all(wide(line) <= width or line in map(str.strip, words) for line in way):
+            ways.append(way)
+    assert len(lines) == min(map(len, ways))
+    assert list(lines) in ways
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("copy to (7, 4) along axis 0", 113, ("copy to (7, 4)", "along axis 0")),
+        ("ddev_from_mean = A + B", 100, ("ddev_from_mean", "= A + B")),
+        ("where h0 @ W1 > 0", 100, ("where h0", "@ W1 > 0")),
+        ("where(x > 0, x · x, max(x, −1))", 70, ("where(x > 0,", "x · x,", "max(x, −1))")),
+        (
+            "backward: local rule; name, shape of the gradient",
+            180,
+            ("backward: local rule;", "name, shape of the gradient"),
+        ),
+        ("A: × inverted_stddev", 100, ("A:", "× inverted_stddev")),
+    ],
+)
+def test_a_text_is_broken_where_one_reads_on_best(text, width, lines):
+    assert folded(text, width, 12.5, bold=True) == lines
+
+
+def test_a_mark_tells_a_long_formula_by_its_gate():
+    circuit = GALLERY["cross_entropy"]()
+    circuit = Circuit(circuit._graph, "overlay", replace(circuit._options, width=1366))
+    marks = [item.lines for item in circuit._painting.scene.items if item.kind == "mark"]
+    assert ("… (5) sum",) in marks
+    assert ("(5) sum …",) in marks
+    assert not [line for lines in marks for line in lines if line.count("…") > 1]
+
+
+def test_a_fork_is_as_wide_as_its_branches_in_its_line_need():
+    for width in (390, 900, 1366):
+        scene = random_graph(width=width)._painting.scene
+        for fork in (item for item in scene.items if item.is_fork):
+            turns = [wire.leaves for wire in scene.wires if wire.source is fork and wire.leaves is not None]
+            assert fork.width == pytest.approx(fork.height + max(turns, default=0) - min(turns, default=0))
+
+
+def test_an_arrow_into_a_gate_from_below_is_longer_than_its_head_and_corner():
+    for make in (GALLERY["forward_only"], GALLERY["compiled_layers"], failed_op):
+        for wire in make()._painting.scene.wires:
+            if wire.arrives is not None:
+                assert wire.y - wire.target.y - wire.target.height / 2 > RADIUS + HEAD
 
 
 @pytest.mark.parametrize("text", ["(7, 4)  −8303.24…−6.19", "dmean (1, 3, 1, 1)  −0.57…0.63", "1.5e−13…2.75e−12"])

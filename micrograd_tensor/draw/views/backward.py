@@ -13,7 +13,7 @@ from ...notation.names import free
 from ..build import Builder
 from ..canvas import Painting
 from ..errors import DrawError
-from ..labels import MAX_CAPTION, Labels, any_order, boxed, gate_item
+from ..labels import MAX_CAPTION, Labels, any_order, boxed, captioned, gate_item, marked
 from ..layout import Layout
 from ..legend import DETAILS, listed
 from ..options import Options
@@ -158,7 +158,7 @@ class _Backward(Builder):
         op = self.labels.op(self.recorded[node.rank])
         caption = self.sums.get(node.rank) or (f"({number}) {op}" if number else op)
         if not any_order(node) and (node.operands[0] not in self.carriers or len(node.operands) - len(carried) > 1):
-            caption += f": {shorten(text, MAX_CAPTION)}"
+            caption = captioned(caption, shorten(text, MAX_CAPTION))
         whose = f"rule of gate {number} for {self._of(node.rule_of)}" if node.rule_of else "gradients are added"
         title = f"{node.made_by.name}, {whose}: {' = '.join([*self.names.get(node.rank, ()), text])}"
         self._straighten(node, carried)
@@ -219,7 +219,7 @@ class _Backward(Builder):
         wire = Wire(source, target, operand, f"{name}-bwd", None, (f"gradient {names} {value}".replace("  ", " "), ""))
         wire.styles = ("backward", "backward")
         shape = "" if self.labels.detail == "name" else self.labels.shape(node)
-        wire.says = tuple(filter(None, (self._name(node) or mark, shape)))
+        wire.says = tuple(filter(None, (self._name(node) or mark or self._gate(node), shape)))
         inner = not source.is_fork and target.kind != "output"
         wire.name = ": ".join(filter(None, (mark, names if inner and (node.op or " = " in names) else "")))
         wire.value = value if inner and node.op else ""
@@ -227,6 +227,10 @@ class _Backward(Builder):
 
     def _name(self, node: Node) -> str:
         return next(iter(self.names.get(node.rank, ())), "")
+
+    def _gate(self, node: Node) -> str:
+        """The gate that makes a gradient, for one without a name."""
+        return marked(self.called.numbers[node.rule_of[0]], node) if node.rule_of and node.op else ""
 
     def _text(self, x: Any) -> str:
         whole = self.recorded[x.rank] if isinstance(x, Node) else x
