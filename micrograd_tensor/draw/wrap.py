@@ -63,7 +63,7 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
         if strict:
             raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
         width = takes
-        wrapping.measure(width, longest)
+        wrapping.measure(width, wrapping.fold)
     strips = len(wrapping.strips(width).begin)
     low, high = max(takes, math.floor(length / strips)), math.floor(width)
     while low < high:
