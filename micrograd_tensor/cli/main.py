@@ -11,7 +11,7 @@ from ..launched import interruptible
 from ..notation.alphabet import visible
 from .parser import parser
 from .streams import ready, silence
-from .unusable import UnusableError
+from .unusable import UnusableError, brief
 
 TRACEBACK = "MICROGRAD_TENSOR_TRACEBACK"
 """The environment variable that asks for the traceback of an error that nobody expected."""
@@ -61,7 +61,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _told(what: str, status: int = 2) -> int:
     """Say what ended the command; returns the exit status."""
     try:
-        print(f"micrograd-tensor: {visible(what)}", file=sys.stderr, flush=True)  # noqa: T201 -- a command talks
+        print(f"micrograd-tensor: {visible(brief(what))}", file=sys.stderr, flush=True)  # noqa: T201 -- a command talks
     except OSError:
         silence(sys.stderr)
     return status

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from ..notation.alphabet import visible
+from .unusable import brief
 
 COMMANDS = {
     "batchnorm": "normalize a data set; show values, gradients and circuit; compare with gradients derived by hand",
@@ -49,6 +50,12 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(left)}{_nearest(word, options)}")
         return given, left
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """The value of an option, for which some Pythons take the "--" of ``--seed=--`` to be none at all."""
+        if action.option_strings and "--" in arg_strings:
+            raise argparse.ArgumentError(action, f"expected a value, not {arg_strings[0]!r}")
+        return super()._get_values(action, arg_strings)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse what is no choice, and name the nearest."""
         if action.choices is not None and value not in action.choices:
@@ -62,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the usage and a line that says what is wrong."""
-        super().error(visible(message))
+        super().error(visible(brief(message)))
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ def _shape(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a shape such as 64 or 1,8,8") from None
 
 
+_MOST = 1 << 28
+"""The numbers of an input that is made; a net may keep a hundred times as many."""
+
+
 @dataclass(eq=False)
 class Layer:
     """What a row of the table shows about a module."""
@@ -70,7 +75,10 @@ def run(given: argparse.Namespace) -> int:
     check_json(given, source_of(given.model))
     with aside(given):
         model = _load(given.model)
-    x = np.zeros((given.batch, *_one_sample(given, model)), _dtype(model))
+    shape = given.batch, *_one_sample(given, model)
+    if prod(shape) > _MOST:
+        raise UnusableError(f"an input of {prod(shape):.3g} numbers is too large; give a smaller --batch or --input")
+    x = np.zeros(shape, _dtype(model))
     layers = [Layer(name, module) for name, module in model.named_modules()]
     try:
         with _watched(layers) as scopes:

@@ -40,3 +40,17 @@ def unusable(what: str) -> Iterator[None]:
         yield
     except (DrawError, DTypeError, GradientError, ShapeError) as error:
         raise UnusableError(f"{what}: {as_options(str(error))}") from None
+
+
+_MOST = 4000
+"""The characters of a message; an argument may have a hundred thousand."""
+
+
+def brief(message: str) -> str:
+    """A message without its middle, if it is longer than anyone reads: what is wrong comes first, the way out last.
+
+    >>> len(brief("x" * 100_000))
+    4000
+    """
+    half = (_MOST - 3) // 2
+    return message if len(message) <= _MOST else f"{message[: _MOST - 3 - half]} … {message[-half:]}"

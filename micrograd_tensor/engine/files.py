@@ -11,6 +11,8 @@ from pathlib import Path
 
 _ABANDONED = 3600.0
 """Seconds after which a temporary file is what a killed process left behind; no write takes as long."""
+_PATIENCE = 5.0
+"""Seconds within which the reader of a pipe has to open it."""
 
 
 def atomic_write(path: str | Path, content: bytes) -> Path:
@@ -18,7 +20,8 @@ def atomic_write(path: str | Path, content: bytes) -> Path:
 
     The content goes to a temporary file in the same folder, is forced to the disk, and takes the path's place in one
     step; then the folder is forced to the disk, so that the new name survives a power failure too. A link is followed,
-    and a file that is replaced passes on its permissions. A device or a pipe holds nothing to lose: it is written to.
+    and a file that is replaced passes on its permissions. A device or a pipe holds nothing to lose: it is written to,
+    if somebody reads from the pipe.
 
     Returns:
         The path.
@@ -45,7 +48,7 @@ def _write(path: Path, content: bytes) -> Path:
     except FileNotFoundError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        target.write_bytes(content)
+        _pour(target, content)
         return path
     start = f".{target.name[:50]}."  # a name may fill what the disk allows
     _sweep(target.parent, start)
@@ -69,6 +72,25 @@ def _write(path: Path, content: bytes) -> Path:
         finally:
             os.close(folder)
     return path
+
+
+def _pour(target: Path, content: bytes) -> None:
+    """Write to a device, or to a pipe, which would wait for ever where nobody reads from it."""
+    started = time.monotonic()
+    while True:
+        try:
+            descriptor = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO or not target.is_fifo():
+                raise
+            if time.monotonic() - started >= _PATIENCE:
+                raise OSError(errno.ENXIO, "Nobody reads from this pipe", str(target)) from None
+        time.sleep(0.02)
+    with os.fdopen(descriptor, "wb") as file:
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+        file.write(content)
 
 
 def _sweep(folder: Path, start: str) -> None:

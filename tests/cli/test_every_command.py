@@ -221,6 +221,17 @@ MISSPELLED = {
     ),
     "a control character": (["summary", "f.py:net", "\x1b[2J"], "\\x1b[2J", "micrograd-tensor summary"),
     "nothing": ([], "COMMAND", "micrograd-tensor [-h]"),
+    "no number": (
+        ["batchnorm", "--seed=--"],
+        "argument --seed: expected a value, not '--'",
+        "micrograd-tensor batchnorm",
+    ),
+    "no path": (
+        ["check", "f.py", "--json=--"],
+        "argument --json: expected a value, not '--'",
+        "micrograd-tensor check",
+    ),
+    "no axis": (["draw", "mlp", "--dims=--"], "argument --dims: expected a value, not '--'", "micrograd-tensor draw"),
 }
 
 
@@ -297,6 +308,31 @@ def test_a_report_is_no_other_file_of_the_same_command(folder, monkeypatch):
     arguments = ["derive", "f.py:forward", "-o", "d.md", "--json", "./d.md"]
     assert printed(monkeypatch, "utf-8", arguments)[2].startswith("micrograd-tensor: d.md is d.md itself")
     assert not Path("d.md").exists()
+
+
+@pytest.mark.parametrize("argument", ["{}", "--json={}", "--nothing={}"])
+@pytest.mark.parametrize("command", ["batchnorm", "check", "derive", "draw", "summary"])
+def test_of_a_long_argument_both_ends_are_told(folder, monkeypatch, command, argument):
+    long = f"first{'x' * 100_000}last"
+    arguments = [*RUNS[command][0][: 1 if argument == "{}" else 2], argument.format(long)]
+    status, out, err = printed(monkeypatch, "utf-8", arguments)
+    assert (status, out) == (2, "")
+    assert len(err) < 6000
+    assert "first" in err
+    assert f"micrograd-tensor{'' if 'nothing' not in argument else f' {command}'}: " in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("case", ["batchnorm's report", "check", "draw", "derive", "summary"])
+def test_a_pipe_that_nobody_reads_from_is_told_and_not_waited_for(folder, monkeypatch, case):
+    monkeypatch.setattr("micrograd_tensor.engine.files._PATIENCE", 0.1)
+    arguments, suffix = WRITING[case]
+    os.mkfifo(f"pipe.{suffix}")
+    status, _, err = printed(monkeypatch, "utf-8", [text.format(f"pipe.{suffix}") for text in arguments])
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "Nobody reads from this pipe" in err or "not a regular file" in err
+    assert Path(f"pipe.{suffix}").is_fifo()
 
 
 READS = {

@@ -46,7 +46,7 @@ def nets(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     (tmp_path / "nets.py").write_text(NETS)
     (tmp_path / "beside.py").write_text("")
-    (tmp_path / "wrong.py").write_text("import nothing_of_this_name")
+    (tmp_path / "wrong.py").write_text("import nothing_of_this_name; nothing_of_this_name.made()")
     (tmp_path / "ends.py").write_text("raise SystemExit('bye')")
     (tmp_path / "data.txt").write_text("")
     return tmp_path
@@ -118,6 +118,8 @@ def test_a_class_with_modules_within_modules(nets, capsys):
         ),
         (["{0}/nets.py:net", "--input", "5"], r"fails on x \(32, 5\): ShapeError: .*; is --input right\?"),
         (["{0}/nets.py:net", "--batch", "1"], r"fails on x \(1, 4\): ShapeError"),
+        (["{0}/nets.py:net", "--batch", "9" * 40], r"an input of 4e\+40 numbers is too large; give a smaller --batch"),
+        (["{0}/nets.py:net", "--input", "9" * 12], r"an input of 3.2e\+13 numbers is too large"),
     ],
 )
 def test_unusable_input_is_told_in_one_line_and_by_the_users_own(nets, arguments, says):

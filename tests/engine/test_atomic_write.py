@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from micrograd_tensor.engine import files
 from micrograd_tensor.engine.files import atomic_write
 
 
@@ -78,9 +79,19 @@ def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_written_to_and_stays(tmp_path):
+def test_a_pipe_that_nobody_reads_from_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_PATIENCE", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="Nobody reads from this pipe") as told:
+        atomic_write(tmp_path / "pipe", b"nowhere")
+    assert told.value.filename == str(tmp_path / "pipe")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_written_to_and_stays(tmp_path, monkeypatch):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    monkeypatch.setattr(files, "_PATIENCE", 600)  # on a machine that is busy
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
         atomic_write(pipe, b"through")
         assert reader.communicate()[0] == b"through"
