@@ -52,7 +52,7 @@ def expect(graph: Graph, given: Mapping[Node, Any], values: Mapping[Node, Any]) 
     brought = {node: fitted(value, node.shape) for node, value in given.items()}
     fitting = {node: value for node, value in brought.items() if value is not None}
     fits = all(value.shape == node.shape for node, value in given.items())
-    ran = evaluate_backward(graph, fitting, values, lean=fits)
+    ran = evaluate_backward(graph, fitting, values, of=graph.gradients if fits else None)
     made = {node: kept_once(value, [graph.gradients[node].value]) for node, value in ran.gradients.items()}
     return Expected(values, fitting, made, _as_given(graph, given, ran.contributions, values))
 

@@ -113,7 +113,7 @@ class _Checks:
         for _ in range(most + 4 if small else 0):
             drawn = {n: self.rng.standard_normal(n.shape).astype(n.dtype) for n in upstreams}
             inner = {n: g for n, g in drawn.items() if not self.graph.contributions_to(n)}
-            gradients = {**evaluate_backward(self.graph, inner, lean=True).gradients, **inner}
+            gradients = {**evaluate_backward(self.graph, inner, of=small).gradients, **inner}
             for node in small:
                 probes[node].append(np.asarray(gradients[node], np.float64).ravel() / _norm(drawn.values()))
         for node in small:
@@ -226,7 +226,7 @@ class _Checks:
             part = np.asarray(self.graph.contributions[edge].value)
             if fork is not node:
                 whole = {fork: self.graph.gradients[fork].value + part}
-                moved = evaluate_backward(self.graph, whole, lean=True).gradients[node]
+                moved = evaluate_backward(self.graph, whole, of=[node]).gradients[node]
                 part = np.asarray(moved) - self.graph.gradients[node].value
             yield edge, part
 

@@ -473,11 +473,11 @@ class Backward(_Judge):
         if not (np.isfinite(most) and np.isfinite(size) and most and size):
             return True
         expected = np.asarray(self._expected.gradients[node])
+        inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
         changed, without = (
-            evaluate_backward(self.graph, {node: gradient}, self._expected.values, lean=True).gradients
+            evaluate_backward(self.graph, {node: gradient}, self._expected.values, of=inputs).gradients
             for gradient in (expected + change * (size / most), expected)
         )
-        inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
         allowed = self.recorded.absolute
         return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
 

@@ -201,7 +201,7 @@ class Subgradients:
         return name if np.all((given >= low - tolerance) & (given <= high + tolerance)) else None
 
     def _gradient(self, node: Node, used: Mapping[Node, Any], values: Mapping[Node, Any]) -> Any:
-        return np.asarray(evaluate_backward(self._graph, used, values).gradients[node])
+        return np.asarray(evaluate_backward(self._graph, used, values, of=[node]).gradients[node])
 
     def _mixed(
         self, node: Node, change: Any, recorded: Any, used: Mapping[Node, Any], tolerance: Any, responsible: set[int]

@@ -19,11 +19,6 @@ class Point(NamedTuple):
     contributions: Mapping[Edge, Any]
 
 
-def recorded(graph: Graph) -> Point:
-    """The numbers at the graph's own point."""
-    return _point(graph, {node: node.value for node in joint(graph).nodes})
-
-
 def nearby(graph: Graph, seed: int = 7) -> Point:
     """The numbers at a generic point: every input moved by up to 40 %, the upstream gradient drawn at random."""
     rng = np.random.default_rng(seed)
@@ -38,12 +33,7 @@ def nearby(graph: Graph, seed: int = 7) -> Point:
     for node, upstream in whole.upstreams.items():
         if not graph.contributions_to(node):
             given[upstream] = (rng.standard_normal(node.shape) * _size(upstream.value)).astype(node.dtype)
-    return _point(graph, evaluate(whole, given) | given)
-
-
-def _point(graph: Graph, values: Mapping[Node, Any]) -> Point:
-    """The numbers of a graph from those of its joint graph."""
-    whole = joint(graph)
+    values = evaluate(whole, given) | given
     return Point(
         {node: values[node] for node in graph.nodes},
         {node: values[gradient] for node, gradient in whole.gradients.items()},

@@ -24,7 +24,7 @@ from ..graph import Graph, Node, evaluate, graph, joint, named_nodes
 from ..graph.axes import counted_axes
 from ..graph.nodes import Edge
 from .found import Finding
-from .nearby import Point, nearby, recorded
+from .nearby import Point, nearby
 from .oracles import oracles
 from .rounding import Tolerances, recorded_tolerances, terms
 
@@ -60,7 +60,6 @@ class _Lint:
         self.graph, self.allowed, self.rtol = graph, allowed, rtol
         self.names = {node: name for name, node in named_nodes(graph).items()}
         self.stages = [node for node in self.names if node in graph.gradients]
-        self.here = recorded(graph)
 
     @cached_property
     def there(self) -> Point:
@@ -81,7 +80,7 @@ class _Lint:
         """Gradients of inputs that nearly vanish: the upstream is in the null space, or close to it."""
         inputs = [node for node in self.stages if node.is_leaf and node.requires_grad]
         sums = terms(self.graph, from_output=True, wanted=inputs)
-        left = {node: _left(self.here.gradients[node], sums[node].total) for node in inputs}
+        left = {node: _left(self.graph.gradients[node].value, sums[node].total) for node in inputs}
         blind = [node for node in inputs if left[node] < _CANCELS]
         if not blind:
             return
@@ -108,14 +107,14 @@ class _Lint:
         for node in self.graph.upstreams:
             if not self.graph.contributions_to(node) and self._only_here("gradients", _constant, node):
                 what = "sums of the upstream gradient over different axes, and its permutations, look alike"
-                why = f"all its {np.size(self.here.gradients[node])} elements are equal"
+                why = f"all its {node.value.size} elements are equal"
                 yield Finding("constant upstream", what, why, _NEW_UPSTREAM)
 
     def _equal_stages(self) -> Iterator[Finding]:
         """Gradients, or forward values, of one shape that are equal here only."""
         for of, nodes, prefix in (("gradients", self.stages, "d"), ("values", list(self.names), "")):
             alike: dict[Any, list[Node]] = {}
-            numbers = getattr(self.here, of)
+            numbers = {node: self._here(of, node) for node in nodes}
             for node in nodes:
                 first_number = [f"{complex(x):.9e}" for x in np.asarray(numbers[node]).flat[:1]]
                 alike.setdefault((node.shape, *first_number), []).append(node)
@@ -136,7 +135,7 @@ class _Lint:
             edges = [edge for edge, _ in self.graph.contributions_to(node)]
             allowed = self.allowed.absolute[node]
             for edge in edges if len(edges) > 1 else ():
-                part = self.here.contributions[edge]
+                part = self.graph.contributions[edge].value
                 lost = np.size(part) > 0 and bool(np.all(np.abs(part) <= allowed))
                 noise = 1e3 * np.max(allowed, initial=0.0)
                 if lost and np.any(np.abs(self.there.contributions[edge]) > noise):
@@ -209,7 +208,7 @@ class _Lint:
             nonlocal lost, error
             if made in owners:
                 n = owners[made]
-                apart = np.abs(value - self.here.gradients[n])
+                apart = np.abs(value - self.graph.gradients[n].value)
                 lost = lost and bool(np.all(apart <= self.allowed.absolute[n]))
                 if n in self.names:
                     apart /= self.allowed.terms[n].largest
@@ -238,17 +237,19 @@ class _Lint:
 
     def _within(self, edge: Edge, node: Node, rtol: float) -> bool:
         """Whether a whole contribution is within the given rtol, though not within rounding."""
-        part = np.abs(self.here.contributions[edge])
+        part = np.abs(self.graph.contributions[edge].value)
         inside = np.all(part <= rtol * np.asarray(self.allowed.terms[node].largest))
         return bool(inside and np.any(part > self.allowed.absolute[node]))
 
     def _only_here(self, of: str, relation: Callable[..., bool], *nodes: Node) -> bool:
         """Whether a relation between arrays holds at this point, but not at the witness."""
+        if not relation(*(self._here(of, node) for node in nodes)):
+            return False
+        return not relation(*(getattr(self.there, of)[node] for node in nodes))
 
-        def holds(point: Point) -> bool:
-            return relation(*(getattr(point, of)[node] for node in nodes))
-
-        return holds(self.here) and not holds(self.there)
+    def _here(self, of: str, node: Node) -> Any:
+        """The value or the gradient of a node at this point."""
+        return (node if of == "values" else self.graph.gradients[node]).value
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -28,7 +28,7 @@ from .edits import Edit, Statement, edits
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
-from .running import LARGE, arrays_in, called, computed, copied, kept_once, python_function, traced_by
+from .running import LARGE, arrays_in, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
 from .statements import assigned, kept
 
@@ -200,7 +200,7 @@ class _Visits:
         return found if self._runs(look) else []
 
     def _copied(self, value: Any) -> Any:
-        made = kept_once(copied(value), self._copies)
+        made = copied(value, self._copies)
         self._copies += (x for x in arrays_in([made]) if x.nbytes >= LARGE and all(x is not y for y in self._copies))
         return made
 

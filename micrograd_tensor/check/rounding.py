@@ -94,7 +94,7 @@ def terms(
             known[x] = _alone(value) if x in starts or x.dtype.kind in "fc" else value
         return known[x]
 
-    def follow(node: Node, value: Any) -> Any:
+    def follow(node: Node, value: Any = None) -> Any:
         made[node] = _through(node, [of(x) for x in node.operands], value)
         for x in node.inputs:
             if last[x] is node:
@@ -107,7 +107,7 @@ def terms(
     if used is None and values is None:
         for node in order:
             if node.op is not None:
-                follow(node, node.value)
+                follow(node)
     else:
         _pass_back(graph, given, forward, follow, order)
     return {node: found[node] if node in found else _terms_kept(of(gradient)) for gradient, node in owners.items()}
@@ -136,8 +136,8 @@ def _added(a: Terms, b: Terms) -> Terms:
     return Terms(np.maximum(a.largest, b.largest), a.total + b.total, a.many + b.many)
 
 
-def _through(node: Node, operands: list[Any], made: Any) -> Terms:
-    """Propagate terms through one op."""
+def _through(node: Node, operands: list[Any], made: Any = None) -> Terms:
+    """Propagate terms through one op, which made this; by default what was recorded."""
     op, params = node.made_by, node.params
     full = [x if isinstance(x, Terms) else _alone(x) for x in operands]
     count = prod(x.many for x in full)
@@ -161,15 +161,15 @@ def _through(node: Node, operands: list[Any], made: Any) -> Terms:
         total = np.abs(again("total"))
         return Terms(total if alone else np.abs(again("largest")), total, max(x.many for x in full))
     if not op.adds:
-        return _alone(made)
+        return _alone(node.value if made is None else made)
     if isinstance(op.reading, Reduction):
-        many = np.size(full[0].total) / max(np.size(made), 1)
+        many = np.size(full[0].total) / max(prod(node.shape), 1)
         largest = np.max(full[0].largest, axis=params["axis"], keepdims=params["keepdims"], initial=0.0)
         return Terms(largest / (many if op.reading.kind == "mean" else 1), again("total"), count * many)
     if isinstance(op.reading, Cumulation):
         axis = params["axis"]
         largest = full[0].largest.ravel() if axis is None else full[0].largest
-        return Terms(np.maximum.accumulate(largest, axis=axis or 0), again("total"), count * np.size(made))
+        return Terms(np.maximum.accumulate(largest, axis=axis or 0), again("total"), count * prod(node.shape))
     if isinstance(op.reading, Contraction):
         return _contracted(op.reading, node, full, again("total"))
     total = again("total")  # added into places
@@ -323,7 +323,7 @@ def _cost_of_summing(node: Node) -> Any:
         _alone(x.value) if isinstance(x, Node) and x.dtype.kind in "fc" else getattr(x, "value", x)
         for x in node.operands
     ]
-    sizes = _through(node, operands, node.value)
+    sizes = _through(node, operands)
     return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
 
 

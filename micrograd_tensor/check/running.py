@@ -228,8 +228,7 @@ class Watch:
         for name in self._names.get(line, ()):
             value = frame.f_locals.get(name)
             if isinstance(value, np.ndarray):
-                once = kept_once(value, self._known)
-                self._keep(name, value.copy() if once is value else once)
+                self._keep(name, copied(value, self._known))
 
     def _keep(self, name: str, value: Any) -> None:
         before = self._kept.get(name)
@@ -307,16 +306,22 @@ def fingerprints(cache: Any) -> dict[str, str]:
     return {"cache": fingerprint(cache)}
 
 
-def copied(value: Any) -> Any:
-    """A copy whose arrays, also those of Tensors, can be written to; anything else stays as it is."""
+def copied(value: Any, known: Sequence[Any] = ()) -> Any:
+    """A copy whose arrays, also those of Tensors, can be written to; anything else stays as it is.
+
+    Args:
+        value: arrays, or tuples, lists and mappings of them.
+        known: arrays that need no copy where they are large, and are not to be written to: see `kept_once`.
+    """
     if isinstance(value, Tensor):
         value = value.numpy()
     if isinstance(value, np.ndarray):
-        return value.copy()
+        once = kept_once(value, known) if known else value
+        return value.copy() if once is value else once
     if type(value) in (list, tuple):
-        return type(value)(copied(x) for x in value)
+        return type(value)(copied(x, known) for x in value)
     if isinstance(value, Mapping):
-        return {name: copied(x) for name, x in value.items()}
+        return {name: copied(x, known) for name, x in value.items()}
     return value
 
 

@@ -165,10 +165,10 @@ def _recorded(
         with blamed(path, "gives a dout that does not fit"):
             upstream = [np.asarray(np.broadcast_to(dout, outputs[0].shape), outputs[0].dtype)]
     captured = graph(list(outputs), upstream)
-    cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.local}))
+    values = [node.value for node in captured.nodes]
+    cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.local}), values)
     if cache is None and takes.with_cache:
         cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
-    values = [node.value for node in captured.nodes]
     cache, arguments = kept_once(cache, values), kept_once(arguments, values)
     upstream = [kept_once(up, [node.value for node in captured.upstreams.values()]) for up in upstream]
     dout = upstream[0] if len(upstream) == 1 else tuple(upstream)

@@ -71,11 +71,11 @@ class Marked:
         for node in traced.graph.nodes:
             value = self._values[node]._data if node in looked_up else None  # by which `lower` sees that it is in range
             if node in inputs:
-                self.made[node] = self._add(node, name=node.name or "x", value=value)
+                self.made[node] = self._add(node, name=node.name or "x", array=value)
             elif all(x in fixed for x in node.inputs):
                 fixed.add(node)
                 value = self._values[node]._data
-                self.made[node] = self._add(node, op=None, operands=(), value=value, requires_grad=False)
+                self.made[node] = self._add(node, op=None, operands=(), array=value, requires_grad=False)
             else:
                 self._computed(node, value)
         self.graph = Graph(tuple(self._nodes), tuple(self.made[node] for node in traced.graph.outputs))
@@ -101,7 +101,7 @@ class Marked:
             operands = (kept,)
         why = self._why_called(node, operands)
         op = self._unread(node.made_by) if why else self._as_it_is(node.made_by) if _stays(node) else node.op
-        made = self._add(node, operands=operands, value=value, op=op)
+        made = self._add(node, operands=operands, array=value, op=op)
         if why:
             self.calls[made] = why
         elif isinstance(node.reading, _PLACED):

@@ -105,7 +105,7 @@ class Aligned:
         return found if truth or found.kind == "f" else self._real
 
     def _constant(self, value: Any, order: Sequence[int | None]) -> Node:
-        return self._added(Node(rank=len(self.nodes), shape=value.shape, dtype=value.dtype, value=value), order)
+        return self._added(Node(rank=len(self.nodes), shape=value.shape, dtype=value.dtype, array=value), order)
 
     def _added(self, node: Node, order: Sequence[int | None]) -> Node:
         self.nodes.append(node)
@@ -152,7 +152,7 @@ class Aligned:
         if label not in self._counts:
             size = self._size(label)
             called = free(name, self.taken)
-            node = Node(rank=len(self.nodes), shape=(), dtype=np.dtype(int), name=called, value=np.array(size))
+            node = Node(rank=len(self.nodes), shape=(), dtype=np.dtype(int), name=called, array=np.array(size))
             self._counts[label] = self._added(node, ())
         return self._counts[label]
 

@@ -108,6 +108,6 @@ def _arity(call: FailedCall) -> int:
 def _leaf(rank: int, x: Any) -> Node:
     """A node for an operand that is not a Tensor."""
     if isinstance(x, np.ndarray):
-        return Node(rank=rank, shape=x.shape, dtype=x.dtype, value=x)
+        return Node(rank=rank, shape=x.shape, dtype=x.dtype, array=x)
     name = "missing" if x is _MISSING else describe(x)
     return Node(rank=rank, shape=tuple(getattr(x, "shape", ())), dtype=np.dtype(object), name=name)

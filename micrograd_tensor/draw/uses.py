@@ -145,7 +145,7 @@ class Uses:
         if len(parts) == 1:
             return parts[0]
         values = [part.value for part in parts]
-        return replace(parts[0], value=None if any(part is None for part in values) else reduce(add, values))
+        return replace(parts[0], array=None if any(part is None for part in values) else reduce(add, values))
 
 
 def rearranges(op: Primitive) -> bool:

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from ..engine.errors import GradientError, describe
+from ..engine.primitive import LARGE
 from ..engine.record import UNRECORDED, whole
 from ..engine.record import values as recorded_values
 from ..engine.recording import enable_grad, record_all
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors, checked_upstream, pull, unchanged
-from .nodes import Edge, Graph, Node
+from .nodes import Again, Edge, Graph, Node
 
 __all__ = ["graph"]
 
@@ -88,9 +91,11 @@ def capture(
     later = [t for t in ancestors([*totals.values(), *edges.values(), *given_for.values()]) if t not in old]
     rules = _rules(edges, old, totals)
     names = {g: f"d{t.name}" for t, g in reversed(totals.items()) if t.name}
+    whole_ones = {*totals.values()}
     for t in later:
         edge = rules.get(t)
-        nodes.add(t, t._data, names.get(t), (nodes[edge[0]], edge[1]) if edge else None)
+        passing = edge is not None and t not in whole_ones
+        nodes.add(t, t._data, names.get(t), (nodes[edge[0]], edge[1]) if edge else None, passing)
     captured = Graph(
         nodes=tuple(nodes[t] for t in forward),
         outputs=tuple(nodes[t] for t in outs),
@@ -122,13 +127,20 @@ class _Nodes:
             arrays = recorded_values(tensors)
         return [self.add(t, array) for t, array in zip(tensors, arrays, strict=True)]
 
-    def add(self, t: Tensor, value: Any, name: str | None = None, rule_of: Edge | None = None) -> Node:
+    def add(
+        self, t: Tensor, array: Any, name: str | None = None, rule_of: Edge | None = None, passing: bool = False
+    ) -> Node:
+        """The node of a tensor; ``passing``: of a large array on the way from one gradient to another, made again."""
         op = t.op if t.born >= self._since else None
+        operands = tuple(self.made[whole(x)] if isinstance(x, Tensor) else x for x in t.operands) if op else ()
+        params = MappingProxyType({**op.parameters, **t.params} if op else {})
+        if passing and op is not None and isinstance(array, np.ndarray) and array.nbytes >= LARGE:
+            array = Again(op, tuple(x.array if isinstance(x, Node) else x for x in operands), params)
         node = self.made[t] = Node(
             rank=len(self.made),
             op=op,
-            operands=tuple(self.made[whole(x)] if isinstance(x, Tensor) else x for x in t.operands) if op else (),
-            params=MappingProxyType({**op.parameters, **t.params} if op else {}),
+            operands=operands,
+            params=params,
             shape=t.shape,
             dtype=t.dtype,
             name=t.name or name,
@@ -136,7 +148,7 @@ class _Nodes:
             requires_grad=t.requires_grad,
             parameter=getattr(t, "is_parameter", False),
             unrecorded=t.params is UNRECORDED,
-            value=value if self._values else None,
+            array=array if self._values else None,
             rule_of=rule_of,
         )
         return node

@@ -22,7 +22,7 @@ class Backward(NamedTuple):
     """A backward pass that was run again.
 
     Attributes:
-        gradients: of every forward node that gradients flow to, the sum of what its users passed back.
+        gradients: of the forward nodes that gradients flow to, the sum of what their users passed back.
         contributions: what each edge passed back.
     """
 
@@ -63,8 +63,9 @@ def evaluate(
     seen: dict[Node, Any] = dict(given)
     with np.errstate(all="ignore"):
         for node in order:
-            value = node.value
-            if node.op is not None:
+            if node.op is None:
+                value = node.value
+            else:
                 value = node.apply(*(seen[x] if isinstance(x, Node) else x for x in node.operands))
             for x in node.inputs if last else ():
                 if last.get(x) is node:
@@ -85,7 +86,7 @@ def evaluate_backward(
     values: Mapping[Node, Any] | None = None,
     intercept: Intercept | None = None,
     *,
-    lean: bool = False,
+    of: Iterable[Node] | None = None,
 ) -> Backward:
     """The gradients of the forward nodes and what each edge contributes, by the recorded backward pass run again.
 
@@ -97,7 +98,7 @@ def evaluate_backward(
             was made at one node is carried forward to the nodes before it, as the rules carry it.
         values: values of forward nodes that the rules get, in place of the recorded ones.
         intercept: gets every result of an op of the backward pass, nodes of `joint`.
-        lean: keep no contributions, which takes less memory.
+        of: the forward nodes whose gradients are kept, and no contributions; by default all, and the contributions too.
 
     >>> import micrograd_tensor as mt
     >>> x = mt.tensor(3.0, name="x", requires_grad=True)
@@ -109,17 +110,18 @@ def evaluate_backward(
     """
     whole = joint(graph)
     replaced = {whole.gradients[node]: gradient for node, gradient in (given or {}).items()}
-    edges = {} if lean else whole.contributions
-    targets = [*whole.gradients.values(), *edges.values()]
+    owners = whole.gradients if of is None else {node: whole.gradients[node] for node in of}
+    edges = whole.contributions if of is None else {}
+    targets = [*owners.values(), *edges.values()]
     made = evaluate(
         whole,
         forward_values(graph, values) | replaced,
         intercept,
         targets=targets,
-        keep=frozenset(targets) if lean else None,
+        keep=None if of is None else frozenset(targets),
     )
     return Backward(
-        {node: made[gradient] for node, gradient in whole.gradients.items()},
+        {node: made[gradient] for node, gradient in owners.items()},
         {edge: made[contribution] for edge, contribution in edges.items()},
     )
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.arrays import fetching, is_duck, whose
+from ..engine.arrays import as_array, fetching, is_duck, whose
 from ..engine.errors import DTypeError, GradientError, shortened
 from ..engine.recording import Scope
 from ..engine.row import Primitive, Reading
@@ -21,7 +21,30 @@ Edge: TypeAlias = "tuple[Node, int]"
 """The use of a value: by which node, as which of its operands."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Again:
+    """A large array that is not kept, but made again, bit for bit, whenever it is asked for.
+
+    Attributes:
+        op: the row of the table that made it.
+        operands: arrays, or how they are made, and Python numbers.
+        params: all parameters of the op.
+    """
+
+    op: Primitive
+    operands: tuple[Any, ...]
+    params: Mapping[str, Any]
+
+    def made(self) -> Any:
+        """The array, read-only."""
+        operands = (x.made() if isinstance(x, Again) else x for x in self.operands)
+        with np.errstate(all="ignore"):
+            array = as_array(self.op.forward(*operands, **self.params))
+        array.setflags(write=False)
+        return array
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Node:
     """One value of a graph and the op that made it.
 
@@ -37,7 +60,7 @@ class Node:
         requires_grad: whether gradients flow to it.
         parameter: whether it is a parameter of a module.
         unrecorded: whether it is a leaf only because the op that made it was not recorded.
-        value: the array, read-only, or None if values were not kept.
+        array: what `value` is taken from: the array, or None if values were not kept, or how it is made `Again`.
         rule_of: for a backward node the edge whose rule made it; None for forward nodes and sums at forks.
     """
 
@@ -52,8 +75,13 @@ class Node:
     requires_grad: bool = False
     parameter: bool = False
     unrecorded: bool = False
-    value: Any = None
+    array: Any = None
     rule_of: Edge | None = None
+
+    @property
+    def value(self) -> Any:
+        """The array, read-only, or None if values were not kept."""
+        return self.array.made() if isinstance(self.array, Again) else self.array
 
     @property
     def is_leaf(self) -> bool:

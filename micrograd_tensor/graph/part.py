@@ -103,7 +103,7 @@ class _Part:
             return self.new[old]
         value = old.value if whole else _added(parts)
         nothing: Mapping[str, Any] = MappingProxyType({})
-        given = replace(old, rank=next(self.ranks), op=None, operands=(), params=nothing, value=value, rule_of=None)
+        given = replace(old, rank=next(self.ranks), op=None, operands=(), params=nothing, array=value, rule_of=None)
         given = replace(given, name=given.name or (f"d{node.name}" if node.name else None), requires_grad=True)
         self.made.append(given)
         if whole or len(parts) == 1:
@@ -122,7 +122,7 @@ class _Part:
             )
             value = old.value if last else _added([total, term])
             name = old.name if k == len(parts) else None
-            total = replace(old, rank=next(self.ranks), operands=(total, term), value=value, name=name, rule_of=None)
+            total = replace(old, rank=next(self.ranks), operands=(total, term), array=value, name=name, rule_of=None)
             self.made.append(total)
         self.new[old] = total
         return total

@@ -20,7 +20,7 @@ def as_taught(node: Node, names: Container[Node] = ()) -> Node:
     """
     if node.rule_of is not None and (inner := _reduced(node)) is not None and inner.name is None and inner not in names:
         kept = {**inner.params, "keepdims": True}
-        return replace(inner, params=kept, shape=node.shape, value=node.value, rank=node.rank)
+        return replace(inner, params=kept, shape=node.shape, array=node.array, rank=node.rank)
     while node.rule_of is not None and is_transpose(node):
         inner = node.operands[0]
         if inner.name is not None or inner in names:
@@ -29,7 +29,7 @@ def as_taught(node: Node, names: Container[Node] = ()) -> Node:
             node = inner.operands[0]
         elif _is_matrix_product(inner) and any(map(is_transpose, inner.operands)):
             turned = [as_taught(_transposed(node, x), names) for x in reversed(inner.operands)]
-            node = replace(inner, operands=tuple(turned), shape=node.shape, value=node.value, rank=node.rank)
+            node = replace(inner, operands=tuple(turned), shape=node.shape, array=node.array, rank=node.rank)
         else:
             break
     return node
@@ -85,4 +85,4 @@ def _transposed(like: Node, x: Node) -> Node:
     axes = None if like.params["axes"] is None else (*range(len(x.shape) - 2), -1, -2)
     value = None if x.value is None else np.swapaxes(x.value, -1, -2)
     shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
-    return replace(like, operands=(x,), params={"axes": axes}, shape=shape, value=value, name=None)
+    return replace(like, operands=(x,), params={"axes": axes}, shape=shape, array=value, name=None)

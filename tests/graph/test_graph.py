@@ -2,11 +2,15 @@
 
 import dataclasses
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import micrograd_tensor as mt
+from micrograd_tensor.graph import capture, cut, joint
+from micrograd_tensor.graph.nodes import Again
+from micrograd_tensor.graph.rewrites import backward_graph
 
 STAGES = [
     "mean",
@@ -461,3 +465,63 @@ def test_forks_in_a_row_are_captured_once_each():
     g = mt.graph(y, 1.0)
     assert len(g.nodes) == 2001
     assert g.gradients[g["x"]].value.item() == 1.0
+
+
+# ------------------------------------------------------------------------------------ large arrays, made when asked for
+
+
+def attention(x, w):
+    scores = mt.softmax(x @ w @ x.T, axis=1)
+    return mt.sum(mt.tanh(scores @ x) * x)
+
+
+def pooled(x, w):
+    return mt.sum(mt.max(x, axis=0) * mt.mean(w, axis=0)) + mt.sum(mt.square(x[::2] @ w))
+
+
+def forked(x, w):
+    return mt.sum(sum((mt.exp(-x * k) for k in range(1, 5)), start=x) @ w)
+
+
+@pytest.mark.parametrize("fn", [attention, pooled, forked])
+def test_large_values_on_the_way_between_gradients_are_made_again_as_they_were(fn, monkeypatch):
+    rng = np.random.default_rng(2)
+    x, w = (mt.tensor(rng.standard_normal(s), name=n, requires_grad=True) for n, s in (("x", (20, 6)), ("w", (6, 6))))
+    kept = mt.graph(fn(x, w), 1.0)
+    monkeypatch.setattr(capture, "LARGE", 0)
+    again = mt.graph(fn(x, w), 1.0)
+    assert not any(isinstance(node.array, Again) for node in kept.backward)
+    assert not any(isinstance(node.array, Again) for node in (*again.nodes, *again.gradients.values()))
+    let_go = [node for node in again.backward if isinstance(node.array, Again)]
+    assert len(let_go) > 3
+    for one, other in zip(kept.backward, again.backward, strict=True):
+        assert (other.value.tobytes(), other.value.dtype, other.value.shape) == (
+            one.value.tobytes(),
+            one.dtype,
+            one.shape,
+        )
+    with pytest.raises(ValueError, match="read-only"):
+        let_go[0].value[...] = 0
+    for copy in (joint, backward_graph):  # and so do those that are copied into another graph
+        values = ([node.value.tobytes() for node in copy(g).nodes] for g in (kept, again))
+        assert next(values) == next(values)
+    whole = joint(again)
+    for edge, node in kept.contributions.items():
+        mine = next(e for e in whole.contributions if (e[0].rank, e[1]) == (edge[0].rank, edge[1]))
+        assert cut(whole, [whole.contributions[mine]]).outputs[0].value.tobytes() == node.value.tobytes()
+
+
+def test_a_large_graph_keeps_few_arrays_of_its_backward_pass():
+    rng = np.random.default_rng(0)
+    x, size = mt.tensor(rng.standard_normal((300, 500)), name="x", requires_grad=True), 300 * 500 * 8
+    gamma, beta = (mt.tensor(rng.standard_normal(500), name=n, requires_grad=True) for n in ("gamma", "beta"))
+    out, dout = mt.batch_norm(x, gamma, beta), rng.standard_normal((300, 500))
+    mt.graph(out, dout)
+    tracemalloc.start()
+    try:
+        g = mt.graph(out, dout)
+        held = tracemalloc.get_traced_memory()[0] / size
+    finally:
+        tracemalloc.stop()
+    sizes = {id(node.value): node.value.nbytes for node in g.gradients.values()}
+    assert held < 2 + sum(sizes.values()) / size  # and two values of the forward pass, which the record let go
