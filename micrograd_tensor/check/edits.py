@@ -81,8 +81,15 @@ class Edit:
             return ast.parse(self.instead).body[0]
         return ast.fix_missing_locations(_Put(self.place, _read(self.instead)).visit(self.before))  # type: ignore[no-any-return]
 
-    def written(self, source: str) -> tuple[str, str]:
-        """The statement as it is to be written, spelled as it was where nothing is changed; and the whole source so."""
+    def put(self, source: str) -> str:
+        """The whole source with the change in it, quickly made: in parentheses, whether they are needed or not."""
+        text = source.encode()
+        start, end = _span(self.place or self.before, text.splitlines(keepends=True))
+        made = self.instead if self.place is None else f"({self.instead})"
+        return (text[:start] + made.encode() + text[end:]).decode()
+
+    def written(self, source: str) -> str:
+        """The statement as it is to be written, spelled as it was where nothing is changed."""
         text, lines = source.encode(), source.encode().splitlines(keepends=True)
         start, end = _span(self.before, lines)
         made = self.instead if self.place is None else ast.unparse(self.after)
@@ -95,7 +102,7 @@ class Edit:
                 if _dump(whole, "exec") == due:
                     made = whole
                     break
-        return " ".join(made.split()), (text[:start] + made.encode() + text[end:]).decode()
+        return " ".join(made.split())
 
 
 class _Put(ast.NodeTransformer):
@@ -187,6 +194,8 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
             inner = [*([owner] if owner is not None and not _is_module(owner) else []), *node.args[int(sized) :]]
         elif isinstance(node, ast.Subscript):
             inner = [node.value]
+        elif isinstance(node, ast.JoinedStr):  # a text is no number, and its parts have no places of their own
+            inner = []
         product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
         divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
         chooses = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".where")

@@ -92,7 +92,7 @@ def _close(a: float, b: float, allowed: float) -> bool:
 
 def _along(graph: Graph, directions: Mapping[Node, Any]) -> tuple[Callable[[complex], list[Any]], bool]:
     """The weighted outputs as a function of how far inputs are moved along directions, and whether it is analytic."""
-    moved, held, analytic = set(directions), dict[Node, Any](), True
+    moved, held, analytic, ends = set(directions), dict[Node, Any](), True, graph.upstreams
     for node in graph.nodes:
         if node.op is None:
             if node not in moved and node.dtype.kind == "f":
@@ -105,8 +105,11 @@ def _along(graph: Graph, directions: Mapping[Node, Any]) -> tuple[Callable[[comp
                 held[node] = node.value
 
     def at(t: complex) -> list[Any]:
-        leaves = {leaf: np.asarray(leaf.value, np.float64) + t * u for leaf, u in directions.items()}
-        made = evaluate(graph, {**held, **leaves}, targets=graph.upstreams, keep=graph.upstreams)
-        return [np.sum(np.asarray(leaves.get(node, made[node])) * g.value) for node, g in graph.upstreams.items()]
+        def moved(leaf: Node) -> Any:
+            return np.asarray(leaf.value, np.float64) + t * directions[leaf]
+
+        made = evaluate(graph, held | {leaf: moved(leaf) for leaf in directions}, targets=ends, keep=ends)
+        made |= {leaf: moved(leaf) for leaf in directions if leaf in made}
+        return [np.sum(np.asarray(made[node]) * g.value) for node, g in graph.upstreams.items()]
 
     return at, analytic

@@ -33,7 +33,7 @@ from .slips import Slip, slip_of
 from .statements import assigned, kept
 
 MAX_SECONDS = 2.0
-"""How long is looked for the change of a line, where one gradient is wrong; half as long for each other one."""
+"""How long is looked for changes of lines."""
 _MAX_ATOMS = 40
 _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
@@ -77,19 +77,19 @@ def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict
         return {}
     names = {report.keys[name]: name for name in report.wrong}
     found: dict[str, Fix] = {}
-    places, visits = _Places(report, elsewhere), _Visits(source, call)
-    until = time.thread_time() + MAX_SECONDS * (1 + len(due)) / 2
+    visits, trials = _Visits(source, call), _Trials(source, call, due, _Places(report, elsewhere))
+    until = time.thread_time() + MAX_SECONDS
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         common = set.intersection(*before.values())
         if len(due) > 1:
-            fix = _Search(visits, due, places, until).fix([*source.at(common), *source.returns()])
+            fix = _Search(visits, trials, due, until).fix([*source.at(common), *source.returns()])
             found = dict.fromkeys(names.values(), fix) if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
             lines = {line for line, _ in report.lines.get(names[key], ())}
-            search = _Search(visits, {key: own}, places, until)
+            search = _Search(visits, trials, {key: own}, until)
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
@@ -223,12 +223,56 @@ class _Visits:
         return True
 
 
+class _Trials:
+    """Runs the whole function with a line changed, once for all the gradients that are wrong."""
+
+    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Places) -> None:
+        self._source, self._call, self._due, self._places = source, call, due, places
+        self._made: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+
+    def right(self, text: str, keys: Iterable[str]) -> bool:
+        """Whether a source of the function gives what is expected of some gradients, here and elsewhere.
+
+        Of several each may be expected of what another one was before, so the recorded ones are right, too.
+        """
+        wanted = frozenset(keys)
+        if text not in self._made:
+            self._made[text] = self._here(text)
+        expected, recorded = self._made[text]
+        if not (wanted <= expected or (len(wanted) > 1 and wanted <= recorded)):
+            return False
+        return all(self._there(text, place, wanted) for place in self._places)
+
+    def _here(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The gradients that are as expected, and those that are as recorded."""
+        names = self._ran(text, self._call)
+        expected = (key for key, own in self._due.items() if _is_due(names.get(key), own.expected, own))
+        exact = ((key, own.graph.gradients[own.node].value, own) for key, own in self._due.items())
+        recorded = (key for key, value, own in exact if _is_due(names.get(key), value, own))
+        return frozenset(expected), frozenset(recorded)
+
+    def _there(self, text: str, place: Place, wanted: Iterable[str]) -> bool:
+        names = self._ran(text, place.call)
+        return all(self._places.right(place, names, key, self._due[key]) for key in wanted)
+
+    def _ran(self, text: str, call: Call) -> Mapping[str, Any]:
+        """What is computed in a call, by name; nothing where it fails."""
+        code = self._source.code(text)
+        if code is None:
+            return {}
+        try:
+            with _instead(self._source.function, code):
+                found: Mapping[str, Any] = traced_by(None, computed, *call)
+        except Exception:  # whatever a change may raise
+            return {}
+        return found
+
+
 class _Search:
     """Looks for the change of a line that makes some gradients as expected."""
 
-    def __init__(self, visits: _Visits, due: Mapping[str, WrongStage], places: _Places, until: float) -> None:
-        self.source, self.call, self.due, self.places, self._until = visits.source, visits.call, due, places, until
-        self._visits = visits
+    def __init__(self, visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], until: float) -> None:
+        self.source, self.due, self._visits, self._trials, self._until = visits.source, due, visits, trials, until
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
 
@@ -276,11 +320,10 @@ class _Search:
         return time.thread_time() <= self._until
 
     def _fix(self, edit: Edit) -> Fix | None:
-        text, whole = edit.written(self.source.text)
-        if not self._gives_when_run(whole):
+        if not self._trials.right(edit.put(self.source.text), self.due):
             return None
-        slip = self._slip(edit)
-        return Fix(self.source.line(edit.before), text, self.source.text_of(edit.before), slip.kind, slip.text)
+        slip, line, text = self._slip(edit), self.source.line(edit.before), edit.written(self.source.text)
+        return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text)
 
     def _slip(self, edit: Edit) -> Slip:
         visits = self._visits.before(self.source.line(edit.before))
@@ -311,35 +354,6 @@ class _Search:
         except Exception:  # whatever a change may raise
             return False
         return _is_due(space.get(key), self.due[key].expected, self.due[key])
-
-    def _gives_when_run(self, text: str) -> bool:
-        """Whether the whole function, with a line changed, gives the expected numbers, here and elsewhere."""
-        code = self.source.code(text)
-        if code is None:
-            return False
-        try:
-            with _instead(self.source.function, code):
-                names = traced_by(None, computed, *self.call)
-        except Exception:  # as above
-            return False
-        if not self._are_due(names):
-            return False
-        return all(self._gives_there(code, place) for place in self.places)
-
-    def _are_due(self, names: Mapping[str, Any]) -> bool:
-        """Whether the gradients are as expected; of several each may be expected of what another one was before."""
-        if all(_is_due(names.get(key), own.expected, own) for key, own in self.due.items()):
-            return True
-        recorded = ((key, own.graph.gradients[own.node].value, own) for key, own in self.due.items())
-        return len(self.due) > 1 and all(_is_due(names.get(key), value, own) for key, value, own in recorded)
-
-    def _gives_there(self, code: CodeType, place: Place) -> bool:
-        try:
-            with _instead(self.source.function, code):
-                names = traced_by(None, computed, *place.call)
-        except Exception:  # as above
-            return False
-        return all(self.places.right(place, names, key, own) for key, own in self.due.items())
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> bool:
@@ -443,8 +457,7 @@ class _Source:
         """What another source of the function compiles to, at the lines where the function stands."""
         code = self.function.__code__
         try:
-            tree = ast.increment_lineno(ast.parse(text), self._first - 1)
-            made = compile(tree, code.co_filename, "exec", dont_inherit=True)
+            made = compile("\n" * (self._first - 1) + text, code.co_filename, "exec", dont_inherit=True)
         except (SyntaxError, ValueError):
             return None
         inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from math import prod
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary, proxy
+from weakref import WeakKeyDictionary, proxy, ref
 
 import numpy as np
 
@@ -276,6 +276,17 @@ class Passes:
         return nudge
 
 
+class _Kept(dict[Node, Terms]):
+    """The terms of some gradients, of which those of large arrays are found anew whenever they are asked for."""
+
+    def __init__(self, every: Mapping[Node, Terms], again: Callable[[Node], Terms]) -> None:
+        super().__init__({node: sizes for node, sizes in every.items() if np.size(sizes.total) < _COARSE})
+        self._again = again
+
+    def __missing__(self, node: Node) -> Terms:
+        return self._again(node)
+
+
 class Tolerances(NamedTuple):
     """What rounding can do to the gradients of a graph.
 
@@ -286,7 +297,7 @@ class Tolerances(NamedTuple):
     """
 
     absolute: dict[Node, Any]
-    terms: dict[Node, Terms]
+    terms: Mapping[Node, Terms]
     passes: Passes
 
 
@@ -360,7 +371,13 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
         far = np.asarray(moved.pop(node, np.zeros(node.shape)), np.float64)
         apart = np.maximum(far, _typical(far) / 2.0)
         absolute[node] = _coarse(MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal))
-    return Tolerances(absolute, found, passes)
+    of = ref(graph)  # see `Passes`
+
+    @np.errstate(all="ignore")
+    def again(node: Node) -> Terms:
+        return terms(of(), used, own, wanted=[node])[node]  # type: ignore[arg-type]  # whoever asks has the graph
+
+    return Tolerances(absolute, _Kept(found, again), passes)
 
 
 def _pass_back(

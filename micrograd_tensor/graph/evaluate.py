@@ -61,6 +61,7 @@ def evaluate(
     last = {} if keep is None else {x: node for node in order for x in (node, *node.inputs) if x not in keep}
     made: dict[Node, Any] = {}
     seen: dict[Node, Any] = dict(given)
+    del given  # what the caller does not keep goes after its last use as well
     with np.errstate(all="ignore"):
         for node in order:
             if node.op is None:

@@ -91,7 +91,7 @@ def test_a_planted_fault_is_found():
     x = mt.tensor([[1.0, 2.0], [3.0, 5.0]], name="x", requires_grad=True)
     captured = mt.graph((x * 2.0 - x.mean(axis=0)).named("y"))
     product = captured.nodes[1]
-    object.__setattr__(product, "value", product.value + 1e-6)
+    object.__setattr__(product, "array", product.value + 1e-6)
     assert faults(captured)
 
 

@@ -277,7 +277,7 @@ EDITED = [
 def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
     due = ast.dump(ast.parse(right).body[0])
     made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"])
-    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)[0]).body[0]) == due]
+    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)).body[0]) == due]
     assert leading, "no edit leads there"
     said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}
     assert kind in said
@@ -307,10 +307,9 @@ def test_a_changed_line_is_written_as_it_was_but_for_the_change(line):
     assert len(every) > 50
     assert [edit.weight for edit in every] == sorted(edit.weight for edit in every)
     for edit in every[::7]:
-        text, whole = edit.written(line)
         due = ast.dump(edit.after)
-        assert ast.dump(ast.parse(whole).body[0]) == due
-        assert ast.dump(ast.parse(text).body[0]) == due
+        for text in (edit.put(line), edit.written(line)):
+            assert ast.dump(ast.parse(text).body[0]) == due
     assert ast.dump(ast.parse(line).body[0]) == ast.dump(statement)
 
 
@@ -336,7 +335,7 @@ def test_what_names_hold_before_a_line_is_copied_for_its_last_two_visits_alone(m
         return dx
 
     copies = []
-    monkeypatch.setattr(repair, "copied", lambda value: copies.append(value) or copied(value))
+    monkeypatch.setattr(repair, "copied", lambda value, known: copies.append(value) or copied(value, known))
     dout = np.random.default_rng(0).normal(size=300_000)
     visits = repair._Visits(repair._Source.of(backward), repair.Call(backward, dout, None, ["x"]))
     line = backward.__code__.co_firstlineno

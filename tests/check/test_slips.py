@@ -50,7 +50,7 @@ SAID = [
 def test_a_slip_is_told_in_the_words_of_the_line(wrong, right, says):
     due = ast.dump(ast.parse(right).body[0])
     made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w", "s"])
-    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)[0]).body[0]) == due]
+    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)).body[0]) == due]
     assert leading, "no edit leads there"
     told = [slip_of(edit, lambda text: text in ("N", "D")).text for edit in leading]
     assert any(says in text for text in told), told

@@ -102,7 +102,7 @@ def test_the_check_of_parts_finds_what_is_wrong(fault):
     found = part(whole, inside)
     gradient = next(iter(found.gradients.values()))
     if fault == "value":
-        object.__setattr__(gradient, "value", gradient.value + 1.0)
+        object.__setattr__(gradient, "array", gradient.value + 1.0)
     else:
         inside.pop()
     with pytest.raises(AssertionError):

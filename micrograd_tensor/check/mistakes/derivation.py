@@ -254,10 +254,12 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node], apart: Collec
         *(whole.gradients[n] for n in given if n in whole.gradients and n is not node),
     }
     inner = needed([target], known)
-    names = {x: called_forward(x) for step in inner for x in step.operands if x in graph.users}
-    names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items() if up.name is None}
-    small = sum(not x.is_leaf for x in inner) <= MAX_STEPS
-    part = without_copies(cut(whole, [target], known, names)) if small else known_alone(target)
+    if sum(not x.is_leaf for x in inner) <= MAX_STEPS:
+        names = {x: called_forward(x) for x in {x for step in inner for x in step.operands}.intersection(graph.users)}
+        names |= {up: called_upstream(graph, n) for n, up in whole.upstreams.items() if up.name is None}
+        part = without_copies(cut(whole, [target], known, names))
+    else:
+        part = known_alone(target)
     whose = {gradient.rank: n for n, gradient in whole.gradients.items()}
     origins = {x: n for x in part.nodes if (n := whose.get(x.rank) or forward.get(x.rank)) is not None}
     starts = {up.rank for up in whole.upstreams.values()}
