@@ -38,7 +38,7 @@ from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..draw.circuit import drawn
 from ..draw.insides import insides
-from ..draw.options import Options
+from ..draw.options import WINDOW, Options
 from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes, nearest
 from ..graph.status import Status
@@ -439,8 +439,10 @@ def _player(graph: Graph, report: Report, given: argparse.Namespace) -> str:
     """The circuit as a page, each gradient with its verdict and, unless hints are off, the kind of mistake."""
     shown = report if given.hints > 1 else replace(report, diagnosis={})
     try:
-        inner, title = insides(graph, Options(), drawn), f"{given.file}: backward"
-        return player.page(graph, draw(graph).svg, title=title, report=shown, insides=inner)
+        options, title = Options(page=WINDOW, numbered=True), f"{given.file}: backward"
+        picture = drawn(graph, options)
+        inner = insides(graph, options, drawn, picture.frames)
+        return player.page(graph, picture.svg, title=title, report=shown, insides=inner)
     except DrawError as error:
         raise UnusableError(f"check --player: {error}") from None
 

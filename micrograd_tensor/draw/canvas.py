@@ -68,7 +68,8 @@ class Part(NamedTuple):
 class Painting:
     """The parts of a picture, and the lines of text and titles of its elements by their ids.
 
-    The description says in a few words what the picture shows. What is not placed, Graphviz lays out.
+    The description says in a few words what the picture shows. What is not placed, Graphviz lays out. Frames tell of
+    each frame how many are around it, itself included, and the first gate in its scope.
     """
 
     scene: Scene
@@ -80,6 +81,7 @@ class Painting:
     titles: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     placed: bool = True
+    frames: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def dot(self) -> str:

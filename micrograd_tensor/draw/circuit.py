@@ -30,6 +30,7 @@ from .errors import DrawError, NoRendererError
 from .failure import failed_graph, tensors_behind
 from .html import page
 from .inline import inline
+from .insides import Picture
 from .module import module
 from .options import PAGE, WINDOW, Options
 from .plain import finish_plain
@@ -197,10 +198,10 @@ class Circuit:
         """The page with the player, for a place of some width."""
         options = replace(self._options, page=width, numbered=True)
         try:
-            svg = Circuit(self._graph, self._view, options).svg
+            picture = drawn(self._graph, options, self._view)
         except DrawError:  # the names of numbered values may take more room than is given
-            svg = self.svg
-        return page(self._graph, svg, f"Circuit of {self._called}", self._view, options, drawn)
+            picture = Picture(self.svg, self._painting.frames)
+        return page(self._graph, picture, f"Circuit of {self._called}", self._view, options, drawn)
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -222,9 +223,10 @@ class Circuit:
         return f"<circuit of {self._called}: {self.description}; .save('circuit.svg') to look at it>"
 
 
-def drawn(graph: Graph, options: Options) -> str:
-    """The circuit of a graph as SVG text."""
-    return Circuit(graph, "overlay", options).svg
+def drawn(graph: Graph, options: Options, view: str = "overlay") -> Picture:
+    """The circuit of a graph as SVG text, with its frames."""
+    circuit = Circuit(graph, view, options)
+    return Picture(circuit.svg, circuit._painting.frames)
 
 
 def circuit_of(outputs: Any, upstream: Any, view: str, options: Options) -> Circuit:

@@ -117,6 +117,8 @@ def collapse(
     if chosen and (first := {x.scopes[0] for x in shown if isinstance(x, Box) and len(x.scopes) > 1}):
         opened = order(depth, {scope: scopes.names[scope] for scope in first})
         shown = opened if len(opened) <= MANY else shown
+    if options.folded:
+        shown = _folded(shown, scopes)
     boxes = tuple(x for x in shown if isinstance(x, Box))
     box_of = {gate: box for box in boxes for gate in box.gates}
     chosen = chosen and bool(boxes)
@@ -244,6 +246,21 @@ def _grouped(gates: Sequence[Any], shut: Collection[Scope | None], scopes: Scope
         inside = tuple(held)
         order.extend(inside if scope is None else [Box((scope,), inside, scopes.names[scope])])
     return order
+
+
+def _folded(order: Sequence[Any], scopes: Scopes) -> list[Any]:
+    """Gates and boxes, with one box for those in a row in one outermost scope; a box of such stays as it is."""
+
+    def outermost(x: Any) -> Scope | None:
+        around = named(x.scopes[0].parent) if isinstance(x, Box) else scopes.around[x.scope]
+        return around[0] if around else None
+
+    made: list[Any] = []
+    for scope, held in groupby(order, key=outermost):
+        gates = [(x.gates if isinstance(x, Box) else (x,), x) for x in held]
+        inside = tuple(gate for some, _ in gates for gate in some)
+        made += [x for _, x in gates] if scope is None else [Box((scope,), inside, scopes.names[scope])]
+    return made
 
 
 def _once(run: Sequence[Box], opened: Mapping[Scope, str]) -> Box:

@@ -8,7 +8,7 @@ from html import escape
 from ..graph import Graph
 from . import player
 from .inline import inline
-from .insides import insides
+from .insides import Picture, insides
 from .options import Options
 from .verdicts import is_report
 
@@ -30,19 +30,26 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(graph: Graph, svg: str, title: str, view: str, options: Options, draw: Callable[[Graph, Options], str]) -> str:
+def page(
+    graph: Graph,
+    picture: Picture,
+    title: str,
+    view: str,
+    options: Options,
+    draw: Callable[[Graph, Options], Picture],
+) -> str:
     """An HTML page of a picture, which loads nothing from outside.
 
     Args:
         graph: what the picture shows.
-        svg: the picture as a file of its own.
+        picture: the picture as a file of its own.
         title: the title of the page.
         view: what the picture shows of the graph; one that shows all of it is played gate by gate.
         draw: paints what is in the boxes of the picture, which open in place.
         options: of the picture; where it shows the verdicts of a report, so does the player.
     """
     if view not in PLAYED and not is_report(options.against):
-        return _PAGE.format(title=escape(title), svg=inline(svg))
+        return _PAGE.format(title=escape(title), svg=inline(picture.svg))
     played = Graph(graph.nodes, graph.outputs) if view == "forward" else graph
-    opened = insides(played, options, draw) if view in PLAYED and options.failed is None else []
-    return player.page(played, svg, title=title, report=options.against, dims=options.dims, insides=opened)
+    opened = insides(played, options, draw, picture.frames) if view in PLAYED and options.failed is None else []
+    return player.page(played, picture.svg, title=title, report=options.against, dims=options.dims, insides=opened)

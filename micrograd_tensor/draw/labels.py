@@ -86,6 +86,12 @@ class Labels:
         self._letters = [self.called.letter(k) for k in range(longest)]
         parts = [uses for uses in map(self.uses.carrying, graph.nodes) if len(uses) > 1]
         self.marks = {use: self._letters[k] for uses in parts for k, use in enumerate(uses)}
+        for use in self.marks:
+            if letters := (options.letters or {}).get(use.value.rank):
+                here: set[tuple[int, int] | None] = {(gate.rank, i) for gate, i in use.edges}
+                if use.target is None:  # whatever comes from outside of a part
+                    here = {*letters} - {(gate.rank, i) for (gate, i), _ in graph.contributions_to(use.value)}
+                self.marks[use] = " + ".join(letter for edge, letter in letters.items() if edge in here)
 
     # ------------------------------------------------------------------------------------------------------ values
 

@@ -46,8 +46,9 @@ class Options:
     """The settings of a picture, documented at `draw`.
 
     `page` is how wide a page is, where the width is "page", `failed` tells where an unfinished graph ends, `within` of
-    what a graph is the inside, and `numbered` whether a value without a name is called by its gate, as in the steps of
-    the player, rather than by its formula.
+    what a graph is the inside, `numbered` whether a value without a name is called by its gate, as in the steps of the
+    player, rather than by its formula, `folded` whether every outermost scope is a box, and `letters` what gradients
+    that are added are called elsewhere: by the rank of the value, for each edge, which is None for one that is given.
 
     Raises:
         DrawError: for an unknown detail or theme, or an invalid depth, path or width.
@@ -67,6 +68,8 @@ class Options:
     failed: Failure | None = None
     within: Within | None = None
     numbered: bool = False
+    folded: bool = False
+    letters: Mapping[int, Mapping[tuple[int, int] | None, str]] | None = None
 
     def __post_init__(self) -> None:
         for name, given, known in (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..engine.recording import Scope
 from .canvas import Canvas, Caption, Line, Painting
+from .collapse import named
 from .layout import LANE, TEXT_GAP, Frame, Layout
 from .legend import SIGN, Entry
 from .line_styles import LINE_STYLES
@@ -65,8 +67,15 @@ class Painter(Canvas):
 
     def __init__(self, scene: Scene, layout: Layout, legend: list[Entry]) -> None:
         super().__init__(scene, layout.width, layout.height)
+        first: dict[Scope, int] = {}
         for frame in layout.frames:
             self._frame(frame)
+            ranks = [item.time[0] for item in frame.items if item.kind in ("gate", "box")]
+            if frame.scope and ranks:
+                first[frame.scope] = min(first.get(frame.scope, ranks[0]), *ranks)
+        for frame in layout.frames:
+            if frame.scope in first:
+                self.painting.frames[frame.id] = len(named(frame.scope)), first[frame.scope]
         for item in scene.items:
             self._item(item)
         for wire in scene.wires:

@@ -388,7 +388,7 @@ def test_gradients_of_a_leaf_in_a_box_meet_in_the_box():
     svg, opened = mt.draw(graph, depth=0).svg, insides(graph, Options(depth=0), drawn)
     assert not any(s["phase"] == "fork" for s in data(graph, svg, title="y")["steps"])
     [fork] = [s for s in data(graph, svg, title="y", insides=opened)["steps"] if s["phase"] == "fork"]
-    assert (fork["mark"], fork["in"]) == ("in-box-2-fork-1", ("box-2",))
+    assert (fork["mark"], fork["in"]) == ("in-box-2-fork-1", ["box-2"])
 
 
 def test_the_mean_of_large_numbers_is_none_too_large():

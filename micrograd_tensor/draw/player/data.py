@@ -29,7 +29,7 @@ from ..labels import Labels, Part
 from ..options import Options
 from ..verdicts import verdicts
 from .arrays import encoded, parts
-from .elements import BoxIn, Pictures
+from .elements import BoxIn, Pictures, Place
 from .live import Program
 from .texts import counted, first_sentence, tree
 
@@ -132,8 +132,7 @@ class _Player:
             "say": said,
             **_formulas(lambda said: [said.equation(node, self.math[node], self.math, dims=self.dims)]),
             "code": forward_line(node, self.names.values).split("\n"),
-            "mark": self.elements.gate(node),
-            "in": self.elements.around(node),
+            **_seen(self.elements.gate(node)),
             "node": self.program.value(node),
             "lanes": [*self.elements.into(node), *self.elements.out_of(node)],
             "items": self.elements.spots(node),
@@ -214,7 +213,7 @@ class _Player:
                 "What comes after hands back one number for every element: how much it changes the final output L."
             ],
             "code": [*code, *starting_lines(self.graph, self.names)],
-            "mark": f"sink-{given[0].rank}",
+            **_seen(self.elements.everywhere(f"sink-{given[0].rank}")),
             "lanes": self.elements.parts(
                 lane
                 for node in given
@@ -234,7 +233,7 @@ class _Player:
             first[box.gates[0]].append(box)
         for node in reversed(self.graph.nodes):
             shown = self.elements.shows(node)
-            if node in self.graph.gradients and not self._is_alone(node) and (shown or self.elements.fork(node)[0]):
+            if node in self.graph.gradients and not self._is_alone(node) and (shown or self.elements.fork(node)):
                 yield self._sum(node)
             edges = [(node, i) for i in range(len(node.operands)) if (node, i) in self.graph.contributions]
             if edges and shown:
@@ -260,8 +259,7 @@ class _Player:
             "say": said,
             **_formulas(lambda said: [said.rule(self.graph, (node, i), self.math, dims=self.dims) for i in operands]),
             "code": code,
-            "mark": self.elements.gate(node),
-            "in": self.elements.around(node),
+            **_seen(self.elements.gate(node)),
             "lanes": lanes,
             "items": [],
             "left": self._side("computed here, handed on to the left (downstream)", handed),
@@ -281,7 +279,6 @@ class _Player:
                 code.append(f"{self.names.gradients[node]} = {self.names.upstreams[node]}.copy()  # {mark}")
             else:
                 code.append(f"{backward_lines_by_operand(self.graph, edge[0], self.names)[edge[1]][-1]}  # {mark}")
-        fork, around = self.elements.fork(node)
         return {
             "phase": "fork",
             "title": f"{self._name(node)}: {counted(len(parts), 'gradient')} meet",
@@ -291,8 +288,7 @@ class _Player:
             ],
             **_formulas(lambda said: [said.sum_of(self._name(node), letters)]),
             "code": code,
-            "mark": fork or self.elements.gate(node),
-            "in": around if fork or node.op is None else self.elements.around(node),
+            **_seen(self.elements.fork(node) or self.elements.gate(node)),
             "lanes": self.elements.parts([f"edge-fork-{node.rank}-bwd"]),
             "items": [],
             "left": self._side("the sum, handed on to the left", [self._whole(node)]),
@@ -312,7 +308,7 @@ class _Player:
     def _parts(self, node: Node) -> list[Part]:
         """The contributions that are added at a node; by numbers where boxes in the picture merge several letters."""
         parts = self.labels.parts(node)
-        if len(parts) < 2 or not self.elements.boxes:
+        if len(parts) < 2 or not self.elements.merges:
             return parts
         return [part._replace(letter=str(k)) for k, part in enumerate(parts, 1)]
 
@@ -385,6 +381,12 @@ class _Player:
         """All values that are shown, as much of each as fits."""
         shown = parts([(node.shape, node.dtype) for node in self.shown])
         return [encoded(node.value, node.shape, node.dtype, part) for node, part in zip(self.shown, shown, strict=True)]
+
+
+def _seen(places: Sequence[Place]) -> dict[str, Any]:
+    """Where a step is seen: the first place, and others."""
+    (around, mark), *others = places
+    return {"mark": mark, "in": around, **({"also": [name for _, name in others]} if others else {})}
 
 
 def _formulas(written: Callable[[Typeset], list[str]]) -> dict[str, Any]:

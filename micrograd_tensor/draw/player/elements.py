@@ -11,6 +11,9 @@ from ..insides import Inside
 from ..scene import lane_ids, repeated
 
 _ID = re.compile(r'\sid="([^"]+)"')
+Place = tuple[list[str], str]
+"""Where something is seen: the boxes that are open there and the pictures that are folded, and the id it has there."""
+
 _LANE = re.compile(r"(edge-.+?-(?:fwd|bwd))(?:-.+)?")
 _ITEM = re.compile(r"((?:node|fork|box|sink)-\d+)(?:-.+)?")
 
@@ -96,14 +99,22 @@ class _Picture(Elements):
     Attributes:
         prefix: the start of its ids.
         inside: the gates that are in it, in boxes or not.
-        around: the boxes that are open where it is seen.
+        around: the boxes that are open where it is seen, and the pictures that are folded there.
+        plain: whether none is.
     """
 
     def __init__(
-        self, graph: Graph, svg: str, inside: Sequence[Node], prefix: str = "", around: tuple[str, ...] = ()
+        self,
+        graph: Graph,
+        svg: str,
+        inside: Sequence[Node],
+        prefix: str = "",
+        around: tuple[str, ...] = (),
+        *,
+        plain: bool = True,
     ) -> None:
         super().__init__(graph, svg)
-        self.inside, self.prefix, self.around = set(inside), prefix, around
+        self.inside, self.prefix, self.around, self.plain = set(inside), prefix, around, plain
 
     def named(self, names: Iterable[str]) -> list[str]:
         """Ids of this picture, as they are in the page."""
@@ -118,7 +129,7 @@ class BoxIn:
         name: its id in the page.
         gates: by birth.
         opens: whether the page has a picture of its inside.
-        around: the boxes that are open where this one is seen.
+        around: the boxes that are open where this one is seen, and the pictures that are folded there.
         picture: the elements of the picture that it is in.
     """
 
@@ -133,27 +144,28 @@ class Pictures:
     """The elements of a picture, and of the pictures of what is in its boxes: the ids that a page has for a node.
 
     What is seen of a node in several of them, such as a lane into a box and on in the picture of its inside, goes
-    together.
+    together. Where frames are folded other pictures take the place of these; a node has places there, too.
 
     Args:
         graph: the whole graph.
         svg: the picture of it.
-        insides: of the boxes.
+        insides: of the boxes, and with frames folded.
     """
 
     def __init__(self, graph: Graph, svg: str, insides: Sequence[Inside] = ()) -> None:
         gates = [node for node in graph.nodes if node.op]
+        folded = {inside.box for inside in insides if inside.frames}
         self._all = [_Picture(graph, svg, gates)]
-        around: dict[str, tuple[str, ...]] = {}
         for inside in insides:
-            outer = max((box for box in around if inside.box.startswith(f"in-{box}-")), key=len, default="")
-            around[inside.box] = (*around.get(outer, ()), inside.box)
-            self._all.append(_Picture(graph, inside.svg, inside.gates, inside.prefix, around[inside.box]))
+            plain = folded.isdisjoint(inside.around)
+            self._all.append(_Picture(graph, inside.svg, inside.gates, inside.prefix, inside.around, plain=plain))
+        opens = {inside.box for inside in insides} | {box for inside in insides for box in inside.folds}
         self.boxes = [
-            BoxIn(picture.prefix + name, tuple(held), picture.prefix + name in around, picture.around, picture)
+            BoxIn(picture.prefix + name, tuple(held), picture.prefix + name in opens, picture.around, picture)
             for picture in self._all
             for name, held in _boxes(picture, gates).items()
         ]
+        self.merges = any(box.picture.plain for box in self.boxes)
         self._where = {node: [picture for picture in self._all if node in picture.inside] for node in gates}
 
     def _of(self, node: Node) -> list[_Picture]:
@@ -164,21 +176,19 @@ class Pictures:
         """Whether a gate or leaf itself is in one of the pictures, rather than hidden in a box."""
         return any(picture.shows(node) for picture in self._of(node))
 
-    def around(self, node: Node) -> tuple[str, ...]:
-        """The boxes that are open where a gate is seen."""
-        return self._of(node)[-1].around
+    def gate(self, node: Node) -> list[Place]:
+        """Where a gate or leaf is seen itself, or else the box that it is in."""
+        pictures = [picture for picture in self._of(node) if picture.shows(node)] or self._of(node)[:1]
+        return [([*picture.around], "".join(picture.named([picture.gate(node)]))) for picture in pictures]
 
-    def gate(self, node: Node) -> str:
-        """The id of a gate or leaf where it is seen itself, or of the box that it is in; empty if neither is shown."""
-        *_, picture = self._of(node) if node.op else self._of(node)[:1]
-        return "".join(picture.named([picture.gate(node)]))
+    def fork(self, node: Node) -> list[Place]:
+        """Where the fork of a value is seen."""
+        return [([*picture.around], picture.prefix + fork) for picture in self._all if (fork := picture.fork(node))]
 
-    def fork(self, node: Node) -> tuple[str, tuple[str, ...]]:
-        """The id of the fork of a value, and the boxes that are open where it is seen; empty if it has none."""
-        for picture in self._all:
-            if fork := picture.fork(node):
-                return picture.prefix + fork, picture.around
-        return "", ()
+    def everywhere(self, name: str) -> list[Place]:
+        """Where an element of the outermost picture is seen, whose frames may be folded."""
+        found = [([*picture.around], picture.named(picture.parts([name]))[:1]) for picture in self._all]
+        return [(around, ids[0]) for around, ids in found if ids and around in ([], ["fold"])]
 
     def spots(self, node: Node) -> list[str]:
         """The ids of a gate and its fork, with captions."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,6 +24,9 @@ from .data import data
 from .texts import as_json
 
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
+
+_SAME = re.compile('<style>.*?</style>| xmlns="[^"]*"| text-anchor="middle"| lengthAdjust="spacingAndGlyphs"')
+"""What all pictures that open in a page have in common."""
 
 _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 
@@ -134,16 +137,27 @@ def _player(
         scheme=f" {forced[1]}" if forced else "",
         title=html.escape(printable(title)),
         picture=inline(svg, prefix).strip(),
-        insides="\n".join(_inside(inside, prefix) for inside in insides),
+        insides="\n".join(_templates(insides)),
         data=as_json(data(graph, svg, title=title, report=report, dims=dims, insides=insides)),
     )
 
 
-def _inside(inside: Inside, prefix: str) -> str:
-    """The picture of what is in a box, which has its colours from the picture around it."""
-    picture = re.sub("<style>.*?</style>", "", inline(inside.svg, f"{prefix}-{inside.prefix[:-1]}"), flags=re.DOTALL)
-    said = f'data-box="{html.escape(inside.box)}" data-name="{html.escape(inside.name)}"'
-    return f"<template {said}>{picture.strip()}</template>"
+def _templates(insides: Sequence[Inside]) -> Iterator[str]:
+    """The pictures of what is in boxes, and of frames folded; each is there once, and without what the page adds.
+
+    That is the start of each id, the colours of the picture around it, and what is the same for all texts.
+    """
+    first: dict[str, str] = {}
+    for inside in insides:
+        said = f'data-box="{html.escape(inside.box)}" data-name="{html.escape(inside.name)}"'
+        if inside.frames:
+            folds = html.escape(as_json({"frames": {**inside.frames}, "boxes": inside.folds}))
+            said = f'data-fold="{html.escape(inside.box)}" data-folds="{folds}"'
+        like = first.setdefault(inside.svg, inside.box)
+        if like == inside.box:
+            yield f"<template {said}>{_SAME.sub('', inside.svg).strip()}</template>"
+        else:
+            yield f'<template {said} data-like="{html.escape(like)}"></template>'
 
 
 def _filled(template: str, **values: str) -> str:

@@ -121,7 +121,9 @@
     const machine = program?.nodes && live(program);
     const prefix = `${root.id}-`, svg = find('.stage svg'), stage = find('.stage'), slider = find('.slider');
     const readout = find('.readout[role]'), button = name => find(`[data-do=${name}]`);
-    const element = id => svg.querySelector(`[id="${CSS.escape(prefix + id)}"]`);
+    let ids = new Map();
+    const index = () => { ids = new Map([...svg.querySelectorAll('[id]')].map(e => [e.id.slice(prefix.length), e])); };
+    const element = id => ids.get(id);
     const alone = () => document.querySelectorAll('.mt-player').length === 1;
     let now = 0, timer = 0;
 
@@ -134,10 +136,14 @@
     let laneElements = [], spotElements = [];
     // Steps of what is in a closed box are left out, and those of an open box itself.
     const insides = new Map([...root.querySelectorAll('template[data-box]')].map(inside => [inside.dataset.box, inside]));
+    const folds = new Map([...root.querySelectorAll('template[data-fold]')].map(other => [other.dataset.fold, { other, ...JSON.parse(other.dataset.folds) }]));
     const opened = new Map(); // by box, what is in it
-    const isSeen = step => (step.in ?? []).every(box => opened.has(box)) && !opened.has(step.box);
+    const folded = new Map(); // what a picture showed before its frames were boxes
+    const markOf = step => [step.mark, ...(step.also ?? [])].find(id => id && element(id)) ?? '';
+    const isSeen = step => !opened.has(step.box) && (!step.mark || !!markOf(step));
     let visible = [];
     const track = () => {
+      index();
       laneElements = light(lanes, 'lane');
       spotElements = light(spots, 'spot');
       visible = [...steps.keys()].filter(k => isSeen(steps[k]));
@@ -467,7 +473,7 @@
     const show = (to, moved) => {
       now = visible.findLast(k => k <= to) ?? 0;
       const at = visible.indexOf(now), end = visible.length - 1;
-      const step = steps[now], way = step.phase === 'forward' ? 'forward' : step.phase === 'overview' ? '' : 'backward';
+      const step = steps[now], mark = markOf(step), way = step.phase === 'forward' ? 'forward' : step.phase === 'overview' ? '' : 'backward';
       root.dataset.way = way;
       root.dataset.step = at;
       for (const [id, e] of laneElements) {
@@ -476,7 +482,7 @@
       }
       for (const [id, e] of spotElements) {
         e.classList.toggle('todo', now > 0 && spots.get(id) > now);
-        e.classList.toggle('now', id === step.mark);
+        e.classList.toggle('now', id === mark);
       }
       find('.middle .head').textContent = HEADS[step.phase];
       find('.title').textContent = step.title;
@@ -504,7 +510,7 @@
       button('first').disabled = button('back').disabled = !at;
       button('next').disabled = button('last').disabled = at === end;
       readout.textContent = '';
-      const gate = step.mark && element(step.mark);
+      const gate = element(mark);
       gates.forEach(e => e === gate ? e.setAttribute('aria-current', 'step') : e.removeAttribute('aria-current'));
       if (gate && !gates.includes(document.activeElement)) rove(gate);
       centre(gate, moved);
@@ -560,7 +566,7 @@
     };
     const fit = () => {
       sized(!stage.classList.contains('fit'));
-      centre(steps[now].mark && element(steps[now].mark));
+      centre(element(markOf(steps[now])));
       overlook();
     };
     // The point of the circuit at this place in the window stays there.
@@ -612,7 +618,7 @@
       }
       const ratio = width / svg.getBoundingClientRect().width;
       put(seen, stage.scrollLeft * ratio, stage.scrollTop * ratio, stage.clientWidth * ratio, stage.clientHeight * ratio);
-      blocks.forEach((block, id) => block.classList.toggle('now', id === prefix + steps[now].mark));
+      blocks.forEach((block, id) => block.classList.toggle('now', id === prefix + markOf(steps[now])));
     };
     const put = (rect, ...places) => ['x', 'y', 'width', 'height'].forEach((name, k) => rect.setAttribute(name, places[k]));
     overview.onpointerdown = overview.onpointermove = event => {
@@ -636,19 +642,24 @@
     slider.oninput = user(() => show(stepAt(Number(slider.value)), true));
 
     const visit = target => {
-      const id = target.id.slice(prefix.length), hits = visible.filter(k => steps[k].mark === id);
+      const id = target.id.slice(prefix.length), hits = visible.filter(k => markOf(steps[k]) === id);
       if (hits.length) { pause(); show(hits.find(k => k > now) ?? hits[0], true); }
     };
     // One gate is reached by Tab, the others from there by arrow keys.
     let gates = [];
     const rove = gate => gates.forEach(e => e.setAttribute('tabindex', e === gate ? '0' : '-1'));
     const reach = () => {
-      gates = [...new Set(steps.filter(step => isSeen(step) || opened.has(step.box)).map(step => step.mark))].map(id => id && element(id)).filter(Boolean);
+      gates = [...new Set(steps.filter(step => isSeen(step) || opened.has(step.box)).map(markOf))].map(element).filter(Boolean);
+      for (const [title, first] of titles()) { // before what is in its frame
+        const at = gates.findIndex(e => e.closest('svg') === title.closest('svg') && /(node|box)-\d+$/.test(e.id) && Number(/\d+$/.exec(e.id)[0]) >= first);
+        gates.splice(at < 0 ? gates.length : at, 0, title);
+      }
       gates.forEach((e, k) => {
-        const box = e.id.slice(prefix.length), act = () => insides.has(box) ? toggle(box) : visit(e);
+        const box = e.id.slice(prefix.length), opens = insides.has(box) || !!standing(box);
+        const act = () => frames.has(e) ? shut(frames.get(e)) : opens ? toggle(box) : visit(e);
         e.setAttribute('role', 'button');
         if (!e.hasAttribute('tabindex')) e.setAttribute('tabindex', '-1');
-        if (insides.has(box)) e.setAttribute('aria-expanded', String(opened.has(box)));
+        if (opens) e.setAttribute('aria-expanded', String(opened.has(box)));
         e.onclick = () => { rove(e); act(); };
         e.onkeydown = event => {
           const to = { ArrowRight: k + 1, ArrowDown: k + 1, ArrowLeft: k - 1, ArrowUp: k - 1, Home: 0, End: gates.length - 1 }[event.key];
@@ -702,8 +713,16 @@
       picture.setAttribute('viewBox', `0 0 ${width} ${height + down}`);
       return [width, height + down];
     };
+    // A picture is there once for all its places, in which its ids begin otherwise.
+    const copyOf = (template, start) => {
+      const { like } = template.dataset, copy = (like ? insides.get(like) : template).content.firstElementChild.cloneNode(true);
+      for (const e of copy.querySelectorAll('[id]')) e.id = `${prefix}${start}${e.id}`;
+      for (const e of copy.querySelectorAll('[textLength]')) e.setAttribute('lengthAdjust', 'spacingAndGlyphs');
+      copy.setAttribute('aria-labelledby', copy.getAttribute('aria-labelledby').split(' ').map(id => `${prefix}${start}${id}`).join(' '));
+      return copy;
+    };
     const open = box => {
-      const at = element(box), inside = insides.get(box).content.firstElementChild.cloneNode(true), group = shape('g', 'inside');
+      const at = element(box), inside = copyOf(insides.get(box), `in-${box}-`), group = shape('g', 'inside');
       const title = shape('g', 'close'), text = shape('text'), ground = shape('rect'), frame = shape('rect', 'frame'), notch = shape('path', 'frame');
       const name = insides.get(box).dataset.name;
       text.textContent = `▾ ${name}`;
@@ -726,18 +745,97 @@
       group.append(frame, notch, title, inside);
       at.closest('svg').append(group);
       opened.set(box, { svg: inside, group, frame, notch });
+      index();
       const { x, y, width, height } = text.getBBox();
       put(ground, x - 6, y - 3, width + 12, height + 6);
     };
     const close = box => {
-      for (const inner of [...opened.keys()]) if (inner.startsWith(`in-${box}-`)) close(inner);
-      opened.get(box).group.remove();
+      if (!opened.has(box)) return;
+      const { group } = opened.get(box);
       opened.delete(box);
+      for (const inner of [...opened.keys(), ...folded.keys()]) if (inner.startsWith(`in-${box}-`)) { folded.delete(inner); close(inner); }
+      group.remove();
+      index();
     };
-    const toggle = box => {
+
+    // A frame folds: its picture gives way to one of boxes in boxes, of which all others are open. Once all are, the
+    // picture is as it was.
+    const frames = new Map(); // by the title of a frame, the boxes that stand for what is around it, and for itself
+    const outer = name => /^(?:in-(.*)-)?fold$/.exec(name)[1];
+    const pictureOf = name => outer(name) ? opened.get(outer(name))?.svg : svg;
+    const standing = box => [...folded.keys()].find(name => folds.get(name).boxes.includes(box));
+    const titles = () => { // of the frames that are seen, one for each scope, with the number of its first gate
+      const found = new Map();
+      for (const [name, fold] of folds) {
+        if (folded.has(name) || !pictureOf(name)) continue;
+        for (const [frame, chain] of Object.entries(fold.frames)) {
+          const title = element(`${frame}-name`);
+          if (!title) continue;
+          if (!frames.has(title)) dress(title);
+          frames.set(title, chain);
+          if (![...found.values()].includes(chain.at(-1))) found.set(title, chain.at(-1));
+        }
+      }
+      return [...found].map(([title, box]) => [title, Number(/\d+$/.exec(box)[0])]);
+    };
+    const dress = title => {
+      const text = title.querySelector('text'), ground = shape('rect'), sign = shape('text'), { x, y, width, height } = text.getBBox();
+      put(ground, x - 10, y + height / 2 - 12, width + 14, 24);
+      sign.textContent = '▾';
+      sign.setAttribute('x', x - 8);
+      sign.setAttribute('y', text.getAttribute('y'));
+      title.prepend(ground, sign);
+      title.classList.add('fold');
+      title.removeAttribute('aria-hidden');
+      title.setAttribute('aria-expanded', 'true');
+      title.setAttribute('aria-label', `Close ${text.textContent}`);
+      title.onclick = () => shut(frames.get(title));
+    };
+    const exchange = (picture, graph, width, height) => {
+      picture.querySelector(':scope > .graph').replaceWith(graph);
+      picture.setAttribute('width', width);
+      picture.setAttribute('height', height);
+      plans.delete(picture);
+      index();
+    };
+    // Boxes that were open are so again, under the names that they have there.
+    const kept = (picture, change) => {
+      const all = new Set([...folds.values()].flatMap(({ boxes }) => boxes)), were = [...opened.keys()].filter(box => picture.contains(opened.get(box).group));
+      const tails = new Set(were.filter(box => !all.has(box)).map(box => /box-\d+$/.exec(box)[0]));
+      were.forEach(close);
+      change();
+      for (let more = true; more;) {
+        const next = [...ids.keys()].find(id => tails.has(/box-\d+$/.exec(id)?.[0]) && insides.has(id) && !opened.has(id) && !all.has(id));
+        if (more = !!next) open(next);
+      }
+    };
+    const fold = name => {
+      const { other, boxes } = folds.get(name), picture = pictureOf(name), shown = copyOf(other, `${name}-`);
+      kept(picture, () => {
+        const { width, height } = plan(picture), graph = picture.querySelector(':scope > .graph');
+        folded.set(name, { graph, width, height });
+        exchange(picture, shown.querySelector(':scope > .graph'), shown.getAttribute('width'), shown.getAttribute('height'));
+        boxes.filter(box => insides.has(box)).forEach(open);
+      });
+    };
+    const unfold = name => {
+      const { graph, width, height } = folded.get(name), picture = pictureOf(name);
+      kept(picture, () => { folded.delete(name); exchange(picture, graph, width, height); });
+    };
+    const shut = chain => settle(chain.at(-1), true, () => {
+      fold(chain[0].replace(/-box-\d+$/, ''));
+      close(chain.at(-1));
+    });
+    const toggle = box => settle(box, opened.has(box), () => {
+      const name = standing(box), boxes = name ? folds.get(name).boxes : [];
+      if (opened.has(box)) return close(box);
+      for (const one of [box, ...boxes.filter(other => around(other).includes(box))]) if (insides.has(one)) open(one);
+      if (name && boxes.every(other => other === box || opened.has(other))) unfold(name);
+    });
+    const settle = (box, closes, change) => {
       const ratio = svg.getBoundingClientRect().width / natural, back = steps[now].phase !== 'forward', was = now;
-      const closes = opened.has(box);
-      (closes ? close : open)(box);
+      const focused = svg.contains(document.activeElement);
+      change();
       arrange(svg);
       natural = svg.width.baseVal.value;
       if (!stage.classList.contains('fit')) svg.style.width = `${natural * ratio}px`;
@@ -745,31 +843,51 @@
       reach();
       overview.replaceChildren();
       [map, blocks] = [null, new Map()];
-      const same = steps.findIndex((step, k) => visible.includes(k) && (closes ? step.box === box : step.in?.includes(box)) && (step.phase !== 'forward') === back);
+      const [title] = [...frames].find(([title, chain]) => chain.at(-1) === box && title.isConnected) ?? [];
+      const holds = step => closes ? step.box === box : around(markOf(step)).includes(box);
+      const same = steps.findIndex((step, k) => visible.includes(k) && holds(step) && (step.phase !== 'forward') === back);
       show(visible.includes(was) || same < 0 ? was : same);
-      centre(element(box));
+      const there = element(box) ?? title;
+      if (focused && there && !svg.contains(document.activeElement)) { rove(there); there.focus(); }
+      centre(there);
+    };
+    // What is open, and folded, where an element is.
+    const containers = [...[...insides.keys()].map(box => [box, `in-${box}-`]), ...[...folds.keys()].map(name => [name, `${name}-`])];
+    const around = id => {
+      const [inner] = containers.filter(([, start]) => id.startsWith(start)).sort((a, b) => b[1].length - a[1].length)[0] ?? [];
+      return inner ? [...around(inner), inner] : [];
+    };
+    const reveal = step => {
+      for (let n = 0; n < 20 && !isSeen(step); n++) {
+        const box = [step.mark, ...(step.also ?? [])].flatMap(around).find(box => !opened.has(box) && element(box));
+        const name = [...folded.keys()].find(name => folded.get(name).graph.querySelector(`[id="${CSS.escape(prefix + step.mark)}"]`));
+        if (box) toggle(box);
+        else if (name) settle('', false, () => unfold(name));
+        else return;
+      }
     };
 
     // ------------------------------------------------------------------------------------------------------ search
 
     // What has a name: the steps forward, and the leaves, outputs and scopes of the picture.
-    const named = steps.flatMap((step, k) => step.phase === 'forward' && !insides.has(step.box) ? [{ k, id: step.mark, name: step.right.panels[0].name, text: `${step.title}: ${step.right.panels[0].name}` }] : []);
-    for (const e of svg.querySelectorAll('.data, .param, .constant, .output, .box')) {
-      const text = e.querySelector('title')?.textContent ?? '';
-      if (text) named.push({ id: e.id.slice(prefix.length), name: text.replace(/^\S+ /, ''), text });
-    }
+    const listed = () => [...steps.flatMap((step, k) => step.phase === 'forward' && !step.box ? [{ k, name: step.right.panels[0].name, text: `${step.title}: ${step.right.panels[0].name}` }] : []),
+      ...[...svg.querySelectorAll('.data, .param, .constant, .output, .box')].flatMap(e => {
+        const text = e.querySelector('title')?.textContent ?? '';
+        return text ? [{ id: e.id.slice(prefix.length), name: text.replace(/^\S+ /, ''), text }] : [];
+      })];
+    const spot = ({ id, k }) => element(id ?? markOf(steps[k]));
     const search = find('.search');
     let hits = [], turn = 0;
     const point = () => {
       svg.querySelectorAll('.found').forEach(e => e.classList.remove('found'));
-      hits.forEach(({ id }) => element(id)?.classList.add('found'));
+      hits.forEach(hit => spot(hit)?.classList.add('found'));
       if (search.value.trim()) readout.textContent = hits.length ? `${turn + 1} of ${hits.length}: ${hits[turn].text}` : `nothing here is called “${search.value.trim()}”`;
       else readout.textContent = '';
-      if (hits.length) centre(element(hits[turn].id), true);
+      if (hits.length) centre(spot(hits[turn]), true);
     };
     search.oninput = () => {
       const wanted = search.value.trim().toLowerCase(), rank = ({ name, text }) => name.toLowerCase() === wanted || name.toLowerCase().startsWith(`${wanted} `) ? 0 : name.toLowerCase().startsWith(wanted) ? 1 : text.toLowerCase().includes(wanted) ? 2 : 3;
-      hits = wanted ? named.filter(one => rank(one) < 3).sort((a, b) => rank(a) - rank(b)) : [];
+      hits = wanted ? listed().filter(one => rank(one) < 3).sort((a, b) => rank(a) - rank(b)) : [];
       turn = 0;
       point();
     };
@@ -780,7 +898,7 @@
       const hit = hits[turn];
       if (hit.k !== undefined && hit.k !== now) {
         pause();
-        for (const box of steps[hit.k].in ?? []) if (!opened.has(box)) toggle(box);
+        reveal(steps[hit.k]);
         show(hit.k, true);
       } else turn = (turn + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
       point();
