@@ -144,7 +144,8 @@ def _cut(word: str, fits: Callable[[str], bool]) -> list[str]:
 _PART = r"(?:[^_.,(/…]|\.(?=\d))*(?:[_,(/…]|\.(?!\d))+|(?:[^_.,(/…]|\.(?=\d))+"
 """A part of a name, of a formula without spaces or of a range, with the sign after which it may be broken."""
 
-_SIGNS = ("+", "−", "·", "×", "÷", "=", "@", "/", "≠", "Σ")
+_SIGNS = ("+", "−", "·", "×", "÷", "=", "@", "/", "≠", "Σ", "→")
 
-_CLAUSES, _ON = ("=", "≠", "along", "over", "copied", "by"), ("axis", "axes", "to", "over", "along", "copied", "by")
+_CLAUSES = ("=", "≠", "→", "along", "over", "copied", "by")
+_ON = ("axis", "axes", "to", "over", "along", "copied", "by")
 """What begins a clause, and words that lead on to what follows."""

@@ -528,3 +528,18 @@ def pytester_text(tmp_path):
         return ran.stdout
 
     return run
+
+
+@pytest.mark.browser
+def test_in_print_a_wide_circuit_and_a_long_line_are_not_cut(browser, tmp_path):
+    circuit = '<svg xmlns="http://www.w3.org/2000/svg" width="880" height="100" viewBox="0 0 880 100"></svg>'
+    lines = [(1, f"dx = {' + '.join(['dout * gamma'] * 20)}")]
+    path = tmp_path / "report.html"
+    path.write_text(html.page(report_of_everything(), source=lines, circuit=circuit), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 718, "height": 1000})  # A4 within its margins
+    page.goto(path.as_uri())
+    page.emulate_media(media="print")
+    farthest = "all => Math.max(...all.map(e => e.getBoundingClientRect().right))"
+    assert page.eval_on_selector_all("svg", farthest) <= 718
+    assert page.eval_on_selector_all("pre > span", farthest) <= 718
+    page.close()

@@ -121,3 +121,14 @@ def test_in_print_it_is_light_and_complete(browser, tmp_path):
     assert page.eval_on_selector("body", "e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
     assert page.eval_on_selector_all("section", "all => all.every(e => e.checkVisibility())")
     page.close()
+
+
+@pytest.mark.parametrize("name", ["batchnorm", "softmax_cross_entropy"])
+def test_in_print_no_formula_of_a_proof_is_cut(browser, name, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(derived(name).html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 718, "height": 1000})  # A4 within its margins
+    page.goto(path.as_uri())
+    page.emulate_media(media="print")
+    assert page.eval_on_selector_all("li .scroll", "all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    page.close()

@@ -176,7 +176,7 @@ def test_an_unknown_view_names_the_known_ones():
 def test_detail_is_heeded(view, detail):
     graph = batch_norm()
     more = {"gate": {"at": 8}, "path": {"at": "x"}, "difference": {"against": graph, "width": None}}.get(view, {})
-    more |= {"width": None} if view == "backward" else {}
+    more |= {"width": None} if view in ("backward", "path") else {}
     groups = tree(draw(graph, view=view, detail=detail, **more)).iter(f"{NAMESPACE}g")
     said = (group.findall(f"{NAMESPACE}text") for group in groups if "stage" not in group.get("class", ""))
     texts = [text.text for found in said for text in found]

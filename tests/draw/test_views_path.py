@@ -8,6 +8,7 @@ from gallery import leaf, values
 import micrograd_tensor as mt
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
+from micrograd_tensor.draw.metrics import text_width
 from micrograd_tensor.draw.options import Options
 from micrograd_tensor.graph.paths import between, count_paths
 
@@ -23,7 +24,7 @@ def listed(circuit):
     rows = {}
     for name, lines in circuit._painting.lines.items():
         if name.startswith("path-"):
-            rows.setdefault(int(name.split("-")[1]), []).append(lines[0].text)
+            rows.setdefault(int(name.split("-")[1]), []).append(" ".join(line.text for line in lines))
     return [rows[k] for k in sorted(rows)]
 
 
@@ -91,8 +92,20 @@ def test_one_end_alone_leads_to_the_output(batch_norm):
     assert draw(batch_norm, view="path", at=4).dot == draw(batch_norm, view="path", at=["var", "out"]).dot
 
 
+@pytest.mark.parametrize("width", [390, 640, 900, 1366])
+def test_circuit_and_list_are_as_wide_as_asked_for(batch_norm, width):
+    circuit = draw(batch_norm, view="path", at=("x", "out"), width=width)
+    assert circuit._painting.width <= width
+    assert listed(circuit) == listed(draw(batch_norm, view="path", at=("x", "out"), width=None))
+    lines = [lines for name, lines in circuit._painting.lines.items() if name.startswith("path-")]
+    sides = [line.x + text_width(line.text, line.size, line.bold) / 2 for each in lines for line in each]
+    assert max(sides) <= width
+    legend = [lines[0].text for name, lines in circuit._painting.lines.items() if name.startswith("legend")]
+    assert ("a value that goes on in a later line" in legend) is True
+
+
 def test_what_was_left_out_is_said_and_what_comes_from_elsewhere_is_a_dashed_box(batch_norm):
-    circuit = draw(batch_norm, view="path", at=("var", "out"))
+    circuit = draw(batch_norm, view="path", at=("var", "out"), width=None)
     legend = [lines[0].text for name, lines in circuit._painting.lines.items() if name.startswith("legend")]
     assert any(text.startswith("left out: 4 gates lie on no path") for text in legend)
     boxes = {item.lines[0]: item.kind for item in circuit._painting.scene.items if item.is_box}

@@ -77,7 +77,7 @@ VIEWS: Mapping[str, View] = {
     "backward": View("the backward pass alone", backward, takes=("width",)),
     "steps": View("every step of the computation, the last one first", steps, takes=("width",)),
     "gate": View("one gate with its upstream, local rules and downstream", gate, needs=("at",), whole=False),
-    "path": View("the ways from one value to another", path, needs=("at",), whole=False),
+    "path": View("the ways from one value to another", path, ("at",), ("width",), whole=False),
     "difference": View("what differs from another graph, or is wrong", difference, ("against",), ("width",)),
     "ascii": View("a listing for terminals, whose width is in columns", ascii_view, takes=("width",)),
 }

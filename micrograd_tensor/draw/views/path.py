@@ -16,41 +16,43 @@ from ...graph.nudges import nudged
 from ...graph.paths import between, count_paths, paths
 from ...notation import Called, counted, shorten, summary
 from ..build import Builder
-from ..canvas import Painting
+from ..canvas import Line, Painting
 from ..collapse import LIMIT
 from ..errors import DrawError
 from ..labels import Labels
-from ..layout import MARGIN, place
+from ..layout import MARGIN
 from ..legend import listed, meanings
 from ..lookup import lookup
-from ..metrics import text_width
+from ..metrics import folded, text_width
 from ..options import Options
 from ..paint import Painter
 from ..scene import NAME, VALUE, Item
 from ..uses import Use
+from ..wrap import lay_out
 
 MAX_LISTED = 8
 """The most paths that are listed one by one; more are only counted."""
 
-LINE = 18.0
-"""The height of a line of the list."""
+LINE, INDENT = 18.0, 14.0
+"""The height of a line of the list, and how far to the right one begins that belongs to the one above."""
 
-MIN_RULE, CHARACTER = 100, 8.0
-"""The rules along a path are cut at the edge of the picture, but never to fewer characters than this, of this width."""
+MOST, MAX_RULE = 800.0, 400
+"""How wide the list may make a picture, and the longest rules along a path, in characters."""
 
 
 class _Entry(NamedTuple):
-    """A line below the picture: the pieces of its text, each with its colour and whether it is bold.
+    """An entry below the picture: the pieces of its text, each with its colour and whether it is bold.
 
     The title has in full what the first piece is cut from.
     """
 
     pieces: tuple[tuple[str, str, bool], ...]
     title: str = ""
+    indent: float = 0.0
 
     @property
     def width(self) -> float:
-        return sum(text_width(text, NAME if bold else VALUE, bold) + 10 for text, _, bold in self.pieces)
+        return self.indent + sum(text_width(text, NAME if bold else VALUE, bold) + 10 for text, _, bold in self.pieces)
 
 
 def path(graph: Graph, options: Options) -> Painting:
@@ -64,29 +66,42 @@ def path(graph: Graph, options: Options) -> Painting:
             f"draw: {most:,} gates lie between these two, and a picture shows {LIMIT:,} at most; take nearer ones"
         )
     shown = _Part(labels, source, target)
-    layout = place(shown.scene)
-    longest = max(MIN_RULE, int(layout.width / CHARACTER))
-    entries = list(_listed_paths(labels, source, target, longest))
-    top = layout.height + LINE / 2
-    layout.width = max(layout.width, max(entry.width for entry in entries) + 2 * MARGIN)
-    layout.height = top + LINE * len(entries)
     means = meanings(shown.scene)
     left_out = sum(node.op is not None for node in graph.nodes) - len(shown.gates)
     if left_out:
         gates = counted(left_out, "gate lies", "gates lie")
-        means["…"] = f"left out: {gates} on no path; a dashed box is a value that comes from elsewhere"
+        means["–"] = f"left out: {gates} on no path; a dashed box is a value that comes from elsewhere"
+    layout = lay_out(shown.scene, options, means)
+    entries = list(_listed_paths(labels, source, target))
+    widest = max(entry.width for entry in entries) + 2 * MARGIN
+    layout.width = max(layout.width, min(widest, options.limit, MOST))
+    rows, y = [], layout.height + LINE / 2
+    for entry in entries:
+        rows.append([*_flowing(entry, y, layout.width - MARGIN)])
+        y = rows[-1][-1][-1].y + LINE
+    layout.height = y
     painter = Painter(shown.scene, layout, listed(means, layout))
-    for k, entry in enumerate(entries):
-        x = MARGIN
-        for i, (text, colour, bold) in enumerate(piece for piece in entry.pieces if piece[0]):
-            size = NAME if bold else VALUE
-            painter.text_from(f"path-{k}-{i}", text, x, top + LINE * k, colour, "line", size, bold)
-            x += text_width(text, size, bold) + 10
+    for k, (entry, row) in enumerate(zip(entries, rows, strict=True)):
+        for i, (lines, (_, colour, _)) in enumerate(zip(row, entry.pieces, strict=True)):
+            painter.texts(f"path-{k}-{i}", lines, colour, "line")
         painter.painting.titles[f"path-{k}-0"] = entry.title
     painting = painter.done()
     ends = f"{called.qualified(source) or 'a leaf'} to {called.qualified(target)}"
     painting.description = f"the paths from {ends}, {len(shown.gates)} of {len(shown.gates) + left_out} gates"
     return painting
+
+
+def _flowing(entry: _Entry, y: float, right: float) -> Iterator[list[Line]]:
+    """The lines of every piece of an entry, which go on below each other where there is no more room."""
+    x = MARGIN + entry.indent
+    for text, _, bold in entry.pieces:
+        size = NAME if bold else VALUE
+        if x + text_width(text, size, bold) > right and x > MARGIN + INDENT:
+            x, y = MARGIN + INDENT, y + LINE
+        lines = folded(text, right - x, size, bold, anywhere=True)
+        widths = [text_width(line, size, bold) for line in lines]
+        yield [Line(line, x + widths[k] / 2, y + LINE * k, size, bold) for k, line in enumerate(lines)]
+        x, y = x + widths[-1] + 10, y + LINE * (len(lines) - 1)
 
 
 def _ends(graph: Graph, at: Any, called: Called) -> tuple[Node, Node]:
@@ -146,7 +161,7 @@ class _Part(Builder):
 # ----------------------------------------------------------------------------------------------------------- the paths
 
 
-def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> Iterator[_Entry]:
+def _listed_paths(labels: Labels, source: Node, target: Node) -> Iterator[_Entry]:
     """The number of paths and, if there are few, what each does to the gradient."""
     graph, called = labels.graph, labels.called
     count = count_paths(graph, target)[source]
@@ -164,25 +179,26 @@ def _listed_paths(labels: Labels, source: Node, target: Node, longest: int) -> I
         through = " → ".join([ends[0], *(called.qualified(edge[0]) for edge in each)])
         yield _Entry(((f"{k}", "muted", False), (names[k - 1], "ink", True), (through, "muted", False)))
         if graph.gradients:
-            yield _rules(labels, each, gradient, vanishing[k - 1], longest)
+            yield _rules(labels, each, gradient, vanishing[k - 1])
     arrived = [gradient for gradient in carried if gradient is not None]
     if len(taken) > 1 and arrived and labels.detail == "full":
         whole, name = _is_whole(graph, source, target), called.gradient(source) or "the gradient"
         what = f"which is {name}" if whole else f"a part of {name}, whose other paths do not pass {ends[1]}"
-        total = f"{_described(labels, source, reduce(add, arrived))}, {what}"
+        total = f"{_described(labels, source, reduce(add, arrived))}, {what}".strip()
         yield _Entry((("sum", "backward", True), (total, "backward-value", False)))
 
 
-def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, vanishing: bool, longest: int) -> _Entry:
+def _rules(labels: Labels, path: Sequence[Edge], gradient: Any, vanishing: bool) -> _Entry:
     """All rules along a path, from its end back to its start."""
     if gradient is None and any(edge not in labels.graph.contributions for edge in path):
-        return _Entry((("    no gradient comes back along it", "backward-value", False),))
+        return _Entry((("no gradient comes back along it", "backward-value", False),), indent=INDENT)
     clauses = [clause for edge in reversed(path) for clause in labels.rule(edge)]
     composite = ", ".join(clause for clause in clauses if clause != "× 1") or "× 1"
     upstream = labels.called.gradient(path[-1][0]) or "upstream"
-    text = (f"    {upstream}: {shorten(composite, longest)}", "backward", True)
+    text = (f"{upstream}: {shorten(composite, MAX_RULE)}", "backward", True)
     said = _described(labels, path[0][0].operands[path[0][1]], gradient, vanishing)
-    return _Entry((text, (said, "backward-value", False)), f"{upstream}: {composite}")
+    pieces = (text, (said, "backward-value", False)) if said else (text,)
+    return _Entry(pieces, f"{upstream}: {composite}", INDENT)
 
 
 def _described(labels: Labels, source: Node, gradient: Any, vanishing: bool = False) -> str:
