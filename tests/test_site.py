@@ -97,6 +97,38 @@ def test_a_dead_link_is_found(tmp_path):
     ]
 
 
+def tried(status, info, name):
+    return {"filename": "docs/start.md", "lineno": 3, "status": status, "uri": f"https://{name}", "info": info}
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "said"),
+    [
+        (
+            [("working", "", "a"), ("redirected", "https://b/c", "b"), ("unchecked", "", "c")],
+            0,
+            "3 links tried, 0 of them",
+        ),
+        ([("broken", "404 Client Error: Not Found for url: x", "a")], 1, "docs/start.md:3: broken: https://a: 404"),
+        ([("broken", "HTTPSConnectionPool(host='a', port=443): Max retries", "a")], 1, "1 of them broken"),
+        ([("broken", "403 Client Error: Forbidden for url: x", "a")], 0, "not told to programs: https://a: 403"),
+        (
+            [("broken", "unauthorized", "a"), ("broken", "429 Client Error: Too Many", "b")],
+            0,
+            "2 links tried, 0 of them",
+        ),
+        ([("timeout", "", "a"), ("ignored", "service unavailable", "b")], 0, "2 links tried, 0 of them broken"),
+    ],
+)
+def test_a_dead_link_is_told_from_a_site_that_lets_no_program_in(tmp_path, capsys, answers, status, said):
+    (tmp_path / "linkcheck").mkdir()
+    lines = [json.dumps(tried(*answer)) for answer in answers]
+    (tmp_path / "linkcheck/output.json").write_text("\n".join(lines) + "\n")
+    links = runpy.run_path(str(ROOT / "docs/build.py"))["links"]
+    assert links(tmp_path) == status
+    assert said in capsys.readouterr().out
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     for path in site.glob("**/*.html"):
         page = path.read_text(encoding="utf-8")

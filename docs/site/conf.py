@@ -17,6 +17,9 @@ default_role = "py:obj"
 nitpick_ignore_regex = [("py:.*", ".*")]
 smartquotes = False
 
+linkcheck_timeout, linkcheck_retries, linkcheck_rate_limit_timeout = 30, 3, 120
+linkcheck_anchors_ignore_for_url = ["https://github.com/"]  # whose pages are put together in the browser
+
 html_theme = "furo"
 html_title = "micrograd_tensor"
 html_use_index = False

@@ -448,7 +448,7 @@ def _coarsest(graph: Graph) -> dict[Node, float]:
 
 def _widen(moved: dict[Node, Any], node: Node, value: Any, base: Any) -> None:
     distance = np.asarray(value - base)
-    distance = np.abs(distance, out=distance if distance.dtype.kind == "f" else None)
+    distance = np.asarray(np.abs(distance, out=distance if distance.dtype.kind == "f" else None))
     if np.isnan(distance).any():
         distance = np.where(np.isnan(distance), np.where(np.isfinite(base), np.inf, 0.0), distance)
     moved[node] = _coarse(np.maximum(moved[node], distance, out=distance) if node in moved else distance)

@@ -210,6 +210,11 @@ def test_every_dtype_of_inexact_numbers_can_be_compared(dtype):
     assert "dx" in str(wrong)
 
 
+def test_a_single_complex_number_that_is_used_twice_can_be_compared():
+    x = mt.tensor(1 + 2j, name="x", requires_grad=True)
+    assert mt.compare((x * x + mt.exp(x)).named("y"), 1 + 0j, {"dx": 2 * (1 + 2j) + np.exp(1 + 2j)}).ok
+
+
 def test_a_missing_eps_is_found_in_float64():
     """The smallest of the mistakes that people make: eps left out of the backward pass, a factor of 1 + 5e-6."""
     out, dout, right = point()
