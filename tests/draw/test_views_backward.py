@@ -214,3 +214,13 @@ def test_the_gradient_of_the_data_is_where_the_reader_looks(name):
     rows = {item.lines[0]: item.row for item in items if item.kind == "output" and item.fill == "data"}
     assert not rows or min(rows.values()) == 0
     assert rows.get("dx", 0) == 0
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_marks_tell_gradients_apart(name):
+    """Each by its name, its letter, the letters that it adds, or the gate that makes it; never by a shape alone."""
+    for width in (390, 900):
+        circuit = draw(*made(name), view="backward", dims=BUILTINS[name].dims, width=width)
+        marks = [" ".join(item.lines) for item in circuit._painting.scene.items if item.kind == "mark"]
+        assert marks
+        assert not [mark for mark in marks if re.fullmatch(r"(… )?\([\w, ]*,[\w, ]*\)( …)?", mark)]

@@ -229,8 +229,10 @@ class _Backward(Builder):
         return next(iter(self.names.get(node.rank, ())), "")
 
     def _gate(self, node: Node) -> str:
-        """The gate that makes a gradient, for one without a name."""
-        return marked(self.called.numbers[node.rule_of[0]], node) if node.rule_of and node.op else ""
+        """What a mark calls a gradient without a name: the letters that it is the sum of, or the gate that makes it."""
+        return self.sums.get(node.rank) or (
+            marked(self.called.numbers[node.rule_of[0]], node) if node.rule_of and node.op else ""
+        )
 
     def _text(self, x: Any) -> str:
         whole = self.recorded[x.rank] if isinstance(x, Node) else x
