@@ -71,7 +71,8 @@ def draw(
         dims: names for axes, such as ``{"N": ("x", 0)}``: a sum over that axis is then "Σ over N". By its length,
             ``{"N": 7}``, where only one axis of the inputs has that length.
         width: the maximum width in pixels; a longer circuit continues on the next line. "page" is 900, in the player
-            1300, or more for a circuit that takes more; with None all of it is one line.
+            1300, or more for a circuit that takes more; with None all of it is one line. "gate" and "path" do not take
+            it: they are as wide as their arrays and their lists of paths.
         engine: "dot" has Graphviz's ``dot`` lay out the views "overlay" and "forward", as a plain graph in DOT that can
             be edited and laid out again; it sees to no overlaps, and depends on the fonts of the machine.
         scope: a scope to draw alone, by its path or the end of one: its gates between the values that come in and those

@@ -172,6 +172,6 @@ const live = (() => {
       nodes[node][0] = nodes[node][0] === 'mean' ? 'sum' : 'mean';
       functions[node] = prepared(nodes[node], shapes);
     };
-    return { nodes, given, run, loss, slope, sources, behind, constant, swap };
+    return { nodes, given, ROUND, run, loss, slope, sources, behind, constant, swap };
   };
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,9 @@ class Program:
         graph = self.graph
         for node in (*graph.nodes, *(node for node in graph.backward if node.is_leaf)):
             self._add(node, self._node(node, self._numbers))
+        for node in dict.fromkeys(graph.upstreams.values()):
+            if not node.is_leaf:  # what is given to an output that was asked for several times
+                self._add(node, self._node(replace(node, op=None, operands=()), self._numbers))
         rules: dict[Node, list[Node]] = {}
         for node in graph.backward:
             if node.rule_of:

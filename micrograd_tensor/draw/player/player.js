@@ -154,7 +154,13 @@
 
     // ----------------------------------------------------------------------------------------------------- changes
 
-    const say = v => Number.isFinite(v) ? signs(v.toPrecision(6).replace(/\.?0+$|(\.\d*?)0+(?=e)/, '$1')) : signs(plain(v));
+    const say = v => {
+      const [digits, exponent] = Number.isFinite(v) ? v.toPrecision(6).split('e') : [plain(v)];
+      return signs((digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits) + (exponent ? `e${exponent.replace('+', '')}` : ''));
+    };
+    // A number as a person writes it, or NaN.
+    const typed = text => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : NaN;
+    const tidy = text => text.trim().replaceAll('−', '-');
     const changes = (() => {
       const badge = find('.badge');
       const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [] };
@@ -182,7 +188,8 @@
       const tell = () => {
         const lines = [];
         if (!changed && !dropped.size && !swapped.size) lines.push(off <= 1e-12 ? 'computed again here, as by NumPy' : `computed again here; it differs from NumPy by up to ${power(off, 0)} of a value, which is its rounding`);
-        if (changed) lines.push(`changed: L = ${say(machine.loss(made, leaves))}, before ${say(first)}; the picture still shows what was recorded`);
+        const now = program.upstreams.length ? `L = ${say(machine.loss(made, leaves))}, before ${say(first)}; ` : '';
+        if (changed) lines.push(`changed: ${now}the picture still shows what was recorded`);
         if (dropped.size) {
           const right = machine.run(leaves), wrong = program.wanted.map(k => [k, apart(made[k], right[k])]).filter(([, d]) => d > 1e-9 || d !== d);
           const names = wrong.map(([k, d]) => `${program.names[program.wanted.indexOf(k)]} (by up to ${say(d)})`);
@@ -257,7 +264,7 @@
         input.value = String(nodes[node][1][operand][0]);
         input.inputMode = 'decimal';
         const put = v => { machine.constant(node, operand, v); nodes[node][1][operand] = [v]; changed = true; update(); };
-        input.onchange = () => { const v = Number(input.value.replace('−', '-')); if (input.value.trim() && Number.isFinite(v)) put(v); else input.value = String(nodes[node][1][operand][0]); };
+        input.onchange = () => { const v = typed(tidy(input.value)); if (Number.isFinite(v)) put(v); else input.value = String(nodes[node][1][operand][0]); };
         const slide = make('input');
         Object.assign(slide, { type: 'range', min: -3, max: 3, step: 0.05, value: 0 });
         slide.setAttribute('aria-label', 'Times a power of ten');
@@ -278,14 +285,20 @@
         show(now);
       };
       find('[data-do=descend]').onclick = () => {
-        const rate = Number(find('.rate').value);
-        if (!Number.isFinite(rate)) { find('.rate').value = '0.1'; return; }
+        const { value } = find('.rate'), rate = typed(tidy(value));
+        if (!Number.isFinite(rate)) {
+          find('.rate').value = '0.1';
+          readout.textContent = `“${value}” is no rate; here is 0.1 again`;
+          return;
+        }
         program.wanted.forEach((k, i) => { const leaf = program.leaves[i]; leaves[leaf] = leaves[leaf].map((x, e) => x - rate * made[k][e]); });
         changed = true;
         update();
       };
       tell();
-      return { array, may, set, explained, buttons, constants };
+      for (const control of root.querySelectorAll('[data-do=descend], .changes label')) control.hidden = !program.wanted.length;
+      const fits = (node, v) => Number.isFinite((machine.ROUND[nodes[node][4]] ?? Number)(v));
+      return { array, may, set, fits, explained, buttons, constants };
     })();
 
     // What is on the page now: of each figure its node, how its cells are painted again, and a cell by its place.
@@ -348,15 +361,16 @@
         const done = keep => {
           if (!open) return;
           open = false;
-          const text = input.value.trim().replaceAll('−', '-'), v = Number(text);
+          const text = tidy(input.value), v = typed(text), good = Number.isFinite(v) && changes.fits(node, v), left = cell.contains(document.activeElement);
           input.remove();
           shown.paint();
-          if (keep && text && Number.isFinite(v)) set(cell, v);
-          else if (keep) readout.textContent = `“${input.value}” is no number that can stand here; give one such as 0.5 or 1e-3`;
+          if (left) cell.focus(); // which tells the value that it has
+          if (keep && good) set(cell, v);
+          else if (keep && text) readout.textContent = `“${input.value}” is no number that can stand here; give one such as 0.5 or 1e-3`;
         };
         input.onkeydown = event => {
           event.stopPropagation();
-          if (event.key === 'Enter' || event.key === 'Escape') { event.preventDefault(); done(event.key === 'Enter'); cell.focus(); }
+          if (event.key === 'Enter' || event.key === 'Escape') { event.preventDefault(); done(event.key === 'Enter'); }
           const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
           if (!by || !Number.isFinite(Number(input.value))) return;
           event.preventDefault();
