@@ -197,7 +197,10 @@ def _separator(lines: Sequence[str], suffix: str) -> str:
         return "\t"
     found = {}
     for separator in _SEPARATORS:
-        rows = [row for row in _split(lines, separator) if row]
+        try:
+            rows = [row for row in _split(lines, separator) if row]
+        except csv.Error:  # of many columns, between which another separator stands, one cell is too long
+            continue
         widths = {len(row) for row in rows}
         # A header may leave out the name of the first column.
         alike = len(widths) == 1 or (len(widths) == 2 and max(widths) - min(widths) == 1)

@@ -413,6 +413,16 @@ def test_a_table_of_many_rows_is_read_in_parts_and_keeps_its_lines(tmp_path):
         read_matrix(tmp_path / "x.csv")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
+def test_a_table_may_have_more_columns_than_a_cell_has_characters(tmp_path, separator):
+    values = np.random.default_rng(0).normal(size=(3, 30_000)).round(4)
+    lines = [separator.join(f"gene{k}" for k in range(30_000)), *(separator.join(map(str, row)) for row in values)]
+    (tmp_path / "x.txt").write_text("\n".join(lines))
+    found = read_matrix(tmp_path / "x.txt")
+    assert np.array_equal(found.values, values)
+    assert found.names[-1] == "gene29999"
+
+
 def test_a_parquet_file_is_read(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
