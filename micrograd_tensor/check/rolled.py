@@ -44,13 +44,16 @@ _OF_NUMBERS = (Linear, Product, Extremum, Relation)
 _ELEMENTWISE = (*_OF_NUMBERS, Choice, Function, Identity, Power)
 
 
-def rolled(outputs: Sequence[Tensor], many: int = _MANY, alike: int = _ALIKE) -> tuple[Tensor, ...]:
+def rolled(
+    outputs: Sequence[Tensor], records: list[Tensor] | None = None, *, many: int = _MANY, alike: int = _ALIKE
+) -> tuple[Tensor, ...]:
     """The same outputs of the same leaves, recorded with fewer ops where many of them were alike.
 
     Tensors that have names stay by themselves, and keep their names.
 
     Args:
         outputs: of which graph.
+        records: its `ancestors`, where they are known.
         many: a graph of fewer records stays as it is.
         alike: so many records alike become one.
 
@@ -61,7 +64,7 @@ def rolled(outputs: Sequence[Tensor], many: int = _MANY, alike: int = _ALIKE) ->
     >>> z, len(mt.graph(y).nodes), len(mt.graph(z).nodes)
     (tensor([2., 6.], name='y', op=mul), 10, 6)
     """
-    records = ancestors(list(outputs))
+    records = ancestors(outputs) if records is None else records
     if len(records) < many:
         return tuple(outputs)
     made = _Rolling(records, alike)

@@ -154,8 +154,10 @@ def _recorded(
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
     names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
-    _name(outputs, [*names], layer.function)
-    outputs = rolled(outputs)
+    records = ancestors(outputs)
+    _name(outputs, records, [*names], layer.function)
+    outputs = rolled(outputs, records)
+    del records  # which hold each step of each loop
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
@@ -292,12 +294,14 @@ def _compare(outputs: tuple[Tensor, ...], plain: tuple[Any, ...], path: Path, la
 # --------------------------------------------------------------------------------------------------------------- names
 
 
-def _name(outputs: tuple[Tensor, ...], found: list[tuple[str, Any]], backward: Callable[..., Any]) -> None:
+def _name(
+    outputs: tuple[Tensor, ...], records: list[Tensor], found: list[tuple[str, Any]], backward: Callable[..., Any]
+) -> None:
     """Give the recorded tensors the names that the user has for them: in the cache, in backward, in forward.
 
     Names whose gradients the backward pass assigns come first, and those that are called as caches are come last.
     """
-    recorded = set(ancestors(list(outputs)))
+    recorded = set(records)
     taken = {t.name for t in recorded if t.name is not None}
     assigns = {key for statement in assignments(backward) for key in (*statement.names, *statement.kept)}
     wanted = set(spelled(assigns, {name for name, _ in found})[0])
