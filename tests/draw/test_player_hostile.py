@@ -116,3 +116,63 @@ def test_an_output_that_is_asked_for_twice_is_played_with_the_sum_of_what_is_giv
     program = json.loads(re.search(r'class="data">(.*?)</script>', text, re.DOTALL)[1])["program"]
     given = dict(program["upstreams"])
     assert [program["nodes"][g][2] for g in given.values()] == [[3.0] * 3, [1.0] * 3]
+
+
+PASTE = """text => {
+  const cell = document.querySelector('td.editable'), data = new DataTransfer();
+  cell.focus();
+  data.setData('text', text);
+  cell.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+  const cells = [...cell.closest('table').querySelectorAll('td')].map(e => e.textContent);
+  return [cells, document.querySelector('.readout[role]').textContent];
+}"""
+CELLS = (
+    "() => [...document.querySelector('td.editable').closest('table').querySelectorAll('td')].map(e => e.textContent)"
+)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("3\t4\n5\t6", ["3.00", "4.00", "0", "5.00", "6.00", "0"]),
+        ("7, 8, −9", ["7.00", "8.00", "−9.00", "0", "0", "0"]),
+        ("[[1. 2.]\r\n [3. 4.]]", ["1.00", "2.00", "0", "3.00", "4.00", "0"]),
+        ("1 2 3 4", "have no room"),
+        ("1\n2\n3", "have no room"),
+        ("1 two", "not of numbers alone"),
+        ("1 1e999", "not of numbers alone"),
+    ],
+)
+def test_a_row_or_a_table_is_pasted_or_refused_whole(player, text, shown):
+    x = mt.tensor(np.zeros((2, 3)), name="x", requires_grad=True)
+    player.open(mt.draw(mt.graph((x * x).sum(), 1.0))._page(1300))
+    cells, said = player.page.evaluate(PASTE, text)
+    if isinstance(shown, str):
+        assert (cells, shown in said) == (["0"] * 6, True)
+    else:
+        assert cells == shown
+        player.press("Control+z")
+        assert player.page.evaluate(CELLS) == ["0"] * 6
+    assert player.quiet()
+
+
+@pytest.mark.browser
+def test_changes_are_taken_back_one_by_one(player):
+    opened(player)
+    first = player.page.inner_text(".badge")
+    states = []
+    for text in ("3", "4"):
+        states.append(player.page.evaluate(CELLS))
+        player.page.evaluate(TYPE, text)
+    states.append(player.page.evaluate(CELLS))
+    player.page.click("[data-do=descend]")
+    states.append(player.page.evaluate(CELLS))
+    player.page.click("button[aria-label^=Zero]")
+    for state in states[::-1]:
+        player.page.focus("td.editable")
+        player.press("Control+z")
+        assert player.page.evaluate(CELLS) == state
+    player.press("Control+z")
+    assert player.page.inner_text(".badge") == first
+    assert player.quiet()

@@ -20,7 +20,7 @@ from micrograd_tensor.draw.player.data import data
 from micrograd_tensor.draw.player.texts import as_json
 
 HERE = Path(__file__).parent
-SHELL = 74_000
+SHELL = 76_000
 """In bytes, the most that a page may take beside its picture and its data."""
 
 

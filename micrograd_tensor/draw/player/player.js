@@ -163,7 +163,7 @@
     const tidy = text => text.trim().replaceAll('−', '-');
     const changes = (() => {
       const badge = find('.badge');
-      const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [] };
+      const nothing = { array: panel => values[panel.value], may: () => false, set: () => {}, explained: () => '', buttons: () => [], constants: () => [], undo: () => {} };
       for (const control of root.querySelectorAll('.changes > :not(.badge)')) control.hidden = !machine;
       if (!machine) { badge.textContent = program?.why ?? ''; return nothing; }
       const { nodes } = machine, dropped = new Map(), swapped = new Map(), fresh = () => machine.given.map(v => v && [...v]);
@@ -211,8 +211,25 @@
         tell();
       };
       const may = node => node >= 0 && !nodes[node][0] && /^float/.test(nodes[node][4]);
-      const set = (node, at, v) => { leaves[node][at] = v; changed = true; update(); };
-      const every = (node, f) => { leaves[node] = f(leaves[node]); changed = true; update(); };
+      // What the numbers were before each change; those of one hand in a row are one change.
+      const past = [];
+      let hand = null;
+      const put = (made, by = null) => {
+        if (!by || by !== hand) past.push([leaves, changed]);
+        hand = by;
+        leaves = leaves.map((v, node) => made.get(node) ?? v);
+        changed = true;
+        update();
+      };
+      const undo = () => {
+        hand = null;
+        if (!past.length) return;
+        [leaves, changed] = past.pop();
+        update();
+        readout.textContent = 'the last change is taken back';
+      };
+      const set = (node, places, by) => put(new Map([[node, leaves[node].map((v, k) => places.get(k) ?? v)]]), by);
+      const every = (node, f) => put(new Map([[node, f(leaves[node])]]));
       const push = (name, text, action) => {
         const b = make('button', '', text);
         b.type = 'button';
@@ -276,6 +293,8 @@
       const numbers = program.constants.map(([node, operand]) => [node, operand, nodes[node][1][operand][0]]);
       find('[data-do=reset]').onclick = () => {
         leaves = fresh();
+        past.length = 0;
+        hand = null;
         dropped.clear();
         swapped.forEach((_, node) => machine.swap(node));
         swapped.clear();
@@ -291,14 +310,12 @@
           readout.textContent = `“${value}” is no rate; here is 0.1 again`;
           return;
         }
-        program.wanted.forEach((k, i) => { const leaf = program.leaves[i]; leaves[leaf] = leaves[leaf].map((x, e) => x - rate * made[k][e]); });
-        changed = true;
-        update();
+        put(new Map(program.wanted.map((k, i) => [program.leaves[i], leaves[program.leaves[i]].map((x, e) => x - rate * made[k][e])])));
       };
       tell();
       for (const control of root.querySelectorAll('[data-do=descend], .changes label')) control.hidden = !program.wanted.length;
       const fits = (node, v) => Number.isFinite((machine.ROUND[nodes[node][4]] ?? Number)(v));
-      return { array, may, set, fits, explained, buttons, constants };
+      return { array, may, set, fits, explained, buttons, constants, undo };
     })();
 
     // What is on the page now: of each figure its node, how its cells are painted again, and a cell by its place.
@@ -351,9 +368,21 @@
         if (marked.size) paint();
       };
       const leave = () => { readout.textContent = ''; if (marked.size) { marked = new Map(); paint(); } };
-      const set = (cell, v) => { changes.set(node, flat(at(cell)), v); readout.textContent = said(cell); };
+      const set = (cell, v, by) => { changes.set(node, new Map([[flat(at(cell)), v]]), by); readout.textContent = said(cell); };
+      // Numbers from a table elsewhere fill the cells from here on to the right and below.
+      const paste = event => {
+        const cell = event.target.closest('td'), text = event.clipboardData?.getData('text') ?? '';
+        const rows = text.trim().split(/\r?\n/).map(line => line.split(/[\s,;[\]()]+/).filter(Boolean).map(part => typed(tidy(part))));
+        if (!cell || !editable || rows.flat().length < 2) return;
+        event.preventDefault();
+        const [i, j] = at(cell), good = rows.flat().every(v => Number.isFinite(v) && changes.fits(node, v));
+        const room = i + rows.length <= array.rows && j + Math.max(...rows.map(row => row.length)) <= array.columns;
+        cell.focus(); // what was being typed there ends
+        if (good && room) changes.set(node, new Map(rows.flatMap((row, k) => row.map((v, l) => [flat([i + k, j + l]), v]))));
+        else readout.textContent = good ? `${rows.length} × ${rows[0].length} numbers have no room from here on` : 'what was pasted is not of numbers alone';
+      };
       const edit = (cell, start) => {
-        const input = make('input');
+        const input = make('input'), hand = {};
         input.value = start ?? exact(value(at(cell))).replace('−', '-');
         input.setAttribute('aria-label', `New value of ${panel.name}`);
         input.inputMode = 'decimal';
@@ -365,7 +394,7 @@
           input.remove();
           shown.paint();
           if (left) cell.focus(); // which tells the value that it has
-          if (keep && good) set(cell, v);
+          if (keep && good) set(cell, v, hand);
           else if (keep && text) readout.textContent = `“${input.value}” is no number that can stand here; give one such as 0.5 or 1e-3`;
         };
         input.onkeydown = event => {
@@ -375,7 +404,7 @@
           if (!by || !Number.isFinite(Number(input.value))) return;
           event.preventDefault();
           input.value = String(Number((Number(input.value) + by * nudge(array)).toPrecision(12)));
-          set(cell, Number(input.value));
+          set(cell, Number(input.value), hand);
         };
         input.onblur = () => done(true);
         cell.replaceChildren(input);
@@ -384,12 +413,12 @@
       };
       const drag = (cell, event) => { // up is more
         const from = event.clientY, before = Number(value(at(cell)));
-        const over = new AbortController(), { signal } = over;
+        const over = new AbortController(), { signal } = over, hand = {};
         let moved = false;
         document.addEventListener('pointermove', ({ clientY, buttons }) => {
           if (!buttons) return over.abort();
           moved ||= Math.abs(clientY - from) > 3;
-          if (moved) set(cell, Number((before + nudge(array) / 4 * Math.round((from - clientY) / 2)).toPrecision(12)));
+          if (moved) set(cell, Number((before + nudge(array) / 4 * Math.round((from - clientY) / 2)).toPrecision(12)), hand);
         }, { signal });
         for (const end of ['pointerup', 'pointercancel']) document.addEventListener(end, () => over.abort(), { signal });
       };
@@ -420,6 +449,7 @@
             }
           }
         }
+        table.onpaste = paste;
         table.onkeydown = event => {
           const cell = event.target.closest('td');
           if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -923,6 +953,10 @@
     const mine = target => root.contains(target) || (!document.activeElement?.closest('.mt-player') && root.matches(':hover')) || ('whole' in root.dataset && (target === document.body || target === document.documentElement));
     document.addEventListener('keydown', event => {
       const target = event.target, action = KEYS[event.key];
+      if ((event.ctrlKey || event.metaKey) && event.key === 'z' && root.isConnected && mine(target) && !target.closest('input, textarea')) {
+        event.preventDefault();
+        return changes.undo();
+      }
       if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected || !mine(target)) return;
       if (target.closest('input, select, textarea, [contenteditable]') && !(target === slider && 'ft+=-/ '.includes(event.key))) return;
       if (event.key === ' ' && target.closest('button, summary')) return;
