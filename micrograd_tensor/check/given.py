@@ -23,7 +23,7 @@ from .running import Run, run
 _SPELLINGS = (
     r"d(?P<name>.+)",
     r"d_(?P<name>.+)",
-    r"d_?(?:L|l|J|loss|Loss|out)_?(?:d|wrt)_?(?P<name>.+)",
+    r"d_?(?:L|l|J|j|loss|Loss|cost|out)_?(?:d|wrt)_?(?P<name>.+)",
     r"(?:grad|gradient)s?_?(?:of_|wrt_)?(?P<name>.+)",
     r"(?P<name>.+?)_?(?:grad|gradient)",
     r"g_?(?P<name>.+)",

@@ -183,6 +183,7 @@ class Backward(_Judge):
         self._others = [expect(graph, self._given, other) for other in before.others]
         self._status: dict[Node, Status] = {}
         self._spoiled: set[Node] = set()
+        self._undone: set[str] = set()
         # Of those that are passed through, and so complete at once, the first that the gradient reaches comes first.
         for name, node in sorted(names.items(), key=lambda item: (graph.gradients[item[1]].rank, -item[1].rank)):
             if node in self._given:
@@ -223,7 +224,7 @@ class Backward(_Judge):
             earlier: by name what it held before.
             helpers: names of local variables, which need not hold gradients as long as what is returned is right.
         """
-        judged, before = self, None
+        judged, before = self._without_scaled(), None
         while judged is not before and judged.wrong:
             before, meant = judged, dict[str, Any]()
             for name in judged.wrong:
@@ -237,6 +238,38 @@ class Backward(_Judge):
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
         return judged
+
+    def _without_scaled(self) -> Backward:
+        """Judged anew without stages between that are one multiple of their gradients, if less is to be explained then.
+
+        So it is where the upstream gradient is meant for the sum over examples, and those of weights for the mean.
+        """
+        inner = {name for name in self.given if not self.names[name].is_leaf} - {
+            name for name, node in self.names.items() if node in self.graph.outputs
+        }
+        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) not in (None, 1.0)}
+        for ratio in [ratios[name] for name in self.wrong if name in ratios]:
+            scaled = [name for name, other in ratios.items() if np.isclose(other, ratio, rtol=1e-9)]
+            given = {name: value for name, value in self.given.items() if name not in scaled}
+            again = Backward(self.names, given, self.before)
+            if len(again.wrong) + len(again._undone) + 1 < len(self.wrong) + len(self._undone):
+                note = f"it is {ratio:.6g} times the gradient"
+                again._reread |= {name: self._stage_of(name, Status.ANOTHER, note, only=True) for name in scaled}
+                again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
+                return again
+        return self
+
+    def _ratio(self, name: str) -> float | None:
+        """By what the recorded gradient of a stage is multiplied to give the user's; None where nothing does."""
+        given, due = self.given[name], np.asarray(self.graph.gradients[self.names[name]].value)
+        if given.shape != due.shape or given.size < 3 or given.dtype.kind != "f" or not given.any():
+            return None
+        most = int(np.argmax(np.abs(given)))
+        if not due.flat[most]:
+            return None
+        ratio = float(given.flat[most] / due.flat[most])
+        same = np.isfinite(ratio) and self._equals_recorded(self.names[name], given / ratio)
+        return (1.0 if abs(ratio - 1) < 1e-9 else ratio) if same else None
 
     def _without(self, meant: Mapping[str, Any]) -> Backward:
         """Judged anew with what some names held before, or without those of None, if less is wrong then."""
@@ -255,9 +288,10 @@ class Backward(_Judge):
         again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
         return again
 
-    def _stage_of(self, name: str, status: Status | None, note: str) -> Stage:
+    def _stage_of(self, name: str, status: Status | None, note: str, only: bool = False) -> Stage:
         stage = next(stage for stage in self.stages if stage.name == name)
-        return replace(stage, status=status or stage.status, note="; ".join(filter(None, (stage.note, note))))
+        notes = (note,) if only else (stage.note, note)
+        return replace(stage, status=status or stage.status, note="; ".join(filter(None, notes)))
 
     def _is_expected(self, node: Node, value: Any) -> bool:
         expected = np.asarray(self._expected.gradients[node])
@@ -394,6 +428,7 @@ class Backward(_Judge):
         if not node.is_leaf and self.explained(name).diagnoses and np.all(np.isfinite(expected)):
             return False
         del self.wrong_stages[name]
+        self._undone.add(name)
         return True
 
     def _remarks(self, name: str, node: Node, given: Any, expected: Any) -> list[str]:

@@ -157,6 +157,18 @@ def run(
     return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines).sharing(known)
 
 
+def _moved_on(several: Sequence[Any], variables: Sequence[Any]) -> bool:
+    """Whether the variables of several inputs' gradients are returned in order, but beside what is none of them.
+
+    So no one of them is at its input's place, as where the last state is returned after all gradients but that of the
+    first one.
+    """
+    places = [next((k for k, own in enumerate(variables) if own is value is not None), None) for value in several]
+    known = [(k, place) for k, place in enumerate(places) if place is not None]
+    alone = len(known) < len(several)
+    return alone and len(known) > 1 and [p for _, p in known] == sorted(p for k, p in known if p != k)
+
+
 def computed(backward: Callable[..., Any], dout: Any, cache: Any, inputs: Sequence[str]) -> Mapping[str, Any]:
     """What a call computes, by name as `run` finds it, and nothing else about it; raises what the function raises."""
     watch = Watch(backward, within=False)
@@ -450,6 +462,9 @@ def _names(
         count = f"backward returned {counted(len(flat), 'array')}, but {there} ({names})"
         given = [key for key, value in local.items() if any(value is x for x in flat)]
         return dict(local), {*due, *given}, (f"{count}; judged are its local variables",)
+    if _moved_on(several, [local.get(key) for key in due]):
+        beside = "backward returned its gradients beside something else; judged are its local variables"
+        return dict(local), due, (beside,)
     named = {f"d{name}": value for name, value in zip(inputs, several, strict=True)}
     elsewhere = [key for key, value in named.items() if local.get(key) is not None and local[key] is not value]
     swapped = [key for key in elsewhere if any(named[key] is local.get(other) for other in named if other != key)]

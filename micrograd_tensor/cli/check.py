@@ -48,7 +48,7 @@ from .arguments import finite_number, whole_number
 from .console import console
 from .layers import Layer, is_plain, layers_of
 from .outputs import add_json
-from .shapes import values_of
+from .shapes import is_labels, is_parameter, values_of
 from .starters import STARTERS
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
@@ -320,7 +320,8 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     outputs = {name for name, node in named.items() if node in graph.outputs}
     by_shape = _by_shape_or_value(ran.returned, inputs, hand, graph)
-    hand |= by_shape
+    again = {id(x) for x in by_shape.values()} - {id(hand[key]) for key in spelled(hand, inputs)[0].values()}
+    hand = {key: x for key, x in hand.items() if id(x) not in again} | by_shape
     if by_shape:  # not by its local variables then
         ran = replace(ran, remarks=tuple(said for said in ran.remarks if "inputs (" not in said))
     keys, _ = spelled(hand, named)
@@ -342,12 +343,49 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
     found = replace(with_lines(report, task.backward, ran), stages=stages, remarks=remarks)
+    told = {id(hand[key]) for key in report.keys.values()}
     unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
-    found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused)
+    unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
+    meant = _averaged(found, ran, graph)
+    if meant:
+        stages = Stages([stage for stage in stages.values() if stage.name not in meant])
+        unjudged = {report.keys[name]: why for name, why in meant.items()}
+        found = replace(found, stages=stages, unjudged=unjudged, invariants=())
+    findings = tuple(f for f in found.findings if not task.untaken or f.kind != "constant upstream")
+    found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
     if not found.wrong:
         return found, ran
     call = Call(task.backward, task.dout, task.cache, inputs)
     return with_fixes(found, repaired(found, call, _elsewhere(task, inputs))), ran
+
+
+def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
+    """The weights whose gradients are means over the examples where others are sums, and what that may mean.
+
+    A backward pass of one layer may divide them by the number of examples, where the upstream gradient is meant for the
+    sum of their losses. Or these divisions are mistakes: that cannot be told from one layer.
+    """
+    named = named_nodes(graph)
+    given = {name: np.asarray(ran.names.get(key, np.nan)) for name, key in report.keys.items() if named[name].is_leaf}
+    weights = [name for name in given if is_parameter(name)]
+    rest = [name for name in given if name not in weights]
+    if len(weights) < 2 or not rest or not set(weights) <= set(report.wrong):
+        return {}
+
+    def are_means(names: list[str], n: int) -> list[bool]:
+        due = [graph.gradients[named[name]].value for name in names]
+        return [given[m].shape == d.shape and np.allclose(n * given[m], d) for m, d in zip(names, due, strict=True)]
+
+    for n in {n for out in graph.outputs for n in out.shape if n > 1}:
+        if all(are_means(weights, n)) and not any(are_means(rest, n)):
+            keys, others = (listed([report.keys[name] for name in names]) for names in (weights, rest))
+            why = (
+                f"{keys} are 1/{n} of the gradients, and {others} is not. That is right where the upstream gradient is "
+                f"that of a sum over {n} examples and these are meant for their mean, as in some courses; else the "
+                "division is wrong"
+            )
+            return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
+    return {}
 
 
 def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
@@ -379,6 +417,7 @@ def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any]
             continue
         left = [name for name in inputs if f"d{name}" not in found and named[name].shape == np.shape(array)]
         left = [name for name in left if not spelled(hand, [name])[0]]
+        left = [name for name in left if not is_labels(name)] or left  # a loss has its slope in what is predicted
         equal = [name for name in left if np.allclose(graph.gradients[named[name]].value, array, rtol=1e-6)]
         if left:
             found[f"d{(equal or left)[0]}"] = array

@@ -52,6 +52,7 @@ class Exercise:
         guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
         unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
+        untaken: whether the backward pass takes no upstream gradient: it is 1.
     """
 
     captured: Graph
@@ -66,6 +67,7 @@ class Exercise:
     guessed: str = ""
     unlike: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
+    untaken: bool = False
 
 
 def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Exercise:
@@ -127,7 +129,7 @@ def read_layer(
             yield Exercise(
                 captured=made.graph,
                 dout=made.upstream,
-                drawn=dout is None and layer.backward is not None,
+                drawn=dout is None and not made.untaken,
                 cache=made.cache,
                 own_cache=True,
                 backward=made.backward,
@@ -137,6 +139,7 @@ def read_layer(
                 guessed=made.guessed,
                 unlike=made.unlike,
                 doubts=made.doubts,
+                untaken=made.untaken,
             )
 
     yield from every(given, exact, upstream)

@@ -90,16 +90,17 @@ def parameters_of(layer: Layer) -> dict[str, inspect.Parameter]:
 def layers_of(module: ModuleType) -> dict[str, Layer]:
     """The layers of a module, by name, in the order of its text."""
     functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f)}
+    called = {n.casefold(): f for n, f in functions.items()}  # reluForward, reluBackward
     found: dict[str, Layer] = {}
     belonging = {way for name in functions for way in _forwards(name)}
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
             continue
-        forward = next((functions[way] for way in _forwards(name) if way in functions and way != name), None)
+        forward = next((called[way] for way in _forwards(name) if called.get(way, backward) is not backward), None)
         if forward is not None:
             stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_")))
             found[stem or "forward"] = Layer(stem or "forward", forward, backward)
-        elif re.fullmatch(_LOSS, name) and name not in belonging and _returns_several(backward):
+        elif re.fullmatch(_LOSS, name) and name.casefold() not in belonging and _returns_several(backward):
             found[name] = Layer(name, backward, None)  # a loss and its gradient
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
@@ -115,10 +116,12 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
     return found
 
 
-_LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy)(_\w+)?")
-_FORWARDS = ("forward", "forward_pass", "fwd", "__call__")
-_BACKWARDS = ("backward", "backprop", "backward_pass", "bwd")
-_BACKWARD = re.compile(r"backward|backprop|bwd|grad(?=_|$)")
+_LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
+_FORWARDS = ("forward", "forward_pass", "forward_propagation", "feed_forward", "feedforward", "fwd", "__call__", "loss")
+_BACKWARDS = (
+    "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "bwd", "grad", "gradient",
+)  # fmt: skip
+_BACKWARD = re.compile(r"(?i)backward|backprop|bwd|grad(ient)?(?=_|$)")
 
 
 def _forwards(backward: str) -> Iterator[str]:
@@ -128,9 +131,9 @@ def _forwards(backward: str) -> Iterator[str]:
     words = backward.split("_")
     for end in range(len(words), 0, -1):  # batchnorm_backward_alt belongs to batchnorm_forward
         rest = "_".join(words[:end])
-        for way in ("forward", "fwd", "forw", ""):
+        for way in ("forward", "fwd", "forw", "", "loss", "cost"):
             if re.search(_BACKWARD, rest):
-                yield re.sub(r"__+", "_", re.sub(_BACKWARD, way, rest)).strip("_")
+                yield re.sub(r"__+", "_", re.sub(_BACKWARD, way, rest)).strip("_").casefold()
 
 
 def _is_blank(method: Callable[..., Any]) -> bool:
@@ -141,7 +144,9 @@ def _is_blank(method: Callable[..., Any]) -> bool:
         return False
     body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else tree.body
     return all(
-        isinstance(line, ast.Pass | ast.Raise) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        isinstance(line, ast.Pass | ast.Raise)
+        or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        or (isinstance(line, ast.Return) and "NotImplemented" in ast.unparse(line))
         for line in body
     )
 

@@ -58,6 +58,7 @@ class Recorded:
         unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
         arguments: these inputs.
+        untaken: whether the backward pass takes no upstream gradient: it is 1.
     """
 
     outputs: tuple[Tensor, ...]
@@ -71,6 +72,7 @@ class Recorded:
     unlike: frozenset[str]
     doubts: dict[str, str]
     arguments: Mapping[str, Any]
+    untaken: bool
 
 
 def recorded(
@@ -149,7 +151,7 @@ def _recorded(
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
-    takes = Taking.of(backward, trial.returned, {*arguments, *trial.local})
+    takes = Taking.of(backward, trial.returned, arguments, trial.local)
     outputs = _tensors(made, takes, path, layer)
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
@@ -162,6 +164,12 @@ def _recorded(
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
     if not takes.gradients:
+        shapes = {value.shape for value in arguments.values() if isinstance(value, np.ndarray)}
+        if any(out.shape and out.shape not in shapes for out in outputs):
+            raise UnusableError(
+                f"{path}: the backward pass of {layer.name} takes no gradient of what its forward pass returns, "
+                f"of shape {outputs[0].shape}; take one, such as dout, or return the loss"
+            )
         upstream = [np.ones_like(out.numpy()) for out in outputs]
     if dout is not None:
         with blamed(path, "gives a dout that does not fit"):
@@ -194,6 +202,7 @@ def _recorded(
         frozenset(trial.unlike),
         dict(trial.doubts),
         arguments,
+        not takes.gradients,
     )
 
 

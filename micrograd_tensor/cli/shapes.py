@@ -24,7 +24,7 @@ class Value:
 _ROLES = (
     ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
     ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"
-     r"|tokens?(_?ids)?|ind(ices|ex)|words"),
+     r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train"),
     ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
     ("weights 1", r"(?i)w_?1"),
     ("bias 1", r"(?i)b_?1"),
@@ -206,6 +206,9 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
             continue
         for n, classes in dict.fromkeys([(shape[0], shapes[-1][-1]), (shape[-1], shapes[-1][0])]):
             yield {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
+    if shapes and len(shapes[0]) == 2:  # letters, one after another
+        n, letters = shapes[0]
+        yield {**_LAYOUTS[0], "input": ((4,), letters), "labels": ((4,), letters), "hidden state": (n, 1)}
 
 
 def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str, Any]) -> bool:
@@ -229,6 +232,15 @@ def is_parameter(name: str) -> bool:
     """
     role = _plainly(name.strip("_"))
     return any(what in role for what in ("weights", "bias", "gamma"))
+
+
+def is_labels(name: str) -> bool:
+    """Whether something is called as what a loss compares with.
+
+    >>> is_labels("y_true"), is_labels("y_pred")
+    (True, False)
+    """
+    return _plainly(name) == "labels"
 
 
 def _role(name: str, names: Iterable[str]) -> str:

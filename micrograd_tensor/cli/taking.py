@@ -53,15 +53,22 @@ class Taking:
     plain: bool
 
     @classmethod
-    def of(cls, backward: Callable[..., Any] | None, returned: Any, forward: Collection[str] = ()) -> Taking:
+    def of(
+        cls,
+        backward: Callable[..., Any] | None,
+        returned: Any,
+        arguments: Collection[str] = (),
+        local: Collection[str] = (),
+    ) -> Taking:
         """Read it from the function's signature.
 
         Args:
             backward: the function; None: there is a loss and its gradients only.
             returned: what the forward pass returned.
-            forward: the names of its arguments and of its local variables.
+            arguments: the names of the forward pass's arguments.
+            local: those of its local variables.
         """
-        several = isinstance(returned, tuple)
+        several, forward = isinstance(returned, tuple), {*arguments, *local}
         if backward is None:
             return cls((), None, (), False, True, False)
         parameters = inspect.signature(backward).parameters.values()
@@ -70,9 +77,12 @@ class Taking:
         caches = [name for name in names if is_cache(name) and not name.startswith(("d_", "grad"))]
         cache = caches[0] if caches else None
         rest = [name for name in names if name != cache]
-        gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward] or rest[:1]
+        gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward]
+        known = bool(rest) and set(rest) <= set(arguments)  # as compute_gradient(X, y, w, b)
+        if not gradients and not (known and (len(rest) > 1 or "grad" in backward.__name__)):
+            gradients = rest[:1]
         others = [name for name in rest if name not in gradients]
-        left = len(returned) - len(gradients) if several else 0
+        left = len(returned) - max(len(gradients), 1) if several else 0
         in_order = several and cache is None and len(others) == left
         if in_order and left == 1 and not (others[0] in forward and isinstance(returned[-1], tuple | dict)):
             cache, others, in_order = others[0], [], False

@@ -171,7 +171,7 @@ class Trials:
     def _tried(self, guess: Guess) -> Trial | None:
         layer = self._layer
         floats = any(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in guess.arguments.values())
-        if not floats and layer.made_by is None:
+        if not floats and layer.made_by is None and not held_in_module(layer):
             return None
         try:
             with quietly(self._seed):
@@ -201,7 +201,7 @@ class Trials:
 
     def _taking(self, trial: Trial) -> Taking:
         _, backward = self._layer.bound(trial.own)
-        return Taking.of(backward, trial.returned, {*self.parameters, *trial.local})
+        return Taking.of(backward, trial.returned, self.parameters, trial.local)
 
     def _gradients(self, trial: Trial) -> dict[str, tuple[int, ...]] | None:
         """The shapes of what the backward pass computes for inputs; None where it raises."""

@@ -1,0 +1,255 @@
+"""Losses with a gradient of their own, under the names that people give them: without an upstream gradient."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from micrograd_tensor.cli.main import main
+
+FILES = {
+    "a cost and its gradient": (
+        """
+def compute_cost(X, y, w, b):
+    m = X.shape[0]
+    cost = 0.0
+    for i in range(m):
+        cost += (np.dot(X[i], w) + b - y[i]) ** 2
+    return cost / (2 * m)
+
+def compute_gradient(X, y, w, b):
+    m = X.shape[0]
+    err = X @ w + b - y
+    dj_dw = X.T @ err / m
+    dj_db = np.sum(err) / m
+    return dj_db, dj_dw
+""",
+        ["X.T @ err / m", "np.sum(err) / m"],
+    ),
+    "both in one, in camel case": (
+        """
+def costFunctionReg(theta, X, y, lam=1.0):
+    m = len(y)
+    h = 1 / (1 + np.exp(-X @ theta))
+    J = -(y @ np.log(h) + (1 - y) @ np.log(1 - h)) / m + lam / (2 * m) * np.sum(theta[1:] ** 2)
+    grad = X.T @ (h - y) / m
+    grad[1:] += lam / m * theta[1:]
+    return J, grad
+""",
+        ["X.T @ (h - y) / m", "lam / m * theta[1:]\n"],
+    ),
+    "a class with loss and grad": (
+        """
+class Loss:
+    def loss(self, predicted, actual):
+        raise NotImplementedError
+
+    def grad(self, predicted, actual):
+        raise NotImplementedError
+
+class MSE(Loss):
+    def loss(self, predicted, actual):
+        return np.sum((predicted - actual) ** 2)
+
+    def grad(self, predicted, actual):
+        return 2 * (predicted - actual)
+""",
+        ["2 * (predicted - actual)"],
+    ),
+    "a loss by elements, and labels first": (
+        """
+class SquareLoss:
+    def loss(self, y, y_pred):
+        return 0.5 * np.power(y - y_pred, 2)
+
+    def gradient(self, y, y_pred):
+        return -(y - y_pred)
+""",
+        ["-(y - y_pred)"],
+    ),
+    "an activation with a gradient method": (
+        """
+class Sigmoid:
+    def __call__(self, x):
+        return 1 / (1 + np.exp(-x))
+
+    def gradient(self, x):
+        return self(x) * (1 - self(x))
+""",
+        ["self(x) * (1 - self(x))"],
+    ),
+    "passes in camel case": (
+        """
+def affineForward(x, W, b):
+    return x @ W + b, (x, W)
+
+def affineBackward(dOut, cache):
+    x, W = cache
+    return dOut @ W.T, x.T @ dOut, dOut.sum(axis=0)
+""",
+        ["dOut @ W.T", "x.T @ dOut", "dOut.sum(axis=0)"],
+    ),
+    "letters, weights that are global names, and the last state": (
+        """
+V, H = 6, 4
+Wxh, Whh, Why = np.random.randn(H, V) * 0.5, np.random.randn(H, H) * 0.5, np.random.randn(V, H) * 0.5
+bh, by = np.random.randn(H, 1), np.random.randn(V, 1)
+
+def lossFun(inputs, targets, hprev):
+    xs, hs, ps = {}, {}, {}
+    hs[-1] = np.copy(hprev)
+    loss = 0
+    for t in range(len(inputs)):
+        xs[t] = np.zeros((V, 1))
+        xs[t][inputs[t]] = 1
+        hs[t] = np.tanh(np.dot(Wxh, xs[t]) + np.dot(Whh, hs[t - 1]) + bh)
+        y = np.dot(Why, hs[t]) + by
+        ps[t] = np.exp(y) / np.sum(np.exp(y))
+        loss += -np.log(ps[t][targets[t], 0])
+    dWxh, dWhh, dWhy = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why)
+    dbh, dby, dhnext = np.zeros_like(bh), np.zeros_like(by), np.zeros_like(hs[0])
+    for t in reversed(range(len(inputs))):
+        dy = np.copy(ps[t])
+        dy[targets[t]] -= 1
+        dWhy += np.dot(dy, hs[t].T)
+        dby += dy
+        dhraw = (1 - hs[t] * hs[t]) * (np.dot(Why.T, dy) + dhnext)
+        dbh += dhraw
+        dWxh += np.dot(dhraw, xs[t].T)
+        dWhh += np.dot(dhraw, hs[t - 1].T)
+        dhnext = np.dot(Whh.T, dhraw)
+    return loss, dWxh, dWhh, dWhy, dbh, dby, hs[len(inputs) - 1]
+""",
+        [pytest.param("np.dot(dy, hs[t].T)", marks=pytest.mark.slow)],
+    ),
+}
+WRONG = [(kind, term) for kind, (_, terms) in FILES.items() for term in terms if isinstance(term, str)]
+WRONG += [
+    pytest.param(kind, *term.values, marks=term.marks)
+    for kind, (_, terms) in FILES.items()
+    for term in terms
+    if not isinstance(term, str)
+]
+
+
+@pytest.fixture
+def status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def status(text, *options):
+        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
+        found = main(["check", "mine.py", *options])
+        said = capsys.readouterr()
+        return found, said.out + said.err
+
+    return status
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_right_ones_are_right(status, kind):
+    found, printed = status(FILES[kind][0])
+    assert found == 0, printed
+    assert "is right" in printed or "are right" in printed
+    assert "upstream gradient" not in re.sub(r", upstream gradient dout drawn", "", printed) or "camel" in kind
+
+
+@pytest.mark.parametrize(("kind", "term"), WRONG)
+def test_wrong_ones_are_wrong(status, kind, term):
+    found, printed = status(FILES[kind][0][::-1].replace(term[::-1], f"-0.5 * {term}"[::-1], 1)[::-1])
+    assert found == 1
+    assert "wrong here" in printed
+
+
+def test_a_result_without_its_gradient_is_not_judged_by_ones(status):
+    text = """
+def net_forward(x, t, w):
+    return np.tanh(x @ w), (x, w)
+
+def net_backward(x, t, cache):
+    return x.T @ (np.tanh(x @ cache[1]) - t)
+"""
+    found, printed = status(text, "--shapes", "x=7x5,t=7x3,w=5x4")
+    assert found == 2
+    assert "takes no gradient of what its forward pass returns, of shape (7, 4)" in printed
+
+
+AVERAGED = """
+def linear_forward(A, W, b):
+    return np.dot(W, A) + b, (A, W, b)
+
+def linear_backward(dZ, cache):
+    A_prev, W, b = cache
+    m = A_prev.shape[1]
+    dW = 1 / m * np.dot(dZ, A_prev.T)
+    db = 1 / m * np.sum(dZ, axis=1, keepdims=True)
+    dA_prev = np.dot(W.T, dZ)
+    return dA_prev, dW, db
+"""
+
+
+def test_means_over_the_examples_beside_a_sum_are_not_judged_and_that_is_said(status):
+    found, printed = status(AVERAGED)
+    assert found == 1
+    assert "wrong here" not in printed
+    assert "dW and db are 1/7 of the gradients, and dA is not" in " ".join(printed.split())
+    assert "dW and db were given, but could not be judged." in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("db = 1 / m * ", "db = ", "dW"),
+        ("dW = 1 / m * ", "dW = ", "db"),
+        ("np.dot(W.T, dZ)", "2 * np.dot(W.T, dZ)", "dA"),
+        ("1 / m * np.dot", "2 / m * np.dot", "dW"),
+    ],
+)
+def test_means_that_are_no_means_of_all_weights_are_wrong(status, old, new, wrong):
+    found, printed = status(AVERAGED.replace(old, new))
+    assert found == 1
+    assert f"✗ {wrong} is wrong" in printed or f"{wrong}: it follows from the mistake" in printed
+
+
+NET = """
+def forward_propagation(X, Y, W1, b1, W2, b2):
+    m = X.shape[1]
+    Z1 = np.dot(W1, X) + b1
+    A1 = np.maximum(0, Z1)
+    Z2 = np.dot(W2, A1) + b2
+    A2 = 1 / (1 + np.exp(-Z2))
+    cost = -1 / m * np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2))
+    return cost, (Z1, A1, W1, b1, Z2, A2, W2, b2)
+
+def backward_propagation(X, Y, cache):
+    m = X.shape[1]
+    (Z1, A1, W1, b1, Z2, A2, W2, b2) = cache
+    dZ2 = A2 - Y
+    dW2 = 1 / m * np.dot(dZ2, A1.T)
+    db2 = 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+    dZ1 = np.multiply(np.dot(W2.T, dZ2), np.int64(A1 > 0))
+    dW1 = 1 / m * np.dot(dZ1, X.T)
+    db1 = 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+    return {"dZ2": dZ2, "dW2": dW2, "db2": db2, "dZ1": dZ1, "dW1": dW1, "db1": db1}
+"""
+
+
+def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_the_weights_are_right(status):
+    found, printed = status(NET)
+    assert found == 0, printed
+    assert "dZ2: it is 7 times the gradient" in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("dW1 = 1 / m * ", "dW1 = ", "dW1"),
+        ("db2 = 1 / m * ", "db2 = ", "db2"),
+        ("A1 > 0", "A1 < 0", "dZ1"),
+    ],
+)
+def test_a_mistake_beside_them_is_found_where_it_is(status, old, new, wrong):
+    found, printed = status(NET.replace(old, new))
+    assert found == 1
+    assert f"1 gradient is wrong: {wrong}." in printed
