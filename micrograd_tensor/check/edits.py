@@ -214,7 +214,7 @@ def _decides(function: ast.expr) -> bool:
 def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool) -> Iterator[tuple[float, str]]:
     """What may stand in the place of an expression, with how large a change it is."""
     text = ast.unparse(place)
-    held = text if isinstance(place, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
+    held = _held(place)
     yield from _other(place, text, atoms, within.divisor)
     if isinstance(place, ast.Constant) or within.steps:
         return
@@ -293,7 +293,7 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
     if not isinstance(function, ast.Attribute):
         return
     called, arguments = function.attr, [ast.unparse(x) for x in place.args]
-    owner = ast.unparse(function.value)
+    owner = _held(function.value)
     module = _is_module(function.value)
     own, rest = (arguments[:1], arguments[1:]) if module else ([owner], arguments)
     keywords = {keyword.arg or "": ast.unparse(keyword.value) for keyword in place.keywords}
@@ -323,6 +323,12 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
         yield 1.0, again(called, axis, None if keep else "True")
         if axis is not None:
             yield 1.2, again(called, None, None)
+
+
+def _held(expression: ast.expr) -> str:
+    """An expression as it is written before a point or beside an operator."""
+    text = ast.unparse(expression)
+    return text if isinstance(expression, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
 
 
 def _is_module(owner: ast.expr) -> bool:

@@ -343,7 +343,7 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
     found = replace(with_lines(report, task.backward, ran), stages=stages, remarks=remarks)
-    told = {id(hand[key]) for key in report.keys.values()}
+    told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
     unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
     unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
     meant = _averaged(found, ran, graph)
@@ -409,6 +409,7 @@ def _is_recorded(value: Any, graph: Graph) -> bool:
 def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     """The inputs that returned arrays are the gradients of, where there are fewer of them than inputs."""
     several = returned if isinstance(returned, tuple) else (returned,)
+    several = tuple(x for x in several if not isinstance(x, Mapping))  # which have their names
     if len(several) >= len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in several):
         return {}
     named, found = named_nodes(graph), dict[str, Any]()

@@ -20,6 +20,7 @@ from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import Graph, graph, named_nodes
 from ..graph.nodes import nearest
+from .dictionaries import spread
 from .layers import Layer
 from .recording import recorded
 from .unusable import UnusableError
@@ -123,6 +124,7 @@ def read_layer(
         upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = own.keys() <= parameters
         given = own if exact else given
+    layer, given = spread(layer, given)
 
     def every(arguments: Mapping[str, Any], exact: bool, dout: Any) -> Iterator[Exercise]:
         for made in recorded(module, layer, path, seed, arguments, exact, dout):

@@ -1,7 +1,7 @@
 """The layers of a user's file: pairs of functions, classes with two methods, losses that return their gradients.
 
 A layer is ``NAME_forward`` and ``NAME_backward``, ``forward`` and ``backward``, or a class with these two methods; or a
-function or a method that returns a loss and its gradients.
+function that returns its result and its backward pass; or a function or a method that returns a loss and its gradients.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from textwrap import dedent
 from types import ModuleType
 from typing import Any
+
+from .closures import returned_backward
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,21 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
     functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f)}
     called = {n.casefold(): f for n, f in functions.items()}  # reluForward, reluBackward
     found: dict[str, Layer] = {}
-    belonging = {way for name in functions for way in _forwards(name)}
+    pairs: dict[str, Any] = {}
+    for name, backward in functions.items():
+        named = (called[way] for way in _forwards(name) if called.get(way, backward) is not backward)
+        if (forward := next(named, None)) is not None:
+            pairs[name] = forward
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
             continue
-        forward = next((called[way] for way in _forwards(name) if called.get(way, backward) is not backward), None)
-        if forward is not None:
+        if name in pairs:
             stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_")))
-            found[stem or "forward"] = Layer(stem or "forward", forward, backward)
-        elif re.fullmatch(_LOSS, name) and name.casefold() not in belonging and _returns_several(backward):
+            found[stem or "forward"] = Layer(stem or "forward", pairs[name], backward)
+        elif (inner := returned_backward(backward)) is not None:
+            stem = re.sub(r"_(forward|fwd)$", "", name)
+            found[stem] = Layer(stem, backward, inner)
+        elif re.fullmatch(_LOSS, name) and backward not in pairs.values() and _returns_several(backward):
             found[name] = Layer(name, backward, None)  # a loss and its gradient
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:

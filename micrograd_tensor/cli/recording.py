@@ -109,6 +109,11 @@ def recorded(
                 f"{path}: the forward pass of {layer.name} returned {trials.instead}, where an array of floats of "
                 "NumPy's belongs; compute its result with np, from its arguments, and return it"
             )
+        if trials.unknown:
+            raise UnusableError(
+                f"{path}: the backward pass of {layer.name} takes {listed(list(trials.unknown))}, of which the forward "
+                "pass knows nothing; give it to both, and return from forward what is differentiated, such as the loss"
+            )
         if exact and trials.last is not None:
             with blamed(path, "fails in forward"):
                 raise trials.last

@@ -82,13 +82,14 @@ class Trials:
     Attributes:
         last: the last error of the forward pass.
         instead: what it returned, in a few words, where it ran and that was no array of floats.
+        unknown: what the backward pass takes that is neither an argument nor a result of the forward pass.
     """
 
     def __init__(self, layer: Layer, given: Mapping[str, Any], seed: int, exact: bool = False) -> None:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
-        self.instead = ""
+        self.instead, self.unknown = "", tuple[str, ...]()
 
     def chosen(self) -> Trial | None:
         """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments."""
@@ -185,6 +186,10 @@ class Trials:
         inputs = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
         inputs |= {n: shape for n, shape in held.items() if n not in inputs}
         trial = Trial(guess, own, returned, local, None, inputs)
+        takes = self._taking(trial)
+        if not all(isinstance(out, np.ndarray | np.generic | float) for out in takes.outputs_of(returned)):
+            self.unknown = takes.gradients[1:]
+            return None
         return replace(trial, gradients=self._gradients(trial))
 
     def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any], dict[str, tuple[int, ...]]]:

@@ -1,0 +1,108 @@
+"""Weights that a forward pass takes in a dictionary: each entry is an input, whatever the dictionary is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from micrograd_tensor.cli.main import main
+
+MLP = """
+def mlp_forward(x, params):
+    h = np.maximum(0, x @ params["W1"] + params["b1"])
+    return h @ params["W2"] + params["b2"], (x, h, params)
+
+def mlp_backward(dout, cache):
+    x, h, params = cache
+    grads = {}
+    grads["W2"] = h.T @ dout
+    grads["b2"] = dout.sum(0)
+    dh = dout @ params["W2"].T
+    dh[h <= 0] = 0
+    grads["W1"] = x.T @ dh
+    grads["b1"] = dh.sum(0)
+    return dh @ params["W1"].T, grads
+"""
+CELL = """
+def cell_forward(xt, a_prev, parameters):
+    Wax, Waa, Wya = parameters["Wax"], parameters["Waa"], parameters["Wya"]
+    a_next = np.tanh(np.dot(Wax, xt) + np.dot(Waa, a_prev) + parameters["ba"])
+    yt = np.dot(Wya, a_next)
+    return a_next, yt, (a_next, a_prev, xt, parameters)
+
+def cell_backward(da_next, cache):
+    (a_next, a_prev, xt, parameters) = cache
+    dtanh = (1 - a_next**2) * da_next
+    dxt = np.dot(parameters["Wax"].T, dtanh)
+    dWax = np.dot(dtanh, xt.T)
+    da_prev = np.dot(parameters["Waa"].T, dtanh)
+    dWaa = np.dot(dtanh, a_prev.T)
+    dba = np.sum(dtanh, axis=1, keepdims=True)
+    return {"dxt": dxt, "da_prev": da_prev, "dWax": dWax, "dWaa": dWaa, "dba": dba}
+"""
+LOSS = """
+def loss(X, y, params, reg=0.1):
+    d = X @ params["W"] + params["b"] - y
+    return (d**2).sum() + reg * (params["W"] ** 2).sum(), {"W": 2 * X.T @ d + 2 * reg * params["W"], "b": 2 * d.sum(0)}
+"""
+GIVEN = """
+def net_forward(x, net):
+    for k in range(2):
+        x = np.tanh(x @ net["W" + str(k)] * net["scale"])
+    return x, (x, net)
+
+def net_backward(dout, cache):
+    return None
+
+def inputs():
+    rng = np.random.default_rng(0)
+    net = {"W0": rng.normal(size=(4, 3)), "W1": rng.normal(size=(3, 2)), "scale": 2}
+    return {"x": rng.normal(size=(7, 4)), "net": net}
+"""
+
+
+@pytest.fixture
+def status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def status(text, *options):
+        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
+        found = main(["check", "mine.py", *options])
+        said = capsys.readouterr()
+        return found, said.out + said.err
+
+    return status
+
+
+SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "terms"),
+    [
+        (MLP, (), ["h.T @ dout", "dout.sum(0)", "x.T @ dh", "dh.sum(0)", "dh @ params"]),
+        (CELL, SHAPES, ["np.dot(dtanh, xt.T)", "np.dot(dtanh, a_prev.T)", "np.sum(dtanh"]),
+        (LOSS, (), ["2 * X.T @ d", "2 * d.sum(0)"]),
+    ],
+    ids=["mlp", "cell", "loss"],
+)
+def test_each_entry_is_judged(status, text, options, terms):
+    found, printed = status(text, *options)
+    assert found == 0, printed
+    for term in terms:
+        found, printed = status(text.replace(term, f"-{term}"), *options)
+        assert found == 1, (term, printed)
+        assert "wrong here" in printed
+
+
+def test_those_that_are_given_are_the_entries_whatever_forward_reads(status):
+    _, printed = status(GIVEN)
+    assert "inputs given by inputs(): x (7, 4), W0 (4, 3), W1 (3, 2)" in printed
+
+
+def test_a_backward_pass_that_needs_what_forward_does_not_know_is_told_so(status):
+    text = CELL.replace("cell_backward(da_next, cache)", "cell_backward(parameters, cache, xt, T)")
+    found, printed = status(text.replace("return a_next, yt, (", "return a_next, ("), *SHAPES)
+    assert found == 2
+    assert "the backward pass of cell takes T, of which the forward pass knows nothing" in printed
