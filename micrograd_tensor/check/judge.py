@@ -240,19 +240,22 @@ class Backward(_Judge):
         return judged
 
     def _without_scaled(self) -> Backward:
-        """Judged anew without stages between that are one multiple of their gradients, if less is to be explained then.
+        """Judged anew without stages between that are n times their gradients, if less is to be explained then.
 
-        So it is where the upstream gradient is meant for the sum over examples, and those of weights for the mean.
+        So it is where a loss is the mean over n examples, which is a length: the gradients on the way may be meant for
+        the sum of their losses, and only those of the weights be divided by n.
         """
+        if any(out.shape for out in self.graph.outputs):
+            return self
         inner = {name for name in self.given if not self.names[name].is_leaf} - {
             name for name, node in self.names.items() if node in self.graph.outputs
         }
-        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) not in (None, 1.0)}
+        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) in self.names[name].shape}
         for ratio in [ratios[name] for name in self.wrong if name in ratios]:
             scaled = [name for name, other in ratios.items() if np.isclose(other, ratio, rtol=1e-9)]
             given = {name: value for name, value in self.given.items() if name not in scaled}
             again = Backward(self.names, given, self.before)
-            if len(again.wrong) + len(again._undone) + 1 < len(self.wrong) + len(self._undone):
+            if ratio > 1 and len(again.wrong) + len(again._undone) + 1 < len(self.wrong) + len(self._undone):
                 note = f"it is {ratio:.6g} times the gradient"
                 again._reread |= {name: self._stage_of(name, Status.ANOTHER, note, only=True) for name in scaled}
                 again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
@@ -269,7 +272,7 @@ class Backward(_Judge):
             return None
         ratio = float(given.flat[most] / due.flat[most])
         same = np.isfinite(ratio) and self._equals_recorded(self.names[name], given / ratio)
-        return (1.0 if abs(ratio - 1) < 1e-9 else ratio) if same else None
+        return (round(ratio) if abs(ratio - round(ratio)) < 1e-9 * ratio else ratio) if same else None
 
     def _without(self, meant: Mapping[str, Any]) -> Backward:
         """Judged anew with what some names held before, or without those of None, if less is wrong then."""
