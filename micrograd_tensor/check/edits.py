@@ -154,15 +154,19 @@ def _assigned_otherwise(statement: Statement) -> Iterator[str]:
     match statement:
         case ast.Assign([target], value) if not isinstance(target, ast.Tuple):
             yield f"{ast.unparse(target)} += {ast.unparse(value)}"
-            if isinstance(target, ast.Subscript):
-                yield f"np.add.at({', '.join(map(ast.unparse, (target.value, target.slice, value)))})"
+            yield from _added_at(target, value)
         case ast.AugAssign(target, op, value):
             yield f"{ast.unparse(target)} = {ast.unparse(value)}"
             others = [sign for kind, sign in _SIGNS.items() if not isinstance(op, kind | ast.MatMult) and sign != "@"]
             yield from (f"{ast.unparse(target)} {sign}= {ast.unparse(value)}" for sign in others)
-            if isinstance(target, ast.Subscript) and isinstance(op, ast.Add):
-                parts = (target.value, target.slice, value)
-                yield f"np.add.at({', '.join(map(ast.unparse, parts))})"
+            if isinstance(op, ast.Add):
+                yield from _added_at(target, value)
+
+
+def _added_at(target: ast.expr, value: ast.expr) -> Iterator[str]:
+    """What adds a value at an index once for each time that a place occurs in it, as in a slice none does twice."""
+    if isinstance(target, ast.Subscript) and not any(isinstance(x, ast.Slice) for x in ast.walk(target.slice)):
+        yield f"np.add.at({', '.join(map(ast.unparse, (target.value, target.slice, value)))})"
 
 
 class _Within(NamedTuple):

@@ -313,6 +313,41 @@ def test_a_changed_line_is_written_as_it_was_but_for_the_change(line):
     assert ast.dump(ast.parse(line).body[0]) == ast.dump(statement)
 
 
+@pytest.mark.parametrize("line", ["dx[n, :, i:i + 3] = w * dy", "dx[:] += dy", "dx[ids] = dy", "dx[i, ids] += dy[::2]"])
+def test_every_change_of_what_is_assigned_at_an_index_can_be_read(line):
+    [statement] = ast.parse(line).body
+    every = [ast.unparse(edit.after) for edit in edits(statement, ["w", "dy"])]
+    assert line.replace(" = ", " += ") in every or line.replace(" += ", " = ") in every
+    assert any(text.startswith("np.add.at(dx, ") for text in every) == (":" not in line.partition("]")[0])
+
+
+def test_a_block_that_is_assigned_where_it_should_be_added_is_added(tmp_path):
+    text = """
+import numpy as np
+
+def inputs(seed=0):
+    rng = np.random.default_rng(seed)
+    return {"x": rng.normal(size=8), "w": rng.normal(size=3)}
+
+def f_forward(x, w):
+    out = np.zeros(6)
+    for i in range(6):
+        out[i] = np.sum(x[i : i + 3] * w)
+    return out, (x, w)
+
+def f_backward(dout, cache):
+    x, w = cache
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for i in range(6):
+        dw += x[i : i + 3] * dout[i]
+        dx[i : i + 3] = w * dout[i]
+    return dx, dw
+"""
+    report = judged_text(text, tmp_path)
+    assert report.wrong == ["x"]
+    assert report.fixes["x"].text == "dx[i:i + 3] += w * dout[i]"
+
+
 def test_no_length_of_what_is_made_is_changed():
     """It would have another shape, or take all memory there is."""
     [statement] = ast.parse("dx = np.sin(np.arange(d.size)) * np.full((N, D), 2.0) * x").body
