@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
-from .found import ByName, Stages
+from .found import ByName, Fix, Stages, WrongStage
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import USED_AGAIN, Backward, Forward
@@ -22,8 +22,8 @@ from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
-from .statements import gradient_lines, lines_before
-from .together import told_once
+from .statements import gradient_lines, lines_before, returned_names
+from .together import Once, told_once
 from .wording import in_words_of, sizes_of
 
 __all__ = ["assert_gradients", "compare"]
@@ -92,7 +92,9 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run) -> Report
         backward: the function.
         ran: its call.
     """
-    keys = {name: key for name, key in report.keys.items() if key not in ran.elsewhere}
+    named = named_nodes(report.graph) if report.graph is not None else {}
+    own = returned_names(backward, [n for n, node in named.items() if node.is_leaf and node.requires_grad])
+    keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
     settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
     judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
     nodes = report.graph.nodes if report.graph is not None else ()
@@ -119,9 +121,22 @@ def _is_value(node: Node, x: Any) -> bool:
     return node.shape == np.shape(x) and node.dtype.kind == "f" and np.allclose(node.value, x, rtol=1e-12, atol=0)
 
 
-def compare_run(graph: Graph, ran: Run, forward: Mapping[str, Any] | None = None, rtol: float | None = None) -> Report:
-    """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients."""
-    return _compared(graph, ran.names, forward, rtol, ran=ran)
+Mend: TypeAlias = Callable[[Mapping[str, WrongStage]], Fix | None]
+"""Looks for one line of the user's own that makes several wrong gradients right, by what the user calls them."""
+
+
+def compare_run(
+    graph: Graph,
+    ran: Run,
+    forward: Mapping[str, Any] | None = None,
+    rtol: float | None = None,
+    mend: Mend | None = None,
+) -> Report:
+    """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients.
+
+    Where several of them are wrong, ``mend`` is asked first: one line that makes all of them right is the mistake.
+    """
+    return _compared(graph, ran.names, forward, rtol, ran=ran, mend=mend)
 
 
 @np.errstate(all="ignore")
@@ -132,6 +147,7 @@ def _compared(
     rtol: float | None,
     point: bool = True,
     ran: Run | None = None,
+    mend: Mend | None = None,
 ) -> Report:
     if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
         raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
@@ -163,7 +179,11 @@ def _compared(
         {name for name, key in given.keys.items() if key in helpers},
     )
 
-    once, wrong_stages = told_once(judged), judged.wrong_stages
+    wrong_stages, fix = judged.wrong_stages, None
+    if mend is not None and len(judged.wrong) > 1:
+        fix = mend({given.keys[name]: wrong_stages[name] for name in judged.wrong})
+    once = told_once(judged) if fix is None else Once(judged.stages, {}, {})
+    fixes = dict.fromkeys(judged.wrong, fix) if fix is not None else {}
     del judged  # with the gradients that were expected
 
     sizes = sizes_of(hand, captured)
@@ -191,6 +211,7 @@ def _compared(
         rtol=rtol,
         graph=captured,
         wrong_stages=_of_both(before.wrong_stages, wrong_stages),
+        fixes=fixes,
         **found,
     )
 

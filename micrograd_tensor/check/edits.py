@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, permutations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return"
+Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return | ast.For"
 
 _NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
 _OF_RULES = (0.5, 1.5, 2, 3)
@@ -37,6 +37,8 @@ _TURNED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.NotEq: (ast.Eq,),
 }
 """The comparisons that are another one taken the other way round."""
+_MEANT = 0.6
+"""By how much a change is smaller that makes use of what nothing is made of yet."""
 _FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
@@ -78,7 +80,7 @@ class Edit:
     def after(self) -> ast.stmt:
         """The changed statement."""
         if self.place is None:
-            return ast.parse(self.instead).body[0]
+            return ast.copy_location(ast.parse(self.instead).body[0], self.before)
         return ast.fix_missing_locations(_Put(self.place, _read(self.instead)).visit(self.before))  # type: ignore[no-any-return]
 
     def put(self, source: str) -> str:
@@ -90,6 +92,8 @@ class Edit:
 
     def written(self, source: str) -> str:
         """The statement as it is to be written, spelled as it was where nothing is changed."""
+        if isinstance(self.before, ast.For):
+            return f"for {ast.unparse(self.before.target)} in {self.instead}:"
         text, lines = source.encode(), source.encode().splitlines(keepends=True)
         start, end = _span(self.before, lines)
         made = self.instead if self.place is None else ast.unparse(self.after)
@@ -97,8 +101,9 @@ class Edit:
             a, b = _span(self.place, lines)
             bare = _spelled(self.place, self.instead, text[a:b].decode())
             due = ast.dump(self.after)
-            for piece in (bare, f"({bare})"):
-                whole = (text[start:a] + piece.encode() + text[b:end]).decode()
+            enclosed = text[a - 1 : a] == b"(" and text[b : b + 1] == b")" and start < a and " " not in bare
+            for piece, out in ((bare, int(enclosed)), (bare, 0), (f"({bare})", 0)):
+                whole = (text[start : a - out] + piece.encode() + text[b + out : end]).decode()
                 if _dump(whole, "exec") == due:
                     made = whole
                     break
@@ -106,9 +111,9 @@ class Edit:
 
 
 class _Put(ast.NodeTransformer):
-    """Puts another expression in the place of one, and changes nothing that others hold."""
+    """Puts another node in the place of one, and changes nothing that others hold."""
 
-    def __init__(self, place: ast.expr, instead: ast.expr) -> None:
+    def __init__(self, place: ast.AST, instead: ast.AST) -> None:
         self._place, self._instead = place, instead
 
     def visit(self, node: ast.AST) -> Any:
@@ -124,13 +129,17 @@ class _Put(ast.NodeTransformer):
         return made
 
 
-def edits(statement: Statement, atoms: Sequence[str]) -> list[Edit]:
+def edits(statement: Statement, atoms: Sequence[str], unused: Container[str] = (), two: bool = False) -> list[Edit]:
     """Changes of an assignment or a return, the smallest first.
 
     Args:
         statement: as it was parsed.
         atoms: what may be written in it: names, and other short expressions.
+        unused: those of them that nothing is made of yet, and were meant for something.
+        two: whether one of them is a length of 2, which a 2 or a half may be by chance.
     """
+    if isinstance(statement, ast.For):
+        return [Edit(statement, statement.iter, instead, 1.05) for instead in _taken_otherwise(statement.iter)]
     value = statement.value
     if value is None:
         return []
@@ -138,22 +147,42 @@ def edits(statement: Statement, atoms: Sequence[str]) -> list[Edit]:
     found = [
         Edit(statement, place, instead, weight)
         for place, within in _places(value)
-        for weight, instead in _instead(place, atoms, within, place is value)
+        for weight, instead in _instead(place, atoms, within, place is value, unused, two)
         if not (place in several and instead in atoms)  # returning something else is no change of what is computed
     ]
     for one, other in combinations(range(len(several)), 2):
         texts = [ast.unparse(x) for x in several]
         texts[one], texts[other] = texts[other], texts[one]
         found.append(Edit(statement, None, f"return {', '.join(texts)}", 1.0))
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    for mask in (x for target in targets if target is not None for x in ast.walk(target)):
+        if isinstance(mask, ast.Compare):
+            found += [Edit(statement, mask, x, weight) for weight, x in _other(mask, ast.unparse(mask), atoms, False)]
     found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement)]
     return sorted(found, key=lambda edit: edit.weight)
+
+
+def _taken_otherwise(steps: ast.expr) -> Iterator[str]:
+    """The steps of a loop in the other order, from the first one on."""
+    match steps:
+        case ast.Call(ast.Name("reversed"), [inner]):
+            yield ast.unparse(inner)
+            yield from (f"reversed({x})" for x in _taken_otherwise(inner) if not x.startswith("reversed"))
+        case ast.Call(ast.Name("range"), [stop]):
+            yield f"reversed({ast.unparse(steps)})"
+            if isinstance(stop, ast.BinOp):
+                yield f"range({ast.unparse(stop.left)})"
+        case ast.Call(ast.Name("range"), [ast.Constant(1), stop]):
+            yield f"range({ast.unparse(stop)})"
 
 
 def _assigned_otherwise(statement: Statement) -> Iterator[str]:
     """The statement with another way to assign: added to what is there, or not; also where an index occurs again."""
     match statement:
-        case ast.Assign([target], value) if not isinstance(target, ast.Tuple):
+        case ast.Assign([target], value) if not isinstance(target, ast.Tuple) and not _occurs(target, value):
             yield f"{ast.unparse(target)} += {ast.unparse(value)}"
+            if isinstance(target, ast.Subscript):
+                yield f"{ast.unparse(target)} -= {ast.unparse(value)}"
             yield from _added_at(target, value)
         case ast.AugAssign(target, op, value):
             yield f"{ast.unparse(target)} = {ast.unparse(value)}"
@@ -215,7 +244,9 @@ def _decides(function: ast.expr) -> bool:
     return function.attr in _STEPS or not hasattr(np if _is_module(function.value) else np.ndarray, function.attr)
 
 
-def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool) -> Iterator[tuple[float, str]]:
+def _instead(
+    place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool, unused: Container[str], two: bool
+) -> Iterator[tuple[float, str]]:
     """What may stand in the place of an expression, with how large a change it is."""
     text = ast.unparse(place)
     held = _held(place)
@@ -223,7 +254,7 @@ def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool
     if isinstance(place, ast.Constant) or within.steps:
         return
     for k, atom in enumerate(atoms):
-        more = 0.01 * k
+        more = 0.01 * k - (_MEANT if atom in unused else 0.0)
         if not within.product:  # else the product that it is a factor of is changed
             yield from ((weight + more, f"{held} {factor.format(atom)}") for weight, factor in _FACTORS)
         yield (2.3 if whole else 2.9) + more, f"{held} + {atom}"
@@ -232,7 +263,8 @@ def _instead(place: ast.expr, atoms: Sequence[str], within: _Within, whole: bool
             yield 2.4 + more, f"{held}.reshape({atom}.shape)"
     if not within.product:
         product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else held
-        yield from ((1.9, f"{factor}{product}") for factor in ("-", "2 * ", "0.5 * "))
+        yield 1.9, f"-{product}"
+        yield from ((2.8 if two else 1.9, f"{factor}{product}") for factor in ("2 * ", "0.5 * "))
     yield 1.9, f"{held} ** 2"
     yield 2.0, f"{held} ** 3"
     yield 2.2, f"{held}.T"
@@ -249,6 +281,12 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
     match place:
         case ast.Attribute(inner, "T"):
             yield 1.0, ast.unparse(inner)
+        case ast.Subscript(owner, ast.Constant(int()) | ast.UnaryOp()):
+            yield 1.3, f"{ast.unparse(owner)}.sum(axis=0)"
+            yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
+        case ast.Subscript(owner, index) if others := list(_shifted(index)):
+            yield from ((1.2, f"{ast.unparse(owner)}[{other}]") for other in others)
+            yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Name() | ast.Attribute() | ast.Subscript():
             yield 1.6, f"({text} > 0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
@@ -258,14 +296,57 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
                 yield from ((1.2 + 0.02 * k, atom) for k, atom in enumerate(atoms))
         case ast.UnaryOp(ast.USub() | ast.Invert(), inner):
             yield 1.0, ast.unparse(inner)
+        case ast.BinOp(ast.Constant(1) as one, ast.Sub(), right):
+            yield 1.0, ast.unparse(right)
+            yield 1.2, f"{ast.unparse(one)} + ({ast.unparse(right)})"
+            yield 1.3, f"({ast.unparse(right)}) - {ast.unparse(one)}"
         case ast.BinOp(left, op, right):
+            if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
+                yield from ((1.6 + 0.01 * k, atom) for k, atom in enumerate(atoms))
+            yield from _regrouped(left, op, right)
             yield from _operations(f"({ast.unparse(left)})", op, f"({ast.unparse(right)})")
         case ast.Compare(left, [op], [right]):
             turned = _TURNED.get(type(op), ())
             signs = [(1.1 - 0.1 * (kind in turned), x) for kind, x in _COMPARISONS.items() if not isinstance(op, kind)]
             yield from ((weight, f"({ast.unparse(left)}) {sign} ({ast.unparse(right)})") for weight, sign in signs)
+            yield 1.3, ast.unparse(left)
         case ast.Call():
             yield from _calls(place)
+
+
+def _shifted(index: ast.expr) -> Iterator[str]:
+    """An index with a step or an end one further on, or one further back."""
+    several = index.elts if isinstance(index, ast.Tuple) else [index]
+    for k, one in enumerate(several):
+        match one:
+            case ast.Name(name):
+                others = [f"{name} - 1", f"{name} + 1"]
+            case ast.BinOp(ast.Name(name), ast.Add() | ast.Sub(), ast.Constant(1)):
+                others = [name]
+            case ast.Slice(None, ast.UnaryOp(ast.USub(), ast.Constant(int() as n)), None):
+                others = [f"{n}:"]
+            case ast.Slice(ast.Constant(int() as n), None, None):
+                others = [f":-{n}"]
+            case _:
+                continue
+        for other in others:
+            yield ", ".join(other if j == k else ast.unparse(x) for j, x in enumerate(several))
+
+
+def _regrouped(left: ast.expr, op: ast.operator, right: ast.expr) -> Iterator[tuple[float, str]]:
+    """A sum of which all is multiplied where only one term was, and the other way round."""
+    for some, factor in ((left, right), (right, left)) if isinstance(op, ast.Mult) else ():
+        match some:
+            case ast.BinOp(one, ast.Add(), other):
+                a, b, c = (f"({ast.unparse(x)})" for x in (one, other, factor))
+                yield 1.1, f"{a} + {b} * {c}"
+                yield 1.1, f"{a} * {c} + {b}"
+    for term, product in ((left, right), (right, left)) if isinstance(op, ast.Add) else ():
+        match product:
+            case ast.BinOp(one, ast.Mult(), other):
+                a, b, c = (f"({ast.unparse(x)})" for x in (term, one, other))
+                yield 1.1, f"({a} + {b}) * {c}"
+                yield 1.15, f"({a} + {c}) * {b}"
 
 
 def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float, str]]:
@@ -309,6 +390,9 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
         said = [*own[: 1 if module else 0], *(f"{key}={x}" for key, x in given.items() if x is not None)]
         return f"{owner}.{name}({', '.join(said)})"
 
+    if called == "where" and module and len(arguments) == 3:
+        condition, one, other = arguments
+        yield 0.9, f"{owner}.where({condition}, {other}, {one})"
     if called in _FUNCTIONS:
         yield 1.0, ast.unparse(ast.Call(ast.Attribute(function.value, _FUNCTIONS[called]), place.args, place.keywords))
     if own and called not in ("dot", "matmul"):
@@ -333,6 +417,12 @@ def _held(expression: ast.expr) -> str:
     """An expression as it is written before a point or beside an operator."""
     text = ast.unparse(expression)
     return text if isinstance(expression, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
+
+
+def _occurs(x: ast.expr, within: ast.expr) -> bool:
+    """Whether an expression is part of another."""
+    text = ast.unparse(x)
+    return any(isinstance(y, ast.expr) and ast.unparse(y) == text for y in ast.walk(within))
 
 
 def _is_module(owner: ast.expr) -> bool:

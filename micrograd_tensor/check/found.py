@@ -30,6 +30,7 @@ class Fix(NamedTuple):
         before: what stands there.
         kind: what kind of mistake that is; "" where none of the kinds that have a name.
         said: what is wrong, in the author's names.
+        weight: how large the change is.
     """
 
     line: int
@@ -37,6 +38,7 @@ class Fix(NamedTuple):
     before: str
     kind: str = ""
     said: str = ""
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

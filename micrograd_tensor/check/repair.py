@@ -30,25 +30,34 @@ from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
 from .running import LARGE, arrays_in, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
-from .statements import assigned, kept
+from .statements import assigned, kept, lines_to, returned_gradients, returned_names
 
 MAX_SECONDS = 2.0
 """How long is looked for changes of lines."""
 _MAX_ATOMS = 40
+_MAX_ROOTS = 4
+_MANY = 150
+"""Nodes of a large graph."""
 _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
 _OF_SUMS = ("missing sum", "wrong axis", "sum over everything")
+_LACKING = ("missing factor", "missing mask", "dropped term")
 _VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
 """Kinds that say what the numbers look like, and not what was done."""
 
 
 class Call(NamedTuple):
-    """A call of a backward pass, which can be made again: the function, its two arguments, and the inputs' names."""
+    """A call of a backward pass, which can be made again: the function, its two arguments, and the inputs' names.
+
+    Attributes:
+        forward: the forward pass, whose lines are taken for right; None where it is not known.
+    """
 
     backward: Callable[..., Any]
     dout: Any
     cache: Any
     inputs: Sequence[str]
+    forward: Callable[..., Any] | None = None
 
 
 class Place(NamedTuple):
@@ -58,8 +67,87 @@ class Place(NamedTuple):
     graph: Graph
 
 
+class Places:
+    """Other points, made when they are needed, and once."""
+
+    def __init__(self, left: Iterable[Place]) -> None:
+        self._left, self._made = iter(left), list[Place]()
+
+    def __iter__(self) -> Iterator[Place]:
+        yield from self._made
+        for place in self._left:
+            self._made.append(place)
+            yield place
+
+
 @np.errstate(all="ignore")
-def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict[str, Fix]:
+def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: Container[int] | None) -> Fix | None:
+    """The one line, as it should be, that makes several wrong gradients what was recorded; None if none is found.
+
+    Args:
+        due: the wrong gradients, by what the user calls them.
+        call: of which they are.
+        elsewhere: other points, at which the line has to be right too.
+        taken: the lines that were run; None: perhaps all.
+    """
+    function = python_function(call.backward)
+    source = _Source.of(function) if isinstance(function, FunctionType) else None
+    if source is None:
+        return None
+    returned = returned_gradients(function, call.inputs)
+    parts = {key: [x.id for x in ast.walk(value) if isinstance(x, ast.Name)] for key, value in returned.items()}
+    common = set.intersection(*(lines_to(function, [key, *parts.get(key, ())], taken) for key in due))
+    large = any(len(wrong.graph.nodes) > _MANY for wrong in due.values())  # what else can be found out takes longer
+    until = time.thread_time() + MAX_SECONDS * (1 + len(due) if large else 1)
+    # A name may be used again for the gradient of what comes next; those of inputs are what they are called.
+    due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
+    places = _Recorded(elsewhere)
+    with redirect_stdout(StringIO()):  # it runs many times
+        search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
+        fix = search.fix([*source.at(common), *source.loops(common), *source.returns()])
+        return _smaller(fix, _in_helpers(function, call, due, places, until + MAX_SECONDS / 2))
+
+
+def _smaller(fix: Fix | None, other: Fix | None) -> Fix | None:
+    """The smaller of two changes; of the same size the other one."""
+    return other if fix is None or (other is not None and other.weight <= fix.weight) else fix
+
+
+def _in_helpers(
+    function: FunctionType, call: Call, due: Mapping[str, WrongStage], places: _Recorded, until: float
+) -> Fix | None:
+    """The line, as it should be, of another function of the file that the backward pass calls, and forward does not."""
+    forward = python_function(call.forward) if call.forward is not None else None
+    known = _called_by(forward) if isinstance(forward, FunctionType) else []
+    for helper in _called_by(function):
+        source = _Source.of(helper) if helper not in known and helper is not forward else None
+        if source is None:
+            continue
+        trials = _Trials(source, call, due, places)
+        fix = _Search(_Visits(source, call), trials, due, until).fix([*source.every(), *source.returns()])
+        if fix is not None:
+            return fix
+    return None
+
+
+def _called_by(function: FunctionType) -> list[FunctionType]:
+    """The other functions of its file that a function may call, also through others."""
+    found: list[FunctionType] = []
+    stack = [function]
+    while stack:
+        own = stack.pop()
+        for name in own.__code__.co_names:
+            other = own.__globals__.get(name)
+            if not isinstance(other, FunctionType) or other is function or other in found:
+                continue
+            if other.__code__.co_filename == function.__code__.co_filename:
+                found.append(other)
+                stack.append(other)
+    return found
+
+
+@np.errstate(all="ignore")
+def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
     """For the wrong stages the line that computes each, as it should be; for those for which one is found.
 
     A line on the way to several of them that makes them all right comes first: it is the mistake of all. A change may
@@ -77,7 +165,9 @@ def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict
         return {}
     names = {report.keys[name]: name for name in report.wrong}
     found: dict[str, Fix] = {}
-    visits, trials = _Visits(source, call), _Trials(source, call, due, _Places(report, elsewhere))
+    own_names = returned_names(function, call.inputs)
+    places, visits = _Judged(elsewhere, report), _Visits(source, call)
+    trials = _Trials(source, call, due, places)
     until = time.thread_time() + MAX_SECONDS
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
@@ -93,7 +183,9 @@ def repaired(report: Found, call: Call, elsewhere: Iterable[Place] = ()) -> dict
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
-            fix = fix or search.fix(source.assigning(key, lines, call.inputs), key) or search.fix(on_the_way)
+            assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
+            fix = fix or search.fix(assigning, key) or search.fix(on_the_way)
+            fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + MAX_SECONDS / 2))
             found |= {names[key]: fix} if fix is not None else {}
     return found
 
@@ -127,18 +219,24 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
-class _Places:
-    """The other points, made when they are needed, and what is expected there."""
+class _Recorded:
+    """The other points, where the recorded gradients are expected."""
 
-    def __init__(self, report: Found, elsewhere: Iterable[Place]) -> None:
-        self._report, self._left = report, iter(elsewhere)
-        self._made: list[Place] = []
+    def __init__(self, every: Places) -> None:
+        self.every = every
 
-    def __iter__(self) -> Iterator[Place]:
-        yield from self._made
-        for place in self._left:
-            self._made.append(place)
-            yield place
+    def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
+        """Whether a gradient among what was computed at a point is the recorded one."""
+        node, value = named_nodes(place.graph).get(own.node.name or ""), names.get(key)
+        return node is not None and _alike_there(value, place.graph.gradients[node].value)
+
+
+class _Judged(_Recorded):
+    """The other points, where what the user's own gradients before it give is expected."""
+
+    def __init__(self, every: Places, report: Found) -> None:
+        super().__init__(every)
+        self._report = report
 
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
         """Whether a gradient among what was computed at a point is what the user's own gradients before it give."""
@@ -152,13 +250,20 @@ class _Places:
             if passes_on and name in by_hand and node is not None and _shaped(value, node.shape):
                 given[node] = np.asarray(value)
         node = next((node for name, node in stages.items() if self._report.keys.get(name) == key), None)
-        value = names.get(key)
-        if node is None or not _shaped(value, node.shape):
+        if node is None:
             return False
-        due = np.asarray(expect(place.graph, given, {n: n.value for n in place.graph.nodes}).gradients[node])
-        largest = float(np.abs(due[np.isfinite(due)]).max(initial=0.0))
-        loose = 1e-8 if np.result_type(value, due).itemsize >= 8 else 1e-3  # it was right to rounding at the first one
-        return bool(np.all((np.abs(value - due) <= loose * largest) | (value == due)))
+        due = expect(place.graph, given, {n: n.value for n in place.graph.nodes}).gradients[node]
+        return _alike_there(names.get(key), due)
+
+
+def _alike_there(value: Any, expected: Any) -> bool:
+    """Whether a gradient is about as expected: it was right to rounding at the first point."""
+    due = np.asarray(expected)
+    if not _shaped(value, due.shape):
+        return False
+    largest = float(np.abs(due[np.isfinite(due)]).max(initial=0.0))
+    loose = 1e-8 if np.result_type(value, due).itemsize >= 8 else 1e-3
+    return bool(np.all((np.abs(value - due) <= loose * largest) | (value == due)))
 
 
 class _Visits:
@@ -226,7 +331,7 @@ class _Visits:
 class _Trials:
     """Runs the whole function with a line changed, once for all the gradients that are wrong."""
 
-    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Places) -> None:
+    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Recorded) -> None:
         self._source, self._call, self._due, self._places = source, call, due, places
         self._made: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
@@ -241,7 +346,7 @@ class _Trials:
         expected, recorded = self._made[text]
         if not (wanted <= expected or (len(wanted) > 1 and wanted <= recorded)):
             return False
-        return all(self._there(text, place, wanted) for place in self._places)
+        return all(self._there(text, place, wanted) for place in self._places.every)
 
     def _here(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
         """The gradients that are as expected, and those that are as recorded."""
@@ -262,7 +367,7 @@ class _Trials:
             return {}
         try:
             with _instead(self._source.function, code):
-                found: Mapping[str, Any] = traced_by(None, computed, *call)
+                found: Mapping[str, Any] = traced_by(None, computed, *call[:4])
         except Exception:  # whatever a change may raise
             return {}
         return found
@@ -273,6 +378,8 @@ class _Search:
 
     def __init__(self, visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], until: float) -> None:
         self.source, self.due, self._visits, self._trials, self._until = visits.source, due, visits, trials, until
+        self._own: list[ast.stmt] = []
+        self._values: dict[tuple[int, int], Any] = {}
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
 
@@ -286,18 +393,63 @@ class _Search:
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
         others: list[Edit] = []
+        self._own += statements
         for statement in reversed(statements):
             visits = self._visits.before(self.source.line(statement))
-            every = edits(statement, self.source.atoms(statement, visits[-1]))
-            if not (key and statement in last and len(visits) == 1):
+            every = edits(statement, *self.source.atoms(statement, visits[-1]))
+            alone = key and statement in last and len(visits) == 1
+            if not alone or (assigning and isinstance(statement, ast.Return)):
                 others += every
                 continue
             found = self._likeliest(x for x in every if self._in_time() and self._gives(x, visits[0], key))
             if found is not None:
                 return found
-            if not isinstance(statement, ast.Return) and key not in visits[0]:
+            if not isinstance(statement, ast.Return | ast.For) and key not in visits[0]:
                 others += every  # it may be an attribute or an entry
-        return self._likeliest(sorted(others, key=lambda edit: edit.weight))
+        # Of changes about as small that of the last line: what comes before it is right as far as it is known.
+        return self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
+
+    def _that_matter(self, every: Iterable[Edit]) -> Iterator[Edit]:
+        """Those that change what their line computes; last those that change its shape, too."""
+        late = []
+        for edit in every:
+            if not self._in_time():
+                break
+            match self._changes_shape(edit):
+                case False:
+                    yield edit
+                case True:
+                    late.append(edit)
+        yield from late
+
+    def _changes_shape(self, edit: Edit) -> bool | None:
+        """Whether the value of a line gets another shape; None where it stays as it is, or cannot be computed."""
+        value = getattr(edit.before, "value", None)
+        if value is None or all(x is not edit.place for x in ast.walk(value)):
+            return False
+        found = []
+        for names in self._visits.before(self.source.line(edit.before)):
+            try:
+                before, after = (self._value(x, names) for x in (edit.before, edit.after))
+            except Exception:  # noqa: S112 -- whatever a change may raise
+                continue
+            if not (_is_numeric(before) and _is_numeric(after)):
+                return False
+            if np.shape(before) != np.shape(after) or not np.array_equal(before, after, equal_nan=_is_float(before)):
+                found.append(np.shape(before) != np.shape(after))
+        return any(found) if found else None
+
+    def _value(self, statement: ast.stmt, names: Mapping[str, Any]) -> Any:
+        """What stands on the right of an assignment, or is returned."""
+        at = id(statement), id(names)
+        if at not in self._values:
+            value = getattr(statement, "value", None) or ast.Constant(None)
+            code = compile(ast.Expression(value), "<edit>", "eval")
+            made = traced_by(None, eval, code, self.source.function.__globals__, dict(names))
+            if not any(statement is x for x in self._own):
+                return made
+            self._values[at] = made
+        return self._values[at]
 
     def _likeliest(self, every: Iterable[Edit]) -> Fix | None:
         """The smallest change that is right, or one about as small that is of a likely kind."""
@@ -320,10 +472,14 @@ class _Search:
         return time.thread_time() <= self._until
 
     def _fix(self, edit: Edit) -> Fix | None:
+        slip = self._slip(edit)
+        # Where a name is only returned the lines that assign it are to blame for what it lacks.
+        if isinstance(edit.before, ast.Return) and slip.kind in _LACKING and self.source.assigns(edit.place):
+            return None
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
-        slip, line, text = self._slip(edit), self.source.line(edit.before), edit.written(self.source.text)
-        return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text)
+        line, text = self.source.line(edit.before), edit.written(self.source.text)
+        return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight)
 
     def _slip(self, edit: Edit) -> Slip:
         visits = self._visits.before(self.source.line(edit.before))
@@ -413,28 +569,49 @@ class _Source:
         return self._first + statement.lineno - 1
 
     def text_of(self, statement: Statement | ast.expr) -> str:
-        """It as it is written, on one line."""
+        """It as it is written, on one line; of a loop its head."""
+        if isinstance(statement, ast.For):
+            return f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}:"
         return " ".join((ast.get_source_segment(self.text, statement) or "").split())
 
     def at(self, lines: Container[int]) -> list[Statement]:
         """The statements that assign something on some lines."""
-        every = (node for node in ast.walk(self._tree) if isinstance(node, ast.Assign | ast.AugAssign))
-        return sorted((x for x in every if self.line(x) in lines), key=lambda statement: statement.lineno)
+        return sorted((x for x in self.every() if self.line(x) in lines), key=lambda statement: statement.lineno)
+
+    def every(self) -> list[Statement]:
+        """All statements that assign something."""
+        return [node for node in ast.walk(self._tree) if isinstance(node, ast.Assign | ast.AugAssign)]
+
+    def assigns(self, place: ast.expr | None) -> bool:
+        """Whether an expression is a name that it assigns."""
+        return isinstance(place, ast.Name) and any(place.id in assigned(x) for x in self.every())
+
+    def loops(self, lines: Container[int]) -> list[Statement]:
+        """The loops in which something is assigned on some lines."""
+        every = [node for node in ast.walk(self._tree) if isinstance(node, ast.For)]
+        return [
+            x
+            for x in every
+            if any(self.line(y) in lines for y in ast.walk(x) if isinstance(y, ast.Assign | ast.AugAssign))
+        ]
 
     def returns(self) -> list[Statement]:
         """The statements that return something."""
         return [x for x in ast.walk(self._tree) if isinstance(x, ast.Return) and x.value is not None]
 
-    def assigning(self, key: str, lines: Container[int], inputs: Container[str]) -> list[Statement]:
+    def assigning(self, key: str, lines: Container[int], of_input: bool) -> list[Statement]:
         """The statements that assign a gradient; of an input also the one that returns it, if it is the only one."""
         returns = self.returns()
         found = [x for x in self.at(lines) if key in (*assigned(x), *kept(x))]
-        if len(returns) != 1 or key[1:] not in inputs:
+        if len(returns) != 1 or not of_input:
             return found
         return [*returns, *found] if found else [*returns]
 
-    def atoms(self, statement: Statement, names: Mapping[str, Any]) -> list[str]:
-        """What the function has to write a line with: arrays and numbers, also those of objects and caches; sizes."""
+    def atoms(self, statement: Statement, names: Mapping[str, Any]) -> tuple[list[str], set[str], bool]:
+        """What the function has to write a line with: arrays and numbers, also those of objects and caches; sizes.
+
+        Also which of them it makes nothing of, and whether one is a length of 2.
+        """
         found = {name: value for name, value in names.items() if _is_numeric(value)}
         for node in ast.walk(self._tree):
             match node:
@@ -447,11 +624,17 @@ class _Source:
             if _is_numeric(value):
                 found[ast.unparse(node)] = value  # an Attribute or a Subscript
         own = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.expr)}
-        ordered = sorted(found, key=lambda text: text not in own)
+        reads = Counter(x.id for x in ast.walk(self._tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
+        parameters = {x.arg for x in ast.walk(self._tree) if isinstance(x, ast.arg)}
+        unused = {text for text in found if text.isidentifier() and not reads[text] and text not in parameters}
+        ordered = sorted(found, key=lambda text: (text not in unused, text not in own))
+        roots = [f"np.sqrt({text})" for text in ordered if isinstance(found[text], int)][:_MAX_ROOTS]
         arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and text.isidentifier()]
         sizes = [f"{text}.shape[{axis}]" for text in arrays[:2] for axis in range(found[text].ndim)]
         lengths = any(isinstance(found[text], int) for text in ordered)
-        return ordered[:_MAX_ATOMS] + ([] if lengths else sizes)
+        unused |= {root for root in roots if root[len("np.sqrt(") : -1] in unused}
+        two = any(isinstance(found[text], int) and found[text] == 2 for text in ordered)
+        return ordered[:_MAX_ATOMS] + (roots if lengths else sizes), unused, two
 
     def code(self, text: str) -> CodeType | None:
         """What another source of the function compiles to, at the lines where the function stands."""
@@ -462,6 +645,10 @@ class _Source:
             return None
         inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]
         return inner[0] if inner else None
+
+
+def _is_float(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
 
 
 def _is_numeric(value: Any) -> bool:

@@ -51,6 +51,8 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     if edit.place is None:
         return _of_statement(edit)
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
+    if isinstance(edit.before, ast.For):
+        return Slip("", f"the steps are those of {_part(old)}, where {_part(new)} is due")
     match old, new:
         case ast.Constant(int() | float()), _:
             return _of_number(edit, old, new)
@@ -63,17 +65,35 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip(kind, f"the mask {_part(old)} stands where {_part(new)} is due")
         case ast.Attribute(inner, "T"), _ if _same(inner, new):
             return Slip("transposed", f"{_part(inner)} is not to be transposed")
+        case ast.Compare(inner), _ if _same(inner, new):
+            return Slip("exchanged operand", f"the mask {_part(old)} stands where {_part(new)} is due")
+        case ast.BinOp(ast.Constant(1), ast.Sub(), inner), _ if _same(inner, new):
+            return Slip("complement", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.Subscript(one), ast.Subscript(other) if _same(one, other):
+            return Slip("off by one", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.Subscript(one), ast.Call(ast.Attribute(other, "sum")) if _same(one, other):
+            return Slip("part of a sum", f"{_part(old)} is one part of {_part(new)}, which is due")
+        case ast.BinOp(), ast.BinOp() if said := _regrouped(old, new):
+            return Slip("moved contribution", said)
         case ast.Call(), ast.Call() if (found := _of_calls(old, new)) is not None:
             return found
         case ast.BinOp(), _ if (found := _of_operations(old, new, is_number)) is not None:
             return found
+    if isinstance(old, ast.BinOp) and _is_atom(new):
+        return Slip("exchanged operand", f"{_part(old)} stands where {_part(new)} is due")
     if _is_atom(old) and isinstance(new, ast.Compare):
         return Slip("exchanged operand", f"{_part(old)} stands where the mask {_part(new)} is due")
     if _is_atom(old) and _is_atom(new):
         both = is_number(ast.unparse(old)) and is_number(ast.unparse(new))
         kind = "constant factor" if both else "exchanged operand"
         return Slip(kind, f"{_part(old)} stands where {_part(new)} is due{_within(edit, old)}")
-    return _around(old, new, is_number)
+    found = _around(old, new, is_number)
+    divides = any(
+        isinstance(x, ast.BinOp) and isinstance(x.op, ast.Div) and x.right is old for x in ast.walk(edit.before)
+    )
+    if divides and isinstance(new, ast.BinOp) and isinstance(new.op, ast.Mult | ast.Div):
+        return Slip(found.kind, f"{_part(old)} stands where {_part(new)} is due{_within(edit, old)}, as a divisor")
+    return found
 
 
 def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
@@ -103,6 +123,9 @@ def _of_statement(edit: Edit) -> Slip:
             return Slip(
                 "repeats lost", f"where an index occurs several times, {_part(target)} {kept} keeps the last one"
             )
+        case ast.Assign(targets=[target]), ast.AugAssign(op=ast.Sub()):
+            text = f"= replaces what {_part(target)} held before, where -= is due"
+            return Slip("overwritten contribution", text)
         case ast.Assign(targets=[target]), ast.AugAssign():
             text = f"= replaces what {_part(target)} held before, where += is due"
             return Slip("overwritten contribution", text)
@@ -114,6 +137,20 @@ def _of_statement(edit: Edit) -> Slip:
             text = f"{_SIGNS.get(type(one))}= stands where {_SIGNS.get(type(other))}= is due"
             return Slip(_of_operators(one, other), text)
     return Slip("", "")
+
+
+def _regrouped(old: ast.BinOp, new: ast.BinOp) -> str:
+    """What a factor is missing at, or is not due at, where a sum and a product are in another order; "" if not so."""
+    for wide, narrow, said in ((old, new, "is not to be multiplied by"), (new, old, "is to be multiplied by")):
+        if not (isinstance(wide.op, ast.Mult) and isinstance(narrow.op, ast.Add)):
+            continue
+        for some, factor in ((wide.left, wide.right), (wide.right, wide.left)):
+            match some:
+                case ast.BinOp(one, ast.Add(), other):
+                    for term in (one, other):
+                        if any(_same(term, side) for side in (narrow.left, narrow.right)):
+                            return f"{_part(term)} {said} {_part(factor)}{', too' if wide is new else ''}"
+    return ""
 
 
 def _of_operators(one: ast.operator, other: ast.operator) -> str:
@@ -157,6 +194,11 @@ def _of_calls(old: ast.Call, new: ast.Call) -> Slip | None:
         kind = _REDUCED.get((names[0], names[1]), "wrong function")
         said = f"{ast.unparse(old.func)} stands where {ast.unparse(new.func)} is due, in {_part(old)}"
         return Slip(kind, said) if same else None
+    if names[0] == "where" and _same(old.args[0], new.args[0]):
+        said = "{0} stands where {2} is true, and {1} elsewhere; it is the other way round".format(
+            *map(_part, (*old.args[1:], old.args[0]))
+        )
+        return Slip("inverted mask", said)
     if names[0] == "transpose":
         return Slip("transposed", f"the axes of {_part(old)} are in the wrong order")
     if names[0] == "reshape" and "transpose" in ast.unparse(new) and "transpose" not in ast.unparse(old):

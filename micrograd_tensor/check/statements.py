@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from textwrap import dedent
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ class Statement(NamedTuple):
         kept: what the attributes and entries are called that it assigns.
         computes: whether it does more than unpack, or take the shape of something.
         begins: whether it only makes an array to be filled.
+        fetched: what the attributes and entries are called that it reads.
     """
 
     names: tuple[str, ...]
@@ -33,6 +34,7 @@ class Statement(NamedTuple):
     kept: tuple[str, ...] = ()
     computes: bool = True
     begins: bool = False
+    fetched: tuple[str, ...] = ()
 
     def was_run(self, taken: Container[int] | None) -> bool:
         """Whether one of its lines is among those that were run, if these are known."""
@@ -127,6 +129,46 @@ def lines_before(
     return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
 
 
+def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container[int] | None = None) -> set[int]:
+    """The lines of the statements that some names are computed from, those that assign them among these."""
+    makers: dict[str, list[Statement]] = {}
+    for statement in assignments(function):
+        for name in (*statement.names, *statement.kept) if statement.was_run(taken) else ():
+            makers.setdefault(name, []).append(statement)
+    found: set[int] = set()
+    stack, seen = list(keys), set(keys)
+    while stack:
+        for made in makers.get(stack.pop(), ()):
+            found.add(made.first)
+            stack += (new := {*made.reads, *made.fetched} - seen)
+            seen |= new
+    return found
+
+
+def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, str]:
+    """For each gradient that a function returns by its place, and calls otherwise, the name that it has there."""
+    returned = returned_gradients(function, inputs)
+    return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and x.id != key}
+
+
+def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:
+    """For each gradient that a function returns, by its place or under its name, what stands there."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    match returns:
+        case [ast.Tuple(several) | ast.List(several)] if len(several) == len(inputs):
+            return {f"d{name}": x for name, x in zip(inputs, several, strict=True)}
+        case [ast.Dict(keys, several)]:
+            names = [str(getattr(key, "value", "")).removeprefix("d") for key in keys]
+            return {f"d{name}": x for name, x in zip(names, several, strict=True)}
+        case [one] if len(inputs) == 1:
+            return {f"d{inputs[0]}": one}
+    return {}
+
+
 def without_starts(statements: Iterable[Statement]) -> list[Statement]:
     """The statements that assign a name without those that only begin it, as by zeros, if others go on."""
     every = list(statements)
@@ -183,6 +225,7 @@ def assignments(function: Callable[..., Any]) -> list[Statement]:
                     tuple(kept(node)),
                     isinstance(node, ast.AugAssign) or not _unpacks(value),
                     not isinstance(node, ast.AugAssign) and _begins(value),
+                    tuple(dict.fromkeys(_fetched(node))),
                 )
             )
     return sorted(found, key=lambda statement: statement.first)
@@ -224,6 +267,15 @@ def assigned(node: ast.AST) -> Iterator[str]:
             targets += target.elts
         elif isinstance(target, (ast.Subscript, ast.Starred)):
             targets.append(target.value)
+
+
+def _fetched(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Attribute(ast.Name(), name, ast.Load()) | ast.Subscript(
+                _, ast.Constant(str() as name), ast.Load()
+            ):
+                yield name
 
 
 def kept(node: ast.AST) -> Iterator[str]:

@@ -29,7 +29,7 @@ from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
 from ..check.rendering import json, sentences, terminal
-from ..check.repair import Call, Place, repaired, with_fixes
+from ..check.repair import Call, Place, Places, mended, repaired, with_fixes
 from ..check.report import Report
 from ..check.running import Run, fingerprint
 from ..check.running import run as run_backward
@@ -328,10 +328,15 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     bare = isinstance(ran.returned, Mapping) and bool(hand) and set(hand) <= set(inputs)
     if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
         hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
-    try:
+    call = Call(task.backward, task.dout, task.cache, inputs, task.forward)
+    places = Places(_elsewhere(task, inputs))
+    try:  # its cache holds what was recorded, whatever it calls it
         report = compare_run(
-            graph, replace(ran, names=hand), rtol=rtol
-        )  # its cache holds what was recorded, whatever it calls it
+            graph,
+            replace(ran, names=hand),
+            rtol=rtol,
+            mend=lambda due: mended(due, call, places, ran.lines),
+        )
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     missing = [n for n in inputs if report.stages[n].status == Status.NOT_GIVEN]
@@ -346,6 +351,8 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
     unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
     unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
+    if not missing:  # what the gradients that are asked for were made from
+        unused = {key: "" if key in ran.helpers else why for key, why in unused.items()}
     meant = _averaged(found, ran, graph)
     if meant:
         stages = Stages([stage for stage in stages.values() if stage.name not in meant])
@@ -355,8 +362,8 @@ def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tup
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
     if not found.wrong:
         return found, ran
-    call = Call(task.backward, task.dout, task.cache, inputs)
-    return with_fixes(found, repaired(found, call, _elsewhere(task, inputs))), ran
+    fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
+    return with_fixes(found, fixes or repaired(found, call, places)), ran
 
 
 def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
@@ -397,7 +404,7 @@ def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
             with suppress(UnusableError), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 other = task.again(vary)
-                yield Place(Call(other.backward, other.dout, other.cache, inputs), other.captured)
+                yield Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)
                 break
 
 

@@ -54,6 +54,7 @@ class Exercise:
         unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
         untaken: whether the backward pass takes no upstream gradient: it is 1.
+        forward: the user's function; None where it is not known.
     """
 
     captured: Graph
@@ -69,6 +70,7 @@ class Exercise:
     unlike: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
     untaken: bool = False
+    forward: Callable[..., Any] | None = None
 
 
 def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Exercise:
@@ -103,7 +105,9 @@ def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) ->
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
     ignored = tuple(inspect.signature(backward).parameters)[:2]
     again = partial(read, module, path, seed)
-    return Exercise(captured, dout, upstream is None, cache, own is not None, backward, ignored, again=again)
+    return Exercise(
+        captured, dout, upstream is None, cache, own is not None, backward, ignored, again=again, forward=forward
+    )
 
 
 def read_layer(
@@ -142,6 +146,7 @@ def read_layer(
                 unlike=made.unlike,
                 doubts=made.doubts,
                 untaken=made.untaken,
+                forward=layer.function_forward,
             )
 
     yield from every(given, exact, upstream)

@@ -20,14 +20,19 @@ _SHORT = 4
 def variations(seed: int) -> tuple[tuple[Vary, ...], ...]:
     """Ways to some other points, of each one that may be tried where the one before does not run.
 
-    The first has other numbers and every length doubled, which keeps what lengths add up to; the others have the same
-    lengths. Where the inputs are long, all are at shorter ones first: there a forward pass may loop for seconds.
+    The first has other numbers and every length doubled, which keeps what lengths add up to; at the second images that
+    are square are not, where that is possible; the third has the same lengths. Where the inputs are long, all are at
+    shorter ones first: there a forward pass may loop for seconds.
     """
     ways = [(seed + 1 + k, times) for k, times in enumerate((2, 1, 1))]
-    return tuple((partial(varied, seed=at, times=times, shorter=True), partial(varied, seed=at)) for at, times in ways)
+    found = [(partial(varied, seed=at, times=times, shorter=True), partial(varied, seed=at)) for at, times in ways]
+    oblong = partial(varied, seed=ways[1][0], shorter=True, oblong=True)
+    return found[0], (oblong, *found[1]), found[2]
 
 
-def varied(arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: bool = False) -> dict[str, Any]:
+def varied(
+    arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: bool = False, oblong: bool = False
+) -> dict[str, Any]:
     """The arguments of a forward pass with other numbers in its arrays, of the same kind: signs, masks, labels.
 
     Args:
@@ -35,6 +40,7 @@ def varied(arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: boo
         seed: of the numbers.
         times: by what every length above 1 is multiplied, unless that makes too many elements.
         shorter: whether inputs of too many elements get shorter.
+        oblong: whether arrays of three axes and more whose last two are as long as each other have the last doubled.
     """
     rng = np.random.default_rng([seed, 5])
     arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray)}
@@ -44,7 +50,11 @@ def varied(arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: boo
     lengths = {n: n * times if n > 1 else n for n in every}
     if shorter and sum(array.size for array in arrays.values()) > _MAX_ELEMENTS:
         lengths = _shorter(lengths)
-    return {**arguments, **{name: _other(array, lengths, rng) for name, array in arrays.items()}}
+    shapes = {name: [lengths[n] for n in array.shape] for name, array in arrays.items()}
+    for shape in shapes.values() if oblong else ():
+        if len(shape) > 2 and shape[-1] == shape[-2] > 1:
+            shape[-1] *= 2
+    return {**arguments, **{name: _other(array, tuple(shapes[name]), rng) for name, array in arrays.items()}}
 
 
 def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
@@ -56,8 +66,7 @@ def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
     return {n: n // by if n in long else n for n in lengths}
 
 
-def _other(array: Any, lengths: Mapping[int, int], rng: np.random.Generator) -> Any:
-    shape = tuple(lengths[n] for n in array.shape)
+def _other(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     if not array.size or array.dtype.kind not in "fiub":
         return array
     drawn = rng.choice(array.reshape(-1), shape)

@@ -217,7 +217,8 @@ def test_a_change_that_is_right_at_one_point_by_luck_is_no_fix(helper, line, tmp
     assert report.wrong == ["x"]
     for fix in report.fixes.values():
         space = {"np": np, "x": np.linspace(-1, 1, 2000), "dout": np.arange(2000.0)}
-        exec(f"{helper}{fix.text}", space)  # noqa: S102 -- what was printed
+        own = helper.replace(fix.before, fix.text) + line if fix.before in helper else f"{helper}{fix.text}"
+        exec(own, space)  # noqa: S102 -- what was printed
         assert np.array_equal(space["dx"], space["dout"] * (space["x"] > 0))
 
 
@@ -270,14 +271,32 @@ EDITED = [
     ("dx -= dy", "dx += dy", "sign"),
     ("dE[ids] += dy", "np.add.at(dE, ids, dy)", "repeats lost"),
     ("return da, db", "return db, da", "exchanged operand"),
+    ("dx = (dy + dz) * a", "dx = dy + dz * a", "moved contribution"),
+    ("dx = dy + dz * a", "dx = (dy + dz) * a", "moved contribution"),
+    ("dx = np.where(a > 0, 0, dy)", "dx = np.where(a > 0, dy, 0)", "inverted mask"),
+    ("dx = dy * (a > 0)", "dx = dy * a", "exchanged operand"),
+    ("dx = dy * (1 - a)", "dx = dy * a", "complement"),
+    ("dx[a > 0] = 0", "dx[a <= 0] = 0", "inverted mask"),
+    ("dw = h[:, t].T @ dy", "dw = h[:, t - 1].T @ dy", "off by one"),
+    ("dw = h[t - 1].T @ dy", "dw = h[t].T @ dy", "off by one"),
+    ("dw = x[:, 1:] * dy", "dw = x[:, :-1] * dy", "off by one"),
+    ("db = dy[0]", "db = dy.sum(axis=0)", "part of a sum"),
+    ("dx[y] = 1", "dx[y] -= 1", "overwritten contribution"),
+    ("dx = dy * (a * b)", "dx = dy * N", "exchanged operand"),
+    ("dx = dy / N", "dx = dy / (N * D)", "constant factor"),
+    ("for t in range(N):\n    pass", "for t in reversed(range(N)):", ""),
+    ("for t in range(1, N):\n    pass", "for t in range(N):", ""),
+    ("for t in reversed(range(N - 1)):\n    pass", "for t in reversed(range(N)):", ""),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "right", "kind"), EDITED)
 def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
-    due = ast.dump(ast.parse(right).body[0])
+    def read(text):
+        return ast.dump(ast.parse(f"{text} pass" if text.endswith(":") else text).body[0])
+
     made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"])
-    leading = [edit for edit in made if ast.dump(ast.parse(edit.written(wrong)).body[0]) == due]
+    leading = [edit for edit in made if read(edit.written(wrong)) == read(right)]
     assert leading, "no edit leads there"
     said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}
     assert kind in said
@@ -288,6 +307,138 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
 def test_whatever_is_edited_has_a_kind_of_the_catalogue_or_none(line):
     for edit in edits(ast.parse(line).body[0], ["N", "a", "a.shape[0]"]):
         assert slip_of(edit, str.isupper).kind in {*KINDS, ""}
+
+
+LAYERS_OF_THEIR_OWN = {
+    "helpers": """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(x=r.normal(size=(7, 4)), w=r.normal(size=(4, 5)), v=r.normal(size=(5, 3)))
+
+def relu(x): return np.maximum(x, 0)
+
+def slope(x):
+    return (x > 0) * 1.0
+
+def slope_of_tanh(t): return 1 - t**2
+
+def f_forward(x, w, v):
+    z = x @ w
+    t = np.tanh(relu(z) @ v)
+    return t, (x, w, v, z, t)
+
+def f_backward(dout, cache):
+    x, w, v, z, t = cache
+    dp = dout * slope_of_tanh(t)
+    dq = dp @ v.T * slope(z)
+    return dq @ w.T, x.T @ dq, relu(z).T @ dp
+""",
+    "steps": """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(xs=r.normal(size=(4, 3, 2)), h0=r.normal(size=(3, 5)), W=r.normal(size=(2, 5)), U=r.normal(size=(5, 5)))
+
+def f_forward(xs, h0, W, U):
+    h, hs = h0, np.zeros((len(xs), *h0.shape))
+    for t in range(len(xs)):
+        h = np.tanh(xs[t] @ W + h @ U)
+        hs[t] = h
+    return hs, (xs, h0, W, U, hs)
+
+def f_backward(dhs, cache):
+    xs, h0, W, U, hs = cache
+    T = len(xs)
+    dxs, dW, dU, dnext = np.zeros_like(xs), 0 * W, 0 * U, 0 * h0
+    for t in reversed(range(T)):
+        before = hs[t - 1] if t else h0
+        dz = (dhs[t] + dnext) * (1 - hs[t]**2)
+        dxs[t] = dz @ W.T
+        dW += xs[t].T @ dz
+        dU += before.T @ dz
+        dnext = dz @ U.T
+    return dxs, dnext, dW, dU
+""",
+    "dropped": """
+def f_forward(X, W1, W2):
+    np.random.seed(1)
+    h = np.maximum(0, X @ W1)
+    u = (np.random.rand(*h.shape) < 0.5) / 0.5
+    h = h * u
+    return h @ W2, (X, W1, W2, h, u)
+
+def f_backward(dout, cache):
+    X, W1, W2, h, u = cache
+    dW2 = h.T @ dout
+    dh = dout @ W2.T
+    dh = dh * u
+    dz = dh * (h > 0)
+    return dz @ W1.T, X.T @ dz, dW2
+""",
+    "pooled": """
+def f_forward(x, k=2):
+    N, C, H, W = x.shape
+    return x.reshape(N, C, H // k, k, W // k, k).mean(axis=(3, 5)), (x, k)
+
+def f_backward(dout, cache):
+    x, k = cache
+    return np.repeat(np.repeat(dout, k, axis=2), k, axis=3) / (k * k)
+""",
+    "square": """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(x=r.normal(size=(3, 4, 6, 6)), w=r.normal(size=(4, 1, 1)))
+
+def f_forward(x, w):
+    return x * w / (x.shape[2] * x.shape[3]), (x, w)
+
+def f_backward(dout, cache):
+    x, w = cache
+    N, C, H, W = x.shape
+    return dout * w / (H * W), np.sum(dout * x, axis=(0, 2, 3)).reshape(w.shape) / (H * W)
+""",
+}
+OF_THEIR_OWN = [
+    ("helpers", "(x > 0) * 1.0", "(x < 0) * 1.0", "return (x > 0) * 1.0"),
+    ("helpers", "(x > 0) * 1.0", "(x > 0.5) * 1.0", "return (x > 0) * 1.0"),
+    ("helpers", "return 1 - t**2", "return 1 - t", "return 1 - t ** 2"),
+    ("helpers", "return 1 - t**2", "return 1 + t**2", "return 1 - t**2"),
+    ("helpers", "slope(z)\n", "slope(dp @ v.T)\n", "dq = dp @ v.T * slope(z)"),
+    ("steps", "in reversed(range(T))", "in range(T)", "for t in reversed(range(T)):"),
+    ("steps", "in reversed(range(T))", "in reversed(range(1, T))", "for t in reversed(range(T)):"),
+    ("steps", "(dhs[t] + dnext) * (1", "dhs[t] + dnext * (1", "dz = (dhs[t] + dnext) * (1 - hs[t] ** 2)"),
+    ("steps", "dnext = dz @ U.T", "dnext = dz @ U", "dnext = dz @ U.T"),
+    ("steps", "(dhs[t] + dnext)", "dhs[t]", "dz = (dhs[t] + dnext) * (1 - hs[t]**2)"),
+    ("steps", "dW += xs[t]", "dW += xs[t - 1]", "dW += xs[t].T @ dz"),
+    ("dropped", "    dh = dh * u\n", "", "dz = dh * (h > 0) * u"),
+    ("dropped", "dh = dh * u", "dh = dh * (u > 0)", "dh = dh * u"),
+    ("pooled", "/ (k * k)", "/ k", "np.repeat(np.repeat(dout, k, axis=2), k, axis=3) / (k * k)"),
+]
+
+
+@pytest.mark.parametrize(("layer", "right", "wrong", "line"), OF_THEIR_OWN)
+def test_a_mistake_on_the_way_to_all_gradients_is_told_once_by_the_line_that_makes_them_right(
+    layer, right, wrong, line, tmp_path
+):
+    text = LAYERS_OF_THEIR_OWN[layer]
+    assert text.count(right) == 1
+    report = judged_text(text.replace(right, wrong), tmp_path)
+    [fix] = report.fixes.values()
+    assert line.replace(" ", "") in fix.text.replace(" ", "")
+    assert len(report.wrong) == 1
+    assert fix.said
+    put_in(tmp_path / "mine.py", fix)
+    assert judged(tmp_path / "mine.py", "f").ok
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("w / (H * W)", "w / H"), ("w / (H * W)", "w / W"), ("w / (H * W)", "w")])
+def test_a_fix_is_right_where_images_are_not_square_too(right, wrong, tmp_path):
+    report = judged_text(LAYERS_OF_THEIR_OWN["square"].replace(right, wrong), tmp_path)
+    assert report.wrong == ["x"]
+    for fix in report.fixes.values():
+        put_in(tmp_path / "mine.py", fix)
+        path = tmp_path / "mine.py"
+        path.write_text(path.read_text(encoding="utf-8").replace("(3, 4, 6, 6)", "(3, 4, 6, 5)"), encoding="utf-8")
+        assert judged(path, "f").ok
 
 
 LINES = [

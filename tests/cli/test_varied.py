@@ -39,4 +39,15 @@ def test_the_first_of_short_inputs_is_twice_as_long_and_the_others_are_as_long()
 def test_what_does_not_run_at_shorter_lengths_may_run_at_its_own():
     arguments = of_shapes(x=(64, 64))
     for ways in variations(0):
-        assert [way(arguments)["x"].shape for way in ways] == [(4, 4), (64, 64)]
+        assert list(dict.fromkeys(way(arguments)["x"].shape for way in ways)) == [(4, 4), (64, 64)]
+
+
+def test_at_one_of_the_other_points_images_are_not_square():
+    arguments = of_shapes(x=(3, 2, 6, 6), w=(4, 2, 3, 3), b=(4,), z=(5, 5))
+    first, second, third = (
+        {n: a.shape for n, a in ways[0](arguments).items() if n in arguments} for ways in variations(0)
+    )
+    assert first["x"][2] == first["x"][3]
+    assert second == {"x": (3, 2, 6, 12), "w": (4, 2, 3, 6), "b": (4,), "z": (5, 5)}
+    assert third == {n: a.shape for n, a in arguments.items()}
+    assert variations(0)[1][1](arguments)["x"].shape == (3, 2, 6, 6)  # where the layer needs them to be

@@ -12,7 +12,7 @@ from ...graph.status import Status
 from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
-from ..mistakes.telling import what_belongs_there
+from ..mistakes.telling import MAX_RULE, what_belongs_there
 from ..wording import in_words_of
 
 HINTS = 3
@@ -119,16 +119,23 @@ def invariants(report: Found) -> Section:
     wrong = mistakes(report)
     explained = bool(wrong) and all(mistake.found for mistake in wrong)
     failing = [invariant for invariant in report.invariants if not (invariant.holds or explained)]
+    failing = [i for i in failing if i.branch or "directions" not in i.text]  # that many tell nothing by themselves
     items = tuple(f"d{shown(i.name)}: {i.text}{f'; {i.branch}' if i.branch else ''}" for i in failing)
     return Section("Properties that your gradients should have, but don't", items)
 
 
 def afterthoughts(report: Found) -> list[Section]:
     """After the tables: unused arrays, and the agreement of the oracles."""
-    unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items())
-    matched = tuple(f"{shown(key)} is {text}" for key, text in report.matched.items())
+    unused = tuple(f"{shown(name)}: {reason}" for name, reason in report.unused.items() if reason)
+    helpers = [shown(name) for name, reason in report.unused.items() if not reason]
+    matched = tuple(f"{shown(key)} is {text}" for key, text in report.matched.items() if "without a name" not in text)
     sections = [Section("Known by their values", matched)] if matched else []
     sections += [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
+    if helpers:
+        text = f"Not judged by itself, as forward has no value of that name: {helpers[0]}."
+        if len(helpers) > 1:
+            text = f"Not judged by themselves, as forward has no values of these names: {listed(helpers)}."
+        sections.append(Section("", (text,), "muted"))
     if report.oracles and all(oracle.agree for oracle in report.oracles):
         every = all(oracle.complex_step is not None for oracle in report.oracles)
         others = "a complex step and central differences" if every else "central differences"
@@ -219,6 +226,7 @@ class Mistake:
             fix, rule = f"line {self._fix.line}: {shown(self._fix.text, _MAX_LINE)}", ""
         elif self.found:
             fix, rule = self.found[0].fix, self.found[0].rule
+            rule = rule if len(rule) <= MAX_RULE else ""
         else:
             fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
             fix = in_words_of(fix, self._sizes, self._called)
@@ -280,14 +288,19 @@ class Mistake:
             yield "None of the known mistakes alone gives these numbers. There may be two in this line."
             return
         likeliest, *others = self.found
-        yield f"{likeliest.kind}: {likeliest.text}"
-        for other in [other for other in others if other.text not in likeliest.text][:_ALTERNATIVES]:
-            yield f"Or {other.kind}: {other.text}"
+        said = f"{likeliest.kind}: {likeliest.text}"
+        yield said
+        left = _ALTERNATIVES
+        for other in others:
+            if other.text not in said and likeliest.text not in other.text and left:
+                left -= 1
+                said += other.text
+                yield f"Or {other.kind}: {other.text}"
 
     def _proof(self) -> Iterator[str]:
         if self._fix is not None:
             yield "Proof: run with this line, backward gives the expected numbers."
-        elif self.found:
+        elif self.found and (self.found[0].fix or len(self.found[0].rule) <= MAX_RULE):
             if self.found[0].proof:
                 yield f"Proof: {self.found[0].proof}"
         elif self._own is not None and np.asarray(self._own.expected).size:
