@@ -184,7 +184,8 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
-            fix = fix or search.fix(assigning, key) or search.fix(on_the_way)
+            if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
+                fix = search.fix(assigning, key) or search.fix(on_the_way)
             fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + MAX_SECONDS / 2))
             found |= {names[key]: fix} if fix is not None else {}
     return found

@@ -176,6 +176,8 @@ def _of_operations(old: ast.BinOp, new: ast.expr, is_number: IsNumber) -> Slip |
         return Slip("sign" if isinstance(old.op, ast.Sub) else "not inverted", instead)
     for kept, lost in ((old.left, old.right), (old.right, old.left)):
         if _same(kept, new):
+            if isinstance(old.op, ast.Pow):
+                return Slip("another exponent", f"{_part(old)} stands where {_part(new)} is due")
             if isinstance(old.op, ast.Add | ast.Sub):
                 return Slip("added term", f"the term {_part(lost)} is not due")
             what = "the division by" if isinstance(old.op, ast.Div) else "the factor"

@@ -284,6 +284,7 @@ EDITED = [
     ("dx[y] = 1", "dx[y] -= 1", "overwritten contribution"),
     ("dx = dy * (a * b)", "dx = dy * N", "exchanged operand"),
     ("dx = dy / N", "dx = dy / (N * D)", "constant factor"),
+    ("dx = dy / N**2", "dx = dy / N", "another exponent"),
     ("for t in range(N):\n    pass", "for t in reversed(range(N)):", ""),
     ("for t in range(1, N):\n    pass", "for t in range(N):", ""),
     ("for t in reversed(range(N - 1)):\n    pass", "for t in reversed(range(N)):", ""),
