@@ -160,7 +160,8 @@ FILES = {
     "changes the path": ({"top": "import sys; sys.path.insert(0, '/nowhere')"}, 0, "right"),
     "changes the environment": ({"top": "import os; os.environ['MINE'] = '1'"}, 0, "right"),
     "replaces the output": ({"top": "import sys, io; sys.stdout = io.StringIO()"}, 0, "right"),
-    "imports what is not there": ({"top": "import not_there_at_all"}, 2, "ModuleNotFoundError"),
+    "imports what is not there": ({"top": "import not_there_at_all"}, 0, "right"),
+    "needs what is not there": ({"top": "import not_there_at_all; not_there_at_all.run()"}, 2, "not_there_at_all"),
     "is no Python": ({"top": "def ("}, 2, "SyntaxError"),
     "uses a frozen argument": ({"backward": "dout *= 1"}, 0, "right"),
 }
