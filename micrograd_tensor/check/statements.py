@@ -147,8 +147,9 @@ def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container
 
 def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, str]:
     """For each gradient that a function returns by its place, and calls otherwise, the name that it has there."""
+    named = {name for made in assignments(function) for name in (*made.names, *made.kept)}  # after a loss, say
     returned = returned_gradients(function, inputs)
-    return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and x.id != key}
+    return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and key not in named}
 
 
 def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:

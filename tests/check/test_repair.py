@@ -398,7 +398,21 @@ def f_backward(dout, cache):
     return dout * w / (H * W), np.sum(dout * x, axis=(0, 2, 3)).reshape(w.shape) / (H * W)
 """,
 }
+LAYERS_OF_THEIR_OWN["loss"] = """
+def f_loss(W, X, y, reg=0.1):
+    n = X.shape[0]
+    scores = X.dot(W)
+    margins = np.maximum(0, scores - scores[np.arange(n), y].reshape(-1, 1) + 1)
+    margins[np.arange(n), y] = 0
+    loss = margins.sum() / n + reg * np.sum(W * W)
+    ind = (margins > 0).astype(float)
+    ind[np.arange(n), y] = -ind.sum(axis=1)
+    dW = X.T.dot(ind) / n + 2 * reg * W
+    return loss, dW
+"""
 OF_THEIR_OWN = [
+    ("loss", "2 * reg * W", "reg * W", "dW = X.T.dot(ind) / n + 2 * reg * W"),
+    ("loss", "ind) / n", "ind)", "dW = X.T.dot(ind) / n + 2 * reg * W"),
     ("helpers", "(x > 0) * 1.0", "(x < 0) * 1.0", "return (x > 0) * 1.0"),
     ("helpers", "(x > 0) * 1.0", "(x > 0.5) * 1.0", "return (x > 0) * 1.0"),
     ("helpers", "return 1 - t**2", "return 1 - t", "return 1 - t ** 2"),
@@ -422,13 +436,14 @@ def test_a_mistake_on_the_way_to_all_gradients_is_told_once_by_the_line_that_mak
 ):
     text = LAYERS_OF_THEIR_OWN[layer]
     assert text.count(right) == 1
-    report = judged_text(text.replace(right, wrong), tmp_path)
+    name = "f_loss" if layer == "loss" else "f"
+    report = judged_text(text.replace(right, wrong), tmp_path, name)
     [fix] = report.fixes.values()
     assert line.replace(" ", "") in fix.text.replace(" ", "")
     assert len(report.wrong) == 1
     assert fix.said
     put_in(tmp_path / "mine.py", fix)
-    assert judged(tmp_path / "mine.py", "f").ok
+    assert judged(tmp_path / "mine.py", name).ok
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("w / (H * W)", "w / H"), ("w / (H * W)", "w / W"), ("w / (H * W)", "w")])
