@@ -179,6 +179,8 @@ def _compared(
         {name for name, key in given.keys.items() if key in helpers},
     )
 
+    foreign = {given.keys[name]: why for name, why in judged.foreign.items()}
+    keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
     wrong_stages, fix = judged.wrong_stages, None
     if mend is not None and len(judged.wrong) > 1:
         fix = mend({given.keys[name]: wrong_stages[name] for name in judged.wrong})
@@ -186,8 +188,9 @@ def _compared(
     fixes = dict.fromkeys(judged.wrong, fix) if fix is not None else {}
     del judged  # with the gradients that were expected
 
+    unjudged = {**given.unjudged, **loose, **foreign}
     sizes = sizes_of(hand, captured)
-    called = {f"d{name}": key for name, key in given.keys.items() if key.isidentifier() and key != f"d{name}"}
+    called = {f"d{name}": key for name, key in keys.items() if key.isidentifier() and key != f"d{name}"}
     diagnosis = {
         name: tuple(replace(one, fix=in_words_of(one.fix, sizes, called)) for one in several)
         for name, several in once.diagnosis.items()
@@ -203,9 +206,9 @@ def _compared(
         forward=Stages(before.stages),
         diagnosis=_of_both(before.diagnosis, diagnosis),
         unused=MappingProxyType(unused),
-        unjudged=MappingProxyType({k: why for k, why in {**given.unjudged, **loose}.items() if k not in matched}),
+        unjudged=MappingProxyType({k: why for k, why in unjudged.items() if k not in matched}),
         matched=MappingProxyType(matched),
-        keys=MappingProxyType(given.keys),
+        keys=MappingProxyType(keys),
         follow=MappingProxyType(once.follow),
         sizes=sizes,
         rtol=rtol,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -170,6 +172,9 @@ class Backward(_Judge):
         given: the user's gradients by name.
         before: the forward pass that they were made from. Where it is wrong, it is not known which lines used the
             user's values and which others.
+
+    Attributes:
+        foreign: those that were given and taken for other arrays, so that they were not judged, and why.
     """
 
     def __init__(self, names: Mapping[str, Node], given: Mapping[str, Any], before: Forward) -> None:
@@ -184,6 +189,7 @@ class Backward(_Judge):
         self._status: dict[Node, Status] = {}
         self._spoiled: set[Node] = set()
         self._undone: set[str] = set()
+        self.foreign: dict[str, str] = {}
         # Of those that are passed through, and so complete at once, the first that the gradient reaches comes first.
         for name, node in sorted(names.items(), key=lambda item: (graph.gradients[item[1]].rank, -item[1].rank)):
             if node in self._given:
@@ -237,7 +243,31 @@ class Backward(_Judge):
                     meant[name] = None  # the first alone: what comes after it may be right without it
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
-        return judged
+        return judged._without_foreign(helpers)
+
+    def _without_foreign(self, helpers: Container[str]) -> Backward:
+        """Judged anew without local variables of shapes that no mistake gives their gradients, where an input is wrong.
+
+        They are other arrays then, and may be right: what is wrong is said of the input, and of the lines before it.
+        """
+        wrong = {name for name in self.wrong if self.names[name].is_leaf}
+        inner = [name for name in self.wrong if name in helpers and name not in wrong]
+        foreign = {
+            name: f"its shape is {self.given[name].shape}, that of the gradient of {name} is {self.names[name].shape}, "
+            "so it was taken for another array"
+            for name in inner
+            if _no_mistake_gives(self.given[name].shape, self.names[name].shape)
+            and not wrong.isdisjoint(self._called[n] for n in self._behind(self.names[name])[0])
+        }
+        if not foreign:
+            return self
+        again = Backward(self.names, {n: x for n, x in self.given.items() if n not in foreign}, self.before)
+        if wrong.isdisjoint(again.wrong):  # then nothing would be wrong
+            return self
+        again._reread |= self._reread
+        again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
+        again.foreign = {**self.foreign, **foreign}
+        return again
 
     def _without_scaled(self) -> Backward:
         """Judged anew without stages between that are n times their gradients, if less is to be explained then.
@@ -336,8 +366,11 @@ class Backward(_Judge):
     def _behind(self, node: Node) -> tuple[list[Node], list[Node]]:
         """The inputs that a node is made from, and those of them whose gradients were given and are right."""
         inputs = [n for n in needed([node]) if n.is_leaf and n.requires_grad and n in self.graph.gradients]
-        called = {n: name for name, n in self.names.items()}
-        return inputs, [n for n in inputs if n in self._given and self.is_recorded(called[n], self._given[n])]
+        return inputs, [n for n in inputs if n in self._given and self.is_recorded(self._called[n], self._given[n])]
+
+    @cached_property
+    def _called(self) -> dict[Node, str]:
+        return {node: name for name, node in self.names.items()}
 
     def is_recorded(self, name: str, given: Any) -> bool:
         """Whether an array is the recorded gradient of a tensor."""
@@ -537,3 +570,16 @@ class Backward(_Judge):
         """The op at whose kinks or ties the given gradient is another subgradient than the expected one."""
         tolerance = coarser(self._allowed.absolute[node], self.graph, node, given)
         return self._beside.is_one(node, given, expected, self._expected.given, tolerance)
+
+
+def _no_mistake_gives(given: tuple[int, ...], due: tuple[int, ...]) -> bool:
+    """Whether a gradient of a shape does not get another by a sum, repeats, a transpose, a reshape or one length."""
+    mine, theirs = squeezed(given), squeezed(due)
+    if prod(mine) == prod(theirs) or _within(mine, theirs) or _within(theirs, mine):
+        return False
+    return len(mine) != len(theirs) or sum(a != b for a, b in zip(mine, theirs, strict=True)) > 1
+
+
+def _within(few: tuple[int, ...], many: tuple[int, ...]) -> bool:
+    """Whether some lengths are among others."""
+    return not Counter(few) - Counter(many)
