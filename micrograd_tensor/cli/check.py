@@ -46,7 +46,7 @@ from ..notation.printable import listed
 from . import exercise, outputs
 from .arguments import finite_number, whole_number
 from .console import console
-from .layers import Layer, is_plain, layers_of
+from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, unpaired
 from .outputs import add_json
 from .shapes import is_labels, is_parameter, values_of
 from .starters import STARTERS
@@ -164,18 +164,27 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
             outputs.writable(path, given.file)
     with outputs.aside(given), user_file(given.file) as module:
         judged, left_out = _judge_all(module, given, wanted)
+        lone = {} if wanted else _lone(module)
     if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
         names = ", ".join((*(one.name for one in judged), *left_out))
         raise UnusableError(f"check: {given.file} has several layers ({names}); a report is of one, {given.file}:NAME")
     status = max(_told(one, given, to_stdout) for one in judged)
     for name, why in left_out.items():
         console().say(f"{name} was left out: {why}\n", "yellow")
+    for name, why in lone.items():
+        if not to_stdout:
+            console().say(f"{name} was not judged: {why}", "yellow")
     if left_out:
         console().say(
             f"Not judged: {listed(list(left_out))}, {len(left_out)} of {len(judged) + len(left_out)} layers.",
             "bold red",
         )
-    return max(status, int(bool(left_out)))
+    return max(status, int(bool(left_out) or any(map(is_backward, lone))))
+
+
+def _lone(module: ModuleType) -> dict[str, str]:
+    """The functions of a file in plain NumPy that are called as one pass of a layer without the other, and why."""
+    return unpaired(module, layers_of(module)) if is_plain(module) else {}
 
 
 class _Judged(NamedTuple):
@@ -196,6 +205,9 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     if wanted and wanted not in layers:
         there = f"it has {listed(list(layers))}" if layers else "it has no NAME_forward with a NAME_backward"
         raise UnusableError(f"{path} has no layer {wanted}{nearest(wanted, layers)}; {there}")
+    lone = {} if layers else {name: why for name, why in _lone(module).items() if name not in ("forward", "backward")}
+    if lone:
+        raise UnusableError(f"{path} has no layer: {'; '.join(f'for {name} {why}' for name, why in lone.items())}")
     if not layers:
         task = exercise.read(module, path, given.seed)
         return [_Judged("", task, *judge(task, path, given.rtol))], {}
@@ -213,6 +225,8 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     if not found:
         reasons = "\n".join(f"{name}: {why}" for name, why in left_out.items())
         raise UnusableError(f"{path}: none of its layers could be judged; name one, and its --shapes\n{reasons}")
+    with_others = {n for n in left_out if any(has_passes_of(chosen[one.name], chosen[n]) for one in found if one.name)}
+    left_out = {name: why for name, why in left_out.items() if name not in with_others}
     return found, left_out
 
 

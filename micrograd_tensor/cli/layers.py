@@ -121,7 +121,65 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             losses = [way for way in vars(made) if re.fullmatch(_LOSS, way) and _returns_several(vars(made)[way])]
             if losses:
                 found[name] = Layer(name, losses[0], None, made)
+    made_of = [layer.made_by for layer in found.values() if layer.made_by is not None]
+    blank = {n for n, x in found.items() if x.made_by is not None and x.backward and _is_blank(x.function)}
+    derived = {n for n in blank if any(x is not found[n].made_by and issubclass(x, found[n].made_by) for x in made_of)}  # type: ignore[arg-type]  # blank ones are classes
+    return {name: layer for name, layer in found.items() if name not in derived}
+
+
+def has_passes_of(layer: Layer, base: Layer) -> bool:
+    """Whether a layer is a class derived from another one whose passes run in it, so that they are judged with it."""
+    if layer.made_by is None or base.made_by is None or layer.made_by is base.made_by:
+        return False
+    if not issubclass(layer.made_by, base.made_by):
+        return False
+    for way in filter(None, (base.forward, base.backward)):
+        own, theirs = getattr(layer.made_by, way), getattr(base.made_by, way)
+        if own is not theirs and not _is_blank(theirs) and f"super().{way}(" not in _text(own):
+            return False
+    return True
+
+
+def unpaired(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, str]:
+    """The functions of a module that are called as one pass of a layer whose other pass is not there, and what is said.
+
+    Those that a layer's passes call are parts of it.
+    """
+    from difflib import get_close_matches  # needed for messages alone
+
+    functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__}
+    passes: list[Any] = [f for layer in layers.values() for f in (layer.function_forward, layer.function)]
+    rest = {n: f for n, f in functions.items() if all(f is not one for one in passes)}
+    lone = {n: f for n, f in rest.items() if re.search(_PASS, n)}
+    texts = [(f, _text(f)) for f in (*passes, *lone.values())]
+    alone = [n for n, f in lone.items() if not any(re.search(rf"\b{n}\(", t) for one, t in texts if one is not f)]
+    found, meant = dict[str, str](), set[str]()
+    for name in sorted(alone, key=is_backward, reverse=True):
+        if name in meant or re.match("(?i)forward_", name):  # forward_fill(x) fills
+            continue
+        way = "forward" if is_backward(name) else "backward"
+        other = re.sub(_PASS, lambda one: _other(one[0]), name)
+        close = get_close_matches(other, [n for n in rest if n != name], 1)
+        meant.update(close)
+        suggested = f"; is it {close[0]}?" if close else ""
+        found[name] = f"no function here is its {way} pass, which would be called {other}{suggested}"
     return found
+
+
+def is_backward(name: str) -> bool:
+    """Whether a function is called as a backward pass.
+
+    >>> is_backward("conv_backward"), is_backward("conv_forward")
+    (True, False)
+    """
+    found = re.search(_PASS, name)
+    return found is not None and found[0].lower() in ("backward", "bwd")
+
+
+def _other(word: str) -> str:
+    """The word for the other pass, in the same letters."""
+    of = {"forward": "backward", "backward": "forward", "fwd": "bwd", "bwd": "fwd"}[word.lower()]
+    return of.capitalize() if word[0].isupper() else of
 
 
 _LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
@@ -129,6 +187,8 @@ _FORWARDS = ("forward", "forward_pass", "forward_propagation", "feed_forward", "
 _BACKWARDS = (
     "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "bwd", "grad", "gradient",
 )  # fmt: skip
+_PASS = re.compile(r"(?<![a-zA-Z])((for|back)ward|[fb]wd)(?![a-z])|((For|Back)ward|[FB]wd)(?![a-z])")
+"""The word that tells that a function is one pass of a layer."""
 _BACKWARD = re.compile(r"(?i)backward|backprop|bwd|grad(ient)?(?=_|$)")
 
 
@@ -147,8 +207,10 @@ def _forwards(backward: str) -> Iterator[str]:
 def _is_blank(method: Callable[..., Any]) -> bool:
     """Whether there is nothing in a method, as where it is there to be overridden."""
     try:
-        tree = ast.parse(dedent(inspect.getsource(method)))
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse(_text(method))
+    except SyntaxError:
+        return False
+    if not tree.body:
         return False
     body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else tree.body
     return all(
@@ -159,10 +221,18 @@ def _is_blank(method: Callable[..., Any]) -> bool:
     )
 
 
+def _text(function: Callable[..., Any]) -> str:
+    """The source of a function; "" where it is not known."""
+    try:
+        return dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
 def _returns_several(function: Callable[..., Any]) -> bool:
     try:
-        tree = ast.parse(dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse(_text(function))
+    except SyntaxError:
         return False
     returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
     return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
