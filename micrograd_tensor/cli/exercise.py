@@ -123,7 +123,7 @@ def read_layer(
     """
     given, exact, upstream = dict(shapes), False, None
     parameters = set(inspect.signature(layer.forward).parameters) if callable(layer.forward) else set()
-    if hasattr(module, "inputs") and not shapes and callable(layer.forward):
+    if callable(getattr(module, "inputs", None)) and not shapes and callable(layer.forward):
         own = _inputs(module, path, layer.forward, seed, "forward")
         upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = own.keys() <= parameters

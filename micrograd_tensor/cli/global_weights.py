@@ -18,7 +18,8 @@ from .layers import Layer, parameters_of
 
 def held_arrays(names: Mapping[Any, Any]) -> dict[str, Any]:
     """The arrays of floats among attributes or global names, and in dictionaries of them, that may be parameters."""
-    several = [value for name, value in names.items() if isinstance(value, dict) and "grad" not in str(name).lower()]
+    dictionaries = {str(name): value for name, value in names.items() if isinstance(value, dict)}
+    several = [x for name, x in dictionaries.items() if "grad" not in name.lower() and name[:2] != "__"]
     every = {key: x for these in (names, *several) for key, x in these.items()}
     return {k: x for k, x in every.items() if isinstance(k, str) and isinstance(x, np.ndarray) and x.dtype.kind == "f"}
 

@@ -23,6 +23,7 @@ import numpy as np
 from ..check.running import replaced_kept
 from ..engine.errors import GradientWarning
 from ..notation.printable import shorten
+from .defining import defines
 from .unusable import UnusableError
 
 _PACKAGE = "given"
@@ -154,16 +155,13 @@ def _cells(source: bytes) -> list[str]:
 
 
 def _run(tree: ast.Module, path: Path, names: dict[str, Any]) -> None:
-    """Run a file; of a notebook what defines something: functions, classes, constants, and imports of what there is.
+    """Run a file; of a notebook what `defines` something: functions, classes, imports, values that NumPy makes.
 
-    What an import does not find is missed where it is used.
+    What an import does not find is missed where it is used, and so is a value of a notebook's that cannot be made.
     """
     notebook, flags = path.suffix == ".ipynb", 0
     for statement in tree.body:
-        defining = isinstance(statement, _DEFINING) or (
-            isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-        )
-        if notebook and not defining:
+        if notebook and not defines(statement, names):
             continue
         if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
             flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
@@ -177,9 +175,12 @@ def _run(tree: ast.Module, path: Path, names: dict[str, Any]) -> None:
             if not notebook and ("*" in bound or not isinstance(error, ModuleNotFoundError)):
                 raise
             names.update(dict.fromkeys(bound, _Missing(error)))
+        except Exception:
+            if not (notebook and isinstance(statement, _VALUES)):
+                raise
 
 
-_DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+_VALUES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 
 
 class _Missing:
