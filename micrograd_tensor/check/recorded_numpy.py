@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from ..engine.table import shapes
 from ..engine.tensor import Tensor
 from .recorded_array import MAKERS, Array, as_tensor, plain
+from .recorded_scipy import recorded_scipy
 
 _TAKERS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "copy")
 """Functions of NumPy that make an array of what they are given."""
@@ -165,7 +166,7 @@ _REPLACED: Mapping[str, Any] = {
 
 @contextmanager
 def recording_numpy(modules: Mapping[str, ModuleType] | list[ModuleType]) -> Iterator[None]:
-    """Within the block some modules know a `RecordedNumpy` for NumPy, under whatever name they have it."""
+    """Within the block some modules know a `RecordedNumpy` for NumPy, and what stands for SciPy, by their own names."""
     recorded, before = RecordedNumpy(), list[tuple[dict[str, Any], str, Any]]()
     for module in modules.values() if isinstance(modules, Mapping) else modules:
         names = vars(module)
@@ -175,6 +176,9 @@ def recording_numpy(modules: Mapping[str, ModuleType] | list[ModuleType]) -> Ite
             if own or called:
                 before.append((names, name, value))
                 names[name] = recorded if own else _OWN.get(called) or getattr(recorded, called)
+            elif (theirs := recorded_scipy(value)) is not None:
+                before.append((names, name, value))
+                names[name] = theirs
     try:
         yield
     finally:

@@ -61,7 +61,10 @@ def test_weights_of_a_notebook_are_judged(check, weights):
 
 
 def test_functions_without_a_name_are_definitions(check):
-    layer = "def f_forward(x):\n    s = sigmoid(x)\n    return s, s\n\ndef f_backward(dout, s):\n    return dout * s * (1 - s)"
+    layer = (
+        "def f_forward(x):\n    s = sigmoid(x)\n    return s, s\n\n"
+        "def f_backward(dout, s):\n    return dout * s * (1 - s)"
+    )
     assert check("import numpy as np", "sigmoid = lambda z: 1 / (1 + np.exp(-z))", layer)[0] == 0
 
 
