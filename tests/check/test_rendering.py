@@ -543,3 +543,18 @@ def test_in_print_a_wide_circuit_and_a_long_line_are_not_cut(browser, tmp_path):
     assert page.eval_on_selector_all("svg", farthest) <= 718
     assert page.eval_on_selector_all("pre > span", farthest) <= 718
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "whole"), [(390, False), (720, True), (900, True), (1366, True)])
+def test_on_a_screen_a_wide_circuit_is_whole_where_it_can_then_be_read(browser, tmp_path, width, whole):
+    circuit = '<svg xmlns="http://www.w3.org/2000/svg" width="892" height="100" viewBox="0 0 892 100"></svg>'
+    path = tmp_path / "report.html"
+    path.write_text(html.page(report_of_everything(), circuit=circuit), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    page.goto(path.as_uri())
+    drawn, shown = page.eval_on_selector("svg", "e => [e.getBoundingClientRect().width, e.parentElement.clientWidth]")
+    assert (drawn <= shown) == whole
+    assert drawn >= 0.7 * 892
+    assert page.evaluate("document.documentElement.scrollWidth") <= width  # what is wider scrolls in its own place
+    page.close()

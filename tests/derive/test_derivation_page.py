@@ -1,5 +1,6 @@
 """The page: every formula in MathML, nothing from outside, and legible on every screen."""
 
+import itertools
 import re
 from html import unescape
 from xml.etree import ElementTree
@@ -8,7 +9,7 @@ import pytest
 from derived import GRAPHS, derived
 
 from micrograd_tensor.derive.contents import Formula
-from micrograd_tensor.notation import MATHML
+from micrograd_tensor.notation import MATHML, ONE_LINE
 
 CORE = {"math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msqrt", "msup", "msub", "munder", "mspace"}
 TAGS = CORE | {
@@ -43,14 +44,14 @@ def test_the_page_is_well_formed_and_no_name_is_markup(name):
     root = parsed(derived(name).html)
     assert {element.tag for element in root.iter()} <= TAGS
     attributes = {key for element in root.iter() for key in element.attrib}
-    assert attributes <= {"class", "lang", "role", "tabindex", "aria-label", "display", "width"}
+    assert attributes <= {"class", "lang", "role", "tabindex", "aria-label", "display", "width", "colspan"}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_it_has_each_formula_with_its_shape_and_each_note(name):
     page = derived(name)
     root = parsed(page.html)
-    rows = [row for table in root.iter("table") for row in table.iter("tr")]
+    rows = [row for table in root.iter("table") for row in table.iter("tr") if row.get("class") != "text"]
     formulas = [formula for section in page.contents().sections for formula in section.formulas]
     formulas += page.contents().closed_form
     formulas += [Formula(step.write, None) for step in page.contents().proof]
@@ -123,12 +124,48 @@ def test_in_print_it_is_light_and_complete(browser, tmp_path):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["batchnorm", "softmax_cross_entropy"])
-def test_in_print_no_formula_of_a_proof_is_cut(browser, name, tmp_path):
+LONG = {"attention", "lstm_cell", "conv_bn_relu", "hostile"}
+"""Graphs with formulas that are wider than paper."""
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_a_formula_that_is_wider_than_paper_is_there_in_lines_of_text(name):
+    rows = [*parsed(derived(name).html).iter("tr")]
+    texts = {"".join(text.itertext()).split(" (")[0] for text in rows if text.get("class") == "text"}
+    proof = derived(name).contents().proof
+    assert texts
+    assert sum(step.write(ONE_LINE).split(" (")[0] in texts for step in proof) > 0
+    for before, after in itertools.pairwise(rows):
+        assert (before.get("class") == "long") == (after.get("class") == "text")
+
+
+@pytest.mark.parametrize("name", [*GRAPHS])
+def test_in_print_no_formula_is_cut_and_a_long_one_is_there_once(browser, name, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(derived(name).html, encoding="utf-8")
     page = browser.new_page(viewport={"width": 718, "height": 1000})  # A4 within its margins
     page.goto(path.as_uri())
+    seen = "all => all.map(e => e.checkVisibility())"
+    on_screen = [page.eval_on_selector_all(kind, seen) for kind in (".long", ".text")]
     page.emulate_media(media="print")
-    assert page.eval_on_selector_all("li .scroll", "all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    on_paper = [page.eval_on_selector_all(kind, seen) for kind in (".long", ".text")]
+    assert page.eval_on_selector_all(".scroll", "all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    assert [set(kind) for kind in on_paper] in ([{False}, {True}], [set(), set()])
+    assert [set(kind) for kind in on_screen] in ([{True}, {False}], [set(), set()])
+    assert len(on_paper[0]) == len(on_paper[1])
+    assert bool(on_paper[0]) >= (name in LONG)
+    assert name != "batchnorm" or not on_paper[0]
+    page.close()
+
+
+def test_on_a_phone_the_lines_of_a_formula_keep_apart(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(derived("batchnorm").html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(path.as_uri())
+    apart = """all => all.map(tr => [...tr.querySelectorAll('math')].map(e => e.getBoundingClientRect()))
+      .filter(([a, b]) => a && b && b.left < a.right && a.bottom < b.bottom).map(([a, b]) => b.top - a.bottom)"""
+    gaps = page.eval_on_selector_all("tr", apart)
+    assert len(gaps) > 3
+    assert min(gaps) >= 3
     page.close()

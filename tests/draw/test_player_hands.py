@@ -10,6 +10,7 @@ from test_player_browser import Player
 
 import micrograd_tensor as mt
 from micrograd_tensor.draw import draw
+from micrograd_tensor.draw.player.page import page as page_of
 
 pytestmark = pytest.mark.browser
 
@@ -240,6 +241,58 @@ def long_chain():
     for k in range(60):
         x = mt.tanh(x) if k % 2 else x * leaf(f"w{k}", 2, seed=k)
     return draw(x, np.ones(2))
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "attention", "two_layers"])
+def test_the_overview_lies_on_nothing(player, name):
+    covered = """() => {
+      const rect = s => document.querySelector(s).getBoundingClientRect();
+      const map = rect('.overview'), stage = rect('.stage');
+      const on = b => Math.min(b.right, map.right, stage.right) > Math.max(b.left, map.left) &&
+        Math.min(b.bottom, map.bottom, stage.bottom) > Math.max(b.top, map.top, stage.top);
+      const parts = [...document.querySelectorAll('.stage svg text, .stage svg .node, .panels section')];
+      return [map.right <= innerWidth, parts.filter(e => on(e.getBoundingClientRect())).map(e => e.textContent)];
+    }"""
+    for width in (700, 900, 1366):
+        player.page.set_viewport_size({"width": width, "height": 500})
+        player.open(draw(GRAPHS[name](), width=900)._page(900))
+        assert player.page.is_visible(".overview")
+        for way in (0, 1e9):
+            player.page.evaluate(f"document.querySelector('.stage').scrollTo(0, {way})")
+            assert player.page.evaluate(covered) == [True, []]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "turned", "whole"),
+    [
+        (890, 615, "landscape", True),
+        (890, 700, "landscape", True),
+        (890, 1000, "portrait", True),
+        (900, 1310, "portrait", True),
+        (900, 1400, "portrait", False),
+        (1300, 4000, "landscape", False),
+        (1390, 900, "landscape", True),
+        (200, 100, "landscape", True),
+    ],
+)
+def test_a_circuit_is_on_one_sheet_of_paper_if_it_can_then_be_read(player, width, height, turned, whole):
+    svg = draw(GRAPHS["batch_norm"]()).svg
+    svg = re.sub('width="[^"]*" height="[^"]*"', f'width="{width}" height="{height}"', svg, count=1)
+    svg = re.sub('viewBox="[^"]*"', f'viewBox="0 0 {width} {height}"', svg, count=1)
+    player.open(page_of(GRAPHS["batch_norm"](), svg, title="y"))
+    for paper in ("A4", "Letter"):
+        sides = re.findall(
+            rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", player.page.pdf(prefer_css_page_size=True, format=paper)
+        )
+        assert (float(sides[0][0]) > float(sides[0][1])) == (turned == "landscape")
+    player.page.emulate_media(media="print")
+    across, down = {"landscape": (978, 718), "portrait": (718, 978)}[turned]
+    player.page.set_viewport_size({"width": across, "height": down})
+    shown = player.page.eval_on_selector(".stage", "e => e.getBoundingClientRect().bottom")
+    assert (shown <= down) == whole
+    if whole:
+        drawn = player.page.eval_on_selector(".stage svg", "e => e.getBoundingClientRect().width")
+        assert 0.7 * width - 1 <= drawn <= width
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import math
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -30,8 +31,11 @@ _SAME = re.compile('<style>.*?</style>| xmlns="[^"]*"| text-anchor="middle"| len
 
 _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 
-UPRIGHT = (1000.0, 1.3)
-"""How wide a picture may be, and how high relative to that, to be printed on one page that stands upright."""
+PAPER = {"landscape": (978.0, 662.0), "portrait": (718.0, 922.0)}
+"""Width and height of the place below the heading on a sheet of paper, A4 or Letter, in pixels of a picture."""
+
+SMALLEST = 0.7
+"""How much a picture may be made smaller to be on one sheet, so that its texts can still be read."""
 
 
 def page(
@@ -65,15 +69,21 @@ def page(
     style, script = _style(), _script()
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
-    styles = [f"{_PAGE_STYLE}@page{{size:{_orientation(svg)};margin:10mm}}", style]
+    styles = [_PAGE_STYLE + _on_paper(svg), style]
     return webpage.page(printable(title), player, styles, script=script, within=in_picture, kind="")
 
 
-def _orientation(svg: str) -> str:
-    """How paper is turned for a picture: upright where all of it then fits and can be read."""
+def _on_paper(svg: str) -> str:
+    """How paper is turned for a picture, and how wide this is there: on one sheet, if it can then be read."""
     found = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
-    width, height = map(float, found.groups()) if found else (0.0, 0.0)
-    return "portrait" if width <= UPRIGHT[0] and 0.7 * width < height <= UPRIGHT[1] * width else "landscape"
+    width, height = map(float, found.groups()) if found else (1.0, 1.0)
+    scales = {turned: min(1.0, wide / width, high / height) for turned, (wide, high) in PAPER.items()}
+    turned = max(scales, key=scales.__getitem__)
+    if scales[turned] < SMALLEST:
+        upright = PAPER["portrait"][0] / width >= SMALLEST
+        return f"@page{{size:{'portrait' if upright else 'landscape'};margin:10mm}}"
+    size = f".mt-player .stage.stage>svg{{max-width:{math.floor(width * scales[turned])}px}}"
+    return f"@page{{size:{turned};margin:10mm}}@media print{{{size}}}"
 
 
 def player_fragment(

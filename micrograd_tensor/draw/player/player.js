@@ -648,9 +648,6 @@
       if (!map) {
         map = shape('svg');
         map.setAttribute('viewBox', `0 0 ${width} ${height}`);
-        const small = Math.min(170 / width, 120 / height);
-        map.setAttribute('width', width * small);
-        map.setAttribute('height', height * small);
         const all = svg.getBoundingClientRect(), unit = width / all.width;
         for (const e of svg.querySelectorAll('.gate, .box, .data, .param, .constant, .output')) {
           const block = shape('rect'), here = e.getBoundingClientRect();
@@ -660,7 +657,12 @@
         map.append(...blocks.values(), seen);
         overview.append(map);
       }
-      const ratio = width / svg.getBoundingClientRect().width;
+      const shown = svg.getBoundingClientRect().width, ratio = width / shown;
+      const below = stage.clientWidth - shown < 200; // beside the circuit is no place, and on it nothing may lie
+      const small = below ? Math.min(340 / width, 64 / height) : Math.min(170 / width, 120 / height);
+      overview.classList.toggle('below', below);
+      map.setAttribute('width', width * small);
+      map.setAttribute('height', height * small);
       put(seen, stage.scrollLeft * ratio, stage.scrollTop * ratio, stage.clientWidth * ratio, stage.clientHeight * ratio);
       blocks.forEach((block, id) => block.classList.toggle('now', id === prefix + markOf(steps[now])));
     };
