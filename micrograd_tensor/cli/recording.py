@@ -117,11 +117,21 @@ def recorded(
         if exact and trials.last is not None:
             with blamed(path, "fails in forward"):
                 raise trials.last
-        names = ", ".join(f"{name}=4x5" for name, p in trials.parameters.items() if p.default is p.empty)
-        reason = f" ({type(trials.last).__name__}: {trials.last})" if trials.last is not None else ""
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        several = [str(p) for p in trials.parameters.values() if p.kind in kinds]
+        if several and len(several) == len(trials.parameters):
+            raise UnusableError(
+                f"{path}: {layer.name} takes {listed(several)}, so it is not known how many inputs it has; give each a "
+                "name of its own, such as (x, w, b)"
+            )
+        needed = [n for n, p in trials.parameters.items() if p.default is p.empty and p.kind not in kinds]
+        names = ",".join(f"{name}=…" for name in needed)
+        tried = f", at {trials.tried} among others" if trials.tried else ""
+        said = f": {trials.last}" if str(trials.last or "") else ""
+        reason = f" ({type(trials.last).__name__}{said})" if trials.last is not None else ""
         raise UnusableError(
-            f"{path}: no inputs were found with which {layer.name} runs{reason}; "
-            f"say their shapes: --shapes {names}, with y=4<3 for whole numbers below 3, stride=(1) for a value"
+            f"{path}: no inputs were found with which {layer.name} runs{reason}{tried}; say what they are: --shapes "
+            f"{names}, with x=4x5 for a shape, y=4<3 for whole numbers below 3, stride=(1) for a value"
         )
     kind = chosen.guess.kind
     made = _recorded(module, layer, path, seed, chosen, exact, dout)
@@ -229,10 +239,11 @@ def _guessed(trial: Trial) -> str:
     if not unlike:
         return ""
     shapes = said_as_option({name: shape for name, shape in trial.inputs.items() if name in trial.guess.free})
+    names = ",".join(f"{name}=…" for name in trial.inputs if name in trial.guess.free)
     have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
     return (
-        f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in unlike])} {have}; if "
-        f"yours are others, say them, such as --shapes {shapes}"
+        f"the shapes of the inputs were guessed, and at these ({shapes}) {listed([f'd{name}' for name in unlike])} "
+        f"{have}; if yours are others, say them: --shapes {names}, with x=4x5 for a shape"
     )
 
 

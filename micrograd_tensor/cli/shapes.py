@@ -66,7 +66,8 @@ _LARGE = 10
 
 _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (5,), "hidden state": (7, 3), "input weights": (5, 3),
-     "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "weights 1": (5, 4), "bias 1": (4,),
+     "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "vector": (3,), "weights of three axes": (3, 5, 5),
+     "weights 1": (5, 4), "bias 1": (4,),
      "weights 2": (4, 3), "bias 2": (3,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 12), "hidden weights": (3, 12), "bias": (12,)},
     {"input": (3, 4, 6, 7), "weights": (5, 4, 3, 2), "bias": (5,), "gamma": (4,), "labels": ((3,), 4)},
@@ -154,6 +155,7 @@ def guesses(
     wanted: frozenset[str] = frozenset(),
     texts: Mapping[str, str] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
+    forward: str = "",
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
 
@@ -166,6 +168,7 @@ def guesses(
         wanted: names of parameters with defaults that are to be given all the same.
         texts: values of parameters that are compared with texts.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
+        forward: the source of the forward pass.
     """
     needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     if exact:
@@ -175,6 +178,7 @@ def guesses(
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
+    every += _by_use(roles, [name for name in needed if name not in given], forward)
     labelled = any(role == "labels" for name, role in roles.items() if name not in given)
     for numbers in NUMBERS:
         for labels in LABELS if labelled else LABELS[:1]:
@@ -197,6 +201,24 @@ def guesses(
                     yield Guess(arguments, kind, frozenset(free), frozenset(alone))
 
 
+def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> list[dict[str, str]]:
+    """What parameters are by what the forward pass does with them, where their names do not tell.
+
+    Of a product of matrices the second one is the weights, and what comes after it the bias; the operands of an outer
+    product are vectors.
+    """
+    found, unknown = list[dict[str, str]](), [name for name in names if roles[name] == "input"]
+    vectors = re.search(r"\bouter\(\s*(\w+),\s*(\w+)\s*\)", forward)
+    if vectors and set(vectors.groups()) <= {*names}:
+        found.append({**roles, vectors[1]: "gamma", vectors[2]: "vector"})
+    nameless = [name for name in unknown[1:] if not any(re.fullmatch(pattern, name) for _, pattern in _ROLES)]
+    if nameless and len(unknown) in (2, 3) and re.search(r"@|\b(dot|matmul|einsum|tensordot)\(", forward):
+        found.append({**roles, **dict(zip(unknown, ("input", "weights", "bias"), strict=False))})
+    if "einsum" in forward and "weights" in roles.values():
+        found.append({n: "weights of three axes" if role == "weights" else role for n, role in roles.items()})
+    return found
+
+
 def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
     """Layouts with inputs that fit weights: as `x @ w`, as `x @ w.T`, and as images."""
     shapes = [*filter(None, kept)]  # a single number tells nothing
@@ -214,7 +236,7 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
 def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str, Any]) -> bool:
     """Whether a layout knows of all weights that are to be guessed; anything else may have the shape of the input."""
     needed = {role for name, role in roles.items() if name not in given}
-    return all(role in layout for role in needed if "weights" in role or role in ("bias 1", "bias 2"))
+    return all(role in layout for role in needed if "weights" in role or role in ("bias 1", "bias 2", "vector"))
 
 
 def reshaped(guess: Guess, shapes: Mapping[str, tuple[int, ...]], seed: int) -> Guess:

@@ -82,6 +82,7 @@ class Trials:
     Attributes:
         last: the last error of the forward pass.
         instead: what it returned, in a few words, where it ran and that was no array of floats.
+        tried: the first shapes at which it raised an error, as an option.
         unknown: what the backward pass takes that is neither an argument nor a result of the forward pass.
     """
 
@@ -89,7 +90,7 @@ class Trials:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
-        self.instead, self.unknown = "", tuple[str, ...]()
+        self.instead, self.unknown, self.tried = "", tuple[str, ...](), ""
 
     def chosen(self) -> Trial | None:
         """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments."""
@@ -167,6 +168,7 @@ class Trials:
             frozenset(wanted),
             texts,
             kept,
+            _source(self._layer.function_forward),
         )
 
     def _tried(self, guess: Guess) -> Trial | None:
@@ -179,6 +181,8 @@ class Trials:
                 own, returned, local, held = self._run(copied(guess.arguments))
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             self.last = error
+            arrays = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray)}
+            self.tried = self.tried or said_as_option(arrays)
             return None
         if instead := _no_floats(returned):
             self.instead = instead

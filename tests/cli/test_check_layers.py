@@ -222,7 +222,7 @@ def test_a_layer_that_is_not_there_is_named_with_those_that_are(check):
 def test_a_layer_that_runs_at_no_shapes_asks_for_them(check):
     status, _, error = check(PAIR.replace("    out = np.zeros", "    assert x.shape == (11, 13)\n    out = np.zeros"))
     assert status == 2
-    assert "--shapes x=4x5, w=4x5" in error
+    assert "(AssertionError), at x=7x5,w=5x3 among others; say what they are: --shapes x=…,w=…, with x=4x5" in error
 
 
 def test_one_layer_that_cannot_be_run_does_not_hide_the_others_and_does_not_pass(check):
