@@ -10,13 +10,15 @@ from typing import Any
 
 _BUILTINS = {"len", "int", "float", "str", "bool", "range", "zip", "enumerate", "dict", "list", "tuple", "set", "sum",
              "min", "max", "abs", "round", "sorted", "reversed"}  # fmt: skip
+_MODULES = {"numpy", "math", "cmath", "collections", "functools", "itertools", "typing", "types", "enum", "dataclasses"}
+"""Modules whose functions only compute or make types."""
 _OF_FILES = {"load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap", "open_memmap", "DataSource", "save",
              "savez", "savez_compressed", "savetxt", "tofile", "dump", "lib", "f2py", "test"}  # fmt: skip
 """Names in NumPy that read or write files, or start programs."""
 
 
 def defines(statement: ast.stmt, names: Mapping[str, Any]) -> bool:
-    """Whether a statement defines a function, a class, an import, or values that only NumPy is called for.
+    """Whether a statement defines a function, a class, an import, or values that NumPy and its like are called for.
 
     Args:
         statement: of a notebook.
@@ -58,7 +60,7 @@ def _is_target(target: ast.expr, names: Mapping[str, Any]) -> bool:
 
 
 def _calls_numpy_only(value: ast.expr, names: Mapping[str, Any]) -> bool:
-    """Whether an expression knows all its names, and calls functions of NumPy's and a few of Python's own."""
+    """Whether an expression knows all its names, and calls NumPy's functions and those of Python's that compute."""
     if isinstance(value, ast.Lambda):
         return True
     nodes = [*ast.walk(value)]
@@ -88,7 +90,7 @@ def _is_numpys(function: ast.expr, names: Mapping[str, Any]) -> bool:
         return isinstance(function, ast.Attribute)
     found = names[root.id]
     if isinstance(found, ModuleType):
-        return found.__name__.split(".")[0] == "numpy"
+        return found.__name__.split(".")[0] in _MODULES
     made_by = (type(found), found, type(getattr(found, "__self__", None)))
-    known = any(str(getattr(one, "__module__", "")).split(".")[0] == "numpy" for one in made_by)
+    known = any(str(getattr(one, "__module__", "")).split(".")[0] in _MODULES for one in made_by)
     return known or isinstance(found, dict | list | tuple | str)

@@ -242,8 +242,8 @@ def _guessed(trial: Trial) -> str:
     names = ",".join(f"{name}=…" for name in trial.inputs if name in trial.guess.free)
     have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
     return (
-        f"the shapes of the inputs were guessed, and at these ({shapes}) {listed([f'd{name}' for name in unlike])} "
-        f"{have}; if yours are others, say them: --shapes {names}, with x=4x5 for a shape"
+        f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in unlike])} {have}; they "
+        f"were {shapes}, and if yours are others, say them: --shapes {names}, with x=4x5 for a shape"
     )
 
 

@@ -1,7 +1,10 @@
 """Notebooks as they are: what defines something is run, so that weights are there; no cell that trains or loads is."""
 
 import ast
+import collections
+import functools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,9 @@ def test_functions_without_a_name_are_definitions(check):
         ("layers = [np.ones((a, b)) for a, b in zip([4, 3], [3, 2])]", True),
         ("A = array.reshape(-1).copy()", True),
         ("draws = randn(3)", True),
+        ("Cache = namedtuple('Cache', 'x w')", True),
+        ("half = functools.partial(len, [1])", True),
+        ("path = os.getcwd()", False),
         ("n = len(array)", True),
         ("for i in range(10): train(i)", False),
         ("history = train(array)", False),
@@ -98,4 +104,5 @@ def test_functions_without_a_name_are_definitions(check):
 )
 def test_what_of_a_notebook_is_run(text, run):
     known = {"np": np, "array": np.ones(3), "table": {}, "train": main, "plt": ast, "randn": np.random.randn}
+    known |= {"namedtuple": collections.namedtuple, "functools": functools, "os": os}
     assert defines(ast.parse(text).body[0], known) is run
