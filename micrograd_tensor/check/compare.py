@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
-from .found import ByName, Fix, Stages, WrongStage
+from .found import ByName, Fix, Lines, Stages, WrongStage
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import USED_AGAIN, Backward, Forward
@@ -22,7 +22,7 @@ from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
-from .statements import gradient_lines, lines_before, returned_names
+from .statements import gradient_lines, lines_before, returned_lines, returned_names
 from .together import Once, told_once
 from .wording import in_words_of, sizes_of
 
@@ -93,7 +93,8 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run) -> Report
         ran: its call.
     """
     named = named_nodes(report.graph) if report.graph is not None else {}
-    own = returned_names(backward, [n for n, node in named.items() if node.is_leaf and node.requires_grad])
+    inputs = [n for n, node in named.items() if node.is_leaf and node.requires_grad]
+    own = returned_names(backward, inputs)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
     settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
     judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
@@ -101,15 +102,23 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run) -> Report
     arrays = {name: x for name, x in ran.names.items() if isinstance(x, np.ndarray | np.floating)}
     right = {name for name, x in arrays.items() if any(_is_value(node, x) for node in nodes)}
     suspect = {node.name for node in nodes if node.name in arrays and node.name not in right}
-    before = {
-        name: lines_before(backward, keys[name], judged, right, suspect, ran.lines)
-        for name in report.wrong
-        if name in keys
-    }
+
+    def before(key: str) -> Lines:
+        return lines_before(backward, key, judged, right, suspect, ran.lines)
+
+    earlier = {name: before(keys[name]) for name in report.wrong if name in keys}
     filled = {name: arrays.get(key) for name, key in keys.items()}
     whole = {name for name, x in filled.items() if x is not None and x.dtype.kind == "f" and _fits(report, name, x)}
     lines = gradient_lines(backward, keys, whole, ran.lines)
-    return replace(report, lines=lines, before={n: lines for n, lines in before.items() if lines})
+    for key, returned in returned_lines(backward, inputs).items():
+        name = next((n for n in report.wrong if report.keys.get(n) == key and (n not in keys or n not in lines)), None)
+        if name is not None:
+            parts = [x for x in returned.reads if x == key or x not in judged | right]
+            made = gradient_lines(backward, {x: x for x in parts}, (), ran.lines)
+            lines[name] = (*made.pop(key, ()), (returned.first, returned.text))
+            on_the_way = [line for x in parts for line in (*before(x), *made.get(x, ()))]
+            earlier[name] = tuple(sorted(dict.fromkeys(on_the_way)))
+    return replace(report, lines=lines, before={n: lines for n, lines in earlier.items() if lines})
 
 
 def _fits(report: Report, name: str, x: Any) -> bool:
@@ -166,18 +175,20 @@ def _compared(
     matched = _matched(captured, (*given.unused, *given.unjudged), hand, recorded, absent)
     unused = {key: why for key, why in given.unused.items() if key not in matched}
     loose = _returned_elsewhere(captured, ran, given.gradients, recorded) if ran is not None else {}
+    held = {name: earlier[key] for name, key in given.keys.items() if key in earlier}
+    own = {name for name, key in given.keys.items() if key in helpers}
+    judged = judged.rereading(held, own)
     if before.others and given.loose:
-        again = Backward(stages, given.gradients, Forward(captured, named, {}, recorded, rtol))
-        if not again.wrong:
-            strays = given.loose.intersection(before.wrong)
-            unused |= dict.fromkeys(strays, "not the recorded values, but the gradients were not made from them")
-            kept = {name: value for name, value in given.values.items() if name not in given.loose}
-            before, judged = Forward(captured, named, kept, recorded, rtol), again
-
-    judged = judged.rereading(
-        {name: earlier[key] for name, key in given.keys.items() if key in earlier},
-        {name for name, key in given.keys.items() if key in helpers},
-    )
+        without = Forward(captured, named, {}, recorded, rtol)
+        again = Backward(stages, given.gradients, without).rereading(held, own)
+        wrong_values = {name: given.values[name] for name in given.loose.intersection(before.wrong)}
+        strays = _strays(wrong_values, named, again, earlier)
+        if strays and {*again.wrong} <= {*judged.wrong}:
+            unused |= strays
+            left = strays if again.wrong else given.loose
+            kept = {name: value for name, value in given.values.items() if name not in left}
+            before = Forward(captured, named, kept, recorded, rtol)
+            judged = Backward(stages, given.gradients, before).rereading(held, own) if again.wrong else again
 
     foreign = {given.keys[name]: why for name, why in judged.foreign.items()}
     keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
@@ -217,6 +228,30 @@ def _compared(
         fixes=fixes,
         **found,
     )
+
+
+def _strays(
+    wrong: Mapping[str, Any], named: Mapping[str, Node], without: Backward, earlier: Mapping[str, Sequence[Any]]
+) -> dict[str, str]:
+    """Arrays under names of values that need not be these, and why.
+
+    Args:
+        wrong: arrays that are not the values of their names.
+        named: the nodes by name.
+        without: the gradients, judged as if they were made from the recorded values.
+        earlier: by name what it held before.
+    """
+    if not without.wrong:
+        return dict.fromkeys(wrong, "not the recorded values, but the gradients were not made from them")
+    found: dict[str, str] = {}
+    for name, x in wrong.items():
+        if any(_is_value(named[name], held) for held in earlier.get(name, ())):
+            found[name] = "not the recorded values, which it held before, so it was taken for another array"
+            continue
+        other = next((node for node in without.graph.nodes if node is not named[name] and _is_value(node, x)), None)
+        if other is not None:
+            found[name] = f"not the recorded values, but those of {_called(other)}, so it was taken for another array"
+    return found
 
 
 def _returned_elsewhere(graph: Graph, ran: Run, judged: Mapping[str, Any], recorded: Tolerances) -> dict[str, str]:

@@ -333,11 +333,13 @@ class Backward(_Judge):
     def _comes_later(self, node: Node) -> bool:
         """Whether what was given for a node is the gradient of something that it is computed from, times a constant.
 
-        The gradients of the inputs that come after it must be right, all of them unless the constant is 1.
+        The gradients of the inputs that come after it must be right, all of them unless the constant is 1; any, unless
+        what was given has the shape of that other gradient alone.
         """
         given, behind = self._given[node], set(needed([node])) - {node}
         inputs, right = self._behind(node)
-        if not right or given.dtype.kind not in "fc" or not given.any():
+        laid_out = given.shape != node.shape  # as what it is computed from is: no mistake at this one does that
+        if not (right or laid_out) or given.dtype.kind not in "fc" or not given.any():
             return False
         most, own = int(np.argmax(np.abs(given))), np.asarray(self._expected.gradients[node])
         if given.shape == own.shape and own.any():  # its own gradient times a constant is that of nothing else

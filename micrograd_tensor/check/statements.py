@@ -152,6 +152,20 @@ def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[
     return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and key not in named}
 
 
+def returned_lines(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, Statement]:
+    """For each gradient that a function returns as an expression, which has no name there, the statement that does."""
+    returned = {key: x for key, x in returned_gradients(function, inputs).items() if not isinstance(x, ast.Name)}
+    if not returned:
+        return {}
+    block, start = inspect.getsourcelines(inspect.unwrap(function))
+    text = dedent("".join(block))
+    [node] = [x for x in ast.walk(ast.parse(text)) if isinstance(x, ast.Return) and x.value is not None]
+    first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
+    written = " ".join((ast.get_source_segment(text, node) or "").split())
+    names = {key: [y.id for y in ast.walk(x) if isinstance(y, ast.Name)] for key, x in returned.items()}
+    return {key: Statement((key,), first, last, written, tuple(dict.fromkeys(reads))) for key, reads in names.items()}
+
+
 def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:
     """For each gradient that a function returns, by its place or under its name, what stands there."""
     try:

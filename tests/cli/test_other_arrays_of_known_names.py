@@ -1,0 +1,95 @@
+"""Names of the forward pass that backward gives to other arrays, and gradients that are returned as expressions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from micrograd_tensor.cli.main import main
+
+GROUP_NORM = """
+def groupnorm_forward(x, gamma, beta, G=2, eps=1e-5):
+    N, C, H, W = x.shape
+    xg = x.reshape(N, G, C // G * H * W)
+    mean = xg.mean(axis=2, keepdims=True)
+    var = xg.var(axis=2, keepdims=True)
+    inv = 1 / np.sqrt(var + eps)
+    xn = ((xg - mean) * inv).reshape(N, C, H, W)
+    return gamma * xn + beta, (xn, inv, gamma, G)
+
+def groupnorm_backward(dout, cache):
+    xn, inv, gamma, G = cache
+    N, C, H, W = dout.shape
+    dbeta = dout.sum(axis=(0, 2, 3), keepdims=True)
+    dgamma = (dout * xn).sum(axis=(0, 2, 3), keepdims=True)
+    dxn = (dout * gamma).reshape(N, G, -1)
+    xg = xn.reshape(N, G, -1)
+    M = dxn.shape[2]
+    dx = inv / M * (M * dxn - dxn.sum(axis=2, keepdims=True) - xg * (dxn * xg).sum(axis=2, keepdims=True))
+    return dx.reshape(N, C, H, W), dgamma, dbeta
+"""
+CENTERED = """
+def centered_forward(x, w):
+    h = x - x.mean(axis=0)
+    y = np.tanh(h)
+    return y @ w, (h, y, w)
+
+def centered_backward(dout, cache):
+    h, y, w = cache
+    dw = y.T @ dout
+    h = 1 - y * y
+    d = (dout @ w.T) * h
+    return d - d.mean(axis=0), dw
+"""
+FLAT = """
+def flat_forward(x, w):
+    N = x.shape[0]
+    return np.maximum(x.reshape(N, -1), 0) @ w, (x, w)
+
+def flat_backward(dout, cache):
+    x, w = cache
+    N = x.shape[0]
+    flat = x.reshape(N, -1)
+    dw = np.maximum(flat, 0).T @ dout
+    dx = (dout @ w.T) * (flat > 0)
+    return dx.reshape(x.shape), dw
+"""
+
+SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
+MISTAKES = [
+    (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
+    (GROUP_NORM, "dx = inv / M", "dx = 2 * inv / M"),
+    (GROUP_NORM, "dgamma = (dout", "dgamma = (2 * dout"),
+    (CENTERED, "h = 1 - y * y", "h = 1 - y"),
+    (CENTERED, "return d - d.mean(axis=0)", "return d + d.mean(axis=0)"),
+    (CENTERED, "dw = y.T", "dw = 2 * y.T"),
+    (FLAT, "* (flat > 0)", "* (flat < 0)"),
+    (FLAT, "dx = (dout", "dx = (2 * dout"),
+]
+
+
+def told(tmp_path, capsys, text):
+    """The exit status and what is printed."""
+    path = Path(tmp_path, "mine.py")
+    path.write_text(f"import numpy as np\n{text}", encoding="utf-8")
+    status = main(["check", str(path), "--shapes", SHAPES[next(x for x in SHAPES if x[:20] == text[:20])]])
+    return status, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", SHAPES, ids=lambda text: text.split()[1].partition("(")[0])
+def test_right_code_is_right(tmp_path, capsys, text):
+    status, said = told(tmp_path, capsys, text)
+    assert status == 0
+    assert "wrong" not in said
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), MISTAKES, ids=lambda x: x if len(x) < 40 else "")
+def test_of_wrong_code_the_line_is_told_and_no_other(tmp_path, capsys, text, right, wrong):
+    text = text.replace(right, wrong, 1)
+    assert wrong in text
+    status, said = told(tmp_path, capsys, text)
+    assert status == 1
+    lines = {int(k) for k in re.findall(r"(?:where|^)\s+line (\d+):", said, re.MULTILINE)}
+    assert lines == {1 + text[: text.index(wrong)].count("\n") + 1}, said
