@@ -77,6 +77,7 @@ def test_they_are_not_judged_where_it_is_wrong(tmp_path, text, line, wrong, stag
     assert report.wrong == ["x"]
     assert f"d{stage}" in report.unjudged
     assert not report.ok
+    assert "did not give" not in report.text()
 
 
 MISTAKES = {

@@ -204,6 +204,7 @@ class Mistake:
         self._graph, self._forward, self._d = report.graph, forward, "" if forward else "d"
         self._stages = report.forward if forward else report.stages
         self._stage = self._stages[name]
+        self._unjudged = {key.casefold() for key in report.unjudged}
         self._lines = () if forward else report.lines.get(name, ())
         self._before = () if forward else report.before.get(name, ())
         self._helpers = tuple(key for key in report.unused if key[:1] == "d") if not report.lines else ()
@@ -270,7 +271,9 @@ class Mistake:
         computed = f"the expected numbers were computed from your {listed(own)}"
         if absent:
             before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
-            return f"{before} {listed(absent)}, which you did not give, so the mistake may also lie on the way there."
+            given = not self._unjudged.isdisjoint(name.casefold() for name in absent)
+            why = "not judged here" if given else "which you did not give"
+            return f"{before} {listed(absent)}, {why}, so the mistake may also lie on the way there."
         if self._forward:
             return f"T{computed[1:]}: the mistake is there, or where it is changed."
         if self._helpers:
