@@ -11,9 +11,10 @@ from ..graph.nodes import Edge
 from ..notation import MAX_NAME, number, printable
 from .collapse import Collapsed, named, nothing
 from .labels import Labels, boxed, marked
+from .metrics import foldable
 from .options import Failure, Options
 from .repeats import Box
-from .scene import FORK, MAX_MARK, SPLIT, Item, Scene, Wire, lane_ids, repeated
+from .scene import FORK, MARK_FOLD, MAX_MARK, SPLIT, VALUE, Item, Scene, Wire, lane_ids, repeated
 from .uses import Use
 
 MAX_ERROR_LINES = 8
@@ -217,9 +218,9 @@ class Builder:
         return wire
 
     def _mark(self, node: Node) -> str:
-        """What a mark calls a value: a formula that is too long for it is told by its gate."""
+        """What a mark calls a value: a formula that is too long for it, or has a word that is, is told by its gate."""
         name = self.called.values[node]
-        told = node.name or node.op is None or len(name) <= MAX_MARK
+        told = node.name or node.op is None or (len(name) <= MAX_MARK and foldable(name, MARK_FOLD, VALUE, bold=True))
         return name if told else marked(self.called.numbers[node], node)
 
     def join(self, edge: Edge, source: Item, gate: Item) -> None:

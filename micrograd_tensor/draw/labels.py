@@ -175,7 +175,7 @@ class Labels:
         """
         if self._within is not None:
             return self._within.kinds.get(node.rank, "data")
-        if node.op or node is self.uses.data:
+        if node.op or (node is self.uses.data and not node.parameter):
             return "data"
         if node.requires_grad:
             known = self.parameters or self._scalars

@@ -18,10 +18,10 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from ..engine.recording import Scope
-from ..notation import printable, shorten
+from ..notation import printable
 from .collapse import named
 from .labels import captioned
-from .metrics import text_width
+from .metrics import fitting, text_width
 from .order import Order
 from .rows import assign_rows, chains
 from .scene import CAPTION, CAPTION_LINE, GATE, NAME, SAVED_GAP, SAVED_HEIGHT, VALUE, Item, Scene, Wire
@@ -42,8 +42,8 @@ ARROW = 10.0
 MARGIN, ROW_GAP, HEADER, FRAME = 12.0, 14.0, 22.0, 8.0
 """Margins around the picture, between boxes in a row, above the contents of a scope, and on its other sides."""
 
-MAX_HEADING = 24
-"""The longest name of a scope in a narrow picture, in characters."""
+MAX_HEADING = 210.0
+"""The longest name of a scope in a narrow picture."""
 
 STRIP_GAP = 12.0
 """The gap between strips."""
@@ -345,7 +345,7 @@ class Placing:
         around = [*(self.inside if not self.open else ()), scope]
         names = [called.get(each, printable(each.name)) for each in around]
         if self.scene.narrow:
-            names = [shorten(names[-1], MAX_HEADING)]
+            names = [fitting(names[-1], MAX_HEADING, NAME, bold=True)]
         name = f"… {' / '.join(names)}" if again or len(around) > 1 else names[0]
         frame = Frame(f"scope-{len(self.frames)}", name, math.ceil(self.extent) + FRAME, scope=scope, strip=strip)
         self.frames.append(frame)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from ..notation import ISOLATE
+from ..notation import ISOLATE, shorten
 
 _ADVANCES = {
     278: " !,./:;I[\\]ft|·",
@@ -77,6 +77,32 @@ def folded(text: str, width: float, size: float, bold: bool = False, *, anywhere
     if text_width(text, size, bold) <= (1 if anywhere else SLACK) * width:
         return (text,) if text else ()
     return _fewest(_words(text, width, size, bold, anywhere), width, size, bold)
+
+
+def fitting(text: str, width: float, size: float, bold: bool = False) -> str:
+    """The text, its end replaced by an ellipsis where it is wider than a width.
+
+    >>> fitting("dev_from_mean", 60, 12.5), fitting("mean", 60, 12.5)
+    ('dev_fro…', 'mean')
+    """
+    return next(
+        (
+            shown
+            for shown in (shorten(text, n) for n in range(len(text), 1, -1))
+            if text_width(shown, size, bold) <= width
+        ),
+        shorten(text, 1),
+    )
+
+
+def foldable(text: str, width: float, size: float, bold: bool = False) -> bool:
+    """Whether a text has lines of a width without a word being cut.
+
+    >>> foldable("exp(logits − y₂)", 48, 11, bold=True), foldable("−reshape(y₈, (N,))", 48, 11, bold=True)
+    (True, False)
+    """
+    parts = (part for word in text.split() for part in re.findall(_PART, word))
+    return all(text_width(part, size, bold) <= width for part in parts)
 
 
 def _fewest(words: list[str], most: float, size: float, bold: bool) -> tuple[str, ...]:

@@ -174,3 +174,11 @@ def test_output_that_is_used_again_shows_both_parts():
     assert shown["edge-1-out-fwd"].rule == ("A: upstream",)
     assert shown["edge-1-2-fwd"].rule == ("B: copy to (2,)",)
     assert shown["edge-1-fork-fwd"].rule == ("dy = A + B",)
+
+
+def test_a_parameter_is_drawn_as_one_where_the_main_path_begins_with_it():
+    x = mt.tensor([[1.0, 2.0]], name="x")
+    shown = scene(mt.graph(mt.sum(mt.nn.Linear(2, 2)(x))))
+    kinds = {item.lines[0]: item.kind for item in shown.items if item.is_box}
+    assert kinds["weight"] == kinds["bias"] == "param"
+    assert kinds["x"] == "data"

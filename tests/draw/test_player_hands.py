@@ -295,6 +295,19 @@ def test_a_circuit_is_on_one_sheet_of_paper_if_it_can_then_be_read(player, width
         assert 0.7 * width - 1 <= drawn <= width
 
 
+@pytest.mark.parametrize("width", [390, 900])
+@pytest.mark.parametrize("view", ["backward", "steps", "path"])
+def test_a_page_without_a_player_is_on_one_sheet_of_paper_if_it_can_then_be_read(player, view, width, tmp_path):
+    at = ("x", "out") if view == "path" else None
+    page = draw(GRAPHS["batch_norm"](), view=view, at=at, width=width).save(tmp_path / "page.html").read_text()
+    player.open(page)
+    drawn = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', page)
+    across, down = map(float, drawn.groups())
+    scale = max(min(978 / across, 662 / down), min(718 / across, 922 / down))
+    printed = re.findall(rb"/MediaBox", player.page.pdf(prefer_css_page_size=True, format="A4"))
+    assert (len(printed) == 1) == (scale >= 0.7), (across, down, len(printed))
+
+
 @pytest.mark.parametrize(
     ("make", "upright"),
     [

@@ -22,11 +22,12 @@ from gallery import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+import micrograd_tensor as mt
 from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw import Circuit, DrawError, draw
-from micrograd_tensor.draw.metrics import _words, folded, text_width
+from micrograd_tensor.draw.metrics import _words, foldable, folded, text_width
 from micrograd_tensor.draw.route import HEAD, RADIUS
-from micrograd_tensor.draw.scene import NARROW
+from micrograd_tensor.draw.scene import MARK_FOLD, NARROW
 
 
 def lines(circuit):
@@ -318,6 +319,38 @@ def test_a_mark_tells_a_long_formula_by_its_gate():
     assert ("… (5) sum",) in marks
     assert ("(5) sum …",) in marks
     assert not [line for lines in marks for line in lines if line.count("…") > 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("−reshape(y₈, (N,))", False), ("exp(logits − y₂)", True), ("dev_from_mean", True), ("scaled_dot_product", True)],
+)
+def test_a_text_has_lines_of_a_width_where_folding_cuts_no_word(text, whole):
+    assert foldable(text, MARK_FOLD, 11.0, bold=True) == whole
+    lines = folded(text, MARK_FOLD, 11.0, bold=True, anywhere=True)
+    cut = [before for before, after in itertools.pairwise(lines) if before[-1].isalnum() and after[0].isalnum()]
+    assert (not cut) == whole
+
+
+def test_a_mark_tells_a_formula_by_its_gate_whose_words_do_not_fit():
+    x = mt.tensor([[1.0], [2.0]], name="x", requires_grad=True)
+    circuit = mt.draw(mt.sum(mt.exp(-mt.reshape(x, (2,)))), width=330)
+    marks = {" ".join(item.lines).strip(" …") for item in circuit._painting.scene.items if item.kind == "mark"}
+    assert "(2) neg" in marks
+    assert not [mark for mark in marks if "−" in mark]
+
+
+@pytest.mark.parametrize("name", ["scaled_dot_product_attention", "inner with a rather long name", "W" * 60, "i" * 60])
+def test_the_name_of_a_scope_is_cut_by_its_width(name):
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    with mt.scope(name):
+        y = mt.sum(mt.tanh(mt.exp(x)))
+    circuit = mt.draw(y, width=PHONE)
+    texts = (text.removeprefix("… ") for text in re.findall(r">([^<]*)</text>", circuit.svg))
+    shown = {text for text in texts if text[:3] == name[:3]}
+    assert all(text_width(each, 12.5, bold=True) <= 210 for each in shown)
+    assert shown == {name} or (len(name) == 60 and all(each.endswith("…") for each in shown))
+    assert circuit._painting.width <= PHONE
 
 
 def test_a_fork_is_as_wide_as_its_branches_in_its_line_need():

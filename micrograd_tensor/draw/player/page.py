@@ -69,12 +69,17 @@ def page(
     style, script = _style(), _script()
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
     in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
-    styles = [_PAGE_STYLE + _on_paper(svg), style]
+    styles = [_PAGE_STYLE + on_paper(svg, ".mt-player .stage.stage>svg"), style]
     return webpage.page(printable(title), player, styles, script=script, within=in_picture, kind="")
 
 
-def _on_paper(svg: str) -> str:
-    """How paper is turned for a picture, and how wide this is there: on one sheet, if it can then be read."""
+def on_paper(svg: str, where: str) -> str:
+    """How paper is turned for a picture, and how wide this is there: on one sheet, if it can then be read.
+
+    Args:
+        svg: the picture.
+        where: the selector of its element.
+    """
     found = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     width, height = map(float, found.groups()) if found else (1.0, 1.0)
     scales = {turned: min(1.0, wide / width, high / height) for turned, (wide, high) in PAPER.items()}
@@ -82,7 +87,7 @@ def _on_paper(svg: str) -> str:
     if scales[turned] < SMALLEST:
         upright = PAPER["portrait"][0] / width >= SMALLEST
         return f"@page{{size:{'portrait' if upright else 'landscape'};margin:10mm}}"
-    size = f".mt-player .stage.stage>svg{{max-width:{math.floor(width * scales[turned])}px}}"
+    size = f"{where}{{max-width:{math.floor(width * scales[turned])}px}}"
     return f"@page{{size:{turned};margin:10mm}}@media print{{{size}}}"
 
 
