@@ -52,16 +52,20 @@ class Reading:
     def __init__(self, graph, dims=None):
         self.graph, self.wrong, self.count, self.rules = graph, [], {}, {}
         self.dims = axis_names(graph, dims)
-        self.called = Called(graph, self.dims)
-        self.names = self.called.names
+        self.call()
         self.nodes = {node.rank: node for node in (*graph.nodes, *graph.backward)}
-        self.arrays = {name: node.value for node, name in self.names.items()}
         self.lengths = {
             label: n
             for node, labels in self.dims.items()
             for label, n in zip(labels, node.shape, strict=True)
             if label is not None
         }
+
+    def call(self, **more):
+        """Read by what values are called, which pages do otherwise than pictures."""
+        self.called = Called(self.graph, self.dims, **more)
+        self.names = self.called.names
+        self.arrays = {name: node.value for node, name in self.names.items()}
 
     def check(self, kind, text, evaluate, recorded, where):
         """Note a text that is unreadable, shortened or says another value; ``evaluate`` makes value and largest."""
@@ -474,6 +478,7 @@ class Reading:
 
     def player(self, page):
         """Every step of a player's page: its sentences, its mathematics and its NumPy."""
+        self.call(short=0)
         data = json.loads(re.search(r'<script[^>]*class="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
         names = identifiers(self.graph)
         space = {"np": np, "mt": mt} | {names.values[n]: n.value for n in self.graph.nodes if n.is_leaf}
@@ -510,6 +515,7 @@ class Reading:
         for node, g in self.graph.gradients.items() if data["steps"] else ():
             if not close(space[names.gradients[node]], g.value, np.abs(g.value).max(initial=0.0)):
                 self.wrong.append(f"the player's lines do not make {names.gradients[node]}")
+        self.call()
 
     def _math(self, markup, arrays, constants, node):
         failure = None
