@@ -154,8 +154,10 @@ def test_every_view_draws_a_scope(view):
 
 
 def test_a_page_plays_a_scope(tmp_path):
-    page = deep_net(40, scope="block7").save(tmp_path / "block.html").read_text(encoding="utf-8")
-    assert page.count('"phase": "forward"') + page.count('"phase":"forward"') == 5
+    _, steps = steps_of(deep_net(40, scope="block7"), tmp_path)
+    forward = [step.get("box", "") for step in steps if step["phase"] == "forward"]
+    assert [box for box in forward if not box.startswith("fold-")] == [""] * 5
+    assert len(forward) == 6  # and one for the frame when it is folded
 
 
 @pytest.mark.parametrize(
@@ -259,6 +261,8 @@ def test_boxes_of_few_gates_open_to_be_gone_through_gate_by_gate(tmp_path):
     forward = [step for step in steps if step["phase"] == "forward"]
     assert sum("box" not in step for step in forward) == 26
     boxes = [step["box"] for step in forward if "box" in step]
+    assert [box for box in boxes if box.startswith("fold-")] == ["fold-box-2"]  # the frame around them, folded
+    boxes.remove("fold-box-2")
     assert sorted(boxes) == sorted(re.findall(r'<template data-box="([^"]+)"', page))
 
 
