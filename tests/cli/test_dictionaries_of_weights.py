@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-from micrograd_tensor.cli.main import main
 
 MLP = """
 def mlp_forward(x, params):
@@ -62,19 +58,6 @@ def inputs():
 """
 
 
-@pytest.fixture
-def status(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def status(text, *options):
-        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        found = main(["check", "mine.py", *options])
-        said = capsys.readouterr()
-        return found, said.out + said.err
-
-    return status
-
-
 SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
 
 
@@ -87,22 +70,22 @@ SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
     ],
     ids=["mlp", "cell", "loss"],
 )
-def test_each_entry_is_judged(status, text, options, terms):
-    found, printed = status(text, *options)
+def test_each_entry_is_judged(check, text, options, terms):
+    found, printed = check(text, *options)
     assert found == 0, printed
     for term in terms:
-        found, printed = status(text.replace(term, f"-{term}"), *options)
+        found, printed = check(text.replace(term, f"-{term}"), *options)
         assert found == 1, (term, printed)
         assert "wrong here" in printed
 
 
-def test_those_that_are_given_are_the_entries_whatever_forward_reads(status):
-    _, printed = status(GIVEN)
+def test_those_that_are_given_are_the_entries_whatever_forward_reads(check):
+    _, printed = check(GIVEN)
     assert "inputs given by inputs(): x (7, 4), W0 (4, 3), W1 (3, 2)" in printed
 
 
-def test_a_backward_pass_that_needs_what_forward_does_not_know_is_told_so(status):
+def test_a_backward_pass_that_needs_what_forward_does_not_know_is_told_so(check):
     text = CELL.replace("cell_backward(da_next, cache)", "cell_backward(parameters, cache, xt, T)")
-    found, printed = status(text.replace("return a_next, yt, (", "return a_next, ("), *SHAPES)
+    found, printed = check(text.replace("return a_next, yt, (", "return a_next, ("), *SHAPES)
     assert found == 2
     assert "the backward pass of cell takes T, of which the forward pass knows nothing" in printed

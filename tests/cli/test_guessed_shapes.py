@@ -1,27 +1,11 @@
 """Layers whose inputs nobody gave: right ones are never wrong for what was guessed, and wrong ones never pass."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from micrograd_tensor.cli import main
 from micrograd_tensor.cli.shapes import said_as_option, values_of
-
-
-@pytest.fixture
-def check(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "500")
-
-    def run(text, *options):
-        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        status = main(["check", "mine.py", *options])
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return run
 
 
 def pair(parameters, forward, cache, backward):

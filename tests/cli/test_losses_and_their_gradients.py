@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-
-from micrograd_tensor.cli.main import main
 
 FILES = {
     "a cost and its gradient": (
@@ -134,35 +131,22 @@ WRONG += [
 ]
 
 
-@pytest.fixture
-def status(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def status(text, *options):
-        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        found = main(["check", "mine.py", *options])
-        said = capsys.readouterr()
-        return found, said.out + said.err
-
-    return status
-
-
 @pytest.mark.parametrize("kind", FILES)
-def test_right_ones_are_right(status, kind):
-    found, printed = status(FILES[kind][0])
+def test_right_ones_are_right(check, kind):
+    found, printed = check(FILES[kind][0])
     assert found == 0, printed
     assert "is right" in printed or "are right" in printed
     assert "upstream gradient" not in re.sub(r", upstream gradient dout drawn", "", printed) or "camel" in kind
 
 
 @pytest.mark.parametrize(("kind", "term"), WRONG)
-def test_wrong_ones_are_wrong(status, kind, term):
-    found, printed = status(FILES[kind][0][::-1].replace(term[::-1], f"-0.5 * {term}"[::-1], 1)[::-1])
+def test_wrong_ones_are_wrong(check, kind, term):
+    found, printed = check(FILES[kind][0][::-1].replace(term[::-1], f"-0.5 * {term}"[::-1], 1)[::-1])
     assert found == 1
     assert "wrong here" in printed
 
 
-def test_a_result_without_its_gradient_is_not_judged_by_ones(status):
+def test_a_result_without_its_gradient_is_not_judged_by_ones(check):
     text = """
 def net_forward(x, t, w):
     return np.tanh(x @ w), (x, w)
@@ -170,7 +154,7 @@ def net_forward(x, t, w):
 def net_backward(x, t, cache):
     return x.T @ (np.tanh(x @ cache[1]) - t)
 """
-    found, printed = status(text, "--shapes", "x=7x5,t=7x3,w=5x4")
+    found, printed = check(text, "--shapes", "x=7x5,t=7x3,w=5x4")
     assert found == 2
     assert "takes no gradient of what its forward pass returns, of shape (7, 4)" in printed
 
@@ -189,8 +173,8 @@ def linear_backward(dZ, cache):
 """
 
 
-def test_means_over_the_examples_beside_a_sum_are_not_judged_and_that_is_said(status):
-    found, printed = status(AVERAGED)
+def test_means_over_the_examples_beside_a_sum_are_not_judged_and_that_is_said(check):
+    found, printed = check(AVERAGED)
     assert found == 1
     assert "wrong here" not in printed
     assert "dW and db are 1/7 of the gradients, and dA is not" in " ".join(printed.split())
@@ -206,8 +190,8 @@ def test_means_over_the_examples_beside_a_sum_are_not_judged_and_that_is_said(st
         ("1 / m * np.dot", "2 / m * np.dot", "dW"),
     ],
 )
-def test_means_that_are_no_means_of_all_weights_are_wrong(status, old, new, wrong):
-    found, printed = status(AVERAGED.replace(old, new))
+def test_means_that_are_no_means_of_all_weights_are_wrong(check, old, new, wrong):
+    found, printed = check(AVERAGED.replace(old, new))
     assert found == 1
     assert f"✗ {wrong} is wrong" in printed or f"{wrong}: it follows from the mistake" in printed
 
@@ -235,8 +219,8 @@ def backward_propagation(X, Y, cache):
 """
 
 
-def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_the_weights_are_right(status):
-    found, printed = status(NET)
+def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_the_weights_are_right(check):
+    found, printed = check(NET)
     assert found == 0, printed
     assert "dZ2: it is 7 times the gradient" in printed
 
@@ -249,7 +233,7 @@ def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_th
         ("A1 > 0", "A1 < 0", "dZ1"),
     ],
 )
-def test_a_mistake_beside_them_is_found_where_it_is(status, old, new, wrong):
-    found, printed = status(NET.replace(old, new))
+def test_a_mistake_beside_them_is_found_where_it_is(check, old, new, wrong):
+    found, printed = check(NET.replace(old, new))
     assert found == 1
     assert f"1 gradient is wrong: {wrong}." in printed

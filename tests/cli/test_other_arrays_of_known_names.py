@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-
-from micrograd_tensor.cli.main import main
 
 GROUP_NORM = """
 def groupnorm_forward(x, gamma, beta, G=2, eps=1e-5):
@@ -70,26 +67,18 @@ MISTAKES = [
 ]
 
 
-def told(tmp_path, capsys, text):
-    """The exit status and what is printed."""
-    path = Path(tmp_path, "mine.py")
-    path.write_text(f"import numpy as np\n{text}", encoding="utf-8")
-    status = main(["check", str(path), "--shapes", SHAPES[next(x for x in SHAPES if x[:20] == text[:20])]])
-    return status, capsys.readouterr().out
-
-
 @pytest.mark.parametrize("text", SHAPES, ids=lambda text: text.split()[1].partition("(")[0])
-def test_right_code_is_right(tmp_path, capsys, text):
-    status, said = told(tmp_path, capsys, text)
+def test_right_code_is_right(check, text):
+    status, said = check(text, "--shapes", SHAPES[text])
     assert status == 0
     assert "wrong" not in said
 
 
 @pytest.mark.parametrize(("text", "right", "wrong"), MISTAKES, ids=lambda x: x if len(x) < 40 else "")
-def test_of_wrong_code_the_line_is_told_and_no_other(tmp_path, capsys, text, right, wrong):
-    text = text.replace(right, wrong, 1)
+def test_of_wrong_code_the_line_is_told_and_no_other(check, text, right, wrong):
+    shapes, text = SHAPES[text], text.replace(right, wrong, 1)
     assert wrong in text
-    status, said = told(tmp_path, capsys, text)
+    status, said = check(text, "--shapes", shapes)
     assert status == 1
     lines = {int(k) for k in re.findall(r"(?:where|^)\s+line (\d+):", said, re.MULTILINE)}
     assert lines == {1 + text[: text.index(wrong)].count("\n") + 1}, said

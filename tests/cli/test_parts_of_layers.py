@@ -1,25 +1,6 @@
 """What is no layer of its own: base classes that are judged in what is derived from them, one pass without another."""
 
-from pathlib import Path
-
 import pytest
-
-from micrograd_tensor.cli import main
-
-
-@pytest.fixture
-def check(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "300")
-
-    def run(text, *options):
-        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        status = main(["check", "mine.py", *options])
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return run
-
 
 TANH = """
 class Tanh(Base):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from micrograd_tensor.cli.closures import returned_backward
-from micrograd_tensor.cli.main import main
 
 FILES = {
     "a function": (
@@ -47,16 +44,13 @@ def softmax_forward(x):
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_they_are_judged(tmp_path, monkeypatch, capsys, kind):
-    monkeypatch.chdir(tmp_path)
+def test_they_are_judged(check, kind):
     text, term, said = FILES[kind]
-    Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-    assert main(["check", "mine.py"]) == 0
+    assert check(text)[0] == 0
     before, last = term.rsplit(" ", 1) if "@" not in term else ("dw =", "x.T @ dout")
-    wrong = text.replace(term, f"{before} 2 * {last}")
-    Path("mine.py").write_text(f"import numpy as np\n{wrong}", encoding="utf-8")
-    assert main(["check", "mine.py"]) == 1
-    assert said in capsys.readouterr().out
+    status, printed = check(text.replace(term, f"{before} 2 * {last}"))
+    assert status == 1
+    assert said in printed
 
 
 def plain(x):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from micrograd_tensor.cli.held import kept, places
-from micrograd_tensor.cli.main import main
 
 LINEAR = """
 class Linear:
@@ -140,34 +137,22 @@ class Same:
 }
 
 
-@pytest.fixture
-def status(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def status(text, *options):
-        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        found = main(["check", "mine.py", *options])
-        return found, capsys.readouterr().out
-
-    return status
-
-
 @pytest.mark.parametrize("kind", FILES)
-def test_all_that_an_object_holds_is_judged(status, kind):
+def test_all_that_an_object_holds_is_judged(check, kind):
     text, terms = FILES[kind]
-    found, printed = status(text)
+    found, printed = check(text)
     assert found == 0, printed
     assert "left out" not in printed
     for term in terms:
         for wrong in (f"2 * {term}", f"-{term}"):
-            found, printed = status(text[::-1].replace(term[::-1], wrong[::-1], 1)[::-1])
+            found, printed = check(text[::-1].replace(term[::-1], wrong[::-1], 1)[::-1])
             assert found == 1, (wrong, printed)
             assert "wrong here" in printed
 
 
-def test_what_a_backward_pass_adds_up_is_no_more_at_its_second_run(status):
+def test_what_a_backward_pass_adds_up_is_no_more_at_its_second_run(check):
     text, _ = FILES["parameters with data and grad"]
-    _, printed = status(text.replace("self.x.T @ grad", "3 * self.x.T @ grad"), "--hints", "2")
+    _, printed = check(text.replace("self.x.T @ grad", "3 * self.x.T @ grad"), "--hints", "2")
     assert "dweight is multiplied by 3" in printed
 
 

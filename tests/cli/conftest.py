@@ -1,0 +1,22 @@
+"""Files of layers, written and checked by the command."""
+
+from pathlib import Path
+
+import pytest
+
+from micrograd_tensor.cli import main
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    """Check a file, with NumPy as ``np``: the exit status, and all that is printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def run(text, *options):
+        Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
+        status = main(["check", "mine.py", *options])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    return run
