@@ -127,7 +127,12 @@ def _fits(report: Report, name: str, x: Any) -> bool:
 
 def _is_value(node: Node, x: Any) -> bool:
     """Whether an array is what was recorded for a node, up to rounding."""
-    return node.shape == np.shape(x) and node.dtype.kind == "f" and np.allclose(node.value, x, rtol=1e-12, atol=0)
+    if node.shape != np.shape(x) or node.dtype.kind != "f" or np.asarray(x).dtype.kind != "f":
+        return False
+    value = node.value
+    rounding = max(1e-12, 100.0 * float(np.finfo(np.result_type(value, x)).eps))
+    largest = float(np.abs(value).max(initial=0.0, where=np.isfinite(value)))
+    return np.allclose(value, x, rtol=rounding, atol=rounding * largest)
 
 
 Mend: TypeAlias = Callable[[Mapping[str, WrongStage]], Fix | None]

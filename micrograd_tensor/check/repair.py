@@ -389,6 +389,8 @@ class _Search:
 
         Where a statement assigns it for the last time, once and as a variable, what the line alone computes tells.
         """
+        if self._trials.right(self.source.text, self.due):  # a few roundings off: so would be any change
+            return None
         # Of branches the one that was taken.
         statements = [x for x in statements if self._visits.before(self.source.line(x))]
         assigning = [x for x in statements if not isinstance(x, ast.Return)]

@@ -344,16 +344,24 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
     given, values = (expected.given, expected.values) if expected is not None else ({}, dict[Node, Any]())
     wanted, moved = list(wanted), dict[Node, Any]()
     owners = {joint(graph).gradients[node]: node for node in wanted}
+    forks = _forks(graph) if expected is None else {}
+    last = {x: fork for fork, both in forks.items() for x in both}
     for seed in passes.seeds:
         centred = {
             node: value if values.get(node, node.value) is node.value else values[node] + (value - node.value)
             for node, value in passes.values(seed).items()
             if node.dtype.kind in "fc"
         }
-        nudge = passes.nudges(seed)
+        nudge, part = passes.nudges(seed), dict[Node, Any]()
 
-        def look(node: Node, value: Any, nudge: Callable[[Node, Any], Any] = nudge) -> Any:
+        def look(
+            node: Node, value: Any, nudge: Callable[[Node, Any], Any] = nudge, part: dict[Node, Any] = part
+        ) -> Any:
             value = nudge(node, value)
+            if node in forks:
+                value = _as_each(value, *((part.pop if last[x] is node else part.get)(x, 0.0) for x in forks[node]))
+            if node in last:
+                part[node] = value - node.value
             if node in owners:
                 _widen(moved, owners[node], value, due[owners[node]])
             return value
@@ -378,6 +386,23 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
         return terms(of(), used, own, wanted=[node])[node]  # type: ignore[arg-type]  # whoever asks has the graph
 
     return Tolerances(absolute, _Kept(found, again), passes)
+
+
+def _forks(graph: Graph) -> dict[Node, list[Node]]:
+    """The sums of what two ways pass back, nodes of `joint`, and these."""
+    backward = joint(graph).nodes[len(graph.nodes) :]
+    sums = (node for node in backward if node.rule_of is None and isinstance(node.reading, Linear))
+    return {node: [*node.inputs] for node in sums if len({*node.inputs}) == 2}
+
+
+def _as_each(total: Any, one: Any, other: Any) -> Any:
+    """The nudged sum of what two ways pass back, moved no less than each of them.
+
+    What moves both alike may leave their sum where it is, as that of a softmax whose largest number is subtracted: its
+    gradient corrects what the other way lost. Another equally correct order of operations corrects nothing.
+    """
+    kept = np.maximum(np.abs(one), np.abs(other)) - np.abs(one + other)
+    return total + np.maximum(kept, 0.0) * np.sign(between(np.abs(np.asarray(total)), 0))
 
 
 def _pass_back(

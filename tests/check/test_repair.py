@@ -595,3 +595,21 @@ def test_fixes_are_found_beside_a_tracer_which_sees_no_line_that_is_tried(tmp_pa
     assert [fix.text for fix in report.fixes.values()] == ["dx = 2 * x * dout"]
     assert after is tracer
     assert seen == {layer.function.__code__}  # no debugger stops in a line that is only tried
+
+
+@pytest.mark.parametrize("off", [2e-14, 4e-14])
+def test_what_is_a_few_roundings_off_has_no_line_to_change(tmp_path, off):
+    """Any change that leaves the numbers as they are would be as near, and its proof as true."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\n\n\nclass Off:\n    def __call__(self, a, b):\n"
+        f"        return a * b * {1 + off!r}\n\n\noff = Off()\n\n\n"
+        "def scale_forward(x, gamma):\n    return x * gamma, (x, gamma)\n\n\n"
+        "def scale_backward(dout, cache):\n    x, gamma = cache\n    dx = off(dout, gamma)\n"
+        "    return dx, (dout * x).sum(axis=0)\n",
+        encoding="utf-8",
+    )
+    with user_file(path) as module:
+        report = judge_layer(module, layers_of(module)["scale"], path, 0, {"x": (7, 4), "gamma": (4,)})[1]
+    assert report.wrong == ["x"]
+    assert not report.fixes

@@ -82,3 +82,18 @@ def test_of_wrong_code_the_line_is_told_and_no_other(check, text, right, wrong):
     assert status == 1
     lines = {int(k) for k in re.findall(r"(?:where|^)\s+line (\d+):", said, re.MULTILINE)}
     assert lines == {1 + text[: text.index(wrong)].count("\n") + 1}, said
+
+
+def test_it_is_so_in_float32_too(check):
+    text = (
+        GROUP_NORM.replace("- xg * (dxn", "+ xg * (dxn")
+        + """
+def inputs():
+    rng = np.random.default_rng(0)
+    shapes = {"x": (3, 4, 5, 6), "gamma": (1, 4, 1, 1), "beta": (1, 4, 1, 1)}
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+"""
+    )
+    status, said = check(text.replace("xg = xn.reshape(N, G, -1)", "xg = (xn * 3 / 3).reshape(N, G, -1)"))
+    assert status == 1
+    assert "1 gradient is wrong: dx." in said
