@@ -99,7 +99,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="for each wrong stage: 0 nothing, 1 where it is, 2 also the kind of mistake, 3 also the fix (default: 2)",
     )
     parser.add_argument(
-        "--seed", type=whole_number(), default=0, help="seed of the upstream gradient, and of inputs(seed=0)"
+        "--seed",
+        type=whole_number(),
+        default=0,
+        help="seed of the upstream gradient, of inputs(seed=0), and of what the file draws at random",
     )
     parser.add_argument(
         "--rtol",
@@ -162,7 +165,7 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     for path in (given.html, given.json, given.player):
         if path is not None and str(path) != "-":
             outputs.writable(path, given.file)
-    with outputs.aside(given), user_file(given.file) as module:
+    with outputs.aside(given), user_file(given.file, given.seed) as module:
         judged, left_out = _judge_all(module, given, wanted)
         lone = {} if wanted else _lone(module)
     if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
@@ -527,7 +530,7 @@ def _write_starter(given: argparse.Namespace) -> int:
 
 def _own_starter(path: Path, function: str, seed: int, file: str) -> str:
     """The starter for a function in a file of the user's."""
-    with user_file(path) as module:
+    with user_file(path, seed) as module:
         out = exercise.output(module, path, function, seed)
         try:
             return derive(out).starter(file)

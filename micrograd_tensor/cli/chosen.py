@@ -47,7 +47,12 @@ def add_graph_options(parser: argparse.ArgumentParser, name: str, does: str, sta
     add = parser.add_argument
     add("graph", nargs="?", metavar="FILE.py:FUNCTION|NAME", help=f"what to {name}")
     add_dims(parser)
-    add("--seed", type=whole_number(), default=0, help="seed of a missing upstream gradient (default: 0)")
+    add(
+        "--seed",
+        type=whole_number(),
+        default=0,
+        help="seed of a missing upstream gradient, and of what the file draws at random (default: 0)",
+    )
     add("--list", action="store_true", help="list the built-in graphs")
 
 
@@ -121,7 +126,7 @@ def chosen(command: str, place: str | None, seed: int) -> Chosen:
             f"{command}: {place!r} is not a built-in graph{nearest(place, BUILTINS)}; --list lists them"
         )
     path = Path(file)
-    with user_file(path) as module:
+    with user_file(path, seed) as module:
         function = _function(module, path, name)
         if _needs_arguments(function):
             if not hasattr(module, "inputs"):

@@ -239,7 +239,9 @@ def _returns_several(function: Callable[..., Any]) -> bool:
 
 
 def is_plain(module: ModuleType) -> bool:
-    """Whether a file is written in plain NumPy, and knows nothing of this package."""
+    """Whether passes are in plain NumPy: the file knows nothing of this package, or of no ``forward`` written in it."""
+    if ".named(" in "".join(linecache.getlines(module.__file__ or "")):
+        return False
     ours = [v for v in vars(module).values() if getattr(v, "__name__", "").split(".")[0] == "micrograd_tensor"]
     ours += [v for v in vars(module).values() if (getattr(v, "__module__", "") or "").startswith("micrograd_tensor")]
-    return not ours and ".named(" not in "".join(linecache.getlines(module.__file__ or ""))
+    return not ours or not hasattr(module, "forward")

@@ -35,9 +35,10 @@ from ..notation.printable import listed
 from .global_weights import keeping, replaced
 from .held import places
 from .layers import Layer, wanted_by
+from .seeded import seeded
 from .shapes import LABELS, NUMBERS, said_as_option
 from .taking import Adapted, Taking, is_cache
-from .trials import Trial, Trials, made_anew, rest_of, seeded
+from .trials import Trial, Trials, made_anew, rest_of
 from .unusable import UnusableError
 from .user_file import blamed
 

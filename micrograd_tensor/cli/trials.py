@@ -29,6 +29,7 @@ from ..check.statements import assignments
 from .global_weights import held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
+from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
 from .taking import Taking
 
@@ -342,14 +343,3 @@ def quietly(seed: int) -> Iterator[None]:
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
             yield
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """NumPy's global generator starts from a seed within the block, and goes on afterwards as if nothing had been."""
-    before = np.random.get_state()  # noqa: NPY002 -- it is what the user's code draws from
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002

@@ -24,6 +24,7 @@ from ..check.running import replaced_kept
 from ..engine.errors import GradientWarning
 from ..notation.printable import shorten
 from .defining import defines
+from .seeded import seeded
 from .unusable import UnusableError
 
 _PACKAGE = "given"
@@ -35,12 +36,13 @@ _MAX_FRAMES = 4
 
 
 @contextmanager
-def user_file(path: Path) -> Iterator[ModuleType]:
+def user_file(path: Path, seed: int = 0) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
-    The file is compiled anew each time and leaves no ``__pycache__`` behind. Its code sees no arguments, and may change
+    The file is compiled anew each time and leaves no ``__pycache__`` behind. What it draws from global generators, such
+    as its weights, starts from the seed, so that two runs say the same. Its code sees no arguments, and may change
     the working folder: its lines are known all the same, and after the block the folder is what it was, as are NumPy's
-    functions, settings and global generator, the filters of warnings, the search path, the environment, the standard
+    functions and settings, global generators, the filters of warnings, the search path, the environment, the standard
     streams and the limit of recursion. Functions of NumPy's that it replaces are NumPy's own as soon as it is loaded;
     what it adds to NumPy stays until the end. Siblings may be imported relatively; what is not installed is missed only
     where it is used. Of a notebook only what defines something is run.
@@ -63,7 +65,7 @@ def user_file(path: Path) -> Iterator[ModuleType]:
     lines = io.StringIO(source).readlines()
     linecache.cache[str(path)] = len(source), None, lines, str(path)  # without a time, so it is not looked for again
     try:
-        with _interpreter_kept(), _numpy_kept(), warnings.catch_warnings():
+        with _interpreter_kept(), _numpy_kept(), seeded(seed), warnings.catch_warnings():
             with blamed(path, "cannot be loaded"), replaced_kept():
                 sys.argv = [str(path)]
                 _run(ast.parse(source, str(path)), path, vars(module))
@@ -130,9 +132,9 @@ def _interpreter_kept() -> Iterator[None]:
 
 @contextmanager
 def _numpy_kept() -> Iterator[None]:
-    """After the block NumPy's functions, settings and global generator are what they were."""
+    """After the block NumPy's functions and settings are what they were."""
     modules = (np, np.random, np.linalg)
-    functions, state = [dict(vars(module)) for module in modules], np.random.get_state()  # noqa: NPY002 -- the user's
+    functions = [dict(vars(module)) for module in modules]
     try:
         with np.errstate(), np.printoptions():
             yield
@@ -141,7 +143,6 @@ def _numpy_kept() -> Iterator[None]:
             for name in [n for n, x in vars(module).items() if n not in names and not isinstance(x, ModuleType)]:
                 delattr(module, name)
             vars(module).update(names)
-        np.random.set_state(state)  # noqa: NPY002 -- as above
 
 
 def _cells(source: bytes) -> list[str]:

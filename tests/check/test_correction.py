@@ -150,7 +150,15 @@ def test_names_that_several_values_have_are_not_used():
     assert "h" not in report.diagnosis["x"][0].fix.split()
 
 
-def test_a_line_that_would_be_too_long_is_left_out_and_the_rule_is_said():
-    graph = GRAPHS["convolution"]()
-    report = mt.compare(graph, np.ones(graph.shape), {"dw": np.ones((3, 2, 3, 3))}, point=False)
-    assert re.search(r"  3 the rule  dw = (?:permute|reshape)\(", str(report))
+@pytest.mark.parametrize(
+    ("graph", "name", "said"),
+    [
+        ("layer norm", "mean", r"  3 the rule  dmean = Σ\("),
+        ("convolution", "w", r"  3 what is due Expected at \["),  # whose rule fills three lines
+    ],
+)
+def test_for_a_line_that_would_be_too_long_the_rule_is_said_and_for_a_long_rule_what_is_due(graph, name, said):
+    output = GRAPHS[graph]()
+    shape = next(node.shape for node in mt.graph(output).nodes if node.name == name)
+    report = mt.compare(output, np.ones(output.shape), {f"d{name}": np.ones(shape)}, point=False)
+    assert re.search(said, str(report))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import random
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from micrograd_tensor.cli.layers import Layer, layers_of
 from micrograd_tensor.cli.shapes import Value, values_of
 from micrograd_tensor.cli.unusable import UnusableError
 from micrograd_tensor.cli.user_file import user_file
+from micrograd_tensor.engine.randomness import generator_or_default
 
 FOLDER = Path(__file__).parent / "layers"
 FILES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -314,6 +316,44 @@ def test_numpy_is_as_before_within_the_users_module_and_everywhere_else(check):
     text = PAIR.replace("    dx = dout * w", "    assert type(np.zeros(2)).__name__ == 'ndarray'\n    dx = dout * w")
     assert check(text)[0] == 0
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_what_a_file_draws_at_random_is_the_same_in_every_run_and_another_for_another_seed(check):
+    drawn = """
+import random
+import numpy as np
+import micrograd_tensor as mt
+W = np.random.randn(4, 3) * random.random() * mt.randn(4, 3).numpy()
+
+def affine_forward(x):
+    return x @ W, (x,)
+
+def affine_backward(dout, cache):
+    print("drawn:", W.sum())
+    return dout @ W.T
+"""
+    before = random.getstate(), str(generator_or_default().bit_generator.state), str(np.random.get_state())  # noqa: NPY002
+    first, again, another = (check(drawn, "--shapes", "x=5x4", "--seed", seed) for seed in ("1", "1", str(2**40 + 3)))
+    assert (first[0], first) == (0, again)
+    assert first[1] != another[1]
+    assert before == (random.getstate(), str(generator_or_default().bit_generator.state), str(np.random.get_state()))  # noqa: NPY002
+
+
+@pytest.mark.parametrize("passed", ["np.tanh(x * 2)", "mt.tanh(x * 2)"])
+def test_a_file_that_imports_this_package_may_have_layers(check, passed):
+    text = f"""import numpy as np
+import micrograd_tensor as mt
+
+def squash_forward(x):
+    return {passed}, (x,)
+
+def squash_backward(dout, cache):
+    x, = cache
+    return dout * 2 * (1 - np.tanh(x * 2) ** 2)
+"""
+    status, printed, _ = check(text)
+    assert (status, "squash" in printed) == (0, True)
+    assert check(text.replace("dout * 2", "dout"))[0] == 1
 
 
 def test_watching_checks_again_when_the_file_is_saved(check, monkeypatch):

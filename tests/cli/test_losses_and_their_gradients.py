@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 FILES = {
@@ -136,7 +134,7 @@ def test_right_ones_are_right(check, kind):
     found, printed = check(FILES[kind][0])
     assert found == 0, printed
     assert "is right" in printed or "are right" in printed
-    assert "upstream gradient" not in re.sub(r", upstream gradient dout drawn", "", printed) or "camel" in kind
+    assert "upstream gradient" not in printed.replace(", upstream gradient dout drawn", "") or "camel" in kind
 
 
 @pytest.mark.parametrize(("kind", "term"), WRONG)
