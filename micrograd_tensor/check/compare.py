@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.errors import GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
+from ..graph.status import Status
 from .found import ByName, Fix, Lines, Stages, WrongStage
 from .given import as_graph, read, run_on
 from .invariants import check_invariants
@@ -204,7 +205,9 @@ def _compared(
     fixes = dict.fromkeys(judged.wrong, fix) if fix is not None else {}
     del judged  # with the gradients that were expected
 
-    unjudged = {**given.unjudged, **loose, **foreign}
+    undefined = {keys[stage.name]: stage.note for stage in once.stages if stage.status == Status.NOT_JUDGED}
+    undefined |= {stage.name: stage.note for stage in before.stages if stage.status == Status.NOT_JUDGED}
+    unjudged = {**given.unjudged, **loose, **foreign, **undefined}
     sizes = sizes_of(hand, captured)
     called = {f"d{name}": key for name, key in keys.items() if key.isidentifier() and key != f"d{name}"}
     diagnosis = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.row import Linear
-from ..graph import Graph, Node, evaluate, evaluate_backward
+from ..graph import Graph, Node, evaluate, evaluate_backward, joint
 from ..graph.cut import needed
 from ..graph.nudges import MARGIN
 from ..graph.status import Status
@@ -22,6 +22,7 @@ from .kinks import Subgradients
 from .mistakes.search import Explained, explain
 from .rounding import SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 from .running import kept_once
+from .undefined import where_defined, why_undefined
 
 USED_AGAIN = "judged is what it held before it was used again, for the gradient of something else"
 """The note at a stage whose name holds another gradient by the end."""
@@ -122,6 +123,8 @@ class Forward(_Judge):
             found = recorded
         elif found.within and not recorded.within:
             status = Status.RIGHT_GIVEN
+        elif not found.within and self._compare(node, *where_defined(given, self._expected[node])).within:
+            status, note = Status.NOT_JUDGED, why_undefined(node, self._expected[node])
         elif not found.within:
             expected = np.asarray(self._expected[node])
             tolerance, terms = self._allowed(node, given, expected)
@@ -130,7 +133,7 @@ class Forward(_Judge):
             )
             self.wrong_stages[name] = wrong
             status = Status.WRONG
-        if status != Status.WRONG and given.shape != node.shape:
+        if status not in (Status.WRONG, Status.NOT_JUDGED) and given.shape != node.shape:
             status = Status.WRONG_SHAPE
         return Stage(name, status, node.shape, given.shape, found.error, found.worst, found.limit, note)
 
@@ -425,7 +428,9 @@ class Backward(_Judge):
         if not same_shape:
             notes.append(f"shape {given.shape}, where {expected.shape} belongs")
 
-        if found is not None and found.within:
+        if found is not None and found.within and _nan(expected) and _nan(self.graph.gradients[node].value):
+            status, notes = Status.NOT_JUDGED, [self._why_undefined(node, expected)]
+        elif found is not None and found.within:
             follows = self._tainted(node) and not self._equals_recorded(node, mine)
             status = Status.RIGHT_GIVEN if follows else Status.RIGHT
             status = status if same_shape else Status.WRONG_SHAPE
@@ -448,11 +453,17 @@ class Backward(_Judge):
             status = Status.RIGHT if same_shape else Status.WRONG_SHAPE
             notes.append("it equals the recorded gradient, though your own gradients before it would not give it")
             found = self._compare(node, mine, self.graph.gradients[node].value, self.recorded)
+        elif alike and self._compare(node, *where_defined(mine, expected), self._allowed).within:
+            status, notes = Status.NOT_JUDGED, [self._why_undefined(node, expected)]
+            del self.wrong_stages[name]
         else:
             status = Status.WRONG
             notes += self._exchanged(node, given) + self._remarks(name, node, mine, expected)
         error, worst, limit = found[1:] if found is not None else (None, None, None)
         return Stage(name, status, expected.shape, given.shape, error, worst, limit, "; ".join(notes))
+
+    def _why_undefined(self, node: Node, expected: Any) -> str:
+        return why_undefined(joint(self.graph).gradients[node], expected)
 
     def _right_after_all(self, name: str, node: Node, given: Any, expected: Any) -> bool:
         """Whether a stage that differs from what was expected is right, and merely not made from that.
@@ -516,7 +527,7 @@ class Backward(_Judge):
 
     def _tainted(self, node: Node) -> bool:
         """Whether something that the node's gradient was made from is not the recorded one."""
-        differing = (Status.WRONG, Status.RIGHT_GIVEN, Status.HARMLESS)
+        differing = (Status.WRONG, Status.RIGHT_GIVEN, Status.HARMLESS, Status.NOT_JUDGED)
         return bool(self._others) or any(self._status.get(source) in differing for source in self._sources(node))
 
     def _sources(self, node: Node) -> Iterator[Node]:
@@ -545,14 +556,14 @@ class Backward(_Judge):
         most, size = (float(np.abs(x).max(initial=0.0)) for x in (change, self._allowed.terms[node].total))
         if not (np.isfinite(most) and np.isfinite(size) and most and size):
             return True
-        expected = np.asarray(self._expected.gradients[node])
-        inputs = [leaf for leaf in self.graph.gradients if leaf.is_leaf and leaf.requires_grad]
+        expected = np.nan_to_num(self._expected.gradients[node], nan=0.0, posinf=0.0, neginf=0.0)
+        inputs = self._behind(node)[0]
         changed, without = (
             evaluate_backward(self.graph, {node: gradient}, self._expected.values, of=inputs).gradients
             for gradient in (expected + change * (size / most), expected)
         )
         allowed = self.recorded.absolute
-        return any(bool(np.any(np.abs(changed[n] - without[n]) > SLACK * allowed[n])) for n in inputs)
+        return not all(np.all(np.abs(changed[n] - without[n]) <= SLACK * allowed[n]) for n in inputs)
 
     def _harmless(self, name: str, node: Node, given: Any, expected: Any) -> str:
         """Why no gradient at all reaches an input from the elements that differ, or ""."""
@@ -572,6 +583,11 @@ class Backward(_Judge):
         """The op at whose kinks or ties the given gradient is another subgradient than the expected one."""
         tolerance = coarser(self._allowed.absolute[node], self.graph, node, given)
         return self._beside.is_one(node, given, expected, self._expected.given, tolerance)
+
+
+def _nan(array: Any) -> bool:
+    """Whether an array is all nan, so that every mistake gives it, too."""
+    return bool(np.size(array) and np.isnan(array).all())
 
 
 def _no_mistake_gives(given: tuple[int, ...], due: tuple[int, ...]) -> bool:

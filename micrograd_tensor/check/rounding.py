@@ -335,7 +335,8 @@ def _cost_of_summing(node: Node) -> Any:
         for x in node.operands
     ]
     sizes = _through(node, operands)
-    return float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
+    cost = float(np.finfo(node.dtype).eps) * np.sqrt(sizes.many) * np.asarray(sizes.total)
+    return np.where(np.isfinite(cost), cost, 0.0)  # of what is not finite no size is known
 
 
 def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: Expected | None = None) -> Tolerances:
@@ -547,7 +548,7 @@ def _apart(given: Any, expected: Any) -> Any:
 def _worst(given: Any, expected: Any, tolerance: Any, largest: Any) -> tuple[bool, float, tuple[int, ...]]:
     """Whether all is within its tolerance, and where the worst is; its excess is above 1 where it is outside."""
     apart = _apart(given, expected)
-    within = apart <= tolerance
+    within = (apart <= tolerance) & (np.isfinite(apart) | np.isfinite(expected))  # else no tolerance means anything
     # Within tolerance, the worst is nearest to its limit; outside, it is furthest off relative to its terms.
     excess = np.asarray(apart / tolerance)
     excess[apart == 0] = 0.0

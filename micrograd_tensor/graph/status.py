@@ -66,6 +66,10 @@ class Status(StrEnum):
         "another array", "≡", "note", True,
         "it is not the gradient of the tensor of this name, but what the inputs' gradients are made from is right.",
     )
+    NOT_JUDGED = (
+        "not judged", "?", "note", True,
+        "what it would be compared with is not finite; the report is not ok.",
+    )
     NOT_GIVEN = (
         "not given", "·", "muted", True,
         "there is no array of this name; the later stages were judged from the right one.",

@@ -54,6 +54,7 @@ def report_of_everything():
         "var": (Status.WRONG, {"worst": ((2,), 2.0, 1.0)}),
         "mean": (Status.HARMLESS, {"note": "nothing depends on it"}),
         "x_norm": (Status.ANOTHER, {}),
+        "dev_from_mean": (Status.NOT_JUDGED, {"note": "what was recorded is nan"}),
         "beta": (Status.WRONG_SHAPE, {"given_shape": (1, 4)}),
         "gamma": (Status.NOT_GIVEN, {"given_shape": None, "error": None, "worst": None}),
         "x": (Status.WRONG, {"error": np.inf, "worst": ((2, 3), np.nan, 0.25)}),
@@ -87,7 +88,10 @@ def report_of_everything():
         oracles=(Oracle("x", 1.0, 1.0, 1.0, 1e-9, True),),
         invariants=(Invariant("x", "null space", False, 0.1, "Σ dx is 0", "the mean branch"),),
         unused={"dvra": "(4,), but no gradient has this name; did you mean 'dvar'?"},
-        unjudged={"dgama": "no gradient has this name; did you mean 'dgamma'?"},
+        unjudged={
+            "dgama": "no gradient has this name; did you mean 'dgamma'?",
+            "ddev_from_mean": "what was recorded is nan",
+        },
         matched={"dtmp": "what arrives at x from mean"},
         lines={"var": ((39, "dvar = 0.5 * dstddev"), (41, "dvar *= 7"))},
         remarks=("backward returned nothing", "a second remark"),
@@ -101,6 +105,7 @@ EVERYTHING = [
     *(f"d{name}" for name in ("scaled_x", "stddev", "var", "mean", "beta", "gamma", "x")),
     *Status,
     "dgama: no gradient has this name; did you mean 'dgamma'?",
+    "ddev_from_mean: what was recorded is nan",
     "dtmp is what arrives at x from mean",
     "line 39: dvar = 0.5 * dstddev",
     "line 41: dvar *= 7",
@@ -421,7 +426,7 @@ def test_the_contrast_check_finds_text_that_is_too_faint(browser, contrasts, tmp
 def test_the_table_says_what_its_cells_are():
     page = report_of_everything().to_html()
     assert page.count('<th scope="col">') == 14
-    assert page.count('<th scope="row">') == 10
+    assert page.count('<th scope="row">') == 11
     assert "<caption>Gradients, in backward order, tolerance 1.0e-07</caption>" in page
     assert all(f'aria-hidden="true">{status.sign}</span>{status}</td>' in page for status in Status)
 

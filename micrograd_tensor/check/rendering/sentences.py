@@ -136,7 +136,7 @@ def afterthoughts(report: Found) -> list[Section]:
         if len(helpers) > 1:
             text = f"Not judged by themselves, as forward has no values of these names: {listed(helpers)}."
         sections.append(Section("", (text,), "muted"))
-    if report.oracles and all(oracle.agree for oracle in report.oracles):
+    if report.oracles and all(oracle.agree and np.isfinite(oracle.recorded) for oracle in report.oracles):
         every = all(oracle.complex_step is not None for oracle in report.oracles)
         others = "a complex step and central differences" if every else "central differences"
         agree = f"The recorded gradients agree with {others}, along a random direction of each input."
@@ -179,8 +179,12 @@ def remarks(stages: Iterable[Stage], d: str) -> list[tuple[Status | None, str]]:
     stages = list(stages)
     present = {stage.status for stage in stages}
     explained = (Status.RIGHT_GIVEN, Status.WRONG_SHAPE, Status.HARMLESS, Status.ANOTHER)
-    meanings = [(status, f"{status}: {status.meaning}") for status in explained if status in present]
-    notes = [(None, f"{d}{shown(stage.name)}: {stage.note}") for stage in stages if stage.note]
+    blame = "was not judged" if Status.NOT_JUDGED in present and Status.WRONG not in present else "is wrong"
+    meanings = [
+        (status, f"{status}: {status.meaning.replace('is wrong', blame)}") for status in explained if status in present
+    ]
+    told = [stage for stage in stages if stage.note and stage.status != Status.NOT_JUDGED]  # that is told before
+    notes = [(None, f"{d}{shown(stage.name)}: {stage.note}") for stage in told]
     return [*meanings, *notes]
 
 
