@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, permutations
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+
+from .syntax import replaced
 
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return | ast.For"
 
@@ -81,7 +82,7 @@ class Edit:
         """The changed statement."""
         if self.place is None:
             return ast.copy_location(ast.parse(self.instead).body[0], self.before)
-        return ast.fix_missing_locations(_Put(self.place, _read(self.instead)).visit(self.before))  # type: ignore[no-any-return]
+        return ast.fix_missing_locations(replaced(self.before, self.place, _read(self.instead)))
 
     def put(self, source: str) -> str:
         """The whole source with the change in it, quickly made: in parentheses, whether they are needed or not."""
@@ -108,25 +109,6 @@ class Edit:
                     made = whole
                     break
         return " ".join(made.split())
-
-
-class _Put(ast.NodeTransformer):
-    """Puts another node in the place of one, and changes nothing that others hold."""
-
-    def __init__(self, place: ast.AST, instead: ast.AST) -> None:
-        self._place, self._instead = place, instead
-
-    def visit(self, node: ast.AST) -> Any:
-        """The node with the change in it."""
-        if node is self._place:
-            return self._instead
-        made = copy.copy(node)
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(made, name, [self.visit(x) if isinstance(x, ast.AST) else x for x in value])
-            elif isinstance(value, ast.AST):
-                setattr(made, name, self.visit(value))
-        return made
 
 
 def edits(statement: Statement, atoms: Sequence[str], unused: Container[str] = (), two: bool = False) -> list[Edit]:

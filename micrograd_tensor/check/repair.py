@@ -8,7 +8,6 @@ numbers, there and when the whole function runs with it, is the line that the au
 from __future__ import annotations
 
 import ast
-import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,6 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cached_property
 from io import StringIO
-from textwrap import dedent
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
@@ -31,6 +29,7 @@ from .judge import USED_AGAIN
 from .running import LARGE, arrays_in, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
 from .statements import assigned, kept, lines_to, returned_gradients, returned_names
+from .syntax import Source, source_of
 
 MAX_SECONDS = 2.0
 """How long is looked for changes of lines."""
@@ -552,30 +551,27 @@ def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
 class _Source:
     """The source of a function."""
 
-    def __init__(self, function: FunctionType, text: str, tree: ast.FunctionDef, first: int) -> None:
-        self.function, self.text, self._tree, self._first = function, text, tree, first
+    def __init__(self, function: FunctionType, source: Source, tree: ast.FunctionDef) -> None:
+        self.function, self.text, self._tree, self._source = function, source.text, tree, source
 
     @classmethod
     def of(cls, function: FunctionType) -> _Source | None:
         """None where it is not known, or is a closure, which cannot run other code."""
-        try:
-            block, first = inspect.getsourcelines(function)
-            text = dedent("".join(block))
-            tree = ast.parse(text).body[0]
-        except (OSError, TypeError, SyntaxError, IndexError):
-            return None
-        alone = isinstance(tree, ast.FunctionDef) and not function.__code__.co_freevars
-        return cls(function, text, tree, first) if alone else None  # type: ignore[arg-type]
+        source = None if function.__code__.co_freevars else source_of(function)
+        match source and source.tree.body:
+            case [ast.FunctionDef() as tree]:
+                return cls(function, source, tree)  # type: ignore[arg-type]  # it is known then
+        return None
 
     def line(self, statement: Statement) -> int:
         """Its number in the file."""
-        return self._first + statement.lineno - 1
+        return self._source.lines(statement)[0]
 
     def text_of(self, statement: Statement | ast.expr) -> str:
         """It as it is written, on one line; of a loop its head."""
         if isinstance(statement, ast.For):
             return f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}:"
-        return " ".join((ast.get_source_segment(self.text, statement) or "").split())
+        return self._source.written(statement)
 
     def at(self, lines: Container[int]) -> list[Statement]:
         """The statements that assign something on some lines."""
@@ -643,7 +639,7 @@ class _Source:
         """What another source of the function compiles to, at the lines where the function stands."""
         code = self.function.__code__
         try:
-            made = compile("\n" * (self._first - 1) + text, code.co_filename, "exec", dont_inherit=True)
+            made = compile("\n" * (self._source.first - 1) + text, code.co_filename, "exec", dont_inherit=True)
         except (SyntaxError, ValueError):
             return None
         inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]

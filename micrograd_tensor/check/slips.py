@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .edits import Edit
+from .syntax import called
 
 _SMALL = 1e-2
 _MAX_PART = 60
@@ -103,7 +104,7 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
     if isinstance(new, ast.UnaryOp) and _same(new.operand, old):
         return Slip("sign", said)
     for x in ast.walk(edit.before):
-        if isinstance(x, ast.Call) and old in x.args and _name(x) in _REDUCTIONS:
+        if isinstance(x, ast.Call) and old in x.args and called(x) in _REDUCTIONS:
             return Slip("wrong axis", f"axis {_part(old)} stands where axis {_part(new)} is due, in {_part(x)}")
         if isinstance(x, ast.BinOp) and isinstance(x.op, ast.Pow) and x.right is old:
             return Slip(
@@ -188,7 +189,7 @@ def _of_operations(old: ast.BinOp, new: ast.expr, is_number: IsNumber) -> Slip |
 
 def _of_calls(old: ast.Call, new: ast.Call) -> Slip | None:
     """Another function, or the same one over other axes."""
-    names = [_name(old), _name(new)]
+    names = [called(old), called(new)]
     if names[0] != names[1]:
         same = [ast.unparse(x) for x in (*old.args, *old.keywords)] == [
             ast.unparse(x) for x in (*new.args, *new.keywords)
@@ -287,11 +288,6 @@ def _within(edit: Edit, old: ast.expr) -> str:
         return ""
     outer = next((x for x in every if isinstance(x, ast.expr) and old in ast.iter_child_nodes(x)), None)
     return f", in {_part(outer)}" if outer is not None else ""
-
-
-def _name(call: ast.Call) -> str:
-    """What a call calls."""
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
 
 
 def _is_atom(x: ast.expr) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from textwrap import dedent
 from typing import Any, NamedTuple
 
 from .found import Lines
+from .syntax import Source, called, source_of
 
 
 class Statement(NamedTuple):
@@ -154,26 +155,20 @@ def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[
 
 def returned_lines(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, Statement]:
     """For each gradient that a function returns as an expression, which has no name there, the statement that does."""
+    source = source_of(function)
     returned = {key: x for key, x in returned_gradients(function, inputs).items() if not isinstance(x, ast.Name)}
-    if not returned:
+    if source is None or not returned:
         return {}
-    block, start = inspect.getsourcelines(inspect.unwrap(function))
-    text = dedent("".join(block))
-    [node] = [x for x in ast.walk(ast.parse(text)) if isinstance(x, ast.Return) and x.value is not None]
-    first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
-    written = " ".join((ast.get_source_segment(text, node) or "").split())
-    names = {key: [y.id for y in ast.walk(x) if isinstance(y, ast.Name)] for key, x in returned.items()}
-    return {key: Statement((key,), first, last, written, tuple(dict.fromkeys(reads))) for key, reads in names.items()}
+    [node] = _returns(source)
+    where = *source.lines(node), source.written(node)
+    return {key: Statement((key,), *where, _read(x)) for key, x in returned.items()}
 
 
 def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:
     """For each gradient that a function returns, by its place or under its name, what stands there."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError):
-        return {}
-    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
-    match returns:
+    source = source_of(function)
+    returned: list[Any] = [node.value for node in _returns(source)] if source is not None else []
+    match returned:
         case [ast.Tuple(several) | ast.List(several)] if len(several) == len(inputs):
             return {f"d{name}": x for name, x in zip(inputs, several, strict=True)}
         case [ast.Dict(keys, several)]:
@@ -184,6 +179,11 @@ def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> d
     return {}
 
 
+def _returns(source: Source) -> list[ast.Return]:
+    """The statements that return something."""
+    return [node for node in ast.walk(source.tree) if isinstance(node, ast.Return) and node.value is not None]
+
+
 def without_starts(statements: Iterable[Statement]) -> list[Statement]:
     """The statements that assign a name without those that only begin it, as by zeros, if others go on."""
     every = list(statements)
@@ -192,19 +192,14 @@ def without_starts(statements: Iterable[Statement]) -> list[Statement]:
 
 def settled(function: Callable[..., Any]) -> set[str]:
     """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError):
-        return set()
-    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
-    within = {id(inner) for loop in loops for inner in ast.walk(loop)}
-    count: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Name, ast.AugAssign)) and isinstance(getattr(node, "ctx", ast.Store()), ast.Store):
-            name = node.id if isinstance(node, ast.Name) else ""
-            count[name] = count.get(name, 0) + (2 if id(node) in within else 1)
-    changed = {x.target.id for x in ast.walk(tree) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
-    return {name for name, times in count.items() if times == 1 and name not in changed}
+    source = source_of(function)
+    nodes = [*ast.walk(source.tree)] if source is not None else []
+    loops = [node for node in nodes if isinstance(node, (ast.For, ast.While))]
+    again = {id(inner) for loop in loops for inner in ast.walk(loop)}
+    again |= {id(node.target) for node in nodes if isinstance(node, ast.AugAssign)}
+    stored = [x for x in nodes if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
+    count = Counter(x.id for x in stored)
+    return {x.id for x in stored if count[x.id] == 1 and id(x) not in again}
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:
@@ -216,34 +211,32 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 def assignments(function: Callable[..., Any]) -> list[Statement]:
     """The assignments of a function, in the order of their lines; none where the source is not available."""
-    try:
-        block, start = inspect.getsourcelines(inspect.unwrap(function))
-        text = dedent("".join(block))
-        tree = ast.parse(text)
-    except (OSError, TypeError, SyntaxError, ValueError):
+    source = source_of(function)
+    if source is None:
         return []
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
-            segment = " ".join((ast.get_source_segment(text, node) or "").split())
-            first, last = start + node.lineno - 1, start + (node.end_lineno or node.lineno) - 1
-            reads = [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
-            names = tuple(dict.fromkeys(assigned(node)))
-            value = node.value or ast.Constant(None)
-            found.append(
-                Statement(
-                    names,
-                    first,
-                    last,
-                    segment,
-                    tuple(dict.fromkeys(reads)),
-                    tuple(kept(node)),
-                    isinstance(node, ast.AugAssign) or not _unpacks(value),
-                    not isinstance(node, ast.AugAssign) and _begins(value),
-                    tuple(dict.fromkeys(_fetched(node))),
-                )
-            )
+    kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
+    found = [_statement(source, node) for node in ast.walk(source.tree) if isinstance(node, kinds)]
     return sorted(found, key=lambda statement: statement.first)
+
+
+def _statement(source: Source, node: Any) -> Statement:
+    value, adds = node.value or ast.Constant(None), isinstance(node, ast.AugAssign)
+    return Statement(
+        tuple(dict.fromkeys(assigned(node))),
+        *source.lines(node),
+        source.written(node),
+        _read(node),
+        tuple(kept(node)),
+        computes=adds or not _unpacks(value),
+        begins=not adds and _begins(value),
+        fetched=tuple(dict.fromkeys(_fetched(node))),
+    )
+
+
+def _read(node: ast.AST) -> tuple[str, ...]:
+    """The names that are read there."""
+    names = (x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
+    return tuple(dict.fromkeys(names))
 
 
 def _unpacks(value: ast.expr) -> bool:
@@ -252,19 +245,15 @@ def _unpacks(value: ast.expr) -> bool:
     if any(isinstance(x, ast.Subscript) and ast.unparse(x.value).endswith(".shape") for x in inner):
         return False  # one length may be taken for another
     named = ast.Name | ast.Attribute | ast.Subscript | ast.Constant | ast.Tuple | ast.List
-    return all(isinstance(x, named) or (isinstance(x, ast.Call) and _called(x) in _PLAIN) for x in inner)
+    return all(isinstance(x, named) or (isinstance(x, ast.Call) and called(x) in _PLAIN) for x in inner)
 
 
 _PLAIN = ("ones", "ones_like", "zeros", "zeros_like", "empty", "empty_like", "arange", "copy")
 
 
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
-
-
 def _begins(value: ast.expr) -> bool:
     """Whether an expression makes an array of zeros, or an empty one."""
-    return isinstance(value, ast.Call) and _called(value) in ("zeros", "zeros_like", "empty", "empty_like")
+    return called(value) in ("zeros", "zeros_like", "empty", "empty_like")
 
 
 def assigned(node: ast.AST) -> Iterator[str]:

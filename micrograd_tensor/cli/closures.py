@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
-from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
+
+from ..check.syntax import source_of
 
 
 def returned_backward(forward: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -21,12 +22,8 @@ def returned_backward(forward: Callable[..., Any]) -> Callable[..., Any] | None:
     >>> returned_backward(double)(5, double(1)[1])
     10
     """
-    try:
-        text, first = inspect.getsource(forward), forward.__code__.co_firstlineno
-        tree = ast.increment_lineno(ast.parse(dedent(text)), first - 1)
-    except (OSError, TypeError, SyntaxError):
-        return None
-    whole = tree.body[0]
+    source = source_of(forward)
+    whole = ast.increment_lineno(source.tree, source.first - 1).body[0] if source is not None else None
     node = _inner(whole) if isinstance(whole, ast.FunctionDef) else None
     if node is None or len(node.args.args) - len(node.args.defaults) != 1:
         return None

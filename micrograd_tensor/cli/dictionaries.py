@@ -7,11 +7,11 @@ import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from textwrap import dedent
 from typing import Any
 
 import numpy as np
 
+from ..check.syntax import source_of
 from .layers import Layer
 from .shapes import is_parameter
 
@@ -53,16 +53,9 @@ def _arrays(value: Any) -> list[str]:
 
 def _read(layer: Layer, name: str) -> list[str]:
     """The entries of an argument that the forward pass reads by name, as far as they are called as parameters are."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(layer.forward)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    read = (
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        and isinstance(node.slice, ast.Constant)
-    )
-    return [*dict.fromkeys(key for key in read if isinstance(key, str) and is_parameter(key))]
+    source, found = source_of(layer.forward), dict[str, None]()
+    for node in ast.walk(source.tree) if source is not None else ():
+        match node:
+            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key)) if owner == name and is_parameter(key):
+                found[key] = None
+    return [*found]

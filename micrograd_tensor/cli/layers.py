@@ -12,10 +12,10 @@ import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
+from ..check.syntax import source_of, text_of
 from .closures import returned_backward
 
 
@@ -135,7 +135,7 @@ def has_passes_of(layer: Layer, base: Layer) -> bool:
         return False
     for way in filter(None, (base.forward, base.backward)):
         own, theirs = getattr(layer.made_by, way), getattr(base.made_by, way)
-        if own is not theirs and not _is_blank(theirs) and f"super().{way}(" not in _text(own):
+        if own is not theirs and not _is_blank(theirs) and f"super().{way}(" not in text_of(own):
             return False
     return True
 
@@ -151,7 +151,7 @@ def unpaired(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, str]:
     passes: list[Any] = [f for layer in layers.values() for f in (layer.function_forward, layer.function)]
     rest = {n: f for n, f in functions.items() if all(f is not one for one in passes)}
     lone = {n: f for n, f in rest.items() if re.search(_PASS, n)}
-    texts = [(f, _text(f)) for f in (*passes, *lone.values())]
+    texts = [(f, text_of(f)) for f in (*passes, *lone.values())]
     alone = [n for n, f in lone.items() if not any(re.search(rf"\b{n}\(", t) for one, t in texts if one is not f)]
     found, meant = dict[str, str](), set[str]()
     for name in sorted(alone, key=is_backward, reverse=True):
@@ -206,13 +206,11 @@ def _forwards(backward: str) -> Iterator[str]:
 
 def _is_blank(method: Callable[..., Any]) -> bool:
     """Whether there is nothing in a method, as where it is there to be overridden."""
-    try:
-        tree = ast.parse(_text(method))
-    except SyntaxError:
+    source = source_of(method)
+    if source is None:
         return False
-    if not tree.body:
-        return False
-    body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else tree.body
+    first = source.tree.body[0]
+    body = first.body if isinstance(first, ast.FunctionDef) else [first]
     return all(
         isinstance(line, ast.Pass | ast.Raise)
         or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
@@ -221,20 +219,9 @@ def _is_blank(method: Callable[..., Any]) -> bool:
     )
 
 
-def _text(function: Callable[..., Any]) -> str:
-    """The source of a function; "" where it is not known."""
-    try:
-        return dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        return ""
-
-
 def _returns_several(function: Callable[..., Any]) -> bool:
-    try:
-        tree = ast.parse(_text(function))
-    except SyntaxError:
-        return False
-    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    source = source_of(function)
+    returned = [x.value for x in ast.walk(source.tree) if isinstance(x, ast.Return)] if source is not None else []
     return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
 
 

@@ -8,14 +8,12 @@ open then is said, and not held against the layer.
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
-from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from ..check.recorded_array import plain
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
+from ..check.syntax import source_of, text_of
 from .global_weights import held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
@@ -121,7 +120,7 @@ class Trials:
 
     def others(self, chosen: Kind) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
-        text = _source(self._layer.function_forward)
+        text = text_of(self._layer.function_forward)
         labels, shares = re.search(_LOGARITHM, text), re.search(_LOGARITHM, text) and re.search(_CLIPPED, text)
         kinds = set[Kind]()
         for trial in self._all(infinite=False):
@@ -169,7 +168,7 @@ class Trials:
             frozenset(wanted),
             texts,
             kept,
-            _source(self._layer.function_forward),
+            text_of(self._layer.function_forward),
         )
 
     def _tried(self, guess: Guess) -> Trial | None:
@@ -252,7 +251,7 @@ class Trials:
         others = [n for n in trial.guess.free if n not in shapes and len(trial.inputs.get(n, ())) == 1]
         if any(trial.inputs[n] in (trial.inputs[m] for m in resized) for n in others):
             return None  # as gamma without an axis beside beta with it
-        by_element = not re.search(_REDUCED, _source(self._layer.function_forward))
+        by_element = not re.search(_REDUCED, text_of(self._layer.function_forward))
         if any(resized.values()) and not by_element:
             return None  # as a bias with the length of the batch
         sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())
@@ -306,23 +305,13 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
 
 def compared_texts(layer: Layer) -> dict[str, str]:
     """For each parameter that the forward pass compares with a text the first such text."""
-    try:
-        tree = ast.parse(dedent(_source(layer.function_forward)))
-    except SyntaxError:
-        return {}
+    source = source_of(layer.function_forward)
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in ast.walk(source.tree) if source is not None else ():
         match node:
             case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() as text)]):
                 found.setdefault(name, text)
     return found
-
-
-def _source(function: Any) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""
 
 
 def _no_floats(returned: Any) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .source import Part, Shape, called, only_shape, parts, read, replaced
+from ..syntax import called, replaced
+from .source import Part, Shape, only_shape, parts, read
 
 _SMALL = 0.01
 """A constant below this, added to something, guards against division by zero."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ...engine.errors import GradientError
 from ..statements import assigned
+from ..syntax import called
 
 Shape = tuple[int, ...]
-Tree = TypeVar("Tree")
 
 _ABOUT_SHAPE = frozenset({"shape", "size", "ndim", "dtype"})
 _ONLY_SHAPE = frozenset({"len", "ones", "zeros", "ones_like", "zeros_like", "empty_like", "full_like"})
@@ -132,14 +131,6 @@ def only_shape(expression: ast.AST) -> bool:
     return called(expression) in _ONLY_SHAPE
 
 
-def called(call: ast.AST) -> str:
-    """The last name of what is called: ``sum`` for ``np.sum(x)`` and for ``x.sum()``; "" for anything but a call."""
-    match call:
-        case ast.Call(ast.Attribute(attr=name) | ast.Name(name)):
-            return name
-    return ""
-
-
 def _is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
     """Whether an expression is made of numbers and lengths alone: ``1.0 / N``, ``x.shape[0]``, ``-2``."""
     match expression:
@@ -156,18 +147,6 @@ def _is_number(expression: ast.AST, sizes: frozenset[str]) -> bool:
         case ast.Call(args=arguments) if called(expression) in ("float", "int", "sqrt"):
             return all(_is_number(argument, sizes) for argument in arguments)
     return called(expression) == "len"
-
-
-def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
-    """A copy of a tree with one node of it replaced."""
-    if tree is old:
-        return new  # type: ignore[return-value]  # an expression for an expression
-    if isinstance(tree, list):
-        return [replaced(item, old, new) for item in tree]  # type: ignore[return-value]  # a list for a list
-    if not isinstance(tree, ast.AST):
-        return tree
-    made = type(tree)(**{field: replaced(value, old, new) for field, value in ast.iter_fields(tree)})
-    return ast.copy_location(made, tree)
 
 
 def _is_size(value: ast.expr, sizes: frozenset[str]) -> bool:

@@ -1,0 +1,79 @@
+"""Syntax: the source of a function as a tree, and what is asked of trees: what is called, what another node would make.
+
+A decorator that keeps the function it is around, as `functools.wraps` does, hides no source.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from textwrap import dedent
+from typing import Any, NamedTuple, TypeVar
+
+Tree = TypeVar("Tree")
+
+
+class Source(NamedTuple):
+    """The source of a function.
+
+    Attributes:
+        text: from its first line on, as if it stood at the left.
+        first: the number of that line in the file.
+        tree: of the text.
+    """
+
+    text: str
+    first: int
+    tree: ast.Module
+
+    def lines(self, node: ast.stmt) -> tuple[int, int]:
+        """The numbers in the file of the first and the last line of a statement."""
+        return self.first + node.lineno - 1, self.first + (node.end_lineno or node.lineno) - 1
+
+    def written(self, node: ast.AST) -> str:
+        """A part of it as it is written, on one line."""
+        return " ".join((ast.get_source_segment(self.text, node) or "").split())
+
+
+def source_of(function: Callable[..., Any]) -> Source | None:
+    """The source of a function; None where it is not known, or cannot be read by itself, as that of some lambdas.
+
+    >>> source = source_of(text_of)
+    >>> type(source.tree.body[0]).__name__, source.written(source.tree.body[0])[:12]
+    ('FunctionDef', 'def text_of(')
+    """
+    try:
+        block, first = inspect.getsourcelines(function)
+        text = dedent("".join(block))
+        return Source(text, first, ast.parse(text))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+
+
+def text_of(function: Callable[..., Any]) -> str:
+    """The text of a function, as if it stood at the left; "" where it is not known."""
+    try:
+        return dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
+def called(call: ast.AST) -> str:
+    """The last name of what is called: ``sum`` for ``np.sum(x)`` and for ``x.sum()``; "" for anything but a call."""
+    match call:
+        case ast.Call(ast.Attribute(attr=name) | ast.Name(name)):
+            return name
+    return ""
+
+
+def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
+    """A copy of a tree with one node of it replaced."""
+    if tree is old:
+        return new  # type: ignore[return-value]  # an expression for an expression
+    if isinstance(tree, list):
+        return [replaced(item, old, new) for item in tree]  # type: ignore[return-value]  # a list for a list
+    if not isinstance(tree, ast.AST):
+        return tree
+    made = type(tree)(**{field: replaced(value, old, new) for field, value in ast.iter_fields(tree)})
+    return ast.copy_location(made, tree)
