@@ -238,6 +238,8 @@ class Backward(_Judge):
             before, meant = judged, dict[str, Any]()
             for name in judged.wrong:
                 node = self.names[name]
+                if judged.is_recorded(name, judged.given[name]):  # it undoes a mistake made before it
+                    continue
                 held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
                 inner = not node.is_leaf and node not in self.graph.outputs
                 if inner and (held or judged._comes_later(node)):

@@ -52,6 +52,18 @@ def test_every_row_edits_lines_that_are_there_and_says_where_it_shows(mistake):
         assert mistake.wrong or mistake.notes or not first
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_two_mistakes_that_cancel_are_both_found(shape):
+    half, double = (next(m for m in BACKWARD if m.number == number) for number in (20, 21))
+    assert pair(point(shape, 0), half, double).localised
+
+
+@pytest.mark.parametrize("seed", [8, 9, 15, 18])
+def test_one_way_alone_is_told_though_two_samples_make_the_ways_nearly_alike(seed):
+    mistake = next(m for m in BACKWARD if str(m) == "16 1/D for 1/N, mean")
+    assert single(point((2, 3), seed), mistake).first == ("constant factor",)
+
+
 def test_what_cannot_be_seen_is_decided_by_the_numbers():
     unseen = {
         (shape, c.what) for shape in SHAPES for m in CATALOGUE for c in [single(point(shape, 9), m)] if not c.observable

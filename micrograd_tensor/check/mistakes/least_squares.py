@@ -60,3 +60,25 @@ def solve(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> tup
     weights = np.einsum("skj,sk->sj", vt, np.einsum("sik,si->sk", u, b) / singular) / size[:, 0, :]
     left = np.abs(np.einsum("sij,sj->si", rows, weights) - wanted)
     return (weights, None) if np.all(left <= margin * slack) else (None, None)
+
+
+def one_alone(rows: Array, wanted: Array, slack: Array, margin: float = 32.0) -> Array | None:
+    """Weights as `solve` finds them of which all but those of one column are 1, or None if not just one has such.
+
+    Columns that are too much alike to tell the weights of both may still show this.
+
+    >>> columns = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0 + 1e-7]])
+    >>> wanted = columns @ [1.0, 3.0]
+    >>> one_alone(columns[None], wanted[None], np.full((1, 3), 1e-12)).round(9).tolist()
+    [[1.0, 3.0]]
+    """
+    rest, found = wanted - rows.sum(axis=2), []
+    for k in range(rows.shape[2]):
+        column = rows[..., k]
+        with np.errstate(all="ignore"):
+            more = (rest * column).sum(axis=1) / (column * column).sum(axis=1)
+        if np.all(np.abs(rest - more[:, None] * column) <= margin * slack):
+            weights = np.ones((rows.shape[0], rows.shape[2]))
+            weights[:, k] += more
+            found.append(weights)
+    return found[0] if len(found) == 1 else None

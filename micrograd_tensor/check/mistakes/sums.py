@@ -17,7 +17,7 @@ from ...notation import over_text
 from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Change, Derivation, Operand, Values, called_gradient, grouped_forward, is_step
-from .least_squares import solve
+from .least_squares import one_alone, solve
 
 
 def is_sum(x: Operand) -> bool:
@@ -278,7 +278,10 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
         return
     *effects, nothing = reshaped
     columns = np.stack([effect - nothing for effect in effects], axis=-1)
-    weights, _ = solve(columns[None], given.reshape(1, -1) - nothing, slack.reshape(1, -1))
+    system = columns[None], given.reshape(1, -1) - nothing, slack.reshape(1, -1)
+    weights, alike = solve(*system)
+    if alike is not None:
+        weights = one_alone(*system)
     if weights is None:
         return
     explained = [constants.explain(float(w), 1e-9) if abs(w) > 1e-9 else NOTHING for w in weights[0]]
