@@ -53,9 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--header", action="store_true", default=None, help="the first line has the names of the columns"
     )
     names.add_argument("--no-header", action="store_false", dest="header", help="the first line has numbers")
-    parser.add_argument(
-        "--columns", default="", help="which: by names or numbers from 1, such as height,weight or 1,3-5"
-    )
+    parser.add_argument("--columns", help="which: by names or numbers from 1, such as height,weight or 1,3-5")
     parser.add_argument("--drop-missing", action="store_true", help="leave out rows in which a number is missing")
     parser.add_argument("--eps", type=finite_number, default=1e-5, help="added to the variance (default: 1e-5)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
@@ -109,6 +107,10 @@ def _picture(given: argparse.Namespace, source: Path) -> Path:
     """Where the picture goes: a file, if the name has the suffix of a format, and else a folder."""
     asked: Path = given.output or Path()
     if given.output is None or asked.suffix[1:].lower() not in FORMATS:
+        if asked.suffix and not asked.exists():
+            raise UnusableError(
+                f"-o {asked}: {asked.suffix!r} is none of {', '.join(FORMATS)}; give one, or make that folder"
+            )
         asked = output_folder(asked) / f"batchnorm.{given.format or 'svg'}"
     return writable(asked, source)
 

@@ -162,9 +162,10 @@ def _saved(path: Path) -> tuple[int, int] | None:
 def _once(given: argparse.Namespace, wanted: str) -> int:
     """Check a file once; returns the exit status."""
     to_stdout = outputs.to_stdout(given)
+    taken = [given.file]
     for path in (given.html, given.json, given.player):
         if path is not None and str(path) != "-":
-            outputs.writable(path, given.file)
+            taken.append(outputs.writable(path, *taken))
     with outputs.aside(given), user_file(given.file, given.seed) as module:
         judged, left_out = _judge_all(module, given, wanted)
         lone = {} if wanted else _lone(module)
@@ -207,7 +208,7 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
         wanted = next((name for name in layers if f"{name}_forward" == wanted or f"{name}_backward" == wanted), wanted)
     if wanted and wanted not in layers:
         there = f"it has {listed(list(layers))}" if layers else "it has no NAME_forward with a NAME_backward"
-        raise UnusableError(f"{path} has no layer {wanted}{nearest(wanted, layers)}; {there}")
+        raise UnusableError(f"{path} has no layer {wanted!r}; {there}")
     lone = {} if layers else {name: why for name, why in _lone(module).items() if name not in ("forward", "backward")}
     if lone:
         raise UnusableError(f"{path} has no layer: {'; '.join(f'for {name} {why}' for name, why in lone.items())}")

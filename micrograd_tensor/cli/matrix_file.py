@@ -50,7 +50,7 @@ def read_matrix(
     dtype: str = "float64",
     *,
     header: bool | None = None,
-    columns: str = "",
+    columns: str | None = None,
     drop_missing: bool = False,
 ) -> Matrix:
     """The numbers of a file as an ``(N, D)`` array.
@@ -90,7 +90,7 @@ def read_matrix(
             lines, notes = np.arange(1, len(values) + 1), []
     except OSError as error:
         raise UnusableError(f"{path} cannot be read: {error.strerror or error}") from None
-    if not columns and names and len(chosen) < len(names):
+    if columns is None and names and len(chosen) < len(names):
         notes = [*notes, "without the first column, which has no name"]
     if values.shape[1] == 0:
         raise UnusableError(f"{path} has no columns")
@@ -107,7 +107,9 @@ def read_matrix(
         place = f"{path}, row {lines[row]}, column {called(chosen[k], names)}"
         if np.isnan(found):
             raise UnusableError(f"{place}: a number is missing (NaN); --drop-missing leaves such rows out")
-        raise UnusableError(f"{place}: {found} is not a finite {dtype} number")
+        raise UnusableError(
+            f"{place}: {found} is not a finite {dtype} number; leave the row out, or, in a text, the cell empty"
+        )
     if len(cast) < 2:
         raise UnusableError(
             f"{path} has {'one row' if len(cast) else 'no row'} only; a batch to normalize needs two or more"
@@ -115,9 +117,9 @@ def read_matrix(
     return Matrix(cast, [names[k] for k in chosen] if names else None, notes)
 
 
-def _chosen(path: Path, columns: str, names: Sequence[str] | None, width: int) -> list[int]:
+def _chosen(path: Path, columns: str | None, names: Sequence[str] | None, width: int) -> list[int]:
     """The columns that are asked for, by their places."""
-    if not columns:
+    if columns is None:
         unnamed = bool(names) and width > 1 and names is not None and not names[0] and all(names[1:])
         return list(range(int(unnamed), width))
     found: list[int] = []

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -357,6 +358,8 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
 
 
 _WORDS = ("True", "False", "None")
+_MOST = 100_000_000
+"""The numbers that an input has at most."""
 
 
 def values_of(texts: str) -> dict[str, Any]:
@@ -371,9 +374,15 @@ def values_of(texts: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in re.split(r",(?![^\[({]*[\])}])", texts):
         name, _, text = (x.strip() for x in part.partition("="))
+        if name in found:
+            raise UnusableError(f"--shapes: {name} is given twice; give it once")
         shape, _, below = text.partition("<")
         if name.isidentifier() and re.fullmatch(r"\d+(x\d+)*|\(\s*\)", shape) and (not below or below.isdigit()):
             lengths = tuple(map(int, re.findall(r"\d+", shape)))
+            if 0 in lengths or prod(lengths) > _MOST or (below and not int(below)):
+                raise UnusableError(
+                    f"--shapes: {part.strip()!r} has no numbers, or more than {_MOST:,}; give other lengths"
+                )
             found[name] = (lengths, int(below)) if below else lengths
             continue
         try:

@@ -129,7 +129,7 @@ def _load(place: str) -> nn.Module:
             with blamed(path, f"fails in {name}()"):
                 made = made()
     if not isinstance(made, nn.Module):
-        raise UnusableError(f"{name!r} in {file} is a {type(made).__name__}, not a Module")
+        raise UnusableError(f"{name!r} in {file} is no Module, but of type {type(made).__name__}")
     return made
 
 

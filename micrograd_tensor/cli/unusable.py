@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..draw.errors import DrawError
 from ..engine.errors import DTypeError, GradientError, ShapeError
 
-_ARGUMENTS = "view|at|detail|depth|collapse|theme|engine|width|against|dims|format"
+_ARGUMENTS = "view|at|detail|depth|collapse|scope|theme|engine|width|against|dims|format"
 
 
 class UnusableError(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import GradientError, describe
+from ..engine.errors import GradientError, describe, quoted
 from ..engine.files import atomic_write
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, graph
@@ -264,6 +264,8 @@ def kind_of(path: Path, *, beamer: bool = False) -> str:
 
 def _checked(written: Mapping[str, str], captured: Graph) -> Mapping[str, str]:
     """Other names for values of a graph, which there are, and each of which stands for one."""
+    if not isinstance(written, Mapping):
+        raise GradientError(f'derive: symbols={quoted(written)}; give a text by name, such as {{"var": "σ²"}}')
     shown = [written.get(name, name) for name in captured.named]
     for name, symbol in written.items():
         captured[name]  # or an error that names those there are
@@ -287,7 +289,7 @@ def derivation(
         if upstream is not None:
             raise GradientError("derive: a graph has its upstream gradient already; capture it with another one")
     else:
-        outs = [outputs] if isinstance(outputs, Tensor) else [*outputs] if isinstance(outputs, Sequence) else []
+        outs = [outputs] if isinstance(outputs, Tensor) else [*outputs] if isinstance(outputs, list | tuple) else []
         if not outs:
             raise GradientError(f"derive: {describe(outputs)} is no Tensor; give one, several, or a captured graph")
         for out in outs:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.errors import ShapeError
+from ..engine.errors import ShapeError, quoted
 from ..engine.row import Contraction, Cumulation, Permutation, Reduction, Reshape
 from .nodes import Graph, Node
 
@@ -52,6 +52,8 @@ def axis_names(graph: Graph, names: AxisNames | None) -> Dims:
     >>> labels[captured["s"]], labels[captured.gradients[captured["x"]]]
     (('D',), ('N', 'D'))
     """
+    if not isinstance(names, Mapping | None):
+        raise ShapeError(f'dims: {quoted(names)} names no axes; write {{"N": ("x", 0)}} for axis 0 of x')
     if not names:
         return {}
     nodes = (*graph.nodes, *graph.backward)

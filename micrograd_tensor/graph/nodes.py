@@ -202,11 +202,14 @@ def _row(node: Node) -> tuple[str, str, str, str, str]:
 
 
 def nearest(name: str, names: Any) -> str:
-    """``; did you mean …?`` with the names that are spelled most alike, or all where there are few."""
+    """``; did you mean …?`` with the names that are spelled most alike, or ``; there is …`` with the first of all."""
     from difflib import get_close_matches  # needed for errors alone
 
-    close = get_close_matches(name, list(names), n=3, cutoff=0.4) or sorted(names)[:8]
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    known = sorted(names) if isinstance(names, set | frozenset) else list(names)
+    close = get_close_matches(name, known, n=3, cutoff=0.4) or (known if len(known) < 4 else [])
+    if close or not known:
+        return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f"; there is {', '.join(map(repr, known[:8]))}{', …' if len(known) > 8 else ''}"
 
 
 def named_nodes(graph: Graph) -> dict[str, Node]:

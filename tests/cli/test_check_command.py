@@ -567,6 +567,7 @@ def test_unusable_files_are_told_with_the_users_lines_alone(text, says, check):
         (["mine.py", "--html", "none/x.html"], "cannot be written: No such folder as none"),
         (["mine.py", "--json", "."], "is a folder; give a file in it"),
         (["mine.py", "--html", "mine.py"], "is mine.py itself, which stays as it is"),
+        (["mine.py", "--html", "r.html", "--json", "r.html"], "r.html is r.html itself, which stays as it is"),
     ],
 )
 def test_unusable_arguments_are_told_and_change_nothing(arguments, says, tmp_path, monkeypatch, capsys):

@@ -214,10 +214,16 @@ def test_what_says_no_shapes_is_refused(text):
         values_of(text)
 
 
+@pytest.mark.parametrize("text", ["x=0", "x=4x0", "y=4<0", "x=99999999999", "x=4,w=3,x=5"])
+def test_shapes_without_numbers_too_large_or_said_twice_are_refused(text):
+    with pytest.raises(UnusableError, match=r"has no numbers, or more than 100,000,000|x is given twice"):
+        values_of(text)
+
+
 def test_a_layer_that_is_not_there_is_named_with_those_that_are(check):
     status, _, error = check(PAIR, target="mine.py:scal")
     assert status == 2
-    assert "no layer scal" in error
+    assert "no layer 'scal'; it has scale" in error
     assert "scale" in error
 
 

@@ -304,6 +304,7 @@ UNUSABLE = {
     "a file that fails": (["raises.py:f"], "raises.py, line 2"),
     "a missing function": (["mine.py:squared"], "mine.py has no function 'squared'; did you mean 'square'"),
     "no function": (["mine.py:number"], "mine.py has no function 'number'"),
+    "nothing alike": (["batchnorm", "--dims", "N=q:0"], "no node is called 'q'; there is 'x', 'gamma', 'beta', 'mean'"),
     "a function with arguments": (["mine.py:takes"], "takes takes arguments; write a function inputs() that"),
     "a function that returns nothing": (["mine.py:nothing"], "nothing() returned None; return a Tensor"),
     "a function that returns a word": (["mine.py:three_and_a_word"], "three_and_a_word() returned a tuple of 3"),

@@ -110,7 +110,7 @@ def test_a_class_with_modules_within_modules(nets, capsys):
         (["{0}/wrong.py:net"], r"(?s)wrong.py cannot be loaded.*line 1.*ModuleNotFoundError: No module named 'nothing"),
         (["{0}/ends.py:net"], "(?s)ends.py cannot be loaded.*SystemExit: bye"),
         (["{0}/nets.py:nett"], "nets.py has no 'nett'; it has net, pictures, words"),
-        (["{0}/nets.py:number"], "'number' in .*nets.py is a int, not a Module"),
+        (["{0}/nets.py:number"], "'number' in .*nets.py is no Module, but of type int"),
         (["{0}/nets.py:broken"], r"(?s)nets.py fails in broken\(\).*ValueError: no net today"),
         (
             ["{0}/nets.py:pictures"],

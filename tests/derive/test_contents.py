@@ -176,6 +176,8 @@ def test_symbols_are_on_the_pages_and_names_in_the_code():
         ({"mean": "m", "var": "m"}, "'m' would stand for mean and for another value"),
         ({"mean": " "}, "' ' is no symbol for mean"),
         ({"mean": 3}, "3 is no symbol for mean"),
+        (3, "symbols=3; give a text by name"),
+        (["mean"], r"symbols=\['mean'\]; give a text by name"),
     ],
 )
 def test_symbols_of_nothing_or_of_two_things_are_refused(symbols, said):

@@ -91,6 +91,7 @@ def test_a_length_names_the_only_axis_that_has_it():
         ({"N": ("x", "0")}, ShapeError, r"dims: N is \('x', '0'\), which names no axis; write"),
         ({"N": [("x", 0), 4]}, ShapeError, "dims: N is 4, which names no axis; write"),
         *[({"N": bad}, ShapeError, f"dims: N is {bad!r}, which names no axis") for bad in ("x", 4.0, True, None)],
+        *[(bad, ShapeError, "dims: .* names no axes; write") for bad in (3, ["N"], "N", [("N", 0)])],
         ({"N": ("x", 0), "M": ("y", 0)}, ShapeError, "dims: N and M are names of the same axis; give it one"),
     ],
 )
