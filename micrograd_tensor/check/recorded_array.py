@@ -22,6 +22,7 @@ from ..engine.table import shapes
 from ..engine.table.elementwise import where
 from ..engine.table.reductions import broadcast_to
 from ..engine.tensor import Tensor, tensor
+from .nested import each
 
 MAKERS = ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like")
 """Functions of NumPy that make an array to be filled."""
@@ -477,31 +478,17 @@ def as_tensor(value: Any) -> Tensor:
 
 def unwrapped(value: Any) -> Any:
     """With what is recorded in place of each `Array` in it."""
-    if isinstance(value, Array):
-        return value.recorded
-    if type(value) in (list, tuple):
-        return type(value)(unwrapped(x) for x in value)
-    if type(value) is dict:
-        return {key: unwrapped(x) for key, x in value.items()}
-    return value
+    return value.recorded if isinstance(value, Array) else each(value, unwrapped)
 
 
 def wrapped(value: Any) -> Any:
     """With an `Array` in place of each Tensor in it."""
-    if isinstance(value, Tensor):
-        return Array(value)
-    if type(value) in (list, tuple):
-        return type(value)(wrapped(x) for x in value)
-    return value
+    return Array(value) if isinstance(value, Tensor) else each(value, wrapped)
 
 
 def plain(value: Any) -> Any:
     """The numbers alone."""
-    if isinstance(value, Array):
-        return value.recorded.numpy()
-    if type(value) in (list, tuple):
-        return type(value)(plain(x) for x in value)
-    return value
+    return value.recorded.numpy() if isinstance(value, Array) else each(value, plain)
 
 
 def _plain_index(index: Any) -> Any:

@@ -26,7 +26,8 @@ from .edits import Edit, Statement, edits
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
-from .running import LARGE, arrays_in, called, computed, copied, python_function, traced_by
+from .nested import arrays_in, leaves
+from .running import LARGE, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
 from .statements import assigned, kept, lines_to, returned_gradients, returned_names
 from .syntax import Source, source_of
@@ -503,7 +504,7 @@ class _Search:
             if isinstance(after, ast.Return):
                 code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
                 made = traced_by(None, eval, code, world, space)
-                return any(_is_due(x, self.due[key].expected, self.due[key]) for x in _leaves(made))
+                return any(_is_due(x, self.due[key].expected, self.due[key]) for x in leaves(made))
             written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
             for node in (node for target in written for node in ast.walk(target)):
                 if isinstance(node, ast.Name) and node.id in space:
@@ -516,16 +517,6 @@ class _Search:
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> bool:
     return isinstance(value, np.ndarray | np.generic | float) and np.shape(value) == shape
-
-
-def _leaves(returned: Any) -> Iterator[Any]:
-    if isinstance(returned, Mapping):
-        returned = tuple(returned.values())
-    if not isinstance(returned, tuple | list):
-        yield returned
-        return
-    for inner in returned:
-        yield from _leaves(inner)
 
 
 def _is_due(value: Any, expected: Any, own: WrongStage) -> bool:

@@ -31,6 +31,7 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 from ..notation import counted
+from .nested import arrays_in, each
 from .statements import assignments
 
 __all__ = ["Run", "run"]
@@ -330,11 +331,7 @@ def copied(value: Any, known: Sequence[Any] = ()) -> Any:
     if isinstance(value, np.ndarray):
         once = kept_once(value, known) if known else value
         return value.copy() if once is value else once
-    if type(value) in (list, tuple):
-        return type(value)(copied(x, known) for x in value)
-    if isinstance(value, Mapping):
-        return {name: copied(x, known) for name, x in value.items()}
-    return value
+    return each(value, lambda x: copied(x, known))
 
 
 def kept_once(value: Any, known: Sequence[Any], least: int = LARGE) -> Any:
@@ -348,26 +345,13 @@ def kept_once(value: Any, known: Sequence[Any], least: int = LARGE) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.nbytes >= least:
         alike = (x for x in known if x.shape == value.shape and x.dtype == value.dtype)
         return next((x for x in alike if value is x or _same_floats(value, x)), value)
-    if type(value) in (list, tuple):
-        return type(value)(kept_once(x, known, least) for x in value)
-    if type(value) is dict:
-        return {name: kept_once(x, known, least) for name, x in value.items()}
-    return value
+    return each(value, lambda x: kept_once(x, known, least))
 
 
 def _same_floats(a: Any, b: Any) -> bool:
     if a.size and a.item(0) != b.item(0):  # most differ there already
         return False
     return np.array_equal(a, b) and np.array_equal(np.signbit(a), np.signbit(b))
-
-
-def arrays_in(value: Any) -> Iterator[Any]:
-    """The arrays in tuples, lists and mappings, however deep."""
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, (list, tuple, Mapping)):
-        for inner in value.values() if isinstance(value, Mapping) else value:
-            yield from arrays_in(inner)
 
 
 def _takes_two(backward: Callable[..., Any]) -> bool:

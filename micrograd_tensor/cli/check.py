@@ -50,6 +50,7 @@ from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, unpa
 from .outputs import add_json
 from .shapes import is_labels, is_parameter, values_of
 from .starters import STARTERS
+from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
 from .varied import variations
@@ -195,7 +196,7 @@ class _Judged(NamedTuple):
     """A layer, or a file's only exercise, whose name is ""; what came of it."""
 
     name: str
-    task: exercise.Exercise
+    task: Task
     report: Report
     ran: Run
 
@@ -241,7 +242,7 @@ def judge_layer(
     seed: int,
     shapes: Mapping[str, Any],
     rtol: float | None = None,
-) -> tuple[exercise.Exercise, Report, Run]:
+) -> tuple[Task, Report, Run]:
     """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
 
     Raises:
@@ -311,7 +312,7 @@ def _circuit(graph: Graph, report: Report) -> str:
     return ""
 
 
-def _lines(task: exercise.Exercise) -> list[tuple[int, str]]:
+def _lines(task: Task) -> list[tuple[int, str]]:
     """The numbered lines of the backward pass, where they are known."""
     try:
         lines, first = inspect.getsourcelines(inspect.unwrap(task.backward))
@@ -320,7 +321,7 @@ def _lines(task: exercise.Exercise) -> list[tuple[int, str]]:
     return list(enumerate(lines, first))
 
 
-def judge(task: exercise.Exercise, path: Path, rtol: float | None = None) -> tuple[Report, Run]:
+def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Run]:
     """Run the backward pass of an exercise and compare what it computed.
 
     Raises:
@@ -413,10 +414,8 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
     return {}
 
 
-def _elsewhere(task: exercise.Exercise, inputs: list[str]) -> Iterator[Place]:
+def _elsewhere(task: Task, inputs: list[str]) -> Iterator[Place]:
     """The same exercise at other inputs, where it runs at them."""
-    if task.again is None:
-        return
     for ways in variations(seed=0):
         for vary in ways:
             with suppress(UnusableError), warnings.catch_warnings():
@@ -489,7 +488,7 @@ def _shared(ran: Run, report: Report) -> list[str]:
     ]
 
 
-def _rebound(task: exercise.Exercise, ran: Run, report: Report) -> list[str]:
+def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
     """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
     name, of_a_loss = next(iter(task.ignored), ""), np.shape(task.dout) == ()
     value = ran.names.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,11 +17,12 @@ from ..check.running import copied
 from ..engine.arrays import plain
 from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
-from ..graph import Graph, graph, named_nodes
+from ..graph import graph, named_nodes
 from ..graph.nodes import nearest
 from .dictionaries import spread
 from .layers import Layer
 from .recording import recorded
+from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed
 from .variables import named_by_variables
@@ -35,45 +35,7 @@ _INPUTS = """write a function that returns them by name, such as
         return {%s}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Exercise:
-    """Everything needed to judge a backward pass.
-
-    Attributes:
-        captured: the recorded graph, with values and backward pass.
-        dout: the upstream gradient.
-        drawn: whether it was drawn at random.
-        cache: the backward pass's second argument, in plain arrays: all named values and arguments, or what forward
-            returned in addition to its result.
-        own_cache: whether forward returned it.
-        backward: the user's function.
-        ignored: the names of its arguments, which are no gradients that it computed.
-        said: how the forward pass was run, in a few words; or "".
-        again: makes the same exercise at varied inputs; raises `UnusableError` where it does not run at them.
-        guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
-        unlike: the inputs whose gradients have another shape.
-        doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
-        untaken: whether the backward pass takes no upstream gradient: it is 1.
-        forward: the user's function; None where it is not known.
-    """
-
-    captured: Graph
-    dout: Any
-    drawn: bool
-    cache: Any
-    own_cache: bool
-    backward: Callable[..., Any]
-    ignored: tuple[str, ...]
-    said: str = ""
-    again: Callable[[Vary], Exercise] | None = None
-    guessed: str = ""
-    unlike: frozenset[str] = frozenset()
-    doubts: Mapping[str, str] = field(default_factory=dict)
-    untaken: bool = False
-    forward: Callable[..., Any] | None = None
-
-
-def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Exercise:
+def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) -> Task:
     """Run a file's forward pass.
 
     Args:
@@ -105,14 +67,10 @@ def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) ->
         cache |= {name: np.array(node.value) for name, node in named_nodes(captured).items()}
     ignored = tuple(inspect.signature(backward).parameters)[:2]
     again = partial(read, module, path, seed)
-    return Exercise(
-        captured, dout, upstream is None, cache, own is not None, backward, ignored, again=again, forward=forward
-    )
+    return Task(captured, dout, upstream is None, cache, backward, ignored, forward, again)
 
 
-def read_layer(
-    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]
-) -> Iterator[Exercise]:
+def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]) -> Iterator[Task]:
     """Run a layer in plain NumPy: at what its file's ``inputs()`` gives for it, or at inputs of given or found shapes.
 
     Where inputs were found, the likeliest are first, and a layer that is right at one of them is right: it may be meant
@@ -129,27 +87,7 @@ def read_layer(
         exact = own.keys() <= parameters
         given = own if exact else given
     layer, given = spread(layer, given)
-
-    def every(arguments: Mapping[str, Any], exact: bool, dout: Any) -> Iterator[Exercise]:
-        for made in recorded(module, layer, path, seed, arguments, exact, dout):
-            yield Exercise(
-                captured=made.graph,
-                dout=made.upstream,
-                drawn=dout is None and not made.untaken,
-                cache=made.cache,
-                own_cache=True,
-                backward=made.backward,
-                ignored=made.ignored,
-                said=made.said,
-                again=lambda vary, at=made.arguments: next(every(vary(at), True, None)),  # type: ignore[misc]
-                guessed=made.guessed,
-                unlike=made.unlike,
-                doubts=made.doubts,
-                untaken=made.untaken,
-                forward=layer.function_forward,
-            )
-
-    yield from every(given, exact, upstream)
+    return recorded(module, layer, path, seed, given, exact, upstream)
 
 
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:

@@ -13,7 +13,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -38,42 +37,10 @@ from .layers import Layer, wanted_by
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, said_as_option
 from .taking import Adapted, Taking, is_cache
+from .task import Task
 from .trials import Trial, Trials, made_anew, rest_of
 from .unusable import UnusableError
 from .user_file import blamed
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A layer that was run at some inputs.
-
-    Attributes:
-        outputs: what it returned that is differentiated.
-        upstream: their gradients, drawn at random: one, or of several outputs a tuple.
-        cache: the second argument of its backward pass.
-        backward: the backward pass, as ``backward(dout, cache)`` or ``backward(dout)``.
-        graph: what was recorded.
-        ignored: the names of backward's arguments.
-        said: at which inputs it was run, in a few words.
-        guessed: what is to be said of guessed shapes that the gradients do not have, in sentences; or "".
-        unlike: the inputs whose gradients have another shape.
-        doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
-        arguments: these inputs.
-        untaken: whether the backward pass takes no upstream gradient: it is 1.
-    """
-
-    outputs: tuple[Tensor, ...]
-    upstream: Any
-    cache: Any
-    backward: Callable[..., Any]
-    graph: Any
-    ignored: tuple[str, ...]
-    said: str
-    guessed: str
-    unlike: frozenset[str]
-    doubts: dict[str, str]
-    arguments: Mapping[str, Any]
-    untaken: bool
 
 
 def recorded(
@@ -84,7 +51,7 @@ def recorded(
     given: Mapping[str, Any],
     exact: bool = False,
     dout: Any = None,
-) -> Iterator[Recorded]:
+) -> Iterator[Task]:
     """Run a layer's forward pass at inputs that are given, or made from their shapes, or found by trying.
 
     The first run is the likeliest; the others, if any, are at other kinds of numbers, such as labels that are one-hot.
@@ -157,9 +124,7 @@ def _collected_later() -> Iterator[None]:
 
 
 @_collected_later()
-def _recorded(
-    module: ModuleType, layer: Layer, path: Path, seed: int, trial: Trial, exact: bool, dout: Any
-) -> Recorded:
+def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Trial, exact: bool, dout: Any) -> Task:
     arguments = trial.guess.arguments
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
@@ -187,6 +152,7 @@ def _recorded(
                 f"of shape {outputs[0].shape}; take one, such as dout, or return the loss"
             )
         upstream = [np.ones_like(out.numpy()) for out in outputs]
+    drawn = dout is None and bool(takes.gradients)
     if dout is not None:
         with blamed(path, "gives a dout that does not fit"):
             upstream = [np.asarray(np.broadcast_to(dout, outputs[0].shape), outputs[0].dtype)]
@@ -205,20 +171,20 @@ def _recorded(
         adapted = Adapted(forward, lambda *_: rest_of(forward(**wanted_by(forward, copied(arguments)))), inputs, None)
     else:
         adapted = takes.adapted(backward, inputs, trial.own)
-    guessed = "" if exact else _guessed(trial)
-    return Recorded(
-        outputs,
+    return Task(
+        captured,
         dout,
+        drawn,
         cache,
         adapted,
-        captured,
         ignored,
-        _said(trial, seed, exact),
-        guessed,
-        frozenset(trial.unlike),
-        dict(trial.doubts),
-        arguments,
-        not takes.gradients,
+        layer.function_forward,
+        again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True)),
+        said=_said(trial, seed, exact),
+        guessed="" if exact else _guessed(trial),
+        unlike=frozenset(trial.unlike),
+        doubts=dict(trial.doubts),
+        untaken=not takes.gradients,
     )
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.errors import GradientError
+from ..nested import arrays_in, each
 from ..rendering.terminal import plain
 from ..running import Watch
 from .rules import Mutant, mutants
@@ -248,7 +249,7 @@ class Recorder:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        for array in _arrays((args, kwargs)):
+        for array in arrays_in((args, kwargs)):
             if array.flags.writeable:
                 self._before.setdefault(id(array), (array, array.copy()))
         if len(self.calls) == _MAX_CALLS:
@@ -278,11 +279,11 @@ def redrawn(call: Call, rng: np.random.Generator) -> Call:
         if isinstance(value, float):
             return value * float(np.exp(0.5 * rng.standard_normal())) or 1e-3
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-            return _copy(value)
+            return value.copy() if isinstance(value, np.ndarray) else each(value, other)
         noise: Any = rng.standard_normal(value.shape)
         return (value * np.exp(0.5 * noise) if value.any() else noise).astype(value.dtype)
 
-    args, kwargs = _mapped((call.args, call.kwargs), other)
+    args, kwargs = other((call.args, call.kwargs))
     return Call(args, kwargs, None)
 
 
@@ -316,32 +317,13 @@ def local_shapes(function: Callable[..., Any], call: Call) -> dict[str, tuple[in
 
 def special_lengths(call: Call) -> bool:
     """Whether a call's arrays have axes of length 1, or two of the same length, so that one passes for the other."""
-    shapes = [array.shape for array in _arrays((call.args, call.kwargs))]
+    shapes = [array.shape for array in arrays_in((call.args, call.kwargs))]
     return any(1 in shape or len(set(shape)) < len(shape) for shape in shapes)
 
 
 def copied(value: Any) -> Any:
     """A copy with arrays of its own."""
-    return _mapped(value, _copy)
-
-
-def _copy(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A function applied to whatever is in dicts, lists and tuples."""
-    if type(value) is dict:
-        return {key: _mapped(item, function) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_mapped(item, function) for item in value)
-    return function(value)
-
-
-def _arrays(value: Any) -> list[Any]:
-    found: list[Any] = []
-    _mapped(value, found.append)
-    return [item for item in found if isinstance(item, np.ndarray)]
+    return value.copy() if isinstance(value, np.ndarray) else each(value, copied)
 
 
 def _is_numeric(value: Any) -> bool:

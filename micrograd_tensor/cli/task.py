@@ -1,0 +1,46 @@
+"""Task: everything that is needed to judge a backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph import Graph
+from .varied import Vary
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A forward pass that was recorded, and the backward pass to be judged.
+
+    Attributes:
+        captured: the recorded graph, with values and backward pass.
+        dout: the upstream gradient; of several outputs a tuple.
+        drawn: whether it was drawn at random.
+        cache: the backward pass's second argument, in plain arrays: all named values and arguments, or what forward
+            returned in addition to its result.
+        backward: the user's function, as ``backward(dout, cache)`` or ``backward(dout)``.
+        ignored: the names of its arguments, which are no gradients that it computed.
+        forward: the user's function.
+        again: makes the same task at varied inputs; raises `UnusableError` where it does not run at them.
+        said: how the forward pass was run, in a few words; or "".
+        guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
+        unlike: the inputs whose gradients have another shape.
+        doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
+        untaken: whether the backward pass takes no upstream gradient: it is 1.
+    """
+
+    captured: Graph
+    dout: Any
+    drawn: bool
+    cache: Any
+    backward: Callable[..., Any]
+    ignored: tuple[str, ...]
+    forward: Callable[..., Any]
+    again: Callable[[Vary], Task]
+    said: str = ""
+    guessed: str = ""
+    unlike: frozenset[str] = frozenset()
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    untaken: bool = False
