@@ -38,6 +38,8 @@ __all__ = ["Run", "run"]
 
 LARGE = 1 << 18
 """The bytes from which on it is worth while to keep an array once."""
+NUMPYS = (np, np.random, np.linalg)
+"""The modules of NumPy in which people replace functions."""
 _MAX_HELD = 8
 """How many of the arrays that a name held before its last assignment are kept, the last ones."""
 
@@ -45,12 +47,11 @@ _MAX_HELD = 8
 @contextmanager
 def replaced_kept() -> Iterator[None]:
     """After the block NumPy's functions are its own, and the standard streams what they were; what was added stays."""
-    modules = (np, np.random, np.linalg)
-    functions, streams = [dict(vars(module)) for module in modules], (sys.stdin, sys.stdout, sys.stderr)
+    functions, streams = [dict(vars(module)) for module in NUMPYS], (sys.stdin, sys.stdout, sys.stderr)
     try:
         yield
     finally:
-        for module, names in zip(modules, functions, strict=True):
+        for module, names in zip(NUMPYS, functions, strict=True):
             vars(module).update(names)
         sys.stdin, sys.stdout, sys.stderr = streams
 

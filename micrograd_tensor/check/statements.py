@@ -42,22 +42,6 @@ class Statement(NamedTuple):
         return taken is None or any(line in taken for line in range(self.first, self.last + 1))
 
 
-def source_lines(function: Callable[..., Any]) -> dict[str, Lines]:
-    """For each name that a function assigns the statements that do, in their order.
-
-    Empty where the source is not available.
-
-    >>> from micrograd_tensor.check.statements import assignments, source_lines
-    >>> source_lines(assignments)["tree"][0][1]
-    'tree = ast.parse(text)'
-    """
-    found: dict[str, Lines] = {}
-    for statement in assignments(function):
-        for name in (*statement.names, *statement.kept):
-            found[name] = (*found.get(name, ()), (statement.first, statement.text))
-    return found
-
-
 def gradient_lines(
     function: Callable[..., Any],
     keys: Mapping[str, str],
@@ -72,10 +56,7 @@ def gradient_lines(
         whole: the stages whose gradients have the right shape and dtype, so that what they begin with is right.
         taken: the lines that were run; None: perhaps all.
     """
-    by_name: dict[str, list[Statement]] = {}
-    for statement in assignments(function):
-        for name in (*statement.names, *statement.kept) if statement.was_run(taken) else ():
-            by_name.setdefault(name, []).append(statement)
+    by_name = _by_name(assignments(function, taken))
     found = {name: by_name[key] for name, key in keys.items() if key in by_name}
     return {
         name: tuple((made.first, made.text) for made in (without_starts(several) if name in whole else several))
@@ -103,11 +84,8 @@ def lines_before(
         suspect: those that are known not to be what was recorded under these names.
         taken: the lines that were run; None: perhaps all.
     """
-    statements = [x for x in assignments(function) if x.was_run(taken)]
-    makers: dict[str, list[Statement]] = {}
-    for statement in statements:
-        for name in statement.names:
-            makers.setdefault(name, []).append(statement)
+    statements = assignments(function, taken)
+    makers = _by_name(x._replace(kept=()) for x in statements)
     # what depends on a gradient, not on forward values alone
     carrying = {next(iter(_parameters(function)), ""), *judged}
     before = 0
@@ -132,10 +110,7 @@ def lines_before(
 
 def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container[int] | None = None) -> set[int]:
     """The lines of the statements that some names are computed from, those that assign them among these."""
-    makers: dict[str, list[Statement]] = {}
-    for statement in assignments(function):
-        for name in (*statement.names, *statement.kept) if statement.was_run(taken) else ():
-            makers.setdefault(name, []).append(statement)
+    makers = _by_name(assignments(function, taken))
     found: set[int] = set()
     stack, seen = list(keys), set(keys)
     while stack:
@@ -209,14 +184,28 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         return []
 
 
-def assignments(function: Callable[..., Any]) -> list[Statement]:
-    """The assignments of a function, in the order of their lines; none where the source is not available."""
+def assignments(function: Callable[..., Any], taken: Container[int] | None = None) -> list[Statement]:
+    """The assignments of a function, in the order of their lines; none where the source is not available.
+
+    Args:
+        function: whichever.
+        taken: the lines that were run, to which they belong in part at least; None: perhaps all.
+    """
     source = source_of(function)
     if source is None:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
     found = [_statement(source, node) for node in ast.walk(source.tree) if isinstance(node, kinds)]
-    return sorted(found, key=lambda statement: statement.first)
+    return sorted((x for x in found if x.was_run(taken)), key=lambda statement: statement.first)
+
+
+def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
+    """The statements that assign each name, attributes and entries among these."""
+    found: dict[str, list[Statement]] = {}
+    for statement in statements:
+        for name in (*statement.names, *statement.kept):
+            found.setdefault(name, []).append(statement)
+    return found
 
 
 def _statement(source: Source, node: Any) -> Statement:

@@ -60,12 +60,12 @@ def places(own: Any) -> Iterator[Place]:
     attributes = vars(own) if hasattr(own, "__dict__") else {}
     inner = list[tuple[str, Any]]()
     for key, value in list(attributes.items()):
-        if _is_array(value):
+        if is_float_array(value):
             yield Place(key, key, attributes, key)
         elif isinstance(value, dict) and "grad" not in key.lower():
-            for name in (name for name, x in value.items() if isinstance(name, str) and _is_array(x)):
+            for name in (name for name, x in value.items() if isinstance(name, str) and is_float_array(x)):
                 yield Place(name, name, value, name)
-        if not _is_array(value):
+        if not is_float_array(value):
             inner.append((key, value))
     seen = {id(own)}
     for key, value in inner:
@@ -79,7 +79,7 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
     if isinstance(value, list | tuple):
         seen.add(id(value))
         for place, x in enumerate(value):
-            if _is_array(x) and isinstance(value, list):
+            if is_float_array(x) and isinstance(value, list):
                 yield Place(f"{called}{place}", short, value, place)
             else:
                 yield from _within(x, f"{called}{place}", short, seen)
@@ -88,7 +88,7 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
     if names is None:
         return
     seen.add(id(value))
-    arrays = [key for key, x in names.items() if isinstance(key, str) and _is_array(x)]
+    arrays = [key for key, x in names.items() if isinstance(key, str) and is_float_array(x)]
     if not own_dictionary:
         boxed = next((key for key in arrays if not isinstance(value, dict) and _NUMBERS.fullmatch(key)), None)
         gradient_of = {key: name for key in arrays for name in spelled([key], {*arrays} - {key})[0]}
@@ -105,7 +105,8 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
             yield from _within(x, f"{called}_{key}", str(key), seen)
 
 
-def _is_array(value: Any) -> bool:
+def is_float_array(value: Any) -> bool:
+    """Whether it is an array of floats, recorded or not."""
     return isinstance(value, np.ndarray | Array) and value.dtype.kind == "f"
 
 

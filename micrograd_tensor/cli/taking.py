@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..check.given import spelled
-from ..check.recorded_array import Array
 from ..check.running import copied
-from .held import kept, places
+from .held import is_float_array, kept, places
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
@@ -117,7 +116,7 @@ class Taking:
             named: its arguments and its local variables.
         """
         rest = tuple(returned[max(len(self.gradients), 1) :]) if self.split else ()
-        beside = len(rest) > 1 and isinstance(rest[-1], tuple | dict) and all(map(_is_float_array, rest[:-1]))
+        beside = len(rest) > 1 and isinstance(rest[-1], tuple | dict) and all(map(is_float_array, rest[:-1]))
         kept = (rest[-1] if len(rest) == 1 or beside else rest) if rest else None  # results may be no one's cache
         if not self.values:
             return kept if self.cache is not None else None
@@ -192,10 +191,6 @@ class Adapted:
             shaped = [n for n in names if self._inputs[n] == np.shape(value) and f"d{n}" not in found]
             found[f"d{shaped[0]}" if shaped else f"dreturned{k}"] = value
         return found
-
-
-def _is_float_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray | Array) and value.dtype.kind == "f"
 
 
 def _two(dout: Any, cache: Any = None) -> None:

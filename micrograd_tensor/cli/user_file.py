@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check.running import replaced_kept
+from ..check.running import NUMPYS, replaced_kept
 from ..engine.errors import GradientWarning
 from ..notation.printable import shorten
 from .defining import defines
@@ -132,17 +132,15 @@ def _interpreter_kept() -> Iterator[None]:
 
 @contextmanager
 def _numpy_kept() -> Iterator[None]:
-    """After the block NumPy's functions and settings are what they were."""
-    modules = (np, np.random, np.linalg)
-    functions = [dict(vars(module)) for module in modules]
+    """After the block NumPy's functions and settings are what they were, and what was added to it is gone."""
+    before = [(module, {*vars(module)}) for module in NUMPYS]
     try:
-        with np.errstate(), np.printoptions():
+        with replaced_kept(), np.errstate(), np.printoptions():
             yield
     finally:
-        for module, names in zip(modules, functions, strict=True):
+        for module, names in before:
             for name in [n for n, x in vars(module).items() if n not in names and not isinstance(x, ModuleType)]:
                 delattr(module, name)
-            vars(module).update(names)
 
 
 def _cells(source: bytes) -> list[str]:

@@ -31,11 +31,11 @@ def finish(painted: bytes, painting: Painting, title: str, description: str, the
     groups = _GROUP.findall(painted.decode())
     assert len(groups) == painted.count(b"<g ") - 1  # noqa: S101 -- one more is around all of them
     drawn = [
-        _group(unescape(name), unescape(kind), shapes, painting)
+        _element(unescape(name), unescape(kind), shapes, painting)
         for name, kind, shapes in groups
         if not name.startswith("corner")
     ]
-    texts = [_only_text(name, kind, painting) for name, kind in painting.kinds.items()]
+    texts = [_element(name, f"node {kind}", "", painting) for name, kind in painting.kinds.items()]
     contents = f'<g id="circuit" class="graph">\n{"".join(drawn)}{"".join(texts)}</g>\n'
     return document(painting, contents, title, description, theme)
 
@@ -60,16 +60,9 @@ def document(painting: Painting, contents: str, title: str, description: str, th
     )
 
 
-def _group(name: str, kind: str, shapes: str, painting: Painting) -> str:
-    """An element of the picture with its shapes, as Graphviz painted them, and its lines of text."""
-    return _element(name, kind, "".join(f"{line.removesuffix('/>')} />\n" for line in shapes.splitlines()), painting)
-
-
-def _only_text(name: str, kind: str, painting: Painting) -> str:
-    return _element(name, f"node {kind}", "", painting)
-
-
 def _element(name: str, kind: str, shapes: str, painting: Painting) -> str:
+    """An element of the picture with its shapes, as Graphviz painted them, and its lines of text."""
+    shapes = "".join(f"{line.removesuffix('/>')} />\n" for line in shapes.splitlines())
     title = painting.titles.get(name)
     role = ' role="img"' if title else ' aria-hidden="true"'
     said = f"<title>{_escaped(title)}</title>" if title else ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from micrograd_tensor.check.running import run
-from micrograd_tensor.check.statements import assignments, source_lines
+from micrograd_tensor.check.statements import assignments, gradient_lines
 
 pytestmark = pytest.mark.usefixtures("untraced")
 
@@ -127,7 +127,7 @@ def test_statements_are_found_with_their_lines():
         return locals()
 
     start = backward.__code__.co_firstlineno
-    assert source_lines(backward) == {
+    assert gradient_lines(backward, {name: name for name in "abcde"}) == {
         "a": ((start + 1, "a, (b, *c) = dout"), (start + 2, "a += 1")),
         "b": ((start + 1, "a, (b, *c) = dout"),),
         "c": ((start + 1, "a, (b, *c) = dout"), (start + 3, "c[0] = a")),
@@ -139,4 +139,4 @@ def test_statements_are_found_with_their_lines():
 
 @pytest.mark.parametrize("function", [np.exp, len, 3])
 def test_without_source_there_are_no_lines(function):
-    assert source_lines(function) == {}
+    assert gradient_lines(function, {"x": "dx"}) == {}

@@ -97,11 +97,6 @@ def explained_by(wrong: WrongStage, keys: Container[Key | None] | None = None) -
     return found
 
 
-def diagnose(wrong: WrongStage) -> tuple[Diagnosis, ...]:
-    """The diagnoses of a wrong stage, the likeliest first."""
-    return explain(wrong).diagnoses
-
-
 Phase = Iterator[tuple[Case, Iterator[Hypothesis]]]
 
 

@@ -170,10 +170,7 @@ def _in_each(case: Case) -> Iterator[Hypothesis]:
     for steps in alike.values():
         if len(steps) < 2:
             continue
-        every = [
-            [*_changes(case, s), *at_uses(case.values, s, case.substitutes), *at_parts(case.values, s)] for s in steps
-        ]
-        for same in zip(*every, strict=False):
+        for same in zip(*(_of_one(case, step) for step in steps), strict=False):
             if len({(one.kind, *one.changes) for one in same}) == len(steps) and len({one.kind for one in same}) == 1:
                 together = {step: made for one in same for step, made in one.changes.items()}
                 text = f"{same[0].text}, and so in {len(steps) - 1} others"
