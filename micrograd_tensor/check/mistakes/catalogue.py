@@ -74,6 +74,12 @@ The likelier and simpler a mistake, the less it weighs.
 SMALL = 1e-2
 """A positive number up to this that is added to something counts as an eps."""
 
+STORED: tuple[tuple[str, Callable[[Array], Array], float], ...] = (
+    ("whole numbers", np.trunc, 0.0),
+    ("truth values", lambda x: (x != 0).astype(x.dtype), 0.5),
+)
+"""What cannot hold a gradient that is stored in it, what is then left of it, and how much rarer that is."""
+
 MAX_SUBSTITUTES = 60
 """How many values are tried in place of another, those nearest to the stage first."""
 

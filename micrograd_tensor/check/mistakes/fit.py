@@ -297,11 +297,8 @@ def added(factors: Factors, given: Array, slack: Array, substitutes: Substitutes
             times = "" if constant.value == 1 else f"{constant.text} times "
             text = f"{times}{atom.name} is added to {name}, where it does not belong"
             more = constant.cost + 0.01 * distance
-            yield Hypothesis("added term", text, of(partial(_plus, weight=constant.value), target, atom), target, more)
-
-
-def _plus(x: Array, term: Array, weight: float) -> Array:
-    return x + weight * term
+            make = of(lambda x, term, weight=constant.value: x + weight * term, target, atom)
+            yield Hypothesis("added term", text, make, target, more)
 
 
 def in_places(values: Values, given: Array, slack: Array) -> Iterator[Hypothesis]:

@@ -12,7 +12,7 @@ import numpy as np
 from ...engine.row import Choice, Contraction, Function, Linear, Permutation, Product, Relation
 from ...graph import Node
 from ..found import broadcasts
-from .catalogue import Hypothesis, Substitutes, change, changes, of
+from .catalogue import STORED, Hypothesis, Substitutes, change, changes, of
 from .derivation import Array, Change, Derivation, Operand, Values, is_mask, is_step, laid_out
 
 ENOUGH = 10
@@ -136,8 +136,7 @@ def _whole(at: Derivation, x: Node) -> Iterator[tuple[str, str, Callable[[Array]
     name = at.called(x)
     yield "sign", f"{name} has the wrong sign", np.negative, 0.5
     yield "constant factor", f"{name} is doubled", partial(np.multiply, 2.0), 0.5
-    yield "whole numbers", f"{name} was stored as whole numbers", np.trunc, 0.0
-    yield "whole numbers", f"{name} was stored as truth values", lambda a: (a != 0).astype(a.dtype), 0.5
+    yield from (("whole numbers", f"{name} was stored as {what}", left, more) for what, left, more in STORED)
     if len(x.shape) == 2 and min(x.shape) > 1:
         text = f"{name} is transposed, and brought back into shape {x.shape} by a reshape"
         yield "transposed", text, lambda a: a.T.reshape(a.shape), 0.5

@@ -13,7 +13,7 @@ import numpy as np
 from ...engine.row import Contraction, Copy, Permutation, Reshape
 from ...graph import Node
 from ..expected import squeezed
-from .catalogue import Hypothesis, change, of
+from .catalogue import STORED, Hypothesis, change, of
 from .derivation import Array, Values
 from .fit import paths_of
 
@@ -130,12 +130,8 @@ def in_whole_numbers(values: Values, given: Array) -> Iterator[Hypothesis]:
     if given.size < 2 or not given.any() or not np.array_equal(given, np.trunc(given)):
         return
     sure = -8.0 if given.dtype.kind in "biu" else 0.0
-    yield Hypothesis("whole numbers", f"{name} was stored as whole numbers", of(np.trunc, place), place, sure)
-    yield Hypothesis("whole numbers", f"{name} was stored as truth values", of(_truths, place), place, sure + 0.5)
-
-
-def _truths(x: Array) -> Array:
-    return (x != 0).astype(x.dtype)
+    for what, left, more in STORED:
+        yield Hypothesis("whole numbers", f"{name} was stored as {what}", of(left, place), place, sure + more)
 
 
 def _laid_out(x: Array, shape: tuple[int, ...], order: Any = "C") -> Array:

@@ -131,12 +131,12 @@ def at_places(values: Values, step: Node) -> Iterator[Hypothesis]:
         yield change("repeats lost", text, step, last)
         text = f"where a place is named several times, the mean of {name} arrives there"
         share = np.bincount(places, minlength=size)[places].reshape(x.shape)
-        yield change("repeats lost", text, step, adding(partial(_divided, by=share)), 0.5)
+        yield change("repeats lost", text, step, adding(lambda x: x / share), 0.5)
     for said, whole, part, times in _PARTS if x.shape[0] > 2 else ():
         weights = np.full(x.shape, float(whole))
         weights[part] += times
         yield change(
-            "part of a sum", f"of {name} along axis 0, {said} is taken", step, adding(partial(_weighed, weights))
+            "part of a sum", f"of {name} along axis 0, {said} is taken", step, adding(partial(np.multiply, weights))
         )
     for axis in range(len(x.shape)):
         text = f"{name} arrives in reverse order along axis {axis}"
@@ -145,14 +145,6 @@ def at_places(values: Values, step: Node) -> Iterator[Hypothesis]:
         for by in (1, -1):
             text = f"the places of {name} are off by one along axis {axis}"
             yield change("off by one", text, step, of(partial(_rolled, step, by, axis), *step.operands))
-
-
-def _divided(x: Array, by: Array) -> Array:
-    return x / by
-
-
-def _weighed(weights: Array, x: Array) -> Array:
-    return weights * x
 
 
 def _rolled(step: Node, by: int, axis: int, *operands: Array) -> Array:
@@ -183,12 +175,8 @@ def whole_sums(values: Values) -> Iterator[Hypothesis]:
     for axes, mean, keep in product(_axes(len(shape)), (False, True), (False, True)):
         text = f"{values.derivation.name} is {'averaged' if mean else 'summed'} over {over_text(target, axes)}"
         reduce = partial(np.mean if mean else np.sum, axis=axes, keepdims=True)
-        make = of(partial(_copied_back, reduce=reduce) if keep else reduce, target)
+        make = of((lambda x, reduce=reduce: np.broadcast_to(reduce(x), x.shape)) if keep else reduce, target)
         yield Hypothesis("doubled sum", f"{text}, which is not due", make, target, 5.0 + mean)
-
-
-def _copied_back(x: Array, reduce: Callable[[Array], Array]) -> Array:
-    return np.broadcast_to(reduce(x), x.shape)
 
 
 def _axes(rank: int) -> list[tuple[int, ...]]:
