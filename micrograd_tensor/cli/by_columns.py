@@ -181,11 +181,13 @@ def _judged(
         found.extents[name] = _extent(node.value)
         found.extents[f"d{name}"] = _extent(captured.gradients[node].value)
     sizes = recorded_tolerances(captured).terms
-    found.take(HAND_STAGED, compare(captured, hand=hand["batchnorm_backward_staged"](dout, cache), point=False).stages)
-    found.take(
-        HAND_CLOSED, compare(captured, hand=hand["batchnorm_backward_closed_form"](dout, cache), point=False).stages
-    )
-    found.take(DERIVED, compare(captured, hand=derivation(captured), point=False).stages)
+    compared = {
+        HAND_STAGED: hand["batchnorm_backward_staged"](dout, cache),
+        HAND_CLOSED: hand["batchnorm_backward_closed_form"](dout, cache),
+        DERIVED: derivation(captured),
+    }
+    for of, gradients in compared.items():
+        found.take(of, compare(captured, hand=gradients, point=False).stages)
     found.take(NUMERICAL, probed)
     found.largest = {name: float(np.max(sizes[named[name]].largest, initial=0.0)) for name in found.verdicts}
     return found

@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def writable(path: Path, *sources: Path | None) -> Path:
     Raises:
         UnusableError: where it is, and where there is no folder for it.
     """
-    try:
+    with _writing(path):
         if "\0" in str(path):
             raise ValueError("embedded null character")
         if path.is_dir():
@@ -33,9 +33,16 @@ def writable(path: Path, *sources: Path | None) -> Path:
                 raise UnusableError(f"{path} is {source} itself, which stays as it is; give another file")
         if not path.parent.is_dir():
             raise UnusableError(f"{path} cannot be written: No such folder as {path.parent}")
-    except (OSError, RuntimeError, ValueError) as error:  # names too long, circles of links, NUL characters
-        raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
     return path
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Within the block, what does not let a file be written ends the command."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:  # names too long, circles of links, NUL characters, full disks
+        raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -56,10 +63,8 @@ def write(path: Path, text: str, *sources: Path | None) -> None:
         UnusableError: as `writable` does, and where the disk is full.
     """
     writable(path, *sources)
-    try:
+    with _writing(path):
         atomic_write(path, text.encode("utf-8", "backslashreplace"))
-    except (OSError, ValueError) as error:
-        raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def write_new(path: Path, text: str) -> None:
@@ -68,12 +73,11 @@ def write_new(path: Path, text: str) -> None:
     Raises:
         UnusableError: where it is, and as `write` does.
     """
-    try:
-        path.open("x").close()  # from now on the name is ours
-    except FileExistsError:
-        raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
-    except (OSError, ValueError) as error:
-        raise UnusableError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+    with _writing(path):
+        try:
+            path.open("x").close()  # from now on the name is ours
+        except FileExistsError:
+            raise UnusableError(f"{path} exists already and stays as it is; give another name with -o") from None
     try:
         write(path, text)
     except BaseException:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..check.nested import leaves
 from ..engine.recording import recording
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
@@ -179,14 +180,7 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Any, Layer]]:
 
 def _tensors(out: Any) -> list[Tensor]:
     """The Tensors of a result, in tuples, lists and dicts of any depth."""
-    found, waiting = [], [out]
-    while waiting:
-        this = waiting.pop(0)
-        if isinstance(this, Tensor):
-            found.append(this)
-        elif isinstance(this, tuple | list | dict):
-            waiting[:0] = this.values() if isinstance(this, dict) else this
-    return found
+    return [x for x in leaves(out) if isinstance(x, Tensor)]
 
 
 def _attribute(outs: list[Tensor], scopes: dict[Any, Layer], constants: set[int]) -> int:
