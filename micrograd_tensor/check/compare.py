@@ -14,7 +14,7 @@ from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
 from .found import ByName, Fix, Lines, Stages, WrongStage
-from .given import as_graph, read, run_on
+from .given import Given, as_graph, read, run_on
 from .invariants import check_invariants
 from .judge import USED_AGAIN, Backward, Forward
 from .mistakes.derivation import called_forward
@@ -164,38 +164,16 @@ def _compared(
     ran: Run | None = None,
     mend: Mend | None = None,
 ) -> Report:
-    if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
-        raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
-    if not captured.gradients:
-        raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")
-    if any(node.value is None for node in captured.nodes):
-        raise GradientError("compare: the graph was captured with values=False; capture it with its values")
+    _require_comparable(captured, rtol)
     named = named_nodes(captured)
     stages = {name: node for name, node in named.items() if node in captured.gradients}
-    helpers, earlier = (ran.helpers, ran.earlier) if ran is not None else (frozenset[str](), {})
-    given = read(hand, forward, stages, named, helpers)
+    given = read(hand, forward, stages, named, ran.helpers if ran is not None else ())
     recorded = recorded_tolerances(captured)
-    before = Forward(captured, named, given.values, recorded, rtol)
-    judged = Backward(stages, given.gradients, before)
     absent = {node: name for name, node in stages.items() if name not in given.gradients and node.is_leaf}
     matched = _matched(captured, (*given.unused, *given.unjudged), hand, recorded, absent)
-    unused = {key: why for key, why in given.unused.items() if key not in matched}
     loose = _returned_elsewhere(captured, ran, given.gradients, recorded) if ran is not None else {}
-    held = {name: earlier[key] for name, key in given.keys.items() if key in earlier}
-    own = {name for name, key in given.keys.items() if key in helpers}
-    judged = judged.rereading(held, own)
-    if before.others and given.loose:
-        without = Forward(captured, named, {}, recorded, rtol)
-        again = Backward(stages, given.gradients, without).rereading(held, own)
-        wrong_values = {name: given.values[name] for name in given.loose.intersection(before.wrong)}
-        strays = _strays(wrong_values, named, again, earlier)
-        if strays and {*again.wrong} <= {*judged.wrong}:
-            unused |= strays
-            left = strays if again.wrong else given.loose
-            kept = {name: value for name, value in given.values.items() if name not in left}
-            before = Forward(captured, named, kept, recorded, rtol)
-            judged = Backward(stages, given.gradients, before).rereading(held, own) if again.wrong else again
-
+    before, judged, strays = _judged(captured, named, given, recorded, rtol, ran)
+    unused = {key: why for key, why in given.unused.items() if key not in matched} | strays
     foreign = {given.keys[name]: why for name, why in judged.foreign.items()}
     keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
     wrong_stages, fix = judged.wrong_stages, None
@@ -236,6 +214,49 @@ def _compared(
         fixes=fixes,
         **found,
     )
+
+
+def _require_comparable(captured: Graph, rtol: float | None) -> None:
+    if rtol is not None and not (isinstance(rtol, (int, float, np.number)) and rtol >= 0):
+        raise GradientError(f"compare: rtol is {rtol!r}; give a number of at least 0, or None to let rounding decide")
+    if not captured.gradients:
+        raise GradientError("compare: the graph was captured without its backward pass; give graph() an upstream")
+    if any(node.value is None for node in captured.nodes):
+        raise GradientError("compare: the graph was captured with values=False; capture it with its values")
+
+
+def _judged(
+    captured: Graph,
+    named: Mapping[str, Node],
+    given: Given,
+    recorded: Tolerances,
+    rtol: float | None,
+    ran: Run | None,
+) -> tuple[Forward, Backward, dict[str, str]]:
+    """The values and the gradients, judged; and the arrays under names of values that need not be these, and why."""
+    stages = {name: node for name, node in named.items() if node in captured.gradients}
+    helpers, earlier = (ran.helpers, ran.earlier) if ran is not None else (frozenset[str](), {})
+    held = {name: earlier[key] for name, key in given.keys.items() if key in earlier}
+    own = {name for name, key in given.keys.items() if key in helpers}
+
+    def forward(values: Mapping[str, Any]) -> Forward:
+        return Forward(captured, named, values, recorded, rtol)
+
+    def backward(before: Forward) -> Backward:
+        return Backward(stages, given.gradients, before).rereading(held, own)
+
+    before = forward(given.values)
+    judged = backward(before)
+    if not (before.others and given.loose):
+        return before, judged, {}
+    without = backward(forward({}))
+    wrong = {name: given.values[name] for name in given.loose.intersection(before.wrong)}
+    strays = _strays(wrong, named, without, earlier)
+    if not strays or not {*without.wrong} <= {*judged.wrong}:
+        return before, judged, {}
+    left = strays if without.wrong else given.loose
+    before = forward({name: value for name, value in given.values.items() if name not in left})
+    return before, backward(before) if without.wrong else without, strays
 
 
 def _strays(

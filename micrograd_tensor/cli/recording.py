@@ -72,35 +72,10 @@ def recorded(
     trials = Trials(layer, given, seed, exact)
     chosen = trials.chosen()
     if chosen is None:
-        if trials.instead:
-            raise UnusableError(
-                f"{path}: the forward pass of {layer.name} returned {trials.instead}, where an array of floats of "
-                "NumPy's belongs; compute its result with np, from its arguments, and return it"
-            )
-        if trials.unknown:
-            raise UnusableError(
-                f"{path}: the backward pass of {layer.name} takes {listed(list(trials.unknown))}, of which the forward "
-                "pass knows nothing; give it to both, and return from forward what is differentiated, such as the loss"
-            )
-        if exact and trials.last is not None:
+        if exact and trials.last is not None and not (trials.instead or trials.unknown):
             with blamed(path, "fails in forward"):
                 raise trials.last
-        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        several = [str(p) for p in trials.parameters.values() if p.kind in kinds]
-        if several and len(several) == len(trials.parameters):
-            raise UnusableError(
-                f"{path}: {layer.name} takes {listed(several)}, so it is not known how many inputs it has; give each a "
-                "name of its own, such as (x, w, b)"
-            )
-        needed = [n for n, p in trials.parameters.items() if p.default is p.empty and p.kind not in kinds]
-        names = ",".join(f"{name}=…" for name in needed)
-        tried = f", at {trials.tried} among others" if trials.tried else ""
-        said = f": {trials.last}" if str(trials.last or "") else ""
-        reason = f" ({type(trials.last).__name__}{said})" if trials.last is not None else ""
-        raise UnusableError(
-            f"{path}: no inputs were found with which {layer.name} runs{reason}{tried}; say what they are: --shapes "
-            f"{names}, with x=4x5 for a shape, y=4<3 for whole numbers below 3, stride=(1) for a value"
-        )
+        raise UnusableError(f"{path}: {_why_it_runs_at_none(layer, trials)}")
     kind = chosen.guess.kind
     made = _recorded(module, layer, path, seed, chosen, exact, dout)
     del chosen  # with all that it holds
@@ -109,6 +84,36 @@ def recorded(
         for trial in trials.others(kind):
             with suppress(UnusableError):
                 yield _recorded(module, layer, path, seed, trial, exact, dout)
+
+
+def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
+    """Why a layer ran at no inputs, and what to do about it."""
+    if trials.instead:
+        return (
+            f"the forward pass of {layer.name} returned {trials.instead}, where an array of floats of NumPy's belongs; "
+            "compute its result with np, from its arguments, and return it"
+        )
+    if trials.unknown:
+        return (
+            f"the backward pass of {layer.name} takes {listed(list(trials.unknown))}, of which the forward pass knows "
+            "nothing; give it to both, and return from forward what is differentiated, such as the loss"
+        )
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    several = [str(p) for p in trials.parameters.values() if p.kind in kinds]
+    if several and len(several) == len(trials.parameters):
+        return (
+            f"{layer.name} takes {listed(several)}, so it is not known how many inputs it has; give each a name of its "
+            "own, such as (x, w, b)"
+        )
+    needed = [n for n, p in trials.parameters.items() if p.default is p.empty and p.kind not in kinds]
+    names = ",".join(f"{name}=…" for name in needed)
+    tried = f", at {trials.tried} among others" if trials.tried else ""
+    said = f": {trials.last}" if str(trials.last or "") else ""
+    reason = f" ({type(trials.last).__name__}{said})" if trials.last is not None else ""
+    return (
+        f"no inputs were found with which {layer.name} runs{reason}{tried}; say what they are: --shapes {names}, with "
+        "x=4x5 for a shape, y=4<3 for whole numbers below 3, stride=(1) for a value"
+    )
 
 
 @contextmanager
