@@ -7,7 +7,7 @@ computed with them is computed by Tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -165,10 +165,10 @@ _REPLACED: Mapping[str, Any] = {
 
 
 @contextmanager
-def recording_numpy(modules: Mapping[str, ModuleType] | list[ModuleType]) -> Iterator[None]:
+def recording_numpy(modules: Iterable[ModuleType]) -> Iterator[None]:
     """Within the block some modules know a `RecordedNumpy` for NumPy, and what stands for SciPy, by their own names."""
     recorded, before = RecordedNumpy(), list[tuple[dict[str, Any], str, Any]]()
-    for module in modules.values() if isinstance(modules, Mapping) else modules:
+    for module in modules:
         names = vars(module)
         for name, value in list(names.items()):
             own = value is np

@@ -92,28 +92,20 @@ def _log_softmax(x: Any, axis: Any = None) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _expit(x: Any) -> Array:
-    return Array(sigmoid(as_tensor(x)))
+def _of_op(op: Callable[[Any], Any]) -> Callable[[Any], Array]:
+    return lambda x: Array(op(as_tensor(x)))
 
 
 def _log_expit(x: Any) -> Any:
     return -np.logaddexp(0.0, -Array(as_tensor(x)))
 
 
-def _erf(x: Any) -> Array:
-    return Array(erf(as_tensor(x)))
-
-
-def _erfc(x: Any) -> Array:
-    return Array(erfc(as_tensor(x)))
-
-
 _OURS: Mapping[str, Callable[..., Any]] = {
-    "scipy.special.expit": _expit,
+    "scipy.special.expit": _of_op(sigmoid),
     "scipy.special.log_expit": _log_expit,
     "scipy.special.logsumexp": _logsumexp,
     "scipy.special.softmax": _softmax,
     "scipy.special.log_softmax": _log_softmax,
-    "scipy.special.erf": _erf,
-    "scipy.special.erfc": _erfc,
+    "scipy.special.erf": _of_op(erf),
+    "scipy.special.erfc": _of_op(erfc),
 }

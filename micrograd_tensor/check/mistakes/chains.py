@@ -183,37 +183,34 @@ def _split(values: Values, chain: Chain, names: Mapping[Factor, str]) -> Iterato
         if not left or not right or (chain.factors.index(left[0]) > chain.factors.index(right[0])):
             continue
         said = [" · ".join(_power(names[f], f.exponent) for f in side) for side in (left, right)]
-        for sign, where in _WRITTEN[abs(chain.number) == 1, chain.number < 0]:
+        for sign, where in _WRITTEN.get((abs(chain.number) == 1, chain.number < 0), _ANY):
             text = f"{said[0]} {'+' if sign > 0 else '−'} {said[1]} is computed in place of {at.formula(chain.end)}"
-            make = partial(_sum, chain=chain, left=left, right=right, common=common, sign=sign, where=where)
+            weighed = [*zip(_weights(chain.number, sign, where), (left, right), strict=True)]
+            make = partial(_sum, chain=chain, sides=weighed, common=common)
             yield change("wrong operator", text, chain.end, make, 0.1 * len(common))
 
 
+_ANY = tuple((sign, where) for where in ("whole", "left", "right", "turned") for sign in (1, -1))
 _WRITTEN = {
     (True, False): ((1, "whole"), (-1, "whole"), (-1, "turned")),
     (True, True): ((1, "whole"), (-1, "whole"), (-1, "turned"), (1, "left"), (1, "right"), (-1, "left")),
-    (False, False): tuple((sign, where) for where in ("whole", "left", "right", "turned") for sign in (1, -1)),
-    (False, True): tuple((sign, where) for where in ("whole", "left", "right", "turned") for sign in (1, -1)),
 }
 """The signs, and which side the number of the chain belongs to, for numbers that are ±1, and below 0."""
 
 
-def _sum(
-    v: Any,
-    chain: Chain,
-    left: Sequence[Factor],
-    right: Sequence[Factor],
-    common: Sequence[Factor],
-    sign: int,
-    where: str,
-) -> Array:
-    a, b, times = (chain.worth(v, side, 1.0) for side in (left, right, common))
-    c = chain.number
-    if where == "left":
-        return (c * a + sign * b) * times
-    if where == "right":
-        return (a + sign * c * b) * times
-    return c * (a + sign * b) * times if where == "whole" else c * (b + sign * a) * times
+def _weights(number: float, sign: int, where: str) -> tuple[float, float]:
+    """What two sides are multiplied by that are added, or subtracted, where a number belongs to one or to both."""
+    return {
+        "whole": (number, sign * number),
+        "turned": (sign * number, number),
+        "left": (number, sign),
+        "right": (1.0, sign * number),
+    }[where]
+
+
+def _sum(v: Any, chain: Chain, sides: Sequence[tuple[float, Sequence[Factor]]], common: Sequence[Factor]) -> Array:
+    total: Any = sum(weight * chain.worth(v, side, 1.0) for weight, side in sides)
+    return np.asarray(total * chain.worth(v, common, 1.0))
 
 
 # ---------------------------------------------------------------------------------------------- moved contributions
