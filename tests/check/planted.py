@@ -21,8 +21,8 @@ from catalogue import Arrays, differs, functions, local_variables
 from counting import of_contributions
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.mutation.source import called, only_shape
-from micrograd_tensor.check.syntax import replaced
+from micrograd_tensor.check.mutation.source import only_shape
+from micrograd_tensor.check.syntax import called, replaced
 
 SYMPTOMS = {"nothing", "in places", "wrong way", "not determined"}
 """Diagnoses that say what the numbers look like, and name no cause."""

@@ -1,4 +1,4 @@
-"""diagnose: each kind of mistake, made in a line of a right derivation, is named first, with its line and its proof."""
+"""Diagnosis: each kind of mistake, made in a line of a right derivation, is named first, with its line and its proof."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from counting import derivation, gradients, place
 import micrograd_tensor as mt
 from micrograd_tensor.check.mistakes.case import BUDGET, Case
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.mistakes.search import diagnose
+from micrograd_tensor.check.mistakes.search import explain
 from micrograd_tensor.check.mistakes.telling import MAX_REPORTED
 
 BACKWARD = [
@@ -273,7 +273,7 @@ def test_large_arrays_cost_no_more_than_the_budget():
     report = mt.compare(captured, hand={"dx": 3 * right}, point=False)
     assert report.diagnosis["x"][0].kind == "constant factor"
     situation = mt.compare(captured, hand={"dx": rng.normal(size=right.shape)}, point=False).wrong_stages["x"]
-    assert diagnose(situation) == ()
+    assert explain(situation).diagnoses == ()
     search = Case(situation)
     most = sum(step.shape != () and int(np.prod(step.shape)) for step in search.derivation.steps)
     assert search.tried(iter(())) == []
