@@ -67,13 +67,12 @@ class Painter(Canvas):
 
     def __init__(self, scene: Scene, layout: Layout, legend: list[Entry]) -> None:
         super().__init__(scene, layout.width, layout.height)
-        first: dict[Scope, int] = {}
+        first: dict[Scope, int] = {}  # a scope may have a frame in one line alone, where its first gate need not be
+        for item in scene.items:
+            for scope in named(item.scope) if item.kind in ("gate", "box") else ():
+                first[scope] = min(first.get(scope, item.time[0]), item.time[0])
         for frame in layout.frames:
             self._frame(frame)
-            ranks = [item.time[0] for item in frame.items if item.kind in ("gate", "box")]
-            if frame.scope and ranks:
-                first[frame.scope] = min(first.get(frame.scope, ranks[0]), *ranks)
-        for frame in layout.frames:
             if frame.scope in first:
                 self.painting.frames[frame.id] = len(named(frame.scope)), first[frame.scope]
         for item in scene.items:

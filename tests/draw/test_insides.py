@@ -1,11 +1,12 @@
 """Boxes that open: the pictures of what is in them, and the steps that are seen with any of them open."""
 
+import html
 import json
 import re
 
 import numpy as np
 import pytest
-from gallery import leaf, values
+from gallery import GALLERY, leaf, values
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn
@@ -218,3 +219,13 @@ def test_equal_scopes_open_one_by_one_and_a_box_of_too_many_gates_stays_shut():
 
 def test_a_page_with_the_insides_of_all_boxes_stays_small():
     assert len(page_of("transformer")) < 1_200_000
+
+
+@pytest.mark.parametrize("width", [390, 500, 900])
+def test_frames_fold_in_pictures_of_every_width(width):
+    """In narrow ones what the weights go through is in the first line, before the first gate."""
+    graph = GALLERY["conv_bn_relu"]()._graph
+    page = Circuit(graph, "overlay", Options(width=width))._page(1300)
+    (folds,) = (json.loads(html.unescape(found)) for found in re.findall('data-folds="([^"]*)"', page))
+    assert folds["frames"]
+    assert {chain[0] for chain in folds["frames"].values()} == {"fold-box-4"}

@@ -31,8 +31,13 @@ _SAME = re.compile('<style>.*?</style>| xmlns="[^"]*"| text-anchor="middle"| len
 
 _PAGE_STYLE = "body{margin:0}.mt-player{min-height:100vh}"
 
-PAPER = {"landscape": (978.0, 662.0), "portrait": (718.0, 922.0)}
+_STILL_STYLE = ":root{color-scheme:light dark}body{margin:0}svg{max-width:100%;height:auto}"
+
+PAPER = {"portrait": (718.0, 922.0), "landscape": (978.0, 662.0)}
 """Width and height of the place below the heading on a sheet of paper, A4 or Letter, in pixels of a picture."""
+
+COLUMN = 350.0
+"""The width of one of two columns on a sheet."""
 
 SMALLEST = 0.7
 """How much a picture may be made smaller to be on one sheet, so that its texts can still be read."""
@@ -66,15 +71,31 @@ def page(
     True
     """
     player = _player(graph, svg, title, "player", report, dims, insides, " data-whole")
-    style, script = _style(), _script()
+    styles = [_PAGE_STYLE + _on_paper(svg, ".mt-player .stage.stage svg"), _style()]
+    return _around(player, title, styles, _script())
+
+
+def still(svg: str, *, title: str) -> str:
+    """A page of a picture alone, which is cut on paper as the player's is.
+
+    Args:
+        svg: the picture, as a file of its own.
+        title: the title of the page.
+    """
+    styles = [_STILL_STYLE + _on_paper(svg, "svg.mt.mt"), _asset("paper.css")]
+    return _around(inline(svg), title, styles, _alone("paper.js"))
+
+
+def _around(body: str, title: str, styles: Sequence[str], script: str) -> str:
     # Within the picture the browser decodes character references; elsewhere it takes a style verbatim.
-    in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", player, re.DOTALL)]
-    styles = [_PAGE_STYLE + on_paper(svg, ".mt-player .stage.stage>svg"), style]
-    return webpage.page(printable(title), player, styles, script=script, within=in_picture, kind="")
+    in_picture = [html.unescape(text) for text in re.findall(r"<style>(.*?)</style>", body, re.DOTALL)]
+    return webpage.page(printable(title), body, styles, script=script, within=in_picture, kind="")
 
 
-def on_paper(svg: str, where: str) -> str:
+def _on_paper(svg: str, where: str) -> str:
     """How paper is turned for a picture, and how wide this is there: on one sheet, if it can then be read.
+
+    One that is on several sheets, and as narrow as a phone, is in two columns on each.
 
     Args:
         svg: the picture.
@@ -84,11 +105,13 @@ def on_paper(svg: str, where: str) -> str:
     width, height = map(float, found.groups()) if found else (1.0, 1.0)
     scales = {turned: min(1.0, wide / width, high / height) for turned, (wide, high) in PAPER.items()}
     turned = max(scales, key=scales.__getitem__)
-    if scales[turned] < SMALLEST:
-        upright = PAPER["portrait"][0] / width >= SMALLEST
-        return f"@page{{size:{'portrait' if upright else 'landscape'};margin:10mm}}"
-    size = f"{where}{{max-width:{math.floor(width * scales[turned])}px}}"
-    return f"@page{{size:{turned};margin:10mm}}@media print{{{size}}}"
+    scale, in_columns = scales[turned], COLUMN / width
+    shown = f"@media print{{{where}{{max-width:{math.floor(width * scale)}px}}}}"
+    if in_columns > max(scale, SMALLEST):
+        turned, shown = "portrait", ".mt-lines{columns:2}"
+    elif scale < SMALLEST:
+        turned, shown = "portrait" if PAPER["portrait"][0] / width >= SMALLEST else "landscape", ""
+    return f"@page{{size:{turned};margin:10mm}}{shown}"
 
 
 def player_fragment(
@@ -189,12 +212,17 @@ def _asset(name: str) -> str:
 def _style() -> str:
     """The rules of every player, with the colours of the pictures."""
     light, dark = (webpage.variables(COLOURS, dark) for dark in (False, True))
-    return _filled(_asset("player.css"), font=FAMILY, light=light, dark=dark)
+    return _filled(f"{_asset('player.css')}\n{_asset('paper.css')}", font=FAMILY, light=light, dark=dark)
 
 
 @cache
 def _script() -> str:
-    return f"(() => {{\n{_bare('live.js')}\n{_bare('player.js')}\n}})();"
+    return _alone("live.js", "player.js", "paper.js")
+
+
+def _alone(*names: str) -> str:
+    """Scripts whose names nothing else on a page sees."""
+    return f"(() => {{\n{chr(10).join(map(_bare, names))}\n}})();"
 
 
 def _bare(name: str) -> str:
