@@ -1,4 +1,4 @@
-"""Diagnosis: each kind of mistake, made in a line of a right derivation, is named first, with its line and its proof."""
+"""Diagnoses: each kind of mistake, made in a line of a right derivation, is named first, with line and proof."""
 
 from __future__ import annotations
 
