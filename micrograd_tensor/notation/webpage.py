@@ -47,6 +47,9 @@ body.mt-page {{ margin: 0; }}
 STYLE = _style()
 """The rules of the class ``mt-page``, which has these colours."""
 
+PAPER = "@page{margin:10mm}"
+"""The margins of paper, which programs that print pages leave to these."""
+
 
 def page(
     title: str, body: str, styles: Sequence[str], *, script: str = "", within: Sequence[str] = (), kind: str = "mt-page"
@@ -65,6 +68,7 @@ def page(
     >>> made.startswith("<!DOCTYPE html>"), "<title>x &lt; y</title>" in made, "script" in made
     (True, True, False)
     """
+    styles = [*styles, PAPER]
     policy = ["default-src 'none'"]
     policy += [f"script-src {_hash(script)}"] if script else []
     policy += [f"style-src {' '.join(map(_hash, dict.fromkeys([*styles, *within])))}"]

@@ -553,6 +553,26 @@ def test_in_print_a_wide_circuit_and_a_long_line_are_not_cut(browser, tmp_path):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(("high", "sheets"), [(300, 1), (1200, 1), (2300, 2)])
+def test_in_print_a_circuit_begins_below_its_heading(browser, tmp_path, high, sheets):
+    """One that does not fit there would be moved to the next sheet, and leave the heading alone."""
+    drawn = f'<svg xmlns="http://www.w3.org/2000/svg" width="880" height="{high}" viewBox="0 0 880 {high}"></svg>'
+    page, counts = browser.new_page(), []
+    for circuit in ("", drawn):
+        path = tmp_path / "report.html"
+        path.write_text(html.page(report_of_everything(), circuit=circuit), encoding="utf-8")
+        page.goto(path.as_uri())
+        counts.append(len(re.findall(rb"/MediaBox", page.pdf(prefer_css_page_size=True, format="A4"))))
+    assert counts[1] - counts[0] == sheets
+    page.emulate_media(media="print")
+    title, picture = (
+        page.eval_on_selector(f".drawn {e}", "e => e.getBoundingClientRect().bottom") for e in ("h2", "svg")
+    )
+    assert title < picture - high * 0.7
+    page.close()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(("width", "whole"), [(390, False), (720, True), (900, True), (1366, True)])
 def test_on_a_screen_a_wide_circuit_is_whole_where_it_can_then_be_read(browser, tmp_path, width, whole):
     circuit = '<svg xmlns="http://www.w3.org/2000/svg" width="892" height="100" viewBox="0 0 892 100"></svg>'

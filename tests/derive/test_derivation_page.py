@@ -121,6 +121,8 @@ def test_in_print_it_is_light_and_complete(browser, tmp_path):
     page.emulate_media(media="print")
     assert page.eval_on_selector("body", "e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
     assert page.eval_on_selector_all("section", "all => all.every(e => e.checkVisibility())")
+    margins = "[...document.styleSheets].flatMap(s => [...s.cssRules]).filter(r => r.type == CSSRule.PAGE_RULE)"
+    assert page.evaluate(f"{margins}.map(r => r.style.margin)") == ["10mm"]
     page.close()
 
 

@@ -26,9 +26,8 @@ def page(
 ) -> str:
     """A whole page, which loads nothing and runs nothing; the arguments as `Report.to_html` takes them."""
     said = f'<p class="muted">{_text(about)}</p>' if about else ""
-    picture = (
-        f'<h2>The circuit, with the verdicts</h2><div class="scroll" tabindex="0">{circuit}</div>\n' if circuit else ""
-    )
+    shown = f'<h2>The circuit, with the verdicts</h2><div class="scroll" tabindex="0">{circuit}</div>'
+    picture = f'<section class="drawn">{shown}</section>\n' if circuit else ""
     first, *rest = _parts(report)
     body = "\n".join((first, said, *_source(report, source), *rest, picture))
     within = [unescape(text) for text in re.findall(r"<style>(.*?)</style>", circuit, re.DOTALL)]

@@ -111,7 +111,7 @@ def _on_paper(svg: str, where: str) -> str:
         turned, shown = "portrait", ".mt-lines{columns:2}"
     elif scale < SMALLEST:
         turned, shown = "portrait" if PAPER["portrait"][0] / width >= SMALLEST else "landscape", ""
-    return f"@page{{size:{turned};margin:10mm}}{shown}"
+    return f"@page{{size:{turned}}}{shown}"
 
 
 def player_fragment(
