@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from .arrays import beside, dtype_of_numbers, is_duck, plain, setting
-from .errors import DTypeError, quoted
+from .errors import DTypeError, ShapeError, quoted
 from .interop.habits import keywords
 from .lengths import length, lengths
 from .randomness import generator_or_default
@@ -57,10 +57,11 @@ def _number(value: Any, function: str) -> Any:
 
 
 def _known(function: str, **given: Any) -> None:
-    """Refuse numbers that are foreign arrays, which NumPy would read, or could not."""
+    """Refuse what is no number, and foreign arrays, which NumPy would read, or could not."""
     for name, value in given.items():
         if is_duck(unwrap(value)):
             setting(f"{function}: {name}", value)
+        plain(unwrap(value), called=f"{function}: {name}={quoted(value)}")
 
 
 def _shape_and_dtype(function: str, shape: tuple[Any, ...], dtype: Any) -> tuple[tuple[int, ...], Any]:
@@ -172,9 +173,14 @@ def arange(
     >>> mt.arange(3), mt.arange(1.0, 2.0, 0.25)
     (tensor([0, 1, 2]), tensor([1.  , 1.25, 1.5 , 1.75]))
     """
-    _known("arange", start=start, stop=stop, step=step)
     first, end = (0, start) if stop is None else (start, stop)
-    return _leaf(np.arange(first, end, step, dtype=dtype), requires_grad, name)
+    _known("arange", start=first, stop=end, step=step)
+    try:
+        made = np.arange(first, end, step, dtype=dtype)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
+        said = f"arange: from {quoted(first)} to {quoted(end)} by {quoted(step)}"
+        raise ShapeError(f"{said}: {error}; give numbers, and a step that leads from one to the other") from None
+    return _leaf(made, requires_grad, name)
 
 
 @keywords

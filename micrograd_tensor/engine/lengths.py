@@ -6,9 +6,10 @@ They are checked here and nowhere else: a number that becomes a stride must neve
 from __future__ import annotations
 
 from numbers import Integral
+from operator import index
 from typing import Any
 
-from .errors import ShapeError
+from .errors import ShapeError, quoted
 
 
 def length(what: str, value: Any, least: int = 1) -> int:
@@ -20,6 +21,18 @@ def length(what: str, value: Any, least: int = 1) -> int:
     if not _is_length(value, least):
         raise ShapeError(f"{what}={value!r}: give a whole number, {least} or more")
     return int(value)
+
+
+def whole_number(what: str, value: Any) -> int:
+    """A whole number of any sign, such as a shift; `ShapeError` for anything else, with what was written.
+
+    >>> whole_number("rot90: k", -1)
+    -1
+    """
+    try:
+        return index(value)
+    except TypeError:
+        raise ShapeError(f"{what}={quoted(value)}: give a whole number") from None
 
 
 def lengths(what: str, value: Any, rank: int | None = None, least: int = 1) -> tuple[int, ...]:

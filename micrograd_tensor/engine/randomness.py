@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .anomaly import caller
-from .errors import TraceError
+from .errors import TraceError, quoted
 from .recording import recording
 
 __all__ = ["manual_seed"]
@@ -30,7 +30,11 @@ def manual_seed(seed: int) -> np.random.Generator:
     """
     if recording.get().trace is not None:
         raise TraceError(f"manual_seed within a trace would seed in the first call only, in {caller()}; seed before it")
-    _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    try:
+        fresh = np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"manual_seed: seed={quoted(seed)}: give a whole number, 0 or more") from None
+    _generator.bit_generator.state = fresh.bit_generator.state
     return _generator
 
 

@@ -13,6 +13,7 @@ from weakref import ReferenceType, ref
 import numpy as np
 
 from .arrays import Outline, as_array
+from .errors import quoted
 from .recording import Scope, recording
 from .row import F, Primitive, Trait
 
@@ -69,7 +70,7 @@ class Record:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        if not name:
+        if type(name) is not str or not name:
             checked(name)
         self._name = name
         if self._outline is not None:
@@ -82,7 +83,7 @@ class Record:
         >>> mt.tensor([1.0, 2.0]).named("x")
         tensor([1., 2.], name='x')
         """
-        if not name:
+        if type(name) is not str or not name:
             checked(name)
         self._name = name
         if self._outline is not None:
@@ -100,9 +101,9 @@ def method(composition: F) -> F:
 
 
 def checked(name: str | None) -> str | None:
-    """A name that messages and pictures can show; `ValueError` for "", which would be a hole in them."""
-    if name == "":
-        raise ValueError("a name is some text, or None for no name, not ''")
+    """A name that messages and pictures can show; `ValueError` for what is no text, and for "", a hole in them."""
+    if name is not None and (not isinstance(name, str) or not name):
+        raise ValueError(f"a name is some text, or None for no name, not {quoted(name)}")
     return name
 
 

@@ -325,7 +325,9 @@ def grad(
         )
     single = isinstance(outputs, Record)
     outs: list[Result] = [whole(x) for x in ([outputs] if isinstance(outputs, Record) else outputs)]
-    ins: list[Result] = [whole(x) for x in ([inputs] if isinstance(inputs, Record) else inputs)]
+    ins: list[Result] = [
+        whole(x) for x in (inputs if np.iterable(inputs) and not isinstance(inputs, Record) else [inputs])
+    ]
     seeds = [upstream] if single else [None] * len(outs) if upstream is None else list(upstream)
     if len(seeds) != len(outs):
         raise GradientError(f"grad: {len(outs)} outputs, but {len(seeds)} upstream gradients; give one for each")

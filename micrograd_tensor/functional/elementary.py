@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.axes import counted
 from ..engine.interop.habits import keywords
+from ..engine.lengths import length
 from ..engine.record import unwrap
 from ..engine.recording import composition
 from ..engine.row import Operand, answers
@@ -93,13 +94,13 @@ def diff(
 ) -> Tensor:
     """Differences of neighbours along an axis, n times over; with something before and behind x if it is given.
 
-    `ShapeError` for an axis out of range.
+    `ShapeError` for an axis out of range, or an n below 0.
 
     >>> import micrograd_tensor as mt
     >>> mt.diff(mt.tensor([1.0, 4.0, 9.0]))
     tensor([3., 5.])
     """
-    [axis] = counted("diff", x, axis)
+    [axis], n = counted("diff", x, axis), length("diff: n", n, least=0)
     around = [edge if edge is None else _edge(edge, x, axis) for edge in (prepend, append)]
     found = concatenate([part for part in (around[0], x, around[1]) if part is not None], axis=axis)
     before = (slice(None),) * axis

@@ -11,7 +11,7 @@ from ..engine.arrays import beside, setting
 from ..engine.axes import counted, pair
 from ..engine.errors import ShapeError, describe
 from ..engine.interop.habits import keywords
-from ..engine.lengths import lengths
+from ..engine.lengths import lengths, whole_number
 from ..engine.record import unwrap
 from ..engine.recording import composition
 from ..engine.row import Operand, answers
@@ -88,6 +88,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
             [1., 3.]])
     """
     first, second = counted("rot90", x, pair("rot90", axes))
+    k = whole_number("rot90: k", k)
     if k % 2 == 0:
         return flip(x, axis=(first, second)) if k % 4 else copy(x)
     turned = swapaxes(x, first, second)
@@ -128,7 +129,7 @@ def diag(x: Operand, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [0., 2.]])
     """
-    rank = np.ndim(unwrap(x))
+    rank, k = np.ndim(unwrap(x)), whole_number("diag: k", k)
     if rank == 2:
         return diagonal(x, k)
     if rank != 1:

@@ -55,7 +55,7 @@ def capture(
     Tensors whose birth number is less than `since` are leaves of it, whatever they were computed from.
     """
     single = isinstance(outputs, Tensor)
-    outs = [whole(x) for x in ([outputs] if isinstance(outputs, Tensor) else outputs)]
+    outs = [whole(x) for x in (outputs if np.iterable(outputs) and not single else [outputs])]
     for out in outs:
         if not isinstance(out, Tensor):
             raise GradientError(f"graph: {describe(out)} is not a Tensor, so nothing was recorded for it")

@@ -26,6 +26,41 @@ def test_nothing_else_is_one(value):
         lengths("n", (1, 2, 3), rank=2, least=0)
 
 
+X = mt.tensor(np.arange(6.0).reshape(2, 3), name="x", requires_grad=True)
+NO_NUMBERS = {
+    "a shift": (lambda: mt.rot90(X, "a"), r"rot90: k='a': give a whole number"),
+    "a diagonal": (lambda: mt.diag(X, 1.5), r"diag: k=1.5: give a whole number"),
+    "decimals": (lambda: mt.round(X, None), r"round: decimals=None: give a whole number"),
+    "differences below 0": (lambda: mt.diff(X, -1), r"diff: n=-1: give a whole number, 0 or more"),
+    "differences": (lambda: mt.diff(X, "a"), r"diff: n='a': give a whole number, 0 or more"),
+    "parts": (lambda: mt.split(X, 1.5), r"split: sections=1.5: give a whole number, or the places"),
+    "no parts": (lambda: mt.array_split(X, None), r"split: sections=None: give a whole number, or the places"),
+    "places": (lambda: mt.split(X, ["a"]), r"split: sections='a': give a whole number"),
+    "an end": (lambda: mt.arange("abc"), r"arange: stop='abc' holds <U3, not numbers"),
+    "no end": (lambda: mt.arange(None), r"arange: stop=None holds object, not numbers"),
+    "several ends": (lambda: mt.arange([1, 2]), r"arange: from 0 to \[1, 2\] by 1: .*; give numbers"),
+    "an end that is none": (lambda: mt.arange(np.nan), r"arange: from 0 to nan by 1: .*; give numbers"),
+    "a step of 0": (lambda: mt.arange(0, 1, 0), r"arange: from 0 to 1 by 0: .*; give numbers, and a step"),
+    "an endless array": (lambda: mt.arange(10**30), r"arange: stop=10+ holds object, .*no dtype has room"),
+    "a beginning": (lambda: mt.linspace("a", 1), r"linspace: start='a' holds <U1, not numbers"),
+    "what fills": (lambda: mt.full((2,), None), r"full: fill_value=None holds object, not numbers"),
+    "a bound": (lambda: mt.randint("a", (2,)), r"randint: high='a' holds <U1, not numbers"),
+    "a seed": (lambda: mt.manual_seed("a"), r"manual_seed: seed='a': give a whole number, 0 or more"),
+    "a seed below 0": (lambda: mt.manual_seed(-1), r"manual_seed: seed=-1: give a whole number, 0 or more"),
+    "an input": (lambda: mt.grad(X.sum(), 3), r"grad: 3 needs no gradients"),
+    "an output": (lambda: mt.graph(3), r"graph: 3 is not a Tensor"),
+    "a name": (lambda: mt.tensor(1.0, name=3), r"a name is some text, or None for no name, not 3"),
+    "a name of a result": (lambda: (X * 2).named(["y"]), r"a name is some text, .* not \['y'\]"),
+}
+
+
+@pytest.mark.parametrize("case", NO_NUMBERS)
+def test_what_a_setting_cannot_be_is_quoted_with_a_way_out(case):
+    call, said = NO_NUMBERS[case]
+    with pytest.raises((mt.ShapeError, mt.DTypeError, mt.GradientError, ValueError, TypeError), match=said):
+        call()
+
+
 def naive_windows(x, size, stride, dilation):
     """Along one axis, element by element; None where not one window fits."""
     positions = [p for p in range(0, len(x), stride) if p + (size - 1) * dilation < len(x)]

@@ -247,7 +247,7 @@ ROWS = [
     Row("full_like", lambda put: mt.full_like(put(X), 3)),
     Row("full_like, value", lambda put: mt.full_like(put(X), put(3.0)), KNOWN.format("full_like: fill_value")),
     Row("full", lambda put: mt.full((2,), put(3.0)), KNOWN.format("full: fill_value")),
-    Row("arange", lambda put: mt.arange(put(3.0)), KNOWN.format("arange: start")),
+    Row("arange", lambda put: mt.arange(put(3.0)), KNOWN.format("arange: stop")),
     Row("linspace", lambda put: mt.linspace(0.0, put(1.0)), KNOWN.format("linspace: stop")),
     Row("randint", lambda put: mt.randint(put(3), (2,)), KNOWN.format("randint: high")),
     *(Row(f.__name__, lambda put, f=f: f(put(3)), "give .* whole numbers?") for f in (mt.zeros, mt.ones, mt.eye)),

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import quoted
 from ..interop.habits import keywords
+from ..lengths import whole_number
 from ..primitive import Op, facts, primitive
 from ..record import Result, unwrap
 from ..recording import composition
@@ -62,6 +63,7 @@ def round(x: Operand, decimals: int = 0) -> Result:
     >>> mt.round(mt.tensor([2.6667, -0.125]), 2)
     tensor([ 2.67, -0.12])
     """
+    decimals = whole_number("round: decimals", decimals)
     if not -MOST_DECIMALS <= decimals <= MOST_DECIMALS:
         raise ValueError(f"round: decimals={quoted(decimals)} is not within {-MOST_DECIMALS}…{MOST_DECIMALS}")
     if decimals < 0:

@@ -18,6 +18,7 @@ from ..arrays import beside, is_duck, is_lazy, setting
 from ..axes import counted
 from ..errors import ShapeError, describe, quoted
 from ..interop.habits import along, keywords
+from ..lengths import whole_number
 from ..primitive import facts, primitive
 from ..record import Result, unwrap
 from ..recording import composition
@@ -513,6 +514,10 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Resu
         sections = range(n // sections, n, n // sections) if n else [0] * (sections - 1)
     elif is_duck(unwrap(sections)):
         setting("split: sections", sections)
+    elif not np.iterable(sections):
+        raise ShapeError(f"split: sections={quoted(sections)}: give a whole number, or the places to cut at")
+    else:
+        sections = [whole_number("split: sections", place) for place in sections]
     return _pieces(x, axis, [0, *sections, n])
 
 
