@@ -23,7 +23,9 @@ from ..engine.tensor import Tensor
 from ..graph import Graph, Node, evaluate, graph, joint, named_nodes
 from ..graph.axes import counted_axes
 from ..graph.nodes import Edge
+from .branches import untaken
 from .found import Finding
+from .mistakes.derivation import called_forward
 from .nearby import Point, nearby
 from .oracles import oracles
 from .rounding import Tolerances, recorded_tolerances, terms
@@ -72,6 +74,7 @@ class _Lint:
         yield from self._alike()
         yield from self._equal_stages()
         yield from self._vanishing_contributions()
+        yield from self._branches()
         yield from self._lengths()
         yield from self._unseen_constants()
         yield from self._coarse()
@@ -146,6 +149,16 @@ class _Lint:
 
     def _called(self, node: Node) -> str:
         return self.names.get(node) or (node.op.name if node.op else "")
+
+    def _branches(self) -> Iterator[Finding]:
+        """Ops that take one of their sides only."""
+        found = untaken(self.graph)
+        if found:
+            node, factor = next(iter(found.items()))
+            what = f"{called_forward(node)} takes one side only: of the other nothing is judged"
+            why = f"at all its {node.value.size} elements it has the same slope"
+            others = f"that are about {factor:g} times as large" if factor > 0 else "of both signs"
+            yield Finding("untaken branch", what, why, f"Take inputs {others}")
 
     def _lengths(self) -> Iterator[Finding]:
         """Axes that have the same length, or are so short that constants coincide."""

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import __version__
+from ..check.branches import untaken
 from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
@@ -53,7 +54,7 @@ from .starters import STARTERS
 from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
-from .varied import variations
+from .varied import scaled, variations
 
 _MAX_GATES = 150
 """A circuit of more gates is not shown on the page of a report."""
@@ -252,16 +253,31 @@ def judge_layer(
     task = next(tasks)
     first = task, *judge(task, path, rtol)
     if not first[1].wrong:
-        return first
+        return _at_its_branches(first, path, rtol) if task.found else first
+    hidden = len(untaken(task.captured))
     for other in tasks:
         with suppress(UnusableError):
             judged = other, *judge(other, path, rtol)
-            if not judged[1].wrong:
+            if not judged[1].wrong and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
                 return judged
     wrong = _leaves(task.captured).intersection(first[1].wrong)
     if task.guessed and (len(task.unlike) > 1 or not wrong <= task.unlike):
         raise UnusableError(f"{path}: {task.guessed}; then it is judged")  # more than one mistake is likelier a guess
     return first
+
+
+def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+    """What is right, judged where its ops take more of their sides, if inputs of another size do that."""
+    task, hidden = judged[0], untaken(judged[0].captured)
+    for factor in (factor for factor in dict.fromkeys(hidden.values()) if factor > 0):  # signs may be meant
+        with suppress(UnusableError):
+            other = task.again(partial(scaled, factor=factor))
+            if len(untaken(other.captured)) < len(hidden):
+                other = replace(other, said=f"{task.said}, times {factor:g}")
+                again = other, *judge(other, path, rtol)
+                if again[1].ok or again[1].wrong:
+                    return again
+    return judged
 
 
 def _leaves(graph: Graph) -> set[str]:

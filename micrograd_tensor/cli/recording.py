@@ -26,7 +26,7 @@ from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
 from ..check.running import Watch, copied, kept_once, replaced_kept
 from ..check.statements import assignments, settled
-from ..engine.errors import GradientWarning
+from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
@@ -173,7 +173,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
     adapted: Callable[..., Any]
     if backward is None:
-        adapted = Adapted(forward, lambda *_: rest_of(forward(**wanted_by(forward, copied(arguments)))), inputs, None)
+        adapted = Adapted(forward, _gradients_beside(forward, arguments), inputs, None)
     else:
         adapted = takes.adapted(backward, inputs, trial.own)
     return Task(
@@ -190,7 +190,25 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         unlike=frozenset(trial.unlike),
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
+        found=not exact,
     )
+
+
+def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:
+    """What a function returns beside the loss, as a backward pass.
+
+    A line that makes another loss is no mistake in a gradient: where one is changed so, the call fails.
+    """
+    losses = list[Any]()
+
+    def gradients(*_: Any) -> Any:
+        returned = function(**wanted_by(function, copied(arguments)))
+        losses.append(np.array(returned[0]))
+        if not np.array_equal(losses[0], losses.pop() if len(losses) > 1 else losses[0], equal_nan=True):
+            raise GradientError("the loss is another one")
+        return rest_of(returned)
+
+    return gradients
 
 
 def _said(trial: Trial, seed: int, exact: bool) -> str:
@@ -332,7 +350,7 @@ def _names(
 ) -> Iterator[tuple[str, Any]]:
     """The names that a user has for values, the best known first."""
     for out, gradient in zip(outputs, takes.gradients, strict=False):
-        if len(gradient) > 1 and gradient[0] == "d":
+        if len(gradient) > 1 and gradient[0] == "d" and not gradient.startswith("delta"):
             yield gradient[1:].lstrip("_"), out
     if takes.values:
         for name in takes.values:

@@ -157,6 +157,7 @@ def guesses(
     texts: Mapping[str, str] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
     forward: str = "",
+    made: Sequence[tuple[int, ...]] = (),
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
 
@@ -170,6 +171,7 @@ def guesses(
         texts: values of parameters that are compared with texts.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
         forward: the source of the forward pass.
+        made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
     """
     needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     if exact:
@@ -184,7 +186,7 @@ def guesses(
     for numbers in NUMBERS:
         for labels in LABELS if labelled else LABELS[:1]:
             for these in every:
-                for layout in (one for one in (*_beside(kept), *_LAYOUTS) if _has(one, these, given)):
+                for layout in (one for one in (*_beside(kept), *_LAYOUTS, *_beside(made)) if _has(one, these, given)):
                     rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
                     arguments, free = dict[str, Any](), set[str]()
                     for name, parameter in needed.items():
@@ -229,6 +231,8 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
             continue
         for n, classes in dict.fromkeys([(shape[0], shapes[-1][-1]), (shape[-1], shapes[-1][0])]):
             yield {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
+        if len(shape) == 1:
+            yield {**_LAYOUTS[2], "input": (3, *shape, 6, 8), "gamma": shape}
     if shapes and len(shapes[0]) == 2:  # letters, one after another
         n, letters = shapes[0]
         yield {**_LAYOUTS[0], "input": ((4,), letters), "labels": ((4,), letters), "hidden state": (n, 1)}

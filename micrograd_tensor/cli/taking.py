@@ -18,6 +18,8 @@ _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|va
 """How the argument of a backward pass is called that is no gradient."""
 _GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|d\w{1,12}|.*grad.*|g|g_\w+|up|upstream\w*|delta\w*|\w*_?(diff|err|error)")
 
+_HELD_GRADIENTS = re.compile(r"_?(d|g|grads?|gradients?|nabla)_?[A-Za-z]{0,2}\d*")
+"""How an attribute is called that is a gradient, whatever its parameter is called."""
 _RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
 _RATE = 0.1
 """What a backward pass gets that updates weights at once."""
@@ -176,6 +178,7 @@ class Adapted:
             else:
                 held[name] = value
         keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
+        keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
         rest = [name for name in self._inputs if name not in keys]
         if len(rest) != len(several) and keys:
             return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
@@ -183,6 +186,20 @@ class Adapted:
             return returned
         found = {name: held[key] for name, key in keys.items()} | dict(zip(rest, several, strict=True))
         return tuple(found[name] for name in self._inputs)
+
+    def _by_shape(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+        """What is called a gradient, but not of an input, for those inputs whose shapes no other of both has.
+
+        So is ``grad_w`` of ``weights``.
+        """
+        called = [key for key, x in held.items() if re.fullmatch(_HELD_GRADIENTS, key) and is_float_array(x)]
+        found = {}
+        for name in names:
+            shape = self._inputs[name]
+            fitting = [key for key in called if held[key].shape == shape]
+            if len(fitting) == 1 and sum(self._inputs[other] == shape for other in self._inputs) == 1:
+                found[name] = fitting[0]
+        return found
 
     def _fitting(self, several: tuple[Any, ...], names: list[str]) -> dict[str, Any]:
         """What was returned beside attributes, by the first of the other inputs that has its shape."""

@@ -29,6 +29,7 @@ class Task:
         unlike: the inputs whose gradients have another shape.
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
         untaken: whether the backward pass takes no upstream gradient: it is 1.
+        found: whether its inputs were drawn, so that others are as good.
     """
 
     captured: Graph
@@ -44,3 +45,4 @@ class Task:
     unlike: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
     untaken: bool = False
+    found: bool = False

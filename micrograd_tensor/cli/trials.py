@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from io import StringIO
 from typing import Any
 
@@ -169,7 +170,21 @@ class Trials:
             texts,
             kept,
             text_of(self._layer.function_forward),
+            self._made_by_default,
         )
+
+    @cached_property
+    def _made_by_default(self) -> list[tuple[int, ...]]:
+        """The shapes of what an object of the layer's class holds that is made without arguments, where one can be."""
+        parameters = parameters_of_constructor(self._layer).values()
+        if self._layer.made_by is None or any(p.default is p.empty for p in parameters):
+            return []
+        try:
+            with quietly(self._seed):
+                own = made_anew(self._layer, {}, self._seed)
+        except (Exception, SystemExit):  # the user's code may raise anything
+            return []
+        return [place.value.shape for place in places(own) if not place.gradient]
 
     def _tried(self, guess: Guess) -> Trial | None:
         layer = self._layer

@@ -57,6 +57,12 @@ def varied(
     return {**arguments, **{name: _other(array, tuple(shapes[name]), rng) for name, array in arrays.items()}}
 
 
+def scaled(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The arguments of a forward pass with the numbers of its arrays multiplied, but for labels and masks."""
+    floats = {n: x for n, x in arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+    return {**arguments, **{n: x * factor for n, x in floats.items() if not np.array_equal(x, np.round(x))}}
+
+
 def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
     """Lengths with the long ones divided by one power of 2, so that one stays as many times another as it was."""
     long = [n for n in lengths if n >= 2 * _SHORT]

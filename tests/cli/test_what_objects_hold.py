@@ -123,6 +123,72 @@ class Net:
 """,
         ["self.acts[k].T @ dz", "dz.sum(axis=0)", "dz @ self"],
     ),
+    "gradients in lists of other names": (
+        """
+class Net:
+    def __init__(self, sizes=(5, 4, 3)):
+        self.weights = [np.random.randn(n, m) for n, m in zip(sizes[:-1], sizes[1:])]
+        self.biases = [np.random.randn(1, m) for m in sizes[1:]]
+
+    def forward(self, x):
+        self.acts = [x]
+        for w, b in zip(self.weights, self.biases):
+            self.acts.append(np.tanh(self.acts[-1] @ w + b))
+        return self.acts[-1]
+
+    def backward(self, delta):
+        self.grad_w, self.grad_b = [None] * len(self.weights), [None] * len(self.weights)
+        for k in reversed(range(len(self.weights))):
+            delta = delta * (1 - self.acts[k + 1] ** 2)
+            self.grad_w[k] = self.acts[k].T @ delta
+            self.grad_b[k] = delta.sum(axis=0, keepdims=True)
+            delta = delta @ self.weights[k].T
+        return delta
+""",
+        ["self.acts[k].T @ delta", "delta.sum(axis=0, keepdims=True)", "delta @ self"],
+    ),
+    "sizes by default, and updates": (
+        """
+class Dense:
+    def __init__(self, n_in=4, n_out=3, lr=1e-2):
+        self.W, self.b, self.lr = np.random.randn(n_in, n_out), np.zeros(n_out), lr
+        self.velocity = np.zeros_like(self.W)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, grad):
+        self.dW = self.x.T @ grad
+        self.db = grad.sum(axis=0)
+        dx = grad @ self.W.T
+        self.velocity = 0.9 * self.velocity - self.lr * self.dW
+        self.W += self.velocity
+        self.b -= self.lr * self.db
+        return dx
+""",
+        ["self.x.T @ grad", "grad.sum(axis=0)", "grad @ self"],
+    ),
+    "channels by default": (
+        """
+class InstanceNorm:
+    def __init__(self, channels=3):
+        self.gamma, self.beta = np.ones(channels), np.zeros(channels)
+
+    def forward(self, x):
+        self.istd = 1 / np.sqrt(x.var(axis=(2, 3), keepdims=True) + 1e-5)
+        self.xhat = (x - x.mean(axis=(2, 3), keepdims=True)) * self.istd
+        return self.gamma[None, :, None, None] * self.xhat + self.beta[None, :, None, None]
+
+    def backward(self, grad):
+        self.dgamma = np.sum(grad * self.xhat, axis=(0, 2, 3))
+        self.dbeta = np.sum(grad, axis=(0, 2, 3))
+        d = grad * self.gamma[None, :, None, None]
+        mean = d.mean(axis=(2, 3), keepdims=True)
+        return self.istd * (d - mean - self.xhat * (d * self.xhat).mean(axis=(2, 3), keepdims=True))
+""",
+        ["np.sum(grad * self", "np.sum(grad, axis", "self.istd * (d"],
+    ),
     "a layer that does nothing": (
         """
 class Same:
@@ -148,6 +214,11 @@ def test_all_that_an_object_holds_is_judged(check, kind):
             found, printed = check(text[::-1].replace(term[::-1], wrong[::-1], 1)[::-1])
             assert found == 1, (wrong, printed)
             assert "wrong here" in printed
+
+
+def test_an_upstream_gradient_that_is_called_delta_is_of_no_elta(check):
+    text, _ = FILES["gradients in lists of other names"]
+    assert "elta" not in check(text.replace("[k + 1] ** 2", "[k] ** 2"), "--hints", "3")[1].replace("delta", "")
 
 
 def test_what_a_backward_pass_adds_up_is_no_more_at_its_second_run(check):

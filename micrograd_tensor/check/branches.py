@@ -1,0 +1,66 @@
+"""Branches: the ops that take one of their sides only at this point, so that nothing is known of the other.
+
+Where a hinge is 0 for every example, any gradient of what is within it passes. What turns at no size of the inputs
+either, as the root of a sum of squares that is kept above 0, hides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..engine.row import Reduction
+from ..graph import Graph, Node, evaluate
+
+_FACTORS = (0.3, 3.0, 0.1, 10.0, -1.0)
+"""By what the inputs are multiplied to see whether an op has another side."""
+_FEW = 7
+"""An op of fewer elements may well be on one side of its kink by chance."""
+_GUARD = 1e-3
+"""A bound that is nearer to 0 than this keeps from a division by 0 or its logarithm, and is not meant to be reached."""
+
+
+@np.errstate(all="ignore")
+def untaken(graph: Graph) -> dict[Node, float]:
+    """The ops of a graph that take one side only, and by what its inputs are multiplied where they take another.
+
+    Args:
+        graph: captured with its values.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0], name="x", requires_grad=True)
+    >>> found = untaken(mt.graph(mt.relu(1.0 - x)))
+    >>> [(node.op.name, factor) for node, factor in found.items()]
+    [('relu', 0.3)]
+    """
+    here = {node: node.value for node in graph.nodes}
+    alike = {node: sides for node in graph.nodes if _may_turn(node) and len(sides := _sides(node, here)) == 1}
+    leaves = [node for node in graph.nodes if node.is_leaf and node.requires_grad and node.dtype.kind == "f"]
+    found: dict[Node, float] = {}
+    for factor in _FACTORS if alike else ():
+        moved = {leaf: leaf.value * leaf.dtype.type(factor) for leaf in leaves}
+        there = {**here, **evaluate(graph, moved), **moved}
+        for node, sides in alike.items():
+            if node not in found and _sides(node, there) - sides:
+                found[node] = factor
+    return found
+
+
+def _may_turn(node: Node) -> bool:
+    """Whether an op decides for each of several elements by numbers that depend on the inputs."""
+    if node.op is None or node.op.analytic or isinstance(node.reading, Reduction) or np.size(node.value) < _FEW:
+        return False
+    bounds = [x for x in (*node.operands, *node.params.values()) if isinstance(x, int | float)]
+    return any(x.requires_grad for x in node.inputs) and not any(0 < abs(bound) < _GUARD for bound in bounds)
+
+
+def _sides(node: Node, values: Mapping[Node, Any]) -> set[Any]:
+    """The slopes of an op at all its elements, or its truth values."""
+    made, op = values[node], node.made_by
+    if node.dtype.kind == "b":
+        return set(np.unique(made).tolist())
+    at = [values[x] if isinstance(x, Node) else x for x in node.operands]
+    rule = next((op.vjps[i] for i, x in enumerate(node.operands) if isinstance(x, Node) and x.requires_grad), None)
+    return set() if rule is None else set(np.unique(rule(np.ones_like(made), made, *at, **node.params)).tolist())

@@ -1,0 +1,96 @@
+"""Layers with branches: inputs at which one is never taken acquit nothing, and others are tried, or it is said."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import micrograd_tensor as mt
+
+ELU = """
+def elu_forward(z, alpha=0.9):
+    neg = alpha * (np.exp(np.minimum(z, 0)) - 1)
+    a = np.where(z > 0, z, neg)
+    return a, (z, a, alpha)
+
+def elu_backward(da, cache):
+    z, a, alpha = cache
+    dz = da.copy()
+    dz[z <= 0] *= (a + alpha)[z <= 0]
+    return dz
+"""
+PAIRS = """
+def contrastive_loss(x1, x2, y, margin=1.5):
+    diff = x1 - x2
+    dist = np.sqrt(np.sum(diff**2, axis=1) + 1e-9)
+    gap = np.maximum(0, margin - dist)
+    N = x1.shape[0]
+    loss = np.sum(y * dist**2 + (1 - y) * gap**2) / (2 * N)
+    coef = (y - (1 - y) * gap / dist) / N
+    dx1 = coef[:, None] * diff
+    dx2 = -dx1
+    return loss, dx1, dx2
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "line", "wrong"),
+    [
+        (ELU, "(a + alpha)[z <= 0]", "a[z <= 0]"),
+        (PAIRS, "gap / dist) / N", "gap) / N"),
+        (PAIRS, "(y - (1 - y)", "(y + (1 - y)"),
+    ],
+)
+def test_a_mistake_in_a_branch_that_the_likeliest_inputs_never_take_is_found(check, right, line, wrong):
+    assert right.count(line) == 1
+    assert check(right)[0] == 0
+    status, text = check(right.replace(line, wrong), "--hints", "3")
+    assert status == 1
+    place = 2 + right[: right.index(line)].count("\n")
+    own = right.splitlines()[place - 2].strip()
+    assert f"line {place}: {own.replace(line, wrong)}" in text
+    assert re.search(rf"3 the fix +line {place}: ", text)
+
+
+def test_what_changes_the_loss_too_is_no_fix_of_its_gradient(check):
+    mistake = PAIRS.replace("gap / dist) / N", "gap) / N")
+    text = check(mistake, "--hints", "3")[1]
+    fixed = re.search(r"3 the fix +line (\d+): (.*)", text)
+    lines = ["", *mistake.splitlines()]
+    lines[int(fixed[1]) - 1] = f"    {fixed[2].strip()}"
+    assert check("\n".join(lines[1:]))[0] == 0
+
+
+def hinge(scale):
+    x = mt.tensor(scale * np.random.default_rng(0).normal(size=(8, 3)), name="x", requires_grad=True)
+    far = mt.sqrt((x**2).sum(axis=1) + 1e-9)
+    out = 2.0 * mt.maximum(1.0 - far, 0.0) + far
+    return x, mt.graph(out, np.random.default_rng(1).normal(size=8))
+
+
+def said(graph, x):
+    right = graph.gradients[graph["x"]].value
+    return [finding.kind for finding in mt.compare(graph, None, {"dx": right}).findings]
+
+
+def test_a_point_at_which_an_op_takes_one_side_only_is_said_to_hide_mistakes():
+    x, near = hinge(0.7)
+    assert "untaken branch" not in said(near, x)
+    x, away = hinge(5.0)
+    assert "untaken branch" in said(away, x)
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        lambda x: x / mt.maximum(mt.sqrt((x**2).sum(axis=1, keepdims=True)), 1e-8),
+        lambda x: mt.sqrt(mt.maximum((x**2).sum(axis=1), 0.0) + 1e-5),
+        lambda x: mt.log(mt.clip(1.0 / (1.0 + mt.exp(-x)), 1e-7, 1 - 1e-7)),
+    ],
+)
+def test_a_guard_that_is_never_reached_hides_nothing(guarded):
+    x = mt.tensor(np.random.default_rng(0).normal(size=(8, 3)), name="x", requires_grad=True)
+    out = guarded(x)
+    assert "untaken branch" not in said(mt.graph(out, np.random.default_rng(1).normal(size=out.shape)), x)
