@@ -174,7 +174,7 @@ def test_the_row_that_is_quoted_is_the_one_that_runs():
     written = [line.strip() for line in row.splitlines()]
     lines = [line.strip() for line in quoted.splitlines() if '"""' not in line]
     assert len(lines) == 4
-    assert set(lines) <= {re.sub(r"\(x: Operand, /\) -> Array", "(x, /)", line) for line in written}
+    assert set(lines) <= set(written)
 
 
 def test_every_page_leads_back_to_the_list_of_all():
