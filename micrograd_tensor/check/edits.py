@@ -82,7 +82,7 @@ class Edit:
         """The changed statement."""
         if self.place is None:
             return ast.copy_location(ast.parse(self.instead).body[0], self.before)
-        return ast.fix_missing_locations(replaced(self.before, self.place, _read(self.instead)))
+        return replaced(self.before, self.place, _read(self.instead))
 
     def put(self, source: str) -> str:
         """The whole source with the change in it, quickly made: in parentheses, whether they are needed or not."""

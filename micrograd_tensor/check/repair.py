@@ -8,6 +8,7 @@ numbers, there and when the whole function runs with it, is the line that the au
 from __future__ import annotations
 
 import ast
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -32,8 +33,8 @@ from .slips import Slip, slip_of
 from .statements import assigned, kept, lines_to, returned_gradients, returned_names
 from .syntax import Source, source_of
 
-MAX_SECONDS = 2.0
-"""How long is looked for changes of lines."""
+MAX_SECONDS, TRACED = 2.0, 4
+"""How long is looked for changes of lines, and how much longer where a tracer, as one of coverage, slows the search."""
 _MAX_ATOMS = 40
 _MAX_ROOTS = 4
 _MANY = 150
@@ -98,14 +99,19 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     parts = {key: [x.id for x in ast.walk(value) if isinstance(x, ast.Name)] for key, value in returned.items()}
     common = set.intersection(*(lines_to(function, [key, *parts.get(key, ())], taken) for key in due))
     large = any(len(wrong.graph.nodes) > _MANY for wrong in due.values())  # what else can be found out takes longer
-    until = time.thread_time() + MAX_SECONDS * (1 + len(due) if large else 1)
+    seconds = _seconds()
+    until = time.thread_time() + seconds * (1 + len(due) if large else 1)
     # A name may be used again for the gradient of what comes next; those of inputs are what they are called.
     due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
         search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
         fix = search.fix([*source.at(common), *source.loops(common), *source.returns()])
-        return _smaller(fix, _in_helpers(function, call, due, places, until + MAX_SECONDS / 2))
+        return _smaller(fix, _in_helpers(function, call, due, places, until + seconds / 2))
+
+
+def _seconds() -> float:
+    return MAX_SECONDS * (TRACED if sys.gettrace() is not None else 1)
 
 
 def _smaller(fix: Fix | None, other: Fix | None) -> Fix | None:
@@ -168,7 +174,8 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
     own_names = returned_names(function, call.inputs)
     places, visits = _Judged(elsewhere, report), _Visits(source, call)
     trials = _Trials(source, call, due, places)
-    until = time.thread_time() + MAX_SECONDS
+    seconds = _seconds()
+    until = time.thread_time() + seconds
     with redirect_stdout(StringIO()):  # it runs many times
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         common = set.intersection(*before.values())
@@ -186,7 +193,7 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
             assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
                 fix = search.fix(assigning, key) or search.fix(on_the_way)
-            fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + MAX_SECONDS / 2))
+            fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + seconds / 2))
             found |= {names[key]: fix} if fix is not None else {}
     return found
 

@@ -6,12 +6,13 @@ A decorator that keeps the function it is around, as `functools.wraps` does, hid
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 from collections.abc import Callable
 from textwrap import dedent
 from typing import Any, NamedTuple, TypeVar
 
-Tree = TypeVar("Tree")
+Tree = TypeVar("Tree", bound=ast.AST)
 
 
 class Source(NamedTuple):
@@ -68,12 +69,19 @@ def called(call: ast.AST) -> str:
 
 
 def replaced(tree: Tree, old: ast.AST, new: ast.AST) -> Tree:
-    """A copy of a tree with one node of it replaced."""
+    """A tree with one node of it replaced; what does not hold that node is shared with the tree, and not copied.
+
+    >>> product = ast.parse("x * y", mode="eval")
+    >>> ast.unparse(replaced(product, product.body.right, ast.Name("z"))), ast.unparse(product)
+    ('x * z', 'x * y')
+    """
     if tree is old:
         return new  # type: ignore[return-value]  # an expression for an expression
-    if isinstance(tree, list):
-        return [replaced(item, old, new) for item in tree]  # type: ignore[return-value]  # a list for a list
-    if not isinstance(tree, ast.AST):
-        return tree
-    made = type(tree)(**{field: replaced(value, old, new) for field, value in ast.iter_fields(tree)})
-    return ast.copy_location(made, tree)
+    for field, value in ast.iter_fields(tree):
+        inner = value if isinstance(value, list) else [value]
+        for k, node in enumerate(inner):
+            if isinstance(node, ast.AST) and (made := replaced(node, old, new)) is not node:
+                changed = copy.copy(tree)
+                setattr(changed, field, [*inner[:k], made, *inner[k + 1 :]] if isinstance(value, list) else made)
+                return changed
+    return tree

@@ -199,12 +199,13 @@ def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]
 
     A line that makes another loss is no mistake in a gradient: where one is changed so, the call fails.
     """
-    losses = list[Any]()
+    before: list[Any] = []
 
     def gradients(*_: Any) -> Any:
         returned = function(**wanted_by(function, copied(arguments)))
-        losses.append(np.array(returned[0]))
-        if not np.array_equal(losses[0], losses.pop() if len(losses) > 1 else losses[0], equal_nan=True):
+        if not before:
+            before.append(np.array(returned[0]))
+        if not np.array_equal(before[0], returned[0], equal_nan=True):
             raise GradientError("the loss is another one")
         return rest_of(returned)
 

@@ -96,7 +96,7 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 5), "bias": (5,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 5),
      "bias 2": (5,)},
     {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
-    {"input": (2, 4, 9), "weights": (3, 4, 2), "bias": (3,), "gamma": (4,)},
+    {"input": (2, 4, 9), "weights": (5, 4, 3), "bias": (5,), "gamma": (4,)},
     {"input": (7, 5), "bias": (5, 3)},
     {"input": (5,), "weights": (5, 3), "bias": (3,), "labels": ((1,), 5), "hidden state": (3,), "input weights": (3, 5),
      "hidden weights": (3, 3)},
