@@ -1,7 +1,8 @@
 """Branches: the ops that take one of their sides only at this point, so that nothing is known of the other.
 
 Where a hinge is 0 for every example, any gradient of what is within it passes. What turns at no size of the inputs
-either, as the root of a sum of squares that is kept above 0, hides nothing.
+either, as the root of a sum of squares that is kept above 0, hides nothing. Nor does a limit other than 0, as in
+``np.clip(z, -50, 50)``: it guards against what is too large, and people derive the function without it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _FACTORS = (0.3, 3.0, 0.1, 10.0, -1.0)
 _FEW = 7
 """An op of fewer elements may well be on one side of its kink by chance."""
 _GUARD = 1e-3
-"""A bound that is nearer to 0 than this keeps from a division by 0 or its logarithm, and is not meant to be reached."""
+"""A number nearer to 0 than this that others are compared with guards against a division by 0, or its logarithm."""
 
 
 @np.errstate(all="ignore")
@@ -52,8 +53,9 @@ def _may_turn(node: Node) -> bool:
     """Whether an op decides for each of several elements by numbers that depend on the inputs."""
     if node.op is None or node.op.analytic or isinstance(node.reading, Reduction) or np.size(node.value) < _FEW:
         return False
-    bounds = [x for x in (*node.operands, *node.params.values()) if isinstance(x, int | float)]
-    return any(x.requires_grad for x in node.inputs) and not any(0 < abs(bound) < _GUARD for bound in bounds)
+    bounds = [abs(x) for x in (*node.operands, *node.params.values()) if isinstance(x, int | float) and x]
+    guards = [bound for bound in bounds if bound < _GUARD or node.dtype.kind != "b"]
+    return any(x.requires_grad for x in node.inputs) and not guards
 
 
 def _sides(node: Node, values: Mapping[Node, Any]) -> set[Any]:

@@ -56,6 +56,11 @@ from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
 from .varied import scaled, variations
 
+_GROSS = 1e-3
+"""A smaller error, in parts of the largest term, at inputs that are larger than people's is that of a guard.
+
+As is the softplus for which ``z`` is put where ``z > 20``, whose slope is not quite 1 there.
+"""
 _MAX_GATES = 150
 """A circuit of more gates is not shown on the page of a report."""
 
@@ -254,7 +259,7 @@ def judge_layer(
     first = task, *judge(task, path, rtol)
     if not first[1].wrong:
         return _at_its_branches(first, path, rtol) if task.found else first
-    hidden = len(untaken(task.captured))
+    hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
     for other in tasks:
         with suppress(UnusableError):
             judged = other, *judge(other, path, rtol)
@@ -275,9 +280,17 @@ def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float |
             if len(untaken(other.captured)) < len(hidden):
                 other = replace(other, said=f"{task.said}, times {factor:g}")
                 again = other, *judge(other, path, rtol)
-                if again[1].ok or again[1].wrong:
+                errors = [again[1].stages[name].error for name in again[1].wrong]
+                if again[1].ok or any(error is None or error > _GROSS for error in errors):
                     return again
     return judged
+
+
+def _is_finite(graph: Graph, report: Report) -> bool:
+    """Whether all that was recorded and compared is: else the inputs are none that the function is for."""
+    compared = (report.stages[name].error for name in report.wrong)
+    recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
+    return recorded and all(error is None or np.isfinite(error) for error in compared)
 
 
 def _leaves(graph: Graph) -> set[str]:
