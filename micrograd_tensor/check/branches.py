@@ -2,7 +2,8 @@
 
 Where a hinge is 0 for every example, any gradient of what is within it passes. What turns at no size of the inputs
 either, as the root of a sum of squares that is kept above 0, hides nothing. Nor does a limit other than 0, as in
-``np.clip(z, -50, 50)``: it guards against what is too large, and people derive the function without it.
+``np.clip(z, -50, 50)``: it guards against what is too large, and people derive the function without it. But an input
+that is compared with others and nothing else, as labels in ``np.where(y == 1, p, 1 - p)``, is there to choose a side.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _GUARD = 1e-3
 def untaken(graph: Graph) -> dict[Node, float]:
     """The ops of a graph that take one side only, and by what its inputs are multiplied where they take another.
 
+    By 0 where no size of the inputs turns them, but an input is there for nothing else.
+
     Args:
         graph: captured with its values.
 
@@ -46,7 +49,8 @@ def untaken(graph: Graph) -> dict[Node, float]:
         for node, sides in alike.items():
             if node not in found and _sides(node, there) - sides:
                 found[node] = factor
-    return found
+    switches = {leaf for leaf in leaves if leaf not in graph.gradients}
+    return found | {node: 0.0 for node in alike if node not in found and not switches.isdisjoint(node.inputs)}
 
 
 def _may_turn(node: Node) -> bool:

@@ -14,7 +14,7 @@ from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
 from .found import ByName, Fix, Lines, Stages, WrongStage
-from .given import Given, as_graph, read, run_on
+from .given import Given, as_graph, inputs_of, read, run_on
 from .invariants import check_invariants
 from .judge import USED_AGAIN, Backward, Forward
 from .mistakes.derivation import called_forward
@@ -85,16 +85,15 @@ def compare(
     return _compared(as_graph(outputs, upstream), hand, forward, rtol, point)
 
 
-def with_lines(report: Report, backward: Callable[..., Any], ran: Run) -> Report:
+def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: Sequence[str]) -> Report:
     """A report that knows where the source of a backward pass assigns each gradient.
 
     Args:
         report: of what it computed.
         backward: the function.
         ran: its call.
+        inputs: the names of what it returns the gradients of, in order.
     """
-    named = named_nodes(report.graph) if report.graph is not None else {}
-    inputs = [n for n, node in named.items() if node.is_leaf and node.requires_grad]
     own = returned_names(backward, inputs)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
     settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
@@ -410,7 +409,7 @@ def assert_gradients(
         report = compare_run(captured, came, forward, rtol)
     except GradientError as error:
         raise AssertionError("\n".join((*said, *came.remarks, str(error)))) from came.error
-    report = replace(with_lines(report, hand, came), remarks=(*said, *came.remarks))
+    report = replace(with_lines(report, hand, came, inputs_of(captured)), remarks=(*said, *came.remarks))
     if said or not report.ok:
         raise AssertionError(f"the backward pass is wrong\n{report.text(hints=hints)}") from came.error
     return report

@@ -29,7 +29,7 @@ _SPELLINGS = (
     r"g_?(?P<name>.+)",
 )
 """How the gradient of a tensor is spelled, the usual way first."""
-_GRADIENTS = re.compile(r"_?(?:d|g|grads?|gradients?)_?", re.IGNORECASE)
+_GRADIENTS = re.compile(r"_?(?:d|g|d?grads?|gradients?)_?", re.IGNORECASE)
 """What a nested dictionary of gradients is called."""
 
 
@@ -99,6 +99,7 @@ def read(
         if (
             name not in stages
             and name not in blank
+            and not (_is_a_switch(named[name]) and not np.any(entries[key]))
             and (bare or (alone and key not in helpers) or np.shape(entries[key]) == named[name].shape)
         ):
             unjudged[key] = _why_no_gradient(name, named[name])
@@ -167,8 +168,15 @@ def _why_no_gradient(name: str, node: Node) -> str:
     if node.dtype.kind not in "fc":
         return f"{name} holds {node.dtype}, which has no gradient; record it as floats"
     if node.is_leaf:
+        if _is_a_switch(node):
+            return f"{name} is only compared with others, so its gradient is 0, which this is not"
         return f"{name} asks for no gradient; make it with requires_grad=True"
     return f"no gradient arrives at {name}: nothing that it is made from asks for one"
+
+
+def _is_a_switch(node: Node) -> bool:
+    """Whether an input without a gradient asks for one: it decides between others, and its gradient is 0."""
+    return node.is_leaf and node.requires_grad
 
 
 def _inputs(stages: Mapping[str, Node]) -> list[str]:
@@ -184,11 +192,14 @@ def as_graph(outputs: Any, upstream: Any) -> Graph:
 
 def run_on(recorded: Graph, backward: Callable[..., Any], forward: Any = None, upstream: Any = None) -> Run:
     """Call a backward pass with the numbers of a graph of one output, unless others are given."""
-    named = named_nodes(recorded)
-    inputs = [name for name, node in named.items() if node.is_leaf and node in recorded.gradients]
-    cache = {name: node.value for name, node in named.items()} if forward is None else forward
+    cache = {name: node.value for name, node in named_nodes(recorded).items()} if forward is None else forward
     dout = recorded.upstreams[recorded.outputs[0]].value if upstream is None else upstream
-    return run(backward, dout, cache, inputs)
+    return run(backward, dout, cache, inputs_of(recorded))
+
+
+def inputs_of(recorded: Graph) -> list[str]:
+    """The names of a graph's inputs that gradients arrive at, in order."""
+    return [name for name, node in named_nodes(recorded).items() if node.is_leaf and node in recorded.gradients]
 
 
 def _why_unused(key: str, shape: tuple[int, ...], stages: Iterable[str]) -> str:

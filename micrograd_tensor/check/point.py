@@ -158,6 +158,7 @@ class _Lint:
             what = f"{called_forward(node)} takes one side only: of the other nothing is judged"
             why = f"at all its {node.value.size} elements it has the same slope"
             others = f"that are about {factor:g} times as large" if factor > 0 else "of both signs"
+            others = others if factor else "at which it turns, such as labels of each kind"
             yield Finding("untaken branch", what, why, f"Take inputs {others}")
 
     def _lengths(self) -> Iterator[Finding]:

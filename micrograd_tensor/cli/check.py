@@ -15,9 +15,10 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from ..check.branches import untaken
 from ..check.compare import compare_run, with_lines
 from ..check.found import Stages
 from ..check.given import spelled
+from ..check.nested import arrays_in
 from ..check.rendering import json, sentences, terminal
 from ..check.repair import Call, Place, Places, mended, repaired, with_fixes
 from ..check.report import Report
@@ -360,24 +362,23 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
     named = named_nodes(graph)
     inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
     with blamed(path, "ends in backward"):
-        known = (node.value for node in (*graph.gradients.values(), *graph.contributions.values()))
+        known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
         ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
+        asked, either = _returned_for(ran, inputs, graph)
+        if asked != inputs:
+            with redirect_stdout(StringIO()):  # which has been shown
+                ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
     every = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
     arguments = () if every else task.ignored
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     outputs = {name for name, node in named.items() if node in graph.outputs}
-    by_shape = _by_shape_or_value(ran.returned, inputs, hand, graph)
-    again = {id(x) for x in by_shape.values()} - {id(hand[key]) for key in spelled(hand, inputs)[0].values()}
-    hand = {key: x for key, x in hand.items() if id(x) not in again} | by_shape
-    if by_shape:  # not by its local variables then
-        ran = replace(ran, remarks=tuple(said for said in ran.remarks if "inputs (" not in said))
     keys, _ = spelled(hand, named)
     bare = isinstance(ran.returned, Mapping) and bool(hand) and set(hand) <= set(inputs)
     if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
         hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
-    call = Call(task.backward, task.dout, task.cache, inputs, task.forward)
-    places = Places(_elsewhere(task, inputs))
+    call = Call(task.backward, task.dout, task.cache, asked, task.forward)
+    places = Places(_elsewhere(task, asked))
     try:  # its cache holds what was recorded, whatever it calls it
         report = compare_run(
             graph,
@@ -387,15 +388,15 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
         )
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
-    missing = [n for n in inputs if report.stages[n].status == Status.NOT_GIVEN]
+    missing = [n for n in inputs if n in report.stages and report.stages[n].status == Status.NOT_GIVEN]
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
     unseen = (outputs - {*inputs}) | {*left_out}  # what a layer returns may be its input
     stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
     said += [f"{task.guessed[0].upper()}{task.guessed[1:]}."] if task.guessed and report.wrong else []
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
-    doubts = {report.keys[name]: why for name, why in task.doubts.items() if name in report.keys}
-    found = replace(with_lines(report, task.backward, ran), stages=stages, remarks=remarks)
+    doubts = {report.keys[name]: why for name, why in {**task.doubts, **either}.items() if name in report.keys}
+    found = replace(with_lines(report, task.backward, ran, asked), stages=stages, remarks=remarks)
     told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
     unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
     unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
@@ -406,6 +407,12 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
         stages = Stages([stage for stage in stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
+    judged = [hand[key] for key in report.keys.values() if key in hand]
+    returned = list(arrays_in([ran.returned]))
+    if returned and all(
+        any(_alike(x, own) for own in judged) for x in returned
+    ):  # other variables are on the way there
+        found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in ran.helpers})
     findings = tuple(f for f in found.findings if not task.untaken or f.kind != "constant upstream")
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
     if not found.wrong:
@@ -459,23 +466,39 @@ def _is_recorded(value: Any, graph: Graph) -> bool:
     return any(node.shape == np.shape(value) and np.array_equal(node.value, value) for node in graph.nodes)
 
 
-def _by_shape_or_value(returned: Any, inputs: list[str], hand: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
-    """The inputs that returned arrays are the gradients of, where there are fewer of them than inputs."""
-    several = returned if isinstance(returned, tuple) else (returned,)
-    several = tuple(x for x in several if not isinstance(x, Mapping))  # which have their names
-    if len(several) >= len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in several):
-        return {}
-    named, found = named_nodes(graph), dict[str, Any]()
-    for array in several:
-        if any(array is x for key, x in hand.items() if spelled([key], inputs)[0]):
-            continue
-        left = [name for name in inputs if f"d{name}" not in found and named[name].shape == np.shape(array)]
-        left = [name for name in left if not spelled(hand, [name])[0]]
-        left = [name for name in left if not is_labels(name)] or left  # a loss has its slope in what is predicted
-        equal = [name for name in left if np.allclose(graph.gradients[named[name]].value, array, rtol=1e-6)]
-        if left:
-            found[f"d{(equal or left)[0]}"] = array
-    return found
+def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str], dict[str, str]]:
+    """The inputs that the returned arrays are the gradients of, in their order, where there are fewer of them.
+
+    Unless each is the variable that is called so. And what else some may be, of those that are right, in a sentence.
+    """
+    several = ran.returned if isinstance(ran.returned, tuple) else (ran.returned,)
+    arrays = [x for x in several if not isinstance(x, Mapping)]  # which has names of its own
+    if not 0 < len(arrays) < len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in arrays):
+        return inputs, {}
+    named, doubts = named_nodes(graph), dict[str, str]()
+    own = {name: ran.names[key] for name, key in spelled(ran.names, inputs)[0].items()}
+    found = [next((n for n, x in own.items() if x is array or _alike(x, array)), "") for array in arrays]
+    if all(found):
+        return inputs, {}
+    due = {name: graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients}
+    for k, array in enumerate(arrays):
+        left = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
+        # A loss has its slope in what is predicted; of what is returned as dx / n, dx is a step on the way there.
+        left.sort(key=lambda name: (is_labels(name), name not in own))
+        equal = [n for n in left if n in due and np.allclose(due[n], array, rtol=1e-6)]
+        found[k] = found[k] or next(iter([*equal, *left]), f"returned{k}")
+        if equal and left[0] in due and np.allclose(due[left[0]], -array, rtol=1e-6):  # as of a difference
+            doubts[found[k]] = (
+                f"it is the gradient of {found[k]}, and that of {left[0]} but for its sign, and backward returns no "
+                f"other; say which it is by its name: d{found[k]} = … or d{left[0]} = …"
+            )
+    names = iter(found)
+    return ["grads" if isinstance(x, Mapping) else next(names) for x in several], doubts
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same, one perhaps a copy of the other."""
+    return fingerprint(a) == fingerprint(b) != ""
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:

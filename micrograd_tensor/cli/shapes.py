@@ -154,7 +154,7 @@ def guesses(
     exact: bool = False,
     sizes: frozenset[str] = frozenset(),
     wanted: frozenset[str] = frozenset(),
-    texts: Mapping[str, str] | None = None,
+    compared: Mapping[str, Sequence[str | int | float]] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
     forward: str = "",
     made: Sequence[tuple[int, ...]] = (),
@@ -168,7 +168,7 @@ def guesses(
         exact: whether what is given is all values, so that there is nothing to guess.
         sizes: the parameters of a constructor, which may be sizes.
         wanted: names of parameters with defaults that are to be given all the same.
-        texts: values of parameters that are compared with texts.
+        compared: what parameters are compared with: texts are their values, numbers among those of labels.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
         forward: the source of the forward pass.
         made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
@@ -190,15 +190,16 @@ def guesses(
                     rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
                     arguments, free = dict[str, Any](), set[str]()
                     for name, parameter in needed.items():
+                        texts, few = _texts_and_numbers(compared or {}, name)
                         size = _size(name, parameter, layout) if name in sizes else None
                         if name in given:
                             arguments[name] = _drawn(given[name], rng)
                         elif size is not None:
                             arguments[name] = size
-                        elif texts and name in texts and parameter.default is parameter.empty:
-                            arguments[name] = texts[name]
+                        elif texts and parameter.default is parameter.empty:
+                            arguments[name] = texts[0]
                         elif parameter.default is parameter.empty or name in wanted:
-                            arguments[name] = _guessed(these[name], layout, rng, weighted, kind)
+                            arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few)
                             free.add(name)
                     alone = {name for name in free if these[name] in ("number", "rate")}
                     yield Guess(arguments, kind, frozenset(free), frozenset(alone))
@@ -314,7 +315,22 @@ def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) ->
     return known.get(what or "")
 
 
-def _guessed(role: str, layout: Mapping[str, Any], rng: np.random.Generator, weighted: bool, kind: Kind) -> Any:
+def _texts_and_numbers(
+    compared: Mapping[str, Sequence[str | int | float]], name: str
+) -> tuple[list[str], list[int | float]]:
+    """What a parameter is compared with."""
+    every = compared.get(name, ())
+    return [x for x in every if isinstance(x, str)], [x for x in every if not isinstance(x, str)]
+
+
+def _guessed(
+    role: str,
+    layout: Mapping[str, Any],
+    rng: np.random.Generator,
+    weighted: bool,
+    kind: Kind,
+    few: Sequence[int | float],
+) -> Any:
     if role == "parameters":
         return dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
     fixed = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3}
@@ -325,17 +341,22 @@ def _guessed(role: str, layout: Mapping[str, Any], rng: np.random.Generator, wei
     what = layout.get(role, layout["input"])
     if role == "mask":
         return rng.integers(0, 2, what).astype(float)
-    if role == "labels" and kind.labels != LABELS[0]:
-        return _labels(rng, layout, kind)
+    if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
+        return _labels(rng, layout, kind, few)
     return _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
 
 
-def _labels(rng: np.random.Generator, layout: Mapping[str, Any], kind: Kind) -> Any:
-    """Labels of the shape of an input, or of the whole numbers that they are otherwise."""
+def _labels(rng: np.random.Generator, layout: Mapping[str, Any], kind: Kind, few: Sequence[int | float]) -> Any:
+    """Labels of the shape of an input, or of the whole numbers that they are otherwise.
+
+    Those that are asked whether they are some numbers are these, or 0 and 1.
+    """
     shape = layout["input"]
     if isinstance(shape[0], tuple):
         return _drawn(shape, rng)
-    if kind.labels == "numbers":
+    if kind.labels in LABELS[:2]:
+        if few:
+            return rng.choice(np.unique([0.0, 1.0, *few]), shape)
         return _of_kind(rng, shape, kind)
     axis = 0 if kind.labels == "one-hot in columns" else -1
     made = np.zeros(shape)

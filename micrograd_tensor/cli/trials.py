@@ -158,7 +158,7 @@ class Trials:
             wanted |= {n for n, p in optional.items() if p.default is None and re.fullmatch(labels, n)}
             off = {n for n, p in optional.items() if isinstance(p.default, int | float) and not p.default}
             wanted |= {n for n in off if re.match(r"(?i)reg|lam|l2|weight_?decay", n)}
-        texts = compared_texts(self._layer)
+        compared = compared_with(self._layer)
         kept = [x.shape for x in held_in_module(self._layer).values()]
         yield from guesses(
             self.parameters,
@@ -167,7 +167,7 @@ class Trials:
             self._exact,
             frozenset(constructor),
             frozenset(wanted),
-            texts,
+            compared,
             kept,
             text_of(self._layer.function_forward),
             self._made_by_default,
@@ -318,14 +318,16 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     return own
 
 
-def compared_texts(layer: Layer) -> dict[str, str]:
-    """For each parameter that the forward pass compares with a text the first such text."""
+def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
+    """For each parameter the texts and numbers that the forward pass asks whether it is equal to."""
     source = source_of(layer.function_forward)
-    found: dict[str, str] = {}
+    found: dict[str, list[str | int | float]] = {}
     for node in ast.walk(source.tree) if source is not None else ():
         match node:
-            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() as text)]):
-                found.setdefault(name, text)
+            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() | int() | float() as value)]):
+                found.setdefault(name, []).append(value)
+            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as n))]):
+                found.setdefault(name, []).append(-n)
     return found
 
 

@@ -33,11 +33,22 @@ def contrastive_loss(x1, x2, y, margin=1.5):
     dx2 = -dx1
     return loss, dx1, dx2
 """
+FOCAL = """
+def focal_loss(logits, y, gamma=2.0):
+    p = 1 / (1 + np.exp(-logits))
+    pt = np.where(y == 1, p, 1 - p)
+    loss = -np.mean((1 - pt) ** gamma * np.log(pt))
+    dpt = (gamma * (1 - pt) ** (gamma - 1) * np.log(pt) - (1 - pt) ** gamma / pt) / logits.size
+    dlogits = dpt * np.where(y == 1, 1, -1) * p * (1 - p)
+    return loss, dlogits
+"""
 
 
 @pytest.mark.parametrize(
     ("right", "line", "wrong"),
     [
+        (FOCAL, "np.where(y == 1, 1, -1)", "np.where(y == 1, 7, -1)"),
+        (FOCAL.replace("== 1", "== -1"), "np.where(y == -1, 1, -1)", "np.where(y == -1, 7, -1)"),
         (ELU, "(a + alpha)[z <= 0]", "a[z <= 0]"),
         (PAIRS, "gap / dist) / N", "gap) / N"),
         (PAIRS, "(y - (1 - y)", "(y + (1 - y)"),
@@ -108,6 +119,15 @@ def test_right_code_that_is_derived_without_its_guard_is_right(check, text):
     status, said = check(text)
     assert status == 0, said
     assert "wrong" not in said
+
+
+def test_a_switch_that_is_on_one_side_only_is_said(check):
+    told = "def inputs():\n    return np.linspace(-1, 1, 8), np.full(8, 2.0)\n"
+    for text in (FOCAL + told, FOCAL.replace("(logits, y,", "(logits, sign,").replace("y ==", "sign ==")):
+        status, said = check(text)
+        assert status == 0
+        assert "= 1 takes one side only: of the other nothing is judged" in said
+        assert "Take inputs at which it turns, such as labels of each kind" in said
 
 
 def test_what_changes_the_loss_too_is_no_fix_of_its_gradient(check):

@@ -1,0 +1,121 @@
+"""Backward passes that return fewer gradients than there are inputs: which input each is of, and what its lines are."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+ON_THE_WAY = """
+class Poisson:
+    def forward(self, log_rate, counts, weights):
+        rate = np.exp(log_rate)
+        self.saved = rate, counts, weights
+        return (weights * (rate - counts * log_rate)).mean()
+
+    def backward(self):
+        rate, counts, weights = self.saved
+        dlog_rate = weights * (rate - counts)
+        return dlog_rate / rate.size
+"""
+BESIDE = """
+def poisson_loss(log_rate, counts, weights):
+    rate = np.exp(log_rate)
+    d_log_rate = weights * (rate - counts)
+    return (weights * (rate - counts * log_rate)).mean(), d_log_rate / counts.size
+"""
+LIKE_IT = """
+class Residual:
+    def __call__(self, q, q_next, rewards):
+        self.q = q
+        self.td = q.max(axis=1) - rewards - 0.9 * q_next.max(axis=1)
+        return 0.5 * np.mean(self.td**2)
+
+    def backward(self):
+        dq = (self.q == self.q.max(axis=1, keepdims=True)) * self.td[:, None] / len(self.q)
+        return dq
+"""
+STEP = """
+class Clipped:
+    def forward(self, logp, old_logp, adv):
+        self.ratio, self.adv = np.exp(logp - old_logp), adv
+        self.s = self.ratio * adv
+        self.t = np.clip(self.ratio, 0.8, 1.2) * adv
+        return -np.minimum(self.s, self.t).mean()
+
+    def backward(self):
+        d = np.where(self.s <= self.t, self.s, 0.0)
+        return -d / d.size
+"""
+NAMED = """
+def mlp_forward(x, params):
+    h = np.maximum(0, x @ params["W1"] + params["b1"])
+    return h @ params["W2"] + params["b2"], (x, h, params)
+
+def mlp_backward(dout, cache):
+    x, h, params = cache
+    dh = dout @ params["W2"].T * (h > 0)
+    return dh @ params["W1"].T, {"W2": h.T @ dout, "b2": dout.sum(0), "W1": x.T @ dh, "b1": dh.sum(0)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "right", "wrong"),
+    [
+        (ON_THE_WAY, (), "return dlog_rate / rate.size", "return dlog_rate * rate.size"),
+        (ON_THE_WAY, (), "weights * (rate - counts)\n", "weights * (rate + counts)\n"),
+        (BESIDE, (), "d_log_rate / counts.size", "d_log_rate * counts.size"),
+        (LIKE_IT, ("--shapes", "q=7x4,q_next=7x4,rewards=7"), "* self.td[:, None]", "* -self.td[:, None]"),
+        (STEP, (), "return -d /", "return 2 * d /"),
+        (NAMED, (), "dh @ params", "2 * dh @ params"),
+        (NAMED, (), "h.T @ dout,", "-h.T @ dout,"),
+    ],
+)
+def test_what_is_returned_is_judged_and_no_step_on_the_way_there(check, text, options, right, wrong):
+    status, printed = check(text, *options)
+    assert status == 0, printed
+    assert text.count(right) == 1
+    status, printed = check(text.replace(right, wrong), *options, "--hints", "3")
+    assert status == 1
+    assert "1 gradient is wrong" in printed
+    line = 2 + text[: text.index(right)].count("\n")
+    fix = re.search(r"3 the fix +line (\d+): ", printed)
+    assert fix is None or int(fix[1]) == line
+
+
+def test_the_gradient_of_one_side_of_a_difference_may_be_that_of_the_other_with_a_wrong_sign(check):
+    status, printed = check(STEP.replace("return -d", "return d"))
+    assert status == 1
+    assert "wrong here" not in printed
+    assert "say which it is by its name: dold_logp = … or dlogp = …" in printed
+    named = STEP.replace("return -d / d.size", "dold_logp = d / d.size\n        return dold_logp")
+    assert check(named)[0] == 0
+    assert "1 gradient is wrong" in check(named.replace("dold_logp", "dlogp"))[1]
+
+
+SWITCHED = """
+def gate_forward(x, g):
+    return np.where(g > 0, x, 0.1 * x), (x, g)
+
+def gate_backward(dout, cache):
+    x, g = cache
+    dx = np.where(g > 0, dout, 0.1 * dout)
+    dg = np.zeros_like(g)
+    return dx, dg
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "status", "said"),
+    [
+        ("dx, dg", 0, "The gradient is right"),
+        ("dx, None", 0, "The gradient is right"),
+        ("dx", 0, "The gradient is right"),
+        ("dx, dout * x", 1, "g is only compared with others, so its gradient is 0, which this is not"),
+        ("-dx, dg", 1, "1 gradient is wrong: dx"),
+    ],
+)
+def test_an_input_that_is_only_compared_has_the_gradient_0_or_none(check, returned, status, said):
+    found, printed = check(SWITCHED.replace("return dx, dg", f"return {returned}"))
+    assert found == status, printed
+    assert said in printed
