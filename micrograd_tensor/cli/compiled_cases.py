@@ -34,6 +34,7 @@ from ..functional.normalization import batch_norm, layer_norm, rms_norm
 from .compile_times import compile_times
 from .compiled_steps import LARGE, SMALL, compiled_step, dense
 from .side_by_side import OURS, Case, Limit, Run, rows
+from .streams import silence
 
 EPS = 1e-5
 SHAPES = ((32, 16), (128, 100), (512, 512), (4096, 1024), (65536, 64))
@@ -425,11 +426,14 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=0.5)
     asked = parser.parse_args()
-    for name, make in CASES.items():
-        if asked.only in name:
-            for row in rows(name, make(), asked.seconds):
-                sys.stdout.write(f"{json.dumps(asdict(row))}\n")
-                sys.stdout.flush()
+    try:
+        for name, make in CASES.items():
+            if asked.only in name:
+                for row in rows(name, make(), asked.seconds):
+                    sys.stdout.write(f"{json.dumps(asdict(row))}\n")
+                    sys.stdout.flush()
+    except BrokenPipeError:  # Ctrl-C reached the reader before it could end this process
+        silence(sys.stdout)
 
 
 if __name__ == "__main__":

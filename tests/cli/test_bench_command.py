@@ -154,3 +154,12 @@ def test_it_measures_and_can_be_stopped(stops):
     assert "Traceback" not in err
     assert "RuntimeWarning" not in err
     assert "one thread" in out
+
+
+@pytest.mark.slow
+def test_the_measuring_process_ends_in_silence_where_nobody_reads():
+    command = [sys.executable, "-m", "micrograd_tensor.cli.compiled_cases", "--only", "GELU (32", "--seconds", "0.02"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        child.stdout.close()
+        _, err = child.communicate(timeout=600)
+    assert (child.returncode, err) == (0, "")

@@ -115,3 +115,13 @@ def test_no_table_is_cut(player, length):
     printing(player, draw((b * b).named("y"), np.ones(length), width=390))
     wider = "all => all.map(e => e.scrollWidth > e.clientWidth + 1)"
     assert set(player.page.eval_on_selector_all(".cells", wider)) == {False}
+
+
+def test_what_has_no_outputs_leaves_no_empty_box_of_them(player):
+    printing(player, GALLERY["failed_op"]())
+    shown = "all => all.map(e => [e.className, getComputedStyle(e).display !== 'none'])"
+    assert dict(player.page.eval_on_selector_all(".panels > section", shown)) == {
+        "left": True,
+        "middle": True,
+        "right": False,
+    }
