@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,7 +161,11 @@ def _taken_otherwise(steps: ast.expr) -> Iterator[str]:
 
 
 def _assigned_otherwise(statement: Statement) -> Iterator[str]:
-    """The statement with another way to assign: added to what is there, or not; also where an index occurs again."""
+    """The statement with another way to assign: elsewhere; added to what is there, or not; also at an index twice."""
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    if isinstance(place := targets[0], ast.Subscript):
+        rest = ast.unparse(statement).removeprefix(ast.unparse(place))
+        yield from (f"{ast.unparse(place.value)}[{other}]{rest}" for other in _exchanged(place.slice))
     match statement:
         case ast.Assign([target], value) if not isinstance(target, ast.Tuple) and not _occurs(target, value):
             yield f"{ast.unparse(target)} += {ast.unparse(value)}"
@@ -266,10 +272,10 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
         case ast.Subscript(owner, ast.Constant(int()) | ast.UnaryOp()):
             yield 1.3, f"{ast.unparse(owner)}.sum(axis=0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
-        case ast.Subscript(owner, index) if others := list(_shifted(index)):
-            yield from ((1.2, f"{ast.unparse(owner)}[{other}]") for other in others)
-            yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Name() | ast.Attribute() | ast.Subscript():
+            if isinstance(place, ast.Subscript):
+                others = [*_exchanged(place.slice), *_shifted(place.slice)]
+                yield from ((1.2, f"{ast.unparse(place.value)}[{other}]") for other in others)
             yield 1.6, f"({text} > 0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Constant(int() | float() as number):
@@ -294,6 +300,24 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.3, ast.unparse(left)
         case ast.Call():
             yield from _calls(place)
+
+
+def _exchanged(index: ast.expr) -> list[str]:
+    """An index with two of its parts, or two names that occur in it as often as each other, in each other's place."""
+    if not isinstance(index, ast.Tuple):
+        return []
+    parts = [ast.unparse(x) for x in index.elts]
+    text, found = ", ".join(parts), []
+    for i, j in combinations(range(len(parts)), 2):
+        turned = [*parts]
+        turned[i], turned[j] = parts[j], parts[i]
+        found.append(", ".join(turned))
+    count = Counter(x.id for x in ast.walk(index) if isinstance(x, ast.Name))
+    for one, other in combinations(count, 2):
+        if count[one] == count[other]:
+            swap = {one: other, other: one}
+            found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
+    return [x for x in dict.fromkeys(found) if x != text]
 
 
 def _shifted(index: ast.expr) -> Iterator[str]:

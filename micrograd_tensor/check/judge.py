@@ -242,7 +242,7 @@ class Backward(_Judge):
                     continue
                 held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
                 inner = not node.is_leaf and node not in self.graph.outputs
-                if inner and (held or judged._comes_later(node)):
+                if inner and (held or judged._comes_later(node, name in helpers)):
                     meant[name] = held[0] if held else None
                 elif inner and not meant and name in helpers and judged._leads_to_right(node):
                     meant[name] = None  # the first alone: what comes after it may be right without it
@@ -335,16 +335,18 @@ class Backward(_Judge):
         expected = np.asarray(self._expected.gradients[node])
         return value.shape == expected.shape and self._compare(node, value, expected, self._allowed).within
 
-    def _comes_later(self, node: Node) -> bool:
+    def _comes_later(self, node: Node, is_local: bool) -> bool:
         """Whether what was given for a node is the gradient of something that it is computed from, times a constant.
 
         The gradients of the inputs that come after it must be right, all of them unless the constant is 1; any, unless
-        what was given has the shape of that other gradient alone.
+        what was given has the shape of that other gradient alone, or is a local variable of a pass that ended before it
+        came to any of them.
         """
         given, behind = self._given[node], set(needed([node])) - {node}
         inputs, right = self._behind(node)
         laid_out = given.shape != node.shape  # as what it is computed from is: no mistake at this one does that
-        if not (right or laid_out) or given.dtype.kind not in "fc" or not given.any():
+        ended_before = is_local and self._given.keys().isdisjoint(inputs)
+        if not (right or laid_out or ended_before) or given.dtype.kind not in "fc" or not given.any():
             return False
         most, own = int(np.argmax(np.abs(given))), np.asarray(self._expected.gradients[node])
         if given.shape == own.shape and own.any():  # its own gradient times a constant is that of nothing else

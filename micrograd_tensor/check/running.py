@@ -32,7 +32,7 @@ import numpy as np
 from ..engine.tensor import Tensor
 from ..notation import counted
 from .nested import arrays_in, each
-from .statements import assignments
+from .statements import assignments, begun_at
 
 __all__ = ["Run", "run"]
 
@@ -201,7 +201,7 @@ class Watch:
 
     def __init__(self, function: Callable[..., Any], within: bool = True, known: Sequence[Any] = ()) -> None:
         self.local: dict[str, Any] = {}
-        self._code = _code(function)
+        self._function, self._code = function, _code(function)
         self._assignments = assignments(function) if within else []
         self._known = known
         self._kept: dict[str, Any] = {}
@@ -267,14 +267,16 @@ class Watch:
         return found, shared
 
     def unfinished(self, error: Exception | None) -> set[str]:
-        """The names that the line at which a call broke off, or one after it, would still have assigned or added to."""
+        """The names still to be assigned or added to when a call broke off, and those of the loop that it was in."""
         trace, line = error.__traceback__ if error is not None else None, None
         while trace is not None:
             line = trace.tb_lineno if trace.tb_frame.f_code is self._code else line
             trace = trace.tb_next
         if line is None:
             return set()
-        return {name for statement in self._assignments if statement.last >= line for name in statement.names}
+        begun = begun_at(self._function, line)
+        left = (made for made in self._assignments if made.last >= begun)
+        return {name for made in left for name in (*made.names, *made.kept)}
 
 
 class _Steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -71,7 +72,7 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
         case ast.BinOp(ast.Constant(1), ast.Sub(), inner), _ if _same(inner, new):
             return Slip("complement", f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Subscript(other) if _same(one, other):
-            return Slip("off by one", f"{_part(old)} stands where {_part(new)} is due")
+            return Slip(_of_indices(old.slice, new.slice), f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Call(ast.Attribute(other, "sum")) if _same(one, other):
             return Slip("part of a sum", f"{_part(old)} is one part of {_part(new)}, which is due")
         case ast.BinOp(), ast.BinOp() if said := _regrouped(old, new):
@@ -114,9 +115,20 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
     return Slip("another eps" if small else "constant factor", f"{said}{_within(edit, old)}")
 
 
+def _of_indices(one: ast.expr, other: ast.expr) -> str:
+    """The same words in another order are a transposed array; another index is a step too far."""
+    words = [sorted(re.findall(r"\w+|\S", ast.unparse(index))) for index in (one, other)]
+    return "transposed" if words[0] == words[1] else "off by one"
+
+
 def _of_statement(edit: Edit) -> Slip:
     before, after = edit.before, edit.after
     match before, after:
+        case (ast.AugAssign(target=one), ast.AugAssign(target=other)) | (
+            ast.Assign(targets=[one]),
+            ast.Assign(targets=[other]),
+        ) if not _same(one, other):
+            return Slip("transposed", f"{_part(one)} stands where {_part(other)} is due")
         case ast.Return(), ast.Return():
             return Slip("exchanged operand", "two gradients are returned in each other's place")
         case ast.AugAssign(target=target) | ast.Assign(targets=[target]), ast.Expr():

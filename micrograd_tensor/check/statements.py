@@ -165,6 +165,15 @@ def without_starts(statements: Iterable[Statement]) -> list[Statement]:
     return [made for made in every if not made.begins] or every
 
 
+def begun_at(function: Callable[..., Any], line: int) -> int:
+    """The first line of the outermost loop that a line of a function is in; the line itself where it is in none."""
+    source = source_of(function)
+    if source is None:
+        return line
+    loops = [source.lines(node) for node in ast.walk(source.tree) if isinstance(node, (ast.For, ast.While))]
+    return min([first for first, last in loops if first <= line <= last], default=line)
+
+
 def settled(function: Callable[..., Any]) -> set[str]:
     """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
     source = source_of(function)

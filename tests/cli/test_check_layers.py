@@ -1,5 +1,6 @@
 """People's layers as they are, in several personal styles: they run unchanged, and only wrong ones are wrong."""
 
+import ast
 import functools
 import json
 import random
@@ -587,3 +588,67 @@ def square_loss(x):
     status, printed, _ = check(text)
     assert status == 1
     assert "reassigns" not in printed
+
+
+class Counted(ast.NodeTransformer):
+    """A call of ``_count()`` before each statement of one function, and of ``_begin()`` before the first."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def visit_FunctionDef(self, function):
+        if function.name != self.name:
+            return self.generic_visit(function)
+        self._counted(function).body.insert(0, ast.parse("_begin()").body[0])
+        return function
+
+    def _counted(self, node):
+        for field in ("body", "orelse"):
+            inner = [self._counted(x) for x in getattr(node, field, [])]
+            if inner:
+                setattr(node, field, [x for one in inner for x in (ast.parse("_count()").body[0], one)])
+        return node
+
+
+COUNT = """
+_left = [0]
+
+
+def _begin():
+    _left[0] = {left}
+
+
+def _count():
+    _left[0] -= 1
+    if not _left[0]:
+        raise ValueError("cut short")
+"""
+
+
+def is_two_functions(row):
+    file, name = row
+    with user_file(FOLDER / f"{file}.py") as module:
+        return layers_of(module)[name].backward is not None
+
+
+CUT_SHORT = [("loops", "layernorm"), ("tuples", "rnn"), ("tuples", "conv_naive"), ("dictionaries", "lstm_step")]
+"""With sums over a loop, and with gradients of what a gate was taken of under the gate's name."""
+
+
+@pytest.mark.parametrize(
+    "row",
+    [*CUT_SHORT, *(pytest.param(row, marks=pytest.mark.slow) for row in EVERY[::9] if is_two_functions(row))],
+    ids=": ".join,
+)
+def test_what_an_error_cut_short_is_not_wrong(row, tmp_path):
+    file, name = row
+    with user_file(FOLDER / f"{file}.py") as module:
+        backward = layers_of(module)[name].function.__name__
+    tree = Counted(backward).visit(ast.parse((FOLDER / f"{file}.py").read_text(encoding="utf-8")))
+    text = ast.unparse(tree)
+    for left in np.random.default_rng(0).choice(np.arange(2, 60), 6, replace=False):
+        path = tmp_path / f"cut_after_{left}.py"
+        path.write_text(text + COUNT.format(left=left), encoding="utf-8")
+        with user_file(path) as module:
+            _, report, _ = judge_layer(module, layers_of(module)[name], path, 0, {})
+        assert not report.wrong, report.text(width=110)
