@@ -43,7 +43,7 @@ _TURNED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 _MEANT = 0.6
 """By how much a change is smaller that makes use of what nothing is made of yet."""
 _FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
-_AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
+_AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
 _STEPS = ("sign", "maximum", "minimum", "clip", "round", "floor", "ceil", "argmax", "argmin", "isin", "isclose")
 """Functions whose results may be the same for other numbers."""

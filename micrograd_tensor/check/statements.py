@@ -6,7 +6,9 @@ import ast
 import inspect
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from .found import Lines
 from .syntax import Source, called, source_of
@@ -200,12 +202,24 @@ def assignments(function: Callable[..., Any], taken: Container[int] | None = Non
         function: whichever.
         taken: the lines that were run, to which they belong in part at least; None: perhaps all.
     """
-    source = source_of(function)
+    own = inspect.unwrap(getattr(function, "__func__", function))
+    if not isinstance(own, FunctionType):
+        return []
+    if own not in _READ:
+        _READ[own] = _read_from(source_of(own))
+    return [x for x in _READ[own] if x.was_run(taken)]
+
+
+_READ: WeakKeyDictionary[Callable[..., Any], list[Statement]] = WeakKeyDictionary()
+"""The assignments of functions that were asked for before: a check asks a hundred times for those of two."""
+
+
+def _read_from(source: Source | None) -> list[Statement]:
     if source is None:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
     found = [_statement(source, node) for node in ast.walk(source.tree) if isinstance(node, kinds)]
-    return sorted((x for x in found if x.was_run(taken)), key=lambda statement: statement.first)
+    return sorted(found, key=lambda statement: statement.first)
 
 
 def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:

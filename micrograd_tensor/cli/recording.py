@@ -6,6 +6,7 @@ gets, and shows that recording has changed no number.
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import re
@@ -275,9 +276,15 @@ def _users(module: ModuleType) -> list[ModuleType]:
     own = [module]
     for other in list(sys.modules.values()):
         file = getattr(other, "__file__", None)
-        if file and other is not module and folder in Path(file).resolve().parents and "site-packages" not in file:
+        if file and other is not module and "site-packages" not in file and folder in _folders(file):
             own.append(other)
     return [m for m in own if not m.__name__.startswith("micrograd_tensor")]
+
+
+@functools.cache
+def _folders(file: str) -> frozenset[Path]:
+    """The folders that a file lies in: asked of the system once, as there are thousands of modules."""
+    return frozenset(Path(file).resolve().parents)
 
 
 def _tensors(made: Any, takes: Taking, path: Path, layer: Layer) -> tuple[Tensor, ...]:
