@@ -132,7 +132,7 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
     keys, exact = list(keys), set(names)
     folded: dict[str, list[str]] = {}
     for name in exact:
-        folded.setdefault(name.casefold(), []).append(name)
+        folded.setdefault(_folded(name), []).append(name)
     alike = {name: found[0] for name, found in folded.items() if len(found) == 1}
     found: dict[str, str] = {}
     doubled: dict[str, str] = {}
@@ -143,7 +143,7 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
                 if match is None or key in exact or key in found.values() or key in doubled:
                     continue
                 wanted: str = match["name"]
-                meant = wanted if wanted in exact else alike.get(wanted.casefold())
+                meant = wanted if wanted in exact else alike.get(_folded(wanted))
                 if meant is None or (same and meant != wanted):
                     continue
                 if meant in found:
@@ -151,6 +151,11 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
                 else:
                     found[meant] = key
     return found, doubled
+
+
+def _folded(name: str) -> str:
+    """A name without what people write otherwise in that of its gradient: capitals, and the _ of ``coef_``."""
+    return name.strip("_").casefold() or name
 
 
 def _like_a_gradient(key: str) -> bool:

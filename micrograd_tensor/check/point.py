@@ -25,6 +25,7 @@ from ..graph.axes import counted_axes
 from ..graph.nodes import Edge
 from .branches import untaken
 from .found import Finding
+from .guards import without_guards
 from .mistakes.derivation import called_forward
 from .nearby import Point, nearby
 from .oracles import oracles
@@ -189,7 +190,9 @@ class _Lint:
     def _unseen_constants(self) -> Iterator[Finding]:
         """Numbers added in the forward pass, such as eps, whose absence would not be noticed."""
         sums = [n for n in self.graph.nodes if isinstance(n.reading, Linear)]
-        with_numbers = [n for n in sums if n.requires_grad and not all(isinstance(x, Node) for x in n.operands)]
+        meant = without_guards(self.graph, {})  # to be left out
+        sums = [n for n in sums if n.requires_grad and n not in meant]
+        with_numbers = [n for n in sums if not all(isinstance(x, Node) for x in n.operands)]
         for node in with_numbers[:_MAX_CONSTANTS]:
             for number, other in (node.operands, node.operands[::-1]):
                 if isinstance(number, Node) or not isinstance(other, Node) or not number:

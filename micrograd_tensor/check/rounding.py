@@ -26,6 +26,7 @@ from ..graph.cut import needed
 from ..graph.evaluate import forward_values
 from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, nudged
 from .expected import Expected
+from .guards import as_far_as_they_guard, without_guards
 from .slopes import differences
 
 _COARSE = 1 << 17
@@ -369,6 +370,16 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
 
         _pass_back(graph, given, centred, look, owners)
         del centred
+    bare = without_guards(graph, values)
+
+    def look_without(node: Node, value: Any) -> Any:
+        if node in owners:
+            base = due[owners[node]]
+            _widen(moved, owners[node], as_far_as_they_guard(value, base), base)
+        return value
+
+    if bare:
+        _pass_back(graph, given, {**values, **bare}, look_without, owners)
     used, own = (None, None) if expected is None else (expected.used, expected.values)
     found = terms(graph, used, own, wanted=wanted)
     absolute = {}

@@ -408,11 +408,10 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
     judged = [hand[key] for key in report.keys.values() if key in hand]
-    returned = list(arrays_in([ran.returned]))
-    if returned and all(
-        any(_alike(x, own) for own in judged) for x in returned
-    ):  # other variables are on the way there
-        found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in ran.helpers})
+    returned = [any(_alike(x, own) for own in judged) for x in arrays_in([ran.returned])]
+    if returned and all(returned):  # a variable that is called as no stage's gradient is a step on the way there
+        steps = {key for key in ran.helpers if not spelled([key], named)[0]}
+        found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in steps})
     findings = tuple(f for f in found.findings if not task.untaken or f.kind != "constant upstream")
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
     if not found.wrong:

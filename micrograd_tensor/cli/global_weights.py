@@ -13,13 +13,15 @@ import numpy as np
 
 from ..check.given import spelled
 from ..check.statements import assignments
+from .held import holds_gradients
 from .layers import Layer, parameters_of
+from .single_numbers import numbers_as_arrays
 
 
 def held_arrays(names: Mapping[Any, Any]) -> dict[str, Any]:
     """The arrays of floats among attributes or global names, and in dictionaries of them, that may be parameters."""
     dictionaries = {str(name): value for name, value in names.items() if isinstance(value, dict)}
-    several = [x for name, x in dictionaries.items() if "grad" not in name.lower() and name[:2] != "__"]
+    several = [x for name, x in dictionaries.items() if not holds_gradients(name) and name[:2] != "__"]
     every = {key: x for these in (names, *several) for key, x in these.items()}
     return {k: x for k, x in every.items() if isinstance(k, str) and isinstance(x, np.ndarray) and x.dtype.kind == "f"}
 
@@ -31,7 +33,8 @@ def global_names(layer: Layer) -> dict[str, Any]:
 
 def held_in_module(layer: Layer) -> dict[str, Any]:
     """The arrays among them, and in dictionaries there, whose gradients the backward pass computes."""
-    held = held_arrays(global_names(layer))
+    names = global_names(layer)
+    held = held_arrays(names) | numbers_as_arrays(names)
     keys = [key for made in assignments(layer.function) for key in (*made.names, *made.kept)]
     wanted = spelled(keys, held)[0].keys() - parameters_of(layer).keys()
     return {name: x for name, x in held.items() if name in wanted}
@@ -41,7 +44,8 @@ def held_in_module(layer: Layer) -> dict[str, Any]:
 def replaced(layer: Layer, by: Callable[[str, Any], Any]) -> Iterator[None]:
     """Within the block other values stand for them, and for the dictionaries that they are in."""
     world, before = global_names(layer), _holders(layer)
-    world.update({name: by(name, value) for name, value in before.items()})
+    arrays = before | numbers_as_arrays(before)
+    world.update({name: by(name, value) for name, value in arrays.items()})
     try:
         yield
     finally:

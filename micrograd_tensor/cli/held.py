@@ -23,6 +23,8 @@ _NUMBERS = re.compile(r"_?(data|values?|val|array|arr|tensor|param)")
 """How the numbers are called of an object that is a parameter."""
 _GRADIENT = re.compile(r"_?(d|g|grads?|gradients?)")
 """How its gradient is called."""
+_GRADIENTS = re.compile(r"(?i).*grad.*|_?[dg]|_?d_?(params?|parameters|weights|theta)|_?(nabla|deriv(ative)?|delta)s?")
+"""How a dictionary of gradients is called."""
 _NO_OBJECTS = (type, ModuleType, FunctionType, MethodType, Array, Tensor)
 
 Names: TypeAlias = MutableMapping[Any, Any] | MutableSequence[Any]
@@ -62,7 +64,7 @@ def places(own: Any) -> Iterator[Place]:
     for key, value in list(attributes.items()):
         if is_float_array(value):
             yield Place(key, key, attributes, key)
-        elif isinstance(value, dict) and "grad" not in key.lower():
+        elif isinstance(value, dict) and not holds_gradients(key):
             for name in (name for name, x in value.items() if isinstance(name, str) and is_float_array(x)):
                 yield Place(name, name, value, name)
         if not is_float_array(value):
@@ -103,6 +105,15 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
     for key, x in list(names.items()):
         if isinstance(key, str | int) and key not in arrays:
             yield from _within(x, f"{called}_{key}", str(key), seen)
+
+
+def holds_gradients(name: str) -> bool:
+    """Whether a dictionary is called as one of gradients.
+
+    >>> holds_gradients("param_grads"), holds_gradients("_g"), holds_gradients("dparams"), holds_gradients("params")
+    (True, True, True, False)
+    """
+    return _GRADIENTS.fullmatch(name) is not None
 
 
 def is_float_array(value: Any) -> bool:

@@ -121,6 +121,10 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             losses = [way for way in vars(made) if re.fullmatch(_LOSS, way) and _returns_several(vars(made)[way])]
             if losses:
                 found[name] = Layer(name, losses[0], None, made)
+                continue
+            paired = [(way, back) for back in vars(made) for way in _forwards(back) if way in methods - {back}]
+            if paired:
+                found[name] = Layer(name, *paired[0], made)
     made_of = [layer.made_by for layer in found.values() if layer.made_by is not None]
     blank = {n for n, x in found.items() if x.made_by is not None and x.backward and _is_blank(x.function)}
     derived = {n for n in blank if any(x is not found[n].made_by and issubclass(x, found[n].made_by) for x in made_of)}  # type: ignore[arg-type]  # blank ones are classes
@@ -189,7 +193,7 @@ _BACKWARDS = (
 )  # fmt: skip
 _PASS = re.compile(r"(?<![a-zA-Z])((for|back)ward|[fb]wd)(?![a-z])|((For|Back)ward|[FB]wd)(?![a-z])")
 """The word that tells that a function is one pass of a layer."""
-_BACKWARD = re.compile(r"(?i)backward|backprop|bwd|grad(ient)?(?=_|$)")
+_BACKWARD = re.compile(r"(?i)backward|backprop|bwd|grad(ient)?s?(?=_|$)")
 
 
 def _forwards(backward: str) -> Iterator[str]:

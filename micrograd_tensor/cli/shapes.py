@@ -32,11 +32,11 @@ _ROLES = (
     ("weights 2", r"(?i)w_?2"),
     ("bias 2", r"(?i)b_?2"),
     ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"),
-    ("bias", r"(?i)b|bias(es)?|b_?\w"),
+    ("bias", r"(?i)b|bias(es)?|b_?\w|intercepts?"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i)w_?(h|hh)"),
     ("hidden state", r"(?i)(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in)"),
-    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f"),
+    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
     ("step", r"(?i)strides?|steps?|s"),
     ("padding", r"(?i)pad(ding)?|p"),
@@ -106,6 +106,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
+_FIXED: Mapping[str, Any] = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3}
+"""Single numbers that are no arrays, by what a parameter is."""
 _PARAMETERS: Mapping[str, Any] = {
     "mode": "train", "eps": 1e-5, "momentum": 0.9, "stride": 2, "pad": 0, "pool_height": 2, "pool_width": 2, "p": 0.5,
     "seed": 0,
@@ -154,6 +156,7 @@ def guesses(
     exact: bool = False,
     sizes: frozenset[str] = frozenset(),
     wanted: frozenset[str] = frozenset(),
+    learned: frozenset[str] = frozenset(),
     compared: Mapping[str, Sequence[str | int | float]] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
     forward: str = "",
@@ -168,6 +171,7 @@ def guesses(
         exact: whether what is given is all values, so that there is nothing to guess.
         sizes: the parameters of a constructor, which may be sizes.
         wanted: names of parameters with defaults that are to be given all the same.
+        learned: those whose gradients are computed, which are arrays.
         compared: what parameters are compared with: texts are their values, numbers among those of labels.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
         forward: the source of the forward pass.
@@ -178,6 +182,7 @@ def guesses(
         yield Guess({name: value for name, value in given.items() if name in needed})
         return
     roles = {name: _role(name, needed) for name in needed}
+    roles |= {name: "input" for name in learned if roles[name] in _FIXED}
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
@@ -333,13 +338,13 @@ def _guessed(
 ) -> Any:
     if role == "parameters":
         return dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
-    fixed = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3}
-    if role in fixed:
-        return fixed[role]
+    if role in _FIXED:
+        return _FIXED[role]
     if role == "number":
         return np.asarray(rng.uniform(0.1, 0.9))
     what = layout.get(role, layout["input"])
     if role == "mask":
+        what = what[0] if isinstance(what[0], tuple) else what  # as many as there are whole numbers
         return rng.integers(0, 2, what).astype(float)
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
         return _labels(rng, layout, kind, few)

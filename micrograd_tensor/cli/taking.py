@@ -12,7 +12,7 @@ import numpy as np
 
 from ..check.given import spelled
 from ..check.running import copied
-from .held import is_float_array, kept, places
+from .held import holds_gradients, is_float_array, kept, places
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
@@ -173,7 +173,7 @@ class Adapted:
         several = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
         held: dict[str, Any] = {place.called: place.value for place in places(self._own)}
         for name, value in getattr(self._own, "__dict__", {}).items():
-            if isinstance(value, dict) and "grad" in name.lower():
+            if isinstance(value, dict) and holds_gradients(name):
                 held |= {f"d{key}" if key in self._inputs else key: x for key, x in value.items()}
             else:
                 held[name] = value

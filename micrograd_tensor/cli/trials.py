@@ -31,6 +31,7 @@ from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
+from .single_numbers import held_as_arrays
 from .taking import Taking
 
 _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mean\(|sum\(|var\(|std\(|for .* in")
@@ -153,6 +154,7 @@ class Trials:
             names, [n for n, p in optional.items() if isinstance(p.default, float) and n not in constructor]
         )
         wanted = {n for n in asked[0] if f"d{n}" in names}
+        learned = {n for n in self.parameters if n not in optional and n not in constructor and f"d{n}" in names}
         if self._layer.backward is None:
             labels = r"(?i)y|labels?|targets?|t|y_batch"
             wanted |= {n for n, p in optional.items() if p.default is None and re.fullmatch(labels, n)}
@@ -167,6 +169,7 @@ class Trials:
             self._exact,
             frozenset(constructor),
             frozenset(wanted),
+            frozenset(learned),
             compared,
             kept,
             text_of(self._layer.function_forward),
@@ -309,6 +312,7 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     At γ = 1 or b = 0 a wrong backward pass can look right.
     """
     own = layer.made(arguments)
+    held_as_arrays(layer, own)
     rng = np.random.default_rng([seed, 3])
     for place in places(own):
         learned = (is_parameter(place.short) or place.boxed) and not place.gradient

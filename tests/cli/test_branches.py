@@ -103,6 +103,25 @@ def softplus_backward(dout, cache):
     dz = dout / (1 + np.exp(-z))
     return dz @ w.T, x.T @ dz
 """,
+    "a cross entropy whose logarithm is kept from that of 0": """
+def cross_entropy_loss(logits, y):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p, n = e / e.sum(axis=1, keepdims=True), len(y)
+    loss = -np.mean(np.log(p[np.arange(n), y] + 1e-8))
+    dlogits = p.copy()
+    dlogits[np.arange(n), y] -= 1
+    return loss, dlogits / n
+""",
+    "a Kullback-Leibler divergence of such a quotient": """
+def kl_forward(p, q):
+    return np.sum(p * np.log((p + 1e-8) / (q + 1e-8)), axis=1), (p, q)
+
+def kl_backward(dout, cache):
+    p, q = cache
+    dp = dout[:, None] * (np.log(p / q) + 1)
+    dq = dout[:, None] * (-p / q)
+    return dp, dq
+""",
     "a logarithm of what is never below 0": """
 def entropy_forward(p):
     return -np.sum(p * np.log(np.maximum(p, 0) + 1e-9), axis=1), p
@@ -119,6 +138,17 @@ def test_right_code_that_is_derived_without_its_guard_is_right(check, text):
     status, said = check(text)
     assert status == 0, said
     assert "wrong" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("dlogits / n", "1.00001 * dlogits / n"), ("1e-8", "1e-3"), ("-= 1", "-= 0.9999")]
+)
+def test_more_than_a_guard_is_a_mistake(check, old, new):
+    text = GUARDED["a cross entropy whose logarithm is kept from that of 0"]
+    assert text.count(old) == 1
+    status, said = check(text.replace(old, new))
+    assert status == 1
+    assert "wrong here" in said
 
 
 def test_a_switch_that_is_on_one_side_only_is_said(check):

@@ -93,6 +93,12 @@ RIGHT = {
          "dx = (dh - dh.mean(over, keepdims=True) - h * (dh * h).mean(over, keepdims=True)) / s",
          "return dx, (dout * h).sum(over), dout.sum(over)"],
     ),
+    "a mask beside what may be whole numbers": """
+def factors_loss(U, V, R, mask, reg=0.1):
+    E = mask * (R - U @ V.T)
+    loss = (E**2).sum() / 2 + reg / 2 * ((U**2).sum() + (V**2).sum())
+    return loss, -E @ V + reg * U, -E.T @ U + reg * V
+""",
 }  # fmt: skip
 
 
