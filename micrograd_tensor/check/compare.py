@@ -23,7 +23,7 @@ from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
-from .statements import gradient_lines, lines_before, returned_lines, returned_names
+from .statements import gradient_lines, heads, lines_before, returned_lines, returned_names
 from .together import Once, told_once
 from .wording import in_words_of, sizes_of
 
@@ -103,10 +103,10 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
     right = {name for name, x in arrays.items() if any(_is_value(node, x) for node in nodes)}
     suspect = {node.name for node in nodes if node.name in arrays and node.name not in right}
 
-    def before(key: str) -> Lines:
+    def on_the_way_to(key: str) -> Lines:
         return lines_before(backward, key, judged, right, suspect, ran.lines)
 
-    earlier = {name: before(keys[name]) for name in report.wrong if name in keys}
+    earlier = {name: on_the_way_to(keys[name]) for name in report.wrong if name in keys}
     filled = {name: arrays.get(key) for name, key in keys.items()}
     whole = {name for name, x in filled.items() if x is not None and x.dtype.kind == "f" and _fits(report, name, x)}
     lines = gradient_lines(backward, keys, whole, ran.lines)
@@ -116,8 +116,13 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
             parts = [x for x in returned.reads if x == key or x not in judged | right]
             made = gradient_lines(backward, {x: x for x in parts}, (), ran.lines)
             lines[name] = (*made.pop(key, ()), (returned.first, returned.text))
-            on_the_way = [line for x in parts for line in (*before(x), *made.get(x, ()))]
+            on_the_way = [line for x in parts for line in (*on_the_way_to(x), *made.get(x, ()))]
             earlier[name] = tuple(sorted(dict.fromkeys(on_the_way)))
+    proven = [line for name, made in lines.items() if report.stages[name].status == Status.RIGHT for line, _ in made]
+    for name in report.wrong:
+        before = earlier.get(name, ())
+        doubtful = [line for line, _ in (*lines.get(name, ()), *before)]
+        earlier[name] = tuple(sorted({*before, *heads(backward, doubtful, proven)}))
     return replace(report, lines=lines, before={n: lines for n, lines in earlier.items() if lines})
 
 

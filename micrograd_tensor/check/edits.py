@@ -113,7 +113,13 @@ class Edit:
         return " ".join(made.split())
 
 
-def edits(statement: Statement, atoms: Sequence[str], unused: Container[str] = (), two: bool = False) -> list[Edit]:
+def edits(
+    statement: Statement,
+    atoms: Sequence[str],
+    unused: Container[str] = (),
+    two: bool = False,
+    indices: Sequence[Sequence[str]] = (),
+) -> list[Edit]:
     """Changes of an assignment or a return, the smallest first.
 
     Args:
@@ -121,6 +127,7 @@ def edits(statement: Statement, atoms: Sequence[str], unused: Container[str] = (
         atoms: what may be written in it: names, and other short expressions.
         unused: those of them that nothing is made of yet, and were meant for something.
         two: whether one of them is a length of 2, which a 2 or a half may be by chance.
+        indices: those of several parts that the function has, part by part.
     """
     if isinstance(statement, ast.For):
         return [Edit(statement, statement.iter, instead, 1.05) for instead in _taken_otherwise(statement.iter)]
@@ -142,7 +149,11 @@ def edits(statement: Statement, atoms: Sequence[str], unused: Container[str] = (
     for mask in (x for target in targets if target is not None for x in ast.walk(target)):
         if isinstance(mask, ast.Compare):
             found += [Edit(statement, mask, x, weight) for weight, x in _other(mask, ast.unparse(mask), atoms, False)]
-    found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement)]
+    for place in ast.walk(value):
+        if isinstance(place, ast.Subscript):
+            others = _other_indices(place.slice, indices)
+            found += [Edit(statement, place, f"{ast.unparse(place.value)}[{other}]", 1.2) for other in others]
+    found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement, indices)]
     return sorted(found, key=lambda edit: edit.weight)
 
 
@@ -160,12 +171,12 @@ def _taken_otherwise(steps: ast.expr) -> Iterator[str]:
             yield f"range({ast.unparse(stop)})"
 
 
-def _assigned_otherwise(statement: Statement) -> Iterator[str]:
+def _assigned_otherwise(statement: Statement, indices: Sequence[Sequence[str]]) -> Iterator[str]:
     """The statement with another way to assign: elsewhere; added to what is there, or not; also at an index twice."""
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
     if isinstance(place := targets[0], ast.Subscript):
         rest = ast.unparse(statement).removeprefix(ast.unparse(place))
-        yield from (f"{ast.unparse(place.value)}[{other}]{rest}" for other in _exchanged(place.slice))
+        yield from (f"{ast.unparse(place.value)}[{other}]{rest}" for other in _other_indices(place.slice, indices))
     match statement:
         case ast.Assign([target], value) if not isinstance(target, ast.Tuple) and not _occurs(target, value):
             yield f"{ast.unparse(target)} += {ast.unparse(value)}"
@@ -274,8 +285,7 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Name() | ast.Attribute() | ast.Subscript():
             if isinstance(place, ast.Subscript):
-                others = [*_exchanged(place.slice), *_shifted(place.slice)]
-                yield from ((1.2, f"{ast.unparse(place.value)}[{other}]") for other in others)
+                yield from ((1.2, f"{ast.unparse(place.value)}[{other}]") for other in _shifted(place.slice))
             yield 1.6, f"({text} > 0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Constant(int() | float() as number):
@@ -302,21 +312,25 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield from _calls(place)
 
 
-def _exchanged(index: ast.expr) -> list[str]:
-    """An index with two of its parts, or two names that occur in it as often as each other, in each other's place."""
-    if not isinstance(index, ast.Tuple):
-        return []
-    parts = [ast.unparse(x) for x in index.elts]
+def parts_of(index: ast.expr) -> tuple[str, ...]:
+    """What an index has for each axis; () where it is not several parts."""
+    return tuple(map(ast.unparse, index.elts)) if isinstance(index, ast.Tuple) else ()
+
+
+def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[str]:
+    """An index with two parts, or two names that it has as often, in each other's place; one that stands elsewhere."""
+    parts = parts_of(index)
     text, found = ", ".join(parts), []
     for i, j in combinations(range(len(parts)), 2):
         turned = [*parts]
         turned[i], turned[j] = parts[j], parts[i]
         found.append(", ".join(turned))
     count = Counter(x.id for x in ast.walk(index) if isinstance(x, ast.Name))
-    for one, other in combinations(count, 2):
+    for one, other in combinations(count, 2) if parts else ():
         if count[one] == count[other]:
             swap = {one: other, other: one}
             found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
+    found += [", ".join(others) for others in indices if len(others) == len(parts)]
     return [x for x in dict.fromkeys(found) if x != text]
 
 

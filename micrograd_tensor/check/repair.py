@@ -23,7 +23,7 @@ import numpy as np
 
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
-from .edits import Edit, Statement, edits
+from .edits import Edit, Statement, edits, parts_of
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
@@ -192,7 +192,7 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
-                fix = search.fix(assigning, key) or search.fix(on_the_way)
+                fix = search.fix(assigning, key) or search.fix(on_the_way) or search.fix(source.loops(lines))
             fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + seconds / 2))
             found |= {names[key]: fix} if fix is not None else {}
     return found
@@ -568,7 +568,7 @@ class _Source:
     def text_of(self, statement: Statement | ast.expr) -> str:
         """It as it is written, on one line; of a loop its head."""
         if isinstance(statement, ast.For):
-            return f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}:"
+            return self._source.head(statement)
         return self._source.written(statement)
 
     def at(self, lines: Container[int]) -> list[Statement]:
@@ -604,10 +604,12 @@ class _Source:
             return found
         return [*returns, *found] if found else [*returns]
 
-    def atoms(self, statement: Statement, names: Mapping[str, Any]) -> tuple[list[str], set[str], bool]:
+    def atoms(
+        self, statement: Statement, names: Mapping[str, Any]
+    ) -> tuple[list[str], set[str], bool, list[tuple[str, ...]]]:
         """What the function has to write a line with: arrays and numbers, also those of objects and caches; sizes.
 
-        Also which of them it makes nothing of, and whether one is a length of 2.
+        Also which of them it makes nothing of, whether one is a length of 2, and its indices of several parts.
         """
         found = {name: value for name, value in names.items() if _is_numeric(value)}
         for node in ast.walk(self._tree):
@@ -631,7 +633,8 @@ class _Source:
         lengths = any(isinstance(found[text], int) for text in ordered)
         unused |= {root for root in roots if root[len("np.sqrt(") : -1] in unused}
         two = any(isinstance(found[text], int) and found[text] == 2 for text in ordered)
-        return ordered[:_MAX_ATOMS] + (roots if lengths else sizes), unused, two
+        indices = [parts_of(x.slice) for x in ast.walk(self._tree) if isinstance(x, ast.Subscript)]
+        return ordered[:_MAX_ATOMS] + (roots if lengths else sizes), unused, two, indices
 
     def code(self, text: str) -> CodeType | None:
         """What another source of the function compiles to, at the lines where the function stands."""

@@ -116,9 +116,12 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
 
 
 def _of_indices(one: ast.expr, other: ast.expr) -> str:
-    """The same words in another order are a transposed array; another index is a step too far."""
-    words = [sorted(re.findall(r"\w+|\S", ast.unparse(index))) for index in (one, other)]
-    return "transposed" if words[0] == words[1] else "off by one"
+    """The same words in another order are a transposed array; other numbers or ends alone are a step too far."""
+    words = [Counter(re.findall(r"\w+|\S", ast.unparse(index))) for index in (one, other)]
+    if words[0] == words[1]:
+        return "transposed"
+    differing = (words[0] - words[1]) + (words[1] - words[0])
+    return "exchanged operand" if any(word.isidentifier() for word in differing) else "off by one"
 
 
 def _of_statement(edit: Edit) -> Slip:
@@ -128,7 +131,8 @@ def _of_statement(edit: Edit) -> Slip:
             ast.Assign(targets=[one]),
             ast.Assign(targets=[other]),
         ) if not _same(one, other):
-            return Slip("transposed", f"{_part(one)} stands where {_part(other)} is due")
+            kind = _of_indices(getattr(one, "slice", one), getattr(other, "slice", other))
+            return Slip(kind, f"{_part(one)} stands where {_part(other)} is due")
         case ast.Return(), ast.Return():
             return Slip("exchanged operand", "two gradients are returned in each other's place")
         case ast.AugAssign(target=target) | ast.Assign(targets=[target]), ast.Expr():

@@ -110,6 +110,20 @@ def lines_before(
     return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
 
 
+def heads(function: Callable[..., Any], lines: Collection[int], right: Collection[int]) -> Lines:
+    """The loops and branches that some lines of a function stand in, and none of those at which all is right."""
+    source = source_of(function)
+    if source is None:
+        return ()
+    found = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.For | ast.While | ast.If):
+            first, last = source.lines(node)
+            if any(first <= line <= last for line in lines) and not any(first <= line <= last for line in right):
+                found.append((first, source.head(node)))
+    return tuple(found)
+
+
 def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container[int] | None = None) -> set[int]:
     """The lines of the statements that some names are computed from, those that assign them among these."""
     makers = _by_name(assignments(function, taken))
@@ -202,15 +216,18 @@ def assignments(function: Callable[..., Any], taken: Container[int] | None = Non
         function: whichever.
         taken: the lines that were run, to which they belong in part at least; None: perhaps all.
     """
-    own = inspect.unwrap(getattr(function, "__func__", function))
+    own = inspect.unwrap(function)
+    own = getattr(own, "__func__", own)
     if not isinstance(own, FunctionType):
-        return []
-    if own not in _READ:
-        _READ[own] = _read_from(source_of(own))
-    return [x for x in _READ[own] if x.was_run(taken)]
+        found = _read_from(source_of(own))
+    elif own in _READ:
+        found = _READ[own]
+    else:
+        found = _READ[own] = _read_from(source_of(own))
+    return [x for x in found if x.was_run(taken)]
 
 
-_READ: WeakKeyDictionary[Callable[..., Any], list[Statement]] = WeakKeyDictionary()
+_READ: WeakKeyDictionary[FunctionType, list[Statement]] = WeakKeyDictionary()
 """The assignments of functions that were asked for before: a check asks a hundred times for those of two."""
 
 

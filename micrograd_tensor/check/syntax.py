@@ -36,6 +36,12 @@ class Source(NamedTuple):
         """A part of it as it is written, on one line."""
         return " ".join((ast.get_source_segment(self.text, node) or "").split())
 
+    def head(self, node: ast.For | ast.While | ast.If) -> str:
+        """The first line of a loop or a branch."""
+        empty = copy.copy(node)
+        empty.body, empty.orelse = [], []
+        return ast.unparse(empty).strip()
+
 
 def source_of(function: Callable[..., Any]) -> Source | None:
     """The source of a function; None where it is not known, or cannot be read by itself, as that of some lambdas.

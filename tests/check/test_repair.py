@@ -181,7 +181,10 @@ PLACES = [
     (["h = np.exp(x)", f"dx = {UNFIXABLE}"], [1, 2]),  # h is another value of forward's by this name
     (["h = u", "dx = np.zeros_like(x)", f"dx += {UNFIXABLE}"], [3]),
     (["h = u", "dx = np.zeros(x.shape, bool)", "dx[0] = dout[0]"], [2, 3]),  # begun wrong
-    (["h = u", "if x is None:", "    dx = dout", "else:", f"    dx = {UNFIXABLE}"], [5]),
+    (
+        ["h = u", "if x is None:", "    dx = dout", "else:", f"    dx = {UNFIXABLE}"],
+        [2, 5],
+    ),  # or it is the other branch
     (["h = u", "t = dout * 2", "if x is None:", "    t = dout", f"dx = {UNFIXABLE.replace('dout', 't')}"], [2, 5]),
     (["h, N = u, x.shape[1]", f"dx = ({UNFIXABLE}) / N"], [1, 2]),
     (["h = u", "N, D = x.shape", f"dx = ({UNFIXABLE}) / N"], [3]),
@@ -285,6 +288,8 @@ EDITED = [
     ("dw = x[j : j + H, i : i + W] * dy", "dw = x[i : i + H, j : j + W] * dy", "transposed"),
     ("dw[f, c] += x * dy", "dw[c, f] += x * dy", "transposed"),
     ("dw[j, :2, i] = x * dy", "dw[i, :2, j] = x * dy", "transposed"),
+    ("dx[n, i : i + 2] += w * dy", "dx[n, i * s : i * s + 2] += w * dy", "exchanged operand"),
+    ("dw += x[n, i : i + 2] * dy", "dw += x[n, i * s : i * s + 2] * dy", "exchanged operand"),
     ("db = dy[0]", "db = dy.sum(axis=0)", "part of a sum"),
     ("dx[y] = 1", "dx[y] -= 1", "overwritten contribution"),
     ("dx = dy * (a * b)", "dx = dy * N", "exchanged operand"),
@@ -301,7 +306,7 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
     def read(text):
         return ast.dump(ast.parse(f"{text} pass" if text.endswith(":") else text).body[0])
 
-    made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"])
+    made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"], indices=[("n", "i * s : i * s + 2")])
     leading = [edit for edit in made if read(edit.written(wrong)) == read(right)]
     assert leading, "no edit leads there"
     said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}
