@@ -268,7 +268,7 @@ def judge_layer(
             if not judged[1].wrong and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
                 return judged
     wrong = _leaves(task.captured).intersection(first[1].wrong)
-    if task.guessed and (len(task.unlike) > 1 or not wrong <= task.unlike):
+    if task.guessed and task.unlike and (len(task.unlike) > 1 or not wrong <= task.unlike):
         raise UnusableError(f"{path}: {task.guessed}; then it is judged")  # more than one mistake is likelier a guess
     return first
 
@@ -323,7 +323,9 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
         out.say(f"forward was {task.said}\n" if task.said else "")
         terminal.show(report, hints=given.hints, console=out, option="--hints ")
         if report.ok and reasons:
-            out.say(f"But backward is not right yet: {listed(reasons)}.", "bold red")
+            open_ = task.guessed and not task.unlike and _may_be_for_shapes(ran.error)
+            what = "it is not known whether backward is right" if open_ else "backward is not right yet"
+            out.say(f"But {what}: {listed(reasons)}.", "bold red")
         for path in files:
             out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1
@@ -393,7 +395,8 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
     unseen = (outputs - {*inputs}) | {*left_out}  # what a layer returns may be its input
     stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
-    said += [f"{task.guessed[0].upper()}{task.guessed[1:]}."] if task.guessed and report.wrong else []
+    if task.guessed and (report.wrong if task.unlike else _may_be_for_shapes(ran.error)):
+        said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")
     remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
     doubts = {report.keys[name]: why for name, why in {**task.doubts, **either}.items() if name in report.keys}
     found = replace(with_lines(report, task.backward, ran, asked), stages=stages, remarks=remarks)
@@ -498,6 +501,11 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
 def _alike(a: Any, b: Any) -> bool:
     """Whether two arrays are the same, one perhaps a copy of the other."""
     return fingerprint(a) == fingerprint(b) != ""
+
+
+def _may_be_for_shapes(error: Exception | None) -> bool:
+    """Whether it is an error that NumPy raises for arrays of shapes that do not fit together."""
+    return isinstance(error, ValueError | IndexError)
 
 
 def _remarks(ran: Run, path: Path) -> list[str]:

@@ -22,7 +22,7 @@ def spread(layer: Layer, given: Mapping[str, Any]) -> tuple[Layer, dict[str, Any
     Args:
         layer: a pair of functions, or one; a class stays as it is.
         given: values, or shapes, of some of its arguments. A dictionary that is not given has those entries that the
-            forward pass reads by name and that are called as parameters are.
+            forward pass reads by name, if some are called as parameters are.
     """
     taken = dict(inspect.signature(layer.forward).parameters) if layer.made_by is None else {}
     entries = {name: _arrays(given[name]) if name in given else _read(layer, name) for name in taken}
@@ -52,10 +52,14 @@ def _arrays(value: Any) -> list[str]:
 
 
 def _read(layer: Layer, name: str) -> list[str]:
-    """The entries of an argument that the forward pass reads by name, as far as they are called as parameters are."""
-    source, found = source_of(layer.forward), dict[str, None]()
+    """The entries of an argument that the forward pass reads by name, if some of them are called as parameters are."""
+    source = source_of(layer.forward)
+    read, written = dict[str, None](), set[str]()
     for node in ast.walk(source.tree) if source is not None else ():
         match node:
-            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key)) if owner == name and is_parameter(key):
-                found[key] = None
-    return [*found]
+            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key), ast.Load()) if owner == name:
+                read[key] = None
+            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key)) if owner == name:
+                written.add(key)
+    own = [key for key in read if key not in written]
+    return own if any(map(is_parameter, own)) else []

@@ -226,16 +226,20 @@ def _said(trial: Trial, seed: int, exact: bool) -> str:
 
 
 def _guessed(trial: Trial) -> str:
-    """What is to be said where gradients have other shapes than the inputs, and these were guessed; or ""."""
+    """What is to be said where guessed shapes may be wrong, as gradients have others or there are none; or ""."""
     unlike = sorted(trial.unlike.keys() & trial.guess.free)
-    if not unlike:
+    free = {name: shape for name, shape in trial.inputs.items() if name in trial.guess.free}
+    if unlike:
+        have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
+        what = f"{listed([f'd{name}' for name in unlike])} {have}"
+    elif free and trial.gradients is None:
+        what = "backward stops with an error"
+    else:
         return ""
-    shapes = said_as_option({name: shape for name, shape in trial.inputs.items() if name in trial.guess.free})
-    names = ",".join(f"{name}=…" for name in trial.inputs if name in trial.guess.free)
-    have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
+    names = ",".join(f"{name}=…" for name in free)
     return (
-        f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in unlike])} {have}; they "
-        f"were {shapes}, and if yours are others, say them: --shapes {names}, with x=4x5 for a shape"
+        f"the shapes of the inputs were guessed, and at these {what}; they were {said_as_option(free)}, and if yours "
+        f"are others, say them: --shapes {names}, with x=4x5 for a shape"
     )
 
 

@@ -34,7 +34,7 @@ _ROLES = (
     ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"),
     ("bias", r"(?i)b|bias(es)?|b_?\w|intercepts?"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
-    ("hidden weights", r"(?i)w_?(h|hh)"),
+    ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
     ("hidden state", r"(?i)(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in)"),
     ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
@@ -96,6 +96,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 5), "bias": (5,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 5),
      "bias 2": (5,)},
     {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
+    {"input": (3, 7, 5), "weights": (5, 4), "bias": (4,), "hidden state": (7, 4), "input weights": (5, 4),
+     "hidden weights": (4, 4)},
     {"input": (2, 4, 9), "weights": (5, 4, 3), "bias": (5,), "gamma": (4,)},
     {"input": (7, 5), "bias": (5, 3)},
     {"input": (5,), "weights": (5, 3), "bias": (3,), "labels": ((1,), 5), "hidden state": (3,), "input weights": (3, 5),
@@ -213,10 +215,13 @@ def guesses(
 def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> list[dict[str, str]]:
     """What parameters are by what the forward pass does with them, where their names do not tell.
 
-    Of a product of matrices the second one is the weights, and what comes after it the bias; the operands of an outer
-    product are vectors.
+    What others are indexed by is whole numbers. Of a product of matrices the second one is the weights, and what comes
+    after it the bias; the operands of an outer product are vectors.
     """
     found, unknown = list[dict[str, str]](), [name for name in names if roles[name] == "input"]
+    indices = {n for n in unknown if re.search(rf"\w\[[^\[\]\"']*\b{n}\b[^\[\]\"':]*\]", forward)}
+    if indices and indices < {*unknown}:
+        found.append({**roles, **dict.fromkeys(indices, "labels")})
     vectors = re.search(r"\bouter\(\s*(\w+),\s*(\w+)\s*\)", forward)
     if vectors and set(vectors.groups()) <= {*names}:
         found.append({**roles, vectors[1]: "gamma", vectors[2]: "vector"})
@@ -280,6 +285,8 @@ def _role(name: str, names: Iterable[str]) -> str:
     """What a parameter is beside the others."""
     role, others = _plainly(name), [other for other in names if other != name]
     beside = {_plainly(other) for other in others}
+    if role == "hidden weights" and name[0] in "Ww" and any(re.fullmatch(r"U_?[a-z]", other) for other in others):
+        return "input weights"
     if name == "beta" and not any(re.fullmatch(r"(?i)gamm?a?s?|scale|g|gain", other) for other in others):
         return "number"
     if role == "number" and len(name) == 1 and beside.isdisjoint({"input", "labels"}):

@@ -37,6 +37,23 @@ def cell_backward(da_next, cache):
     dba = np.sum(dtanh, axis=1, keepdims=True)
     return {"dxt": dxt, "da_prev": da_prev, "dWax": dWax, "dWaa": dWaa, "dba": dba}
 """
+BESIDE = """
+def normed_forward(x, p):
+    h = x @ p["W"] + x[:, :3] @ p["U"]
+    sd = np.sqrt((h**2).mean(1, keepdims=True) + p["eps"])
+    return p["gain"] * h / sd, (x, h / sd, sd, p)
+
+def normed_backward(dout, cache):
+    x, n, sd, p = cache
+    grads = {"gain": (dout * n).sum(0)}
+    dn = dout * p["gain"]
+    dh = (dn - n * (dn * n).mean(1, keepdims=True)) / sd
+    grads["W"] = x.T @ dh
+    grads["U"] = x[:, :3].T @ dh
+    dx = dh @ p["W"].T
+    dx[:, :3] += dh @ p["U"].T
+    return dx, grads
+"""
 LOSS = """
 def loss(X, y, params, reg=0.1):
     d = X @ params["W"] + params["b"] - y
@@ -66,9 +83,10 @@ SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
     [
         (MLP, (), ["h.T @ dout", "dout.sum(0)", "x.T @ dh", "dh.sum(0)", "dh @ params"]),
         (CELL, SHAPES, ["np.dot(dtanh, xt.T)", "np.dot(dtanh, a_prev.T)", "np.sum(dtanh"]),
+        (BESIDE, ("--shapes", "x=7x5,W=5x4,U=3x4,gain=4"), ["x.T @ dh", "x[:, :3].T @ dh", "(dout * n).sum(0)"]),
         (LOSS, (), ["2 * X.T @ d", "2 * d.sum(0)"]),
     ],
-    ids=["mlp", "cell", "loss"],
+    ids=["mlp", "cell", "of other names", "loss"],
 )
 def test_each_entry_is_judged(check, text, options, terms):
     found, printed = check(text, *options)

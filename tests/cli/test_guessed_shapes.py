@@ -93,6 +93,34 @@ RIGHT = {
          "dx = (dh - dh.mean(over, keepdims=True) - h * (dh * h).mean(over, keepdims=True)) / s",
          "return dx, (dout * h).sum(over), dout.sum(over)"],
     ),
+    "what others are indexed by": """
+def select_forward(q, actions):
+    return q[np.arange(len(actions)), actions], (q.shape, actions)
+
+def select_backward(dout, cache):
+    shape, actions = cache
+    dq = np.zeros(shape)
+    dq[np.arange(len(actions)), actions] = dout
+    return dq
+""",
+    "a state beside steps along the first axis": """
+def rnn_forward(x, h0, Wx, Uh):
+    h = [h0]
+    for xt in x:
+        h.append(np.tanh(xt @ Wx + h[-1] @ Uh))
+    return np.stack(h[1:]), (x, h, Wx, Uh)
+
+def rnn_backward(dh, cache):
+    x, h, Wx, Uh = cache
+    dx, dWx, dUh, dnext = np.zeros_like(x), np.zeros_like(Wx), np.zeros_like(Uh), np.zeros_like(h[0])
+    for t in reversed(range(len(x))):
+        da = (dh[t] + dnext) * (1 - h[t + 1] ** 2)
+        dx[t] = da @ Wx.T
+        dWx += x[t].T @ da
+        dUh += h[t].T @ da
+        dnext = da @ Uh.T
+    return dx, dnext, dWx, dUh
+""",
     "a mask beside what may be whole numbers": """
 def factors_loss(U, V, R, mask, reg=0.1):
     E = mask * (R - U @ V.T)
@@ -210,6 +238,31 @@ FORGOTTEN = {
         "x, w, b", ["out = x @ w + b"], "x, w", ["return dout @ w.T, dout.T @ x, dout.sum(axis=0)"]
     ),
 }
+
+
+def test_an_error_at_guessed_shapes_is_not_held_against_a_layer(check):
+    text = """
+def euler_forward(I, V0):
+    V = [V0]
+    for current in I:
+        V.append(0.9 * V[-1] + 0.1 * current)
+    return np.array(V[1:]), (I, V0)
+
+def euler_backward(dV, cache):
+    I, V0 = cache
+    dI, dV0 = np.zeros_like(I), np.zeros_like(V0)
+    for t in reversed(range(len(I))):
+        dV0 += dV[t]
+        dI[t] = 0.1 * dV0
+        dV0 *= 0.9
+    return dI, dV0
+"""
+    status, printed = check(text)
+    assert status == 1
+    assert "backward stops with an error; they were I=7x5,V0=7x5, and if yours are others, say them" in printed
+    assert "But it is not known whether backward is right: it stops with an error." in printed
+    status, printed = check(text, "--shapes", "I=6x3,V0=3")
+    assert status == 0, printed
 
 
 @pytest.mark.parametrize("text", FORGOTTEN.values(), ids=FORGOTTEN)
