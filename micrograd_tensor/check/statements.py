@@ -156,18 +156,30 @@ def returned_lines(function: Callable[..., Any], inputs: Sequence[str]) -> dict[
 
 
 def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:
-    """For each gradient that a function returns, by its place or under its name, what stands there."""
+    """For each gradient that a function returns, by its place or under its name, what stands there.
+
+    They may be in a tuple within the one that is returned, and come after a loss.
+    """
     source = source_of(function)
     returned: list[Any] = [node.value for node in _returns(source)] if source is not None else []
     match returned:
-        case [ast.Tuple(several) | ast.List(several)] if len(several) == len(inputs):
-            return {f"d{name}": x for name, x in zip(inputs, several, strict=True)}
+        case [ast.Tuple() | ast.List() as every] if len(several := [*_flat(every)]) - len(inputs) in (0, 1):
+            return {f"d{name}": x for name, x in zip(inputs, several[len(several) - len(inputs) :], strict=True)}
         case [ast.Dict(keys, several)]:
             names = [str(getattr(key, "value", "")).removeprefix("d") for key in keys]
             return {f"d{name}": x for name, x in zip(names, several, strict=True)}
         case [one] if len(inputs) == 1:
             return {f"d{inputs[0]}": one}
     return {}
+
+
+def _flat(written: ast.expr) -> Iterator[ast.expr]:
+    """What stands in a tuple or a list, and in those in it."""
+    if not isinstance(written, ast.Tuple | ast.List):
+        yield written
+        return
+    for inner in written.elts:
+        yield from _flat(inner)
 
 
 def _returns(source: Source) -> list[ast.Return]:

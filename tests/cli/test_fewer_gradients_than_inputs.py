@@ -93,6 +93,26 @@ def test_the_gradient_of_one_side_of_a_difference_may_be_that_of_the_other_with_
     assert "1 gradient is wrong" in check(named.replace("dold_logp", "dlogp"))[1]
 
 
+TRIPLET = """
+def triplet_loss(anchor, positive, negative, margin=1.0):
+    ap, an = anchor - positive, anchor - negative
+    losses = np.maximum(0.0, (ap**2).sum(axis=1) - (an**2).sum(axis=1) + margin)
+    active = 2 * (losses > 0)[:, None] / len(anchor)
+    d_anchor = active * (ap - an)
+    d_positive, d_negative = -active * ap, active * an
+    return losses.mean(), (d_anchor, d_positive, d_negative)
+"""
+
+
+@pytest.mark.parametrize("returned", ["(d_anchor, d_positive, d_negative)", "d_anchor, d_positive, d_negative"])
+def test_the_line_is_told_of_what_is_returned_after_a_loss(check, returned):
+    text = TRIPLET.replace("(d_anchor, d_positive, d_negative)", returned)
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("(ap - an)", "(ap + an)"), "--hints", "3")
+    assert status == 1
+    assert re.search(r"3 the fix +line 7: d_anchor = active \* \(ap - an\)", printed)
+
+
 SWITCHED = """
 def gate_forward(x, g):
     return np.where(g > 0, x, 0.1 * x), (x, g)
