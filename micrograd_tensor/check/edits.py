@@ -127,7 +127,7 @@ def edits(
         atoms: what may be written in it: names, and other short expressions.
         unused: those of them that nothing is made of yet, and were meant for something.
         two: whether one of them is a length of 2, which a 2 or a half may be by chance.
-        indices: those of several parts that the function has, part by part.
+        indices: those that the function has, part by part.
     """
     if isinstance(statement, ast.For):
         return [Edit(statement, statement.iter, instead, 1.05) for instead in _taken_otherwise(statement.iter)]
@@ -313,8 +313,9 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
 
 
 def parts_of(index: ast.expr) -> tuple[str, ...]:
-    """What an index has for each axis; () where it is not several parts."""
-    return tuple(map(ast.unparse, index.elts)) if isinstance(index, ast.Tuple) else ()
+    """What an index has for each axis; () for a number and a key."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [] if isinstance(index, ast.Constant) else [index]
+    return tuple(map(ast.unparse, parts))
 
 
 def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[str]:
@@ -326,11 +327,11 @@ def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[st
         turned[i], turned[j] = parts[j], parts[i]
         found.append(", ".join(turned))
     count = Counter(x.id for x in ast.walk(index) if isinstance(x, ast.Name))
-    for one, other in combinations(count, 2) if parts else ():
+    for one, other in combinations(count, 2) if len(parts) > 1 else ():
         if count[one] == count[other]:
             swap = {one: other, other: one}
             found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
-    found += [", ".join(others) for others in indices if len(others) == len(parts)]
+    found += [", ".join(others) for others in indices if parts and len(others) == len(parts)]
     return [x for x in dict.fromkeys(found) if x != text]
 
 

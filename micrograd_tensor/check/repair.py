@@ -609,7 +609,7 @@ class _Source:
     ) -> tuple[list[str], set[str], bool, list[tuple[str, ...]]]:
         """What the function has to write a line with: arrays and numbers, also those of objects and caches; sizes.
 
-        Also which of them it makes nothing of, whether one is a length of 2, and its indices of several parts.
+        Also which of them it makes nothing of, whether one is a length of 2, and its indices.
         """
         found = {name: value for name, value in names.items() if _is_numeric(value)}
         for node in ast.walk(self._tree):

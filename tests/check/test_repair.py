@@ -289,6 +289,7 @@ EDITED = [
     ("dw[f, c] += x * dy", "dw[c, f] += x * dy", "transposed"),
     ("dw[j, :2, i] = x * dy", "dw[i, :2, j] = x * dy", "transposed"),
     ("dx[n, i : i + 2] += w * dy", "dx[n, i * s : i * s + 2] += w * dy", "exchanged operand"),
+    ("dw[:, j] += x[j]", "dw[:, j] += x[i]", "exchanged operand"),
     ("dw += x[n, i : i + 2] * dy", "dw += x[n, i * s : i * s + 2] * dy", "exchanged operand"),
     ("db = dy[0]", "db = dy.sum(axis=0)", "part of a sum"),
     ("dx[y] = 1", "dx[y] -= 1", "overwritten contribution"),
@@ -306,7 +307,9 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
     def read(text):
         return ast.dump(ast.parse(f"{text} pass" if text.endswith(":") else text).body[0])
 
-    made = edits(ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"], indices=[("n", "i * s : i * s + 2")])
+    made = edits(
+        ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"], indices=[("n", "i * s : i * s + 2"), ("i",)]
+    )
     leading = [edit for edit in made if read(edit.written(wrong)) == read(right)]
     assert leading, "no edit leads there"
     said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}
