@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
@@ -247,7 +248,8 @@ def _read_from(source: Source | None) -> list[Statement]:
     if source is None:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
-    found = [_statement(source, node) for node in ast.walk(source.tree) if isinstance(node, kinds)]
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, kinds) or _written(node) is not None]
+    found = [_statement(source, node) for node in nodes]
     return sorted(found, key=lambda statement: statement.first)
 
 
@@ -300,10 +302,10 @@ def _begins(value: ast.expr) -> bool:
 def assigned(node: ast.AST) -> Iterator[str]:
     """The names that a statement assigns, in whole, in part or in place; of a target the names in it.
 
-    >>> list(assigned(ast.parse("a, b[0] = c").body[0]))
-    ['a', 'b']
+    >>> list(assigned(ast.parse("a, b[0] = c").body[0])), list(assigned(ast.parse("np.add.at(a, i, b)").body[0]))
+    (['a', 'b'], ['a'])
     """
-    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", _written(node) or node)]
     while targets:
         target = targets.pop(0)
         if isinstance(target, ast.Name):
@@ -312,6 +314,18 @@ def assigned(node: ast.AST) -> Iterator[str]:
             targets += target.elts
         elif isinstance(target, (ast.Subscript, ast.Starred)):
             targets.append(target.value)
+
+
+_WRITERS = re.compile(r"(np|numpy)\.(\w+\.at|put_along_axis|put|putmask|place|copyto|fill_diagonal)")
+"""Functions of NumPy that write into their first argument."""
+
+
+def _written(node: ast.AST) -> ast.expr | None:
+    """What a statement writes into that only calls a function, as ``np.add.at(dx, i, dout)`` does."""
+    match node:
+        case ast.Expr(ast.Call(function, [target, _, *_])) if _WRITERS.fullmatch(ast.unparse(function)):
+            return target
+    return None
 
 
 def _fetched(node: ast.AST) -> Iterator[str]:

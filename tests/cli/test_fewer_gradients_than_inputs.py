@@ -113,6 +113,30 @@ def test_the_line_is_told_of_what_is_returned_after_a_loss(check, returned):
     assert re.search(r"3 the fix +line 7: d_anchor = active \* \(ap - an\)", printed)
 
 
+EMBEDDED = """
+class Bag:
+    def __init__(self, vocab_size, dim):
+        self.W = np.random.randn(vocab_size, dim)
+
+    def forward(self, tokens):
+        self.tokens = tokens
+        return self.W[tokens].mean(axis=1)
+
+    def backward(self, dout):
+        dW = np.zeros_like(self.W)
+        n = self.tokens.shape[1]
+        np.add.at(dW, self.tokens, np.repeat(dout[:, None, :], n, axis=1) / n)
+        self.dW = dW
+"""
+
+
+def test_the_line_of_a_call_that_writes_into_an_array_may_have_the_mistake(check):
+    assert check(EMBEDDED)[0] == 0
+    status, printed = check(EMBEDDED.replace("axis=1) / n", "axis=1)"))
+    assert status == 1
+    assert "line 14: np.add.at(dW" in printed
+
+
 SWITCHED = """
 def gate_forward(x, g):
     return np.where(g > 0, x, 0.1 * x), (x, g)
