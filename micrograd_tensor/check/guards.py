@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Linear, Product
+from ..engine.row import Function, Linear, Product
 from ..graph import Graph, Node
 
-_LOGARITHMS = ("log", "log2", "log10")
 _GUARD = 1e-6
 """A larger number is no guard; where this changes a gradient by a larger share than the next, it is none either."""
 _MOST = 1e-3
@@ -23,11 +22,17 @@ def without_guards(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
     """The values of the sums that guard a logarithm, without the guard."""
     found: dict[Node, Any] = {}
     for node in graph.nodes:
-        if node.op is not None and node.op.name in _LOGARITHMS:
+        if isinstance(node.reading, Function) and _ends_at_0(node):
             for x in _guarded(node.inputs[0]):
                 [bare] = x.inputs
                 found[x] = values.get(bare, bare.value)
     return found
+
+
+def _ends_at_0(node: Node) -> bool:
+    """Whether the function of an op falls without end towards 0, as logarithms do."""
+    with np.errstate(all="ignore"):
+        return bool(np.isneginf(node.made_by.forward(np.zeros(()), **node.params)))
 
 
 def _guarded(x: Node) -> Iterator[Node]:
