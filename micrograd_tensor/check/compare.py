@@ -25,7 +25,7 @@ from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
 from .statements import gradient_lines, heads, lines_before, returned_lines, returned_names
 from .together import Once, told_once
-from .wording import in_words_of, sizes_of
+from .wording import in_words_of, said_in_words_of, sizes_of
 
 __all__ = ["assert_gradients", "compare"]
 
@@ -193,7 +193,10 @@ def _compared(
     sizes = sizes_of(hand, captured)
     called = {f"d{name}": key for name, key in keys.items() if key.isidentifier() and key != f"d{name}"}
     diagnosis = {
-        name: tuple(replace(one, fix=in_words_of(one.fix, sizes, called)) for one in several)
+        name: tuple(
+            replace(one, text=said_in_words_of(one.text, sizes), fix=in_words_of(one.fix, sizes, called))
+            for one in several
+        )
         for name, several in once.diagnosis.items()
     }
     found: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,15 @@ def in_words_of(lines: str, sizes: Mapping[int, str], names: Mapping[str, str]) 
         after = _Worded(sizes, names).visit(before)
         worded.append(line if ast.dump(after) == due else ast.unparse(after))
     return "\n".join(worded)
+
+
+def said_in_words_of(text: str, sizes: Mapping[int, str]) -> str:
+    """A sentence with names for the lengths that the recorded ops divide by.
+
+    >>> said_in_words_of("the division by 7 is missing", {7: "N"})
+    'the division by N is missing'
+    """
+    return re.sub(r"(?<=division by )(\d+)\b(?!\.)", lambda found: sizes.get(int(found[0]), found[0]), text)
 
 
 class _Worded(ast.NodeTransformer):
