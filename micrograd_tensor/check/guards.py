@@ -22,7 +22,7 @@ def without_guards(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
     """The values of the sums that guard a logarithm, without the guard."""
     found: dict[Node, Any] = {}
     for node in graph.nodes:
-        if isinstance(node.reading, Function) and _ends_at_0(node):
+        if isinstance(node.reading, Function) and len(node.operands) == 1 and _ends_at_0(node):
             for x in _guarded(node.inputs[0]):
                 [bare] = x.inputs
                 found[x] = values.get(bare, bare.value)

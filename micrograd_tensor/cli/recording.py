@@ -280,15 +280,15 @@ def _users(module: ModuleType) -> list[ModuleType]:
     own = [module]
     for other in list(sys.modules.values()):
         file = getattr(other, "__file__", None)
-        if file and other is not module and "site-packages" not in file and folder in _folders(file):
+        if file and other is not module and "site-packages" not in file and folder in _with_parents(Path(file).parent):
             own.append(other)
     return [m for m in own if not m.__name__.startswith("micrograd_tensor")]
 
 
 @functools.cache
-def _folders(file: str) -> frozenset[Path]:
-    """The folders that a file lies in: asked of the system once, as there are thousands of modules."""
-    return frozenset(Path(file).resolve().parents)
+def _with_parents(folder: Path) -> tuple[Path, ...]:
+    """A folder and those that it lies in: asked of the system once, as thousands of modules lie in a few folders."""
+    return (made := folder.resolve(), *made.parents)
 
 
 def _tensors(made: Any, takes: Taking, path: Path, layer: Layer) -> tuple[Tensor, ...]:
