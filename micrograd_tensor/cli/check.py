@@ -471,7 +471,8 @@ def _is_recorded(value: Any, graph: Graph) -> bool:
 def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str], dict[str, str]]:
     """The inputs that the returned arrays are the gradients of, in their order, where there are fewer of them.
 
-    And what else some may be, of those that are right, in a sentence.
+    Unless each is the variable that is called so, and others of that kind are not returned. And what else some may be,
+    of those that are right, in a sentence.
     """
     several = ran.returned if isinstance(ran.returned, tuple) else (ran.returned,)
     arrays = [x for x in several if not isinstance(x, Mapping)]  # which has names of its own
@@ -480,6 +481,8 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
     named, doubts = named_nodes(graph), dict[str, str]()
     own = {name: ran.names[key] for name, key in spelled(ran.names, inputs)[0].items()}
     found = [next((n for n, x in own.items() if x is array or _alike(x, array)), "") for array in arrays]
+    if all(found) and not own.keys() <= {*found}:
+        return inputs, {}
     due = {name: graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients}
     for k, array in enumerate(arrays):
         left = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
