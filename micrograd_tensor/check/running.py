@@ -276,7 +276,7 @@ class Watch:
             return set()
         begun = begun_at(self._function, line)
         left = (made for made in self._assignments if made.last >= begun)
-        return {name for made in left for name in (*made.names, *made.kept)}
+        return {name for made in left for name in made.names}
 
 
 class _Steps:

@@ -323,8 +323,8 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
         out.say(f"forward was {task.said}\n" if task.said else "")
         terminal.show(report, hints=given.hints, console=out, option="--hints ")
         if report.ok and reasons:
-            open_ = task.guessed and not task.unlike and _may_be_for_shapes(ran.error)
-            what = "it is not known whether backward is right" if open_ else "backward is not right yet"
+            is_open = task.guessed and not task.unlike and _may_be_for_shapes(ran.error)
+            what = "it is not known whether backward is right" if is_open else "backward is not right yet"
             out.say(f"But {what}: {listed(reasons)}.", "bold red")
         for path in files:
             out.say(f"written: {path}")

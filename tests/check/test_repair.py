@@ -48,6 +48,7 @@ MISTAKES = [
     ("classes", "Tanh", "return dout * (1 - self.out * self.out)", "return dout * (1 - self.out)"),
     ("terse", "silu", "dy * s * (1 + x * (1 - s))", "dy * s * (1 + x * (1 + s))"),
     ("loops", "rnn", "dhnext = draw @ Wh.T", "dhnext = draw @ Wh"),
+    ("loops", "avgpool", "range(dout.shape[3])", "range(dout.shape[3] - 1)"),
 ]  # fmt: skip
 
 
@@ -181,14 +182,15 @@ PLACES = [
     (["h = np.exp(x)", f"dx = {UNFIXABLE}"], [1, 2]),  # h is another value of forward's by this name
     (["h = u", "dx = np.zeros_like(x)", f"dx += {UNFIXABLE}"], [3]),
     (["h = u", "dx = np.zeros(x.shape, bool)", "dx[0] = dout[0]"], [2, 3]),  # begun wrong
-    (
-        ["h = u", "if x is None:", "    dx = dout", "else:", f"    dx = {UNFIXABLE}"],
-        [2, 5],
-    ),  # or it is the other branch
+    # or it is the branch, or what the loop runs over
+    (["h = u", "if x is None:", "    dx = dout", "else:", f"    dx = {UNFIXABLE}"], [2, 5]),
+    (["h = u", "dx = np.zeros_like(x)", "for n in range(len(x)):", f"    dx[n] = ({UNFIXABLE})[n]"], [3, 4]),
+    (["du = np.zeros_like(u)", "h = u", "dx = np.zeros_like(x)", "for n in range(len(x)):",
+      "    du[n] = (dout * x * np.exp(u))[n]", f"    dx[n] = ({UNFIXABLE})[n]"], [6]),  # which du proves right
     (["h = u", "t = dout * 2", "if x is None:", "    t = dout", f"dx = {UNFIXABLE.replace('dout', 't')}"], [2, 5]),
     (["h, N = u, x.shape[1]", f"dx = ({UNFIXABLE}) / N"], [1, 2]),
     (["h = u", "N, D = x.shape", f"dx = ({UNFIXABLE}) / N"], [3]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.usefixtures("untraced")
@@ -261,6 +263,7 @@ EDITED = [
     ("dx = dy * a", "dx = dy * a**2", "lost square"),
     ("dx = dy * a", "dx = dy * (1 - a)", "complement"),
     ("dx = dy.sum(axis=1)", "dx = dy.sum(axis=0)", "wrong axis"),
+    ("dx = dy.sum(axis=(0, 1))", "dx = dy.sum(axis=(0, 2))", "wrong axis"),
     ("dx = dy.sum(1)", "dx = dy.sum(2)", "wrong axis"),
     ("dx = np.sum(dy, 1)", "dx = np.sum(dy, 0)", "wrong axis"),
     ("dx = dy.sum(axis=0)", "dx = dy.sum(axis=0, keepdims=True)", "missing keepdims"),
@@ -307,9 +310,8 @@ def test_a_kind_is_named_by_the_change_that_undoes_it(wrong, right, kind):
     def read(text):
         return ast.dump(ast.parse(f"{text} pass" if text.endswith(":") else text).body[0])
 
-    made = edits(
-        ast.parse(wrong).body[0], ["N", "D", "dy", "dz", "a", "b", "w"], indices=[("n", "i * s : i * s + 2"), ("i",)]
-    )
+    atoms, indices = ["N", "D", "dy", "dz", "a", "b", "w"], [("n", "i * s : i * s + 2"), ("i",)]
+    made = edits(ast.parse(wrong).body[0], atoms, indices=indices)
     leading = [edit for edit in made if read(edit.written(wrong)) == read(right)]
     assert leading, "no edit leads there"
     said = {slip_of(edit, lambda text: text in ("N", "D")).kind for edit in leading}

@@ -93,6 +93,37 @@ def test_the_gradient_of_one_side_of_a_difference_may_be_that_of_the_other_with_
     assert "1 gradient is wrong" in check(named.replace("dold_logp", "dlogp"))[1]
 
 
+HINGES = """
+def svm_loss(W, X, y, reg):
+    dW = np.zeros_like(W)
+    N = len(X)
+    loss = 0.0
+    for i in range(N):
+        scores = X[i] @ W
+        for j in range(W.shape[1]):
+            if j == y[i]:
+                continue
+            margin = scores[j] - scores[y[i]] + 1
+            if margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    dW /= N
+    dW += 2 * reg * W
+    return loss / N + reg * np.sum(W * W), dW
+"""
+
+
+def test_a_gradient_that_is_not_computed_at_all_is_said_to_be_left_out_and_nothing_else(check):
+    status, printed = check(HINGES, "--shapes", "W=4x3,X=7x4")
+    assert status == 0, printed
+    assert "backward computes no dX, so it was left out." in printed
+    assert "there are 2 inputs" not in printed
+    status, printed = check(HINGES.replace("    dW /= N\n", ""), "--shapes", "W=4x3,X=7x4", "--hints", "3")
+    assert status == 1
+    assert re.search(r"2 what kind +constant factor: the division by N is missing", printed)
+
+
 TRIPLET = """
 def triplet_loss(anchor, positive, negative, margin=1.0):
     ap, an = anchor - positive, anchor - negative
