@@ -43,6 +43,7 @@ class _Buffer:
         pieces: the Tensors that were written into it; the first has its shape.
         source: for each place its element among those of all pieces; None: those of the only piece.
         version: how often it was written to.
+        items: what was read of it by whole numbers since then, by these, so that a loop records each item once.
     """
 
     def __init__(self, value: Tensor) -> None:
@@ -50,11 +51,16 @@ class _Buffer:
         self.pieces, self._starts = [value], [0]
         self.source: Any = None
         self.version = 0
+        self.items: dict[Any, Tensor] = {}
 
     def hold(self, value: Tensor) -> None:
         """Take another value as a whole."""
         self.pieces, self._starts, self.source = [value], [0], None
+        self._written()
+
+    def _written(self) -> None:
         self.version += 1
+        self.items.clear()
 
     @property
     def whole(self) -> Tensor:
@@ -91,7 +97,7 @@ class _Buffer:
         self.source[places] = elements
         self.pieces.append(value)
         self._starts.append(start)
-        self.version += 1
+        self._written()
 
     def _needed(self, source: Any) -> tuple[list[Tensor], Any]:
         """The pieces that some elements come from, and the places of the elements among those of these pieces alone."""
@@ -163,11 +169,12 @@ class Array(NDArrayOperatorsMixin):
         self._at: Any = None  # its places in the buffer; None: all of them, as they are
         self._read: tuple[int, Tensor] | None = None
         self._way: Callable[[Tensor], Tensor] = _itself
+        self._item: Any = None  # the whole numbers that it is indexed by in the buffer, where it is an item of that
 
-    def _view(self, places: Any, way: Callable[[Tensor], Tensor]) -> Array:
+    def _view(self, places: Any, way: Callable[[Tensor], Tensor], item: Any = None) -> Array:
         """Some places of this array, and how they are read from a Tensor of its shape."""
         made = Array.__new__(Array)
-        made._buffer, made._at, made._read = self._buffer, places, None
+        made._buffer, made._at, made._read, made._item = self._buffer, places, None, item
         before = self._way
         made._way = way if before is _itself else lambda whole: way(before(whole))
         return made
@@ -185,9 +192,17 @@ class Array(NDArrayOperatorsMixin):
         if self._way is _itself:
             return buffer.whole
         if self._read is None or self._read[0] != buffer.version:
-            part = buffer.part(self._places)
-            self._read = buffer.version, self._from(buffer.whole) if part is None else part
+            self._read = buffer.version, self._recorded()
         return self._read[1]
+
+    def _recorded(self) -> Tensor:
+        if self._item in self._buffer.items:
+            return self._buffer.items[self._item]
+        part = self._buffer.part(self._places)
+        made = self._from(self._buffer.whole) if part is None else part
+        if self._item is not None:
+            self._buffer.items[self._item] = made
+        return made
 
     def _from(self, whole: Tensor) -> Tensor:
         """Its elements of the buffer's."""
@@ -202,7 +217,9 @@ class Array(NDArrayOperatorsMixin):
         index = _plain_index(index)
         if _is_view(index):
             places = self._places[index]
-            view = self._view(np.asarray(places), operator.itemgetter(index))
+            numbers = index if isinstance(index, tuple) else (index,)
+            item = numbers if self._way is _itself and set(map(type, numbers)) == {int} else None
+            view = self._view(np.asarray(places), operator.itemgetter(index), item)
             return view if isinstance(places, np.ndarray) else Array(view.recorded)
         if self._buffer.source is not None:
             part = self._buffer.part(np.asarray(self._places[index]))
@@ -310,7 +327,7 @@ class Array(NDArrayOperatorsMixin):
     @shape.setter
     def shape(self, shape: Any) -> None:
         view = self._view(self._places.reshape(shape), lambda t: t.reshape(shape))
-        self._at, self._way, self._read = view._at, view._way, None
+        self._at, self._way, self._read, self._item = view._at, view._way, None, None
 
     @property
     def ndim(self) -> int:

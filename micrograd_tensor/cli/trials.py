@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -124,20 +124,26 @@ class Trials:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
         text = text_of(self._layer.function_forward)
         labels, shares = re.search(_LOGARITHM, text), re.search(_LOGARITHM, text) and re.search(_CLIPPED, text)
-        kinds = set[Kind]()
-        for trial in self._all(infinite=False):
-            kind = trial.guess.kind
-            if kind in kinds or kind == chosen or trial.gradients is None or trial.unlike:
-                continue
-            if shares if kind.numbers != NUMBERS[0] else labels:
-                kinds.add(kind)
+        kinds = {chosen}
+
+        def is_new(kind: Kind) -> bool:
+            return kind not in kinds and bool(shares if kind.numbers != NUMBERS[0] else labels)
+
+        for trial in self._all(infinite=False, kinds=is_new):
+            if trial.gradients is not None and not trial.unlike:
+                kinds.add(trial.guess.kind)
                 yield self.again(trial)
 
-    def _all(self, infinite: bool = True) -> Iterator[Trial]:
-        """All arguments with which the forward pass runs; those with which it gives numbers that are finite first."""
+    def _all(self, infinite: bool = True, kinds: Callable[[Kind], bool] = lambda _: True) -> Iterator[Trial]:
+        """All arguments with which the forward pass runs; those with which it gives numbers that are finite first.
+
+        Args:
+            infinite: whether to give those others at all.
+            kinds: tells of which kinds the numbers may be; no others are tried.
+        """
         late: list[Trial] = []
         for guess in self._guesses():
-            trial = self._tried(guess)
+            trial = self._tried(guess) if kinds(guess.kind) else None
             if trial is None:
                 continue
             if all(np.isfinite(out).all() for out in self._taking(trial).outputs_of(trial.returned)):

@@ -269,3 +269,22 @@ def test_an_iterator_that_writes_is_refused():
     x = Array(mt.tensor(np.ones(3), requires_grad=True))
     with pytest.raises(mt.GradientError, match="would cut its graph"):
         RECORDED.nditer(x, op_flags=["readwrite"])
+
+
+def test_an_item_is_recorded_once_until_the_array_is_written_to():
+    x = Array(mt.tensor(X, name="x", requires_grad=True))
+    h = x.copy()
+    assert h[1].recorded is h[1].recorded
+    assert h[1, 2].recorded is h[1, 2].recorded
+    assert h[1].recorded is not h[2].recorded
+    assert h[1].recorded is not h[1, 2].recorded
+    first, turned = h[1].recorded, h.T
+    for write, due in (
+        (lambda: h.__setitem__((1, 0), 5.0), [5.0, *X[1, 1:]]),
+        (lambda: h.__iadd__(1.0), [6.0, *(X[1, 1:] + 1)]),
+        (lambda: turned.__setitem__((2, 1), 7.0), [6.0, X[1, 1] + 1, 7.0]),
+    ):
+        write()
+        assert np.array_equal(h[1].recorded.numpy(), due)
+    assert np.array_equal(first.numpy(), X[1])
+    assert np.array_equal(turned[1].recorded.numpy(), h.recorded.numpy()[:, 1])

@@ -300,3 +300,25 @@ def test_nothing_but_the_users_numbers_is_used_where_all_are_given(check):
     assert re.search(r"inputs given by inputs\(\): x \(2, 3\), a \(3,\)", printed)
     assert "guessed" not in printed
     assert np.isfinite(status)
+
+
+@pytest.mark.parametrize("activation", ["np.tanh(x)", "x * x"])
+def test_what_is_wrong_and_has_nothing_to_do_with_labels_is_not_run_at_other_numbers(check, tmp_path, activation):
+    runs = []
+    for gradient in ("dout @ w.T", "-dout @ w.T"):
+        log = tmp_path / f"log{len(runs)}"
+        text = f"""
+def f_forward(x, w):
+    with open({str(log)!r}, "a") as log:
+        log.write("x")
+    return {activation} @ w, (x, w)
+
+def f_backward(dout, kept):
+    x, w = kept
+    return {gradient} * {"(1 - np.tanh(x) ** 2)" if "tanh" in activation else "2 * x"}, ({activation}).T @ dout
+"""
+        status, _ = check(text)
+        assert status == len(runs)
+        runs.append(len(log.read_text()))
+    right, wrong = runs
+    assert wrong <= right + 2 * 3  # a fix is tried at three more points
