@@ -109,10 +109,10 @@ def test_what_is_open_is_printed_in_lines_too(player):
     assert len(player.page.query_selector_all(".mt-lines > div")) > 2
 
 
-@pytest.mark.parametrize("length", [12, 16, 40])
-def test_no_table_is_cut(player, length):
-    b = leaf("b", length)
-    printing(player, draw((b * b).named("y"), np.ones(length), width=390))
+@pytest.mark.parametrize("shape", [(12,), (16,), (40,), (4, 12), (4, 16), (3, 20), (2, 24), (2, 32)], ids=str)
+def test_no_table_is_cut(player, shape):
+    b = leaf("b", *shape)
+    printing(player, draw((b * b).named("y"), np.ones(shape), width=390))
     wider = "all => all.map(e => e.scrollWidth > e.clientWidth + 1)"
     assert set(player.page.eval_on_selector_all(".cells", wider)) == {False}
 

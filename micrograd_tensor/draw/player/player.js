@@ -425,6 +425,7 @@
       const fill = () => {
         table = make('table');
         table.setAttribute('role', 'grid');
+        table.style.setProperty('--columns', array.columns);
         table.setAttribute('aria-label', label + (editable ? ', to be changed' : ''));
         looks = [];
         for (let i = 0; i < array.rows; i++) {
