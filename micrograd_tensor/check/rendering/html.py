@@ -14,6 +14,8 @@ from . import sentences
 
 STYLE = webpage.STYLE + Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
+_HIGH = 2.2
+"""How many times as high as wide a picture is at most that can be read on one sheet of paper."""
 _HEADINGS = ("shape", "verdict", "error", "worst at", "by hand", "expected")
 
 
@@ -27,11 +29,17 @@ def page(
     """A whole page, which loads nothing and runs nothing; the arguments as `Report.to_html` takes them."""
     said = f'<p class="muted">{_text(about)}</p>' if about else ""
     shown = f'<h2>The circuit, with the verdicts</h2><div class="scroll" tabindex="0">{circuit}</div>'
-    picture = f'<section class="drawn">{shown}</section>\n' if circuit else ""
+    picture = f'<section class="drawn{_on_a_sheet(circuit)}">{shown}</section>\n' if circuit else ""
     first, *rest = _parts(report)
     body = "\n".join((first, said, *_source(report, source), *rest, picture))
     within = [unescape(text) for text in re.findall(r"<style>(.*?)</style>", circuit, re.DOTALL)]
     return webpage.page(sentences.clean(title), f'<main class="mt-report">\n{body}\n</main>', [STYLE], within=within)
+
+
+def _on_a_sheet(circuit: str) -> str:
+    """The class of a picture that can be read when it is as high as a sheet of paper, where it could be cut anywhere."""
+    found = re.search(r'<svg[^>]* width="([\d.]+)(?:px|pt)?" height="([\d.]+)', circuit)
+    return " whole" if found and float(found[2]) <= _HIGH * float(found[1]) else ""
 
 
 def fragment(report: Found) -> str:
