@@ -15,7 +15,7 @@ import numpy as np
 
 from .syntax import replaced
 
-Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Return | ast.For"
+Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.For"
 
 _NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
 _OF_RULES = (0.5, 1.5, 2, 3)
@@ -120,7 +120,7 @@ def edits(
     two: bool = False,
     indices: Sequence[Sequence[str]] = (),
 ) -> list[Edit]:
-    """Changes of an assignment or a return, the smallest first.
+    """Changes of an assignment, of a call that writes into an array, or of a return, the smallest first.
 
     Args:
         statement: as it was parsed.
@@ -135,10 +135,12 @@ def edits(
     if value is None:
         return []
     several = value.elts if isinstance(statement, ast.Return) and isinstance(value, ast.Tuple) else []
+    # What is written into an array, as by np.add.at, and where.
+    computed = value.args[-1] if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) else value
     found = [
         Edit(statement, place, instead, weight)
-        for place, within in _places(value)
-        for weight, instead in _instead(place, atoms, within, place is value, unused, two)
+        for place, within in [*_places(computed), *_where_written(statement)]
+        for weight, instead in _instead(place, atoms, within, place is computed, unused, two)
         if not (place in several and instead in atoms)  # returning something else is no change of what is computed
     ]
     for one, other in combinations(range(len(several)), 2):
@@ -154,7 +156,25 @@ def edits(
             others = _other_indices(place.slice, indices)
             found += [Edit(statement, place, f"{ast.unparse(place.value)}[{other}]", 1.2) for other in others]
     found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement, indices)]
+    if computed is not value:
+        found += [Edit(statement, x, y, 1.05) for x, y in _written_otherwise(value, indices)]
     return sorted(found, key=lambda edit: edit.weight)
+
+
+def _where_written(statement: Statement) -> Iterator[tuple[ast.expr, _Within]]:
+    """The parts of the index at which a call writes into an array: no number is multiplied there."""
+    match statement:
+        case ast.Expr(ast.Call(_, [_, index, _])):
+            yield from ((place, within._replace(steps=True)) for place, within in _places(index))
+
+
+def _written_otherwise(call: ast.expr, indices: Sequence[Sequence[str]]) -> Iterator[tuple[ast.expr, str]]:
+    """What may stand in a call that writes into an array: what takes away for what adds, another index."""
+    match call:
+        case ast.Call(ast.Attribute(ast.Attribute(_, "add" | "subtract" as done), "at") as function, [_, index, _]):
+            yield function, ast.unparse(function).replace(done, "subtract" if done == "add" else "add")
+            others = (f"({other})" for other in _other_indices(index, indices))
+            yield from ((index, other) for other in others if _dump(other, "eval"))  # a slice is none by itself
 
 
 def _taken_otherwise(steps: ast.expr) -> Iterator[str]:
@@ -257,7 +277,8 @@ def _instead(
         if not within.product:  # else the product that it is a factor of is changed
             yield from ((weight + more, f"{held} {factor.format(atom)}") for weight, factor in _FACTORS)
         yield (2.3 if whole else 2.9) + more, f"{held} + {atom}"
-        yield (2.4 if whole else 3.0) + more, f"{held} - {atom}"
+        if atom != text:  # else 0 is meant
+            yield (2.4 if whole else 3.0) + more, f"{held} - {atom}"
         if whole and atom.isidentifier():
             yield 2.4 + more, f"{held}.reshape({atom}.shape)"
     if not within.product:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cached_property
 from io import StringIO
 from types import CodeType, FrameType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from .judge import USED_AGAIN
 from .nested import arrays_in, leaves
 from .running import LARGE, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
-from .statements import assigned, kept, lines_to, returned_gradients, returned_names
+from .statements import assigned, kept, lines_to, returned_gradients, returned_names, written_into
 from .syntax import Source, source_of
 
 MAX_SECONDS, TRACED = 2.0, 4
@@ -435,7 +435,7 @@ class _Search:
     def _changes_shape(self, edit: Edit) -> bool | None:
         """Whether the value of a line gets another shape; None where it stays as it is, or cannot be computed."""
         value = getattr(edit.before, "value", None)
-        if value is None or all(x is not edit.place for x in ast.walk(value)):
+        if value is None or isinstance(edit.before, ast.Expr) or all(x is not edit.place for x in ast.walk(value)):
             return False
         found = []
         for names in self._visits.before(self.source.line(edit.before)):
@@ -576,8 +576,8 @@ class _Source:
         return sorted((x for x in self.every() if self.line(x) in lines), key=lambda statement: statement.lineno)
 
     def every(self) -> list[Statement]:
-        """All statements that assign something."""
-        return [node for node in ast.walk(self._tree) if isinstance(node, ast.Assign | ast.AugAssign)]
+        """All statements that assign something, or write into it by a call."""
+        return [node for node in ast.walk(self._tree) if _assigns(node)]
 
     def assigns(self, place: ast.expr | None) -> bool:
         """Whether an expression is a name that it assigns."""
@@ -586,11 +586,7 @@ class _Source:
     def loops(self, lines: Container[int]) -> list[Statement]:
         """The loops in which something is assigned on some lines."""
         every = [node for node in ast.walk(self._tree) if isinstance(node, ast.For)]
-        return [
-            x
-            for x in every
-            if any(self.line(y) in lines for y in ast.walk(x) if isinstance(y, ast.Assign | ast.AugAssign))
-        ]
+        return [x for x in every if any(self.line(y) in lines for y in ast.walk(x) if _assigns(y))]
 
     def returns(self) -> list[Statement]:
         """The statements that return something."""
@@ -645,6 +641,10 @@ class _Source:
             return None
         inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]
         return inner[0] if inner else None
+
+
+def _assigns(node: ast.AST) -> TypeGuard[ast.Assign | ast.AugAssign | ast.Expr]:
+    return isinstance(node, ast.Assign | ast.AugAssign) or written_into(node) is not None
 
 
 def _is_float(value: Any) -> bool:

@@ -71,6 +71,10 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip("exchanged operand", f"the mask {_part(old)} stands where {_part(new)} is due")
         case ast.BinOp(ast.Constant(1), ast.Sub(), inner), _ if _same(inner, new):
             return Slip("complement", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.Attribute(attr="at"), ast.Attribute(attr="at"):
+            return Slip("sign", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.Tuple(), ast.Tuple():
+            return Slip(_of_indices(old, new), f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Subscript(other) if _same(one, other):
             return Slip(_of_indices(old.slice, new.slice), f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Call(ast.Attribute(other, "sum")) if _same(one, other):

@@ -248,7 +248,7 @@ def _read_from(source: Source | None) -> list[Statement]:
     if source is None:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
-    nodes = [node for node in ast.walk(source.tree) if isinstance(node, kinds) or _written(node) is not None]
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, kinds) or written_into(node) is not None]
     found = [_statement(source, node) for node in nodes]
     return sorted(found, key=lambda statement: statement.first)
 
@@ -305,7 +305,8 @@ def assigned(node: ast.AST) -> Iterator[str]:
     >>> list(assigned(ast.parse("a, b[0] = c").body[0])), list(assigned(ast.parse("np.add.at(a, i, b)").body[0]))
     (['a', 'b'], ['a'])
     """
-    targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", _written(node) or node)]
+    whole = [getattr(node, "target", written_into(node) or node)]
+    targets = list(node.targets) if isinstance(node, ast.Assign) else whole
     while targets:
         target = targets.pop(0)
         if isinstance(target, ast.Name):
@@ -320,7 +321,7 @@ _WRITERS = re.compile(r"(np|numpy)\.(\w+\.at|put_along_axis|put|putmask|place|co
 """Functions of NumPy that write into their first argument."""
 
 
-def _written(node: ast.AST) -> ast.expr | None:
+def written_into(node: ast.AST) -> ast.expr | None:
     """What a statement writes into that only calls a function, as ``np.add.at(dx, i, dout)`` does."""
     match node:
         case ast.Expr(ast.Call(function, [target, _, *_])) if _WRITERS.fullmatch(ast.unparse(function)):

@@ -276,6 +276,13 @@ EDITED = [
     ("dx += dy", "dx = dy", "added term"),
     ("dx -= dy", "dx += dy", "sign"),
     ("dE[ids] += dy", "np.add.at(dE, ids, dy)", "repeats lost"),
+    ("np.add.at(dE, ids, dy)", "np.add.at(dE, ids, dy * a)", "missing factor"),
+    ("np.add.at(dE, ids, dy / D)", "np.add.at(dE, ids, dy / N)", "constant factor"),
+    ("np.add.at(dE, ids, -dy)", "np.add.at(dE, ids, dy)", "sign"),
+    ("np.subtract.at(dE, ids, dy)", "np.add.at(dE, ids, dy)", "sign"),
+    ("np.add.at(dE, a, dy)", "np.add.at(dE, b, dy)", "exchanged operand"),
+    ("np.add.at(dE, (slice(None), a), dy)", "np.add.at(dE, (slice(None), b), dy)", "exchanged operand"),
+    ("np.add.at(dE, (j, i), dy)", "np.add.at(dE, (i, j), dy)", "transposed"),
     ("return da, db", "return db, da", "exchanged operand"),
     ("dx = (dy + dz) * a", "dx = dy + dz * a", "moved contribution"),
     ("dx = dy + dz * a", "dx = (dy + dz) * a", "moved contribution"),
@@ -413,6 +420,57 @@ def f_backward(dout, cache):
     return dout * w / (H * W), np.sum(dout * x, axis=(0, 2, 3)).reshape(w.shape) / (H * W)
 """,
 }
+LAYERS_OF_THEIR_OWN["gathered"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    w, rows, cols = r.normal(size=5), np.array([0, 1, 1, 4, 1]), np.array([5, 2, 2, 3, 0])
+    return dict(A=r.normal(size=(6, 6)), w=w, rows=rows, cols=cols)
+
+def f_forward(A, w, rows, cols):
+    return A[rows, cols] * w, (A, w, rows, cols)
+
+def f_backward(dout, cache):
+    A, w, rows, cols = cache
+    dA = np.zeros_like(A)
+    np.add.at(dA, (rows, cols), dout * w)
+    return dA, dout * A[rows, cols]
+"""
+LAYERS_OF_THEIR_OWN["looked up"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    E, P = r.normal(size=(2, 6, 3))
+    return dict(E=E, P=P, ids=np.array([0, 1, 1, 4]), pos=np.array([5, 2, 2, 3]))
+
+def f_forward(E, P, ids, pos):
+    return E[ids] + P[pos], (E, P, ids, pos)
+
+def f_backward(dout, cache):
+    E, P, ids, pos = cache
+    grads = {"E": np.zeros(E.shape), "P": np.zeros(P.shape)}
+    np.add.at(grads["E"], ids, dout)
+    np.add.at(grads["P"], pos, dout)
+    return grads
+"""
+LAYERS_OF_THEIR_OWN["bag"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(E=r.normal(size=(6, 3)), ids=r.integers(0, 6, size=(4, 5)))
+
+def f_forward(E, ids):
+    N, T = ids.shape
+    out = np.zeros((N, E.shape[1]))
+    for t in range(T):
+        out += E[ids[:, t]] / T
+    return out, (E, ids)
+
+def f_backward(dout, cache):
+    E, ids = cache
+    N, T = ids.shape
+    dE = np.zeros_like(E)
+    for t in range(T):
+        np.add.at(dE, ids[:, t], dout / T)
+    return dE
+"""
 LAYERS_OF_THEIR_OWN["loss"] = """
 def f_loss(W, X, y, reg=0.1):
     n = X.shape[0]
@@ -441,6 +499,14 @@ OF_THEIR_OWN = [
     ("steps", "dW += xs[t]", "dW += xs[t - 1]", "dW += xs[t].T @ dz"),
     ("dropped", "    dh = dh * u\n", "", "dz = dh * (h > 0) * u"),
     ("dropped", "dh = dh * u", "dh = dh * (u > 0)", "dh = dh * u"),
+    ("gathered", "(rows, cols), dout * w", "(rows, cols), dout", "np.add.at(dA, (rows, cols), dout * w)"),
+    ("gathered", "(rows, cols), dout * w", "(cols, rows), dout * w", "np.add.at(dA, (rows, cols), dout * w)"),
+    ("gathered", "(rows, cols), dout * w", "(rows, cols), -dout * w", "np.add.at(dA, (rows, cols), dout * w)"),
+    ("gathered", "np.add.at", "np.subtract.at", "np.add.at(dA, (rows, cols), dout * w)"),
+    ("looked up", "pos, dout)", "ids, dout)", "np.add.at(grads['P'], pos, dout)"),
+    ("looked up", "ids, dout)", "ids, dout.sum(axis=0))", "np.add.at(grads['E'], ids, dout)"),
+    ("bag", "dout / T)", "dout / N)", "np.add.at(dE, ids[:, t], dout / T)"),
+    ("bag", "dout / T)", "dout * 2 / T)", "np.add.at(dE, ids[:, t], dout / T)"),
     ("pooled", "/ (k * k)", "/ k", "np.repeat(np.repeat(dout, k, axis=2), k, axis=3) / (k * k)"),
 ]
 
@@ -454,7 +520,7 @@ def test_a_mistake_on_the_way_to_all_gradients_is_told_once_by_the_line_that_mak
     name = "f_loss" if layer == "loss" else "f"
     report = judged_text(text.replace(right, wrong), tmp_path, name)
     [fix] = report.fixes.values()
-    assert line.replace(" ", "") in fix.text.replace(" ", "")
+    assert line.replace(" ", "") in fix.text.replace(" ", "").replace('"', "'")
     assert len(report.wrong) == 1
     assert fix.said
     put_in(tmp_path / "mine.py", fix)
@@ -501,6 +567,12 @@ def test_every_change_of_what_is_assigned_at_an_index_can_be_read(line):
     every = [ast.unparse(edit.after) for edit in edits(statement, ["w", "dy"])]
     assert line.replace(" = ", " += ") in every or line.replace(" += ", " = ") in every
     assert any(text.startswith("np.add.at(dx, ") for text in every) == (":" not in line.partition("]")[0])
+
+
+def test_nothing_is_subtracted_from_itself():
+    """It would be the fix of a line that is not due at all, and its sentence would say nothing."""
+    for line in ("dx = dy", "dx += dy", "np.add.at(dx, ids, dy)"):
+        assert not [edit for edit in edits(ast.parse(line).body[0], ["dy", "w"]) if edit.instead.endswith("dy - dy")]
 
 
 def test_a_block_that_is_assigned_where_it_should_be_added_is_added(tmp_path):
