@@ -298,6 +298,16 @@ def test_the_first_hint_names_what_the_stage_was_expected_from():
     assert "computed from your ddev_from_mean_sq and dx_norm" in squeezed(report.text(hints=1))
 
 
+def test_a_mistake_behind_more_paths_than_can_be_followed_is_told():
+    x = mt.tensor([1.0, 2.0], name="x", requires_grad=True)
+    h = x
+    for _ in range(60):
+        h = mt.tanh(h) + h  # as in a recurrence over time: each step doubles the paths
+    captured = mt.graph(h.named("out"), np.array([1.0, -1.0]))
+    report = mt.compare(captured, hand={"dx": 3.0 * captured.gradients[captured.named["x"]].value}, point=False)
+    assert "computed from your dout" in squeezed(report.text(hints=1))
+
+
 def test_where_nothing_it_is_made_from_was_given_the_mistake_may_lie_before():
     captured, hand = batch_norm()
     report = mt.compare(captured, hand={"dx": 2 * hand["dx"], "dmean": hand["dmean"]}, point=False)

@@ -357,12 +357,14 @@ class Mistake:
 
         names = {node: name for name, node in named.items()}
         found: dict[Node, None] = {}
+        seen = set[Node]()  # a recurrence over time has more paths than anyone can follow
         stack = before(named[self._stage.name])
         while stack:
             top = stack.pop(0)
             if top in names or (top.is_leaf if self._forward else top in graph.outputs):
                 found[top] = None
-            else:
+            elif top not in seen:
+                seen.add(top)
                 stack = before(top) + stack
         return [names[node] for node in found] if found.keys() <= names.keys() else []
 
