@@ -37,7 +37,7 @@ def page(
 
 
 def _on_a_sheet(circuit: str) -> str:
-    """The class of a picture that can be read when it is as high as a sheet of paper, where it could be cut anywhere."""
+    """The class of a picture that can be read when it is as high as a sheet of paper, which could cut it anywhere."""
     found = re.search(r'<svg[^>]* width="([\d.]+)(?:px|pt)?" height="([\d.]+)', circuit)
     return " whole" if found and float(found[2]) <= _HIGH * float(found[1]) else ""
 
