@@ -8,6 +8,7 @@ numbers, there and when the whole function runs with it, is the line that the au
 from __future__ import annotations
 
 import ast
+import math
 import sys
 import time
 from collections import Counter
@@ -107,30 +108,34 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     with redirect_stdout(StringIO()):  # it runs many times
         search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
         fix = search.fix([*source.at(common), *source.loops(common), *source.returns()])
-        return _smaller(fix, _in_helpers(function, call, due, places, until + seconds / 2))
+        return _in_helpers(function, call, due, places, until + seconds / 2, fix) or fix
 
 
 def _seconds() -> float:
     return MAX_SECONDS * (TRACED if sys.gettrace() is not None else 1)
 
 
-def _smaller(fix: Fix | None, other: Fix | None) -> Fix | None:
-    """The smaller of two changes; of the same size the other one."""
-    return other if fix is None or (other is not None and other.weight <= fix.weight) else fix
-
-
 def _in_helpers(
-    function: FunctionType, call: Call, due: Mapping[str, WrongStage], places: _Recorded, until: float
+    function: FunctionType,
+    call: Call,
+    due: Mapping[str, WrongStage],
+    places: _Recorded,
+    until: float,
+    other: Fix | None,
 ) -> Fix | None:
-    """The line, as it should be, of another function of the file that the backward pass calls, and forward does not."""
+    """The line, as it should be, of another function of the file that the backward pass calls, and forward does not.
+
+    None where no change is found that is as small as another one.
+    """
     forward = python_function(call.forward) if call.forward is not None else None
     known = _called_by(forward) if isinstance(forward, FunctionType) else []
     for helper in _called_by(function):
         source = _Source.of(helper) if helper not in known and helper is not forward else None
         if source is None:
             continue
-        trials = _Trials(source, call, due, places)
-        fix = _Search(_Visits(source, call), trials, due, until).fix([*source.every(), *source.returns()])
+        search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
+        search.most = math.inf if other is None else other.weight
+        fix = search.fix([*source.every(), *source.returns()])
         if fix is not None:
             return fix
     return None
@@ -193,7 +198,7 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
             assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
                 fix = search.fix(assigning, key) or search.fix(on_the_way) or search.fix(source.loops(lines))
-            fix = _smaller(fix, _in_helpers(function, call, {key: own}, places, until + seconds / 2))
+            fix = _in_helpers(function, call, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
     return found
 
@@ -390,6 +395,8 @@ class _Search:
         self._values: dict[tuple[int, int], Any] = {}
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
+        self.most = math.inf
+        """How large a change may be."""
 
     def fix(self, statements: Sequence[Statement], key: str = "") -> Fix | None:
         """The smallest change of one of some statements; ``key``: the gradient that they assign.
@@ -406,7 +413,7 @@ class _Search:
         self._own += statements
         for statement in reversed(statements):
             visits = self._visits.before(self.source.line(statement))
-            every = edits(statement, *self.source.atoms(statement, visits[-1]))
+            every = [x for x in edits(statement, *self.source.atoms(statement, visits[-1])) if x.weight <= self.most]
             alone = key and statement in last and len(visits) == 1
             if not alone or (assigning and isinstance(statement, ast.Return)):
                 others += every

@@ -527,6 +527,31 @@ def test_a_mistake_on_the_way_to_all_gradients_is_told_once_by_the_line_that_mak
     assert judged(tmp_path / "mine.py", name).ok
 
 
+def test_helpers_are_searched_for_no_larger_change_than_the_one_that_is_found(tmp_path):
+    text = f"""
+def f_forward(x, w):
+    z = x @ w
+    return np.tanh(z), (x, w, z)
+
+def slope(z):
+    with open({str(tmp_path / "log")!r}, "a") as log:
+        log.write("x")
+    up, down = np.exp(z), np.exp(-z)
+    total = up + down
+    part = up / total
+    rest = down / total
+    return 4 * part * rest
+
+def f_backward(dout, cache):
+    x, w, z = cache
+    dz = -(dout * slope(z))
+    return dz @ w.T, x.T @ dz
+"""
+    [fix] = judged_text(text, tmp_path).fixes.values()
+    assert fix.text == "dz = dout * slope(z)"
+    assert len((tmp_path / "log").read_text()) < 80
+
+
 @pytest.mark.parametrize(("right", "wrong"), [("w / (H * W)", "w / H"), ("w / (H * W)", "w / W"), ("w / (H * W)", "w")])
 def test_a_fix_is_right_where_images_are_not_square_too(right, wrong, tmp_path):
     report = judged_text(LAYERS_OF_THEIR_OWN["square"].replace(right, wrong), tmp_path)
