@@ -281,6 +281,15 @@ def is_labels(name: str) -> bool:
     return _plainly(name) == "labels"
 
 
+def is_groups(name: str) -> bool:
+    """Whether something is called as a number of groups, or of heads, that a length is divided into.
+
+    >>> is_groups("G"), is_groups("num_heads"), is_groups("stride")
+    (True, True, False)
+    """
+    return _plainly(name) == "groups"
+
+
 def _role(name: str, names: Iterable[str]) -> str:
     """What a parameter is beside the others."""
     role, others = _plainly(name), [other for other in names if other != name]

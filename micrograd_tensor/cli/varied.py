@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from .shapes import is_groups
 
 Vary: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes other arguments of given ones."""
@@ -21,40 +25,54 @@ def variations(seed: int) -> tuple[tuple[Vary, ...], ...]:
     """Ways to some other points, of each one that may be tried where the one before does not run.
 
     The first has other numbers and every length doubled, which keeps what lengths add up to; at the second images that
-    are square are not, where that is possible; the third has the same lengths. Where the inputs are long, all are at
-    shorter ones first: there a forward pass may loop for seconds.
+    are square are not, where that is possible; the third has the same lengths, and one group, as a factor of 2 may look
+    like a number of groups. Where the inputs are long, all are at shorter ones first: there a forward pass may loop for
+    seconds.
     """
     ways = [(seed + 1 + k, times) for k, times in enumerate((2, 1, 1))]
     found = [(partial(varied, seed=at, times=times, shorter=True), partial(varied, seed=at)) for at, times in ways]
     oblong = partial(varied, seed=ways[1][0], shorter=True, oblong=True)
-    return found[0], (oblong, *found[1]), found[2]
+    one_group = partial(varied, seed=ways[2][0], shorter=True, one_group=True)
+    return found[0], (oblong, *found[1]), (one_group, *found[2])
 
 
 def varied(
-    arguments: Mapping[str, Any], seed: int, times: int = 1, shorter: bool = False, oblong: bool = False
+    arguments: Mapping[str, Any],
+    seed: int,
+    times: int = 1,
+    shorter: bool = False,
+    oblong: bool = False,
+    one_group: bool = False,
 ) -> dict[str, Any]:
     """The arguments of a forward pass with other numbers in its arrays, of the same kind: signs, masks, labels.
 
     Args:
-        arguments: by name; what is no array stays as it is.
+        arguments: by name; what is no array stays as it is, but for numbers of groups.
         seed: of the numbers.
-        times: by what every length above 1 is multiplied, unless that makes too many elements.
+        times: by what every length above 1 is multiplied; where that makes too many elements, those only that several
+            arrays have, as channels are, or none.
         shorter: whether inputs of too many elements get shorter.
         oblong: whether arrays of three axes and more whose last two are as long as each other have the last doubled.
+        one_group: whether whole numbers that are called as numbers of groups, or of heads, become 1.
     """
     rng = np.random.default_rng([seed, 5])
     arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray)}
-    if sum(array.size * times**array.ndim for array in arrays.values()) > _MAX_ELEMENTS:
-        times = 1
-    every = {n for array in arrays.values() for n in array.shape}
-    lengths = {n: n * times if n > 1 else n for n in every}
+    every = Counter(n for array in arrays.values() for n in {*array.shape})
+    lengths = {n: n for n in every}
+    for least in (1, 2):
+        longer = {n: n * times if n > 1 and count >= least else n for n, count in every.items()}
+        if sum(prod(longer[n] for n in array.shape) for array in arrays.values()) <= _MAX_ELEMENTS:
+            lengths = longer
+            break
     if shorter and sum(array.size for array in arrays.values()) > _MAX_ELEMENTS:
         lengths = _shorter(lengths)
     shapes = {name: [lengths[n] for n in array.shape] for name, array in arrays.items()}
     for shape in shapes.values() if oblong else ():
         if len(shape) > 2 and shape[-1] == shape[-2] > 1:
             shape[-1] *= 2
-    return {**arguments, **{name: _other(array, tuple(shapes[name]), rng) for name, array in arrays.items()}}
+    groups = {name: 1 for name, x in arguments.items() if one_group and type(x) is int and is_groups(name)}
+    others = {name: _other(array, tuple(shapes[name]), rng) for name, array in arrays.items()}
+    return {**arguments, **groups, **others}
 
 
 def scaled(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:

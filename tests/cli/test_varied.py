@@ -51,3 +51,16 @@ def test_at_one_of_the_other_points_images_are_not_square():
     assert second == {"x": (3, 2, 6, 12), "w": (4, 2, 3, 6), "b": (4,), "z": (5, 5)}
     assert third == {n: a.shape for n, a in arguments.items()}
     assert variations(0)[1][1](arguments)["x"].shape == (3, 2, 6, 6)  # where the layer needs them to be
+
+
+def test_where_not_every_length_can_be_doubled_those_are_that_several_arrays_have():
+    made = varied(of_shapes(x=(3, 4, 6, 8), gamma=(1, 4, 1, 1), beta=(4,)), 0, times=2)
+    assert shapes_of(made) == {"x": (3, 8, 6, 8), "gamma": (1, 8, 1, 1), "beta": (8,)}
+
+
+def test_at_the_last_of_the_other_points_there_is_one_group():
+    arguments = {**of_shapes(x=(3, 7, 6)), "num_heads": 2, "stride": 2, "groups": "all"}
+    made = [ways[0](arguments) for ways in variations(0)]
+    assert [m["num_heads"] for m in made] == [2, 2, 1]
+    assert all((m["stride"], m["groups"]) == (2, "all") for m in made)
+    assert variations(0)[2][1](arguments)["num_heads"] == 2  # where the layer needs them to be
