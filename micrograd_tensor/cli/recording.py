@@ -26,6 +26,7 @@ from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
 from ..check.running import Watch, copied, kept_once, replaced_kept
+from ..check.running import run as run_backward
 from ..check.statements import assignments, settled
 from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
@@ -36,10 +37,10 @@ from .global_weights import keeping, replaced
 from .held import places
 from .layers import Layer, wanted_by
 from .seeded import seeded
-from .shapes import LABELS, NUMBERS, said_as_option
+from .shapes import LABELS, NUMBERS, is_labels, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
-from .trials import Trial, Trials, made_anew, rest_of
+from .trials import Trial, Trials, made_anew, quietly, rest_of
 from .unusable import UnusableError
 from .user_file import blamed
 
@@ -177,6 +178,17 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         adapted = Adapted(forward, _gradients_beside(forward, arguments), inputs, None)
     else:
         adapted = takes.adapted(backward, inputs, trial.own)
+        if trial.gradients is None and any(map(is_labels, takes.values)):
+            first = next(iter(arguments))
+            with quietly(seed):
+                of_value = run_backward(adapted, arguments[first], cache, [*inputs], within=False)
+            if of_value.error is None:  # as where the losses of all examples are averaged elsewhere
+                raise UnusableError(
+                    f"{path}: the backward pass of {layer.name} runs where its {takes.gradients[0]} is {first}, and "
+                    f"not where it is the gradient of what its forward pass returns, of shape {outputs[0].shape}, so "
+                    "it is not known of which loss its gradient is; return that loss, a single number, from the "
+                    f"forward pass, and its gradient d{first} from the backward pass, which takes {first}"
+                )
     return Task(
         captured,
         dout,

@@ -44,7 +44,7 @@ _ROLES = (
     ("mask", r"(?i)mask"),
     ("eps", r"(?i)eps(ilon)?"),
     ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
-     r"|(keep_?|drop_?(out_?)?)(prob|rate|p)"),
+     r"|(keep_?|drop_?(out_?)?)?(prob|rate)|(keep|drop)_?p|drop(out)?_?p?"),
     ("number", r"a|c|k|(?i:alpha|slope|negative_?slope|leak|temp(erature)?|tau|delta|margin)"),
 )  # fmt: skip
 """What a parameter is, by its name; anything else is an input."""

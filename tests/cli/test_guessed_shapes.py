@@ -322,3 +322,20 @@ def f_backward(dout, kept):
         runs.append(len(log.read_text()))
     right, wrong = runs
     assert wrong <= right + 2 * 3  # a fix is tried at three more points
+
+
+@pytest.mark.parametrize("name", ["rate", "prob", "p", "dropout", "drop_prob", "keep_prob", "dropout_rate"])
+def test_the_share_that_a_dropout_keeps_is_a_single_number(check, name):
+    status, printed = check(f"""
+class Dropout:
+    def __init__(self, {name}):
+        self.kept = {name}
+
+    def forward(self, x):
+        self.mask = np.random.binomial(1, self.kept, size=x.shape) / self.kept
+        return x * self.mask
+
+    def backward(self, dout):
+        return dout * self.mask
+""")
+    assert status == 0, printed
