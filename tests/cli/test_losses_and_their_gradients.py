@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 FILES = {
@@ -261,3 +263,42 @@ def test_an_error_that_has_nothing_to_do_with_that_is_told(check):
     found, printed = check(AVERAGED_ELSEWHERE.replace("len(dvalues)", "None"))
     assert found == 1
     assert "it is not known whether backward is right: it stops with an error" in printed
+
+
+HELPERS = {
+    "a slope that is divided by n later": """
+def charbonnier_loss(pred, target, eps=1e-3):
+    diff = pred - target
+    root = np.sqrt(diff**2 + eps**2)
+    droot = diff / root
+    dpred = droot / pred.size
+    return root.mean(), dpred
+""",
+    "one number for each of several": """
+def dice_loss(logits, target, smooth=1.0):
+    p = 1 / (1 + np.exp(-logits))
+    inter = (p * target).sum(axis=-1, keepdims=True)
+    total = p.sum(axis=-1, keepdims=True) + target.sum(axis=-1, keepdims=True)
+    score = (2 * inter + smooth) / (total + smooth)
+    dscore = -1.0 / score.shape[0]
+    dp = dscore * (2 * target * (total + smooth) - (2 * inter + smooth)) / (total + smooth) ** 2
+    return 1 - score.mean(), dp * p * (1 - p)
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (HELPERS["a slope that is divided by n later"], "droot / ", "2 * droot / "),
+        (HELPERS["one number for each of several"], "dscore = -1.0", "dscore = -2.0"),
+        (HELPERS["one number for each of several"], "dscore * (2", "dscore * (3"),
+    ],
+)
+def test_what_leads_to_a_right_gradient_is_not_wrong_though_the_labels_get_none(check, text, old, new):
+    found, printed = check(text)
+    assert found == 0, printed
+    assert "✗" not in printed
+    found, printed = check(text.replace(old, new))
+    assert found == 1
+    assert re.search(rf"1 where +line \d+: .*{re.escape(new)}", printed)

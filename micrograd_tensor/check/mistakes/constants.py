@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from math import gcd, prod, sqrt
+from math import gcd, isfinite, prod, sqrt
 from typing import NamedTuple
 
 from ...engine.row import Reduction
@@ -109,7 +109,7 @@ def _single(graph: Graph) -> list[_Number]:
                 add(terms, "the number of terms of a mean", 0.2)
     for node in (*graph.nodes, *graph.backward):
         for x in node.operands:
-            if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0):
+            if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0) and isfinite(x):
                 add(abs(x), "a recorded number", 0.3)
     for output, upstream in graph.upstreams.items():
         if upstream.value is not None and upstream.value.size == 1 and abs(float(upstream.value)) not in (0.0, 1.0):
