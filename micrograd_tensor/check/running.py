@@ -21,6 +21,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -323,7 +324,7 @@ def fingerprints(cache: Any) -> dict[str, str]:
 
 
 def copied(value: Any, known: Sequence[Any] = ()) -> Any:
-    """A copy whose arrays, also those of Tensors, can be written to; anything else stays as it is.
+    """A copy whose arrays, also those of Tensors, can be written to, and generators drawn from; else as it is.
 
     Args:
         value: arrays, or tuples, lists and mappings of them.
@@ -334,6 +335,8 @@ def copied(value: Any, known: Sequence[Any] = ()) -> Any:
     if isinstance(value, np.ndarray):
         once = kept_once(value, known) if known else value
         return value.copy() if once is value else once
+    if isinstance(value, np.random.Generator):
+        return deepcopy(value)
     return each(value, lambda x: copied(x, known))
 
 

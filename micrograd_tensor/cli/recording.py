@@ -135,7 +135,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
     arguments = trial.guess.arguments
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
-        with replaced_kept(), seeded(seed), redirect_stdout(StringIO()), recording_numpy(_users(module)):
+        with replaced_kept(), seeded(seed, vars(module)), redirect_stdout(StringIO()), recording_numpy(_users(module)):
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)

@@ -25,14 +25,15 @@ class Value:
 _ROLES = (
     ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
     ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"
-     r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train"),
+     r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train|segment_?ids|actions?"),
+    ("one for each", r"(?i)same|similar|adv(antages?)?|rewards?|returns?|sample_?weights?"),
     ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
     ("weights 1", r"(?i)w_?1"),
     ("bias 1", r"(?i)b_?1"),
     ("weights 2", r"(?i)w_?2"),
     ("bias 2", r"(?i)b_?2"),
     ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"),
-    ("bias", r"(?i)b|bias(es)?|b_?\w|intercepts?"),
+    ("bias", r"(?i)b|bias(es)?|b_?\w|b_?[ih][ih]|intercepts?"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
     ("hidden state", r"(?i)(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in)"),
@@ -45,12 +46,13 @@ _ROLES = (
     ("eps", r"(?i)eps(ilon)?"),
     ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
      r"|(keep_?|drop_?(out_?)?)?(prob|rate)|(keep|drop)_?p|drop(out)?_?p?"),
+    ("generator", r"(?i)p?rng|(random_?)?generator|random_state"),
     ("number", r"a|c|k|(?i:alpha|slope|negative_?slope|leak|temp(erature)?|tau|delta|margin)"),
 )  # fmt: skip
 """What a parameter is, by its name; anything else is an input."""
 
 _SIZES = (
-    ("in", r"(?i)(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|input_?(size|dims?"
+    ("in", r"(?i)(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
      r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
      r"|normalized_shape|embed(ding)?_?(dim|size)?|n_?in"),
     ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"),
@@ -68,8 +70,7 @@ _LARGE = 10
 _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (5,), "hidden state": (7, 3), "input weights": (5, 3),
      "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "vector": (3,), "weights of three axes": (3, 5, 5),
-     "weights 1": (5, 4), "bias 1": (4,),
-     "weights 2": (4, 3), "bias 2": (3,)},
+     "one for each": (7,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 3), "bias 2": (3,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 12), "hidden weights": (3, 12), "bias": (12,)},
     {"input": (3, 4, 6, 7), "weights": (5, 4, 3, 2), "bias": (5,), "gamma": (4,), "labels": ((3,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (4,), "labels": ((3,), 4)},
@@ -93,8 +94,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (5, 1), "weights": (3, 5), "bias": (3, 1), "gamma": (5, 1), "hidden state": (3, 1),
      "input weights": (3, 5), "hidden weights": (3, 3), "weights 1": (4, 5), "bias 1": (4, 1), "weights 2": (3, 4),
      "bias 2": (3, 1)},
-    {"input": (7, 5), "weights": (5, 5), "bias": (5,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 5),
-     "bias 2": (5,)},
+    {"input": (7, 5), "weights": (5, 5), "bias": (5,), "hidden weights": (5, 5), "weights 1": (5, 4), "bias 1": (4,),
+     "weights 2": (4, 5), "bias 2": (5,)},
     {"input": (3, 7, 6), "weights": (6, 6), "bias": (6,), "gamma": (6,)},
     {"input": (3, 7, 5), "weights": (5, 4), "bias": (4,), "hidden state": (7, 4), "input weights": (5, 4),
      "hidden weights": (4, 4)},
@@ -105,11 +106,15 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (5,), "weights": (3, 5), "bias": (3,), "labels": ((1,), 5), "weights 1": (4, 5), "bias 1": (4,),
      "weights 2": (3, 4), "bias 2": (3,)},
     {"input": (5, 5), "weights": (3, 3), "bias": ()},
+    {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 9), "hidden weights": (3, 9), "bias": (9,)},
+    {"input": (7, 5), "hidden state": (7, 3), "input weights": (9, 5), "hidden weights": (9, 3), "bias": (9,)},
+    {"input": (7, 5), "hidden state": (7, 3), "input weights": (12, 5), "hidden weights": (12, 3), "bias": (12,)},
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
-_FIXED: Mapping[str, Any] = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3}
-"""Single numbers that are no arrays, by what a parameter is."""
+_FIXED: Mapping[str, Any] = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3,
+    "generator": np.random.default_rng(0)}  # fmt: skip
+"""What is no array, by what a parameter is: single numbers, and a generator, of which each run gets a copy."""
 _PARAMETERS: Mapping[str, Any] = {
     "mode": "train", "eps": 1e-5, "momentum": 0.9, "stride": 2, "pad": 0, "pool_height": 2, "pool_width": 2, "p": 0.5,
     "seed": 0,
@@ -194,6 +199,9 @@ def guesses(
         for labels in LABELS if labelled else LABELS[:1]:
             for these in every:
                 for layout in (one for one in (*_beside(kept), *_LAYOUTS, *_beside(made)) if _has(one, these, given)):
+                    words = layout["input"]  # the labels are these where there are any
+                    if labelled and "labels" not in layout and isinstance(words[0], tuple):
+                        layout = {**layout, "input": words[0], "labels": words}
                     rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
                     arguments, free = dict[str, Any](), set[str]()
                     for name, parameter in needed.items():
@@ -216,7 +224,7 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     """What parameters are by what the forward pass does with them, where their names do not tell.
 
     What others are indexed by is whole numbers. Of a product of matrices the second one is the weights, and what comes
-    after it the bias; the operands of an outer product are vectors.
+    after it the bias; without one they may scale and shift. The operands of an outer product are vectors.
     """
     found, unknown = list[dict[str, str]](), [name for name in names if roles[name] == "input"]
     indices = {n for n in unknown if re.search(rf"\w\[[^\[\]\"']*\b{n}\b[^\[\]\"':]*\]", forward)}
@@ -228,6 +236,8 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     nameless = [name for name in unknown[1:] if not any(re.fullmatch(pattern, name) for _, pattern in _ROLES)]
     if nameless and len(unknown) in (2, 3) and re.search(r"@|\b(dot|matmul|einsum|tensordot)\(", forward):
         found.append({**roles, **dict(zip(unknown, ("input", "weights", "bias"), strict=False))})
+    if "weights" in roles.values() and not re.search(r"@|\b(dot|matmul|einsum|tensordot)\(", forward):
+        found.append({n: "gamma" if role in ("weights", "bias") else role for n, role in roles.items()})
     if "einsum" in forward and "weights" in roles.values():
         found.append({n: "weights of three axes" if role == "weights" else role for n, role in roles.items()})
     return found

@@ -26,7 +26,7 @@ from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
-from .global_weights import held_in_module
+from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .seeded import seeded
@@ -116,7 +116,7 @@ class Trials:
         """The same once more, where its object may keep what the backward pass has added up."""
         if trial.own is None:
             return trial
-        with quietly(self._seed):
+        with quietly(self._seed, global_names(self._layer)):
             own, returned, local, _ = self._run(copied(trial.guess.arguments))
         return replace(trial, own=own, returned=returned, local=local)
 
@@ -189,7 +189,7 @@ class Trials:
         if self._layer.made_by is None or any(p.default is p.empty for p in parameters):
             return []
         try:
-            with quietly(self._seed):
+            with quietly(self._seed, global_names(self._layer)):
                 own = made_anew(self._layer, {}, self._seed)
         except (Exception, SystemExit):  # the user's code may raise anything
             return []
@@ -201,7 +201,7 @@ class Trials:
         if not floats and layer.made_by is None and not held_in_module(layer):
             return None
         try:
-            with quietly(self._seed):
+            with quietly(self._seed, global_names(self._layer)):
                 own, returned, local, held = self._run(copied(guess.arguments))
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             self.last = error
@@ -252,7 +252,7 @@ class Trials:
             cache = {**trial.guess.arguments, **trial.local}
         upstream = tuple(np.ones_like(out) for out in takes.outputs_of(trial.returned))
         dout = upstream[0] if len(upstream) == 1 else upstream
-        with quietly(self._seed):
+        with quietly(self._seed, global_names(self._layer)):
             try:
                 ran = run_backward(takes.adapted(backward, inputs, trial.own), dout, cache, list(inputs), within=False)
             except SystemExit:
@@ -353,9 +353,9 @@ def _no_floats(returned: Any) -> str:
 
 
 @contextmanager
-def quietly(seed: int) -> Iterator[None]:
+def quietly(seed: int, names: Mapping[str, Any]) -> Iterator[None]:
     """The user's code is tried within the block: it is not seen or heard, and what it replaces is put back."""
-    with replaced_kept(), seeded(seed), np.errstate(all="ignore"), warnings.catch_warnings():
+    with replaced_kept(), seeded(seed, names), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
             yield
