@@ -19,6 +19,7 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from io import StringIO
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -51,8 +52,9 @@ from .arguments import finite_number, whole_number
 from .console import console
 from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, unpaired
 from .outputs import add_json
-from .shapes import is_labels, is_parameter, values_of
+from .shapes import is_labels, is_parameter, said_as_option, values_of
 from .starters import STARTERS
+from .straight_through import passed_straight
 from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
@@ -267,10 +269,54 @@ def judge_layer(
             judged = other, *judge(other, path, rtol)
             if not judged[1].wrong and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
                 return judged
-    wrong = _leaves(task.captured).intersection(first[1].wrong)
-    if task.guessed and task.unlike and (len(task.unlike) > 1 or not wrong <= task.unlike):
-        raise UnusableError(f"{path}: {task.guessed}; then it is judged")  # more than one mistake is likelier a guess
-    return first
+    if why := _why_of_guesses(first, path, shapes):
+        raise UnusableError(f"{path}: {why}")
+    return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any]) -> str:
+    """Why what is wrong may be so for the shapes that were guessed: an error, or more than one other shape; or ""."""
+    task, report, ran = judged
+    leaves = _leaves(task.captured)
+    if task.guessed and not task.unlike and ran.error is not None and _may_be_for_shapes(ran.error):
+        return f"{task.guessed}; then it is judged\n{explained(ran.error, path)}"
+    if task.guessed and task.unlike and (len(task.unlike) > 1 or not leaves.keys() & report.wrong <= task.unlike):
+        return f"{task.guessed}; then it is judged"
+    odd = [name for name in report.wrong if report.stages[name].given_shape != report.stages[name].shape]
+    if not task.found or len(odd) < 2 or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
+        return ""
+    return (
+        f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in odd])} have other shapes "
+        f"than expected; they were {said_as_option(leaves)}, and if yours are others, say them: --shapes "
+        f"{','.join(f'{name}=…' for name in leaves)}, with x=4x5 for a shape; then it is judged"
+    )
+
+
+def _at_one_axis(
+    judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any], rtol: float | None
+) -> tuple[Task, Report, Run] | None:
+    """A loss that is right for arrays of one axis, not judged before it is said whether its arrays have one; else None.
+
+    As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed.
+    """
+    task, report, _ = judged
+    found = _leaves(task.captured)
+    several = len({*found.values()}) == 1 and all(len(shape) > 1 for shape in found.values())
+    if not (task.untaken and task.found and several) or task.unlike or not shapes.keys().isdisjoint(found):
+        return None
+    flat = {name: (prod(shape),) for name, shape in found.items()}
+    why = (
+        "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which yours "
+        f"are: --shapes {said_as_option(flat)} or --shapes {said_as_option(found)}"
+    )
+    with suppress(UnusableError):
+        other = task.again(lambda given: {n: x.reshape(-1) if n in found else x for n, x in given.items()})
+        doubts = dict.fromkeys(found.keys() & report.wrong, why)
+        other = replace(other, said=f"{task.said}, flattened", doubts=doubts)
+        again = other, *judge(other, path, rtol)
+        if doubts and not again[1].wrong:
+            return again
+    return None
 
 
 def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
@@ -295,8 +341,9 @@ def _is_finite(graph: Graph, report: Report) -> bool:
     return recorded and all(error is None or np.isfinite(error) for error in compared)
 
 
-def _leaves(graph: Graph) -> set[str]:
-    return {name for name, node in named_nodes(graph).items() if node.is_leaf}
+def _leaves(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The inputs that gradients are asked for, and their shapes."""
+    return {name: x.shape for name, x in named_nodes(graph).items() if x.is_leaf and x.requires_grad}
 
 
 def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
@@ -392,7 +439,7 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     missing = [n for n in inputs if n in report.stages and report.stages[n].status == Status.NOT_GIVEN]
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
-    unseen = (outputs - {*inputs}) | {*left_out}  # what a layer returns may be its input
+    unseen = (outputs - {*inputs, *report.wrong}) | {*left_out}  # what a layer returns may be its input
     stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
     said = [f"backward computes no d{name}, so it was left out." for name in left_out]
     if task.guessed and (report.wrong if task.unlike else _may_be_for_shapes(ran.error)):
@@ -405,7 +452,7 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
     unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
     if not missing:  # what the gradients that are asked for were made from
         unused = {key: "" if key in ran.helpers else why for key, why in unused.items()}
-    meant = _averaged(found, ran, graph)
+    meant = _averaged(found, ran, graph) | passed_straight(found, ran, graph)
     if meant:
         stages = Stages([stage for stage in stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}

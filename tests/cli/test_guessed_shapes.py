@@ -265,6 +265,163 @@ def euler_backward(dV, cache):
     assert status == 0, printed
 
 
+MEANS = {
+    "squared error": """
+def mse_loss(pred, target):
+    diff = pred - target
+    return np.mean(diff ** 2), 2 * diff / len(pred)
+""",
+    "hinge": """
+def hinge_loss(scores, y):
+    margins = np.maximum(0, 1 - scores * y)
+    return np.mean(margins), np.where(margins > 0, -y, 0.0) / y.shape[0]
+""",
+    "clipped ratios": """
+def ppo_loss(logp, old_logp, adv, clip=0.2):
+    ratio = np.exp(logp - old_logp)
+    gain, clipped = ratio * adv, np.clip(ratio, 1 - clip, 1 + clip) * adv
+    return -np.minimum(gain, clipped).mean(), np.where(gain <= clipped, -gain, 0.0) / len(adv)
+""",
+}
+
+
+@pytest.mark.parametrize("text", MEANS.values(), ids=MEANS)
+def test_a_mean_over_a_length_is_neither_right_nor_wrong_before_it_is_said_how_many_axes_there_are(check, text):
+    status, printed = check(text)
+    assert status == 1
+    assert "is wrong" not in printed
+    several, one = (re.search(rf"--shapes (\S+){end}", printed)[1] for end in (r"\n", " or "))
+    assert check(text, "--shapes", one)[0] == 0
+    status, printed = check(text, "--shapes", several)
+    assert status == 1
+    assert "* pred.shape[1]" in printed or "shape[1]" in printed
+    status, printed = check(text.replace(" / ", " / 2 / "))
+    assert status == 1
+    assert "1 gradient is wrong" in printed
+
+
+FITTING = {
+    "group norm, whose weights only scale": (
+        pair(
+            "x, weight, bias",
+            ["N, C, H, W = x.shape", "h = x - x.mean(axis=(2, 3), keepdims=True)",
+             "out = h * weight[:, None, None] + bias[:, None, None]"],
+            "h, weight",
+            ["dh = dout * weight[:, None, None]", "dx = dh - dh.mean(axis=(2, 3), keepdims=True)",
+             "return dx, (dout * h).sum(axis=(0, 2, 3)), dout.sum(axis=(0, 2, 3))"],
+        ),
+        "x (3, 4, 6, 7), weight (4,), bias (4,)",
+        "dout * h",
+    ),
+    "a cell of three gates": (
+        pair(
+            "x, h, W_ih, W_hh, b_ih, b_hh",
+            ["a, b, c = np.split(x @ W_ih.T + b_ih + h @ W_hh.T + b_hh, 3, axis=1)", "out = h * a + b * c"],
+            "x, h, W_ih, W_hh, a, b, c",
+            ["dz = np.hstack((dout * h, dout * c, dout * b))", "dh = dout * a + dz @ W_hh",
+             "return dz @ W_ih, dh, dz.T @ x, dz.T @ h, dz.sum(axis=0), dz.sum(axis=0)"],
+        ),
+        "W_ih (9, 5), W_hh (9, 3), b_ih (9,), b_hh (9,)",
+        "dz.T @ h",
+    ),
+    "square weights": (
+        pair(
+            "x, Wt, Wh", ["t, h = x @ Wt, x @ Wh", "out = t * h + (1 - t) * x"], "x, t, h, Wt, Wh",
+            ["dt, dh = dout * (h - x), dout * t", "dx = dout * (1 - t) + dt @ Wt.T + dh @ Wh.T",
+             "return dx, x.T @ dt, x.T @ dh"],
+        ),
+        "x (7, 5), Wt (5, 5), Wh (5, 5)",
+        "x.T @ dh",
+    ),
+    "a weight for each index": (
+        pair(
+            "weight, indices, scale", ["rows = weight[indices]", "out = np.einsum('bld,bl->bd', rows, scale)"],
+            "weight, rows, indices, scale",
+            ["dweight = np.zeros_like(weight)",
+             "np.add.at(dweight, indices, scale[..., None] * dout[:, None])",
+             "return dweight, np.einsum('bld,bd->bl', rows, dout)"],
+        ).replace("scale", "sample_scores"),
+        "weight (6, 4), indices (3, 7), sample_scores (3, 7)",
+        "np.einsum('bld,bd->bl', rows, dout)",
+    ),
+    "a number for each example": (
+        pair(
+            "logits, actions, advantages",
+            ["out = logits[np.arange(len(logits)), actions] * advantages"],
+            "logits, actions, advantages",
+            ["dlogits = np.zeros_like(logits)", "dlogits[np.arange(len(logits)), actions] = dout * advantages",
+             "return dlogits, dout * logits[np.arange(len(logits)), actions]"],
+        ),
+        "logits (7, 5), actions (7,), advantages (7,)",
+        "dout * advantages",
+    ),
+    "pairs that are alike or not": (
+        """
+def contrastive_loss(z1, z2, same):
+    diff = z1 - z2
+    square = (diff ** 2).sum(axis=1)
+    dz1 = 2 * (same / len(z1))[:, None] * diff
+    return np.mean(same * square), dz1, -dz1
+""",
+        "z1 (7, 5), z2 (7, 5), same (7,)",
+        "(same / len(z1))",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shapes", "part"), FITTING.values(), ids=FITTING)
+def test_shapes_that_fit_are_found(check, text, shapes, part):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert shapes in printed
+    status, printed = check(text.replace(part, f"3 * {part}"))
+    assert status == 1
+    assert "wrong" in printed
+
+
+def test_two_shapes_that_differ_are_those_of_a_guess(check):
+    text = """
+def likeness_loss(z1, z2, alike):
+    d = np.sqrt(((z1 - z2) ** 2).sum(axis=1))
+    dd = alike / len(z1)
+    dz1 = (dd / d)[:, None] * (z1 - z2)
+    return np.mean(alike * d), dz1
+"""
+    status, printed = check(text)
+    assert status == 2, printed
+    assert "is wrong" not in printed
+    assert "the shapes of the inputs were guessed" in printed
+    assert check(text, "--shapes", "z1=7x5,z2=7x5,alike=7")[0] == 0
+
+
+COMPOSITE = """
+def composite_forward(sigma, rgb, deltas):
+    alpha = 1 - np.exp(-sigma * deltas)
+    color = (alpha[..., None] * rgb).sum(axis=1)
+    return color, (sigma, rgb, deltas, alpha)
+
+def composite_backward(dcolor, cache):
+    sigma, rgb, deltas, alpha = cache
+    drgb = alpha[..., None] * dcolor[:, None, :]
+    dalpha = np.einsum("rsc,rc->rs", rgb, dcolor)
+    dtau = dalpha * (1 - alpha)
+    return dtau * deltas, drgb, dtau * sigma
+"""
+
+
+def test_nothing_is_wrong_before_an_error_at_guessed_shapes(check):
+    status, printed = check(COMPOSITE)
+    assert status == 2
+    assert "is wrong" not in printed
+    assert "the shapes of the inputs were guessed, and at these backward stops with an error" in printed
+    assert "ValueError: einstein sum subscripts string contains too many subscripts" in printed
+    shapes = ("--shapes", "sigma=5x6,rgb=5x6x3,deltas=5x6")
+    assert check(COMPOSITE, *shapes)[0] == 0
+    status, printed = check(COMPOSITE.replace("(1 - alpha)", "alpha"), *shapes, "--hints", "3")
+    assert status == 1
+    assert "dtau = dalpha * (1 - alpha)" in printed
+
+
 @pytest.mark.parametrize("text", FORGOTTEN.values(), ids=FORGOTTEN)
 def test_what_would_be_right_for_arrays_of_one_axis_does_not_pass(check, text):
     status, printed = check(text)
