@@ -180,7 +180,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         adapted = takes.adapted(backward, inputs, trial.own)
         if trial.gradients is None and any(map(is_labels, takes.values)):
             first = next(iter(arguments))
-            with quietly(seed):
+            with quietly(seed, vars(module)):
                 of_value = run_backward(adapted, arguments[first], cache, [*inputs], within=False)
             if of_value.error is None:  # as where the losses of all examples are averaged elsewhere
                 raise UnusableError(
