@@ -88,7 +88,8 @@ def lines_before(
         taken: the lines that were run; None: perhaps all.
     """
     statements = assignments(function, taken)
-    makers = _by_name(x._replace(kept=()) for x in statements)
+    own = _by_name(statements).get(key, [])  # an attribute or an entry, perhaps
+    makers = _by_name(x._replace(kept=()) for x in statements) | {key: own}
     # what depends on a gradient, not on forward values alone
     carrying = {next(iter(_parameters(function)), ""), *judged}
     before = 0
@@ -96,7 +97,8 @@ def lines_before(
         before = len(carrying)
         carrying |= {name for made in statements if not carrying.isdisjoint(made.reads) for name in made.names}
     found: dict[Statement, None] = {}
-    stack, seen = [key], {key}
+    # Other entries of the dictionary that it is put into have nothing to do with it.
+    stack, seen = [key], {key, *(name for made in own for name in made.names)}
     while stack:
         for made in makers.get(stack.pop(), ()):
             for name in made.reads:
@@ -107,7 +109,6 @@ def lines_before(
                 doubtful = [x for x in makers[name] if x.computes or x.begins or not known]
                 found |= dict.fromkeys(without_starts(doubtful))
                 stack.append(name)
-    own = makers.get(key, ())
     return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
 
 

@@ -268,3 +268,52 @@ def test_arrays_are_afterwards_what_they_were():
     assert own.w.tolist() == [1, 1]
     assert own.several[0] is first
     assert own.new.shape == (2,)
+
+
+@pytest.mark.parametrize("held", ["self.dinputs[i]", "self.grads['inputs'][i]", "dinputs[i]"])
+def test_the_mistake_may_be_before_the_line_that_puts_a_gradient_into_an_object(check, held):
+    """As in the softmax of a course on networks from scratch, which multiplies by a Jacobian, row by row."""
+    name = held.removesuffix("[i]")
+    ends = "" if "self" in name else "        return dinputs\n"
+    begins = "        self.grads = {}\n" if "grads" in name else ""
+    status, printed = check(
+        f"""
+class Softmax:
+    def forward(self, inputs):
+        powers = np.exp(inputs - np.max(inputs, axis=1, keepdims=True))
+        self.output = powers / np.sum(powers, axis=1, keepdims=True)
+
+    def backward(self, dvalues):
+{begins}        {name} = np.empty_like(dvalues)
+        for i, (row, up) in enumerate(zip(self.output, dvalues)):
+            row = row.reshape(-1, 1)
+            jacobian = np.diagflat(row) + np.dot(row, row.T)
+            {held} = np.dot(jacobian, up)
+{ends}""",
+        "--hints",
+        "3",
+    )
+    assert status == 1
+    assert "jacobian = np.diagflat(row) - np.dot(row, row.T)" in printed
+    assert "The mistake is in this line." in printed
+
+
+def test_other_entries_of_the_dictionary_that_a_gradient_is_put_into_are_not_on_the_way_to_it(check):
+    status, printed = check("""
+class Net:
+    def __init__(self, n_in, n_out):
+        self.params = {"W": np.random.randn(n_in, n_out), "b": np.zeros(n_out)}
+
+    def loss(self, X, y):
+        scores = np.tanh(X @ self.params["W"] + self.params["b"])
+        loss = 0.5 * np.sum((scores - y) ** 2)
+        grads = {}
+        dscores = scores - y
+        grads["b"] = np.sum(dscores * (1 - scores ** 2), axis=0)
+        dz = np.exp(dscores) / (3 + scores ** 2)
+        grads["W"] = X.T @ dz
+        return loss, grads
+""")
+    assert status == 1
+    assert "dz = np.exp(dscores) / (3 + scores ** 2)" in printed
+    assert 'grads["b"] =' not in printed
