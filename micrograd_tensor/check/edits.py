@@ -72,12 +72,14 @@ class Edit:
         place: the expression that is changed; None: the whole statement.
         instead: what stands in its place.
         weight: how large the change is.
+        follows: whether it is a statement of its own, which is to be written after the one before it.
     """
 
     before: Statement
     place: ast.expr | None
     instead: str
     weight: float
+    follows: bool = False
 
     @cached_property
     def after(self) -> ast.stmt:
@@ -89,12 +91,18 @@ class Edit:
     def put(self, source: str) -> str:
         """The whole source with the change in it, quickly made: in parentheses, whether they are needed or not."""
         text = source.encode()
-        start, end = _span(self.place or self.before, text.splitlines(keepends=True))
+        lines = text.splitlines(keepends=True)
+        start, end = _span(self.place or self.before, lines)
+        if self.follows:
+            indent = lines[self.before.lineno - 1][: self.before.col_offset]
+            return (text[:end] + b"\n" + indent + self.instead.encode() + text[end:]).decode()
         made = self.instead if self.place is None else f"({self.instead})"
         return (text[:start] + made.encode() + text[end:]).decode()
 
     def written(self, source: str) -> str:
         """The statement as it is to be written, spelled as it was where nothing is changed."""
+        if self.follows:
+            return self.instead
         if isinstance(self.before, ast.For):
             return f"for {ast.unparse(self.before.target)} in {self.instead}:"
         text, lines = source.encode(), source.encode().splitlines(keepends=True)
@@ -268,32 +276,32 @@ def _instead(
 ) -> Iterator[tuple[float, str]]:
     """What may stand in the place of an expression, with how large a change it is."""
     text = ast.unparse(place)
-    held = _held(place)
+    own = held(place)
     yield from _other(place, text, atoms, within.divisor)
     if isinstance(place, ast.Constant) or within.steps:
         return
     for k, atom in enumerate(atoms):
         more = 0.01 * k - (_MEANT if atom in unused else 0.0)
         if not within.product:  # else the product that it is a factor of is changed
-            yield from ((weight + more, f"{held} {factor.format(atom)}") for weight, factor in _FACTORS)
-        yield (2.3 if whole else 2.9) + more, f"{held} + {atom}"
+            yield from ((weight + more, f"{own} {factor.format(atom)}") for weight, factor in _FACTORS)
+        yield (2.3 if whole else 2.9) + more, f"{own} + {atom}"
         if atom != text:  # else 0 is meant
-            yield (2.4 if whole else 3.0) + more, f"{held} - {atom}"
+            yield (2.4 if whole else 3.0) + more, f"{own} - {atom}"
         if whole and atom.isidentifier():
-            yield 2.4 + more, f"{held}.reshape({atom}.shape)"
+            yield 2.4 + more, f"{own}.reshape({atom}.shape)"
     if not within.product:
-        product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else held
+        product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else own
         yield 1.9, f"-{product}"
         yield from ((2.8 if two else 1.9, f"{factor}{product}") for factor in ("2 * ", "0.5 * "))
-    yield 1.9, f"{held} ** 2"
-    yield 2.0, f"{held} ** 3"
-    yield 2.2, f"{held}.T"
-    yield 2.3, f"1 / {held}"
-    yield 2.3, f"1 - {held}"
+    yield 1.9, f"{own} ** 2"
+    yield 2.0, f"{own} ** 3"
+    yield 2.2, f"{own}.T"
+    yield 2.3, f"1 / {own}"
+    yield 2.3, f"1 - {own}"
     yield 2.4, f"np.sqrt({text})"
     for axis in _AXES:
-        yield 2.0, f"{held}.sum(axis={axis})"
-        yield 2.2, f"{held}.sum(axis={axis}, keepdims=True)"
+        yield 2.0, f"{own}.sum(axis={axis})"
+        yield 2.2, f"{own}.sum(axis={axis}, keepdims=True)"
 
 
 def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> Iterator[tuple[float, str]]:
@@ -420,7 +428,7 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
     if not isinstance(function, ast.Attribute):
         return
     called, arguments = function.attr, [ast.unparse(x) for x in place.args]
-    owner = _held(function.value)
+    owner = held(function.value)
     module = _is_module(function.value)
     own, rest = (arguments[:1], arguments[1:]) if module else ([owner], arguments)
     keywords = {keyword.arg or "": ast.unparse(keyword.value) for keyword in place.keywords}
@@ -455,7 +463,7 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
             yield 1.2, again(called, None, None)
 
 
-def _held(expression: ast.expr) -> str:
+def held(expression: ast.expr) -> str:
     """An expression as it is written before a point or beside an operator."""
     text = ast.unparse(expression)
     return text if isinstance(expression, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"

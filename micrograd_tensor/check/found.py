@@ -31,6 +31,7 @@ class Fix(NamedTuple):
         kind: what kind of mistake that is; "" where none of the kinds that have a name.
         said: what is wrong, in the author's names.
         weight: how large the change is.
+        follows: what the line is to be written after, as "this line"; "" where it stands in that one's place.
     """
 
     line: int
@@ -39,6 +40,7 @@ class Fix(NamedTuple):
     kind: str = ""
     said: str = ""
     weight: float = 0.0
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

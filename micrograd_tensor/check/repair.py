@@ -24,14 +24,15 @@ import numpy as np
 
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
-from .edits import Edit, Statement, edits, parts_of
+from .edits import Edit, Statement, edits, held, parts_of
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from .judge import USED_AGAIN
+from .missing import ratios, terms
 from .nested import arrays_in, leaves
 from .running import LARGE, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
-from .statements import assigned, kept, lines_to, returned_gradients, returned_names, written_into
+from .statements import assigned, begins, kept, lines_to, returned_gradients, returned_names, written_into
 from .syntax import Source, source_of
 
 MAX_SECONDS, TRACED = 2.0, 4
@@ -40,6 +41,8 @@ _MAX_ATOMS = 40
 _MAX_ROOTS = 4
 _MANY = 150
 """Nodes of a large graph."""
+_OF_ONE = 2.65
+"""Below which the weights are of terms of one array as it is."""
 _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
 _OF_SUMS = ("missing sum", "wrong axis", "sum over everything")
@@ -106,7 +109,10 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
-        search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
+        visits, trials = _Visits(source, call), _Trials(source, call, due, places)
+        if len(_forgotten(visits, trials, due, returned_names(function, call.inputs))) == len(due):
+            return None  # each for itself
+        search = _Search(visits, trials, due, until)
         fix = search.fix([*source.at(common), *source.loops(common), *source.returns()])
         return _in_helpers(function, call, due, places, until + seconds / 2, fix) or fix
 
@@ -175,18 +181,19 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
     if source is None or not due:
         return {}
     names = {report.keys[name]: name for name in report.wrong}
-    found: dict[str, Fix] = {}
     own_names = returned_names(function, call.inputs)
     places, visits = _Judged(elsewhere, report), _Visits(source, call)
     trials = _Trials(source, call, due, places)
     seconds = _seconds()
     until = time.thread_time() + seconds
     with redirect_stdout(StringIO()):  # it runs many times
+        found = {names[key]: fix for key, fix in _forgotten(visits, trials, due, own_names).items()}
+        due = {key: own for key, own in due.items() if names[key] not in found}
         before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
-        common = set.intersection(*before.values())
         if len(due) > 1:
+            common = set.intersection(*before.values())
             fix = _Search(visits, trials, due, until).fix([*source.at(common), *source.returns()])
-            found = dict.fromkeys(names.values(), fix) if fix is not None else {}
+            found |= {names[key]: fix for key in due} if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
@@ -195,11 +202,25 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
-            assigning = source.assigning(own_names.get(key, key), lines, key[1:] in call.inputs)
+            called = own_names.get(key, key)
+            assigning = source.assigning(called, lines, key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
-                fix = search.fix(assigning, key) or search.fix(on_the_way) or search.fix(source.loops(lines))
+                fix = search.fix(assigning, key, called) or search.fix(on_the_way) or search.fix(source.loops(lines))
             fix = _in_helpers(function, call, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
+    return found
+
+
+def _forgotten(
+    visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], own_names: Mapping[str, str]
+) -> dict[str, Fix]:
+    """For the gradients that lack a term of an array that is not read where they are made, the line that adds it."""
+    found: dict[str, Fix] = {}
+    for key, own in due.items():
+        called = own_names.get(key, key)
+        assigning = visits.source.assigning(called, range(sys.maxsize), key[1:] in visits.call.inputs)
+        fix = _Search(visits, trials, {key: own}, np.inf).forgotten(assigning, key, called)
+        found |= {key: fix} if fix is not None else {}
     return found
 
 
@@ -222,7 +243,8 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
         for name in others:
             follow[first] += tuple(follow.pop(name, ()))
             diagnosis.pop(name, None)
-            note = f"it follows from the mistake in line {fix.line}, which is told at {report.keys[first]}"
+            where = f"after line {fix.line}" if fix.follows else f"in line {fix.line}"
+            note = f"it follows from the mistake {where}, which is told at {report.keys[first]}"
             note = "; ".join(filter(None, (stages[name].note, note)))
             stages[name] = replace(stages[name], status=Status.RIGHT_GIVEN, note=note)
     kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
@@ -398,33 +420,90 @@ class _Search:
         self.most = math.inf
         """How large a change may be."""
 
-    def fix(self, statements: Sequence[Statement], key: str = "") -> Fix | None:
-        """The smallest change of one of some statements; ``key``: the gradient that they assign.
+    def fix(self, statements: Sequence[Statement], key: str = "", called: str = "") -> Fix | None:
+        """The smallest change of one of some statements; ``key``: the gradient that they assign, ``called``: its name.
 
         Where a statement assigns it for the last time, once and as a variable, what the line alone computes tells.
         """
         if self._trials.right(self.source.text, self.due):  # a few roundings off: so would be any change
             return None
+        lacking = list(self.lacking(statements, key, called)) if key else []
         # Of branches the one that was taken.
         statements = [x for x in statements if self._visits.before(self.source.line(x))]
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
-        others: list[Edit] = []
+        others = [edit for edit in self._scaled(assigning) if edit.weight <= self.most]
         self._own += statements
         for statement in reversed(statements):
             visits = self._visits.before(self.source.line(statement))
-            every = [x for x in edits(statement, *self.source.atoms(statement, visits[-1])) if x.weight <= self.most]
+            every = edits(statement, *self.source.atoms(statement, visits[-1]))
+            every += lacking if statement is statements[-1] else []
+            every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
             alone = key and statement in last and len(visits) == 1
             if not alone or (assigning and isinstance(statement, ast.Return)):
                 others += every
                 continue
-            found = self._likeliest(x for x in every if self._in_time() and self._gives(x, visits[0], key))
+            giving = (x for x in every if self._in_time() and (x in lacking or self._gives(x, visits[0], key)))
+            found = self._likeliest(giving)
             if found is not None:
                 return found
             if not isinstance(statement, ast.Return | ast.For) and key not in visits[0]:
                 others += every  # it may be an attribute or an entry
         # Of changes about as small that of the last line: what comes before it is right as far as it is known.
-        return self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
+        found = self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
+        return found or self._first(lacking)
+
+    def _scaled(self, statements: Iterable[Statement]) -> Iterator[Edit]:
+        """Divisions by a length, after what changes an array in part or step by step: no change of that divides all."""
+        for statement in statements:
+            target = _changed(statement)
+            if target is None:
+                continue
+            known = self.source.held(self._visits.before(self.source.line(statement))[-1])
+            lengths = [text for text, x in known.items() if isinstance(x, int) and x > 1][:_MAX_ROOTS]
+            after = self.source.after(statement, "")
+            yield from (Edit(after, None, f"{ast.unparse(target)} /= {text}", 0.9, True) for text in lengths)
+
+    def forgotten(self, statements: Sequence[Statement], key: str, called: str) -> Fix | None:
+        """A term that a gradient lacks, of an array that is not read where it is made."""
+        every = self.lacking(statements, key, called)
+        return self._first(edit for edit in every if edit.weight < _OF_ONE)
+
+    def _first(self, every: Iterable[Edit]) -> Fix | None:
+        return next((fix for edit in every if (fix := self._fix(edit)) is not None), None)
+
+    def lacking(self, statements: Sequence[Statement], key: str, called: str) -> Iterator[Edit]:
+        """What a gradient lacks where it is complete, by its numbers, as changes that have yet to be tried.
+
+        A term has something that is not read where the gradient is made: else another change of what is there is meant.
+
+        Args:
+            statements: those that assign the gradient, or return it.
+            key: the gradient.
+            called: its variable.
+        """
+        own, source = self.due[key], self.source
+        given, expected = np.asarray(own.given), np.asarray(own.expected)
+        ran = sorted((x for x in statements if self._visits.before(source.line(x))), key=lambda x: x.lineno)
+        last, place, target = source.complete(ran, key, called, self._visits.call.inputs)
+        if last is None or not (place or target) or given.shape != expected.shape or given.size < 2 or not own.testable:
+            return
+        names = self._visits.before(source.line(source.last if isinstance(source.last, ast.Return) else last))
+        known = source.held(names[-1], whole=True) if names else {}
+        known = {text: known[text] for text in sorted(known, key=source.reads.__contains__) if text != target}
+        allowed = SLACK * np.asarray(own.tolerance)
+        own_lines = [place] if isinstance(last, ast.Return) else [x for x in ran if not isinstance(x, ast.Return)]
+        read = {ast.unparse(x) for y in own_lines if y is not None for x in ast.walk(y) if isinstance(x, ast.expr)}
+        for term in sorted(terms(expected - given, allowed, known), key=lambda term: term.weight):
+            after = source.after(last, term.text)
+            if read.issuperset(term.parts) or (after is not last and source.reads_between(last, after, target)):
+                continue
+            if place is not None and after is last:
+                yield Edit(last, place, f"{held(place)} {term.sign} {term.text}", term.weight)
+            elif target:
+                yield Edit(after, None, f"{target} {term.sign}= {term.text}", term.weight, True)
+        for ratio in ratios(given, expected, allowed, known) if place is None else ():
+            yield Edit(source.after(last, ""), None, f"{target} {ratio}", 2.2, True)
 
     def _that_matter(self, every: Iterable[Edit]) -> Iterator[Edit]:
         """Those that change what their line computes; last those that change its shape, too."""
@@ -496,6 +575,11 @@ class _Search:
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
         line, text = self.source.line(edit.before), edit.written(self.source.text)
+        if edit.follows:
+            loop = isinstance(edit.before, ast.For | ast.While)
+            after = "this one, outside the loop" if loop else "this one"
+            before = self.source.end(edit.before)
+            return Fix(before[0], text, before[1], slip.kind, slip.text, edit.weight, after)
         return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight)
 
     def _slip(self, edit: Edit) -> Slip:
@@ -519,6 +603,9 @@ class _Search:
                 code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
                 made = traced_by(None, eval, code, world, space)
                 return any(_is_due(x, self.due[key].expected, self.due[key]) for x in leaves(made))
+            if (value := _made_of(edit, key)) is not None:
+                code = compile(ast.Expression(ast.fix_missing_locations(value)), "<edit>", "eval")
+                return _is_due(traced_by(None, eval, code, world, space), self.due[key].expected, self.due[key])
             written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
             for node in (node for target in written for node in ast.walk(target)):
                 if isinstance(node, ast.Name) and node.id in space:
@@ -527,6 +614,19 @@ class _Search:
         except Exception:  # whatever a change may raise
             return False
         return _is_due(space.get(key), self.due[key].expected, self.due[key])
+
+
+def _made_of(edit: Edit, key: str) -> ast.expr | None:
+    """What a changed line makes of an attribute or an entry, which it assigns or goes on from."""
+    match edit.before, edit.after:
+        case ast.Assign([target]), ast.Assign([other], value):
+            made = value
+        case ast.AugAssign(target), ast.AugAssign(other, op, value):
+            made = ast.BinOp(ast.parse(ast.unparse(other), mode="eval").body, op, value)
+        case _:
+            return None
+    own = _variable(edit.before, key) is target and not isinstance(target, ast.Name)
+    return made if own and ast.unparse(target) == ast.unparse(other) else None
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> bool:
@@ -572,6 +672,11 @@ class _Source:
         """Its number in the file."""
         return self._source.lines(statement)[0]
 
+    def end(self, statement: Statement) -> tuple[int, str]:
+        """The number in the file of its last line, and that line."""
+        line = self._source.lines(statement)[1]
+        return line, self.text.splitlines()[line - self._source.first].strip()
+
     def text_of(self, statement: Statement | ast.expr) -> str:
         """It as it is written, on one line; of a loop its head."""
         if isinstance(statement, ast.For):
@@ -614,6 +719,27 @@ class _Source:
 
         Also which of them it makes nothing of, whether one is a length of 2, and its indices.
         """
+        found = self.held(names)
+        own = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.expr)}
+        parameters = {x.arg for x in ast.walk(self._tree) if isinstance(x, ast.arg)}
+        unused = {text for text in found if text.isidentifier() and not self.reads[text] and text not in parameters}
+        ordered = sorted(found, key=lambda text: (text not in unused, text not in own))
+        roots = [f"np.sqrt({text})" for text in ordered if isinstance(found[text], int)][:_MAX_ROOTS]
+        arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and text.isidentifier()]
+        sizes = [f"{text}.shape[{axis}]" for text in arrays[:2] for axis in range(found[text].ndim)]
+        lengths = any(isinstance(found[text], int) for text in ordered)
+        unused |= {root for root in roots if root[len("np.sqrt(") : -1] in unused}
+        two = any(isinstance(found[text], int) and found[text] == 2 for text in ordered)
+        indices = [parts_of(x.slice) for x in ast.walk(self._tree) if isinstance(x, ast.Subscript)]
+        return ordered[:_MAX_ATOMS] + (roots if lengths else sizes), unused, two, indices
+
+    def held(self, names: Mapping[str, Any], whole: bool = False) -> dict[str, Any]:
+        """Arrays and numbers by how the function writes them, also those of objects and caches.
+
+        Args:
+            names: what they hold.
+            whole: whether all that is in objects and caches counts, also what the function does not read.
+        """
         found = {name: value for name, value in names.items() if _is_numeric(value)}
         for node in ast.walk(self._tree):
             match node:
@@ -625,19 +751,65 @@ class _Source:
                     continue
             if _is_numeric(value):
                 found[ast.unparse(node)] = value  # an Attribute or a Subscript
-        own = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.expr)}
-        reads = Counter(x.id for x in ast.walk(self._tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
-        parameters = {x.arg for x in ast.walk(self._tree) if isinstance(x, ast.arg)}
-        unused = {text for text in found if text.isidentifier() and not reads[text] and text not in parameters}
-        ordered = sorted(found, key=lambda text: (text not in unused, text not in own))
-        roots = [f"np.sqrt({text})" for text in ordered if isinstance(found[text], int)][:_MAX_ROOTS]
-        arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and text.isidentifier()]
-        sizes = [f"{text}.shape[{axis}]" for text in arrays[:2] for axis in range(found[text].ndim)]
-        lengths = any(isinstance(found[text], int) for text in ordered)
-        unused |= {root for root in roots if root[len("np.sqrt(") : -1] in unused}
-        two = any(isinstance(found[text], int) and found[text] == 2 for text in ordered)
-        indices = [parts_of(x.slice) for x in ast.walk(self._tree) if isinstance(x, ast.Subscript)]
-        return ordered[:_MAX_ATOMS] + (roots if lengths else sizes), unused, two, indices
+        for name, owner in names.items() if whole else ():
+            inner = {f"{name}[{key!r}]": x for key, x in owner.items()} if isinstance(owner, dict) else {}
+            inner |= {f"{name}.{key}": x for key, x in getattr(owner, "__dict__", {}).items()}
+            found |= {text: x for text, x in inner.items() if _is_numeric(x)}
+        return found
+
+    def complete(
+        self, statements: Sequence[Statement], key: str, called: str, inputs: Sequence[str]
+    ) -> tuple[Statement | None, ast.expr | None, str]:
+        """Where a gradient is complete: the statement; there the whole expression, if it is one; its variable.
+
+        Args:
+            statements: those that assign it, or return it, in order.
+            key: the gradient.
+            called: its variable.
+            inputs: whose gradients the function returns.
+        """
+        returned = returned_gradients(self.function, inputs).get(key)
+        if returned is not None and not isinstance(returned, ast.Name | ast.Attribute | ast.Subscript):
+            at = _place(returned)
+            own = (x for x in ast.walk(self.returns()[0]) if isinstance(x, ast.expr) and _place(x) == at)
+            return self.returns()[0], next(own, None), ""
+        last = next((x for x in reversed(statements) if not isinstance(x, ast.Return)), None)
+        target = _variable(last, called) if last is not None else None
+        if last is None or target is None:
+            return None, None, ""
+        if isinstance(last, ast.Assign) and last.targets == [target] and not begins(last.value):
+            return last, last.value, ast.unparse(target)
+        return last, None, ast.unparse(target)
+
+    def after(self, statement: Statement, text: str) -> Statement:
+        """What a line may follow that goes on from a statement, and reads the names in a text: no loop is around it."""
+        names = {x.id for x in ast.walk(ast.parse(text)) if isinstance(x, ast.Name)}
+        makers = [statement, *(x for x in self.every() if not names.isdisjoint(assigned(x)))]
+        last = max(makers, key=lambda x: x.lineno)
+        loops = (x for x in ast.walk(self._tree) if isinstance(x, ast.For | ast.While))
+        around = (x for x in loops if x.lineno <= last.lineno <= (x.end_lineno or 0))
+        return next(around, last)  # type: ignore[return-value]  # of which a line is only written after it
+
+    def reads_between(self, first: Statement, last: Statement, target: str) -> bool:
+        """Whether something is read after a statement, up to another one: what is made of it would not change."""
+        between = range((first.end_lineno or first.lineno) + 1, (last.end_lineno or last.lineno) + 1)
+        return any(
+            isinstance(x, ast.expr)
+            and x.lineno in between
+            and not isinstance(getattr(x, "ctx", None), ast.Store)
+            and ast.unparse(x) == target
+            for x in ast.walk(self._tree)
+        )
+
+    @cached_property
+    def reads(self) -> Counter[str]:
+        """How often it reads each of its names."""
+        return Counter(x.id for x in ast.walk(self._tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
+
+    @property
+    def last(self) -> ast.stmt:
+        """Its last statement."""
+        return self._tree.body[-1]
 
     def code(self, text: str) -> CodeType | None:
         """What another source of the function compiles to, at the lines where the function stands."""
@@ -648,6 +820,36 @@ class _Source:
             return None
         inner = [x for x in made.co_consts if isinstance(x, CodeType) and x.co_name == code.co_name]
         return inner[0] if inner else None
+
+
+def _place(node: ast.expr) -> tuple[int | None, ...]:
+    """Where an expression begins and ends."""
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
+def _changed(statement: Statement) -> ast.expr | None:
+    """The variable that a statement adds to, or changes in part."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+    if isinstance(statement, ast.Assign) and not isinstance(target, ast.Subscript):
+        return None
+    target = target or written_into(statement)
+    while isinstance(target, ast.Subscript) and not isinstance(getattr(target.slice, "value", None), str):
+        target = target.value
+    return target
+
+
+def _variable(statement: Statement, called: str) -> ast.expr | None:
+    """What a statement assigns that is called so: a variable, an attribute, or an entry."""
+    whole = written_into(statement) or getattr(statement, "target", None)
+    for target in statement.targets if isinstance(statement, ast.Assign) else [whole]:
+        for x in target.elts if isinstance(target, ast.Tuple) else [target]:
+            while isinstance(x, ast.Subscript) and not isinstance(getattr(x.slice, "value", None), str):
+                x = x.value
+            match x:
+                case ast.Name(name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(str() as name)):
+                    if name in (called, called.removeprefix("d")):
+                        return x
+    return None
 
 
 def _assigns(node: ast.AST) -> TypeGuard[ast.Assign | ast.AugAssign | ast.Expr]:

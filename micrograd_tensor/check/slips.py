@@ -50,6 +50,8 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     >>> slip_of(Edit(statement, statement.value, "dy * x.sum(axis=0) / N", 1.0), str.isupper)
     Slip(kind='constant factor', text='the division of dy * x.sum(axis=0) by N is missing')
     """
+    if edit.follows:
+        return _of_missing(edit)
     if edit.place is None:
         return _of_statement(edit)
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
@@ -157,6 +159,19 @@ def _of_statement(edit: Edit) -> Slip:
         case ast.AugAssign(target=target, op=one), ast.AugAssign(op=other):
             text = f"{_SIGNS.get(type(one))}= stands where {_SIGNS.get(type(other))}= is due"
             return Slip(_of_operators(one, other), text)
+    return Slip("", "")
+
+
+def _of_missing(edit: Edit) -> Slip:
+    """A line that is missing after another one."""
+    match ast.parse(edit.instead).body[0]:
+        case ast.AugAssign(target, ast.Div(), value):
+            return Slip("constant factor", f"the division of {_part(target)} by {_part(value)} is missing")
+        case ast.AugAssign(target, ast.Mult(), value):
+            return Slip("constant factor", f"the factor {_part(value)} of {_part(target)} is missing")
+        case ast.AugAssign(target, op, value):
+            done = "added to" if isinstance(op, ast.Add) else "subtracted from"
+            return Slip("dropped term", f"{_part(value)} is not {done} {_part(target)}")
     return Slip("", "")
 
 

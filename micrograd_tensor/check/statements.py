@@ -272,7 +272,7 @@ def _statement(source: Source, node: Any) -> Statement:
         _read(node),
         tuple(kept(node)),
         computes=adds or not _unpacks(value),
-        begins=not adds and _begins(value),
+        begins=not adds and begins(value),
         fetched=tuple(dict.fromkeys(_fetched(node))),
     )
 
@@ -295,7 +295,7 @@ def _unpacks(value: ast.expr) -> bool:
 _PLAIN = ("ones", "ones_like", "zeros", "zeros_like", "empty", "empty_like", "arange", "copy")
 
 
-def _begins(value: ast.expr) -> bool:
+def begins(value: ast.expr) -> bool:
     """Whether an expression makes an array of zeros, or an empty one."""
     return called(value) in ("zeros", "zeros_like", "empty", "empty_like")
 

@@ -12,6 +12,7 @@ import pytest
 import micrograd_tensor as mt
 from micrograd_tensor.check import repair
 from micrograd_tensor.check.edits import edits
+from micrograd_tensor.check.missing import terms
 from micrograd_tensor.check.mistakes.catalogue import KINDS
 from micrograd_tensor.check.running import copied
 from micrograd_tensor.check.slips import slip_of
@@ -62,6 +63,11 @@ def put_in(path, fix):
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     first = lines[fix.line - 1]
     last = fix.line
+    if fix.follows:
+        indent = "    " if "loop" in fix.follows else first[: len(first) - len(first.lstrip())]
+        lines.insert(fix.line, f"{indent}{fix.text}\n")
+        path.write_text("".join(lines), encoding="utf-8")
+        return
     while " ".join("".join(lines[fix.line - 1 : last]).split()).count(fix.before) != 1:
         last += 1
     indent = first[: len(first) - len(first.lstrip())]
@@ -483,7 +489,163 @@ def f_loss(W, X, y, reg=0.1):
     dW = X.T.dot(ind) / n + 2 * reg * W
     return loss, dW
 """
+LAYERS_OF_THEIR_OWN["softmax"] = """
+def f_loss(W, X, y, reg=0.05):
+    N = X.shape[0]
+    scores = X @ W
+    probs = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probs /= probs.sum(axis=1, keepdims=True)
+    loss = -np.log(probs[np.arange(N), y]).mean() + 0.5 * reg * np.sum(W * W)
+    probs[np.arange(N), y] -= 1
+    probs /= N
+    dW = X.T @ probs
+    dW += reg * W
+    return loss, dW
+"""
+LAYERS_OF_THEIR_OWN["network"] = """
+def f_loss(params, X, y, reg=0.02):
+    N = X.shape[0]
+    Z = np.maximum(X @ params["W1"] + params["b1"], 0)
+    s = Z @ params["W2"] + params["b2"]
+    p = np.exp(s - s.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    loss = -np.log(p[np.arange(N), y]).mean() + 0.5 * reg * ((params["W1"]**2).sum() + (params["W2"]**2).sum())
+    grads = {}
+    ds = p.copy()
+    ds[np.arange(N), y] -= 1
+    ds /= N
+    grads["W2"] = Z.T @ ds + reg * params["W2"]
+    grads["b2"] = ds.sum(axis=0)
+    dZ = (ds @ params["W2"].T) * (Z > 0)
+    grads["W1"] = X.T @ dZ + reg * params["W1"]
+    grads["b1"] = dZ.sum(axis=0)
+    return loss, grads
+"""
+LAYERS_OF_THEIR_OWN["hinge"] = """
+def f_loss(W, X, y, reg=0.05):
+    dW = np.zeros(W.shape)
+    num_train = X.shape[0]
+    loss = 0.0
+    for i in range(num_train):
+        scores = X[i].dot(W)
+        for j in range(W.shape[1]):
+            margin = scores[j] - scores[y[i]] + 1
+            if j != y[i] and margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    loss /= num_train
+    loss += reg * np.sum(W * W)
+    dW /= num_train
+    dW += 2 * reg * W
+    return loss, dW
+"""
+LAYERS_OF_THEIR_OWN["decayed"] = """
+class f:
+    def __init__(self, W, lam=1.0):
+        self.W, self.lam = W, lam
+
+    def loss(self, x, t):
+        self.x, self.e = x, x @ self.W - t
+        return np.sum(self.e**2) + self.lam / (2 * len(x)) * np.sum(self.W**2)
+
+    def grad(self):
+        n = len(self.x)
+        dW = 2 * self.x.T @ self.e
+        dW += self.lam * self.W / n
+        return dW
+"""
+LAYERS_OF_THEIR_OWN["residual"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(x=r.normal(size=(7, 4)), W=r.normal(size=(4, 5)), V=r.normal(size=(5, 4)))
+
+def f_forward(x, W, V):
+    h = np.maximum(0, x @ W)
+    return h @ V + 3 * x, (x, W, V, h)
+
+def f_backward(dout, cache):
+    x, W, V, h = cache
+    dz = dout @ V.T * (h > 0)
+    dx = dz @ W.T
+    dx += 3 * dout
+    return dx, x.T @ dz, h.T @ dout
+"""
+LAYERS_OF_THEIR_OWN["shortcut"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(x=r.normal(size=(7, 4)), w=r.normal(size=4), V=r.normal(size=(4, 4)))
+
+def f_forward(x, w, V):
+    a = x * w
+    return np.tanh(a) + x @ V, (x, w, V, a)
+
+def f_backward(dout, cache):
+    x, w, V, a = cache
+    da = dout * (1 - np.tanh(a)**2)
+    dx = da * w
+    dw = (da * x).sum(axis=0)
+    dshort = dout @ V.T
+    dx += dshort
+    return dx, dw, x.T @ dout
+"""
+LAYERS_OF_THEIR_OWN["ways"] = """
+def inputs():
+    r = np.random.default_rng(0)
+    return dict(x=r.normal(size=(7, 4)), w=r.normal(size=4))
+
+def f_forward(x, w):
+    a = x * w
+    b = np.sin(a)
+    c = np.exp(-a)
+    return b * c + a, (x, w, a, b, c)
+
+def f_backward(dout, cache):
+    x, w, a, b, c = cache
+    db = dout * c
+    dc = dout * b
+    da = db * np.cos(a)
+    da -= dc * c
+    da += dout
+    return da * w, np.sum(da * x, axis=0)
+"""
+LAYERS_OF_THEIR_OWN["normed"] = """
+def f_forward(x):
+    mu = x.mean(axis=1, keepdims=True)
+    xc = x - mu
+    var = (xc**2).mean(axis=1, keepdims=True)
+    s = np.sqrt(var + 1e-5)
+    return xc / s, (xc, s)
+
+def f_backward(dout, cache):
+    xc, s = cache
+    D = xc.shape[1]
+    dxc = dout / s
+    dvar = (dout * xc).sum(axis=1, keepdims=True) * -0.5 / s**3
+    dxc += 2 * dvar * xc / D
+    dx = dxc.copy()
+    dx -= dxc.mean(axis=1, keepdims=True)
+    return dx
+"""
 OF_THEIR_OWN = [
+    ("softmax", "    dW += reg * W\n", "", "dW = X.T @ probs + reg * W"),
+    ("softmax", "dW += reg", "dW += 2 * reg", "dW += reg * W"),
+    ("softmax", "    probs /= N\n", "", "dW = X.T @ probs / N"),
+    ("network", ' + reg * params["W1"]', "", "X.T @ dZ + reg * params['W1']"),
+    ("network", ' + reg * params["W1"]', ' + 2 * reg * params["W1"]', "X.T @ dZ + reg * params['W1']"),
+    ("network", "    ds /= N\n", "", "ds /= N"),
+    ("hinge", "    dW /= num_train\n", "", "dW /= num_train"),
+    ("hinge", "    dW += 2 * reg * W\n", "", "dW += 2 * reg * W"),
+    ("hinge", "dW += 2 * reg", "dW += reg", "dW += 2 * reg * W"),
+    ("decayed", "        dW += self.lam * self.W / n\n", "", "self.x.T @ self.e + self.lam * self.W / n"),
+    ("residual", "    dx += 3 * dout\n", "", "dx = dz @ W.T + 3 * dout"),
+    ("residual", "dx += 3 * dout", "dx -= 3 * dout", "dx += 3 * dout"),
+    ("shortcut", "    dx += dshort\n", "", "dx += dshort"),
+    ("shortcut", "    dshort = dout @ V.T\n    dx += dshort\n", "", "dx = da * w + dout @ V.T"),
+    ("ways", "    da += dout\n", "", "da += dout"),
+    ("ways", "    da -= dc * c\n", "", "da -= dc * c"),
+    ("normed", "    dxc += 2 * dvar * xc / D\n", "", "dxc += 2 * dvar * xc / D"),
+    ("normed", "    dx -= dxc.mean(axis=1, keepdims=True)\n", "", "dx = dxc.copy() - dxc.mean(axis=1, keepdims=True)"),
     ("loss", "2 * reg * W", "reg * W", "dW = X.T.dot(ind) / n + 2 * reg * W"),
     ("loss", "ind) / n", "ind)", "dW = X.T.dot(ind) / n + 2 * reg * W"),
     ("helpers", "(x > 0) * 1.0", "(x < 0) * 1.0", "return (x > 0) * 1.0"),
@@ -517,7 +679,7 @@ def test_a_mistake_on_the_way_to_all_gradients_is_told_once_by_the_line_that_mak
 ):
     text = LAYERS_OF_THEIR_OWN[layer]
     assert text.count(right) == 1
-    name = "f_loss" if layer == "loss" else "f"
+    name = "f_loss" if "f_loss" in text else "f"
     report = judged_text(text.replace(right, wrong), tmp_path, name)
     [fix] = report.fixes.values()
     assert line.replace(" ", "") in fix.text.replace(" ", "").replace('"', "'")
@@ -550,6 +712,59 @@ def f_backward(dout, cache):
     [fix] = judged_text(text, tmp_path).fixes.values()
     assert fix.text == "dz = dout * slope(z)"
     assert len((tmp_path / "log").read_text()) < 80
+
+
+def test_terms_that_are_missing_in_two_gradients_are_two_mistakes(tmp_path):
+    text = LAYERS_OF_THEIR_OWN["network"].replace(' + reg * params["W1"]', "").replace(' + reg * params["W2"]', "")
+    report = judged_text(text, tmp_path, "f_loss")
+    assert sorted(report.wrong) == ["W1", "W2"]
+    assert sorted(fix.text.rpartition("+ ")[2] for fix in report.fixes.values()) == [
+        "reg * params['W1']",
+        "reg * params['W2']",
+    ]
+    for fix in report.fixes.values():
+        put_in(tmp_path / "mine.py", fix)
+    assert judged(tmp_path / "mine.py", "f_loss").ok
+
+
+def test_a_missing_line_is_told_by_what_it_follows(tmp_path):
+    text = LAYERS_OF_THEIR_OWN["hinge"].replace("    dW /= num_train\n", "")
+    said = judged_text(text, tmp_path, "f_loss").text(hints=3)
+    assert "line 15: dW[:, y[i]] -= X[i]" in said
+    assert "A line is missing after this one, outside the loop." in said
+    assert "the division of dW by num_train is missing" in said
+    assert "after line 15, outside the loop: dW /= num_train" in said
+    text = LAYERS_OF_THEIR_OWN["network"].replace("    ds /= N\n", "")
+    said = judged_text(text, tmp_path, "f_loss").text(hints=3)
+    assert re.search(r"A line is missing after this one; that makes d\w+, d\w+ and d\w+ wrong, too\.", said)
+    assert "after line 13: ds /= N" in said
+
+
+W, V = np.random.default_rng(0).normal(size=(2, 4, 4))
+FORGOTTEN = [
+    (2 * 0.1 * W, "+ 2 * reg * W"),
+    (-0.1 * W / 7, "- reg * W / N"),
+    (0.1 * -0.3 * W, "+ c * reg * W"),
+    (W * V, "+ W * V"),
+    (0.5 * W @ V.T, "+ 0.5 * W @ V.T"),
+    (-7 * V.T @ W, "- N * V.T @ W"),
+    (W.mean(axis=0, keepdims=True) + 0 * W, "+ W.mean(axis=0, keepdims=True)"),
+    (V.sum(axis=0), "+ V.sum(axis=0)"),
+    (5 * W, "+ 5 * W"),
+    (2 * 0.5 * W, "+ 2 * half * W"),
+    (np.pi * W, ""),
+    (W + V, ""),
+]
+
+
+@pytest.mark.parametrize(("lacking", "term"), FORGOTTEN)
+def test_a_term_that_is_missing_is_written_in_the_names_that_there_are(lacking, term):
+    held = {"reg": 0.1, "c": -0.3, "N": 7, "k": 1, "W": W, "V": V, "ids": np.arange(4)}
+    held |= {"half": 0.5} if "half" in term else {}
+    found = sorted(terms(lacking, 1e-12, held), key=lambda found: found.weight)
+    assert [f"{one.sign} {one.text}" for one in found[:1]] == ([term] if term else [])
+    for one in found:
+        assert np.allclose(eval(f"0 {one.sign} {one.text}", {**held}), lacking)  # noqa: S307 -- what was written
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("w / (H * W)", "w / H"), ("w / (H * W)", "w / W"), ("w / (H * W)", "w")])

@@ -228,7 +228,10 @@ class Mistake:
             lines = {(self._fix.line, self._fix.before)}
         statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted(lines))
         if self._fix is not None:
-            fix, rule = f"line {self._fix.line}: {shown(self._fix.text, _MAX_LINE)}", ""
+            at = f"line {self._fix.line}"
+            if self._fix.follows:
+                at = f"after {at}{', outside the loop' if 'loop' in self._fix.follows else ''}"
+            fix, rule = f"{at}: {shown(self._fix.text, _MAX_LINE)}", ""
         elif self.found:
             fix, rule = self.found[0].fix, self.found[0].rule
             rule = rule if len(rule) <= MAX_RULE else ""
@@ -257,10 +260,9 @@ class Mistake:
             yield f"{self._how_many()}{at}: {mine} by hand, {expected} expected."
         sources = self._sources()
         if self._fix is not None:
-            others = (
-                f", which makes {listed([f'd{shown(n)}' for n in self._follow])} wrong, too" if self._follow else ""
-            )
-            yield f"The mistake is in this line{others}."
+            follows, others = self._fix.follows, listed([f"d{shown(n)}" for n in self._follow])
+            said = f"A line is missing after {follows}" if follows else "The mistake is in this line"
+            yield f"{said}{'; that' if follows else ', which'} makes {others} wrong, too." if others else f"{said}."
         elif self._follow:
             others = listed([f"d{shown(name)}" for name in self._follow])
             yield f"One mistake makes this and {others} wrong, so it lies before them, on the way to all of them."
