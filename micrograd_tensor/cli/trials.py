@@ -42,6 +42,8 @@ _CLIPPED = re.compile(r"\bclip\b|maximum|minimum|abs\(")
 """What tells, beside a logarithm, that numbers may be meant to lie between 0 and 1 and are kept there."""
 _VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
 """Names of parameters that are seldom single numbers."""
+_SMALL = 0.1
+"""Weights are small where none is as large as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +317,8 @@ def rest_of(returned: Any) -> Any:
 def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     """A new object of a layer's class, in which what is learned and begins with zeros or ones is drawn at random.
 
-    At γ = 1 or b = 0 a wrong backward pass can look right.
+    At γ = 1 or b = 0 a wrong backward pass can look right; and where weights begin so small that beside b they do not
+    matter, as is usual, which units are on depends on b alone. So these are made as large as 1.
     """
     own = layer.made(arguments)
     held_as_arrays(layer, own)
@@ -323,8 +326,13 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     for place in places(own):
         learned = (is_parameter(place.short) or place.boxed) and not place.gradient
         array = plain(place.value)
-        if learned and place.called not in arguments and array.size and np.isin(array, (0, 1)).all():
+        if not (learned and place.called not in arguments and array.size):
+            continue
+        largest = np.abs(array).max()
+        if np.isin(array, (0, 1)).all():
             place.names[place.key] = np.asarray(rng.standard_normal(array.shape), array.dtype)
+        elif largest < _SMALL:
+            place.names[place.key] = array / largest
     return own
 
 

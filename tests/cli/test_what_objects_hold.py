@@ -317,3 +317,32 @@ class Net:
     assert status == 1
     assert "dz = np.exp(dscores) / (3 + scores ** 2)" in printed
     assert 'grads["b"] =' not in printed
+
+
+@pytest.mark.parametrize("size", ["1e-4", "0.01", "1"])
+def test_where_weights_begin_small_a_mask_is_not_taken_for_one_of_biases(check, size):
+    status, printed = check(
+        f"""
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1, self.b1 = {size} * np.random.randn(n_in, n_hidden), np.zeros(n_hidden)
+        self.W2, self.b2 = {size} * np.random.randn(n_hidden, n_out), np.zeros(n_out)
+
+    def loss(self, X, y):
+        W1, b1, W2, b2 = self.W1, self.b1, self.W2, self.b2
+        h = np.maximum(0, X @ W1 + b1)
+        d = h @ W2 + b2 - np.eye(len(b2))[y]
+        dh = d @ W2.T
+        grads = {{}}
+        grads["W2"] = h.T @ d
+        grads["b2"] = d.sum(axis=0)
+        grads["W1"] = X.T @ (dh * (h > 0))
+        grads["b1"] = dh.sum(axis=0)
+        return 0.5 * np.sum(d ** 2), grads
+""",
+        "--hints",
+        "3",
+    )
+    assert status == 1
+    assert "1 gradient is wrong: db1." in printed
+    assert "(b1 > 0)" not in printed
