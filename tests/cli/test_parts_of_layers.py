@@ -1,5 +1,7 @@
 """What is no layer of its own: base classes that are judged in what is derived from them, one pass without another."""
 
+import re
+
 import pytest
 
 TANH = """
@@ -230,3 +232,32 @@ def test_without_any_layer_it_is_said_what_is_missing(check):
     assert status == 2
     assert "for conv_backward no function here is its forward pass" in printed
     assert "is it conv_forwrad?" in printed
+
+
+def test_a_line_that_is_not_shown_is_not_spoken_of(check):
+    text = """
+class Steps:
+    def __init__(self, n=4):
+        self.A = np.random.randn(n, n) * 0.3
+
+    def forward(self, x):
+        self.xs = [x]
+        for _ in range(4):
+            self.xs.append(self.xs[-1] + 0.1 * np.tanh(self.xs[-1] @ self.A))
+        return self.xs[-1]
+
+    def backward(self, dx):
+        self.dA = np.zeros_like(self.A)
+        lam = dx
+        for i in reversed(range(4)):
+            dz = 0.1 * lam * (1 - np.tanh(self.xs[i] @ self.A) ** 2)
+            self.dA += self.xs[i].T @ dz
+            lam = lam + dz @ self.A.T
+        return lam
+"""
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("lam = lam + dz", "lam = dz"))
+    assert status == 1
+    for told in printed.split("✗ ")[1:]:
+        where = told.split("2 what kind")[0]
+        assert "line" not in where or re.search(r"line \d+: ", where), where

@@ -282,6 +282,8 @@ class Mistake:
             return f"{before} {listed(absent)}, {why}, so the mistake may also lie on the way there."
         if self._forward:
             return f"T{computed[1:]}: the mistake is there, or where it is changed."
+        if not (self._lines or self._before):  # no line is shown
+            return f"The mistake is on the way here since {listed(own)}: {computed}."
         if self._helpers:
             return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed: {computed}."
         if not self._lines:
