@@ -374,7 +374,10 @@ def _guessed(
         return rng.integers(0, 2, what).astype(float)
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
         return _labels(rng, layout, kind, few)
-    return _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
+    drawn = _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
+    if role == "labels" and (none := [n for n in few if n < 0]):
+        drawn.flat[-1] = none[0]  # as the label of what is left out
+    return drawn
 
 
 def _labels(rng: np.random.Generator, layout: Mapping[str, Any], kind: Kind, few: Sequence[int | float]) -> Any:

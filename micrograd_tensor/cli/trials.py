@@ -337,8 +337,9 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
 
 
 def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
-    """For each parameter the texts and numbers that the forward pass asks whether it is equal to."""
+    """For each parameter the texts and numbers that the forward pass asks whether it is equal to, as ignored labels."""
     source = source_of(layer.function_forward)
+    defaults = {n: p.default for n, p in parameters_of(layer).items() if type(p.default) is int}
     found: dict[str, list[str | int | float]] = {}
     for node in ast.walk(source.tree) if source is not None else ():
         match node:
@@ -346,6 +347,8 @@ def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
                 found.setdefault(name, []).append(value)
             case ast.Compare(ast.Name(name), [ast.Eq()], [ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as n))]):
                 found.setdefault(name, []).append(-n)
+            case ast.Compare(ast.Name(name), [ast.Eq() | ast.NotEq()], [ast.Name(other)]) if other in defaults:
+                found.setdefault(name, []).append(defaults[other])
     return found
 
 

@@ -496,3 +496,21 @@ class Dropout:
         return dout * self.mask
 """)
     assert status == 0, printed
+
+
+def test_a_label_that_is_left_out_is_among_those_that_are_drawn(check):
+    text = """
+def nll_loss(logp, targets, ignore_index=-100):
+    rows = np.arange(len(targets))
+    valid = targets != ignore_index
+    safe = np.where(valid, targets, 0)
+    loss = -np.sum(logp[rows, safe] * valid) / valid.sum()
+    dlogp = np.zeros_like(logp)
+    dlogp[rows, safe] = -1.0
+    dlogp *= valid[:, None] / valid.sum()
+    return loss, dlogp
+"""
+    status, printed = check(text)
+    assert status == 0, printed
+    assert check(text.replace("valid[:, None] / valid.sum()", "valid[:, None] / len(targets)"))[0] == 1
+    assert check(text.replace("valid[:, None] / valid.sum()", "1 / valid.sum()"))[0] == 1

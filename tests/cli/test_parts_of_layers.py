@@ -239,18 +239,21 @@ def test_a_line_that_is_not_shown_is_not_spoken_of(check):
 class Steps:
     def __init__(self, n=4):
         self.A = np.random.randn(n, n) * 0.3
+        self.b = np.random.randn(n)
 
-    def forward(self, x):
-        self.xs = [x]
+    def forward(self, x0):
+        self.xs = [x0]
         for _ in range(4):
-            self.xs.append(self.xs[-1] + 0.1 * np.tanh(self.xs[-1] @ self.A))
+            self.xs.append(self.xs[-1] + 0.1 * np.tanh(self.xs[-1] @ self.A + self.b))
         return self.xs[-1]
 
-    def backward(self, dx):
+    def backward(self, dxT):
         self.dA = np.zeros_like(self.A)
-        lam = dx
+        self.db = np.zeros_like(self.b)
+        lam = dxT
         for i in reversed(range(4)):
-            dz = 0.1 * lam * (1 - np.tanh(self.xs[i] @ self.A) ** 2)
+            dz = 0.1 * lam * (1 - np.tanh(self.xs[i] @ self.A + self.b) ** 2)
+            self.db += dz.sum(0)
             self.dA += self.xs[i].T @ dz
             lam = lam + dz @ self.A.T
         return lam
