@@ -261,6 +261,6 @@ class Steps:
     assert check(text)[0] == 0
     status, printed = check(text.replace("lam = lam + dz", "lam = dz"))
     assert status == 1
-    for told in printed.split("✗ ")[1:]:
+    for told in re.split("✗ (?=d)", printed)[1:]:
         where = told.split("2 what kind")[0]
         assert "line" not in where or re.search(r"line \d+: ", where), where
