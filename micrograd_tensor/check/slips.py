@@ -62,8 +62,8 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return _of_number(edit, old, new)
         case ast.UnaryOp(ast.USub(), inner), _ if _same(inner, new):
             return Slip("sign", f"the minus sign before {_part(inner)} is not due")
-        case _, ast.UnaryOp(ast.USub(), inner) if _same(inner, old):
-            return Slip("sign", f"the minus sign before {_part(inner)} is missing")
+        case _, _ if edit.instead in (f"-{ast.unparse(old)}", f"-({ast.unparse(old)})"):
+            return Slip("sign", f"the minus sign before {_part(old)} is missing")
         case ast.Compare(ops=[one]), ast.Compare(ops=[other]):
             kind = "inverted mask" if {type(one), type(other)} in _OPPOSITE else "another mask"
             return Slip(kind, f"the mask {_part(old)} stands where {_part(new)} is due")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .unusable import UnusableError
+from .varied import one_hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ _PARAMETERS: Mapping[str, Any] = {
     "seed": 0,
 }  # fmt: skip
 
-LABELS = ("whole numbers", "numbers", "one-hot", "one-hot in columns")
+LABELS = ("whole numbers", "numbers", "one-hot", "one-hot in columns", "0 and 1")
 """The kinds of labels that are tried."""
 NUMBERS = ("normal", "between 0 and 1")
 """The kinds of inputs that are tried."""
@@ -194,30 +195,49 @@ def guesses(
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
     every += _by_use(roles, [name for name in needed if name not in given], forward)
-    labelled = any(role == "labels" for name, role in roles.items() if name not in given)
-    for numbers in NUMBERS:
-        for labels in LABELS if labelled else LABELS[:1]:
-            for these in every:
-                for layout in (one for one in (*_beside(kept), *_LAYOUTS, *_beside(made)) if _has(one, these, given)):
-                    words = layout["input"]  # the labels are these where there are any
-                    if labelled and "labels" not in layout and isinstance(words[0], tuple):
-                        layout = {**layout, "input": words[0], "labels": words}
-                    rng, kind = np.random.default_rng(seed), Kind(labels, numbers)
-                    arguments, free = dict[str, Any](), set[str]()
-                    for name, parameter in needed.items():
-                        texts, few = _texts_and_numbers(compared or {}, name)
-                        size = _size(name, parameter, layout) if name in sizes else None
-                        if name in given:
-                            arguments[name] = _drawn(given[name], rng)
-                        elif size is not None:
-                            arguments[name] = size
-                        elif texts and parameter.default is parameter.empty:
-                            arguments[name] = texts[0]
-                        elif parameter.default is parameter.empty or name in wanted:
-                            arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few)
-                            free.add(name)
-                    alone = {name for name in free if these[name] in ("number", "rate")}
-                    yield Guess(arguments, kind, frozenset(free), frozenset(alone))
+    labelled = [n for n, role in roles.items() if role == "labels" and (n not in given or _is_shape(given[n]))]
+    several = [name for name in labelled if prod(given.get(name, (2,))) > 1]
+    for kind in _kinds(forward, several):
+        for these in every:
+            for layout in (one for one in (*_beside(kept), *_LAYOUTS, *_beside(made)) if _has(one, these, given)):
+                words = layout["input"]  # the labels are these where there are any
+                if several and "labels" not in layout and isinstance(words[0], tuple):
+                    layout = {**layout, "input": words[0], "labels": words}
+                rng, arguments, free = np.random.default_rng(seed), dict[str, Any](), set[str]()
+                for name, parameter in needed.items():
+                    texts, few = _texts_and_numbers(compared or {}, name)
+                    size = _size(name, parameter, layout) if name in sizes else None
+                    if name in given:
+                        arguments[name] = _given(given[name], these[name], rng, kind, few)
+                    elif size is not None:
+                        arguments[name] = size
+                    elif texts and parameter.default is parameter.empty:
+                        arguments[name] = texts[0]
+                    elif parameter.default is parameter.empty or name in wanted:
+                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few)
+                        free.add(name)
+                alone = {name for name in free if these[name] in ("number", "rate")}
+                yield Guess(arguments, kind, frozenset(free), frozenset(alone))
+
+
+_SUMMED = re.compile(r"softmax|logsumexp|axis|keepdims|/\s*\w+\.sum\(")
+"""What tells, beside an exponential, that its arguments compete, as those of a softmax do."""
+
+
+def _kinds(forward: str, labels: Sequence[str]) -> list[Kind]:
+    """The kinds of numbers, the likeliest first: labels that are factors beside logarithms are one-hot, or 0 and 1."""
+    factors = [rf"\b{n}\b(\.T)?\s*[*@]|[*@]\s*{n}\b|(multiply|dot)\(\s*{n}\b" for n in labels]
+    if not re.search(r"\blog|softmax|entropy", forward) or not any(re.search(x, forward) for x in factors):
+        return [Kind(label, number) for number in NUMBERS for label in (LABELS if labels else LABELS[:1])]
+    whole, numbers, rows, columns, bits = LABELS
+    of_two = any(re.search(rf"\b1(\.0?)?\s*-\s*{n}\b", forward) for n in labels)
+    if of_two or not (re.search(r"exp\b|softmax", forward) and re.search(_SUMMED, forward)):
+        order = bits, rows, columns
+    elif re.search(r"axis\s*=\s*0", forward) and not re.search(r"axis\s*=\s*-?1", forward):
+        order = columns, rows, bits
+    else:
+        order = rows, columns, bits
+    return [Kind(label, number) for label in (*order, whole, numbers) for number in NUMBERS]
 
 
 def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> list[dict[str, str]]:
@@ -354,6 +374,18 @@ def _texts_and_numbers(
     return [x for x in every if isinstance(x, str)], [x for x in every if not isinstance(x, str)]
 
 
+def _is_shape(what: Any) -> bool:
+    """Whether it is the shape of an array of floats."""
+    return isinstance(what, tuple) and not (what and isinstance(what[0], tuple))
+
+
+def _given(what: Any, role: str, rng: np.random.Generator, kind: Kind, few: Sequence[int | float]) -> Any:
+    """A value as it is given, or an array of a shape that is given, of the kind that is tried."""
+    if not _is_shape(what) or role not in ("labels", "input"):
+        return _drawn(what, rng)
+    return _labels(rng, what, kind, few) if role == "labels" else _of_kind(rng, what, kind)
+
+
 def _guessed(
     role: str,
     layout: Mapping[str, Any],
@@ -373,30 +405,30 @@ def _guessed(
         what = what[0] if isinstance(what[0], tuple) else what  # as many as there are whole numbers
         return rng.integers(0, 2, what).astype(float)
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
-        return _labels(rng, layout, kind, few)
+        return _labels(rng, layout["input"], kind, few)
     drawn = _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
     if role == "labels" and (none := [n for n in few if n < 0]):
         drawn.flat[-1] = none[0]  # as the label of what is left out
     return drawn
 
 
-def _labels(rng: np.random.Generator, layout: Mapping[str, Any], kind: Kind, few: Sequence[int | float]) -> Any:
-    """Labels of the shape of an input, or of the whole numbers that they are otherwise.
+def _labels(rng: np.random.Generator, shape: Any, kind: Kind, few: Sequence[int | float]) -> Any:
+    """Labels of a shape, or of the whole numbers that they are otherwise.
 
     Those that are asked whether they are some numbers are these, or 0 and 1.
     """
-    shape = layout["input"]
-    if isinstance(shape[0], tuple):
+    if not _is_shape(shape):
         return _drawn(shape, rng)
     if kind.labels in LABELS[:2]:
         if few:
             return rng.choice(np.unique([0.0, 1.0, *few]), shape)
         return _of_kind(rng, shape, kind)
+    if kind.labels == "0 and 1":
+        return rng.permutation(np.arange(prod(shape)) % 2.0).reshape(shape)
     axis = 0 if kind.labels == "one-hot in columns" else -1
-    made = np.zeros(shape)
-    places = rng.integers(0, shape[axis], np.delete(shape, axis))
-    np.put_along_axis(made, np.expand_dims(places, axis), 1.0, axis)
-    return made
+    if not shape:
+        return np.asarray(1.0)
+    return one_hot(shape, axis, rng)
 
 
 def _of_kind(rng: np.random.Generator, shape: Any, kind: Kind) -> Any:

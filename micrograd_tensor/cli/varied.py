@@ -90,11 +90,34 @@ def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
     return {n: n // by if n in long else n for n in lengths}
 
 
+def one_hot(shape: tuple[int, ...], axis: int, rng: np.random.Generator) -> Any:
+    """An array that is 1 at one random place along an axis, and else 0.
+
+    >>> one_hot((2, 3), 1, np.random.default_rng(0))
+    array([[0., 0., 1.],
+           [0., 1., 0.]])
+    """
+    made = np.zeros(shape)
+    places = rng.integers(0, shape[axis], np.delete(shape, axis))
+    np.put_along_axis(made, np.expand_dims(places, axis), 1.0, axis)
+    return made
+
+
 def _other(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     if not array.size or array.dtype.kind not in "fiub":
         return array
+    axis = _of_shares(array)
     drawn = rng.choice(array.reshape(-1), shape)
     if array.dtype.kind != "f" or np.array_equal(array, np.round(array)):
-        return drawn.astype(array.dtype)
+        return (drawn if axis is None else one_hot(shape, axis, rng)).astype(array.dtype)
     moved = drawn * rng.uniform(0.6, 1.4, shape) + 0.1 * float(np.std(array)) * rng.standard_normal(shape)
-    return (np.abs(moved) if np.all(array >= 0) else moved).astype(array.dtype)
+    moved = np.abs(moved) if np.all(array >= 0) else moved
+    return (moved if axis is None else moved / moved.sum(axis=axis, keepdims=True)).astype(array.dtype)
+
+
+def _of_shares(array: Any) -> int | None:
+    """The axis along which an array adds up to 1, as one-hot labels and probabilities do; None where there is none."""
+    if array.dtype.kind == "b" or np.any(array < 0):
+        return None
+    axes = (axis for axis in reversed(range(array.ndim)) if array.shape[axis] > 1)
+    return next((axis for axis in axes if np.allclose(array.sum(axis=axis), 1)), None)

@@ -169,6 +169,10 @@ LOSSES = {
         "y_pred, y_true", ["return dout * (y_pred - y_true) / (y_pred * (1 - y_pred)) / y_pred.size"],
         "between 0 and 1",
     ),
+    "logistic, of both signs": (
+        "z, y", ["out = np.mean(np.log(1 + np.exp(-y * z)))"], "z, y",
+        ["return dout * -y / (1 + np.exp(y * z)) / len(y) / z.shape[1]"], "0 and 1",
+    ),
     "squares": ("y_hat, y", ["out = np.mean((y_hat - y) ** 2)"], "y_hat, y",
                 ["return dout * 2 * (y_hat - y) / y.size"], ""),
 }  # fmt: skip
@@ -179,15 +183,45 @@ def test_losses_are_right_for_the_labels_and_probabilities_that_they_mean(
     check, parameters, forward, cache, backward, said
 ):
     text = pair(parameters, forward, cache, backward)
-    status, printed = check(text)
-    assert status == 0, printed
-    assert "is wrong" not in printed
-    assert said in printed
-    assert said or "one-hot" not in printed
+    for options in ((), ("--shapes", ",".join(f"{name}=6x4" for name in parameters.split(", ")))):
+        status, printed = check(text, *options)
+        assert status == 0, printed
+        assert "is wrong" not in printed
+        assert "Warning" not in printed
+        assert said in printed
+        assert said or "one-hot" not in printed
     for old, new in ((" - ", " + "), ("* dout", "* dout * 2"), ("return dout", "return 2 * dout")):
         wrong = backward[0].replace(old, new)
         if wrong != backward[0]:
             assert check(pair(parameters, forward, cache, [wrong]))[0] == 1, wrong
+
+
+@pytest.mark.parametrize("shapes", ["p=7,y=7", "p=7x1,y=7x1", "p=1x7,y=1x7", "p=1,y=1", "p=5x3,y=5x3"])
+def test_labels_of_two_classes_leave_nothing_untried_whatever_their_shape(check, shapes):
+    forward = ["out = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))"]
+    right = "dout * (-y / p + (1 - y) / (1 - p)) / y.size"
+    assert check(pair("p, y", forward, "p, y", [f"return {right}"]), "--shapes", shapes)[0] == 0
+    for wrong in ("dout * -y / p / y.size", "dout * (1 - y) / (1 - p) / y.size"):
+        assert check(pair("p, y", forward, "p, y", [f"return {wrong}"]), "--shapes", shapes)[0] == 1, wrong
+
+
+@pytest.mark.parametrize(
+    ("loss", "right", "wrong", "line"),
+    [
+        ("softmax of one-hot labels", " / len(t)", "", "return (p - t) * dout / p.shape[0]"),
+        ("softmax of one-hot labels", "p - t", "p + t", "return (p - t) / len(t) * dout"),
+        ("softmax of one-hot labels in columns", "A - Y", "Y - A", "return (A - Y) / Y.shape[1] * dout"),
+        ("softmax of one-hot labels in columns", "/ Y.shape[1]", "/ Y.shape[0]", "return (A - Y) / A.shape[1] * dout"),
+        ("logistic, of both signs", " * -y", " * y", "return -dout * y / (1 + np.exp(y * z)) / len(y) / z.shape[1]"),
+    ],
+)
+def test_a_mistake_in_a_loss_gets_the_line_that_is_right_for_its_labels(check, loss, right, wrong, line):
+    parameters, forward, cache, [backward], _ = LOSSES[loss]
+    assert right in backward
+    text = pair(parameters, forward, cache, [backward.replace(right, wrong)])
+    status, printed = check(text, "--hints", "3")
+    assert status == 1
+    assert re.search(rf"3 the fix +line \d+: {re.escape(line)}\n", printed), printed
 
 
 MISSING = {

@@ -64,3 +64,16 @@ def test_at_the_last_of_the_other_points_there_is_one_group():
     assert [m["num_heads"] for m in made] == [2, 2, 1]
     assert all((m["stride"], m["groups"]) == (2, "all") for m in made)
     assert variations(0)[2][1](arguments)["num_heads"] == 2  # where the layer needs them to be
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_adds_up_to_1_along_an_axis_does_so_at_the_other_points(axis):
+    labels = np.eye(5)[[0, 3, 3, 1, 2, 4, 0]]
+    shares = np.random.default_rng(0).dirichlet(np.ones(5), size=7)
+    arguments = {name: np.moveaxis(array, -1, axis) for name, array in {"t": labels, "q": shares}.items()}
+    for ways in variations(0):
+        made = ways[-1](arguments)
+        assert set(made["t"].ravel()) == {0, 1}
+        assert np.allclose(made["t"].sum(axis=axis), 1)
+        assert np.allclose(made["q"].sum(axis=axis), 1)
+        assert not np.array_equal(made["q"], arguments["q"])
