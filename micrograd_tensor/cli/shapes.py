@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from .unusable import UnusableError
-from .varied import one_hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +428,19 @@ def _labels(rng: np.random.Generator, shape: Any, kind: Kind, few: Sequence[int 
     if not shape:
         return np.asarray(1.0)
     return one_hot(shape, axis, rng)
+
+
+def one_hot(shape: tuple[int, ...], axis: int, rng: np.random.Generator) -> Any:
+    """An array that is 1 at one random place along an axis, and else 0.
+
+    >>> one_hot((2, 3), 1, np.random.default_rng(0))
+    array([[0., 0., 1.],
+           [0., 1., 0.]])
+    """
+    made = np.zeros(shape)
+    places = rng.integers(0, shape[axis], np.delete(shape, axis))
+    np.put_along_axis(made, np.expand_dims(places, axis), 1.0, axis)
+    return made
 
 
 def _of_kind(rng: np.random.Generator, shape: Any, kind: Kind) -> Any:

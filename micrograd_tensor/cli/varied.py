@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .shapes import is_groups
+from .shapes import is_groups, one_hot
 
 Vary: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes other arguments of given ones."""
@@ -88,19 +88,6 @@ def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
     while long and all(n % (2 * by) == 0 and n // (2 * by) >= _SHORT for n in long):
         by *= 2
     return {n: n // by if n in long else n for n in lengths}
-
-
-def one_hot(shape: tuple[int, ...], axis: int, rng: np.random.Generator) -> Any:
-    """An array that is 1 at one random place along an axis, and else 0.
-
-    >>> one_hot((2, 3), 1, np.random.default_rng(0))
-    array([[0., 0., 1.],
-           [0., 1., 0.]])
-    """
-    made = np.zeros(shape)
-    places = rng.integers(0, shape[axis], np.delete(shape, axis))
-    np.put_along_axis(made, np.expand_dims(places, axis), 1.0, axis)
-    return made
 
 
 def _other(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
