@@ -150,12 +150,14 @@ def compare_run(
     forward: Mapping[str, Any] | None = None,
     rtol: float | None = None,
     mend: Mend | None = None,
+    why: bool = True,
 ) -> Report:
     """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients.
 
     Where several of them are wrong, ``mend`` is asked first: one line that makes all of them right is the mistake.
+    ``why``: whether to look for what explains wrong ones, which takes longer than all else.
     """
-    return _compared(graph, ran.names, forward, rtol, ran=ran, mend=mend)
+    return _compared(graph, ran.names, forward, rtol, ran=ran, mend=mend, why=why)
 
 
 @np.errstate(all="ignore")
@@ -167,6 +169,7 @@ def _compared(
     point: bool = True,
     ran: Run | None = None,
     mend: Mend | None = None,
+    why: bool = True,
 ) -> Report:
     _require_comparable(captured, rtol)
     named = named_nodes(captured)
@@ -181,9 +184,9 @@ def _compared(
     foreign = {given.keys[name]: why for name, why in judged.foreign.items()}
     keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
     wrong_stages, fix = judged.wrong_stages, None
-    if mend is not None and len(judged.wrong) > 1:
+    if why and mend is not None and len(judged.wrong) > 1:
         fix = mend({given.keys[name]: wrong_stages[name] for name in judged.wrong})
-    once = told_once(judged) if fix is None else Once(judged.stages, {}, {})
+    once = told_once(judged) if why and fix is None else Once(judged.stages, {}, {})
     fixes = dict.fromkeys(judged.wrong, fix) if fix is not None else {}
     del judged  # with the gradients that were expected
 

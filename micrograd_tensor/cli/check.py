@@ -266,7 +266,7 @@ def judge_layer(
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
     for other in tasks:
         with suppress(UnusableError):
-            judged = other, *judge(other, path, rtol)
+            judged = other, *judge(other, path, rtol, why=False)
             if not judged[1].wrong and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
                 return judged
     if why := _why_of_guesses(first, path, shapes):
@@ -401,8 +401,14 @@ def _lines(task: Task) -> list[tuple[int, str]]:
     return list(enumerate(lines, first))
 
 
-def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Run]:
+def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -> tuple[Report, Run]:
     """Run the backward pass of an exercise and compare what it computed.
+
+    Args:
+        task: the exercise.
+        path: the file, for messages.
+        rtol: the largest error that counts as right; None: what rounding explains.
+        why: whether to look for what explains wrong gradients, and for the lines as they should be.
 
     Raises:
         UnusableError: where what it computed is not made of numbers.
@@ -434,6 +440,7 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
             replace(ran, names=hand),
             rtol=rtol,
             mend=lambda due: mended(due, call, places, ran.lines),
+            why=why,
         )
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
@@ -464,7 +471,7 @@ def judge(task: Task, path: Path, rtol: float | None = None) -> tuple[Report, Ru
         found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in steps})
     findings = tuple(f for f in found.findings if not task.untaken or f.kind != "constant upstream")
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
-    if not found.wrong:
+    if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
     return with_fixes(found, fixes or repaired(found, call, places)), ran
