@@ -147,9 +147,11 @@ def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[
 
 
 def returned_lines(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, Statement]:
-    """For each gradient that a function returns as an expression, which has no name there, the statement that does."""
+    """For each gradient that a function returns, and assigns to no variable, the statement that returns it."""
     source = source_of(function)
-    returned = {key: x for key, x in returned_gradients(function, inputs).items() if not isinstance(x, ast.Name)}
+    named = {name for made in assignments(function) for name in made.names}
+    every = returned_gradients(function, inputs).items()
+    returned = {key: x for key, x in every if not (isinstance(x, ast.Name) and x.id in named)}
     if source is None or not returned:
         return {}
     [node] = _returns(source)

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
+from .static_passes import static_passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,9 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             found[name] = Layer(name, backward, None)  # a loss and its gradient
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
+            if (static := static_passes(made)) is not None:
+                found[name] = Layer(name, *static)
+                continue
             methods = {way for base in made.__mro__[:-1] for way, x in vars(base).items() if inspect.isfunction(x)}
             forwards = [way for way in _FORWARDS if way in methods]
             backwards = [way for way in _BACKWARDS if way in methods]

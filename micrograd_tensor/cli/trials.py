@@ -162,6 +162,8 @@ class Trials:
             names, [n for n, p in optional.items() if isinstance(p.default, float) and n not in constructor]
         )
         wanted = {n for n in asked[0] if f"d{n}" in names}
+        absent = [n for n, p in optional.items() if p.default is None and n not in constructor]
+        wanted |= set(spelled(names, absent)[0])
         learned = {n for n in self.parameters if n not in optional and n not in constructor and f"d{n}" in names}
         if self._layer.backward is None:
             labels = r"(?i)y|labels?|targets?|t|y_batch"
