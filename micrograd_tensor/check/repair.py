@@ -214,7 +214,7 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
 def _forgotten(
     visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], own_names: Mapping[str, str]
 ) -> dict[str, Fix]:
-    """For the gradients that lack a term of an array that is not read where they are made, the line that adds it."""
+    """For the gradients that lack a term of what they are the gradients of, the line that adds it."""
     found: dict[str, Fix] = {}
     for key, own in due.items():
         called = own_names.get(key, key)
@@ -414,6 +414,7 @@ class _Search:
     def __init__(self, visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], until: float) -> None:
         self.source, self.due, self._visits, self._trials, self._until = visits.source, due, visits, trials, until
         self._own: list[ast.stmt] = []
+        self._lacking: list[Edit] = []
         self._values: dict[tuple[int, int], Any] = {}
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
@@ -427,7 +428,7 @@ class _Search:
         """
         if self._trials.right(self.source.text, self.due):  # a few roundings off: so would be any change
             return None
-        lacking = list(self.lacking(statements, key, called)) if key else []
+        self._lacking = lacking = list(self.lacking(statements, key, called)) if key else []
         # Of branches the one that was taken.
         statements = [x for x in statements if self._visits.before(self.source.line(x))]
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
@@ -443,11 +444,13 @@ class _Search:
             if not alone or (assigning and isinstance(statement, ast.Return)):
                 others += every
                 continue
-            giving = (x for x in every if self._in_time() and (x in lacking or self._gives(x, visits[0], key)))
+            giving = (
+                x for x in every if self._in_time() and (x in lacking or self._gives(x, visits[0], key, called or key))
+            )
             found = self._likeliest(giving)
             if found is not None:
                 return found
-            if not isinstance(statement, ast.Return | ast.For) and key not in visits[0]:
+            if not isinstance(statement, ast.Return | ast.For) and (called or key) not in visits[0]:
                 others += every  # it may be an attribute or an entry
         # Of changes about as small that of the last line: what comes before it is right as far as it is known.
         found = self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
@@ -465,14 +468,14 @@ class _Search:
             yield from (Edit(after, None, f"{ast.unparse(target)} /= {text}", 0.9, True) for text in lengths)
 
     def forgotten(self, statements: Sequence[Statement], key: str, called: str) -> Fix | None:
-        """A term that a gradient lacks, of an array that is not read where it is made."""
-        every = self.lacking(statements, key, called)
+        """A term that a gradient lacks, of what it is the gradient of, as where a loss has a penalty for it."""
+        every = self.lacking(statements, key, called, of=self.due[key].node.value)
         return self._first(edit for edit in every if edit.weight < _OF_ONE)
 
     def _first(self, every: Iterable[Edit]) -> Fix | None:
         return next((fix for edit in every if (fix := self._fix(edit)) is not None), None)
 
-    def lacking(self, statements: Sequence[Statement], key: str, called: str) -> Iterator[Edit]:
+    def lacking(self, statements: Sequence[Statement], key: str, called: str, of: Any = None) -> Iterator[Edit]:
         """What a gradient lacks where it is complete, by its numbers, as changes that have yet to be tried.
 
         A term has something that is not read where the gradient is made: else another change of what is there is meant.
@@ -481,6 +484,7 @@ class _Search:
             statements: those that assign the gradient, or return it.
             key: the gradient.
             called: its variable.
+            of: the array that a term is of; None: any.
         """
         own, source = self.due[key], self.source
         given, expected = np.asarray(own.given), np.asarray(own.expected)
@@ -491,6 +495,8 @@ class _Search:
         names = self._visits.before(source.line(source.last if isinstance(source.last, ast.Return) else last))
         known = source.held(names[-1], whole=True) if names else {}
         known = {text: known[text] for text in sorted(known, key=source.reads.__contains__) if text != target}
+        if of is not None:
+            known = {text: x for text, x in known.items() if np.ndim(x) == 0 or np.array_equal(x, of)}
         allowed = SLACK * np.asarray(own.tolerance)
         own_lines = [place] if isinstance(last, ast.Return) else [x for x in ran if not isinstance(x, ast.Return)]
         read = {ast.unparse(x) for y in own_lines if y is not None for x in ast.walk(y) if isinstance(x, ast.expr)}
@@ -556,7 +562,7 @@ class _Search:
             if smallest is not None:
                 if edit.weight > smallest[0] + _ABOUT:
                     break
-                if self._slip(edit).kind not in self.likely:
+                if self._slip(edit).kind not in self.likely or edit in self._lacking:
                     continue
             if (found := self._fix(edit)) is not None:
                 if found.kind in self.likely or not self.likely:
@@ -569,8 +575,14 @@ class _Search:
 
     def _fix(self, edit: Edit) -> Fix | None:
         slip = self._slip(edit)
-        # Where a name is only returned the lines that assign it are to blame for what it lacks.
-        if isinstance(edit.before, ast.Return) and slip.kind in _LACKING and self.source.assigns(edit.place):
+        # Where a name is only returned, or kept, the lines that assign it are to blame for what it lacks.
+        match edit.before:
+            case ast.Assign([ast.Attribute() | ast.Subscript()], value):
+                is_kept = value is edit.place
+            case _:
+                is_kept = False
+        is_returned = isinstance(edit.before, ast.Return) and slip.kind in _LACKING
+        if (is_kept or is_returned) and self.source.assigns(edit.place):
             return None
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
@@ -595,7 +607,7 @@ class _Search:
 
         return slip_of(edit, is_number)
 
-    def _gives(self, edit: Edit, names: Mapping[str, Any], key: str) -> bool:
+    def _gives(self, edit: Edit, names: Mapping[str, Any], key: str, called: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""
         after, space, world = edit.after, dict(names), self.source.function.__globals__
         try:
@@ -603,7 +615,7 @@ class _Search:
                 code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
                 made = traced_by(None, eval, code, world, space)
                 return any(_is_due(x, self.due[key].expected, self.due[key]) for x in leaves(made))
-            if (value := _made_of(edit, key)) is not None:
+            if (value := _made_of(edit, called)) is not None:
                 code = compile(ast.Expression(ast.fix_missing_locations(value)), "<edit>", "eval")
                 return _is_due(traced_by(None, eval, code, world, space), self.due[key].expected, self.due[key])
             written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
@@ -613,7 +625,7 @@ class _Search:
             traced_by(None, exec, compile(ast.Module([after], []), "<edit>", "exec"), world, space)
         except Exception:  # whatever a change may raise
             return False
-        return _is_due(space.get(key), self.due[key].expected, self.due[key])
+        return _is_due(space.get(called), self.due[key].expected, self.due[key])
 
 
 def _made_of(edit: Edit, key: str) -> ast.expr | None:

@@ -139,6 +139,30 @@ def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container
     return found
 
 
+def lines_of_loss(function: Callable[..., Any]) -> set[int]:
+    """The lines on which a function that returns a loss and its gradients computes the loss: these make no mistake.
+
+    What is changed in place later, as the probabilities that become the gradient of the scores, is none of it.
+    """
+    source = source_of(function)
+    losses = [x.value.elts[0] for x in _returns(source) if isinstance(x.value, ast.Tuple)] if source is not None else []
+    names = {name for loss in losses for name in _read(loss)}
+    making = [made.first for made in assignments(function) if names.intersection(made.names) and made.reads]
+    if source is None or not making:
+        return set()
+    plain = [x for x in ast.walk(source.tree) if isinstance(x, ast.Assign) and all(map(_is_plain, x.targets))]
+    whole = {source.lines(x)[0] for x in plain}
+    return {
+        line
+        for line in lines_to(function, names)
+        if line < min(making) or line in making or (line in whole and line < max(making))
+    }
+
+
+def _is_plain(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) or (isinstance(target, ast.Tuple) and all(map(_is_plain, target.elts)))
+
+
 def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, str]:
     """For each gradient that a function returns by its place, and calls otherwise, the name that it has there."""
     named = {name for made in assignments(function) for name in (*made.names, *made.kept)}  # after a loss, say

@@ -35,9 +35,9 @@ from ..check.nested import arrays_in
 from ..check.rendering import json, sentences, terminal
 from ..check.repair import Call, Place, Places, mended, repaired, with_fixes
 from ..check.report import Report
-from ..check.running import Run, fingerprint
+from ..check.running import Run, fingerprint, python_function
 from ..check.running import run as run_backward
-from ..check.statements import assignments
+from ..check.statements import assignments, lines_of_loss
 from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..draw.circuit import drawn
@@ -423,6 +423,8 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         if asked != inputs:
             with redirect_stdout(StringIO()):  # which has been shown
                 ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
+    if ran.lines is not None and python_function(task.backward) is python_function(task.forward):
+        ran = replace(ran, lines=ran.lines - lines_of_loss(python_function(task.forward)))
     every = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
     arguments = () if every else task.ignored
     hand = {name: value for name, value in ran.names.items() if name not in arguments}

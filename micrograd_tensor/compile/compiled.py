@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial, update_wrapper
 from importlib.util import find_spec
+from threading import RLock
 from time import perf_counter
 from types import MethodType
 from typing import Any
@@ -34,6 +35,10 @@ KEPT = 32
 """Programs that a function keeps; the least recently used one goes first."""
 
 
+_making = RLock()
+"""Kernels are parsed, and Python 3.11's parser mistakes the depths of two threads for one (CPython's issue 106905)."""
+
+
 def _numpy(found: Traced, name: str, note: str = "") -> Built:
     made = NumPySource(found, name)
     return Built(made.function(), made.text, Facts("NumPy", note=note))
@@ -41,9 +46,10 @@ def _numpy(found: Traced, name: str, note: str = "") -> Built:
 
 def _numba(found: Traced, name: str, in_c: bool = False) -> Built:
     try:
-        made = NumbaSource(found, name, in_c)
-        places = made.plan.places(found.graph)
-        run = made.function()
+        with _making:
+            made = NumbaSource(found, name, in_c)
+            places = made.plan.places(found.graph)
+            run = made.function()
         facts = of_plan(made.plan, "C" if in_c else "Numba", made.made)
         return Built(run, made.text, facts, made.silent, places)
     except CannotError as why:

@@ -302,3 +302,69 @@ def test_what_leads_to_a_right_gradient_is_not_wrong_though_the_labels_get_none(
     found, printed = check(text.replace(old, new))
     assert found == 1
     assert re.search(rf"1 where +line \d+: .*{re.escape(new)}", printed)
+
+
+TWO_LAYERS = """
+class Net:
+    def __init__(self, d=5, h=4, c=3):
+        self.params = {"W1": np.random.randn(d, h), "b1": np.zeros(h), "W2": np.random.randn(h, c), "b2": np.zeros(c)}
+
+    def loss(self, X, y, reg=0.3):
+        W1, b1, W2, b2 = (self.params[k] for k in ("W1", "b1", "W2", "b2"))
+        hidden = np.maximum(0, X.dot(W1) + b1)
+        scores = hidden.dot(W2) + b2
+        shifted = scores - np.max(scores, axis=1, keepdims=True)
+        probs = np.exp(shifted) / np.sum(np.exp(shifted), axis=1, keepdims=True)
+        loss = -np.mean(np.log(probs[np.arange(len(y)), y]))
+        loss += reg * np.sum(W1 * W1) + reg * np.sum(W2 * W2)
+        grads = {}
+        dscores = probs
+        dscores[np.arange(len(y)), y] -= 1
+        dscores /= len(y)
+        grads["W2"] = hidden.T.dot(dscores) + 2 * reg * W2
+        grads["b2"] = dscores.sum(axis=0)
+        dhidden = dscores.dot(W2.T)
+        dhidden[hidden <= 0] = 0
+        grads["W1"] = X.T.dot(dhidden) + 2 * reg * W1
+        grads["b1"] = dhidden.sum(axis=0)
+        return loss, grads
+"""
+
+
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("        dhidden[hidden <= 0] = 0\n", "", "dhidden = dscores.dot(W2.T) * (hidden > 0)"),
+        ("dscores.dot(W2.T)", "dscores.dot(np.abs(W2.T))", "dhidden = dscores.dot(W2.T)"),
+    ],
+)
+def test_lines_that_compute_the_loss_are_no_suspects(check, right, wrong, line):
+    assert check(TWO_LAYERS)[0] == 0
+    assert TWO_LAYERS.count(right) == 1
+    status, printed = check(TWO_LAYERS.replace(right, wrong), "--hints", "3")
+    assert status == 1
+    assert f": {line}\n" in printed
+    assert "computed from your dout" not in printed  # there is none
+    assert not re.search(r"line \d+: (hidden|scores|shifted|probs|loss)\b", printed)
+
+
+def test_what_becomes_a_gradient_in_place_is_a_suspect_though_the_loss_was_made_from_it(check):
+    loop = """
+def softmax_loss(W, X, y):
+    loss, dW = 0.0, np.zeros_like(W)
+    for i in range(len(X)):
+        s = X[i] @ W
+        p = np.exp(s) / np.sum(np.exp(s))
+        loss += -np.log(p[y[i]])
+        p[y[i]] -= 1
+        dW += np.outer(X[i], p)
+    loss /= len(X)
+    dW /= len(X)
+    return loss, dW
+"""
+    assert check(loop)[0] == 0
+    status, printed = check(loop.replace("p[y[i]] -= 1", "p[y[i]] -= 0.5 + 0.1 * i"))
+    assert status == 1
+    assert "line 9: p[y[i]] -= 0.5 + 0.1 * i" in printed
+    assert "p = np.exp" not in printed

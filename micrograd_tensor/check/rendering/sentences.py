@@ -273,7 +273,8 @@ class Mistake:
         """What the expected numbers were computed from, which narrows down where the mistake can be."""
         not_given = {name for name, stage in self._stages.items() if stage.status == Status.NOT_GIVEN}
         absent = [f"{self._d}{shown(name)}" for name in sources if name in not_given]
-        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given]
+        losses = set() if self._forward else self._losses()  # whose gradient is 1, and nobody's own
+        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given | losses]
         computed = f"the expected numbers were computed from your {listed(own)}"
         if absent:
             before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
@@ -282,14 +283,20 @@ class Mistake:
             return f"{before} {listed(absent)}, {why}, so the mistake may also lie on the way there."
         if self._forward:
             return f"T{computed[1:]}: the mistake is there, or where it is changed."
+        since, because = (f" since {listed(own)}", f": {computed}") if own else ("", "")
         if not (self._lines or self._before):  # no line is shown
-            return f"The mistake is on the way here since {listed(own)}: {computed}."
+            return f"The mistake is on the way here{since}{because}."
         if self._helpers:
-            return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed: {computed}."
+            return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed{because}."
         if not self._lines:
-            return f"The mistake is in this line, or before it since {listed(own)}: {computed}."
+            return f"The mistake is in this line, or before it{since}{because}."
         these = "these lines" if len(self._lines) > 1 else "this line"
-        return f"The mistake is in {'one of these lines' if self._before else these}: {computed}."
+        return f"The mistake is in {'one of these lines' if self._before else these}{because}."
+
+    def _losses(self) -> set[str]:
+        """The outputs whose upstream gradient is the number 1."""
+        upstreams = self._graph.upstreams.items() if self._graph is not None else ()
+        return {n.name or "" for n, up in upstreams if up.value is not None and up.shape == () and up.value == 1}
 
     def _kind(self) -> Iterator[str]:
         if not self.found and self._fix is not None:

@@ -212,7 +212,8 @@ def _asset(name: str) -> str:
 def _style() -> str:
     """The rules of every player, with the colours of the pictures."""
     light, dark = (webpage.variables(COLOURS, dark) for dark in (False, True))
-    return _filled(f"{_asset('player.css')}\n{_asset('paper.css')}", font=FAMILY, light=light, dark=dark)
+    rules = re.sub(r"\s*/\*.*?\*/", "", f"{_asset('player.css')}\n{_asset('paper.css')}")
+    return _filled(rules, font=FAMILY, light=light, dark=dark)
 
 
 @cache
