@@ -1,4 +1,4 @@
-"""Mistakes of forty kinds, made by machine in layers that people write, and what the tutor makes of them.
+"""Mistakes of fifty kinds, made by machine in layers that people write, and what the tutor makes of them.
 
 A kind is a rule that takes an expression of a backward pass, or a statement, and says what a person may have written in
 its place. The numbers decide what can be asked of the tutor: mistakes that change nothing must not be called wrong, and
