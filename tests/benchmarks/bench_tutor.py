@@ -195,9 +195,7 @@ def show(table: str, rows: dict[Any, Tally]) -> None:
 
 def show_everyday(rows: dict[Any, Tally]) -> None:
     """The table of the layers, whose diagnoses are also counted where they are wrong."""
-    print(
-        "\n| Fifty kinds, in layers | planted | visible | found, and no other | named rightly | wrongly |"
-    )
+    print("\n| Fifty kinds, in layers | planted | visible | found, and no other | named rightly | wrongly |")
     print("|---|--:|--:|--:|--:|--:|")
     for row, tally in rows.items():
         seen = tally.observable
