@@ -291,8 +291,7 @@ def _instead(
             yield 2.4 + more, f"{own}.reshape({atom}.shape)"
     if not within.product:
         product = text if isinstance(place, ast.BinOp) and isinstance(place.op, ast.Mult | ast.Div) else own
-        if not within.divisor:  # its sign is that of the whole quotient
-            yield 1.9, f"-{product}"
+        yield 1.9, f"-{product}"
         yield from ((2.8 if two else 1.9, f"{factor}{product}") for factor in ("2 * ", "0.5 * "))
     yield 1.9, f"{own} ** 2"
     yield 2.0, f"{own} ** 3"

@@ -124,6 +124,14 @@ def test_a_gradient_that_is_not_computed_at_all_is_said_to_be_left_out_and_nothi
     assert re.search(r"3 the fix +after line 16, outside the loop: dW /= N", printed)
 
 
+def test_where_no_upstream_gradient_is_taken_none_is_spoken_of(check):
+    wrong = HINGES.replace("                dW[:, y[i]] -= X[i]\n", "")
+    status, printed = check(wrong, "--shapes", "W=4x3,X=7x4")
+    assert status == 1
+    assert "The mistake is in one of these lines.\n" in printed
+    assert "dout" not in printed
+
+
 TRIPLET = """
 def triplet_loss(anchor, positive, negative, margin=1.0):
     ap, an = anchor - positive, anchor - negative

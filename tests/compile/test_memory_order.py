@@ -2,6 +2,7 @@
 
 import copy
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor import nn, optim
-from micrograd_tensor.compile import kernels, numba_source
+from micrograd_tensor.compile import compiled, kernels, numba_source
 from micrograd_tensor.compile.memory import Reused
 
 
@@ -104,6 +105,23 @@ def test_threads_do_not_share_what_a_program_writes_to():
         for _ in range(20):
             for ours, theirs in zip(pool.map(lambda x: fast(x, w), inputs), expected, strict=True):
                 np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-12)
+
+
+def test_kernels_are_made_by_one_thread_at_a_time(monkeypatch):
+    making, together = [], []
+
+    def made(*args):
+        making.append(args)
+        time.sleep(0.01)
+        together.append(len(making))
+        making.pop()
+        return numba_source.NumbaSource(*args)
+
+    monkeypatch.setattr(compiled, "NumbaSource", made)
+    functions = [mt.compile(lambda x, k=k: mt.tanh(x) * float(k), backend="numba") for k in range(2, 6)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda f: f(mt.tensor([1.0, 2.0])), functions))
+    assert together == [1] * 4
 
 
 @pytest.mark.parametrize("held", ["parameters", "views", "gradients", "nothing"])
