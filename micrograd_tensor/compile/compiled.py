@@ -8,7 +8,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial, update_wrapper
 from importlib.util import find_spec
-from threading import RLock
 from time import perf_counter
 from types import MethodType
 from typing import Any
@@ -35,23 +34,25 @@ KEPT = 32
 """Programs that a function keeps; the least recently used one goes first."""
 
 
-_making = RLock()
-"""Kernels are parsed, and Python 3.11's parser mistakes the depths of two threads for one (CPython's issue 106905)."""
-
-
 def _numpy(found: Traced, name: str, note: str = "") -> Built:
     made = NumPySource(found, name)
     return Built(made.function(), made.text, Facts("NumPy", note=note))
 
 
+def _kernels(found: Traced, name: str, in_c: bool) -> Built:
+    made = NumbaSource(found, name, in_c)
+    places = made.plan.places(found.graph)
+    run = made.function()
+    facts = of_plan(made.plan, "C" if in_c else "Numba", made.made)
+    return Built(run, made.text, facts, made.silent, places)
+
+
 def _numba(found: Traced, name: str, in_c: bool = False) -> Built:
     try:
-        with _making:
-            made = NumbaSource(found, name, in_c)
-            places = made.plan.places(found.graph)
-            run = made.function()
-        facts = of_plan(made.plan, "C" if in_c else "Numba", made.made)
-        return Built(run, made.text, facts, made.silent, places)
+        try:
+            return _kernels(found, name, in_c)
+        except SystemError:  # Python 3.11's parser takes the depths of two threads for one: CPython's issue 106905
+            return _kernels(found, name, in_c)
     except CannotError as why:
         return _numpy(found, name, str(why))
     except CompilerError:
