@@ -423,10 +423,12 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         if asked != inputs:
             with redirect_stdout(StringIO()):  # which has been shown
                 ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
-    if ran.lines is not None and python_function(task.backward) is python_function(task.forward):
-        ran = replace(ran, lines=ran.lines - lines_of_loss(python_function(task.forward)))
-    every = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
-    arguments = () if every else task.ignored
+    if python_function(task.backward) is python_function(task.forward):
+        function = python_function(task.forward)
+        every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
+        ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
+    whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
+    arguments = () if whole else task.ignored
     hand = {name: value for name, value in ran.names.items() if name not in arguments}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     outputs = {name for name, node in named.items() if node in graph.outputs}
