@@ -160,6 +160,7 @@ class Placing:
         """Begin a strip with an item."""
         left = MARGIN - FRAME if self.inside else MARGIN
         self.first = first
+        self.inmost: list[Scope] | None = None  # the scopes around the last item
         self.floor = self.extent = left
         self.front = [left] * self.rows
         self.placed: set[Item] = set()
@@ -168,7 +169,10 @@ class Placing:
 
     def step(self, item: Item) -> None:
         """Place an item."""
-        self.enter(self.scopes[item.scope])
+        scopes = self.scopes[item.scope]
+        if scopes is not self.inmost:
+            self.enter(scopes)
+            self.inmost = scopes
         self.put(item)
 
     def layout(self) -> Layout:
@@ -276,13 +280,13 @@ class Placing:
         half = half_width(item)
         yield _Part(item.row, -half, half)
         for wire, box in zip(self.inputs[item], boxes, strict=True):
+            left = self.box_right(wire)
             if box is not None:
-                right = self.box_right(wire)
-                yield _Part(wire.row, right - box - ROW_GAP / 2, right)
+                yield _Part(wire.row, left - box - ROW_GAP / 2, left)
             if wire.arrives is None:
-                yield _Part(wire.row, self._lines_left(wire) - ARROW, half, solid=False)
+                yield _Part(wire.row, left, half, solid=False)
             else:
-                yield _Part(wire.row, self._lines_left(wire) - ARROW, wire.arrives + RUN, solid=False)
+                yield _Part(wire.row, left, wire.arrives + RUN, solid=False)
                 yield from _run(item, wire, wire.arrives)
         for wire in self.outputs[item]:
             if wire.leaves is not None:
@@ -371,9 +375,10 @@ class Placing:
             blocks.setdefault((item.strip, item.row), []).append(Block(item.x, half_width(item), *sizes))
         for wire in self.scene.wires:
             row, gap = blocks.setdefault((wire.target.strip, wire.row), []), LANE if wire.backward else 0.0
+            above, below = wire.texts
             start, end = (i.x + (turn or 0.0) for i, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)))
             row.append(Block((start + end) / 2, (end - start) / 2, gap + TEXT_GAP, gap + TEXT_GAP))
-            sizes = gap + TEXT_GAP + wire.above.height, gap + TEXT_GAP + wire.below.height
+            sizes = gap + TEXT_GAP + above.height, gap + TEXT_GAP + below.height
             row.append(Block(wire.x, wire.width / 2, *sizes))
             for item, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)):
                 if turn is not None:
@@ -453,9 +458,10 @@ def _offsets(n: int) -> list[float]:
 
 def half_width(item: Item) -> float:
     """Half the width that an item takes of its row, with its caption and the box below it."""
-    caption = max((text_width(line, CAPTION) / 2 + TEXT_GAP for line in item.captions), default=0.0)
-    saved = text_width(item.saved, VALUE) / 2 + 6 + TEXT_GAP if item.saved else 0.0
-    return max(item.width / 2, caption, saved)
+    half = item.width / 2
+    for line in item.captions:
+        half = max(half, text_width(line, CAPTION) / 2 + TEXT_GAP)
+    return max(half, text_width(item.saved, VALUE) / 2 + 6 + TEXT_GAP) if item.saved else half
 
 
 def _arrow(item: Item) -> float:

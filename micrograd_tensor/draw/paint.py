@@ -149,7 +149,7 @@ class Painter(Canvas):
         gap = (LANE if wire.backward else 0.0) + TEXT_GAP
         self.painting.titles[wire.forward] = wire.title[0]
         style = look.line | ({"arrowhead": "none"} if wire.target.is_fork else {})
-        above, under = wire.above, wire.below
+        above, under = wire.texts
         caption = Caption(above.bold, above.values, wire.x, wire.y - gap - above.height, look.texts)
         self.lane((wire.source.id, wire.target.id), wire.forward, forward, caption, **style)
         below = wire.y + gap

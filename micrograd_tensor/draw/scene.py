@@ -173,19 +173,25 @@ class Wire:
     y: float = 0.0
 
     @property
+    def texts(self) -> tuple[Texts, Texts]:
+        """The lines above and below it."""
+        return _broken(self.name, self.value, self.rule, self.gradient, self.narrow)
+
+    @property
     def above(self) -> Texts:
         """The lines above it."""
-        return _broken(self.name, self.value, self.rule, self.gradient, self.narrow)[0]
+        return self.texts[0]
 
     @property
     def below(self) -> Texts:
         """The lines below it."""
-        return _broken(self.name, self.value, self.rule, self.gradient, self.narrow)[1]
+        return self.texts[1]
 
     @property
     def width(self) -> float:
         """The width of its lines."""
-        return max(28.0, self.above.width, self.below.width)
+        above, below = self.texts
+        return max(28.0, above.width, below.width)
 
 
 class Texts(NamedTuple):

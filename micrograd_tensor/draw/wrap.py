@@ -56,20 +56,21 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
         if broken == "texts":
             _narrow(scene)
             wrapping = _Wrapping(scene)
-        takes = math.ceil(max(least, wrapping.measure(width, MARK_FOLD if broken else math.inf)))
-        if takes <= width:
+        wrapping.prepare(width, MARK_FOLD if broken else math.inf)
+        if least <= width and wrapping.strips(width).fits:
             break
     else:
+        takes = math.ceil(max(least, wrapping.takes()))
         if strict:
             raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
         width = takes
-        wrapping.measure(width, wrapping.fold)
+        wrapping.prepare(width, wrapping.fold)
     strips = len(wrapping.strips(width).begin)
-    low, high = max(takes, math.floor(length / strips)), math.floor(width)
+    low, high = max(math.ceil(least), math.floor(length / strips)), math.floor(width)
     while low < high:
         middle = (low + high) // 2
         found = wrapping.strips(middle)
-        if len(found.begin) <= strips:
+        if found.fits and len(found.begin) <= strips:
             high = min(middle, max(low, math.ceil(found.enough)))
         else:
             low = max(middle + 1, math.ceil(found.more))
@@ -88,9 +89,17 @@ def _narrow(scene: Scene) -> None:
 
 
 class _Strips(NamedTuple):
-    """The strips of a width: which items they begin with, the least width that gives the same, and the next larger."""
+    """The strips of a width.
+
+    Attributes:
+        begin: which items they begin with.
+        fits: whether none is wider, as one of a single item may be.
+        enough: the least width that gives the same.
+        more: the next larger one that does not.
+    """
 
     begin: list[int]
+    fits: bool
     enough: float
     more: float
 
@@ -111,12 +120,14 @@ class _Wrapping(Placing):
         self._widths: dict[tuple[float, Wire], float] = {}
         self._ends: dict[int, list[float]] = {}
 
-    def measure(self, width: float, fold: float) -> float:
-        """The least sufficient width, that of the widest strip of one item; no strip is asked to be wider than this."""
-        self.fold, self._ends = fold, {}
+    def prepare(self, width: float, fold: float) -> None:
+        """Set the greatest width that strips are asked for, and how wide the lines of marks are."""
+        self.limit, self.fold, self._ends = width - MARGIN, fold, {}
+
+    def takes(self) -> float:
+        """The least width that suffices in any case, that of the widest strip of one item."""
         alone = [self._measured(k, 0.0)[0] for k in range(len(self.order))]
         self.enter([])
-        self.limit = width - MARGIN
         return max(self.extent, *alone) + MARGIN
 
     def _measured(self, first: int, limit: float) -> list[float]:
@@ -141,9 +152,9 @@ class _Wrapping(Placing):
             ends = self._ends[first]
             held = next((k for k, end in enumerate(ends) if k and end > limit), len(ends))
             fits = max(fits, *ends[:held])
-            over = min([over, *ends[held : held + 1]])
+            over = min([over, *(end for end in (ends[0], *ends[held : held + 1]) if end > limit)])
             begin.append(first + held)
-        return _Strips(begin[:-1], fits + MARGIN, over + MARGIN)
+        return _Strips(begin[:-1], fits <= limit, fits + MARGIN, over + MARGIN)
 
     def break_at(self, begin: list[int], width: float) -> None:
         """Place all items in strips of a width, which begin with these."""

@@ -83,9 +83,9 @@ class Dialect(ABC):
         """A piece as one side of an equation: a comparison, which has a sign of its own, is in parentheses."""
         return self.at(piece, COMPARISON + 1)
 
-    def placed(self, operands: Sequence[Piece], i: int, parts: Sequence[Part]) -> str:
-        """An operand as written in its place among the parts of an op."""
-        level, first, others = self.levels(parts)
+    def placed(self, operands: Sequence[Piece], i: int, levels: tuple[int, int, int]) -> str:
+        """An operand as written in its place in an op of some binding strengths."""
+        level, first, others = levels
         signed = i and level == SUM and not self.exact and _NEGATIVE.match(operands[i].text)
         return self.at(operands[i], ATOM if signed else others if i else first)
 
@@ -146,8 +146,9 @@ def shown_ops(dialect: Dialect, end: Node, names: Container[Node], limit: int) -
     for node in queue:
         read = shown[node] = node if dialect.exact else as_taught(node, names)
         if read is end or is_inner(read, names):
-            new = dict.fromkeys(x for x in read.operands if is_inner(x, names) and x not in shown and x not in queue)
-            queue.extend([*new][: max(0, (limit if limit == EVERYTHING else min(limit, MAX_OPS)) - len(queue))])
+            if inner := [x for x in read.operands if is_inner(x, names)]:
+                new = dict.fromkeys(x for x in inner if x not in shown and x not in queue)
+                queue.extend([*new][: max(0, (limit if limit == EVERYTHING else min(limit, MAX_OPS)) - len(queue))])
     return {node: shown[node] for node in sorted([*reversed(queue)], key=lambda node: node.rank)}
 
 

@@ -62,23 +62,44 @@ def rule(
         return ("× 1",)
     called, known = free("g", graph.named), names or {}
     named = node in known or node.name is not None
-    if named or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
-        clauses = _Clauses(g, called, known, dims or {}, limit).of(edge, end, node)
+    plain = _Clauses(g, end, called, known, dims or {}, limit)
+    if named or not plain.reads(node) or len(formula(node, known, dims=dims, limit=SHORT + 1)) <= SHORT:
+        clauses = plain.of(edge, node)
         if named or not any("…" in clause for clause in clauses):
             return tuple(clauses)
-    return tuple(_Clauses(g, called, {**known, node: free("y", graph.named)}, dims or {}, limit).of(edge, end, node))
+    named_y = {**known, node: free("y", graph.named)}
+    return tuple(_Clauses(g, end, called, named_y, dims or {}, limit).of(edge, node))
 
 
 class _Clauses:
-    """Says what is done to one gradient."""
+    """Says what is done to one gradient until it is a contribution.
 
-    def __init__(self, g: Node, called: str, names: Mapping[Node, str], dims: Dims, limit: int) -> None:
-        self.g, self.called, self.dims, self.limit = g, called, dims, limit
+    Attributes:
+        g, end: the gradient, and the contribution.
+        called: what the gradient is called.
+        names: those of nodes, the gradient among them.
+        dims, limit: as `rule` takes them.
+        read: the nodes between the two, by rank, each with the form it is read in.
+    """
+
+    def __init__(self, g: Node, end: Node, called: str, names: Mapping[Node, str], dims: Dims, limit: int) -> None:
+        self.g, self.end, self.called, self.dims, self.limit = g, end, called, dims, limit
         self.names = {**names, g: called}
+        read, stack = dict[Node, Node](), [end]
+        while stack:
+            node = stack.pop()
+            if node.rank > g.rank and node not in read:
+                read[node] = as_taught(node, self.names)
+                stack.extend(read[node].inputs)
+        self.read = {node: read[node] for node in sorted([*reversed(read)], key=lambda node: node.rank)}
 
-    def of(self, edge: Edge, end: Node, since: Node) -> list[str]:
-        """The clauses from the gradient, which is that of a node, to a contribution."""
-        carriers, clauses, before = self._carriers(end), list[str](), self.g
+    def reads(self, node: Node) -> bool:
+        """Whether what is done to the gradient depends on a node's value itself."""
+        return any(x is node for read in self.read.values() for x in read.operands)
+
+    def of(self, edge: Edge, since: Node) -> list[str]:
+        """The clauses from the gradient, which is that of a node, to the contribution."""
+        end, carriers, clauses, before = self.end, self._carriers(), list[str](), self.g
         if not carriers:
             zero = isinstance(end.value, np.ndarray) and not end.value.any()
             return ["× 0"] if zero else [self._formula(end, self.g)]
@@ -97,18 +118,12 @@ class _Clauses:
         clauses = [clause for clause in clauses if clause not in casts] or casts
         return ["× 1", *clauses] if all(clause.startswith("Σ") for clause in clauses) else clauses
 
-    def _carriers(self, end: Node) -> list[tuple[Node, Node]]:
-        """The nodes between the gradient and a contribution that depend on it, each with the form it is read in."""
-        read, stack = dict[Node, Node](), [end]
-        while stack:
-            node = stack.pop()
-            if node.rank > self.g.rank and node not in read:
-                read[node] = as_taught(node, self.names)
-                stack.extend(read[node].inputs)
+    def _carriers(self) -> list[tuple[Node, Node]]:
+        """The nodes between the two that depend on the gradient, each with the form it is read in."""
         found: dict[Node, Node] = {}
-        for node in sorted([*reversed(read)], key=lambda node: node.rank):
-            if any(x is self.g or x in found for x in read[node].inputs):
-                found[node] = read[node]
+        for node, read in self.read.items():
+            if any(x is self.g or x in found for x in read.inputs):
+                found[node] = read
         return list(found.items())
 
     def _formula(self, node: Node, g: Node) -> str:

@@ -58,7 +58,7 @@ class _NumPy(Dialect):
         if part.name == "*":
             return ", ".join(x.text for x in operands)
         if part.name.isdigit():
-            return self.placed(operands, int(part.name), parts)
+            return self.placed(operands, int(part.name), self.levels(parts))
         if part.name == "y":
             return f'"{node.dtype}"' if part.kind else "{y}"
         value = node.params[part.name]

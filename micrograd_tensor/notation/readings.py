@@ -64,7 +64,12 @@ def opposite(x: Node) -> Node | None:
 def is_transpose(x: Any) -> bool:
     """Whether a node exchanges the last two axes of its operand and moves no other."""
     order = order_of(x)
-    return order is not None and len(order) > 1 and [*order] == [*range(len(order) - 2), len(order) - 1, len(order) - 2]
+    return order is not None and exchanges_last(order)
+
+
+def exchanges_last(order: Sequence[int]) -> bool:
+    """Whether an order of axes exchanges the last two, and moves no other."""
+    return len(order) > 1 and [*order] == [*range(len(order) - 2), len(order) - 1, len(order) - 2]
 
 
 def order_of(x: Any) -> Sequence[int] | None:

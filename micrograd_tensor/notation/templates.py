@@ -39,8 +39,11 @@ def _parsed(template: str) -> tuple[tuple[tuple[Part, ...], bool], ...]:
 
 def filled(node: Node, template: str) -> list[Part]:
     """The parts of a template that a node needs: without those whose parameters all have their defaults."""
+    groups = _parsed(template)
+    if len(groups) == 1:
+        return [*groups[0][0]]
     parts: list[Part] = []
-    for group, optional in _parsed(template):
+    for group, optional in groups:
         if optional and all(_is_default(node, part.name) for part in group if isinstance(part, Field)):
             continue
         for part in group:

@@ -280,7 +280,7 @@ class Typeset(Mathematics):
 
     def _field(self, node: Node, field: Field, operands: Sequence[Piece], dims: Dims, parts: Sequence[Part]) -> str:
         if field.name.isdigit():
-            return self.placed(operands, int(field.name), parts)
+            return self.placed(operands, int(field.name), self.levels(parts))
         texts = [x.text for x in operands]
         if field.name == "*":
             return self.sign(",").join(texts)

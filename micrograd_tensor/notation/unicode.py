@@ -29,7 +29,7 @@ from .expression import (
 )
 from .numbers import MINUS, number
 from .printable import printable, shorten
-from .readings import is_transpose, order_of
+from .readings import exchanges_last, order_of
 from .templates import Field, Part, axes_of, filled, index_text
 
 __all__ = ["axes_text", "formula", "operand_text", "over_text", "shape_text"]
@@ -178,10 +178,11 @@ class Mathematics(Dialect):
 
     def parts(self, node: Node) -> list[Part]:
         """The template of an op in the form in which its parameters are best said."""
-        if is_transpose(node):
-            return [Field("0", ""), "ᵀ"]
-        if (order := order_of(node)) is not None and [*order] == [*range(len(order))]:
-            return [Field("0", "")]
+        if (order := order_of(node)) is not None:
+            if exchanges_last(order):
+                return [Field("0", ""), "ᵀ"]
+            if [*order] == [*range(len(order))]:
+                return [Field("0", "")]
         parts = filled(node, node.made_by.notation)
         match parts:
             case [("Σ(" | "Π(") as sign, x, ")"]:
@@ -234,16 +235,17 @@ class _Unicode(Mathematics):
         parts, texts, made = self.parts(node), [x.text for x in operands], ""
         if parts == [Field("0", "")]:
             return operands[0]
+        levels = self.levels(parts)
         for part in parts:
             if isinstance(part, str):
                 made += part
             elif part.name.isdigit():
-                made += self.placed(operands, int(part.name), parts)
+                made += self.placed(operands, int(part.name), levels)
             elif part.kind == "index":
                 made += ", ".join(index_text(node.params[part.name], texts[1:], number)) or "()"
             else:
                 made += ", ".join(texts) if part.name == "*" else self.said(node, part, dims)
-        return Piece(made, self.levels(parts)[0], len(made))
+        return Piece(made, levels[0], len(made))
 
 
 def listed(value: np.ndarray[Any, Any]) -> str:
