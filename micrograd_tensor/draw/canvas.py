@@ -141,7 +141,7 @@ class Canvas:
 
     def texts(self, name: str, lines: Sequence[Line], colour: str, kind: str) -> None:
         """Lines of text below each other, of one size, in the colour of a role."""
-        lines = [line._replace(colour=LIGHT[colour]) for line in lines]
+        lines = [Line(*line[:-1], LIGHT[colour]) for line in lines]
         self.painting.kinds[name] = kind
         self.painting.lines[name] = lines
         middle = (lines[0].y + lines[-1].y) / 2

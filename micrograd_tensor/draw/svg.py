@@ -28,7 +28,7 @@ UNSTRETCHED = 3
 
 def finish(painted: bytes, painting: Painting, title: str, description: str, theme: str = "auto") -> str:
     """The final SVG text of Graphviz's output of the shapes, which follows the page or has the given theme."""
-    groups = _GROUP.findall(painted.decode())
+    groups = _GROUP.findall(painted.decode().replace("&#45;", "-").replace('"/>', '" />'))
     assert len(groups) == painted.count(b"<g ") - 1  # noqa: S101 -- one more is around all of them
     drawn = [
         _element(unescape(name), unescape(kind), shapes, painting)
@@ -62,7 +62,6 @@ def document(painting: Painting, contents: str, title: str, description: str, th
 
 def _element(name: str, kind: str, shapes: str, painting: Painting) -> str:
     """An element of the picture with its shapes, as Graphviz painted them, and its lines of text."""
-    shapes = "".join(f"{line.removesuffix('/>')} />\n" for line in shapes.splitlines())
     title = painting.titles.get(name)
     role = ' role="img"' if title else ' aria-hidden="true"'
     said = f"<title>{_escaped(title)}</title>" if title else ""
