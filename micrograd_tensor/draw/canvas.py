@@ -7,8 +7,9 @@ fonts of the machine it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from .metrics import text_width
@@ -54,13 +55,13 @@ class Part(NamedTuple):
     Attributes:
         subject: what it is about.
         look: the attributes of shapes and lines.
-        text: those of what can be read there.
+        text: makes those of what can be read there, which a picture whose lines are placed does not take.
         is_text: whether it is there for its text alone.
     """
 
     subject: str
     look: dict[str, str]
-    text: dict[str, str] = {}  # noqa: RUF012 -- of a tuple; nobody writes to it
+    text: Callable[[], dict[str, str]] = dict
     is_text: bool = False
 
 
@@ -87,7 +88,8 @@ class Painting:
     def dot(self) -> str:
         """The DOT text, with all that can be read in the picture."""
         return _digraph(
-            part if isinstance(part, str) else statement(part.subject, **part.look, **part.text) for part in self.parts
+            part if isinstance(part, str) else statement(part.subject, **part.look, **part.text())
+            for part in self.parts
         )
 
     @property
@@ -114,8 +116,8 @@ class Canvas:
         names, values = {"fontname": BOLD, "fontsize": f"{NAME:g}"}, {"labelfontsize": f"{VALUE:g}"}
         self.painting.parts = [
             Part("graph", graph),
-            Part("node", {"fixedsize": "true", "label": "", "penwidth": "1.4"}, {"fontname": FONT}),
-            Part("edge", {"penwidth": "1.5", "arrowsize": "0.8"}, {**names, "labelfontname": FONT, **values}),
+            Part("node", {"fixedsize": "true", "label": "", "penwidth": "1.4"}, partial(dict, fontname=FONT)),
+            Part("edge", {"penwidth": "1.5", "arrowsize": "0.8"}, partial(dict, **names, labelfontname=FONT, **values)),
         ]
         # Graphviz sizes the picture by its contents; these two points keep it from measuring text for that.
         for k, (x, y) in enumerate(((0.0, height), (width, 0.0))):
@@ -133,7 +135,7 @@ class Canvas:
             self.painting.lines[name] = [line]
         size = {"width": f"{width / POINTS:.5f}", "height": f"{height / POINTS:.5f}"}
         attributes = {"id": name, "pos": f"{x:.2f},{-y:.2f}!", **size, **look}
-        self.painting.parts.append(Part(f'"{name}"', attributes, _said(line) if line else {}))
+        self.painting.parts.append(Part(f'"{name}"', attributes, partial(_said, [line] if line else [])))
 
     def text(self, name: str, line: Line, colour: str, kind: str) -> None:
         """A line of text in the colour of a role."""
@@ -147,8 +149,7 @@ class Canvas:
         middle = (lines[0].y + lines[-1].y) / 2
         look = {"id": name, "pos": f"{lines[0].x:.2f},{-middle:.2f}!", "width": "0.00014", "height": "0.00014"}
         look |= {"shape": "none", "fixedsize": "shape", "class": kind}
-        said = _said(lines[0]) | {"label": escaped(*(line.text for line in lines))}
-        self.painting.parts.append(Part(f'"{name}"', look, said, is_text=True))
+        self.painting.parts.append(Part(f'"{name}"', look, partial(_said, lines), is_text=True))
 
     def text_from(
         self,
@@ -166,37 +167,48 @@ class Canvas:
 
     def edge(self, ends: tuple[str, str], name: str, spline: str, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says."""
-        self._join(ends, name, spline, attributes, {})
-
-    def _join(self, ends: tuple[str, str], name: str, spline: str, look: dict[str, str], text: dict[str, str]) -> None:
-        self.painting.parts.append(Part(f'"{ends[0]}" -> "{ends[1]}"', {"id": name, "pos": spline, **look}, text))
+        self.painting.parts.append(Part(_edge(ends), {"id": name, "pos": spline, **attributes}))
 
     def lane(self, ends: tuple[str, str], name: str, spline: str, caption: Caption, **attributes: str) -> None:
         """A line between two nodes that runs as its spline says, with its caption."""
-        bold, values, x, top, (colour, colour_of_value) = caption
-        said = {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
-        lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True, LIGHT[colour]) for k, text in enumerate(bold)]
-        if bold:
-            middle = top + NAME_LINE * len(bold) / 2
-            said |= {"label": escaped(*bold), "lp": f"{x:.2f},{-middle:.2f}"}
-        if values:
-            below = top + NAME_LINE * len(bold)
-            for k, text in enumerate(values):
-                lines.append(Line(text, x, below + VALUE_LINE * (k + 0.5), VALUE, False, LIGHT[colour_of_value]))
-            middle = below + VALUE_LINE * len(values) / 2
-            said |= {"taillabel": escaped(*values), "tail_lp": f"{x:.2f},{-middle:.2f}"}
+        bold, values, x, top, colours = caption
+        colour, colour_of_value = (LIGHT[role] for role in colours)
+        lines = [Line(text, x, top + NAME_LINE * (k + 0.5), NAME, True, colour) for k, text in enumerate(bold)]
+        below = top + NAME_LINE * len(bold)
+        for k, text in enumerate(values):
+            lines.append(Line(text, x, below + VALUE_LINE * (k + 0.5), VALUE, False, colour_of_value))
         self.painting.lines[name] = lines
-        self._join(ends, name, spline, attributes, said)
+        look = {"id": name, "pos": spline, **attributes}
+        self.painting.parts.append(Part(_edge(ends), look, partial(_captioned, caption)))
 
 
-def _said(line: Line) -> dict[str, str]:
-    """What DOT says of the line of text in a node."""
+def _edge(ends: tuple[str, str]) -> str:
+    return f'"{ends[0]}" -> "{ends[1]}"'
+
+
+def _said(lines: Sequence[Line]) -> dict[str, str]:
+    """What DOT says of the lines of text in a node, which are of one size."""
+    if not lines:
+        return {}
     return {
-        "label": escaped(line.text),
-        "fontsize": f"{line.size:g}",
-        "fontname": BOLD if line.bold else FONT,
-        "fontcolor": line.colour,
+        "label": escaped(*(line.text for line in lines)),
+        "fontsize": f"{lines[0].size:g}",
+        "fontname": BOLD if lines[0].bold else FONT,
+        "fontcolor": lines[0].colour,
     }
+
+
+def _captioned(caption: Caption) -> dict[str, str]:
+    """What DOT says of the caption of a line between two nodes."""
+    bold, values, x, top, (colour, colour_of_value) = caption
+    said = {"fontcolor": LIGHT[colour], "labelfontcolor": LIGHT[colour_of_value]}
+    below = top + NAME_LINE * len(bold)
+    if bold:
+        said |= {"label": escaped(*bold), "lp": f"{x:.2f},{-(top + below) / 2:.2f}"}
+    if values:
+        middle = below + VALUE_LINE * len(values) / 2
+        said |= {"taillabel": escaped(*values), "tail_lp": f"{x:.2f},{-middle:.2f}"}
+    return said
 
 
 def statement(subject: str, **attributes: str) -> str:

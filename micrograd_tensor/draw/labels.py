@@ -184,6 +184,8 @@ class Labels:
 
     def formula(self, node: Node) -> str:
         """How a value was computed, in full."""
+        if not node.name and node not in self.called.stand_ins:
+            return self.called.values[node]
         return formula(node, self.called.stand_ins, dims=self.dims, limit=WHOLE)
 
     def copied(self, edge: Edge) -> str:

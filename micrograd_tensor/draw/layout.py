@@ -114,7 +114,15 @@ def place(scene: Scene) -> Layout:
 
 
 class Placing:
-    """Places a scene from left to right; may be run repeatedly."""
+    """Places a scene from left to right; may be run repeatedly.
+
+    Attributes:
+        inputs, outputs: the wires that arrive at an item and that leave it, by item.
+        half: by item, half the width that it takes of its row.
+        box_right: by wire, where a box before its target ends, relative to the target's centre.
+        own: by item, the wires from boxes that are placed together with it.
+        order: the items in the order in which they are placed.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -130,6 +138,8 @@ class Placing:
             # Read from left to right, 1 − x would be x − 1 where x runs straight on and 1 comes from below.
             if item.reads and any(wire.operand == 0 and wire.arrives is not None for wire in self.inputs[item]):
                 item.caption, item.reads = captioned(item.caption, item.reads), ""
+        self.half = {item: half_width(item) for item in scene.items}
+        self.box_right = {wire: _lines_left(wire) - ARROW for wire in scene.wires}
         self.own = {item: [wire for wire in self.inputs[item] if self._is_own(wire)] for item in scene.items}
         beside = {wire.source for wires in self.own.values() for wire in wires}
         self.order = [item for item in order.items if item not in beside]
@@ -227,7 +237,7 @@ class Placing:
             if part.solid:
                 self.solid[-1][part.row].append((x + part.left, x + part.right))
         for wire in self.own[item]:
-            wire.source.x, wire.source.strip = x + self.box_right(wire) - wire.source.width / 2, item.strip
+            wire.source.x, wire.source.strip = x + self.box_right[wire] - wire.source.width / 2, item.strip
         for frame in self.open:
             frame.items.append(item)
 
@@ -266,7 +276,7 @@ class Placing:
 
     def room(self, item: Item) -> _Room:
         """What an item takes, with the boxes that stand before it."""
-        boxes = tuple(self.beside(wire) for wire in self.inputs[item])
+        boxes = tuple([self.beside(wire) for wire in self.inputs[item]])
         if (item, boxes) not in self._rooms:
             parts = tuple(self._parts(item, boxes))
             self._rooms[item, boxes] = _Room(parts, tuple(_joined(parts)))
@@ -277,10 +287,10 @@ class Placing:
         return wire.source.width if wire in self.own[wire.target] else None
 
     def _parts(self, item: Item, boxes: Sequence[float | None]) -> Iterator[_Part]:
-        half = half_width(item)
+        half = self.half[item]
         yield _Part(item.row, -half, half)
         for wire, box in zip(self.inputs[item], boxes, strict=True):
-            left = self.box_right(wire)
+            left = self.box_right[wire]
             if box is not None:
                 yield _Part(wire.row, left - box - ROW_GAP / 2, left)
             if wire.arrives is None:
@@ -292,15 +302,6 @@ class Placing:
             if wire.leaves is not None:
                 yield from _run(item, wire, wire.leaves)
 
-    def _lines_left(self, wire: Wire) -> float:
-        """Where the lines of a wire begin if they are right before its target, relative to the target's centre."""
-        end = wire.arrives - BEND if wire.arrives is not None else -half_width(wire.target) - _arrow(wire.target)
-        return end - wire.width
-
-    def box_right(self, wire: Wire) -> float:
-        """Where a box before a gate ends, relative to the gate's centre."""
-        return self._lines_left(wire) - ARROW
-
     def _centre(self, wire: Wire) -> float:
         """The middle of the longest stretch of a wire along which its lines meet nothing."""
         start = (
@@ -308,7 +309,7 @@ class Placing:
             + (BEND if wire.leaves is not None else half_width(wire.source) + ARROW)
             + (wire.leaves or 0.0)
         )
-        end = wire.target.x + self._lines_left(wire) + wire.width
+        end = wire.target.x + _lines_left(wire) + wire.width
         best = (end - wire.width, end)
         for left, right in [*self.solid[wire.target.strip][wire.row], (end, end)]:
             if left > start and min(left, end) - start > best[1] - best[0] + 1:
@@ -375,10 +376,10 @@ class Placing:
             blocks.setdefault((item.strip, item.row), []).append(Block(item.x, half_width(item), *sizes))
         for wire in self.scene.wires:
             row, gap = blocks.setdefault((wire.target.strip, wire.row), []), LANE if wire.backward else 0.0
-            above, below = wire.texts
+            over, under = wire.texts
             start, end = (i.x + (turn or 0.0) for i, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)))
             row.append(Block((start + end) / 2, (end - start) / 2, gap + TEXT_GAP, gap + TEXT_GAP))
-            sizes = gap + TEXT_GAP + above.height, gap + TEXT_GAP + below.height
+            sizes = gap + TEXT_GAP + over.height, gap + TEXT_GAP + under.height
             row.append(Block(wire.x, wire.width / 2, *sizes))
             for item, turn in ((wire.source, wire.leaves), (wire.target, wire.arrives)):
                 if turn is not None:
@@ -454,6 +455,12 @@ def heading(frame: Frame) -> float:
 def _offsets(n: int) -> list[float]:
     """The positions of n vertical runs, relative to their middle."""
     return [(k - (n - 1) / 2) * BETWEEN_RUNS for k in range(n)]
+
+
+def _lines_left(wire: Wire) -> float:
+    """Where the lines of a wire begin if they are right before its target, relative to the target's centre."""
+    end = wire.arrives - BEND if wire.arrives is not None else -half_width(wire.target) - _arrow(wire.target)
+    return end - wire.width
 
 
 def half_width(item: Item) -> float:

@@ -48,7 +48,7 @@ def spline(points: list[Point], head: bool, offset: float = 0.0) -> str:
 
 
 def _listed(points: list[Point]) -> str:
-    return " ".join(f"{x:.2f},{-y:.2f}" for x, y in points)
+    return " ".join([f"{x:.2f},{-y:.2f}" for x, y in points])
 
 
 def _centre_line(wire: Wire) -> list[Point]:

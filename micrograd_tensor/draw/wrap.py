@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..notation import shorten
 from .errors import DrawError
 from .labels import narrowed
-from .layout import ARROW, BEND, FRAME, MARGIN, Layout, Placing, common, half_width, heading, place
+from .layout import ARROW, BEND, FRAME, MARGIN, Layout, Placing, common, heading, place
 from .legend import CONTINUED, least_width
 from .metrics import folded, text_width
 from .options import Options
@@ -179,7 +179,7 @@ class _Wrapping(Placing):
         for wire in self.inputs[item]:
             self.pending.pop(wire, None)
         for wire in self.outputs[item]:
-            turn = half_width(item) if wire.leaves is None else wire.leaves + BEND
+            turn = self.half[item] if wire.leaves is None else wire.leaves + BEND
             self.pending[wire] = item.x + turn + ARROW
 
     def beside(self, wire: Wire) -> float | None:
@@ -229,7 +229,7 @@ class _Wrapping(Placing):
                 continue
             name = wire.forward.removeprefix("edge-").removesuffix("-fwd")
             start = _mark(f"mark-{name}-start", wire, self.fold)
-            start.x = wire.target.x + self.box_right(wire) - start.width / 2
+            start.x = wire.target.x + self.box_right[wire] - start.width / 2
             start.strip = wire.target.strip
             self.scene.items.append(start)
             if wire in self.marks:

@@ -145,10 +145,10 @@ def shown_ops(dialect: Dialect, end: Node, names: Container[Node], limit: int) -
     queue = [end]
     for node in queue:
         read = shown[node] = node if dialect.exact else as_taught(node, names)
-        if read is end or is_inner(read, names):
-            if inner := [x for x in read.operands if is_inner(x, names)]:
-                new = dict.fromkeys(x for x in inner if x not in shown and x not in queue)
-                queue.extend([*new][: max(0, (limit if limit == EVERYTHING else min(limit, MAX_OPS)) - len(queue))])
+        within = [x for x in read.operands if is_inner(x, names)] if read is end or is_inner(read, names) else ()
+        if within:
+            new = dict.fromkeys(x for x in within if x not in shown and x not in queue)
+            queue.extend([*new][: max(0, (limit if limit == EVERYTHING else min(limit, MAX_OPS)) - len(queue))])
     return {node: shown[node] for node in sorted([*reversed(queue)], key=lambda node: node.rank)}
 
 
