@@ -24,6 +24,9 @@ from .scene import MARK_FOLD, MAX_MARK, VALUE, Item, Scene, Wire
 EDGE = FRAME + 1
 """Room for a frame's side, which stands on a whole pixel."""
 
+MAX_EQUAL = 12
+"""How many strips at most are made equally long: of more of them the last counts for little."""
+
 
 def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
     """Place every item and wire of a scene, in lines of the width that the options set; the legend explains marks."""
@@ -36,7 +39,7 @@ def lay_out(scene: Scene, options: Options, means: dict[str, str]) -> Layout:
 
 
 def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True, narrow: bool = True) -> Layout:
-    """Place every item and wire of a scene, in as many strips of equal length as it takes.
+    """Place every item and wire of a scene, in as many strips as it takes; a few are of equal length.
 
     Args:
         scene: the scene, whose wires are cut where they continue in another strip.
@@ -49,15 +52,13 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
         DrawError: for a width that is too small, with the least sufficient one.
     """
     wrapping = _Wrapping(scene)
-    wrapping.run()
-    if (length := max(wrapping.front)) + MARGIN <= width:
-        return wrapping.layout()
     for broken in ("", "marks", "texts")[: 2 + narrow]:
         if broken == "texts":
             _narrow(scene)
             wrapping = _Wrapping(scene)
         wrapping.prepare(width, MARK_FOLD if broken else math.inf)
-        if least <= width and wrapping.strips(width).fits:
+        found = wrapping.strips(width)
+        if found.fits and (least <= width or len(found.begin) == 1):
             break
     else:
         takes = math.ceil(max(least, wrapping.takes()))
@@ -65,16 +66,12 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
             raise DrawError(f"draw: width={width:g} is too narrow for this circuit; it takes {takes} at least")
         width = takes
         wrapping.prepare(width, wrapping.fold)
-    strips = len(wrapping.strips(width).begin)
-    low, high = max(math.ceil(least), math.floor(length / strips)), math.floor(width)
-    while low < high:
-        middle = (low + high) // 2
-        found = wrapping.strips(middle)
-        if found.fits and len(found.begin) <= strips:
-            high = min(middle, max(low, math.ceil(found.enough)))
-        else:
-            low = max(middle + 1, math.ceil(found.more))
-    wrapping.break_at(wrapping.strips(high).begin, high)
+        found = wrapping.strips(width)
+    high = math.floor(width)
+    if 1 < len(found.begin) <= MAX_EQUAL:
+        high = wrapping.least(len(found.begin), max(math.ceil(least), wrapping.length() // len(found.begin)), high)
+        found = wrapping.strips(high)
+    wrapping.break_at(found.begin, high)
     wrapping.cut()
     return wrapping.layout()
 
@@ -155,6 +152,23 @@ class _Wrapping(Placing):
             over = min([over, *(end for end in (ends[0], *ends[held : held + 1]) if end > limit)])
             begin.append(first + held)
         return _Strips(begin[:-1], fits <= limit, fits + MARGIN, over + MARGIN)
+
+    def length(self) -> float:
+        """The length of the only strip that holds all items."""
+        self.run()
+        return max(self.front)
+
+    def least(self, strips: int, low: float, high: int) -> int:
+        """The least width, between two, that takes no more than some strips."""
+        low = int(low)
+        while low < high:
+            middle = (low + high) // 2
+            found = self.strips(middle)
+            if found.fits and len(found.begin) <= strips:
+                high = min(middle, max(low, math.ceil(found.enough)))
+            else:
+                low = max(middle + 1, math.ceil(found.more))
+        return high
 
     def break_at(self, begin: list[int], width: float) -> None:
         """Place all items in strips of a width, which begin with these."""
