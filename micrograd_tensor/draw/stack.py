@@ -44,19 +44,18 @@ def stacked(
     """
     ys: dict[tuple[int, int], float] = {}
     bottom = top - between
-    for _, keys in groupby(sorted(blocks), key=itemgetter(0)):
+    for _, strip in groupby(sorted(blocks), key=itemgetter(0)):
+        keys = [*strip]
         line = least = begin = bottom + between
-        filled = np.full(0, begin)
+        right = max(block.x + block.half for key in keys for block in blocks[key])
+        filled = np.full(math.ceil(right / COLUMN) + 1, begin)
         for key in keys:
-            row = blocks[key]
-            columns = math.ceil(max(block.x + block.half for block in row) / COLUMN) + 1
-            filled = np.pad(filled, (0, max(columns - len(filled), 0)), constant_values=begin)
-            near = (float(filled[_columns(block)].max()) + block.above for block in row)
-            ys[key] = line = max(least, line + max(block.above for block in row), *near)
-            for block in row:
-                there = filled[_columns(block)]
+            row = [(block, filled[_columns(block)]) for block in blocks[key]]
+            near = (float(there.max()) + block.above for block, there in row)
+            ys[key] = line = max(least, line + max(block.above for block, _ in row), *near)
+            for block, there in row:
                 np.maximum(there, line + block.below + ROW_GAP, out=there)
-            below = line + max(block.below for block in row)
+            below = line + max(block.below for block, _ in row)
             least, bottom = below + ROW_GAP, max(bottom, below)
     return ys, bottom
 
