@@ -67,11 +67,11 @@ def wrap(scene: Scene, width: float, least: float = 0.0, *, strict: bool = True,
         width = takes
         wrapping.prepare(width, wrapping.fold)
         found = wrapping.strips(width)
-    high = math.floor(width)
     if 1 < len(found.begin) <= MAX_EQUAL:
-        high = wrapping.least(len(found.begin), max(math.ceil(least), wrapping.length() // len(found.begin)), high)
-        found = wrapping.strips(high)
-    wrapping.break_at(found.begin, high)
+        low = max(math.ceil(least), math.floor(wrapping.length() / len(found.begin)))
+        width = wrapping.least(len(found.begin), low, math.floor(width))
+        found = wrapping.strips(width)
+    wrapping.break_at(found.begin, width)
     wrapping.cut()
     return wrapping.layout()
 
@@ -158,9 +158,8 @@ class _Wrapping(Placing):
         self.run()
         return max(self.front)
 
-    def least(self, strips: int, low: float, high: int) -> int:
+    def least(self, strips: int, low: int, high: int) -> int:
         """The least width, between two, that takes no more than some strips."""
-        low = int(low)
         while low < high:
             middle = (low + high) // 2
             found = self.strips(middle)
