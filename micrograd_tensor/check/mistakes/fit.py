@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...graph import Node
+from ...notation.printable import listed
 from ..found import broadcasts
 from .catalogue import Hypothesis, Substitutes, of
 from .constants import NOTHING, ONE, digits
 from .derivation import Array, Operand, Values, grouped_forward
 from .factors import UNEXPLAINED, Factor, Factors
 from .least_squares import solve
+from .several import between, many
 
 MAX_PATHS = 24
 """A result with more paths than this is not split."""
@@ -189,27 +191,47 @@ def fitted_paths(factors: Factors, slack: Array, fit: Fit) -> Iterator[Hypothesi
             worth = partial(_sum, names=names, weights=found)
             yield Hypothesis(kind, text, worth, target, cost, of_paths=True)
         return
-    wrong = [n for n, weight in zip(names, fit.weights, strict=True) if not np.allclose(weight, 1.0, rtol=1e-6)]
+    wrong = [n for n, weight in zip(names, fit.weights, strict=True) if not _is_right(weight)]
     alike = all(np.size(w) == 1 and np.allclose(w, fit.weights[0], rtol=1e-9) for w in fit.weights)
     if wrong and not alike:  # else the whole is multiplied, which is simpler said of the whole
         rest = ", and the rest is right" if len(wrong) < len(names) else ""
-        text = f"what arrives at {name} {' and '.join(wrong)} is wrong{rest}"
+        text = f"what arrives at {name} {_ways(wrong, names)} is wrong{rest}; {evidence(fit, name)}"
         yield Hypothesis("wrong way", text, partial(_sum, names=names, weights=fit.weights), target, of_paths=True)
 
 
+def _is_right(weight: Array) -> bool:
+    return bool(np.allclose(weight, 1.0, rtol=1e-6))
+
+
+def _ways(names: Sequence[str], every: Sequence[str]) -> str:
+    """Ways to a gradient in a sentence about what arrives there."""
+    common = many(names, every, "ways")
+    return f"by {common}" if common else listed(names)
+
+
 def evidence(fit: Fit, name: str) -> str:
-    """A fit as a clause: the factor of each path in the given array."""
+    """A fit as a clause: the factors of the paths in the given array that are not 1."""
     if fit.alike is not None:
         first, second = fit.alike
         return f"what arrives at {name} {first} and {second} is too much alike at this point for a fit to tell it apart"
     names = [path.name for path in fit.paths]
     if fit.weights is None:
-        return f"it is not a sum of multiples of what arrives at {name} {', '.join(names[:-1])} and {names[-1]}"
-    parts = [f"{n} × {_weight_in_words(weight)}" for n, weight in zip(names, fit.weights, strict=True)]
-    text = f"of the ways to {name}: {', '.join(parts)}"
-    if fit.idle:
-        text += f" ({' and '.join(path.name for path in fit.idle)}: identically 0, so absent and harmless)"
-    return text
+        return f"it is not a sum of multiples of what arrives at {name} {_ways(names, names)}"
+    wrong = {n: weight for n, weight in zip(names, fit.weights, strict=True) if not _is_right(weight)}
+    common = many([*wrong], names, "ways")
+    if common:
+        ends = between([float(f(weight)) for weight in wrong.values() for f in (np.min, np.max)])
+        return f"{common} to {name} are multiplied by numbers from {ends}"
+    parts = [f"{n} × {_weight_in_words(weight)}" for n, weight in wrong.items()]
+    return f"of the {len(names)} ways to {name}: {', '.join(parts)}"
+
+
+def absent(fit: Fit) -> str:
+    """The paths that are identically zero, as a clause beside the factors of the others; "" where there are none."""
+    idle = [path.name for path in fit.idle]
+    if not idle or fit.weights is None:
+        return ""
+    return f"what arrives there {_ways(idle, idle)} is identically 0, so absent and harmless"
 
 
 def _weight_in_words(weight: Array) -> str:
@@ -237,18 +259,29 @@ def _in_words(names: Sequence[str], found: Sequence[Factor], name: str) -> tuple
     if len({f.text for f in found}) == 1:
         return _kind(found[0]), f"everything that arrives at {name} is multiplied by {found[0].text}"
     zero = [n for n, w in zip(names, plain, strict=True) if w == 0]
-    wrong = [(n, f) for n, f, w in zip(names, found, plain, strict=True) if w not in (0, 1)]
     kept = [n for n, w in zip(names, plain, strict=True) if w != 0]
-    said = [f"what arrives at {name} {' and '.join(zero)} is missing"] if zero else []
-    text = "; ".join([*said, *(f"what arrives at {name} {n} is multiplied by {f.text}" for n, f in wrong)])
-    if zero and not wrong:
+    by_factor: dict[str, list[str]] = {}
+    for n, f in zip(names, found, strict=True):
+        if f.text != ONE.text:
+            by_factor.setdefault(f.text, []).append(n)
+    if len(by_factor) > 2:  # which no number of the layer explains all
+        wrong = [n for n in names if any(n in several for several in by_factor.values())]
+        numbers = [w for w in plain if w not in (1, None)]
+        factors = f"number each, {between(numbers)}" if None not in plain else "factor each"
+        return "wrong way", f"what arrives at {name} {_ways(wrong, names)} is multiplied by another {factors}"
+    text = "; ".join(
+        f"what arrives at {name} {_ways(ways, names)} is {'missing' if ways == zero else f'multiplied by {factor}'}"
+        for factor, ways in sorted(by_factor.items(), key=lambda item: item[1] != zero)
+    )
+    if len(by_factor) == 1 and zero:
         if kept == ["directly"] and len(zero) > 1:
             return "statistic as constant", f"{text}: the statistics are treated as constants"
         if "directly" in zero:
             return "overwritten contribution", f"{text}: it was overwritten where it had to be added to"
         return "dropped contribution", text
-    alike = not zero and len({f.text for _, f in wrong}) == 1
-    return (_kind(wrong[0][1]) if alike else "two mistakes"), text
+    if len(by_factor) == 1:
+        return _kind(next(f for f in found if f.text != ONE.text)), text
+    return "two mistakes", text
 
 
 def _kind(factor: Factor) -> str:

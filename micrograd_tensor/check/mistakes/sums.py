@@ -18,6 +18,7 @@ from .catalogue import Hypothesis, change, of
 from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Change, Derivation, Operand, Values, called_gradient, grouped_forward, is_step
 from .least_squares import one_alone, solve
+from .several import between, many
 
 
 def is_sum(x: Operand) -> bool:
@@ -277,12 +278,19 @@ def fitted_weights(values: Values, top: Node, given: Array, slack: Array, consta
     if len(found) < len(parts) or len({c.value for c in found}) == 1:
         return  # all right, or the whole is multiplied, which is simpler said of the whole
     wrong = [(c, part) for c, part in zip(found, parts, strict=True) if c.value != 1]
-    name = _name(derivation, top)
-    said = []
-    for c, part in wrong:
-        what = f"arrives at {name} multiplied by {c.text}" if c.value else f"is not added to {name}"
-        said.append(f"{_part(derivation, part)} {what}")
-    kind = _kind(found) if len(wrong) == 1 or len({c.value for c, _ in wrong}) == 1 else "two mistakes"
+    name, numbers = _name(derivation, top), {c.value for c, _ in wrong}
+    common = many([_part(derivation, part) for _, part in wrong], [_part(derivation, x) for x in parts], "terms")
+    if len(numbers) > 2 and common:
+        said = [f"{common} of {name} are multiplied by another number each, {between(numbers)}"]
+    elif common:
+        said = [f"{common} of {name} are multiplied by {' or by '.join(dict.fromkeys(c.text for c, _ in wrong))}"]
+    else:
+        said = [
+            f"{_part(derivation, part)} "
+            + (f"arrives at {name} multiplied by {c.text}" if c.value else f"is not added to {name}")
+            for c, part in wrong
+        ]
+    kind = _kind(found) if len(numbers) == 1 else "two mistakes" if len(numbers) == 2 else "wrong way"
     if len(wrong) == 2 and abs(wrong[0][0].value * wrong[1][0].value - 1) < 1e-9:
         kind, said = "exchanged operand", [*said, "as if the weights of the two were exchanged"]
     cost = sum(c.cost for c, _ in wrong)

@@ -19,7 +19,7 @@ from .case import Case, Match
 from .catalogue import Hypothesis
 from .correction import rule
 from .derivation import Array
-from .fit import Fit, evidence
+from .fit import Fit, absent, evidence
 
 MAX_EXAMINED = 40
 """How many of the likeliest matches are examined."""
@@ -77,7 +77,7 @@ def ranked(case: Case, found: Iterable[Match]) -> tuple[Diagnosis, ...]:
     of_paths = [match for match in found if match.hypothesis.of_paths]
     lines = [match for match in found if not match.hypothesis.of_paths]
     if of_paths and case.fit is not None:
-        return _by_paths(case, case.fit, of_paths[0], lines)
+        return _by_paths(case.fit, of_paths[0], lines)
     kept: list[_Told] = []
     for match in lines:
         made = match.hypothesis.at(match.case.elsewhere) if len(lines) > 1 else None
@@ -93,7 +93,7 @@ def ranked(case: Case, found: Iterable[Match]) -> tuple[Diagnosis, ...]:
     if here:
         text += f". At this point that cannot be told from: {'; or: '.join(_labelled(one, first) for one in here[:2])}"
     if case.fit is not None and case.fit.alike is None:
-        text += f"; {evidence(case.fit, case.derivation.name)}"
+        text = _joined(text, evidence(case.fit, case.derivation.name), absent(case.fit))
     return (replace(first, text=text), *same, *here)
 
 
@@ -111,20 +111,23 @@ def _others(matches: Iterable[Match], said: set[str]) -> Iterator[Diagnosis]:
             yield one
 
 
-def _by_paths(case: Case, fit: Fit, of_paths: Match, lines: list[Match]) -> tuple[Diagnosis, ...]:
+def _by_paths(fit: Fit, of_paths: Match, lines: list[Match]) -> tuple[Diagnosis, ...]:
     """Which paths are wrong, then the lines on them that may be; which line it is the result alone can't say."""
     by_line: dict[Node, Match] = {}
     for match in lines:
         by_line.setdefault(match.case.derivation.named_step(match.hypothesis.place), match)
     diagnoses = [told(match) for match in list(by_line.values())[: MAX_REPORTED - 1]]
     first = told(of_paths)
-    text = f"{first.text}; {evidence(fit, case.derivation.name)}"
+    as_if = f"as if {diagnoses[0].text}" if diagnoses else ""
     if diagnoses:
-        text += f"; as if {diagnoses[0].text}"
         vague = first.kind in ("power of a tensor", "two mistakes", "wrong way")
         kind = diagnoses[0].kind if vague else first.kind
         first = replace(first, kind=kind, fix=diagnoses[0].fix, rule=diagnoses[0].rule)
-    return (replace(first, text=text), *diagnoses)
+    return (replace(first, text=_joined(first.text, absent(fit), as_if)), *diagnoses)
+
+
+def _joined(*clauses: str) -> str:
+    return "; ".join(clause for clause in clauses if clause)
 
 
 def told(match: Match) -> Diagnosis:
