@@ -19,6 +19,7 @@ from ..graph.status import Status
 from .expected import expect, fitted, squeezed
 from .found import SLACK, Diagnosis, Stage, WrongStage
 from .kinks import Subgradients
+from .mistakes.case import BUDGET
 from .mistakes.search import Explained, explain
 from .rounding import SUMMING, Difference, Tolerances, coarser, difference, local_tolerances
 from .running import kept_once
@@ -56,7 +57,8 @@ class _Judge:
         """All that explains a wrong stage, looked for when it is asked for: what is read anew needs no explanation."""
         if name not in self._explained:
             wrong = self.wrong_stages[name]
-            self._explained[name] = explain(wrong) if wrong.testable else Explained((), ())
+            share = max(BUDGET // len(self.wrong_stages), BUDGET // 4)
+            self._explained[name] = explain(wrong, share) if wrong.testable else Explained((), ())
         return self._explained[name]
 
 

@@ -74,10 +74,12 @@ def _common(judged: Backward, names: list[str]) -> Group | None:
     for name in explained:
         enter(name, judged.explained(name).matches)
     if len(explained) > 1 and len(judged.graph.nodes) + len(judged.graph.backward) <= MAX_NODES:
-        enter(explained[0], explained_by(judged.wrong_stages[explained[0]]))
+        if judged.explained(explained[0]).matches:  # else nothing was left untried
+            enter(explained[0], explained_by(judged.wrong_stages[explained[0]]))
         for name in explained[1:]:
             others = {known for known, found in by_change.items() if name not in found}
-            enter(name, explained_by(judged.wrong_stages[name], others))
+            if others:
+                enter(name, explained_by(judged.wrong_stages[name], others))
     shared = [found for found in by_change.values() if len(found) > 1]
     if not shared:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,14 +15,18 @@ from ..nearby import nearby
 from .catalogue import Hypothesis, bare_values, substitutes_for
 from .constants import Constants
 from .correction import in_lines, lines
-from .derivation import Array, Derivation, Values, gradient_of, value_of
+from .derivation import OP, Array, Derivation, Values, gradient_of, value_of
 from .factors import Factors
 from .fit import Fit, fit_paths
 from .sums import forks_of
 from .variants import as_written
 
-BUDGET = 30_000_000
-"""The maximum number of elements computed in one phase of a diagnosis."""
+BUDGET = 300_000_000
+"""The work of one diagnosis, in elements computed: it takes about a second, and is several times what any mistake needs
+that `bench_tutor.py` plants."""
+
+HYPOTHESIS = 5 * OP
+"""The work of making a hypothesis up, its sentence included."""
 
 OF_SHAPES = ("missing keepdims", "missing reshape", "transposed")
 """Kinds that say how an array is laid out, and so its shape to the letter."""
@@ -123,20 +127,26 @@ class Case:
         known = self.derivation.worth(there.values, there.gradients)
         return self._values(known, self.substitutes.worth(there.values, there.gradients, bare_values(graph, leaves)))
 
-    def tried(self, hypotheses: Iterable[Hypothesis], budget: int = BUDGET, heaviest: float = np.inf) -> list[Match]:
+    def tried(
+        self,
+        hypotheses: Iterable[Hypothesis],
+        budget: int = BUDGET,
+        wanted: Callable[[Hypothesis], bool] = lambda _: True,
+    ) -> list[Match]:
         """The hypotheses that reproduce what was given, how closely, and what else there is to say.
 
         Args:
             hypotheses: in the order in which they are tried.
-            budget: how many elements may be computed.
-            heaviest: what weighs more is not tried.
+            budget: how much work may be done.
+            wanted: which of them are tried.
         """
         found = []
         limit = self.values.work + budget
         for hypothesis in hypotheses:
             if self.values.work > limit:
                 break
-            made = hypothesis.at(self.values) if hypothesis.weight + self.unlikely <= heaviest else None
+            self.values.work += HYPOTHESIS
+            made = hypothesis.at(self.values) if wanted(hypothesis) else None
             if made is None:
                 continue
             note, given = "", self.given

@@ -6,9 +6,11 @@ this graph: a node that computes something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
@@ -30,6 +32,12 @@ MAX_STEPS = 300
 MAX_FORMULA = 200
 """The maximum length of a formula within a sentence, in characters."""
 
+MANY = 4
+"""So many steps that are alike are taken for those of a loop, where one line makes all of them."""
+
+OP = 3_000
+"""What it takes to call an op, as so many elements: on small arrays that is nearly all."""
+
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
@@ -43,6 +51,7 @@ class Derivation:
         gradients: the leaves that are gradients.
         upstreams: those of them that were given for outputs.
         backward: whether a gradient is derived.
+        again: the steps that compute anew what is known; mistakes are looked for only there, if there are any.
     """
 
     graph: Graph
@@ -51,6 +60,7 @@ class Derivation:
     gradients: frozenset[Node]
     upstreams: frozenset[Node]
     backward: bool
+    again: frozenset[Node] = frozenset()
     _formulas: dict[Node, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -65,14 +75,69 @@ class Derivation:
 
     @cached_property
     def written(self) -> tuple[Node, ...]:
-        """The steps that people have something for in their lines: what a mask is recorded as is one thing to them."""
+        """The steps that people have something for in their lines: what a mask is recorded as is one thing to them.
+
+        Of a derivation with values computed again those that do so, and what uses their results as factors.
+        """
         users = self.graph.users
         inside: set[Node] = set()
         for step in reversed(self.steps):
             above = {user for user, _ in users[step]}
             if above and all(is_mask(user) or user in inside for user in above):
                 inside.add(step)
-        return tuple(step for step in self.steps if step not in inside)
+        return tuple(step for step in self._looked_at if step not in inside)
+
+    @cached_property
+    def _looked_at(self) -> Sequence[Node]:
+        found = set(self.again)
+        for step in self.steps if found else ():
+            factors = isinstance(step.reading, Product | Power | Copy | Reshape)
+            if any(x in self.again or (factors and x in found) for x in step.operands if isinstance(x, Node)):
+                found.add(step)
+        return self._in_order(found) if found else self.steps
+
+    @cached_property
+    def alike(self) -> tuple[tuple[Node, ...], ...]:
+        """The written steps in groups that are alike: one op on the same kinds of operands.
+
+        Of the sums at forks those are no steps of their own that add up a part of what meets there.
+        """
+        found: dict[Any, list[Node]] = {}
+        for step in sorted(self.written, key=self._forward_rank):
+            if not self.is_fork(step) or step in self.origins:
+                kinds = tuple(self._kind(x) if isinstance(x, Node) else x for x in step.operands)
+                found.setdefault((step.op, step.shape, kinds), []).append(step)
+        return tuple(map(tuple, found.values()))
+
+    def _forward_rank(self, step: Node) -> int:
+        """The rank of the forward op that a step belongs to."""
+        return (step.rule_of[0] if step.rule_of is not None else self.origins.get(step, step)).rank
+
+    def _kind(self, x: Node) -> Any:
+        origin = self.origins.get(x, x) if x.is_leaf else x
+        return origin.op, x.shape, x in self.gradients
+
+    @cached_property
+    def loops(self) -> tuple[tuple[Node, ...], ...]:
+        """The groups of steps that are alike and come again after as many ops as those of other groups do.
+
+        In each are the steps that one op in the body of a loop made. Steps are only taken for those of a loop where
+        some come `MANY` times.
+        """
+        ranks = [[self._forward_rank(step) for step in steps] for steps in self.alike]
+        apart = Counter(b - a for group in ranks for a, b in combinations(group, 2) if a != b)
+        period = min(apart, key=lambda length: (-apart[length], length), default=0)
+        found: dict[Any, list[Node]] = {}
+        for i, (group, steps) in enumerate(zip(ranks, self.alike, strict=True)):
+            for rank, step in zip(group, steps, strict=True):
+                found.setdefault((i, rank % period if period else rank), []).append(step)
+        loops = tuple(tuple(steps) for steps in found.values() if len(steps) > 1)
+        return loops if any(len(steps) >= MANY for steps in loops) else ()
+
+    @cached_property
+    def repeated(self) -> frozenset[Node]:
+        """The steps that a loop made."""
+        return frozenset(step for steps in self.loops for step in steps)
 
     @cached_property
     def leaves(self) -> tuple[Node, ...]:
@@ -93,6 +158,9 @@ class Derivation:
 
     def depending_on(self, changed: Collection[Operand]) -> tuple[Node, ...]:
         """These nodes and those that depend on any of them, in order."""
+        if len(changed) == 1:
+            (only,) = changed
+            return (only, *self.after[only])
         return self._in_order(set(changed).union(*(self.after[x] for x in changed)))
 
     @cached_property
@@ -260,6 +328,7 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node], apart: Collec
         part = without_copies(cut(whole, [target], known, names))
     else:
         part = known_alone(target)
+    ranks = {n.rank for n in apart}
     whose = {gradient.rank: n for n, gradient in whole.gradients.items()}
     origins = {x: n for x in part.nodes if (n := whose.get(x.rank) or forward.get(x.rank)) is not None}
     starts = {up.rank for up in whole.upstreams.values()}
@@ -270,6 +339,7 @@ def gradient_of(graph: Graph, node: Node, given: Collection[Node], apart: Collec
         frozenset(x for x in part.nodes if x.is_leaf and (x.rank in whose or x.rank in starts)),
         frozenset(x for x in part.nodes if x.is_leaf and x.rank in starts),
         backward=True,
+        again=frozenset(x for x in part.nodes if not x.is_leaf and x.rank in ranks),
     )
 
 
@@ -335,7 +405,7 @@ class Values:
         own: of these, the value of each forward node.
 
     Attributes:
-        work: how many elements have been computed for changes so far.
+        work: what changes have taken so far, as elements computed.
     """
 
     def __init__(
@@ -380,7 +450,7 @@ class Values:
             with np.errstate(all="ignore"):
                 for x in self.derivation.depending_on(changes):
                     values.own[x] = np.asarray(changes[x](values)) if x in changes else _applied(x, values)
-                    self.work += 1 + int(values.own[x].size)
+                    self.work += OP + int(values.own[x].size)
         except (ValueError, TypeError, IndexError, ZeroDivisionError):
             return None
         return np.asarray(values[self.derivation.target])

@@ -8,6 +8,7 @@ user gave.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,14 +21,17 @@ from .derivation import gradient_of
 from .fit import in_places
 from .shapes import at_diagonal
 from .telling import MARGIN, ranked, undetermined
-from .tried import exchanges, in_products, pairs, rarer, single
+from .tried import exchanges, in_one_iteration, in_products, pairs, rarer, single
 from .variants import computed_again
 
 WEAK = 24
 """Where nothing lighter than this explains the numbers, rarer kinds are tried too."""
 
-RIVALS = BUDGET // 10
-"""How many elements are computed for rarer kinds that may explain the numbers as well as what was found."""
+LEAST = 20
+"""Of the work of a diagnosis this part is left for each phase, whatever the earlier ones took."""
+
+RIVALS = 10
+"""This part of it is for rarer kinds that may explain the numbers as well as what was found."""
 
 AGAIN = 6.2
 """How much less likely a mistake is in a value that would have to be computed again."""
@@ -45,7 +49,7 @@ class Explained(NamedTuple):
     diagnoses: tuple[Diagnosis, ...]
 
 
-def explain(wrong: WrongStage) -> Explained:
+def explain(wrong: WrongStage, budget: int = BUDGET) -> Explained:
     """The mistakes that explain what was given at a wrong stage; none where nothing does.
 
     Each phase is tried only if those before it found nothing. A derivative taken element by element shows only from
@@ -54,17 +58,18 @@ def explain(wrong: WrongStage) -> Explained:
 
     Args:
         wrong: the stage, what was given there and what is due.
+        budget: how much work may be done, about.
     """
     with np.errstate(all="ignore"):
         case = Case(wrong)
         usual = _usual_forms(case)
-        found: list[Match] = []
+        found, spent = list[Match](), 0
         for phase in _phases(case, usual):
-            left = BUDGET
+            most = max(budget, spent + budget // LEAST)
             for one, hypotheses in phase:
                 before = one.values.work
-                found += one.tried(hypotheses, left)
-                left -= one.values.work - before
+                found += one.tried(hypotheses, most - spent)
+                spent += one.values.work - before
             if any(match.weight < WEAK for match in found):
                 break
         if not found:
@@ -72,7 +77,8 @@ def explain(wrong: WrongStage) -> Explained:
         best = min(found, key=lambda match: match.weight)
         if best.weight < WEAK:
             for one in (*usual, case):
-                found += one.tried(exchanges(one), RIVALS, best.weight + MARGIN)
+                likely = partial(_is_lighter, best.weight + MARGIN - one.unlikely)
+                found += one.tried(exchanges(one), budget // RIVALS, likely)
         return Explained(tuple(found), ranked(best.case, found))
 
 
@@ -88,13 +94,23 @@ def key(hypothesis: Hypothesis) -> Key | None:
 
 def explained_by(wrong: WrongStage, keys: Container[Key | None] | None = None) -> list[Match]:
     """The changes of steps, all or certain ones, that explain a stage, also where something simpler would."""
-    found: list[Match] = []
+    found, left = list[Match](), BUDGET
     with np.errstate(all="ignore"):
         case = Case(wrong)
         for phase in islice(_phases(case, _usual_forms(case)), 3):
             for one, hypotheses in phase:
-                found += one.tried(h for h in hypotheses if h.changes and (keys is None or key(h) in keys))
+                before = one.values.work
+                found += one.tried(hypotheses, left, partial(_is_among, keys))
+                left -= one.values.work - before
     return found
+
+
+def _is_lighter(most: float, hypothesis: Hypothesis) -> bool:
+    return hypothesis.weight <= most
+
+
+def _is_among(keys: Container[Key | None] | None, hypothesis: Hypothesis) -> bool:
+    return bool(hypothesis.changes) and (keys is None or key(hypothesis) in keys)
 
 
 Phase = Iterator[tuple[Case, Iterator[Hypothesis]]]
@@ -111,6 +127,7 @@ def _phases(case: Case, usual: list[Case]) -> Iterator[Phase]:
     if case.begins_late:
         from_output = Case(wrong, gradient_of(wrong.graph, wrong.node, ()))
         yield iter([(from_output, at_diagonal(from_output.values))])
+    yield iter([(case, in_one_iteration(case))])
     yield iter([(case, pairs(case))])
     yield iter([(case, in_places(case.values, case.given, case.slack))])
 

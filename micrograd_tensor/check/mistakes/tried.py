@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -55,12 +54,14 @@ def single(case: Case) -> Iterator[Hypothesis]:
         yield from fitted_paths(case.factors, case.slack, case.fit)
     yield from elsewhere_recorded(derivation, case.substitutes)
     for fork in case.forks:
-        yield from at_fork(values, fork)
-    for step in reversed(derivation.written):
+        if fork not in derivation.repeated:
+            yield from at_fork(values, fork)
+    for step in _alone(case):
         yield from _changes(case, step)
         if is_sum(step) and is_step(step.operands[0]):
             yield from in_terms(values, step.operands[0], case.substitutes)
     yield from in_products(case)
+    yield from _in_each(derivation.loops, partial(_usual, case))
     yield from eps_everywhere(derivation, case.substitutes)
     if given.shape != values.target.shape or values.target.ndim:
         yield from whole_sums(values)
@@ -125,73 +126,123 @@ def _from(part: Operand) -> str:
 
 def in_products(case: Case) -> Iterator[Hypothesis]:
     """One thing wrong in a product, or in the order of products and sums."""
-    for fork in case.forks:
-        yield from moved(case.values, fork)
-    for chain in chains_of(case.derivation):
-        yield from at_chain(case.values, chain, case.substitutes)
+    at, chains = case.derivation, {chain.end: chain for chain in chains_of(case.derivation)}
+    for fork in _forks(case):
+        if fork not in at.repeated:
+            yield from moved(case.values, fork)
+    for end, chain in chains.items():
+        if end not in at.repeated:
+            yield from at_chain(case.values, chain, case.substitutes)
+    loops = [steps for steps in at.loops if chains.keys() >= {*steps}]
+    yield from _in_each(loops, lambda end: at_chain(case.values, chains[end], case.substitutes))
+    forks = {*case.forks}
+    yield from _in_each([steps for steps in at.loops if forks >= {*steps}], partial(moved, case.values))
 
 
 def rarer(case: Case) -> Iterator[Hypothesis]:
     """One thing wrong, of the kinds that are rare or costly to try."""
     values, substitutes = case.values, case.substitutes
-    for step in case.derivation.written:
+    for step in _alone(case):
         yield from before_sums(step, substitutes)
-    yield from another_eps(values, case.wrong.graph, substitutes, case.given, case.slack)
+    if not case.derivation.again:
+        yield from another_eps(values, case.wrong.graph, substitutes, case.given, case.slack)
     yield from exchanges(case)
-    for fork in case.forks:
+    for fork in _forks(case):
         yield from multiplied(values, fork)
-    for step in reversed(case.derivation.written):
+    for step in _alone(case):
         yield from _changes(case, step)
-        yield from at_parts(values, step)
-        yield from at_places(values, step)
-        yield from element_by_element(values, step)
-        yield from at_numbers(values, step, case.given, case.slack)
-    yield from not_summed(values, case.given)
-    yield from _in_each(case)
-    yield from at_diagonal(values)
-    yield from added(case.factors, case.given, case.slack, substitutes)
+        yield from _rarer(case, step)
+    if not case.derivation.again:
+        yield from not_summed(values, case.given)
+    loops = case.derivation.loops
+    yield from _in_each(loops, partial(_uses, case))
+    yield from _in_each([steps for steps in case.derivation.alike if steps not in loops], partial(_of_one, case))
+    if not case.derivation.again:
+        yield from at_diagonal(values)
+        yield from added(case.factors, case.given, case.slack, substitutes)
+
+
+def in_one_iteration(case: Case) -> Iterator[Hypothesis]:
+    """One thing wrong in one iteration of a loop, as at its end; the same in all of them is likelier."""
+    repeated = [step for step in reversed(case.derivation.written) if step in case.derivation.repeated]
+    for step in repeated:
+        yield from _usual(case, step)
+    for chain in chains_of(case.derivation):
+        if chain.end in case.derivation.repeated:
+            yield from at_chain(case.values, chain, case.substitutes)
+    for fork in case.forks:
+        if fork in case.derivation.repeated:
+            yield from moved(case.values, fork)
+    for step in repeated:
+        yield from before_sums(step, case.substitutes)
+        yield from at_uses(case.values, step, case.substitutes)
+        yield from _rarer(case, step)
+
+
+def _alone(case: Case) -> Iterator[Node]:
+    """The steps that are not those of a loop, the last one first."""
+    return (step for step in reversed(case.derivation.written) if step not in case.derivation.repeated)
+
+
+def _forks(case: Case) -> Iterator[Node]:
+    """The sums at forks, where not all is known but what is computed again those of what comes of that."""
+    at = case.derivation
+    return (fork for fork in case.forks if not at.again or not {*parts_of(at, fork)}.isdisjoint(at.written))
+
+
+def _rarer(case: Case, step: Node) -> Iterator[Hypothesis]:
+    """What else may have become of one step."""
+    yield from at_parts(case.values, step)
+    yield from at_places(case.values, step)
+    yield from element_by_element(case.values, step)
+    yield from at_numbers(case.values, step, case.given, case.slack)
 
 
 def exchanges(case: Case) -> Iterator[Hypothesis]:
     """One array in place of another where that is rarer, or one bent."""
     yield from at_arguments(case.values, case.wrong.graph, case.substitutes)
     yield from everywhere(case.values, case.substitutes)
-    for step in reversed(case.derivation.written):
+    for step in _alone(case):
         yield from at_uses(case.values, step, case.substitutes)
 
 
-def _in_each(case: Case) -> Iterator[Hypothesis]:
+def _in_each(alike: Iterable[Sequence[Node]], mistakes: Callable[[Node], Iterator[Hypothesis]]) -> Iterator[Hypothesis]:
     """The same thing wrong in several steps that are alike, as those of a loop are."""
-    alike: dict[Any, list[Node]] = {}
-    for step in case.derivation.written:
-        kinds = tuple(x.op if isinstance(x, Node) else x for x in step.operands)
-        if not case.derivation.is_fork(step):
-            alike.setdefault((step.op, step.shape, kinds), []).append(step)
-    for steps in alike.values():
-        if len(steps) < 2:
-            continue
-        for same in zip(*(_of_one(case, step) for step in steps), strict=False):
+    for steps in dict.fromkeys(steps for steps in alike if len(steps) > 1):
+        for same in zip(*(mistakes(step) for step in steps), strict=False):
             if len({(one.kind, *one.changes) for one in same}) == len(steps) and len({one.kind for one in same}) == 1:
                 together = {step: made for one in same for step, made in one.changes.items()}
                 text = f"{same[0].text}, and so in {len(steps) - 1} others"
                 yield changes(same[0].kind, text, same[0].place, together, same[0].more + 0.5)
 
 
+def _usual(case: Case, step: Node) -> Iterator[Hypothesis]:
+    """What is frequent at one step."""
+    if step in case.forks:
+        yield from at_fork(case.values, step)
+    yield from _changes(case, step)
+
+
 def _of_one(case: Case, step: Node) -> Iterator[Hypothesis]:
     yield from _changes(case, step)
+    yield from _uses(case, step)
+
+
+def _uses(case: Case, step: Node) -> Iterator[Hypothesis]:
     yield from at_uses(case.values, step, case.substitutes)
     yield from at_parts(case.values, step)
 
 
 def pairs(case: Case) -> Iterator[Hypothesis]:
     """Two things wrong: two changes of the derivation, or one and a constant factor."""
-    values, given, limit = case.values, case.given, case.values.work + BUDGET
-    single = [h for fork in case.forks for h in at_fork(values, fork)]
-    single += [h for step in case.derivation.written for h in _changes(case, step)]
+    values, given, limit = case.values, case.given, case.values.work + BUDGET // 4
+    single = [h for fork in case.forks if fork not in case.derivation.repeated for h in at_fork(values, fork)]
+    single += [h for step in reversed([*_alone(case)]) for h in _changes(case, step)]
+    single += _in_each(case.derivation.loops, partial(_usual, case))
     made, same, constant_alone = [], list[Hypothesis](), replace(case.factors, tensors=())
     for one in single:
         if values.work > limit:
-            return
+            break
         result = one.at(values) if one.more < 2 else None
         if result is None:
             continue

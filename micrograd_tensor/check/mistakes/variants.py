@@ -7,6 +7,7 @@ A change of ``σ(x)·(1 − σ(x))`` is no change of what was recorded for ``1/(
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ...engine.row import Copy, Function, Linear, Power, Product, Reshape
 from ...graph import Graph, Node
 from ...graph import graph as captured
 from ...graph.cut import needed
-from .derivation import Derivation, Values, called_forward, gradient_of
+from .derivation import MANY, Derivation, Values, called_forward, gradient_of
 
 MAX_APART = 8
 """So many values are computed again, each in a variant of its own."""
@@ -26,7 +27,9 @@ _COMPUTED = Linear | Product | Power | Function | Copy | Reshape
 
 
 def computed_again(graph: Graph, derivation: Derivation, given: Collection[Node]) -> Iterator[Derivation]:
-    """The same derivation with one of the forward values that it uses computed from the named ones before it.
+    """The same derivation with a forward value that it uses computed from the named ones before it.
+
+    Values that a loop makes again and again are computed again together.
 
     Args:
         graph: captured with an upstream and with its values.
@@ -35,9 +38,14 @@ def computed_again(graph: Graph, derivation: Derivation, given: Collection[Node]
     """
     named = {node for node in graph.nodes if node.name is not None}
     values = [derivation.origins.get(x) for x in derivation.leaves if x not in derivation.gradients]
-    again = [node for node in values if node is not None and isinstance(node.reading, _COMPUTED)]
-    for node in again[:MAX_APART]:
-        apart = {x for x in needed([node], named - {node}) if isinstance(x.reading, _COMPUTED)}
+    alike: dict[Any, list[Node]] = {}
+    for node in values:
+        if node is not None and isinstance(node.reading, _COMPUTED):
+            kinds = tuple((x.op, x.shape) if isinstance(x, Node) else x for x in node.operands)
+            alike.setdefault((node.op, node.shape, kinds), []).append(node)
+    groups = [nodes if len(nodes) >= MANY else [node] for nodes in alike.values() for node in nodes]
+    for nodes in islice(dict.fromkeys(map(tuple, groups)), MAX_APART):
+        apart = {x for node in nodes for x in needed([node], named - {*nodes}) if isinstance(x.reading, _COMPUTED)}
         yield gradient_of(graph, derivation.stage, given, apart)
 
 
