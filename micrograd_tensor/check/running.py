@@ -209,6 +209,7 @@ class Watch:
         self.held: dict[str, deque[Any]] = {}
         self.lines: set[int] = set()
         self._names: dict[int, tuple[str, ...]] = {}  # by line
+        self._frame: FrameType | None = None
         for statement in self._assignments:
             for line in range(statement.first, statement.last + 1):
                 self._names[line] = (*self._names.get(line, ()), *statement.names)
@@ -225,6 +226,8 @@ class Watch:
             sys.setprofile(self._profile)
         elif self._code is not None:
             sys.settrace(None)
+        if self._frame is not None:
+            self.local, self._frame = dict(self._frame.f_locals), None
 
     def look(self, frame: FrameType, event: str, _: Any) -> None:
         """Take the local names, where the function returns."""
@@ -234,14 +237,20 @@ class Watch:
     def _enter(self, frame: FrameType, *_: Any) -> Any:
         if frame.f_code is not self._code:
             return None
-        frame.f_trace_lines = bool(self._names)
-        return _Steps(self)
+        if self._names:
+            return _Steps(self)
+        sys.settrace(None)  # Python runs all code slower as long as any is traced
+        self._frame = frame  # which, being kept, keeps its names when it has returned
+        return None
 
     def look_at(self, frame: FrameType, line: int) -> None:
         """Keep what a line of the function has assigned, which has run."""
         self.lines.add(line)
-        for name in self._names.get(line, ()):
-            value = frame.f_locals.get(name)
+        if line not in self._names:
+            return
+        local = frame.f_locals
+        for name in self._names[line]:
+            value = local.get(name)
             if isinstance(value, np.ndarray):
                 self._keep(name, copied(value, self._known))
 
@@ -287,10 +296,11 @@ class _Steps:
         self._watch, self._line = watch, 0
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> _Steps:
-        if event in ("line", "return"):
+        if event != "exception":
             self._watch.look_at(frame, self._line)
             self._line = frame.f_lineno
-        self._watch.look(frame, event, None)
+        if event == "return":
+            self._watch.look(frame, event, None)
         return self
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.running import fingerprint, fingerprints, run
+from micrograd_tensor.check.running import computed, fingerprint, fingerprints, run
 from micrograd_tensor.check.statements import lines_before
 
 DOUT = np.array([1.0, 2.0, 3.0])
@@ -253,3 +253,19 @@ def test_the_lines_on_the_way_to_a_gradient_are_those_of_gradients_that_nobody_j
     found = lines_before(names["backward"], "dx", {"dx", "dw"}, {"r"}, {"q"})
     assert [text for _, text in found] == expected
     assert all(source.splitlines()[line - 1].strip() == text for line, text in found)
+
+
+def test_code_is_not_traced_where_its_variables_alone_are_asked_for(untraced):
+    def backward(dout, cache):
+        traced = sys.gettrace()
+        dx = dout * cache["x"]
+        traced = (traced, sys.gettrace())
+        if cache["n"] == 3:
+            raise ValueError
+        return dx.sum(), traced
+
+    assert computed(backward, DOUT, {**CACHE, "n": 2}, ["x"])["traced"] == (None, None)
+    found = run(backward, DOUT, CACHE, ["x"], within=False)
+    assert isinstance(found.error, ValueError)
+    assert found.names["traced"] == (None, None)
+    assert np.array_equal(found.names["dx"], DOUT * CACHE["x"])
