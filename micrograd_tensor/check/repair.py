@@ -37,6 +37,8 @@ from .syntax import Source, source_of
 
 MAX_SECONDS, TRACED = 2.0, 4
 """How long is looked for changes of lines, and how much longer where a tracer, as one of coverage, slows the search."""
+_LONG = 0.01
+"""The seconds of a call from which on changes are tried elsewhere first: long inputs are varied to shorter ones."""
 _MAX_ATOMS = 40
 _MAX_ROOTS = 4
 _MANY = 150
@@ -109,7 +111,8 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
-        visits, trials = _Visits(source, call), _Trials(source, call, due, places)
+        visits = _Visits(source, call)
+        trials = _Trials(visits, due, places)
         if len(_forgotten(visits, trials, due, returned_names(function, call.inputs))) == len(due):
             return None  # each for itself
         search = _Search(visits, trials, due, until)
@@ -139,7 +142,8 @@ def _in_helpers(
         source = _Source.of(helper) if helper not in known and helper is not forward else None
         if source is None:
             continue
-        search = _Search(_Visits(source, call), _Trials(source, call, due, places), due, until)
+        visits = _Visits(source, call)
+        search = _Search(visits, _Trials(visits, due, places), due, until)
         search.most = math.inf if other is None else other.weight
         fix = search.fix([*source.every(), *source.returns()])
         if fix is not None:
@@ -183,29 +187,33 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
     names = {report.keys[name]: name for name in report.wrong}
     own_names = returned_names(function, call.inputs)
     places, visits = _Judged(elsewhere, report), _Visits(source, call)
-    trials = _Trials(source, call, due, places)
+    trials = _Trials(visits, due, places)
+    before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
+    lines = {key: {line for line, _ in report.lines.get(names[key], ())} for key in due}
     seconds = _seconds()
     until = time.thread_time() + seconds
     with redirect_stdout(StringIO()):  # it runs many times
+        every = (x for key in due for x in source.assigning(own_names.get(key, key), range(sys.maxsize), True))
+        visits.look_at({*map(source.line, every)}.union(*before.values(), *lines.values()))  # in one call
         found = {names[key]: fix for key, fix in _forgotten(visits, trials, due, own_names).items()}
         due = {key: own for key, own in due.items() if names[key] not in found}
-        before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
         if len(due) > 1:
-            common = set.intersection(*before.values())
+            common = set.intersection(*(before[key] for key in due))
             fix = _Search(visits, trials, due, until).fix([*source.at(common), *source.returns()])
             found |= {names[key]: fix for key in due} if fix is not None else {}
         for key, own in due.items():
             if names[key] in found:
                 continue
-            lines = {line for line, _ in report.lines.get(names[key], ())}
             search = _Search(visits, trials, {key: own}, until)
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
             on_the_way = source.at(before[key])
             fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             called = own_names.get(key, key)
-            assigning = source.assigning(called, lines, key[1:] in call.inputs)
+            assigning = source.assigning(called, lines[key], key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
-                fix = search.fix(assigning, key, called) or search.fix(on_the_way) or search.fix(source.loops(lines))
+                fix = (
+                    search.fix(assigning, key, called) or search.fix(on_the_way) or search.fix(source.loops(lines[key]))
+                )
             fix = _in_helpers(function, call, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
     return found
@@ -302,18 +310,27 @@ def _alike_there(value: Any, expected: Any) -> bool:
 
 
 class _Visits:
-    """What the names of a function hold before its lines run, in a call that is made again."""
+    """What the names of a function hold before its lines run, in a call that is made again.
+
+    Attributes:
+        seconds: how long the call takes, as far as it is known.
+    """
 
     def __init__(self, source: _Source, call: Call) -> None:
-        self.source, self.call = source, call
+        self.source, self.call, self.seconds = source, call, 0.0
         self._found: dict[int, list[dict[str, Any]]] = {}
         self._copies: list[Any] = []
 
     def before(self, line: int) -> list[dict[str, Any]]:
         """What they hold before a line runs, each time; of many the last two."""
-        if line not in self._found:
-            self._found[line] = self._looked_at(line) if self._times[line] else []
+        self.look_at([line])
         return self._found[line]
+
+    def look_at(self, lines: Iterable[int]) -> None:
+        """Find out about several lines, in one call."""
+        new = [line for line in lines if line not in self._found]
+        if new:
+            self._found |= self._looked_at({line: self._times[line] for line in new})
 
     @cached_property
     def _times(self) -> Counter[int]:
@@ -325,19 +342,19 @@ class _Visits:
 
         return times if self._runs(count) else Counter()
 
-    def _looked_at(self, line: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        left = self._times[line]
+    def _looked_at(self, left: dict[int, int]) -> dict[int, list[dict[str, Any]]]:
+        """The same for some lines, given how often each runs."""
+        found: dict[int, list[dict[str, Any]]] = {line: [] for line in left}
 
         def look(frame: FrameType) -> None:
-            nonlocal left
-            if frame.f_lineno == line:
-                left -= 1
-                if left < 2:
-                    del found[:-1]
-                    found.append({name: self._copied(value) for name, value in frame.f_locals.items()})
+            line = frame.f_lineno
+            if line in left:
+                left[line] -= 1
+                if left[line] < 2:
+                    del found[line][:-1]
+                    found[line].append({name: self._copied(value) for name, value in frame.f_locals.items()})
 
-        return found if self._runs(look) else []
+        return found if any(left.values()) and self._runs(look) else {line: [] for line in left}
 
     def _copied(self, value: Any) -> Any:
         made = copied(value, self._copies)
@@ -356,18 +373,20 @@ class _Visits:
                 look(frame)
             return step
 
+        started = time.thread_time()
         try:
             traced_by(enter, called, *self.call[:3])
         except Exception:  # it may have failed before
             return False
+        self.seconds = time.thread_time() - started
         return True
 
 
 class _Trials:
     """Runs the whole function with a line changed, once for all the gradients that are wrong."""
 
-    def __init__(self, source: _Source, call: Call, due: Mapping[str, WrongStage], places: _Recorded) -> None:
-        self._source, self._call, self._due, self._places = source, call, due, places
+    def __init__(self, visits: _Visits, due: Mapping[str, WrongStage], places: _Recorded) -> None:
+        self._visits, self._due, self._places = visits, due, places
         self._made: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
     def right(self, text: str, keys: Iterable[str]) -> bool:
@@ -376,16 +395,23 @@ class _Trials:
         Of several each may be expected of what another one was before, so the recorded ones are right, too.
         """
         wanted = frozenset(keys)
+        points = [self._right_here, self._right_elsewhere]
+        if self._visits.seconds > _LONG:  # elsewhere it is shorter, and nearly all changes are wrong there, too
+            points.reverse()
+        return all(is_right(text, wanted) for is_right in points)
+
+    def _right_here(self, text: str, wanted: frozenset[str]) -> bool:
         if text not in self._made:
             self._made[text] = self._here(text)
         expected, recorded = self._made[text]
-        if not (wanted <= expected or (len(wanted) > 1 and wanted <= recorded)):
-            return False
+        return wanted <= expected or (len(wanted) > 1 and wanted <= recorded)
+
+    def _right_elsewhere(self, text: str, wanted: frozenset[str]) -> bool:
         return all(self._there(text, place, wanted) for place in self._places.every)
 
     def _here(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
         """The gradients that are as expected, and those that are as recorded."""
-        names = self._ran(text, self._call)
+        names = self._ran(text, self._visits.call)
         expected = (key for key, own in self._due.items() if _is_due(names.get(key), own.expected, own))
         exact = ((key, own.graph.gradients[own.node].value, own) for key, own in self._due.items())
         recorded = (key for key, value, own in exact if _is_due(names.get(key), value, own))
@@ -397,11 +423,12 @@ class _Trials:
 
     def _ran(self, text: str, call: Call) -> Mapping[str, Any]:
         """What is computed in a call, by name; nothing where it fails."""
-        code = self._source.code(text)
+        source = self._visits.source
+        code = source.code(text)
         if code is None:
             return {}
         try:
-            with _instead(self._source.function, code):
+            with _instead(source.function, code):
                 found: Mapping[str, Any] = traced_by(None, computed, *call[:4])
         except Exception:  # whatever a change may raise
             return {}
@@ -415,6 +442,7 @@ class _Search:
         self.source, self.due, self._visits, self._trials, self._until = visits.source, due, visits, trials, until
         self._own: list[ast.stmt] = []
         self._lacking: list[Edit] = []
+        self._settled: list[Statement] = []  # of which no change is right
         self._values: dict[tuple[int, int], Any] = {}
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
@@ -429,6 +457,7 @@ class _Search:
         if self._trials.right(self.source.text, self.due):  # a few roundings off: so would be any change
             return None
         self._lacking = lacking = list(self.lacking(statements, key, called)) if key else []
+        self._visits.look_at(map(self.source.line, statements))
         # Of branches the one that was taken.
         statements = [x for x in statements if self._visits.before(self.source.line(x))]
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
@@ -436,21 +465,27 @@ class _Search:
         others = [edit for edit in self._scaled(assigning) if edit.weight <= self.most]
         self._own += statements
         for statement in reversed(statements):
+            if statement in self._settled:
+                continue
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))
             every += lacking if statement is statements[-1] else []
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
-            alone = key and statement in last and len(visits) == 1
-            if not alone or (assigning and isinstance(statement, ast.Return)):
+            if not (key and statement in last and len(visits) == 1):
                 others += every
                 continue
             giving = (
                 x for x in every if self._in_time() and (x in lacking or self._gives(x, visits[0], key, called or key))
             )
+            if assigning and isinstance(statement, ast.Return):
+                others += giving
+                continue
             found = self._likeliest(giving)
             if found is not None:
                 return found
-            if not isinstance(statement, ast.Return | ast.For) and (called or key) not in visits[0]:
+            if self._tells(statement, visits[0], key, called or key):
+                self._settled.append(statement)
+            elif not isinstance(statement, ast.Return | ast.For) and (called or key) not in visits[0]:
                 others += every  # it may be an attribute or an entry
         # Of changes about as small that of the last line: what comes before it is right as far as it is known.
         found = self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
@@ -487,6 +522,7 @@ class _Search:
             of: the array that a term is of; None: any.
         """
         own, source = self.due[key], self.source
+        self._visits.look_at(map(source.line, statements))
         given, expected = np.asarray(own.given), np.asarray(own.expected)
         ran = sorted((x for x in statements if self._visits.before(source.line(x))), key=lambda x: x.lineno)
         last, place, target = source.complete(ran, key, called, self._visits.call.inputs)
@@ -574,18 +610,19 @@ class _Search:
         return time.thread_time() <= self._until
 
     def _fix(self, edit: Edit) -> Fix | None:
-        slip = self._slip(edit)
         # Where a name is only returned, or kept, the lines that assign it are to blame for what it lacks.
         match edit.before:
             case ast.Assign([ast.Attribute() | ast.Subscript()], value):
-                is_kept = value is edit.place
+                is_passed_on = value is edit.place
+            case ast.Return():
+                is_passed_on = self._slip(edit).kind in _LACKING
             case _:
-                is_kept = False
-        is_returned = isinstance(edit.before, ast.Return) and slip.kind in _LACKING
-        if (is_kept or is_returned) and self.source.assigns(edit.place):
+                is_passed_on = False
+        if is_passed_on and self.source.assigns(edit.place):
             return None
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
+        slip = self._slip(edit)
         line, text = self.source.line(edit.before), edit.written(self.source.text)
         if edit.follows:
             loop = isinstance(edit.before, ast.For | ast.While)
@@ -609,23 +646,33 @@ class _Search:
 
     def _gives(self, edit: Edit, names: Mapping[str, Any], key: str, called: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""
+        own = self.due[key]
+        return any(_is_due(x, own.expected, own) for x in self._given_by(edit, names, called))
+
+    def _tells(self, statement: Statement, names: Mapping[str, Any], key: str, called: str) -> bool:
+        """Whether a line as it is gives the numbers that are wrong, so that changes of it can be judged by it alone."""
+        given = np.asarray(self.due[key].given)
+        made = self._given_by(Edit(statement, None, ast.unparse(statement), 0.0), names, called)
+        return any(_shaped(x, given.shape) and np.array_equal(x, given, equal_nan=_is_float(given)) for x in made)
+
+    def _given_by(self, edit: Edit, names: Mapping[str, Any], called: str) -> list[Any]:
+        """What a changed line makes of a variable, or all that it returns; nothing where it fails."""
         after, space, world = edit.after, dict(names), self.source.function.__globals__
         try:
             if isinstance(after, ast.Return):
                 code = compile(ast.Expression(after.value or ast.Constant(None)), "<edit>", "eval")
-                made = traced_by(None, eval, code, world, space)
-                return any(_is_due(x, self.due[key].expected, self.due[key]) for x in leaves(made))
+                return list(leaves(traced_by(None, eval, code, world, space)))
             if (value := _made_of(edit, called)) is not None:
                 code = compile(ast.Expression(ast.fix_missing_locations(value)), "<edit>", "eval")
-                return _is_due(traced_by(None, eval, code, world, space), self.due[key].expected, self.due[key])
+                return [traced_by(None, eval, code, world, space)]
             written = getattr(edit.before, "targets", None) or [getattr(edit.before, "target", edit.before)]
             for node in (node for target in written for node in ast.walk(target)):
                 if isinstance(node, ast.Name) and node.id in space:
                     space[node.id] = copied(space[node.id])  # it may be written into
             traced_by(None, exec, compile(ast.Module([after], []), "<edit>", "exec"), world, space)
         except Exception:  # whatever a change may raise
-            return False
-        return _is_due(space.get(called), self.due[key].expected, self.due[key])
+            return []
+        return [space.get(called)]
 
 
 def _made_of(edit: Edit, key: str) -> ast.expr | None:

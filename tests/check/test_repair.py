@@ -14,10 +14,11 @@ from micrograd_tensor.check import repair
 from micrograd_tensor.check.edits import edits
 from micrograd_tensor.check.missing import terms
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.running import copied
+from micrograd_tensor.check.running import computed, copied
 from micrograd_tensor.check.slips import slip_of
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
+from micrograd_tensor.cli.shapes import values_of
 from micrograd_tensor.cli.user_file import user_file
 
 LAYERS = Path(__file__).parents[1] / "cli" / "layers"
@@ -940,3 +941,59 @@ def test_what_is_a_few_roundings_off_has_no_line_to_change(tmp_path, off):
         report = judge_layer(module, layers_of(module)["scale"], path, 0, {"x": (7, 4), "gamma": (4,)})[1]
     assert report.wrong == ["x"]
     assert not report.fixes
+
+
+LONG = """import numpy as np
+
+CALLS = []
+
+def f_forward(x, w):
+    out = np.zeros_like(x)
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j] * w[j]
+    return out, (x, w)
+
+def f_backward(dout, cache):
+    x, w = cache
+    CALLS.append(x.size)
+    dx = np.zeros_like(x)
+    dw = np.zeros_like(w)
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            dx[i, j] += dout[i, j] * w[j]
+            dw[j] += x[i, j] * dout[i, j]
+    return dx, dw
+"""
+LATE = [
+    ("dout[i, j] * w[j]", "dout[i, j] * w[j] ** 2"),
+    ("x[i, j] * dout[i, j]", "x[i, j - 1] * dout[i, j]"),
+    ("return dx, dw", "return 2 * dx, dw"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), LATE)
+def test_a_long_call_is_made_again_a_few_times_only(right, wrong, tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "_LONG", 0.0)
+    path = tmp_path / "mine.py"
+    path.write_text(LONG.replace(right, wrong), encoding="utf-8")
+    with user_file(path) as module:
+        layer = layers_of(module)["f"]
+        _, report, _ = judge_layer(module, layer, path, 0, values_of("x=50x40,w=40"))
+        calls = module.CALLS
+    assert [right in fix.text for fix in report.fixes.values()] == [True]
+    assert calls.count(50 * 40) < 10
+    assert len(calls) > 10
+
+
+def test_what_a_line_alone_tells_is_not_tried_in_whole_calls(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(repair, "computed", lambda *call: calls.append(call) or computed(*call))
+    report = judged_text(
+        "def f_forward(x):\n    return np.sin(x), x\n\n"
+        "def f_backward(dout, x):\n    dx = dout * np.log(1 + np.exp(x))\n    return dx\n",
+        tmp_path,
+    )
+    assert report.wrong == ["x"]
+    assert not report.fixes
+    assert len(calls) < 50
