@@ -19,7 +19,8 @@ def each(value: Any, function: Callable[[Any], Any]) -> Any:
     kind = type(value)
     if kind is tuple or kind is list:
         return kind(map(function, value))
-    return {key: function(x) for key, x in value.items()} if isinstance(value, Mapping) else value
+    is_mapping = kind is dict or isinstance(value, Mapping)
+    return {key: function(x) for key, x in value.items()} if is_mapping else value
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -24,16 +24,19 @@ from ..engine.table.reductions import broadcast_to
 from ..engine.tensor import Tensor, tensor
 from .nested import each
 
-MAKERS = ("zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like")
+MAKERS = frozenset({"zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like"})
 """Functions of NumPy that make an array to be filled."""
-_MOVERS = (
+_MOVERS = frozenset({
     "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "squeeze", "expand_dims", "atleast_1d",
     "atleast_2d", "atleast_3d", "flip", "fliplr", "flipud", "rot90", "diagonal", "split", "array_split", "hsplit",
     "vsplit", "dsplit", "as_strided", "sliding_window_view", "ascontiguousarray", "asfortranarray", "matrix_transpose",
-)  # fmt: skip
+})  # fmt: skip
 """Functions of NumPy that give a view of their argument wherever there is one."""
 _METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
 """Those of them that are methods of arrays, too."""
+
+
+_NUMBERS = frozenset({int})
 
 
 class _Buffer:
@@ -46,8 +49,10 @@ class _Buffer:
         items: what was read of it by whole numbers since then, by these, so that a loop records each item once.
     """
 
+    __slots__ = ("_starts", "items", "pieces", "shape", "source", "version")
+
     def __init__(self, value: Tensor) -> None:
-        self.shape, self.size = value.shape, math.prod(value.shape)
+        self.shape = value.shape
         self.pieces, self._starts = [value], [0]
         self.source: Any = None
         self.version = 0
@@ -88,12 +93,14 @@ class _Buffer:
 
     def write(self, places: Any, value: Tensor) -> None:
         """Put a value, broadcast, at some places; at one that is named again, the last."""
-        start = self._starts[-1] + math.prod(self.pieces[-1].shape)
+        start, size = self._starts[-1] + self.pieces[-1].size, value.size
         if self.source is None:
-            self.source = np.arange(self.size)
-        elements = start + np.arange(math.prod(value.shape)).reshape(value.shape)
-        while elements.ndim > places.ndim and elements.shape[0] == 1:
-            elements = elements[0]
+            self.source = np.arange(start)
+        elements: Any = start
+        if size != 1:
+            elements = np.arange(start, start + size).reshape(value.shape)
+            while elements.ndim > places.ndim and elements.shape[0] == 1:
+                elements = elements[0]
         self.source[places] = elements
         self.pieces.append(value)
         self._starts.append(start)
@@ -162,6 +169,7 @@ class Array(NDArrayOperatorsMixin):
     array([5., 7.])
     """
 
+    __slots__ = ("_at", "_buffer", "_item", "_read", "_way")
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any) -> None:
@@ -182,7 +190,8 @@ class Array(NDArrayOperatorsMixin):
     @property
     def _places(self) -> Any:
         if self._at is None:
-            self._at = np.arange(self._buffer.size).reshape(self._buffer.shape)
+            shape = self._buffer.shape
+            self._at = np.arange(math.prod(shape)).reshape(shape)
         return self._at
 
     @property
@@ -214,11 +223,14 @@ class Array(NDArrayOperatorsMixin):
     # ----------------------------------------------------------------------------------------------- reading, writing
 
     def __getitem__(self, index: Any) -> Any:
-        index = _plain_index(index)
-        if _is_view(index):
+        parts = index if type(index) is tuple else (index,)
+        kinds = set(map(type, parts))
+        if not kinds <= shapes.SIMPLE:
+            index = plain(index)
+            parts = index if type(index) is tuple else (index,)
+        if kinds <= shapes.SIMPLE or all(map(_is_simple, parts)):  # which reads a view
             places = self._places[index]
-            numbers = index if isinstance(index, tuple) else (index,)
-            item = numbers if self._way is _itself and set(map(type, numbers)) == {int} else None
+            item = parts if kinds == _NUMBERS and self._way is _itself else None
             view = self._view(np.asarray(places), operator.itemgetter(index), item)
             return view if isinstance(places, np.ndarray) else Array(view.recorded)
         if self._buffer.source is not None:
@@ -514,11 +526,6 @@ def _plain_index(index: Any) -> Any:
     return plain(index)
 
 
-def _is_view(index: Any) -> bool:
-    """Whether an index is one of numbers, slices and None, which reads a view."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return shapes.SIMPLE.issuperset(map(type, parts)) or all(map(_is_simple, parts))
-
-
 def _is_simple(part: Any) -> bool:
+    """Whether it is a number, a slice or None; an index of such reads a view."""
     return type(part) in shapes.SIMPLE or (isinstance(part, (int, np.integer, slice)) and not isinstance(part, bool))

@@ -34,10 +34,13 @@ class RecordedNumpy(ModuleType):
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._module, name)
         if isinstance(found, ModuleType) and name in ("lib", "stride_tricks"):
-            return RecordedNumpy(found)
-        if name in MAKERS:
-            return _making(found)
-        return _taking(name, found) if name in _TAKERS else _OWN.get(name, found)
+            found = RecordedNumpy(found)
+        elif name in MAKERS:
+            found = _making(found)
+        else:
+            found = _taking(name, found) if name in _TAKERS else _OWN.get(name, found)
+        setattr(self, name, found)  # at hand for the next turn of a loop
+        return found
 
 
 def _making(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ and what a new op needs is gathered from there at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from string import ascii_letters
 from typing import Any
@@ -93,29 +93,31 @@ class _Rolling:
         """For each record that has others like it all of these; and all records in an order to compute them in."""
         depths: dict[int, int] = {}
         found: dict[Any, list[Tensor]] = {}
+        turns: dict[tuple[int, bool], list[Tensor]] = {}
         for t in records:
-            depth = max([depths[x.born] for x in t.operands if isinstance(x, Tensor)], default=0)
-            if t.born not in self._moved and t.op is not None:
-                depth += 1
-                if (kind := _kind(t)) is not None:
-                    found.setdefault((depth, *kind), []).append(t)
+            depth, moved = max([depths[x.born] for x in t.operands if isinstance(x, Tensor)], default=0), True
+            if t.born not in self._moved:
+                moved = False
+                if t.op is not None:
+                    depth += 1
+                    if (kind := _kind(t)) is not None:
+                        found.setdefault((depth, *kind), []).append(t)
             depths[t.born] = depth
+            turns.setdefault((depth, moved), []).append(t)
         groups = {t.born: group for group in found.values() if len(group) >= alike for t in group}
-        return groups, sorted(records, key=lambda t: (depths[t.born], t.born in self._moved, t.born))
+        return groups, [t for turn in sorted(turns) for t in turns[turn]]
 
     def _to_follow(self, order: list[Tensor], alike: int) -> set[int]:
         """The records that only move elements from, or to, such as are computed at once, or put many together."""
-        found: set[int] = set()
+        found = set(self.groups)
         for t in order:
             moved = self._moved.get(t.born, ())
-            if len(moved) >= alike or any(
-                t.operands[k].born in self.groups or t.operands[k].born in found for k in moved
-            ):
+            if len(moved) >= alike or not found.isdisjoint([t.operands[k].born for k in moved]):
                 found.add(t.born)
         for t in reversed(order):
-            if t.born in self.groups or t.born in found:
-                found.update(x.born for x in t.operands if isinstance(x, Tensor) and x.born in self._moved)
-        return found
+            if t.born in found:
+                found.update([x.born for x in t.operands if isinstance(x, Tensor) and x.born in self._moved])
+        return found.difference(self.groups)
 
     # ------------------------------------------------------------------------------------------------------ compute
 
@@ -202,21 +204,28 @@ class _Rolling:
 def _kind(t: Tensor) -> Any:
     """What records have in common that can be computed at once; None if this one cannot, or has a name."""
     op = t.op
-    if op is None or t.name is not None:
+    if op is None or t.name is not None or (by := _compared(op)) is None:
         return None
-    contracts = isinstance(op.reading, Contraction)
-    if not isinstance(op.reading, (*_ELEMENTWISE, Reduction, Contraction)) or (contracts and _most_axes(t) > 2):
+    if isinstance(op.reading, Contraction) and _most_axes(t) > 2:
         return None
-    operands = tuple(
-        (x.shape, x.dtype) if isinstance(x, Tensor) else type(x) if isinstance(op.reading, _OF_NUMBERS) else repr(x)
-        for x in t.operands
-    )
+    operands = tuple([(x.shape, x.dtype) if isinstance(x, Tensor) else by(x) for x in t.operands])
     kind = op.name, t.shape, t.dtype, t.requires_grad, operands, tuple(t.params.items())
     try:
         hash(kind)
     except TypeError:  # a parameter that is an array
         return None
     return kind
+
+
+@cache
+def _compared(op: Primitive) -> Callable[[Any], Any] | None:
+    """What operands that are no Tensors must have in common where records of an op are to be one; None: they never are.
+
+    It is their type where they are numbers, of which there may be an array instead.
+    """
+    if isinstance(op.reading, _OF_NUMBERS):
+        return type
+    return repr if isinstance(op.reading, (*_ELEMENTWISE, Reduction, Contraction)) else None
 
 
 def _most_axes(t: Tensor) -> int:

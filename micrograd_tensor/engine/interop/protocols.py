@@ -122,6 +122,7 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], settings:
     return _cast(made, wanted)
 
 
+@cache
 def path(function: Callable[..., Any]) -> str:
     """How users call a function of NumPy.
 
