@@ -34,8 +34,6 @@ _MOVERS = frozenset({
 """Functions of NumPy that give a view of their argument wherever there is one."""
 _METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
 """Those of them that are methods of arrays, too."""
-
-
 _NUMBERS = frozenset({int})
 
 
