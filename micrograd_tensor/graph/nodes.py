@@ -93,7 +93,7 @@ class Node:
         """The path of the scope it was made in, or ""."""
         return self.scope.path if self.scope else ""
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """Those of its operands that are nodes."""
         return tuple([x for x in self.operands if isinstance(x, Node)])
