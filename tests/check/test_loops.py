@@ -101,3 +101,28 @@ def test_a_sentence_about_many_things_grows_with_none_of_them(n):
     names = [f"through ((exp(x[{i}] @ W) / Σexp(x[{i}] @ W))[{i % 3}])" for i in range(n)]
     text = many(names, [*names, "directly"], "ways")
     assert text == f"all {n} ways through ((exp(x[…] @ W) / Σexp(x[…] @ W))[…])"
+
+
+def of_many_lines(dout):
+    """A backward pass of many lines of which any may be wrong."""
+    a = dout * 1.5
+    b = a * 1.5
+    c = b * 1.5
+    d = c * 1.5
+    e = d * 1.5
+    f = e * 1.5
+    g = f * 1.5
+    h = g * 1.5
+    i = h * 1.5
+    dx = i * i
+    return dx  # noqa: RET504 -- the name tells what it is the gradient of
+
+
+def test_lines_that_may_be_wrong_are_not_all_quoted():
+    x = mt.tensor(np.arange(1.0, 5.0), name="x", requires_grad=True)
+    with pytest.raises(AssertionError, match="dx is wrong") as raised:
+        mt.check.assert_gradients(mt.square(x), np.array([1.0, -2.0, 3.0, 0.5]), of_many_lines)
+    where = str(raised.value).partition("1 where")[2].partition("2 what kind")[0].splitlines()
+    assert "dx = i * i" in where[0]
+    assert "lines " in where[1]
+    assert len(where) <= 7

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -369,9 +370,14 @@ def called_upstream(graph: Graph, output: Node) -> str:
     return f"d{output.name}" if output.name else "upstream" if "out" in graph.named else "dout"
 
 
+_CALLED: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
+
+
 def called_forward(node: Node) -> str:
-    """A forward node's name, or its formula in names."""
-    return node.name or formula(node, limit=MAX_FORMULA)
+    """A forward node's name, or its formula in names, which every derivation of its graph asks for."""
+    if node not in _CALLED:
+        _CALLED[node] = node.name or formula(node, limit=MAX_FORMULA)
+    return _CALLED[node]
 
 
 def called_gradient(node: Node) -> str:

@@ -23,7 +23,7 @@ from .constants import NOTHING, ONE, digits
 from .derivation import Array, Operand, Values, grouped_forward
 from .factors import UNEXPLAINED, Factor, Factors
 from .least_squares import solve
-from .several import between, many
+from .several import MAX_NAMED, between, many
 
 MAX_PATHS = 24
 """A result with more paths than this is not split."""
@@ -363,6 +363,7 @@ def _where(wrong: Array) -> str:
         slices = sorted(set(places[:, axis].tolist()))
         if len(slices) <= max(1, wrong.shape[axis] // 3):
             word = "slice" if len(slices) == 1 else "slices"
-            return f"all in {word} {', '.join(map(str, slices))} along axis {axis}"
+            some = f"{len(slices)} {word}" if len(slices) > MAX_NAMED else f"{word} {', '.join(map(str, slices))}"
+            return f"all in {some} along axis {axis}"
     listed = ", ".join(str([int(i) for i in place]) for place in places[:4])
     return f"at {listed}{', …' if len(places) > 4 else ''}"

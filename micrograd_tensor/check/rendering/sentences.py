@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ LAST = ("the fix", "the rule", "what is due")
 """What the last of them is: the line as it should be, or else the rule in mathematics, or at least the numbers."""
 _MAX_NAME, _MAX_LINE = 40, 160
 """The longest name and the longest line of source that are shown in full, in characters."""
+_MAX_STATEMENTS = 8
+"""Where more lines than this may be wrong, those that assign the gradient are shown, and of others their numbers."""
 _ALTERNATIVES = 2
 """How many further hypotheses are shown if they explain the numbers too."""
 
@@ -226,7 +229,11 @@ class Mistake:
         lines = {*self._before, *self._lines}
         if self._fix is not None:
             lines = {(self._fix.line, self._fix.before)}
-        statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted(lines))
+        own = lines if len(lines) <= _MAX_STATEMENTS else {*self._lines[:_MAX_STATEMENTS]}
+        statements = tuple(f"line {line}: {shown(text, _MAX_LINE)}" for line, text in sorted(own))
+        if len(own) < len(lines):
+            others = _numbers(sorted({line for line, _ in lines - own}))
+            statements += (f"lines {others}",)
         if self._fix is not None:
             at = f"line {self._fix.line}"
             if self._fix.follows:
@@ -429,6 +436,16 @@ def shown(text: str, limit: int = _MAX_NAME) -> str:
 def clean(text: str) -> str:
     """The text without control characters, which could control a terminal or reverse text."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def _numbers(lines: Sequence[int]) -> str:
+    """The numbers of lines, which are in order, in a sentence.
+
+    >>> _numbers([3, 5, 6, 8, 9, 10, 11, 14])
+    '3, 5, 6, 8–11 and 14'
+    """
+    runs = [[line for _, line in run] for _, run in groupby(enumerate(lines), lambda place: place[1] - place[0])]
+    return listed([text for run in runs for text in ([f"{run[0]}–{run[-1]}"] if len(run) > 2 else map(str, run))])
 
 
 def _are(n: int, what: str) -> str:
