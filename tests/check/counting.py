@@ -213,7 +213,6 @@ def of_contributions(at: Place, name: str, mine: Any) -> set[str]:
 
 
 WAYS = ("directly", "through var", "through mean")
-WEIGHT = re.compile(rf"({'|'.join(WAYS)}) × (\([^)]*\)|-?\d[\d.e+-]*\d|-?\d)")
 
 
 def final(at: Point, mistake: Mistake) -> Case | None:
@@ -233,7 +232,8 @@ def final(at: Point, mistake: Mistake) -> Case | None:
         return Case(str(mistake), True, report.wrong == ["x"], declined=True)
     if found is None:
         return Case(str(mistake), True, report.wrong == ["x"], mistake.kinds, (_first(report, "x"),))
-    named = {way for way, weight in WEIGHT.findall(said) if weight != "1"}
+    of_ways = re.split("; (?:what arrives there|as if) ", said)[0]  # then come ways that are 0 anyway, and a line
+    named = {way for way in WAYS if way in of_ways or of_ways.startswith("everything that arrives")}
     expected, first = (" and ".join(sorted(ways)) for ways in (found, named))
     return Case(str(mistake), True, report.wrong == ["x"], frozenset({expected}), (first,))
 
