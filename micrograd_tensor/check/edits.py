@@ -325,6 +325,8 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.0, ast.unparse(inner)
         case ast.BinOp(ast.Constant(1) as one, ast.Sub(), right):
             yield 1.0, ast.unparse(right)
+            if isinstance(right, ast.Name | ast.Attribute | ast.Subscript):  # as of a tanh
+                yield 1.0, f"{ast.unparse(one)} - {ast.unparse(right)} ** 2"
             yield 1.2, f"{ast.unparse(one)} + ({ast.unparse(right)})"
             yield 1.3, f"({ast.unparse(right)}) - {ast.unparse(one)}"
         case ast.BinOp(left, op, right):

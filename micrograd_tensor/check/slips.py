@@ -73,6 +73,8 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip("exchanged operand", f"the mask {_part(old)} stands where {_part(new)} is due")
         case ast.BinOp(ast.Constant(1), ast.Sub(), inner), _ if _same(inner, new):
             return Slip("complement", f"{_part(old)} stands where {_part(new)} is due")
+        case ast.BinOp(_, ast.Sub(), inner), ast.BinOp(_, ast.Sub(), ast.BinOp(x, ast.Pow())) if _same(inner, x):
+            return Slip("lost square", f"{_part(inner)} is not squared")
         case ast.Attribute(attr="at"), ast.Attribute(attr="at"):
             return Slip("sign", f"{_part(old)} stands where {_part(new)} is due")
         case ast.Tuple(), ast.Tuple():

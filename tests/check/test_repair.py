@@ -268,6 +268,7 @@ EDITED = [
     ("dE[ids] = dy", "np.add.at(dE, ids, dy)", "repeats lost"),
     ("dx = dy * a**3", "dx = dy * a**2", "another exponent"),
     ("dx = dy * a", "dx = dy * a**2", "lost square"),
+    ("dx = dy * (1 - a)", "dx = dy * (1 - a ** 2)", "lost square"),
     ("dx = dy * a", "dx = dy * (1 - a)", "complement"),
     ("dx = dy.sum(axis=1)", "dx = dy.sum(axis=0)", "wrong axis"),
     ("dx = dy.sum(axis=(0, 1))", "dx = dy.sum(axis=(0, 2))", "wrong axis"),
