@@ -40,12 +40,12 @@ from micrograd_tensor.cli.builtin_graphs import BUILTINS, made
 from micrograd_tensor.draw import draw
 from micrograd_tensor.draw.build import scene
 from micrograd_tensor.draw.collapse import collapse
-from micrograd_tensor.draw.layout import place
 from micrograd_tensor.draw.legend import listed, meanings
 from micrograd_tensor.draw.options import Options
 from micrograd_tensor.draw.paint import paint
 from micrograd_tensor.draw.render import render
 from micrograd_tensor.draw.svg import finish
+from micrograd_tensor.draw.wrap import lay_out
 
 SIZES = (25, 50, 100, 200, 400)
 STAGES = ("capture", "scene", "place", "paint", "Graphviz", "finish")
@@ -101,9 +101,10 @@ def stages(out: Any) -> tuple[float, ...]:
     next_one()
     shown = scene(graph, ALL, collapse(graph.nodes, ALL, graph.outputs))
     next_one()
-    layout = place(shown)
+    means = meanings(shown)
+    layout = lay_out(shown, ALL, means)
     next_one()
-    painting = paint(shown, layout, listed(meanings(shown), layout))
+    painting = paint(shown, layout, listed(means, layout))
     next_one()
     painted = render(painting.shapes, "svg")
     next_one()
