@@ -73,6 +73,11 @@ def read(
     entries = _entries("hand", hand, "{'dx': dx}", _inputs(stages))
     kept = _entries("forward", forward, "{'x_norm': x_norm}")
     keys, doubled = spelled(entries, named)
+    steps = {
+        name: key for name, key in keys.items() if key in helpers and _is_of_one_step(key, entries[key], named[name])
+    }
+    keys = {name: key for name, key in keys.items() if name not in steps}
+    doubled |= {key: name for name, key in steps.items()}
     bare = not any(name in stages for name in keys)
     if bare:
         keys |= {name: name for name in named if name in entries}
@@ -156,6 +161,13 @@ def spelled(keys: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], 
 def _folded(name: str) -> str:
     """A name without what people write otherwise in that of its gradient: capitals, and the _ of ``coef_``."""
     return name.strip("_").casefold() or name
+
+
+def _is_of_one_step(key: str, value: Any, node: Node) -> bool:
+    """Whether a name is only alike that of a node's gradient, and fewer axes tell that it is another's: dh beside H."""
+    axes = iter(node.shape)
+    alike = not key.endswith(str(node.name))
+    return alike and is_array(value) and np.ndim(value) < len(node.shape) and all(n in axes for n in np.shape(value))
 
 
 def _like_a_gradient(key: str) -> bool:

@@ -246,7 +246,7 @@ class Backward(_Judge):
                 inner = not node.is_leaf and node not in self.graph.outputs
                 if inner and (held or judged._comes_later(node, name in helpers)):
                     meant[name] = held[0] if held else None
-                elif inner and not meant and name in helpers and judged._leads_to_right(node):
+                elif not (node.is_leaf or meant) and name in helpers and judged._leads_to_right(node):
                     meant[name] = None  # the first alone: what comes after it may be right without it
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)

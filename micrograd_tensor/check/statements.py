@@ -322,7 +322,11 @@ _PLAIN = ("ones", "ones_like", "zeros", "zeros_like", "empty", "empty_like", "ar
 
 
 def begins(value: ast.expr) -> bool:
-    """Whether an expression makes an array of zeros, or an empty one."""
+    """Whether an expression makes an array of zeros, or an empty one, or is 0; or several of these."""
+    if isinstance(value, ast.Tuple | ast.List):
+        return bool(value.elts) and all(map(begins, value.elts))
+    if isinstance(value, ast.Constant):
+        return value.value == 0
     return called(value) in ("zeros", "zeros_like", "empty", "empty_like")
 
 

@@ -429,7 +429,9 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
     whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
     arguments = () if whole else task.ignored
-    hand = {name: value for name, value in ran.names.items() if name not in arguments}
+    keys, others = spelled(ran.names, named)
+    alike = {key for key, name in others.items() if keys.get(name) in arguments and key in ran.helpers}  # dh beside dH
+    hand = {name: value for name, value in ran.names.items() if name not in (*arguments, *alike)}
     output = next(name for name, node in named.items() if node is graph.outputs[0])
     outputs = {name for name, node in named.items() if node in graph.outputs}
     keys, _ = spelled(hand, named)

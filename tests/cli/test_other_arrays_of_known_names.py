@@ -54,9 +54,46 @@ def flat_backward(dout, cache):
     return dx.reshape(x.shape), dw
 """
 
+STEPS = """
+def rnn_forward(x, h0, w):
+    h, steps, H = h0, [], []
+    for t in range(len(x)):
+        steps.append((x[t], h))
+        h = np.tanh(x[t] + h @ w)
+        H.append(h)
+    return np.array(H), (steps, np.array(H), w)
+
+def rnn_backward(dH, cache):
+    steps, H, w = cache
+    dx, dw, carry = np.zeros_like(dH), np.zeros_like(w), 0
+    for t in range(len(steps) - 1, -1, -1):
+        dh = dH[t] + carry
+        da = dh * (1 - H[t] ** 2)
+        dw += steps[t][1].T @ da
+        dx[t] = da
+        carry = da @ w.T
+    return dx, carry, dw
+"""
+STEPS_OF_OUT = STEPS.replace("dH", "dout").replace("rnn", "recurrent")
+GATED = """
+def gated_forward(A, w):
+    z = A @ w
+    A2 = z * A
+    return A2, (A, z, w)
+
+def gated_backward(dA2, cache):
+    A, z, w = cache
+    da2 = dA2 * A
+    return dA2 * z + da2 @ w.T, A.T @ da2
+"""
+
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
+SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
 MISTAKES = [
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
+    (STEPS, "steps[t][1].T @ da", "steps[t][1].T @ dh"),
+    (STEPS_OF_OUT, "dx[t] = da", "dx[t] = dh"),
+    (GATED, "A.T @ da2", "z.T @ da2"),
     (GROUP_NORM, "dx = inv / M", "dx = 2 * inv / M"),
     (GROUP_NORM, "dgamma = (dout", "dgamma = (2 * dout"),
     (CENTERED, "h = 1 - y * y", "h = 1 - y"),
@@ -71,7 +108,7 @@ MISTAKES = [
 def test_right_code_is_right(check, text):
     status, said = check(text, "--shapes", SHAPES[text])
     assert status == 0
-    assert "wrong" not in said
+    assert "✗" not in said
 
 
 @pytest.mark.parametrize(("text", "right", "wrong"), MISTAKES, ids=lambda x: x if len(x) < 40 else "")
