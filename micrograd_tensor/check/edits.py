@@ -88,6 +88,12 @@ class Edit:
             return ast.copy_location(ast.parse(self.instead).body[0], self.before)
         return replaced(self.before, self.place, _read(self.instead))
 
+    @property
+    def takes_away(self) -> bool:
+        """Whether a term or a factor is left out, so that nothing is put in its place that could as well be 0 or 1."""
+        sides = (self.place.left, self.place.right) if isinstance(self.place, ast.BinOp) else ()
+        return self.instead in [f"({ast.unparse(side)})" for side in sides]
+
     def put(self, source: str) -> str:
         """The whole source with the change in it, quickly made: in parentheses, whether they are needed or not."""
         text = source.encode()
@@ -161,8 +167,9 @@ def edits(
             found += [Edit(statement, mask, x, weight) for weight, x in _other(mask, ast.unparse(mask), atoms, False)]
     for place in ast.walk(value):
         if isinstance(place, ast.Subscript):
-            others = _other_indices(place.slice, indices)
-            found += [Edit(statement, place, f"{ast.unparse(place.value)}[{other}]", 1.2) for other in others]
+            own, exchanged = ast.unparse(place.value), {*_other_indices(place.slice, ())}
+            others = ((x, 0.97 if x in exchanged else 1.2) for x in _other_indices(place.slice, indices))
+            found += [Edit(statement, place, f"{own}[{other}]", weight) for other, weight in others]
     found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement, indices)]
     if computed is not value:
         found += [Edit(statement, x, y, 1.05) for x, y in _written_otherwise(value, indices)]
@@ -405,9 +412,9 @@ def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float
     """Another operator, one side alone, the sides exchanged or transposed."""
     yield from ((1.2, f"{left} {other} {right}") for other in _OPERATORS.get(type(op), ()))
     if not isinstance(op, ast.MatMult):
-        yield 1.1, left
+        yield 0.84, left  # before any other change: a factor in its place may be 1, or a mask that is there already
     if isinstance(op, ast.Mult | ast.Add):
-        yield 1.1, right
+        yield 0.84, right
     if isinstance(op, ast.Sub | ast.Div):
         yield 1.2, f"{right} {_SIGNS[type(op)]} {left}"
     if isinstance(op, ast.MatMult):

@@ -235,7 +235,7 @@ class Backward(_Judge):
             earlier: by name what it held before.
             helpers: names of local variables, which need not hold gradients as long as what is returned is right.
         """
-        judged, before = self._without_scaled(), None
+        judged, before = self._without_scaled()._of_own_shape(earlier), None
         while judged is not before and judged.wrong:
             before, meant = judged, dict[str, Any]()
             for name in judged.wrong:
@@ -251,6 +251,16 @@ class Backward(_Judge):
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
         return judged._without_foreign(helpers)
+
+    def _of_own_shape(self, earlier: Mapping[str, Sequence[Any]]) -> Backward:
+        """Judged anew where a name was used again for an array of another shape: what it held of its own shape."""
+        meant = dict[str, Any]()
+        for name in self.wrong:
+            shape = self.names[name].shape
+            held = [value for value in earlier.get(name, ()) if value.shape == shape]
+            if held and not self.names[name].is_leaf and squeezed(self.given[name].shape) != squeezed(shape):
+                meant[name] = held[0]
+        return self._without(meant, least=False)
 
     def _without_foreign(self, helpers: Container[str]) -> Backward:
         """Judged anew without local variables of shapes that no mistake gives their gradients, where an input is wrong.
@@ -311,13 +321,16 @@ class Backward(_Judge):
         same = np.isfinite(ratio) and self._equals_recorded(self.names[name], given / ratio)
         return (round(ratio) if abs(ratio - round(ratio)) < 1e-9 * ratio else ratio) if same else None
 
-    def _without(self, meant: Mapping[str, Any]) -> Backward:
-        """Judged anew with what some names held before, or without those of None, if less is wrong then."""
+    def _without(self, meant: Mapping[str, Any], least: bool = True) -> Backward:
+        """Judged anew with what some names held before, or without those of None, if less is wrong then.
+
+        Without ``least`` if nothing more is.
+        """
         given = {name: value for name, value in {**self.given, **meant}.items() if value is not None}
         if not any(name in self.wrong for name in meant):
             return self
         again = Backward(self.names, given, self.before)
-        if not set(again.wrong) < set(self.wrong):
+        if not set(again.wrong) <= set(self.wrong) or (least and len(again.wrong) == len(self.wrong)):
             return self
         again._reread |= self._reread
         for name, value in meant.items():

@@ -258,7 +258,7 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     kept = {name: fix for name, fix in fixes.items() if stages[name].status == Status.WRONG}
     for name, fix in kept.items():  # it says in the author's words what else is said of what was recorded
         told = tuple(one for one in diagnosis.get(name, ()) if one.kind not in _VAGUE)
-        diagnosis[name] = (Diagnosis(fix.kind, fix.said, "", fix.text, 0.0),) if fix.kind else told
+        diagnosis[name] = (Diagnosis(fix.kind, fix.said, "", fix.text, 0.0),) if fix.kind else () if fix.said else told
     return replace(report, stages=Stages([*stages.values()]), follow=follow, diagnosis=ByName(diagnosis), fixes=kept)
 
 
@@ -544,7 +544,7 @@ class _Search:
                 yield Edit(last, place, f"{held(place)} {term.sign} {term.text}", term.weight)
             elif target:
                 yield Edit(after, None, f"{target} {term.sign}= {term.text}", term.weight, True)
-        for ratio in ratios(given, expected, allowed, known) if place is None else ():
+        for ratio in ratios(given, expected, allowed, known) if place is None and of is None else ():
             yield Edit(source.after(last, ""), None, f"{target} {ratio}", 2.2, True)
 
     def _that_matter(self, every: Iterable[Edit]) -> Iterator[Edit]:
@@ -601,7 +601,7 @@ class _Search:
                 if self._slip(edit).kind not in self.likely or edit in self._lacking:
                     continue
             if (found := self._fix(edit)) is not None:
-                if found.kind in self.likely or not self.likely:
+                if found.kind in self.likely or not self.likely or edit.takes_away:
                     return found
                 smallest = smallest or (edit.weight, found)
         return smallest[1] if smallest is not None else None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .edits import Edit
+from .edits import Edit, parts_of
 from .syntax import called
 
 _SMALL = 1e-2
@@ -53,7 +53,7 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     if edit.follows:
         return _of_missing(edit)
     if edit.place is None:
-        return _of_statement(edit)
+        return _of_statement(edit, is_number)
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
     if isinstance(edit.before, ast.For):
         return Slip("", f"the steps are those of {_part(old)}, where {_part(new)} is due")
@@ -132,7 +132,7 @@ def _of_indices(one: ast.expr, other: ast.expr) -> str:
     return "exchanged operand" if any(word.isidentifier() for word in differing) else "off by one"
 
 
-def _of_statement(edit: Edit) -> Slip:
+def _of_statement(edit: Edit, is_number: IsNumber) -> Slip:
     before, after = edit.before, edit.after
     match before, after:
         case (ast.AugAssign(target=one), ast.AugAssign(target=other)) | (
@@ -143,7 +143,11 @@ def _of_statement(edit: Edit) -> Slip:
             return Slip(kind, f"{_part(one)} stands where {_part(other)} is due")
         case ast.Return(), ast.Return():
             return Slip("exchanged operand", "two gradients are returned in each other's place")
-        case ast.AugAssign(target=target) | ast.Assign(targets=[target]), ast.Expr():
+        case (
+            ast.AugAssign(target=ast.Subscript(slice=index) as target)
+            | ast.Assign(targets=[ast.Subscript(slice=index) as target]),
+            ast.Expr(),
+        ) if not all(map(is_number, parts_of(index))):  # else no place occurs twice in it
             kept = "+=" if isinstance(before, ast.AugAssign) else "="
             return Slip(
                 "repeats lost", f"where an index occurs several times, {_part(target)} {kept} keeps the last one"
@@ -151,7 +155,7 @@ def _of_statement(edit: Edit) -> Slip:
         case ast.Assign(targets=[target]), ast.AugAssign(op=ast.Sub()):
             text = f"= replaces what {_part(target)} held before, where -= is due"
             return Slip("overwritten contribution", text)
-        case ast.Assign(targets=[target]), ast.AugAssign():
+        case ast.Assign(targets=[target]), ast.AugAssign() | ast.Expr():
             text = f"= replaces what {_part(target)} held before, where += is due"
             return Slip("overwritten contribution", text)
         case ast.AugAssign(target=target, op=op), ast.Assign():

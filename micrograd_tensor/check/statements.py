@@ -276,7 +276,8 @@ def _read_from(source: Source | None) -> list[Statement]:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
     nodes = [node for node in ast.walk(source.tree) if isinstance(node, kinds) or written_into(node) is not None]
-    found = [_statement(source, node) for node in nodes]
+    steps = {name for node in ast.walk(source.tree) if isinstance(node, ast.For) for name in assigned(node)}
+    found = [_statement(source, node, steps) for node in nodes]
     return sorted(found, key=lambda statement: statement.first)
 
 
@@ -289,15 +290,16 @@ def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
     return found
 
 
-def _statement(source: Source, node: Any) -> Statement:
-    value, adds = node.value or ast.Constant(None), isinstance(node, ast.AugAssign)
+def _statement(source: Source, node: Any, steps: Container[str]) -> Statement:
+    value, adds, read = node.value or ast.Constant(None), isinstance(node, ast.AugAssign), _read(node)
+    stepped = any(name in steps for name in read)  # one may be taken for the next, or for what it is multiplied with
     return Statement(
         tuple(dict.fromkeys(assigned(node))),
         *source.lines(node),
         source.written(node),
-        _read(node),
+        read,
         tuple(kept(node)),
-        computes=adds or not _unpacks(value),
+        computes=adds or stepped or not _unpacks(value),
         begins=not adds and begins(value),
         fetched=tuple(dict.fromkeys(_fetched(node))),
     )
