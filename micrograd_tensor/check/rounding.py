@@ -210,6 +210,7 @@ class Passes:
         seeds: one for each run.
         summing: by node that adds up many numbers, what another order may cost, absolute.
         differences: by share of a gradient, what a difference of numbers near the steepest slope may cost, absolute.
+        dtypes: by node of the forward pass that is kept in another dtype, that one, in which it may be read again.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -217,6 +218,7 @@ class Passes:
         adding = (node for node in whole.nodes if node.op is not None and node.op.adds and node.dtype.kind in "fc")
         self.summing = {node: _cost_of_summing(node) for node in adding}
         self.differences = differences(graph)
+        self.dtypes = _dtypes_kept(graph)
         self._graph = proxy(graph)  # what is known of a graph must not keep it: it is kept as long as the graph
         self._large = sum(np.size(node.value) for node in graph.nodes) > _LARGE
         self._read = {x for node in whole.nodes[len(graph.nodes) :] for x in node.inputs}.intersection(graph.nodes)
@@ -242,7 +244,9 @@ class Passes:
         """The values of one run; of a small graph all, which are kept for the next time."""
         if seed not in self._runs:
             leaves = {
-                n: nudged(n.value, n.dtype, seed) for n in self._graph.nodes if n.is_leaf and n.dtype.kind in "fc"
+                n: nudged(n.value, self.dtypes.get(n, n.dtype), seed)
+                for n in self._graph.nodes
+                if n.is_leaf and n.dtype.kind in "fc"
             }
             kept = keep if self._large else None
             values = evaluate(self._graph, leaves, self.nudges(seed), targets=kept, keep=kept)
@@ -265,7 +269,7 @@ class Passes:
             if node.dtype.kind not in "fc" or (node.op is not None and node.op.exact):
                 return value  # nudged, a maximum would equal none of its operands
             own = seed + _SAMPLES * (node.rank + 1)
-            moved = nudged(value, node.dtype, own)
+            moved = nudged(value, self.dtypes.get(node, node.dtype), own)
             summing = self.summing.get(node)
             if summing is None or not np.size(value) or np.shape(value) != summing.shape:
                 return moved
@@ -275,6 +279,19 @@ class Passes:
             return moved + STRENGTH / 4.0 * larger * summing * between(np.abs(np.asarray(value)), -own)
 
         return nudge
+
+
+def _dtypes_kept(graph: Graph) -> dict[Node, np.dtype[Any]]:
+    """Values that are kept in a coarser dtype, as in an array that is filled with them, and in which one."""
+    kept: dict[Node, np.dtype[Any]] = {}
+    for node in reversed(graph.nodes):
+        casts = node.op is not None and node.op.name == "to_float"
+        if casts or (node in kept and node.op is not None and node.op.exact):
+            dtype = kept.get(node, node.dtype)
+            for x in node.inputs:
+                if x.dtype.kind == dtype.kind and np.finfo(x.dtype).eps < np.finfo(dtype).eps:
+                    kept[x] = max(kept.get(x, dtype), dtype, key=lambda one: np.finfo(one).eps)
+    return kept
 
 
 class _Kept(dict[Node, Terms]):
@@ -462,10 +479,10 @@ def coarser(tolerance: Any, graph: Graph, node: Node, given: Any, *, forward: bo
     """
     if given.dtype.kind not in "fc" or node.dtype.kind not in "fc":
         return tolerance
-    unit = float(np.finfo(given.dtype).eps)
-    if unit <= float(np.finfo(node.dtype).eps):
+    unit, own = float(np.finfo(given.dtype).eps), float(np.finfo(node.dtype).eps)
+    if unit <= own:
         return tolerance
-    ratio = unit / _coarsest(graph)[node if forward else joint(graph).gradients[node]]
+    ratio = unit / max(own, _coarsest(graph)[node if forward else joint(graph).gradients[node]])
     return tolerance * ratio if ratio > 1 else tolerance
 
 
@@ -473,11 +490,16 @@ _units: WeakKeyDictionary[Graph, dict[Node, float]] = WeakKeyDictionary()
 
 
 def _coarsest(graph: Graph) -> dict[Node, float]:
-    """For each value and gradient, a node of `joint`, the coarsest unit of rounding of all that it was made from."""
+    """For each value and gradient, a node of `joint`, the coarsest unit of rounding of all that it was made from.
+
+    Nothing is rounded in zeros that a state begins with, in an upstream gradient, or by an op that moves numbers only.
+    """
     if graph not in _units:
         found: dict[Node, float] = {}
+        upstream, kept = set(joint(graph).upstreams.values()), _dtypes_kept(graph)
         for node in joint(graph).nodes:
-            own = float(np.finfo(node.dtype).eps) if node.dtype.kind in "fc" else 0.0
+            moves = node.op.exact if node.op is not None else node in upstream or not np.any(node.value)
+            own = 0.0 if moves or node.dtype.kind not in "fc" else float(np.finfo(kept.get(node, node.dtype)).eps)
             found[node] = max([own, *(found[x] for x in node.inputs)])
         _units[graph] = found
     return _units[graph]

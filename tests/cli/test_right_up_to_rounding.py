@@ -97,3 +97,37 @@ def test_what_is_the_same_up_to_rounding(off, dtype, alike):
     assert _alike((due * (1 + off)).astype(dtype), due) is alike
     assert _alike((due + off * np.array([0, 0, 0, 0, 1], dtype)).astype(dtype), due) is alike
     assert not _alike(due[:4], due)
+
+
+SCAN = """
+def scan_forward(xs, W):
+    h, hs = np.zeros((len(xs), 5), dtype={state}), np.empty(xs.shape, dtype={out})
+    for t in range(xs.shape[1]):
+        h = np.tanh(xs[:, t] + h @ W)
+        hs[:, t] = h
+    return hs, (hs, W)
+
+def scan_backward(dhs, cache):
+    hs, W = cache
+    dxs, dW, dh = np.empty(dhs.shape, dtype={gradient}), np.zeros_like(W), 0
+    for t in reversed(range(hs.shape[1])):
+        dxs[:, t] = da = (dhs[:, t] + dh) * (1 - hs[:, t] ** 2)
+        dW += hs[:, t - 1].T @ da if t else 0
+        dh = da @ W.T
+    return dxs, dW
+
+def inputs():
+    return {{"xs": np.random.default_rng(0).normal(size=(3, 6, 5)), "W": np.random.default_rng(1).normal(size=(5, 5))}}
+"""
+
+
+@pytest.mark.parametrize("gradient", ["float", "np.float32", "np.float16"])
+@pytest.mark.parametrize("out", ["float", "np.float32"])
+@pytest.mark.parametrize("state", ["float", "np.float32"])
+def test_what_is_kept_in_a_coarser_dtype_is_rounded_to_it(check, state, out, gradient):
+    text = SCAN.format(state=repr("f") if "32" in state else state, out=out, gradient=gradient)
+    status, said = check(text)
+    assert status == 0, said
+    status, said = check(text.replace("dxs[:, t] = da = ", "dxs[:, t] = da = 1.1 * "))
+    assert status == 1
+    assert "dxs is wrong" in said
