@@ -285,8 +285,7 @@ def _dtypes_kept(graph: Graph) -> dict[Node, np.dtype[Any]]:
     """Values that are kept in a coarser dtype, as in an array that is filled with them, and in which one."""
     kept: dict[Node, np.dtype[Any]] = {}
     for node in reversed(graph.nodes):
-        casts = node.op is not None and node.op.name == "to_float"
-        if casts or (node in kept and node.op is not None and node.op.exact):
+        if isinstance(node.reading, Identity) or (node in kept and node.op is not None and node.op.exact):
             dtype = kept.get(node, node.dtype)
             for x in node.inputs:
                 if x.dtype.kind == dtype.kind and np.finfo(x.dtype).eps < np.finfo(dtype).eps:

@@ -278,6 +278,11 @@ def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mappin
     """Why what is wrong may be so for the shapes that were guessed: an error, or more than one other shape; or ""."""
     task, report, ran = judged
     leaves = _leaves(task.captured)
+    if task.searched:
+        return (
+            f"it is not right at the shapes of inputs that were found by a search for some at which it runs; say that "
+            f"they are as yours, or which yours are: --shapes {task.searched}; then it is judged"
+        )
     if task.guessed and not task.unlike and ran.error is not None and _may_be_for_shapes(ran.error):
         return f"{task.guessed}; then it is judged\n{explained(ran.error, path)}"
     if task.guessed and task.unlike and (len(task.unlike) > 1 or not leaves.keys() & report.wrong <= task.unlike):

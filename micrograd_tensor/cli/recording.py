@@ -37,7 +37,7 @@ from .global_weights import keeping, replaced
 from .held import places
 from .layers import Layer, wanted_by
 from .seeded import seeded
-from .shapes import LABELS, NUMBERS, is_labels, said_as_option
+from .shapes import LABELS, NUMBERS, Guess, is_labels, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of
@@ -204,6 +204,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
         found=not exact,
+        searched=_as_option(trial.guess) if trial.searched else "",
     )
 
 
@@ -253,6 +254,15 @@ def _guessed(trial: Trial) -> str:
         f"the shapes of the inputs were guessed, and at these {what}; they were {said_as_option(free)}, and if yours "
         f"are others, say them: --shapes {names}, with x=4x5 for a shape"
     )
+
+
+def _as_option(guess: Guess) -> str:
+    """All that was guessed, as ``--shapes`` takes it."""
+    free = {name: value for name, value in guess.arguments.items() if name in guess.free}
+    numbers = [f"{name}=({value})" for name, value in free.items() if not isinstance(value, np.ndarray)]
+    arrays = {name: value for name, value in free.items() if isinstance(value, np.ndarray)}
+    below = {name: f"<{x.max(initial=1) + 1}" if x.dtype.kind == "i" else "" for name, x in arrays.items()}
+    return ",".join([*(f"{said_as_option({name: x.shape})}{below[name]}" for name, x in arrays.items()), *numbers])
 
 
 def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:

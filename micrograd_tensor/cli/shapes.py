@@ -32,11 +32,12 @@ _ROLES = (
     ("bias 1", r"(?i)b_?1"),
     ("weights 2", r"(?i)w_?2"),
     ("bias 2", r"(?i)b_?2"),
-    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"),
+    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"
+     r"|(ln|bn|norm)_?\d*_?(g(amma)?|b(eta)?|w(eight)?|scale|shift|bias)"),
     ("bias", r"(?i)b|bias(es)?|b_?\w|b_?[ih][ih]|intercepts?"),
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
-    ("hidden state", r"(?i)(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in)"),
+    ("hidden state", r"(?i:(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in))|a_?(0|prev)"),
     ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
     ("step", r"(?i)strides?|steps?|s"),
@@ -109,6 +110,7 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 9), "hidden weights": (3, 9), "bias": (9,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (9, 5), "hidden weights": (9, 3), "bias": (9,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (12, 5), "hidden weights": (12, 3), "bias": (12,)},
+    {"input": (5, 7), "hidden state": (3, 7), "weights": (3, 8), "bias": (3, 1)},
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
@@ -444,7 +446,7 @@ def one_hot(shape: tuple[int, ...], axis: int, rng: np.random.Generator) -> Any:
 
 
 def _of_kind(rng: np.random.Generator, shape: Any, kind: Kind) -> Any:
-    if kind.numbers == NUMBERS[0] or (shape and isinstance(shape[0], tuple)):
+    if kind.numbers == NUMBERS[0] or not _is_shape(shape):
         return _drawn(shape, rng)
     return np.asarray(rng.uniform(0.1, 0.9, shape))
 

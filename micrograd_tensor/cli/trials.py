@@ -8,6 +8,8 @@ open then is said, and not held against the layer.
 from __future__ import annotations
 
 import ast
+import inspect
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +28,7 @@ from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
+from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
@@ -58,6 +61,7 @@ class Trial:
         gradients: the shapes of what the backward pass computed for inputs, by their names; None where it did not run.
         inputs: the shapes of the inputs.
         doubts: by the name of an input whose shape was taken from its gradient, what else may be meant, in a sentence.
+        searched: whether no usual shapes fitted together, so that these were searched for.
     """
 
     guess: Guess
@@ -67,6 +71,7 @@ class Trial:
     gradients: Mapping[str, tuple[int, ...]] | None
     inputs: Mapping[str, tuple[int, ...]]
     doubts: Mapping[str, str] = field(default_factory=dict)
+    searched: bool = False
 
     @property
     def unlike(self) -> dict[str, tuple[int, ...]]:
@@ -94,6 +99,7 @@ class Trials:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
+        self._stopped: BaseException | None = None
         self.instead, self.unknown, self.tried = "", tuple[str, ...](), ""
 
     def chosen(self) -> Trial | None:
@@ -144,6 +150,7 @@ class Trials:
             kinds: tells of which kinds the numbers may be; no others are tried.
         """
         late: list[Trial] = []
+        ran = False
         for guess in self._guesses():
             trial = self._tried(guess) if kinds(guess.kind) else None
             if trial is None:
@@ -152,7 +159,30 @@ class Trials:
                 yield trial
             else:
                 late.append(trial)
+            ran = ran or trial.gradients is not None
         yield from late if infinite else ()
+        if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:
+            yield fits
+
+    def _fitted(self) -> Trial | None:
+        """The layer at shapes that are found from how far it comes with others, where it ran at no usual ones."""
+        function = self._layer.function_forward
+        file = inspect.unwrap(function).__code__.co_filename
+
+        def run(guess: Guess) -> tuple[Far, str]:
+            self.last = self._stopped = None
+            trial = self._tried(guess)
+            if trial is not None and trial.gradients is not None:
+                done = trial.gradients and not trial.unlike
+                return (DONE if done else (2, -len(trial.unlike))), " ".join(trial.unlike)
+            places, lines = how_far(self.last if trial is None else self._stopped, file)
+            return (0 if trial is None else 1, *places), lines
+
+        last, usual = self.last, self._guesses()
+        found = fitted(itertools.takewhile(lambda one: one.kind == Kind(), usual), source_of(function), run, self._seed)
+        self.last = last
+        trial = self._tried(found) if found is not None else None
+        return replace(trial, searched=True) if trial is not None else None
 
     def _guesses(self) -> Iterator[Guess]:
         constructor = parameters_of_constructor(self._layer)
@@ -222,6 +252,8 @@ class Trials:
         if not all(isinstance(out, np.ndarray | np.generic | float) for out in takes.outputs_of(returned)):
             self.unknown = takes.gradients[1:]
             return None
+        if not self._exact and not all(map(np.size, (*guess.arguments.values(), *takes.outputs_of(returned)))):
+            return None  # of no numbers everything would be right
         return replace(trial, gradients=self._gradients(trial))
 
     def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any], dict[str, tuple[int, ...]]]:
@@ -262,6 +294,7 @@ class Trials:
             except SystemExit:
                 return None
         if ran.error is not None:
+            self._stopped = ran.error
             return None
         keys, _ = spelled(ran.names, inputs)
         return {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}

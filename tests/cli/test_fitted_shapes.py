@@ -1,0 +1,167 @@
+"""Layers whose inputs have no usual shapes: some are searched for, and what is not right at them is not judged."""
+
+import re
+
+import pytest
+
+WEIGHT_SUM = """
+class WeightSum:
+    def forward(self, hs, a):
+        N, T, H = hs.shape
+        ar = a.reshape(N, T, 1).repeat(H, axis=2)
+        self.cache = hs, ar
+        return np.sum(hs * ar, axis=1)
+
+    def backward(self, dc):
+        hs, ar = self.cache
+        N, T, H = hs.shape
+        dt = dc.reshape(N, 1, H).repeat(T, axis=1)
+        dhs = dt * ar
+        da = np.sum(dt * hs, axis=2)
+        return dhs, da
+"""
+ROTATED = """
+def rope_forward(x):
+    T, D = x.shape
+    angle = np.arange(T)[:, None] * 10.0 ** -np.arange(D // 2)
+    c, s = np.cos(angle), np.sin(angle)
+    x1, x2 = x[:, : D // 2], x[:, D // 2 :]
+    return np.concatenate([x1 * c - x2 * s, x1 * s + x2 * c], axis=1), (c, s)
+
+def rope_backward(dout, cache):
+    c, s = cache
+    d1, d2 = np.split(dout, 2, axis=1)
+    dx = np.concatenate([d1 * c + d2 * s, d2 * c - d1 * s], axis=1)
+    return dx
+"""
+GATED = """
+def glu_forward(x, W, V, W2):
+    a, b = x @ W, x @ V
+    s = 1 / (1 + np.exp(-a))
+    return (a * s * b) @ W2, (x, W, V, W2, a, b, s)
+
+def glu_backward(dy, cache):
+    x, W, V, W2, a, b, s = cache
+    dW2 = (a * s * b).T @ dy
+    dh = dy @ W2.T
+    db = dh * a * s
+    da = dh * b * (s + a * s * (1 - s))
+    dx = da @ W.T + db @ V.T
+    return dx, x.T @ da, x.T @ db, dW2
+"""
+HEADS = """
+def attention_forward(x, Wqkv, Wo, n_head=2):
+    B, T, C = x.shape
+    q, k, v = (y.reshape(B, T, n_head, -1).swapaxes(1, 2) for y in np.split(x @ Wqkv, 3, axis=-1))
+    s = q @ k.swapaxes(2, 3) / np.sqrt(C // n_head)
+    e = np.exp(np.where(np.tril(np.ones((T, T))) == 0, -1e10, s))
+    p = e / e.sum(-1, keepdims=True)
+    y = (p @ v).swapaxes(1, 2).reshape(B, T, C)
+    return y @ Wo, (x, Wqkv, Wo, q, k, v, p, y)
+
+def attention_backward(dout, cache):
+    x, Wqkv, Wo, q, k, v, p, y = cache
+    B, T, C = x.shape
+    dWo = np.einsum("btc,btd->cd", y, dout)
+    dy = (dout @ Wo.T).reshape(B, T, q.shape[1], -1).swapaxes(1, 2)
+    dp = dy @ v.swapaxes(2, 3)
+    ds = p * (dp - (dp * p).sum(-1, keepdims=True)) / np.sqrt(q.shape[-1])
+    dqkv = [ds @ k, ds.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ dy]
+    dqkv = np.concatenate([g.swapaxes(1, 2).reshape(B, T, C) for g in dqkv], axis=-1)
+    dWqkv = np.einsum("btc,btd->cd", x, dqkv)
+    return dqkv @ Wqkv.T, dWqkv, dWo
+"""
+CELL = """
+def lstm_cell_forward(xt, a_prev, c_prev, parameters):
+    Wf, bf, Wi, bi = parameters["Wf"], parameters["bf"], parameters["Wi"], parameters["bi"]
+    Wc, bc, Wy, by = parameters["Wc"], parameters["bc"], parameters["Wy"], parameters["by"]
+    n_x, m = xt.shape
+    n_y, n_a = Wy.shape
+    concat = np.concatenate((a_prev, xt), axis=0)
+    f = 1 / (1 + np.exp(-(np.dot(Wf, concat) + bf)))
+    i = 1 / (1 + np.exp(-(np.dot(Wi, concat) + bi)))
+    g = np.tanh(np.dot(Wc, concat) + bc)
+    c_next = f * c_prev + i * g
+    z = np.exp(np.dot(Wy, c_next) + by)
+    return c_next, z / z.sum(axis=0), (c_next, a_prev, c_prev, f, i, g, xt, parameters)
+
+def lstm_cell_backward(dc_next, cache):
+    c_next, a_prev, c_prev, f, i, g, xt, parameters = cache
+    n_a, m = c_next.shape
+    df, di, dg = dc_next * c_prev * f * (1 - f), dc_next * g * i * (1 - i), dc_next * i * (1 - g * g)
+    concat = np.concatenate((a_prev, xt), axis=0)
+    gradients = {"dc_prev": dc_next * f}
+    dconcat = 0
+    for gate, d in zip("fic", (df, di, dg)):
+        gradients["dW" + gate] = np.dot(d, concat.T)
+        gradients["db" + gate] = np.sum(d, axis=1, keepdims=True)
+        dconcat = dconcat + np.dot(parameters["W" + gate].T, d)
+    gradients["da_prev"], gradients["dxt"] = dconcat[:n_a], dconcat[n_a:]
+    return gradients
+"""
+POOL = """
+def pool_forward(A_prev, hparameters):
+    m, n_H, n_W, n_C = A_prev.shape
+    f, stride = hparameters["f"], hparameters["stride"]
+    A = np.zeros((m, (n_H - f) // stride + 1, (n_W - f) // stride + 1, n_C))
+    for h in range(A.shape[1]):
+        for w in range(A.shape[2]):
+            A[:, h, w] = A_prev[:, h * stride : h * stride + f, w * stride : w * stride + f].mean(axis=(1, 2))
+    return A, (A_prev, hparameters)
+
+def pool_backward(dA, cache):
+    A_prev, hparameters = cache
+    f, stride = hparameters["f"], hparameters["stride"]
+    dA_prev = np.zeros_like(A_prev)
+    for h in range(dA.shape[1]):
+        for w in range(dA.shape[2]):
+            share = dA[:, h, w][:, None, None] / f**2
+            dA_prev[:, h * stride : h * stride + f, w * stride : w * stride + f] += share
+    return dA_prev
+"""
+SEQUENCES = """
+def mlp_forward(x, W1, b1, W2, b2):
+    h = np.tanh(x @ W1 + b1)
+    return h @ W2 + b2, (x, W1, W2, h)
+
+def mlp_backward(dout, cache):
+    x, W1, W2, h = cache
+    db2, dW2 = dout.sum(axis=(0, 1)), np.einsum("bth,btc->hc", h, dout)
+    dh = dout @ W2.T * (1 - h**2)
+    return dh @ W1.T, np.einsum("btc,bth->ch", x, dh), dh.sum(axis=(0, 1)), dW2, db2
+"""
+LAYERS = {
+    "a sum with weights": (WEIGHT_SUM, "da = ", "da = 2 * "),
+    "halves that are rotated": (ROTATED, "d2 * c - d1 * s", "d2 * c + d1 * s"),
+    "a gate beside": (GATED, "a * s * (1 - s)", "a * s"),
+    "heads": (HEADS, " / np.sqrt(q.shape[-1])", ""),
+    "a cell with a dictionary": (CELL, "(1 - g * g)", "(1 - g)"),
+    "a dictionary of sizes": (POOL, "f**2", "f"),
+    "sequences": (SEQUENCES, "(1 - h**2)", "(1 - h)"),
+}
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), LAYERS.values(), ids=LAYERS)
+def test_shapes_at_which_a_layer_runs_are_searched_for(check, text, right, wrong):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "✓ right" in printed
+    mistaken = text.replace(right, wrong)
+    status, printed = check(mistaken)
+    assert status == 2, printed
+    assert "is wrong" not in printed  # it may be so for the shapes alone
+    shapes = re.search(r"it is not right at the shapes .* --shapes (\S+); then it is judged", printed)
+    status, printed = check(mistaken, "--shapes", shapes[1])
+    assert status == 1
+    assert "is wrong" in printed
+
+
+def test_no_numbers_are_no_inputs(check):
+    text = """
+def half_forward(x):
+    return x[:, : x.shape[1] // 2] * 2 + 0 * x[:, x.shape[1] // 2 :], x
+
+def half_backward(dout, x):
+    return dout
+"""
+    assert "✓ right" not in check(text)[1]
