@@ -113,8 +113,10 @@ class Edit:
             return f"for {ast.unparse(self.before.target)} in {self.instead}:"
         text, lines = source.encode(), source.encode().splitlines(keepends=True)
         start, end = _span(self.before, lines)
-        made = self.instead if self.place is None else ast.unparse(self.after)
-        if self.place is not None:
+        if self.place is None:
+            made = _respelled(self.instead, text[start:end].decode(), "exec")
+        else:
+            made = ast.unparse(self.after)
             a, b = _span(self.place, lines)
             bare = _spelled(self.place, self.instead, text[a:b].decode())
             due = ast.dump(self.after)
@@ -325,7 +327,7 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.6, f"({text} > 0)"
             yield from ((1.0 + 0.01 * k, atom) for k, atom in enumerate(atoms) if atom != text)
         case ast.Constant(int() | float() as number):
-            yield from ((1.15 if other == "1" else 1.0, other) for other in _NUMBERS if other != text)
+            yield from ((_of_another_number(other), other) for other in _NUMBERS if other != text)
             if divisor or abs(number) not in _OF_RULES:
                 yield from ((1.2 + 0.02 * k, atom) for k, atom in enumerate(atoms))
         case ast.UnaryOp(ast.USub() | ast.Invert(), inner):
@@ -348,6 +350,11 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.3, ast.unparse(left)
         case ast.Call():
             yield from _calls(place)
+
+
+def _of_another_number(text: str) -> float:
+    """How large a change it is to another number: before a negative one another operator is meant."""
+    return 1.25 if text[0] == "-" else 1.15 if text == "1" else 1.0
 
 
 def parts_of(index: ast.expr) -> tuple[str, ...]:
@@ -506,7 +513,17 @@ def _spelled(place: ast.expr, instead: str, own: str) -> str:
     for old, new in ((f"({inner})", f"({own})"), (inner, own)):
         if bare.count(old) == 1 and _dump(bare.replace(old, new), "eval") == due:
             return bare.replace(old, new)
-    return bare
+    return _respelled(bare, f"({own})", "eval")
+
+
+def _respelled(made: str, own: str, mode: str) -> str:
+    """The same code in which each part of the old one that it still has once is spelled as it was."""
+    due, tree = _dump(made, mode), ast.parse(own, mode=mode)
+    for x in ast.walk(tree):
+        old, new = (ast.unparse(x), ast.get_source_segment(own, x)) if isinstance(x, ast.expr) else ("", "")
+        if new and old != new and made.count(old) == 1 and _dump(made.replace(old, new), mode) == due:
+            made = made.replace(old, new)
+    return made
 
 
 def _span(node: ast.AST, lines: list[bytes]) -> tuple[int, int]:

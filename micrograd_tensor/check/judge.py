@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -263,18 +264,18 @@ class Backward(_Judge):
         return self._without(meant, least=False)
 
     def _without_foreign(self, helpers: Container[str]) -> Backward:
-        """Judged anew without local variables of shapes that no mistake gives their gradients, where an input is wrong.
+        """Judged anew without local variables of other shapes than their gradients, where what comes after is wrong.
 
-        They are other arrays then, and may be right: what is wrong is said of the input, and of the lines before it.
+        They are other arrays then, and may be right: what is wrong is said of what comes after, with the lines before.
         """
-        wrong = {name for name in self.wrong if self.names[name].is_leaf}
-        inner = [name for name in self.wrong if name in helpers and name not in wrong]
+        shaped = {name for name in self.wrong if self._is_of_other_shape(self.names[name], self.given[name])}
+        inner = {name for name in shaped if name in helpers and not self.names[name].is_leaf}
+        wrong = {name for name in self.wrong if name not in inner}
         foreign = {
             name: f"its shape is {self.given[name].shape}, that of the gradient of {name} is {self.names[name].shape}, "
             "so it was taken for another array"
             for name in inner
-            if _no_mistake_gives(self.given[name].shape, self.names[name].shape)
-            and not wrong.isdisjoint(self._called[n] for n in self._behind(self.names[name])[0])
+            if not wrong.isdisjoint(self._called.get(n) for n in needed([self.names[name]]))
         }
         if not foreign:
             return self
@@ -285,6 +286,17 @@ class Backward(_Judge):
         again.stages = [again._reread.get(stage.name, stage) for stage in again.stages]
         again.foreign = {**self.foreign, **foreign}
         return again
+
+    def _is_of_other_shape(self, node: Node, given: Any) -> bool:
+        """Whether no mistake gives an array its shape, but perhaps a missing sum, and that is not what is due."""
+        if _no_mistake_gives(given.shape, node.shape):
+            return True
+        more = max(given.ndim - len(node.shape), 0)
+        every = combinations(range(given.ndim), more) if more else ()
+        wanted = [axes for axes in every if _left(given.shape, axes) == node.shape]
+        due = np.asarray(self._expected.gradients[node])
+        least = 1e-9 * float(np.max(np.abs(given), initial=0.0))
+        return bool(wanted) and not any(_is_multiple(given.sum(axis=axes), due, least) for axes in wanted)
 
     def _without_scaled(self) -> Backward:
         """Judged anew without stages between that are n times their gradients, if less is to be explained then.
@@ -621,6 +633,18 @@ def _no_mistake_gives(given: tuple[int, ...], due: tuple[int, ...]) -> bool:
     if prod(mine) == prod(theirs) or _within(mine, theirs) or _within(theirs, mine):
         return False
     return len(mine) != len(theirs) or sum(a != b for a, b in zip(mine, theirs, strict=True)) > 1
+
+
+def _left(shape: tuple[int, ...], axes: Container[int]) -> tuple[int, ...]:
+    """The lengths of a shape but for those of some axes."""
+    return tuple(n for axis, n in enumerate(shape) if axis not in axes)
+
+
+def _is_multiple(given: Any, due: Any, least: float) -> bool:
+    """Whether an array is about another one times a number, and not 0 up to rounding."""
+    most = int(np.argmax(np.abs(due)))
+    found = np.asarray(given).flat[most]
+    return bool(abs(found) > least and np.allclose(given, due * (found / due.flat[most]), rtol=1e-6, atol=least))
 
 
 def _within(few: tuple[int, ...], many: tuple[int, ...]) -> bool:

@@ -841,7 +841,7 @@ def f_backward(dout, cache):
 """
     report = judged_text(text, tmp_path)
     assert report.wrong == ["x"]
-    assert report.fixes["x"].text == "dx[i:i + 3] += w * dout[i]"
+    assert report.fixes["x"].text == "dx[i : i + 3] += w * dout[i]"
 
 
 def test_no_length_of_what_is_made_is_changed():

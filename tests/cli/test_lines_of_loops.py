@@ -83,12 +83,33 @@ class VanillaRNN:
             dh = self.W.T @ da
         return d_inputs
 """
-SHAPES = {CONV: "X=2x3x7x9,W=4x3x3x5,b=4", POOL: "A=2x4x6x3", RNN: "inputs=4x6"}
+NORMAL = """
+def nll_forward(x, log_s):
+    z = x * np.exp(-log_s)
+    return -0.5 * z**2 - log_s, (z, log_s)
+
+def nll_backward(dout, cache):
+    z, log_s = cache
+    dlog_s = (dout * (z**2 - 1)).sum(axis=0)
+    return -dout * z * np.exp(-log_s), dlog_s
+"""
+SOFTMAX = """
+def softmax_forward(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p, p
+
+def softmax_backward(dout, p):
+    d = 1 * dout
+    return p * (d - (d * p).sum(axis=1, keepdims=True))
+"""
+SHAPES = {CONV: "X=2x3x7x9,W=4x3x3x5,b=4", POOL: "A=2x4x6x3", RNN: "inputs=4x6", NORMAL: "x=7x4,log_s=4"}
 MISTAKES = [
     (CONV, "dW[f] += np.sum(patch * g, axis=0)", "dW[f] = np.sum(patch * g, axis=0)", "overwritten contribution"),
     (CONV, "dW[f] += np.sum(patch * g, axis=0)", "dW[f] += np.mean(patch * g, axis=0)", "mean for sum"),
     (CONV, "dW[f] += np.sum(patch * g, axis=0)", "dW[f] += np.sum(patch * W[f] * g, axis=0)", "the factor W[f] is"),
     (POOL, "+= mask * dZ[", "+= mask * s * dZ[", "the factor s is not due"),
+    (NORMAL, "(z**2 - 1)", "(z**2 + 1)", "+ stands where - is due"),
     (RNN, "self.dc += dy", "self.dc += dy / n", "constant factor: the division by n is not due"),
     (RNN, "self.dc += dy", "self.dc += dy * n", "constant factor: the factor n is not due"),
 ]
@@ -112,3 +133,9 @@ def test_a_line_that_only_names_the_steps_of_a_loop_may_be_wrong_too(check, wron
     status, said = check(CONV.replace(right, wrong), "--shapes", SHAPES[CONV])
     assert status == 1
     assert f"line {2 + CONV[: CONV.index(right)].count(chr(10))}: {wrong}" in said
+
+
+def test_what_is_0_up_to_rounding_is_nothing_times_a_factor(check):
+    status, said = check(SOFTMAX.replace("1 * dout", "0 * dout + 1"), "--shapes", "x=7x4")
+    assert status == 1
+    assert "is multiplied by" not in said

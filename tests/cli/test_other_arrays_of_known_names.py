@@ -86,13 +86,34 @@ def gated_backward(dA2, cache):
     da2 = dA2 * A
     return dA2 * z + da2 @ w.T, A.T @ da2
 """
+ENTROPY = """
+def policy_loss(theta, states, adv, beta=0.1):
+    logits = states @ theta
+    logp = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    p = np.exp(logp)
+    T = len(adv)
+    entropy = -(p * logp).sum(axis=1)
+    loss = -(logp[:, 0] * adv).mean() - beta * entropy.mean()
+    first = np.zeros_like(p)
+    first[:, 0] = 1
+    dlogits = (p - first) * adv[:, None] / T
+    dentropy = -p * (logp + entropy[:, None])
+    dlogits -= beta * dentropy / T
+    dtheta = states.T @ dlogits
+    return loss, dtheta
+"""
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
+SHAPES |= {ENTROPY: "theta=4x3,states=7x4,adv=7"}
 MISTAKES = [
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
     (STEPS, "steps[t][1].T @ da", "steps[t][1].T @ dh"),
     (STEPS_OF_OUT, "dx[t] = da", "dx[t] = dh"),
+    (ENTROPY, "(p - first) * adv", "(first - p) * adv"),
+    (ENTROPY, "* adv[:, None] / T", "* adv[:, None]"),
+    (ENTROPY, "dlogits -= beta", "dlogits += beta"),
+    (ENTROPY, "logp + entropy", "logp - entropy"),
     (GATED, "A.T @ da2", "z.T @ da2"),
     (GROUP_NORM, "dx = inv / M", "dx = 2 * inv / M"),
     (GROUP_NORM, "dgamma = (dout", "dgamma = (2 * dout"),

@@ -92,6 +92,8 @@ class Factors:
         if not order.size or not np.isfinite(ratio).all():
             return
         best = float(ratio[0])
+        if abs(best) <= loose[0]:  # it is 0 up to rounding, which no factor makes
+            return
         if np.all(np.abs(ratio - best) <= 4 * np.abs(loose * np.maximum(1.0, abs(best))) + 1e-14 * abs(best)):
             found = self.constants.explain(best, 8 * float(loose[0]) + 1e-14)
             if found or due.size >= ENOUGH:
