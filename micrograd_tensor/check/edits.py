@@ -42,7 +42,8 @@ _TURNED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 """The comparisons that are another one taken the other way round."""
 _MEANT = 0.6
 """By how much a change is smaller that makes use of what nothing is made of yet."""
-_FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "zeros_like": "ones_like"}
+_FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum"}
+_FUNCTIONS |= {"zeros_like": "ones_like", "ones_like": "zeros_like", "ones": "zeros"}
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
 _MODULES = ("np", "numpy")
 _STEPS = ("sign", "maximum", "minimum", "clip", "round", "floor", "ceil", "argmax", "argmin", "isin", "isclose")
@@ -376,7 +377,8 @@ def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[st
         if count[one] == count[other]:
             swap = {one: other, other: one}
             found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
-    found += [", ".join(others) for others in indices if parts and len(others) == len(parts)]
+    length = 1 if isinstance(getattr(index, "value", None), int) else len(parts)
+    found += [", ".join(others) for others in indices if others and len(others) == length]
     return [x for x in dict.fromkeys(found) if x != text]
 
 
