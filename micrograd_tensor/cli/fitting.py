@@ -12,7 +12,7 @@ import itertools
 import linecache
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,8 @@ _TIMES = (2, 3, 4)
 """How many gates, or queries, keys and values, may be side by side in one array."""
 _RUNS = 3000
 """At most so many shapes are tried."""
+_STARTS = 5
+"""At most so many usual shapes are changed."""
 
 Far = tuple[int, ...]
 """How far a layer came with some inputs: of two, the larger came further."""
@@ -35,44 +37,63 @@ DONE: Far = (3,)
 
 
 def fitted(
-    usual: Iterable[Guess], source: Source | None, run: Callable[[Guess], tuple[Far, str]], seed: int
+    usual: Iterable[Guess],
+    source: Source | None,
+    run: Callable[[Guess], tuple[Far, str]],
+    seed: int,
+    vectors: bool = False,
 ) -> Guess | None:
     """Arguments at which a layer runs, with other shapes of those of a guess that were guessed; None if none are found.
 
     Args:
-        usual: guesses, of which the one is changed with which the layer comes furthest.
+        usual: guesses, of which those are changed with which the layer comes furthest.
         source: of the forward pass.
         run: how far the layer comes with arguments, and the lines at which it stops.
         seed: of the numbers.
+        vectors: whether the first input may as well have one axis.
     """
-    unpacked = _unpacked(source)
-    best, lines, first, shapes, known = Far(), "", None, dict[str, Any](), dict[str, Any]()
+    unpacked, starts = _unpacked(source), list[_Start]()
     for guess in usual:
         drawn = {name: x for name, x in guess.arguments.items() if name in guess.free and isinstance(x, np.ndarray)}
         arrays = {name: _shape(x) for name, x in drawn.items()}
-        named = {n: s for n, s in unpacked.items() if not _is_whole(arrays.get(n, ((),)))}
+        named = {n: s for n, s in unpacked.items() if n in arrays and not _is_whole(arrays[n])}
         even = {name: _even(shape) for name, shape in arrays.items()}
         inputs = [x for name, x in arrays.items() if not (_is_whole(x) or is_parameter(name))]
-        if any(len(x) == 2 and x[0] == x[1] for x in inputs) or any(len(x) == 1 for x in inputs[:1]):
+        if any(len(x) == 2 and x[0] == x[1] for x in inputs) or (not vectors and any(len(x) == 1 for x in inputs[:1])):
             continue  # a square array hides mistakes, and to one of one axis most fits by chance
-        for some, fixed in ((even | named, named), (arrays, {})):
-            reached, at = run(reshaped(guess, some, seed))
-            if reached > best:
-                best, lines, first, shapes, known = reached, at, guess, some, fixed
-    runs = 0
-    while first is not None and best < DONE:
+        for shapes, known in ((even | named, named), (arrays, {})):
+            if all(shapes != start.shapes for start in starts):
+                starts.append(_Start(guess, shapes, known, *run(reshaped(guess, shapes, seed))))
+    runs = itertools.count()
+    for start in sorted(starts, key=lambda start: start.reached, reverse=True)[:_STARTS]:
+        found = _from(start, run, seed, runs)
+        if found is not None:
+            return found
+    return None
+
+
+class _Start(NamedTuple):
+    """What a search begins with: a guess, other shapes of it, those of them that are known; and how far it comes."""
+
+    guess: Guess
+    shapes: dict[str, Any]
+    known: dict[str, Any]
+    reached: Far
+    lines: str
+
+
+def _from(start: _Start, run: Callable[[Guess], tuple[Far, str]], seed: int, runs: Iterator[int]) -> Guess | None:
+    first, shapes, known, best, lines = start
+    while best < DONE:
         for changed in _changes(shapes, known, {*re.findall(r"\w+", lines)}):
-            if runs == _RUNS:
+            if next(runs) >= _RUNS:
                 return None
-            runs += 1
             reached, at = run(reshaped(first, {**shapes, **changed}, seed))
             if reached > best:
                 best, lines, shapes = reached, at, {**shapes, **changed}
                 break
         else:
             return None
-    if first is None:
-        return None
     return reshaped(first, _told_apart(shapes, lambda apart: run(reshaped(first, apart, seed))[0] == DONE), seed)
 
 

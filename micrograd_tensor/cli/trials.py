@@ -12,6 +12,7 @@ import inspect
 import itertools
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -103,7 +104,10 @@ class Trials:
         self.instead, self.unknown, self.tried = "", tuple[str, ...](), ""
 
     def chosen(self) -> Trial | None:
-        """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments."""
+        """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments.
+
+        Of a loss it is one that is a single number, if there is one.
+        """
         ran: list[Trial] = []
         back: list[Trial] = []
         found = None
@@ -114,9 +118,10 @@ class Trials:
             back.append(trial)
             if trial.unlike or len(trial.inputs) < len(back[0].inputs):  # as where x was of whole numbers
                 continue
-            if not (_forgetful(back[0]) and _hides(trial, back[0])):
-                found = trial
-                break
+            if not (back[0].unlike and _forgetful(back[0]) and _hides(trial, back[0])):
+                found = trial if found is None or self._is_loss(trial) else found
+                if self._is_loss(trial):
+                    break
         found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
         return found and self.again(found)
 
@@ -159,7 +164,7 @@ class Trials:
                 yield trial
             else:
                 late.append(trial)
-            ran = ran or trial.gradients is not None
+            ran = ran or (trial.gradients is not None and self._is_loss(trial))
         yield from late if infinite else ()
         if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:
             yield fits
@@ -173,13 +178,14 @@ class Trials:
             self.last = self._stopped = None
             trial = self._tried(guess)
             if trial is not None and trial.gradients is not None:
-                done = trial.gradients and not trial.unlike
+                done = self._has_gradients(trial) and not trial.unlike and self._is_loss(trial)
                 return (DONE if done else (2, -len(trial.unlike))), " ".join(trial.unlike)
             places, lines = how_far(self.last if trial is None else self._stopped, file)
             return (0 if trial is None else 1, *places), lines
 
         last, usual = self.last, self._guesses()
-        found = fitted(itertools.takewhile(lambda one: one.kind == Kind(), usual), source_of(function), run, self._seed)
+        usual = itertools.takewhile(lambda one: one.kind == Kind(), usual)
+        found = fitted(usual, source_of(function), run, self._seed, vectors=self._layer.backward is None)
         self.last = last
         trial = self._tried(found) if found is not None else None
         return replace(trial, searched=True) if trial is not None else None
@@ -267,6 +273,20 @@ class Trials:
         with watch:
             returned = layer.ran(own, arguments)
         return own, returned, watch.local, held
+
+    def _is_loss(self, trial: Trial) -> bool:
+        """Whether a result without an upstream gradient is a single number, as the product of three matrices is not."""
+        return self._layer.backward is not None or all(
+            np.size(out) == 1 for out in self._taking(trial).outputs_of(trial.returned)
+        )
+
+    def _has_gradients(self, trial: Trial) -> bool:
+        """Whether gradients are known by name, or else those beside a loss have shapes of inputs."""
+        if trial.gradients or self._layer.backward is not None:
+            return bool(trial.gradients)
+        beside = rest_of(trial.returned)
+        every = beside if isinstance(beside, tuple | list) else [beside]
+        return not Counter(map(np.shape, every)) - Counter(trial.inputs.values())
 
     def _taking(self, trial: Trial) -> Taking:
         _, backward = self._layer.bound(trial.own)

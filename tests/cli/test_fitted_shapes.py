@@ -130,7 +130,22 @@ def mlp_backward(dout, cache):
     dh = dout @ W2.T * (1 - h**2)
     return dh @ W1.T, np.einsum("btc,bth->ch", x, dh), dh.sum(axis=(0, 1)), dW2, db2
 """
+QUADRATIC = """
+def quadratic_loss(x, A, b):
+    loss = 0.5 * x @ A @ x - b @ x
+    grad = 0.5 * (A + A.T) @ x - b
+    return loss, grad
+"""
+TRIPLET = """
+def triplet_loss(a, p, n, margin=1.0):
+    dp, dn = a - p, a - n
+    hinge = np.maximum(0, (dp**2).sum(1) - (dn**2).sum(1) + margin)
+    on = (hinge > 0)[:, None] / len(a)
+    return hinge.mean(), (2 * on * (dp - dn), -2 * on * dp, 2 * on * dn)
+"""
 LAYERS = {
+    "a quadratic form": (QUADRATIC, "(A + A.T)", "(A + A)"),
+    "a triplet": (TRIPLET, "(dp - dn)", "(dp + dn)"),
     "a sum with weights": (WEIGHT_SUM, "da = ", "da = 2 * "),
     "halves that are rotated": (ROTATED, "d2 * c - d1 * s", "d2 * c + d1 * s"),
     "a gate beside": (GATED, "a * s * (1 - s)", "a * s"),
