@@ -288,7 +288,10 @@ def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mappin
     if task.guessed and task.unlike and (len(task.unlike) > 1 or not leaves.keys() & report.wrong <= task.unlike):
         return f"{task.guessed}; then it is judged"
     odd = [name for name in report.wrong if report.stages[name].given_shape != report.stages[name].shape]
-    if not task.found or len(odd) < 2 or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
+    axes = max((len(shape) for shape in leaves.values()), default=0)
+    broadcast = any(len(report.stages[name].given_shape or ()) > axes for name in odd)  # which no missing sum does
+    few = len(odd) < (1 if broadcast else 2)
+    if not task.found or few or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
         return ""
     return (
         f"the shapes of the inputs were guessed, and at these {listed([f'd{name}' for name in odd])} have other shapes "
