@@ -145,7 +145,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
     settled_ones = {name: value for name, value in local.items() if name in sure}
     names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
     records = ancestors(outputs)
-    _name(outputs, records, [*names], layer.function)
+    _name(outputs, records, [*names], layer.function, "out" if takes.gradients else "loss")
     outputs = rolled(outputs, records)
     del records  # which hold each step of each loop
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
@@ -352,7 +352,11 @@ def _compare(outputs: tuple[Tensor, ...], plain: tuple[Any, ...], path: Path, la
 
 
 def _name(
-    outputs: tuple[Tensor, ...], records: list[Tensor], found: list[tuple[str, Any]], backward: Callable[..., Any]
+    outputs: tuple[Tensor, ...],
+    records: list[Tensor],
+    found: list[tuple[str, Any]],
+    backward: Callable[..., Any],
+    usual: str,
 ) -> None:
     """Give the recorded tensors the names that the user has for them: in the cache, in backward, in forward.
 
@@ -370,7 +374,7 @@ def _name(
             taken.add(name)
     for out in outputs:
         if out.name is None:
-            name = "out" if len(outputs) == 1 else f"out{outputs.index(out)}"
+            name = usual if len(outputs) == 1 else f"{usual}{outputs.index(out)}"
             out.named(name if name not in taken else f"{name}_")
 
 
