@@ -295,8 +295,8 @@ def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mappin
         return ""
     return (
         f"the shapes of the inputs were guessed, and at these what is given for {listed([f'd{name}' for name in odd])} "
-        f"has another shape than expected; they were {said_as_option(leaves)}, and if yours are others, say them: --shapes "
-        f"{','.join(f'{name}=…' for name in leaves)}, with x=4x5 for a shape; then it is judged"
+        f"has another shape than expected; they were {said_as_option(leaves)}, and if yours are others, say them: "
+        f"--shapes {','.join(f'{name}=…' for name in leaves)}, with x=4x5 for a shape; then it is judged"
     )
 
 
