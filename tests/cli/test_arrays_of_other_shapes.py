@@ -81,7 +81,7 @@ def test_they_are_not_judged_where_it_is_wrong(tmp_path, text, line, wrong, stag
 
 
 MISTAKES = {
-    "a sum that is missing": "dh = 2 * h[..., None] * np.ones(3)",
+    "a sum that is missing": "dh = 2 * (h * dout)[..., None] * np.ones(3)",
     "a sum too many": "dh = (2 * h * dout).sum(axis=0)",
     "a transpose": "dh = (2 * h * dout).T",
     "rows that are lost": "dh = (2 * h * dout)[1:]",
