@@ -98,24 +98,26 @@ def _from(start: _Start, run: Callable[[Guess], tuple[Far, str]], seed: int, run
 
 
 def _told_apart(shapes: dict[str, Any], runs: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The shapes with axes of lengths of their own, where it runs so: all of one length in weights or else, or one."""
-    arrays = [name for name, shape in shapes.items() if not _is_whole(shape)]
-    ways: list[tuple[list[str], int, int | None]] = []
-    for length in sorted({n for name in arrays for n in shapes[name] if n > 1}):
-        for learned in (True, False):
-            some = [name for name in arrays if is_parameter(name) is learned and length in shapes[name]]
-            ways.append((some, length, None))
-    ways += [([name], n, axis) for name in arrays for axis, n in enumerate(shapes[name]) if n > 1]
-    for names, length, axis in ways:
-        lengths = [n for name in arrays for n in shapes[name]]
-        if lengths.count(length) > 1:
-            other = next(n for n in itertools.count(3) if n not in lengths)
-            new = {
-                n: _renamed(length, other, s) if axis is None else _with(axis, other, s)
-                for n, s in shapes.items()
-                if n in names
-            }
-            shapes = {**shapes, **new} if runs({**shapes, **new}) else shapes
+    """The shapes with axes of lengths of their own, where it runs so.
+
+    Of the axes of one length those of all weights get another one, or of all else, or one or two alone: what is summed
+    over, and what goes along from an input to a weight, has one length in two arrays.
+    """
+    places = [(name, axis) for name, x in shapes.items() if not _is_whole(x) for axis, n in enumerate(x) if n > 1]
+    learned = [place for place in places if is_parameter(place[0])]
+    lengths = sorted({shapes[name][axis] for name, axis in places})
+    kinds = (learned, [place for place in places if place not in learned])
+    whole = ([(name, axis) for name, axis in some if shapes[name][axis] == n] for n in lengths for some in kinds)
+    for few in [*filter(None, whole), *((one,) for one in places), *itertools.combinations(places, 2)]:
+        own = {shapes[name][axis] for name, axis in few}
+        if len(own) > 1 or all(place in few for place in places if shapes[place[0]][place[1]] in own):
+            continue
+        taken = {n for name, _ in places for n in shapes[name]}
+        other = next(n for n in itertools.count(3) if n not in taken)
+        new = dict(shapes)
+        for name, axis in few:
+            new[name] = _with(axis, other, new[name])
+        shapes = new if runs(new) else shapes
     return shapes
 
 

@@ -180,3 +180,23 @@ def half_backward(dout, x):
     return dout
 """
     assert "✓ right" not in check(text)[1]
+
+
+def test_lengths_that_need_not_be_equal_are_not(check):
+    text = """
+def rnn_cell_forward(xt, a_prev, parameters):
+    Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
+    a_next = np.tanh(np.dot(Waa, a_prev) + np.dot(Wax, xt) + ba)
+    return a_next, (a_next, a_prev, xt, parameters)
+
+def rnn_cell_backward(da_next, cache):
+    a_next, a_prev, xt, parameters = cache
+    Wax, Waa = parameters["Wax"], parameters["Waa"]
+    d = (1 - a_next ** 2) * da_next
+    dWax, dWaa, dba = np.dot(d, xt.T), np.dot(d, a_prev.T), np.sum(d, axis=1, keepdims=True)
+    return {"dxt": np.dot(Wax.T, d), "da_prev": np.dot(Waa.T, d), "dWax": dWax, "dWaa": dWaa, "dba": dba}
+"""
+    status, printed = check(text)
+    assert status == 0, printed
+    features, examples, state = re.search(r"xt \((\d+), (\d+)\), a_prev \((\d+), \d+\)", printed).groups()
+    assert len({features, examples, state}) == 3
