@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -998,3 +999,19 @@ def test_what_a_line_alone_tells_is_not_tried_in_whole_calls(tmp_path, monkeypat
     assert report.wrong == ["x"]
     assert not report.fixes
     assert len(calls) < 50
+
+
+def test_that_an_activation_is_not_squared_is_tried_among_the_first():
+    [statement] = ast.parse("da = dg * (1 - g)").body
+    weights = {
+        ast.unparse(edit.after): edit.weight for edit in sorted(edits(statement, ["g"]), key=lambda x: -x.weight)
+    }
+    assert weights["da = dg * (1 - g ** 2)"] <= 1.0
+
+
+@pytest.mark.parametrize(("off", "due"), [((), True), ((0, 0), False), ((1, 2), False)])
+def test_all_of_an_array_has_to_be_as_it_is_due(off, due):
+    expected = np.arange(6.0).reshape(2, 3)
+    value = expected.copy()
+    value[off] += 0.5 if off else 0.0
+    assert repair._is_due(value, expected, SimpleNamespace(tolerance=1e-9)) is due
