@@ -255,7 +255,8 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
     stack = [(value, _Within())]
     while stack:
         node, within = stack.pop(0)
-        yield node, within
+        if not isinstance(node, ast.Starred):  # which is no expression by itself
+            yield node, within
         steps = within.steps or isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and _decides(node.func))
         inner: list[ast.expr] = [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
         if isinstance(node, ast.Call):
@@ -427,9 +428,10 @@ def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float
     if isinstance(op, ast.Sub | ast.Div):
         yield 1.2, f"{right} {_SIGNS[type(op)]} {left}"
     if isinstance(op, ast.MatMult):
-        yield from ((1.0, text) for text in (f"{left}.T @ {right}", f"{left} @ {right}.T", f"{right} @ {left}"))
-        yield 1.1, f"{_turned(right)} @ {_turned(left)}"
-        yield from ((1.2, text) for text in (f"{right}.T @ {left}", f"{right} @ {left}.T"))
+        turned, other = _turned(left), _turned(right)
+        yield from ((1.0, text) for text in (f"{turned} @ {right}", f"{left} @ {other}", f"{right} @ {left}"))
+        yield 1.1, f"{other} @ {turned}"
+        yield from ((1.2, text) for text in (f"{other} @ {left}", f"{right} @ {turned}"))
 
 
 def _turned(side: str) -> str:
