@@ -169,6 +169,8 @@ class _Checks:
         def restores(node: Node) -> Callable[[Any], bool]:
             return lambda gradient: off({node: gradient}) <= rounding
 
+        if off({node: self.graph.gradients[node].value for node in group}) > rounding:
+            return  # homogeneous but for a small number, such as an eps
         holds = off({}) <= rounding
         branches = () if holds else (self._branch(node, restores(node)) for node in group)
         names = [self.names[n] for n in group]
