@@ -24,7 +24,7 @@ from ..engine.row import Contraction, Cumulation, Identity, Linear, Product, Red
 from ..graph import Graph, Node, evaluate, joint
 from ..graph.cut import needed
 from ..graph.evaluate import forward_values
-from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, nudged
+from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, is_whole, nudged
 from .expected import Expected
 from .guards import as_far_as_they_guard, without_guards
 from .slopes import differences
@@ -246,7 +246,7 @@ class Passes:
             leaves = {
                 n: nudged(n.value, self.dtypes.get(n, n.dtype), seed)
                 for n in self._graph.nodes
-                if n.is_leaf and n.dtype.kind in "fc"
+                if n.is_leaf and n.dtype.kind in "fc" and not is_whole(n.value)
             }
             kept = keep if self._large else None
             values = evaluate(self._graph, leaves, self.nudges(seed), targets=kept, keep=kept)

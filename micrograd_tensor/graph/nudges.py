@@ -52,7 +52,7 @@ def tolerances(graph: Graph) -> dict[Node, Any]:
             plain = node.dtype.kind not in "fc" or (node.op is not None and node.op.exact)
             return value if plain else nudged(value, node.dtype, seed + RUNS * (node.rank + 1))
 
-        leaves = {node: nudge(node, node.value) for node in real if node.is_leaf}
+        leaves = {node: nudge(node, node.value) for node in real if node.is_leaf and not is_whole(node.value)}
         made = {**evaluate(whole, leaves, nudge), **leaves}
         for node in real:
             moved[node] = np.fmax(moved[node], np.abs(made[node] - node.value))
@@ -97,6 +97,11 @@ def _moved(fine: Any, unit: Any, seed: int) -> Any:
     moved += fine
     # Nor is what is infinite, such as the −∞ of a mask.
     return moved if fine.all() and np.isfinite(moved).all() else np.where((fine == 0) | np.isinf(fine), fine, moved)
+
+
+def is_whole(leaf: Any) -> bool:
+    """Whether an input has whole numbers alone: nudged, labels would equal nothing that they are compared with."""
+    return bool(np.array_equal(leaf, np.rint(leaf)))
 
 
 def in_parts(shape: tuple[int, ...]) -> list[Any]:
