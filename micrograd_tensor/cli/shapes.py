@@ -406,7 +406,8 @@ def _guessed(
         what = what[0] if isinstance(what[0], tuple) else what  # as many as there are whole numbers
         return rng.integers(0, 2, what).astype(float)
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
-        return _labels(rng, layout["input"], kind, few)
+        of_two = kind.labels == "0 and 1" and layout.get("labels", ((), 0))[1] == 2  # one label for each row
+        return _labels(rng, layout["labels"][0] if of_two else layout["input"], kind, few)
     drawn = _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
     if role == "labels" and (none := [n for n in few if n < 0]):
         drawn.flat[-1] = none[0]  # as the label of what is left out
