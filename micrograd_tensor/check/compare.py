@@ -96,7 +96,9 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
     """
     own = returned_names(backward, inputs)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
-    settled = {name: key for name, key in report.keys.items() if USED_AGAIN not in report.stages[name].note}
+    passed = {stage.name for stage in report.stages.values() if stage.status == Status.ANOTHER}
+    passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}
+    settled = {name: key for name, key in report.keys.items() if name not in passed}
     judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
     nodes = report.graph.nodes if report.graph is not None else ()
     arrays = {name: x for name, x in ran.names.items() if isinstance(x, np.ndarray | np.floating)}
@@ -185,7 +187,8 @@ def _compared(
     keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
     wrong_stages, fix = judged.wrong_stages, None
     if why and mend is not None and len(judged.wrong) > 1:
-        fix = mend({given.keys[name]: wrong_stages[name] for name in judged.wrong})
+        due = {name: wrong_stages[name] for name in judged.wrong} | judged.astray
+        fix = mend({given.keys[name]: wrong for name, wrong in due.items()})
     once = told_once(judged) if why and fix is None else Once(judged.stages, {}, {})
     fixes = dict.fromkeys(judged.wrong, fix) if fix is not None else {}
     del judged  # with the gradients that were expected
@@ -248,12 +251,13 @@ def _judged(
     helpers, earlier = (ran.helpers, ran.earlier) if ran is not None else (frozenset[str](), {})
     held = {name: earlier[key] for name, key in given.keys.items() if key in earlier}
     own = {name for name, key in given.keys.items() if key in helpers}
+    slopes = {name for name, key in given.keys.items() if ran is not None and key in ran.slopes}
 
     def forward(values: Mapping[str, Any]) -> Forward:
         return Forward(captured, named, values, recorded, rtol)
 
     def backward(before: Forward) -> Backward:
-        return Backward(stages, given.gradients, before).rereading(held, own)
+        return Backward(stages, given.gradients, before).rereading(held, own, slopes)
 
     before = forward(given.values)
     judged = backward(before)

@@ -226,7 +226,9 @@ class Backward(_Judge):
             or not self._compare(node, given, expected[node], self.recorded).within
         }
 
-    def rereading(self, earlier: Mapping[str, Sequence[Any]], helpers: Container[str] = ()) -> Backward:
+    def rereading(
+        self, earlier: Mapping[str, Sequence[Any]], helpers: Container[str] = (), slopes: Container[str] = ()
+    ) -> Backward:
         """The same judged anew, where a name that looks wrong holds the gradient of something else by the end.
 
         A name may be used again: ``dh *= 1 - h**2`` makes the gradient of what the activation was taken of. Right is
@@ -235,6 +237,7 @@ class Backward(_Judge):
         Args:
             earlier: by name what it held before.
             helpers: names of local variables, which need not hold gradients as long as what is returned is right.
+            slopes: those of them that no upstream gradient goes into, so that they may be slopes.
         """
         judged, before = self._without_scaled()._of_own_shape(earlier), None
         while judged is not before and judged.wrong:
@@ -245,7 +248,7 @@ class Backward(_Judge):
                     continue
                 held = [value for value in earlier.get(name, ()) if judged._is_expected(node, value)]
                 inner = not node.is_leaf and node not in self.graph.outputs
-                if inner and (held or judged._comes_later(node, name in helpers)):
+                if inner and (held or name in slopes or judged._comes_later(node, name in helpers)):
                     meant[name] = held[0] if held else None
                 elif not (node.is_leaf or meant) and name in helpers and judged._leads_to_right(node):
                     meant[name] = None  # the first alone: what comes after it may be right without it
@@ -309,7 +312,9 @@ class Backward(_Judge):
         inner = {name for name in self.given if not self.names[name].is_leaf} - {
             name for name, node in self.names.items() if node in self.graph.outputs
         }
-        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) in self.names[name].shape}
+        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) is not None}
+        shapes = {name: self.names[name].shape for name in ratios}
+        ratios = {name: ratio for name, ratio in ratios.items() if ratio in (*shapes[name], prod(shapes[name]))}
         for ratio in [ratios[name] for name in self.wrong if name in ratios]:
             scaled = [name for name, other in ratios.items() if np.isclose(other, ratio, rtol=1e-9)]
             given = {name: value for name, value in self.given.items() if name not in scaled}
@@ -416,6 +421,12 @@ class Backward(_Judge):
         node = self.names[name]
         return given.shape == node.shape and self._equals_recorded(node, given)
 
+    @property
+    def astray(self) -> dict[str, WrongStage]:
+        """The gradients of inputs that are not the recorded ones, also where they follow from others that are wrong."""
+        of_inputs = {name: value for name, value in self.given.items() if self.names[name].is_leaf}
+        return {n: self._wrong_stage(self.names[n]) for n, x in of_inputs.items() if not self.is_recorded(n, x)}
+
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
         """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
         if node not in self._spoiled:
@@ -426,9 +437,10 @@ class Backward(_Judge):
 
     def _wrong_stage(self, node: Node) -> WrongStage:
         """Everything known about a stage; hypotheses may always use the tolerance for rounding."""
-        tolerance = coarser(self._allowed.absolute[node], self.graph, node, self._given[node])
+        allowed = self._allowed if node in self._allowed.absolute else self.recorded
+        tolerance = coarser(allowed.absolute[node], self.graph, node, self._given[node])
         if self.rtol is not None:
-            tolerance = np.maximum(tolerance, self.rtol * self._allowed.terms[node].largest)
+            tolerance = np.maximum(tolerance, self.rtol * allowed.terms[node].largest)
         return WrongStage(
             graph=self.graph,
             node=node,
@@ -437,7 +449,7 @@ class Backward(_Judge):
             used=self._expected.used,
             values=self._expected.values,
             tolerance=tolerance,
-            terms=self._allowed.terms[node].total,
+            terms=allowed.terms[node].total,
             by_hand=frozenset(self._given),
         )
 

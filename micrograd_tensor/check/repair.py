@@ -103,20 +103,29 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
         return None
     returned = returned_gradients(function, call.inputs)
     parts = {key: [x.id for x in ast.walk(value) if isinstance(x, ast.Name)] for key, value in returned.items()}
-    common = set.intersection(*(lines_to(function, [key, *parts.get(key, ())], taken) for key in due))
+    ways = {key: lines_to(function, [key, *parts.get(key, ())], taken) for key in due}
+    common = set.intersection(*ways.values())
+    # A name between may be that of another array; those of inputs are what they are called.
+    first = next((key for key, wrong in due.items() if not wrong.node.is_leaf), "")
+    with_first = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf or key == first}
+    due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
+    to_all = set.intersection(*(ways[key] for key in due))
     large = any(len(wrong.graph.nodes) > _MANY for wrong in due.values())  # what else can be found out takes longer
     seconds = _seconds()
     until = time.thread_time() + seconds * (1 + len(due) if large else 1)
-    # A name may be used again for the gradient of what comes next; those of inputs are what they are called.
-    due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
         visits = _Visits(source, call)
-        trials = _Trials(visits, due, places)
+        trials = _Trials(visits, {**due, **with_first}, places)
         if len(_forgotten(visits, trials, due, returned_names(function, call.inputs))) == len(due):
             return None  # each for itself
+        fix = None
+        if first and first not in due:  # before all others the lines that make the first of them, which is right then
+            for k, statements in enumerate((source.assigning(first, common, False), source.at(common))):
+                search = _Search(visits, trials, with_first, until - seconds * (2 - k) / 3)
+                fix = fix or search.fix([*statements, *source.loops(common)])
         search = _Search(visits, trials, due, until)
-        fix = search.fix([*source.at(common), *source.loops(common), *source.returns()])
+        fix = fix or search.fix([*source.at(to_all), *source.loops(to_all), *source.returns()])
         return _in_helpers(function, call, due, places, until + seconds / 2, fix) or fix
 
 
@@ -241,16 +250,21 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     """A report with the lines as they should be; a mistake that one line makes in several gradients is told once."""
     stages, follow, diagnosis = dict(report.stages), dict(report.follow), dict(report.diagnosis)
     of_line: dict[Fix, list[str]] = {}
-    for name in report.wrong:
+    lines = {name: {line for line, _ in report.lines.get(name, ())} for name in fixes}
+    before = {name: {line for line, _ in report.before.get(name, ())} for name in fixes}
+    for name in sorted(report.wrong, key=lambda name: name in fixes and fixes[name].line not in lines[name]):
         if name in fixes:
             of_line.setdefault(fixes[name], []).append(name)
     for fix, (first, *others) in of_line.items():
         if not others:
             continue
-        follow[first] = (*follow.get(first, ()), *others)
+        follow[first] = (*follow.get(first, ()), *(name for name in others if fix.line in lines[name] | before[name]))
         for name in others:
             follow[first] += tuple(follow.pop(name, ()))
             diagnosis.pop(name, None)
+            if name not in follow[first]:  # then what is made of it is right as it is
+                stages[name] = replace(stages[name], status=Status.ANOTHER)
+                continue
             where = f"after line {fix.line}" if fix.follows else f"in line {fix.line}"
             note = f"it follows from the mistake {where}, which is told at {report.keys[first]}"
             note = "; ".join(filter(None, (stages[name].note, note)))
@@ -265,6 +279,9 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
 class _Recorded:
     """The other points, where the recorded gradients are expected."""
 
+    of_all = True
+    """Whether a change is to make all gradients right, so that the recorded ones are due at the first point, too."""
+
     def __init__(self, every: Places) -> None:
         self.every = every
 
@@ -276,6 +293,8 @@ class _Recorded:
 
 class _Judged(_Recorded):
     """The other points, where what the user's own gradients before it give is expected."""
+
+    of_all = False
 
     def __init__(self, every: Places, report: Found) -> None:
         super().__init__(every)
@@ -404,7 +423,7 @@ class _Trials:
         if text not in self._made:
             self._made[text] = self._here(text)
         expected, recorded = self._made[text]
-        return wanted <= expected or (len(wanted) > 1 and wanted <= recorded)
+        return wanted <= expected or ((len(wanted) > 1 or self._places.of_all) and wanted <= recorded)
 
     def _right_elsewhere(self, text: str, wanted: frozenset[str]) -> bool:
         return all(self._there(text, place, wanted) for place in self._places.every)
@@ -780,7 +799,9 @@ class _Source:
 
         Also which of them it makes nothing of, whether one is a length of 2, and its indices.
         """
+        written = {ast.unparse(x) for x in ast.walk(self._tree) if isinstance(getattr(x, "ctx", None), ast.Store)}
         found = self.held(names)
+        found |= {text: x for text, x in self.held(names, whole=True).items() if text not in written}
         own = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.expr)}
         parameters = {x.arg for x in ast.walk(self._tree) if isinstance(x, ast.arg)}
         unused = {text for text in found if text.isidentifier() and not self.reads[text] and text not in parameters}

@@ -82,6 +82,7 @@ class Run:
         elsewhere: names for which something else was returned than the local variable of that name, so that no line
             that assigns this is to blame.
         helpers: names that are local variables only, and were not returned.
+        slopes: those that no upstream gradient goes into, as it does not into the slope of an activation.
         earlier: the arrays that the names of gradients held before, the last ones first: a name may be used again for
             the gradient of what comes next.
         lines: the lines of the function that were run; None where a debugger or the like was tracing.
@@ -95,6 +96,7 @@ class Run:
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     helpers: frozenset[str] = frozenset()
+    slopes: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     lines: frozenset[int] | None = None
 
@@ -157,7 +159,8 @@ def run(
     helpers = frozenset(name for name in names if name not in given)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
     lines = frozenset(watch.lines) or None
-    return Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier, lines).sharing(known)
+    ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier=earlier, lines=lines)
+    return ran.sharing(known)
 
 
 def _moved_on(several: Sequence[Any], variables: Sequence[Any]) -> bool:

@@ -128,6 +128,17 @@ def heads(function: Callable[..., Any], lines: Collection[int], right: Collectio
 
 def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container[int] | None = None) -> set[int]:
     """The lines of the statements that some names are computed from, those that assign them among these."""
+    return _ways_to(function, keys, taken)[0]
+
+
+def names_to(function: Callable[..., Any], keys: Iterable[str]) -> set[str]:
+    """The names that some names are computed from, with these."""
+    return _ways_to(function, keys)[1]
+
+
+def _ways_to(
+    function: Callable[..., Any], keys: Iterable[str], taken: Container[int] | None = None
+) -> tuple[set[int], set[str]]:
     makers = _by_name(assignments(function, taken))
     found: set[int] = set()
     stack, seen = list(keys), set(keys)
@@ -136,7 +147,7 @@ def lines_to(function: Callable[..., Any], keys: Iterable[str], taken: Container
             found.add(made.first)
             stack += (new := {*made.reads, *made.fetched} - seen)
             seen |= new
-    return found
+    return found, seen
 
 
 def lines_of_loss(function: Callable[..., Any]) -> set[int]:

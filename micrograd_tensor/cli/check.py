@@ -37,7 +37,7 @@ from ..check.repair import Call, Place, Places, mended, repaired, with_fixes
 from ..check.report import Report
 from ..check.running import Run, fingerprint, python_function
 from ..check.running import run as run_backward
-from ..check.statements import assignments, lines_of_loss
+from ..check.statements import assignments, lines_of_loss, names_to
 from ..derive import derive
 from ..draw import DrawError, draw, player
 from ..draw.circuit import drawn
@@ -319,7 +319,8 @@ def _at_one_axis(
     )
     with suppress(UnusableError):
         other = task.again(lambda given: {n: x.reshape(-1) if n in found else x for n, x in given.items()})
-        doubts = dict.fromkeys(found.keys() & report.wrong, why)
+        follow = {n for n, stage in report.stages.items() if stage.status == Status.RIGHT_GIVEN}
+        doubts = dict.fromkeys(found.keys() & {*report.wrong, *follow}, why)
         other = replace(other, said=f"{task.said}, flattened", doubts=doubts)
         again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
         if doubts and not again[1].wrong:
@@ -330,7 +331,9 @@ def _at_one_axis(
 def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
     """What is right, judged where its ops take more of their sides, if inputs of another size do that."""
     task, hidden = judged[0], untaken(judged[0].captured)
-    for factor in (factor for factor in dict.fromkeys(hidden.values()) if factor > 0):  # signs may be meant
+    positive = [factor for factor in hidden.values() if factor > 0]  # signs may be meant
+    # Where all elements go over to the other side with one factor, some do with its root.
+    for factor in dict.fromkeys(power for x in positive for power in (x, x**0.5)):
         with suppress(UnusableError):
             other = task.again(partial(scaled, factor=factor))
             if len(untaken(other.captured)) < len(hidden):
@@ -435,6 +438,10 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         function = python_function(task.forward)
         every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
         ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
+    if task.upstreams:
+        function = python_function(task.backward)
+        slopes = (key for key in ran.helpers if names_to(function, [key]).isdisjoint(task.upstreams))
+        ran = replace(ran, slopes=frozenset(slopes))
     whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
     arguments = () if whole else task.ignored
     keys, others = spelled(ran.names, named)
@@ -622,7 +629,9 @@ def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
         return []
-    if (of_a_loss and np.shape(value)) or all(name not in made.names for made in assignments(task.backward)):
+    if of_a_loss and (isinstance(value, tuple | list | Mapping) or np.shape(value)):  # as its cache is
+        return []
+    if all(name not in made.names for made in assignments(task.backward)):
         return []
     return [f"backward reassigns {name}; from there on {name} is no longer the upstream gradient. Use another name."]
 

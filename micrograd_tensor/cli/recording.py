@@ -159,6 +159,8 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
                 f"of shape {outputs[0].shape}; take one, such as dout, or return the loss"
             )
         upstream = [np.ones_like(out.numpy()) for out in outputs]
+    if dout is None and backward is not None:
+        dout = takes.unread(backward)
     drawn = dout is None and bool(takes.gradients)
     if dout is not None:
         with blamed(path, "gives a dout that does not fit"):
@@ -203,6 +205,7 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         unlike=frozenset(trial.unlike),
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
+        upstreams=takes.gradients,
         found=not exact,
         searched=_as_option(trial.guess) if trial.searched else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..check.given import spelled
 from ..check.running import copied
+from ..check.syntax import source_of
 from .held import holds_gradients, is_float_array, kept, places
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
@@ -98,6 +100,16 @@ class Taking:
                 others = [name for name in others if name not in unknown]
         plain = names[: 1 + (cache is not None)] == [*gradients, *([cache] if cache else [])] and not others
         return cls(tuple(gradients), cache, tuple(others), in_order, several, plain and len(gradients) == 1)
+
+    def unread(self, backward: Callable[..., Any]) -> Any:
+        """What a backward pass takes for its upstream gradient and never reads, as ``dout=1`` of a loss; else None."""
+        source = source_of(backward)
+        if source is None or len(self.gradients) != 1:
+            return None
+        [name] = self.gradients
+        default = inspect.signature(backward).parameters[name].default
+        read = any(isinstance(x, ast.Name) and x.id == name for x in ast.walk(source.tree))
+        return default if isinstance(default, int | float) and not read else None
 
     @property
     def with_cache(self) -> bool:

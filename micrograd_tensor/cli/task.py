@@ -30,6 +30,7 @@ class Task:
         doubts: by the name of an input, why its gradient cannot be judged before its shape is said.
         untaken: whether the backward pass takes no upstream gradient: it is 1.
         found: whether its inputs were drawn, so that others are as good.
+        upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
         searched: the shapes of the inputs as an option, where no usual ones fitted together; or "".
     """
 
@@ -47,4 +48,5 @@ class Task:
     doubts: Mapping[str, str] = field(default_factory=dict)
     untaken: bool = False
     found: bool = False
+    upstreams: tuple[str, ...] = ()
     searched: str = ""

@@ -64,7 +64,7 @@ class Status(StrEnum):
     )
     ANOTHER = (
         "another array", "≡", "note", True,
-        "it is not the gradient of the tensor of this name, but what the inputs' gradients are made from is right.",
+        "it is not the gradient of the tensor of this name, and need not be: what is returned is judged.",
     )
     NOT_JUDGED = (
         "not judged", "?", "note", True,

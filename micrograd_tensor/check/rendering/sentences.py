@@ -279,9 +279,10 @@ class Mistake:
     def _made_from(self, sources: Sequence[str]) -> str:
         """What the expected numbers were computed from, which narrows down where the mistake can be."""
         not_given = {name for name, stage in self._stages.items() if stage.status == Status.NOT_GIVEN}
+        another = {name for name, stage in self._stages.items() if stage.status == Status.ANOTHER}
         absent = [f"{self._d}{shown(name)}" for name in sources if name in not_given]
         losses = set() if self._forward else self._losses()  # whose gradient is 1, and nobody's own
-        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given | losses]
+        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given | another | losses]
         computed = f"the expected numbers were computed from your {listed(own)}"
         if absent:
             before = f"T{computed[1:]}. They also depend on" if own else "It depends on"

@@ -1,0 +1,164 @@
+"""Layers with habits of their authors: right ones are right, and of a mistake one line is told, whose fix works."""
+
+import re
+
+import pytest
+
+LOSS_OF_ONE = """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.t = t
+        e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+        self.y = e / np.sum(e, axis=-1, keepdims=True)
+        return -np.sum(np.log(self.y[np.arange(len(t)), t] + 1e-7)) / len(t)
+
+    def backward(self, dout=1):
+        batch_size = self.t.shape[0]
+        dx = self.y.copy()
+        dx[np.arange(batch_size), self.t] -= 1
+        dx = dx / batch_size
+        return dx
+"""
+STARRED = """
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+
+    def forward(self, x):
+        self.shape = x.shape
+        self.x = x.reshape(x.shape[0], -1)
+        return np.dot(self.x, self.W) + self.b
+
+    def backward(self, dout):
+        dx = np.dot(dout, self.W.T)
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        return dx.reshape(*self.shape)
+"""
+SUBTRACTED = """
+class BatchNorm:
+    def __init__(self, gamma, beta):
+        self.gamma, self.beta = gamma, beta
+
+    def forward(self, x):
+        mu = x.mean(axis=0)
+        xc = x - mu
+        var = np.mean(xc**2, axis=0)
+        std = np.sqrt(var + 1e-6)
+        xn = xc / std
+        self.n, self.xc, self.xn, self.std = x.shape[0], xc, xn, std
+        return self.gamma * xn + self.beta
+
+    def backward(self, dout):
+        self.dbeta = dout.sum(axis=0)
+        self.dgamma = np.sum(self.xn * dout, axis=0)
+        dxn = self.gamma * dout
+        dxc = dxn / self.std
+        dstd = -np.sum((dxn * self.xc) / (self.std * self.std), axis=0)
+        dvar = 0.5 * dstd / self.std
+        dxc += (2.0 / self.n) * self.xc * dvar
+        dmu = np.sum(dxc, axis=0)
+        dx = dxc - dmu / self.n
+        return dx
+"""
+DIVIDED_AT_LAST = """
+def focal_loss(logits, targets, gamma=2.0, alpha=0.25):
+    p = 1 / (1 + np.exp(-logits))
+    pt = np.where(targets == 1, p, 1 - p)
+    at = np.where(targets == 1, alpha, 1 - alpha)
+    loss = np.mean(-at * (1 - pt) ** gamma * np.log(pt))
+    dpt = at * (gamma * (1 - pt) ** (gamma - 1) * np.log(pt) - (1 - pt) ** gamma / pt)
+    dp = np.where(targets == 1, dpt, -dpt)
+    dlogits = dp * p * (1 - p) / logits.size
+    return loss, dlogits
+"""
+PAIRS = """
+def contrastive_forward(x1, x2, y, m=2.0):
+    diff = x1 - x2
+    dist = np.sqrt(np.sum(diff * diff, axis=1) + 1e-9)
+    gap = np.maximum(0, m - dist)
+    loss = np.mean(y * dist**2 + (1 - y) * gap**2) / 2
+    return loss, (diff, dist, gap, y)
+
+def contrastive_backward(cache):
+    diff, dist, gap, y = cache
+    N = diff.shape[0]
+    ddist = (y * dist - (1 - y) * gap) / N
+    ddiff = (ddist / dist)[:, None] * diff
+    dx1 = ddiff
+    dx2 = -ddiff
+    return dx1, dx2
+"""
+OF_TWO_CLASSES = """
+class LogisticRegression:
+    def __init__(self, n_features, lam=0.1):
+        self.w = np.random.randn(n_features) * 0.01
+        self.b = 0.0
+        self.lam = lam
+
+    def loss(self, X, y):
+        n = X.shape[0]
+        p = 1.0 / (1.0 + np.exp(-(X @ self.w + self.b)))
+        loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)) + 0.5 * self.lam * np.sum(self.w**2)
+        dz = (p - y) / n
+        dw = X.T @ dz + self.lam * self.w
+        db = dz.sum()
+        return loss, {"w": dw, "b": db}
+"""
+SLOPES = """
+class GELU:
+    def forward(self, x):
+        self.x = x
+        self.inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+        self.t = np.tanh(self.inner)
+        return 0.5 * x * (1 + self.t)
+
+    def backward(self, grad_output):
+        x, t = self.x, self.t
+        dinner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+        grad = 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * dinner
+        return grad_output * grad
+"""
+LAYERS = (LOSS_OF_ONE, STARRED, SUBTRACTED, DIVIDED_AT_LAST, PAIRS, OF_TWO_CLASSES, SLOPES)
+MISTAKES = [
+    (LOSS_OF_ONE, "-= 1", "+= 1"),
+    (LOSS_OF_ONE, "dx = dx / batch_size", "dx = dx"),
+    (STARRED, "self.W.T", "self.W"),
+    (SUBTRACTED, "dxn = self.gamma * dout", "dxn = dout"),
+    (SUBTRACTED, "0.5 * dstd / self.std", "0.5 * dstd * self.std"),
+    (SUBTRACTED, "(2.0 / self.n) * self.xc", "2.0 * self.xc"),
+    (SUBTRACTED, "np.sum(self.xn * dout, axis=0)", "np.sum(self.xc * dout, axis=0)"),
+    (DIVIDED_AT_LAST, "np.log(pt) - (1", "np.log(pt) + (1"),
+    (DIVIDED_AT_LAST, "(targets == 1, dpt, -dpt)", "(targets == 1, 3 * dpt, -dpt)"),
+    (PAIRS, "dist - (1", "dist + (1"),
+    (PAIRS, "(ddist / dist)", "ddist"),
+    (OF_TWO_CLASSES, "(p - y) / n", "(p - y)"),
+    (SLOPES, "(1 + 3 * 0", "(1 + 0"),
+    (SLOPES, "(1 - t**2)", "(1 - t)"),
+    (OF_TWO_CLASSES, " + self.lam * self.w\n", "\n"),
+]
+
+
+@pytest.mark.parametrize("text", LAYERS, ids=lambda text: text.split()[1])
+def test_right_layers_are_right_and_nothing_is_said_against_them(check, text):
+    status, said = check(text)
+    assert status == 0, said
+    assert "✗" not in said
+    assert "should have, but don't" not in said
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), MISTAKES)
+def test_of_a_mistake_one_line_is_told_and_with_its_fix_the_layer_is_right(check, text, right, wrong):
+    assert text.count(right) == 1
+    mistaken = text.replace(right, wrong)
+    status, said = check(mistaken, "--hints", "3")
+    number = 2 + text[: text.index(right)].count("\n")
+    assert status == 1
+    assert "1 gradient is wrong" in said, said
+    assert f"line {number}: " in said, said
+    fix = re.search(r"3 the fix +line (\d+): (.*)", said)
+    if fix is not None:
+        lines = mistaken.splitlines()
+        at = int(fix[1]) - 2
+        lines[at] = re.match(r"\s*", lines[at])[0] + fix[2]
+        assert check("\n".join(lines))[0] == 0, fix[0]
