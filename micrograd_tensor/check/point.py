@@ -93,7 +93,7 @@ class _Lint:
             what = f"d{self.names[node]} is blind to whatever cancels with it"
             why = f"only {left[node]:.1e} of its terms is left"
             if _CANCELS <= _left(self.there.gradients[node], sums[node].total) < np.inf:
-                way_out = f"{_NEW_UPSTREAM}, in place of a special one such as that of a sum"
+                way_out = f"{_NEW_UPSTREAM}, in place of a special one such as that of a sum; or take other inputs"
             else:
                 why += ", and with other upstream gradients through the same function no more"
                 way_out = "Compare the function before its last sum, with a random upstream gradient, or longer axes"

@@ -261,14 +261,31 @@ def judge_layer(
     tasks = exercise.read_layer(module, layer, path, seed, shapes)
     task = next(tasks)
     first = task, *judge(task, path, rtol)
+    if not first[1].wrong and task.apart:
+        raise UnusableError(
+            f"{path}: it is right at the shapes of inputs that were found, where some lengths may be equal by chance: "
+            f"forward runs with others as well, and backward does not. Say whether yours are as here, --shapes "
+            f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
+        )
     if not first[1].wrong:
         return _at_its_branches(first, path, rtol) if task.found else first
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
     for other in tasks:
         with suppress(UnusableError):
             judged = other, *judge(other, path, rtol, why=False)
-            if not judged[1].wrong and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
+            if judged[1].wrong:
+                continue
+            if other.told_apart:
+                break
+            if len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
                 return judged
+    else:
+        other = task
+    if other.told_apart:
+        raise UnusableError(
+            f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether yours are "
+            f"equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then it is judged"
+        )
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")
     return _at_one_axis(first, path, shapes, rtol) or first
@@ -281,7 +298,7 @@ def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mappin
     if task.searched:
         return (
             f"it is not right at the shapes of inputs that were found by a search for some at which it runs; say that "
-            f"they are as yours, or which yours are: --shapes {task.searched}; then it is judged"
+            f"they are as yours, or which yours are: --shapes {task.shapes}; then it is judged"
         )
     if task.guessed and not task.unlike and ran.error is not None and _may_be_for_shapes(ran.error):
         return f"{task.guessed}; then it is judged\n{explained(ran.error, path)}"
@@ -490,7 +507,9 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
     if returned and all(returned):  # a variable that is called as no stage's gradient is a step on the way there
         steps = {key for key in ran.helpers if not spelled([key], named)[0]}
         found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in steps})
-    findings = tuple(f for f in found.findings if not task.untaken or f.kind != "constant upstream")
+    needless = {"constant upstream"} if task.untaken else set()
+    square = re.compile(rf"axes 0 and 1 of ({'|'.join(map(re.escape, task.square))}) cannot")  # nor need they be
+    findings = tuple(f for f in found.findings if f.kind not in needless and not (task.square and square.match(f.what)))
     found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
     if not (found.wrong and why):
         return found, ran

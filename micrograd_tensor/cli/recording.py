@@ -12,8 +12,9 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -72,6 +73,8 @@ def recorded(
     """
     layer = keeping(layer)
     trials = Trials(layer, given, seed, exact)
+    own = frozenset(name for name, value in given.items() if isinstance(value, np.ndarray))
+    record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout)
     chosen = trials.chosen()
     if chosen is None:
         if exact and trials.last is not None and not (trials.instead or trials.unknown):
@@ -79,13 +82,18 @@ def recorded(
                 raise trials.last
         raise UnusableError(f"{path}: {_why_it_runs_at_none(layer, trials)}")
     kind = chosen.guess.kind
-    made = _recorded(module, layer, path, seed, chosen, exact, dout)
-    del chosen  # with all that it holds
+    apart, told = trials.told_apart(chosen), ""
+    if apart is not None:
+        told = _as_option(apart.guess)
+        with suppress(UnusableError):
+            yield record(apart)
+    made = replace(record(chosen), told_apart=told)
+    del apart, chosen  # with all that they hold
     yield made
     if not exact:
         for trial in trials.others(kind):
             with suppress(UnusableError):
-                yield _recorded(module, layer, path, seed, trial, exact, dout)
+                yield record(trial)
 
 
 def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
@@ -131,7 +139,17 @@ def _collected_later() -> Iterator[None]:
 
 
 @_collected_later()
-def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Trial, exact: bool, dout: Any) -> Task:
+def _recorded(
+    module: ModuleType,
+    layer: Layer,
+    path: Path,
+    seed: int,
+    trial: Trial,
+    *,
+    exact: bool,
+    given: Container[str],
+    dout: Any,
+) -> Task:
     arguments = trial.guess.arguments
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
@@ -200,14 +218,17 @@ def _recorded(module: ModuleType, layer: Layer, path: Path, seed: int, trial: Tr
         ignored,
         layer.function_forward,
         again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True)),
-        said=_said(trial, seed, exact),
+        said=_said(trial, seed, given),
         guessed="" if exact else _guessed(trial),
         unlike=frozenset(trial.unlike),
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
         upstreams=takes.gradients,
         found=not exact,
-        searched=_as_option(trial.guess) if trial.searched else "",
+        shapes=_as_option(trial.guess),
+        searched=trial.searched,
+        square=trial.square,
+        apart=_as_option(trial.apart) if trial.apart is not None else "",
     )
 
 
@@ -229,16 +250,18 @@ def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]
     return gradients
 
 
-def _said(trial: Trial, seed: int, exact: bool) -> str:
+def _said(trial: Trial, seed: int, given: Container[str]) -> str:
     arrays = {name: value for name, value in trial.guess.arguments.items() if isinstance(value, np.ndarray)}
     kind = trial.guess.kind
     kinds = [f"labels {kind.labels}"] if kind.labels not in LABELS[:2] else []
     kinds += [f"numbers {kind.numbers}"] if kind.numbers != NUMBERS[0] else []
     numbers = {n: trial.guess.arguments[n] for n in sorted(trial.guess.free) if n in trial.guess.arguments}
     kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float)] + kinds
-    shapes = ", ".join((*(f"{name} {value.shape}" for name, value in arrays.items()), *kinds))
-    drawn = "given by inputs()" if exact else f"drawn from seed {seed}"
-    return f"recorded as it stands, with what it assigns to items of arrays; inputs {drawn}: {shapes}" if shapes else ""
+    drawn = {f"drawn from seed {seed}": [n for n in arrays if n not in given], "given by inputs()": [*arrays]}
+    ways = {way: [f"{n} {arrays.pop(n).shape}" for n in names if n in arrays] for way, names in drawn.items()}
+    ways[next(iter(ways))] += kinds
+    inputs = "; ".join(f"{way}: {', '.join(some)}" for way, some in ways.items() if some)
+    return f"recorded as it stands, with what it assigns to items of arrays; inputs {inputs}" if inputs else ""
 
 
 def _guessed(trial: Trial) -> str:

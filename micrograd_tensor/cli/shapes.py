@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -310,6 +311,35 @@ def is_labels(name: str) -> bool:
     (True, False)
     """
     return _plainly(name) == "labels"
+
+
+def is_state(name: str) -> bool:
+    """Whether something is called as a state of a recurrence; all of these have one shape.
+
+    >>> is_state("h_prev"), is_state("c0"), is_state("h")
+    (True, True, True)
+    """
+    return _plainly(name) == "hidden state"
+
+
+def alike_by_chance(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """The names of arrays of two axes and more that were guessed to be square, or as large as another of their kind.
+
+    >>> sorted(alike_by_chance({"x": (7, 5), "q": (3, 4), "k": (3, 4), "w": (5, 5), "h0": (7, 3), "c0": (7, 3)}))
+    ['k', 'q', 'w']
+    """
+    kinds = {name: _plainly(name) for name in shapes if len(shapes[name]) > 1}
+    counts = Counter((kind, shapes[name]) for name, kind in kinds.items() if kind in ("input", "weights"))
+    return {name for name, kind in kinds.items() if counts[kind, shapes[name]] > 1 or is_square(shapes[name])}
+
+
+def is_square(shape: tuple[int, ...]) -> bool:
+    """Whether it is the shape of a matrix as wide as high.
+
+    >>> is_square((3, 3)), is_square((3, 4)), is_square((3,))
+    (True, False, False)
+    """
+    return len(shape) == 2 and shape[0] == shape[1]
 
 
 def is_groups(name: str) -> bool:

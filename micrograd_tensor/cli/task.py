@@ -31,7 +31,11 @@ class Task:
         untaken: whether the backward pass takes no upstream gradient: it is 1.
         found: whether its inputs were drawn, so that others are as good.
         upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
-        searched: the shapes of the inputs as an option, where no usual ones fitted together; or "".
+        shapes: of the inputs that were found, as an option.
+        searched: whether no usual ones fitted together, so that these were searched for.
+        square: the names of the matrices that have to be as wide as high.
+        apart: others likewise, with more lengths of their own, at which the forward pass alone runs; or "".
+        told_apart: others likewise, at which both passes run and which came before it; or "".
     """
 
     captured: Graph
@@ -49,4 +53,8 @@ class Task:
     untaken: bool = False
     found: bool = False
     upstreams: tuple[str, ...] = ()
-    searched: str = ""
+    shapes: str = ""
+    searched: bool = False
+    square: frozenset[str] = frozenset()
+    apart: str = ""
+    told_apart: str = ""

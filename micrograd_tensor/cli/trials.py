@@ -29,12 +29,12 @@ from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
-from .fitting import DONE, Far, fitted, how_far
+from .fitting import DONE, Far, fitted, how_far, told_apart
 from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .seeded import seeded
-from .shapes import NUMBERS, Guess, Kind, guesses, is_parameter, reshaped, said_as_option
+from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, is_parameter, reshaped, said_as_option
 from .single_numbers import held_as_arrays
 from .taking import Taking
 
@@ -63,6 +63,8 @@ class Trial:
         inputs: the shapes of the inputs.
         doubts: by the name of an input whose shape was taken from its gradient, what else may be meant, in a sentence.
         searched: whether no usual shapes fitted together, so that these were searched for.
+        apart: arguments with more lengths of their own, at which the forward pass alone runs; or None.
+        square: the names of the matrices that have to be as wide as high.
     """
 
     guess: Guess
@@ -73,6 +75,8 @@ class Trial:
     inputs: Mapping[str, tuple[int, ...]]
     doubts: Mapping[str, str] = field(default_factory=dict)
     searched: bool = False
+    apart: Guess | None = None
+    square: frozenset[str] = frozenset()
 
     @property
     def unlike(self) -> dict[str, tuple[int, ...]]:
@@ -171,24 +175,37 @@ class Trials:
 
     def _fitted(self) -> Trial | None:
         """The layer at shapes that are found from how far it comes with others, where it ran at no usual ones."""
-        function = self._layer.function_forward
-        file = inspect.unwrap(function).__code__.co_filename
-
-        def run(guess: Guess) -> tuple[Far, str]:
-            self.last = self._stopped = None
-            trial = self._tried(guess)
-            if trial is not None and trial.gradients is not None:
-                done = self._has_gradients(trial) and not trial.unlike and self._is_loss(trial)
-                return (DONE if done else (2, -len(trial.unlike))), " ".join(trial.unlike)
-            places, lines = how_far(self.last if trial is None else self._stopped, file)
-            return (0 if trial is None else 1, *places), lines
-
-        last, usual = self.last, self._guesses()
-        usual = itertools.takewhile(lambda one: one.kind == Kind(), usual)
-        found = fitted(usual, source_of(function), run, self._seed, vectors=self._layer.backward is None)
+        source, last = source_of(self._layer.function_forward), self.last
+        usual = itertools.takewhile(lambda one: one.kind == Kind(), self._guesses())
+        found = fitted(usual, source, self._how_far, self._seed, vectors=self._layer.backward is None)
         self.last = last
         trial = self._tried(found) if found is not None else None
         return replace(trial, searched=True) if trial is not None else None
+
+    def told_apart(self, trial: Trial) -> Trial | None:
+        """A trial with as many lengths of their own as it runs with; None where no others are found."""
+        if self._exact or trial.gradients is None or trial.unlike or trial.doubts:
+            return None
+        chance = None if trial.searched else alike_by_chance(trial.inputs)
+        if chance is not None and not chance & trial.guess.free:
+            return None
+        found = told_apart(trial.guess, self._how_far, self._seed, chance)
+        other = self._tried(found.guess)
+        apart = found.apart if trial.searched else None  # a loop may run by chance with longer arrays than it takes
+        if other is None or (other.inputs == trial.inputs and apart is None and not found.square):
+            return None
+        return self.again(replace(other, searched=trial.searched, apart=apart, square=found.square))
+
+    def _how_far(self, guess: Guess) -> tuple[Far, str]:
+        """How far the layer comes with arguments, and the lines at which it stops."""
+        self.last = self._stopped = None
+        trial = self._tried(guess)
+        if trial is not None and trial.gradients is not None:
+            done = self._has_gradients(trial) and not trial.unlike and self._is_loss(trial)
+            return (DONE if done else (2, -len(trial.unlike))), " ".join(trial.unlike)
+        error = self.last if trial is None else self._stopped
+        places, lines = how_far(error, inspect.unwrap(self._layer.function_forward).__code__.co_filename)
+        return (0 if trial is None else 1, *places), lines
 
     def _guesses(self) -> Iterator[Guess]:
         constructor = parameters_of_constructor(self._layer)

@@ -71,7 +71,7 @@ def varied(
         if len(shape) > 2 and shape[-1] == shape[-2] > 1:
             shape[-1] *= 2
     groups = {name: 1 for name, x in arguments.items() if one_group and type(x) is int and is_groups(name)}
-    others = {name: _other(array, tuple(shapes[name]), rng) for name, array in arrays.items()}
+    others = {name: alike(array, tuple(shapes[name]), rng) for name, array in arrays.items()}
     return {**arguments, **groups, **others}
 
 
@@ -90,7 +90,8 @@ def _shorter(lengths: Mapping[int, int]) -> dict[int, int]:
     return {n: n // by if n in long else n for n in lengths}
 
 
-def _other(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+def alike(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """An array of a shape with other numbers, of the kind of those of a given one: signs, masks, labels."""
     if not array.size or array.dtype.kind not in "fiub":
         return array
     axis = _of_shares(array)

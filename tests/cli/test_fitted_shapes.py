@@ -2,7 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
+
+from micrograd_tensor.cli.fitting import DONE, told_apart
+from micrograd_tensor.cli.shapes import Guess
 
 WEIGHT_SUM = """
 class WeightSum:
@@ -200,3 +204,169 @@ def rnn_cell_backward(da_next, cache):
     assert status == 0, printed
     features, examples, state = re.search(r"xt \((\d+), (\d+)\), a_prev \((\d+), \d+\)", printed).groups()
     assert len({features, examples, state}) == 3
+
+
+SCALED = """
+def attention_forward(x, Wq, Wk, Wv):
+    q, k, v = x @ Wq, x @ Wk, x @ Wv
+    s = q @ k.T / np.sqrt(k.shape[1])
+    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    return p @ v, (x, Wq, Wk, Wv, q, k, v, p)
+
+def attention_backward(dout, cache):
+    x, Wq, Wk, Wv, q, k, v, p = cache
+    dp, dv = dout @ v.T, p.T @ dout
+    ds = p * (dp - (dp * p).sum(axis=1, keepdims=True)) / np.sqrt(k.shape[1])
+    dq, dk = ds @ k, ds.T @ q
+    return dq @ Wq.T + dk @ Wk.T + dv @ Wv.T, x.T @ dq, x.T @ dk, x.T @ dv
+"""
+FEED_FORWARD = """
+def ffn_forward(x, g, W_up, W_gate, W_down):
+    r = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
+    n = x / r
+    y = n * g
+    u, v = y @ W_up, y @ W_gate
+    h = u * np.tanh(v)
+    return x + h @ W_down, (x, r, n, y, u, v, h, g, W_up, W_gate, W_down)
+
+def ffn_backward(dout, cache):
+    x, r, n, y, u, v, h, g, W_up, W_gate, W_down = cache
+    dW_down = np.einsum("bth,btd->hd", h, dout)
+    dh = dout @ W_down.T
+    du, dv = dh * np.tanh(v), dh * u * (1 - np.tanh(v) ** 2)
+    dW_up, dW_gate = np.einsum("btd,bth->dh", y, du), np.einsum("btd,bth->dh", y, dv)
+    dy = du @ W_up.T + dv @ W_gate.T
+    dg = (dy * n).sum((0, 1))
+    dn = dy * g
+    dx = dout + dn / r - x * (dn * x).sum(-1, keepdims=True) / (r**3 * x.shape[-1])
+    return dx, dg, dW_up, dW_gate, dW_down
+"""
+TWO_SENTENCES = """
+def cross_forward(xq, xkv, Wq, Wk, Wv, Wo):
+    q, k, v = xq @ Wq, xkv @ Wk, xkv @ Wv
+    s = q @ k.T / np.sqrt(len(xkv))
+    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    o = p @ v
+    return o @ Wo, (xq, xkv, Wq, Wk, Wv, Wo, q, k, v, p, o)
+
+def cross_backward(dout, cache):
+    xq, xkv, Wq, Wk, Wv, Wo, q, k, v, p, o = cache
+    dWo, do = o.T @ dout, dout @ Wo.T
+    dp, dv = do @ v.T, p.T @ do
+    ds = p * (dp - (dp * p).sum(axis=1, keepdims=True)) / np.sqrt(len(xkv))
+    dq, dk = ds @ k, ds.T @ q
+    return dq @ Wq.T, dk @ Wk.T + dv @ Wv.T, xq.T @ dq, xkv.T @ dk, xkv.T @ dv, dWo
+"""
+GUESSED = {  # a layer, a part of it, and what is the same where lengths are equal by chance
+    "queries as wide as values": (
+        SCALED,
+        "keepdims=True)) / np.sqrt(k.shape[1])",
+        "keepdims=True)) / np.sqrt(v.shape[1])",
+    ),
+    "hidden units as many as features": (FEED_FORWARD, "* x.shape[-1]", "* h.shape[-1]"),
+    "sentences as long as each other": (
+        TWO_SENTENCES,
+        "keepdims=True)) / np.sqrt(len(xkv))",
+        "keepdims=True)) / np.sqrt(len(xq))",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), GUESSED.values(), ids=GUESSED)
+def test_what_is_right_for_equal_lengths_alone_is_not_judged(check, text, right, wrong):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "cannot be told apart" not in printed
+    assert right in text
+    mistaken = text.replace(right, wrong)
+    status, printed = check(mistaken)
+    assert status == 2, printed
+    equal, others = re.search(
+        r"right where some lengths are equal, .* --shapes (\S+), or not, as in --shapes (\S+); then", printed
+    ).groups()
+    assert check(mistaken, "--shapes", equal)[0] == 0
+    assert check(mistaken, "--shapes", others)[0] == 1
+
+
+def test_what_a_search_makes_equal_and_forward_does_not_need_is_not_judged(check):
+    text = """
+def glu_forward(x, W, V, W2):
+    a, b = x @ W, x @ V
+    s = 1 / (1 + np.exp(-a))
+    return (a * s * b) @ W2, (x, W, V, W2, a, b, s)
+
+def glu_backward(dy, cache):
+    x, W, V, W2, a, b, s = cache
+    dW2 = np.zeros((W2.shape[0], W2.shape[0]))
+    dW2 += (a * s * b).T @ dy
+    dh = dy @ W2.T
+    db = dh * a * s
+    da = dh * b * (s + a * s * (1 - s))
+    return da @ W.T + db @ V.T, x.T @ da, x.T @ db, dW2
+"""
+    status, printed = check(text)
+    assert status == 2, printed
+    here, others = re.search(r"yours are as here, --shapes (\S+), or all different, --shapes (\S+);", printed).groups()
+    assert check(text, "--shapes", here)[0] == 0
+    assert check(text, "--shapes", others)[0] == 1
+    status, printed = check(text.replace("(W2.shape[0], W2.shape[0])", "W2.shape"))
+    assert status == 0, printed
+    assert "cannot be told apart" not in printed
+
+
+def test_a_matrix_that_has_to_be_square_hides_nothing(check):
+    text = """
+def rnn_forward(x, h0, Wx, Wh):
+    h = [h0]
+    for t in range(x.shape[1]):
+        h.append(np.tanh(x[:, t] @ Wx + h[-1] @ Wh))
+    return np.stack(h[1:], axis=1), (x, Wx, Wh, h)
+
+def rnn_backward(dout, cache):
+    x, Wx, Wh, h = cache
+    dx, dWx, dWh, dh = np.zeros_like(x), np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(h[0])
+    for t in reversed(range(x.shape[1])):
+        da = (dout[:, t] + dh) * (1 - h[t + 1] ** 2)
+        dx[:, t] = da @ Wx.T
+        dWx += x[:, t].T @ da
+        dWh += h[t].T @ da
+        dh = da @ Wh.T
+    return dx, dh, dWx, dWh
+"""
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "cannot be told apart" not in printed
+    assert "cannot be told apart" in check(text, "--shapes", "Wh=4x4,x=3x7x5,h0=3x4,Wx=5x4")[1]  # which were not tried
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lengths_are_equal_only_where_forward_needs_it(seed):
+    """Programs of random products and sums, each axis of which has a letter; all letters have one length at first."""
+    rng = np.random.default_rng(seed)
+    letters, arrays = "abcdefg", dict[str, str]()
+    steps = list[str]()
+    out = "".join(rng.permutation([*letters])[:2])
+    arrays["x"] = out
+    for k in range(rng.integers(2, 6)):
+        other = "".join(rng.permutation([*letters])[: rng.integers(1, 4)])
+        arrays[f"w{k}"] = other
+        every = [*dict.fromkeys(out + other)]
+        new = "".join(rng.permutation(every)[: min(3, len(every))])
+        steps.append(f"{out},{other}->{new}")
+        out = new
+
+    def run(guess):
+        made = guess.arguments["x"]
+        for k, step in enumerate(steps):
+            try:
+                made = np.einsum(step, made, guess.arguments[f"w{k}"])
+            except ValueError:
+                return (0, k), f"np.einsum({step!r}, made, w{k})"
+        return DONE, ""
+
+    drawn = {name: rng.normal(size=(5,) * len(axes)) for name, axes in arrays.items()}
+    found = told_apart(Guess(drawn, free=frozenset(drawn)), run, seed)
+    assert found.apart is None
+    lengths = {name: dict(zip(axes, found.guess.arguments[name].shape, strict=True)) for name, axes in arrays.items()}
+    by_letter = {letter: {own[letter] for own in lengths.values() if letter in own} for letter in letters}
+    assert sum(map(len, by_letter.values())) == len(set().union(*by_letter.values()))
