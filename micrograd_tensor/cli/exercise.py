@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ from ..engine.tensor import Tensor, tensor
 from ..graph import graph, named_nodes
 from ..graph.nodes import nearest
 from .dictionaries import spread
-from .layers import Layer
+from .layers import Layer, parameters_of, parameters_of_constructor
 from .recording import recorded
 from .task import Task
 from .unusable import UnusableError
@@ -80,12 +80,12 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
         UnusableError: as `read` does.
     """
     given, exact, upstream = dict(shapes), False, None
-    parameters = set(inspect.signature(layer.forward).parameters) if callable(layer.forward) else set()
-    if callable(getattr(module, "inputs", None)) and not shapes and callable(layer.forward):
-        own = _inputs(module, path, layer.forward, seed, "forward")
-        upstream = own.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
-        exact = own.keys() <= parameters
-        given = own if exact else given
+    if callable(getattr(module, "inputs", None)) and not shapes:
+        parameters = parameters_of(layer)
+        sizes = parameters_of_constructor(layer)  # those that are not given are guessed
+        given = _inputs(module, path, parameters, seed, "forward", free=sizes)
+        upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
+        exact = all(name in given for name, p in sizes.items() if p.default is p.empty)
     layer, given = spread(layer, given)
     return recorded(module, layer, path, seed, given, exact, upstream)
 
@@ -116,7 +116,7 @@ def _arguments(
 
     An upstream gradient does not fit inputs that vary.
     """
-    given = _inputs(module, path, forward, seed, called)
+    given = _inputs(module, path, inspect.signature(forward).parameters, seed, called)
     upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in inspect.signature(forward).parameters else None
     if vary is not None:
         given, upstream = vary(given), None
@@ -148,13 +148,20 @@ def _function(module: ModuleType, path: Path, name: str, signature: str) -> Call
     return found  # type: ignore[no-any-return]  # whatever it is, it can be called
 
 
-def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: int, called: str) -> dict[str, Any]:
-    """The arguments of forward by name, and the upstream gradient if it is given."""
-    parameters = inspect.signature(forward).parameters
-    for parameter in parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise UnusableError(f"{path}: {called}{inspect.signature(forward)} has {parameter}; give each input a name")
-    names = list(parameters)
+def _inputs(
+    module: ModuleType,
+    path: Path,
+    parameters: Mapping[str, inspect.Parameter],
+    seed: int,
+    called: str,
+    free: Container[str] = (),
+) -> dict[str, Any]:
+    """The arguments of forward by name, of which some are free to be left out; and the upstream gradient, if given."""
+    for name, parameter in parameters.items():
+        if name not in free and parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            written = ", ".join(map(str, parameters.values()))
+            raise UnusableError(f"{path}: {called}({written}) has {parameter}; give each input a name")
+    names = sorted(parameters, key=lambda name: name in free)
     if not hasattr(module, "inputs"):
         example = ", ".join(f'"{name}": rng.normal(size=(7, 4))' for name in names)
         raise UnusableError(f"{path} has no inputs() to run {called} on; {_INPUTS % example}")
@@ -170,7 +177,7 @@ def _inputs(module: ModuleType, path: Path, forward: Callable[..., Any], seed: i
                 f"{path}: inputs() gives {name!r}, which is not a parameter of {called}{nearest(name, names)}"
             )
     found = {name: p.default for name, p in parameters.items() if p.default is not p.empty} | found
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in found and name not in free]
     if missing:
         raise UnusableError(f"{path}: inputs() does not give {_list(missing)}, which {called} takes")
     return {name: _of_numpy(path, name, value) for name, value in found.items()}

@@ -346,3 +346,41 @@ class Net:
     assert status == 1
     assert "1 gradient is wrong: db1." in printed
     assert "(b1 > 0)" not in printed
+
+
+AFFINE = """
+class Affine:
+    def __init__(self, n_in, n_out=2):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(0)
+        return dout @ self.W.T
+"""
+INPUTS_OF_A_CLASS = {
+    "what forward takes": ("np.ones((11, 5))", "inputs given by inputs(): x (11, 5)", 0),
+    "by name, with a size": ("{'n_in': 6, 'x': np.ones((11, 6))}", "inputs given by inputs(): x (11, 6)", 0),
+    "in order, with sizes": ("np.ones((11, 6)), 6, 3", "inputs given by inputs(): x (11, 6)", 0),
+    "a name that nothing has": ("{'y': np.ones((11, 6))}", "gives 'y', which is not a parameter of forward", 2),
+    "sizes alone": ("{'n_in': 6}", "inputs() does not give x, which forward takes", 2),
+}
+
+
+@pytest.mark.parametrize(("inputs", "said", "status"), INPUTS_OF_A_CLASS.values(), ids=INPUTS_OF_A_CLASS)
+def test_inputs_of_a_class_are_those_that_its_file_gives(check, inputs, said, status):
+    text = f"{AFFINE}\ndef inputs():\n    return {inputs}\n"
+    found, printed = check(text)
+    assert said in printed
+    assert found == status
+    assert status or check(text.replace("self.x.T @ dout", "2 * self.x.T @ dout"))[0] == 1
+
+
+def test_arrays_of_a_constructor_that_inputs_leave_out_are_drawn(check):
+    text = AFFINE.replace("n_in, n_out=2", "W, b").replace("np.random.randn(n_in, n_out), np.zeros(n_out)", "W, b")
+    status, printed = check(f"{text}\ndef inputs():\n    return np.ones((11, 5))\n")
+    assert status == 0, printed
+    assert "inputs drawn from seed 0: W (5, 3), b (3,); given by inputs(): x (11, 5)" in printed
