@@ -118,7 +118,7 @@ def heads(function: Callable[..., Any], lines: Collection[int], right: Collectio
     if source is None:
         return ()
     found = []
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.For | ast.While | ast.If):
             first, last = source.lines(node)
             if any(first <= line <= last for line in lines) and not any(first <= line <= last for line in right):
@@ -161,7 +161,7 @@ def lines_of_loss(function: Callable[..., Any]) -> set[int]:
     making = [made.first for made in assignments(function) if names.intersection(made.names) and made.reads]
     if source is None or not making:
         return set()
-    plain = [x for x in ast.walk(source.tree) if isinstance(x, ast.Assign) and all(map(_is_plain, x.targets))]
+    plain = [x for x in source.nodes if isinstance(x, ast.Assign) and all(map(_is_plain, x.targets))]
     whole = {source.lines(x)[0] for x in plain}
     return {
         line
@@ -223,7 +223,7 @@ def _flat(written: ast.expr) -> Iterator[ast.expr]:
 
 def _returns(source: Source) -> list[ast.Return]:
     """The statements that return something."""
-    return [node for node in ast.walk(source.tree) if isinstance(node, ast.Return) and node.value is not None]
+    return [node for node in source.nodes if isinstance(node, ast.Return) and node.value is not None]
 
 
 def without_starts(statements: Iterable[Statement]) -> list[Statement]:
@@ -237,14 +237,14 @@ def begun_at(function: Callable[..., Any], line: int) -> int:
     source = source_of(function)
     if source is None:
         return line
-    loops = [source.lines(node) for node in ast.walk(source.tree) if isinstance(node, (ast.For, ast.While))]
+    loops = [source.lines(node) for node in source.nodes if isinstance(node, (ast.For, ast.While))]
     return min([first for first, last in loops if first <= line <= last], default=line)
 
 
 def settled(function: Callable[..., Any]) -> set[str]:
     """The names that a function assigns once and not in a loop, so that they stand for one value throughout."""
     source = source_of(function)
-    nodes = [*ast.walk(source.tree)] if source is not None else []
+    nodes = source.nodes if source is not None else ()
     loops = [node for node in nodes if isinstance(node, (ast.For, ast.While))]
     again = {id(inner) for loop in loops for inner in ast.walk(loop)}
     again |= {id(node.target) for node in nodes if isinstance(node, ast.AugAssign)}
@@ -286,8 +286,8 @@ def _read_from(source: Source | None) -> list[Statement]:
     if source is None:
         return []
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
-    nodes = [node for node in ast.walk(source.tree) if isinstance(node, kinds) or written_into(node) is not None]
-    steps = {name for node in ast.walk(source.tree) if isinstance(node, ast.For) for name in assigned(node)}
+    nodes = [node for node in source.nodes if isinstance(node, kinds) or written_into(node) is not None]
+    steps = {name for node in source.nodes if isinstance(node, ast.For) for name in assigned(node)}
     found = [_statement(source, node, steps) for node in nodes]
     return sorted(found, key=lambda statement: statement.first)
 

@@ -10,7 +10,9 @@ import copy
 import inspect
 from collections.abc import Callable
 from textwrap import dedent
+from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 Tree = TypeVar("Tree", bound=ast.AST)
 
@@ -21,12 +23,14 @@ class Source(NamedTuple):
     Attributes:
         text: from its first line on, as if it stood at the left.
         first: the number of that line in the file.
-        tree: of the text.
+        tree: of the text. It is shared, so nobody changes it.
+        nodes: all nodes of the tree, as `ast.walk` goes through them.
     """
 
     text: str
     first: int
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
     def lines(self, node: ast.stmt) -> tuple[int, int]:
         """The numbers in the file of the first and the last line of a statement."""
@@ -51,11 +55,26 @@ def source_of(function: Callable[..., Any]) -> Source | None:
     ('FunctionDef', 'def text_of(')
     """
     try:
-        block, first = inspect.getsourcelines(function)
-        text = dedent("".join(block))
-        return Source(text, first, ast.parse(text))
+        own = inspect.unwrap(function)
+        own = getattr(own, "__func__", own)
+        if not isinstance(own, FunctionType):
+            return _read(own)
+        if own not in _READ:
+            _READ[own] = _read(own)
+        return _READ[own]
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
+
+
+_READ: WeakKeyDictionary[FunctionType, Source] = WeakKeyDictionary()
+"""The sources of functions that were asked for before: a search for shapes asks a thousand times for those of two."""
+
+
+def _read(function: Callable[..., Any]) -> Source:
+    block, first = inspect.getsourcelines(function)
+    text = dedent("".join(block))
+    tree = ast.parse(text)
+    return Source(text, first, tree, tuple(ast.walk(tree)))
 
 
 def text_of(function: Callable[..., Any]) -> str:

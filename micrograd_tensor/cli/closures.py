@@ -26,7 +26,7 @@ def returned_backward(forward: Callable[..., Any]) -> Callable[..., Any] | None:
     if not any(isinstance(x, CodeType) for x in constants):  # no function is within it: its source need not be read
         return None
     source = source_of(forward)
-    whole = ast.increment_lineno(source.tree, source.first - 1).body[0] if source is not None else None
+    whole = ast.increment_lineno(ast.parse(source.text), source.first - 1).body[0] if source is not None else None
     node = _inner(whole) if isinstance(whole, ast.FunctionDef) else None
     if node is None or len(node.args.args) - len(node.args.defaults) != 1:
         return None

@@ -55,7 +55,7 @@ def _read(layer: Layer, name: str) -> list[str]:
     """The entries of an argument that the forward pass reads by name, if some of them are called as parameters are."""
     source = source_of(layer.forward)
     read, written = dict[str, None](), set[str]()
-    for node in ast.walk(source.tree) if source is not None else ():
+    for node in source.nodes if source is not None else ():
         match node:
             case ast.Subscript(ast.Name(owner), ast.Constant(str() as key), ast.Load()) if owner == name:
                 read[key] = None

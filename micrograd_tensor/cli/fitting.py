@@ -287,7 +287,7 @@ def how_far(error: BaseException | None, file: str) -> tuple[Far, str]:
 def _unpacked(source: Source | None) -> dict[str, tuple[int, ...]]:
     """The shapes that are unpacked into lengths, by the names of the arrays; lengths of one name are the same."""
     found: dict[str, list[str]] = {}
-    for node in ast.walk(source.tree) if source is not None else ():
+    for node in source.nodes if source is not None else ():
         match node:
             case ast.Assign([ast.Tuple(axes)], ast.Attribute(ast.Name(name), "shape")):
                 names = [axis.id for axis in axes if isinstance(axis, ast.Name)]

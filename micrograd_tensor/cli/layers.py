@@ -229,7 +229,7 @@ def _is_blank(method: Callable[..., Any]) -> bool:
 
 def _returns_several(function: Callable[..., Any]) -> bool:
     source = source_of(function)
-    returned = [x.value for x in ast.walk(source.tree) if isinstance(x, ast.Return)] if source is not None else []
+    returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
     return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
 
 

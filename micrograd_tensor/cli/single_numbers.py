@@ -51,6 +51,6 @@ def numbers_as_arrays(names: Mapping[str, Any]) -> dict[str, Any]:
 def _keys(layer: Layer) -> list[str]:
     """The keys of the dictionaries that a backward pass writes down."""
     source = source_of(layer.function)
-    nodes = ast.walk(source.tree) if source is not None else ()
+    nodes = source.nodes if source is not None else ()
     keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys if isinstance(key, ast.Constant)]
     return [key.value for key in keys if isinstance(key.value, str)]

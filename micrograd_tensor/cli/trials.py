@@ -413,7 +413,7 @@ def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
     source = source_of(layer.function_forward)
     defaults = {n: p.default for n, p in parameters_of(layer).items() if type(p.default) is int}
     found: dict[str, list[str | int | float]] = {}
-    for node in ast.walk(source.tree) if source is not None else ():
+    for node in source.nodes if source is not None else ():
         match node:
             case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() | int() | float() as value)]):
                 found.setdefault(name, []).append(value)
