@@ -102,11 +102,22 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def window(browser):
+    """One for all tests of a file: a new one takes a process, and longer than most of them."""
+    window = browser.new_page()
+    yield window
+    window.close()
+
+
 @pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1200, "height": 600})
-    yield page
-    page.close()
+def page(window):
+    """An empty page, on a screen, with nothing pointed at."""
+    window.goto("about:blank")
+    window.emulate_media(media="null")
+    window.set_viewport_size({"width": 1200, "height": 600})
+    window.mouse.move(0, 0)
+    return window
 
 
 CONTRAST = """() => {

@@ -400,7 +400,8 @@ def test_copied_formulas_are_those_that_are_shown(browser, tmp_path, name):
     context.close()
 
 
-def test_without_a_clipboard_there_is_text_to_be_selected(player):
+def test_without_a_clipboard_there_is_text_to_be_selected(browser, tmp_path):
+    player = Player(browser.new_page(), tmp_path)  # what is done to every document cannot be undone
     player.page.add_init_script("delete Navigator.prototype.clipboard; Document.prototype.execCommand = () => false")
     player.open(played("scalar"), "#step=1")
     player.page.click("button.copy >> nth=0")
