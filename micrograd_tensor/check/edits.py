@@ -338,9 +338,13 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.0, ast.unparse(right)
             if isinstance(right, ast.Name | ast.Attribute | ast.Subscript):  # as of a tanh
                 yield 1.0, f"{ast.unparse(one)} - {ast.unparse(right)} ** 2"
+            yield from ((1.1, text) for text in slopes_of_sigmoid(place))
             yield 1.2, f"{ast.unparse(one)} + ({ast.unparse(right)})"
             yield 1.3, f"({ast.unparse(right)}) - {ast.unparse(one)}"
         case ast.BinOp(left, op, right):
+            yield from ((1.1, text) for text in slopes_of_tanh(place))
+            if isinstance(op, ast.Mult) and (root := _root(place)):
+                yield from ((1.2 + 0.01 * k, f"{atom} * {atom}") for k, atom in enumerate(atoms) if atom != root)
             if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
                 yield from ((1.6 + 0.01 * k, atom) for k, atom in enumerate(atoms))
             yield from _regrouped(left, op, right)
@@ -352,6 +356,49 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.3, ast.unparse(left)
         case ast.Call():
             yield from _calls(place)
+
+
+def slopes_of_sigmoid(difference: ast.expr) -> Iterator[str]:
+    """The slope of a sigmoid, by its value, where that of a tanh stands.
+
+    >>> list(slopes_of_sigmoid(ast.parse("1 - s**2", mode="eval").body))
+    ['s * (1 - s)']
+    """
+    match difference:
+        case ast.BinOp(ast.Constant(1) as one, ast.Sub(), square) if root := _root(square):
+            yield f"{root} * ({ast.unparse(one)} - {root})"
+
+
+def slopes_of_tanh(product: ast.expr) -> Iterator[str]:
+    """The slope of a tanh, by its value, where that of a sigmoid stands, perhaps as the last factors of a product.
+
+    >>> list(slopes_of_tanh(ast.parse("dt * t * (1 - t)", mode="eval").body))
+    ['dt * (1 - t ** 2)']
+    """
+    match product:
+        case ast.BinOp(before, ast.Mult(), ast.BinOp(ast.Constant(1) as one, ast.Sub(), value)):
+            slope = f"({ast.unparse(one)} - {ast.unparse(value)} ** 2)"
+            match before:
+                case _ if _alike(before, value):
+                    yield slope[1:-1]
+                case ast.BinOp(rest, ast.Mult(), x) if _alike(x, value):
+                    yield f"{held(rest)} * {slope}"
+
+
+def _root(square: ast.expr) -> str:
+    """Of what something is the square: a name, an attribute or an item; "" for anything else."""
+    match square:
+        case ast.BinOp(x, ast.Pow(), ast.Constant(2)):
+            root = x
+        case ast.BinOp(x, ast.Mult(), y) if _alike(x, y):
+            root = x
+        case _:
+            return ""
+    return ast.unparse(root) if isinstance(root, ast.Name | ast.Attribute | ast.Subscript) else ""
+
+
+def _alike(one: ast.expr, other: ast.expr) -> bool:
+    return ast.unparse(one) == ast.unparse(other)
 
 
 def _of_another_number(text: str) -> float:

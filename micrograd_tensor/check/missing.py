@@ -10,7 +10,7 @@ import numpy as np
 
 from .found import broadcasts
 
-_MAX_ARRAYS, _MAX_SIZE = 16, 1 << 16
+_MAX_ARRAYS, _MAX_SIZE = 40, 1 << 16
 """Products are made of the first few arrays, and of none that is large."""
 _NAMED = (0.5, 1.0, 2.0)
 """Numbers that a rate may have, too: where it does, it is what is meant."""
@@ -98,6 +98,11 @@ def _products(arrays: Mapping[str, Any], shape: tuple[int, ...]) -> Iterator[tup
             for (a, left), (b, right) in (*product(sides[:2], sides[2:]), *product(sides[2:], sides[:2])):
                 if (left.shape[0], right.shape[1]) == shape and left.shape[1] == right.shape[0]:
                     yield 2.8, (one, other), f"{a} @ {b}", left @ right
+        for (a, left), (b, right) in (((one, x), (other, y)), ((other, y), (one, x))):
+            if (left.ndim, right.ndim) == (2, 1):
+                for text, matrix in ((a, left), (f"{a}.T", left.T)):
+                    if matrix.shape == (*shape, len(right)):
+                        yield 2.8, (one, other), f"{text} @ {b}", matrix @ right
 
 
 def _factors(factor: float, numbers: Mapping[str, float]) -> Iterator[tuple[float, str, str]]:

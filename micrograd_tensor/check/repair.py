@@ -11,12 +11,13 @@ import ast
 import math
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cached_property
 from io import StringIO
+from itertools import groupby
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -24,6 +25,7 @@ import numpy as np
 
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
+from .arriving import Arriving
 from .edits import Edit, Statement, edits, held, parts_of
 from .expected import expect
 from .found import SLACK, ByName, Diagnosis, Fix, Found, Stages, WrongStage
@@ -33,7 +35,7 @@ from .nested import arrays_in, leaves
 from .running import LARGE, called, computed, copied, python_function, traced_by
 from .slips import Slip, slip_of
 from .statements import assigned, begins, kept, lines_to, returned_gradients, returned_names, written_into
-from .syntax import Source, source_of
+from .syntax import Source, replaced, source_of
 
 MAX_SECONDS, TRACED = 2.0, 4
 """How long is looked for changes of lines, and how much longer where a tracer, as one of coverage, slows the search."""
@@ -47,6 +49,16 @@ _OF_ONE = 2.65
 """Below which the weights are of terms of one array as it is."""
 _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
+_KNOWN = 1.5
+"""By how much a change counts as smaller that makes its line give what arrives somewhere in the recorded graph."""
+_LACKS = 2.0
+"""By how much a term is smaller that the numbers say is missing."""
+_PLACE = "_place"
+"""The name that stands in a line for what is changed there."""
+_WITH_NAMES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+"""Expressions with names of their own."""
+_MAX_TERMS = 3
+"""So many ways are tried to write a term that is missing."""
 _OF_SUMS = ("missing sum", "wrong axis", "sum over everything")
 _LACKING = ("missing factor", "missing mask", "dropped term")
 _VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
@@ -154,7 +166,7 @@ def _in_helpers(
         visits = _Visits(source, call)
         search = _Search(visits, _Trials(visits, due, places), due, until)
         search.most = math.inf if other is None else other.weight
-        fix = search.fix([*source.every(), *source.returns()])
+        fix = search.fix([*source.every, *source.returns()])
         if fix is not None:
             return fix
     return None
@@ -341,7 +353,10 @@ class _Visits:
         self._copies: list[Any] = []
 
     def before(self, line: int) -> list[dict[str, Any]]:
-        """What they hold before a line runs, each time; of many the last two."""
+        """What they hold before a line runs, each time; of many the first two and the last two.
+
+        In a loop over time what comes back from later steps is right at first, and is not 0 at last.
+        """
         self.look_at([line])
         return self._found[line]
 
@@ -369,8 +384,7 @@ class _Visits:
             line = frame.f_lineno
             if line in left:
                 left[line] -= 1
-                if left[line] < 2:
-                    del found[line][:-1]
+                if left[line] < 2 or len(found[line]) < 2:
                     found[line].append({name: self._copied(value) for name, value in frame.f_locals.items()})
 
         return found if any(left.values()) and self._runs(look) else {line: [] for line in left}
@@ -408,6 +422,11 @@ class _Trials:
         self._visits, self._due, self._places = visits, due, places
         self._made: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
+    @cached_property
+    def arriving(self) -> Arriving:
+        """What arrives at the nodes of the recorded graph."""
+        return Arriving(next(iter(self._due.values())).graph)
+
     def right(self, text: str, keys: Iterable[str]) -> bool:
         """Whether a source of the function gives what is expected of some gradients, here and elsewhere.
 
@@ -420,6 +439,12 @@ class _Trials:
         return all(is_right(text, wanted) for is_right in points)
 
     def _right_here(self, text: str, wanted: frozenset[str]) -> bool:
+        if wanted == self._due.keys():  # most changes are wrong in the first gradient: the others need no look
+            names = self._ran(text, self._visits.call)
+            return any(
+                all(_is_due(names.get(key), due(own), own) for key, own in self._due.items())
+                for due in (_expected, _recorded)[: len(wanted)]
+            )
         if text not in self._made:
             self._made[text] = self._here(text)
         expected, recorded = self._made[text]
@@ -431,9 +456,8 @@ class _Trials:
     def _here(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
         """The gradients that are as expected, and those that are as recorded."""
         names = self._ran(text, self._visits.call)
-        expected = (key for key, own in self._due.items() if _is_due(names.get(key), own.expected, own))
-        exact = ((key, own.graph.gradients[own.node].value, own) for key, own in self._due.items())
-        recorded = (key for key, value, own in exact if _is_due(names.get(key), value, own))
+        expected = (key for key, own in self._due.items() if _is_due(names.get(key), _expected(own), own))
+        recorded = (key for key, own in self._due.items() if _is_due(names.get(key), _recorded(own), own))
         return frozenset(expected), frozenset(recorded)
 
     def _there(self, text: str, place: Place, wanted: Iterable[str]) -> bool:
@@ -459,10 +483,10 @@ class _Search:
 
     def __init__(self, visits: _Visits, trials: _Trials, due: Mapping[str, WrongStage], until: float) -> None:
         self.source, self.due, self._visits, self._trials, self._until = visits.source, due, visits, trials, until
-        self._own: list[ast.stmt] = []
         self._lacking: list[Edit] = []
         self._settled: list[Statement] = []  # of which no change is right
         self._values: dict[tuple[int, int], Any] = {}
+        self._codes: dict[int, CodeType | None] = {}
         self.likely: Container[str] = ()
         """The kinds of mistake that explain the numbers: a change of one of these comes before one as small."""
         self.most = math.inf
@@ -482,13 +506,12 @@ class _Search:
         assigning = [x for x in statements if not isinstance(x, ast.Return)]
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
         others = [edit for edit in self._scaled(assigning) if edit.weight <= self.most]
-        self._own += statements
         for statement in reversed(statements):
             if statement in self._settled:
                 continue
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))
-            every += lacking if statement is statements[-1] else []
+            every += [*self._not_added(statement), *(lacking if statement is statements[-1] else [])]
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
             if not (key and statement in last and len(visits) == 1):
                 others += every
@@ -507,7 +530,7 @@ class _Search:
             elif not isinstance(statement, ast.Return | ast.For) and (called or key) not in visits[0]:
                 others += every  # it may be an attribute or an entry
         # Of changes about as small that of the last line: what comes before it is right as far as it is known.
-        found = self._likeliest(self._that_matter(sorted(others, key=lambda edit: round(edit.weight, 1))))
+        found = self._likeliest(self._in_order(sorted(others, key=_about)))
         return found or self._first(lacking)
 
     def _scaled(self, statements: Iterable[Statement]) -> Iterator[Edit]:
@@ -566,47 +589,98 @@ class _Search:
         for ratio in ratios(given, expected, allowed, known) if place is None and of is None else ():
             yield Edit(source.after(last, ""), None, f"{target} {ratio}", 2.2, True)
 
-    def _that_matter(self, every: Iterable[Edit]) -> Iterator[Edit]:
-        """Those that change what their line computes; last those that change its shape, too."""
-        late = []
-        for edit in every:
+    def _not_added(self, statement: Statement) -> Iterator[Edit]:
+        """What a line may have to add, where it gives a sum of some of what arrives at a node, and not of all.
+
+        Where something is computed of which nothing is made, that is missing in another line.
+        """
+        value = getattr(statement, "value", None)
+        if value is None or isinstance(statement, ast.Expr | ast.Return) or self.source.is_unfinished:
+            return
+        said, own = set[str](), ast.unparse(value)
+        for names in self._visits.before(self.source.line(statement))[:2]:
+            try:
+                made = self._as_it_is(statement, names)
+            except Exception:  # noqa: S112 -- what fails adds nothing up
+                continue
+            if not isinstance(made, np.ndarray):
+                continue
+            known = {text: x for text, x in self.source.held(names).items() if np.size(x) and np.any(x)}
+            known = {text: known[text] for text in sorted(known, key=lambda text: np.shape(known[text]) != made.shape)}
+            for lacking in self._trials.arriving.lacking(made):
+                allowed = 1e-9 * float(np.abs(lacking).max(initial=0.0))
+                every = sorted(terms(lacking, allowed, known), key=lambda term: term.weight)[:_MAX_TERMS]
+                for term in (term for term in every if term.text not in said and term.text not in own):
+                    said.add(term.text)
+                    yield Edit(statement, value, f"{held(value)} {term.sign} {term.text}", term.weight - _LACKS)
+
+    def _in_order(self, every: Iterable[Edit]) -> Iterator[Edit]:
+        """Those that change what their line computes, the smallest first; last those that change its shape, too.
+
+        A line that is right gives the gradient of a value, most often, or a part of that, so a change that makes it
+        give one counts as smaller than it is; of several of these that of the first line, which spoils the others.
+        """
+        waiting, late = deque[Edit](), list[Edit]()
+        for weight, alike in groupby(every, key=_about):
             if not self._in_time():
-                break
-            match self._changes_shape(edit):
-                case False:
-                    yield edit
-                case True:
-                    late.append(edit)
+                return
+            while waiting and _about(waiting[0]) <= weight - _KNOWN:
+                yield waiting.popleft()
+            effects = [(edit, self._effect(edit)) for edit in alike]
+            yield from sorted((edit for edit, effect in effects if effect.known), key=lambda edit: edit.before.lineno)
+            late += (edit for edit, effect in effects if effect.reshapes and not effect.known)
+            waiting += (edit for edit, effect in effects if effect.changes and not (effect.known or effect.reshapes))
+        yield from waiting
         yield from late
 
-    def _changes_shape(self, edit: Edit) -> bool | None:
-        """Whether the value of a line gets another shape; None where it stays as it is, or cannot be computed."""
-        value = getattr(edit.before, "value", None)
-        if value is None or isinstance(edit.before, ast.Expr) or all(x is not edit.place for x in ast.walk(value)):
-            return False
-        found = []
-        for names in self._visits.before(self.source.line(edit.before)):
+    def _effect(self, edit: Edit) -> _Effect:
+        """What an edit does to what its line computes; taken for a change where that cannot be told."""
+        around = self._around(edit.before, edit.place) if edit.place is not None else None
+        if around is None:
+            return _Effect(changes=True)
+        changes = reshapes = known = False
+        returns = isinstance(edit.before, ast.Return)  # whatever is right in the end is known there
+        try:
+            inner = compile(edit.instead, "<edit>", "eval")
+        except (SyntaxError, ValueError):
+            return _Effect(changes=False)
+        for k, names in enumerate(self._visits.before(self.source.line(edit.before))):
+            if changes and k > 1:
+                break
             try:
-                before, after = (self._value(x, names) for x in (edit.before, edit.after))
+                before = self._as_it_is(edit.before, names)
+                after = self._run(around, {**names, _PLACE: self._run(inner, names)})
             except Exception:  # noqa: S112 -- whatever a change may raise
                 continue
             if not (_is_numeric(before) and _is_numeric(after)):
-                return False
+                return _Effect(changes=True)
             if np.shape(before) != np.shape(after) or not np.array_equal(before, after, equal_nan=_is_float(before)):
-                found.append(np.shape(before) != np.shape(after))
-        return any(found) if found else None
+                changes = True
+                reshapes = reshapes or np.shape(before) != np.shape(after)
+                known = known or (k < 2 and not returns and after in self._trials.arriving)
+        return _Effect(changes, reshapes, known)
 
-    def _value(self, statement: ast.stmt, names: Mapping[str, Any]) -> Any:
-        """What stands on the right of an assignment, or is returned."""
+    def _around(self, statement: Statement, place: ast.expr) -> CodeType | None:
+        """The code of what a statement computes, with a name for one place of it; None where it stands elsewhere."""
+        if id(place) not in self._codes:
+            value = getattr(statement, "value", None)
+            parts = [] if value is None or isinstance(statement, ast.Expr) else list(ast.walk(value))
+            apart = [y for x in parts if isinstance(x, _WITH_NAMES) for y in ast.walk(x)]
+            alone = any(x is place for x in parts) and not any(x is place for x in apart)
+            name = ast.copy_location(ast.Name(_PLACE, ast.Load()), place)
+            self._codes[id(place)] = _code_of(replaced(value, place, name)) if value is not None and alone else None
+        return self._codes[id(place)]
+
+    def _as_it_is(self, statement: Statement, names: Mapping[str, Any]) -> Any:
+        """What a statement of the function computes with what its names hold."""
         at = id(statement), id(names)
         if at not in self._values:
-            value = getattr(statement, "value", None) or ast.Constant(None)
-            code = compile(ast.Expression(value), "<edit>", "eval")
-            made = traced_by(None, eval, code, self.source.function.__globals__, dict(names))
-            if not any(statement is x for x in self._own):
-                return made
-            self._values[at] = made
+            value: ast.expr = getattr(statement, "value", None) or ast.Constant(None)
+            self._values[at] = self._run(_code_of(value), names)
         return self._values[at]
+
+    def _run(self, code: CodeType, names: Mapping[str, Any]) -> Any:
+        return traced_by(None, eval, code, self.source.function.__globals__, dict(names))
 
     def _likeliest(self, every: Iterable[Edit]) -> Fix | None:
         """The smallest change that is right, or one about as small that is of a likely kind."""
@@ -615,9 +689,10 @@ class _Search:
             if not self._in_time():
                 break
             if smallest is not None:
-                if edit.weight > smallest[0] + _ABOUT:
+                larger = edit.weight - smallest[0]
+                if larger > _ABOUT + _KNOWN:
                     break
-                if self._slip(edit).kind not in self.likely or edit in self._lacking:
+                if larger > _ABOUT or self._slip(edit).kind not in self.likely or edit in self._lacking:
                     continue
             if (found := self._fix(edit)) is not None:
                 if found.kind in self.likely or not self.likely or edit.takes_away:
@@ -694,6 +769,29 @@ class _Search:
         return [space.get(called)]
 
 
+class _Effect(NamedTuple):
+    """What an edit does to what its line computes.
+
+    Attributes:
+        changes: whether it becomes something else.
+        reshapes: whether it gets another shape.
+        known: whether it becomes what arrives at a node of the recorded graph, or a part of that.
+    """
+
+    changes: bool
+    reshapes: bool = False
+    known: bool = False
+
+
+def _about(edit: Edit) -> float:
+    """About how large an edit is."""
+    return round(edit.weight, 1)
+
+
+def _code_of(value: ast.expr) -> CodeType:
+    return compile(ast.Expression(value), "<edit>", "eval")
+
+
 def _made_of(edit: Edit, key: str) -> ast.expr | None:
     """What a changed line makes of an attribute or an entry, which it assigns or goes on from."""
     match edit.before, edit.after:
@@ -709,6 +807,14 @@ def _made_of(edit: Edit, key: str) -> ast.expr | None:
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> bool:
     return isinstance(value, np.ndarray | np.generic | float) and np.shape(value) == shape
+
+
+def _expected(own: WrongStage) -> Any:
+    return own.expected
+
+
+def _recorded(own: WrongStage) -> Any:
+    return own.graph.gradients[own.node].value
 
 
 def _is_due(value: Any, expected: Any, own: WrongStage) -> bool:
@@ -765,15 +871,16 @@ class _Source:
 
     def at(self, lines: Container[int]) -> list[Statement]:
         """The statements that assign something on some lines."""
-        return sorted((x for x in self.every() if self.line(x) in lines), key=lambda statement: statement.lineno)
+        return sorted((x for x in self.every if self.line(x) in lines), key=lambda statement: statement.lineno)
 
+    @cached_property
     def every(self) -> list[Statement]:
         """All statements that assign something, or write into it by a call."""
         return [node for node in ast.walk(self._tree) if _assigns(node)]
 
     def assigns(self, place: ast.expr | None) -> bool:
         """Whether an expression is a name that it assigns."""
-        return isinstance(place, ast.Name) and any(place.id in assigned(x) for x in self.every())
+        return isinstance(place, ast.Name) and any(place.id in assigned(x) for x in self.every)
 
     def loops(self, lines: Container[int]) -> list[Statement]:
         """The loops in which something is assigned on some lines."""
@@ -866,7 +973,7 @@ class _Source:
     def after(self, statement: Statement, text: str) -> Statement:
         """What a line may follow that goes on from a statement, and reads the names in a text: no loop is around it."""
         names = {x.id for x in ast.walk(ast.parse(text)) if isinstance(x, ast.Name)}
-        makers = [statement, *(x for x in self.every() if not names.isdisjoint(assigned(x)))]
+        makers = [statement, *(x for x in self.every if not names.isdisjoint(assigned(x)))]
         last = max(makers, key=lambda x: x.lineno)
         loops = (x for x in ast.walk(self._tree) if isinstance(x, ast.For | ast.While))
         around = (x for x in loops if x.lineno <= last.lineno <= (x.end_lineno or 0))
@@ -887,6 +994,12 @@ class _Source:
     def reads(self) -> Counter[str]:
         """How often it reads each of its names."""
         return Counter(x.id for x in ast.walk(self._tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
+
+    @cached_property
+    def is_unfinished(self) -> bool:
+        """Whether it computes a variable, and makes nothing of it."""
+        made = (x for x in self.every if isinstance(x, ast.Assign) and isinstance(x.value, ast.BinOp | ast.Call))
+        return any(isinstance(y, ast.Name) and not self.reads[y.id] for x in made for y in x.targets)
 
     @property
     def last(self) -> ast.stmt:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .edits import Edit, parts_of
+from .edits import Edit, parts_of, slopes_of_sigmoid, slopes_of_tanh
 from .syntax import called
 
 _SMALL = 1e-2
@@ -83,6 +83,12 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip(_of_indices(old.slice, new.slice), f"{_part(old)} stands where {_part(new)} is due")
         case ast.Subscript(one), ast.Call(ast.Attribute(other, "sum")) if _same(one, other):
             return Slip("part of a sum", f"{_part(old)} is one part of {_part(new)}, which is due")
+        case ast.BinOp(one, ast.Mult(), x), ast.BinOp(other, ast.Mult(), y) if (
+            _same(one, x) and _same(other, y) and _is_atom(one) and _is_atom(other)
+        ):
+            return Slip("exchanged operand", f"{_part(one)} stands where {_part(other)} is due, in {_part(old)}")
+        case ast.BinOp(), ast.BinOp() if said := _of_slopes(old, new):
+            return Slip("wrong function", said)
         case ast.BinOp(), ast.BinOp() if said := _regrouped(old, new):
             return Slip("moved contribution", said)
         case ast.Call(), ast.Call() if (found := _of_calls(old, new)) is not None:
@@ -179,6 +185,14 @@ def _of_missing(edit: Edit) -> Slip:
             done = "added to" if isinstance(op, ast.Add) else "subtracted from"
             return Slip("dropped term", f"{_part(value)} is not {done} {_part(target)}")
     return Slip("", "")
+
+
+def _of_slopes(old: ast.expr, new: ast.expr) -> str:
+    """That the slope of one function stands where that of another one is due; "" if not so."""
+    for slopes, one, other in ((slopes_of_tanh, "sigmoid", "tanh"), (slopes_of_sigmoid, "tanh", "sigmoid")):
+        if any(_same(ast.parse(text, mode="eval").body, new) for text in slopes(old)):
+            return f"{_part(old)} stands where {_part(new)} is due: the slope of a {one} for that of a {other}"
+    return ""
 
 
 def _regrouped(old: ast.BinOp, new: ast.BinOp) -> str:

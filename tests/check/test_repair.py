@@ -662,7 +662,7 @@ OF_THEIR_OWN = [
     ("steps", "dnext = dz @ U.T", "dnext = dz @ U", "dnext = dz @ U.T"),
     ("steps", "(dhs[t] + dnext)", "dhs[t]", "dz = (dhs[t] + dnext) * (1 - hs[t]**2)"),
     ("steps", "dW += xs[t]", "dW += xs[t - 1]", "dW += xs[t].T @ dz"),
-    ("dropped", "    dh = dh * u\n", "", "dz = dh * (h > 0) * u"),
+    ("dropped", "    dh = dh * u\n", "", "dh = dout @ W2.T * u"),
     ("dropped", "dh = dh * u", "dh = dh * (u > 0)", "dh = dh * u"),
     ("gathered", "(rows, cols), dout * w", "(rows, cols), dout", "np.add.at(dA, (rows, cols), dout * w)"),
     ("gathered", "(rows, cols), dout * w", "(cols, rows), dout * w", "np.add.at(dA, (rows, cols), dout * w)"),
@@ -858,7 +858,7 @@ def is_made(node):
     return isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.arange", "np.full")
 
 
-def test_what_names_hold_before_a_line_is_copied_for_its_last_two_visits_alone(monkeypatch):
+def test_what_names_hold_before_a_line_is_copied_for_its_first_two_visits_and_its_last_two_alone(monkeypatch):
     def backward(dout, cache):
         dx = np.zeros(300_000)
         for i in range(50):
@@ -871,12 +871,13 @@ def test_what_names_hold_before_a_line_is_copied_for_its_last_two_visits_alone(m
     dout = np.random.default_rng(0).normal(size=300_000)
     visits = repair._Visits(repair._Source.of(backward), repair.Call(backward, dout, None, ["x"]))
     line = backward.__code__.co_firstlineno
-    before, last = visits.before(line + 4)
+    first, second, before, last = visits.before(line + 4)
+    assert (first["i"], second["i"]) == (0, 1)
     assert (before["i"], last["i"]) == (48, 49)
     assert before["dx"][48] == dout[48]
     assert last["dx"][48] == 2.0 * dout[48]
     assert last["dx"][49] == dout[49]
-    assert len(copies) == 2 * len(last)
+    assert len(copies) == sum(map(len, (first, second, before, last)))
     assert before["dout"] is last["dout"], "what is equal is kept once"
     assert visits.before(line + 4) is visits.before(line + 4)
     assert len(visits.before(line + 5)) == 1, "the line that returns"

@@ -103,7 +103,114 @@ def softmax_backward(dout, p):
     d = 1 * dout
     return p * (d - (d * p).sum(axis=1, keepdims=True))
 """
+GRU = """
+def sgm(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gru_seq_forward(X, Wu, Wr, Wc, Vu, Vr, Vc):
+    D, M, T = X.shape
+    H = Wu.shape[0]
+    h = np.zeros((H, M))
+    H_all = np.zeros((H, M, T))
+    saved = []
+    for t in range(T):
+        xt = X[:, :, t]
+        u = sgm(np.dot(Wu, xt) + np.dot(Vu, h))
+        r = sgm(np.dot(Wr, xt) + np.dot(Vr, h))
+        c = np.tanh(np.dot(Wc, xt) + np.dot(Vc, r * h))
+        saved.append((xt, h, u, r, c))
+        h = u * h + (1 - u) * c
+        H_all[:, :, t] = h
+    return H_all, (saved, X, Wu, Wr, Wc, Vu, Vr, Vc)
+
+
+def gru_seq_backward(dH, cache):
+    saved, X, Wu, Wr, Wc, Vu, Vr, Vc = cache
+    D, M, T = X.shape
+    dWu, dWr, dWc = np.zeros(Wu.shape), np.zeros(Wr.shape), np.zeros(Wc.shape)
+    dVu, dVr, dVc = np.zeros(Vu.shape), np.zeros(Vr.shape), np.zeros(Vc.shape)
+    dX = np.zeros(X.shape)
+    dhp = np.zeros(dH[:, :, 0].shape)
+    for t in reversed(range(T)):
+        xt, hp, u, r, c = saved[t]
+        dh = dH[:, :, t] + dhp
+        dc = dh * (1 - u)
+        dac = dc * (1 - c**2)
+        drh = np.dot(Vc.T, dac)
+        du = dh * (hp - c)
+        dau = du * u * (1 - u)
+        dr = drh * hp
+        dar = dr * r * (1 - r)
+        dWu += np.dot(dau, xt.T)
+        dWr += np.dot(dar, xt.T)
+        dWc += np.dot(dac, xt.T)
+        dVu += np.dot(dau, hp.T)
+        dVr += np.dot(dar, hp.T)
+        dVc += np.dot(dac, (r * hp).T)
+        dX[:, :, t] = np.dot(Wu.T, dau) + np.dot(Wr.T, dar) + np.dot(Wc.T, dac)
+        dhp = dh * u + drh * r + np.dot(Vu.T, dau) + np.dot(Vr.T, dar)
+    return dX, dWu, dWr, dWc, dVu, dVr, dVc
+"""
+PEEPHOLES = """
+def s(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def peephole_forward(xs, Wf, Wi, Wc, Wo, pf, pi, po):
+    T, D = xs.shape
+    H = Wf.shape[0]
+    h, c = np.zeros(H), np.zeros(H)
+    steps, hs = [], []
+    for t in range(T):
+        v = np.concatenate([h, xs[t]])
+        f = s(Wf @ v + pf * c)
+        i = s(Wi @ v + pi * c)
+        g = np.tanh(Wc @ v)
+        c_new = f * c + i * g
+        o = s(Wo @ v + po * c_new)
+        h = o * np.tanh(c_new)
+        steps.append((v, f, i, g, o, c, c_new))
+        c = c_new
+        hs.append(h)
+    return np.array(hs), (steps, xs, Wf, Wi, Wc, Wo, pf, pi, po)
+
+
+def peephole_backward(dhs, cache):
+    steps, xs, Wf, Wi, Wc, Wo, pf, pi, po = cache
+    H = Wf.shape[0]
+    dxs = np.zeros_like(xs)
+    dWf, dWi, dWc, dWo = (np.zeros_like(W) for W in (Wf, Wi, Wc, Wo))
+    dpf, dpi, dpo = np.zeros_like(pf), np.zeros_like(pi), np.zeros_like(po)
+    dh_next = np.zeros(H)
+    dc_next = np.zeros(H)
+    for t in range(len(steps) - 1, -1, -1):
+        v, f, i, g, o, c, c_new = steps[t]
+        dh = dhs[t] + dh_next
+        tc = np.tanh(c_new)
+        do = dh * tc * o * (1 - o)
+        dc = dh * o * (1 - tc * tc) + dc_next + do * po
+        df = dc * c * f * (1 - f)
+        di = dc * g * i * (1 - i)
+        dg = dc * i * (1 - g * g)
+        dWf += np.outer(df, v)
+        dWi += np.outer(di, v)
+        dWc += np.outer(dg, v)
+        dWo += np.outer(do, v)
+        dpf += df * c
+        dpi += di * c
+        dpo += do * c_new
+        dv = Wf.T @ df + Wi.T @ di + Wc.T @ dg + Wo.T @ do
+        dh_next = dv[:H]
+        dxs[t] = dv[H:]
+        dc_next = dc * f + df * pf + di * pi
+    return dxs, dWf, dWi, dWc, dWo, dpf, dpi, dpo
+"""
 SHAPES = {CONV: "X=2x3x7x9,W=4x3x3x5,b=4", POOL: "A=2x4x6x3", RNN: "inputs=4x6", NORMAL: "x=7x4,log_s=4"}
+SHAPES |= {
+    GRU: "X=3x2x5,Wu=4x3,Wr=4x3,Wc=4x3,Vu=4x4,Vr=4x4,Vc=4x4",
+    PEEPHOLES: "xs=5x3,Wf=4x7,Wi=4x7,Wc=4x7,Wo=4x7,pf=4,pi=4,po=4",
+}
 MISTAKES = [
     (CONV, "dW[f] += np.sum(patch * g, axis=0)", "dW[f] = np.sum(patch * g, axis=0)", "overwritten contribution"),
     (CONV, "dW[f] += np.sum(patch * g, axis=0)", "dW[f] += np.mean(patch * g, axis=0)", "mean for sum"),
@@ -132,6 +239,41 @@ def test_the_line_is_told_as_the_author_would_write_it(check, text, right, wrong
     number = 2 + text[: text.index(right)].count("\n")
     fix = " ".join(said.partition("3 the fix")[2].partition("Proof")[0].split())
     assert fix == f"line {number}: {due}", said
+    assert what in " ".join(said.split()), said
+
+
+THROUGH_TIME = [
+    (GRU, "drh * r + np", "drh + np", "drh * r + np", "missing factor: the factor r is missing"),
+    (GRU, "dh * u + drh * r + np.dot(Vu.T, dau)", "drh * r + np.dot(Vu.T, dau)", "+ u * dh", "u * dh is not added to"),
+    (GRU, " + np.dot(Vu.T, dau) + ", " + ", "+ Vu.T @ dau", "dropped term: Vu.T @ dau is not added to"),
+    (GRU, "dr = drh * hp", "dr = drh * r", "dr = drh * hp", "exchanged operand: r stands where hp is due"),
+    (
+        GRU,
+        "dc * (1 - c**2)",
+        "dc * c * (1 - c)",
+        "dac = dc * (1 - c ** 2)",
+        "the slope of a sigmoid for that of a tanh",
+    ),
+    (GRU, "du * u * (1 - u)", "du * (1 - u**2)", "du * (u * (1 - u))", "the slope of a tanh for that of a sigmoid"),
+    (PEEPHOLES, " + do * po", "", "+ po * do", "dropped term: po * do is not added to"),
+    (PEEPHOLES, "1 - tc * tc", "1 - c_new * c_new", "(1 - tc * tc)", "c_new stands where tc is due, in c_new * c_new"),
+    (PEEPHOLES, " + Wo.T @ do", "", "+ Wo.T @ do", "dropped term: Wo.T @ do is not added to"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "due", "what"), THROUGH_TIME, ids=lambda x: x if len(x) < 50 else ""
+)
+def test_a_mistake_in_what_comes_back_through_time_is_told_once_at_its_line(check, text, right, wrong, due, what):
+    """It makes all gradients wrong, and those of each step from the second one on also by those of later steps."""
+    assert text.count(right) == 1
+    status, said = check(text.replace(right, wrong), "--shapes", SHAPES[text], "--hints", "3")
+    assert status == 1
+    assert said.count("3 the fix") == said.count("✗ wrong here") == 1, said
+    fix = " ".join(said.partition("3 the fix")[2].partition("Proof")[0].split())
+    number = 2 + text[: text.index(right)].count("\n")
+    assert fix.startswith(f"line {number}: "), fix
+    assert due in fix
     assert what in " ".join(said.split()), said
 
 
