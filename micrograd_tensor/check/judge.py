@@ -43,6 +43,7 @@ class _Judge:
         self.stages: list[Stage] = []
         self.wrong_stages: dict[str, WrongStage] = {}
         self._explained: dict[str, Explained] = {}
+        self._in_vain = 0
 
     @property
     def wrong(self) -> list[str]:
@@ -58,8 +59,11 @@ class _Judge:
         """All that explains a wrong stage, looked for when it is asked for: what is read anew needs no explanation."""
         if name not in self._explained:
             wrong = self.wrong_stages[name]
-            share = max(BUDGET // len(self.wrong_stages), BUDGET // 4)
-            self._explained[name] = explain(wrong, share) if wrong.testable else Explained((), ())
+            # Where nothing explains the first two, one mistake may have made all wrong: each one on gets half as much.
+            share = max(BUDGET // len(self.wrong_stages), BUDGET // 4) >> max(self._in_vain - 1, 0)
+            found = explain(wrong, max(share, BUDGET // 32)) if wrong.testable else Explained((), ())
+            self._in_vain += wrong.testable and not found.matches
+            self._explained[name] = found
         return self._explained[name]
 
 

@@ -124,7 +124,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     to_all = set.intersection(*(ways[key] for key in due))
     large = any(len(wrong.graph.nodes) > _MANY for wrong in due.values())  # what else can be found out takes longer
     seconds = _seconds()
-    until = time.thread_time() + seconds * (1 + len(due) if large else 1)
+    until = time.thread_time() + seconds * (2 if large else 1)
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
         visits = _Visits(source, call)
@@ -507,7 +507,7 @@ class _Search:
         last = [x for x in statements if isinstance(x, ast.Return) or x is assigning[-1]]
         others = [edit for edit in self._scaled(assigning) if edit.weight <= self.most]
         for statement in reversed(statements):
-            if statement in self._settled:
+            if statement in self._settled or not self._in_time():
                 continue
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))

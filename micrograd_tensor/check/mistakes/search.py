@@ -64,7 +64,7 @@ def explain(wrong: WrongStage, budget: int = BUDGET) -> Explained:
         case = Case(wrong)
         usual = _usual_forms(case)
         found, spent = list[Match](), 0
-        for phase in _phases(case, usual):
+        for phase in _phases(case, usual, budget):
             most = max(budget, spent + budget // LEAST)
             for one, hypotheses in phase:
                 before = one.values.work
@@ -97,7 +97,7 @@ def explained_by(wrong: WrongStage, keys: Container[Key | None] | None = None) -
     found, left = list[Match](), BUDGET
     with np.errstate(all="ignore"):
         case = Case(wrong)
-        for phase in islice(_phases(case, _usual_forms(case)), 3):
+        for phase in islice(_phases(case, _usual_forms(case), BUDGET), 3):
             for one, hypotheses in phase:
                 before = one.values.work
                 found += one.tried(hypotheses, left, partial(_is_among, keys))
@@ -116,7 +116,7 @@ def _is_among(keys: Container[Key | None] | None, hypothesis: Hypothesis) -> boo
 Phase = Iterator[tuple[Case, Iterator[Hypothesis]]]
 
 
-def _phases(case: Case, usual: list[Case]) -> Iterator[Phase]:
+def _phases(case: Case, usual: list[Case], budget: int) -> Iterator[Phase]:
     wrong = case.wrong
     yield iter([(one, single(one)) for one in usual] or [(case, single(case))])
     if usual:
@@ -128,7 +128,7 @@ def _phases(case: Case, usual: list[Case]) -> Iterator[Phase]:
         from_output = Case(wrong, gradient_of(wrong.graph, wrong.node, ()))
         yield iter([(from_output, at_diagonal(from_output.values))])
     yield iter([(case, in_one_iteration(case))])
-    yield iter([(case, pairs(case))])
+    yield iter([(case, pairs(case, budget))])
     yield iter([(case, in_places(case.values, case.given, case.slack))])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...graph import Node
 from ...graph.cut import needed
 from .another_number import another_eps, at_numbers
-from .case import BUDGET, Case
+from .case import BUDGET, HYPOTHESIS, Case
 from .catalogue import KINDS, Hypothesis, change, changes, of
 from .chains import at_chain, chains_of, moved
 from .derivation import Array, Operand, Values, called_gradient, is_step
@@ -233,12 +233,19 @@ def _uses(case: Case, step: Node) -> Iterator[Hypothesis]:
     yield from at_parts(case.values, step)
 
 
-def pairs(case: Case) -> Iterator[Hypothesis]:
-    """Two things wrong: two changes of the derivation, or one and a constant factor."""
-    values, given, limit = case.values, case.given, case.values.work + BUDGET // 4
+def pairs(case: Case, budget: int) -> Iterator[Hypothesis]:
+    """Two things wrong: two changes of the derivation, or one and a constant factor.
+
+    Args:
+        case: the wrong stage.
+        budget: how much work may be done to explain it; up to a quarter of that of one diagnosis is for each alone.
+    """
+    values, given = case.values, case.given
+    most = min(budget, BUDGET // 4)
+    limit = values.work + most
     single = [h for fork in case.forks if fork not in case.derivation.repeated for h in at_fork(values, fork)]
     single += [h for step in reversed([*_alone(case)]) for h in _changes(case, step)]
-    single += _in_each(case.derivation.loops, partial(_usual, case))
+    single += islice(_in_each(case.derivation.loops, partial(_usual, case)), most // HYPOTHESIS)
     made, same, constant_alone = [], list[Hypothesis](), replace(case.factors, tensors=())
     for one in single:
         if values.work > limit:
