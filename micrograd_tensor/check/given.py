@@ -70,7 +70,7 @@ def read(
         named: all forward nodes by name.
         helpers: entries that are local variables of the backward pass, and need not be gradients.
     """
-    entries = _entries("hand", hand, "{'dx': dx}", _inputs(stages))
+    entries = _entries("hand", hand, "{'dx': dx}", _inputs(stages), helpers)
     kept = _entries("forward", forward, "{'x_norm': x_norm}")
     keys, doubled = spelled(entries, named)
     steps = {
@@ -244,8 +244,13 @@ def numbers(label: str, value: Any, node: Node) -> Any:
     return array if array.dtype.kind in "fc" or node.dtype.kind not in "fc" else array.astype(node.dtype)
 
 
-def _entries(argument: str, given: Any, example: str, inputs: Sequence[str] = ()) -> dict[str, Any]:
-    """The entries of a mapping, of an object by its attributes, or of a tuple by the order of the inputs."""
+def _entries(
+    argument: str, given: Any, example: str, inputs: Sequence[str] = (), helpers: Container[str] = ()
+) -> dict[str, Any]:
+    """The entries of a mapping, of an object by its attributes, or of a tuple by the order of the inputs.
+
+    Those of a dictionary of gradients among them, too, unless one of that name was given that is no local variable.
+    """
     if given is None:
         return {}
     kind = type(given).__name__
@@ -262,11 +267,12 @@ def _entries(argument: str, given: Any, example: str, inputs: Sequence[str] = ()
     found = {key: value for key, value in given.items() if isinstance(key, str)}
     for key, value in list(found.items()):
         if isinstance(value, Mapping) and _GRADIENTS.fullmatch(key):
-            found |= {
+            named = {
                 inner if _like_a_gradient(inner) else f"d{inner}": x
                 for inner, x in value.items()
                 if isinstance(inner, str)
             }
+            found |= {inner: x for inner, x in named.items() if inner not in given or inner in helpers}
     return found
 
 

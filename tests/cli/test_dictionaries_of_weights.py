@@ -107,3 +107,22 @@ def test_a_backward_pass_that_needs_what_forward_does_not_know_is_told_so(check)
     found, printed = check(text.replace("return a_next, yt, (", "return a_next, ("), *SHAPES)
     assert found == 2
     assert "the backward pass of cell takes T, of which the forward pass knows nothing" in printed
+
+
+def test_what_is_returned_is_judged_and_no_dictionary_that_backward_only_begins(check):
+    """Such a dictionary of zeros was taken for the gradients, and what was returned for steps on the way there."""
+    text = """
+def linear_forward(x, w):
+    return x @ w, (x, w)
+
+def linear_backward(dout, cache):
+    x, w = cache
+    grads = {"dw": np.zeros_like(w)}
+    dw = x.T @ dout
+    return dout @ w.T, dw
+"""
+    assert check(text)[0] == 0
+    status, said = check(text.replace("x.T @ dout", "-x.T @ dout"))
+    assert status == 1
+    assert "dw is wrong" in said
+    assert "sign" in said
