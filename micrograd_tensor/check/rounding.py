@@ -25,6 +25,7 @@ from ..graph import Graph, Node, evaluate, joint
 from ..graph.cut import needed
 from ..graph.evaluate import forward_values
 from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, is_whole, nudged
+from ..graph.paths import depending
 from .expected import Expected
 from .guards import as_far_as_they_guard, without_guards
 from .slopes import differences
@@ -73,6 +74,8 @@ def terms(
         used: the gradients of forward nodes that the rules get; None: the recorded ones.
         values: of the forward nodes, likewise.
         from_output: follow the terms from the output on, through all forks, not only within each gradient's own rules.
+            What is made of forward values alone, as the slope 1 − t² of a tanh, is no sum then: it is a factor, however
+            small, of whatever comes back.
         wanted: the forward nodes whose gradients' terms are kept; by default all.
     """
     whole = joint(graph)
@@ -85,6 +88,7 @@ def terms(
     made = {upstream: _alone(upstream.value) for upstream in whole.upstreams.values()}
     found = {owners[gradient]: _terms_kept(sizes) for gradient, sizes in made.items() if gradient in owners}
     known: dict[Any, Any] = {}
+    factors = {*order} - depending(order, whole.upstreams.values()) if from_output else set()
 
     def of(x: Any) -> Any:
         """The terms of an operand; integers and truth values choose places and stay as they are."""
@@ -96,7 +100,10 @@ def terms(
         return known[x]
 
     def follow(node: Node, value: Any = None) -> Any:
-        made[node] = _through(node, [of(x) for x in node.operands], value)
+        if node in factors and node.dtype.kind in "fc":
+            made[node] = _alone(node.value if value is None else value)
+        else:
+            made[node] = _through(node, [of(x) for x in node.operands], value)
         for x in node.inputs:
             if last[x] is node:
                 made.pop(x, None)

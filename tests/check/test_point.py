@@ -33,6 +33,13 @@ def test_batch_norm_at_a_generic_point_has_none_either():
     assert found_in(batch_norm()) == ()
 
 
+def test_a_small_slope_is_no_sum_that_cancels():
+    """What comes back through a tanh far from 0 is small, and a mistake in it is seen as well as elsewhere."""
+    rng = np.random.default_rng(0)
+    x = mt.tensor(5.0 + rng.uniform(size=(5, 3)), name="x", requires_grad=True)
+    assert found_in(mt.graph(mt.tanh(x), rng.normal(size=(5, 3)))) == ()
+
+
 POINTS = {
     "gamma all 1": (lambda: batch_norm(gamma=np.ones(4)), "constant input", "gamma cannot be told from the number 1"),
     "gamma all 2": (
