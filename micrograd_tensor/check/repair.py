@@ -43,13 +43,11 @@ _LONG = 0.01
 """The seconds of a call from which on changes are tried elsewhere first: long inputs are varied to shorter ones."""
 _MAX_ATOMS = 40
 _MAX_ROOTS = 4
-_MANY = 150
-"""Nodes of a large graph."""
 _OF_ONE = 2.65
 """Below which the weights are of terms of one array as it is."""
 _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
-_KNOWN = 1.5
+_KNOWN = 2.0
 """By how much a change counts as smaller that makes its line give what arrives somewhere in the recorded graph."""
 _LACKS = 2.0
 """By how much a term is smaller that the numbers say is missing."""
@@ -122,9 +120,8 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     with_first = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf or key == first}
     due = {key: wrong for key, wrong in due.items() if wrong.node.is_leaf} or due
     to_all = set.intersection(*(ways[key] for key in due))
-    large = any(len(wrong.graph.nodes) > _MANY for wrong in due.values())  # what else can be found out takes longer
-    seconds = _seconds()
-    until = time.thread_time() + seconds * (2 if large else 1)
+    seconds = 2 * _seconds()  # what else can be found out of several takes longer
+    until = time.thread_time() + seconds
     places = _Recorded(elsewhere)
     with redirect_stdout(StringIO()):  # it runs many times
         visits = _Visits(source, call)
@@ -138,7 +135,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
                 fix = fix or search.fix([*statements, *source.loops(common)])
         search = _Search(visits, trials, due, until)
         fix = fix or search.fix([*source.at(to_all), *source.loops(to_all), *source.returns()])
-        return _in_helpers(function, call, due, places, until + seconds / 2, fix) or fix
+        return _in_helpers(function, call, due, places, until + seconds / 4, fix) or fix
 
 
 def _seconds() -> float:
