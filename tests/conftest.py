@@ -40,6 +40,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: item.path.name != "test_site.py")  # so that nobody waits for the site at the end
 
 
 def pytest_collection_finish():
