@@ -289,3 +289,22 @@ def test_what_is_0_up_to_rounding_is_nothing_times_a_factor(check):
     status, said = check(SOFTMAX.replace("1 * dout", "0 * dout + 1"), "--shapes", "x=7x4")
     assert status == 1
     assert "is multiplied by" not in said
+
+
+OF_ONE = "dx = np.sort(dout, axis=0) * np.arctan(t)"
+OF_TWO = "step = np.sort(dout, axis=0) * np.arctan(t)\n    dx = step * np.cosh(t)"
+
+
+@pytest.mark.parametrize(("lines", "there"), [(OF_ONE, "in this line."), (OF_TWO, "in these lines.")])
+def test_where_nothing_explains_the_numbers_the_lines_are_doubted_that_are_told(check, lines, there):
+    text = f"""
+def layer_forward(x):
+    t = np.tanh(x)
+    return t, t
+
+def layer_backward(dout, t):
+    {lines}
+    return dx
+"""
+    said = " ".join(check(text, "--shapes", "x=5x4")[1].split())
+    assert f"None of the known mistakes alone gives these numbers. There may be two {there}" in said, said

@@ -311,7 +311,9 @@ class Mistake:
             yield f"None of the kinds that have a name: {self._fix.said}."
             return
         if not self.found:
-            yield "None of the known mistakes alone gives these numbers. There may be two in this line."
+            lines = len(self._lines) + len(self._before)
+            there = "" if not lines or self._helpers else " in this line" if lines == 1 else " in these lines"
+            yield f"None of the known mistakes alone gives these numbers. There may be two{there}."
             return
         likeliest, *others = self.found
         said = f"{likeliest.kind}: {likeliest.text}"
