@@ -431,7 +431,7 @@ def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[st
 
 
 def _shifted(index: ast.expr) -> Iterator[str]:
-    """An index with a step or an end one further on, or one further back."""
+    """An index with a step or an end one further on, or one further back, or the other end of an array."""
     several = index.elts if isinstance(index, ast.Tuple) else [index]
     for k, one in enumerate(several):
         match one:
@@ -443,6 +443,10 @@ def _shifted(index: ast.expr) -> Iterator[str]:
                 others = [f"{n}:"]
             case ast.Slice(ast.Constant(int() as n), None, None):
                 others = [f":-{n}"]
+            case ast.Slice(None, ast.Name(name), None):
+                others = [f"{name}:", f"-{name}:"]
+            case ast.Slice(ast.Name(name) | ast.UnaryOp(ast.USub(), ast.Name(name)), None, None):
+                others = [f":{name}"]
             case _:
                 continue
         for other in others:

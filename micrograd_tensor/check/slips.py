@@ -91,6 +91,11 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip("wrong function", said)
         case ast.BinOp(), ast.BinOp() if said := _regrouped(old, new):
             return Slip("moved contribution", said)
+        case ast.Call(), ast.BinOp(op=ast.MatMult()) if product := _as_product(old):
+            slip = _of_operations(product, new, is_number) or Slip(
+                "", f"{_part(product)} stands where {_part(new)} is due"
+            )
+            return slip._replace(text=slip.text.replace(_part(product), _part(old)))
         case ast.Call(), ast.Call() if (found := _of_calls(old, new)) is not None:
             return found
         case ast.BinOp(), _ if (found := _of_operations(old, new, is_number)) is not None:
@@ -131,6 +136,9 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
 
 def _of_indices(one: ast.expr, other: ast.expr) -> str:
     """The same words in another order are a transposed array; other numbers or ends alone are a step too far."""
+    named = any(isinstance(x, ast.Name) for x in ast.walk(one))
+    if named and isinstance(one, ast.Slice) and isinstance(other, ast.Slice) and bool(one.lower) != bool(other.lower):
+        return "exchanged operand"  # the other end of the array
     words = [Counter(re.findall(r"\w+|\S", ast.unparse(index))) for index in (one, other)]
     if words[0] == words[1]:
         return "transposed"
@@ -239,6 +247,16 @@ def _of_operations(old: ast.BinOp, new: ast.expr, is_number: IsNumber) -> Slip |
             what = "the division by" if isinstance(old.op, ast.Div) else "the factor"
             kind = "constant factor" if is_number(ast.unparse(lost)) else ""
             return Slip(kind, f"{what} {_part(lost)} is not due")
+    return None
+
+
+def _as_product(call: ast.Call) -> ast.BinOp | None:
+    """A call of ``np.dot`` or ``np.matmul``, or of the method, as the product that it is; None for any other call."""
+    match call:
+        case ast.Call(ast.Attribute(_, "dot" | "matmul"), [left, right]) | ast.Call(
+            ast.Attribute(left, "dot"), [right]
+        ):
+            return ast.BinOp(left, ast.MatMult(), right)
     return None
 
 

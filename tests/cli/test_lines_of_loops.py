@@ -246,6 +246,7 @@ THROUGH_TIME = [
     (GRU, "drh * r + np", "drh + np", "drh * r + np", "missing factor: the factor r is missing"),
     (GRU, "dh * u + drh * r + np.dot(Vu.T, dau)", "drh * r + np.dot(Vu.T, dau)", "+ u * dh", "u * dh is not added to"),
     (GRU, " + np.dot(Vu.T, dau) + ", " + ", "+ Vu.T @ dau", "dropped term: Vu.T @ dau is not added to"),
+    (GRU, "np.dot(Vc.T, dac)", "np.dot(Vc, dac)", "Vc.T @ dac", "transposed: Vc is not transposed, in np.dot(Vc, dac)"),
     (GRU, "dr = drh * hp", "dr = drh * r", "dr = drh * hp", "exchanged operand: r stands where hp is due"),
     (
         GRU,
@@ -257,6 +258,7 @@ THROUGH_TIME = [
     (GRU, "du * u * (1 - u)", "du * (1 - u**2)", "du * (u * (1 - u))", "the slope of a tanh for that of a sigmoid"),
     (PEEPHOLES, " + do * po", "", "+ po * do", "dropped term: po * do is not added to"),
     (PEEPHOLES, "1 - tc * tc", "1 - c_new * c_new", "(1 - tc * tc)", "c_new stands where tc is due, in c_new * c_new"),
+    (PEEPHOLES, "dv[:H]", "dv[-H:]", "dv[:H]", "exchanged operand: dv[-H:] stands where dv[:H] is due"),
     (PEEPHOLES, " + Wo.T @ do", "", "+ Wo.T @ do", "dropped term: Wo.T @ do is not added to"),
 ]
 
