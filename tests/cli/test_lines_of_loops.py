@@ -310,3 +310,35 @@ def layer_backward(dout, t):
 """
     said = " ".join(check(text, "--shapes", "x=5x4")[1].split())
     assert f"None of the known mistakes alone gives these numbers. There may be two {there}" in said, said
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("correct", ["scores[y[i]]", "right"], ids=["written out", "with a name"])
+def test_a_line_that_a_loop_lacks_is_told_as_one_mistake(check, correct, seed):
+    status, printed = check(
+        f"""
+def svm_loss_naive(W, X, y, reg):
+    dW = np.zeros(W.shape)
+    loss = 0.0
+    for i in range(X.shape[0]):
+        scores = X[i].dot(W)
+        right = scores[y[i]]
+        for j in range(W.shape[1]):
+            if j == y[i]:
+                continue
+            margin = scores[j] - {correct} + 1
+            if margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+    loss /= X.shape[0]
+    dW /= X.shape[0]
+    loss += reg * np.sum(W * W)
+    dW += 2 * reg * W
+    return loss, dW
+""",
+        f"--seed={seed}",
+    )
+    assert status == 1
+    assert "dropped contribution: what comes from d((X[6] @ W)[" in printed
+    assert "The mistake is in one of these lines, or one is missing." in printed
+    assert "two mistakes" not in printed

@@ -14,7 +14,7 @@ from ...engine.row import Contraction, Linear, Reduction
 from ...graph import Node
 from ...graph.axes import counted_axes
 from ...notation import over_text
-from .catalogue import Hypothesis, change, of
+from .catalogue import Hypothesis, change, changes, of
 from .constants import NOTHING, Constant, Constants
 from .derivation import Array, Change, Derivation, Operand, Values, called_gradient, grouped_forward, is_step
 from .least_squares import one_alone, solve
@@ -252,6 +252,20 @@ def at_fork(values: Values, top: Node) -> Iterator[Hypothesis]:
         for i, part in enumerate(texts if len(parts) > 2 else ()):
             text = f"{part} replaces the other {len(parts) - 1} gradients at {name}, to be added to them"
             yield change("overwritten contribution", text, top, weighing(alone[i]), 0.5)
+
+
+def at_alike_parts(values: Values, tops: Sequence[Node], alike: Sequence[Node]) -> Iterator[Hypothesis]:
+    """What became of parts of forks that are alike, as those of one line of a loop: that line may be missing."""
+    derivation = values.derivation
+    whole = {part: top for top in tops for part in parts_of(derivation, top)}
+    if len(alike) < 2 or not whole.keys() >= {*alike}:
+        return
+    place = whole[alike[0]]
+    part, name, so = _part(derivation, alike[0]), _name(derivation, place), f"and so in {len(alike) - 1} others"
+    lost = ("dropped contribution", 0.0, f"{part} is not added to {name}, {so}")
+    turned = ("sign", -1.0, f"{part} is subtracted from {name}, not added, {so}")
+    for kind, weight, text in (lost, turned):
+        yield changes(kind, text, place, {step: of(partial(np.multiply, weight), step) for step in alike}, 0.5)
 
 
 def fitted_weights(values: Values, top: Node, given: Array, slack: Array, constants: Constants) -> Iterator[Hypothesis]:

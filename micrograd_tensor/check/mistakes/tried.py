@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from .powers import in_terms, scaled
 from .products import at_arguments, at_eps, at_factors, elsewhere_recorded, eps_everywhere
 from .shapes import at_diagonal, at_shapes, element_by_element, in_whole_numbers, not_summed, whole_shapes
 from .sums import (
+    at_alike_parts,
     at_fork,
     at_parts,
     at_places,
@@ -62,6 +64,8 @@ def single(case: Case) -> Iterator[Hypothesis]:
             yield from in_terms(values, step.operands[0], case.substitutes)
     yield from in_products(case)
     yield from _in_each(derivation.loops, partial(_usual, case))
+    for steps in _of_alike_uses(case):
+        yield from at_alike_parts(values, case.forks, steps)
     yield from eps_everywhere(derivation, case.substitutes)
     if given.shape != values.target.shape or values.target.ndim:
         yield from whole_sums(values)
@@ -177,6 +181,17 @@ def in_one_iteration(case: Case) -> Iterator[Hypothesis]:
         yield from before_sums(step, case.substitutes)
         yield from at_uses(case.values, step, case.substitutes)
         yield from _rarer(case, step)
+
+
+def _of_alike_uses(case: Case) -> list[list[Node]]:
+    """The steps that undo ops of one kind whose results are used alike, as what one line of a loop makes is."""
+    users, found = case.wrong.graph.users, dict[Any, list[Node]]()
+    for step in case.derivation.steps:
+        if step.rule_of is not None:
+            forward, i = step.rule_of
+            uses = frozenset((user.op, k) for user, k in users.get(forward, ()))
+            found.setdefault((step.op, step.shape, forward.op, i, uses), []).append(step)
+    return list(found.values())
 
 
 def _alone(case: Case) -> Iterator[Node]:

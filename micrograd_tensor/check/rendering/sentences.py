@@ -299,7 +299,8 @@ class Mistake:
         if not self._lines:
             return f"The mistake is in this line, or before it{since}{because}."
         these = "these lines" if len(self._lines) > 1 else "this line"
-        return f"The mistake is in {'one of these lines' if self._before else these}{because}."
+        missing = "one of these lines, or one is missing"
+        return f"The mistake is in {missing if self._before else these}{because}."
 
     def _losses(self) -> set[str]:
         """The outputs whose upstream gradient is the number 1."""
