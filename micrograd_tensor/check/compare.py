@@ -94,7 +94,7 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
         ran: its call.
         inputs: the names of what it returns the gradients of, in order.
     """
-    own = returned_names(backward, inputs)
+    own = returned_names(backward, inputs, ran.lines)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
     passed = {stage.name for stage in report.stages.values() if stage.status == Status.ANOTHER}
     passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}
@@ -112,7 +112,7 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
     filled = {name: arrays.get(key) for name, key in keys.items()}
     whole = {name for name, x in filled.items() if x is not None and x.dtype.kind == "f" and _fits(report, name, x)}
     lines = gradient_lines(backward, keys, whole, ran.lines)
-    for key, returned in returned_lines(backward, inputs).items():
+    for key, returned in returned_lines(backward, inputs, ran.lines).items():
         name = next((n for n in report.wrong if report.keys.get(n) == key and (n not in keys or n not in lines)), None)
         if name is not None:
             parts = [x for x in returned.reads if x == key or x not in judged | right]

@@ -483,6 +483,12 @@ def _operations(left: str, op: ast.operator, right: str) -> Iterator[tuple[float
         yield from ((1.0, text) for text in (f"{turned} @ {right}", f"{left} @ {other}", f"{right} @ {left}"))
         yield 1.1, f"{other} @ {turned}"
         yield from ((1.2, text) for text in (f"{other} @ {left}", f"{right} @ {turned}"))
+        yield from ((1.3, text) for text in (f"{_stack(left)} @ {right}", f"{left} @ {_stack(right)}"))
+
+
+def _stack(side: str) -> str:
+    """A side of a product of stacks of matrices with each of these transposed."""
+    return f"{side}.swapaxes(-1, -2)"
 
 
 def _turned(side: str) -> str:

@@ -108,10 +108,10 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
         taken: the lines that were run; None: perhaps all.
     """
     function = python_function(call.backward)
-    source = _Source.of(function) if isinstance(function, FunctionType) else None
+    source = _Source.of(function, taken) if isinstance(function, FunctionType) else None
     if source is None:
         return None
-    returned = returned_gradients(function, call.inputs)
+    returned = returned_gradients(function, call.inputs, taken)
     parts = {key: [x.id for x in ast.walk(value) if isinstance(x, ast.Name)] for key, value in returned.items()}
     ways = {key: lines_to(function, [key, *parts.get(key, ())], taken) for key in due}
     common = set.intersection(*ways.values())
@@ -126,7 +126,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     with redirect_stdout(StringIO()):  # it runs many times
         visits = _Visits(source, call)
         trials = _Trials(visits, {**due, **with_first}, places)
-        if len(_forgotten(visits, trials, due, returned_names(function, call.inputs))) == len(due):
+        if len(_forgotten(visits, trials, due, returned_names(function, call.inputs, taken))) == len(due):
             return None  # each for itself
         fix = None
         if first and first not in due:  # before all others the lines that make the first of them, which is right then
@@ -186,7 +186,7 @@ def _called_by(function: FunctionType) -> list[FunctionType]:
 
 
 @np.errstate(all="ignore")
-def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
+def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int] | None = None) -> dict[str, Fix]:
     """For the wrong stages the line that computes each, as it should be; for those for which one is found.
 
     A line on the way to several of them that makes them all right comes first: it is the mistake of all. A change may
@@ -196,14 +196,15 @@ def repaired(report: Found, call: Call, elsewhere: Places) -> dict[str, Fix]:
         report: which knows the lines at which the source assigns each gradient, and those on the way to it.
         call: of which it is.
         elsewhere: other points, which are asked for once a change is right here.
+        taken: the lines that were run; None: perhaps all.
     """
     function = python_function(call.backward)
-    source = _Source.of(function) if isinstance(function, FunctionType) else None
+    source = _Source.of(function, taken) if isinstance(function, FunctionType) else None
     due = {report.keys[name]: report.wrong_stages[name] for name in report.wrong if name in report.wrong_stages}
     if source is None or not due:
         return {}
     names = {report.keys[name]: name for name in report.wrong}
-    own_names = returned_names(function, call.inputs)
+    own_names = returned_names(function, call.inputs, taken)
     places, visits = _Judged(elsewhere, report), _Visits(source, call)
     trials = _Trials(visits, due, places)
     before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
@@ -259,15 +260,15 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     """A report with the lines as they should be; a mistake that one line makes in several gradients is told once."""
     stages, follow, diagnosis = dict(report.stages), dict(report.follow), dict(report.diagnosis)
     of_line: dict[Fix, list[str]] = {}
-    lines = {name: {line for line, _ in report.lines.get(name, ())} for name in fixes}
-    before = {name: {line for line, _ in report.before.get(name, ())} for name in fixes}
+    lines = {name: {line for line, _ in report.lines.get(name, ())} or {sys.maxsize} for name in fixes}
     for name in sorted(report.wrong, key=lambda name: name in fixes and fixes[name].line not in lines[name]):
         if name in fixes:
             of_line.setdefault(fixes[name], []).append(name)
     for fix, (first, *others) in of_line.items():
         if not others:
             continue
-        follow[first] = (*follow.get(first, ()), *(name for name in others if fix.line in lines[name] | before[name]))
+        stages_after = (n for n in others if report.wrong_stages[n].node.is_leaf or max(lines[n]) >= fix.line)
+        follow[first] = (*follow.get(first, ()), *stages_after)
         for name in others:
             follow[first] += tuple(follow.pop(name, ()))
             diagnosis.pop(name, None)
@@ -839,16 +840,18 @@ def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
 class _Source:
     """The source of a function."""
 
-    def __init__(self, function: FunctionType, source: Source, tree: ast.FunctionDef) -> None:
-        self.function, self.text, self._tree, self._source = function, source.text, tree, source
+    def __init__(
+        self, function: FunctionType, source: Source, tree: ast.FunctionDef, taken: Container[int] | None
+    ) -> None:
+        self.function, self.text, self._tree, self._source, self._taken = function, source.text, tree, source, taken
 
     @classmethod
-    def of(cls, function: FunctionType) -> _Source | None:
+    def of(cls, function: FunctionType, taken: Container[int] | None = None) -> _Source | None:
         """None where it is not known, or is a closure, which cannot run other code."""
         source = None if function.__code__.co_freevars else source_of(function)
         match source and source.tree.body:
             case [ast.FunctionDef() as tree]:
-                return cls(function, source, tree)  # type: ignore[arg-type]  # it is known then
+                return cls(function, source, tree, taken)  # type: ignore[arg-type]  # it is known then
         return None
 
     def line(self, statement: Statement) -> int:
@@ -885,8 +888,9 @@ class _Source:
         return [x for x in every if any(self.line(y) in lines for y in ast.walk(x) if _assigns(y))]
 
     def returns(self) -> list[Statement]:
-        """The statements that return something."""
-        return [x for x in ast.walk(self._tree) if isinstance(x, ast.Return) and x.value is not None]
+        """The statements that return something, on lines that were taken."""
+        every = [x for x in ast.walk(self._tree) if isinstance(x, ast.Return) and x.value is not None]
+        return [x for x in every if self._taken is None or self.line(x) in self._taken]
 
     def assigning(self, key: str, lines: Container[int], of_input: bool) -> list[Statement]:
         """The statements that assign a gradient; of an input also the one that returns it, if it is the only one."""
@@ -954,7 +958,7 @@ class _Source:
             called: its variable.
             inputs: whose gradients the function returns.
         """
-        returned = returned_gradients(self.function, inputs).get(key)
+        returned = returned_gradients(self.function, inputs, self._taken).get(key)
         if returned is not None and not isinstance(returned, ast.Name | ast.Attribute | ast.Subscript):
             at = _place(returned)
             own = (x for x in ast.walk(self.returns()[0]) if isinstance(x, ast.expr) and _place(x) == at)

@@ -205,7 +205,7 @@ class Watch:
 
     def __init__(self, function: Callable[..., Any], within: bool = True, known: Sequence[Any] = ()) -> None:
         self.local: dict[str, Any] = {}
-        self._function, self._code = function, _code(function)
+        self._function, self._code, self._within = function, _code(function), within
         self._assignments = assignments(function) if within else []
         self._known = known
         self._kept: dict[str, Any] = {}
@@ -240,7 +240,7 @@ class Watch:
     def _enter(self, frame: FrameType, *_: Any) -> Any:
         if frame.f_code is not self._code:
             return None
-        if self._names:
+        if self._within:
             return _Steps(self)
         sys.settrace(None)  # Python runs all code slower as long as any is traced
         self._frame = frame  # which, being kept, keeps its names when it has returned

@@ -174,33 +174,40 @@ def _is_plain(target: ast.expr) -> bool:
     return isinstance(target, ast.Name) or (isinstance(target, ast.Tuple) and all(map(_is_plain, target.elts)))
 
 
-def returned_names(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, str]:
+def returned_names(
+    function: Callable[..., Any], inputs: Sequence[str], taken: Container[int] | None = None
+) -> dict[str, str]:
     """For each gradient that a function returns by its place, and calls otherwise, the name that it has there."""
     named = {name for made in assignments(function) for name in (*made.names, *made.kept)}  # after a loss, say
-    returned = returned_gradients(function, inputs)
+    returned = returned_gradients(function, inputs, taken)
     return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and key not in named}
 
 
-def returned_lines(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, Statement]:
+def returned_lines(
+    function: Callable[..., Any], inputs: Sequence[str], taken: Container[int] | None = None
+) -> dict[str, Statement]:
     """For each gradient that a function returns, and assigns to no variable, the statement that returns it."""
     source = source_of(function)
     named = {name for made in assignments(function) for name in made.names}
-    every = returned_gradients(function, inputs).items()
+    every = returned_gradients(function, inputs, taken).items()
     returned = {key: x for key, x in every if not (isinstance(x, ast.Name) and x.id in named)}
     if source is None or not returned:
         return {}
-    [node] = _returns(source)
+    [node] = _returns(source, taken)
     where = *source.lines(node), source.written(node)
     return {key: Statement((key,), *where, _read(x)) for key, x in returned.items()}
 
 
-def returned_gradients(function: Callable[..., Any], inputs: Sequence[str]) -> dict[str, ast.expr]:
+def returned_gradients(
+    function: Callable[..., Any], inputs: Sequence[str], taken: Container[int] | None = None
+) -> dict[str, ast.expr]:
     """For each gradient that a function returns, by its place or under its name, what stands there.
 
-    They may be in a tuple within the one that is returned, and come after a loss.
+    They may be in a tuple within the one that is returned, and come after a loss. Of several branches it is the one on
+    the lines that were taken.
     """
     source = source_of(function)
-    returned: list[Any] = [node.value for node in _returns(source)] if source is not None else []
+    returned: list[Any] = [node.value for node in _returns(source, taken)] if source is not None else []
     match returned:
         case [ast.Tuple() | ast.List() as every] if len(several := [*_flat(every)]) - len(inputs) in (0, 1):
             return {f"d{name}": x for name, x in zip(inputs, several[len(several) - len(inputs) :], strict=True)}
@@ -221,9 +228,10 @@ def _flat(written: ast.expr) -> Iterator[ast.expr]:
         yield from _flat(inner)
 
 
-def _returns(source: Source) -> list[ast.Return]:
-    """The statements that return something."""
-    return [node for node in source.nodes if isinstance(node, ast.Return) and node.value is not None]
+def _returns(source: Source, taken: Container[int] | None = None) -> list[ast.Return]:
+    """The statements that return something, on lines that were taken."""
+    every = [node for node in source.nodes if isinstance(node, ast.Return) and node.value is not None]
+    return [node for node in every if taken is None or source.lines(node)[0] in taken]
 
 
 def without_starts(statements: Iterable[Statement]) -> list[Statement]:

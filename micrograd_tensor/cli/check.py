@@ -29,7 +29,7 @@ import numpy as np
 from .. import __version__
 from ..check.branches import untaken
 from ..check.compare import compare_run, with_lines
-from ..check.found import Stages
+from ..check.found import Finding, Stages
 from ..check.given import spelled
 from ..check.nested import arrays_in
 from ..check.rendering import json, sentences, terminal
@@ -58,7 +58,7 @@ from .straight_through import passed_straight
 from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed, explained, user_file
-from .varied import scaled, variations
+from .varied import Vary, scaled, variations
 
 _GROSS = 1e-3
 """A smaller error, in parts of the largest term, at inputs that are larger than people's is that of a guard.
@@ -268,7 +268,7 @@ def judge_layer(
             f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
         )
     if not first[1].wrong:
-        return _at_its_branches(first, path, rtol) if task.found else first
+        return _at_other_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
     for other in tasks:
         with suppress(UnusableError):
@@ -278,7 +278,7 @@ def judge_layer(
             if other.told_apart:
                 break
             if len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
-                return judged
+                return _at_other_numbers(judged, path, rtol)
     else:
         other = task
     if other.told_apart:
@@ -359,6 +359,24 @@ def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float |
                 errors = [again[1].stages[name].error for name in again[1].wrong]
                 if again[1].ok or any(error is None or error > _GROSS for error in errors):
                     return again
+    return judged
+
+
+def _at_other_numbers(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+    """What is right, with a note where it is not with other numbers than those that are 1, 2 or a half by default."""
+    task, report, ran = judged
+    if not task.numbers or not report.ok:
+        return judged
+    with suppress(UnusableError):
+        again, other = judge(task.again(_with(task.numbers)), path, rtol, why=False)
+        if again.wrong and other.error is None:
+            values = listed([f"{name} = {x:g}" for name, x in task.numbers.items()])
+            wrong = listed([f"d{name}" for name in again.wrong])
+            option = ",".join(f"{name}=({x:g})" for name, x in task.numbers.items())
+            what, why = "what is right may be so at the default numbers alone", f"with {values}, {wrong} would be wrong"
+            way_out = f"If others are meant, too, say --shapes {option}"
+            note = Finding("constant input", what, why, way_out)
+            return task, replace(report, findings=(*report.findings, note)), ran
     return judged
 
 
@@ -514,7 +532,7 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
     if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
-    return with_fixes(found, fixes or repaired(found, call, places)), ran
+    return with_fixes(found, fixes or repaired(found, call, places, ran.lines)), ran
 
 
 def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
@@ -546,13 +564,18 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
     return {}
 
 
+def _with(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
+    """Varies arguments, and puts other numbers there."""
+    return lambda given: {**vary(given), **numbers}
+
+
 def _elsewhere(task: Task, inputs: list[str]) -> Iterator[Place]:
     """The same exercise at other inputs, where it runs at them."""
     for ways in variations(seed=0):
         for vary in ways:
             with suppress(UnusableError), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                other = task.again(vary)
+                other = task.again(_with(task.numbers, vary))
                 yield Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)
                 break
 

@@ -36,7 +36,7 @@ from ..graph import graph
 from ..notation.printable import listed
 from .global_weights import keeping, replaced
 from .held import places
-from .layers import Layer, wanted_by
+from .layers import Layer, parameters_of, wanted_by
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, Guess, is_labels, said_as_option
 from .taking import Adapted, Taking, is_cache
@@ -224,12 +224,20 @@ def _recorded(
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
         upstreams=takes.gradients,
+        numbers=_other_numbers(layer, backward, arguments),
         found=not exact,
         shapes=_as_option(trial.guess),
         searched=trial.searched,
         square=trial.square,
         apart=_as_option(trial.apart) if trial.apart is not None else "",
     )
+
+
+def _other_numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:
+    """See `Task.numbers`; of what the backward pass has a default for itself, it would not learn the other value."""
+    own = inspect.signature(backward).parameters if backward is not None else {}
+    every = {name: p.default for name, p in parameters_of(layer).items() if name not in given and name not in own}
+    return {name: 0.7 * x for name, x in every.items() if isinstance(x, float) and x in (0.5, 1.0, 2.0)}
 
 
 def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:

@@ -54,9 +54,9 @@ _ROLES = (
 """What a parameter is, by its name; anything else is an input."""
 
 _SIZES = (
-    ("in", r"(?i)(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
+    ("in", r"(?i)n|(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
      r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
-     r"|normalized_shape|embed(ding)?_?(dim|size)?|n_?in"),
+     r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in"),
     ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"),
     ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
      r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"),
