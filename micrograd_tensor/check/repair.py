@@ -261,14 +261,15 @@ def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:
     stages, follow, diagnosis = dict(report.stages), dict(report.follow), dict(report.diagnosis)
     of_line: dict[Fix, list[str]] = {}
     lines = {name: {line for line, _ in report.lines.get(name, ())} or {sys.maxsize} for name in fixes}
-    for name in sorted(report.wrong, key=lambda name: name in fixes and fixes[name].line not in lines[name]):
-        if name in fixes:
-            of_line.setdefault(fixes[name], []).append(name)
+    between = {name for name in fixes if not report.wrong_stages[name].node.is_leaf}
+    odd = {name for name in between if stages[name].given_shape != stages[name].shape}  # the gradient of something else
+    for name in sorted(fixes, key=lambda name: (name in odd, fixes[name].line not in lines[name])):
+        of_line.setdefault(fixes[name], []).append(name)
     for fix, (first, *others) in of_line.items():
         if not others:
             continue
-        stages_after = (n for n in others if report.wrong_stages[n].node.is_leaf or max(lines[n]) >= fix.line)
-        follow[first] = (*follow.get(first, ()), *stages_after)
+        after = (n for n in others if n not in between or (n not in odd and max(lines[n]) >= fix.line))
+        follow[first] = (*follow.get(first, ()), *after)
         for name in others:
             follow[first] += tuple(follow.pop(name, ()))
             diagnosis.pop(name, None)
@@ -915,8 +916,10 @@ class _Source:
         unused = {text for text in found if text.isidentifier() and not self.reads[text] and text not in parameters}
         ordered = sorted(found, key=lambda text: (text not in unused, text not in own))
         roots = [f"np.sqrt({text})" for text in ordered if isinstance(found[text], int)][:_MAX_ROOTS]
-        arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and text.isidentifier()]
+        arrays = [text for text in ordered if isinstance(found[text], np.ndarray) and not text.endswith("]")]
+        arrays.sort(key=lambda text: not text.isidentifier())  # then attributes
         sizes = [f"{text}.shape[{axis}]" for text in arrays[:2] for axis in range(found[text].ndim)]
+        sizes += [f"{text}.size" for text in arrays[:1] if found[text].ndim > 1]
         lengths = any(isinstance(found[text], int) for text in ordered)
         unused |= {root for root in roots if root[len("np.sqrt(") : -1] in unused}
         two = any(isinstance(found[text], int) and found[text] == 2 for text in ordered)

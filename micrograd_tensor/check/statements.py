@@ -214,9 +214,15 @@ def returned_gradients(
         case [ast.Dict(keys, several)]:
             names = [str(getattr(key, "value", "")).removeprefix("d") for key in keys]
             return {f"d{name}": x for name, x in zip(names, several, strict=True)}
-        case [one] if len(inputs) == 1:
-            return {f"d{inputs[0]}": one}
+        case [one] if (left := _unassigned(function, inputs)) and len(left) == 1:
+            return {f"d{left[0]}": one}
     return {}
+
+
+def _unassigned(function: Callable[..., Any], inputs: Sequence[str]) -> list[str]:
+    """The inputs whose gradients it does not assign, as a method does in its object; the only one in any case."""
+    named = {name for made in assignments(function) for name in (*made.names, *made.kept)}
+    return [name for name in inputs if f"d{name}" not in named] if len(inputs) > 1 else [*inputs]
 
 
 def _flat(written: ast.expr) -> Iterator[ast.expr]:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -57,7 +57,8 @@ _SIZES = (
     ("in", r"(?i)n|(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
      r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
      r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in"),
-    ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"),
+    ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"
+     r"|d_?ffn?|(ffn?|inner|mlp)_?(dims?|size)"),
     ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
      r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"),
     ("hidden layers", r"(?i)hidden_?(layer_?)?(dims|sizes|layers)"),
@@ -74,7 +75,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
      "hidden weights": (3, 3), "labels": ((7,), 3), "mask": (7, 5), "vector": (3,), "weights of three axes": (3, 5, 5),
      "one for each": (7,), "weights 1": (5, 4), "bias 1": (4,), "weights 2": (4, 3), "bias 2": (3,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (5, 12), "hidden weights": (3, 12), "bias": (12,)},
-    {"input": (3, 4, 6, 7), "weights": (5, 4, 3, 2), "bias": (5,), "gamma": (4,), "labels": ((3,), 4)},
+    {"input": (3, 4, 6, 7), "weights": (5, 4, 3, 2), "bias": (5,), "gamma": (4,), "labels": ((3,), 4),
+     "weights 1": (4, 5), "bias 1": (5,), "weights 2": (5, 4), "bias 2": (4,)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (4,), "labels": ((3,), 4)},
     {"input": (3, 4, 6, 8), "weights": (2, 4, 3, 3), "bias": (2,), "gamma": (1, 4, 1, 1)},
     {"input": (3, 7, 5), "weights": (5, 4), "bias": (4,), "gamma": (5,), "hidden state": (3, 4),
@@ -208,7 +210,7 @@ def guesses(
                 rng, arguments, free = np.random.default_rng(seed), dict[str, Any](), set[str]()
                 for name, parameter in needed.items():
                     texts, few = _texts_and_numbers(compared or {}, name)
-                    size = _size(name, parameter, layout) if name in sizes else None
+                    size = _size(name, parameter, layout, {*these.values()}) if name in sizes else None
                     if name in given:
                         arguments[name] = _given(given[name], these[name], rng, kind, few)
                     elif size is not None:
@@ -372,7 +374,7 @@ def _plainly(name: str) -> str:
     return next((role for role, pattern in _ROLES if re.fullmatch(pattern, name)), "input")
 
 
-def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) -> Any:
+def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any], roles: Container[str]) -> Any:
     """A small number for a size that a constructor takes; None where its default will do."""
     what = next((what for what, pattern in _SIZES if re.fullmatch(pattern, name)), None)
     default = parameter.default
@@ -381,13 +383,14 @@ def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any]) ->
         if not large or isinstance(default, bool):
             return None
     shape, weights = layout["input"], layout.get("weights", (5, 3))
+    hidden = layout.get("hidden state", (4,))[-1] if "hidden state" in roles else layout.get("bias 1", (4,))[0]
     of_words = isinstance(shape[0], tuple)
     images, columns = len(shape) == 4, len(layout.get("bias", ())) == 2
     if what == "in" and isinstance(default, tuple):
         return shape[1:] if images else None
     known: dict[str, Any] = {
         "in": weights[-1] if of_words else shape[1] if images else shape[0] if columns else shape[-1],
-        "hidden": layout.get("bias 1", (4,))[0],
+        "hidden": hidden,
         "out": weights[0] if images or columns else weights[-1] if weights else 1,
         "hidden layers": [4],
         "words": 6,
@@ -436,12 +439,21 @@ def _guessed(
         what = what[0] if isinstance(what[0], tuple) else what  # as many as there are whole numbers
         return rng.integers(0, 2, what).astype(float)
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
-        of_two = kind.labels == "0 and 1" and layout.get("labels", ((), 0))[1] == 2  # one label for each row
-        return _labels(rng, layout["labels"][0] if of_two else layout["input"], kind, few)
+        return _labels(rng, _shape_of_labels(layout, weighted, kind), kind, few)
     drawn = _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
     if role == "labels" and (none := [n for n in few if n < 0]):
         drawn.flat[-1] = none[0]  # as the label of what is left out
     return drawn
+
+
+def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> Any:
+    """That of the inputs, or of what weights make of them: two classes have one label for each example."""
+    inputs, (examples, classes) = layout["input"], layout.get("labels", ((), 0))
+    if kind.labels == "0 and 1" and classes == 2:
+        return examples
+    if not weighted or kind.labels in LABELS[:2] or len(examples) != 1 or len(inputs) != 2:
+        return inputs
+    return (*examples, classes) if examples[0] == inputs[0] else (classes, *examples)
 
 
 def _labels(rng: np.random.Generator, shape: Any, kind: Kind, few: Sequence[int | float]) -> Any:
