@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cached_property
 from io import StringIO
-from itertools import groupby
+from itertools import groupby, product
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -510,7 +510,8 @@ class _Search:
                 continue
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))
-            every += [*self._not_added(statement), *(lacking if statement is statements[-1] else [])]
+            every += [*self._not_added(statement), *self._at_another_place(statement)]
+            every += lacking if statement is statements[-1] else []
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
             if not (key and statement in last and len(visits) == 1):
                 others += every
@@ -587,6 +588,17 @@ class _Search:
                 yield Edit(after, None, f"{target} {term.sign}= {term.text}", term.weight, True)
         for ratio in ratios(given, expected, allowed, known) if place is None and of is None else ():
             yield Edit(source.after(last, ""), None, f"{target} {ratio}", 2.2, True)
+
+    def _at_another_place(self, statement: Statement) -> Iterator[Edit]:
+        """A line that adds the same to another place, or takes it away there, as at the right class of a hinge."""
+        match statement:
+            case ast.AugAssign(ast.Subscript(slice=index) as target, ast.Add() | ast.Sub()):
+                own = [x for x in (index.elts if isinstance(index, ast.Tuple) else [index]) if _is_place(x)]
+                written = {ast.unparse(x) for x in own}
+                for x, text in product(own, sorted(self.source.places - written)):
+                    there = ast.unparse(replaced(target, x, ast.parse(text, mode="eval").body))
+                    for sign in "+-":
+                        yield Edit(statement, None, f"{there} {sign}= {ast.unparse(statement.value)}", 2.0, True)
 
     def _not_added(self, statement: Statement) -> Iterator[Edit]:
         """What a line may have to add, where it gives a sum of some of what arrives at a node, and not of all.
@@ -870,6 +882,13 @@ class _Source:
             return self._source.head(statement)
         return self._source.written(statement)
 
+    @cached_property
+    def places(self) -> set[str]:
+        """What single elements and rows are picked by, as it is written."""
+        found = (node.slice for node in ast.walk(self._tree) if isinstance(node, ast.Subscript))
+        every = (x for index in found for x in (index.elts if isinstance(index, ast.Tuple) else [index]))
+        return {ast.unparse(x) for x in every if _is_place(x)}
+
     def at(self, lines: Container[int]) -> list[Statement]:
         """The statements that assign something on some lines."""
         return sorted((x for x in self.every if self.line(x) in lines), key=lambda statement: statement.lineno)
@@ -1063,3 +1082,8 @@ def _is_numeric(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fiub"
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _is_place(index: ast.expr) -> bool:
+    """Whether an index is a name, or an element of something, as ``j`` and ``y[i]`` are."""
+    return isinstance(index, ast.Name | ast.Subscript)

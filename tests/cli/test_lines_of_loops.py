@@ -337,8 +337,29 @@ def svm_loss_naive(W, X, y, reg):
     return loss, dW
 """,
         f"--seed={seed}",
+        "--hints=3",
     )
     assert status == 1
+    assert "A line is missing after this one." in printed
+    assert "X[i] is not subtracted from dW[:, y[i]]" in printed
+    assert "the fix   after line 15: dW[:, y[i]] -= X[i]" in printed
+
+
+def test_a_line_that_a_loop_lacks_and_that_nothing_there_is_like_is_told_as_one_mistake(check):
+    status, printed = check("""
+def hinge_loss(W, X, y):
+    dW = np.zeros(W.shape)
+    loss = 0.0
+    for i in range(X.shape[0]):
+        scores = X[i].dot(W)
+        d = np.zeros(W.shape[1])
+        for j in range(W.shape[1]):
+            if j != y[i] and scores[j] - scores[y[i]] + 1 > 0:
+                loss += scores[j] - scores[y[i]] + 1
+                d[j] = 1
+        dW += np.outer(X[i], d)
+    return loss, dW
+""")
+    assert status == 1
     assert "dropped contribution: what comes from d((X[6] @ W)[" in printed
-    assert "The mistake is in one of these lines, or one is missing." in printed
     assert "two mistakes" not in printed
