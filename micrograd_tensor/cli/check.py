@@ -33,7 +33,8 @@ from ..check.found import Finding, Stages
 from ..check.given import spelled
 from ..check.nested import arrays_in
 from ..check.rendering import json, sentences, terminal
-from ..check.repair import Call, Place, Places, mended, repaired, with_fixes
+from ..check.repair.fixes import mended, repaired, with_fixes
+from ..check.repair.points import Call, Place, Places
 from ..check.report import Report
 from ..check.running import Run, fingerprint, python_function
 from ..check.running import run as run_backward

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.arriving import Arriving
+from micrograd_tensor.check.repair.arriving import Arriving
 
 
 def test_gradients_and_sums_of_a_part_of_them_are_known_with_what_they_lack():

@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check import repair
-from micrograd_tensor.check.edits import edits
-from micrograd_tensor.check.missing import terms
 from micrograd_tensor.check.mistakes.catalogue import KINDS
+from micrograd_tensor.check.repair import trials
+from micrograd_tensor.check.repair import visits as visiting
+from micrograd_tensor.check.repair.edits import edits
+from micrograd_tensor.check.repair.missing import terms
+from micrograd_tensor.check.repair.points import Call
+from micrograd_tensor.check.repair.slips import slip_of
+from micrograd_tensor.check.repair.source import FunctionSource
+from micrograd_tensor.check.repair.trials import is_due
+from micrograd_tensor.check.repair.visits import Visits
 from micrograd_tensor.check.running import computed, copied
-from micrograd_tensor.check.slips import slip_of
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.shapes import values_of
@@ -867,9 +872,9 @@ def test_what_names_hold_before_a_line_is_copied_for_its_first_two_visits_and_it
         return dx
 
     copies = []
-    monkeypatch.setattr(repair, "copied", lambda value, known: copies.append(value) or copied(value, known))
+    monkeypatch.setattr(visiting, "copied", lambda value, known: copies.append(value) or copied(value, known))
     dout = np.random.default_rng(0).normal(size=300_000)
-    visits = repair._Visits(repair._Source.of(backward), repair.Call(backward, dout, None, ["x"]))
+    visits = Visits(FunctionSource.of(backward), Call(backward, dout, None, ["x"]))
     line = backward.__code__.co_firstlineno
     first, second, before, last = visits.before(line + 4)
     assert (first["i"], second["i"]) == (0, 1)
@@ -977,7 +982,7 @@ LATE = [
 
 @pytest.mark.parametrize(("right", "wrong"), LATE)
 def test_a_long_call_is_made_again_a_few_times_only(right, wrong, tmp_path, monkeypatch):
-    monkeypatch.setattr(repair, "_LONG", 0.0)
+    monkeypatch.setattr(trials, "_LONG", 0.0)
     path = tmp_path / "mine.py"
     path.write_text(LONG.replace(right, wrong), encoding="utf-8")
     with user_file(path) as module:
@@ -991,7 +996,7 @@ def test_a_long_call_is_made_again_a_few_times_only(right, wrong, tmp_path, monk
 
 def test_what_a_line_alone_tells_is_not_tried_in_whole_calls(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(repair, "computed", lambda *call: calls.append(call) or computed(*call))
+    monkeypatch.setattr(trials, "computed", lambda *call: calls.append(call) or computed(*call))
     report = judged_text(
         "def f_forward(x):\n    return np.sin(x), x\n\n"
         "def f_backward(dout, x):\n    dx = dout * np.log(1 + np.exp(x))\n    return dx\n",
@@ -1015,4 +1020,4 @@ def test_all_of_an_array_has_to_be_as_it_is_due(off, due):
     expected = np.arange(6.0).reshape(2, 3)
     value = expected.copy()
     value[off] += 0.5 if off else 0.0
-    assert repair._is_due(value, expected, SimpleNamespace(tolerance=1e-9)) is due
+    assert is_due(value, expected, SimpleNamespace(tolerance=1e-9)) is due

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import micrograd_tensor as mt
-from micrograd_tensor.check.edits import edits
-from micrograd_tensor.check.slips import slip_of
+from micrograd_tensor.check.repair.edits import edits
+from micrograd_tensor.check.repair.slips import slip_of
 
 SAID = [
     ("dx = dy", "dx = dy * a", "the factor a is missing"),

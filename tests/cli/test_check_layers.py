@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micrograd_tensor.check import repair
+from micrograd_tensor.check.repair import fixes
 from micrograd_tensor.cli import main
 from micrograd_tensor.cli.check import judge_layer
 from micrograd_tensor.cli.layers import Layer, layers_of
@@ -90,7 +90,7 @@ WRONG = [(*row, i % 3) for i, row in enumerate(OTHERS)]
     [pytest.param(*row, marks=[pytest.mark.slow] if i % 8 else []) for i, row in enumerate(WRONG)],
 )
 def test_a_wrong_gradient_of_any_layer_does_not_pass(file, name, k, monkeypatch):
-    monkeypatch.setattr(repair, "MAX_SECONDS", 0.0)  # whatever the fix is
+    monkeypatch.setattr(fixes, "MAX_SECONDS", 0.0)  # whatever the fix is
 
     def changed(layer):
         if layer.made_by is not None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .found import broadcasts
+from ..found import broadcasts
 
 _MAX_ARRAYS, _MAX_SIZE = 40, 1 << 16
 """Products are made of the first few arrays, and of none that is large."""

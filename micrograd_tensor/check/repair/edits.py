@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from .syntax import replaced
+from ..syntax import replaced
 
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.For"
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, Node
+from ...graph import Graph, Node
 
 _MAX_PATHS = 6
 """Of more contributions than these no sums of a part are known: there are too many."""

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..syntax import called
 from .edits import Edit, parts_of, slopes_of_sigmoid, slopes_of_tanh
-from .syntax import called
 
 _SMALL = 1e-2
 _MAX_PART = 60
