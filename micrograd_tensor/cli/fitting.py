@@ -11,6 +11,7 @@ import ast
 import itertools
 import linecache
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -30,6 +31,8 @@ _TIMES = (2, 3, 4)
 """How many gates, or queries, keys and values, may be side by side in one array."""
 _RUNS = 3000
 """At most so many shapes are tried."""
+_SECONDS = 20.0
+"""The CPU time for which shapes are tried, where each run takes long."""
 _STARTS = 5
 """At most so many usual shapes are changed."""
 
@@ -71,12 +74,17 @@ def fitted(
         for shapes, known in ((even | named, named), (arrays, {})):
             if all(shapes != start.shapes for start in starts):
                 starts.append(_Start(guess, shapes, known, *run(reshaped(guess, shapes, seed))))
-    runs = itertools.count()
+    runs, run = itertools.count(), _until(time.thread_time() + _SECONDS, run)
     for start in sorted(starts, key=lambda start: start.reached, reverse=True)[:_STARTS]:
         found = _from(start, run, seed, runs)
         if found is not None:
             return found
     return None
+
+
+def _until(end: float, run: Callable[[Guess], tuple[Far, str]]) -> Callable[[Guess], tuple[Far, str]]:
+    """The same up to some CPU time of this thread; from then on nothing comes further."""
+    return lambda guess: run(guess) if time.thread_time() < end else ((-1,), "")
 
 
 class _Start(NamedTuple):
@@ -136,12 +144,14 @@ def told_apart(
     def other(apart: dict[str, Any]) -> Guess:
         return _resized(guess, {name: shape for name, shape in apart.items() if shape != shapes[name]}, seed)
 
+    timely = _until(time.thread_time() + _SECONDS / 4, run)
+
     def came(apart: dict[str, Any]) -> tuple[Far, str]:
-        return run(other(apart))
+        return timely(other(apart))
 
     far, bound = run(guess)[0], set[Place]()
     apart = own = _told_apart(shapes, came, FORWARD, only, bound)
-    if came(apart)[0] < far:
+    if run(other(apart))[0] < far:
         own = _told_apart(shapes, came, far, only, set())
     square = {name for name, shape in own.items() if is_square(_axes(shape)) and {(name, 0), (name, 1)} <= bound}
     return Fit(other(own), other(apart) if own is not apart else None, frozenset(square))

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from micrograd_tensor.cli import fitting
 from micrograd_tensor.cli.fitting import DONE, told_apart
 from micrograd_tensor.cli.shapes import Guess
 
@@ -337,6 +338,14 @@ def rnn_backward(dout, cache):
     assert status == 0, printed
     assert "cannot be told apart" not in printed
     assert "cannot be told apart" in check(text, "--shapes", "Wh=4x4,x=3x7x5,h0=3x4,Wx=5x4")[1]  # which were not tried
+
+
+def test_shapes_are_searched_for_a_limited_time(check, monkeypatch):
+    monkeypatch.setattr(fitting, "_SECONDS", 0.0)
+    assert check(SCALED)[0] == 0  # with the lengths that were guessed
+    status, printed = check(GATED)
+    assert status == 2
+    assert "--shapes" in printed
 
 
 @pytest.mark.parametrize("seed", range(40))
