@@ -14,7 +14,7 @@ import linecache
 import re
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
@@ -29,7 +29,7 @@ import numpy as np
 from .. import __version__
 from ..check.branches import untaken
 from ..check.compare import compare_run, with_lines
-from ..check.found import Finding, Stages
+from ..check.found import Stages
 from ..check.given import spelled
 from ..check.nested import arrays_in
 from ..check.rendering import json, sentences, terminal
@@ -269,7 +269,7 @@ def judge_layer(
             f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
         )
     if not first[1].wrong:
-        return _at_other_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
+        return _of_any_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
     for other in tasks:
         with suppress(UnusableError):
@@ -279,7 +279,7 @@ def judge_layer(
             if other.told_apart:
                 break
             if len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
-                return _at_other_numbers(judged, path, rtol)
+                return _of_any_numbers(judged, path, rtol)
     else:
         other = task
     if other.told_apart:
@@ -363,22 +363,27 @@ def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float |
     return judged
 
 
-def _at_other_numbers(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
-    """What is right, with a note where it is not with other numbers than those that are 1, 2 or a half by default."""
-    task, report, ran = judged
-    if not task.numbers or not report.ok:
+def _of_any_numbers(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+    """What is right, unless it is not with other numbers than those that are 1, 2 or a half by default.
+
+    Raises:
+        UnusableError: where it is not, and which are meant has to be said.
+    """
+    task, report, _ = judged
+    wrong: Container[str] = ()
+    if task.numbers and report.ok:
+        with suppress(UnusableError):
+            again, ran = judge(task.again(_with(_others(task.numbers))), path, rtol, why=False)
+            wrong = () if ran.error is not None else again.wrong
+    if not wrong:
         return judged
-    with suppress(UnusableError):
-        again, other = judge(task.again(_with(task.numbers)), path, rtol, why=False)
-        if again.wrong and other.error is None:
-            values = listed([f"{name} = {x:g}" for name, x in task.numbers.items()])
-            wrong = listed([f"d{name}" for name in again.wrong])
-            option = ",".join(f"{name}=({x:g})" for name, x in task.numbers.items())
-            what, why = "what is right may be so at the default numbers alone", f"with {values}, {wrong} would be wrong"
-            way_out = f"If others are meant, too, say --shapes {option}"
-            note = Finding("constant input", what, why, way_out)
-            return task, replace(report, findings=(*report.findings, note)), ran
-    return judged
+    here, there = (
+        ",".join(f"{name}=({x:g})" for name, x in values.items()) for values in (task.numbers, _others(task.numbers))
+    )
+    raise UnusableError(
+        f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
+        f"alone are meant, --shapes {here}, or others, too, --shapes {there}; then it is judged"
+    )
 
 
 def _is_finite(graph: Graph, report: Report) -> bool:
@@ -565,6 +570,11 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
     return {}
 
 
+def _others(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Other numbers in their place, which no factor is by chance."""
+    return {name: 0.7 * x for name, x in numbers.items()}
+
+
 def _with(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
     """Varies arguments, and puts other numbers there."""
     return lambda given: {**vary(given), **numbers}
@@ -576,7 +586,7 @@ def _elsewhere(task: Task, inputs: list[str]) -> Iterator[Place]:
         for vary in ways:
             with suppress(UnusableError), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                other = task.again(_with(task.numbers, vary))
+                other = task.again(_with(_others(task.numbers), vary))
                 yield Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)
                 break
 

@@ -224,7 +224,7 @@ def _recorded(
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
         upstreams=takes.gradients,
-        numbers=_other_numbers(layer, backward, arguments),
+        numbers=_numbers(layer, backward, arguments),
         found=not exact,
         shapes=_as_option(trial.guess),
         searched=trial.searched,
@@ -233,11 +233,11 @@ def _recorded(
     )
 
 
-def _other_numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:
-    """See `Task.numbers`; of what the backward pass has a default for itself, it would not learn the other value."""
+def _numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:
+    """See `Task.numbers`; of what the backward pass has a default for itself, it would not learn another value."""
     own = inspect.signature(backward).parameters if backward is not None else {}
     every = {name: p.default for name, p in parameters_of(layer).items() if name not in given and name not in own}
-    return {name: 0.7 * x for name, x in every.items() if isinstance(x, float) and x in (0.5, 1.0, 2.0)}
+    return {name: x for name, x in every.items() if isinstance(x, float) and x in (0.5, 1.0, 2.0)}
 
 
 def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:

@@ -31,7 +31,7 @@ class Task:
         untaken: whether the backward pass takes no upstream gradient: it is 1.
         found: whether its inputs were drawn, so that others are as good.
         upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
-        numbers: other values for the numbers that are 1, 2 or a half by default, which other factors may be, too.
+        numbers: those that are 1, 2 or a half by default, which other factors may be, too, by name.
         shapes: of the inputs that were found, as an option.
         searched: whether no usual ones fitted together, so that these were searched for.
         square: the names of the matrices that have to be as wide as high.
