@@ -256,6 +256,8 @@ def judge_layer(
 ) -> tuple[Task, Report, Run]:
     """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
 
+    Else at those at which the fewest of its gradients are wrong.
+
     Raises:
         UnusableError: as `exercise.read_layer` and `judge` do.
     """
@@ -271,22 +273,25 @@ def judge_layer(
     if not first[1].wrong:
         return _of_any_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
+    wrong, equal = {*first[1].wrong}, ""
     for other in tasks:
         with suppress(UnusableError):
             judged = other, *judge(other, path, rtol, why=False)
-            if judged[1].wrong:
-                continue
-            if other.told_apart:
+            if not judged[1].wrong and other.told_apart:
+                equal = f"equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}"
                 break
-            if len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
+            if len(untaken(other.captured)) > hidden:  # it is right where it matters not
+                continue
+            if not judged[1].wrong:
                 return _of_any_numbers(judged, path, rtol)
-    else:
-        other = task
-    if other.told_apart:
+            if wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
+                task, wrong = other, {*judged[1].wrong}
+    if equal:
         raise UnusableError(
             f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether yours are "
-            f"equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then it is judged"
+            f"{equal}; then it is judged"
         )
+    first = first if task is first[0] else (task, *judge(task, path, rtol))
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")
     return _at_one_axis(first, path, shapes, rtol) or first

@@ -376,3 +376,47 @@ def softmax_loss(W, X, y):
     assert status == 1
     assert "line 9: p[y[i]] -= 0.5 + 0.1 * i" in printed
     assert "p = np.exp" not in printed
+
+
+ONE_FORGOTTEN = """
+def softmax_cost(W, b, X, Y):
+    m = X.shape[1]
+    Z = np.dot(W, X) + b
+    E = np.exp(Z - Z.max(axis=0, keepdims=True))
+    A = E / E.sum(axis=0, keepdims=True)
+    cost = -np.sum(Y * np.log(A)) / m
+    dZ = A - Y
+    dW = np.dot(dZ, X.T)
+    db = np.sum(dZ, axis=1, keepdims=True) / m
+    return cost, {"dW": dW, "db": db}
+"""
+
+
+def test_a_gradient_that_is_right_for_labels_of_a_likely_kind_is_not_called_wrong_beside_one_that_is_not(check):
+    status, printed = check(ONE_FORGOTTEN, "--hints=3")
+    assert status == 1
+    assert "1 gradient is wrong: dW." in printed
+    assert "the fix   line 10: dW = np.dot(dZ, X.T) / m" in printed
+
+
+BROKEN_BY_A_FIX = """
+def linear_softmax_forward(X, W, b, Y):
+    m = X.shape[1]
+    Z = np.dot(W, X) + b
+    A = np.exp(Z) / np.sum(np.exp(Z), axis=0, keepdims=True)
+    return -np.sum(Y * np.log(A)) / m, (X, W, A, Y)
+
+def linear_softmax_backward(cache):
+    X, W, A, Y = cache
+    m = X.shape[1]
+    dZ = A - Y
+    dW = np.dot(dZ, X.T)
+    db = 1.0 / m * np.sum(dZ, axis=1, keepdims=True)
+    return dW, db
+"""
+
+
+def test_no_line_is_a_fix_that_makes_another_gradient_wrong(check):
+    status, printed = check(BROKEN_BY_A_FIX, "--hints=3")
+    assert status == 1
+    assert "dZ = (A - Y) / m" not in printed  # by which db is divided, too

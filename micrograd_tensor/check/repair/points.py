@@ -59,7 +59,7 @@ class RecordedElsewhere:
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
         """Whether a gradient among what was computed at a point is the recorded one."""
         node, value = named_nodes(place.graph).get(own.node.name or ""), names.get(key)
-        return node is not None and _alike_there(value, place.graph.gradients[node].value)
+        return node is not None and is_about(value, place.graph.gradients[node].value)
 
 
 class JudgedElsewhere(RecordedElsewhere):
@@ -86,10 +86,10 @@ class JudgedElsewhere(RecordedElsewhere):
         if node is None:
             return False
         due = expect(place.graph, given, {n: n.value for n in place.graph.nodes}).gradients[node]
-        return _alike_there(names.get(key), due)
+        return is_about(names.get(key), due)
 
 
-def _alike_there(value: Any, expected: Any) -> bool:
+def is_about(value: Any, expected: Any) -> bool:
     """Whether a gradient is about as expected: it was right to rounding at the first point."""
     due = np.asarray(expected)
     if not has_shape(value, due.shape):

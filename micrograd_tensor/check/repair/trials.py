@@ -13,7 +13,7 @@ import numpy as np
 from ..found import SLACK, WrongStage
 from ..running import computed, traced_by
 from .arriving import Arriving
-from .points import Call, Place, RecordedElsewhere
+from .points import Call, Place, RecordedElsewhere, is_about
 from .visits import Visits
 
 _LONG = 0.01
@@ -32,6 +32,15 @@ class Trials:
         """What arrives at the nodes of the recorded graph."""
         return Arriving(next(iter(self._due.values())).graph)
 
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        """What is the gradient of an input as it is, by name: no change may spoil it."""
+        graph = next(iter(self._due.values())).graph
+        known = [made.value for node, made in graph.gradients.items() if node.is_leaf and node.requires_grad]
+        names = self._ran(self._visits.source.text, self._visits.call)
+        others = {key: value for key, value in names.items() if key not in self._due}
+        return {key: value for key, value in others.items() if any(is_about(value, x) for x in known if np.any(x))}
+
     def right(self, text: str, keys: Iterable[str]) -> bool:
         """Whether a source of the function gives what is expected of some gradients, here and elsewhere.
 
@@ -46,7 +55,7 @@ class Trials:
     def _right_here(self, text: str, wanted: frozenset[str]) -> bool:
         if wanted == self._due.keys():  # most changes are wrong in the first gradient: the others need no look
             names = self._ran(text, self._visits.call)
-            return any(
+            return self._keeps(names) and any(
                 all(is_due(names.get(key), due(own), own) for key, own in self._due.items())
                 for due in (_expected, _recorded)[: len(wanted)]
             )
@@ -59,11 +68,16 @@ class Trials:
         return all(self._there(text, place, wanted) for place in self._places.every)
 
     def _here(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
-        """The gradients that are as expected, and those that are as recorded."""
+        """The gradients that are as expected, and those that are as recorded; none where others are spoilt."""
         names = self._ran(text, self._visits.call)
+        if not self._keeps(names):
+            return frozenset(), frozenset()
         expected = (key for key, own in self._due.items() if is_due(names.get(key), _expected(own), own))
         recorded = (key for key, own in self._due.items() if is_due(names.get(key), _recorded(own), own))
         return frozenset(expected), frozenset(recorded)
+
+    def _keeps(self, names: Mapping[str, Any]) -> bool:
+        return all(is_about(names.get(key), value) for key, value in self._kept.items())
 
     def _there(self, text: str, place: Place, wanted: Iterable[str]) -> bool:
         names = self._ran(text, place.call)
