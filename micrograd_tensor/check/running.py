@@ -20,11 +20,12 @@ import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
+from io import StringIO
 from types import CodeType, FrameType
 from typing import Any
 
@@ -158,7 +159,7 @@ def run(
         names.pop(name, None)
     helpers = frozenset(name for name in names if name not in given)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
-    lines = frozenset(watch.lines) or None
+    lines = frozenset(watch.lines or (_lines_of(backward, dout, cache) if within else ())) or None
     ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier=earlier, lines=lines)
     return ran.sharing(known)
 
@@ -187,6 +188,24 @@ def called(backward: Callable[..., Any], dout: Any, cache: Any) -> Any:
     """What a call on copies of the arguments returns."""
     with replaced_kept():
         return backward(*[copied(dout), copied(cache)][: 1 + _takes_two(backward)])
+
+
+def _lines_of(backward: Callable[..., Any], dout: Any, cache: Any) -> set[int]:
+    """The lines that run in one more call, where a debugger or the like was tracing the first."""
+    code, found = _code(backward), set[int]()
+
+    def enter(frame: FrameType, *_: Any) -> Any:
+        return step if frame.f_code is code else None
+
+    def step(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            found.add(frame.f_lineno)
+        return step
+
+    if sys.gettrace() is not None and code is not None:
+        with suppress(Exception), redirect_stdout(StringIO()):  # what it raises or prints is known
+            traced_by(enter, called, backward, dout, cache)
+    return found
 
 
 class Watch:

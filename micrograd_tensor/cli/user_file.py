@@ -39,13 +39,13 @@ _MAX_FRAMES = 4
 def user_file(path: Path, seed: int = 0) -> Iterator[ModuleType]:
     """The module that a file defines; within the block, imports search the file's folder first.
 
-    The file is compiled anew each time and leaves no ``__pycache__`` behind. What it draws from global generators, such
-    as its weights, starts from the seed, so that two runs say the same. Its code sees no arguments, and may change
-    the working folder: its lines are known all the same, and after the block the folder is what it was, as are NumPy's
-    functions and settings, global generators, the filters of warnings, the search path, the environment, the standard
-    streams and the limit of recursion. Functions of NumPy's that it replaces are NumPy's own as soon as it is loaded;
-    what it adds to NumPy stays until the end. Siblings may be imported relatively; what is not installed is missed only
-    where it is used. Of a notebook only what defines something is run.
+    The file is compiled anew each time and leaves no ``__pycache__`` behind, nor do its siblings. What it draws from
+    global generators, such as its weights, starts from the seed, so that two runs say the same. Its code sees no
+    arguments, and may change the working folder: its lines are known all the same, and after the block the folder is
+    what it was, as are NumPy's functions and settings, global generators, the filters of warnings, the search path, the
+    environment, the standard streams and the limit of recursion. Functions of NumPy's that it replaces are NumPy's own
+    as soon as it is loaded; what it adds to NumPy stays until the end. Siblings may be imported relatively; what is not
+    installed is missed only where it is used. Of a notebook only what defines something is run.
 
     Raises:
         UnusableError: for a missing file, one that is not Python, and one whose code fails, with its line.
@@ -59,7 +59,8 @@ def user_file(path: Path, seed: int = 0) -> Iterator[ModuleType]:
     package.__path__ = [str(folder)]
     module = ModuleType(f"{_PACKAGE}.{path.stem}")  # dataclasses look the module up
     module.__file__, module.__package__ = str(path), _PACKAGE
-    paths = [*sys.path]
+    paths, writes_none = [*sys.path], sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     sys.path[:0] = [str(folder), *([str(folder.parent)] if (folder / "__init__.py").exists() else [])]
     sys.modules |= {_PACKAGE: package, module.__name__: module}
     lines = io.StringIO(source).readlines()
@@ -71,7 +72,7 @@ def user_file(path: Path, seed: int = 0) -> Iterator[ModuleType]:
                 _run(ast.parse(source, str(path)), path, vars(module))
             yield module
     finally:
-        sys.path[:] = paths
+        sys.path[:], sys.dont_write_bytecode = paths, writes_none
         for name in [name for name in sys.modules if name not in before]:
             file = getattr(sys.modules[name], "__file__", None)
             if name.split(".")[0] == _PACKAGE or (file and _is_users(file, path)):

@@ -269,3 +269,25 @@ def test_code_is_not_traced_where_its_variables_alone_are_asked_for(untraced):
     assert isinstance(found.error, ValueError)
     assert found.names["traced"] == (None, None)
     assert np.array_equal(found.names["dx"], DOUT * CACHE["x"])
+
+
+def test_the_lines_that_ran_are_known_while_a_debugger_traces_too():
+    def backward(dout, cache):
+        if cache["on"]:
+            dx = 2 * dout
+            return dx
+        dx = 3 * dout
+        return dx
+
+    def ran():
+        return run(backward, np.ones(2), {"on": True}, ["x"]).lines
+
+    first, alone, before = backward.__code__.co_firstlineno, ran(), sys.gettrace()
+    seen = []
+    try:
+        sys.settrace(lambda frame, *_: seen.append(frame.f_code.co_name))
+        traced = ran()
+    finally:
+        sys.settrace(before)
+    assert traced == alone - {0} == {first + 1, first + 2, first + 3}
+    assert seen.count("backward") == 1  # once more, and the debugger stops there once

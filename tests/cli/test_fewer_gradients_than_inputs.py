@@ -128,7 +128,7 @@ def test_where_no_upstream_gradient_is_taken_none_is_spoken_of(check):
     wrong = HINGES.replace("                dW[:, y[i]] -= X[i]\n", "")
     status, printed = check(wrong, "--shapes", "W=4x3,X=7x4")
     assert status == 1
-    assert "The mistake is in one of these lines, or one is missing.\n" in printed
+    assert "A line is missing after this one.\n" in printed
     assert "dout" not in printed
 
 
