@@ -659,6 +659,10 @@ def test_what_an_error_cut_short_is_not_wrong(row, tmp_path):
     for left in np.random.default_rng(0).choice(np.arange(2, 60), 6, replace=False):
         path = tmp_path / f"cut_after_{left}.py"
         path.write_text(text + COUNT.format(left=left), encoding="utf-8")
-        with user_file(path) as module:
-            _, report, _ = judge_layer(module, layers_of(module)[name], path, 0, {})
-        assert not report.wrong, report.text(width=110)
+        try:
+            with user_file(path) as module:
+                _, report, _ = judge_layer(module, layers_of(module)[name], path, 0, {})
+        except UnusableError as told:  # it came to its end at other shapes, and there it was right
+            assert "it is right" in str(told)  # noqa: PT017 -- most often there is a report
+        else:
+            assert not report.wrong, report.text(width=110)
