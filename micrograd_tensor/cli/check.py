@@ -273,24 +273,24 @@ def judge_layer(
     if not first[1].wrong:
         return _of_any_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
-    wrong, equal = {*first[1].wrong}, ""
+    wrong = {*first[1].wrong}
     for other in tasks:
-        with suppress(UnusableError):
+        try:
             judged = other, *judge(other, path, rtol, why=False)
-            if not judged[1].wrong and other.told_apart:
-                equal = f"equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}"
-                break
-            if len(untaken(other.captured)) > hidden:  # it is right where it matters not
-                continue
+        except UnusableError:
+            continue
+        if other.told_apart:
+            if not judged[1].wrong:
+                raise UnusableError(
+                    f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether "
+                    f"yours are equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then "
+                    "it is judged"
+                )
+        elif len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
             if not judged[1].wrong:
                 return _of_any_numbers(judged, path, rtol)
             if wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
                 task, wrong = other, {*judged[1].wrong}
-    if equal:
-        raise UnusableError(
-            f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether yours are "
-            f"{equal}; then it is judged"
-        )
     first = first if task is first[0] else (task, *judge(task, path, rtol))
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")

@@ -289,22 +289,16 @@ def test_what_is_right_for_equal_lengths_alone_is_not_judged(check, text, right,
     assert check(mistaken, "--shapes", others)[0] == 1
 
 
-def test_what_a_search_makes_equal_and_forward_does_not_need_is_not_judged(check):
-    text = """
-def glu_forward(x, W, V, W2):
-    a, b = x @ W, x @ V
-    s = 1 / (1 + np.exp(-a))
-    return (a * s * b) @ W2, (x, W, V, W2, a, b, s)
+def test_a_mistake_that_equal_lengths_hide_is_told_beside_another_one(check):
+    text = SCALED.replace("keepdims=True)) / np.sqrt(k.shape[1])", "keepdims=True)) / np.sqrt(v.shape[1])")
+    status, printed = check(text.replace("dq, dk = ds @ k", "dv, dq, dk = 2 * dv, ds @ k"))
+    assert status == 1, printed
+    assert re.search(r"Wq \((\d), (\d)\), Wk \(\1, \2\), Wv \(\1, (?!\2)", printed), printed  # where it shows
 
-def glu_backward(dy, cache):
-    x, W, V, W2, a, b, s = cache
-    dW2 = np.zeros((W2.shape[0], W2.shape[0]))
-    dW2 += (a * s * b).T @ dy
-    dh = dy @ W2.T
-    db = dh * a * s
-    da = dh * b * (s + a * s * (1 - s))
-    return da @ W.T + db @ V.T, x.T @ da, x.T @ db, dW2
-"""
+
+def test_what_a_search_makes_equal_and_forward_does_not_need_is_not_judged(check):
+    made = "dW2 = np.zeros((W2.shape[0], W2.shape[0]))\n    dW2 += (a * s * b).T @ dy"
+    text = GATED.replace("dW2 = (a * s * b).T @ dy", made)
     status, printed = check(text)
     assert status == 2, printed
     here, others = re.search(r"yours are as here, --shapes (\S+), or all different, --shapes (\S+);", printed).groups()

@@ -399,6 +399,24 @@ def test_a_gradient_that_is_right_for_labels_of_a_likely_kind_is_not_called_wron
     assert "the fix   line 10: dW = np.dot(dZ, X.T) / m" in printed
 
 
+def test_what_is_right_for_labels_of_a_kind_and_a_default_of_1_alone_is_not_judged(check):
+    text = """
+def elu_softmax_cost(W, b, X, Y, alpha=1.0):
+    m = X.shape[1]
+    Z = np.dot(W, X) + b
+    H = np.where(Z > 0, Z, alpha * (np.exp(np.minimum(Z, 0)) - 1))
+    A = np.exp(H) / np.exp(H).sum(axis=0, keepdims=True)
+    cost = -np.sum(Y * np.log(A)) / m
+    dH = (A - Y) / m
+    dZ = dH * np.where(Z > 0, 1, alpha * np.exp(np.minimum(Z, 0)))
+    return cost, {"dW": np.dot(dZ, X.T), "db": np.sum(dZ, axis=1, keepdims=True)}
+"""
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("1, alpha * np", "1, np"))
+    assert status == 2, printed
+    assert "--shapes alpha=(1)" in printed
+
+
 BROKEN_BY_A_FIX = """
 def linear_softmax_forward(X, W, b, Y):
     m = X.shape[1]
