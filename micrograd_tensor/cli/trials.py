@@ -29,10 +29,11 @@ from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
-from .fitting import DONE, Far, fitted, how_far, told_apart
+from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor
+from .lengths import told_apart
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, is_parameter, reshaped, said_as_option
 from .single_numbers import held_as_arrays

@@ -35,7 +35,7 @@ LAYERS = {
 
 def measured(where: str, shapes: str) -> None:
     """Judge one layer in this process, and print seconds, megabytes and what came of it."""
-    from micrograd_tensor.cli import check
+    from micrograd_tensor.cli import judging
     from micrograd_tensor.cli.exercise import read_layer
     from micrograd_tensor.cli.layers import layers_of
     from micrograd_tensor.cli.shapes import values_of
@@ -46,7 +46,7 @@ def measured(where: str, shapes: str) -> None:
     with user_file(FOLDER / file) as module:
         layer = layers_of(module)[name]
         task = next(iter(read_layer(module, layer, FOLDER / file, 0, values_of(shapes) if shapes else {})))
-        report, _ = check.judge(task, FOLDER / file)
+        report, _ = judging.judge(task, FOLDER / file)
     seconds, after = time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{seconds:.1f} | {(after - before) * 1024 / 1e6:.0f} | {len(task.captured.nodes)} | {report.ok}")
 

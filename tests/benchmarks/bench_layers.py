@@ -22,7 +22,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402 -- the number of threads is read at import
 
-from micrograd_tensor.cli.check import judge_layer  # noqa: E402
+from micrograd_tensor.cli.judging_layers import judge_layer  # noqa: E402
 from micrograd_tensor.cli.layers import Layer, layers_of  # noqa: E402
 from micrograd_tensor.cli.unusable import UnusableError  # noqa: E402
 from micrograd_tensor.cli.user_file import user_file  # noqa: E402

@@ -175,7 +175,7 @@ def test_differences_are_those_of_their_definition(shape):
 PEAK = """
 import sys, tracemalloc
 from pathlib import Path
-from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.shapes import values_of
 from micrograd_tensor.cli.user_file import user_file

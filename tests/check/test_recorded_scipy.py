@@ -10,7 +10,7 @@ from scipy.special import erf, erfc, expit, log_expit, log_softmax, logsumexp, s
 import micrograd_tensor as mt
 from micrograd_tensor.check.recorded_array import Array
 from micrograd_tensor.check.recorded_scipy import recorded_scipy
-from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.user_file import user_file
 

@@ -22,7 +22,7 @@ from micrograd_tensor.check.repair.source import FunctionSource
 from micrograd_tensor.check.repair.trials import is_due
 from micrograd_tensor.check.repair.visits import Visits
 from micrograd_tensor.check.running import computed, copied
-from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.shapes import values_of
 from micrograd_tensor.cli.user_file import user_file

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
 from micrograd_tensor.cli.shapes import values_of
 from micrograd_tensor.cli.user_file import user_file

@@ -13,7 +13,7 @@ import pytest
 
 from micrograd_tensor.check.repair import fixes
 from micrograd_tensor.cli import main
-from micrograd_tensor.cli.check import judge_layer
+from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import Layer, layers_of
 from micrograd_tensor.cli.shapes import Value, values_of
 from micrograd_tensor.cli.unusable import UnusableError

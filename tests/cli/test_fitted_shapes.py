@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from micrograd_tensor.cli import fitting
-from micrograd_tensor.cli.fitting import DONE, told_apart
+from micrograd_tensor.cli.fitting import DONE
+from micrograd_tensor.cli.lengths import told_apart
 from micrograd_tensor.cli.shapes import Guess
 
 WEIGHT_SUM = """
@@ -335,7 +336,7 @@ def rnn_backward(dout, cache):
 
 
 def test_shapes_are_searched_for_a_limited_time(check, monkeypatch):
-    monkeypatch.setattr(fitting, "_SECONDS", 0.0)
+    monkeypatch.setattr(fitting, "SECONDS", 0.0)
     assert check(SCALED)[0] == 0  # with the lengths that were guessed
     status, printed = check(GATED)
     assert status == 2

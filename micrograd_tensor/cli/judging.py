@@ -1,0 +1,272 @@
+"""Judging: the backward pass of an exercise is run and compared, and what is to be said of it is found."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout, suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..check.compare import compare_run, with_lines
+from ..check.found import Stages
+from ..check.given import spelled
+from ..check.nested import arrays_in
+from ..check.repair.fixes import mended, repaired, with_fixes
+from ..check.repair.points import Call, Place, Places
+from ..check.report import Report
+from ..check.running import Run, fingerprint, python_function
+from ..check.running import run as run_backward
+from ..check.statements import assignments, lines_of_loss, names_to
+from ..engine.errors import DTypeError, GradientError
+from ..graph import Graph, named_nodes
+from ..graph.status import Status
+from ..notation.printable import listed
+from .shapes import is_labels, is_parameter
+from .straight_through import passed_straight
+from .task import Task
+from .unusable import UnusableError
+from .user_file import blamed, explained
+from .varied import Vary, variations
+
+
+def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -> tuple[Report, Run]:
+    """Run the backward pass of an exercise and compare what it computed.
+
+    Args:
+        task: the exercise.
+        path: the file, for messages.
+        rtol: the largest error that counts as right; None: what rounding explains.
+        why: whether to look for what explains wrong gradients, and for the lines as they should be.
+
+    Raises:
+        UnusableError: where what it computed is not made of numbers.
+    """
+    graph = task.captured
+    named = named_nodes(graph)
+    inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
+    with blamed(path, "ends in backward"):
+        known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
+        ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
+        asked, either = _returned_for(ran, inputs, graph)
+        if asked != inputs:
+            with redirect_stdout(StringIO()):  # which has been shown
+                ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
+    if python_function(task.backward) is python_function(task.forward):
+        function = python_function(task.forward)
+        every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
+        ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
+    if task.upstreams:
+        function = python_function(task.backward)
+        slopes = (key for key in ran.helpers if names_to(function, [key]).isdisjoint(task.upstreams))
+        ran = replace(ran, slopes=frozenset(slopes))
+    whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
+    arguments = () if whole else task.ignored
+    keys, others = spelled(ran.names, named)
+    alike = {key for key, name in others.items() if keys.get(name) in arguments and key in ran.helpers}  # dh beside dH
+    hand = {name: value for name, value in ran.names.items() if name not in (*arguments, *alike)}
+    output = next(name for name, node in named.items() if node is graph.outputs[0])
+    outputs = {name for name, node in named.items() if node in graph.outputs}
+    keys, _ = spelled(hand, named)
+    bare = isinstance(ran.returned, Mapping) and bool(hand) and set(hand) <= set(inputs)
+    if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
+        hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
+    call = Call(task.backward, task.dout, task.cache, asked, task.forward)
+    places = Places(_elsewhere(task, asked))
+    try:  # its cache holds what was recorded, whatever it calls it
+        report = compare_run(
+            graph,
+            replace(ran, names=hand),
+            rtol=rtol,
+            mend=lambda due: mended(due, call, places, ran.lines),
+            why=why,
+        )
+    except (DTypeError, GradientError) as error:
+        raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
+    missing = [n for n in inputs if n in report.stages and report.stages[n].status == Status.NOT_GIVEN]
+    left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
+    unseen = (outputs - {*inputs, *report.wrong}) | {*left_out}  # what a layer returns may be its input
+    stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
+    said = [f"backward computes no d{name}, so it was left out." for name in left_out]
+    if task.guessed and (report.wrong if task.unlike else may_be_for_shapes(ran.error)):
+        said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")
+    remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
+    doubts = {report.keys[name]: why for name, why in {**task.doubts, **either}.items() if name in report.keys}
+    found = replace(with_lines(report, task.backward, ran, asked), stages=stages, remarks=remarks)
+    told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
+    unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
+    unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
+    if not missing:  # what the gradients that are asked for were made from
+        unused = {key: "" if key in ran.helpers else why for key, why in unused.items()}
+    meant = _averaged(found, ran, graph) | passed_straight(found, ran, graph)
+    if meant:
+        stages = Stages([stage for stage in stages.values() if stage.name not in meant])
+        unjudged = {report.keys[name]: why for name, why in meant.items()}
+        found = replace(found, stages=stages, unjudged=unjudged, invariants=())
+    judged = [hand[key] for key in report.keys.values() if key in hand]
+    returned = [any(_alike(x, own) for own in judged) for x in arrays_in([ran.returned])]
+    if returned and all(returned):  # a variable that is called as no stage's gradient is a step on the way there
+        steps = {key for key in ran.helpers if not spelled([key], named)[0]}
+        found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in steps})
+    needless = {"constant upstream"} if task.untaken else set()
+    square = re.compile(rf"axes 0 and 1 of ({'|'.join(map(re.escape, task.square))}) cannot")  # nor need they be
+    findings = tuple(f for f in found.findings if f.kind not in needless and not (task.square and square.match(f.what)))
+    found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
+    if not (found.wrong and why):
+        return found, ran
+    fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
+    return with_fixes(found, fixes or repaired(found, call, places, ran.lines)), ran
+
+
+def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
+    """The weights whose gradients are means over the examples where others are sums, and what that may mean.
+
+    A backward pass of one layer may divide them by the number of examples, where the upstream gradient is meant for the
+    sum of their losses. Or these divisions are mistakes: that cannot be told from one layer.
+    """
+    named = named_nodes(graph)
+    given = {name: np.asarray(ran.names.get(key, np.nan)) for name, key in report.keys.items() if named[name].is_leaf}
+    weights = [name for name in given if is_parameter(name)]
+    rest = [name for name in given if name not in weights]
+    if len(weights) < 2 or not rest or not set(weights) <= set(report.wrong):
+        return {}
+
+    def are_means(names: list[str], n: int) -> list[bool]:
+        due = [graph.gradients[named[name]].value for name in names]
+        return [given[m].shape == d.shape and np.allclose(n * given[m], d) for m, d in zip(names, due, strict=True)]
+
+    for n in {n for out in graph.outputs for n in out.shape if n > 1}:
+        if all(are_means(weights, n)) and not any(are_means(rest, n)):
+            keys, others = (listed([report.keys[name] for name in names]) for names in (weights, rest))
+            why = (
+                f"{keys} are 1/{n} of the gradients, and {others} is not. That is right where the upstream gradient is "
+                f"that of a sum over {n} examples and these are meant for their mean, as in some courses; else the "
+                "division is wrong"
+            )
+            return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
+    return {}
+
+
+def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Other numbers in their place, which no factor is by chance."""
+    return {name: 0.7 * x for name, x in numbers.items()}
+
+
+def with_numbers(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
+    """Varies arguments, and puts other numbers there."""
+    return lambda given: {**vary(given), **numbers}
+
+
+def _elsewhere(task: Task, inputs: list[str]) -> Iterator[Place]:
+    """The same exercise at other inputs, where it runs at them."""
+    for ways in variations(seed=0):
+        for vary in ways:
+            with suppress(UnusableError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                other = task.again(with_numbers(other_numbers(task.numbers), vary))
+                yield Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)
+                break
+
+
+def _is_recorded(value: Any, graph: Graph) -> bool:
+    """Whether it is a value of the forward pass, whatever it is called."""
+    return any(node.shape == np.shape(value) and np.array_equal(node.value, value) for node in graph.nodes)
+
+
+def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str], dict[str, str]]:
+    """The inputs that the returned arrays are the gradients of, in their order, where there are fewer of them.
+
+    Unless each is the variable that is called so, and others of that kind are not returned. And what else some may be,
+    of those that are right, in a sentence.
+    """
+    several = ran.returned if isinstance(ran.returned, tuple) else (ran.returned,)
+    arrays = [x for x in several if not isinstance(x, Mapping)]  # which has names of its own
+    if not 0 < len(arrays) < len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in arrays):
+        return inputs, {}
+    named, doubts = named_nodes(graph), dict[str, str]()
+    own = {name: ran.names[key] for name, key in spelled(ran.names, inputs)[0].items()}
+    found = [next((n for n, x in own.items() if x is array or _alike(x, array)), "") for array in arrays]
+    if all(found) and not own.keys() <= {*found}:
+        return inputs, {}
+    due = {name: graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients}
+    for k, array in enumerate(arrays):
+        left = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
+        # A loss has its slope in what is predicted; of what is returned as dx / n, dx is a step on the way there.
+        left.sort(key=lambda name: (is_labels(name), name not in own))
+        equal = [n for n in left if n in due and np.allclose(due[n], array, rtol=1e-6)]
+        found[k] = found[k] or next(iter([*equal, *left]), f"returned{k}")
+        if equal and left[0] in due and np.allclose(due[left[0]], -array, rtol=1e-6):  # as of a difference
+            doubts[found[k]] = (
+                f"it is the gradient of {found[k]}, and that of {left[0]} but for its sign, and backward returns no "
+                f"other; say which it is by its name: d{found[k]} = … or d{left[0]} = …"
+            )
+    names = iter(found)
+    return ["grads" if isinstance(x, Mapping) else next(names) for x in several], doubts
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same, one perhaps a copy of the other."""
+    return fingerprint(a) == fingerprint(b) != ""
+
+
+def may_be_for_shapes(error: Exception | None) -> bool:
+    """Whether it is an error that NumPy raises for arrays of shapes that do not fit together."""
+    return isinstance(error, ValueError | IndexError)
+
+
+def _remarks(ran: Run, path: Path) -> list[str]:
+    """What happened while it ran, in sentences."""
+    said = list(ran.remarks)
+    if ran.error is not None:
+        said.append(
+            f"backward stops with an error; what it computed before is judged below.\n{explained(ran.error, path)}"
+        )
+        said += [f"{name} is None there: fill it in first." for name in _missing(ran, path)]
+    for place in ran.changed:
+        what = "the upstream gradient that it was given" if place == "dout" else f"{place}, which it was given"
+        said.append(f"backward changes {what}: something is assigned in place, such as by +=. Work on a copy.")
+    return said
+
+
+def _missing(ran: Run, path: Path) -> list[str]:
+    """The names on the line that failed whose values are None, as the starters' are."""
+    found: list[str] = []
+    trace = ran.error.__traceback__ if ran.error is not None else None
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_code.co_filename == str(path):
+            words_on_line = re.findall(r"[^\W\d]\w*", linecache.getline(str(path), trace.tb_lineno))
+            found = [name for name in dict.fromkeys(words_on_line) if frame.f_locals.get(name, ...) is None]
+        trace = trace.tb_next
+    return found
+
+
+def _shared(ran: Run, report: Report) -> list[str]:
+    """If something is wrong: the stages whose arrays were changed under other names, a possible reason."""
+    if report.ok:
+        return []
+    return [
+        f"{name} and {listed(others)} are one array in memory, so what is done to one in place, as by +=, "
+        f"is done to all. {name} is judged as it was before. Write a = a + b instead of a += b, or begin with a copy."
+        for name, others in ran.shared.items()
+        if name[1:] in report.stages
+    ]
+
+
+def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
+    """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
+    name, of_a_loss = next(iter(task.ignored), ""), np.shape(task.dout) == ()
+    value = ran.names.get(name)
+    if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
+        return []
+    if of_a_loss and (isinstance(value, tuple | list | Mapping) or np.shape(value)):  # as its cache is
+        return []
+    if all(name not in made.names for made in assignments(task.backward)):
+        return []
+    return [f"backward reassigns {name}; from there on {name} is no longer the upstream gradient. Use another name."]

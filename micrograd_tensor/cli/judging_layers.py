@@ -1,0 +1,193 @@
+"""Layers judged: at the inputs that a file gives, or at those, of some that were found, at which a layer is right."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from math import prod
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..check.branches import untaken
+from ..check.report import Report
+from ..check.running import Run
+from ..graph import Graph, named_nodes
+from ..graph.status import Status
+from ..notation.printable import listed
+from . import exercise
+from .judging import judge, may_be_for_shapes, other_numbers, with_numbers
+from .layers import Layer
+from .shapes import said_as_option
+from .task import Task
+from .unusable import UnusableError
+from .user_file import explained
+from .varied import scaled
+
+_GROSS = 1e-3
+"""A smaller error, in parts of the largest term, at inputs that are larger than people's is that of a guard.
+
+As is the softplus for which ``z`` is put where ``z > 20``, whose slope is not quite 1 there.
+"""
+
+
+def judge_layer(
+    module: ModuleType,
+    layer: Layer,
+    path: Path,
+    seed: int,
+    shapes: Mapping[str, Any],
+    rtol: float | None = None,
+) -> tuple[Task, Report, Run]:
+    """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
+
+    Else at those at which the fewest of its gradients are wrong.
+
+    Raises:
+        UnusableError: as `exercise.read_layer` and `judge` do.
+    """
+    tasks = exercise.read_layer(module, layer, path, seed, shapes)
+    task = next(tasks)
+    first = task, *judge(task, path, rtol)
+    if not first[1].wrong and task.apart:
+        raise UnusableError(
+            f"{path}: it is right at the shapes of inputs that were found, where some lengths may be equal by chance: "
+            f"forward runs with others as well, and backward does not. Say whether yours are as here, --shapes "
+            f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
+        )
+    if not first[1].wrong:
+        return _of_any_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
+    hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
+    wrong = {*first[1].wrong}
+    for other in tasks:
+        try:
+            judged = other, *judge(other, path, rtol, why=False)
+        except UnusableError:
+            continue
+        if other.told_apart:
+            if not judged[1].wrong:
+                raise UnusableError(
+                    f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether "
+                    f"yours are equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then "
+                    "it is judged"
+                )
+        elif len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
+            if not judged[1].wrong:
+                return _of_any_numbers(judged, path, rtol)
+            if wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
+                task, wrong = other, {*judged[1].wrong}
+    first = first if task is first[0] else (task, *judge(task, path, rtol))
+    if why := _why_of_guesses(first, path, shapes):
+        raise UnusableError(f"{path}: {why}")
+    return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any]) -> str:
+    """Why what is wrong may be so for the shapes that were guessed: an error, or more than one other shape; or ""."""
+    task, report, ran = judged
+    leaves = _leaves(task.captured)
+    if task.searched:
+        return (
+            f"it is not right at the shapes of inputs that were found by a search for some at which it runs; say that "
+            f"they are as yours, or which yours are: --shapes {task.shapes}; then it is judged"
+        )
+    if task.guessed and not task.unlike and ran.error is not None and may_be_for_shapes(ran.error):
+        return f"{task.guessed}; then it is judged\n{explained(ran.error, path)}"
+    if task.guessed and task.unlike and (len(task.unlike) > 1 or not leaves.keys() & report.wrong <= task.unlike):
+        return f"{task.guessed}; then it is judged"
+    odd = [name for name in report.wrong if report.stages[name].given_shape != report.stages[name].shape]
+    axes = max((len(shape) for shape in leaves.values()), default=0)
+    broadcast = any(len(report.stages[name].given_shape or ()) > axes for name in odd)  # which no missing sum does
+    few = len(odd) < (1 if broadcast else 2)
+    if not task.found or few or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
+        return ""
+    return (
+        f"the shapes of the inputs were guessed, and at these what is given for {listed([f'd{name}' for name in odd])} "
+        f"has another shape than expected; they were {said_as_option(leaves)}, and if yours are others, say them: "
+        f"--shapes {','.join(f'{name}=…' for name in leaves)}, with x=4x5 for a shape; then it is judged"
+    )
+
+
+def _at_one_axis(
+    judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any], rtol: float | None
+) -> tuple[Task, Report, Run] | None:
+    """A loss that is right for arrays of one axis, not judged before it is said whether its arrays have one; else None.
+
+    As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed.
+    """
+    task, report, _ = judged
+    found = _leaves(task.captured)
+    several = len({*found.values()}) == 1 and all(len(shape) > 1 for shape in found.values())
+    if not (task.untaken and task.found and several) or task.unlike or not shapes.keys().isdisjoint(found):
+        return None
+    flat = {name: (prod(shape),) for name, shape in found.items()}
+    why = (
+        "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which yours "
+        f"are: --shapes {said_as_option(flat)} or --shapes {said_as_option(found)}"
+    )
+    with suppress(UnusableError):
+        other = task.again(lambda given: {n: x.reshape(-1) if n in found else x for n, x in given.items()})
+        follow = {n for n, stage in report.stages.items() if stage.status == Status.RIGHT_GIVEN}
+        doubts = dict.fromkeys(found.keys() & {*report.wrong, *follow}, why)
+        other = replace(other, said=f"{task.said}, flattened", doubts=doubts)
+        again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
+        if doubts and not again[1].wrong:
+            return again
+    return None
+
+
+def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+    """What is right, judged where its ops take more of their sides, if inputs of another size do that."""
+    task, hidden = judged[0], untaken(judged[0].captured)
+    positive = [factor for factor in hidden.values() if factor > 0]  # signs may be meant
+    # Where all elements go over to the other side with one factor, some do with its root.
+    for factor in dict.fromkeys(power for x in positive for power in (x, x**0.5)):
+        with suppress(UnusableError):
+            other = task.again(partial(scaled, factor=factor))
+            if len(untaken(other.captured)) < len(hidden):
+                other = replace(other, said=f"{task.said}, times {factor:g}")
+                again = other, *judge(other, path, rtol)
+                errors = [again[1].stages[name].error for name in again[1].wrong]
+                if again[1].ok or any(error is None or error > _GROSS for error in errors):
+                    return again
+    return judged
+
+
+def _of_any_numbers(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+    """What is right, unless it is not with other numbers than those that are 1, 2 or a half by default.
+
+    Raises:
+        UnusableError: where it is not, and which are meant has to be said.
+    """
+    task, report, _ = judged
+    wrong: Container[str] = ()
+    if task.numbers and report.ok:
+        with suppress(UnusableError):
+            again, ran = judge(task.again(with_numbers(other_numbers(task.numbers))), path, rtol, why=False)
+            wrong = () if ran.error is not None else again.wrong
+    if not wrong:
+        return judged
+    here, there = (
+        ",".join(f"{name}=({x:g})" for name, x in values.items())
+        for values in (task.numbers, other_numbers(task.numbers))
+    )
+    raise UnusableError(
+        f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
+        f"alone are meant, --shapes {here}, or others, too, --shapes {there}; then it is judged"
+    )
+
+
+def _is_finite(graph: Graph, report: Report) -> bool:
+    """Whether all that was recorded and compared is: else the inputs are none that the function is for."""
+    compared = (report.stages[name].error for name in report.wrong)
+    recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
+    return recorded and all(error is None or np.isfinite(error) for error in compared)
+
+
+def _leaves(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The inputs that gradients are asked for, and their shapes."""
+    return {name: x.shape for name, x in named_nodes(graph).items() if x.is_leaf and x.requires_grad}
