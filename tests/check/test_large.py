@@ -183,15 +183,17 @@ path, name = Path(sys.argv[1]), sys.argv[2]
 tracemalloc.start(1)
 with user_file(path) as module:
     layer = layers_of(module)[name]
+    judge_layer(module, layer, path, 0, values_of("x=5x3,gamma=3,beta=3"))  # what is loaded then is no array
+    loaded, _ = tracemalloc.get_traced_memory()
     _, report, _ = judge_layer(module, layer, path, 0, values_of("x=200x3072,gamma=3072,beta=3072"))
-print(report.ok, tracemalloc.get_traced_memory()[1] / (200 * 3072 * 8))
+print(report.ok, (tracemalloc.get_traced_memory()[1] - loaded) / (200 * 3072 * 8))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name", "arrays"),
-    [("tuples", "batchnorm", 31), ("tuples", "batchnorm_alt", 27), ("classes", "BatchNormalization", 31)],
+    [("tuples", "batchnorm", 31), ("tuples", "batchnorm_alt", 27), ("classes", "BatchNormalization", 30)],
 )
 def test_a_large_batch_normalization_is_judged_in_the_memory_of_few_of_its_arrays(file, name, arrays):
     path = Path(__file__).parents[1] / "cli" / "layers" / f"{file}.py"
