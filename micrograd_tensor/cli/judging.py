@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..check.compare import compare_run, with_lines
-from ..check.found import Stages
+from ..check.found import Finding, Stages
 from ..check.given import spelled
 from ..check.nested import arrays_in
 from ..check.repair.fixes import mended, repaired, with_fixes
@@ -49,34 +49,9 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         UnusableError: where what it computed is not made of numbers.
     """
     graph = task.captured
-    named = named_nodes(graph)
-    inputs = [name for name, node in named.items() if node.is_leaf and node.requires_grad]
     with blamed(path, "ends in backward"):
-        known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
-        ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
-        asked, either = _returned_for(ran, inputs, graph)
-        if asked != inputs:
-            with redirect_stdout(StringIO()):  # which has been shown
-                ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
-    if python_function(task.backward) is python_function(task.forward):
-        function = python_function(task.forward)
-        every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
-        ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
-    if task.upstreams:
-        function = python_function(task.backward)
-        slopes = (key for key in ran.helpers if names_to(function, [key]).isdisjoint(task.upstreams))
-        ran = replace(ran, slopes=frozenset(slopes))
-    whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
-    arguments = () if whole else task.ignored
-    keys, others = spelled(ran.names, named)
-    alike = {key for key, name in others.items() if keys.get(name) in arguments and key in ran.helpers}  # dh beside dH
-    hand = {name: value for name, value in ran.names.items() if name not in (*arguments, *alike)}
-    output = next(name for name, node in named.items() if node is graph.outputs[0])
-    outputs = {name for name, node in named.items() if node in graph.outputs}
-    keys, _ = spelled(hand, named)
-    bare = isinstance(ran.returned, Mapping) and bool(hand) and set(hand) <= set(inputs)
-    if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
-        hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
+        ran, asked, doubts = _run(task)
+    hand = _compared(task, ran)
     call = Call(task.backward, task.dout, task.cache, asked, task.forward)
     places = Places(_elsewhere(task, asked))
     try:  # its cache holds what was recorded, whatever it calls it
@@ -89,39 +64,116 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         )
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
-    missing = [n for n in inputs if n in report.stages and report.stages[n].status == Status.NOT_GIVEN]
-    left_out = missing if task.said and ran.error is None and len(missing) < len(inputs) else []
-    unseen = (outputs - {*inputs, *report.wrong}) | {*left_out}  # what a layer returns may be its input
-    stages = Stages([stage for stage in report.stages.values() if stage.name not in unseen])
-    said = [f"backward computes no d{name}, so it was left out." for name in left_out]
-    if task.guessed and (report.wrong if task.unlike else may_be_for_shapes(ran.error)):
-        said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")
-    remarks = (*said, *_remarks(ran, path), *_shared(ran, report), *_rebound(task, ran, report))
-    doubts = {report.keys[name]: why for name, why in {**task.doubts, **either}.items() if name in report.keys}
-    found = replace(with_lines(report, task.backward, ran, asked), stages=stages, remarks=remarks)
-    told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
-    unused = {key: why for key, why in found.unused.items() if not _is_recorded(ran.names.get(key), graph)}
-    unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
-    if not missing:  # what the gradients that are asked for were made from
-        unused = {key: "" if key in ran.helpers else why for key, why in unused.items()}
-    meant = _averaged(found, ran, graph) | passed_straight(found, ran, graph)
-    if meant:
-        stages = Stages([stage for stage in stages.values() if stage.name not in meant])
+    missing = [name for name in inputs_of(graph) if _is_missing(report, name)]
+    left_out = missing if task.said and ran.error is None and len(missing) < len(inputs_of(graph)) else []
+    found = replace(
+        with_lines(report, task.backward, ran, asked),
+        stages=_seen(report, graph, left_out),
+        remarks=(
+            *_said(task, report, ran, left_out),
+            *_remarks(ran, path),
+            *_shared(ran, report),
+            *_rebound(task, ran, report),
+        ),
+        unused=_unused(report, ran, graph, hand, known=not missing),
+        findings=_findings(task, report),
+    )
+    if meant := _averaged(found, ran, graph) | passed_straight(found, ran, graph):
+        stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
-    judged = [hand[key] for key in report.keys.values() if key in hand]
-    returned = [any(_alike(x, own) for own in judged) for x in arrays_in([ran.returned])]
-    if returned and all(returned):  # a variable that is called as no stage's gradient is a step on the way there
-        steps = {key for key in ran.helpers if not spelled([key], named)[0]}
-        found = replace(found, unjudged={key: why for key, why in found.unjudged.items() if key not in steps})
-    needless = {"constant upstream"} if task.untaken else set()
-    square = re.compile(rf"axes 0 and 1 of ({'|'.join(map(re.escape, task.square))}) cannot")  # nor need they be
-    findings = tuple(f for f in found.findings if f.kind not in needless and not (task.square and square.match(f.what)))
-    found = replace(found, unjudged={**found.unjudged, **doubts}, unused=unused, findings=findings)
+    steps = _steps_on_the_way(report, ran, graph, hand)
+    unjudged = {key: why for key, why in found.unjudged.items() if key not in steps}
+    unjudged |= {report.keys[name]: why for name, why in {**task.doubts, **doubts}.items() if name in report.keys}
+    found = replace(found, unjudged=unjudged)
     if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
     return with_fixes(found, fixes or repaired(found, call, places, ran.lines)), ran
+
+
+def inputs_of(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The inputs that gradients are asked for, and their shapes."""
+    return {name: x.shape for name, x in named_nodes(graph).items() if x.is_leaf and x.requires_grad}
+
+
+def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
+    """The backward pass as it ran, the inputs whose gradients it returns, and what else some may be."""
+    graph, inputs = task.captured, [*inputs_of(task.captured)]
+    known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
+    ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
+    asked, doubts = _returned_for(ran, inputs, graph)
+    if asked != inputs:
+        with redirect_stdout(StringIO()):  # which has been shown
+            ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
+    if python_function(task.backward) is python_function(task.forward):
+        function = python_function(task.forward)
+        every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
+        ran = replace(ran, lines=(ran.lines or frozenset(every)) - lines_of_loss(function))
+    if task.upstreams:
+        function = python_function(task.backward)
+        slopes = (key for key in ran.helpers if names_to(function, [key]).isdisjoint(task.upstreams))
+        ran = replace(ran, slopes=frozenset(slopes))
+    return ran, asked, doubts
+
+
+def _compared(task: Task, ran: Run) -> dict[str, Any]:
+    """The names of backward that are compared with gradients: not its arguments, nor a variable beside them."""
+    graph, named = task.captured, named_nodes(task.captured)
+    whole = isinstance(ran.returned, Mapping) and not set(task.ignored) <= set(ran.returned)  # no locals()
+    arguments = () if whole else task.ignored
+    keys, others = spelled(ran.names, named)
+    alike = {key for key, name in others.items() if keys.get(name) in arguments and key in ran.helpers}  # dh beside dH
+    hand = {name: value for name, value in ran.names.items() if name not in (*arguments, *alike)}
+    keys, _ = spelled(hand, named)
+    bare = isinstance(ran.returned, Mapping) and bool(hand) and hand.keys() <= inputs_of(graph).keys()
+    if not bare and all(hand[key] is None for name, key in keys.items() if named[name] in graph.gradients):
+        output = next(name for name, node in named.items() if node is graph.outputs[0])
+        hand[f"d{output}"] = task.dout[0] if isinstance(task.dout, tuple) else task.dout  # nothing else is given yet
+    return hand
+
+
+def _is_missing(report: Report, name: str) -> bool:
+    return name in report.stages and report.stages[name].status == Status.NOT_GIVEN
+
+
+def _seen(report: Report, graph: Graph, left_out: list[str]) -> Stages:
+    """The stages but the inputs that are left out, and outputs: what a layer returns may be its input."""
+    outputs = {name for name, node in named_nodes(graph).items() if node in graph.outputs}
+    unseen = (outputs - {*inputs_of(graph), *report.wrong}) | {*left_out}
+    return Stages([stage for stage in report.stages.values() if stage.name not in unseen])
+
+
+def _said(task: Task, report: Report, ran: Run, left_out: list[str]) -> list[str]:
+    """What was left out, and what was guessed where something is wrong that may be so for that, in sentences."""
+    said = [f"backward computes no d{name}, so it was left out." for name in left_out]
+    if task.guessed and (report.wrong if task.unlike else may_be_for_shapes(ran.error)):
+        said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")
+    return said
+
+
+def _unused(report: Report, ran: Run, graph: Graph, hand: Mapping[str, Any], known: bool) -> dict[str, str]:
+    """The variables that are no stage's gradient, and why; no reason is needed where all gradients are known."""
+    told = {id(hand[key]) for key in report.keys.values() if hand.get(key) is not None}
+    unused = {key: why for key, why in report.unused.items() if not _is_recorded(ran.names.get(key), graph)}
+    unused = {key: why for key, why in unused.items() if id(hand.get(key)) not in told}
+    return {key: "" if known and key in ran.helpers else why for key, why in unused.items()}
+
+
+def _findings(task: Task, report: Report) -> tuple[Finding, ...]:
+    """What is found of the point, but what its layer cannot help: an upstream of 1, and a matrix that is square."""
+    needless = {"constant upstream"} if task.untaken else set()
+    square = re.compile(rf"axes 0 and 1 of ({'|'.join(map(re.escape, task.square))}) cannot")
+    return tuple(f for f in report.findings if f.kind not in needless and not (task.square and square.match(f.what)))
+
+
+def _steps_on_the_way(report: Report, ran: Run, graph: Graph, hand: Mapping[str, Any]) -> set[str]:
+    """The variables that are called as no stage's gradient, where all that is returned is judged."""
+    judged = [hand[key] for key in report.keys.values() if key in hand]
+    returned = [any(_alike(x, own) for own in judged) for x in arrays_in([ran.returned])]
+    if not (returned and all(returned)):
+        return set()
+    return {key for key in ran.helpers if not spelled([key], named_nodes(graph))[0]}
 
 
 def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:

@@ -16,11 +16,11 @@ import numpy as np
 from ..check.branches import untaken
 from ..check.report import Report
 from ..check.running import Run
-from ..graph import Graph, named_nodes
+from ..graph import Graph
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
-from .judging import judge, may_be_for_shapes, other_numbers, with_numbers
+from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .layers import Layer
 from .shapes import said_as_option
 from .task import Task
@@ -89,7 +89,7 @@ def judge_layer(
 def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any]) -> str:
     """Why what is wrong may be so for the shapes that were guessed: an error, or more than one other shape; or ""."""
     task, report, ran = judged
-    leaves = _leaves(task.captured)
+    leaves = inputs_of(task.captured)
     if task.searched:
         return (
             f"it is not right at the shapes of inputs that were found by a search for some at which it runs; say that "
@@ -120,7 +120,7 @@ def _at_one_axis(
     As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed.
     """
     task, report, _ = judged
-    found = _leaves(task.captured)
+    found = inputs_of(task.captured)
     several = len({*found.values()}) == 1 and all(len(shape) > 1 for shape in found.values())
     if not (task.untaken and task.found and several) or task.unlike or not shapes.keys().isdisjoint(found):
         return None
@@ -186,8 +186,3 @@ def _is_finite(graph: Graph, report: Report) -> bool:
     compared = (report.stages[name].error for name in report.wrong)
     recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
     return recorded and all(error is None or np.isfinite(error) for error in compared)
-
-
-def _leaves(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The inputs that gradients are asked for, and their shapes."""
-    return {name: x.shape for name, x in named_nodes(graph).items() if x.is_leaf and x.requires_grad}
