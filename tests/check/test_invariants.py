@@ -111,6 +111,18 @@ def test_a_function_without_symmetry_has_no_property_to_check():
     assert mt.check.invariants(captured, hand={"dx": np.zeros(3)}) == ()
 
 
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: mt.sqrt(mt.sum(mt.square(x)) + 1e-9), lambda x: x / (mt.sum(x) + 1e-9), lambda x: mt.square(x) + 1e-12],
+)
+def test_what_is_homogeneous_but_for_a_small_number_has_not_that_property(function):
+    x = mt.tensor([0.5, 1.0, 2.0], name="x", requires_grad=True)
+    result = function(x)
+    captured = mt.graph(result, np.ones(result.shape))
+    right = captured.gradients[captured["x"]].value
+    assert [i for i in mt.check.invariants(captured, hand={"dx": right}) if i.kind == "Euler"] == []
+
+
 def test_the_report_has_them_too_those_that_fail_first():
     of = solved("batchnorm")
     report = mt.compare(of.graph, hand=of.hand(("ddev_from_mean + np.ones((N, D)) / N * dmean", "ddev_from_mean")))
