@@ -9,11 +9,13 @@ import pytest
 import test_more_kinds as more_kinds
 from catalogue import functions
 from counting import derivation, gradients, place
+from solved import solved
 
 import micrograd_tensor as mt
+from micrograd_tensor.check import judge
 from micrograd_tensor.check.mistakes.case import BUDGET, Case
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.mistakes.search import explain
+from micrograd_tensor.check.mistakes.search import Explained, explain
 from micrograd_tensor.check.mistakes.telling import MAX_REPORTED
 
 BACKWARD = [
@@ -278,6 +280,15 @@ def test_large_arrays_cost_no_more_than_the_budget():
     most = sum(step.shape != () and int(np.prod(step.shape)) for step in search.derivation.steps)
     assert search.tried(iter(())) == []
     assert search.values.work <= BUDGET + most
+
+
+def test_gradients_that_nothing_explains_get_less_and_less_of_the_budget(monkeypatch):
+    of, rng, budgets = solved("batchnorm"), np.random.default_rng(0), []
+    monkeypatch.setattr(judge, "explain", lambda wrong, budget: budgets.append(budget) or Explained((), ()))
+    noise = {name: rng.normal(size=np.shape(gradient)) for name, gradient in of.hand().items()}
+    assert len(mt.compare(of.graph, hand=noise).wrong) > 10
+    assert len(budgets) > 10
+    assert sum(budgets) < 2 * BUDGET
 
 
 def test_a_running_mean_with_the_momentum_the_other_way_round_is_recognised():
