@@ -12,12 +12,13 @@ import argparse
 import inspect
 import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,9 +37,10 @@ from ..notation.printable import listed
 from . import exercise, outputs
 from .arguments import finite_number, whole_number
 from .console import console
+from .dictionaries import spread
 from .judging import judge, may_be_for_shapes
 from .judging_layers import judge_layer
-from .layers import has_passes_of, is_backward, is_plain, layers_of, unpaired
+from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, parameters_of, unpaired
 from .outputs import add_json
 from .shapes import values_of
 from .starters import STARTERS
@@ -205,9 +207,12 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     if lone:
         raise UnusableError(f"{path} has no layer: {'; '.join(f'for {name} {why}' for name, why in lone.items())}")
     if not layers:
+        if given.shapes:
+            raise UnusableError(f"--shapes: {path} has no layer; its inputs are those of its inputs(), so leave it out")
         task = exercise.read(module, path, given.seed)
         return [_Judged("", task, *judge(task, path, given.rtol))], {}
     chosen = {wanted: layers[wanted]} if wanted else layers
+    _require_known(given.shapes, chosen)
     found: list[_Judged] = []
     left_out: dict[str, str] = {}
     for name, layer in chosen.items():
@@ -224,6 +229,18 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     with_others = {n for n in left_out if any(has_passes_of(chosen[one.name], chosen[n]) for one in found if one.name)}
     left_out = {name: why for name, why in left_out.items() if name not in with_others}
     return found, left_out
+
+
+def _require_known(shapes: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
+    """Raise for a shape of what none of the layers takes, which would be left out."""
+    taken = {name: p for layer in layers.values() for name, p in parameters_of(layer).items()}
+    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        return
+    taken |= {name: p for layer in layers.values() for name, p in parameters_of(spread(layer, {})[0]).items()}
+    for name in shapes:
+        if name not in taken:
+            whose = f"{next(iter(layers))} takes" if len(layers) == 1 else "the layers take"
+            raise UnusableError(f"--shapes: {whose} no {name!r}{nearest(name, taken)}")
 
 
 def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,16 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..check.branches import untaken
-from ..check.report import Report
-from ..check.running import Run
-from ..graph import Graph
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
-from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
+from .judged_again import Judged, is_finite, judged_again
+from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .shapes import said_as_option
-from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
 from .varied import scaled
@@ -42,7 +39,7 @@ def judge_layer(
     seed: int,
     shapes: Mapping[str, Any],
     rtol: float | None = None,
-) -> tuple[Task, Report, Run]:
+) -> Judged:
     """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
 
     Else at those at which the fewest of its gradients are wrong.
@@ -60,8 +57,8 @@ def judge_layer(
             f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
         )
     if not first[1].wrong:
-        return _of_any_numbers(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
-    hidden = len(untaken(task.captured)) if _is_finite(task.captured, first[1]) else np.inf
+        return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
+    hidden = len(untaken(task.captured)) if is_finite(task.captured, first[1]) else np.inf
     wrong = {*first[1].wrong}
     for other in tasks:
         try:
@@ -77,7 +74,7 @@ def judge_layer(
                 )
         elif len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
             if not judged[1].wrong:
-                return _of_any_numbers(judged, path, rtol)
+                return judged_again(judged, path, rtol)
             if wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
                 task, wrong = other, {*judged[1].wrong}
     first = first if task is first[0] else (task, *judge(task, path, rtol))
@@ -86,7 +83,7 @@ def judge_layer(
     return _at_one_axis(first, path, shapes, rtol) or first
 
 
-def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any]) -> str:
+def _why_of_guesses(judged: Judged, path: Path, shapes: Mapping[str, Any]) -> str:
     """Why what is wrong may be so for the shapes that were guessed: an error, or more than one other shape; or ""."""
     task, report, ran = judged
     leaves = inputs_of(task.captured)
@@ -112,9 +109,7 @@ def _why_of_guesses(judged: tuple[Task, Report, Run], path: Path, shapes: Mappin
     )
 
 
-def _at_one_axis(
-    judged: tuple[Task, Report, Run], path: Path, shapes: Mapping[str, Any], rtol: float | None
-) -> tuple[Task, Report, Run] | None:
+def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: float | None) -> Judged | None:
     """A loss that is right for arrays of one axis, not judged before it is said whether its arrays have one; else None.
 
     As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed.
@@ -140,7 +135,7 @@ def _at_one_axis(
     return None
 
 
-def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
+def _at_its_branches(judged: Judged, path: Path, rtol: float | None) -> Judged:
     """What is right, judged where its ops take more of their sides, if inputs of another size do that."""
     task, hidden = judged[0], untaken(judged[0].captured)
     positive = [factor for factor in hidden.values() if factor > 0]  # signs may be meant
@@ -155,34 +150,3 @@ def _at_its_branches(judged: tuple[Task, Report, Run], path: Path, rtol: float |
                 if again[1].ok or any(error is None or error > _GROSS for error in errors):
                     return again
     return judged
-
-
-def _of_any_numbers(judged: tuple[Task, Report, Run], path: Path, rtol: float | None) -> tuple[Task, Report, Run]:
-    """What is right, unless it is not with other numbers than those that are 1, 2 or a half by default.
-
-    Raises:
-        UnusableError: where it is not, and which are meant has to be said.
-    """
-    task, report, _ = judged
-    wrong: Container[str] = ()
-    if task.numbers and report.ok:
-        with suppress(UnusableError):
-            again, ran = judge(task.again(with_numbers(other_numbers(task.numbers))), path, rtol, why=False)
-            wrong = () if ran.error is not None else again.wrong
-    if not wrong:
-        return judged
-    here, there = (
-        ",".join(f"{name}=({x:g})" for name, x in values.items())
-        for values in (task.numbers, other_numbers(task.numbers))
-    )
-    raise UnusableError(
-        f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
-        f"alone are meant, --shapes {here}, or others, too, --shapes {there}; then it is judged"
-    )
-
-
-def _is_finite(graph: Graph, report: Report) -> bool:
-    """Whether all that was recorded and compared is: else the inputs are none that the function is for."""
-    compared = (report.stages[name].error for name in report.wrong)
-    recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
-    return recorded and all(error is None or np.isfinite(error) for error in compared)

@@ -36,6 +36,7 @@ from ..graph import graph
 from ..notation.printable import listed
 from .global_weights import keeping, replaced
 from .held import places
+from .hiding import shown
 from .layers import Layer, parameters_of, wanted_by
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, Guess, is_labels, said_as_option
@@ -225,6 +226,8 @@ def _recorded(
         untaken=not takes.gradients,
         upstreams=takes.gradients,
         numbers=_numbers(layer, backward, arguments),
+        hiding={} if exact else _hiding(layer, backward, arguments, trial.guess.free),
+        drawn_ones=frozenset(trial.guess.free),
         found=not exact,
         shapes=_as_option(trial.guess),
         searched=trial.searched,
@@ -234,10 +237,24 @@ def _recorded(
 
 
 def _numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:
-    """See `Task.numbers`; of what the backward pass has a default for itself, it would not learn another value."""
-    own = inspect.signature(backward).parameters if backward is not None else {}
-    every = {name: p.default for name, p in parameters_of(layer).items() if name not in given and name not in own}
+    """See `Task.numbers`."""
+    every = _defaults(layer, backward, given)
     return {name: x for name, x in every.items() if isinstance(x, float) and x in (0.5, 1.0, 2.0)}
+
+
+def _hiding(
+    layer: Layer, backward: Callable[..., Any] | None, given: Mapping[str, Any], free: Container[str]
+) -> dict[str, tuple[Any, Any]]:
+    """See `Task.hiding`."""
+    defaults = _defaults(layer, backward, given)
+    every = {**defaults, **given}
+    return {name: (every[name], x) for name, x in shown(every).items() if name in defaults or name in free}
+
+
+def _defaults(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, Any]:
+    """What is there by default, but for what the backward pass has a default for itself: it learns no other value."""
+    own = inspect.signature(backward).parameters if backward is not None else {}
+    return {name: p.default for name, p in parameters_of(layer).items() if name not in given and name not in own}
 
 
 def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:
@@ -264,7 +281,7 @@ def _said(trial: Trial, seed: int, given: Container[str]) -> str:
     kinds = [f"labels {kind.labels}"] if kind.labels not in LABELS[:2] else []
     kinds += [f"numbers {kind.numbers}"] if kind.numbers != NUMBERS[0] else []
     numbers = {n: trial.guess.arguments[n] for n in sorted(trial.guess.free) if n in trial.guess.arguments}
-    kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float)] + kinds
+    kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float | dict)] + kinds
     drawn = {f"drawn from seed {seed}": [n for n in arrays if n not in given], "given by inputs()": [*arrays]}
     ways = {way: [f"{n} {arrays.pop(n).shape}" for n in names if n in arrays] for way, names in drawn.items()}
     ways[next(iter(ways))] += kinds

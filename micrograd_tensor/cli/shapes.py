@@ -42,6 +42,7 @@ _ROLES = (
     ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
     ("step", r"(?i)strides?|steps?|s"),
+    ("dilation", r"(?i)dilat(ion|ed?)s?"),
     ("padding", r"(?i)pad(ding)?|p"),
     ("sizes", r"(?i)(pool_?)?(size|height|width|k(ernel)?_?size|h|w)"),
     ("mask", r"(?i)mask"),
@@ -117,11 +118,11 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
-_FIXED: Mapping[str, Any] = {"step": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3,
+_FIXED: Mapping[str, Any] = {"step": 1, "dilation": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3,
     "generator": np.random.default_rng(0)}  # fmt: skip
 """What is no array, by what a parameter is: single numbers, and a generator, of which each run gets a copy."""
 _PARAMETERS: Mapping[str, Any] = {
-    "mode": "train", "eps": 1e-5, "momentum": 0.9, "stride": 2, "pad": 0, "pool_height": 2, "pool_width": 2, "p": 0.5,
+    "mode": "train", "eps": 1e-5, "momentum": 0.9, "stride": 2, "pad": 0, "pool_height": 2, "pool_width": 2, "p": 0.3,
     "seed": 0,
 }  # fmt: skip
 
@@ -172,6 +173,7 @@ def guesses(
     compared: Mapping[str, Sequence[str | int | float]] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
     forward: str = "",
+    file: str = "",
     made: Sequence[tuple[int, ...]] = (),
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
@@ -187,6 +189,7 @@ def guesses(
         compared: what parameters are compared with: texts are their values, numbers among those of labels.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
         forward: the source of the forward pass.
+        file: that of its file, in which the names of settings are read.
         made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
     """
     needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
@@ -218,7 +221,7 @@ def guesses(
                     elif texts and parameter.default is parameter.empty:
                         arguments[name] = texts[0]
                     elif parameter.default is parameter.empty or name in wanted:
-                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few)
+                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few, file)
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
@@ -302,7 +305,7 @@ def is_parameter(name: str) -> bool:
     >>> is_parameter("gamma"), is_parameter("W1"), is_parameter("running_mean")
     (True, True, False)
     """
-    role = _plainly(name.strip("_"))
+    role = role_of(name.strip("_"))
     return any(what in role for what in ("weights", "bias", "gamma"))
 
 
@@ -312,7 +315,7 @@ def is_labels(name: str) -> bool:
     >>> is_labels("y_true"), is_labels("y_pred")
     (True, False)
     """
-    return _plainly(name) == "labels"
+    return role_of(name) == "labels"
 
 
 def is_state(name: str) -> bool:
@@ -321,7 +324,7 @@ def is_state(name: str) -> bool:
     >>> is_state("h_prev"), is_state("c0"), is_state("h")
     (True, True, True)
     """
-    return _plainly(name) == "hidden state"
+    return role_of(name) == "hidden state"
 
 
 def alike_by_chance(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
@@ -330,7 +333,7 @@ def alike_by_chance(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
     >>> sorted(alike_by_chance({"x": (7, 5), "q": (3, 4), "k": (3, 4), "w": (5, 5), "h0": (7, 3), "c0": (7, 3)}))
     ['k', 'q', 'w']
     """
-    kinds = {name: _plainly(name) for name in shapes if len(shapes[name]) > 1}
+    kinds = {name: role_of(name) for name in shapes if len(shapes[name]) > 1}
     counts = Counter((kind, shapes[name]) for name, kind in kinds.items() if kind in ("input", "weights"))
     return {name for name, kind in kinds.items() if counts[kind, shapes[name]] > 1 or is_square(shapes[name])}
 
@@ -350,13 +353,13 @@ def is_groups(name: str) -> bool:
     >>> is_groups("G"), is_groups("num_heads"), is_groups("stride")
     (True, True, False)
     """
-    return _plainly(name) == "groups"
+    return role_of(name) == "groups"
 
 
 def _role(name: str, names: Iterable[str]) -> str:
     """What a parameter is beside the others."""
-    role, others = _plainly(name), [other for other in names if other != name]
-    beside = {_plainly(other) for other in others}
+    role, others = role_of(name), [other for other in names if other != name]
+    beside = {role_of(other) for other in others}
     if role == "hidden weights" and name[0] in "Ww" and any(re.fullmatch(r"U_?[a-z]", other) for other in others):
         return "input weights"
     if name == "beta" and not any(re.fullmatch(r"(?i)gamm?a?s?|scale|g|gain", other) for other in others):
@@ -370,7 +373,12 @@ def _role(name: str, names: Iterable[str]) -> str:
     return role
 
 
-def _plainly(name: str) -> str:
+def role_of(name: str) -> str:
+    """What a parameter is by its name alone.
+
+    >>> role_of("x"), role_of("stride"), role_of("pool_param")
+    ('input', 'step', 'parameters')
+    """
     return next((role for role, pattern in _ROLES if re.fullmatch(pattern, name)), "input")
 
 
@@ -427,9 +435,11 @@ def _guessed(
     weighted: bool,
     kind: Kind,
     few: Sequence[int | float],
+    file: str,
 ) -> Any:
     if role == "parameters":
-        return dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
+        every = dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
+        return {name: x for name, x in every.items() if re.search(rf"['\"]{name}['\"]", file)} or every
     if role in _FIXED:
         return _FIXED[role]
     if role == "number":

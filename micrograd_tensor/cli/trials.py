@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import linecache
 import re
 import warnings
 from collections import Counter
@@ -237,6 +238,7 @@ class Trials:
             compared,
             kept,
             text_of(self._layer.function_forward),
+            _file_of(self._layer.function_forward),
             self._made_by_default,
         )
 
@@ -443,3 +445,8 @@ def quietly(seed: int, names: Mapping[str, Any]) -> Iterator[None]:
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
             yield
+
+
+def _file_of(function: Callable[..., Any]) -> str:
+    """The text of the file that a function is in; "" where it is not known."""
+    return "".join(linecache.getlines(inspect.unwrap(function).__code__.co_filename))

@@ -42,6 +42,11 @@ SAID = [
     ("dx -= dy", "dx += dy", "-= stands where += is due"),
     ("dE[ids] += dy", "np.add.at(dE, ids, dy)", "where an index occurs several times, dE[ids] += keeps the last one"),
     ("dE[ids] = dy", "np.add.at(dE, ids, dy)", "where an index occurs several times, dE[ids] = keeps the last one"),
+    ("dx = dy[:N]", "dx = dy[N:]", "dy[:N] stands where dy[N:] is due"),
+    ("dx = dy[:N]", "dx = dy[-N:]", "dy[:N] stands where dy[-N:] is due"),
+    ("dx = dy[-N:]", "dx = dy[:N]", "dy[-N:] stands where dy[:N] is due"),
+    ("dx = dy[:, N:]", "dx = dy[:, :N]", "dy[:, N:] stands where dy[:, :N] is due"),
+    ("dx = dy[:-1]", "dx = dy[1:]", "dy[:-1] stands where dy[1:] is due"),
     ("return da, db", "return db, da", "two gradients are returned in each other's place"),
 ]
 

@@ -194,6 +194,20 @@ def test_shapes_can_be_said(check):
 
 
 @pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("X=6x2,w=2", "--shapes: scale takes no 'X'; did you mean 'x' or 'w'?"),
+        ("x=6x2,stride=(2)", "--shapes: scale takes no 'stride'; did you mean"),
+        ("dout=6x2", "--shapes: scale takes no 'dout'"),
+    ],
+)
+def test_shapes_of_what_the_layer_does_not_take_are_refused(check, option, says):
+    status, printed, error = check(PAIR, "--shapes", option)
+    assert (status, printed) == (2, "")
+    assert says in error
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("x=4x5", {"x": (4, 5)}),

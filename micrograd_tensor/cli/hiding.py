@@ -1,0 +1,72 @@
+"""Hiding numbers: whole numbers at which nothing is seen of what a layer does with them, and others in their place.
+
+With a stride or a dilation of 1 a backward pass that ignores it is right, and with a padding of 0 one that does not cut
+it off; where a window is as large as its stride, or a kernel as high as wide, one may stand for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .shapes import is_parameter, role_of
+from .varied import Vary
+
+
+def shown(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Others, by name, in the place of the numbers that hide something, also of those in a dictionary of them.
+
+    >>> shown({"stride": 1, "pad": 0, "eps": 1e-5}), shown({"pool_param": {"pool_size": 2, "stride": 2}})
+    ({'stride': 2, 'pad': 1}, {'pool_param': {'pool_size': 3, 'stride': 2}})
+    """
+    found = {name: _shown(name, x) for name, x in numbers.items() if isinstance(x, int | tuple)}
+    steps = {found.get(name, x) for name, x in numbers.items() if isinstance(x, int) and role_of(name) == "step"}
+    windows = [name for name, x in numbers.items() if type(x) is int and role_of(name) == "sizes" and x in steps - {1}]
+    found |= {name: numbers[name] + 1 for name in windows[:1]}
+    held = {name: shown(x) for name, x in numbers.items() if isinstance(x, dict) and role_of(name) == "parameters"}
+    found |= {name: {**numbers[name], **others} for name, others in held.items() if others}
+    return {name: x for name, x in found.items() if x != numbers[name]}
+
+
+def _shown(name: str, x: Any) -> Any:
+    """Another number, or as many, in the place of one that hides something; else the same."""
+    if isinstance(x, tuple):
+        return tuple(_shown(name, one) for one in x)
+    if type(x) is not int:
+        return x
+    if x == 1 and role_of(name) in ("step", "dilation"):
+        return 2
+    return 1 if x == 0 and role_of(name) == "padding" else x
+
+
+def oblong(weights: Any) -> list[Any]:
+    """Kernels that are not square, high ones and wide ones, in the place of square ones; none where there are none.
+
+    >>> [w.shape for w in oblong(np.ones((5, 4, 3, 3)))], oblong(np.ones((3, 3)))
+    ([(5, 4, 3, 2), (5, 4, 2, 3)], [])
+    """
+    pairs = [(2, 3), (0, 1)] if weights.ndim == 4 else []
+    square = next((pair for pair in pairs if weights.shape[pair[0]] == weights.shape[pair[1]] > 1), ())
+    return [weights.take(range(weights.shape[axis] - 1), axis) for axis in reversed(square)]
+
+
+def lengths(free: Container[str]) -> list[Vary]:
+    """Ways to vary arguments: none, and those in which an image or a signal is longer, as a stride of 2 may need it.
+
+    Args:
+        free: the names of the arguments that were drawn.
+    """
+    ways = [(first, *more) for first in (2, 1) for more in ((1, 1), (1, 0), (0, 1))]
+    return [dict, *(partial(_longer, free=free, first=first, more=more) for first, *more in ways)]
+
+
+def _longer(arguments: Mapping[str, Any], free: Container[str], first: int, more: Sequence[int]) -> dict[str, Any]:
+    """The arguments, of which the first array of three axes and more is longer, from one of its axes on."""
+    for name, x in arguments.items():
+        if name in free and isinstance(x, np.ndarray) and x.ndim > 2 and not is_parameter(name):
+            ends = [*(0,) * first, *more[: x.ndim - 2], *(0,) * x.ndim][: x.ndim]
+            return {**arguments, name: np.pad(x, [(0, n) for n in ends], mode="reflect")}
+    return dict(arguments)

@@ -1,0 +1,141 @@
+"""Judged again: what is right, at numbers and kernels that hide less than those that were there first."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..check.report import Report
+from ..check.running import Run
+from ..graph import Graph, named_nodes
+from .hiding import lengths, oblong
+from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
+from .shapes import is_parameter, said_as_option
+from .task import Task
+from .unusable import UnusableError
+
+Judged: TypeAlias = tuple[Task, Report, Run]
+
+
+def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right and came to its end, judged with other numbers than those by default or that were put there.
+
+    Raises:
+        UnusableError: where it is wrong with these, and which are meant has to be said.
+    """
+    if judged[2].error is not None or not judged[1].ok:
+        return judged
+    return _of_any_strides(_of_any_kernels(_of_any_numbers(judged, path, rtol), path, rtol), path, rtol)
+
+
+def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless its kernels are square, and it is not right with high and wide ones, which forward takes.
+
+    Raises:
+        UnusableError: where that is so, and whether square ones alone are meant has to be said.
+    """
+    task, *_ = judged
+    weights = {n: x.value for n, x in named_nodes(task.captured).items() if n in task.drawn_ones and is_parameter(n)}
+    for name, value in weights.items():
+        others = list[Task]()
+        with suppress(UnusableError):  # both run: a loop may take a part of kernels that are too high, or too wide
+            others = [task.again(with_numbers({name: kernels})) for kernels in oblong(value)]
+        for other in others:
+            again, ran = judge(other, path, rtol, why=False)
+            if again.wrong or may_be_for_shapes(ran.error):
+                here, there = (said_as_option(inputs_of(at.captured)) for at in (task, other))
+                raise UnusableError(
+                    f"{path}: it is right where the kernels {name} are square, and not where they are not; say whether "
+                    f"yours are, as in --shapes {here}, or not, as in --shapes {there}; then it is judged"
+                )
+    return judged
+
+
+def _of_any_strides(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong with a stride of 2 in the place of 1, or the like.
+
+    Raises:
+        UnusableError: where it is, and the stride is there by default, which may be the only one that is meant.
+    """
+    task, *_ = judged
+    others = {name: other for name, (_, other) in task.hiding.items()}
+    at_once = _wrong_with(others, task, path, rtol) if others else None
+    if at_once is None:
+        return judged
+    several = [{name: other} for name, other in others.items()] if len(others) > 1 else []
+    each = ((one, found) for one in several if (found := _wrong_with(one, task, path, rtol)))
+    others, wrong = next(each, (others, at_once))
+    if not wrong:
+        return judged
+    there, _, ran = wrong[0]
+    if ran.error is None and others.keys() <= task.drawn_ones:
+        return there, *judge(there, path, rtol)
+    raise _of_these_alone(path, {name: task.hiding[name][0] for name in others}, others)
+
+
+def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float | None) -> list[Judged] | None:
+    """What is wrong with other numbers at the lengths that it runs at; None if it is right at one of them."""
+    found, shapes = list[Judged](), inputs_of(task.captured)
+    for vary in lengths(task.drawn_ones):
+        with suppress(UnusableError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = task.again(with_numbers(others, vary))
+            report, ran = judge(other, path, rtol, why=False)
+            if ran.error is None and report.ok:
+                return None
+            if may_be_for_shapes(ran.error) or (report.wrong and is_finite(other.captured, report)):
+                longer = {name: x for name, x in inputs_of(other.captured).items() if shapes.get(name) != x}
+                said = ", ".join(filter(None, [_changed(task, others), said_as_option(longer)]))
+                found.append((replace(other, said=f"{task.said}; then with {said}"), report, ran))
+    return found
+
+
+def _changed(task: Task, others: Mapping[str, Any]) -> str:
+    """Other numbers, and of a dictionary only those that are others."""
+    before = {name: here for name, (here, _) in task.hiding.items()}
+    held = {name: x for name, x in others.items() if isinstance(x, dict)}
+    items = [f"{name}[{k!r}]={y}" for name, x in held.items() for k, y in x.items() if before[name][k] != y]
+    return ", ".join([*(f"{name}={x}" for name, x in others.items() if name not in held), *items])
+
+
+def _of_any_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is not with other numbers than those that are 1, 2 or a half by default.
+
+    Raises:
+        UnusableError: where it is not, and which are meant has to be said.
+    """
+    task, *_ = judged
+    wrong: Container[str] = ()
+    if task.numbers:
+        with suppress(UnusableError):
+            again, ran = judge(task.again(with_numbers(other_numbers(task.numbers))), path, rtol, why=False)
+            wrong = () if ran.error is not None else again.wrong
+    if not wrong:
+        return judged
+    raise _of_these_alone(path, task.numbers, other_numbers(task.numbers))
+
+
+def _of_these_alone(path: Path, here: Mapping[str, Any], there: Mapping[str, Any]) -> UnusableError:
+    """What is said where it is right with the numbers that are there by default, and wrong with others."""
+    return UnusableError(
+        f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
+        f"alone are meant, --shapes {_numbers(here)}, or others, too, --shapes {_numbers(there)}; then it is judged"
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> str:
+    """Numbers as ``--shapes`` takes them."""
+    return ",".join(f"{name}=({x:g})" if isinstance(x, float) else f"{name}=({x})" for name, x in values.items())
+
+
+def is_finite(graph: Graph, report: Report) -> bool:
+    """Whether all that was recorded and compared is: else the inputs are none that the function is for."""
+    compared = (report.stages[name].error for name in report.wrong)
+    recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
+    return recorded and all(error is None or np.isfinite(error) for error in compared)
