@@ -26,7 +26,7 @@ class Fix(NamedTuple):
 
     Attributes:
         line: its number in the file.
-        text: what should stand there.
+        text: what should stand there; "" where the line is not due.
         before: what stands there.
         kind: what kind of mistake that is; "" where none of the kinds that have a name.
         said: what is wrong, in the author's names.

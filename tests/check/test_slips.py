@@ -48,6 +48,10 @@ SAID = [
     ("dx = dy[:, N:]", "dx = dy[:, :N]", "dy[:, N:] stands where dy[:, :N] is due"),
     ("dx = dy[:-1]", "dx = dy[1:]", "dy[:-1] stands where dy[1:] is due"),
     ("return da, db", "return db, da", "two gradients are returned in each other's place"),
+    ("return [da, db]", "return [db, da]", "two gradients are returned in each other's place"),
+    ("return db, dc, da", "return da, db, dc", "the gradients are not returned in the order that is due: da, db, dc"),
+    ("return db, da, de, dc", "return da, db, dc, de", "the gradients are not returned in the order that is due"),
+    ("return a, d, b, c, e", "return a, b, c, d, e", "not returned in the order that is due: a, b, c, d, e"),
 ]
 
 

@@ -238,7 +238,7 @@ class Mistake:
             at = f"line {self._fix.line}"
             if self._fix.follows:
                 at = f"after {at}{', outside the loop' if 'loop' in self._fix.follows else ''}"
-            fix, rule = f"{at}: {shown(self._fix.text, _MAX_LINE)}", ""
+            fix, rule = f"{at}: {clean(self._fix.text)}" if self._fix.text else f"leave out {at}", ""
         elif self.found:
             fix, rule = self.found[0].fix, self.found[0].rule
             rule = rule if len(rule) <= MAX_RULE else ""
@@ -328,7 +328,8 @@ class Mistake:
 
     def _proof(self) -> Iterator[str]:
         if self._fix is not None:
-            yield "Proof: run with this line, backward gives the expected numbers."
+            run = "with" if self._fix.text else "without"
+            yield f"Proof: run {run} this line, backward gives the expected numbers."
         elif self.found and (self.found[0].fix or len(self.found[0].rule) <= MAX_RULE):
             if self.found[0].proof:
                 yield f"Proof: {self.found[0].proof}"

@@ -20,6 +20,8 @@ Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast
 _NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
 _OF_RULES = (0.5, 1.5, 2, 3)
 """Numbers that rules of derivatives have, so that no length is meant by them, though one may be as long."""
+_FEW = 4
+"""So many gradients that a line returns are brought into all orders."""
 _ORDERS = ((0, 2, 3, 1), (0, 3, 1, 2), (1, 0, 2, 3), (1, 2, 3, 0), (3, 0, 1, 2), (0, 2, 1, 3), (0, 2, 1), (1, 0, 2))
 """The orders that axes are usually brought into."""
 _OPERATORS: dict[type[ast.operator], tuple[str, ...]] = {
@@ -151,19 +153,21 @@ def edits(
     value = statement.value
     if value is None:
         return []
-    several = value.elts if isinstance(statement, ast.Return) and isinstance(value, ast.Tuple) else []
+    returned = value if isinstance(statement, ast.Return) and isinstance(value, ast.Tuple | ast.List) else None
+    several = returned.elts if returned is not None else []
     # What is written into an array, as by np.add.at, and where.
     computed = value.args[-1] if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) else value
     found = [
         Edit(statement, place, instead, weight)
         for place, within in [*_places(computed), *_where_written(statement)]
         for weight, instead in _instead(place, atoms, within, place is computed, unused, two)
-        if not (place in several and instead in atoms)  # returning something else is no change of what is computed
+        # Returning something else is no change of what is computed.
+        if not (place in several and instead in atoms and not _occurs(_read(instead), place))
     ]
-    for one, other in combinations(range(len(several)), 2):
-        texts = [ast.unparse(x) for x in several]
-        texts[one], texts[other] = texts[other], texts[one]
-        found.append(Edit(statement, None, f"return {', '.join(texts)}", 1.0))
+    if returned is not None:
+        begin, end = "[]" if isinstance(returned, ast.List) else ("", "")
+        orders = (", ".join(map(ast.unparse, order)) for order in _other_orders(several))
+        found += [Edit(statement, None, f"return {begin}{order}{end}", 1.0) for order in orders]
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
     for mask in (x for target in targets if target is not None for x in ast.walk(target)):
         if isinstance(mask, ast.Compare):
@@ -174,9 +178,25 @@ def edits(
             others = ((x, 0.97 if x in exchanged else 1.2) for x in _other_indices(place.slice, indices))
             found += [Edit(statement, place, f"{own}[{other}]", weight) for other, weight in others]
     found += [Edit(statement, None, instead, 0.95) for instead in _assigned_otherwise(statement, indices)]
+    found += [Edit(statement, None, "pass", 0.84)] if isinstance(statement, ast.AugAssign) else []
     if computed is not value:
         found += [Edit(statement, x, y, 1.05) for x, y in _written_otherwise(value, indices)]
     return sorted(found, key=lambda edit: edit.weight)
+
+
+def _other_orders(several: Sequence[ast.expr]) -> Iterator[tuple[ast.expr, ...]]:
+    """All orders of a few, those of which two are in each other's place first; of many these alone, and one moved."""
+    n = len(several)
+    if n <= _FEW:
+        orders = [*permutations(range(n))]
+    else:
+        swaps = ({i: j, j: i} for i, j in combinations(range(n), 2))
+        orders = [tuple(swap.get(k, k) for k in range(n)) for swap in swaps]
+        for i, j in permutations(range(n), 2):
+            rest = [k for k in range(n) if k != i]
+            orders.append((*rest[:j], i, *rest[j:]))
+    moved = {order: sum(k != at for at, k in enumerate(order)) for order in orders}
+    yield from (tuple(several[k] for k in order) for order in sorted(moved, key=moved.__getitem__) if moved[order])
 
 
 def _where_written(statement: Statement) -> Iterator[tuple[ast.expr, _Within]]:

@@ -76,7 +76,8 @@ class Search:
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))
             every += [*self._not_added(statement), *self._at_another_place(statement)]
-            every += lacking if statement is statements[-1] else []
+            elsewhere = [x for x in lacking if x.before not in statements] if statement is statements[-1] else []
+            every += [*(x for x in lacking if x.before is statement), *elsewhere]
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
             if not (key and statement in last and len(visits) == 1):
                 others += every
@@ -293,7 +294,8 @@ class Search:
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
         slip = self._slip(edit)
-        line, text = self.source.line(edit.before), edit.written(self.source.text)
+        line = self.source.line(edit.before)
+        text = edit.written(self.source.text) if not isinstance(edit.after, ast.Pass) else ""
         if edit.follows:
             loop = isinstance(edit.before, ast.For | ast.While)
             after = "this one, outside the loop" if loop else "this one"

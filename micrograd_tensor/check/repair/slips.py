@@ -155,8 +155,11 @@ def _of_statement(edit: Edit, is_number: IsNumber) -> Slip:
         ) if not _same(one, other):
             kind = _of_indices(getattr(one, "slice", one), getattr(other, "slice", other))
             return Slip(kind, f"{_part(one)} stands where {_part(other)} is due")
-        case ast.Return(), ast.Return():
-            return Slip("exchanged operand", "two gradients are returned in each other's place")
+        case ast.Return(ast.Tuple(some) | ast.List(some)), ast.Return(ast.Tuple(others) | ast.List(others)):
+            if sum(not _same(x, y) for x, y in zip(some, others, strict=True)) == 2:
+                return Slip("exchanged operand", "two gradients are returned in each other's place")
+            due = ", ".join(map(_part, others))
+            return Slip("exchanged operand", f"the gradients are not returned in the order that is due: {due}")
         case (
             ast.AugAssign(target=ast.Subscript(slice=index) as target)
             | ast.Assign(targets=[ast.Subscript(slice=index) as target]),
@@ -176,6 +179,13 @@ def _of_statement(edit: Edit, is_number: IsNumber) -> Slip:
             return Slip(
                 "added term", f"{_SIGNS.get(type(op), '')}= keeps what {_part(target)} held before, where = is due"
             )
+        case ast.AugAssign(target=target, op=ast.Mult() | ast.Div() as op, value=value), ast.Pass():
+            kind = "constant factor" if is_number(ast.unparse(value)) else ""
+            done = "multiplied" if isinstance(op, ast.Mult) else "divided"
+            return Slip(kind, f"{_part(target)} is not to be {done} by {_part(value)}")
+        case ast.AugAssign(target=target, op=op, value=value), ast.Pass():
+            done = "subtracted from" if isinstance(op, ast.Sub) else "added to"
+            return Slip("added term", f"{_part(value)} is not to be {done} {_part(target)}")
         case ast.AugAssign(target=target, op=one), ast.AugAssign(op=other):
             text = f"{_SIGNS.get(type(one))}= stands where {_SIGNS.get(type(other))}= is due"
             return Slip(_of_operators(one, other), text)
