@@ -1,6 +1,7 @@
-"""Guards: small numbers that keep a logarithm from that of 0, and that people leave out where they derive it.
+"""Guards: small numbers that keep a logarithm from that of 0, or a quotient from a division by 0.
 
-The gradient of ``-np.log(p + 1e-8)``, p a softmax, is written ``p - y`` by everybody: it is that of ``-np.log(p)``.
+The gradient of ``-np.log(p + 1e-8)``, p a softmax, is written ``p - y`` by everybody: it is that of ``-np.log(p)``. And
+that of ``x / (np.linalg.norm(x) + 1e-8)`` is derived without the small number, or with it in some places only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ..graph import Graph, Node
 _GUARD = 1e-6
 """A larger number is no guard; where this changes a gradient by a larger share than the next, it is none either."""
 _MOST = 1e-3
+_TINY = 1e-7
+"""A larger number in a denominator is no guard: the ε of a variance matters."""
 
 
 def without_guards(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
@@ -23,10 +26,23 @@ def without_guards(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
     found: dict[Node, Any] = {}
     for node in graph.nodes:
         if isinstance(node.reading, Function) and len(node.operands) == 1 and _ends_at_0(node):
-            for x in _guarded(node.inputs[0]):
+            for x in _guarded(node.inputs[0], _GUARD):
                 [bare] = x.inputs
                 found[x] = values.get(bare, bare.value)
     return found
+
+
+def share_of_divisors(graph: Graph) -> float:
+    """What share of a divisor guards it at most; 0 where none is guarded, or one by so much that it matters."""
+    shares = [0.0]
+    for node in graph.nodes:
+        if isinstance(node.reading, Product):
+            divisors = [x for x, exponent in zip(node.operands, node.reading.exponents, strict=True) if exponent < 0]
+            for guarded in (x for divisor in divisors if isinstance(divisor, Node) for x in _guarded(divisor, _TINY)):
+                [bare] = guarded.inputs
+                least = float(np.min(np.abs(bare.value), initial=np.inf))
+                shares.append(float(np.max(np.abs(guarded.value - bare.value), initial=0.0)) / (least or 1e-300))
+    return max(shares) if max(shares) <= _GUARD else 0.0
 
 
 def _ends_at_0(node: Node) -> bool:
@@ -35,12 +51,12 @@ def _ends_at_0(node: Node) -> bool:
         return bool(np.isneginf(node.made_by.forward(np.zeros(()), **node.params)))
 
 
-def _guarded(x: Node) -> Iterator[Node]:
-    """The sums with a small number that a logarithm is taken of, or of the products and quotients of which it is."""
+def _guarded(x: Node, most: float) -> Iterator[Node]:
+    """The sums with a small number, or the products and quotients that have them as factors."""
     if isinstance(x.reading, Product):
         for factor in x.inputs:
-            yield from _guarded(factor)
-    elif x.reading == Linear((1, 1)) and any(isinstance(c, float) and 0 < c <= _GUARD for c in x.operands):
+            yield from _guarded(factor, most)
+    elif x.reading == Linear((1, 1)) and any(isinstance(c, float) and 0 < c <= most for c in x.operands):
         yield x
 
 

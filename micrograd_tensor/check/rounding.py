@@ -27,7 +27,7 @@ from ..graph.evaluate import forward_values
 from ..graph.nudges import MARGIN, STRENGTH, between, in_parts, is_whole, nudged
 from ..graph.paths import depending
 from .expected import Expected
-from .guards import as_far_as_they_guard, without_guards
+from .guards import as_far_as_they_guard, share_of_divisors, without_guards
 from .slopes import differences
 
 _COARSE = 1 << 17
@@ -36,6 +36,8 @@ _SAMPLES = 5
 """How many times the passes run with nudges."""
 _FEW, _LARGE = 2, 1 << 18
 """How often where a graph has more numbers than this: there each row and column shows many movements."""
+_USES = 4.0
+"""So many times a divisor with a guard, ``norm + 1e-8``, is a factor of a term, once with it and once without."""
 SUMMING = 4.0
 """Another order of summation may cost this many ``eps · √count · Σ|terms|``."""
 
@@ -405,6 +407,7 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
         _pass_back(graph, given, {**values, **bare}, look_without, owners)
     used, own = (None, None) if expected is None else (expected.used, expected.values)
     found = terms(graph, used, own, wanted=wanted)
+    guarded = _USES * share_of_divisors(graph)
     absolute = {}
     for node, sizes in found.items():
         unit = np.finfo(node.dtype)
@@ -413,7 +416,7 @@ def _tolerances(graph: Graph, passes: Passes, wanted: Iterable[Node], expected: 
         total = np.where(np.isfinite(sizes.total), sizes.total, 0.0)
         far = np.asarray(moved.pop(node, np.zeros(node.shape)), np.float64)
         apart = np.maximum(far, _typical(far) / 2.0)
-        absolute[node] = _coarse(MARGIN * apart + summing * total + 4.0 * float(unit.smallest_subnormal))
+        absolute[node] = _coarse(MARGIN * apart + (summing + guarded) * total + 4.0 * float(unit.smallest_subnormal))
     of = ref(graph)  # see `Passes`
 
     @np.errstate(all="ignore")

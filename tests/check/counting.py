@@ -16,6 +16,7 @@ from catalogue import CATALOGUE, Arrays, Mistake, Point, differs, functions, loc
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.mutation.rules import Mutant, mutants
+from micrograd_tensor.graph.status import Status
 
 DERIVATIONS = Path(__file__).parent / "derivations"
 
@@ -100,7 +101,8 @@ def pair(at: Point, one: Mistake, other: Mistake) -> Case | None:
         seen |= {name[1:] for name in names if differs(both[name], without[name], usual[name])}
     report = mt.compare(at.graph, hand=both, point=False)
     made = {*one.wrong, *other.wrong}
-    return Case(f"{one} + {other}", bool(seen), seen <= set(report.wrong) <= made)
+    told = {*report.wrong, *(name for name, stage in report.stages.items() if stage.status == Status.WRONG_SHAPE)}
+    return Case(f"{one} + {other}", bool(seen), seen <= told and {*report.wrong} <= made)
 
 
 @dataclass(frozen=True, eq=False)

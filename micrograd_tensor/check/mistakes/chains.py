@@ -140,7 +140,7 @@ def at_chain(values: Values, chain: Chain, substitutes: Substitutes) -> Iterator
     for one, two in combinations(local, 2):
         text = f"the factors {names[one]} and {names[two]} are missing"
         yield instead("missing factor", text, partial(chain.worth, factors=chain.without(one, two)), 3.0)
-    for c in {c for c in (*chain.numbers, chain.number) if abs(c) != 1}:
+    for c in {c for c in (*chain.numbers, chain.number) if abs(c) not in (0, 1)}:
         for factor in local:
             text = f"the factors {names[factor]} and {abs(c):.6g} are missing"
             made = partial(chain.worth, factors=chain.without(factor), number=chain.number / abs(c))
