@@ -1,7 +1,8 @@
 """Hiding numbers: whole numbers at which nothing is seen of what a layer does with them, and others in their place.
 
-With a stride or a dilation of 1 a backward pass that ignores it is right, and with a padding of 0 one that does not cut
-it off; where a window is as large as its stride, or a kernel as high as wide, one may stand for the other.
+With a stride or a dilation of 1, or one group, a backward pass that ignores it is right, and with a padding of 0 one
+that does not cut it off; where a window is as large as its stride, or a kernel as high as wide, one may stand for the
+other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .shapes import is_parameter, role_of
-from .varied import Vary
+from .varied import Vary, varied
 
 
 def shown(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def _shown(name: str, x: Any) -> Any:
         return tuple(_shown(name, one) for one in x)
     if type(x) is not int:
         return x
-    if x == 1 and role_of(name) in ("step", "dilation"):
+    if x == 1 and role_of(name) in ("step", "dilation", "groups"):
         return 2
     return 1 if x == 0 and role_of(name) == "padding" else x
 
@@ -54,13 +55,20 @@ def oblong(weights: Any) -> list[Any]:
 
 
 def lengths(free: Container[str]) -> list[Vary]:
-    """Ways to vary arguments: none, and those in which an image or a signal is longer, as a stride of 2 may need it.
+    """Ways to vary arguments: none; an image or a signal is longer, as a stride of 2 may need it; or all is.
 
     Args:
         free: the names of the arguments that were drawn.
     """
     ways = [(first, *more) for first in (2, 1) for more in ((1, 1), (1, 0), (0, 1))]
-    return [dict, *(partial(_longer, free=free, first=first, more=more) for first, *more in ways)]
+    longer = [partial(_longer, free=free, first=first, more=more) for first, *more in ways]
+    return [dict, *longer, partial(_doubled, free=free)]
+
+
+def _doubled(arguments: Mapping[str, Any], free: Container[str]) -> dict[str, Any]:
+    """The arguments, those that were drawn twice as long along each axis, as two groups or heads may need it."""
+    every = varied(arguments, seed=0, times=2)
+    return {name: every[name] if name in free else x for name, x in arguments.items()}
 
 
 def _longer(arguments: Mapping[str, Any], free: Container[str], first: int, more: Sequence[int]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .shapes import said_as_option
+from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
 from .varied import scaled
@@ -56,7 +57,8 @@ def judge_layer(
             f"forward runs with others as well, and backward does not. Say whether yours are as here, --shapes "
             f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
         )
-    if not first[1].wrong:
+    defined = not task.found or _is_defined(task)
+    if not first[1].wrong and defined:
         return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if is_finite(task.captured, first[1]) else np.inf
     wrong = {*first[1].wrong}
@@ -66,21 +68,31 @@ def judge_layer(
         except UnusableError:
             continue
         if other.told_apart:
-            if not judged[1].wrong:
+            if not judged[1].wrong and _is_defined(other):
                 raise UnusableError(
                     f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether "
                     f"yours are equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then "
                     "it is judged"
                 )
-        elif len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
+        elif _is_defined(other) and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
             if not judged[1].wrong:
                 return judged_again(judged, path, rtol)
-            if wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
-                task, wrong = other, {*judged[1].wrong}
+            if not defined or wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
+                task, wrong, defined = other, {*judged[1].wrong}, True
+    if not defined:
+        raise UnusableError(
+            f"{path}: what the forward pass returns is no finite number at the inputs that were found, {task.shapes}; "
+            "give some at which it is: write inputs(), which returns them; then it is judged"
+        )
     first = first if task is first[0] else (task, *judge(task, path, rtol))
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")
     return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _is_defined(task: Task) -> bool:
+    """Whether what the forward pass returns is finite, as the logarithm of a number below 0 is not."""
+    return all(bool(np.all(np.isfinite(out.value))) for out in task.captured.outputs)
 
 
 def _why_of_guesses(judged: Judged, path: Path, shapes: Mapping[str, Any]) -> str:

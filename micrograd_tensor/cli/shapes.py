@@ -366,7 +366,7 @@ def _role(name: str, names: Iterable[str]) -> str:
         return "number"
     if role == "number" and len(name) == 1 and beside.isdisjoint({"input", "labels"}):
         return "input"
-    if name == "b" and "a" in others and beside.isdisjoint({"input", "labels"}):
+    if name in ("a", "b") and {"a", "b"} <= {name, *others} and "input" not in beside:
         return "input"
     if name == "p" and not any("weights" in other for other in beside):
         return "rate" if "input" in beside else "input"

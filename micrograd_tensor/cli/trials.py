@@ -337,7 +337,10 @@ class Trials:
             self._stopped = ran.error
             return None
         keys, _ = spelled(ran.names, inputs)
-        return {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
+        found = {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
+        if "dreturned0" in ran.names:  # what has the shape of no input
+            found.setdefault(next(iter(inputs)), np.shape(ran.names["dreturned0"]))
+        return found
 
     def _as_returned(self, trial: Trial) -> Trial | None:
         """The layer with inputs of the shapes of its gradients, if it runs with them and the shapes are then alike."""

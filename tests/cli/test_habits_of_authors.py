@@ -1,8 +1,11 @@
 """Layers with habits of their authors: right ones are right, and of a mistake one line is told, whose fix works."""
 
 import re
+from pathlib import Path
 
 import pytest
+
+from micrograd_tensor.cli import main
 
 LOSS_OF_ONE = """
 class SoftmaxWithLoss:
@@ -34,6 +37,53 @@ class Affine:
         self.dW = np.dot(self.x.T, dout)
         self.db = np.sum(dout, axis=0)
         return dx.reshape(*self.shape)
+"""
+SIZED = """
+class BN:
+    def __init__(self, num_features=3, eps=1e-5, momentum=0.1):
+        self.weight = np.ones(num_features)
+        self.bias = np.zeros(num_features)
+        self.running_mean = np.zeros(num_features)
+        self.running_var = np.ones(num_features)
+        self.eps, self.momentum = eps, momentum
+        self.training = True
+
+    def forward(self, x):
+        if self.training:
+            mean = x.mean(axis=0)
+            var = x.var(axis=0)
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var
+        else:
+            mean, var = self.running_mean, self.running_var
+        self.std = np.sqrt(var + self.eps)
+        self.xn = (x - mean) / self.std
+        return self.weight * self.xn + self.bias
+
+    def backward(self, dy):
+        N = dy.shape[0]
+        self.dweight = (dy * self.xn).sum(axis=0)
+        self.dbias = dy.sum(axis=0)
+        dxn = dy * self.weight
+        return (N * dxn - dxn.sum(axis=0) - self.xn * (dxn * self.xn).sum(axis=0)) / (N * self.std)
+"""
+TWO_ALIKE = """
+class ContrastiveLoss:
+    def __init__(self, margin=2.0):
+        self.margin = margin
+
+    def forward(self, a, b, y):
+        self.y = y
+        self.diff = a - b
+        self.d = np.sqrt((self.diff ** 2).sum(axis=1) + 1e-12)
+        self.gap = np.clip(self.margin - self.d, 0, None)
+        return np.mean(y * self.d ** 2 + (1 - y) * self.gap ** 2)
+
+    def backward(self):
+        n = len(self.d)
+        g = 2 * self.y * self.d - 2 * (1 - self.y) * self.gap
+        da = (g / self.d)[:, None] * self.diff / n
+        return da, -da
 """
 SUBTRACTED = """
 class BatchNorm:
@@ -241,6 +291,8 @@ LAYERS = (
     LOSS_OF_ONE,
     STARRED,
     SUBTRACTED,
+    SIZED,
+    TWO_ALIKE,
     DIVIDED_AT_LAST,
     PAIRS,
     OF_TWO_CLASSES,
@@ -250,6 +302,8 @@ MISTAKES = [
     (LOSS_OF_ONE, "-= 1", "+= 1"),
     (LOSS_OF_ONE, "dx = dx / batch_size", "dx = dx"),
     (STARRED, "self.W.T", "self.W"),
+    (SIZED, "/ (N * self.std)", "/ self.std"),
+    (TWO_ALIKE, "self.diff / n", "self.diff"),
     (SUBTRACTED, "dxn = self.gamma * dout", "dxn = dout"),
     (SUBTRACTED, "0.5 * dstd / self.std", "0.5 * dstd * self.std"),
     (SUBTRACTED, "(2.0 / self.n) * self.xc", "2.0 * self.xc"),
@@ -357,3 +411,90 @@ def test_of_a_mistake_one_line_is_told_and_with_its_fix_the_layer_is_right(check
         at = int(fix[1]) - 2
         lines[at] = re.match(r"\s*", lines[at])[0] + fix[2]
         assert check("\n".join(lines))[0] == 0, fix[0]
+
+
+RATINGS = """
+def elo_loss(ratings, games):
+    L = 0.0
+    g = np.zeros_like(ratings)
+    k = np.log(10) / 400
+    for i, j, res in games:
+        p = 1 / (1 + 10 ** ((ratings[j] - ratings[i]) / 400))
+        L -= res * np.log(p) + (1 - res) * np.log(1 - p)
+        g[i] += k * (p - res)
+        g[j] += k * (p - res)
+    return L, g
+
+def inputs():
+    rng = np.random.default_rng(0)
+    return dict(ratings=rng.normal(1500, 200, size=4), games=[(0, 1, 1), (1, 2, 0), (0, 3, 0.5), (0, 1, 0)])
+"""
+SCORES = """
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def scores_loss(real_logits, fake_logits):
+    pr = sigmoid(real_logits)
+    pf = sigmoid(fake_logits)
+    m = len(real_logits)
+    loss = -np.mean(np.log(pr)) - np.mean(np.log(1 - pf))
+    dreal = (pr - 1) / m
+    dfake = pf / len(fake_logits)
+    return loss, dreal, dfake
+"""
+UNDEFINED = """
+def gap_loss(a, b):
+    d = a - b
+    return -np.log(d).mean(), -1 / d / d.size, 1 / d / d.size
+"""
+DEFINED = """
+
+def inputs():
+    a = np.linspace(1.0, 2.0, 6).reshape(3, 2)
+    return dict(a=2 * a, b=a)
+"""
+
+
+def test_numbers_that_are_0_are_no_factors_of_a_mistake(check):
+    assert check(RATINGS.replace("g[j] +=", "g[j] -="))[0] == 0
+    status, said = check(RATINGS, "--hints", "3")
+    assert status == 1
+    assert "sign: p - res stands where res - p is due" in said
+
+
+def test_losses_of_several_lengths_that_are_divided_by_one_are_not_called_wrong(check):
+    status, said = check(SCORES)
+    assert (status, "✗" in said) == (1, False), said
+    assert "it is right for arrays of one axis" in said
+    assert check(SCORES, "--shapes", "real_logits=5,fake_logits=4")[0] == 0
+
+
+@pytest.mark.parametrize("text", [UNDEFINED, UNDEFINED.replace("1 / d / d.size\n", "-1 / d / d.size\n")])
+def test_what_is_undefined_at_inputs_that_were_found_is_not_judged(check, text):
+    with pytest.warns(RuntimeWarning, match="log"):
+        status, said = check(text)
+    assert status == 2
+    assert "is no finite number at the inputs that were found, a=7x5,b=7x5; give some at which it is" in said
+    assert check(text + DEFINED)[0] == (0 if text == UNDEFINED else 1)
+
+
+THROUGH_GATES = [
+    ("helpers", "gru_step", 'dz = dh * (n - c["h_prev"]) * z * (1 - z)', 'dz = dh * (n - c["h_prev"])'),
+    ("helpers", "gru_step", 'dr @ c["Wr"].T', 'dr @ (2 * c["Wr"].T)'),
+    ("loops", "lstm", "dh * tc * o * (1 - o)", "dh * tc * (1 - o)"),
+]
+
+
+@pytest.mark.parametrize(("style", "layer", "right", "wrong"), THROUGH_GATES)
+def test_a_mistake_on_the_way_to_gradients_whose_names_hold_other_arrays_is_told_once(
+    tmp_path, capsys, style, layer, right, wrong
+):
+    text = (Path(__file__).parent / "layers" / f"{style}.py").read_text(encoding="utf-8")
+    start = text.index(f"def {layer}_backward")
+    assert text[start:].count(right) >= 1
+    at = text.index(right, start)
+    (tmp_path / "mine.py").write_text(text[:at] + wrong + text[at + len(right) :], encoding="utf-8")
+    assert main(["check", f"{tmp_path / 'mine.py'}:{layer}", "--hints", "3"]) == 1
+    said = capsys.readouterr().out
+    assert "1 gradient is wrong" in said
+    assert f"3 the fix   line {text[:at].count(chr(10)) + 1}: " in said

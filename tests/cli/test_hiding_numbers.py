@@ -120,6 +120,36 @@ def dropout_backward(dout, cache):
     p, mask = cache
     return dout * (mask > 0) / (1 - p)
 """
+HEADS = """
+class Attention:
+    def __init__(self, dim=6, heads=1):
+        self.heads = heads
+        self.Wqkv = np.random.randn(dim, 3 * dim) / np.sqrt(dim)
+
+    def forward(self, x):
+        T, D = x.shape
+        hd = D // self.heads
+        self.x = x
+        qkv = (x @ self.Wqkv).reshape(T, 3, self.heads, hd).transpose(1, 2, 0, 3)
+        self.q, self.k, self.v = qkv
+        s = self.q @ self.k.transpose(0, 2, 1) / np.sqrt(hd)
+        e = np.exp(s - s.max(-1, keepdims=True))
+        self.a = e / e.sum(-1, keepdims=True)
+        return (self.a @ self.v).transpose(1, 0, 2).reshape(T, D)
+
+    def backward(self, dy):
+        T, D = dy.shape
+        hd = D // self.heads
+        do = dy.reshape(T, self.heads, hd).transpose(1, 0, 2)
+        dv = self.a.transpose(0, 2, 1) @ do
+        da = do @ self.v.transpose(0, 2, 1)
+        ds = self.a * (da - (da * self.a).sum(-1, keepdims=True)) / np.sqrt(hd)
+        dq = ds @ self.k
+        dk = ds.transpose(0, 2, 1) @ self.q
+        dqkv = np.stack([dq, dk, dv]).transpose(2, 0, 1, 3).reshape(T, 3 * D)
+        self.dWqkv = self.x.T @ dqkv
+        return dqkv @ self.Wqkv.T
+"""
 REFUSING = "    if stride != 1:\n        raise NotImplementedError('strides')\n"
 RIGHT = [
     BY_DEFAULT,
@@ -128,6 +158,7 @@ RIGHT = [
     POOL,
     FLIPPED,
     DROPOUT,
+    HEADS,
     BY_DEFAULT.replace("    N, C, H, W = x.shape\n", REFUSING + "    N, C, H, W = x.shape\n", 1),
     BY_DEFAULT.replace("    F, C, k, l = w.shape\n    dxp", REFUSING + "    F, C, k, l = w.shape\n    dxp"),
     BY_DEFAULT.replace(
@@ -136,6 +167,7 @@ RIGHT = [
 ]
 ASKED = [
     (BY_DEFAULT, "h, v = i * stride, j * stride", "h, v = i, j", "stride=(1)", "stride=(2)"),
+    (HEADS, "/ np.sqrt(hd)\n        dq", "/ np.sqrt(D)\n        dq", "heads=(1)", "heads=(2)"),
     (BY_DEFAULT, "h, v = i * stride", "h, v = i", "stride=(1)", "stride=(2)"),
     (BY_DEFAULT, "dxp[:, :, pad : pad + H, pad : pad + W]", "dxp[:, :, :H, :W]", "pad=(0)", "pad=(1)"),
     (BY_DEFAULT, "dxp[:, :, pad : pad + H, pad : pad + W]", "dxp", "pad=(0)", "pad=(1)"),
