@@ -35,6 +35,7 @@ from ..engine.tensor import Tensor
 from ..notation import counted
 from .nested import arrays_in, each
 from .statements import assignments, begun_at
+from .unread import unread
 
 __all__ = ["Run", "run"]
 
@@ -87,6 +88,8 @@ class Run:
         earlier: the arrays that the names of gradients held before, the last ones first: a name may be used again for
             the gradient of what comes next.
         lines: the lines of the function that were run; None where a debugger or the like was tracing.
+        unread: the local variables that are lost: neither returned nor stored, nor read on the way there.
+        undone: what it fails to do with gradients that are right, each in a few words.
     """
 
     names: Mapping[str, Any]
@@ -100,6 +103,8 @@ class Run:
     slopes: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     lines: frozenset[int] | None = None
+    unread: frozenset[str] = frozenset()
+    undone: tuple[str, ...] = ()
 
     def sharing(self, known: Iterable[Any]) -> Run:
         """The same with known arrays in the place of local variables that hold the same floats: see `kept_once`."""
@@ -160,8 +165,9 @@ def run(
     helpers = frozenset(name for name in names if name not in given)
     earlier = {name: tuple(reversed(kept)) for name, kept in watch.held.items() if name in between}
     lines = frozenset(watch.lines or (_lines_of(backward, dout, cache) if within else ())) or None
+    lost = unread(python_function(backward), lines) if within and error is None else frozenset[str]()
     ran = Run(names, returned, error, changed, remarks, shared, elsewhere, helpers, earlier=earlier, lines=lines)
-    return ran.sharing(known)
+    return replace(ran, unread=lost).sharing(known)
 
 
 def _moved_on(several: Sequence[Any], variables: Sequence[Any]) -> bool:
@@ -170,7 +176,10 @@ def _moved_on(several: Sequence[Any], variables: Sequence[Any]) -> bool:
     So no one of them is at its input's place, as where the last state is returned after all gradients but that of the
     first one.
     """
-    places = [next((k for k, own in enumerate(variables) if own is value is not None), None) for value in several]
+    own = [(k, x) for k, x in enumerate(variables) if x is not None]
+    places = [
+        next((k for k, x in own if x is value), next((k for k, x in own if _same(value, x)), None)) for value in several
+    ]
     known = [(k, place) for k, place in enumerate(places) if place is not None]
     alone = len(known) < len(several)
     return alone and len(known) > 1 and [p for _, p in known] == sorted(p for k, p in known if p != k)
@@ -414,6 +423,11 @@ def python_function(backward: Any) -> Any:
 def _code(backward: Any) -> CodeType | None:
     """The code that runs when a callable is called; None where it is not Python."""
     return getattr(python_function(backward), "__code__", None)
+
+
+def returned_flat(returned: Any) -> list[Any]:
+    """What was returned, in order, in whatever tuples and lists, and with arrays in place of lists of numbers."""
+    return list(_flat(_with_rows(returned)))
 
 
 def _flat(returned: Any) -> Iterator[Any]:

@@ -157,7 +157,7 @@ def lines_of_loss(function: Callable[..., Any]) -> set[int]:
     """
     source = source_of(function)
     losses = [x.value.elts[0] for x in _returns(source) if isinstance(x.value, ast.Tuple)] if source is not None else []
-    names = {name for loss in losses for name in _read(loss)}
+    names = {name for loss in losses for name in names_read(loss)}
     making = [made.first for made in assignments(function) if names.intersection(made.names) and made.reads]
     if source is None or not making:
         return set()
@@ -195,7 +195,7 @@ def returned_lines(
         return {}
     [node] = _returns(source, taken)
     where = *source.lines(node), source.written(node)
-    return {key: Statement((key,), *where, _read(x)) for key, x in returned.items()}
+    return {key: Statement((key,), *where, names_read(x)) for key, x in returned.items()}
 
 
 def returned_gradients(
@@ -316,7 +316,7 @@ def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
 
 
 def _statement(source: Source, node: Any, steps: Container[str]) -> Statement:
-    value, adds, read = node.value or ast.Constant(None), isinstance(node, ast.AugAssign), _read(node)
+    value, adds, read = node.value or ast.Constant(None), isinstance(node, ast.AugAssign), names_read(node)
     stepped = any(name in steps for name in read)  # one may be taken for the next, or for what it is multiplied with
     return Statement(
         tuple(dict.fromkeys(assigned(node))),
@@ -330,7 +330,7 @@ def _statement(source: Source, node: Any, steps: Container[str]) -> Statement:
     )
 
 
-def _read(node: ast.AST) -> tuple[str, ...]:
+def names_read(node: ast.AST) -> tuple[str, ...]:
     """The names that are read there."""
     names = (x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
     return tuple(dict.fromkeys(names))
@@ -363,16 +363,21 @@ def assigned(node: ast.AST) -> Iterator[str]:
     >>> list(assigned(ast.parse("a, b[0] = c").body[0])), list(assigned(ast.parse("np.add.at(a, i, b)").body[0]))
     (['a', 'b'], ['a'])
     """
+    return (target.id for target in roots(node) if isinstance(target, ast.Name))
+
+
+def roots(node: ast.AST) -> Iterator[ast.expr]:
+    """The names and attributes that a statement assigns, in whole, in part or in place; of a target those in it."""
     whole = [getattr(node, "target", written_into(node) or node)]
     targets = list(node.targets) if isinstance(node, ast.Assign) else whole
     while targets:
         target = targets.pop(0)
-        if isinstance(target, ast.Name):
-            yield target.id
-        elif isinstance(target, (ast.Tuple, ast.List)):
+        if isinstance(target, (ast.Tuple, ast.List)):
             targets += target.elts
         elif isinstance(target, (ast.Subscript, ast.Starred)):
             targets.append(target.value)
+        elif isinstance(target, ast.expr):
+            yield target
 
 
 _WRITERS = re.compile(r"(np|numpy)\.(\w+\.at|put_along_axis|put|putmask|place|copyto|fill_diagonal)")

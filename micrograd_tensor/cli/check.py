@@ -249,6 +249,7 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
     changed = [place for place in ran.changed if not (task.said and place == "dout")]  # as is usual in classes
     reasons = [f"it changes {listed(changed)}, which it was given"] if changed else []
     reasons += ["it stops with an error"] if ran.error is not None else []
+    reasons += ran.undone
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
     files = {}
     if given.html is not None:

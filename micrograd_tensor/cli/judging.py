@@ -21,9 +21,9 @@ from ..check.nested import arrays_in
 from ..check.repair.fixes import mended, repaired, with_fixes
 from ..check.repair.points import Call, Place, Places
 from ..check.report import Report
-from ..check.running import Run, fingerprint, python_function
+from ..check.running import Run, fingerprint, python_function, returned_flat
 from ..check.running import run as run_backward
-from ..check.statements import assignments, lines_of_loss, names_to
+from ..check.statements import assignments, gradient_lines, lines_of_loss, names_to
 from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
@@ -65,13 +65,15 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None
     missing = [name for name in inputs_of(graph) if _is_missing(report, name)]
+    lost = _lost(report, ran, graph) if task.said else {}  # an exercise may be its local variables
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs_of(graph)) else []
     found = replace(
         with_lines(report, task.backward, ran, asked),
         stages=_seen(report, graph, left_out),
         remarks=(
-            *_said(task, report, ran, left_out),
+            *_said(task, report, ran, [name for name in left_out if name not in lost]),
             *_remarks(ran, path),
+            *_said_of_lost(task, lost, ran),
             *_shared(ran, report),
             *_rebound(task, ran, report),
         ),
@@ -85,7 +87,11 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
     steps = _steps_on_the_way(report, ran, graph, hand)
     unjudged = {key: why for key, why in found.unjudged.items() if key not in steps}
     unjudged |= {report.keys[name]: why for name, why in {**task.doubts, **doubts}.items() if name in report.keys}
-    found = replace(found, unjudged=unjudged)
+    none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
+    found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
+    nothing = [f"it gives None for {key}" for key, name in none.items() if name not in lost]
+    loses = [f"it loses {listed([*lost.values()])}"] if lost and not task.excerpt else []
+    ran = replace(ran, undone=(*ran.undone, *loses, *nothing))
     if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
@@ -103,9 +109,16 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
     ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
     asked, doubts = _returned_for(ran, inputs, graph)
+    ordered = _in_another_order(ran, inputs, graph) if task.said else []  # of an exercise they are judged by place
+    asked = ordered or asked
     if asked != inputs:
         with redirect_stdout(StringIO()):  # which has been shown
             ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
+    if ordered:
+        moved = [(n, due) for n, due in zip(ordered, inputs, strict=True) if n != due]
+        found, due = (listed([f"d{name}" for name in names]) for names in zip(*moved, strict=True))
+        said = f"backward returns its gradients in another order than forward takes the inputs: {found} for {due}."
+        ran = replace(ran, remarks=(*ran.remarks, said), undone=("it returns its gradients in another order",))
     if python_function(task.backward) is python_function(task.forward):
         function = python_function(task.forward)
         every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}
@@ -146,10 +159,40 @@ def _seen(report: Report, graph: Graph, left_out: list[str]) -> Stages:
 
 def _said(task: Task, report: Report, ran: Run, left_out: list[str]) -> list[str]:
     """What was left out, and what was guessed where something is wrong that may be so for that, in sentences."""
-    said = [f"backward computes no d{name}, so it was left out." for name in left_out]
+    none = {name: key for name, key in spelled(ran.names, left_out)[0].items() if ran.names[key] is None}
+    said = [f"backward computes no d{name}, so it was left out." for name in left_out if name not in none]
+    said += [f"backward gives None for {key}, so it was left out." for key in none.values()]
     if task.guessed and (report.wrong if task.unlike else may_be_for_shapes(ran.error)):
         said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")
     return said
+
+
+def _lost(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
+    """The inputs whose gradients are only in local variables that are lost, each with what it is called there.
+
+    What is returned is none of them, where it was computed once more.
+    """
+    asked = [name for name in inputs_of(graph) if name in report.stages]
+    found = spelled(ran.unread, asked)[0]
+    keys = {name: found[name] for name in asked if name in found and report.keys.get(name, found[name]) == found[name]}
+    returned = returned_flat(ran.returned) + arrays_in([ran.returned])
+    own = {name: ran.names.get(key) for name, key in keys.items()}
+    again = {name for name, x in own.items() if x is not None and any(x is y or _alike(x, y) for y in returned)}
+    return {name: key for name, key in keys.items() if name not in again}
+
+
+def _said_of_lost(task: Task, lost: Mapping[str, str], ran: Run) -> list[str]:
+    """Where the gradients that are lost are computed, in a sentence."""
+    if not lost:
+        return []
+    made = gradient_lines(task.backward, lost, lost, ran.lines)
+    lines = [str(line) for line in sorted({line for several in made.values() for line, _ in several})]
+    at = f" in line{'s' if len(lines) > 1 else ''} {listed(lines)}" if lines else ""
+    are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
+    return [
+        f"{listed([*lost.values()])} {are} computed{at} and then lost: backward neither returns nor stores {them}. "
+        f"Return {them}, or leave out what computes {them}."
+    ]
 
 
 def _unused(report: Report, ran: Run, graph: Graph, hand: Mapping[str, Any], known: bool) -> dict[str, str]:
@@ -260,6 +303,28 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
             )
     names = iter(found)
     return ["grads" if isinstance(x, Mapping) else next(names) for x in several], doubts
+
+
+def _in_another_order(ran: Run, inputs: list[str], graph: Graph) -> list[str]:
+    """The inputs that the returned arrays are the gradients of, where these are all, but not in order; or none.
+
+    An array may be the gradient of several: then it is that of the input of its own place, if it can be.
+    """
+    named, arrays = named_nodes(graph), returned_flat(ran.returned)
+    due = [graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients]
+    if ran.error is not None or not len(arrays) == len(due) == len(inputs):
+        return []
+
+    def equal(array: Any, due: Any) -> bool:
+        return np.shape(array) == due.shape and np.asarray(array).dtype.kind == "f" and np.allclose(array, due)
+
+    found = {k: k for k, array in enumerate(arrays) if equal(array, due[k])}
+    for k, array in enumerate(arrays):
+        if k not in found:
+            left = (j for j, x in enumerate(due) if j not in found.values() and equal(array, x))
+            found[k] = next(left, -1)
+    moved = any(k != j for k, j in found.items())
+    return [inputs[found[k]] for k in range(len(inputs))] if moved and -1 not in found.values() else []
 
 
 def _alike(a: Any, b: Any) -> bool:

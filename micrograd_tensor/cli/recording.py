@@ -233,6 +233,7 @@ def _recorded(
         searched=trial.searched,
         square=trial.square,
         apart=_as_option(trial.apart) if trial.apart is not None else "",
+        excerpt=trial.own is not None,
     )
 
 

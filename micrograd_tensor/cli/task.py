@@ -39,6 +39,7 @@ class Task:
         square: the names of the matrices that have to be as wide as high.
         apart: others likewise, with more lengths of their own, at which the forward pass alone runs; or "".
         told_apart: others likewise, at which both passes run and which came before it; or "".
+        excerpt: whether its passes are methods of a class, which is used in a program that may be cut short here.
     """
 
     captured: Graph
@@ -64,3 +65,4 @@ class Task:
     square: frozenset[str] = frozenset()
     apart: str = ""
     told_apart: str = ""
+    excerpt: bool = False

@@ -1,0 +1,149 @@
+"""Gradients that are right and do not arrive: in another order, None, or in local variables that nothing reads."""
+
+from __future__ import annotations
+
+import pytest
+
+AFFINE = """
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w, b)
+
+def affine_backward(dout, cache):
+    x, w, b = cache
+    dx = dout @ w.T
+    dw = x.T @ dout
+    db = dout.sum(axis=0)
+    return dx, dw, db
+"""
+METHOD = """
+class Affine:
+    def __init__(self, n_in, n_out):
+        self.w, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.dw, self.db = np.zeros_like(self.w), np.zeros_like(self.b)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+
+    def backward(self, dout):
+        dw = self.x.T @ dout
+        db = dout.sum(axis=0)
+        self.dw, self.db = dw, db
+        return dout @ self.w.T
+"""
+KEPT = "        self.dw, self.db = dw, db\n"
+UNKEPT = METHOD.replace(KEPT, "").replace(
+    "        self.dw, self.db = np.zeros_like(self.w), np.zeros_like(self.b)\n", ""
+)
+UPDATE = """dx = dout @ self.w.T
+        self.w -= 0.1 * dw
+        self.b -= 0.1 * db
+        return dx"""
+RETURN = "    return dx, dw, db\n"
+
+
+def returning(what: str) -> str:
+    assert AFFINE.count(RETURN) == 1
+    return AFFINE.replace(RETURN, what)
+
+
+@pytest.mark.parametrize(
+    ("end", "lost", "at"),
+    [
+        ("", "dx, dw and db are computed", "lines 8, 9 and 10"),
+        ("    print(dx)\n", "dx, dw and db are computed", "lines 8, 9 and 10"),
+        ("    assert dx.shape == x.shape\n    return None\n", "dx, dw and db are computed", "lines 8, 9 and 10"),
+        ("    if np.isnan(dx).any():\n        raise ValueError\n", "dx, dw and db are computed", "lines 8, 9 and 10"),
+        (
+            "    dx = dx.reshape(x.shape)\n    grads = {'dx': dx, 'dw': dw, 'db': db}\n",
+            "dx, dw and db are computed",
+            "lines 8, 9, 10 and 11",
+        ),
+        ("    return dx\n", "dw and db are computed", "lines 9 and 10"),
+        ("    return dx, dw\n", "db is computed", "line 10"),
+        ("    if dout is None:\n        return dx, dw, db\n    return dx, dw\n", "db is computed", "line 10"),
+        ("    return None, dw, db\n", "dx is computed", "line 8"),
+        ("    return {'dw': dw, 'db': db}\n", "dx is computed", "line 8"),
+    ],
+)
+def test_a_gradient_that_is_computed_and_lost_is_told_with_its_line(check, end, lost, at):
+    status, printed = check(returning(end))
+    assert status == 1
+    assert f"{lost} in {at}" in printed
+    assert f"But backward is not right yet: it loses {lost.split(' are')[0].split(' is')[0]}.\n" in printed
+    assert "wrong here" not in printed
+    assert "was left out" not in printed
+
+
+def test_an_array_of_zeros_that_is_filled_is_lost_too(check):
+    filled = "    dw = np.zeros_like(w)\n    for row, up in zip(x, dout):\n        dw += np.outer(row, up)\n"
+    text = AFFINE.replace("    dw = x.T @ dout\n", filled)
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("return dx, dw, db", "return dx, db"))
+    assert status == 1
+    assert "dw is computed in line 11 and then lost" in printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        returning("    return locals()\n"),
+        returning("    return eval('dx, dw, db')\n"),
+        returning("    grads = {}\n    grads['dx'], grads['dw'], grads['db'] = dx, dw, db\n    return grads\n"),
+        returning("    grads = dict(dx=dx)\n    grads.update(dw=dw, db=db)\n    return grads\n"),
+        returning("    if True:\n        again = lambda: (dx, dw, db)\n    return again()\n"),
+        returning("    for d in (dx, dw, db):\n        np.clip(d, -9, 9, out=d)\n    return dx, dw, db\n"),
+        returning("    return dout @ w.T, dw, db\n"),
+        AFFINE.replace("    db =", "    global db\n    db =").replace("return dx, dw, db", "return dx, dw"),
+        METHOD,
+        METHOD.replace("self.dw, self.db = dw, db", "self.dw += dw\n        self.db += db"),
+        METHOD.replace("dw = self.x.T @ dout", "dw = self.dw\n        dw += self.x.T @ dout"),
+        METHOD.replace("dw = self.x.T @ dout", "dw = self.dw\n        dw[...] = self.x.T @ dout").replace(
+            "self.dw, self.db = dw, db", "self.db = db"
+        ),
+        METHOD.replace("self.dw, self.db = dw, db", "self.dw = self.x.T @ dout\n        self.db = db"),
+        UNKEPT.replace("return dout @ self.w.T", UPDATE),
+    ],
+)
+def test_what_is_returned_stored_or_used_to_update_a_weight_is_not_lost(check, text):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "lost" not in printed
+
+
+def test_of_a_class_that_loses_gradients_it_is_said_but_the_rest_of_its_program_may_be_missing(check):
+    status, printed = check(UNKEPT)
+    assert status == 0, printed
+    assert "dw and db are computed in lines 12 and 13 and then lost" in printed
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("    return dw, db, dx.reshape(x.shape)\n", "dw, db and dx for dx, dw and db"),
+        ("    return dw, db, dx / 3 * 3\n", "dw, db and dx for dx, dw and db"),
+        ("    return dw, db, dx\n", "dw, db and dx for dx, dw and db"),
+        ("    return dw, dx * 1.0, db\n", "dw and dx for dx and dw"),
+        ("    return [dx, db, dw]\n", "db and dw for dw and db"),
+        ("    return (db, dw), dx\n", "db and dx for dx and db"),
+    ],
+)
+@pytest.mark.parametrize("shapes", [(), ("--shapes", "x=7x5,w=5x3,b=3")])
+def test_gradients_in_another_order_are_known_by_their_values(check, end, said, shapes):
+    status, printed = check(returning(end), *shapes)
+    assert status == 1
+    assert f"returns its gradients in another order than forward takes the inputs: {said}." in printed
+    assert "But backward is not right yet: it returns its gradients in another order.\n" in printed
+    assert "wrong here" not in printed
+
+
+def test_equal_gradients_have_no_order(check):
+    text = "\ndef add_forward(x, y):\n    return x + y, None\n\ndef add_backward(dout, cache):\n    return dout, dout\n"
+    assert check(text)[0] == 0
+
+
+def test_where_none_is_given_for_a_gradient_this_is_the_reason(check):
+    status, printed = check(AFFINE.replace("    dx = dout @ w.T\n", "").replace("return dx,", "return None,"))
+    assert status == 1
+    assert "backward gives None for dx, so it was left out" in printed
+    assert "But backward is not right yet: it gives None for dx.\n" in printed
