@@ -1,4 +1,4 @@
-"""Judged again: what is right, at numbers and kernels that hide less than those that were there first."""
+"""Judged again: what is right, at shapes, numbers and kernels that hide less than those that were there first."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..check.report import Report
 from ..check.running import Run
 from ..graph import Graph, named_nodes
+from .degenerate import with_axes, with_windows
 from .hiding import lengths, oblong
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .shapes import is_parameter, said_as_option
@@ -24,14 +25,69 @@ Judged: TypeAlias = tuple[Task, Report, Run]
 
 
 def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
-    """What is right and came to its end, judged with other numbers than those by default or that were put there.
+    """What is right and came to its end, judged at other shapes and numbers than those by default or that were drawn.
 
     Raises:
         UnusableError: where it is wrong with these, and which are meant has to be said.
     """
-    if judged[2].error is not None or not judged[1].ok:
+    for again in (_of_more_windows, _of_more_axes, _of_any_numbers, _of_any_kernels, _of_any_strides):
+        if judged[2].error is None and judged[1].ok:
+            judged = again(judged, path, rtol)
+    return judged
+
+
+def _of_more_windows(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, judged at longer inputs where there is a single window, and those hold more.
+
+    Raises:
+        UnusableError: where backward does not run with them, or gives gradients of other shapes.
+    """
+    task, *_ = judged
+    other = with_windows(task, _drawn(task))
+    if other is None:
         return judged
-    return _of_any_strides(_of_any_kernels(_of_any_numbers(judged, path, rtol), path, rtol), path, rtol)
+    longer = other, *judge(other, path, rtol)
+    odd = any(stage.given_shape not in (None, stage.shape) for stage in longer[1].stages.values())
+    if odd or longer[2].error is not None:
+        raise _of_these_shapes(task, other, path, "gives gradients of other shapes" if odd else "stops with an error")
+    return longer if _is_telling(longer) else judged
+
+
+def _of_more_axes(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong at inputs of more axes, which its forward pass reshapes to fewer.
+
+    Raises:
+        UnusableError: where backward does not run with them.
+    """
+    task, *_ = judged
+    other = with_axes(task, _drawn(task))
+    if other is None:
+        return judged
+    deeper = other, *judge(other, path, rtol)
+    if deeper[2].error is not None:
+        raise _of_these_shapes(task, other, path, "stops with an error")
+    return deeper if deeper[1].wrong and _is_telling(deeper) else judged
+
+
+def _is_telling(judged: Judged) -> bool:
+    """Whether it is all right, or wrong at inputs that it is for."""
+    task, report, _ = judged
+    return report.ok or (bool(report.wrong) and is_finite(task.captured, report))
+
+
+def _drawn(task: Task) -> dict[str, tuple[int, ...]]:
+    """The shapes of the inputs that were drawn."""
+    return {name: shape for name, shape in inputs_of(task.captured).items() if name in task.drawn_ones}
+
+
+def _of_these_shapes(here: Task, there: Task, path: Path, why: str) -> UnusableError:
+    """What is said where it is right at the shapes that were found, and it is not known whether others are meant."""
+    shapes = {name: inputs_of(there.captured)[name] for name in _drawn(here)}
+    return UnusableError(
+        f"{path}: it is right at the shapes of inputs that were found, and at others, at which forward runs, backward "
+        f"{why}; say whether yours are as here, --shapes {said_as_option(_drawn(here))}, or may be others, --shapes "
+        f"{said_as_option(shapes)}; then it is judged"
+    )
 
 
 def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:

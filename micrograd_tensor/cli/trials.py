@@ -154,10 +154,12 @@ class Trials:
                 yield self.again(trial)
 
     def _all(self, infinite: bool = True, kinds: Callable[[Kind], bool] = lambda _: True) -> Iterator[Trial]:
-        """All arguments with which the forward pass runs; those with which it gives numbers that are finite first.
+        """All arguments with which the forward pass runs; first those with which all it gives is finite, and not all 0.
+
+        What is all 0 may come of a loop that is left before it begins, as there is no window in a short signal.
 
         Args:
-            infinite: whether to give those others at all.
+            infinite: whether to give the others at all.
             kinds: tells of which kinds the numbers may be; no others are tried.
         """
         late: list[Trial] = []
@@ -166,7 +168,8 @@ class Trials:
             trial = self._tried(guess) if kinds(guess.kind) else None
             if trial is None:
                 continue
-            if all(np.isfinite(out).all() for out in self._taking(trial).outputs_of(trial.returned)):
+            outputs = self._taking(trial).outputs_of(trial.returned)
+            if all(np.isfinite(out).all() for out in outputs) and any(np.any(out) for out in outputs):
                 yield trial
             else:
                 late.append(trial)

@@ -1,0 +1,211 @@
+"""Shapes that were found and hide a mistake, as a single window does: what is right there is judged at others, too."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+SIGNAL = """
+def conv1d_forward(x, w):
+    N, T = x.shape
+    K = w.shape[0]
+    out = np.zeros((N, T - K + 1))
+    for t in range(T - K + 1):
+        out[:, t] = x[:, t:t + K] @ w
+    return out, (x, w)
+
+def conv1d_backward(dout, cache):
+    x, w = cache
+    K = len(w)
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for t in range(dout.shape[1]):
+        dx[:, t:t + K] += dout[:, t:t + 1] * w
+        dw += x[:, t:t + K].T @ dout[:, t]
+    return dx, dw
+"""
+IMAGE = """
+def conv2d_forward(img, k):
+    H, W = img.shape
+    kh, kw = k.shape
+    out = np.zeros((H - kh + 1, W - kw + 1))
+    for i in range(H - kh + 1):
+        for j in range(W - kw + 1):
+            out[i, j] = np.sum(img[i:i + kh, j:j + kw] * k)
+    return out, (img, k)
+
+def conv2d_backward(dout, cache):
+    img, k = cache
+    kh, kw = k.shape
+    dimg, dk = np.zeros_like(img), np.zeros_like(k)
+    for i in range(dout.shape[0]):
+        for j in range(dout.shape[1]):
+            dimg[i:i + kh, j:j + kw] += dout[i, j] * k
+            dk += dout[i, j] * img[i:i + kh, j:j + kw]
+    return dimg, dk
+"""
+POOL = """
+class MaxPool:
+    def __init__(self, size=5):
+        self.size = size
+
+    def forward(self, x):
+        self.x, k = x, self.size
+        return np.stack([x[:, t * k:(t + 1) * k].max(axis=1) for t in range(x.shape[1] // k)], axis=1)
+
+    def backward(self, dout):
+        dx, k = np.zeros_like(self.x), self.size
+        for t in range(dout.shape[1]):
+            window = self.x[:, t * k:(t + 1) * k]
+            dx[:, t * k:(t + 1) * k] = (window == window.max(axis=1, keepdims=True)) * dout[:, t:t + 1]
+        return dx
+"""
+SUM = """
+def score_forward(x, w):
+    N, T = x.shape
+    s = np.zeros(N)
+    for t in range(T - len(w) + 1):
+        s = s + np.tanh(x[:, t:t + len(w)] @ w)
+    return s, (x, w)
+
+def score_backward(ds, cache):
+    x, w = cache
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for t in range(x.shape[1] - len(w) + 1):
+        da = ds * (1 - np.tanh(x[:, t:t + len(w)] @ w) ** 2)
+        dx[:, t:t + len(w)] += np.outer(da, w)
+        dw += x[:, t:t + len(w)].T @ da
+    return dx, dw
+"""
+FLATTEN = """
+def flatten_forward(x):
+    return x.reshape(x.shape[0], -1), x.shape
+
+def flatten_backward(dout, shape):
+    return dout.reshape(shape)
+"""
+METHODS = """
+class Flatten:
+    def _flat(self, x):
+        return x.reshape(len(x), -1)
+
+    def forward(self, x):
+        self.shape = x.shape
+        return self._flat(x)
+
+    def backward(self, dout):
+        return dout.reshape(self.shape)
+"""
+RAVEL = """
+def ravel_forward(x):
+    return np.tanh(x).ravel(), x
+
+def ravel_backward(dout, x):
+    return (dout * (1 - np.tanh(x.ravel()) ** 2)).reshape(x.shape)
+"""
+AFFINE = """
+def affine_forward(x, w, b):
+    return x.reshape(len(x), -1) @ w + b, (x, w)
+
+def affine_backward(dout, cache):
+    x, w = cache
+    flat = x.reshape(len(x), -1)
+    return (dout @ w.T).reshape(x.shape), flat.T @ dout, dout.sum(axis=0)
+"""
+IF_NEEDED = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.w = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.shape = x.shape
+        if x.ndim > 2:
+            x = x.reshape(len(x), -1)
+        self.x = x
+        return x @ self.w
+
+    def backward(self, dout):
+        self.dw = self.x.T @ dout
+        return (dout @ self.w.T).reshape(self.shape)
+"""
+LAYERS = {
+    "a signal": SIGNAL,
+    "an image": IMAGE,
+    "a pool": POOL,
+    "a sum over windows": SUM,
+    "flatten": FLATTEN,
+    "flatten, in a method of its own": METHODS,
+    "ravel": RAVEL,
+    "affine": AFFINE,
+    "dense, where there are more axes": IF_NEEDED,
+}
+
+
+@pytest.mark.parametrize("text", LAYERS.values(), ids=LAYERS)
+def test_right_ones_are_right(check, text):
+    status, said = check(text)
+    assert status == 0, said
+    assert "wrong" not in said
+
+
+@pytest.mark.parametrize(
+    ("right", "line", "wrong"),
+    [
+        (SIGNAL, "dx[:, t:t + K] +=", "dx[:, t:t + K] ="),
+        (SIGNAL, "dw += x[:, t:t + K]", "dw = x[:, t:t + K]"),
+        (SIGNAL, "dw += x[:, t:t + K]", "dw += x[:, 0:K]"),
+        (SIGNAL, "dout[:, t:t + 1] * w", "dout[:, 0:1] * w"),
+        (SIGNAL, "range(dout.shape[1])", "range(1)"),
+        (IMAGE, "dimg[i:i + kh, j:j + kw] +=", "dimg[i:i + kh, j:j + kw] ="),
+        (IMAGE, "dk += dout[i, j]", "dk = dout[i, j]"),
+        (IMAGE, "img[i:i + kh, j:j + kw]\n    return dimg", "img[:kh, :kw]\n    return dimg"),
+        (POOL, "dx[:, t * k:(t + 1) * k] =", "dx[:, 0:k] ="),
+        (SUM, "dx[:, t:t + len(w)] +=", "dx[:, t:t + len(w)] ="),
+        (SUM, "dw += ", "dw = "),
+        (FLATTEN, "dout.reshape(shape)", "dout"),
+        (FLATTEN, "dout.reshape(shape)", "dout.reshape(shape[0], -1)"),
+        (METHODS, "dout.reshape(self.shape)", "dout"),
+        (RAVEL, ".reshape(x.shape)", ".reshape(len(x), -1)"),
+        (AFFINE, ".reshape(x.shape)", ""),
+        (IF_NEEDED, ".reshape(self.shape)", ""),
+    ],
+)
+def test_wrong_ones_are_wrong_where_there_is_more_than_one_window_or_axis(check, right, line, wrong):
+    assert line in right
+    status, said = check(right.replace(line, wrong))
+    assert status == 1
+    assert re.search(r"inputs drawn from seed 0: .*; at \w+ \(.*\) backward is right\n", said)
+    assert "wrong here" in said
+
+
+@pytest.mark.parametrize(
+    ("right", "line", "wrong", "options"),
+    [
+        (
+            SIGNAL, "    K = len(w)\n    dx, dw",
+            "    return dout * w, x.T @ dout[:, 0]\n    K = len(w)\n    dx, dw",
+            ["x=7x5,w=5", "x=14x10,w=5"],
+        ),
+        (SIGNAL, "return dx, dw", "return dx[:, :K], dw", ["x=7x5,w=5", "x=14x10,w=5"]),
+        (FLATTEN, "dout.reshape(shape)", "np.zeros(shape) + dout", ["x=7x5", "x=7x5x2"]),
+    ],
+)  # fmt: skip
+def test_whether_longer_inputs_are_meant_is_asked_where_backward_is_for_none(check, right, line, wrong, options):
+    assert line in right
+    text = right.replace(line, wrong)
+    status, said = check(text)
+    assert status == 2
+    assert re.findall(r"--shapes ([\w=,]+\w)", said) == options
+    as_here, elsewhere = (check(text, "--shapes", one)[0] for one in options)
+    assert (as_here, elsewhere) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        (SIGNAL.replace("dw += x", "dw = x"), "x=7x5,w=5"),
+        (FLATTEN.replace("dout.reshape(shape)", "dout"), "x=7x5"),
+    ],
+)
+def test_shapes_that_are_given_are_as_they_are_meant(check, text, shapes):
+    assert check(text, "--shapes", shapes)[0] == 0
