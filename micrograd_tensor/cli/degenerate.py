@@ -10,7 +10,6 @@ import itertools
 import re
 from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -81,9 +80,8 @@ def _at(task: Task, shapes: Shapes, sizes: Mapping[int, int]) -> Task | None:
         before += [found[0] for found in place.finditer(said) if found[1] != str(shape)]
         said = place.sub(f"{name} {shape}", said)
     with suppress(UnusableError):
-        other = task.again(partial(_reshaped, shapes=shapes, sizes=sizes))
-        said = f"{said}; at {', '.join(before)} backward is right"
-        return replace(other, said=said, hiding=task.hiding, drawn_ones=task.drawn_ones)
+        vary = partial(_reshaped, shapes=shapes, sizes=sizes)
+        return task.varied(vary, f"{said}; at {', '.join(before)} backward is right")
     return None
 
 

@@ -154,9 +154,8 @@ def _at_its_branches(judged: Judged, path: Path, rtol: float | None) -> Judged:
     # Where all elements go over to the other side with one factor, some do with its root.
     for factor in dict.fromkeys(power for x in positive for power in (x, x**0.5)):
         with suppress(UnusableError):
-            other = task.again(partial(scaled, factor=factor))
+            other = task.varied(partial(scaled, factor=factor), f"{task.said}, times {factor:g}")
             if len(untaken(other.captured)) < len(hidden):
-                other = replace(other, said=f"{task.said}, times {factor:g}")
                 again = other, *judge(other, path, rtol)
                 errors = [again[1].stages[name].error for name in again[1].wrong]
                 if again[1].ok or any(error is None or error > _GROSS for error in errors):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..graph import Graph
@@ -66,3 +66,12 @@ class Task:
     apart: str = ""
     told_apart: str = ""
     excerpt: bool = False
+
+    def varied(self, vary: Vary, said: str) -> Task:
+        """The same at varied inputs, of which as much was drawn; raises `UnusableError` where it does not run at them.
+
+        Args:
+            vary: makes them of its own.
+            said: how the forward pass is run then.
+        """
+        return replace(self.again(vary), said=said, hiding=self.hiding, drawn_ones=self.drawn_ones, square=self.square)

@@ -60,6 +60,11 @@ class MaxPool:
             dx[:, t * k:(t + 1) * k] = (window == window.max(axis=1, keepdims=True)) * dout[:, t:t + 1]
         return dx
 """
+HINGE = SIGNAL.replace("return out,", "return np.maximum(out + 9, 0),").replace(
+    "    for t in range(dout.shape[1]):\n",
+    "    out = np.stack([x[:, t:t + K] @ w for t in range(dout.shape[1])], axis=1)\n"
+    "    dout = dout * (out > -9)\n    for t in range(dout.shape[1]):\n",
+)
 SUM = """
 def score_forward(x, w):
     N, T = x.shape
@@ -130,6 +135,7 @@ class Dense:
 """
 LAYERS = {
     "a signal": SIGNAL,
+    "a signal that a hinge seldom stops": HINGE,
     "an image": IMAGE,
     "a pool": POOL,
     "a sum over windows": SUM,
@@ -156,6 +162,7 @@ def test_right_ones_are_right(check, text):
         (SIGNAL, "dw += x[:, t:t + K]", "dw += x[:, 0:K]"),
         (SIGNAL, "dout[:, t:t + 1] * w", "dout[:, 0:1] * w"),
         (SIGNAL, "range(dout.shape[1])", "range(1)"),
+        (HINGE, "dx[:, t:t + K] +=", "dx[:, t:t + K] ="),
         (IMAGE, "dimg[i:i + kh, j:j + kw] +=", "dimg[i:i + kh, j:j + kw] ="),
         (IMAGE, "dk += dout[i, j]", "dk = dout[i, j]"),
         (IMAGE, "img[i:i + kh, j:j + kw]\n    return dimg", "img[:kh, :kw]\n    return dimg"),
