@@ -86,7 +86,7 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
             else:
                 yield from _within(x, f"{called}{place}", short, seen)
         return
-    names = value if isinstance(value, dict) else vars(value) if _is_object(value) else None
+    names = value if isinstance(value, dict) else vars(value) if is_object(value) else None
     if names is None:
         return
     seen.add(id(value))
@@ -121,7 +121,7 @@ def is_float_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | Array) and value.dtype.kind == "f"
 
 
-def _is_object(value: Any) -> bool:
+def is_object(value: Any) -> bool:
     """Whether it is an object of the user's, which may hold arrays."""
     library = type(value).__module__.partition(".")[0]
     foreign = library in ("numpy", "micrograd_tensor") or library in sys.stdlib_module_names

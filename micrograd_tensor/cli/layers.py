@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..check.nested import leaves
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
+from .held import is_object
 from .static_passes import static_passes
 
 
@@ -56,16 +60,51 @@ class Layer:
         return next((left[name] for name in _OUTPUTS if name in left), returned)
 
     def made(self, arguments: Mapping[str, Any]) -> Any:
-        """A new object of its class, of those arguments that the constructor takes; None where there is no class."""
+        """A new object of its class, of those arguments that the constructor takes; None where there is no class.
+
+        Layers among these are copied, as they keep what passes through them.
+        """
         if self.made_by is None:
             return None
-        return self.made_by(**wanted_by(self.made_by, arguments))
+        parameters, named = inspect.signature(self.made_by).parameters, wanted_by(self.made_by, arguments)
+        named = {n: deepcopy(x) if any(map(is_object, leaves(x))) else x for n, x in named.items()}
+        in_order = list[Any]()
+        several = next((n for n, p in parameters.items() if p.kind is p.VAR_POSITIONAL and n in named), None)
+        if several is not None:  # as of Sequential(*layers)
+            before = itertools.takewhile(lambda name: name != several, parameters)
+            in_order = [*(named.pop(name) for name in before if name in named), *named.pop(several)]
+        return self.made_by(*in_order, **named)
 
     def bound(self, own: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
         """Its two functions, the second None where one does both; of a class, those of an instance."""
         if self.made_by is None:
             return self.forward, self.backward
         return getattr(own, self.forward), None if self.backward is None else getattr(own, self.backward)
+
+
+def no_layers(layer: Layer, own: Any) -> str:
+    """The attribute of a layer's object whose layers its forward pass calls one after another, if it holds none; or "".
+
+    As ``self.layers`` in ``for layer in self.layers: x = layer.forward(x)``.
+    """
+    source = source_of(layer.function_forward) if hasattr(own, "__dict__") else None
+    empty = {name for name, x in vars(own).items() if isinstance(x, list | tuple | dict) and not x} if source else set()
+    for node in source.nodes if source is not None else ():
+        if isinstance(node, ast.For | ast.comprehension):
+            held = (x.attr for x in ast.walk(node.iter) if isinstance(x, ast.Attribute))
+            if (name := next((x for x in held if x in empty), None)) is not None and _calls(node):
+                return name
+    return ""
+
+
+def _calls(loop: ast.For | ast.comprehension) -> bool:
+    """Whether a loop assigns what its steps return, which it calls or whose method it calls; of a comprehension yes."""
+    if isinstance(loop, ast.comprehension):
+        return True
+    steps = {x.id for x in ast.walk(loop.target) if isinstance(x, ast.Name)}
+    made = (x.value for line in loop.body for x in ast.walk(line) if isinstance(x, ast.Assign))
+    called = (x.func for value in made for x in ast.walk(value) if isinstance(x, ast.Call))
+    return any(isinstance(x, ast.Name) and x.id in steps for one in called for x in ast.walk(one))
 
 
 _OUTPUTS = ("output", "outputs", "out", "y", "a", "A", "result", "loss")

@@ -37,7 +37,7 @@ from ..notation.printable import listed
 from .global_weights import keeping, replaced
 from .held import places
 from .hiding import shown
-from .layers import Layer, parameters_of, wanted_by
+from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, Guess, is_labels, said_as_option
 from .taking import Adapted, Taking, is_cache
@@ -152,6 +152,7 @@ def _recorded(
     dout: Any,
 ) -> Task:
     arguments = trial.guess.arguments
+    _require_layers(layer, trial.own, path)
     with blamed(path, f"fails in the forward pass of {layer.name}, recorded"), warnings.catch_warnings():
         warnings.simplefilter("error", GradientWarning)
         with replaced_kept(), seeded(seed, vars(module)), redirect_stdout(StringIO()), recording_numpy(_users(module)):
@@ -235,6 +236,17 @@ def _recorded(
         apart=_as_option(trial.apart) if trial.apart is not None else "",
         excerpt=trial.own is not None,
     )
+
+
+def _require_layers(layer: Layer, own: Any, path: Path) -> None:
+    """Refuse a container without layers, which gives back what it gets: any order of its layers would be right."""
+    if empty := no_layers(layer, own):
+        first = next(iter(parameters_of_constructor(layer)), "")
+        way = f'give it some in inputs(), as in return {{"{first}": [Linear(5, 3), …], …}}, or ' if first else ""
+        raise UnusableError(
+            f"{path}: {layer.name} holds no layers, as self.{empty} is empty, so nothing of it is judged: its loop "
+            f"over them runs zero times; {way}check a class that makes one with layers in it"
+        )
 
 
 def _numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:

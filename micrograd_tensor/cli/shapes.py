@@ -192,7 +192,8 @@ def guesses(
         file: that of its file, in which the names of settings are read.
         made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
     """
-    needed = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    starred = {name for name, p in parameters.items() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    needed = {name: p for name, p in parameters.items() if name not in starred or name in given}
     if exact:
         yield Guess({name: value for name, value in given.items() if name in needed})
         return
