@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
 import warnings
@@ -23,7 +24,7 @@ from ..check.repair.points import Call, Place, Places
 from ..check.report import Report
 from ..check.running import Run, fingerprint, python_function, returned_flat
 from ..check.running import run as run_backward
-from ..check.statements import assignments, gradient_lines, lines_of_loss, names_to
+from ..check.statements import assignments, gradient_lines, lines_of_loss, names_to, returned_gradients
 from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
@@ -110,7 +111,9 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
     ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
     asked, doubts = _returned_for(ran, inputs, graph)
-    ordered = _in_another_order(ran, inputs, graph) if task.said else []  # of an exercise they are judged by place
+    written = returned_gradients(task.backward, inputs, ran.lines).values()
+    variables = bool(written) and all(isinstance(x, ast.Name) for x in written)  # whose line is mended
+    ordered = _in_another_order(ran, inputs, graph) if task.said and not variables else []
     asked = ordered or asked
     if asked != inputs:
         with redirect_stdout(StringIO()):  # which has been shown

@@ -122,10 +122,7 @@ def test_of_a_class_that_loses_gradients_it_is_said_but_the_rest_of_its_program_
     [
         ("    return dw, db, dx.reshape(x.shape)\n", "dw, db and dx for dx, dw and db"),
         ("    return dw, db, dx / 3 * 3\n", "dw, db and dx for dx, dw and db"),
-        ("    return dw, db, dx\n", "dw, db and dx for dx, dw and db"),
         ("    return dw, dx * 1.0, db\n", "dw and dx for dx and dw"),
-        ("    return [dx, db, dw]\n", "db and dw for dw and db"),
-        ("    return (db, dw), dx\n", "db and dx for dx and db"),
     ],
 )
 @pytest.mark.parametrize("shapes", [(), ("--shapes", "x=7x5,w=5x3,b=3")])
