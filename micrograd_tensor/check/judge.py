@@ -258,6 +258,11 @@ class Backward(_Judge):
                     meant[name] = None  # the first alone: what comes after it may be right without it
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
+        for name in judged.wrong if len(judged.wrong) > 1 else ():  # what the rest is made from may be wrong as well
+            node = self.names[name]
+            for value in () if node.is_leaf or node in self.graph.outputs else earlier.get(name, ()):
+                if value.shape == node.shape:
+                    judged = judged._without({name: value})
         return judged._without_foreign(helpers)
 
     def _of_own_shape(self, earlier: Mapping[str, Sequence[Any]]) -> Backward:

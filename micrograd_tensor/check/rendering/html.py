@@ -48,12 +48,14 @@ def fragment(report: Found) -> str:
 
 
 def _source(report: Found, source: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """The user's lines, each with the sign of the gradient that it assigns, the wrong ones as where the mistake is."""
+    """The user's lines, each with the sign of the gradient that it assigns; marked are all that may be wrong."""
     if not source:
         return
     statuses = {line: report.stages[name].status for name, lines in report.lines.items() for line, _ in lines}
     for name in report.fixes:
         statuses |= {line: Status.RIGHT_GIVEN for line, _ in report.lines.get(name, ())}
+    for name in {*report.wrong} - {*report.fixes}:
+        statuses |= {line: Status.WRONG for line, _ in (*report.lines.get(name, ()), *report.before.get(name, ()))}
     statuses |= {fix.line: Status.WRONG for fix in report.fixes.values()}
     lines = []
     for number, text in source:

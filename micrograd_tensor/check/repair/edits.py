@@ -20,6 +20,8 @@ Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast
 _NUMBERS = ("2", "0.5", "-1", "1", "-0.5", "-1.5", "3", "-2", "-3", "0")
 _OF_RULES = (0.5, 1.5, 2, 3)
 """Numbers that rules of derivatives have, so that no length is meant by them, though one may be as long."""
+_MISSED = 0.96
+"""How large a change it is to write a slope in full of which a factor is there."""
 _FEW = 4
 """So many gradients that a line returns are brought into all orders."""
 _ORDERS = ((0, 2, 3, 1), (0, 3, 1, 2), (1, 0, 2, 3), (1, 2, 3, 0), (3, 0, 1, 2), (0, 2, 1, 3), (0, 2, 1), (1, 0, 2))
@@ -363,6 +365,7 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.3, f"({ast.unparse(right)}) - {ast.unparse(one)}"
         case ast.BinOp(left, op, right):
             yield from ((1.1, text) for text in slopes_of_tanh(place))
+            yield from ((_MISSED, text) for text in _whole_slopes(place))
             if isinstance(op, ast.Mult) and (root := _root(place)):
                 yield from ((1.2 + 0.01 * k, f"{atom} * {atom}") for k, atom in enumerate(atoms) if atom != root)
             if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
@@ -403,6 +406,18 @@ def slopes_of_tanh(product: ast.expr) -> Iterator[str]:
                     yield slope[1:-1]
                 case ast.BinOp(rest, ast.Mult(), x) if _alike(x, value):
                     yield f"{held(rest)} * {slope}"
+
+
+def _whole_slopes(product: ast.expr) -> Iterator[str]:
+    """The slope of a sigmoid, by its value, where one of its two factors stands.
+
+    >>> list(_whole_slopes(ast.parse("ds * (1 - s)", mode="eval").body))
+    ['ds * s * (1 - s)']
+    """
+    match product:
+        case ast.BinOp(before, ast.Mult(), ast.BinOp(ast.Constant(1), ast.Sub(), ast.Name() as value) as rest):
+            if not _occurs(value, before):
+                yield f"{held(before)} * {value.id} * ({ast.unparse(rest)})"
 
 
 def _root(square: ast.expr) -> str:
@@ -554,10 +569,22 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
         yield from _operations(f"({own[0]})", ast.MatMult(), f"({rest[0]})")
         yield 1.4, f"({own[0]}) * ({rest[0]})"
     if called in ("sum", "mean", "max", "min"):
-        yield from ((1.0, again(called, other, keep)) for other in _AXES if other != axis)
+        others = dict.fromkeys([*_AXES, *_one_axis_more(axis)])
+        yield from ((1.0, again(called, other, keep)) for other in others if other != axis)
         yield 1.0, again(called, axis, None if keep else "True")
         if axis is not None:
             yield 1.2, again(called, None, None)
+
+
+def _one_axis_more(axis: str | None) -> Iterator[str]:
+    """Several axes, as they are written, and another one.
+
+    >>> [*_one_axis_more("(3, 4)")]
+    ['(0, 3, 4)', '(1, 3, 4)', '(2, 3, 4)']
+    """
+    if axis is not None and re.fullmatch(r"\((\d, )+\d\)", axis):
+        several = {int(x) for x in re.findall(r"\d", axis)}
+        yield from (str(tuple(sorted({k, *several}))) for k in range(max(several)) if k not in several)
 
 
 def held(expression: ast.expr) -> str:

@@ -170,9 +170,11 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
             called = own_names.get(key, key)
             assigning = source.assigning(called, lines[key], key[1:] in call.inputs)
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
-                fix = (
-                    search.fix(assigning, key, called) or search.fix(on_the_way) or search.fix(source.loops(lines[key]))
-                )
+                fix = search.fix(assigning, key, called)
+                if fix is not None:
+                    fix = search.simpler(fix, [*on_the_way, *assigning])
+                else:
+                    fix = search.fix(on_the_way) or search.fix(source.loops(lines[key]))
             fix = _in_helpers(function, call, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
     return found

@@ -32,6 +32,8 @@ _ABOUT = 1.0
 """By how much larger than the smallest change one of a likely kind may be."""
 _KNOWN = 2.0
 """By how much a change counts as smaller that makes its line give what arrives somewhere in the recorded graph."""
+_SIMPLE, _LARGE = 1.0, 1.5
+"""Up to which weight a change is a slip of its line, and from which one puts something into a line, most often."""
 _LACKS = 2.0
 """By how much a term is smaller that the numbers say is missing."""
 _PLACE = "_place"
@@ -114,6 +116,18 @@ class Search:
         """A term that a gradient lacks, of what it is the gradient of, as where a loss has a penalty for it."""
         every = self.lacking(statements, key, called, of=self.due[key].node.value)
         return self._first(edit for edit in every if edit.weight < _OF_ONE)
+
+    def simpler(self, fix: Fix, statements: Iterable[Statement]) -> Fix:
+        """A slip of another line that is right, where one puts something into a line that may be right; else that."""
+        if fix.weight < _LARGE and fix.kind not in _LACKING:
+            return fix
+        every = list[Edit]()
+        for statement in statements:
+            visits = self._visits.before(self.source.line(statement))
+            if visits and self.source.line(statement) != fix.line and statement not in self._settled:
+                every += edits(statement, *self.source.atoms(statement, visits[-1]))
+        slips = sorted((edit for edit in every if edit.weight <= _SIMPLE), key=_about)
+        return self._first(self._in_order(slips)) or fix
 
     def _first(self, every: Iterable[Edit]) -> Fix | None:
         return next((fix for edit in every if (fix := self._fix(edit)) is not None), None)

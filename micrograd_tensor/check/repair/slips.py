@@ -331,7 +331,11 @@ def _around(old: ast.expr, new: ast.expr, is_number: IsNumber) -> Slip:
 def _product(old: ast.expr, new: ast.expr, is_number: IsNumber) -> Slip:
     """What a product lacked."""
     had, due = (Counter((op, ast.unparse(x)) for op, x in _chain(side)) for side in (old, new))
-    lost = [(op, x) for op, x in _chain(new) if (due - had)[op, ast.unparse(x)]]
+    left, lost = due - had, list[tuple[str, ast.expr]]()
+    for op, x in reversed(_chain(new)):  # of those that occur several times the last ones
+        if left[op, ast.unparse(x)]:
+            left[op, ast.unparse(x)] -= 1
+            lost.insert(0, (op, x))
     if not lost or had - due:
         return Slip("", f"{_part(old)} stands where {_part(new)} is due")
     said, inner = " * ".join(_part(x) for _, x in lost), ast.unparse(old)

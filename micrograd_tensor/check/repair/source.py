@@ -16,7 +16,7 @@ from ..syntax import Source, source_of
 from .edits import Statement, parts_of
 
 _MAX_ATOMS = 40
-MAX_ROOTS = 4
+MAX_ROOTS = 6
 
 
 class FunctionSource:
