@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..check.syntax import text_of
+from ..engine.row import Reshape
 from ..graph import Graph, Node
 from .shapes import is_parameter
 from .task import Task
@@ -113,7 +114,7 @@ def _hidden(graph: Graph) -> int:
 
 def _is_whole(node: Node) -> bool:
     """Whether it is a window, from one place to another, that is as large as what it lies in."""
-    if node.op is None or node.op.name != "getitem" or node.shape != node.operands[0].shape:
+    if "index" not in node.params or node.shape != node.operands[0].shape:
         return False
     index = node.params["index"]
     parts = index if isinstance(index, tuple) else (index,)
@@ -121,7 +122,7 @@ def _is_whole(node: Node) -> bool:
 
 
 def _is_reshape(node: Node) -> bool:
-    return node.op is not None and node.op.name == "reshape"
+    return isinstance(node.reading, Reshape)
 
 
 def _flattens(node: Node, shapes: Container[tuple[int, ...]]) -> bool:
