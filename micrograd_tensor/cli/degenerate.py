@@ -1,7 +1,8 @@
 """Degenerate shapes: those that hide a mistake, as a single window does, and others in their place.
 
 Where a kernel is as long as its signal, there is one window, and ``=`` does as well as ``+=``. Where an input has two
-axes, nothing comes of ``x.reshape(len(x), -1)``, nor of a backward pass that does not reshape back.
+axes, nothing comes of ``x.reshape(len(x), -1)``, nor of a backward pass that does not reshape back; and where there is
+one example, none is missed in a sum.
 """
 
 from __future__ import annotations
@@ -45,6 +46,21 @@ def with_windows(task: Task, shapes: Shapes) -> Task | None:
         if other is not None and _hidden(other.captured) < few:
             few, best = _hidden(other.captured), other
     return best
+
+
+def with_lengths(task: Task, shapes: Shapes) -> Task | None:
+    """The same at an input with three where it has one along an axis, as a batch of one; None where it does not run.
+
+    Args:
+        task: what is judged.
+        shapes: of the inputs that were drawn, which may have others.
+    """
+    for name, shape in shapes.items():
+        if not is_parameter(name) and len(shape) > 1 and 1 in shape:
+            longer = tuple(3 if n == 1 else n for n in shape)
+            if (other := _at(task, {name: longer}, {})) is not None:
+                return other
+    return None
 
 
 def with_axes(task: Task, shapes: Shapes) -> Task | None:

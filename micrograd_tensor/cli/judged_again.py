@@ -14,7 +14,7 @@ import numpy as np
 from ..check.report import Report
 from ..check.running import Run
 from ..graph import Graph, named_nodes
-from .degenerate import with_axes, with_windows
+from .degenerate import with_axes, with_lengths, with_windows
 from .hiding import lengths, oblong
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .shapes import is_parameter, said_as_option
@@ -30,7 +30,14 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
     Raises:
         UnusableError: where it is wrong with these, and which are meant has to be said.
     """
-    for again in (_of_more_windows, _of_more_axes, _of_any_numbers, _of_any_kernels, _of_any_strides):
+    for again in (
+        _of_more_windows,
+        _of_more_axes,
+        _of_more_examples,
+        _of_any_numbers,
+        _of_any_kernels,
+        _of_any_strides,
+    ):
         if judged[2].error is None and judged[1].ok:
             judged = again(judged, path, rtol)
     return judged
@@ -67,6 +74,16 @@ def _of_more_axes(judged: Judged, path: Path, rtol: float | None) -> Judged:
     if deeper[2].error is not None:
         raise _of_these_shapes(task, other, path, "stops with an error")
     return deeper if deeper[1].wrong and _is_telling(deeper) else judged
+
+
+def _of_more_examples(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong at inputs with more along an axis of length 1."""
+    task, *_ = judged
+    other = with_lengths(task, _drawn(task))
+    if other is None:
+        return judged
+    longer = other, *judge(other, path, rtol)
+    return longer if longer[2].error is None and longer[1].wrong and _is_telling(longer) else judged
 
 
 def _is_telling(judged: Judged) -> bool:

@@ -404,8 +404,11 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     own = layer.made(arguments)
     held_as_arrays(layer, own)
     rng = np.random.default_rng([seed, 3])
-    for place in places(own):
-        learned = (is_parameter(place.short) or place.boxed) and not place.gradient
+    kept = [key for made in assignments(layer.function) for key in made.kept]
+    held = [*places(own)]
+    derived, _ = spelled(kept, [place.called for place in held])  # as `a` where backward fills in `grad_a`
+    for place in held:
+        learned = (is_parameter(place.short) or place.boxed or place.called in derived) and not place.gradient
         array = plain(place.value)
         if not (learned and place.called not in arguments and array.size):
             continue

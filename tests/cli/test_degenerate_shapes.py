@@ -216,3 +216,53 @@ def test_whether_longer_inputs_are_meant_is_asked_where_backward_is_for_none(che
 )
 def test_shapes_that_are_given_are_as_they_are_meant(check, text, shapes):
     assert check(text, "--shapes", shapes)[0] == 0
+
+
+POSITIONS = """
+class LearnedPosition:
+    def __init__(self, max_len=5, d_model=4):
+        self.pe = np.random.normal(0, 0.02, (max_len, d_model))
+
+    def forward(self, x):
+        return x + self.pe[None, :x.shape[1]]
+
+    def backward(self, dout):
+        self.dpe = np.zeros_like(self.pe)
+        self.dpe[:dout.shape[1]] = dout.sum(0)
+        return dout
+"""
+ONES = """
+class LayerNorm:
+    def __init__(self, features=6, eps=1e-5):
+        self.a = np.ones(features)
+        self.b = np.zeros(features)
+        self.eps = eps
+
+    def forward(self, x):
+        m = x.mean(-1, keepdims=True)
+        v = x.var(-1, keepdims=True)
+        self.rstd = 1.0 / np.sqrt(v + self.eps)
+        self.n = (x - m) * self.rstd
+        return self.a * self.n + self.b
+
+    def backward(self, g):
+        D = g.shape[-1]
+        self.grad_a = (g * self.n).reshape(-1, D).sum(0)
+        self.grad_b = g.reshape(-1, D).sum(0)
+        gn = g * self.a
+        return self.rstd * (gn - gn.mean(-1, keepdims=True) - self.n * (gn * self.n).mean(-1, keepdims=True))
+"""
+
+
+def test_a_batch_of_one_hides_no_missing_sum(check):
+    assert check(POSITIONS)[0] == 0
+    status, said = check(POSITIONS.replace("dout.sum(0)", "dout[0]"))
+    assert status == 1
+    assert "x (3, 5, 4); at x (1, 5, 4) backward is right" in said
+
+
+def test_what_gets_a_gradient_is_learned_whatever_it_is_called_and_drawn_at_random(check):
+    assert check(ONES)[0] == 0
+    status, said = check(ONES.replace("gn = g * self.a", "gn = g"))
+    assert status == 1
+    assert "the factor self.a is missing" in said
