@@ -40,7 +40,24 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
     ):
         if judged[2].error is None and judged[1].ok:
             judged = again(judged, path, rtol)
+    _require_seen(judged, path)
     return judged
+
+
+def _require_seen(judged: Judged, path: Path) -> None:
+    """Raise where what is right is 0 at inputs that were found, so that anything that is multiplied by it passes."""
+    task, report, ran = judged
+    if ran.error is not None or not report.ok:
+        return
+    named, gradients = named_nodes(task.captured), task.captured.gradients
+    for name, shape in _drawn(task).items():
+        given = name in report.keys and shape
+        if given and named[name] in gradients and not np.any(gradients[named[name]].value):
+            raise UnusableError(
+                f"{path}: the gradient of {name} is 0 at the inputs that were found, {said_as_option(_drawn(task))}, "
+                "so mistakes in it show nowhere; give some at which it is not: write inputs(), which returns them, or "
+                "say --shapes; then it is judged"
+            )
 
 
 def _of_more_windows(judged: Judged, path: Path, rtol: float | None) -> Judged:

@@ -266,3 +266,28 @@ def test_what_gets_a_gradient_is_learned_whatever_it_is_called_and_drawn_at_rand
     status, said = check(ONES.replace("gn = g * self.a", "gn = g"))
     assert status == 1
     assert "the factor self.a is missing" in said
+
+
+STRENGTHS = """
+def bt_loss(s, winner, loser):
+    d = s[winner] - s[loser]
+    p = 1 / (1 + np.exp(-d))
+    loss = -np.log(p).sum()
+    ds = np.zeros_like(s)
+    np.add.at(ds, winner, p - 1)
+    np.add.at(ds, loser, 1 - p)
+    return loss, ds
+"""
+PLAYED = """
+
+def inputs():
+    return dict(s=np.linspace(-1.0, 2.0, 5), winner=np.array([0, 1, 1, 4]), loser=np.array([2, 3, 2, 0]))
+"""
+
+
+@pytest.mark.parametrize("text", [STRENGTHS, STRENGTHS.replace("np.add.at(ds, loser, 1 - p)", "ds[loser] += 1 - p")])
+def test_a_gradient_that_is_0_at_inputs_that_were_found_is_not_judged(check, text):
+    status, said = check(text)
+    assert status == 2
+    assert "the gradient of s is 0 at the inputs that were found, s=7x8, so mistakes in it show nowhere" in said
+    assert check(text + PLAYED)[0] == (0 if text == STRENGTHS else 1)
