@@ -45,7 +45,7 @@ _ROLES = (
     ("dilation", r"(?i)dilat(ion|ed?)s?"),
     ("padding", r"(?i)pad(ding)?|p"),
     ("sizes", r"(?i)(pool_?)?(size|height|width|k(ernel)?_?size|h|w)"),
-    ("mask", r"(?i)mask"),
+    ("mask", r"(?i)(\w+_)?masks?"),
     ("eps", r"(?i)eps(ilon)?"),
     ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
      r"|(keep_?|drop_?(out_?)?)?(prob|rate)|(keep|drop)_?p|drop(out)?_?p?"),
@@ -294,9 +294,12 @@ def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str
 
 
 def reshaped(guess: Guess, shapes: Mapping[str, tuple[int, ...]], seed: int) -> Guess:
-    """A guess with other shapes of some of its arrays."""
+    """A guess with other shapes of some of its arrays; masks have 0 and 1."""
     rng = np.random.default_rng([seed, 2])
-    drawn = {name: _of_kind(rng, shape, guess.kind) for name, shape in shapes.items()}
+    drawn = {
+        name: _mask(rng, shape) if role_of(name) == "mask" and _is_shape(shape) else _of_kind(rng, shape, guess.kind)
+        for name, shape in shapes.items()
+    }
     return Guess({**guess.arguments, **drawn}, guess.kind, guess.free, guess.alone)
 
 
@@ -424,6 +427,8 @@ def _is_shape(what: Any) -> bool:
 
 def _given(what: Any, role: str, rng: np.random.Generator, kind: Kind, few: Sequence[int | float]) -> Any:
     """A value as it is given, or an array of a shape that is given, of the kind that is tried."""
+    if role == "mask" and _is_shape(what):
+        return _mask(rng, what)
     if not _is_shape(what) or role not in ("labels", "input"):
         return _drawn(what, rng)
     return _labels(rng, what, kind, few) if role == "labels" else _of_kind(rng, what, kind)
@@ -447,14 +452,17 @@ def _guessed(
         return np.asarray(rng.uniform(0.1, 0.9))
     what = layout.get(role, layout["input"])
     if role == "mask":
-        what = what[0] if isinstance(what[0], tuple) else what  # as many as there are whole numbers
-        return rng.integers(0, 2, what).astype(float)
+        return _mask(rng, what[0] if isinstance(what[0], tuple) else what)  # as many as there are whole numbers
     if role == "labels" and (kind.labels != LABELS[0] or role not in layout):
         return _labels(rng, _shape_of_labels(layout, weighted, kind), kind, few)
     drawn = _of_kind(rng, what, kind) if role == "input" else _drawn(what, rng)
     if role == "labels" and (none := [n for n in few if n < 0]):
         drawn.flat[-1] = none[0]  # as the label of what is left out
     return drawn
+
+
+def _mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return rng.integers(0, 2, shape).astype(float)
 
 
 def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> Any:

@@ -291,3 +291,35 @@ def test_a_gradient_that_is_0_at_inputs_that_were_found_is_not_judged(check, tex
     assert status == 2
     assert "the gradient of s is 0 at the inputs that were found, s=7x8, so mistakes in it show nowhere" in said
     assert check(text + PLAYED)[0] == (0 if text == STRENGTHS else 1)
+
+
+POOLING = """
+class AttentionPooling:
+    def __init__(self, hidden=4):
+        self.v = np.random.randn(hidden)
+
+    def forward(self, H, mask):
+        # H (B, T, D), mask (B, T) of 0/1
+        self.H = H
+        s = np.einsum('btd,d->bt', H, self.v)
+        s = s + (1 - mask) * -1e9
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        self.a = e / e.sum(axis=1, keepdims=True)
+        return np.einsum('bt,btd->bd', self.a, H)
+
+    def backward(self, dout):
+        dH = self.a[:, :, None] * dout[:, None, :]
+        da = np.einsum('bd,btd->bt', dout, self.H)
+        ds = self.a * (da - (self.a * da).sum(1, keepdims=True))
+        dH += ds[:, :, None] * self.v
+        self.dv = np.einsum('bt,btd->d', ds, self.H)
+        return dH
+"""
+
+
+def test_masks_of_shapes_that_are_searched_for_are_0_and_1(check):
+    status, said = check(POOLING)
+    assert (status, "hides mistakes" in said) == (0, False)
+    lost = POOLING.replace("        dH += ds[:, :, None] * self.v\n", "")
+    assert check(lost)[0] == 2
+    assert check(lost, "--shapes", "H=7x3x4,mask=7x3")[0] == 1
