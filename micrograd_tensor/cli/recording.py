@@ -78,9 +78,10 @@ def recorded(
     record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout)
     chosen = trials.chosen()
     if chosen is None:
-        if exact and trials.last is not None and not (trials.instead or trials.unknown):
+        error = trials.broken or (trials.last if exact and not (trials.instead or trials.unknown) else None)
+        if error is not None:
             with blamed(path, "fails in forward"):
-                raise trials.last
+                raise error
         raise UnusableError(f"{path}: {_why_it_runs_at_none(layer, trials)}")
     kind = chosen.guess.kind
     apart, told = trials.told_apart(chosen), ""

@@ -97,6 +97,7 @@ class Trials:
 
     Attributes:
         last: the last error of the forward pass.
+        broken: one that it raises for whatever inputs, as for a name that there is not.
         instead: what it returned, in a few words, where it ran and that was no array of floats.
         tried: the first shapes at which it raised an error, as an option.
         unknown: what the backward pass takes that is neither an argument nor a result of the forward pass.
@@ -106,6 +107,7 @@ class Trials:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
+        self.broken: BaseException | None = None
         self._stopped: BaseException | None = None
         self.instead, self.unknown, self.tried = "", tuple[str, ...](), ""
 
@@ -268,6 +270,7 @@ class Trials:
                 own, returned, local, held = self._run(copied(guess.arguments))
         except (Exception, SystemExit) as error:  # the user's code may raise anything for inputs of other shapes
             self.last = error
+            self.broken = self.broken or (error if _is_of_the_code(error) else None)
             arrays = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray)}
             self.tried = self.tried or said_as_option(arrays)
             return None
@@ -363,6 +366,13 @@ class Trials:
             return None  # as a bias with the length of the batch
         sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())
         return replace(again, doubts={} if sure else {n: _doubt(n, trial.inputs[n], resized[n]) for n in resized})
+
+
+def _is_of_the_code(error: BaseException) -> bool:
+    """Whether no other inputs would help: a name that is not defined, in the file or in a module."""
+    return isinstance(error, NameError | ImportError) or (
+        isinstance(error, AttributeError) and str(error).startswith("module")
+    )
 
 
 def _forgetful(trial: Trial) -> bool:

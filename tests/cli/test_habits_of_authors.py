@@ -489,6 +489,28 @@ def test_a_mistake_on_the_way_to_gradients_whose_names_hold_other_arrays_is_told
     assert f"3 the fix   line {text[:at].count(chr(10)) + 1}: " in said
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"), [("+ b", "+ bias", "NameError: name 'bias'"), ("x @ w", "np.dots(x, w)", "'dots'")]
+)
+def test_what_fails_for_whatever_inputs_is_told_with_its_line(check, right, wrong, says):
+    text = """
+def affine_forward(x, w, b):
+    out = x @ w + b
+    return out, (x, w)
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+    assert check(text)[0] == 0
+    status, said = check(text.replace(right, wrong, 1))
+    assert status == 2
+    assert "fails in forward" in said
+    assert says in said
+    assert "line 4" in said
+    assert "--shapes" not in said
+
+
 BRANCHES = """
 def scale_forward(x, w, mask=None):
     out = x * w
