@@ -437,11 +437,19 @@ class Backward(_Judge):
         return {n: self._wrong_stage(self.names[n]) for n, x in of_inputs.items() if not self.is_recorded(n, x)}
 
     def _spoiling(self, stage: Stage, node: Node) -> Stage:
-        """Right values in a wrong shape are wrong after all where broadcasting them spoiled what comes after."""
-        if node not in self._spoiled:
+        """Right values in a wrong shape are wrong after all where broadcasting them spoils what comes after.
+
+        After the gradient of an input comes a step of descent: ``b - 0.1 * db`` of shapes (3, 1) and (3,) is (3, 3).
+        """
+        of_input = node.is_leaf and stage.status == Status.WRONG_SHAPE
+        step = np.broadcast_shapes(node.shape, stage.given_shape or ()) if of_input else ()
+        spoils = "and broadcasting it spoils what comes after it" if node in self._spoiled else ""
+        if np.prod(step) > node.value.size:
+            spoils = f"and {stage.name} less it would be of shape {step}"
+        if not spoils:
             return stage
         self.wrong_stages[stage.name] = self._wrong_stage(node)
-        note = f"{stage.note}, and broadcasting it spoils what comes after it"
+        note = f"{stage.note}, {spoils}"
         return replace(stage, status=Status.WRONG, error=None, worst=None, limit=None, note=note)
 
     def _wrong_stage(self, node: Node) -> WrongStage:

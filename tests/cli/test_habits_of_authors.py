@@ -531,3 +531,26 @@ def test_lines_that_did_not_run_are_told(check):
     assert status == 0
     assert "line 12 did not run at these inputs, so of it nothing is judged." in said
     assert "did not run" not in check(BRANCHES.replace("~mask", "mask"), "--shapes", "mask=(2.5)")[1]
+
+
+IN_ROWS = """
+def linear_forward(A, W, b):
+    return np.dot(W, A) + b, (A, W, b)
+
+def linear_backward(dZ, cache):
+    A_prev, W, b = cache
+    dW = np.dot(dZ, A_prev.T)
+    db = np.sum(dZ, axis=1, keepdims=True)
+    dA_prev = np.dot(W.T, dZ)
+    return dA_prev, dW, db
+"""
+
+
+def test_right_numbers_of_a_shape_that_a_step_of_descent_would_spread_are_wrong(check):
+    assert check(IN_ROWS)[0] == 0
+    status, said = check(IN_ROWS.replace(", keepdims=True", ""), "--hints", "3")
+    assert status == 1
+    assert "db: shape (3,), where (3, 1) belongs, and b less it would be of shape (3, 3)" in said
+    assert "3 the fix   line 9: db = np.sum(dZ, axis=1, keepdims=True)" in said
+    status, said = check(IN_ROWS.replace("axis=1, keepdims=True)", "axis=1, keepdims=True)[None]"))
+    assert (status, "✗" in said) == (0, False)
