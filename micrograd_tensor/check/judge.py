@@ -442,7 +442,7 @@ class Backward(_Judge):
         After the gradient of an input comes a step of descent: ``b - 0.1 * db`` of shapes (3, 1) and (3,) is (3, 3).
         """
         of_input = node.is_leaf and stage.status == Status.WRONG_SHAPE
-        step = np.broadcast_shapes(node.shape, stage.given_shape or ()) if of_input else ()
+        step = np.broadcast_shapes(node.shape, stage.given_shape or ()) if of_input else node.shape
         spoils = "and broadcasting it spoils what comes after it" if node in self._spoiled else ""
         if np.prod(step) > node.value.size:
             spoils = f"and {stage.name} less it would be of shape {step}"

@@ -121,12 +121,34 @@ def test_shapes_are_compared_before_values_and_never_broadcast():
 
 def test_right_values_in_a_wrong_shape_are_said_but_are_not_wrong():
     out, dout, right = point()
-    report = mt.compare(out, dout, {**right, "dvar": right["dvar"][None, :], "dgamma": right["dgamma"][:, None]})
+    report = mt.compare(out, dout, {**right, "dvar": right["dvar"][:, None].T, "dgamma": right["dgamma"][None]})
     assert report.ok
     assert report.wrong == []
     assert [name for name, stage in report.stages.items() if stage.status == Status.WRONG_SHAPE] == ["gamma", "var"]
     assert report.stages["var"].note
     assert not mt.compare(out, dout, {**right, "dvar": 2 * right["dvar"][None, :]}).ok
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "ok"),
+    [
+        ((4,), (1, 4), True),
+        ((1, 4), (4,), True),
+        ((1,), (), True),
+        ((), (1, 1), True),
+        ((4,), (4, 1), False),
+        ((4, 1), (4,), False),
+        ((1, 4, 1, 1), (4,), False),
+    ],
+)
+def test_an_input_less_its_gradient_has_the_shape_of_the_input_or_that_of_the_gradient_is_wrong(shape, given, ok):
+    x = mt.tensor(np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape), name="x", requires_grad=True)
+    report = mt.compare(x * x, np.ones(shape), {"dx": (2 * x.numpy()).reshape(given)})
+    assert report.ok == ok
+    assert report.stages["x"].status == (Status.WRONG_SHAPE if ok else Status.WRONG)
+    if not ok:
+        assert f"shape {given}, where {shape} belongs, and x less it would be of shape" in report.stages["x"].note
+        assert report.diagnosis["x"]
 
 
 def test_what_was_not_given_is_said_and_not_judged():
