@@ -441,11 +441,9 @@ class Backward(_Judge):
 
         After the gradient of an input comes a step of descent: ``b - 0.1 * db`` of shapes (3, 1) and (3,) is (3, 3).
         """
-        of_input = node.is_leaf and stage.status == Status.WRONG_SHAPE
-        step = np.broadcast_shapes(node.shape, stage.given_shape or ()) if of_input else node.shape
         spoils = "and broadcasting it spoils what comes after it" if node in self._spoiled else ""
-        if np.prod(step) > node.value.size:
-            spoils = f"and {stage.name} less it would be of shape {step}"
+        if node.is_leaf and stage.status == Status.WRONG_SHAPE:
+            spoils = _after_a_step(stage) or spoils
         if not spoils:
             return stage
         self.wrong_stages[stage.name] = self._wrong_stage(node)
@@ -679,3 +677,12 @@ def _is_multiple(given: Any, due: Any, least: float) -> bool:
 def _within(few: tuple[int, ...], many: tuple[int, ...]) -> bool:
     """Whether some lengths are among others."""
     return not Counter(few) - Counter(many)
+
+
+def _after_a_step(stage: Stage) -> str:
+    """What an input becomes of which a gradient is subtracted, in a few words; "" where it keeps its size."""
+    try:
+        step = np.broadcast_shapes(stage.shape, stage.given_shape or ())
+    except ValueError:
+        return f"and cannot be subtracted from {stage.name}"
+    return f"and {stage.name} less it would be of shape {step}" if np.prod(step) > np.prod(stage.shape) else ""

@@ -100,7 +100,7 @@ def test_what_is_not_finite_is_right_where_it_belongs():
     ("gradient", "ok"),
     [
         (RIGHT[None], True),
-        (RIGHT.reshape(4, 3, 1), True),
+        (RIGHT.reshape(4, 3, 1), False),
         (RIGHT.ravel(), False),
         (RIGHT.T, False),
         (RIGHT.sum(axis=0), False),
