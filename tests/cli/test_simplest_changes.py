@@ -138,7 +138,7 @@ def scored_backward(dout, cache):
 """
 
 
-def test_what_is_made_of_the_first_value_of_a_name_is_no_second_mistake(check):
+def test_what_is_made_of_the_first_value_of_a_name_is_no_second_mistake(check, untraced):
     printed = check(NAMED_TWICE, "--shapes=x=5x4,w=4x3", "--hints=3")[1]
     assert printed.count("1 where") == 1
     assert "1 gradient is wrong: dscores." in printed
