@@ -18,6 +18,7 @@ from .degenerate import with_axes, with_lengths, with_windows
 from .hiding import lengths, oblong
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .shapes import is_parameter, said_as_option
+from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
 
@@ -47,7 +48,7 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
 def _require_seen(judged: Judged, path: Path) -> None:
     """Raise where what is right is 0 at inputs that were found, so that anything that is multiplied by it passes."""
     task, report, ran = judged
-    if ran.error is not None or not report.ok:
+    if ran.error is not None or not report.ok or steps_of(task.captured):
         return
     named, gradients = named_nodes(task.captured), task.captured.gradients
     for name, shape in _drawn(task).items():
@@ -71,7 +72,7 @@ def _of_more_windows(judged: Judged, path: Path, rtol: float | None) -> Judged:
     if other is None:
         return judged
     longer = other, *judge(other, path, rtol)
-    odd = any(stage.given_shape not in (None, stage.shape) for stage in longer[1].stages.values())
+    odd = _has_odd_shapes(longer[1])
     if odd or longer[2].error is not None:
         raise _of_these_shapes(task, other, path, "gives gradients of other shapes" if odd else "stops with an error")
     return longer if _is_telling(longer) else judged
@@ -94,13 +95,21 @@ def _of_more_axes(judged: Judged, path: Path, rtol: float | None) -> Judged:
 
 
 def _of_more_examples(judged: Judged, path: Path, rtol: float | None) -> Judged:
-    """What is right, unless it is wrong at inputs with more along an axis of length 1."""
+    """What is right, unless it is wrong at inputs with more along an axis of length 1.
+
+    Not where gradients have other shapes then: a layer may be for one example, as one with ``np.outer`` is.
+    """
     task, *_ = judged
     other = with_lengths(task, _drawn(task))
     if other is None:
         return judged
     longer = other, *judge(other, path, rtol)
-    return longer if longer[2].error is None and longer[1].wrong and _is_telling(longer) else judged
+    told = longer[2].error is None and longer[1].wrong and not _has_odd_shapes(longer[1]) and _is_telling(longer)
+    return longer if told else judged
+
+
+def _has_odd_shapes(report: Report) -> bool:
+    return any(stage.given_shape not in (None, stage.shape) for stage in report.stages.values())
 
 
 def _is_telling(judged: Judged) -> bool:

@@ -19,14 +19,19 @@ from ..notation.printable import listed
 _STEPS = {"sign": "np.sign", "floor": "np.floor", "ceil": "np.ceil", "trunc": "np.trunc", "rint": "np.round"}
 
 
+def steps_of(graph: Graph) -> dict[Node, str]:
+    """The steps that gradients come to, and what they are called: nothing comes through them."""
+    called = [node.op.name if node.op is not None else "" for node in graph.nodes]
+    return {n: _STEPS[op] for n, op in zip(graph.nodes, called, strict=True) if op in _STEPS and n in graph.gradients}
+
+
 def passed_straight(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
     """The stages whose gradients are no derivatives but straight-through estimates, and what is to be said of them.
 
     Each of their numbers is the derivative, or what it is where the steps are left out; where the derivative is 0
     throughout it may be any other.
     """
-    called = [node.op.name if node.op is not None else "" for node in graph.nodes]
-    steps = {n: _STEPS[op] for n, op in zip(graph.nodes, called, strict=True) if op in _STEPS and n in graph.gradients}
+    steps = steps_of(graph)
     if not steps:
         return {}
     through: dict[Node, Any] = {}
