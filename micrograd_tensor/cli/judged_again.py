@@ -120,7 +120,7 @@ def _is_telling(judged: Judged) -> bool:
 
 def _drawn(task: Task) -> dict[str, tuple[int, ...]]:
     """The shapes of the inputs that were drawn."""
-    return {name: shape for name, shape in inputs_of(task.captured).items() if name in task.drawn_ones}
+    return {name: shape for name, shape in inputs_of(task.captured).items() if name in task.free}
 
 
 def _of_these_shapes(here: Task, there: Task, path: Path, why: str) -> UnusableError:
@@ -140,7 +140,7 @@ def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:
         UnusableError: where that is so, and whether square ones alone are meant has to be said.
     """
     task, *_ = judged
-    weights = {n: x.value for n, x in named_nodes(task.captured).items() if n in task.drawn_ones and is_parameter(n)}
+    weights = {n: x.value for n, x in named_nodes(task.captured).items() if n in task.free and is_parameter(n)}
     for name, value in weights.items():
         others = list[Task]()
         with suppress(UnusableError):  # both run: a loop may take a part of kernels that are too high, or too wide
@@ -173,7 +173,7 @@ def _of_any_strides(judged: Judged, path: Path, rtol: float | None) -> Judged:
     if not wrong:
         return judged
     there, _, ran = wrong[0]
-    if ran.error is None and others.keys() <= task.drawn_ones:
+    if ran.error is None and others.keys() <= task.free:
         return there, *judge(there, path, rtol)
     raise _of_these_alone(path, {name: task.hiding[name][0] for name in others}, others)
 
@@ -181,7 +181,7 @@ def _of_any_strides(judged: Judged, path: Path, rtol: float | None) -> Judged:
 def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float | None) -> list[Judged] | None:
     """What is wrong with other numbers at the lengths that it runs at; None if it is right at one of them."""
     found, shapes = list[Judged](), inputs_of(task.captured)
-    for vary in lengths(task.drawn_ones):
+    for vary in lengths(task.free):
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = task.again(with_numbers(others, vary))

@@ -82,6 +82,28 @@ class Layer:
         return getattr(own, self.forward), None if self.backward is None else getattr(own, self.backward)
 
 
+def texts_in(layer: Layer) -> set[str]:
+    """The texts in the source of its two functions and of those of its file that they call; of a class, in its file.
+
+    Among them are the names of settings that it reads, as ``conv_param["stride"]``.
+    """
+    functions = [layer.function_forward, layer.function]
+    own = inspect.unwrap(functions[0])
+    there, texts = own.__globals__, dict[Any, str]()
+    if layer.made_by is not None:
+        file = "".join(linecache.getlines(own.__code__.co_filename))
+        return set(re.findall(_TEXT, file))
+    while functions:
+        function = functions.pop()
+        text = texts[function] = text_of(function)
+        called = (there.get(name) for name in re.findall(r"\w+", text))
+        functions += {x for x in called if inspect.isfunction(x) and x not in texts}
+    return set(re.findall(_TEXT, "".join(texts.values())))
+
+
+_TEXT = r"['\"](\w+)['\"]"
+
+
 def no_layers(layer: Layer, own: Any) -> str:
     """The attribute of a layer's object whose layers its forward pass calls one after another, if it holds none; or "".
 

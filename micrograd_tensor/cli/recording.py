@@ -29,7 +29,6 @@ from ..check.rolled import rolled
 from ..check.running import Watch, copied, kept_once, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments, settled
-from ..check.syntax import text_of
 from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
@@ -230,7 +229,7 @@ def _recorded(
         upstreams=takes.gradients,
         numbers=_numbers(layer, backward, arguments),
         hiding={} if exact else _hiding(layer, backward, arguments, trial.guess.free),
-        drawn_ones=frozenset(trial.guess.free),
+        free=frozenset(trial.guess.free),
         found=not exact,
         shapes=_as_option(trial.guess),
         searched=trial.searched,
@@ -262,24 +261,8 @@ def _hiding(
 ) -> dict[str, tuple[Any, Any]]:
     """See `Task.hiding`."""
     defaults = _defaults(layer, backward, given)
-    read = _read_by(layer.function_forward)
-    settings = {n: x for n, x in given.items() if isinstance(x, dict)}
-    every = {**defaults, **given, **{n: {k: y for k, y in x.items() if k in read} for n, x in settings.items()}}
-    found = {name: x for name, x in shown(every).items() if name in defaults or name in free}
-    return {
-        name: (given[name], {**given[name], **x}) if name in settings else (every[name], x) for name, x in found.items()
-    }
-
-
-def _read_by(function: Callable[..., Any]) -> set[str]:
-    """The texts in the source of a function, and of those of its file that it calls: the settings that it reads."""
-    there, texts, left = inspect.unwrap(function).__globals__, dict[str, str](), [text_of(function)]
-    while left:
-        text = left.pop()
-        calls = {n for n in re.findall(r"\w+", text) if n not in texts and inspect.isfunction(there.get(n))}
-        texts |= {name: text_of(there[name]) for name in calls}
-        left += [texts[name] for name in calls]
-    return set(re.findall(r"['\"](\w+)['\"]", "".join([text_of(function), *texts.values()])))
+    every = {**defaults, **given}
+    return {name: (every[name], x) for name, x in shown(every).items() if name in defaults or name in free}
 
 
 def _defaults(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def guesses(
     compared: Mapping[str, Sequence[str | int | float]] | None = None,
     kept: Sequence[tuple[int, ...]] = (),
     forward: str = "",
-    file: str = "",
+    settings: Container[str] = (),
     made: Sequence[tuple[int, ...]] = (),
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
@@ -189,7 +189,7 @@ def guesses(
         compared: what parameters are compared with: texts are their values, numbers among those of labels.
         kept: the shapes of weights that are no parameters and that the inputs have to fit.
         forward: the source of the forward pass.
-        file: that of its file, in which the names of settings are read.
+        settings: the names of those that it reads out of dictionaries, and perhaps other texts.
         made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
     """
     starred = {name for name, p in parameters.items() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
@@ -222,7 +222,7 @@ def guesses(
                     elif texts and parameter.default is parameter.empty:
                         arguments[name] = texts[0]
                     elif parameter.default is parameter.empty or name in wanted:
-                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few, file)
+                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few, settings)
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
@@ -441,11 +441,11 @@ def _guessed(
     weighted: bool,
     kind: Kind,
     few: Sequence[int | float],
-    file: str,
+    settings: Container[str],
 ) -> Any:
     if role == "parameters":
         every = dict(_PARAMETERS) | ({"stride": 1, "pad": 1} if weighted else {})
-        return {name: x for name, x in every.items() if re.search(rf"['\"]{name}['\"]", file)} or every
+        return {name: x for name, x in every.items() if name in settings} or every
     if role in _FIXED:
         return _FIXED[role]
     if role == "number":

@@ -33,7 +33,7 @@ class Task:
         upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
         numbers: those that are 1, 2 or a half by default, which other factors may be, too, by name.
         hiding: those that are a stride of 1 or the like, of which nothing is seen then, and another for each, by name.
-        drawn_ones: the names of the arguments that were drawn or put there, which may be others.
+        free: the names of the arguments that were drawn or put there, which may be others.
         shapes: of the inputs that were found, as an option.
         searched: whether no usual ones fitted together, so that these were searched for.
         square: the names of the matrices that have to be as wide as high.
@@ -59,7 +59,7 @@ class Task:
     upstreams: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     hiding: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    drawn_ones: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
     shapes: str = ""
     searched: bool = False
     square: frozenset[str] = frozenset()
@@ -74,4 +74,4 @@ class Task:
             vary: makes them of its own.
             said: how the forward pass is run then.
         """
-        return replace(self.again(vary), said=said, hiding=self.hiding, drawn_ones=self.drawn_ones, square=self.square)
+        return replace(self.again(vary), said=said, hiding=self.hiding, free=self.free, square=self.square)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import linecache
 import re
 import warnings
 from collections import Counter
@@ -33,7 +32,7 @@ from ..check.syntax import source_of, text_of
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
-from .layers import Layer, parameters_of, parameters_of_constructor
+from .layers import Layer, parameters_of, parameters_of_constructor, texts_in
 from .lengths import told_apart
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, is_parameter, reshaped, said_as_option
@@ -243,7 +242,7 @@ class Trials:
             compared,
             kept,
             text_of(self._layer.function_forward),
-            _file_of(self._layer.function_forward),
+            texts_in(self._layer),
             self._made_by_default,
         )
 
@@ -464,8 +463,3 @@ def quietly(seed: int, names: Mapping[str, Any]) -> Iterator[None]:
         warnings.simplefilter("ignore")
         with redirect_stdout(StringIO()):
             yield
-
-
-def _file_of(function: Callable[..., Any]) -> str:
-    """The text of the file that a function is in; "" where it is not known."""
-    return "".join(linecache.getlines(inspect.unwrap(function).__code__.co_filename))

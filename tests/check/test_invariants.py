@@ -115,7 +115,7 @@ def test_a_function_without_symmetry_has_no_property_to_check():
     "function",
     [lambda x: mt.sqrt(mt.sum(mt.square(x)) + 1e-9), lambda x: x / (mt.sum(x) + 1e-9), lambda x: mt.square(x) + 1e-12],
 )
-def test_what_is_homogeneous_but_for_a_small_number_has_not_that_property(function):
+def test_no_property_fails_of_what_is_homogeneous_but_for_a_small_number(function):
     x = mt.tensor([0.5, 1.0, 2.0], name="x", requires_grad=True)
     result = function(x)
     captured = mt.graph(result, np.ones(result.shape))

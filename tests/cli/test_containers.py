@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from test_what_objects_hold import LINEAR
 
 from micrograd_tensor.cli import main
 
-LINEAR = """
-class Linear:
-    def __init__(self, n_in, n_out):
-        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dout):
-        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
-        return dout @ self.W.T
-"""
 SEQUENTIAL = """
 class Sequential:
     def __init__(self, *layers):
