@@ -96,7 +96,7 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
     """
     own = returned_names(backward, inputs, ran.lines)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
-    passed = {stage.name for stage in report.stages.values() if stage.status == Status.ANOTHER}
+    passed = {stage.name for stage in report.stages.values() if stage.status in (Status.ANOTHER, Status.HARMLESS)}
     passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}
     settled = {name: key for name, key in report.keys.items() if name not in passed}
     judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}

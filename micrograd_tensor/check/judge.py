@@ -685,4 +685,4 @@ def _after_a_step(stage: Stage) -> str:
         step = np.broadcast_shapes(stage.shape, stage.given_shape or ())
     except ValueError:
         return f"and cannot be subtracted from {stage.name}"
-    return f"and {stage.name} less it would be of shape {step}" if np.prod(step) > np.prod(stage.shape) else ""
+    return f"and {stage.name} - d{stage.name} would be of shape {step}" if np.prod(step) > np.prod(stage.shape) else ""

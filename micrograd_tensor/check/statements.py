@@ -325,7 +325,7 @@ def _statement(source: Source, node: Any, steps: Container[str]) -> Statement:
         read,
         tuple(kept(node)),
         computes=adds or stepped or not _unpacks(value),
-        begins=not adds and begins(value),
+        begins=not adds and begins(value) and not any(_picks(x, steps) for x in getattr(node, "targets", ())),
         fetched=tuple(dict.fromkeys(_fetched(node))),
     )
 
@@ -334,6 +334,17 @@ def names_read(node: ast.AST) -> tuple[str, ...]:
     """The names that are read there."""
     names = (x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
     return tuple(dict.fromkeys(names))
+
+
+def _picks(target: ast.expr, steps: Container[str]) -> bool:
+    """Whether a target is the elements of an array that a comparison or a mask picks, as a gradient is masked.
+
+    >>> [_picks(ast.parse(text, mode="eval").body, ["i"]) for text in ("dh[h <= 0]", "dh[mask]", "dx[i]", "dx[:, 1:]")]
+    [True, True, False, False]
+    """
+    index = target.slice if isinstance(target, ast.Subscript) else ast.Constant(0)
+    is_mask = isinstance(index, ast.Name) and index.id not in steps
+    return is_mask or any(isinstance(x, ast.Compare | ast.Invert) for x in ast.walk(index))
 
 
 def _unpacks(value: ast.expr) -> bool:

@@ -550,7 +550,7 @@ def test_right_numbers_of_a_shape_that_a_step_of_descent_would_spread_are_wrong(
     assert check(IN_ROWS)[0] == 0
     status, said = check(IN_ROWS.replace(", keepdims=True", ""), "--hints", "3")
     assert status == 1
-    assert "db: shape (3,), where (3, 1) belongs, and b less it would be of shape (3, 3)" in said
+    assert "db: shape (3,), where (3, 1) belongs, and b - db would be of shape (3, 3)" in said
     assert "3 the fix   line 9: db = np.sum(dZ, axis=1, keepdims=True)" in said
     status, said = check(IN_ROWS.replace("axis=1, keepdims=True)", "axis=1, keepdims=True)[None]"))
     assert (status, "✗" in said) == (0, False)

@@ -204,3 +204,26 @@ def wide_backward(dout, cache):
         "--hints=3",
     )[1]
     assert f"line 9: dgamma = np.sum(dout * x, axis=0) + 0 * ({wide}) + 0 * ({wide})\n" in printed
+
+
+MASKED_IN_PLACE = """
+def net_loss(x, y, W1, W2):
+    h = np.maximum(0, x @ W1)
+    d = h @ W2 - y
+    loss = np.sum(d**2) / len(x)
+    dscores = 2 * d / len(x)
+    dW2 = h.T @ dscores
+    dh = dscores @ W2.T
+    dh[h <= 0] = 0
+    dW1 = x.T @ dh
+    return loss, dW1, dW2
+"""
+
+
+def test_a_gradient_that_is_masked_by_itself_is_told_at_the_line_that_masks_it(check):
+    assert check(MASKED_IN_PLACE)[0] == 0
+    status, printed = check(MASKED_IN_PLACE.replace("dh[h <= 0] = 0", "dh[dh <= 0] = 0"), "--hints", "3")
+    assert status == 1
+    assert "1 where     line 10: dh[dh <= 0] = 0" in printed
+    assert "3 the fix   line 10: dh[h <= 0] = 0" in printed
+    assert "dh stands where h is due" in printed

@@ -174,6 +174,8 @@ def edits(
     for mask in (x for target in targets if target is not None for x in ast.walk(target)):
         if isinstance(mask, ast.Compare):
             found += [Edit(statement, mask, x, weight) for weight, x in _other(mask, ast.unparse(mask), atoms, False)]
+            own = ast.unparse(mask.left)
+            found += [Edit(statement, mask.left, x, 0.98) for x in atoms if x.isidentifier() and x != own]
     for place in ast.walk(value):
         if isinstance(place, ast.Subscript):
             own, exchanged = ast.unparse(place.value), {*_other_indices(place.slice, ())}
