@@ -176,10 +176,7 @@ def _moved_on(several: Sequence[Any], variables: Sequence[Any]) -> bool:
     So no one of them is at its input's place, as where the last state is returned after all gradients but that of the
     first one.
     """
-    own = [(k, x) for k, x in enumerate(variables) if x is not None]
-    places = [
-        next((k for k, x in own if x is value), next((k for k, x in own if _same(value, x)), None)) for value in several
-    ]
+    places = [next((k for k, own in enumerate(variables) if own is value is not None), None) for value in several]
     known = [(k, place) for k, place in enumerate(places) if place is not None]
     alone = len(known) < len(several)
     return alone and len(known) > 1 and [p for _, p in known] == sorted(p for k, p in known if p != k)

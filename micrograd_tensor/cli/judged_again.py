@@ -175,7 +175,9 @@ def _of_any_strides(judged: Judged, path: Path, rtol: float | None) -> Judged:
     there, _, ran = wrong[0]
     if ran.error is None and others.keys() <= task.free:
         return there, *judge(there, path, rtol)
-    raise _of_these_alone(path, {name: task.hiding[name][0] for name in others}, others)
+    before, after = (inputs_of(at.captured) for at in (task, there))
+    longer = {name: after[name] for name in _drawn(task) if after[name] != before[name]}
+    raise _of_these_alone(path, {name: task.hiding[name][0] for name in others}, others, longer)
 
 
 def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float | None) -> list[Judged] | None:
@@ -220,11 +222,14 @@ def _of_any_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
     raise _of_these_alone(path, task.numbers, other_numbers(task.numbers))
 
 
-def _of_these_alone(path: Path, here: Mapping[str, Any], there: Mapping[str, Any]) -> UnusableError:
+def _of_these_alone(
+    path: Path, here: Mapping[str, Any], there: Mapping[str, Any], longer: Mapping[str, tuple[int, ...]] | None = None
+) -> UnusableError:
     """What is said where it is right with the numbers that are there by default, and wrong with others."""
+    others = ",".join(filter(None, [_numbers(there), said_as_option(longer or {})]))
     return UnusableError(
         f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
-        f"alone are meant, --shapes {_numbers(here)}, or others, too, --shapes {_numbers(there)}; then it is judged"
+        f"alone are meant, --shapes {_numbers(here)}, or others, too, --shapes {others}; then it is judged"
     )
 
 

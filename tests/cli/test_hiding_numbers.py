@@ -150,6 +150,17 @@ class Attention:
         self.dWqkv = self.x.T @ dqkv
         return dqkv @ self.Wqkv.T
 """
+GROUPS = """
+def centred_forward(x, groups=1):
+    N, D = x.shape
+    g = x.reshape(N, groups, D // groups)
+    return (g - g.mean(axis=2, keepdims=True)).reshape(N, D), g.shape
+
+
+def centred_backward(dout, shape):
+    d = dout.reshape(shape)
+    return (d - d.mean(axis=2, keepdims=True)).reshape(dout.shape)
+"""
 REFUSING = "    if stride != 1:\n        raise NotImplementedError('strides')\n"
 RIGHT = [
     BY_DEFAULT,
@@ -159,6 +170,7 @@ RIGHT = [
     FLIPPED,
     DROPOUT,
     HEADS,
+    GROUPS,
     BY_DEFAULT.replace("    N, C, H, W = x.shape\n", REFUSING + "    N, C, H, W = x.shape\n", 1),
     BY_DEFAULT.replace("    F, C, k, l = w.shape\n    dxp", REFUSING + "    F, C, k, l = w.shape\n    dxp"),
     BY_DEFAULT.replace(
@@ -167,6 +179,7 @@ RIGHT = [
 ]
 ASKED = [
     (BY_DEFAULT, "h, v = i * stride, j * stride", "h, v = i, j", "stride=(1)", "stride=(2)"),
+    (GROUPS, "d.mean(axis=2", "d.mean(axis=(1, 2)", "groups=(1)", "groups=(2),x=14x10"),
     (HEADS, "/ np.sqrt(hd)\n        dq", "/ np.sqrt(D)\n        dq", "heads=(1)", "heads=(2)"),
     (BY_DEFAULT, "h, v = i * stride", "h, v = i", "stride=(1)", "stride=(2)"),
     (BY_DEFAULT, "dxp[:, :, pad : pad + H, pad : pad + W]", "dxp[:, :, :H, :W]", "pad=(0)", "pad=(1)"),

@@ -332,10 +332,10 @@ def _product(old: ast.expr, new: ast.expr, is_number: IsNumber) -> Slip:
     """What a product lacked."""
     had, due = (Counter((op, ast.unparse(x)) for op, x in _chain(side)) for side in (old, new))
     left, lost = due - had, list[tuple[str, ast.expr]]()
-    for op, x in reversed(_chain(new)):  # of those that occur several times the last ones
+    for op, x in _chain(new):
         if left[op, ast.unparse(x)]:
-            left[op, ast.unparse(x)] -= 1
-            lost.insert(0, (op, x))
+            left[op, ast.unparse(x)] -= 1  # of those that occur several times, as often as it is missing
+            lost.append((op, x))
     if not lost or had - due:
         return Slip("", f"{_part(old)} stands where {_part(new)} is due")
     said, inner = " * ".join(_part(x) for _, x in lost), ast.unparse(old)
