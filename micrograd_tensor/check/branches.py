@@ -1,8 +1,9 @@
 """Branches: the ops that take one of their sides only at this point, so that nothing is known of the other.
 
 Where a hinge is 0 for every example, any gradient of what is within it passes. What turns at no size of the inputs
-either, as the root of a sum of squares that is kept above 0, hides nothing. Nor does a limit other than 0, as in
-``np.clip(z, -50, 50)``: it guards against what is too large, and people derive the function without it. But an input
+either, as the root of a sum of squares that is kept above 0, hides nothing. Nor does a limit other than 0 of what goes
+on to a function, a root or a division, as in ``np.exp(np.clip(z, -50, 50))``: it guards against what is too large, and
+people derive the function without it; one of what goes nowhere of that kind, as 6 of ``relu6``, is meant. And an input
 that is compared with others and nothing else, as labels in ``np.where(y == 1, p, 1 - p)``, is there to choose a side.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.row import Reduction
+from ..engine.row import Function, Linear, Power, Product, Reduction, Trait
 from ..graph import Graph, Node, evaluate
 
 _FACTORS = (0.3, 3.0, 0.1, 10.0, -1.0)
@@ -40,7 +41,8 @@ def untaken(graph: Graph) -> dict[Node, float]:
     [('relu', 0.3)]
     """
     here = {node: node.value for node in graph.nodes}
-    alike = {node: sides for node in graph.nodes if _may_turn(node) and len(sides := _sides(node, here)) == 1}
+    turning = (node for node in graph.nodes if _may_turn(node) and not _is_guard(node, graph))
+    alike = {node: sides for node in turning if len(sides := _sides(node, here)) == 1}
     leaves = [node for node in graph.nodes if node.is_leaf and node.requires_grad and node.dtype.kind == "f"]
     found: dict[Node, float] = {}
     for factor in _FACTORS if alike else ():
@@ -57,9 +59,29 @@ def _may_turn(node: Node) -> bool:
     """Whether an op decides for each of several elements by numbers that depend on the inputs."""
     if node.op is None or node.op.analytic or isinstance(node.reading, Reduction) or np.size(node.value) < _FEW:
         return False
+    return any(x.requires_grad for x in node.inputs)
+
+
+def _is_guard(node: Node, graph: Graph) -> bool:
+    """Whether an op keeps others from numbers that are too large, or too near to 0."""
     bounds = [abs(x) for x in (*node.operands, *node.params.values()) if isinstance(x, int | float) and x]
-    guards = [bound for bound in bounds if bound < _GUARD or node.dtype.kind != "b"]
-    return any(x.requires_grad for x in node.inputs) and not guards
+    return any(x < _GUARD for x in bounds) or (bool(bounds) and node.dtype.kind != "b" and _is_at_risk(node, graph))
+
+
+def _is_at_risk(node: Node, graph: Graph) -> bool:
+    """Whether a node goes on to a function, a root or a division, perhaps with others, or in parts."""
+    for user, i in graph.users[node]:
+        along = Trait.MOVES in user.made_by.traits
+        match user.reading:
+            case Function() | Power():
+                return True
+            case Product(exponents) if exponents[i] < 0 or exponents[i] % 1:
+                return True
+            case Linear() | Product():
+                along = True
+        if along and _is_at_risk(user, graph):
+            return True
+    return False
 
 
 def _sides(node: Node, values: Mapping[Node, Any]) -> set[Any]:

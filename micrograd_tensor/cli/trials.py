@@ -109,6 +109,7 @@ class Trials:
         self.broken: BaseException | None = None
         self._stopped: BaseException | None = None
         self.instead, self.unknown, self.tried = "", tuple[str, ...](), ""
+        self._of_columns = False
 
     def chosen(self) -> Trial | None:
         """The likeliest, as it ran in an object of its own; None where the forward pass runs at no arguments.
@@ -130,6 +131,7 @@ class Trials:
                 if self._is_loss(trial):
                     break
         found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
+        self._of_columns = found is not None and self._is_column(found)
         return found and self.again(found)
 
     def again(self, trial: Trial) -> Trial:
@@ -150,34 +152,48 @@ class Trials:
             return kind not in kinds and bool(shares if kind.numbers != NUMBERS[0] else labels)
 
         for trial in self._all(infinite=False, kinds=is_new):
-            if trial.gradients is not None and not trial.unlike:
+            hides = self._is_column(trial) and not self._of_columns
+            if trial.gradients is not None and not trial.unlike and not hides:
                 kinds.add(trial.guess.kind)
                 yield self.again(trial)
 
     def _all(self, infinite: bool = True, kinds: Callable[[Kind], bool] = lambda _: True) -> Iterator[Trial]:
         """All arguments with which the forward pass runs; first those with which all it gives is finite, and not all 0.
 
-        What is all 0 may come of a loop that is left before it begins, as there is no window in a short signal.
+        What is all 0 may come of a loop that is left before it begins, as there is no window in a short signal. To a
+        single column most fits by chance, so where no weights tell that one is meant, these come last.
 
         Args:
             infinite: whether to give the others at all.
             kinds: tells of which kinds the numbers may be; no others are tried.
         """
-        late: list[Trial] = []
+        late, columns = list[Trial](), list[Trial]()
         ran = False
         for guess in self._guesses():
             trial = self._tried(guess) if kinds(guess.kind) else None
             if trial is None:
                 continue
             outputs = self._taking(trial).outputs_of(trial.returned)
-            if all(np.isfinite(out).all() for out in outputs) and any(np.any(out) for out in outputs):
-                yield trial
-            else:
+            if not all(np.isfinite(out).all() for out in outputs) or not any(np.any(out) for out in outputs):
                 late.append(trial)
+            elif self._is_column(trial):
+                columns.append(trial)
+                continue
+            else:
+                if columns and any(len(shape) < len(columns[0].inputs.get(n, ())) for n, shape in trial.inputs.items()):
+                    yield from columns  # before an array of one axis, to which still more fits
+                    columns.clear()
+                yield trial
             ran = ran or (trial.gradients is not None and self._is_loss(trial))
         yield from late if infinite else ()
         if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:
             yield fits
+        yield from columns
+
+    def _is_column(self, trial: Trial) -> bool:
+        """Whether an input was drawn of one column, and nothing is called as weights, or as what scales and shifts."""
+        shapes = [shape for name, shape in trial.inputs.items() if name in trial.guess.free]
+        return any(len(shape) > 1 and 1 in shape for shape in shapes) and not any(map(is_parameter, trial.inputs))
 
     def _fitted(self) -> Trial | None:
         """The layer at shapes that are found from how far it comes with others, where it ran at no usual ones."""

@@ -21,6 +21,30 @@ def elu_backward(da, cache):
     dz[z <= 0] *= (a + alpha)[z <= 0]
     return dz
 """
+LIMITED = """
+def relu6_forward(x):
+    return np.minimum(np.maximum(x, 0), 6), x
+
+def relu6_backward(dout, x):
+    return dout * ((x > 0) & (x < 6))
+"""
+HARD = """
+class HardSwish:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        self.z = x @ self.W
+        self.gate = np.clip(self.z / 8 + 0.5, 0, 1)
+        return self.z * self.gate
+
+    def backward(self, dout):
+        inside = np.abs(self.z) < 4
+        dz = dout * (self.gate + self.z * inside / 8)
+        self.dW = self.x.T @ dz
+        return dz @ self.W.T
+"""
 PAIRS = """
 def contrastive_loss(x1, x2, y, margin=1.5):
     diff = x1 - x2
@@ -63,6 +87,22 @@ def test_a_mistake_in_a_branch_that_the_likeliest_inputs_never_take_is_found(che
     own = right.splitlines()[place - 2].strip()
     assert f"line {place}: {own.replace(line, wrong)}" in text
     assert re.search(rf"3 the fix +line {place}: ", text)
+
+
+@pytest.mark.parametrize(
+    ("right", "line", "wrong"),
+    [
+        (LIMITED, "((x > 0) & (x < 6))", "(x > 0)"),
+        (LIMITED, "(x < 6)", "(x < 7)"),
+        (HARD, "self.z * inside / 8)", "self.z / 8)"),
+    ],
+)
+def test_a_limit_that_is_meant_is_no_guard(check, right, line, wrong):
+    assert right.count(line) == 1
+    assert check(right)[0] == 0
+    status, text = check(right.replace(line, wrong))
+    assert status == 1
+    assert re.search(r"1 where +line \d+: .*" + re.escape(wrong), text)
 
 
 GUARDED = {
@@ -194,7 +234,8 @@ def test_a_point_at_which_an_op_takes_one_side_only_is_said_to_hide_mistakes():
         lambda x: x / mt.maximum(mt.sqrt((x**2).sum(axis=1, keepdims=True)), 1e-8),
         lambda x: mt.sqrt(mt.maximum((x**2).sum(axis=1), 0.0) + 1e-5),
         lambda x: mt.log(mt.clip(1.0 / (1.0 + mt.exp(-x)), 1e-7, 1 - 1e-7)),
-        lambda x: mt.exp(mt.clip(x, -5.0, 5.0)) + mt.minimum(x, 6.0),
+        lambda x: mt.exp(mt.clip(x, -5.0, 5.0)) + mt.sqrt(2.0 - mt.reshape(mt.minimum(x, 1.5), 24)).sum(),
+        lambda x: mt.minimum(x, 1e3),
     ],
 )
 def test_a_guard_that_is_never_reached_hides_nothing(guarded):

@@ -323,3 +323,37 @@ def test_masks_of_shapes_that_are_searched_for_are_0_and_1(check):
     lost = POOLING.replace("        dH += ds[:, :, None] * self.v\n", "")
     assert check(lost)[0] == 2
     assert check(lost, "--shapes", "H=7x3x4,mask=7x3")[0] == 1
+
+
+CHAIN = """
+def logz_forward(emit, trans):
+    T, K = emit.shape
+    alpha = np.zeros((T, K))
+    alpha[0] = emit[0]
+    for t in range(1, T):
+        s = alpha[t - 1][:, None] + trans
+        alpha[t] = emit[t] + np.log(np.exp(s).sum(axis=0))
+    logz = np.log(np.exp(alpha[-1]).sum())
+    return logz, (emit, trans, alpha, logz)
+
+def logz_backward(dout, cache):
+    emit, trans, alpha, logz = cache
+    demit, dtrans = np.zeros_like(emit), np.zeros_like(trans)
+    da = dout * np.exp(alpha[-1] - logz)
+    for t in range(len(emit) - 1, 0, -1):
+        demit[t] = da
+        p = np.exp(alpha[t - 1][:, None] + trans - (alpha[t] - emit[t]))
+        dtrans += p * da
+        da = (p * da).sum(axis=1)
+    demit[0] = da
+    return demit, dtrans
+"""
+CLIPPED = CHAIN.replace("np.exp(s).sum(axis=0)", "np.maximum(np.exp(s), 1e-12).sum(axis=0)")
+
+
+@pytest.mark.parametrize("text", [CHAIN, CLIPPED], ids=["as usual", "where numbers may be shares"])
+def test_a_single_column_that_nothing_speaks_for_hides_no_wrong_axis(check, text):
+    assert check(text)[0] == 0
+    status, said = check(text.replace("(p * da).sum(axis=1)", "(p * da).sum(axis=0)"))
+    assert status == 1
+    assert "emit (3, 5), trans (5, 5)" in said
