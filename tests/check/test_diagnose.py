@@ -315,6 +315,14 @@ def test_upstreams_of_any_size_are_judged(size):
     assert "gamma" in report.wrong
 
 
+@pytest.mark.parametrize("upstream", [1.3, np.array([1.3]), np.array([[1.3]])], ids=np.shape)
+def test_a_loss_of_one_number_is_diagnosed_whatever_its_shape(upstream):
+    x = mt.tensor([[1.0, 2.0, 3.0]], name="x", requires_grad=True)
+    loss = mt.reshape(mt.sum(x**2), np.shape(upstream))
+    found = mt.compare(loss, upstream, {"dx": -2.6 * x.numpy()}, point=False)
+    assert found.diagnosis["x"][0].kind == "sign"
+
+
 def test_one_number_that_nothing_explains_is_not_called_a_multiple():
     g = mt.tensor(2.0, name="g", requires_grad=True)
     out = mt.exp(g).named("y")

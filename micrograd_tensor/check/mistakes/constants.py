@@ -112,9 +112,12 @@ def _single(graph: Graph) -> list[_Number]:
             if isinstance(x, int | float) and not isinstance(x, bool) and abs(x) not in (0.0, 1.0) and isfinite(x):
                 add(abs(x), "a recorded number", 0.3)
     for output, upstream in graph.upstreams.items():
-        if upstream.value is not None and upstream.value.size == 1 and abs(float(upstream.value)) not in (0.0, 1.0):
+        if upstream.value is None or upstream.value.size != 1:
+            continue
+        size = abs(float(upstream.value.item()))
+        if size not in (0.0, 1.0):
             name = f"d{output.name}" if output.name else "the upstream gradient"
-            found.setdefault(abs(float(upstream.value)), _Number(abs(float(upstream.value)), name, "", 0.4))
+            found.setdefault(size, _Number(size, name, "", 0.4))
     return list(found.values())
 
 
