@@ -114,10 +114,10 @@ def _single(graph: Graph) -> list[_Number]:
     for output, upstream in graph.upstreams.items():
         if upstream.value is None or upstream.value.size != 1:
             continue
-        size = abs(float(upstream.value.item()))
-        if size not in (0.0, 1.0):
+        value = abs(float(upstream.value.item()))
+        if value not in (0.0, 1.0):
             name = f"d{output.name}" if output.name else "the upstream gradient"
-            found.setdefault(size, _Number(size, name, "", 0.4))
+            found.setdefault(value, _Number(value, name, "", 0.4))
     return list(found.values())
 
 
