@@ -260,12 +260,18 @@ def _judged(
         return Backward(stages, given.gradients, before).rereading(held, own, slopes)
 
     before = forward(given.values)
+    if ran is not None:
+        why = "not what forward computes under this name, so it was taken for another array"
+        strays = dict.fromkeys((name for name in _differing(before) if name in given.loose), why)
+        if strays:
+            before = forward({name: value for name, value in given.values.items() if name not in strays})
+        return before, backward(before), strays
     judged = backward(before)
     if not (before.others and given.loose):
         return before, judged, {}
     without = backward(forward({}))
     wrong = {name: given.values[name] for name in given.loose.intersection(before.wrong)}
-    strays = _strays(wrong, named, without, earlier)
+    strays = _strays(wrong, named, without)
     if not strays or not {*without.wrong} <= {*judged.wrong}:
         return before, judged, {}
     left = strays if without.wrong else given.loose
@@ -273,24 +279,23 @@ def _judged(
     return before, backward(before) if without.wrong else without, strays
 
 
-def _strays(
-    wrong: Mapping[str, Any], named: Mapping[str, Node], without: Backward, earlier: Mapping[str, Sequence[Any]]
-) -> dict[str, str]:
+def _differing(before: Forward) -> Iterator[str]:
+    """The values that are not the recorded ones: backward may call an array of its own as a value of forward."""
+    return (stage.name for stage in before.stages if stage.status in (Status.WRONG, Status.RIGHT_GIVEN))
+
+
+def _strays(wrong: Mapping[str, Any], named: Mapping[str, Node], without: Backward) -> dict[str, str]:
     """Arrays under names of values that need not be these, and why.
 
     Args:
         wrong: arrays that are not the values of their names.
         named: the nodes by name.
         without: the gradients, judged as if they were made from the recorded values.
-        earlier: by name what it held before.
     """
     if not without.wrong:
         return dict.fromkeys(wrong, "not the recorded values, but the gradients were not made from them")
     found: dict[str, str] = {}
     for name, x in wrong.items():
-        if any(_is_value(named[name], held) for held in earlier.get(name, ())):
-            found[name] = "not the recorded values, which it held before, so it was taken for another array"
-            continue
         other = next((node for node in without.graph.nodes if node is not named[name] and _is_value(node, x)), None)
         if other is not None:
             found[name] = f"not the recorded values, but those of {_called(other)}, so it was taken for another array"

@@ -102,9 +102,58 @@ def policy_loss(theta, states, adv, beta=0.1):
     dtheta = states.T @ dlogits
     return loss, dtheta
 """
+HIDDEN = """
+def hidden_forward(x, w):
+    h = x @ w
+    y = np.maximum(0, h)
+    return y, (x, w, y)
+
+def hidden_backward(dout, cache):
+    x, w, y = cache
+    h = dout * (y > 0)
+    return h @ w.T, x.T @ h
+"""
+GATE = """
+def gate_forward(x):
+    t = np.tanh(x)
+    return t * x, (x, t)
+
+def gate_backward(dout, cache):
+    x, tanh = cache
+    t = (1 - tanh**2) * x
+    return dout * (tanh + t)
+"""
+SOFTMAX = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        s = e.sum(axis=1, keepdims=True)
+        self.y = e / s
+        return self.y
+
+    def backward(self, dout):
+        e = dout * self.y
+        s = e.sum(axis=1, keepdims=True)
+        return e - self.y * s
+"""
+STANDARDIZED = """
+def scaled_forward(x, gamma):
+    mu = x.mean(axis=1, keepdims=True)
+    std = x.std(axis=1, keepdims=True)
+    xhat = (x - mu) / std
+    return gamma * xhat, (x, mu, std, gamma)
+
+def scaled_backward(dout, cache):
+    x, mu, std, gamma = cache
+    xhat = (x - mu) / std
+    dgamma = (dout * xhat).sum(axis=0)
+    g = dout * gamma
+    return (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / std, dgamma
+"""
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
+SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
 SHAPES |= {ENTROPY: "theta=4x3,states=7x4,adv=7"}
 MISTAKES = [
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
@@ -120,6 +169,12 @@ MISTAKES = [
     (CENTERED, "h = 1 - y * y", "h = 1 - y"),
     (CENTERED, "return d - d.mean(axis=0)", "return d + d.mean(axis=0)"),
     (CENTERED, "dw = y.T", "dw = 2 * y.T"),
+    (HIDDEN, "y > 0", "y < 0"),
+    (HIDDEN, "x.T @ h", "2 * x.T @ h"),
+    (GATE, "(1 - tanh**2) * x", "1 - tanh**2"),
+    (SOFTMAX, "e = dout * self.y", "e = 2 * dout * self.y"),
+    (SOFTMAX, "e - self.y * s", "e + self.y * s"),
+    (STANDARDIZED, "(x - mu) / std\n    dgamma", "(x - mu) * std\n    dgamma"),
     (FLAT, "* (flat > 0)", "* (flat < 0)"),
     (FLAT, "dx = (dout", "dx = (2 * dout"),
 ]
@@ -140,6 +195,12 @@ def test_of_wrong_code_the_line_is_told_and_no_other(check, text, right, wrong):
     assert status == 1
     lines = {int(k) for k in re.findall(r"(?:where|^)\s+line (\d+):", said, re.MULTILINE)}
     assert lines == {1 + text[: text.index(wrong)].count("\n") + 1}, said
+    assert "forward value is wrong" not in said  # which backward has from its cache, or computes in a line of its own
+
+
+def test_an_array_of_backward_is_no_value_of_forward_of_the_same_name(check):
+    said = check(SOFTMAX, "--shapes", "x=7x5")[1]
+    assert "Not judged by themselves, as forward has no such values: e and s." in said
 
 
 def test_it_is_so_in_float32_too(check):

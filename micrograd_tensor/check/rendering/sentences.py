@@ -133,11 +133,11 @@ def afterthoughts(report: Found) -> list[Section]:
     helpers = [shown(name) for name, reason in report.unused.items() if not reason]
     matched = tuple(f"{shown(key)} is {text}" for key, text in report.matched.items() if "without a name" not in text)
     sections = [Section("Known by their values", matched)] if matched else []
-    sections += [Section("Left aside: arrays of a stage's shape whose names match no stage", unused)] if unused else []
+    sections += [Section("Left aside: arrays of a stage's shape that belong to no stage", unused)] if unused else []
     if helpers:
-        text = f"Not judged by itself, as forward has no value of that name: {helpers[0]}."
+        text = f"Not judged by itself, as forward has no such value: {helpers[0]}."
         if len(helpers) > 1:
-            text = f"Not judged by themselves, as forward has no values of these names: {listed(helpers)}."
+            text = f"Not judged by themselves, as forward has no such values: {listed(helpers)}."
         sections.append(Section("", (text,), "muted"))
     if report.oracles and all(oracle.agree and np.isfinite(oracle.recorded) for oracle in report.oracles):
         every = all(oracle.complex_step is not None for oracle in report.oracles)
