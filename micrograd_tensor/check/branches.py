@@ -23,6 +23,8 @@ _FEW = 7
 """An op of fewer elements may well be on one side of its kink by chance."""
 _GUARD = 1e-3
 """A number nearer to 0 than this that others are compared with guards against a division by 0, or its logarithm."""
+_LARGE, _SMALL = 10.0, 0.05
+"""So does one from there on against an overflow, and one so near to 0 or 1 against the logarithm of what is left."""
 
 
 @np.errstate(all="ignore")
@@ -63,9 +65,10 @@ def _may_turn(node: Node) -> bool:
 
 
 def _is_guard(node: Node, graph: Graph) -> bool:
-    """Whether an op keeps others from numbers that are too large, or too near to 0."""
+    """Whether an op keeps others from numbers that are too large, or too near to 0 or 1."""
     bounds = [abs(x) for x in (*node.operands, *node.params.values()) if isinstance(x, int | float) and x]
-    return any(x < _GUARD for x in bounds) or (bool(bounds) and node.dtype.kind != "b" and _is_at_risk(node, graph))
+    at_risk = node.dtype.kind != "b" and any(x >= _LARGE or min(x, abs(1 - x)) <= _SMALL for x in bounds)
+    return any(x < _GUARD for x in bounds) or (at_risk and _is_at_risk(node, graph))
 
 
 def _is_at_risk(node: Node, graph: Graph) -> bool:

@@ -240,6 +240,13 @@ def _returns(source: Source, taken: Container[int] | None = None) -> list[ast.Re
     return [node for node in every if taken is None or source.lines(node)[0] in taken]
 
 
+def lines_of_returns(function: Callable[..., Any]) -> list[range]:
+    """The lines of each statement that returns something that is computed."""
+    source = source_of(function)
+    every = [x for x in _returns(source) if not isinstance(x.value, ast.Constant)] if source is not None else []
+    return [range(first, last + 1) for first, last in map(source.lines, every)] if source is not None else []
+
+
 def without_starts(statements: Iterable[Statement]) -> list[Statement]:
     """The statements that assign a name without those that only begin it, as by zeros, if others go on."""
     every = list(statements)

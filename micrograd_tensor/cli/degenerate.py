@@ -38,13 +38,13 @@ def with_windows(task: Task, shapes: Shapes) -> Task | None:
         task: what is judged.
         shapes: of the inputs that were drawn, which may have others.
     """
-    few, best = _hidden(task.captured), None
+    few, best = hidden(task.captured), None
     whole = {node.operands[0].name for node in task.captured.nodes if _is_whole(node)}
     slid_along = {name: shape for name, shape in shapes.items() if name in whole or not is_parameter(name)}
     for longer in (one for name, shape in slid_along.items() for one in _longer(name, shape)):
         other = _at(task, longer, {}) if few else None
-        if other is not None and _hidden(other.captured) < few:
-            few, best = _hidden(other.captured), other
+        if other is not None and hidden(other.captured) < few:
+            few, best = hidden(other.captured), other
     return best
 
 
@@ -122,7 +122,7 @@ def _longer(name: str, shape: tuple[int, ...]) -> Iterator[Shapes]:
                 yield {name: tuple(n + more[axis] if axis in axes else n for axis, n in enumerate(shape))}
 
 
-def _hidden(graph: Graph) -> int:
+def hidden(graph: Graph) -> int:
     """How many axes of results there are of length 1, and windows as large as what they lie in."""
     ones = sum(out.shape.count(1) for out in graph.outputs)
     return ones + sum(map(_is_whole, graph.nodes))

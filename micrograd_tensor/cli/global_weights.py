@@ -36,7 +36,8 @@ def held_in_module(layer: Layer) -> dict[str, Any]:
     names = global_names(layer)
     held = held_arrays(names) | numbers_as_arrays(names)
     keys = [key for made in assignments(layer.function) for key in (*made.names, *made.kept)]
-    wanted = spelled(keys, held)[0].keys() - parameters_of(layer).keys()
+    own = [name for name in held if name not in keys or not spelled([name], [x for x in held if x != name])[0]]
+    wanted = spelled(keys, own)[0].keys() - parameters_of(layer).keys()  # a file that trains may hold dW beside W
     return {name: x for name, x in held.items() if name in wanted}
 
 

@@ -2,12 +2,13 @@
 
 With a stride or a dilation of 1, or one group, a backward pass that ignores it is right, and with a padding of 0 one
 that does not cut it off; where a window is as large as its stride, or a kernel as high as wide, one may stand for the
-other.
+other. And of whatever number is there by default, a backward pass may have the same one in the place of its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 
 from .shapes import is_parameter, role_of
 from .varied import Vary, varied
+
+_AXES = re.compile(r"(?i)ax(is|es)?|dims?")
+"""Names of numbers that are axes."""
 
 
 def shown(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,6 +45,30 @@ def _shown(name: str, x: Any) -> Any:
     if x == 1 and role_of(name) in ("step", "dilation", "groups"):
         return 2
     return 1 if x == 0 and role_of(name) == "padding" else x
+
+
+def every_other(numbers: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Others in the place of each whole number, of those in a dictionary too, the likeliest to run first, by its name.
+
+    >>> [*every_other({"k": 3, "alpha": 0.1})], [*every_other({"pool_param": {"size": 2, "stride": 2}})][1]
+    ([('k', [5, 2])], ('pool_param', [{'size': 2, 'stride': 3}, {'size': 2, 'stride': 1}]))
+    """
+    for name, x in numbers.items():
+        if type(x) is int:
+            yield name, others(name, x)
+        elif isinstance(x, dict) and role_of(name) == "parameters":
+            yield from ((name, [{**x, key: one} for one in several]) for key, several in every_other(x))
+
+
+def others(name: str, x: int) -> list[int]:
+    """Other whole numbers in the place of one, the likeliest to run first: what is odd, as windows may be, stays so.
+
+    >>> others("kernel", 3), others("r", 2), others("axis", 1), others("axis", -1)
+    ([5, 2], [3, 1], [0, 2], [-2])
+    """
+    if re.fullmatch(_AXES, name) and x >= 0:
+        return [x - 1, x + 1] if x else [1]
+    return [x - 1] if x < 0 else [x + 1 + x % 2, *([x - 1] if x > 1 else [])]
 
 
 def oblong(weights: Any) -> list[Any]:

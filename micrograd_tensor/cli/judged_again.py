@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,13 +15,14 @@ import numpy as np
 from ..check.report import Report
 from ..check.running import Run
 from ..graph import Graph, named_nodes
-from .degenerate import with_axes, with_lengths, with_windows
-from .hiding import lengths, oblong
+from .degenerate import hidden, with_axes, with_lengths, with_windows
+from .hiding import every_other, lengths, oblong, shown
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .shapes import is_parameter, said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
+from .varied import doublings, longer
 
 Judged: TypeAlias = tuple[Task, Report, Run]
 
@@ -35,9 +37,11 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
         _of_more_windows,
         _of_more_axes,
         _of_more_examples,
+        _of_other_lengths,
         _of_any_numbers,
         _of_any_kernels,
         _of_any_strides,
+        _of_any_whole_numbers,
     ):
         if judged[2].error is None and judged[1].ok:
             judged = again(judged, path, rtol)
@@ -46,12 +50,15 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
 
 
 def _require_seen(judged: Judged, path: Path) -> None:
-    """Raise where what is right is 0 at inputs that were found, so that anything that is multiplied by it passes."""
+    """Raise where what is right is 0 at inputs that were found, so that anything that is multiplied by it passes.
+
+    So is the gradient of what a state is multiplied by that begins with zeros.
+    """
     task, report, ran = judged
     if ran.error is not None or not report.ok or steps_of(task.captured):
         return
     named, gradients = named_nodes(task.captured), task.captured.gradients
-    for name, shape in _drawn(task).items():
+    for name, shape in inputs_of(task.captured).items() if task.found else ():
         given = name in report.keys and shape
         if given and named[name] in gradients and not np.any(gradients[named[name]].value):
             raise UnusableError(
@@ -106,6 +113,38 @@ def _of_more_examples(judged: Judged, path: Path, rtol: float | None) -> Judged:
     longer = other, *judge(other, path, rtol)
     told = longer[2].error is None and longer[1].wrong and not _has_odd_shapes(longer[1]) and _is_telling(longer)
     return longer if told else judged
+
+
+def _of_other_lengths(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong at longer inputs, as where a length is a number in the backward pass.
+
+    Raises:
+        UnusableError: where backward does not run with them, or gives gradients of other shapes.
+    """
+    task, *_ = judged
+    usual = _has_odd_shapes(judged[1])  # as of a stage that is another array
+    for other in _longer(task):
+        again = other, *judge(other, path, rtol)
+        odd = again[2].error is None and _has_odd_shapes(again[1]) and not usual
+        if odd or may_be_for_shapes(again[2].error):
+            raise _of_these_shapes(
+                task, other, path, "gives gradients of other shapes" if odd else "stops with an error"
+            )
+        wrong = inputs_of(task.captured).keys() & again[1].wrong
+        if again[2].error is None and wrong and _is_telling(again):
+            return again
+    return judged
+
+
+def _longer(task: Task) -> Iterator[Task]:
+    """The same at longer inputs, if all of them were drawn, and it runs with them."""
+    shapes = inputs_of(task.captured)
+    for times in doublings(shapes.values()) if task.found and shapes.keys() <= task.free else ():
+        with suppress(UnusableError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = task.again(partial(longer, times=times))
+            said = said_as_option(inputs_of(other.captured))
+            yield replace(other, said=f"{task.said}; then {said}", free=task.free, put=task.put)
 
 
 def _has_odd_shapes(report: Report) -> bool:
@@ -163,45 +202,74 @@ def _of_any_strides(judged: Judged, path: Path, rtol: float | None) -> Judged:
         UnusableError: where it is, and the stride is there by default, which may be the only one that is meant.
     """
     task, *_ = judged
-    others = {name: other for name, (_, other) in task.hiding.items()}
+    others = shown(task.put)
     at_once = _wrong_with(others, task, path, rtol) if others else None
     if at_once is None:
         return judged
     several = [{name: other} for name, other in others.items()] if len(others) > 1 else []
     each = ((one, found) for one in several if (found := _wrong_with(one, task, path, rtol)))
     others, wrong = next(each, (others, at_once))
-    if not wrong:
-        return judged
+    return _told(task, others, wrong, path, rtol) if wrong else judged
+
+
+def _of_any_whole_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
+    """What is right, unless it is wrong with another whole number in the place of one, which forward takes.
+
+    Raises:
+        UnusableError: where it is, and the number is there by default, which may be the only one that is meant.
+    """
+    task, *_ = judged
+    for name, every in every_other(task.put):
+        for other in every:
+            wrong = _wrong_with({name: other}, task, path, rtol)
+            if wrong:
+                return _told(task, {name: other}, wrong, path, rtol)
+            if wrong is None:
+                break
+    return judged
+
+
+def _told(task: Task, others: Mapping[str, Any], wrong: list[Judged], path: Path, rtol: float | None) -> Judged:
+    """What is wrong with other numbers, told where those that were there were put there.
+
+    Raises:
+        UnusableError: where they are there by default.
+    """
     there, _, ran = wrong[0]
     if ran.error is None and others.keys() <= task.free:
         return there, *judge(there, path, rtol)
+    here = {name: task.put[name] for name in others}
     before, after = (inputs_of(at.captured) for at in (task, there))
     longer = {name: after[name] for name in _drawn(task) if after[name] != before[name]}
-    raise _of_these_alone(path, {name: task.hiding[name][0] for name in others}, others, longer)
+    raise _of_these_alone(path, here, others, longer)
 
 
 def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float | None) -> list[Judged] | None:
-    """What is wrong with other numbers at the lengths that it runs at; None if it is right at one of them."""
-    found, shapes = list[Judged](), inputs_of(task.captured)
+    """What is wrong with other numbers at the lengths that it runs at; None if it is right at one of them.
+
+    Where these hide more than before, as a single window does, longer ones decide, if it runs at any.
+    """
+    found, shapes, right = list[Judged](), inputs_of(task.captured), False
     for vary in lengths(task.free):
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = task.again(with_numbers(others, vary))
             report, ran = judge(other, path, rtol, why=False)
             if ran.error is None and report.ok:
-                return None
-            if may_be_for_shapes(ran.error) or (report.wrong and is_finite(other.captured, report)):
+                if hidden(other.captured) <= hidden(task.captured):
+                    return None
+                right = True
+            elif may_be_for_shapes(ran.error) or (report.wrong and is_finite(other.captured, report)):
                 longer = {name: x for name, x in inputs_of(other.captured).items() if shapes.get(name) != x}
                 said = ", ".join(filter(None, [_changed(task, others), said_as_option(longer)]))
                 found.append((replace(other, said=f"{task.said}; then with {said}"), report, ran))
-    return found
+    return None if right and not found else found
 
 
 def _changed(task: Task, others: Mapping[str, Any]) -> str:
     """Other numbers, and of a dictionary only those that are others."""
-    before = {name: here for name, (here, _) in task.hiding.items()}
     held = {name: x for name, x in others.items() if isinstance(x, dict)}
-    items = [f"{name}[{k!r}]={y}" for name, x in held.items() for k, y in x.items() if before[name][k] != y]
+    items = [f"{name}[{k!r}]={y}" for name, x in held.items() for k, y in x.items() if task.put[name][k] != y]
     return ", ".join([*(f"{name}={x}" for name, x in others.items() if name not in held), *items])
 
 
@@ -212,14 +280,20 @@ def _of_any_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
         UnusableError: where it is not, and which are meant has to be said.
     """
     task, *_ = judged
-    wrong: Container[str] = ()
-    if task.numbers:
-        with suppress(UnusableError):
-            again, ran = judge(task.again(with_numbers(other_numbers(task.numbers))), path, rtol, why=False)
-            wrong = () if ran.error is not None else again.wrong
-    if not wrong:
-        return judged
-    raise _of_these_alone(path, task.numbers, other_numbers(task.numbers))
+    others = other_numbers(task.numbers)
+    if others and _is_wrong_with(others, task, path, rtol):
+        one = next((n for n in others if len(others) > 1 and _is_wrong_with({n: others[n]}, task, path, rtol)), None)
+        names = [one] if one is not None else [*others]
+        raise _of_these_alone(path, {n: task.numbers[n] for n in names}, {n: others[n] for n in names})
+    return judged
+
+
+def _is_wrong_with(numbers: Mapping[str, float], task: Task, path: Path, rtol: float | None) -> bool:
+    """Whether it runs with other numbers, and is wrong then."""
+    with suppress(UnusableError):
+        again, ran = judge(task.again(with_numbers(numbers)), path, rtol, why=False)
+        return ran.error is None and bool(again.wrong)
+    return False
 
 
 def _of_these_alone(
@@ -240,6 +314,6 @@ def _numbers(values: Mapping[str, Any]) -> str:
 
 def is_finite(graph: Graph, report: Report) -> bool:
     """Whether all that was recorded and compared is: else the inputs are none that the function is for."""
-    compared = (report.stages[name].error for name in report.wrong)
+    worst = (report.stages[name].worst for name in report.wrong)
     recorded = all(np.all(np.isfinite(node.value)) for node in graph.nodes)
-    return recorded and all(error is None or np.isfinite(error) for error in compared)
+    return recorded and all(bool(np.all(np.isfinite(at[1:]))) for at in worst if at is not None)

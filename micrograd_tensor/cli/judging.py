@@ -24,7 +24,14 @@ from ..check.repair.points import Call, Place, Places
 from ..check.report import Report
 from ..check.running import Run, fingerprint, python_function, returned_flat
 from ..check.running import run as run_backward
-from ..check.statements import assignments, gradient_lines, lines_of_loss, names_to, returned_gradients
+from ..check.statements import (
+    assignments,
+    gradient_lines,
+    lines_of_loss,
+    lines_of_returns,
+    names_to,
+    returned_gradients,
+)
 from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
@@ -254,7 +261,7 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
 
 def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
     """Other numbers in their place, which no factor is by chance."""
-    return {name: 0.7 * x for name, x in numbers.items()}
+    return {name: 0.7 * x or 0.3 for name, x in numbers.items()}
 
 
 def with_numbers(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
@@ -356,13 +363,13 @@ def _remarks(ran: Run, path: Path) -> list[str]:
 
 
 def _not_run(task: Task, ran: Run) -> list[str]:
-    """The lines of the backward pass that assign something and were not run, as in a branch, in a sentence."""
+    """The lines of the backward pass that make something and were not run, as in a branch, in a sentence."""
     function = python_function(task.backward)
     if ran.lines is None or ran.error is not None:
         return []
     of_loss = lines_of_loss(function) if function is python_function(task.forward) else frozenset[int]()
-    made = [range(one.first, one.last + 1) for one in assignments(function)]
-    lines = [one[0] for one in made if (ran.lines | of_loss).isdisjoint(one)]
+    made = [range(one.first, one.last + 1) for one in assignments(function)] + lines_of_returns(function)
+    lines = sorted(one[0] for one in made if (ran.lines | of_loss).isdisjoint(one))
     if not lines:
         return []
     which, them = ("line", "it") if len(lines) == 1 else ("lines", "them")
@@ -396,7 +403,8 @@ def _shared(ran: Run, report: Report) -> list[str]:
 
 def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
     """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
-    name, of_a_loss = next(iter(task.ignored), ""), np.shape(task.dout) == ()
+    name = next(iter(task.ignored), "")
+    of_a_loss = not isinstance(task.dout, tuple) and np.shape(task.dout) == ()
     value = ran.names.get(name)
     if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
         return []

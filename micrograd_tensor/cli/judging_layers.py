@@ -20,7 +20,7 @@ from . import exercise
 from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
-from .shapes import said_as_option
+from .shapes import is_parameter, said_as_option
 from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
@@ -124,27 +124,35 @@ def _why_of_guesses(judged: Judged, path: Path, shapes: Mapping[str, Any]) -> st
 def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: float | None) -> Judged | None:
     """A loss that is right for arrays of one axis, not judged before it is said whether its arrays have one; else None.
 
-    As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed.
+    As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed. In their place
+    stand all their elements in a row; or one column of weights, and of all that is as wide.
     """
     task, report, _ = judged
-    found = inputs_of(task.captured)
-    several = all(len(shape) > 1 for shape in found.values())
-    if not (task.untaken and task.found and several) or task.unlike or not shapes.keys().isdisjoint(found):
+    found = {name: shape for name, shape in inputs_of(task.captured).items() if shape}
+    if not (task.untaken and task.found) or task.unlike or not shapes.keys().isdisjoint(found):
         return None
-    flat = {name: (prod(shape),) for name, shape in found.items()}
-    why = (
-        "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which yours "
-        f"are: --shapes {said_as_option(flat)} or --shapes {said_as_option(found)}"
-    )
-    with suppress(UnusableError):
-        other = task.again(lambda given: {n: x.reshape(-1) if n in found else x for n, x in given.items()})
-        follow = {n for n, stage in report.stages.items() if stage.status == Status.RIGHT_GIVEN}
-        doubts = dict.fromkeys(found.keys() & {*report.wrong, *follow}, why)
-        other = replace(other, said=f"{task.said}, flattened", doubts=doubts)
-        again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
-        if doubts and not again[1].wrong:
-            return again
+    follow = {n for n, stage in report.stages.items() if stage.status == Status.RIGHT_GIVEN}
+    wrong = inputs_of(task.captured).keys() & {*report.wrong, *follow}
+    wide = {shape[-1] for name, shape in found.items() if is_parameter(name) and len(shape) == 2}
+    narrow = {name: shape[:-1] for name, shape in found.items() if shape[-1] in wide}
+    flat = {name: (prod(shape),) for name, shape in found.items()} if all(len(x) > 1 for x in found.values()) else {}
+    for way, others in (("flattened", flat), ("of one column", narrow)):
+        why = (
+            "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which "
+            f"yours are: --shapes {said_as_option({**found, **others})} or --shapes {said_as_option(found)}"
+        )
+        with suppress(UnusableError):
+            other = task.again(partial(_with_fewer_axes, shapes=others))
+            other = replace(other, said=f"{task.said}, {way}", doubts=dict.fromkeys(wrong, why))
+            again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
+            if others and wrong and not again[1].wrong:
+                return again
     return None
+
+
+def _with_fewer_axes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The arguments, some with their first elements in another shape, or with all of them."""
+    return {n: x.reshape(*shapes[n], -1)[..., 0] if n in shapes else x for n, x in given.items()}
 
 
 def _at_its_branches(judged: Judged, path: Path, rtol: float | None) -> Judged:

@@ -36,10 +36,9 @@ from ..graph import graph
 from ..notation.printable import listed
 from .global_weights import keeping, replaced
 from .held import places
-from .hiding import shown
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .seeded import seeded
-from .shapes import LABELS, NUMBERS, Guess, is_labels, said_as_option
+from .shapes import LABELS, NUMBERS, Guess, is_labels, role_of, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of
@@ -200,7 +199,7 @@ def _recorded(
     if backward is None:
         adapted = Adapted(forward, _gradients_beside(forward, arguments), inputs, None)
     else:
-        adapted = takes.adapted(backward, inputs, trial.own)
+        adapted = takes.adapted(backward, inputs, trial.own, arguments)
         if trial.gradients is None and any(map(is_labels, takes.values)):
             first = next(iter(arguments))
             with quietly(seed, vars(module)):
@@ -227,8 +226,8 @@ def _recorded(
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
         upstreams=takes.gradients,
-        numbers=_numbers(layer, backward, arguments),
-        hiding={} if exact else _hiding(layer, backward, arguments, trial.guess.free),
+        numbers=_numbers(layer, arguments),
+        put={} if exact else _put_there(layer, arguments, trial.guess.free),
         free=frozenset(trial.guess.free),
         found=not exact,
         shapes=_as_option(trial.guess),
@@ -250,25 +249,21 @@ def _require_layers(layer: Layer, own: Any, path: Path) -> None:
         )
 
 
-def _numbers(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, float]:
+def _numbers(layer: Layer, given: Container[str]) -> dict[str, float]:
     """See `Task.numbers`."""
-    every = _defaults(layer, backward, given)
-    return {name: x for name, x in every.items() if isinstance(x, float) and x in (0.5, 1.0, 2.0)}
+    every = _defaults(layer, given)
+    return {name: x for name, x in every.items() if isinstance(x, float) and role_of(name) != "eps"}
 
 
-def _hiding(
-    layer: Layer, backward: Callable[..., Any] | None, given: Mapping[str, Any], free: Container[str]
-) -> dict[str, tuple[Any, Any]]:
-    """See `Task.hiding`."""
-    defaults = _defaults(layer, backward, given)
-    every = {**defaults, **given}
-    return {name: (every[name], x) for name, x in shown(every).items() if name in defaults or name in free}
+def _put_there(layer: Layer, given: Mapping[str, Any], free: Container[str]) -> dict[str, Any]:
+    """See `Task.put`."""
+    numbers = {name: x for name, x in given.items() if name in free and not isinstance(x, np.ndarray)}
+    return _defaults(layer, given) | numbers
 
 
-def _defaults(layer: Layer, backward: Callable[..., Any] | None, given: Container[str]) -> dict[str, Any]:
-    """What is there by default, but for what the backward pass has a default for itself: it learns no other value."""
-    own = inspect.signature(backward).parameters if backward is not None else {}
-    return {name: p.default for name, p in parameters_of(layer).items() if name not in given and name not in own}
+def _defaults(layer: Layer, given: Container[str]) -> dict[str, Any]:
+    """What is there by default."""
+    return {name: p.default for name, p in parameters_of(layer).items() if name not in given}
 
 
 def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:

@@ -68,6 +68,8 @@ _SIZES = (
     ("kernel", r"(?i)(k(ernel)?|filter)_?(size|h|w|height|width)|ksize|kernel|k|fh|fw"),
 )  # fmt: skip
 """What a number is that a class is made with, by its name."""
+_TRIES = 8
+"""So many masks are drawn at most."""
 _LARGE = 10
 """A default size from which on a smaller one is taken."""
 
@@ -175,6 +177,7 @@ def guesses(
     forward: str = "",
     settings: Container[str] = (),
     made: Sequence[tuple[int, ...]] = (),
+    loss: bool = False,
 ) -> Iterator[Guess]:
     """Arguments to try, one set after another.
 
@@ -191,6 +194,7 @@ def guesses(
         forward: the source of the forward pass.
         settings: the names of those that it reads out of dictionaries, and perhaps other texts.
         made: the shapes of weights of an object that is made without arguments; what fits them is tried last.
+        loss: whether it is a loss with its gradients, which slides no window, so that ``s`` is no stride.
     """
     starred = {name for name, p in parameters.items() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     needed = {name: p for name, p in parameters.items() if name not in starred or name in given}
@@ -202,19 +206,27 @@ def guesses(
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
+    numbers = {n: "number" if loss and role in ("step", "dilation", "padding") else role for n, role in roles.items()}
+    every = [*([numbers] if numbers != roles else []), *every]
     every += _by_use(roles, [name for name in needed if name not in given], forward)
     labelled = [n for n, role in roles.items() if role == "labels" and (n not in given or _is_shape(given[n]))]
     several = [name for name in labelled if prod(given.get(name, (2,))) > 1]
+    asked = any(_texts_and_numbers(compared or {}, name)[1] for name in labelled)
+    axes = max((int(n) + 1 for found in _AXES.findall(forward) for n in re.findall(r"\d+", found)), default=0)
+    scores = bool(labelled) and not weighted and not any(_what_size(name) == "in" for name in sizes)
     for kind in _kinds(forward, several):
         for these in every:
-            for layout in (one for one in (*_beside(kept), *_LAYOUTS, *_beside(made)) if _has(one, these, given)):
+            usual = sorted(_LAYOUTS, key=lambda one: len(one["input"]) != axes) if axes > 2 else _LAYOUTS
+            for layout in (one for one in (*_beside(kept), *usual, *_beside(made)) if _has(one, these, given)):
+                if asked and prod(layout.get("labels", ((2,),))[0]) == 1:
+                    continue  # it is one thing or the other for all
                 words = layout["input"]  # the labels are these where there are any
                 if several and "labels" not in layout and isinstance(words[0], tuple):
                     layout = {**layout, "input": words[0], "labels": words}
                 rng, arguments, free = np.random.default_rng(seed), dict[str, Any](), set[str]()
                 for name, parameter in needed.items():
                     texts, few = _texts_and_numbers(compared or {}, name)
-                    size = _size(name, parameter, layout, {*these.values()}) if name in sizes else None
+                    size = _size(name, parameter, layout, {*these.values()}, scores) if name in sizes else None
                     if name in given:
                         arguments[name] = _given(given[name], these[name], rng, kind, few)
                     elif size is not None:
@@ -228,6 +240,8 @@ def guesses(
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
 
 
+_AXES = re.compile(r"axis\s*=\s*(\d+|\([\d\s,]+\))")
+"""Axes that a forward pass names, counted from the front: its inputs are likely to have no more than these."""
 _SUMMED = re.compile(r"softmax|logsumexp|axis|keepdims|/\s*\w+\.sum\(")
 """What tells, beside an exponential, that its arguments compete, as those of a softmax do."""
 
@@ -386,10 +400,24 @@ def role_of(name: str) -> str:
     return next((role for role, pattern in _ROLES if re.fullmatch(pattern, name)), "input")
 
 
-def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any], roles: Container[str]) -> Any:
-    """A small number for a size that a constructor takes; None where its default will do."""
-    what = next((what for what, pattern in _SIZES if re.fullmatch(pattern, name)), None)
-    default = parameter.default
+def _what_size(name: str) -> str:
+    """What a number is that a class is made with."""
+    return next((what for what, pattern in _SIZES if re.fullmatch(pattern, name)), "")
+
+
+def _size(
+    name: str, parameter: inspect.Parameter, layout: Mapping[str, Any], roles: Container[str], scores: bool
+) -> Any:
+    """A small number for a size that a constructor takes; None where its default will do.
+
+    Args:
+        name: of the parameter.
+        parameter: itself.
+        layout: shapes that fit together.
+        roles: of all parameters.
+        scores: whether the inputs are scores of classes, as there are labels, and nothing to make scores of others.
+    """
+    what, default = _what_size(name), parameter.default
     if default is not parameter.empty:
         large = (isinstance(default, int) and default > _LARGE) or isinstance(default, tuple | list)
         if not large or isinstance(default, bool):
@@ -403,13 +431,13 @@ def _size(name: str, parameter: inspect.Parameter, layout: Mapping[str, Any], ro
     known: dict[str, Any] = {
         "in": weights[-1] if of_words else shape[1] if images else shape[0] if columns else shape[-1],
         "hidden": hidden,
-        "out": weights[0] if images or columns else weights[-1] if weights else 1,
+        "out": shape[-1] if scores else weights[0] if images or columns else weights[-1] if weights else 1,
         "hidden layers": [4],
         "words": 6,
         "kernel": 3,
     }
     known["layers"] = [known["in"], 4, known["out"]]
-    return known.get(what or "")
+    return known.get(what)
 
 
 def _texts_and_numbers(
@@ -462,7 +490,10 @@ def _guessed(
 
 
 def _mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return rng.integers(0, 2, shape).astype(float)
+    """0 and 1, along no axis as many of these everywhere, as far as that can be: else sums may stand for each other."""
+    drawn = (rng.integers(0, 2, shape).astype(float) for _ in range(_TRIES))
+    masks = ((sum(np.ptp(mask.sum(axis=axis)) > 0 for axis in range(mask.ndim)), mask) for mask in drawn)
+    return max(masks, key=lambda one: one[0])[1] if np.prod(shape) else np.zeros(shape)
 
 
 def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> Any:

@@ -18,6 +18,8 @@ from .held import holds_gradients, is_float_array, kept, places
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
+_PARAMETERS = re.compile(r"(?i).*params?|.*parameters")
+"""How one is called that is no cache where there is another, but what the forward pass takes, too."""
 _GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|d\w{1,12}|.*grad.*|g|g_\w+|up|upstream\w*|delta\w*|\w*_?(diff|err|error)")
 
 _HELD_GRADIENTS = re.compile(r"_?(d|g|grads?|gradients?|nabla)_?[A-Za-z]{0,2}\d*")
@@ -79,6 +81,7 @@ class Taking:
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         names = [p.name for p in positional if p.default is p.empty] or [p.name for p in positional[:1]]
         caches = [name for name in names if is_cache(name) and not name.startswith(("d_", "grad"))]
+        caches.sort(key=lambda name: re.fullmatch(_PARAMETERS, name) is not None)
         cache = caches[0] if caches else None
         rest = [name for name in names if name != cache]
         gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward]
@@ -141,16 +144,30 @@ class Taking:
         return found | ({self.cache: kept} if self.cache is not None else {})
 
     def adapted(
-        self, backward: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+        self,
+        backward: Callable[..., Any],
+        inputs: Mapping[str, tuple[int, ...]],
+        own: Any,
+        arguments: Mapping[str, Any],
     ) -> Callable[..., Any]:
-        """The backward pass as a function of the upstream gradient, or a tuple of them, and the cache."""
-        if self.plain and own is None:
+        """The backward pass as a function of the upstream gradient, or a tuple of them, and the cache.
+
+        Args:
+            backward: the function.
+            inputs: the shapes of what gradients are asked for, by name.
+            own: the object whose method it is, or None.
+            arguments: of the forward pass; the backward pass gets those that it has a default for, too.
+        """
+        optional = {name for name, p in inspect.signature(backward).parameters.items() if p.default is not p.empty}
+        taken = {*self.gradients, *self.values, self.cache}
+        beside = {name: x for name, x in arguments.items() if name in optional and name not in taken}
+        if self.plain and own is None and not beside:
             return backward
 
         def call(dout: Any, cache: Any = None) -> Any:
             named = dict(zip(self.gradients, dout if len(self.gradients) > 1 else (dout,), strict=False))
             kept = cache if self.values else {self.cache: cache} if self.cache is not None else {}
-            return backward(**named, **kept)
+            return backward(**named, **kept, **beside)
 
         return Adapted(backward, call, inputs, own)
 

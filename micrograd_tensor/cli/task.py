@@ -31,8 +31,8 @@ class Task:
         untaken: whether the backward pass takes no upstream gradient: it is 1.
         found: whether its inputs were drawn, so that others are as good.
         upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
-        numbers: those that are 1, 2 or a half by default, which other factors may be, too, by name.
-        hiding: those that are a stride of 1 or the like, of which nothing is seen then, and another for each, by name.
+        numbers: those that are there by default and which other factors may be, too, by name.
+        put: the numbers and settings that are there by default, or were put there, by name.
         free: the names of the arguments that were drawn or put there, which may be others.
         shapes: of the inputs that were found, as an option.
         searched: whether no usual ones fitted together, so that these were searched for.
@@ -58,7 +58,7 @@ class Task:
     found: bool = False
     upstreams: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
-    hiding: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    put: Mapping[str, Any] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
     shapes: str = ""
     searched: bool = False
@@ -74,4 +74,4 @@ class Task:
             vary: makes them of its own.
             said: how the forward pass is run then.
         """
-        return replace(self.again(vary), said=said, hiding=self.hiding, free=self.free, square=self.square)
+        return replace(self.again(vary), said=said, put=self.put, free=self.free, square=self.square)

@@ -130,6 +130,8 @@ class Trials:
                 found = trial if found is None or self._is_loss(trial) else found
                 if self._is_loss(trial):
                     break
+        if back and not self._taking(back[0]).gradients and not self._is_number(back[0]):
+            found = self._with_numbers(back[0]) or found
         found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
         self._of_columns = found is not None and self._is_column(found)
         return found and self.again(found)
@@ -161,13 +163,14 @@ class Trials:
         """All arguments with which the forward pass runs; first those with which all it gives is finite, and not all 0.
 
         What is all 0 may come of a loop that is left before it begins, as there is no window in a short signal. To a
-        single column most fits by chance, so where no weights tell that one is meant, these come last.
+        single column most fits by chance, so where no weights tell that one is meant, these come last; and so does what
+        is finite by chance, as few numbers are, where more are not.
 
         Args:
             infinite: whether to give the others at all.
             kinds: tells of which kinds the numbers may be; no others are tried.
         """
-        late, columns = list[Trial](), list[Trial]()
+        late, narrow = list[Trial](), list[Trial]()
         ran = False
         for guess in self._guesses():
             trial = self._tried(guess) if kinds(guess.kind) else None
@@ -176,19 +179,19 @@ class Trials:
             outputs = self._taking(trial).outputs_of(trial.returned)
             if not all(np.isfinite(out).all() for out in outputs) or not any(np.any(out) for out in outputs):
                 late.append(trial)
-            elif self._is_column(trial):
-                columns.append(trial)
+            elif self._is_column(trial) or (late and _axes(trial) < _axes(late[0])):
+                narrow.append(trial)
                 continue
             else:
-                if columns and any(len(shape) < len(columns[0].inputs.get(n, ())) for n, shape in trial.inputs.items()):
-                    yield from columns  # before an array of one axis, to which still more fits
-                    columns.clear()
+                if narrow and any(len(shape) < len(narrow[0].inputs.get(n, ())) for n, shape in trial.inputs.items()):
+                    yield from narrow  # before an array of one axis, to which still more fits
+                    narrow.clear()
                 yield trial
             ran = ran or (trial.gradients is not None and self._is_loss(trial))
         yield from late if infinite else ()
         if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:
             yield fits
-        yield from columns
+        yield from narrow
 
     def _is_column(self, trial: Trial) -> bool:
         """Whether an input was drawn of one column, and nothing is called as weights, or as what scales and shifts."""
@@ -260,6 +263,7 @@ class Trials:
             text_of(self._layer.function_forward),
             texts_in(self._layer),
             self._made_by_default,
+            self._layer.backward is None,
         )
 
     @cached_property
@@ -317,9 +321,10 @@ class Trials:
 
     def _is_loss(self, trial: Trial) -> bool:
         """Whether a result without an upstream gradient is a single number, as the product of three matrices is not."""
-        return self._layer.backward is not None or all(
-            np.size(out) == 1 for out in self._taking(trial).outputs_of(trial.returned)
-        )
+        return self._layer.backward is not None or self._is_number(trial)
+
+    def _is_number(self, trial: Trial) -> bool:
+        return all(np.size(out) == 1 for out in self._taking(trial).outputs_of(trial.returned))
 
     def _has_gradients(self, trial: Trial) -> bool:
         """Whether gradients are known by name, or else those beside a loss have shapes of inputs."""
@@ -339,7 +344,9 @@ class Trials:
         inputs = trial.inputs
         if backward is None:
             gradients = rest_of(trial.returned)
-            named = gradients if isinstance(gradients, dict) else {}
+            several = gradients if isinstance(gradients, tuple | list) else (gradients,)
+            sums = {n: x for n, x in trial.local.items() if np.ndim(x) == 0 and any(x is one for one in several)}
+            named = gradients if isinstance(gradients, dict) else sums  # of what may be a single number
             return {n: np.shape(named[k]) for n, k in spelled(named, inputs)[0].items()} | {
                 n: np.shape(named[n]) for n in inputs if n in named
             }
@@ -351,7 +358,8 @@ class Trials:
         dout = upstream[0] if len(upstream) == 1 else upstream
         with quietly(self._seed, global_names(self._layer)):
             try:
-                ran = run_backward(takes.adapted(backward, inputs, trial.own), dout, cache, list(inputs), within=False)
+                adapted = takes.adapted(backward, inputs, trial.own, trial.guess.arguments)
+                ran = run_backward(adapted, dout, cache, list(inputs), within=False)
             except SystemExit:
                 return None
         if ran.error is not None:
@@ -363,6 +371,18 @@ class Trials:
             found.setdefault(next(iter(inputs)), np.shape(ran.names["dreturned0"]))
         return found
 
+    def _with_numbers(self, trial: Trial) -> Trial | None:
+        """A loss with single numbers for one or two of its inputs, if it is a single number itself then; or None.
+
+        So is a variance that is one for all: with an array of them there is an array of losses.
+        """
+        arrays = [n for n in reversed([*trial.guess.arguments]) if n in trial.guess.free and trial.inputs.get(n)]
+        for some in (*itertools.combinations(arrays, 1), *itertools.combinations(arrays, 2)) if len(arrays) > 1 else ():
+            other = reshaped(trial.guess, dict.fromkeys(some, ()), self._seed)
+            if self._how_far(other)[0] == DONE:
+                return self._tried(other)
+        return None
+
     def _as_returned(self, trial: Trial) -> Trial | None:
         """The layer with inputs of the shapes of its gradients, if it runs with them and the shapes are then alike."""
         shapes = trial.unlike
@@ -371,7 +391,8 @@ class Trials:
         again = self._tried(reshaped(trial.guess, shapes, self._seed))
         if again is None or again.gradients is None or again.unlike:
             return None
-        meant = {n: shape for n, shape in shapes.items() if is_parameter(n) and n not in trial.guess.alone}
+        learned = {n: shape for n, shape in shapes.items() if is_parameter(n) or not shape}
+        meant = {n: shape for n, shape in learned.items() if n not in trial.guess.alone}
         resized = {n: shape for n, shape in meant.items() if np.prod(shape) != np.prod(trial.inputs[n])}
         others = [n for n in trial.guess.free if n not in shapes and len(trial.inputs.get(n, ())) == 1]
         if any(trial.inputs[n] in (trial.inputs[m] for m in resized) for n in others):
@@ -381,6 +402,10 @@ class Trials:
             return None  # as a bias with the length of the batch
         sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())
         return replace(again, doubts={} if sure else {n: _doubt(n, trial.inputs[n], resized[n]) for n in resized})
+
+
+def _axes(trial: Trial) -> int:
+    return max((len(shape) for shape in trial.inputs.values()), default=0)
 
 
 def _is_of_the_code(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, TypeAlias
@@ -34,6 +34,32 @@ def variations(seed: int) -> tuple[tuple[Vary, ...], ...]:
     oblong = partial(varied, seed=ways[1][0], shorter=True, oblong=True)
     one_group = partial(varied, seed=ways[2][0], shorter=True, one_group=True)
     return found[0], (oblong, *found[1]), (one_group, *found[2])
+
+
+def longer(arguments: Mapping[str, Any], times: Mapping[int, int]) -> dict[str, Any]:
+    """The arguments of a forward pass, with other numbers of the same kind, and some lengths so many times as long.
+
+    Whole numbers that are equal to one of them are sizes, as of a constructor.
+
+    >>> {name: x.shape for name, x in longer({"x": np.ones((7, 5)), "w": np.ones((5, 3))}, {5: 2}).items()}
+    {'x': (7, 10), 'w': (10, 3)}
+    """
+    rng, arrays = np.random.default_rng(7), {n: x for n, x in arguments.items() if isinstance(x, np.ndarray)}
+    shapes = {name: tuple(n * times.get(n, 1) for n in x.shape) for name, x in arrays.items()}
+    sizes = {name: x * times[x] for name, x in arguments.items() if type(x) is int and x in times}
+    return {**arguments, **sizes, **{name: alike(x, shapes[name], rng) for name, x in arrays.items()}}
+
+
+def doublings(shapes: Iterable[Sequence[int]]) -> list[dict[int, int]]:
+    """The lengths to be doubled: all at once, or every other one where that makes too many elements.
+
+    >>> doublings([(7, 5), (5,)]), doublings([(3, 4, 6, 7)])
+    ([{7: 2, 5: 2}], [{3: 2, 6: 2}, {4: 2, 7: 2}])
+    """
+    shapes = [*shapes]
+    lengths = [n for n in dict.fromkeys(n for shape in shapes for n in shape) if n > 1]
+    few = sum(prod(2 * n if n > 1 else n for n in shape) for shape in shapes) <= _MAX_ELEMENTS
+    return [dict.fromkeys(some, 2) for some in ([lengths] if few else [lengths[::2], lengths[1::2]]) if some]
 
 
 def varied(
@@ -98,6 +124,9 @@ def alike(array: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     drawn = rng.choice(array.reshape(-1), shape)
     if array.dtype.kind != "f" or np.array_equal(array, np.round(array)):
         return (drawn if axis is None else one_hot(shape, axis, rng)).astype(array.dtype)
+    if np.all((array > 0) & (array < 1)):  # probabilities
+        drawn += rng.uniform(0, 1, shape) * (rng.choice(array.reshape(-1), shape) - drawn)
+        return (drawn if axis is None else drawn / drawn.sum(axis=axis, keepdims=True)).astype(array.dtype)
     moved = drawn * rng.uniform(0.6, 1.4, shape) + 0.1 * float(np.std(array)) * rng.standard_normal(shape)
     moved = np.abs(moved) if np.all(array >= 0) else moved
     return (moved if axis is None else moved / moved.sum(axis=axis, keepdims=True)).astype(array.dtype)

@@ -45,6 +45,16 @@ class HardSwish:
         self.dW = self.x.T @ dz
         return dz @ self.W.T
 """
+SATURATED = """
+def gate_forward(z):
+    s = 1 / (1 + np.exp(-np.clip(z, -2, 2)))
+    return s, (z, s)
+
+def gate_backward(dout, cache):
+    z, s = cache
+    dz = dout * s * (1 - s) * (np.abs(z) < 2)
+    return dz
+"""
 PAIRS = """
 def contrastive_loss(x1, x2, y, margin=1.5):
     diff = x1 - x2
@@ -95,6 +105,7 @@ def test_a_mistake_in_a_branch_that_the_likeliest_inputs_never_take_is_found(che
         (LIMITED, "((x > 0) & (x < 6))", "(x > 0)"),
         (LIMITED, "(x < 6)", "(x < 7)"),
         (HARD, "self.z * inside / 8)", "self.z / 8)"),
+        (SATURATED, " * (np.abs(z) < 2)", ""),
     ],
 )
 def test_a_limit_that_is_meant_is_no_guard(check, right, line, wrong):
@@ -234,7 +245,7 @@ def test_a_point_at_which_an_op_takes_one_side_only_is_said_to_hide_mistakes():
         lambda x: x / mt.maximum(mt.sqrt((x**2).sum(axis=1, keepdims=True)), 1e-8),
         lambda x: mt.sqrt(mt.maximum((x**2).sum(axis=1), 0.0) + 1e-5),
         lambda x: mt.log(mt.clip(1.0 / (1.0 + mt.exp(-x)), 1e-7, 1 - 1e-7)),
-        lambda x: mt.exp(mt.clip(x, -5.0, 5.0)) + mt.sqrt(2.0 - mt.reshape(mt.minimum(x, 1.5), 24)).sum(),
+        lambda x: mt.exp(mt.clip(x, -15.0, 15.0)) + mt.sqrt(40.0 - mt.reshape(mt.minimum(x, 10.0), 24)).sum(),
         lambda x: mt.minimum(x, 1e3),
     ],
 )

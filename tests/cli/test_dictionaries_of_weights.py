@@ -75,6 +75,17 @@ def inputs():
 """
 
 
+BESIDE_A_CACHE = """
+def affine_forward(x, params):
+    return np.tanh(x @ params["W"] + params["b"]), {"x": x, "out": np.tanh(x @ params["W"] + params["b"])}
+
+def affine_backward(dy, params, cache):
+    dz = dy * (1 - cache["out"] ** 2)
+    grads = {"W": cache["x"].T @ dz, "b": dz.sum(axis=0)}
+    dx = dz @ params["W"].T
+    return dx, grads
+"""
+
 SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
 
 
@@ -85,8 +96,10 @@ SHAPES = "--shapes", "xt=3x7,a_prev=5x7,Waa=5x5,Wax=5x3,Wya=2x5,ba=5x1"
         (CELL, SHAPES, ["np.dot(dtanh, xt.T)", "np.dot(dtanh, a_prev.T)", "np.sum(dtanh"]),
         (BESIDE, ("--shapes", "x=7x5,W=5x4,U=3x4,gain=4"), ["x.T @ dh", "x[:, :3].T @ dh", "(dout * n).sum(0)"]),
         (LOSS, (), ["2 * X.T @ d", "2 * d.sum(0)"]),
+        (BESIDE_A_CACHE, (), ['cache["x"].T @ dz', "dz.sum(axis=0)", "dz @ params"]),
+        (BESIDE_A_CACHE.replace("cache", "values"), (), ["dz.sum(axis=0)", "dz @ params"]),
     ],
-    ids=["mlp", "cell", "of other names", "loss"],
+    ids=["mlp", "cell", "of other names", "loss", "beside a cache", "beside values"],
 )
 def test_each_entry_is_judged(check, text, options, terms):
     found, printed = check(text, *options)

@@ -121,6 +121,58 @@ def rnn_backward(dh, cache):
         dnext = da @ Uh.T
     return dx, dnext, dWx, dUh
 """,
+    "images without channels, as the axes tell": """
+class Dice:
+    def forward(self, pred, target):
+        self.both, self.all = (pred * target).sum(axis=(1, 2)), (pred + target).sum(axis=(1, 2))
+        self.target = target
+        return 1 - np.mean((2 * self.both + 1) / (self.all + 1))
+
+    def backward(self):
+        below = (self.all + 1)[:, None, None]
+        dpred = -(2 * self.target / below - (2 * self.both + 1)[:, None, None] / below**2) / len(self.target)
+        return dpred
+""",
+    "as many classes as there are scores": """
+class SmoothedCrossEntropy:
+    def __init__(self, num_classes, smoothing=0.1):
+        self.K, self.s = num_classes, smoothing
+
+    def forward(self, logits, labels):
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        self.q = np.full(logits.shape, self.s / self.K)
+        self.q[np.arange(len(labels)), labels] += 1 - self.s
+        return -np.sum(self.q * np.log(self.p)) / len(labels)
+
+    def backward(self):
+        dlogits = (self.p - self.q) / len(self.p)
+        return dlogits
+""",
+    "a mean and a deviation for all": """
+def likelihood_loss(x, mu, s):
+    loss = np.sum((x - mu) ** 2) / (2 * s**2) + x.size * np.log(s)
+    dmu = -np.sum(x - mu) / s**2
+    ds = -np.sum((x - mu) ** 2) / s**3 + x.size / s
+    return loss, dmu, ds
+""",
+    "a variance for all, of a loss without an upstream": """
+def nll(w, X, y, sigma):
+    r = y - X @ w
+    return 0.5 * np.sum(r**2) / sigma**2 + len(y) * np.log(sigma)
+
+def nll_backward(w, X, y, sigma):
+    r = y - X @ w
+    dw = -X.T @ r / sigma**2
+    dsigma = -np.sum(r**2) / sigma**3 + len(y) / sigma
+    return dw, dsigma
+""",
+    "a factor that is called as a stride": """
+def scaled_loss(w, s, x):
+    u = x @ w
+    dz = 2 * s * u
+    return np.sum((s * u) ** 2), x.T @ (dz * s), np.sum(dz * u)
+""",
     "a mask beside what may be whole numbers": """
 def factors_loss(U, V, R, mask, reg=0.1):
     E = mask * (R - U @ V.T)
@@ -550,3 +602,67 @@ def nll_loss(logp, targets, ignore_index=-100):
     assert status == 0, printed
     assert check(text.replace("valid[:, None] / valid.sum()", "valid[:, None] / len(targets)"))[0] == 1
     assert check(text.replace("valid[:, None] / valid.sum()", "1 / valid.sum()"))[0] == 1
+
+
+NUMBERS = {
+    "a deviation": """
+def policy_loss(mu, log_sigma, action, adv):
+    z = (action - mu) / np.exp(log_sigma)
+    loss = -np.mean(adv * (-0.5 * z**2 - log_sigma))
+    dmu = -adv * z / np.exp(log_sigma) / mu.size
+    dlog_sigma = -np.sum(adv * (z**2 - 1)) / mu.size
+    return loss, dmu, dlog_sigma
+""",
+    "coefficients of what has one axis": """
+def line_loss(a, b, x, y):
+    r = a * x + b - y
+    da = 2 * np.sum(r * x) / len(x)
+    db = 2 * np.sum(r) / len(x)
+    return np.mean(r**2), da, db
+""",
+    "weights of one column": """
+def scaled_loss(w, s, x):
+    u = x @ w
+    dz = 2 * s * u / len(u)
+    return np.mean((s * u) ** 2), x.T @ (dz * s), np.sum(dz * u)
+""",
+}
+
+
+@pytest.mark.parametrize("text", NUMBERS.values(), ids=NUMBERS)
+def test_what_is_right_with_single_numbers_or_of_one_axis_is_not_called_wrong(check, text):
+    status, printed = check(text)
+    assert (status, "wrong here" in printed) == (1, False), printed
+    option = re.search(r"if it has not: --shapes (\S+)|which yours are: --shapes (\S+) or", " ".join(printed.split()))
+    shapes = option[1] or option[2]
+    status, printed = check(text, "--shapes", shapes)
+    assert (status, "wrong" in printed) == (0, False), printed
+    assert check(text.replace("np.sum(", "3 * np.sum("), "--shapes", shapes)[0] == 1
+
+
+def test_labels_that_are_compared_are_one_thing_and_the_other(check):
+    text = """
+def bce_loss(p, y):
+    loss = -np.where(y == 1, np.log(p), np.log(1 - p)).mean()
+    dp = np.where(y == 1, -1 / p, 1 / (1 - p)) / p.size
+    return loss, dp
+"""
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("-1 / p", "1 / p"))
+    assert status == 1
+    assert "p (7, 5), y (7, 5), numbers between 0 and 1" in printed
+
+
+def test_a_mask_has_not_as_many_ones_in_each_row(check):
+    text = """
+def average_forward(x, mask):
+    m, count = mask[:, :, None], mask.sum(axis=1, keepdims=True)
+    return (x * m).sum(axis=1) / count, (m, count)
+
+def average_backward(dout, cache):
+    m, count = cache
+    dx = (dout / count)[:, None, :] * m
+    return dx
+"""
+    assert check(text)[0] == 0
+    assert check(text.replace("dout / count", "dout / count.max()"))[0] == 1

@@ -242,3 +242,157 @@ def test_what_numbers_hide_that_were_put_there_is_told_at_its_line(check, text, 
     assert "then with " in said
     assert there in " ".join(said.split())
     assert "The mistake is in" in said
+
+
+LITERALS = {
+    "a number between": ("""
+def leaky_forward(x, alpha=0.01):
+    return np.where(x > 0, x, alpha * x), (x, alpha)
+
+def leaky_backward(dout, cache):
+    x, alpha = cache
+    return dout * np.where(x > 0, 1, alpha)
+""", "1, alpha", "1, 0.01", "alpha=(0.01)"),
+    "one of several": ("""
+def response_forward(x, k=2.0, alpha=1e-4, beta=0.75):
+    s = k + alpha * (x**2).sum(axis=1, keepdims=True)
+    return x / s**beta, (x, s, alpha, beta)
+
+def response_backward(dout, cache):
+    x, s, alpha, beta = cache
+    ds = -beta * (dout * x / s ** (beta + 1)).sum(axis=1, keepdims=True)
+    return dout / s**beta + 2 * alpha * x * ds
+""", "-beta * (", "-0.75 * (", "beta=(0.75)"),
+    "what is off by default": ("""
+def smooth_loss(z, y, smoothing=0.0):
+    n = len(y)
+    q = np.full(z.shape, smoothing / z.shape[1])
+    q[np.arange(n), y] += 1 - smoothing
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.sum(q * np.log(p)) / n
+    return loss, (p - q) / n
+""", "(p - q) / n", "(p - (q > 0)) / n", "smoothing=(0)"),
+    "a size": ("""
+class Upsample:
+    def __init__(self, scale=2):
+        self.scale = scale
+
+    def forward(self, x):
+        return x.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
+
+    def backward(self, dout):
+        N, C, H, W = dout.shape
+        k = self.scale
+        return dout.reshape(N, C, H // k, k, W // k, k).sum(axis=(3, 5))
+""", "k = self.scale", "k = 2", "scale=(2)"),
+    "a stride of windows that overlap": ("""
+def maxpool_forward(x, pool=3, stride=2):
+    N, C, L = x.shape
+    at = np.arange((L - pool) // stride + 1)[:, None] * stride + np.arange(pool)
+    return x[:, :, at].max(axis=3), (x.shape, x[:, :, at].argmax(axis=3), stride)
+
+def maxpool_backward(dout, cache):
+    shape, best, stride = cache
+    dx = np.zeros(shape)
+    n, c, o = np.indices(dout.shape)
+    np.add.at(dx, (n, c, o * stride + best), dout)
+    return dx
+""", "o * stride", "o * 2", "stride=(2)"),
+    "an axis": ("""
+def cumsum_forward(x, axis=1):
+    return np.cumsum(x, axis=axis), axis
+
+def cumsum_backward(dout, axis):
+    return np.flip(np.cumsum(np.flip(dout, axis=axis), axis=axis), axis=axis)
+""", "np.flip(dout, axis=axis)", "np.flip(dout, axis=1)", "axis=(1)"),
+    "an axis, counted from the end": ("""
+class Normalize:
+    def __init__(self, axis=-1):
+        self.axis = axis
+
+    def forward(self, x):
+        self.norm = np.sqrt((x**2).sum(axis=self.axis, keepdims=True))
+        self.y = x / self.norm
+        return self.y
+
+    def backward(self, dy):
+        return (dy - self.y * (dy * self.y).sum(axis=self.axis, keepdims=True)) / self.norm
+""", "(dy * self.y).sum(axis=self.axis", "(dy * self.y).sum(axis=1", "axis=(-1)"),
+    "what the backward pass has by default, too": ("""
+def softplus_forward(x, beta=1.0):
+    return np.log(1 + np.exp(beta * x)) / beta, x
+
+def softplus_backward(dout, x, beta=1.0):
+    return dout / (1 + np.exp(-beta * x))
+""", "dout / (", "beta * dout / (", "beta=(1)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "right", "wrong", "here"), LITERALS.values(), ids=LITERALS)
+def test_a_number_by_default_that_backward_has_itself_is_not_judged_before_it_is_said(check, text, right, wrong, here):
+    assert text.count(right) == 1
+    status, said = check(text)
+    assert (status, "✗" in said) == (0, False), said
+    text = text.replace(right, wrong)
+    status, said = check(text)
+    assert status == 2, said
+    asked = re.search(r"alone are meant, --shapes (\S+), or others, too, --shapes (\S+); then", " ".join(said.split()))
+    assert asked[1] == here
+    assert check(text, "--shapes", asked[1])[0] == 0
+    assert check(text, "--shapes", asked[2])[0] == 1
+
+
+SHUFFLE = """
+def shuffle_forward(x, groups=2):
+    N, C, H, W = x.shape
+    parts = x.reshape(N, groups, C // groups, H, W).transpose(0, 2, 1, 3, 4)
+    return parts.reshape(N, C, H, W), groups
+
+def shuffle_backward(dout, groups):
+    N, C, H, W = dout.shape
+    return dout.reshape(N, C // groups, groups, H, W).transpose(0, 2, 1, 3, 4).reshape(N, C, H, W)
+"""
+ATTENTION = """
+def scores_forward(q, k):
+    return q @ k.T / np.sqrt(q.shape[1]), (q, k)
+
+def scores_backward(ds, cache):
+    q, k = cache
+    root = np.sqrt(q.shape[1])
+    return ds @ k / root, ds.T @ q / root
+"""
+SAME = """
+def same_forward(x, w):
+    N, C, L = x.shape
+    F, C, K = w.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (K // 2, K - 1 - K // 2)))
+    out = np.stack([np.einsum("ncl,fcl->nf", padded[:, :, t : t + K], w) for t in range(L)], axis=2)
+    return out, (padded, w, L)
+
+def same_backward(dout, cache):
+    padded, w, L = cache
+    K = w.shape[2]
+    dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
+    for t in range(L):
+        dpadded[:, :, t : t + K] += np.einsum("nf,fcl->ncl", dout[:, :, t], w)
+        dw += np.einsum("nf,ncl->fcl", dout[:, :, t], padded[:, :, t : t + K])
+    dx = dpadded[:, :, K // 2 : K // 2 + L]
+    return dx, dw
+"""
+LENGTHS = [
+    (SHUFFLE, "C // groups, groups, H", "groups, C // groups, H", 1),
+    (ATTENTION, "root = np.sqrt(q.shape[1])", "root = np.sqrt(5)", 1),
+    (SAME, "K // 2 : K // 2 + L", "1 : 1 + L", 1),
+    (SAME, "K // 2 : K // 2 + L", "1:-1", 2),
+    (SAME, "[:, :, t : t + K] +=", "[:, :, t : t + 3] +=", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "right", "wrong", "due"), LENGTHS)
+def test_a_length_that_is_a_number_in_backward_does_not_pass(check, text, right, wrong, due):
+    assert text.count(right) == 1
+    assert check(text)[0] == 0
+    status, said = check(text.replace(right, wrong))
+    assert status == due, said
+    assert ("wrong here" in said) if due == 1 else ("or may be others, --shapes" in " ".join(said.split()))

@@ -33,15 +33,29 @@ def attention_backward(dp, cache):
 """
 
 
+UNLIKE = """
+def split_forward(x):
+    return np.sum(x[:, :2] ** 2, axis=1), np.tanh(x[:, 2:]), x
+
+def split_backward(ds, dr, x):
+    dx = np.zeros_like(x)
+    dx[:, :2] = 2 * ds[:, None] * x[:, :2]
+    dx[:, 2:] = dr * (1 - np.tanh(x[:, 2:]) ** 2)
+    return dx
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "old", "new"),
     [
+        (UNLIKE, "2 * ds[:, None]", "ds[:, None]"),
+        (UNLIKE, "(1 - np.tanh(x[:, 2:]) ** 2)", "(1 - np.tanh(x[:, 2:]))"),
         (RESIDUAL, "    dh += dresid\n", ""),
         (RESIDUAL, "(g - h", "(g + h"),
         (CAUSAL, "ds.T @ q * scale", "ds.T @ q"),
         (CAUSAL, "ds @ k * scale", "ds @ k"),
     ],
-    ids=["left out", "sign", "factor", "factor of the first"],
+    ids=["of a sum beside an array", "of an array beside a sum", "left out", "sign", "factor", "factor of the first"],
 )
 def test_what_is_wrong_does_not_pass(check, text, old, new):
     status, printed = check(text)

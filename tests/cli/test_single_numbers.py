@@ -97,6 +97,31 @@ def test_each_is_judged(check, text, terms):
         assert "wrong here" in printed, term
 
 
+TRAINED = """
+w, b = np.random.randn(5, 3), np.zeros(3)
+
+def forward(x):
+    return np.tanh(x @ w + b)
+
+def backward(dout, x, out):
+    dz = dout * (1 - out**2)
+    dw = x.T @ dz
+    db = dz.sum(axis=0)
+    return dw, db
+
+out = forward(np.ones((7, 5)))
+dw, db = backward(np.ones_like(out), np.ones((7, 5)), out)
+w -= 0.1 * dw
+"""
+
+
+def test_global_weights_are_judged_where_their_gradients_are_global_too(check):
+    assert check(TRAINED)[0] == 0
+    status, said = check(TRAINED.replace("x.T @ dz", "x.T @ dout"))
+    assert status == 1
+    assert "line 10: dw = x.T @ dout" in said
+
+
 def test_a_size_is_none(check):
     text = NEURON.replace(
         "self.w, self.b = np.zeros(n_features), 0.0", "self.w, self.b, self.f = np.ones(n_features), 0.0, 3"
