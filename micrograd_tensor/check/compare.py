@@ -23,7 +23,7 @@ from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
-from .statements import gradient_lines, heads, lines_before, returned_lines, returned_names
+from .statements import computed_names, gradient_lines, heads, lines_before, returned_lines, returned_names
 from .together import Once, told_once
 from .wording import in_words_of, said_in_words_of, sizes_of
 
@@ -99,7 +99,11 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
     passed = {stage.name for stage in report.stages.values() if stage.status in (Status.ANOTHER, Status.HARMLESS)}
     passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}
     settled = {name: key for name, key in report.keys.items() if name not in passed}
-    judged = {*settled.values(), *(key for key, what in report.matched.items() if what.startswith(_GRADIENT))}
+    # Another name for a gradient may be meant for that of something else, of which a factor is forgotten.
+    known = computed_names(backward, ran.lines).intersection(
+        key for key, x in report.matched.items() if x.startswith(_GRADIENT)
+    )
+    judged = {*settled.values(), *known}
     nodes = report.graph.nodes if report.graph is not None else ()
     arrays = {name: x for name, x in ran.names.items() if isinstance(x, np.ndarray | np.floating)}
     right = {name for name, x in arrays.items() if any(_is_value(node, x) for node in nodes)}

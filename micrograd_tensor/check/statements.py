@@ -40,6 +40,10 @@ class Statement(NamedTuple):
     begins: bool = False
     fetched: tuple[str, ...] = ()
 
+    def is_alias_of(self, names: Container[str]) -> bool:
+        """Whether it is only another name for one of some variables, of which a factor may be forgotten."""
+        return not self.computes and any(name in names for name in self.reads)
+
     def was_run(self, taken: Container[int] | None) -> bool:
         """Whether one of its lines is among those that were run, if these are known."""
         return taken is None or any(line in taken for line in range(self.first, self.last + 1))
@@ -96,6 +100,7 @@ def lines_before(
     while before < len(carrying):
         before = len(carrying)
         carrying |= {name for made in statements if not carrying.isdisjoint(made.reads) for name in made.names}
+    computed = computed_names(function, taken)
     found: dict[Statement, None] = {}
     # Other entries of the dictionary that it is put into have nothing to do with it.
     stack, seen = [key], {key, *(name for made in own for name in made.names)}
@@ -106,10 +111,15 @@ def lines_before(
                     continue
                 seen.add(name)
                 known = name not in carrying and name not in suspect
-                doubtful = [x for x in makers[name] if x.computes or x.begins or not known]
+                doubtful = [x for x in makers[name] if x.computes or x.begins or not known or x.is_alias_of(computed)]
                 found |= dict.fromkeys(without_starts(doubtful))
                 stack.append(name)
     return tuple((made.first, made.text) for made in sorted(found, key=lambda made: made.first) if made not in own)
+
+
+def computed_names(function: Callable[..., Any], taken: Container[int] | None = None) -> set[str]:
+    """The names that a function assigns something that it computes, and no other name or entry alone."""
+    return {name for made in assignments(function, taken) if made.computes for name in made.names}
 
 
 def heads(function: Callable[..., Any], lines: Collection[int], right: Collection[int]) -> Lines:

@@ -201,6 +201,8 @@ PLACES = [
     (["du = np.zeros_like(u)", "h = u", "dx = np.zeros_like(x)", "for n in range(len(x)):",
       "    du[n] = (dout * x * np.exp(u))[n]", f"    dx[n] = ({UNFIXABLE})[n]"], [6]),  # which du proves right
     (["h = u", "t = dout * 2", "if x is None:", "    t = dout", f"dx = {UNFIXABLE.replace('dout', 't')}"], [2, 5]),
+    (["h = u", "t = dout", f"dx = {UNFIXABLE.replace('dout', 't')}"], [2, 3]),  # another name, meant for another one
+    (["h = u", "s = np.sin(x)", "t = s", f"dx = ({UNFIXABLE}) * t"], [2, 3, 4]),
     (["h, N = u, x.shape[1]", f"dx = ({UNFIXABLE}) / N"], [1, 2]),
     (["h = u", "N, D = x.shape", f"dx = ({UNFIXABLE}) / N"], [3]),
 ]  # fmt: skip

@@ -196,7 +196,7 @@ class Search:
                 continue
             if not isinstance(made, np.ndarray):
                 continue
-            known = {text: x for text, x in self.source.held(names).items() if np.size(x) and np.any(x)}
+            known = {text: x for text, x in self.source.held(names, whole=True).items() if np.size(x) and np.any(x)}
             known = {text: known[text] for text in sorted(known, key=lambda text: np.shape(known[text]) != made.shape)}
             for lacking in self._trials.arriving.lacking(made):
                 allowed = 1e-9 * float(np.abs(lacking).max(initial=0.0))

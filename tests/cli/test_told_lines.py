@@ -1,0 +1,68 @@
+"""The line that a mistake is in is told, and how it is due, in words that are true of it."""
+
+from __future__ import annotations
+
+import pytest
+
+LAYER_NORM = """
+def scaled_forward(x, gamma):
+    mu = x.mean(axis=1, keepdims=True)
+    std = x.std(axis=1, keepdims=True)
+    xn = (x - mu) / std
+    return gamma * xn, (xn, std, gamma)
+
+def scaled_backward(dout, cache):
+    xn, std, gamma = cache
+    dgamma = (dout * xn).sum(axis=0)
+    g = dout * gamma
+    dx = (g - g.mean(axis=1, keepdims=True) - xn * (g * xn).mean(axis=1, keepdims=True)) / std
+    return dx, dgamma
+"""
+PENALIZED = """
+class Coder:
+    def __init__(self, n=5, k=2):
+        self.W = np.random.randn(n, k)
+        self.b = np.random.randn(k)
+        self.s = np.random.randn(k)
+        self.V = np.random.randn(k, n)
+
+    def forward(self, x):
+        self.x = x
+        self.mu = x @ self.W + self.b
+        self.z = self.mu + self.s
+        self.y = self.z @ self.V
+        return (0.5 * np.sum((self.y - x) ** 2) + 0.5 * np.sum(self.mu**2)) / len(x)
+
+    def backward(self):
+        N = len(self.x)
+        dy = (self.y - self.x) / N
+        self.dV = self.z.T @ dy
+        dz = dy @ self.V.T
+        self.ds = dz.sum(0)
+        dmu = dz + self.mu / N
+        self.dW = self.x.T @ dmu
+        self.db = dmu.sum(0)
+"""
+SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5"}
+TOLD = [
+    (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
+    (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
+]
+
+
+@pytest.mark.parametrize(("text", "right", "wrong", "says"), TOLD)
+def test_it_is_the_line_that_was_written_wrong(check, text, right, wrong, says):
+    assert text.count(right) == 1
+    status, said = check(text.replace(right, wrong), "--shapes", SHAPES[text], "--hints=3")
+    assert status == 1
+    line = 1 + text[: text.index(right)].count("\n") + 1
+    assert f"1 where     line {line}: " in said
+    assert f"3 the fix   line {line}: {right}\n" in said
+    assert says in said
+
+
+@pytest.mark.parametrize("text", SHAPES)
+def test_right_ones_are_right(check, text):
+    status, said = check(text, "--shapes", SHAPES[text])
+    assert status == 0
+    assert "✗" not in said
