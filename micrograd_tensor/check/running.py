@@ -300,7 +300,7 @@ class Watch:
             if np.array_equal(value, before, equal_nan=value.dtype.kind in "biufc"):
                 continue
             others = tuple(other for other in arrays if other != name and np.may_share_memory(value, arrays[other]))
-            if others:  # else it was changed by a call, as by np.add.at, and is what it is
+            if others and before.any():  # else it was filled, or changed by a call, as by np.add.at, and is what it is
                 found[name], shared[name] = before, others
         return found, shared
 

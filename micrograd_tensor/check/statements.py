@@ -319,8 +319,30 @@ def _read_from(source: Source | None) -> list[Statement]:
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)
     nodes = [node for node in source.nodes if isinstance(node, kinds) or written_into(node) is not None]
     steps = {name for node in source.nodes if isinstance(node, ast.For) for name in assigned(node)}
-    found = [_statement(source, node, steps) for node in nodes]
+    parts = _parts(nodes)
+    found = [_statement(source, node, steps, parts) for node in nodes]
     return sorted(found, key=lambda statement: statement.first)
+
+
+_WHOLE = re.compile(r"'.*'|\(?((:|\.\.\.|None|np\.newaxis)(, )?)*\)?")
+"""An index that is a name of an entry, or leaves an array whole."""
+
+
+def _parts(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """The names of parts of arrays, each with the name of the array: what is written into one is written there.
+
+    >>> _parts(ast.walk(ast.parse("d = dx[i]; top = d[0][1:]; mean = d.mean(); w = params['w']; whole = dx[:, None]")))
+    {'d': 'dx', 'top': 'd'}
+    """
+    found: dict[str, str] = {}
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(part)], ast.Subscript(whole, index)) if not _WHOLE.fullmatch(ast.unparse(index)):
+                while isinstance(whole, ast.Subscript):
+                    whole = whole.value
+                if isinstance(whole, ast.Name) and whole.id != part:
+                    found[part] = whole.id
+    return found
 
 
 def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
@@ -332,11 +354,15 @@ def _by_name(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
     return found
 
 
-def _statement(source: Source, node: Any, steps: Container[str]) -> Statement:
+def _statement(source: Source, node: Any, steps: Container[str], parts: Mapping[str, str]) -> Statement:
+    names = dict.fromkeys(assigned(node))
+    for name in list(names) if _writes(node) else ():
+        while name in parts and parts[name] not in names:
+            names[name := parts[name]] = None
     value, adds, read = node.value or ast.Constant(None), isinstance(node, ast.AugAssign), names_read(node)
     stepped = any(name in steps for name in read)  # one may be taken for the next, or for what it is multiplied with
     return Statement(
-        tuple(dict.fromkeys(assigned(node))),
+        tuple(names),
         *source.lines(node),
         source.written(node),
         read,
@@ -418,6 +444,12 @@ def written_into(node: ast.AST) -> ast.expr | None:
         case ast.Expr(ast.Call(function, [target, _, *_])) if _WRITERS.fullmatch(ast.unparse(function)):
             return target
     return None
+
+
+def _writes(node: ast.AST) -> bool:
+    """Whether a statement writes into an array that is there."""
+    targets = getattr(node, "targets", ())
+    return isinstance(node, ast.AugAssign | ast.Expr) or any(isinstance(target, ast.Subscript) for target in targets)
 
 
 def _fetched(node: ast.AST) -> Iterator[str]:

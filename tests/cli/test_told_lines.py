@@ -43,10 +43,46 @@ class Coder:
         self.dW = self.x.T @ dmu
         self.db = dmu.sum(0)
 """
-SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5"}
+STENCIL = """
+def stencil_forward(x, w):
+    p = np.pad(x, ((0, 0), (1, 1)))
+    out = np.zeros(x.shape)
+    for i in range(len(x)):
+        for t in range(x.shape[1]):
+            out[i, t] = np.sum(p[i, t : t + 3] * w)
+    return out, (x, w, p)
+
+def stencil_backward(dout, cache):
+    x, w, p = cache
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    dp = np.pad(dx, ((0, 0), (1, 1)))
+    for i in range(len(x)):
+        d = dp[i]
+        for t in range(x.shape[1]):
+            d[t : t + 3] += w * dout[i, t]
+            dw += p[i, t : t + 3] * dout[i, t]
+        dx[i] = d[1:-1]
+    return dx, dw
+"""
+FLAT = """
+def picked_forward(x, w, i):
+    h = x * w
+    return h.reshape(-1)[i], (x, w, i)
+
+def picked_backward(dout, cache):
+    x, w, i = cache
+    dh = np.zeros(x.shape)
+    flat = dh.reshape(-1)
+    flat[i] = dout
+    return dh * w, dh * x
+"""
+SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
+SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
+    (STENCIL, "d[t : t + 3] += w * dout[i, t]", "d[t : t + 3] -= w * dout[i, t]", "sign: -= stands where += is due"),
+    (FLAT, "return dh * w, dh * x", "return dh * w, dh * w", "exchanged operand: w stands where x is due"),
 ]
 
 
@@ -59,6 +95,13 @@ def test_it_is_the_line_that_was_written_wrong(check, text, right, wrong, says):
     assert f"1 where     line {line}: " in said
     assert f"3 the fix   line {line}: {right}\n" in said
     assert says in said
+
+
+def test_what_is_filled_through_a_part_of_it_is_what_it_is_then(check):
+    status, said = check(STENCIL.replace("d[1:-1]", "d[:-2]"), "--shapes", SHAPES[STENCIL])
+    assert status == 1
+    assert "one array in memory" not in said
+    assert "1 gradient is wrong: dx." in said
 
 
 @pytest.mark.parametrize("text", SHAPES)

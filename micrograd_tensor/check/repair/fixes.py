@@ -165,10 +165,10 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
                 continue
             search = Search(visits, trials, {key: own}, until)
             search.likely = {kind for one in report.diagnosis.get(names[key], ()) for kind in _alike(one.kind)}
-            on_the_way = source.at(before[key])
-            fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             called = own_names.get(key, key)
             assigning = source.assigning(called, lines[key], key[1:] in call.inputs)
+            on_the_way = [x for x in source.at(before[key] | lines[key]) if x not in assigning]  # or into a part of it
+            fix = search.fix(on_the_way) if names[key] in report.follow else None  # it makes others wrong, too
             if names[key] not in report.follow:  # else a change of its own line alone leaves the others wrong
                 fix = search.fix(assigning, key, called)
                 if fix is not None:
