@@ -99,7 +99,8 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     nothing = [f"it gives None for {key}" for key, name in none.items() if name not in lost]
-    loses = [f"it loses {listed([*lost.values()])}"] if lost and not task.excerpt else []
+    kept = task.excerpt and (ran.returned is not None or not lines_of_returns(python_function(task.backward)))
+    loses = [f"it loses {listed([*lost.values()])}"] if lost and not kept else []
     ran = replace(ran, undone=(*ran.undone, *loses, *nothing))
     if not (found.wrong and why):
         return found, ran

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from ..check.branches import untaken
+from ..check.running import python_function
+from ..check.statements import assignments, lines_of_returns
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
 from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
+from .meant import why_meant
 from .shapes import is_parameter, said_as_option
 from .task import Task
 from .unusable import UnusableError
@@ -59,6 +62,9 @@ def judge_layer(
         )
     defined = not task.found or _is_defined(task)
     if not first[1].wrong and defined:
+        elsewhere = _wrong_in_a_branch(first, tasks, path, rtol)
+        if elsewhere is not None:
+            return elsewhere
         return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = len(untaken(task.captured)) if is_finite(task.captured, first[1]) else np.inf
     wrong = {*first[1].wrong}
@@ -76,6 +82,8 @@ def judge_layer(
                 )
         elif _is_defined(other) and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
             if not judged[1].wrong:
+                if _branches(first, judged):  # what is wrong did not run
+                    continue
                 return judged_again(judged, path, rtol)
             if not defined or wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
                 task, wrong, defined = other, {*judged[1].wrong}, True
@@ -87,7 +95,36 @@ def judge_layer(
     first = first if task is first[0] else (task, *judge(task, path, rtol))
     if why := _why_of_guesses(first, path, shapes):
         raise UnusableError(f"{path}: {why}")
+    if why := why_meant(first, path, shapes, rtol):
+        raise UnusableError(f"{path}: {why}; then it is judged")
     return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _wrong_in_a_branch(right: Judged, tasks: Iterable[Task], path: Path, rtol: float | None) -> Judged | None:
+    """What is wrong with labels of other kinds, in lines that did not run with those at which it is right; or None.
+
+    Of these kinds it has to be wrong with all.
+    """
+    task, _, ran = right
+    made = [range(one.first, one.last + 1) for one in assignments(python_function(task.backward))]
+    made += lines_of_returns(python_function(task.backward))
+    if ran.lines is None or not any(ran.lines.isdisjoint(one) for one in made):
+        return None
+    wrong: Task | None = None
+    for other in filter(_is_defined, tasks):
+        with suppress(UnusableError):
+            judged = other, *judge(other, path, rtol, why=False)
+            if judged[2].error is not None or not is_finite(other.captured, judged[1]) or not _branches(judged, right):
+                continue
+            if inputs_of(task.captured).keys().isdisjoint(judged[1].wrong):
+                return None
+            wrong = wrong or other
+    return (wrong, *judge(wrong, path, rtol)) if wrong is not None else None
+
+
+def _branches(one: Judged, other: Judged) -> frozenset[int]:
+    """The lines of one backward pass that did not run in the other."""
+    return (one[2].lines or frozenset()) - (other[2].lines or one[2].lines or frozenset())
 
 
 def _is_defined(task: Task) -> bool:

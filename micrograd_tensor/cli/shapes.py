@@ -206,8 +206,8 @@ def guesses(
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
-    numbers = {n: "number" if loss and role in ("step", "dilation", "padding") else role for n, role in roles.items()}
-    every = [*([numbers] if numbers != roles else []), *every]
+    if loss and (others := _of_a_loss(roles, forward)) != roles:
+        every = [others, *every]
     every += _by_use(roles, [name for name in needed if name not in given], forward)
     labelled = [n for n, role in roles.items() if role == "labels" and (n not in given or _is_shape(given[n]))]
     several = [name for name in labelled if prod(given.get(name, (2,))) > 1]
@@ -262,6 +262,17 @@ def _kinds(forward: str, labels: Sequence[str]) -> list[Kind]:
     return [Kind(label, number) for label in (*order, whole, numbers) for number in NUMBERS]
 
 
+_PRODUCTS = re.compile(r"@|\b(dot|matmul|einsum|tensordot)\(")
+"""What tells that something is multiplied by weights."""
+
+
+def _of_a_loss(roles: Mapping[str, str], forward: str) -> dict[str, str]:
+    """What parameters are in a loss: there is no stride, and weights are of elements where there is no product."""
+    others = dict.fromkeys(("step", "dilation", "padding"), "number")
+    others |= {} if re.search(_PRODUCTS, forward) else {"weights": "input"}
+    return {name: others.get(role, role) for name, role in roles.items()}
+
+
 def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> list[dict[str, str]]:
     """What parameters are by what the forward pass does with them, where their names do not tell.
 
@@ -276,9 +287,9 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     if vectors and set(vectors.groups()) <= {*names}:
         found.append({**roles, vectors[1]: "gamma", vectors[2]: "vector"})
     nameless = [name for name in unknown[1:] if not any(re.fullmatch(pattern, name) for _, pattern in _ROLES)]
-    if nameless and len(unknown) in (2, 3) and re.search(r"@|\b(dot|matmul|einsum|tensordot)\(", forward):
+    if nameless and len(unknown) in (2, 3) and re.search(_PRODUCTS, forward):
         found.append({**roles, **dict(zip(unknown, ("input", "weights", "bias"), strict=False))})
-    if "weights" in roles.values() and not re.search(r"@|\b(dot|matmul|einsum|tensordot)\(", forward):
+    if "weights" in roles.values() and not re.search(_PRODUCTS, forward):
         found.append({n: "gamma" if role in ("weights", "bias") else role for n, role in roles.items()})
     if "einsum" in forward and "weights" in roles.values():
         found.append({n: "weights of three axes" if role == "weights" else role for n, role in roles.items()})
@@ -551,8 +562,20 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
     if not isinstance(what, tuple):
         return what
     if what and isinstance(what[0], tuple):
-        return rng.integers(0, what[1], what[0])
+        return _indices(rng, what[1], what[0])
     return np.asarray(rng.standard_normal(what))
+
+
+def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> Any:
+    """Whole numbers below one, some of which come twice, also two in a row: what is at an index is added up there."""
+    drawn = rng.integers(0, below, shape)
+    flat = drawn.reshape(-1)
+    pairs = [*zip(flat[:-1].tolist(), flat[1:].tolist(), strict=True)]
+    if flat.size > 3 and len({*pairs}) == len(pairs):
+        flat[-2:] = flat[:2]
+    elif flat.size > 1 and len(np.unique(flat)) == flat.size:
+        flat[-1] = flat[0]
+    return drawn
 
 
 _WORDS = ("True", "False", "None")

@@ -253,3 +253,33 @@ def test_a_guard_that_is_never_reached_hides_nothing(guarded):
     x = mt.tensor(np.random.default_rng(0).normal(size=(8, 3)), name="x", requires_grad=True)
     out = guarded(x)
     assert "untaken branch" not in said(mt.graph(out, np.random.default_rng(1).normal(size=out.shape)), x)
+
+
+KINDS = """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.t = t
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y = e / e.sum(axis=1, keepdims=True)
+        labels = t.argmax(axis=1) if t.size == x.size else t
+        return -np.mean(np.log(self.y[np.arange(len(x)), labels]))
+
+    def backward(self):
+        n = len(self.t)
+        if self.t.size == self.y.size:
+            dx = (self.y - self.t) / n
+        else:
+            dx = self.y.copy()
+            dx[np.arange(n), self.t] -= 1
+            dx = dx / n
+        return dx
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("(self.y - self.t) / n", "self.y - self.t"), ("= dx / n", "= dx")])
+def test_labels_of_one_kind_acquit_no_line_that_is_for_those_of_another(check, right, wrong):
+    assert check(KINDS)[0] == 0
+    assert KINDS.count(right) == 1
+    status, text = check(KINDS.replace(right, wrong))
+    assert status == 1
+    assert "dx is wrong" in text

@@ -1,0 +1,73 @@
+"""Meant: what an input without a gradient may be, where a layer is right if it is that, and wrong with any numbers.
+
+``E = R * (U @ V.T - Y)`` is differentiated as if ``R`` were its own square, which it is where it is 0 and 1;
+``2 * L @ x`` is the slope of ``x @ L @ x`` where ``L`` is symmetric; and ``p - q`` that of a cross entropy where ``q``
+adds up to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .judged_again import Judged, is_finite
+from .judging import inputs_of, judge
+from .shapes import said_as_option
+from .unusable import UnusableError
+
+
+def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | None) -> str:
+    """Why it is not called wrong, as an input may be meant to be what it is right with, and how to say so; or "".
+
+    Args:
+        judged: what is wrong.
+        path: the file.
+        given: the names of inputs whose shapes were given, which are any numbers then.
+        rtol: the largest error that counts as right; None: what rounding explains.
+    """
+    task, report, ran = judged
+    shapes = inputs_of(task.captured)
+    if not task.found or ran.error is not None or shapes.keys().isdisjoint(report.wrong):
+        return ""
+    for name, shape in shapes.items():
+        if name in report.keys or name in given or name not in task.free or not shape:
+            continue
+        for kind, way, change in _kinds(name, shape):
+            with suppress(UnusableError):
+                other = task.again(partial(_with, name=name, change=change))
+                again, elsewhere = judge(other, path, rtol, why=False)
+                if elsewhere.error is None and not again.wrong and is_finite(other.captured, again):
+                    return (
+                        f"it is right where {name} {kind}, and wrong where it is any numbers; say which: {way}, or "
+                        f"--shapes {said_as_option({name: shape})}"
+                    )
+    return ""
+
+
+def _with(arguments: Any, name: str, change: Any) -> dict[str, Any]:
+    return {**arguments, name: change(arguments[name])}
+
+
+def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:
+    """What an input may be, how that is said, and how it becomes that."""
+    own = "write inputs(), which returns yours"
+    yield (
+        "is of 0 and 1, as a mask is",
+        f"--shapes {said_as_option({name: shape})}<2",
+        lambda x: (x > 0).astype(x.dtype),
+    )
+    yield "is of 1 and -1", own, lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(-1))
+    for axis in range(len(shape)):
+        yield f"adds up to 1 along axis {axis}", own, partial(_shares, axis=axis)
+    if len(shape) == 2 and shape[0] == shape[1]:
+        yield "is symmetric", own, lambda x: (x + x.T) / 2
+
+
+def _shares(x: Any, axis: int) -> Any:
+    made = np.abs(x) + 0.1 * np.abs(x).mean()
+    return made / made.sum(axis=axis, keepdims=True)

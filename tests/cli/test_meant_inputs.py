@@ -1,0 +1,71 @@
+"""Inputs that get no gradient and may be meant to be a mask, shares or symmetric: what is right then is not wrong."""
+
+import re
+
+import pytest
+
+FACTORS = """
+def factors_loss(X, Theta, Y, R):
+    err = (X @ Theta.T - Y) * R
+    dX = err @ Theta
+    dTheta = err.T @ X
+    return 0.5 * np.sum(err**2), dX, dTheta
+"""
+VALID = """
+def valid_loss(pred, target, valid):
+    diff = (pred - target) * valid
+    return np.sum(diff**2), 2 * diff
+"""
+SIGNS = """
+def margin_loss(score, side):
+    m = 1 - side * score
+    r = np.where(m > 0, score - side, 0)
+    return np.sum(np.maximum(m, 0) ** 2), 2 * r
+"""
+TEACHER = """
+def distillation_loss(logits, teacher_probs):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    n = len(logits)
+    return -np.sum(teacher_probs * np.log(p)) / n, (p - teacher_probs) / n
+"""
+SMOOTH = """
+def smoothness_loss(X, L):
+    dX = 2 * L @ X
+    return np.trace(X.T @ L @ X), dX
+"""
+MEANT = {
+    "a mask": (FACTORS, "R is of 0 and 1, as a mask is", "dX = err @ Theta", "dX = 2 * err @ Theta"),
+    "a mask of another name": (VALID, "valid is of 0 and 1, as a mask is", "2 * diff", "diff"),
+    "signs": (SIGNS, "side is of 1 and -1", "2 * r", "r"),
+    "shares": (TEACHER, "teacher_probs adds up to 1 along axis 1", "(p - teacher", "(p + teacher"),
+    "a symmetric matrix": (SMOOTH, "L is symmetric", "2 * L @ X", "L @ X"),
+}
+
+
+@pytest.mark.parametrize(("text", "kind", "right", "wrong"), MEANT.values(), ids=MEANT)
+def test_what_is_right_with_what_is_likely_to_be_meant_is_not_judged_before_that_is_said(
+    check, text, kind, right, wrong
+):
+    status, said = check(text)
+    said = " ".join(said.split())
+    assert status == 2
+    assert f"it is right where {kind}, and wrong where it is any numbers; say which: " in said
+    assert check(text, "--shapes", re.search(r", or --shapes (\S+); then it is judged", said)[1])[0] == 1
+    if mask := re.search(r"say which: --shapes (\S+), or", said):
+        assert check(text, "--shapes", mask[1])[0] == 0
+    assert text.count(right) == 1
+    assert check(text.replace(right, wrong))[0] == 1
+
+
+def test_weights_of_a_loss_that_multiplies_no_matrices_are_those_of_elements(check):
+    text = """
+def weighted_loss(pred, target, weights):
+    diff = pred - target
+    n = weights.sum()
+    return np.sum(weights * diff**2) / n, 2 * weights * diff / n
+"""
+    status, said = check(text)
+    assert status == 0
+    assert "pred (7, 5), target (7, 5), weights (7, 5)" in said
+    assert check(text.replace("2 * weights * diff", "2 * diff"))[0] == 1
