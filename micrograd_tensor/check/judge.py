@@ -283,6 +283,8 @@ class Backward(_Judge):
         shaped = {name for name in self.wrong if self._is_of_other_shape(self.names[name], self.given[name])}
         inner = {name for name in shaped if name in helpers and not self.names[name].is_leaf}
         wrong = {name for name in self.wrong if name not in inner}
+        if any(self.given[name].size == prod(self.names[name].shape) for name in inner):  # what follows may be as wrong
+            wrong |= {stage.name for stage in self.stages if stage.status == Status.RIGHT_GIVEN}
         foreign = {
             name: f"its shape is {self.given[name].shape}, that of the gradient of {name} is {self.names[name].shape}, "
             "so it was taken for another array"
@@ -300,9 +302,11 @@ class Backward(_Judge):
         return again
 
     def _is_of_other_shape(self, node: Node, given: Any) -> bool:
-        """Whether no mistake gives an array its shape, but perhaps a missing sum, and that is not what is due."""
+        """Whether no mistake gives an array its shape, but perhaps a missing sum or reshape, of what is not due."""
         if _no_mistake_gives(given.shape, node.shape):
             return True
+        if given.size == prod(node.shape) and Counter(squeezed(given.shape)) != Counter(squeezed(node.shape)):
+            return not self._is_expected(node, given.reshape(node.shape))  # meant for another layout, and wrong there
         more = max(given.ndim - len(node.shape), 0)
         every = combinations(range(given.ndim), more) if more else ()
         wanted = [axes for axes in every if _left(given.shape, axes) == node.shape]

@@ -73,16 +73,39 @@ def picked_backward(dout, cache):
     x, w, i = cache
     dh = np.zeros(x.shape)
     flat = dh.reshape(-1)
-    flat[i] = dout
+    np.add.at(flat, i, dout)
     return dh * w, dh * x
 """
+GROUPED = """
+def grouped_forward(x, gamma, G=2):
+    N, C, L = x.shape
+    g = x.reshape(N, G, C // G, L)
+    mu = g.mean(axis=(2, 3), keepdims=True)
+    std = g.std(axis=(2, 3), keepdims=True)
+    xn = ((g - mu) / std).reshape(N, C, L)
+    return xn * gamma, (xn, std, gamma, G)
+
+def grouped_backward(dout, cache):
+    xn, std, gamma, G = cache
+    N, C, L = dout.shape
+    dgamma = (dout * xn).sum(axis=(0, 2), keepdims=True)
+    dxn = (dout * gamma).reshape(N, G, C // G, L)
+    xng = xn.reshape(N, G, C // G, L)
+    m = C // G * L
+    s1 = dxn.sum(axis=(2, 3), keepdims=True)
+    s2 = (dxn * xng).sum(axis=(2, 3), keepdims=True)
+    dx = (dxn - s1 / m - xng * s2 / m) / std
+    return dx.reshape(N, C, L), dgamma
+"""
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
-SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12"}
+SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
     (STENCIL, "d[t : t + 3] += w * dout[i, t]", "d[t : t + 3] -= w * dout[i, t]", "sign: -= stands where += is due"),
     (FLAT, "return dh * w, dh * x", "return dh * w, dh * w", "exchanged operand: w stands where x is due"),
+    (GROUPED, "dxn = (dout * gamma)", "dxn = (dout * xn)", "exchanged operand: xn stands where gamma is due"),
+    (GROUPED, "- s1 / m", "+ s1 / m", "sign: + stands where - is due"),
 ]
 
 
@@ -93,7 +116,8 @@ def test_it_is_the_line_that_was_written_wrong(check, text, right, wrong, says):
     assert status == 1
     line = 1 + text[: text.index(right)].count("\n") + 1
     assert f"1 where     line {line}: " in said
-    assert f"3 the fix   line {line}: {right}\n" in said
+    [due] = [line.strip() for line in text.splitlines() if right in line]
+    assert f"3 the fix   line {line}: {due}\n" in said
     assert says in said
 
 
@@ -101,6 +125,12 @@ def test_what_is_filled_through_a_part_of_it_is_what_it_is_then(check):
     status, said = check(STENCIL.replace("d[1:-1]", "d[:-2]"), "--shapes", SHAPES[STENCIL])
     assert status == 1
     assert "one array in memory" not in said
+    assert "1 gradient is wrong: dx." in said
+
+
+def test_what_is_brought_into_another_shape_is_not_wrong_for_that(check):
+    said = check(GROUPED.replace("(dout * gamma).re", "dout.re"), "--shapes", SHAPES[GROUPED], "--hints=3")[1]
+    assert "3 the fix   line 15: dxn = (dout * gamma).reshape(N, G, C // G, L)\n" in said
     assert "1 gradient is wrong: dx." in said
 
 
