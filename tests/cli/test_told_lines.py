@@ -77,24 +77,18 @@ def picked_backward(dout, cache):
     return dh * w, dh * x
 """
 GROUPED = """
-def grouped_forward(x, gamma, G=2):
+def centered_forward(x, gamma, G=2):
     N, C, L = x.shape
     g = x.reshape(N, G, C // G, L)
-    mu = g.mean(axis=(2, 3), keepdims=True)
-    std = g.std(axis=(2, 3), keepdims=True)
-    xn = ((g - mu) / std).reshape(N, C, L)
-    return xn * gamma, (xn, std, gamma, G)
+    xn = (g - g.mean(axis=(2, 3), keepdims=True)).reshape(N, C, L)
+    return xn * gamma, (xn, gamma, G)
 
-def grouped_backward(dout, cache):
-    xn, std, gamma, G = cache
+def centered_backward(dout, cache):
+    xn, gamma, G = cache
     N, C, L = dout.shape
     dgamma = (dout * xn).sum(axis=(0, 2), keepdims=True)
     dxn = (dout * gamma).reshape(N, G, C // G, L)
-    xng = xn.reshape(N, G, C // G, L)
-    m = C // G * L
-    s1 = dxn.sum(axis=(2, 3), keepdims=True)
-    s2 = (dxn * xng).sum(axis=(2, 3), keepdims=True)
-    dx = (dxn - s1 / m - xng * s2 / m) / std
+    dx = dxn - dxn.mean(axis=(2, 3), keepdims=True)
     return dx.reshape(N, C, L), dgamma
 """
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
@@ -105,7 +99,7 @@ TOLD = [
     (STENCIL, "d[t : t + 3] += w * dout[i, t]", "d[t : t + 3] -= w * dout[i, t]", "sign: -= stands where += is due"),
     (FLAT, "return dh * w, dh * x", "return dh * w, dh * w", "exchanged operand: w stands where x is due"),
     (GROUPED, "dxn = (dout * gamma)", "dxn = (dout * xn)", "exchanged operand: xn stands where gamma is due"),
-    (GROUPED, "- s1 / m", "+ s1 / m", "sign: + stands where - is due"),
+    (GROUPED, "dxn - dxn.mean", "dxn + dxn.mean", "sign: + stands where - is due"),
 ]
 
 
@@ -130,7 +124,7 @@ def test_what_is_filled_through_a_part_of_it_is_what_it_is_then(check):
 
 def test_what_is_brought_into_another_shape_is_not_wrong_for_that(check):
     said = check(GROUPED.replace("(dout * gamma).re", "dout.re"), "--shapes", SHAPES[GROUPED], "--hints=3")[1]
-    assert "3 the fix   line 15: dxn = (dout * gamma).reshape(N, G, C // G, L)\n" in said
+    assert "3 the fix   line 13: dxn = (dout * gamma).reshape(N, G, C // G, L)\n" in said
     assert "1 gradient is wrong: dx." in said
 
 
