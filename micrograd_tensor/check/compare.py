@@ -190,7 +190,8 @@ def _compared(
     foreign = {given.keys[name]: why for name, why in judged.foreign.items()}
     keys = {name: key for name, key in given.keys.items() if name not in judged.foreign}
     wrong_stages, fix = judged.wrong_stages, None
-    if why and mend is not None and len(judged.wrong) > 1:
+    again = [x.name for x in judged.stages if x.status == Status.WRONG and USED_AGAIN in x.note]  # by inputs' gradients
+    if why and mend is not None and (len(judged.wrong) > 1 or again):
         due = {name: wrong_stages[name] for name in judged.wrong} | judged.astray
         fix = mend({given.keys[name]: wrong for name, wrong in due.items()})
     once = told_once(judged) if why and fix is None else Once(judged.stages, {}, {})

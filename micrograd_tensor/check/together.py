@@ -116,6 +116,8 @@ def _whole(judged: Backward) -> Group | None:
     by = constant.text if constant is not None else f"{factor:.6g}"
     kind = "sign" if factor == -1 else "constant factor"
     text = f"all {len(given)} gradients that were given are multiplied by {by}, as if {upstream} were"
-    fix = f"{upstream} = -{upstream}" if factor == -1 else f"{upstream} = {upstream} / {factor!r}"
+    inverse = round(1 / factor)
+    due = f" * {inverse}" if abs(inverse) > 1 and abs(inverse * factor - 1) < 1e-9 else f" / {factor!r}"
+    fix = f"{upstream} = -{upstream}" if factor == -1 else f"{upstream} = {upstream}{due}"
     proof = f"with {upstream} divided by {by}, all {len(given)} stages match" if factor != -1 else ""
     return wrong, Diagnosis(kind, text, proof, fix, 0.0)

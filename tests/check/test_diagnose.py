@@ -323,6 +323,14 @@ def test_a_loss_of_one_number_is_diagnosed_whatever_its_shape(upstream):
     assert found.diagnosis["x"][0].kind == "sign"
 
 
+def test_a_side_of_a_product_that_has_to_be_transposed_is_said_not_to_be():
+    rng = np.random.default_rng(0)
+    a, b = (mt.tensor(rng.normal(size=s), name=n, requires_grad=True) for n, s in (("a", (2, 3, 3)), ("b", (2, 3, 4))))
+    dout = rng.normal(size=(2, 3, 4))
+    found = mt.compare(a @ b, dout, {"db": a.numpy() @ dout}, point=False).diagnosis["b"][0]
+    assert (found.kind, found.text) == ("transposed", "in aᵀ @ dout, a is not transposed")
+
+
 def test_one_number_that_nothing_explains_is_not_called_a_multiple():
     g = mt.tensor(2.0, name="g", requires_grad=True)
     out = mt.exp(g).named("y")

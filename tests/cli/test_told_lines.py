@@ -91,8 +91,23 @@ def centered_backward(dout, cache):
     dx = dxn - dxn.mean(axis=(2, 3), keepdims=True)
     return dx.reshape(N, C, L), dgamma
 """
+SPLIT = """
+def split_forward(p, x, w):
+    N, T, E = x.shape
+    h = (x @ w).reshape(N, T, 2, E // 2).transpose(0, 2, 1, 3)
+    out = p @ h
+    return out, (p, x, w, h)
+
+def split_backward(dout, cache):
+    p, x, w, h = cache
+    dp = dout @ h.transpose(0, 1, 3, 2)
+    dh = p.swapaxes(-1, -2) @ dout
+    dh = dh.transpose(0, 2, 1, 3).reshape(x.shape)
+    dw = x.reshape(-1, x.shape[2]).T @ dh.reshape(-1, x.shape[2])
+    return dp, dh @ w.T, dw
+"""
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
-SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1"}
+SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
@@ -100,6 +115,12 @@ TOLD = [
     (FLAT, "return dh * w, dh * x", "return dh * w, dh * w", "exchanged operand: w stands where x is due"),
     (GROUPED, "dxn = (dout * gamma)", "dxn = (dout * xn)", "exchanged operand: xn stands where gamma is due"),
     (GROUPED, "dxn - dxn.mean", "dxn + dxn.mean", "sign: + stands where - is due"),
+    (
+        SPLIT,
+        "p.swapaxes(-1, -2) @ dout",
+        "p @ dout",
+        "transposed: p @ dout stands where p.swapaxes(-1, -2) @ dout is due",
+    ),
 ]
 
 
@@ -126,6 +147,28 @@ def test_what_is_brought_into_another_shape_is_not_wrong_for_that(check):
     said = check(GROUPED.replace("(dout * gamma).re", "dout.re"), "--shapes", SHAPES[GROUPED], "--hints=3")[1]
     assert "3 the fix   line 13: dxn = (dout * gamma).reshape(N, G, C // G, L)\n" in said
     assert "1 gradient is wrong: dx." in said
+
+
+AVERAGED = """
+def linear_forward(A, W, b):
+    Z = W @ A + b
+    return Z, (A, W, b)
+
+def linear_backward(dZ, cache):
+    A, W, b = cache
+    m = A.shape[1]
+    dW = 1 / m * dZ @ A.T
+    db = 1 / m * np.sum(dZ, axis=1, keepdims=True)
+    dA = W.T @ dZ / m
+    return dA, dW, db
+"""
+
+
+def test_a_length_that_divides_all_is_not_meant_to_be_1(check):
+    status, said = check(AVERAGED, "--shapes=A=5x7,W=3x5,b=3x1", "--hints=3")
+    assert status == 1
+    assert "all 3 gradients that were given are multiplied by 1/7, where 7 is the length of axis 1 of A" in said
+    assert "3 the fix   dZ = dZ * 7\n" in said
 
 
 @pytest.mark.parametrize("text", SHAPES)

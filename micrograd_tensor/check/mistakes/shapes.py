@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import permutations, product
 from math import prod
@@ -14,7 +14,7 @@ from ...engine.row import Contraction, Copy, Permutation, Reshape
 from ...graph import Node
 from ..expected import squeezed
 from .catalogue import STORED, Hypothesis, change, of
-from .derivation import Array, Values
+from .derivation import Array, Operand, Values, is_step
 from .fit import paths_of
 
 MAX_JACOBIAN = 600
@@ -41,22 +41,33 @@ def at_shapes(values: Values, step: Node) -> Iterator[Hypothesis]:
             yield change("transposed", text, step, lambda v: v[x].reshape(step.shape, order="F"), 1.0)
     elif isinstance(reading, Contraction):
         if not step.params and all(len(getattr(y, "shape", ())) >= 2 for y in step.operands):
-            yield from _products(step, called(x), called(step.operands[1]))
+            yield from _products(step, called)
     elif step.op and step.op.moves and len(step.operands) == 1 and step.shape == x.shape:
         text = f"{called(x)} stays as it is, where {values.derivation.formula(step)} is due"
         yield change("permuted", text, step, lambda v: v[x])
 
 
-def _products(step: Node, first: str, second: str) -> Iterator[Hypothesis]:
+def _products(step: Node, called: Callable[[Operand], str]) -> Iterator[Hypothesis]:
     a, b = step.operands
+    first, second = called(a), called(b)
     turned = [
-        (f"{first} is not to be transposed", lambda v: v[a].swapaxes(-1, -2) @ v[b]),
-        (f"{second} is not to be transposed", lambda v: v[a] @ v[b].swapaxes(-1, -2)),
+        (_not_as_due(a, called), lambda v: v[a].swapaxes(-1, -2) @ v[b]),
+        (_not_as_due(b, called), lambda v: v[a] @ v[b].swapaxes(-1, -2)),
         (f"{first} and {second} are multiplied in the other order", lambda v: v[b] @ v[a]),
         ("the product is transposed", lambda v: (v[a] @ v[b]).swapaxes(-1, -2)),
     ]
     for i, (text, made) in enumerate(turned):
         yield change("transposed", f"in {first} @ {second}, {text}", step, made, 0.1 * i)
+
+
+def _not_as_due(x: Operand, called: Callable[[Operand], str]) -> str:
+    """What is to be said of a side of a product whose last two axes are in each other's place."""
+    if is_step(x) and isinstance(x.reading, Permutation):
+        *rest, last = range(len(x.shape))
+        axes = x.params.get("axes") or (last, *reversed(rest))
+        if tuple(axes) == (*rest[:-1], last, *rest[-1:]):
+            return f"{called(x.operands[0])} is not transposed"
+    return f"{called(x)} is not to be transposed"
 
 
 def element_by_element(values: Values, step: Node) -> Iterator[Hypothesis]:

@@ -303,7 +303,7 @@ class Search:
                 is_passed_on = self._slip(edit).kind in _LACKING
             case _:
                 is_passed_on = False
-        if is_passed_on and self.source.assigns(edit.place):
+        if (is_passed_on and self.source.assigns(edit.place)) or self._takes_one_for_a_length(edit):
             return None
         if not self._trials.right(edit.put(self.source.text), self.due):
             return None
@@ -318,17 +318,27 @@ class Search:
         return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight)
 
     def _slip(self, edit: Edit) -> Slip:
-        visits = self._visits.before(self.source.line(edit.before))
-        names = visits[-1] if visits else {}
-
         def is_number(expression: str) -> bool:
-            try:
-                value = eval(expression, self.source.function.__globals__, names)  # noqa: S307 -- the user's own
-            except Exception:  # whatever it may raise
-                return False
+            value = self._value(edit, expression)
             return is_numeric(value) and np.ndim(value) == 0
 
         return slip_of(edit, is_number)
+
+    def _takes_one_for_a_length(self, edit: Edit) -> bool:
+        """Whether an edit makes a length 1, as that of an axis that is kept: then no division is meant."""
+        before, after = ({ast.unparse(x) for x in ast.walk(y) if _is_length(x)} for y in (edit.before, edit.after))
+        whole = getattr(edit.after, "value", None)
+        made = {ast.unparse(whole)} if before and isinstance(whole, ast.expr) else set[str]()
+        values = (self._value(edit, text) for text in (after - before) | made)
+        return any(is_numeric(x) and np.ndim(x) == 0 and x == 1 for x in values)
+
+    def _value(self, edit: Edit, expression: str) -> Any:
+        """What an expression is where a statement runs; None where it fails."""
+        visits = self._visits.before(self.source.line(edit.before))
+        try:
+            return eval(expression, self.source.function.__globals__, visits[-1] if visits else {})  # noqa: S307
+        except Exception:  # whatever it may raise
+            return None
 
     def _gives(self, edit: Edit, names: Mapping[str, Any], key: str, called: str) -> bool:
         """Whether a changed line gives the expected numbers with what its names hold where it runs."""
@@ -373,6 +383,14 @@ class _Effect(NamedTuple):
     changes: bool
     reshapes: bool = False
     known: bool = False
+
+
+def _is_length(x: ast.AST) -> bool:
+    """Whether an expression is a length of an array."""
+    match x:
+        case ast.Subscript(ast.Attribute(attr="shape"), _) | ast.Call(ast.Name("len")):
+            return True
+    return False
 
 
 def _about(edit: Edit) -> float:
