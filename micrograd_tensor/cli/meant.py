@@ -1,8 +1,8 @@
-"""Meant: what an input without a gradient may be, where a layer is right if it is that, and wrong with any numbers.
+"""Meant: what an input may be, where a layer is right if it is that, and wrong with any numbers of the shape it got.
 
 ``E = R * (U @ V.T - Y)`` is differentiated as if ``R`` were its own square, which it is where it is 0 and 1;
 ``2 * L @ x`` is the slope of ``x @ L @ x`` where ``L`` is symmetric; and ``p - q`` that of a cross entropy where ``q``
-adds up to 1.
+adds up to 1. And a sum over the first axis is the gradient of what has no such axis, whatever it is multiplied by then.
 """
 
 from __future__ import annotations
@@ -34,16 +34,22 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
     shapes = inputs_of(task.captured)
     if not task.found or ran.error is not None or shapes.keys().isdisjoint(report.wrong):
         return ""
-    for name, shape in shapes.items():
-        if name in report.keys or name in given or name not in task.free or not shape:
+    free = {name: shape for name, shape in shapes.items() if name in task.free and name not in given and shape}
+    first = next(iter(shapes))
+    for name, shape in free.items():
+        if name not in report.keys:
+            kinds, instead = _kinds(name, shape), "any numbers"
+        elif name in report.wrong and name != first and len(shape) > 1:
+            kinds, instead = _shapes(name, shape), f"of shape {shape}"
+        else:
             continue
-        for kind, way, change in _kinds(name, shape):
+        for kind, way, change in kinds:
             with suppress(UnusableError):
                 other = task.again(partial(_with, name=name, change=change))
                 again, elsewhere = judge(other, path, rtol, why=False)
                 if elsewhere.error is None and not again.wrong and is_finite(other.captured, again):
                     return (
-                        f"it is right where {name} {kind}, and wrong where it is any numbers; say which: {way}, or "
+                        f"it is right where {name} {kind}, and wrong where it is {instead}; say which: {way}, or "
                         f"--shapes {said_as_option({name: shape})}"
                     )
     return ""
@@ -66,6 +72,12 @@ def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:
         yield f"adds up to 1 along axis {axis}", own, partial(_shares, axis=axis)
     if len(shape) == 2 and shape[0] == shape[1]:
         yield "is symmetric", own, lambda x: (x + x.T) / 2
+
+
+def _shapes(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:
+    """The shape without its first axis, along which it is one for all then."""
+    fewer = shape[1:]
+    yield f"is of shape {fewer}", f"--shapes {said_as_option({name: fewer})}", lambda x: x[0]
 
 
 def _shares(x: Any, axis: int) -> Any:

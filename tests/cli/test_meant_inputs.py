@@ -58,6 +58,31 @@ def test_what_is_right_with_what_is_likely_to_be_meant_is_not_judged_before_that
     assert check(text.replace(right, wrong))[0] == 1
 
 
+KERNELS = """
+def rbf_forward(x, centers, log_gamma):
+    diff = x[:, None, :] - centers[None]
+    d2 = np.sum(diff**2, axis=-1)
+    return np.exp(-np.exp(log_gamma) * d2), (diff, d2, np.exp(log_gamma))
+
+def rbf_backward(dphi, cache):
+    diff, d2, g = cache
+    dexp = dphi * np.exp(-g * d2)
+    dlog_gamma = -np.sum(dexp * d2, axis=0) * g
+    ddiff = -2 * diff * (dexp * g)[:, :, None]
+    return ddiff.sum(axis=1), -ddiff.sum(axis=0), dlog_gamma
+"""
+
+
+def test_what_is_right_without_an_axis_that_was_guessed_is_not_called_wrong(check):
+    status, said = check(KERNELS)
+    said = " ".join(said.split())
+    assert status == 2
+    fewer, guessed = re.search(r"say which: --shapes (\S+), or --shapes (\S+); then", said).groups()
+    assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{fewer}")[0] == 0
+    assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{guessed}")[0] == 1
+    assert check(KERNELS.replace("d2, axis=0) * g", "d2, axis=0)"))[0] == 1
+
+
 def test_weights_of_a_loss_that_multiplies_no_matrices_are_those_of_elements(check):
     text = """
 def weighted_loss(pred, target, weights):
