@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..check.report import Report
 from ..check.running import Run
+from ..check.syntax import text_of
 from ..graph import Graph, named_nodes
 from .degenerate import hidden, with_axes, with_lengths, with_windows
 from .hiding import every_other, lengths, oblong, shown
@@ -137,9 +139,13 @@ def _of_other_lengths(judged: Judged, path: Path, rtol: float | None) -> Judged:
 
 
 def _longer(task: Task) -> Iterator[Task]:
-    """The same at longer inputs, if all of them were drawn, and it runs with them."""
+    """The same at longer inputs, if all of them were drawn, and it runs with them.
+
+    Not where gradients are clipped: they are larger then.
+    """
     shapes = inputs_of(task.captured)
-    for times in doublings(shapes.values()) if task.found and shapes.keys() <= task.free else ():
+    apt = task.found and shapes.keys() <= task.free and not re.search(r"\bclip\(", text_of(task.backward))
+    for times in doublings(shapes.values()) if apt else ():
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = task.again(partial(longer, times=times))

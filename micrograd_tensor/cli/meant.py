@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ..check.branches import untaken
 from .judged_again import Judged, is_finite
 from .judging import inputs_of, judge
-from .shapes import said_as_option
+from .shapes import role_of, said_as_option
 from .unusable import UnusableError
 
 
@@ -34,7 +35,9 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
     shapes = inputs_of(task.captured)
     if not task.found or ran.error is not None or shapes.keys().isdisjoint(report.wrong):
         return ""
-    free = {name: shape for name, shape in shapes.items() if name in task.free and name not in given and shape}
+    unknown = {name: shape for name, shape in shapes.items() if role_of(name) not in ("mask", "labels")}
+    free = {name: shape for name, shape in unknown.items() if name in task.free and name not in given and shape}
+    hidden = len(untaken(task.captured))
     first = next(iter(shapes))
     for name, shape in free.items():
         if name not in report.keys:
@@ -47,7 +50,8 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
             with suppress(UnusableError):
                 other = task.again(partial(_with, name=name, change=change))
                 again, elsewhere = judge(other, path, rtol, why=False)
-                if elsewhere.error is None and not again.wrong and is_finite(other.captured, again):
+                right = elsewhere.error is None and not again.wrong and is_finite(other.captured, again)
+                if right and len(untaken(other.captured)) <= hidden:
                     return (
                         f"it is right where {name} {kind}, and wrong where it is {instead}; say which: {way}, or "
                         f"--shapes {said_as_option({name: shape})}"
