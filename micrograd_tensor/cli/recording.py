@@ -160,7 +160,7 @@ def _recorded(
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
     takes = Taking.of(backward, trial.returned, arguments, trial.local)
-    outputs = _tensors(made, takes, path, layer)
+    outputs = _tensors(made, takes, path, layer, "" if exact else _as_option(trial.guess))
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
     names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
@@ -373,7 +373,7 @@ def _with_parents(folder: Path) -> tuple[Path, ...]:
     return (made := folder.resolve(), *made.parents)
 
 
-def _tensors(made: Any, takes: Taking, path: Path, layer: Layer) -> tuple[Tensor, ...]:
+def _tensors(made: Any, takes: Taking, path: Path, layer: Layer, shapes: str) -> tuple[Tensor, ...]:
     found = []
     for out in takes.outputs_of(made):
         value = out.recorded if isinstance(out, Array) else out
@@ -383,9 +383,10 @@ def _tensors(made: Any, takes: Taking, path: Path, layer: Layer) -> tuple[Tensor
                 "which was not recorded; compute it with NumPy from the arguments, and keep it in arrays, not in lists"
             )
         if not value.requires_grad:
+            here = f" at the inputs that were found, {shapes}; say which yours are: --shapes …" if shapes else ""
             raise UnusableError(
-                f"{path}: what the forward pass of {layer.name} returned depends on no argument of floats, so there is "
-                "no gradient"
+                f"{path}: what the forward pass of {layer.name} returned depends on no argument of floats"
+                f"{here or ', so there is no gradient'}"
             )
         found.append(value)
     return tuple(found)

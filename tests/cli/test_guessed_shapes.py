@@ -666,3 +666,27 @@ def average_backward(dout, cache):
 """
     assert check(text)[0] == 0
     assert check(text.replace("dout / count", "dout / count.max()"))[0] == 1
+
+
+def test_what_depends_on_nothing_at_inputs_that_were_found_may_at_others(check):
+    text = """
+def grouped_forward(x, w, groups=2):
+    N, C = x.shape
+    F = w.shape[0] // groups
+    out = np.zeros((N, len(w)))
+    for f in range(F * groups):
+        out[:, f] = x[:, : w.shape[1]] @ w[f]
+    return out, (x, w, groups)
+
+def grouped_backward(dout, cache):
+    x, w, groups = cache
+    dw, dx = np.zeros_like(w), np.zeros_like(x)
+    for f in range(w.shape[0] // groups * groups):
+        dw[f] = dout[:, f] @ x[:, : w.shape[1]]
+        dx[:, : w.shape[1]] += dout[:, f : f + 1] * w[f]
+    return dx, dw
+"""
+    status, printed = check(text, "--shapes", "w=1x3")
+    assert status == 2
+    assert "depends on no argument of floats at the inputs that were found, " in printed
+    assert check(text, "--shapes", "w=4x3")[0] == 0

@@ -234,6 +234,14 @@ def test_what_square_kernels_hide_is_not_judged_before_it_is_said_that_they_are_
     assert check(text, "--shapes", there)[0] == 1
 
 
+def test_kernels_whose_height_and_width_have_one_name_are_square(check):
+    text, right, wrong = SQUARE[0]
+    text = wrong.join(text.rsplit(right, 1))
+    assert text.count("F, C, k, l = w.shape") == 2
+    square = text.replace("F, C, k, l = w.shape", "F, C, k, k = w.shape").replace("+ l", "+ k").replace("- l)", "- k)")
+    assert check(square)[0] == 0
+
+
 @pytest.mark.parametrize(("text", "right", "wrong", "there"), TOLD)
 def test_what_numbers_hide_that_were_put_there_is_told_at_its_line(check, text, right, wrong, there):
     assert text.count(right) == 1
