@@ -41,6 +41,7 @@ from .dictionaries import spread
 from .judging import judge, may_be_for_shapes
 from .judging_layers import judge_layer
 from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, parameters_of, unpaired
+from .not_run import not_run
 from .outputs import add_json
 from .shapes import values_of
 from .starters import STARTERS
@@ -194,6 +195,11 @@ class _Judged(NamedTuple):
     ran: Run
 
 
+def _of(name: str, task: Task, report: Report, ran: Run) -> _Judged:
+    """What came of one, with what is to be said of lines that did not run."""
+    return _Judged(name, task, replace(report, remarks=(*report.remarks, *not_run(task, ran))), ran)
+
+
 def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tuple[list[_Judged], dict[str, str]]:
     """What came of a file's layers, or of the one that is wanted; and of those that could not be judged, why."""
     path: Path = given.file
@@ -210,7 +216,7 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
         if given.shapes:
             raise UnusableError(f"--shapes: {path} has no layer; its inputs are those of its inputs(), so leave it out")
         task = exercise.read(module, path, given.seed)
-        return [_Judged("", task, *judge(task, path, given.rtol))], {}
+        return [_of("", task, *judge(task, path, given.rtol))], {}
     chosen = {wanted: layers[wanted]} if wanted else layers
     _require_known(given.shapes, chosen)
     found: list[_Judged] = []
@@ -218,7 +224,7 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     for name, layer in chosen.items():
         shown = "" if name == "forward" and len(chosen) == 1 else name
         try:
-            found.append(_Judged(shown, *judge_layer(module, layer, path, given.seed, given.shapes, given.rtol)))
+            found.append(_of(shown, *judge_layer(module, layer, path, given.seed, given.shapes, given.rtol)))
         except UnusableError as error:
             if len(chosen) == 1:
                 raise

@@ -81,7 +81,6 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         remarks=(
             *_said(task, report, ran, [name for name in left_out if name not in lost]),
             *_remarks(ran, path),
-            *_not_run(task, ran),
             *_said_of_lost(task, lost, ran),
             *_shared(ran, report),
             *_rebound(task, ran, report),
@@ -361,20 +360,6 @@ def _remarks(ran: Run, path: Path) -> list[str]:
         what = "the upstream gradient that it was given" if place == "dout" else f"{place}, which it was given"
         said.append(f"backward changes {what}: something is assigned in place, such as by +=. Work on a copy.")
     return said
-
-
-def _not_run(task: Task, ran: Run) -> list[str]:
-    """The lines of the backward pass that make something and were not run, as in a branch, in a sentence."""
-    function = python_function(task.backward)
-    if ran.lines is None or ran.error is not None:
-        return []
-    of_loss = lines_of_loss(function) if function is python_function(task.forward) else frozenset[int]()
-    made = [range(one.first, one.last + 1) for one in assignments(function)] + lines_of_returns(function)
-    lines = sorted(one[0] for one in made if (ran.lines | of_loss).isdisjoint(one))
-    if not lines:
-        return []
-    which, them = ("line", "it") if len(lines) == 1 else ("lines", "them")
-    return [f"{which} {listed([str(n) for n in lines])} did not run at these inputs, so of {them} nothing is judged."]
 
 
 def _missing(ran: Run, path: Path) -> list[str]:

@@ -26,7 +26,7 @@ from ..check.given import spelled
 from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
-from ..check.running import Watch, copied, kept_once, replaced_kept
+from ..check.running import Watch, called, copied, kept_once, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments, settled
 from ..engine.errors import GradientError, GradientWarning
@@ -34,7 +34,7 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
 from ..notation.printable import listed
-from .global_weights import keeping, replaced
+from .global_weights import global_names, keeping, replaced
 from .held import places
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .seeded import seeded
@@ -219,6 +219,7 @@ def _recorded(
         adapted,
         ignored,
         layer.function_forward,
+        run_both=functools.partial(_run_both, layer, takes, arguments, inputs, dout, cache, seed),
         again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True)),
         said=_said(trial, seed, given),
         guessed="" if exact else _guessed(trial),
@@ -336,6 +337,24 @@ def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[A
     with replaced(layer, _recorded_attribute), watch:
         made = layer.ran(own, leaves)
     return own, made, watch.local
+
+
+def _run_both(
+    layer: Layer,
+    takes: Taking,
+    arguments: Mapping[str, Any],
+    inputs: Mapping[str, tuple[int, ...]],
+    dout: Any,
+    cache: Any,
+    seed: int,
+) -> None:
+    """Run both passes of a layer as they stand, in an object of its own."""
+    with quietly(seed, global_names(layer)):
+        own = made_anew(layer, arguments, seed)
+        layer.ran(own, copied(arguments))
+        _, backward = layer.bound(own)
+        if backward is not None:
+            called(takes.adapted(backward, inputs, own, arguments), dout, cache)
 
 
 def _leaf(name: str, value: Any) -> Any:

@@ -23,6 +23,7 @@ class Task:
         backward: the user's function, as ``backward(dout, cache)`` or ``backward(dout)``.
         ignored: the names of its arguments, which are no gradients that it computed.
         forward: the user's function.
+        run_both: runs both once more, as they stand, in an object of their own.
         again: makes the same task at varied inputs; raises `UnusableError` where it does not run at them.
         said: how the forward pass was run, in a few words; or "".
         guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
@@ -49,6 +50,7 @@ class Task:
     backward: Callable[..., Any]
     ignored: tuple[str, ...]
     forward: Callable[..., Any]
+    run_both: Callable[[], Any]
     again: Callable[[Vary], Task]
     said: str = ""
     guessed: str = ""
