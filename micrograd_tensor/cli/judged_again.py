@@ -24,7 +24,7 @@ from .shapes import is_parameter, said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
-from .varied import doublings, longer
+from .varied import doublings, longer, smaller
 
 Judged: TypeAlias = tuple[Task, Report, Run]
 
@@ -258,7 +258,7 @@ def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float |
     Where these hide more than before, as a single window does, longer ones decide, if it runs at any.
     """
     found, shapes, right = list[Judged](), inputs_of(task.captured), False
-    for vary in lengths(task.free):
+    for vary in (*smaller(shapes.values()), *lengths(task.free)):
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = task.again(with_numbers(others, vary))
@@ -298,9 +298,10 @@ def _of_any_numbers(judged: Judged, path: Path, rtol: float | None) -> Judged:
 
 def _is_wrong_with(numbers: Mapping[str, float], task: Task, path: Path, rtol: float | None) -> bool:
     """Whether it runs with other numbers, and is wrong then."""
-    with suppress(UnusableError):
-        again, ran = judge(task.again(with_numbers(numbers)), path, rtol, why=False)
-        return ran.error is None and bool(again.wrong)
+    for vary in (*smaller(inputs_of(task.captured).values()), dict):
+        with suppress(UnusableError):
+            again, ran = judge(task.again(with_numbers(numbers, vary)), path, rtol, why=False)
+            return ran.error is None and bool(again.wrong)
     return False
 
 

@@ -36,6 +36,11 @@ def variations(seed: int) -> tuple[tuple[Vary, ...], ...]:
     return found[0], (oblong, *found[1]), (one_group, *found[2])
 
 
+def smaller(shapes: Iterable[Sequence[int]]) -> list[Vary]:
+    """The way to shorter inputs, if these are long, so that a forward pass may loop over their elements for seconds."""
+    return [partial(varied, seed=0, shorter=True)] if sum(map(prod, shapes)) > _MAX_ELEMENTS else []
+
+
 def longer(arguments: Mapping[str, Any], times: Mapping[int, int]) -> dict[str, Any]:
     """The arguments of a forward pass, with other numbers of the same kind, and some lengths so many times as long.
 

@@ -404,3 +404,11 @@ def test_a_length_that_is_a_number_in_backward_does_not_pass(check, text, right,
     status, said = check(text.replace(right, wrong))
     assert status == due, said
     assert ("wrong here" in said) if due == 1 else ("or may be others, --shapes" in " ".join(said.split()))
+
+
+def test_at_long_inputs_other_numbers_are_tried_at_shorter_ones(check):
+    text, right, wrong, here = LITERALS["a size"]
+    assert check(text, "--shapes", "x=2x3x40x40")[0] == 0
+    status, said = check(text.replace(right, wrong), "--shapes", "x=2x3x40x40")
+    assert status == 2
+    assert f"--shapes {here}, or others, too, --shapes scale=(3);" in " ".join(said.split())
