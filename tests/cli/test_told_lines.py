@@ -106,8 +106,29 @@ def split_backward(dout, cache):
     dw = x.reshape(-1, x.shape[2]).T @ dh.reshape(-1, x.shape[2])
     return dp, dh @ w.T, dw
 """
+LOGISTIC = """
+def generator_loss(logits):
+    n = logits.size
+    loss = np.sum(np.log(1 + np.exp(-logits))) / n
+    p = 1 / (1 + np.exp(-logits))
+    dlogits = (p - 1) / n
+    return loss, dlogits
+"""
+SEQUENCES = """
+def sequence_loss(x, y, mask):
+    N, T, V = x.shape
+    scores, labels, m = x.reshape(N * T, V), y.reshape(N * T), mask.reshape(N * T)
+    probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    loss = -np.sum(m * np.log(probs[np.arange(N * T), labels])) / N
+    dscores = probs.copy()
+    dscores[np.arange(N * T), labels] -= 1
+    dscores /= N{}
+    return loss, dscores.reshape(N, T, V)
+"""
+MASKED = SEQUENCES.format("\n    dscores *= m[:, None]")
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
 SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
+SHAPES |= {LOGISTIC: "logits=7x5", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
@@ -147,6 +168,27 @@ def test_what_is_brought_into_another_shape_is_not_wrong_for_that(check):
     said = check(GROUPED.replace("(dout * gamma).re", "dout.re"), "--shapes", SHAPES[GROUPED], "--hints=3")[1]
     assert "3 the fix   line 13: dxn = (dout * gamma).reshape(N, G, C // G, L)\n" in said
     assert "1 gradient is wrong: dx." in said
+
+
+def test_a_mask_that_is_forgotten_is_a_missing_line(check):
+    said = check(SEQUENCES.format(""), "--shapes", SHAPES[MASKED], "--hints=3")[1]
+    assert "missing factor: the factor m[:, None] of dscores is missing" in said
+    assert "3 the fix   after line 10: dscores *= m[:, None]\n" in said
+
+
+def test_where_several_lines_make_a_gradient_one_may_be_missing(check):
+    text = """
+def layer_forward(x):
+    t = np.tanh(x)
+    return t, t
+
+def layer_backward(dout, t):
+    dx = np.sort(dout, axis=0)
+    dx[0] *= np.arctan(t)[0]
+    return dx
+"""
+    said = check(text, "--shapes", "x=5x4")[1]
+    assert "The mistake is in one of these lines, or one is missing: the expected numbers were computed" in said
 
 
 AVERAGED = """

@@ -298,9 +298,8 @@ class Mistake:
             return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed{because}."
         if not self._lines:
             return f"The mistake is in this line, or before it{since}{because}."
-        these = "these lines" if len(self._lines) > 1 else "this line"
-        missing = "one of these lines, or one is missing"
-        return f"The mistake is in {missing if self._before else these}{because}."
+        several = self._before or len(self._lines) > 1
+        return f"The mistake is in {'one of these lines, or one is missing' if several else 'this line'}{because}."
 
     def _losses(self) -> set[str]:
         """The outputs whose upstream gradient is the number 1."""

@@ -333,6 +333,7 @@ def _instead(
     yield 2.2, f"{own}.T"
     yield 2.3, f"1 / {own}"
     yield 2.3, f"1 - {own}"
+    yield 2.4, f"{own} - 1"
     yield 2.4, f"np.sqrt({text})"
     for axis in _AXES:
         yield 2.0, f"{own}.sum(axis={axis})"

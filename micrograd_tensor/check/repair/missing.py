@@ -71,6 +71,24 @@ def ratios(given: Any, expected: Any, allowed: Any, held: Mapping[str, Any]) -> 
                     yield f"{sign}= {text}"
 
 
+def masks(given: Any, expected: Any, allowed: Any, held: Mapping[str, Any]) -> Iterator[str]:
+    """The arrays that an array is to be multiplied by, element by element or row by row.
+
+    >>> x = np.arange(6.0).reshape(2, 3)
+    >>> list(masks(x, x * [[0], [1]], 1e-12, {"mask": np.array([0, 1]), "w": np.array([1.0, 0.0, 1.0])}))
+    ['mask[:, None]']
+    """
+    for text, x in held.items():
+        ways = [(text, x)] if np.ndim(x) else []
+        if 0 < np.ndim(x) < given.ndim:
+            index = ", ".join([":"] * x.ndim + ["None"] * (given.ndim - x.ndim))
+            ways.append((f"{text}[{index}]", x.reshape(x.shape + (1,) * (given.ndim - x.ndim))))
+        for written, by in ways:
+            if broadcasts(by.shape, given.shape) and np.all(np.abs(expected - given * by) <= allowed):
+                yield written
+                break
+
+
 def _products(arrays: Mapping[str, Any], shape: tuple[int, ...]) -> Iterator[tuple[float, tuple[str, ...], str, Any]]:
     """Arrays of a shape that others give as they are, summed, and two by two; with how large a change each is."""
     for text, x in arrays.items():

@@ -18,7 +18,7 @@ from ..nested import leaves
 from ..running import copied, traced_by
 from ..syntax import replaced
 from .edits import Edit, Statement, edits, held
-from .missing import ratios, terms
+from .missing import masks, ratios, terms
 from .points import has_shape
 from .slips import Slip, slip_of
 from .source import MAX_ROOTS, changed_variable, is_numeric, is_place, variable_of
@@ -166,8 +166,12 @@ class Search:
                 yield Edit(last, place, f"{held(place)} {term.sign} {term.text}", term.weight)
             elif target:
                 yield Edit(after, None, f"{target} {term.sign}= {term.text}", term.weight, True)
-        for ratio in ratios(given, expected, allowed, known) if place is None and of is None else ():
-            yield Edit(source.after(last, ""), None, f"{target} {ratio}", 2.2, True)
+        if place is None and of is None:
+            factors = [
+                *ratios(given, expected, allowed, known),
+                *(f"*= {x}" for x in masks(given, expected, allowed, known)),
+            ]
+            yield from (Edit(source.after(last, ""), None, f"{target} {factor}", 2.2, True) for factor in factors)
 
     def _at_another_place(self, statement: Statement) -> Iterator[Edit]:
         """A line that adds the same to another place, or takes it away there, as at the right class of a hinge."""

@@ -51,7 +51,7 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     Slip(kind='constant factor', text='the division of dy * x.sum(axis=0) by N is missing')
     """
     if edit.follows:
-        return _of_missing(edit)
+        return _of_missing(edit, is_number)
     if edit.place is None:
         return _of_statement(edit, is_number)
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
@@ -192,13 +192,14 @@ def _of_statement(edit: Edit, is_number: IsNumber) -> Slip:
     return Slip("", "")
 
 
-def _of_missing(edit: Edit) -> Slip:
+def _of_missing(edit: Edit, is_number: IsNumber) -> Slip:
     """A line that is missing after another one."""
     match ast.parse(edit.instead).body[0]:
         case ast.AugAssign(target, ast.Div(), value):
             return Slip("constant factor", f"the division of {_part(target)} by {_part(value)} is missing")
         case ast.AugAssign(target, ast.Mult(), value):
-            return Slip("constant factor", f"the factor {_part(value)} of {_part(target)} is missing")
+            kind = "constant factor" if is_number(ast.unparse(value)) else "missing factor"
+            return Slip(kind, f"the factor {_part(value)} of {_part(target)} is missing")
         case ast.AugAssign(target, op, value):
             done = "added to" if isinstance(op, ast.Add) else "subtracted from"
             return Slip("dropped term", f"{_part(value)} is not {done} {_part(target)}")
