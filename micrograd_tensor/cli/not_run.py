@@ -35,14 +35,25 @@ class _Part(NamedTuple):
     text: str = ""
 
 
-class _Within(NamedTuple):
-    """The positions in a function at which it ran."""
+class _Ran(NamedTuple):
+    """What ran: the positions at which it did, and the first lines of the functions."""
 
-    positions: list[Position]
+    positions: set[Position]
+    called: set[int]
 
     def has_run(self, node: ast.stmt | ast.expr) -> bool:
-        """Whether a part of the function has run."""
+        """Whether a part of a function has run."""
         return any(x.is_in(node) for x in self.positions)
+
+    def has_called(self, function: _Function | ast.Lambda) -> bool:
+        """Whether a function has run."""
+        if isinstance(function, ast.Lambda):
+            return self.has_run(function.body)
+        return _first_line(function) in self.called
+
+    def within(self, function: _Function) -> _Ran:
+        """What of it ran in a function."""
+        return _Ran({x for x in self.positions if x.is_in(function)}, self.called)
 
 
 def not_run(task: Task, ran: Run) -> list[str]:
@@ -58,19 +69,31 @@ def not_run(task: Task, ran: Run) -> list[str]:
     try:
         with redirect_stdout(StringIO()):  # which has been shown
             positions.follow(task.run_both)
-    except Exception:  # of code that does not do the same twice, nothing is known
+    except (Exception, SystemExit):  # of code that does not do the same twice, nothing is known
         return []
     passes = [backward] if forward.co_filename != backward.co_filename else [backward, forward]
-    ran_at = {x for one in passes for x in positions.of(one)}
-    in_backward, lines = positions.called(backward), {x.line for x in positions.of(backward)}
-    started = in_backward.union(*map(positions.called, passes))
-    backwards, forwards = list[_Part](), list[_Part]()
+    each = [_Ran(positions.of(one), positions.called(one)) for one in passes]
+    anywhere = _Ran({x for one in each for x in one.positions}, {x for one in each for x in one.called})
+    in_backward = each[0]
+    lines = {x.line for x in in_backward.positions}
+    backwards, forwards = dict[_Part, None](), dict[_Part, None]()
     for node in ast.walk(tree):
-        first = _first_line(node)
-        if isinstance(node, _Function) and first in started:
-            for part in _left_out(node.body, _Within([x for x in ran_at if x.is_in(node)])):
-                (backwards if first in in_backward or part.first in lines else forwards).append(part)
-    return _said(backwards, forwards)
+        if isinstance(node, _Function) and anywhere.has_called(node):
+            for part in _left_out(node.body, anywhere.within(node)):
+                (backwards if in_backward.has_called(node) or part.first in lines else forwards)[part] = None
+    for several in _chosen_from(tree):
+        layers = any(_first_line(x) == one.co_firstlineno for x in several for one in passes)  # a setting chooses none
+        if any(map(anywhere.has_called, several)) and not layers:
+            left = (_whole(x) for x in several if not anywhere.has_called(x))
+            known = any(map(in_backward.has_called, several))
+            (backwards if known else forwards).update(dict.fromkeys(x for x in left if x is not None))
+    return _said([*backwards], [*forwards])
+
+
+def _first_line(function: _Function | ast.Lambda) -> int:
+    """The line that the code of a function begins on, with what decorates it."""
+    above = [] if isinstance(function, ast.Lambda) else function.decorator_list
+    return min([function.lineno, *(x.lineno for x in above)])
 
 
 def _said(backwards: list[_Part], forwards: list[_Part]) -> list[str]:
@@ -85,11 +108,6 @@ def _said(backwards: list[_Part], forwards: list[_Part]) -> list[str]:
     which = " and ".join([f"{', '.join(named[:-1])}{comma}", named[-1]] if len(named) > 1 else named)
     of = what_it_does if forwards else it
     return [f"{which} did not run at these inputs, so of {of} nothing is judged."]
-
-
-def _first_line(node: ast.AST) -> int:
-    """The line that the code of a function begins on, with what decorates it; of anything else 0."""
-    return min(x.lineno for x in (node, *node.decorator_list)) if isinstance(node, _Function) else 0
 
 
 def _named(parts: list[_Part], whose: str = "") -> list[str]:
@@ -110,33 +128,65 @@ def _tree(file: str) -> ast.Module:
 
 
 def _shared_lines(tree: ast.Module) -> set[int]:
-    """The lines of conditional expressions, and those on which there are several statements."""
+    """The lines of conditional expressions and of lambdas, and those on which there are several statements."""
     found, seen = set[int](), set[int]()
     for node in ast.walk(tree):
-        if isinstance(node, ast.IfExp) or (isinstance(node, ast.stmt) and node.lineno in seen):
+        if isinstance(node, ast.IfExp | ast.Lambda) or (isinstance(node, ast.stmt) and node.lineno in seen):
             found |= {*range(node.lineno, (node.end_lineno or node.lineno) + 1)}
         if isinstance(node, ast.stmt):
             seen.add(node.lineno)
     return found
 
 
-def _left_out(body: list[ast.stmt], within: _Within) -> Iterator[_Part]:
+def _chosen_from(tree: ast.Module) -> Iterator[list[_Function | ast.Lambda]]:
+    """The functions of the file of which a setting chooses one: those at one place in the entries of a dictionary."""
+    named = {x.name: x for x in ast.walk(tree) if isinstance(x, _Function)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            for several in zip(*(getattr(x, "elts", [x]) for x in node.values), strict=False):
+                functions = (x if isinstance(x, ast.Lambda) else named.get(_name(x)) for x in several)
+                yield [x for x in functions if x is not None]
+
+
+def _name(value: ast.expr) -> str:
+    """The name of a function of the file, or of a method of the object; else ""."""
+    match value:
+        case ast.Name(name) | ast.Attribute(ast.Name("self" | "cls"), name):
+            return name
+    return ""
+
+
+def _whole(function: _Function | ast.Lambda) -> _Part | None:
+    """A function that did not run; None where it makes nothing."""
+    if isinstance(function, ast.Lambda):
+        return _Part(function.lineno, function.lineno, shorten(ast.unparse(function), _LONGEST))
+    return _lines(_telling(function.body))
+
+
+def _lines(statements: list[ast.stmt]) -> _Part | None:
+    """From the first to the last of some statements."""
+    if not statements:
+        return None
+    return _Part(statements[0].lineno, max(x.end_lineno or x.lineno for x in statements))
+
+
+def _left_out(body: list[ast.stmt], ran: _Ran) -> Iterator[_Part]:
     """The parts of a body that did not run and make something: statements to its end, others within them, sides."""
-    left = [x for x in body if not within.has_run(x)]
-    if telling := _telling(left):
-        yield _Part(telling[0].lineno, max(x.end_lineno or x.lineno for x in telling))
+    left = [x for x in body if not ran.has_run(x)]
+    if lines := _lines(_telling(left)):
+        yield lines
     for statement in body:
         if statement not in left and not isinstance(statement, _INNER):
-            yield from _sides_left_out(statement, within) if not _says(statement) else ()
+            yield from _sides_left_out(statement, ran) if not _says(statement) else ()
             for inner in _bodies(statement):
-                yield from _left_out(inner, within)
+                yield from _left_out(inner, ran)
 
 
-def _sides_left_out(statement: ast.stmt, within: _Within) -> Iterator[_Part]:
+def _sides_left_out(statement: ast.stmt, ran: _Ran) -> Iterator[_Part]:
     """The sides of its conditional expressions that did not run where the others did."""
     for node in _expressions(statement):
         if isinstance(node, ast.IfExp):
-            then, other = within.has_run(node.body), within.has_run(node.orelse)
+            then, other = ran.has_run(node.body), ran.has_run(node.orelse)
             side = node.orelse if then else node.body
             if then != other and not _is_no_number(side):
                 text = shorten(ast.unparse(side), _LONGEST)
