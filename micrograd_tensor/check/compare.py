@@ -157,13 +157,14 @@ def compare_run(
     rtol: float | None = None,
     mend: Mend | None = None,
     why: bool = True,
+    point: bool = True,
 ) -> Report:
     """What `compare` finds of a backward pass that was run, whose local variables need not all be gradients.
 
     Where several of them are wrong, ``mend`` is asked first: one line that makes all of them right is the mistake.
-    ``why``: whether to look for what explains wrong ones, which takes longer than all else.
+    ``why``: whether to look for what explains wrong ones, which takes longer than all else; ``point`` as for `compare`.
     """
-    return _compared(graph, ran.names, forward, rtol, ran=ran, mend=mend, why=why)
+    return _compared(graph, ran.names, forward, rtol, point, ran=ran, mend=mend, why=why)
 
 
 @np.errstate(all="ignore")

@@ -126,7 +126,7 @@ def _of_other_lengths(judged: Judged, path: Path, rtol: float | None) -> Judged:
     task, *_ = judged
     usual = _has_odd_shapes(judged[1])  # as of a stage that is another array
     for other in _longer(task):
-        again = other, *judge(other, path, rtol)
+        again = other, *judge(other, path, rtol, why=False, point=False)
         odd = again[2].error is None and _has_odd_shapes(again[1]) and not usual
         if odd or may_be_for_shapes(again[2].error):
             raise _of_these_shapes(
@@ -134,7 +134,7 @@ def _of_other_lengths(judged: Judged, path: Path, rtol: float | None) -> Judged:
             )
         wrong = inputs_of(task.captured).keys() & again[1].wrong
         if again[2].error is None and wrong and _is_telling(again):
-            return again
+            return other, *judge(other, path, rtol)
     return judged
 
 
@@ -193,7 +193,7 @@ def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:
         with suppress(UnusableError):  # both run: a loop may take a part of kernels that are too high, or too wide
             others = [task.again(with_numbers({name: kernels})) for kernels in oblong(value)]
         for other in others:
-            again, ran = judge(other, path, rtol, why=False)
+            again, ran = judge(other, path, rtol, why=False, point=False)
             if again.wrong or may_be_for_shapes(ran.error):
                 here, there = (said_as_option(inputs_of(at.captured)) for at in (task, other))
                 raise UnusableError(
@@ -262,7 +262,7 @@ def _wrong_with(others: Mapping[str, Any], task: Task, path: Path, rtol: float |
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = task.again(with_numbers(others, vary))
-            report, ran = judge(other, path, rtol, why=False)
+            report, ran = judge(other, path, rtol, why=False, point=False)
             if ran.error is None and report.ok:
                 if hidden(other.captured) <= hidden(task.captured):
                     return None
@@ -300,7 +300,7 @@ def _is_wrong_with(numbers: Mapping[str, float], task: Task, path: Path, rtol: f
     """Whether it runs with other numbers, and is wrong then."""
     for vary in (*smaller(inputs_of(task.captured).values()), dict):
         with suppress(UnusableError):
-            again, ran = judge(task.again(with_numbers(numbers, vary)), path, rtol, why=False)
+            again, ran = judge(task.again(with_numbers(numbers, vary)), path, rtol, why=False, point=False)
             return ran.error is None and bool(again.wrong)
     return False
 

@@ -44,7 +44,9 @@ from .user_file import blamed, explained
 from .varied import Vary, variations
 
 
-def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -> tuple[Report, Run]:
+def judge(
+    task: Task, path: Path, rtol: float | None = None, why: bool = True, point: bool = True
+) -> tuple[Report, Run]:
     """Run the backward pass of an exercise and compare what it computed.
 
     Args:
@@ -52,6 +54,7 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
         path: the file, for messages.
         rtol: the largest error that counts as right; None: what rounding explains.
         why: whether to look for what explains wrong gradients, and for the lines as they should be.
+        point: whether to check the test point, the oracles and the invariants as well.
 
     Raises:
         UnusableError: where what it computed is not made of numbers.
@@ -69,6 +72,7 @@ def judge(task: Task, path: Path, rtol: float | None = None, why: bool = True) -
             rtol=rtol,
             mend=lambda due: mended(due, call, places, ran.lines),
             why=why,
+            point=point,
         )
     except (DTypeError, GradientError) as error:
         raise UnusableError(f"{path}: {re.sub('^compare: ', '', str(error))}") from None

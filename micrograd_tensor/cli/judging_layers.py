@@ -70,7 +70,7 @@ def judge_layer(
     wrong = {*first[1].wrong}
     for other in tasks:
         try:
-            judged = other, *judge(other, path, rtol, why=False)
+            judged = other, *judge(other, path, rtol, why=False, point=False)
         except UnusableError:
             continue
         if other.told_apart:
@@ -84,7 +84,7 @@ def judge_layer(
             if not judged[1].wrong:
                 if _branches(first, judged):  # what is wrong did not run
                     continue
-                return judged_again(judged, path, rtol)
+                return judged_again((other, *judge(other, path, rtol)), path, rtol)
             if not defined or wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
                 task, wrong, defined = other, {*judged[1].wrong}, True
     if not defined:
@@ -113,7 +113,7 @@ def _wrong_in_a_branch(right: Judged, tasks: Iterable[Task], path: Path, rtol: f
     wrong: Task | None = None
     for other in filter(_is_defined, tasks):
         with suppress(UnusableError):
-            judged = other, *judge(other, path, rtol, why=False)
+            judged = other, *judge(other, path, rtol, why=False, point=False)
             if judged[2].error is not None or not is_finite(other.captured, judged[1]) or not _branches(judged, right):
                 continue
             if inputs_of(task.captured).keys().isdisjoint(judged[1].wrong):

@@ -49,7 +49,7 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
         for kind, way, change in kinds:
             with suppress(UnusableError):
                 other = task.again(partial(_with, name=name, change=change))
-                again, elsewhere = judge(other, path, rtol, why=False)
+                again, elsewhere = judge(other, path, rtol, why=False, point=False)
                 right = elsewhere.error is None and not again.wrong and is_finite(other.captured, again)
                 if right and len(untaken(other.captured)) <= hidden:
                     return (
