@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, permutations
 from math import prod
 from typing import Any
 
@@ -305,8 +305,15 @@ class Backward(_Judge):
         """Whether no mistake gives an array its shape, but perhaps a missing sum or reshape, of what is not due."""
         if _no_mistake_gives(given.shape, node.shape):
             return True
-        if given.size == prod(node.shape) and Counter(squeezed(given.shape)) != Counter(squeezed(node.shape)):
-            return not self._is_expected(node, given.reshape(node.shape))  # meant for another layout, and wrong there
+        if given.size == prod(node.shape) and squeezed(given.shape) != squeezed(node.shape):
+            ways = (
+                [given]
+                if Counter(squeezed(given.shape)) != Counter(squeezed(node.shape))
+                else _transposed(given, node.shape)
+            )
+            return not any(
+                self._is_expected(node, x.reshape(node.shape)) for x in ways
+            )  # it is meant for another layout
         more = max(given.ndim - len(node.shape), 0)
         every = combinations(range(given.ndim), more) if more else ()
         wanted = [axes for axes in every if _left(given.shape, axes) == node.shape]
@@ -664,6 +671,14 @@ def _no_mistake_gives(given: tuple[int, ...], due: tuple[int, ...]) -> bool:
     if prod(mine) == prod(theirs) or _within(mine, theirs) or _within(theirs, mine):
         return False
     return len(mine) != len(theirs) or sum(a != b for a, b in zip(mine, theirs, strict=True)) > 1
+
+
+def _transposed(array: Any, to: tuple[int, ...]) -> Iterator[Any]:
+    """An array with its axes in the orders in which they are as long as those of a shape, but for those of length 1."""
+    bare = np.squeeze(array)
+    for axes in permutations(range(bare.ndim)):
+        if tuple(bare.shape[axis] for axis in axes) == squeezed(to):
+            yield bare.transpose(axes)
 
 
 def _left(shape: tuple[int, ...], axes: Container[int]) -> tuple[int, ...]:

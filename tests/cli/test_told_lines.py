@@ -170,6 +170,30 @@ def test_what_is_brought_into_another_shape_is_not_wrong_for_that(check):
     assert "1 gradient is wrong: dx." in said
 
 
+TURNED = """
+def turned_forward(x, w):
+    h = x * w
+    out = np.tanh(h)
+    return out, (x, w, out)
+
+def turned_backward(dout, cache):
+    x, w, out = cache
+    dh = (dout * (1 - out**2)).T
+    return dh.T * w, dh.T * x
+"""
+
+
+def test_what_is_transposed_to_be_so_is_not_wrong_for_that(check):
+    assert check(TURNED, "--shapes", "x=4x3,w=4x3")[0] == 0
+    said = check(TURNED.replace("1 - out**2", "1 - out"), "--shapes", "x=4x3,w=4x3", "--hints=3")[1]
+    assert "3 the fix   line 10: dh = (dout * (1 - out ** 2)).T\n" in said
+    said = check(
+        TURNED.replace("(dout * (1 - out**2))", "np.sort(dout, axis=0)"), "--shapes", "x=4x3,w=4x3", "--hints=3"
+    )[1]
+    assert "The mistake is in this line:" not in said
+    assert "dh = dout" not in said
+
+
 def test_a_mask_that_is_forgotten_is_a_missing_line(check):
     said = check(SEQUENCES.format(""), "--shapes", SHAPES[MASKED], "--hints=3")[1]
     assert "missing factor: the factor m[:, None] of dscores is missing" in said
