@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, MutableMapping, MutableSequence
+from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..check.given import spelled
-from ..check.recorded_array import Array
+from ..check.recorded_array import Array, plain
 from ..engine.tensor import Tensor
 
 _NUMBERS = re.compile(r"_?(data|values?|val|array|arr|tensor|param)")
@@ -129,11 +129,21 @@ def is_object(value: Any) -> bool:
 
 
 @contextmanager
-def kept(own: Any) -> Iterator[None]:
-    """After the block the arrays that an object holds are what they were: a pass may update or add to them."""
+def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
+    """After the block the arrays that an object holds are what they were: a pass may update or add to them.
+
+    Within it they can be asked for by how much they have been changed, by their names.
+    """
     before = [(place, place.value, place.value.copy()) for place in places(own) if isinstance(place.value, np.ndarray)]
+
+    def moved() -> dict[str, Any]:
+        now = ((place.called, plain(place.value), numbers) for place, _, numbers in before)
+        return {
+            name: x - numbers for name, x, numbers in now if x.shape == numbers.shape and not np.array_equal(x, numbers)
+        }
+
     try:
-        yield
+        yield moved
     finally:
         for place, array, numbers in before:
             place.names[place.key] = array

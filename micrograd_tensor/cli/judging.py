@@ -36,6 +36,7 @@ from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
+from .descent import said_of_steps
 from .shapes import is_labels, is_parameter
 from .straight_through import passed_straight
 from .task import Task
@@ -103,7 +104,11 @@ def judge(
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     nothing = [f"it gives None for {key}" for key, name in none.items() if name not in lost]
     kept = task.excerpt and (ran.returned is not None or not lines_of_returns(python_function(task.backward)))
+    moved = {} if found.wrong else getattr(task.backward, "moved", {})
+    taken, up = said_of_steps(moved, graph)
     loses = [f"it loses {listed([*lost.values()])}"] if lost and not kept else []
+    loses += [f"it goes up the gradient of {listed(up)}"] if up else []
+    found = replace(found, remarks=(*found.remarks, *taken))
     ran = replace(ran, undone=(*ran.undone, *loses, *nothing))
     if not (found.wrong and why):
         return found, ran

@@ -182,6 +182,9 @@ class Adapted:
         call: how it is called with an upstream gradient and a cache.
         inputs: the shapes of what gradients are asked for, by name.
         own: the object whose method it is, or None.
+
+    Attributes:
+        moved: by how much the last call has changed weights of the object, by their names.
     """
 
     def __init__(
@@ -190,13 +193,16 @@ class Adapted:
         self.__wrapped__ = function
         self.__signature__ = inspect.signature(_two)
         self._call, self._inputs, self._own = call, inputs, own
+        self.moved: dict[str, Any] = {}
 
     def __call__(self, dout: Any, cache: Any = None) -> Any:
         """What the user's function returns, or what it has left in its object, in the order of the inputs."""
         if self._own is None:
             return self._call(dout, cache)
-        with kept(self._own):
-            return copied(self._found(self._call(dout, cache)))
+        with kept(self._own) as moved:
+            found = copied(self._found(self._call(dout, cache)))
+            self.moved = {name: x for name, x in moved().items() if name in self._inputs}
+            return found
 
     def _found(self, returned: Any) -> Any:
         several = returned if isinstance(returned, tuple) else () if returned is None else (returned,)

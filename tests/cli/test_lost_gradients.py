@@ -144,3 +144,27 @@ def test_where_none_is_given_for_a_gradient_this_is_the_reason(check):
     assert status == 1
     assert "backward gives None for dx, so it was left out" in printed
     assert "But backward is not right yet: it gives None for dx.\n" in printed
+
+
+STEPS = UNKEPT.replace("return dout @ self.w.T", UPDATE)
+
+
+def test_a_step_up_the_gradient_is_told(check):
+    assert check(STEPS)[0] == 0
+    status, printed = check(STEPS.replace("self.w -= 0.1", "self.w += 0.1"))
+    assert status == 1
+    assert "backward adds a multiple of its gradient to w, which so goes up" in " ".join(printed.split())
+    assert "But backward is not right yet: it goes up the gradient of w." in printed
+
+
+@pytest.mark.parametrize("step", ["0.1 * dw.sum(axis=0)", "0.1 * (db + 0.1 * self.b)", "0.1 * np.clip(db, -1, 1)"])
+def test_a_step_that_is_no_multiple_of_the_gradient_is_said_not_to_be_judged(check, step):
+    _, printed = check(STEPS.replace("self.b -= 0.1 * db", f"self.b -= {step}"))
+    assert "backward changes b by something else than a multiple of the gradient" in " ".join(printed.split())
+    assert "wrong" not in printed
+
+
+def test_nothing_is_said_of_a_step_with_a_gradient_that_is_wrong(check):
+    status, printed = check(STEPS.replace("dw = self.x.T @ dout", "dw = 2 * self.x.T @ dout + 1"))
+    assert status == 1
+    assert "something else than" not in printed

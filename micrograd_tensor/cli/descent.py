@@ -1,0 +1,44 @@
+"""Descent: the steps that a backward pass itself takes on the weights of its object, against their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, named_nodes
+from ..notation.printable import listed
+
+
+def said_of_steps(moved: Mapping[str, Any], graph: Graph) -> tuple[list[str], list[str]]:
+    """What is to be said of steps that weights took, in sentences; and the weights that went the wrong way.
+
+    Args:
+        moved: by the name of an input, by how much it was changed.
+        graph: the recorded one.
+    """
+    named = named_nodes(graph)
+    due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
+    shares = {name: _share(moved[name], gradient) for name, gradient in due.items()}
+    up = [name for name, share in shares.items() if share > 0]
+    other = [name for name, share in shares.items() if np.isnan(share)]
+    said = [
+        f"backward adds a multiple of its gradient to {name}, which so goes up where descent goes down; subtract it."
+        for name in up
+    ]
+    if other:
+        said.append(
+            f"backward changes {listed(other)} by something else than a multiple of the gradient, such as with a "
+            "momentum: of that nothing is judged."
+        )
+    return said, up
+
+
+def _share(moved: Any, gradient: Any) -> float:
+    """By what a gradient is multiplied in a step; NaN where the step is no multiple of it."""
+    size = float(np.vdot(gradient, gradient))
+    if np.shape(moved) != gradient.shape or not size:
+        return np.nan
+    share = float(np.vdot(gradient, moved)) / size
+    return share if np.allclose(moved, share * gradient, rtol=1e-4, atol=1e-6 * np.abs(moved).max()) else np.nan
