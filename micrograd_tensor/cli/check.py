@@ -2,8 +2,9 @@
 
 The forward pass of the file runs on Tensors and is recorded; its backward pass runs as it stands, on plain arrays, and
 every gradient that it computes under the name of a stage is compared. A derivation that is not finished is not right:
-the exit status is 0 only where the gradients of all inputs are given, nothing is wrong, and the backward pass neither
-stops with an error nor changes the arrays that it was given.
+the exit status is 0 only where nothing is wrong, nothing that was given is left unjudged, and the backward pass neither
+stops with an error nor changes the arrays that it was given. Of an exercise the gradients of all inputs have to be
+there; those inputs of a layer that it computes no gradient for, as labels, are named and left out.
 """
 
 from __future__ import annotations
