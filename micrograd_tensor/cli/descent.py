@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,27 @@ import numpy as np
 from ..graph import Graph, named_nodes
 from ..notation.printable import listed
 
+_ERRORS = re.compile(r"(?i)\w*(err(or)?s?|diff|deltas?)")
+"""How a target less an output is called, which is a gradient with the other sign."""
 
-def said_of_steps(moved: Mapping[str, Any], graph: Graph) -> tuple[list[str], list[str]]:
+
+def said_of_steps(moved: Mapping[str, Any], graph: Graph, upstreams: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is to be said of steps that weights took, in sentences; and the weights that went the wrong way.
 
     Args:
         moved: by the name of an input, by how much it was changed.
         graph: the recorded one.
+        upstreams: the arguments that are upstream gradients.
     """
     named = named_nodes(graph)
     due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
     shares = {name: _share(moved[name], gradient) for name, gradient in due.items()}
     up = [name for name, share in shares.items() if share > 0]
     other = [name for name, share in shares.items() if np.isnan(share)]
+    errors = [name for name in upstreams if _ERRORS.fullmatch(name)]
+    if up and errors:
+        why = f"which is right where {errors[0]} is the target less the output, a gradient with the other sign."
+        return [f"backward adds a multiple of its gradient to {name}, {why}" for name in up], []
     said = [
         f"backward adds a multiple of its gradient to {name}, which so goes up where descent goes down; subtract it."
         for name in up

@@ -105,7 +105,7 @@ def judge(
     nothing = [f"it gives None for {key}" for key, name in none.items() if name not in lost]
     kept = task.excerpt and (ran.returned is not None or not lines_of_returns(python_function(task.backward)))
     moved = {} if found.wrong else getattr(task.backward, "moved", {})
-    taken, up = said_of_steps(moved, graph)
+    taken, up = said_of_steps(moved, graph, task.upstreams)
     loses = [f"it loses {listed([*lost.values()])}"] if lost and not kept else []
     loses += [f"it goes up the gradient of {listed(up)}"] if up else []
     found = replace(found, remarks=(*found.remarks, *taken))

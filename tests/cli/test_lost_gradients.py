@@ -157,6 +157,13 @@ def test_a_step_up_the_gradient_is_told(check):
     assert "But backward is not right yet: it goes up the gradient of w." in printed
 
 
+@pytest.mark.parametrize("error", ["error", "output_errors", "delta"])
+def test_with_a_target_less_an_output_for_an_upstream_gradient_descent_adds(check, error):
+    status, printed = check(STEPS.replace("self.w -= 0.1", "self.w += 0.1").replace("dout", error))
+    assert status == 0
+    assert f"which is right where {error} is the target less the output" in " ".join(printed.split())
+
+
 @pytest.mark.parametrize("step", ["0.1 * dw.sum(axis=0)", "0.1 * (db + 0.1 * self.b)", "0.1 * np.clip(db, -1, 1)"])
 def test_a_step_that_is_no_multiple_of_the_gradient_is_said_not_to_be_judged(check, step):
     _, printed = check(STEPS.replace("self.b -= 0.1 * db", f"self.b -= {step}"))
