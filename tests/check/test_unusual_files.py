@@ -1,6 +1,7 @@
 """What is no plain array of numbers, and files that misbehave: each has a stated outcome and leaves all as it was."""
 
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -213,9 +214,13 @@ def test_a_loop_without_end_ends_by_an_interrupt_and_leaves_nothing_changed(tmp_
         PAIR.format(top="", forward="", backward="import _thread; _thread.interrupt_main()\n    while True: pass"),
         encoding="utf-8",
     )
-    before = state()
-    assert main(["check", "mine.py"]) == 130
-    assert state() == before
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # which programs in the background are without
+    try:
+        before = state()
+        assert main(["check", "mine.py"]) == 130
+        assert state() == before
+    finally:
+        signal.signal(signal.SIGINT, heeded)
 
 
 def test_what_is_printed_in_backward_is_shown_once(tmp_path, monkeypatch, capsys):

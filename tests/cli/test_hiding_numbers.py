@@ -178,7 +178,9 @@ RIGHT = [
     ),
 ]
 ASKED = [
-    (BY_DEFAULT, "h, v = i * stride, j * stride", "h, v = i, j", "stride=(1)", "stride=(2)"),
+    pytest.param(
+        BY_DEFAULT, "h, v = i * stride, j * stride", "h, v = i, j", "stride=(1)", "stride=(2)", marks=pytest.mark.slow
+    ),
     (GROUPS, "d.mean(axis=2", "d.mean(axis=(1, 2)", "groups=(1)", "groups=(2),x=14x10"),
     (HEADS, "/ np.sqrt(hd)\n        dq", "/ np.sqrt(D)\n        dq", "heads=(1)", "heads=(2)"),
     (BY_DEFAULT, "h, v = i * stride", "h, v = i", "stride=(1)", "stride=(2)"),
@@ -191,7 +193,9 @@ SQUARE = [
     (BY_DEFAULT, "xp[:, :, h : h + k, v : v + l]", "xp[:, :, h : h + k, v : v + k]"),
 ]
 TOLD = [
-    (BY_PARAMETERS, "h, v = i * stride, j * stride", "h, v = i, j", "conv_param['stride']=2"),
+    pytest.param(
+        BY_PARAMETERS, "h, v = i * stride, j * stride", "h, v = i, j", "conv_param['stride']=2", marks=pytest.mark.slow
+    ),
     (BY_PARAMETERS, "j * stride\n            dw", "j\n            dw", "conv_param['stride']=2"),
     (POOL, "i * stride : i * stride + rows, j * stride : j * stride + columns]\n            top",
      "i * rows : i * rows + rows, j * columns : j * columns + columns]\n            top", "pool_param"),

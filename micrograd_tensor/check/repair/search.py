@@ -307,9 +307,9 @@ class Search:
                 is_passed_on = self._slip(edit).kind in _LACKING
             case _:
                 is_passed_on = False
-        if (is_passed_on and self.source.assigns(edit.place)) or self._takes_one_for_a_length(edit):
+        if is_passed_on and self.source.assigns(edit.place):
             return None
-        if not self._trials.right(edit.put(self.source.text), self.due):
+        if not self._trials.right(edit.put(self.source.text), self.due) or self._takes_one_for_a_length(edit):
             return None
         slip = self._slip(edit)
         line = self.source.line(edit.before)
