@@ -44,7 +44,7 @@ from .judging_layers import judge_layer
 from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, parameters_of, unpaired
 from .not_run import not_run
 from .outputs import add_json
-from .shapes import values_of
+from .shapes_option import values_of
 from .starters import STARTERS
 from .task import Task
 from .unusable import UnusableError

@@ -19,7 +19,7 @@ import numpy as np
 from ..check.syntax import text_of
 from ..engine.row import Reshape
 from ..graph import Graph, Node
-from .shapes import is_parameter
+from .roles import is_parameter
 from .task import Task
 from .unusable import UnusableError
 from .varied import alike

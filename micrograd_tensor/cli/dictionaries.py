@@ -13,7 +13,7 @@ import numpy as np
 
 from ..check.syntax import source_of
 from .layers import Layer
-from .shapes import is_parameter
+from .roles import is_parameter
 
 
 def spread(layer: Layer, given: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:

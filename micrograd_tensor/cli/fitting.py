@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..check.syntax import Source
-from .shapes import Guess, Value, is_parameter, reshaped
+from .roles import is_parameter
+from .shapes import Guess, reshaped
+from .shapes_option import Value
 
 _KERNEL = re.compile(r"(?i)f|k|kk|h?h|ww|r|s|[fk][_h]*[hwxy]|(filter|kernel|pool)\w*")
 """Names of lengths that have to be shorter than those that they slide along."""

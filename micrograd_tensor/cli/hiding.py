@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import is_parameter, role_of
+from .roles import is_parameter, role_of
 from .varied import Vary, varied
 
 _AXES = re.compile(r"(?i)ax(is|es)?|dims?")

@@ -20,7 +20,8 @@ from ..graph import Graph, named_nodes
 from .degenerate import hidden, with_axes, with_lengths, with_windows
 from .hiding import every_other, lengths, oblong, shown
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
-from .shapes import is_parameter, said_as_option
+from .roles import is_parameter
+from .shapes_option import said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError

@@ -37,7 +37,7 @@ from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from .descent import said_of_steps
-from .shapes import is_labels, is_parameter
+from .roles import is_labels, is_parameter
 from .straight_through import passed_straight
 from .task import Task
 from .unusable import UnusableError

@@ -23,7 +23,8 @@ from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .meant import why_meant
-from .shapes import is_parameter, said_as_option
+from .roles import is_parameter
+from .shapes_option import said_as_option
 from .task import Task
 from .unusable import UnusableError
 from .user_file import explained

@@ -14,7 +14,9 @@ import numpy as np
 
 from . import fitting
 from .fitting import FORWARD, TIMES, Far, is_whole, shape_of, until, with_axis
-from .shapes import Guess, Value, is_parameter, is_square, is_state
+from .roles import is_parameter, is_state
+from .shapes import Guess, is_square
+from .shapes_option import Value
 from .varied import alike
 
 Place = tuple[str, int]

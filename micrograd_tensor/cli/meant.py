@@ -18,7 +18,8 @@ import numpy as np
 from ..check.branches import untaken
 from .judged_again import Judged, is_finite
 from .judging import inputs_of, judge
-from .shapes import role_of, said_as_option
+from .roles import role_of
+from .shapes_option import said_as_option
 from .unusable import UnusableError
 
 

@@ -37,8 +37,10 @@ from ..notation.printable import listed
 from .global_weights import global_names, keeping, replaced
 from .held import places
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
+from .roles import is_labels, role_of
 from .seeded import seeded
-from .shapes import LABELS, NUMBERS, Guess, is_labels, role_of, said_as_option
+from .shapes import LABELS, NUMBERS, Guess
+from .shapes_option import said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections import Counter
@@ -13,46 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .unusable import UnusableError
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value that is given as it is."""
-
-    value: Any
-
-
-_ROLES = (
-    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
-    ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|batch)|truth|captions?|y_?one_?hot|one_?hot"
-     r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train|segment_?ids|actions?"),
-    ("one for each", r"(?i)same|similar|adv(antages?)?|rewards?|returns?|sample_?weights?"),
-    ("input", r"[QKVqkv]|quer(y|ies)|keys?|values?"),
-    ("weights 1", r"(?i)w_?1"),
-    ("bias 1", r"(?i)b_?1"),
-    ("weights 2", r"(?i)w_?2"),
-    ("bias 2", r"(?i)b_?2"),
-    ("gamma", r"(?i)gammas?|betas?|scale|shift|g|gain|bet|gam"
-     r"|(ln|bn|norm)_?\d*_?(g(amma)?|b(eta)?|w(eight)?|scale|shift|bias)"),
-    ("bias", r"(?i)b|bias(es)?|b_?\w|b_?[ih][ih]|intercepts?"),
-    ("input weights", r"(?i)w_?(x|i|xh|ih)"),
-    ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
-    ("hidden state", r"(?i:(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in))|a_?(0|prev)"),
-    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
-    ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
-    ("step", r"(?i)strides?|steps?|s"),
-    ("dilation", r"(?i)dilat(ion|ed?)s?"),
-    ("padding", r"(?i)pad(ding)?|p"),
-    ("sizes", r"(?i)(pool_?)?(size|height|width|k(ernel)?_?size|h|w)"),
-    ("mask", r"(?i)(\w+_)?masks?"),
-    ("eps", r"(?i)eps(ilon)?"),
-    ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
-     r"|(keep_?|drop_?(out_?)?)?(prob|rate)|(keep|drop)_?p|drop(out)?_?p?"),
-    ("generator", r"(?i)p?rng|(random_?)?generator|random_state"),
-    ("number", r"a|c|k|(?i:alpha|slope|negative_?slope|leak|temp(erature)?|tau|delta|margin)"),
-)  # fmt: skip
-"""What a parameter is, by its name; anything else is an input."""
+from .roles import is_known, role_of
+from .shapes_option import Value
 
 _SIZES = (
     ("in", r"(?i)n|(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
@@ -286,7 +247,7 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     vectors = re.search(r"\bouter\(\s*(\w+),\s*(\w+)\s*\)", forward)
     if vectors and set(vectors.groups()) <= {*names}:
         found.append({**roles, vectors[1]: "gamma", vectors[2]: "vector"})
-    nameless = [name for name in unknown[1:] if not any(re.fullmatch(pattern, name) for _, pattern in _ROLES)]
+    nameless = [name for name in unknown[1:] if not is_known(name)]
     if nameless and len(unknown) in (2, 3) and re.search(_PRODUCTS, forward):
         found.append({**roles, **dict(zip(unknown, ("input", "weights", "bias"), strict=False))})
     if "weights" in roles.values() and not re.search(_PRODUCTS, forward):
@@ -328,34 +289,6 @@ def reshaped(guess: Guess, shapes: Mapping[str, tuple[int, ...]], seed: int) -> 
     return Guess({**guess.arguments, **drawn}, guess.kind, guess.free, guess.alone)
 
 
-def is_parameter(name: str) -> bool:
-    """Whether something is called as what a layer learns: weights, a bias, γ.
-
-    >>> is_parameter("gamma"), is_parameter("W1"), is_parameter("running_mean")
-    (True, True, False)
-    """
-    role = role_of(name.strip("_"))
-    return any(what in role for what in ("weights", "bias", "gamma"))
-
-
-def is_labels(name: str) -> bool:
-    """Whether something is called as what a loss compares with.
-
-    >>> is_labels("y_true"), is_labels("y_pred")
-    (True, False)
-    """
-    return role_of(name) == "labels"
-
-
-def is_state(name: str) -> bool:
-    """Whether something is called as a state of a recurrence; all of these have one shape.
-
-    >>> is_state("h_prev"), is_state("c0"), is_state("h")
-    (True, True, True)
-    """
-    return role_of(name) == "hidden state"
-
-
 def alike_by_chance(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
     """The names of arrays of two axes and more that were guessed to be square, or as large as another of their kind.
 
@@ -376,15 +309,6 @@ def is_square(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 and shape[0] == shape[1]
 
 
-def is_groups(name: str) -> bool:
-    """Whether something is called as a number of groups, or of heads, that a length is divided into.
-
-    >>> is_groups("G"), is_groups("num_heads"), is_groups("stride")
-    (True, True, False)
-    """
-    return role_of(name) == "groups"
-
-
 def _role(name: str, names: Iterable[str]) -> str:
     """What a parameter is beside the others."""
     role, others = role_of(name), [other for other in names if other != name]
@@ -400,15 +324,6 @@ def _role(name: str, names: Iterable[str]) -> str:
     if name == "p" and not any("weights" in other for other in beside):
         return "rate" if "input" in beside else "input"
     return role
-
-
-def role_of(name: str) -> str:
-    """What a parameter is by its name alone.
-
-    >>> role_of("x"), role_of("stride"), role_of("pool_param")
-    ('input', 'step', 'parameters')
-    """
-    return next((role for role, pattern in _ROLES if re.fullmatch(pattern, name)), "input")
 
 
 def _what_size(name: str) -> str:
@@ -576,51 +491,3 @@ def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> An
     elif flat.size > 1 and len(np.unique(flat)) == flat.size:
         flat[-1] = flat[0]
     return drawn
-
-
-_WORDS = ("True", "False", "None")
-_MOST = 100_000_000
-"""The numbers that an input has at most."""
-
-
-def values_of(texts: str) -> dict[str, Any]:
-    """What ``--shapes x=4x5,y=4<3,stride=(1)`` says: shapes of floats, of whole numbers below one, and values.
-
-    An empty pair of parentheses is the shape of a single number. A word is a text, for a shell takes its quotes away.
-
-    >>> values_of("x=4x5,y=4<3,a=(),mode='train',kind=test,pad=(1)")  # doctest: +NORMALIZE_WHITESPACE
-    {'x': (4, 5), 'y': ((4,), 3), 'a': (), 'mode': Value(value='train'), 'kind': Value(value='test'),
-     'pad': Value(value=1)}
-    """
-    found: dict[str, Any] = {}
-    for part in re.split(r",(?![^\[({]*[\])}])", texts):
-        name, _, text = (x.strip() for x in part.partition("="))
-        if name in found:
-            raise UnusableError(f"--shapes: {name} is given twice; give it once")
-        shape, _, below = text.partition("<")
-        if name.isidentifier() and re.fullmatch(r"\d+(x\d+)*|\(\s*\)", shape) and (not below or below.isdigit()):
-            lengths = tuple(map(int, re.findall(r"\d+", shape)))
-            if 0 in lengths or prod(lengths) > _MOST or (below and not int(below)):
-                raise UnusableError(
-                    f"--shapes: {part.strip()!r} has no numbers, or more than {_MOST:,}; give other lengths"
-                )
-            found[name] = (lengths, int(below)) if below else lengths
-            continue
-        try:
-            if not name.isidentifier():
-                raise ValueError(name)
-            found[name] = Value(text if text.isidentifier() and text not in _WORDS else ast.literal_eval(text))
-        except (ValueError, SyntaxError):
-            raise UnusableError(
-                f"--shapes: {part.strip()!r} is no shape such as x=4x5, y=4<3 for whole numbers below 3, or stride=(1)"
-            ) from None
-    return found
-
-
-def said_as_option(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """Shapes as ``--shapes`` takes them.
-
-    >>> said_as_option({"x": (4, 5), "a": ()})
-    'x=4x5,a=()'
-    """
-    return ",".join(f"{name}={'x'.join(map(str, shape)) or '()'}" for name, shape in shapes.items())

@@ -13,7 +13,7 @@ from ..check.statements import assignments
 from ..check.syntax import source_of
 from .held import holds_gradients
 from .layers import Layer
-from .shapes import is_parameter
+from .roles import is_parameter
 
 
 def is_learned(name: str, value: Any) -> bool:

@@ -34,8 +34,10 @@ from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor, texts_in
 from .lengths import told_apart
+from .roles import is_parameter
 from .seeded import seeded
-from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, is_parameter, reshaped, said_as_option
+from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
+from .shapes_option import said_as_option
 from .single_numbers import held_as_arrays
 from .taking import Taking
 

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .shapes import is_groups, one_hot
+from .roles import is_groups
+from .shapes import one_hot
 
 Vary: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes other arguments of given ones."""

@@ -38,7 +38,7 @@ def measured(where: str, shapes: str) -> None:
     from micrograd_tensor.cli import judging
     from micrograd_tensor.cli.exercise import read_layer
     from micrograd_tensor.cli.layers import layers_of
-    from micrograd_tensor.cli.shapes import values_of
+    from micrograd_tensor.cli.shapes_option import values_of
     from micrograd_tensor.cli.user_file import user_file
 
     file, name = where.split(":")

@@ -177,7 +177,7 @@ import sys, tracemalloc
 from pathlib import Path
 from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
-from micrograd_tensor.cli.shapes import values_of
+from micrograd_tensor.cli.shapes_option import values_of
 from micrograd_tensor.cli.user_file import user_file
 path, name = Path(sys.argv[1]), sys.argv[2]
 tracemalloc.start(1)

@@ -24,7 +24,7 @@ from micrograd_tensor.check.repair.visits import Visits
 from micrograd_tensor.check.running import computed, copied
 from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
-from micrograd_tensor.cli.shapes import values_of
+from micrograd_tensor.cli.shapes_option import values_of
 from micrograd_tensor.cli.user_file import user_file
 
 LAYERS = Path(__file__).parents[1] / "cli" / "layers"

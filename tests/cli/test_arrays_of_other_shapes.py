@@ -6,7 +6,7 @@ import pytest
 
 from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import layers_of
-from micrograd_tensor.cli.shapes import values_of
+from micrograd_tensor.cli.shapes_option import values_of
 from micrograd_tensor.cli.user_file import user_file
 
 IMAGES = """

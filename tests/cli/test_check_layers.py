@@ -15,7 +15,7 @@ from micrograd_tensor.check.repair import fixes
 from micrograd_tensor.cli import main
 from micrograd_tensor.cli.judging_layers import judge_layer
 from micrograd_tensor.cli.layers import Layer, layers_of
-from micrograd_tensor.cli.shapes import Value, values_of
+from micrograd_tensor.cli.shapes_option import Value, values_of
 from micrograd_tensor.cli.unusable import UnusableError
 from micrograd_tensor.cli.user_file import user_file
 from micrograd_tensor.engine.randomness import generator_or_default

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from micrograd_tensor.cli.shapes import said_as_option, values_of
+from micrograd_tensor.cli.shapes_option import said_as_option, values_of
 
 
 def pair(parameters, forward, cache, backward):
