@@ -305,15 +305,8 @@ class Backward(_Judge):
         """Whether no mistake gives an array its shape, but perhaps a missing sum or reshape, of what is not due."""
         if _no_mistake_gives(given.shape, node.shape):
             return True
-        if given.size == prod(node.shape) and squeezed(given.shape) != squeezed(node.shape):
-            ways = (
-                [given]
-                if Counter(squeezed(given.shape)) != Counter(squeezed(node.shape))
-                else _transposed(given, node.shape)
-            )
-            return not any(
-                self._is_expected(node, x.reshape(node.shape)) for x in ways
-            )  # it is meant for another layout
+        if given.size == prod(node.shape) and squeezed(given.shape) != squeezed(node.shape):  # of another layout
+            return not any(self._is_expected(node, x.reshape(node.shape)) for x in _turned(given, node.shape))
         more = max(given.ndim - len(node.shape), 0)
         every = combinations(range(given.ndim), more) if more else ()
         wanted = [axes for axes in every if _left(given.shape, axes) == node.shape]
@@ -673,12 +666,14 @@ def _no_mistake_gives(given: tuple[int, ...], due: tuple[int, ...]) -> bool:
     return len(mine) != len(theirs) or sum(a != b for a, b in zip(mine, theirs, strict=True)) > 1
 
 
-def _transposed(array: Any, to: tuple[int, ...]) -> Iterator[Any]:
-    """An array with its axes in the orders in which they are as long as those of a shape, but for those of length 1."""
+def _turned(array: Any, to: tuple[int, ...]) -> list[Any]:
+    """An array with its axes in the orders in which they are as long as those of a shape; as it is if there are none.
+
+    Axes of length 1 do not count.
+    """
     bare = np.squeeze(array)
-    for axes in permutations(range(bare.ndim)):
-        if tuple(bare.shape[axis] for axis in axes) == squeezed(to):
-            yield bare.transpose(axes)
+    orders = (bare.transpose(axes) for axes in permutations(range(bare.ndim)))
+    return [x for x in orders if x.shape == squeezed(to)] or [array]
 
 
 def _left(shape: tuple[int, ...], axes: Container[int]) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from .shapes_option import said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
-from .varied import doublings, longer, smaller
+from .varied import doublings, lengthened, smaller
 
 Judged: TypeAlias = tuple[Task, Report, Run]
 
@@ -149,7 +149,7 @@ def _longer(task: Task) -> Iterator[Task]:
     for times in doublings(shapes.values()) if apt else ():
         with suppress(UnusableError), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            other = task.again(partial(longer, times=times))
+            other = task.again(partial(lengthened, times=times))
             said = said_as_option(inputs_of(other.captured))
             yield replace(other, said=f"{task.said}; then {said}", free=task.free, put=task.put)
 
@@ -228,7 +228,8 @@ def _of_any_whole_numbers(judged: Judged, path: Path, rtol: float | None) -> Jud
         UnusableError: where it is, and the number is there by default, which may be the only one that is meant.
     """
     task, *_ = judged
-    for name, every in every_other(task.put):
+    seen = {name for name in shown(task.put) if type(task.put[name]) is int}  # with another stride, or the like
+    for name, every in every_other({name: x for name, x in task.put.items() if name not in seen}):
         for other in every:
             wrong = _wrong_with({name: other}, task, path, rtol)
             if wrong:
@@ -309,11 +310,11 @@ def _is_wrong_with(numbers: Mapping[str, float], task: Task, path: Path, rtol: f
 def _of_these_alone(
     path: Path, here: Mapping[str, Any], there: Mapping[str, Any], longer: Mapping[str, tuple[int, ...]] | None = None
 ) -> UnusableError:
-    """What is said where it is right with the numbers that are there by default, and wrong with others."""
+    """What is said where it is right with the numbers that are there, and wrong with others."""
     others = ",".join(filter(None, [_numbers(there), said_as_option(longer or {})]))
     return UnusableError(
-        f"{path}: it is right with the numbers that are there by default, and wrong with others; say whether those "
-        f"alone are meant, --shapes {_numbers(here)}, or others, too, --shapes {others}; then it is judged"
+        f"{path}: it is right with the numbers that are there, and wrong with others; say whether those alone are "
+        f"meant, --shapes {_numbers(here)}, or others, too, --shapes {others}; then it is judged"
     )
 
 

@@ -102,18 +102,26 @@ def judge(
     unjudged |= {report.keys[name]: why for name, why in {**task.doubts, **doubts}.items() if name in report.keys}
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
-    nothing = [f"it gives None for {key}" for key, name in none.items() if name not in lost]
-    kept = task.excerpt and (ran.returned is not None or not lines_of_returns(python_function(task.backward)))
-    moved = {} if found.wrong else getattr(task.backward, "moved", {})
-    taken, up = said_of_steps(moved, graph, task.upstreams)
-    loses = [f"it loses {listed([*lost.values()])}"] if lost and not kept else []
-    loses += [f"it goes up the gradient of {listed(up)}"] if up else []
-    found = replace(found, remarks=(*found.remarks, *taken))
-    ran = replace(ran, undone=(*ran.undone, *loses, *nothing))
+    steps_taken = {} if found.wrong else getattr(task.backward, "moved", {})
+    said, up = said_of_steps(steps_taken, graph, task.upstreams)
+    found = replace(found, remarks=(*found.remarks, *said))
+    nothing = [key for key, name in none.items() if name not in lost]
+    ran = replace(ran, undone=(*ran.undone, *_undone(task, ran, [*lost.values()], up, nothing)))
     if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
     return with_fixes(found, fixes or repaired(found, call, places, ran.lines)), ran
+
+
+def _undone(task: Task, ran: Run, lost: list[str], up: list[str], nothing: list[str]) -> list[str]:
+    """What a backward pass fails to do with gradients that are right, each in a few words.
+
+    What a class computes and loses may be used in a program that is cut short here, unless another branch returns it.
+    """
+    cut = task.excerpt and (ran.returned is not None or not lines_of_returns(python_function(task.backward)))
+    loses = [f"it loses {listed(lost)}"] if lost and not cut else []
+    goes_up = [f"it goes up the gradient of {listed(up)}"] if up else []
+    return [*loses, *goes_up, *(f"it gives None for {key}" for key in nothing)]
 
 
 def inputs_of(graph: Graph) -> dict[str, tuple[int, ...]]:

@@ -175,6 +175,8 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
     narrow = {name: shape[:-1] for name, shape in found.items() if shape[-1] in wide}
     flat = {name: (prod(shape),) for name, shape in found.items()} if all(len(x) > 1 for x in found.values()) else {}
     for way, others in (("flattened", flat), ("of one column", narrow)):
+        if not (others and wrong):
+            continue
         why = (
             "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which "
             f"yours are: --shapes {said_as_option({**found, **others})} or --shapes {said_as_option(found)}"
@@ -183,7 +185,7 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
             other = task.again(partial(_with_fewer_axes, shapes=others))
             other = replace(other, said=f"{task.said}, {way}", doubts=dict.fromkeys(wrong, why))
             again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
-            if others and wrong and not again[1].wrong:
+            if not again[1].wrong:
                 return again
     return None
 

@@ -7,11 +7,11 @@ adds up to 1. And a sum over the first axis is the gradient of what has no such 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,47 +42,51 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
     first = next(iter(shapes))
     for name, shape in free.items():
         if name not in report.keys:
-            kinds, instead = _kinds(name, shape), "any numbers"
+            kinds, instead = _kinds(name, shape), "has any numbers"
         elif name in report.wrong and name != first and len(shape) > 1:
-            kinds, instead = _shapes(name, shape), f"of shape {shape}"
+            kinds, instead = _shapes(name, shape), f"is of shape {shape}"
         else:
             continue
-        for kind, way, change in kinds:
+        for kind in kinds:
             with suppress(UnusableError):
-                other = task.again(partial(_with, name=name, change=change))
+                other = task.again(partial(_with, name=name, change=kind.change))
                 again, elsewhere = judge(other, path, rtol, why=False, point=False)
                 right = elsewhere.error is None and not again.wrong and is_finite(other.captured, again)
                 if right and len(untaken(other.captured)) <= hidden:
                     return (
-                        f"it is right where {name} {kind}, and wrong where it is {instead}; say which: {way}, or "
-                        f"--shapes {said_as_option({name: shape})}"
+                        f"it is right where {name} {kind.what}, and wrong where it {instead}; say which: {kind.way}, "
+                        f"or --shapes {said_as_option({name: shape})}"
                     )
     return ""
 
 
-def _with(arguments: Any, name: str, change: Any) -> dict[str, Any]:
+class _Kind(NamedTuple):
+    """What an input may be: in words, how that is said to the command, and how any numbers become such."""
+
+    what: str
+    way: str
+    change: Callable[[Any], Any]
+
+
+def _with(arguments: Mapping[str, Any], name: str, change: Callable[[Any], Any]) -> dict[str, Any]:
     return {**arguments, name: change(arguments[name])}
 
 
-def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:
-    """What an input may be, how that is said, and how it becomes that."""
-    own = "write inputs(), which returns yours"
-    yield (
-        "is of 0 and 1, as a mask is",
-        f"--shapes {said_as_option({name: shape})}<2",
-        lambda x: (x > 0).astype(x.dtype),
-    )
-    yield "is of 1 and -1", own, lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(-1))
+def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[_Kind]:
+    """What an input without a gradient may be."""
+    mask, own = f"--shapes {said_as_option({name: shape})}<2", "write inputs(), which returns yours"
+    yield _Kind("has 0 and 1 alone, as a mask", mask, lambda x: (x > 0).astype(x.dtype))
+    yield _Kind("has 1 and -1 alone", own, lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(-1)))
     for axis in range(len(shape)):
-        yield f"adds up to 1 along axis {axis}", own, partial(_shares, axis=axis)
+        yield _Kind(f"adds up to 1 along axis {axis}", own, partial(_shares, axis=axis))
     if len(shape) == 2 and shape[0] == shape[1]:
-        yield "is symmetric", own, lambda x: (x + x.T) / 2
+        yield _Kind("is symmetric", own, lambda x: (x + x.T) / 2)
 
 
-def _shapes(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:
+def _shapes(name: str, shape: tuple[int, ...]) -> Iterator[_Kind]:
     """The shape without its first axis, along which it is one for all then."""
     fewer = shape[1:]
-    yield f"is of shape {fewer}", f"--shapes {said_as_option({name: fewer})}", lambda x: x[0]
+    yield _Kind(f"is of shape {fewer}", f"--shapes {said_as_option({name: fewer})}", lambda x: x[0])
 
 
 def _shares(x: Any, axis: int) -> Any:

@@ -179,16 +179,17 @@ class Trials:
             if trial is None:
                 continue
             outputs = self._taking(trial).outputs_of(trial.returned)
-            if not all(np.isfinite(out).all() for out in outputs) or not any(np.any(out) for out in outputs):
-                late.append(trial)
-            elif self._is_column(trial) or (late and _axes(trial) < _axes(late[0])):
+            apt = all(np.isfinite(out).all() for out in outputs) and any(np.any(out) for out in outputs)
+            if apt and (self._is_column(trial) or (late and _axes(trial) < _axes(late[0]))):
                 narrow.append(trial)
                 continue
-            else:
-                if narrow and any(len(shape) < len(narrow[0].inputs.get(n, ())) for n, shape in trial.inputs.items()):
-                    yield from narrow  # before an array of one axis, to which still more fits
-                    narrow.clear()
+            if apt and narrow and _axes(trial) < _axes(narrow[0]):
+                yield from narrow  # before an array of one axis, to which still more fits
+                narrow.clear()
+            if apt:
                 yield trial
+            else:
+                late.append(trial)
             ran = ran or (trial.gradients is not None and self._is_loss(trial))
         yield from late if infinite else ()
         if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:

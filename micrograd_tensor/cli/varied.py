@@ -42,12 +42,12 @@ def smaller(shapes: Iterable[Sequence[int]]) -> list[Vary]:
     return [partial(varied, seed=0, shorter=True)] if sum(map(prod, shapes)) > _MAX_ELEMENTS else []
 
 
-def longer(arguments: Mapping[str, Any], times: Mapping[int, int]) -> dict[str, Any]:
+def lengthened(arguments: Mapping[str, Any], times: Mapping[int, int]) -> dict[str, Any]:
     """The arguments of a forward pass, with other numbers of the same kind, and some lengths so many times as long.
 
     Whole numbers that are equal to one of them are sizes, as of a constructor.
 
-    >>> {name: x.shape for name, x in longer({"x": np.ones((7, 5)), "w": np.ones((5, 3))}, {5: 2}).items()}
+    >>> {name: x.shape for name, x in lengthened({"x": np.ones((7, 5)), "w": np.ones((5, 3))}, {5: 2}).items()}
     {'x': (7, 10), 'w': (10, 3)}
     """
     rng, arrays = np.random.default_rng(7), {n: x for n, x in arguments.items() if isinstance(x, np.ndarray)}

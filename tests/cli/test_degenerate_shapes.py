@@ -293,6 +293,67 @@ def test_a_gradient_that_is_0_at_inputs_that_were_found_is_not_judged(check, tex
     assert check(text + PLAYED)[0] == (0 if text == STRENGTHS else 1)
 
 
+CELL = """
+class Cell:
+    def __init__(self, n_in, n_hidden):
+        self.Wx, self.Wh = np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_hidden)
+        self.h = None
+
+    def forward(self, x):
+        self.x = x
+        self.before = np.zeros((len(x), len(self.Wh))) if self.h is None else self.h
+        self.h = np.tanh(x @ self.Wx + self.before @ self.Wh)
+        return self.h
+
+    def backward(self, dout):
+        da = dout * (1 - self.h**2)
+        self.dWx = self.x.T @ da
+        self.dWh = self.before.T @ dout
+        return da @ self.Wx.T
+"""
+
+
+def test_a_gradient_that_is_0_because_a_state_begins_so_is_not_judged(check):
+    status, said = check(CELL)
+    assert status == 2
+    assert "the gradient of Wh is 0 at the inputs that were found" in " ".join(said.split())
+
+
+ADDED = """
+def embed_forward(idx, E):
+    return E[idx], (idx, E.shape)
+
+def embed_backward(dout, cache):
+    idx, shape = cache
+    dE = np.zeros(shape)
+    np.add.at(dE, idx, dout)
+    return dE
+"""
+
+
+@pytest.mark.parametrize("shapes", ["idx=3<20,E=20x4", "idx=2<50,E=50x4", "idx=2x2<90,E=90x4"])
+def test_of_indices_that_are_drawn_one_comes_twice(check, shapes):
+    assert check(ADDED, "--shapes", shapes)[0] == 0
+    assert check(ADDED.replace("np.add.at(dE, idx, dout)", "dE[idx] += dout"), "--shapes", shapes)[0] == 1
+
+
+def test_of_indices_that_are_drawn_two_come_twice_one_after_the_other(check):
+    text = """
+def path_forward(trans, tags):
+    return trans[tags[:-1], tags[1:]].sum(), (trans.shape, tags)
+
+def path_backward(dout, cache):
+    shape, tags = cache
+    dtrans = np.zeros(shape)
+    np.add.at(dtrans, (tags[:-1], tags[1:]), dout)
+    return dtrans
+"""
+    shapes = "trans=9x9,tags=5<9"
+    assert check(text, "--shapes", shapes)[0] == 0
+    wrong = text.replace("np.add.at(dtrans, (tags[:-1], tags[1:]), dout)", "dtrans[tags[:-1], tags[1:]] += dout")
+    assert check(wrong, "--shapes", shapes)[0] == 1
+
+
 POOLING = """
 class AttentionPooling:
     def __init__(self, hidden=4):

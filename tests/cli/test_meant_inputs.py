@@ -35,9 +35,9 @@ def smoothness_loss(X, L):
     return np.trace(X.T @ L @ X), dX
 """
 MEANT = {
-    "a mask": (FACTORS, "R is of 0 and 1, as a mask is", "dX = err @ Theta", "dX = 2 * err @ Theta"),
-    "a mask of another name": (VALID, "valid is of 0 and 1, as a mask is", "2 * diff", "diff"),
-    "signs": (SIGNS, "side is of 1 and -1", "2 * r", "r"),
+    "a mask": (FACTORS, "R has 0 and 1 alone, as a mask", "dX = err @ Theta", "dX = 2 * err @ Theta"),
+    "a mask of another name": (VALID, "valid has 0 and 1 alone, as a mask", "2 * diff", "diff"),
+    "signs": (SIGNS, "side has 1 and -1 alone", "2 * r", "r"),
     "shares": (TEACHER, "teacher_probs adds up to 1 along axis 1", "(p - teacher", "(p + teacher"),
     "a symmetric matrix": (SMOOTH, "L is symmetric", "2 * L @ X", "L @ X"),
 }
@@ -50,7 +50,7 @@ def test_what_is_right_with_what_is_likely_to_be_meant_is_not_judged_before_that
     status, said = check(text)
     said = " ".join(said.split())
     assert status == 2
-    assert f"it is right where {kind}, and wrong where it is any numbers; say which: " in said
+    assert f"it is right where {kind}, and wrong where it has any numbers; say which: " in said
     assert check(text, "--shapes", re.search(r", or --shapes (\S+); then it is judged", said)[1])[0] == 1
     if mask := re.search(r"say which: --shapes (\S+), or", said):
         assert check(text, "--shapes", mask[1])[0] == 0
