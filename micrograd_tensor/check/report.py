@@ -43,17 +43,20 @@ class Report(Found):
 
         terminal.show(self, hints=hints)
 
-    def to_html(self, *, about: str = "", source: Sequence[tuple[int, str]] = (), circuit: str = "") -> str:
+    def to_html(
+        self, *, about: str = "", source: Sequence[tuple[int, str]] = (), circuit: str = "", but: str = ""
+    ) -> str:
         """A page of its own, on which the hints for each wrong stage unfold one by one.
 
         Args:
             about: what was judged, and with what, in a line.
             source: the numbered lines of the backward pass; those that assign a gradient are marked by its verdict.
             circuit: a picture as SVG, such as ``mt.draw(out, dout, view="difference", against=report).inline()``.
+            but: what is not right though the gradients are, in a sentence after the verdict.
         """
         from .rendering import html
 
-        return html.page(self, about=about, source=source, circuit=circuit)
+        return html.page(self, about=about, source=source, circuit=circuit, but=but)
 
     def to_json(self) -> str:
         """The report as JSON."""

@@ -258,10 +258,15 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
     reasons += ["it stops with an error"] if ran.error is not None else []
     reasons += ran.undone
     as_json = json.text(report, file=str(given.file), seed=given.seed, also_wrong=reasons)
+    but = ""
+    if report.ok and reasons:
+        is_open = task.guessed and not task.unlike and may_be_for_shapes(ran.error)
+        what = "it is not known whether backward is right" if is_open else "backward is not right yet"
+        but = f"But {what}: {listed(reasons)}."
     files = {}
     if given.html is not None:
         circuit = _circuit(task.captured, report)
-        files[given.html] = report.to_html(about=_about(one, given), source=_lines(task), circuit=circuit)
+        files[given.html] = report.to_html(about=_about(one, given), source=_lines(task), circuit=circuit, but=but)
     files |= {} if given.json is None or to_stdout else {given.json: as_json}
     files |= {} if given.player is None else {given.player: _player(task.captured, report, given)}
     for path, text in files.items():
@@ -274,10 +279,8 @@ def _told(one: _Judged, given: argparse.Namespace, to_stdout: bool) -> int:
         out.say(f"{given.file}{f':{one.name}' if one.name else ''}{drawn}", "bold")
         out.say(f"forward was {task.said}\n" if task.said else "")
         terminal.show(report, hints=given.hints, console=out, option="--hints ")
-        if report.ok and reasons:
-            is_open = task.guessed and not task.unlike and may_be_for_shapes(ran.error)
-            what = "it is not known whether backward is right" if is_open else "backward is not right yet"
-            out.say(f"But {what}: {listed(reasons)}.", "bold red")
+        if but:
+            out.say(but, "bold red")
         for path in files:
             out.say(f"written: {path}")
     return 0 if report.ok and sentences.is_complete(report) and not reasons else 1

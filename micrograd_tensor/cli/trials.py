@@ -165,14 +165,13 @@ class Trials:
         """All arguments with which the forward pass runs; first those with which all it gives is finite, and not all 0.
 
         What is all 0 may come of a loop that is left before it begins, as there is no window in a short signal. To a
-        single column most fits by chance, so where no weights tell that one is meant, these come last; and so does what
-        is finite by chance, as few numbers are, where more are not.
+        single column most fits by chance, so where no weights tell that one is meant, these come last.
 
         Args:
             infinite: whether to give the others at all.
             kinds: tells of which kinds the numbers may be; no others are tried.
         """
-        late, narrow = list[Trial](), list[Trial]()
+        late, columns = list[Trial](), list[Trial]()
         ran = False
         for guess in self._guesses():
             trial = self._tried(guess) if kinds(guess.kind) else None
@@ -180,12 +179,12 @@ class Trials:
                 continue
             outputs = self._taking(trial).outputs_of(trial.returned)
             apt = all(np.isfinite(out).all() for out in outputs) and any(np.any(out) for out in outputs)
-            if apt and (self._is_column(trial) or (late and _axes(trial) < _axes(late[0]))):
-                narrow.append(trial)
+            if apt and self._is_column(trial):
+                columns.append(trial)
                 continue
-            if apt and narrow and _axes(trial) < _axes(narrow[0]):
-                yield from narrow  # before an array of one axis, to which still more fits
-                narrow.clear()
+            if apt and columns and _axes(trial) < _axes(columns[0]):
+                yield from columns  # before an array of one axis, to which still more fits
+                columns.clear()
             if apt:
                 yield trial
             else:
@@ -194,7 +193,7 @@ class Trials:
         yield from late if infinite else ()
         if infinite and not ran and not self._exact and (fits := self._fitted()) is not None:
             yield fits
-        yield from narrow
+        yield from columns
 
     def _is_column(self, trial: Trial) -> bool:
         """Whether an input was drawn of one column, and nothing is called as weights, or as what scales and shifts."""

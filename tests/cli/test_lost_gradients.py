@@ -157,6 +157,13 @@ def test_a_step_up_the_gradient_is_told(check):
     assert "But backward is not right yet: it goes up the gradient of w." in printed
 
 
+def test_the_page_says_what_is_not_right_yet_too(check, tmp_path):
+    assert check(STEPS.replace("self.w -= 0.1", "self.w += 0.1"), "--html", "page.html")[0] == 1
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    said = "All 3 gradients are right. But backward is not right yet: it goes up the gradient of w."
+    assert f'<h1 class="wrong">{said}</h1>' in page
+
+
 @pytest.mark.parametrize("error", ["error", "output_errors", "delta"])
 def test_with_a_target_less_an_output_for_an_upstream_gradient_descent_adds(check, error):
     status, printed = check(STEPS.replace("self.w -= 0.1", "self.w += 0.1").replace("dout", error))

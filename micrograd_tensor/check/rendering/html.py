@@ -25,12 +25,14 @@ def page(
     about: str = "",
     source: Sequence[tuple[int, str]] = (),
     circuit: str = "",
+    but: str = "",
 ) -> str:
     """A whole page, which loads nothing and runs nothing; the arguments as `Report.to_html` takes them."""
     said = f'<p class="muted">{_text(about)}</p>' if about else ""
     shown = f'<h2>The circuit, with the verdicts</h2><div class="scroll" tabindex="0">{circuit}</div>'
     picture = f'<section class="drawn{_on_a_sheet(circuit)}">{shown}</section>\n' if circuit else ""
-    first, *rest = _parts(report)
+    _, *rest = _parts(report)
+    first = _heading(report, but)
     body = "\n".join((first, said, *_source(report, source), *rest, picture))
     within = [unescape(text) for text in re.findall(r"<style>(.*?)</style>", circuit, re.DOTALL)]
     return webpage.page(sentences.clean(title), f'<main class="mt-report">\n{body}\n</main>', [STYLE], within=within)
@@ -70,8 +72,13 @@ def _joined(report: Found) -> str:
     return "\n".join(_parts(report))
 
 
+def _heading(report: Found, but: str = "") -> str:
+    said = " ".join(filter(None, [sentences.headline(report), but]))
+    return f'<h1 class="{"right" if report.ok and not but else "wrong"}">{_text(said)}</h1>'
+
+
 def _parts(report: Found) -> Iterator[str]:
-    yield f'<h1 class="{"right" if report.ok else "wrong"}">{_text(sentences.headline(report))}</h1>'
+    yield _heading(report)
     for section in sentences.preliminaries(report):
         yield from _section(section)
     if verdict := sentences.forward_verdict(report):
