@@ -94,3 +94,17 @@ def weighted_loss(pred, target, weights):
     assert status == 0
     assert "pred (7, 5), target (7, 5), weights (7, 5)" in said
     assert check(text.replace("2 * weights * diff", "2 * diff"))[0] == 1
+
+
+def test_what_may_be_meant_hides_no_branch(check):
+    text = """
+def focal_loss(logits, side, gamma=2.0):
+    p = 1 / (1 + np.exp(-logits))
+    pt = np.where(side > 0.9, p, 1 - p)
+    loss = -np.mean((1 - pt) ** gamma * np.log(pt))
+    dpt = (gamma * (1 - pt) ** (gamma - 1) * np.log(pt) - (1 - pt) ** gamma / pt) / logits.size
+    dlogits = dpt * np.where(side > 0.9, 1, -1) * p * (1 - p)
+    return loss, dlogits
+"""
+    assert check(text)[0] == 0
+    assert check(text.replace("(side > 0.9, 1, -1)", "(side > 0.9, 7, -1)"))[0] == 1

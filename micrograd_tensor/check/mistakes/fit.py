@@ -95,7 +95,7 @@ def _named(paths: Sequence[Path]) -> list[Path]:
         if len(alike) == len(paths):
             names |= {path: f"{name} ({i + 1})" for i, path in enumerate(paths)}
         elif len(alike) > 1:
-            names |= {path: f"{name} ({its.name})" for path, its in zip(alike, _named(alike), strict=True)}
+            names |= {path: f"{name}, {its.name}" for path, its in zip(alike, _named(alike), strict=True)}
         else:
             names[alike[0]] = name
     return [replace(path, name=names[path]) for path in paths]
