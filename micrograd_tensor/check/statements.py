@@ -224,13 +224,14 @@ def returned_gradients(
         case [ast.Dict(keys, several)]:
             names = [str(getattr(key, "value", "")).removeprefix("d") for key in keys]
             return {f"d{name}": x for name, x in zip(names, several, strict=True)}
-        case [one] if (left := _unassigned(function, inputs)) and len(left) == 1:
-            return {f"d{left[0]}": one}
+        case [one] if left := _unassigned(function, inputs):
+            several = [*_flat(one)] if len(left) > 1 else [one]
+            return {f"d{name}": x for name, x in zip(left, several, strict=True)} if len(left) == len(several) else {}
     return {}
 
 
 def _unassigned(function: Callable[..., Any], inputs: Sequence[str]) -> list[str]:
-    """The inputs whose gradients it does not assign, as a method does in its object; the only one in any case."""
+    """The inputs whose gradients it does not assign, as a method does to attributes; the only one in any case."""
     named = {name for made in assignments(function) for name in (*made.names, *made.kept)}
     return [name for name in inputs if f"d{name}" not in named] if len(inputs) > 1 else [*inputs]
 

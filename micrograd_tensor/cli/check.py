@@ -44,6 +44,7 @@ from .judging_layers import judge_layer
 from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, parameters_of, unpaired
 from .not_run import not_run
 from .outputs import add_json
+from .several_calls import of_several_calls
 from .shapes_option import values_of
 from .starters import STARTERS
 from .task import Task
@@ -197,8 +198,9 @@ class _Judged(NamedTuple):
 
 
 def _of(name: str, task: Task, report: Report, ran: Run) -> _Judged:
-    """What came of one, with what is to be said of lines that did not run."""
-    return _Judged(name, task, replace(report, remarks=(*report.remarks, *not_run(task, ran))), ran)
+    """What came of one, with what is to be said of lines that did not run, and of calls that were not made."""
+    remarks = (*report.remarks, *not_run(task, ran), *of_several_calls(task))
+    return _Judged(name, task, replace(report, remarks=remarks), ran)
 
 
 def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tuple[list[_Judged], dict[str, str]]:

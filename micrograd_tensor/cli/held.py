@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, MutableSequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
@@ -50,6 +52,11 @@ class Place:
     key: Any
     gradient: bool = False
     boxed: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has taken it away."""
+        return self.key in self.names if isinstance(self.names, MutableMapping) else self.key < len(self.names)
 
     @property
     def value(self) -> Any:
@@ -128,16 +135,36 @@ def is_object(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, _NO_OBJECTS) and not foreign
 
 
+def _collections(value: Any, seen: set[int]) -> Iterator[Any]:
+    """The lists, queues and dictionaries in an object, and in those in it."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inner: Iterable[Any] = ()
+    if isinstance(value, list | deque | dict):
+        yield value
+        inner = [*value.values()] if isinstance(value, dict) else [*value]
+    elif isinstance(value, tuple):
+        inner = value
+    elif is_object(value):
+        inner = [*vars(value).values()]
+    for one in inner:
+        yield from _collections(one, seen)
+
+
 @contextmanager
 def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     """After the block the arrays that an object holds are what they were: a pass may update or add to them.
 
-    Within it they can be asked for by how much they have been changed, by their names.
+    What it takes out of lists and dictionaries is there again. Within the block the arrays can be asked for by how much
+    they have been changed, by their names.
     """
     before = [(place, place.value, place.value.copy()) for place in places(own) if isinstance(place.value, np.ndarray)]
+    collections = [(x, copy(x)) for x in _collections(own, set())]
 
     def moved() -> dict[str, Any]:
-        now = ((place.called, plain(place.value), numbers) for place, _, numbers in before)
+        there = ((place, numbers) for place, _, numbers in before if place.is_there)
+        now = ((place.called, plain(place.value), numbers) for place, numbers in there)
         return {
             name: x - numbers for name, x, numbers in now if x.shape == numbers.shape and not np.array_equal(x, numbers)
         }
@@ -145,6 +172,10 @@ def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     try:
         yield moved
     finally:
+        for one, then in collections:
+            if len(one) < len(then):
+                one.clear()
+                one.update(then) if isinstance(one, dict) else one.extend(then)
         for place, array, numbers in before:
             place.names[place.key] = array
             if array.flags.writeable:

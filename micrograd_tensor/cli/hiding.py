@@ -74,12 +74,17 @@ def others(name: str, x: int) -> list[int]:
 def oblong(weights: Any) -> list[Any]:
     """Kernels that are not square, high ones and wide ones, in the place of square ones; none where there are none.
 
+    A side of 1 goes with any other.
+
     >>> [w.shape for w in oblong(np.ones((5, 4, 3, 3)))], oblong(np.ones((3, 3)))
     ([(5, 4, 3, 2), (5, 4, 2, 3)], [])
+    >>> [w.shape for w in oblong(np.ones((2, 2, 5, 4)))]
+    [(2, 3, 5, 4), (3, 2, 5, 4)]
     """
     pairs = [(2, 3), (0, 1)] if weights.ndim == 4 else []
     square = next((pair for pair in pairs if weights.shape[pair[0]] == weights.shape[pair[1]] > 1), ())
-    return [weights.take(range(weights.shape[axis] - 1), axis) for axis in reversed(square)]
+    other = [n - 1 if n > 2 else n + 1 for n in weights.shape]
+    return [np.take(weights, range(other[axis]), axis, mode="wrap") for axis in reversed(square)]
 
 
 def lengths(free: Container[str]) -> list[Vary]:

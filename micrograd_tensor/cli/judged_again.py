@@ -189,8 +189,6 @@ def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:
     weights = {n: x.value for n, x in named_nodes(task.captured).items() if n in task.free and is_parameter(n)}
     for name, value in weights.items():
         others = list[Task]()
-        if re.search(rf"\b(\w+), *\1\b[^=\n]*= *\(*{name}\.shape", text_of(task.forward)):
-            continue  # they are square by the author's word
         with suppress(UnusableError):  # both run: a loop may take a part of kernels that are too high, or too wide
             others = [task.again(with_numbers({name: kernels})) for kernels in oblong(value)]
         for other in others:

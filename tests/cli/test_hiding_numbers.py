@@ -239,11 +239,32 @@ def test_what_square_kernels_hide_is_not_judged_before_it_is_said_that_they_are_
 
 
 def test_kernels_whose_height_and_width_have_one_name_are_square(check):
-    text, right, wrong = SQUARE[0]
-    text = wrong.join(text.rsplit(right, 1))
-    assert text.count("F, C, k, l = w.shape") == 2
-    square = text.replace("F, C, k, l = w.shape", "F, C, k, k = w.shape").replace("+ l", "+ k").replace("- l)", "- k)")
-    assert check(square)[0] == 0
+    text = """
+def conv_forward(A, W):
+    m, H, V, C = A.shape
+    f, f, C, K = W.shape
+    Z = np.zeros((m, H - f + 1, V - f + 1, K))
+    for h in range(Z.shape[1]):
+        for w in range(Z.shape[2]):
+            for c in range(K):
+                Z[:, h, w, c] = np.sum(A[:, h : h + f, w : w + f] * W[..., c], axis=(1, 2, 3))
+    return Z, (A, W)
+
+def conv_backward(dZ, cache):
+    A, W = cache
+    f, f, C, K = W.shape
+    dA, dW = np.zeros_like(A), np.zeros_like(W)
+    for h in range(dZ.shape[1]):
+        for w in range(dZ.shape[2]):
+            for c in range(K):
+                d = dZ[:, h, w, c][:, None, None, None]
+                dA[:, h : h + f, w : w + f] += d * W[..., c]
+                dW[..., c] += (d * A[:, h : h + f, w : w + f]).sum(axis=0)
+    return dA, dW
+"""
+    for kernels in ("2x2", "3x3"):
+        assert check(text, "--shapes", f"A=3x6x8x4,W={kernels}x4x5")[0] == 0
+    assert check(text)[0] == 0
 
 
 @pytest.mark.parametrize(("text", "right", "wrong", "there"), TOLD)

@@ -126,9 +126,26 @@ def sequence_loss(x, y, mask):
     return loss, dscores.reshape(N, T, V)
 """
 MASKED = SEQUENCES.format("\n    dscores *= m[:, None]")
+CELL = """
+class Cell:
+    def __init__(self, Wx, Wh, b):
+        self.Wx, self.Wh, self.b = Wx, Wh, b
+
+    def forward(self, x, h):
+        out = np.tanh(x @ self.Wx + h @ self.Wh + self.b)
+        self.cache = x, h, out
+        return out
+
+    def backward(self, dout):
+        x, h, out = self.cache
+        da = dout * (1 - out ** 2)
+        self.dWx, self.dWh = x.T @ da, h.T @ da
+        self.db = da.sum(axis=0)
+        return da @ self.Wx.T, da @ self.Wh.T
+"""
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
 SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
-SHAPES |= {LOGISTIC: "logits=7x5", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
+SHAPES |= {LOGISTIC: "logits=7x5", CELL: "x=7x5,h=7x4,Wx=5x4,Wh=4x4,b=4", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
@@ -142,6 +159,8 @@ TOLD = [
         "p @ dout",
         "transposed: p @ dout stands where p.swapaxes(-1, -2) @ dout is due",
     ),
+    (CELL, "1 - out ** 2", "1 - out", "lost square: out is not squared"),  # the rest is returned, in no variables
+    (CELL, "da @ self.Wh.T", "da @ self.Wh", "transposed: "),
 ]
 
 
@@ -178,20 +197,28 @@ def turned_forward(x, w):
 
 def turned_backward(dout, cache):
     x, w, out = cache
-    dh = (dout * (1 - out**2)).T
+    dh = (dout * (1 - out ** 2)).T
     return dh.T * w, dh.T * x
 """
 
 
 def test_what_is_transposed_to_be_so_is_not_wrong_for_that(check):
     assert check(TURNED, "--shapes", "x=4x3,w=4x3")[0] == 0
-    said = check(TURNED.replace("1 - out**2", "1 - out"), "--shapes", "x=4x3,w=4x3", "--hints=3")[1]
+    said = check(TURNED.replace("1 - out ** 2", "1 - out"), "--shapes", "x=4x3,w=4x3", "--hints=3")[1]
     assert "3 the fix   line 10: dh = (dout * (1 - out ** 2)).T\n" in said
     said = check(
-        TURNED.replace("(dout * (1 - out**2))", "np.sort(dout, axis=0)"), "--shapes", "x=4x3,w=4x3", "--hints=3"
+        TURNED.replace("(dout * (1 - out ** 2))", "np.sort(dout, axis=0)"), "--shapes", "x=4x3,w=4x3", "--hints=3"
     )[1]
     assert "The mistake is in this line:" not in said
     assert "dh = dout" not in said
+
+
+def test_what_is_flattened_is_not_wrong_for_that(check):
+    flat = TURNED.replace(").T\n", ").ravel()\n").replace("dh.T", "dh.reshape(x.shape)")
+    assert check(flat, "--shapes", "x=4x3,w=4x3")[0] == 0
+    status, said = check(flat.replace("* w, dh", "* x, dh"), "--shapes", "x=4x3,w=4x3")
+    assert status == 1
+    assert said.endswith("1 gradient is wrong: dx.\n")
 
 
 def test_a_mask_that_is_forgotten_is_a_missing_line(check):

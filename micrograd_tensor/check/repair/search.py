@@ -16,7 +16,7 @@ import numpy as np
 from ..found import SLACK, Fix, WrongStage
 from ..nested import leaves
 from ..running import copied, traced_by
-from ..syntax import replaced
+from ..syntax import called, replaced
 from .edits import Edit, Statement, edits, held
 from .missing import masks, ratios, terms
 from .points import has_shape
@@ -81,7 +81,7 @@ class Search:
             elsewhere = [x for x in lacking if x.before not in statements] if statement is statements[-1] else []
             every += [*(x for x in lacking if x.before is statement), *elsewhere]
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
-            if not (key and statement in last and len(visits) == 1):
+            if not (key and statement in last and len(visits) == 1) or _takes_out(statement):
                 others += every
                 continue
             giving = (
@@ -192,6 +192,8 @@ class Search:
         value = getattr(statement, "value", None)
         if value is None or isinstance(statement, ast.Expr | ast.Return) or self.source.is_unfinished:
             return
+        if _takes_out(statement):
+            return
         said, own = set[str](), ast.unparse(value)
         for names in self._visits.before(self.source.line(statement))[:2]:
             try:
@@ -231,7 +233,7 @@ class Search:
     def _effect(self, edit: Edit) -> _Effect:
         """What an edit does to what its line computes; taken for a change where that cannot be told."""
         around = self._around(edit.before, edit.place) if edit.place is not None else None
-        if around is None:
+        if around is None or _takes_out(edit.before):
             return _Effect(changes=True)
         changes = reshapes = known = False
         returns = isinstance(edit.before, ast.Return)  # whatever is right in the end is known there
@@ -338,6 +340,8 @@ class Search:
 
     def _value(self, edit: Edit, expression: str) -> Any:
         """What an expression is where a statement runs; None where it fails."""
+        if _takes_out(edit.before):
+            return None
         visits = self._visits.before(self.source.line(edit.before))
         try:
             return eval(expression, self.source.function.__globals__, visits[-1] if visits else {})  # noqa: S307
@@ -387,6 +391,11 @@ class _Effect(NamedTuple):
     changes: bool
     reshapes: bool = False
     known: bool = False
+
+
+def _takes_out(statement: Statement) -> bool:
+    """Whether a statement takes something out of what it reads, as a cache out of a list, so that it runs once."""
+    return any(called(x) in ("pop", "popleft", "popitem", "next") for x in ast.walk(statement))
 
 
 def _is_length(x: ast.AST) -> bool:
