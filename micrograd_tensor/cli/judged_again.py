@@ -21,7 +21,7 @@ from .degenerate import hidden, with_axes, with_lengths, with_windows
 from .hiding import every_other, lengths, oblong, shown
 from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
 from .roles import is_parameter
-from .shapes_option import said_as_option
+from .shapes_option import numbers_as_option, option, said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
@@ -174,8 +174,8 @@ def _of_these_shapes(here: Task, there: Task, path: Path, why: str) -> UnusableE
     shapes = {name: inputs_of(there.captured)[name] for name in _drawn(here)}
     return UnusableError(
         f"{path}: it is right at the shapes of inputs that were found, and at others, at which forward runs, backward "
-        f"{why}; say whether yours are as here, --shapes {said_as_option(_drawn(here))}, or may be others, --shapes "
-        f"{said_as_option(shapes)}; then it is judged"
+        f"{why}; say whether yours are as here, {option(said_as_option(_drawn(here)))}, or may be others, "
+        f"{option(said_as_option(shapes))}; then it is judged"
     )
 
 
@@ -197,7 +197,7 @@ def _of_any_kernels(judged: Judged, path: Path, rtol: float | None) -> Judged:
                 here, there = (said_as_option(inputs_of(at.captured)) for at in (task, other))
                 raise UnusableError(
                     f"{path}: it is right where the kernels {name} are square, and not where they are not; say whether "
-                    f"yours are, as in --shapes {here}, or not, as in --shapes {there}; then it is judged"
+                    f"yours are, as in {option(here)}, or not, as in {option(there)}; then it is judged"
                 )
     return judged
 
@@ -309,16 +309,11 @@ def _of_these_alone(
     path: Path, here: Mapping[str, Any], there: Mapping[str, Any], longer: Mapping[str, tuple[int, ...]] | None = None
 ) -> UnusableError:
     """What is said where it is right with the numbers that are there, and wrong with others."""
-    others = ",".join(filter(None, [_numbers(there), said_as_option(longer or {})]))
+    others = ",".join(filter(None, [numbers_as_option(there), said_as_option(longer or {})]))
     return UnusableError(
         f"{path}: it is right with the numbers that are there, and wrong with others; say whether those alone are "
-        f"meant, --shapes {_numbers(here)}, or others, too, --shapes {others}; then it is judged"
+        f"meant, {option(numbers_as_option(here))}, or others, too, {option(others)}; then it is judged"
     )
-
-
-def _numbers(values: Mapping[str, Any]) -> str:
-    """Numbers as ``--shapes`` takes them."""
-    return ",".join(f"{name}=({x:g})" if isinstance(x, float) else f"{name}=({x})" for name, x in values.items())
 
 
 def is_finite(graph: Graph, report: Report) -> bool:

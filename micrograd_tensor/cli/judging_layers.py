@@ -24,7 +24,7 @@ from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .meant import why_meant
 from .roles import is_parameter
-from .shapes_option import said_as_option
+from .shapes_option import option, said_as_option
 from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
@@ -58,8 +58,8 @@ def judge_layer(
     if not first[1].wrong and task.apart:
         raise UnusableError(
             f"{path}: it is right at the shapes of inputs that were found, where some lengths may be equal by chance: "
-            f"forward runs with others as well, and backward does not. Say whether yours are as here, --shapes "
-            f"{task.shapes}, or all different, --shapes {task.apart}; then it is judged"
+            f"forward runs with others as well, and backward does not. Say whether yours are as here, "
+            f"{option(task.shapes)}, or all different, {option(task.apart)}; then it is judged"
         )
     defined = not task.found or _is_defined(task)
     if not first[1].wrong and defined:
@@ -78,7 +78,7 @@ def judge_layer(
             if not judged[1].wrong and _is_defined(other):
                 raise UnusableError(
                     f"{path}: it is right where some lengths are equal, and wrong where they are not; say whether "
-                    f"yours are equal, as in --shapes {other.shapes}, or not, as in --shapes {other.told_apart}; then "
+                    f"yours are equal, as in {option(other.shapes)}, or not, as in {option(other.told_apart)}; then "
                     "it is judged"
                 )
         elif _is_defined(other) and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
@@ -140,7 +140,7 @@ def _why_of_guesses(judged: Judged, path: Path, shapes: Mapping[str, Any]) -> st
     if task.searched:
         return (
             f"it is not right at the shapes of inputs that were found by a search for some at which it runs; say that "
-            f"they are as yours, or which yours are: --shapes {task.shapes}; then it is judged"
+            f"they are as yours, or which yours are: {option(task.shapes)}; then it is judged"
         )
     if task.guessed and not task.unlike and ran.error is not None and may_be_for_shapes(ran.error):
         return f"{task.guessed}; then it is judged\n{explained(ran.error, path)}"
@@ -179,7 +179,7 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
             continue
         why = (
             "it is right for arrays of one axis, as they were taken for here, and wrong for those of more; say which "
-            f"yours are: --shapes {said_as_option({**found, **others})} or --shapes {said_as_option(found)}"
+            f"yours are: {option(said_as_option({**found, **others}))} or {option(said_as_option(found))}"
         )
         with suppress(UnusableError):
             other = task.again(partial(_with_fewer_axes, shapes=others))

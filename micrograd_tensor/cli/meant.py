@@ -19,7 +19,7 @@ from ..check.branches import untaken
 from .judged_again import Judged, is_finite
 from .judging import inputs_of, judge
 from .roles import role_of
-from .shapes_option import said_as_option
+from .shapes_option import option, said_as_option
 from .unusable import UnusableError
 
 
@@ -55,7 +55,7 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
                 if right and len(untaken(other.captured)) <= hidden:
                     return (
                         f"it is right where {name} {kind.what}, and wrong where it {instead}; say which: {kind.way}, "
-                        f"or --shapes {said_as_option({name: shape})}"
+                        f"or {option(said_as_option({name: shape}))}"
                     )
     return ""
 
@@ -74,7 +74,7 @@ def _with(arguments: Mapping[str, Any], name: str, change: Callable[[Any], Any])
 
 def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[_Kind]:
     """What an input without a gradient may be."""
-    mask, own = f"--shapes {said_as_option({name: shape})}<2", "write inputs(), which returns yours"
+    mask, own = option(f"{said_as_option({name: shape})}<2"), "write inputs(), which returns yours"
     yield _Kind("has 0 and 1 alone, as a mask", mask, lambda x: (x > 0).astype(x.dtype))
     yield _Kind("has 1 and -1 alone", own, lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(-1)))
     for axis in range(len(shape)):
@@ -86,7 +86,7 @@ def _kinds(name: str, shape: tuple[int, ...]) -> Iterator[_Kind]:
 def _shapes(name: str, shape: tuple[int, ...]) -> Iterator[_Kind]:
     """The shape without its first axis, along which it is one for all then."""
     fewer = shape[1:]
-    yield _Kind(f"is of shape {fewer}", f"--shapes {said_as_option({name: fewer})}", lambda x: x[0])
+    yield _Kind(f"is of shape {fewer}", option(said_as_option({name: fewer})), lambda x: x[0])
 
 
 def _shares(x: Any, axis: int) -> Any:

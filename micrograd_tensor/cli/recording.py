@@ -40,7 +40,7 @@ from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, 
 from .roles import is_labels, role_of
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, Guess
-from .shapes_option import said_as_option
+from .shapes_option import numbers_as_option, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of
@@ -322,10 +322,11 @@ def _guessed(trial: Trial) -> str:
 def _as_option(guess: Guess) -> str:
     """All that was guessed, as ``--shapes`` takes it."""
     free = {name: value for name, value in guess.arguments.items() if name in guess.free}
-    numbers = [f"{name}=({value})" for name, value in free.items() if not isinstance(value, np.ndarray)]
+    numbers = {name: value for name, value in free.items() if not isinstance(value, np.ndarray)}
     arrays = {name: value for name, value in free.items() if isinstance(value, np.ndarray)}
     below = {name: f"<{x.max(initial=1) + 1}" if x.dtype.kind == "i" else "" for name, x in arrays.items()}
-    return ",".join([*(f"{said_as_option({name: x.shape})}{below[name]}" for name, x in arrays.items()), *numbers])
+    shapes = [f"{said_as_option({name: x.shape})}{below[name]}" for name, x in arrays.items()]
+    return ",".join([*shapes, numbers_as_option(numbers)] if numbers else shapes)
 
 
 def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:

@@ -57,6 +57,27 @@ def values_of(texts: str) -> dict[str, Any]:
     return found
 
 
+def option(texts: str) -> str:
+    """The option as it is typed, in quotes where a shell needs them.
+
+    >>> print(option("x=4x5"), option("y=4<3,k=(2)"), option("pool=({'size':2})"))
+    --shapes x=4x5 --shapes "y=4<3,k=(2)" --shapes "pool=({'size':2})"
+    """
+    return f"--shapes {texts}" if re.fullmatch(r"[\w=,.…-]*", texts) else f'--shapes "{texts}"'
+
+
+def numbers_as_option(values: Mapping[str, Any]) -> str:
+    """Values as ``--shapes`` takes them.
+
+    >>> numbers_as_option({"rate": 0.5, "stride": 1, "pool": {"size": 2}})
+    "rate=(0.5),stride=(1),pool=({'size':2})"
+    """
+    texts = {
+        name: f"{x:g}" if isinstance(x, float) else re.sub(r"([,:]) ", r"\1", str(x)) for name, x in values.items()
+    }
+    return ",".join(f"{name}=({text})" for name, text in texts.items())
+
+
 def said_as_option(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """Shapes as ``--shapes`` takes them.
 

@@ -37,7 +37,7 @@ from .lengths import told_apart
 from .roles import is_parameter
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
-from .shapes_option import said_as_option
+from .shapes_option import option, said_as_option
 from .single_numbers import held_as_arrays
 from .taking import Taking
 
@@ -437,7 +437,7 @@ def _doubt(name: str, guessed: tuple[int, ...], shape: tuple[int, ...]) -> str:
     what = f"an array of shape {shape}" if shape else "a single number"
     return (
         f"it is {what}, which is right if {name} is one, as it was taken for here; if {name} has another shape, say "
-        f"so: --shapes {said_as_option({name: guessed})}, and if it has not: --shapes {said_as_option({name: shape})}"
+        f"so: {option(said_as_option({name: guessed}))}, and if it has not: {option(said_as_option({name: shape}))}"
     )
 
 

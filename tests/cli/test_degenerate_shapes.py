@@ -202,7 +202,7 @@ def test_whether_longer_inputs_are_meant_is_asked_where_backward_is_for_none(che
     text = right.replace(line, wrong)
     status, said = check(text)
     assert status == 2
-    assert re.findall(r"--shapes ([\w=,]+\w)", said) == options
+    assert re.findall(r'--shapes "?([\w=,]+\w)', said) == options
     as_here, elsewhere = (check(text, "--shapes", one)[0] for one in options)
     assert (as_here, elsewhere) == (0, 1)
 

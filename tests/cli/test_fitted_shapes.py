@@ -171,7 +171,7 @@ def test_shapes_at_which_a_layer_runs_are_searched_for(check, text, right, wrong
     status, printed = check(mistaken)
     assert status == 2, printed
     assert "is wrong" not in printed  # it may be so for the shapes alone
-    shapes = re.search(r"it is not right at the shapes .* --shapes (\S+); then it is judged", printed)
+    shapes = re.search(r'it is not right at the shapes .* --shapes "?(\S+?)"?; then it is judged', printed)
     status, printed = check(mistaken, "--shapes", shapes[1])
     assert status == 1
     assert "is wrong" in printed
@@ -284,7 +284,7 @@ def test_what_is_right_for_equal_lengths_alone_is_not_judged(check, text, right,
     status, printed = check(mistaken)
     assert status == 2, printed
     equal, others = re.search(
-        r"right where some lengths are equal, .* --shapes (\S+), or not, as in --shapes (\S+); then", printed
+        r'right where some lengths are equal, .* --shapes "?(\S+?)"?, or not, as in --shapes "?(\S+?)"?; then', printed
     ).groups()
     assert check(mistaken, "--shapes", equal)[0] == 0
     assert check(mistaken, "--shapes", others)[0] == 1
@@ -302,7 +302,9 @@ def test_what_a_search_makes_equal_and_forward_does_not_need_is_not_judged(check
     text = GATED.replace("dW2 = (a * s * b).T @ dy", made)
     status, printed = check(text)
     assert status == 2, printed
-    here, others = re.search(r"yours are as here, --shapes (\S+), or all different, --shapes (\S+);", printed).groups()
+    here, others = re.search(
+        r'yours are as here, --shapes "?(\S+?)"?, or all different, --shapes "?(\S+?)"?;', printed
+    ).groups()
     assert check(text, "--shapes", here)[0] == 0
     assert check(text, "--shapes", others)[0] == 1
     status, printed = check(text.replace("(W2.shape[0], W2.shape[0])", "W2.shape"))

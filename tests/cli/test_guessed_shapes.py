@@ -376,7 +376,7 @@ def test_a_mean_over_a_length_is_neither_right_nor_wrong_before_it_is_said_how_m
     status, printed = check(text)
     assert status == 1
     assert "is wrong" not in printed
-    several, one = (re.search(rf"--shapes (\S+){end}", printed)[1] for end in (r"\n", " or "))
+    several, one = (re.search(rf'--shapes "?(\S+?)"?{end}', printed)[1] for end in (r"\n", " or "))
     assert check(text, "--shapes", one)[0] == 0
     status, printed = check(text, "--shapes", several)
     assert status == 1
@@ -633,7 +633,9 @@ def scaled_loss(w, s, x):
 def test_what_is_right_with_single_numbers_or_of_one_axis_is_not_called_wrong(check, text):
     status, printed = check(text)
     assert (status, "wrong here" in printed) == (1, False), printed
-    option = re.search(r"if it has not: --shapes (\S+)|which yours are: --shapes (\S+) or", " ".join(printed.split()))
+    option = re.search(
+        r'if it has not: --shapes "?([^\s"]+)|which yours are: --shapes "?(\S+?)"? or', " ".join(printed.split())
+    )
     shapes = option[1] or option[2]
     status, printed = check(text, "--shapes", shapes)
     assert (status, "wrong" in printed) == (0, False), printed

@@ -375,7 +375,7 @@ def test_what_is_right_for_a_number_of_1_alone_is_not_judged(check, name, old, n
     status, said = check(text)
     assert status == (2 if is_said else 0), said
     if is_said:
-        assert f"--shapes {name}=(1), or others, too, --shapes {name}=(0.7); then it is judged" in said
+        assert f'--shapes "{name}=(1)", or others, too, --shapes "{name}=(0.7)"; then it is judged' in said
         assert check(text, "--shapes", f"{name}=(1)")[0] == 0
         assert check(text, "--shapes", f"{name}=(0.7)")[0] == 1
 

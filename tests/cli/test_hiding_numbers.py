@@ -1,6 +1,7 @@
 """A stride of 1, a padding of 0, a window as large as its stride: what they hide is seen at other numbers."""
 
 import re
+import shlex
 
 import pytest
 
@@ -216,7 +217,7 @@ def test_what_a_default_hides_is_not_judged_before_it_is_said_that_it_is_meant(c
     status, said = check(text)
     assert status == 2
     said = " ".join(said.split())
-    assert f"--shapes {here}, or others, too, --shapes {there}; then it is judged" in said
+    assert f'--shapes "{here}", or others, too, --shapes "{there}"; then it is judged' in said
     assert check(text, "--shapes", here)[0] == 0
     assert check(text, "--shapes", there)[0] == 1
 
@@ -233,7 +234,7 @@ def test_what_square_kernels_hide_is_not_judged_before_it_is_said_that_they_are_
     text = wrong.join(text.rsplit(right, 1))
     status, said = check(text)
     assert status == 2
-    here, there = re.search(r"as in --shapes (\S+), or not, as in --shapes (\S+);", said).groups()
+    here, there = re.search(r'as in --shapes "?(\S+?)"?, or not, as in --shapes "?(\S+?)"?;', said).groups()
     assert check(text, "--shapes", here)[0] == 0
     assert check(text, "--shapes", there)[0] == 1
 
@@ -370,7 +371,9 @@ def test_a_number_by_default_that_backward_has_itself_is_not_judged_before_it_is
     text = text.replace(right, wrong)
     status, said = check(text)
     assert status == 2, said
-    asked = re.search(r"alone are meant, --shapes (\S+), or others, too, --shapes (\S+); then", " ".join(said.split()))
+    asked = re.search(
+        r'alone are meant, --shapes "?(\S+?)"?, or others, too, --shapes "?(\S+?)"?; then', " ".join(said.split())
+    )
     assert asked[1] == here
     assert check(text, "--shapes", asked[1])[0] == 0
     assert check(text, "--shapes", asked[2])[0] == 1
@@ -436,4 +439,11 @@ def test_at_long_inputs_other_numbers_are_tried_at_shorter_ones(check):
     assert check(text, "--shapes", "x=2x3x40x40")[0] == 0
     status, said = check(text.replace(right, wrong), "--shapes", "x=2x3x40x40")
     assert status == 2
-    assert f"--shapes {here}, or others, too, --shapes scale=(3);" in " ".join(said.split())
+    assert f'--shapes "{here}", or others, too, --shapes "scale=(3)";' in " ".join(said.split())
+
+
+def test_an_option_that_is_told_can_be_pasted_into_a_shell(check):
+    text, right, wrong, here, _ = ASKED[1]
+    _, said = check(wrong.join(text.rsplit(right, 1)))
+    words = shlex.split(said.replace(";", " ;"))
+    assert here in [word.rstrip(",") for word in words]

@@ -414,7 +414,7 @@ def elu_softmax_cost(W, b, X, Y, alpha=1.0):
     assert check(text)[0] == 0
     status, printed = check(text.replace("1, alpha * np", "1, np"))
     assert status == 2, printed
-    assert "--shapes alpha=(1)" in printed
+    assert '--shapes "alpha=(1)"' in printed
 
 
 BROKEN_BY_A_FIX = """

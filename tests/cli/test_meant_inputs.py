@@ -51,8 +51,8 @@ def test_what_is_right_with_what_is_likely_to_be_meant_is_not_judged_before_that
     said = " ".join(said.split())
     assert status == 2
     assert f"it is right where {kind}, and wrong where it has any numbers; say which: " in said
-    assert check(text, "--shapes", re.search(r", or --shapes (\S+); then it is judged", said)[1])[0] == 1
-    if mask := re.search(r"say which: --shapes (\S+), or", said):
+    assert check(text, "--shapes", re.search(r', or --shapes "?(\S+?)"?; then it is judged', said)[1])[0] == 1
+    if mask := re.search(r'say which: --shapes "?(\S+?)"?, or', said):
         assert check(text, "--shapes", mask[1])[0] == 0
     assert text.count(right) == 1
     assert check(text.replace(right, wrong))[0] == 1
@@ -77,7 +77,7 @@ def test_what_is_right_without_an_axis_that_was_guessed_is_not_called_wrong(chec
     status, said = check(KERNELS)
     said = " ".join(said.split())
     assert status == 2
-    fewer, guessed = re.search(r"say which: --shapes (\S+), or --shapes (\S+); then", said).groups()
+    fewer, guessed = re.search(r'say which: --shapes "?(\S+?)"?, or --shapes "?(\S+?)"?; then', said).groups()
     assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{fewer}")[0] == 0
     assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{guessed}")[0] == 1
     assert check(KERNELS.replace("d2, axis=0) * g", "d2, axis=0)"))[0] == 1
