@@ -170,8 +170,8 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         elif (inner := returned_backward(backward)) is not None:
             stem = re.sub(r"_(forward|fwd)$", "", name)
             found[stem] = Layer(stem, backward, inner)
-        elif re.fullmatch(_LOSS, name) and backward not in pairs.values() and _returns_several(backward):
-            found[name] = Layer(name, backward, None)  # a loss and its gradient
+        elif backward not in pairs.values() and _returns_loss(name, backward):
+            found[name] = Layer(name, backward, None)
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
             if (static := static_passes(made)) is not None:
@@ -183,7 +183,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             if forwards and backwards and not _is_blank(getattr(made, forwards[0])):
                 found[name] = Layer(name, forwards[0], backwards[0], made)
                 continue
-            losses = [way for way in vars(made) if re.fullmatch(_LOSS, way) and _returns_several(vars(made)[way])]
+            losses = [way for way, x in vars(made).items() if inspect.isfunction(x) and _returns_loss(way, x)]
             if losses:
                 found[name] = Layer(name, losses[0], None, made)
                 continue
@@ -252,6 +252,10 @@ def _other(word: str) -> str:
 
 
 _LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
+_LOSSES = re.compile(r"[LJE]|(?i:.*(loss|cost).*|nll|objective|(cross_?)?entropy)")
+"""How a variable is called that is a loss."""
+_GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|dx|dw|db|d\w*(logits|scores|out)|(?i:.*grad(ient)?s?(_\w+)?|nabla\w*)")
+"""How variables are called that are gradients, or collections of them."""
 _FORWARDS = ("forward", "forward_pass", "forward_propagation", "feed_forward", "feedforward", "fwd", "__call__", "loss")
 _BACKWARDS = (
     "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "bwd", "grad", "gradient",
@@ -288,10 +292,20 @@ def _is_blank(method: Callable[..., Any]) -> bool:
     )
 
 
-def _returns_several(function: Callable[..., Any]) -> bool:
+def _returns_loss(name: str, function: Callable[..., Any]) -> bool:
+    """Whether a function returns a loss and its gradients: by its name, or by those of the variables it returns."""
     source = source_of(function)
     returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
-    return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
+    several = [value.elts for value in returned if isinstance(value, ast.Tuple) and len(value.elts) > 1]
+    if re.fullmatch(_LOSS, name):
+        return bool(several)
+    return any(_is_called(first, _LOSSES) and any(_is_called(x, _GRADIENTS) for x in rest) for first, *rest in several)
+
+
+def _is_called(value: ast.expr, pattern: re.Pattern[str]) -> bool:
+    """Whether a variable, or one in what is returned, is called so."""
+    names = [value] if isinstance(value, ast.Name) else value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    return any(isinstance(x, ast.Name) and pattern.fullmatch(x.id) is not None for x in names)
 
 
 def is_plain(module: ModuleType) -> bool:

@@ -271,6 +271,10 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
     if shapes and len(shapes[0]) == 2:  # letters, one after another
         n, letters = shapes[0]
         yield {**_LAYOUTS[0], "input": ((4,), letters), "labels": ((4,), letters), "hidden state": (n, 1)}
+    matrices = [shape for shape in shapes if len(shape) == 2]
+    if len(matrices) > 1 and matrices[1][0] % matrices[0][1] == 0:  # several words, whose rows are one after another
+        (words, n), (m, _) = matrices[:2]
+        yield {**_LAYOUTS[0], "input": ((5, m // n), words), "labels": ((5,), words)}
 
 
 def _has(layout: Mapping[str, Any], roles: Mapping[str, str], given: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from ..check.given import spelled
 from ..check.running import copied
 from ..check.syntax import source_of
 from .held import holds_gradients, is_float_array, kept, places
+from .roles import is_labels
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
@@ -49,6 +50,7 @@ class Taking:
         returned: whether these were returned, in this order; else they go by their names.
         split: whether the forward pass returned more than its result.
         plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
+        unknown: the names of those that are labels, of which the forward pass knows nothing.
     """
 
     gradients: tuple[str, ...]
@@ -57,6 +59,7 @@ class Taking:
     returned: bool
     split: bool
     plain: bool
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -86,6 +89,9 @@ class Taking:
         rest = [name for name in names if name != cache]
         gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward]
         known = bool(rest) and set(rest) <= set(arguments)  # as compute_gradient(X, y, w, b)
+        foreign = [name for name in rest if is_labels(name) and name not in forward] if not gradients else []
+        if foreign:  # the gradient of which loss it is the forward pass does not say
+            return cls((), cache, tuple(x for x in rest if x not in foreign), False, several, False, (*foreign,))
         if not gradients and not (known and (len(rest) > 1 or "grad" in backward.__name__)):
             gradients = rest[:1]
         others = [name for name in rest if name not in gradients]

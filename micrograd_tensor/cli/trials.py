@@ -302,6 +302,9 @@ class Trials:
         inputs |= {n: shape for n, shape in held.items() if n not in inputs}
         trial = Trial(guess, own, returned, local, None, inputs)
         takes = self._taking(trial)
+        if takes.unknown:
+            self.unknown = takes.unknown
+            return None
         if not all(isinstance(out, np.ndarray | np.generic | float) for out in takes.outputs_of(returned)):
             self.unknown = takes.gradients[1:]
             return None
