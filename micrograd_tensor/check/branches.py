@@ -43,8 +43,7 @@ def untaken(graph: Graph) -> dict[Node, float]:
     [('relu', 0.3)]
     """
     here = {node: node.value for node in graph.nodes}
-    turning = (node for node in graph.nodes if _may_turn(node) and not _is_guard(node, graph))
-    alike = {node: sides for node in turning if len(sides := _sides(node, here)) == 1}
+    alike = _one_sided(graph, _FEW)
     leaves = [node for node in graph.nodes if node.is_leaf and node.requires_grad and node.dtype.kind == "f"]
     found: dict[Node, float] = {}
     for factor in _FACTORS if alike else ():
@@ -57,9 +56,28 @@ def untaken(graph: Graph) -> dict[Node, float]:
     return found | {node: 0.0 for node in alike if node not in found and not switches.isdisjoint(node.inputs)}
 
 
-def _may_turn(node: Node) -> bool:
+@np.errstate(all="ignore")
+def on_one_side(graph: Graph) -> list[Node]:
+    """The ops of floats that take one side only, be it by chance, as those of two elements.
+
+    >>> import micrograd_tensor as mt
+    >>> x = mt.tensor([2.0, -2.5], name="x", requires_grad=True)
+    >>> [node.op.name for node in on_one_side(mt.graph(mt.relu(x) + mt.relu(x * x)))]
+    ['relu']
+    """
+    return [node for node in _one_sided(graph, 2) if node.dtype.kind == "f"]
+
+
+def _one_sided(graph: Graph, least: int) -> dict[Node, set[Any]]:
+    """The ops of so many elements that take one side of those that they have, and which; guards are none of them."""
+    here = {node: node.value for node in graph.nodes}
+    turning = (node for node in graph.nodes if _may_turn(node, least) and not _is_guard(node, graph))
+    return {node: sides for node in turning if len(sides := _sides(node, here)) == 1}
+
+
+def _may_turn(node: Node, least: int) -> bool:
     """Whether an op decides for each of several elements by numbers that depend on the inputs."""
-    if node.op is None or node.op.analytic or isinstance(node.reading, Reduction) or np.size(node.value) < _FEW:
+    if node.op is None or node.op.analytic or isinstance(node.reading, Reduction) or np.size(node.value) < least:
         return False
     return any(x.requires_grad for x in node.inputs)
 

@@ -258,6 +258,7 @@ class Backward(_Judge):
                     meant[name] = None  # the first alone: what comes after it may be right without it
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
+        judged = judged._without(dict.fromkeys(judged._leading_to_right(helpers)))
         for name in judged.wrong if len(judged.wrong) > 1 else ():  # what the rest is made from may be wrong as well
             node = self.names[name]
             for value in () if node.is_leaf or node in self.graph.outputs else earlier.get(name, ()):
@@ -411,6 +412,15 @@ class Backward(_Judge):
             if self._compare(n, given / ratio, made.value, self.recorded).within:
                 return True
         return False
+
+    def _leading_to_right(self, helpers: Container[str]) -> list[str]:
+        """The local variables that are not what they are called, from which nothing wrong is made.
+
+        As where backward makes ``p`` of other values than forward does: ``dp`` and ``ds`` are other arrays then.
+        """
+        inner = {name: self.names[name] for name in self.given if name in helpers and not self.names[name].is_leaf}
+        other = [name for name in inner if not self.is_recorded(name, self.given[name])]
+        return [name for name in other if self._leads_to_right(inner[name])]
 
     def _leads_to_right(self, node: Node) -> bool:
         """Whether the gradients of the inputs that a node is made from are right: of all that were given, and of any.

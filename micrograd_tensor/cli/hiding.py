@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .roles import is_parameter, role_of
-from .varied import Vary, varied
+from .varied import Vary, alike, varied
 
 _AXES = re.compile(r"(?i)ax(is|es)?|dims?")
 """Names of numbers that are axes."""
@@ -109,5 +109,6 @@ def _longer(arguments: Mapping[str, Any], free: Container[str], first: int, more
     for name, x in arguments.items():
         if name in free and isinstance(x, np.ndarray) and x.ndim > 2 and not is_parameter(name):
             ends = [*(0,) * first, *more[: x.ndim - 2], *(0,) * x.ndim][: x.ndim]
-            return {**arguments, name: np.pad(x, [(0, n) for n in ends], mode="reflect")}
+            shape = tuple(n + more for n, more in zip(x.shape, ends, strict=True))
+            return {**arguments, name: alike(x, shape, np.random.default_rng(11))}  # a maximum is to be one
     return dict(arguments)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from io import StringIO
@@ -137,13 +138,15 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     asked, doubts = _returned_for(ran, inputs, graph)
     written = returned_gradients(task.backward, inputs, ran.lines).values()
     variables = bool(written) and all(isinstance(x, ast.Name) for x in written)  # whose line is mended
-    ordered = _in_another_order(ran, inputs, graph) if task.said and not variables else []
+    taken = inspect.signature(task.forward).parameters
+    ordered = _in_another_order(ran, inputs, graph, taken) if task.said and not variables else []
     asked = ordered or asked
     if asked != inputs:
         with redirect_stdout(StringIO()):  # which has been shown
             ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
     if ordered:
-        moved = [(n, due) for n, due in zip(ordered, inputs, strict=True) if n != due]
+        due_order = [name for name in inputs if name in ordered]
+        moved = [(n, due) for n, due in zip(ordered, due_order, strict=True) if n != due]
         found, due = (listed([f"d{name}" for name in names]) for names in zip(*moved, strict=True))
         said = f"backward returns its gradients in another order than forward takes the inputs: {found} for {due}."
         ran = replace(ran, remarks=(*ran.remarks, said), undone=("it returns its gradients in another order",))
@@ -321,7 +324,8 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
     for k, array in enumerate(arrays):
         left = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
         # A loss has its slope in what is predicted; of what is returned as dx / n, dx is a step on the way there.
-        left.sort(key=lambda name: (is_labels(name), name not in own))
+        left.sort(key=lambda name: name not in own)
+        left = [n for n in left if not is_labels(n)] or left
         equal = [n for n in left if n in due and np.allclose(due[n], array, rtol=1e-6)]
         found[k] = found[k] or next(iter([*equal, *left]), f"returned{k}")
         if equal and left[0] in due and np.allclose(due[left[0]], -array, rtol=1e-6):  # as of a difference
@@ -333,12 +337,15 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
     return ["grads" if isinstance(x, Mapping) else next(names) for x in several], doubts
 
 
-def _in_another_order(ran: Run, inputs: list[str], graph: Graph) -> list[str]:
+def _in_another_order(ran: Run, inputs: list[str], graph: Graph, taken: Container[str]) -> list[str]:
     """The inputs that the returned arrays are the gradients of, where these are all, but not in order; or none.
+
+    They are all as well if the rest are no arguments of the forward pass, but what its object holds.
 
     An array may be the gradient of several: then it is that of the input of its own place, if it can be.
     """
     named, arrays = named_nodes(graph), returned_flat(ran.returned)
+    inputs = inputs if len(arrays) == len(inputs) else [name for name in inputs if name in taken]
     due = [graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients]
     if ran.error is not None or not len(arrays) == len(due) == len(inputs):
         return []

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check.branches import untaken
+from ..check.branches import on_one_side, untaken
 from ..check.running import python_function
 from ..check.statements import assignments, lines_of_returns
 from ..graph.status import Status
@@ -67,7 +67,7 @@ def judge_layer(
         if elsewhere is not None:
             return elsewhere
         return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
-    hidden = len(untaken(task.captured)) if is_finite(task.captured, first[1]) else np.inf
+    hidden = _hidden(task) if is_finite(task.captured, first[1]) else (np.inf, np.inf)
     wrong = {*first[1].wrong}
     for other in tasks:
         try:
@@ -81,7 +81,7 @@ def judge_layer(
                     f"yours are equal, as in {option(other.shapes)}, or not, as in {option(other.told_apart)}; then "
                     "it is judged"
                 )
-        elif _is_defined(other) and len(untaken(other.captured)) <= hidden:  # else it is right where it matters not
+        elif _is_defined(other) and _hides_no_more(_hidden(other), hidden):  # else it is right where it matters not
             if not judged[1].wrong:
                 if _branches(first, judged):  # what is wrong did not run
                     continue
@@ -99,6 +99,15 @@ def judge_layer(
     if why := why_meant(first, path, shapes, rtol):
         raise UnusableError(f"{path}: {why}; then it is judged")
     return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _hidden(task: Task) -> tuple[float, float]:
+    """How many ops take one side only: all of these, and those that may take the other at inputs of another size."""
+    return len(on_one_side(task.captured)), len(untaken(task.captured))
+
+
+def _hides_no_more(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def _wrong_in_a_branch(right: Judged, tasks: Iterable[Task], path: Path, rtol: float | None) -> Judged | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ROLES = (
-    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads)"),
+    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads|reduction(_?ratio)?)"),
     ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|b|batch)|truth|captions?|y_?one_?hot|one_?hot"
      r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train|segment_?ids|actions?"),
     ("one for each", r"(?i)same|similar|adv(antages?)?|rewards?|returns?|sample_?weights?"),

@@ -18,11 +18,12 @@ from .shapes_option import Value
 _SIZES = (
     ("in", r"(?i)n|(n|num|d|dim)?_?in(puts?|_?(features|channels|size|dims?|units|planes))?|channels|input_?(size|dims?"
      r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
-     r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in"),
+     r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in|n_?x|in_?ch|c_?in|n_?visible"),
     ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"
-     r"|d_?ffn?|(ffn?|inner|mlp)_?(dims?|size)"),
+     r"|d_?ffn?|(ffn?|inner|mlp|latent)_?(dims?|size)"),
     ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
-     r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"),
+     r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"
+     r"|n_?y|out_?ch|c_?out|d_?(head|k|v)|head_?(dim|size)"),
     ("hidden layers", r"(?i)hidden_?(layer_?)?(dims|sizes|layers)"),
     ("layers", r"(?i)(layers?_?)?(dims|sizes|layout)|layers|architecture|structure|topology"),
     ("words", r"(?i)vocab(ulary)?(_?size)?|num_?embeddings|n_?(tokens|words|vocab)|V"),
@@ -486,7 +487,10 @@ def _drawn(what: Any, rng: np.random.Generator) -> Any:
 
 
 def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> Any:
-    """Whole numbers below one, some of which come twice, also two in a row: what is at an index is added up there."""
+    """Whole numbers below one, some of which come twice, also two in a row: what is at an index is added up there.
+
+    Of few numbers all are there, as each may be for a branch of its own.
+    """
     drawn = rng.integers(0, below, shape)
     flat = drawn.reshape(-1)
     pairs = [*zip(flat[:-1].tolist(), flat[1:].tolist(), strict=True)]
@@ -494,4 +498,7 @@ def _indices(rng: np.random.Generator, below: int, shape: tuple[int, ...]) -> An
         flat[-2:] = flat[:2]
     elif flat.size > 1 and len(np.unique(flat)) == flat.size:
         flat[-1] = flat[0]
+    for absent in {*range(below)} - {*flat.tolist()} if flat.size >= 2 * below else ():
+        again = [place for place, x in enumerate(flat) if np.count_nonzero(flat == x) > 1]
+        flat[again[len(again) // 2]] = absent
     return drawn

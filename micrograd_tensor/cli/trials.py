@@ -45,8 +45,8 @@ _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mea
 """What tells that a forward pass does more than look at each element by itself."""
 _LOGARITHM = re.compile(r"\blog|exp\b|softmax|entropy")
 """What tells that labels may be meant to add up to 1."""
-_CLIPPED = re.compile(r"\bclip\b|maximum|minimum|abs\(")
-"""What tells, beside a logarithm, that numbers may be meant to lie between 0 and 1 and are kept there."""
+_OF_SHARES, _CLIPPED = re.compile(r"\blog|entropy"), re.compile(r"\bclip\b|maximum|minimum|abs\(")
+"""What tells, both together, that numbers may be meant to lie between 0 and 1 and are kept there."""
 _VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
 """Names of parameters that are seldom single numbers."""
 _SMALL = 0.1
@@ -149,7 +149,7 @@ class Trials:
     def others(self, chosen: Kind) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
         text = text_of(self._layer.function_forward)
-        labels, shares = re.search(_LOGARITHM, text), re.search(_LOGARITHM, text) and re.search(_CLIPPED, text)
+        labels, shares = re.search(_LOGARITHM, text), re.search(_OF_SHARES, text) and re.search(_CLIPPED, text)
         kinds = {chosen}
 
         def is_new(kind: Kind) -> bool:
@@ -451,7 +451,7 @@ def rest_of(returned: Any) -> Any:
 
 
 def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
-    """A new object of a layer's class, in which what is learned and begins with zeros or ones is drawn at random.
+    """A new object of a layer's class, in which what is learned and begins with one number everywhere is drawn anew.
 
     At γ = 1 or b = 0 a wrong backward pass can look right; and where weights begin so small that beside b they do not
     matter, as is usual, which units are on depends on b alone. So these are made as large as 1.
@@ -468,10 +468,12 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
         if not (learned and place.called not in arguments and array.size):
             continue
         largest = np.abs(array).max()
+        of_one = array.min() == array.max()  # as γ of a layer scale, or the slope of a PReLU
         if np.isin(array, (0, 1)).all():
             place.names[place.key] = np.asarray(rng.standard_normal(array.shape), array.dtype)
-        elif largest < _SMALL:
-            place.names[place.key] = array / largest
+        elif of_one or largest < _SMALL:
+            sizes = rng.uniform(0.5, 1.5, array.shape) if of_one else 1
+            place.names[place.key] = np.asarray(array / (largest if largest < _SMALL else 1) * sizes, array.dtype)
     return own
 
 

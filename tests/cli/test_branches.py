@@ -283,3 +283,44 @@ def test_labels_of_one_kind_acquit_no_line_that_is_for_those_of_another(check, r
     status, text = check(KINDS.replace(right, wrong))
     assert status == 1
     assert "dx is wrong" in text
+
+
+SIGNED = """
+def focal_loss(logits, y, gamma=2.0):
+    p = 1 / (1 + np.exp(-logits))
+    pt = np.where(y == 1, p, 1 - p)
+    loss = -np.mean((1 - pt) ** gamma * np.log(pt))
+    dpt = (gamma * (1 - pt) ** (gamma - 1) * np.log(pt) - (1 - pt) ** gamma / pt) / len(y)
+    dp = np.where(y == 1, dpt, -dpt)
+    return loss, dp * p * (1 - p)
+"""
+EXCITED = """
+def excited_forward(x, W1, W2):
+    z = x.mean(axis=(2, 3))
+    h = np.maximum(0, z @ W1)
+    s = 1 / (1 + np.exp(-h @ W2))
+    return x * s[:, :, None, None], (x, W1, W2, z, h, s)
+
+def excited_backward(dout, cache):
+    x, W1, W2, z, h, s = cache
+    da = (dout * x).sum(axis=(2, 3)) * s * (1 - s)
+    dW2 = h.T @ da
+    dh = da @ W2.T
+    dh[h <= 0] = 0
+    dz = dh @ W1.T
+    dx = dout * s[:, :, None, None] + dz[:, :, None, None] / (x.shape[2] * x.shape[3])
+    return dx, z.T @ dh, dW2
+"""
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 9])
+def test_of_few_classes_all_are_drawn(check, n):
+    shapes = f"logits={n},y={n}<2"
+    assert check(SIGNED, "--shapes", shapes)[0] == 0
+    assert check(SIGNED.replace("np.where(y == 1, dpt, -dpt)", "dpt"), "--shapes", shapes)[0] == 1
+
+
+@pytest.mark.parametrize("shapes", ["x=2x4x3x5,W1=4x2,W2=2x4", "x=5x4x3x6,W1=4x2,W2=2x4"])
+def test_numbers_at_which_a_kink_is_on_one_side_acquit_nobody(check, shapes):
+    assert check(EXCITED, "--shapes", shapes)[0] == 0
+    assert check(EXCITED.replace("    dh[h <= 0] = 0\n", ""), "--shapes", shapes)[0] == 1

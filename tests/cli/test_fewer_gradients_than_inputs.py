@@ -202,3 +202,22 @@ def test_an_input_that_is_only_compared_has_the_gradient_0_or_none(check, return
     found, printed = check(SWITCHED.replace("return dx, dg", f"return {returned}"))
     assert found == status, printed
     assert said in printed
+
+
+DICE = """
+class DiceLoss:
+    def forward(self, pred, target):
+        self.pred, self.target = pred, target
+        self.inter, self.union = np.sum(pred * target), np.sum(pred) + np.sum(target)
+        return 1 - 2 * self.inter / self.union
+
+    def backward(self):
+        return -(2 * self.target * self.union - 2 * self.inter) / self.union**2
+"""
+
+
+def test_what_is_the_gradient_of_the_labels_is_not_that_of_the_prediction(check):
+    assert check(DICE)[0] == 0
+    status, printed = check(DICE.replace("2 * self.target", "2 * self.pred"))
+    assert status == 1
+    assert "dpred is wrong" in printed

@@ -163,12 +163,31 @@ def centred_backward(dout, shape):
     return (d - d.mean(axis=2, keepdims=True)).reshape(dout.shape)
 """
 REFUSING = "    if stride != 1:\n        raise NotImplementedError('strides')\n"
+OVERLAPPING = """
+def pool_forward(x, k=3, s=2):
+    N, C, H, W = x.shape
+    out = np.zeros((N, C, (H - k) // s + 1, (W - k) // s + 1))
+    for i in range(out.shape[2]):
+        for j in range(out.shape[3]):
+            out[:, :, i, j] = x[:, :, i * s : i * s + k, j * s : j * s + k].max(axis=(2, 3))
+    return out, (x, out, k, s)
+
+def pool_backward(dout, cache):
+    x, out, k, s = cache
+    dx = np.zeros_like(x)
+    for i in range(out.shape[2]):
+        for j in range(out.shape[3]):
+            mask = x[:, :, i * s : i * s + k, j * s : j * s + k] == out[:, :, i, j][:, :, None, None]
+            dx[:, :, i * s : i * s + k, j * s : j * s + k] += mask * dout[:, :, i, j][:, :, None, None]
+    return dx
+"""
 RIGHT = [
     BY_DEFAULT,
     BY_PARAMETERS,
     SIGNALS,
     POOL,
     FLIPPED,
+    OVERLAPPING,
     DROPOUT,
     HEADS,
     GROUPS,

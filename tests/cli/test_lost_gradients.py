@@ -209,3 +209,33 @@ def test_what_one_branch_returns_another_loses(check):
     status, printed = check(IN_A_BRANCH)
     assert status == 1
     assert "But backward is not right yet: it loses dx" in printed
+
+
+SLOPED = """
+class Attention:
+    def __init__(self, n_heads):
+        self.slopes = 2.0 ** (-8.0 * np.arange(1, n_heads + 1) / n_heads)
+
+    def forward(self, q, k, v):
+        self.q, self.k, self.v = q, k, v
+        s = q @ k.swapaxes(-1, -2) * self.slopes[:, None, None]
+        e = np.exp(s)
+        self.p = e / e.sum(axis=-1, keepdims=True)
+        return self.p @ v
+
+    def backward(self, dout):
+        dv = self.p.swapaxes(-1, -2) @ dout
+        dp = dout @ self.v.swapaxes(-1, -2)
+        ds = self.p * (dp - (dp * self.p).sum(axis=-1, keepdims=True)) * self.slopes[:, None, None]
+        dq = ds @ self.k
+        dk = ds.swapaxes(-1, -2) @ self.q
+        return dq, dk, dv
+"""
+
+
+def test_the_order_is_that_of_what_forward_takes_whatever_the_object_holds(check):
+    shapes = "n_heads=(2),q=2x3x4,k=2x3x4,v=2x3x4"
+    assert check(SLOPED, "--shapes", shapes)[0] == 0
+    status, printed = check(SLOPED.replace("return dq, dk", "return dk, dq"), "--shapes", shapes)
+    assert status == 1
+    assert "returns its gradients in another order than forward takes the inputs: dk and dq for dq and dk." in printed

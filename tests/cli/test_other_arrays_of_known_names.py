@@ -150,11 +150,30 @@ def scaled_backward(dout, cache):
     g = dout * gamma
     return (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / std, dgamma
 """
+FLASH = """
+def attn_forward(q, k, v, scale=0.5):
+    s = q @ k.T * scale
+    m = s.max(-1, keepdims=True)
+    p = np.exp(s - m)
+    l = p.sum(-1, keepdims=True)
+    o = (p / l) @ v
+    return o, (q, k, v, o, (m + np.log(l))[..., 0], scale)
+
+def attn_backward(do, cache):
+    q, k, v, o, L, scale = cache
+    s = q @ k.T * scale
+    p = np.exp(s - L[..., None])
+    delta = (o * do).sum(-1)
+    dv = p.T @ do
+    dp = do @ v.T
+    ds = p * (dp - delta[..., None]) * scale
+    return ds @ k, ds.T @ q, dv
+"""
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
 SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
-SHAPES |= {ENTROPY: "theta=4x3,states=7x4,adv=7"}
+SHAPES |= {FLASH: "q=7x4,k=6x4,v=6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
 MISTAKES = [
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
     (STEPS, "steps[t][1].T @ da", "steps[t][1].T @ dh"),
@@ -177,6 +196,9 @@ MISTAKES = [
     (STANDARDIZED, "(x - mu) / std\n    dgamma", "(x - mu) * std\n    dgamma"),
     (FLAT, "* (flat > 0)", "* (flat < 0)"),
     (FLAT, "dx = (dout", "dx = (2 * dout"),
+    (FLASH, "delta = (o * do)", "delta = (o + do)"),
+    (FLASH, "(dp - delta[..., None]) * scale", "(dp - delta[..., None])"),
+    (FLASH, "ds.T @ q", "2 * ds.T @ q"),
 ]
 
 

@@ -384,3 +384,50 @@ def test_arrays_of_a_constructor_that_inputs_leave_out_are_drawn(check):
     status, printed = check(f"{text}\ndef inputs():\n    return np.ones((11, 5))\n")
     assert status == 0, printed
     assert "inputs drawn from seed 0: W (5, 3), b (3,); given by inputs(): x (11, 5)" in printed
+
+
+SCALED = """
+class LayerScale:
+    def __init__(self, dim):
+        self.gamma = np.full(dim, {})
+
+    def forward(self, x):
+        self.x = x
+        return x * self.gamma
+
+    def backward(self, dout):
+        self.dgamma = (dout * self.x).sum(axis=0)
+        return dout * self.gamma
+"""
+
+
+@pytest.mark.parametrize("number", ["1e-4", "0.5", "2.0", "-1.0"])
+def test_what_is_learned_and_begins_as_one_number_is_drawn(check, number):
+    text = SCALED.format(number)
+    assert check(text)[0] == 0
+    for wrong in ("return dout", f"return dout * {number}"):
+        assert check(text.replace("return dout * self.gamma", wrong))[0] == 1
+
+
+SIZED = """
+class Gate:
+    def __init__(self, {0}, {1}):
+        self.W = np.random.randn({0}, {1})
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(
+    "names", ["nx nh", "n_x n_y", "in_ch out_ch", "c_in c_out", "d_model d_head", "dim latent_dim"]
+)
+def test_sizes_are_known_by_their_names(check, names):
+    text = SIZED.format(*names.split())
+    assert check(text)[0] == 0
+    assert check(text.replace("self.x.T @ dout", "2 * self.x.T @ dout"))[0] == 1
