@@ -243,7 +243,7 @@ class Backward(_Judge):
             helpers: names of local variables, which need not hold gradients as long as what is returned is right.
             slopes: those of them that no upstream gradient goes into, so that they may be slopes.
         """
-        judged, before = self._without_scaled()._of_own_shape(earlier), None
+        judged, before = self._without_scaled(earlier)._of_own_shape(earlier), None
         while judged is not before and judged.wrong:
             before, meant = judged, dict[str, Any]()
             for name in judged.wrong:
@@ -315,8 +315,8 @@ class Backward(_Judge):
         least = 1e-9 * float(np.max(np.abs(given), initial=0.0))
         return bool(wanted) and not any(_is_multiple(given.sum(axis=axes), due, least) for axes in wanted)
 
-    def _without_scaled(self) -> Backward:
-        """Judged anew without stages between that are n times their gradients, if less is to be explained then.
+    def _without_scaled(self, earlier: Mapping[str, Sequence[Any]]) -> Backward:
+        """Judged anew without stages between that are, or were, n times their gradients, if less is to explain then.
 
         So it is where a loss is the mean over n examples, which is a length: the gradients on the way may be meant for
         the sum of their losses, and only those of the weights be divided by n.
@@ -326,7 +326,8 @@ class Backward(_Judge):
         inner = {name for name in self.given if not self.names[name].is_leaf} - {
             name for name, node in self.names.items() if node in self.graph.outputs
         }
-        ratios = {name: ratio for name in inner if (ratio := self._ratio(name)) is not None}
+        every = [(name, self._ratio(name, x)) for name in inner for x in (*earlier.get(name, ()), self.given[name])]
+        ratios = {name: ratio for name, ratio in every if ratio is not None}
         shapes = {name: self.names[name].shape for name in ratios}
         ratios = {name: ratio for name, ratio in ratios.items() if ratio in (*shapes[name], prod(shapes[name]))}
         for ratio in [ratios[name] for name in self.wrong if name in ratios]:
@@ -340,17 +341,19 @@ class Backward(_Judge):
                 return again
         return self
 
-    def _ratio(self, name: str) -> float | None:
-        """By what the recorded gradient of a stage is multiplied to give the user's; None where nothing does."""
-        given, due = self.given[name], np.asarray(self.graph.gradients[self.names[name]].value)
+    def _ratio(self, name: str, given: Any) -> float | None:
+        """By what the recorded gradient of a stage is multiplied to give an array; None where nothing does."""
+        due = np.asarray(self.graph.gradients[self.names[name]].value)
         if given.shape != due.shape or given.size < 3 or given.dtype.kind != "f" or not given.any():
             return None
         most = int(np.argmax(np.abs(given)))
         if not due.flat[most]:
             return None
         ratio = float(given.flat[most] / due.flat[most])
-        same = np.isfinite(ratio) and self._equals_recorded(self.names[name], given / ratio)
-        return (round(ratio) if abs(ratio - round(ratio)) < 1e-9 * ratio else ratio) if same else None
+        if not np.isfinite(ratio):
+            return None
+        ratio = round(ratio) if abs(ratio - round(ratio)) < 1e-6 * abs(ratio) else ratio  # which rounding may hide
+        return ratio if self._equals_recorded(self.names[name], given / ratio) else None
 
     def _without(self, meant: Mapping[str, Any], least: bool = True) -> Backward:
         """Judged anew with what some names held before, or without those of None, if less is wrong then.

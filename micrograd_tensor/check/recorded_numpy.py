@@ -7,7 +7,7 @@ computed with them is computed by Tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from ..engine.table import shapes
 from ..engine.tensor import Tensor
 from .recorded_array import MAKERS, Array, as_tensor, plain
+from .recorded_floats import RecordedFloat
 from .recorded_scipy import recorded_scipy
 
 _TAKERS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "copy")
@@ -138,6 +139,13 @@ def _choose(a: Any, choices: Any, *args: Any, **settings: Any) -> Any:
     return every[(index, *np.indices(index.shape))]
 
 
+def _nansum(value: Any, *args: Any, **settings: Any) -> Any:
+    """The sum of what is not NaN, as `numpy.nansum`."""
+    if not isinstance(value, Array):
+        return np.nansum(value, *args, **settings)
+    return np.sum(np.where(np.isnan(plain(value)), 0.0, value), *args, **settings)
+
+
 class _Joined:
     """Arrays put together by an index, as by `numpy.c_` and `numpy.r_`."""
 
@@ -155,6 +163,7 @@ _OWN: Mapping[str, Any] = {
     "ndenumerate": _ndenumerate,
     "nditer": _nditer,
     "choose": _choose,
+    "nansum": _nansum,
     "as_strided": _as_strided,
     "c_": _Joined(np.c_, np.column_stack),
     "r_": _Joined(np.r_, np.concatenate),
@@ -168,11 +177,14 @@ _REPLACED: Mapping[str, Any] = {
 
 
 @contextmanager
-def recording_numpy(modules: Iterable[ModuleType]) -> Iterator[None]:
-    """Within the block some modules know a `RecordedNumpy` for NumPy, and what stands for SciPy, by their own names."""
+def recording_numpy(modules: Sequence[ModuleType]) -> Iterator[None]:
+    """Within the block some modules know a `RecordedNumpy` for NumPy, and what stands for SciPy, by their own names.
+
+    Their ``float`` is one that keeps recorded numbers.
+    """
     recorded, before = RecordedNumpy(), list[tuple[dict[str, Any], str, Any]]()
-    for module in modules:
-        names = vars(module)
+    counting = [names for names in map(vars, modules) if "float" not in names]
+    for names in map(vars, modules):
         for name, value in list(names.items()):
             own = value is np
             called = next((called for called, function in _REPLACED.items() if value is function), "")
@@ -182,8 +194,12 @@ def recording_numpy(modules: Iterable[ModuleType]) -> Iterator[None]:
             elif (theirs := recorded_scipy(value)) is not None:
                 before.append((names, name, value))
                 names[name] = theirs
+    for names in counting:
+        names["float"] = RecordedFloat
     try:
         yield
     finally:
+        for names in counting:
+            del names["float"]
         for names, name, value in before:
             names[name] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -53,13 +53,44 @@ def _arrays(value: Any) -> list[str]:
 
 def _read(layer: Layer, name: str) -> list[str]:
     """The entries of an argument that the forward pass reads by name, if some of them are called as parameters are."""
-    source = source_of(layer.forward)
     read, written = dict[str, None](), set[str]()
-    for node in source.nodes if source is not None else ():
-        match node:
-            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key), ast.Load()) if owner == name:
-                read[key] = None
-            case ast.Subscript(ast.Name(owner), ast.Constant(str() as key)) if owner == name:
-                written.add(key)
+    for function in filter(None, (layer.forward, layer.cost)):
+        for key, to in subscripts(function, name):
+            match key, to:
+                case ast.Constant(str() as text), ast.Load():
+                    read[text] = None
+                case ast.Constant(str() as text), _:
+                    written.add(text)
     own = [key for key in read if key not in written]
     return own if any(map(is_parameter, own)) else []
+
+
+def keys_of(layer: Layer, name: str) -> list[ast.expr]:
+    """What an argument of the forward pass is subscripted by."""
+    functions = (layer.forward, layer.cost) if layer.cost is not None else (layer.forward,)
+    return [key for function in functions for key, _ in subscripts(function, name)]
+
+
+def is_put_together(key: ast.expr) -> bool:
+    """Whether a key is a text that is put together, as ``"W" + str(l)`` or ``f"W{l}"``."""
+    texts = (isinstance(x, ast.Constant) and isinstance(x.value, str) for x in ast.walk(key))
+    return not isinstance(key, ast.Constant) and any(texts)
+
+
+def subscripts(function: Callable[..., Any], name: str) -> Iterator[tuple[ast.expr, ast.expr_context]]:
+    """What a parameter of a function is subscripted by, in it and in those of its file that it is passed on to."""
+    left, seen = [(inspect.unwrap(function), name)], set[tuple[Any, str]]()
+    while left:
+        function, name = one = left.pop()
+        source = source_of(function) if one not in seen else None
+        seen.add(one)
+        for node in source.nodes if source is not None else ():
+            match node:
+                case ast.Subscript(ast.Name(owner), key, context) if owner == name:
+                    yield key, context
+                case ast.Call(ast.Name(called), arguments, named):
+                    callee = getattr(function, "__globals__", {}).get(called)
+                    if inspect.isfunction(callee):
+                        taken = inspect.signature(callee).parameters
+                        every = [*zip(taken, arguments, strict=False), *((one.arg, one.value) for one in named)]
+                        left += [(callee, n) for n, x in every if n and isinstance(x, ast.Name) and x.id == name]

@@ -19,7 +19,9 @@ from ..engine.errors import DTypeError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..graph import graph, named_nodes
 from ..graph.nodes import nearest
+from ..notation.printable import listed
 from .dictionaries import spread
+from .initializers import made_by_initializer
 from .layers import Layer, parameters_of, parameters_of_constructor
 from .recording import recorded
 from .task import Task
@@ -91,8 +93,15 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
         given = _inputs(module, path, parameters, seed, "forward", free=sizes)
         upstream = given.pop(_UPSTREAM, None) if _UPSTREAM not in parameters else None
         exact = all(name in given for name, p in sizes.items() if p.default is p.empty)
-    layer, given = spread(layer, given)
-    return recorded(module, layer, path, seed, given, exact, upstream)
+    made = made_by_initializer(layer, seed) if not given else None
+    if made is not None and made.instead:
+        raise UnusableError(
+            f"{path}: the gradients of {layer.name} have the shapes of the weights that {made.instead} makes, and not "
+            f"of those of {made.call}; write inputs(), which returns {listed([*parameters_of(layer)])} as they are "
+            "meant; then it is judged"
+        )
+    layer, given = (made.layer, made.given) if made is not None else spread(layer, given)
+    return recorded(module, layer, path, seed, given, exact, upstream, made.call if made is not None else "")
 
 
 def output(module: ModuleType, path: Path, name: str, seed: int) -> Tensor:

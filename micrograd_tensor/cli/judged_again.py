@@ -300,8 +300,9 @@ def _is_wrong_with(numbers: Mapping[str, float], task: Task, path: Path, rtol: f
     """Whether it runs with other numbers, and is wrong then."""
     for vary in (*smaller(inputs_of(task.captured).values()), dict):
         with suppress(UnusableError):
-            again, ran = judge(task.again(with_numbers(numbers, vary)), path, rtol, why=False, point=False)
-            return ran.error is None and bool(again.wrong)
+            other = task.again(with_numbers(numbers, vary))
+            again, ran = judge(other, path, rtol, why=False, point=False)
+            return ran.error is None and bool(again.wrong) and is_finite(other.captured, again)
     return False
 
 

@@ -99,12 +99,17 @@ def judge(
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
     steps = _steps_on_the_way(report, ran, graph, hand)
-    unjudged = {key: why for key, why in found.unjudged.items() if key not in steps}
+    n, summed = _of_sums(found, graph, hand) if task.untaken else (1, [])
+    unjudged = {key: why for key, why in found.unjudged.items() if key not in {*steps, *summed}}
     unjudged |= {report.keys[name]: why for name, why in {**task.doubts, **doubts}.items() if name in report.keys}
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     steps_taken = {} if found.wrong else getattr(task.backward, "moved", {})
     said, up = said_of_steps(steps_taken, graph, task.upstreams)
+    if summed:
+        are, gradients = ("is", "gradient") if len(summed) == 1 else ("are", "gradients")
+        said = [*said, f"{listed(summed)} {are} {n} times the {gradients}, as of the sum over {n} examples and not of "
+                "their mean. What comes of it is divided by that, and right."]  # fmt: skip
     found = replace(found, remarks=(*found.remarks, *said))
     nothing = [key for key, name in none.items() if name not in lost]
     ran = replace(ran, undone=(*ran.undone, *_undone(task, ran, [*lost.values()], up, nothing)))
@@ -277,6 +282,23 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
             )
             return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
     return {}
+
+
+def _of_sums(report: Report, graph: Graph, hand: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Of a loss that is a mean over n examples: n, and what no stage is called as and is n times a gradient on the way.
+
+    So are ``dA2`` and ``dA1`` where only the gradients of weights, which have to be right, are divided by n.
+    """
+    named, arrays = named_nodes(graph), {key: np.asarray(hand[key]) for key in report.unjudged if key in hand}
+    if report.wrong or not any(is_parameter(name) and named[name].is_leaf for name in report.keys):
+        return 1, []
+    weights = {node for name, node in named.items() if node.is_leaf and is_parameter(name)}
+    due = [gradient.value for node, gradient in graph.gradients.items() if node not in weights and node.shape]
+    for n in sorted({n for x in arrays.values() for n in x.shape if n > 1}):
+        times = [k for k, x in arrays.items() if any(x.shape == d.shape and np.allclose(x, n * d) for d in due)]
+        if times:
+            return n, times
+    return 1, []
 
 
 def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:

@@ -159,7 +159,8 @@ def _why_of_guesses(judged: Judged, path: Path, shapes: Mapping[str, Any]) -> st
     axes = max((len(shape) for shape in leaves.values()), default=0)
     broadcast = any(len(report.stages[name].given_shape or ()) > axes for name in odd)  # which no missing sum does
     few = len(odd) < (1 if broadcast else 2)
-    if not task.found or few or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
+    guessed = any(leaves.get(name) for name in task.free)  # and not made by the file
+    if not (task.found and guessed) or few or leaves.keys().isdisjoint(odd) or not shapes.keys().isdisjoint(leaves):
         return ""
     return (
         f"the shapes of the inputs were guessed, and at these what is given for {listed([f'd{name}' for name in odd])} "

@@ -20,6 +20,7 @@ from typing import Any
 from ..check.nested import leaves
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
+from .costs import followed_by_cost
 from .held import is_object
 from .static_passes import static_passes
 
@@ -33,12 +34,19 @@ class Layer:
         forward: its forward pass; of a class, a method's name.
         backward: likewise; None where forward returns a loss and its gradients.
         made_by: the class, or None.
+        cost: the function that its forward pass ends with, where that is another one of the file; or None.
     """
 
     name: str
     forward: Any
     backward: Any
     made_by: type | None = None
+    cost: Any = None
+
+    @property
+    def text(self) -> str:
+        """The text of its forward pass."""
+        return text_of(self.function_forward) + (text_of(self.cost) if self.cost is not None else "")
 
     @property
     def function_forward(self) -> Callable[..., Any]:
@@ -87,7 +95,7 @@ def texts_in(layer: Layer) -> set[str]:
 
     Among them are the names of settings that it reads, as ``conv_param["stride"]``.
     """
-    functions = [layer.function_forward, layer.function]
+    functions = [x for x in (layer.function_forward, layer.function, layer.cost) if x is not None]
     own = inspect.unwrap(functions[0])
     there, texts = own.__globals__, dict[Any, str]()
     if layer.made_by is not None:
@@ -161,12 +169,15 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         named = (called[way] for way in _forwards(name) if called.get(way, backward) is not backward)
         if (forward := next(named, None)) is not None:
             pairs[name] = forward
+    costs = [f for n, f in functions.items() if re.fullmatch(_LOSS, n) and not re.search(_BACKWARD, n)]
+    costs = [f for f in costs if f not in pairs.values() and not _returns_loss(f.__name__, f)]
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
             continue
         if name in pairs:
-            stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_")))
-            found[stem or "forward"] = Layer(stem or "forward", pairs[name], backward)
+            stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_"))) or "forward"
+            passes, cost = followed_by_cost(pairs[name], backward, costs, functions.values())
+            found[stem] = Layer(stem, passes, backward, cost=cost)
         elif (inner := returned_backward(backward)) is not None:
             stem = re.sub(r"_(forward|fwd)$", "", name)
             found[stem] = Layer(stem, backward, inner)

@@ -34,6 +34,8 @@ from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
 from ..notation.printable import listed
+from .costs import unknown_to
+from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
 from .held import places
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
@@ -56,6 +58,7 @@ def recorded(
     given: Mapping[str, Any],
     exact: bool = False,
     dout: Any = None,
+    call: str = "",
 ) -> Iterator[Task]:
     """Run a layer's forward pass at inputs that are given, or made from their shapes, or found by trying.
 
@@ -69,6 +72,7 @@ def recorded(
         given: by the name of a parameter of forward, or of the constructor, its value.
         exact: whether all inputs are given.
         dout: the upstream gradient of its only output; None: drawn at random.
+        call: of a function of the file that made the weights whose shapes are given; or "".
 
     Raises:
         UnusableError: where it does not run, or something leaves the graph, with the line.
@@ -76,7 +80,7 @@ def recorded(
     layer = keeping(layer)
     trials = Trials(layer, given, seed, exact)
     own = frozenset(name for name, value in given.items() if isinstance(value, np.ndarray))
-    record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout)
+    record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout, call=call)
     chosen = trials.chosen()
     if chosen is None:
         error = trials.broken or (trials.last if exact and not (trials.instead or trials.unknown) else None)
@@ -106,9 +110,11 @@ def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
             f"the forward pass of {layer.name} returned {trials.instead}, where an array of floats of NumPy's belongs; "
             "compute its result with np, from its arguments, and return it"
         )
-    if trials.unknown:
+    pair = layer.made_by is None and layer.backward is not None and layer.cost is None
+    unknown = trials.unknown or (unknown_to(layer.forward, layer.backward) if pair else ())
+    if unknown:
         return (
-            f"the backward pass of {layer.name} takes {listed(list(trials.unknown))}, of which the forward pass knows "
+            f"the backward pass of {layer.name} takes {listed([*unknown])}, of which the forward pass knows "
             "nothing; give it to both, and return from forward what is differentiated, such as the loss"
         )
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -119,6 +125,13 @@ def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
             "own, such as (x, w, b)"
         )
     needed = [n for n, p in trials.parameters.items() if p.default is p.empty and p.kind not in kinds]
+    joined = [n for n in needed if layer.made_by is None and any(map(is_put_together, keys_of(layer, n)))]
+    if joined:
+        every = ", ".join(f'"{name}": {{…}}' if name in joined else f'"{name}": …' for name in needed)
+        return (
+            f"{layer.name} puts the keys of {listed(joined)} together, so it is not known which there are; write "
+            f"inputs(), which returns them all, as in return {{{every}}}; then it is judged"
+        )
     names = ",".join(f"{name}=…" for name in needed)
     tried = f", at {trials.tried} among others" if trials.tried else ""
     said = f": {trials.last}" if str(trials.last or "") else ""
@@ -152,6 +165,7 @@ def _recorded(
     exact: bool,
     given: Container[str],
     dout: Any,
+    call: str,
 ) -> Task:
     arguments = trial.guess.arguments
     _require_layers(layer, trial.own, path)
@@ -161,7 +175,7 @@ def _recorded(
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
-    takes = Taking.of(backward, trial.returned, arguments, trial.local)
+    takes = Taking.of(backward, trial.returned, arguments, trial.local, layer.cost is not None)
     outputs = _tensors(made, takes, path, layer, "" if exact else _as_option(trial.guess))
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
@@ -223,7 +237,7 @@ def _recorded(
         layer.function_forward,
         run_both=functools.partial(_run_both, layer, takes, arguments, inputs, dout, cache, seed),
         again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True)),
-        said=_said(trial, seed, given),
+        said=_said(layer, trial, seed, given, call),
         guessed="" if exact else _guessed(trial),
         unlike=frozenset(trial.unlike),
         doubts=dict(trial.doubts),
@@ -287,7 +301,7 @@ def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]
     return gradients
 
 
-def _said(trial: Trial, seed: int, given: Container[str]) -> str:
+def _said(layer: Layer, trial: Trial, seed: int, given: Container[str], call: str) -> str:
     arrays = {name: value for name, value in trial.guess.arguments.items() if isinstance(value, np.ndarray)}
     kind = trial.guess.kind
     kinds = [f"labels {kind.labels}"] if kind.labels not in LABELS[:2] else []
@@ -298,7 +312,14 @@ def _said(trial: Trial, seed: int, given: Container[str]) -> str:
     ways = {way: [f"{n} {arrays.pop(n).shape}" for n in names if n in arrays] for way, names in drawn.items()}
     ways[next(iter(ways))] += kinds
     inputs = "; ".join(f"{way}: {', '.join(some)}" for way, some in ways.items() if some)
-    return f"recorded as it stands, with what it assigns to items of arrays; inputs {inputs}" if inputs else ""
+    after = ""
+    if layer.cost is not None:
+        taken = inspect.signature(layer.forward).parameters
+        added = [n for n in unknown_to(inspect.unwrap(layer.forward), layer.backward) if n in taken]
+        after = f", and {layer.cost.__name__} after it, as backward takes {listed(added)}"
+    made = f"; the shapes of weights are those that {call} makes" if call else ""
+    how = f"recorded as it stands, with what it assigns to items of arrays{after}"
+    return f"{how}; inputs {inputs}{made}" if inputs else ""
 
 
 def _guessed(trial: Trial) -> str:

@@ -79,6 +79,9 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (9, 5), "hidden weights": (9, 3), "bias": (9,)},
     {"input": (7, 5), "hidden state": (7, 3), "input weights": (12, 5), "hidden weights": (12, 3), "bias": (12,)},
     {"input": (5, 7), "hidden state": (3, 7), "weights": (3, 8), "bias": (3, 1)},
+    {"input": (5, 7), "weights": (5, 1), "bias": (), "labels": ((1, 7), 2)},
+    {"input": (5, 7), "labels": ((1, 7), 2), "weights 1": (4, 5), "bias 1": (4, 1), "weights 2": (1, 4),
+     "bias 2": (1, 1)},
 )  # fmt: skip
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
@@ -200,6 +203,8 @@ def guesses(
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
+                if not (free or sizes):  # the other layouts differ in what is guessed
+                    break
 
 
 _AXES = re.compile(r"axis\s*=\s*(\d+|\([\d\s,]+\))")
@@ -306,12 +311,12 @@ def alike_by_chance(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
 
 
 def is_square(shape: tuple[int, ...]) -> bool:
-    """Whether it is the shape of a matrix as wide as high.
+    """Whether it is the shape of a matrix as wide as high, and of several numbers.
 
-    >>> is_square((3, 3)), is_square((3, 4)), is_square((3,))
-    (True, False, False)
+    >>> is_square((3, 3)), is_square((3, 4)), is_square((3,)), is_square((1, 1))
+    (True, False, False, False)
     """
-    return len(shape) == 2 and shape[0] == shape[1]
+    return len(shape) == 2 and shape[0] == shape[1] > 1
 
 
 def _role(name: str, names: Iterable[str]) -> str:

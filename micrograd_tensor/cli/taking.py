@@ -39,6 +39,24 @@ def is_cache(name: str) -> bool:
     return re.fullmatch(_CACHES, name) is not None
 
 
+def is_gradient(name: str) -> bool:
+    """Whether something is called as a gradient that a backward pass takes.
+
+    >>> is_gradient("dout"), is_gradient("Y")
+    (True, False)
+    """
+    return re.fullmatch(_GRADIENTS, name) is not None
+
+
+def is_rate(name: str) -> bool:
+    """Whether something is called as the size of a step, which a backward pass takes that updates weights at once.
+
+    >>> is_rate("learning_rate"), is_rate("lambd")
+    (True, False)
+    """
+    return re.fullmatch(_RATES, name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Taking:
     """What the arguments of a backward pass are.
@@ -51,6 +69,7 @@ class Taking:
         split: whether the forward pass returned more than its result.
         plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
         unknown: the names of those that are labels, of which the forward pass knows nothing.
+        cost: whether the forward pass returned a cost and what that is of, before what else it returned.
     """
 
     gradients: tuple[str, ...]
@@ -60,6 +79,7 @@ class Taking:
     split: bool
     plain: bool
     unknown: tuple[str, ...] = ()
+    cost: bool = False
 
     @classmethod
     def of(
@@ -68,6 +88,7 @@ class Taking:
         returned: Any,
         arguments: Collection[str] = (),
         local: Collection[str] = (),
+        cost: bool = False,
     ) -> Taking:
         """Read it from the function's signature.
 
@@ -76,6 +97,7 @@ class Taking:
             returned: what the forward pass returned.
             arguments: the names of the forward pass's arguments.
             local: those of its local variables.
+            cost: whether it returned a cost, of which the backward pass takes no gradient, and what that is of.
         """
         several, forward = isinstance(returned, tuple), {*arguments, *local}
         if backward is None:
@@ -87,7 +109,9 @@ class Taking:
         caches.sort(key=lambda name: re.fullmatch(_PARAMETERS, name) is not None)
         cache = caches[0] if caches else None
         rest = [name for name in names if name != cache]
-        gradients = [name for name in rest if re.fullmatch(_GRADIENTS, name) and name not in forward]
+        if cost:
+            return cls((), cache, tuple(rest), False, several, False, cost=cost)
+        gradients = [name for name in rest if is_gradient(name) and name not in forward]
         known = bool(rest) and set(rest) <= set(arguments)  # as compute_gradient(X, y, w, b)
         foreign = [name for name in rest if is_labels(name) and name not in forward] if not gradients else []
         if foreign:  # the gradient of which loss it is the forward pass does not say
@@ -138,7 +162,8 @@ class Taking:
             returned: by the forward pass.
             named: its arguments and its local variables.
         """
-        rest = tuple(returned[max(len(self.gradients), 1) :]) if self.split else ()
+        of = returned[1] if self.cost else self.outputs_of(returned)[0]
+        rest = tuple(returned[2 if self.cost else max(len(self.gradients), 1) :]) if self.split else ()
         beside = len(rest) > 1 and isinstance(rest[-1], tuple | dict) and all(map(is_float_array, rest[:-1]))
         kept = (rest[-1] if len(rest) == 1 or beside else rest) if rest else None  # results may be no one's cache
         if not self.values:
@@ -146,7 +171,7 @@ class Taking:
         found = dict(zip(self.values, rest, strict=False)) if self.returned else {}
         for name in self.values:
             if name not in found:
-                found[name] = named.get(name, _RATE if re.fullmatch(_RATES, name) else self.outputs_of(returned)[0])
+                found[name] = named.get(name, _RATE if is_rate(name) else of)
         return found | ({self.cache: kept} if self.cache is not None else {})
 
     def adapted(

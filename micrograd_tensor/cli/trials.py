@@ -28,7 +28,7 @@ from ..check.recorded_array import plain
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
-from ..check.syntax import source_of, text_of
+from ..check.syntax import source_of
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
@@ -148,7 +148,7 @@ class Trials:
 
     def others(self, chosen: Kind) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
-        text = text_of(self._layer.function_forward)
+        text = self._layer.text
         labels, shares = re.search(_LOGARITHM, text), re.search(_OF_SHARES, text) and re.search(_CLIPPED, text)
         kinds = {chosen}
 
@@ -262,7 +262,7 @@ class Trials:
             frozenset(learned),
             compared,
             kept,
-            text_of(self._layer.function_forward),
+            self._layer.text,
             texts_in(self._layer),
             self._made_by_default,
             self._layer.backward is None,
@@ -341,7 +341,7 @@ class Trials:
 
     def _taking(self, trial: Trial) -> Taking:
         _, backward = self._layer.bound(trial.own)
-        return Taking.of(backward, trial.returned, self.parameters, trial.local)
+        return Taking.of(backward, trial.returned, self.parameters, trial.local, self._layer.cost is not None)
 
     def _gradients(self, trial: Trial) -> dict[str, tuple[int, ...]] | None:
         """The shapes of what the backward pass computes for inputs; None where it raises."""
@@ -402,7 +402,7 @@ class Trials:
         others = [n for n in trial.guess.free if n not in shapes and len(trial.inputs.get(n, ())) == 1]
         if any(trial.inputs[n] in (trial.inputs[m] for m in resized) for n in others):
             return None  # as gamma without an axis beside beta with it
-        by_element = not re.search(_REDUCED, text_of(self._layer.function_forward))
+        by_element = not re.search(_REDUCED, self._layer.text)
         if any(resized.values()) and not by_element:
             return None  # as a bias with the length of the batch
         sure = by_element and not any(shape or re.fullmatch(_VECTORS, n) for n, shape in resized.items())

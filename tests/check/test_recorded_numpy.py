@@ -1,11 +1,14 @@
 """Plain NumPy is recorded as it stands: what an Array gives is what NumPy gives, and its gradient is right."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.recorded_array import Array
-from micrograd_tensor.check.recorded_numpy import RecordedNumpy
+from micrograd_tensor.check.recorded_floats import RecordedFloat
+from micrograd_tensor.check.recorded_numpy import RecordedNumpy, recording_numpy
 
 RECORDED = RecordedNumpy()
 X = np.random.default_rng(0).normal(size=(4, 3))
@@ -202,6 +205,21 @@ def test_a_value_that_leaves_the_graph_does_not_do_so_quietly(leaves, recwarn):
     assert any(issubclass(warning.category, mt.GradientWarning) for warning in recwarn)
 
 
+def test_a_float_of_a_recorded_number_is_recorded_and_is_a_float():
+    module = ModuleType("theirs")
+    text = "def kept(x): return float(x), isinstance(float(x), float), isinstance(x, float)"
+    exec(text, vars(module))  # noqa: S102 -- ours
+    x = Array(mt.tensor([[2.0]], name="x", requires_grad=True))
+    with recording_numpy([module]):
+        number, *is_float = module.kept(x)
+        assert module.kept("2")[0] == 2.0
+    assert is_float == [True, False]
+    assert number.shape == ()
+    assert number.recorded.requires_grad
+    assert "float" not in vars(module)
+    assert np.zeros(1, RecordedFloat).dtype == np.float64
+
+
 @pytest.mark.parametrize("name", ["shape", "ndim", "size", "dtype"])
 def test_questions_about_an_array_are_answered_as_numpy_does(name):
     assert getattr(Array(mt.tensor(X)), name) == getattr(X, name)
@@ -244,6 +262,10 @@ ITERATED = {
         lambda np, x, y: np.choose(np.array([1, 0, 2]), x.T), lambda x, y: x[[0, 1, 2], [1, 0, 2]],
     ),
     "choose between two": (lambda np, x, y: np.choose(x > y, [x, y * y]), lambda x, y: np.where(x > y, y * y, x)),
+    "a sum without NaN": (
+        lambda np, x, y: np.nansum(np.where(y > 0, x * y, float("nan")), axis=0),
+        lambda x, y: np.sum(x * np.maximum(y, 0), axis=0),
+    ),
     "choose by a condition": (lambda np, x, y: np.choose(x > 0, (0 * x, x)), lambda x, y: np.maximum(x, 0)),
 }  # fmt: skip
 

@@ -289,7 +289,7 @@ LEAVES = """
 import numpy as np
 
 def f_forward(x):
-    out = np.array([float(v) for v in x[0]])
+    out = np.array([v.item() for v in x[0]])
     return out, x
 
 def f_backward(dout, x):
@@ -301,7 +301,7 @@ def test_what_leaves_the_graph_is_refused_with_its_line(check):
     status, _, error = check(LEAVES)
     assert status == 2
     assert "fails in the forward pass of f, recorded" in error
-    assert "out = np.array([float(v) for v in x[0]])" in error
+    assert "out = np.array([v.item() for v in x[0]])" in error
 
 
 def test_modules_may_import_their_siblings(check):

@@ -226,6 +226,20 @@ def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_th
     assert "dZ2: it is 7 times the gradient" in printed
 
 
+def test_so_are_those_whose_names_are_used_again(check):
+    mask = "    D1 = np.arange(A1.size).reshape(A1.shape) % 3 > 0\n    A1 = A1 * D1 / 0.7\n"
+    text = NET.replace("    Z2 =", f"{mask}    Z2 =").replace("(Z1, A1,", "(D1, Z1, A1,")
+    again = "    dA1 = np.dot(W2.T, dZ2)\n    dA1 = dA1 * D1\n    dA1 = dA1 / 0.7\n"
+    text = text.replace("    dZ1 = np.multiply(np.dot(W2.T, dZ2),", f"{again}    dZ1 = np.multiply(dA1,")
+    text = text.replace('"dZ1": dZ1', '"dA1": dA1, "dZ1": dZ1')
+    found, printed = check(text)
+    assert found == 0, printed
+    assert "dA1: it is 7 times the gradient" in printed
+    found, printed = check(text.replace("dA1 / 0.7", "dA1 * 0.7"))
+    assert found == 1
+    assert "wrong" in printed
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wrong"),
     [

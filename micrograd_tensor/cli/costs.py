@@ -1,0 +1,111 @@
+"""Costs: a forward pass and a cost that are two functions, of which one backward pass computes the gradients.
+
+As ``forward_propagation(X, parameters)``, ``compute_cost(A2, Y)`` and ``backward_propagation(parameters, cache, X,
+Y)``: the backward pass takes labels, of which the forward pass knows nothing and the cost does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..check.syntax import called, source_of
+from .roles import is_labels
+from .taking import is_cache, is_gradient, is_rate
+
+Function = Callable[..., Any]
+
+
+class _Call(NamedTuple):
+    """How a cost is called after a forward pass.
+
+    Attributes:
+        output: the parameter that takes a result of the forward pass.
+        place: which of its results that is.
+        others: for each other parameter the name of the argument that it takes.
+    """
+
+    output: str
+    place: int
+    others: Mapping[str, str]
+
+
+def followed_by_cost(
+    forward: Function, backward: Function, costs: Iterable[Function], functions: Iterable[Function]
+) -> tuple[Function, Function | None]:
+    """A forward pass with the cost after it, and that cost; where there is none the forward pass as it is, and None.
+
+    With the cost after it, it returns the cost, what that is of, and what else the forward pass returns.
+
+    Args:
+        forward: a forward pass.
+        backward: its backward pass. It has to take something that neither the forward pass nor its cache has.
+        costs: the functions of the file that are called as costs. One of them has to take all this, and a result of the
+            forward pass; of several that do the one that is called beside the backward pass.
+        functions: all functions of the file.
+    """
+    unknown = unknown_to(forward, backward)
+    calls = [(cost, call) for cost in costs if (call := _call(forward, backward, cost, unknown)) is not None]
+    if len(calls) > 1:
+        beside = {name for names in map(_called, functions) if backward.__name__ in names for name in names}
+        calls = [one for one in calls if one[0].__name__ in beside]
+    if len(calls) != 1:
+        return forward, None
+    [(cost, call)] = calls
+    taken, of_backward = (inspect.signature(x).parameters for x in (forward, backward))
+
+    @functools.wraps(forward)
+    def joined(**arguments: Any) -> Any:
+        returned = forward(**{name: x for name, x in arguments.items() if name in taken})
+        results = returned if isinstance(returned, tuple) else (returned,)
+        others = {name: arguments[own] for name, own in call.others.items() if own in arguments}
+        value = cost(**{call.output: results[call.place], **others})
+        return value, results[call.place], *results[: call.place], *results[call.place + 1 :]
+
+    added = [of_backward[name] for name in call.others.values() if name not in taken]
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*taken.values(), *added)]
+    joined.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # as inspect documents
+    return joined, cost
+
+
+def unknown_to(forward: Function, backward: Function) -> list[str]:
+    """What a backward pass needs that a forward pass does not know; nothing where it takes an upstream gradient."""
+    known = {*inspect.signature(forward).parameters, *inspect.unwrap(forward).__code__.co_varnames}
+    needed = [name for name, p in inspect.signature(backward).parameters.items() if p.default is p.empty]
+    unknown = [name for name in needed if not (name in known or is_cache(name) or is_rate(name))]
+    return [] if any(map(is_gradient, unknown)) else unknown
+
+
+def _call(forward: Function, backward: Function, cost: Function, unknown: list[str]) -> _Call | None:
+    """How a cost is called after a forward pass with what this does not know; None where it does not take all of it."""
+    parameters, results = inspect.signature(cost).parameters, _results(forward)
+    shared = {n for n, p in inspect.signature(backward).parameters.items() if p.default is not p.empty}
+    known = ({*inspect.signature(forward).parameters, *unknown} | shared) - {*results}
+    others = {name: name for name in parameters if name in known}
+    rest = [name for name, p in parameters.items() if name not in others and p.default is p.empty]
+    labels, own = ([name for name in names if is_labels(name)] for names in (rest, unknown))
+    if len(labels) == len(own) == 1 and own[0] not in others:  # called otherwise
+        others[labels[0]] = own[0]
+        rest.remove(labels[0])
+    outputs = rest or [name for name in unknown if name in others and not is_labels(name)]  # called so by both
+    if not unknown or len(outputs) != 1 or not {*unknown} <= {*outputs, *others.values()}:
+        return None
+    others.pop(outputs[0], None)
+    return _Call(outputs[0], results.index(outputs[0]) if outputs[0] in results else 0, others)
+
+
+def _called(function: Function) -> set[str]:
+    """The names of the functions that a function calls."""
+    source = source_of(function)
+    return {called(node) for node in source.nodes} if source is not None else set()
+
+
+def _results(forward: Function) -> list[str]:
+    """The names of what a forward pass returns, "" for what has none."""
+    source = source_of(forward)
+    returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
+    value = returned[-1] if returned else None
+    return [getattr(x, "id", "") for x in (value.elts if isinstance(value, ast.Tuple) else [value])]

@@ -1,0 +1,117 @@
+"""A forward pass, a cost and a backward pass that are three functions: the first two are judged as one."""
+
+from __future__ import annotations
+
+import pytest
+
+COST = """
+def compute_cost(A2, Y):
+    m = Y.shape[1]
+    logprobs = np.multiply(np.log(A2), Y) + np.multiply(np.log(1 - A2), 1 - Y)
+    cost = float(np.squeeze(-np.sum(logprobs) / m))
+    assert isinstance(cost, float)
+    return cost
+"""
+NET = """
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def forward_propagation(X, parameters):
+    W1, b1 = parameters["W1"], parameters["b1"]
+    W2, b2 = parameters["W2"], parameters["b2"]
+    A1 = np.tanh(np.dot(W1, X) + b1)
+    A2 = sigmoid(np.dot(W2, A1) + b2)
+    assert A2.shape == (1, X.shape[1])
+    return A2, {"A1": A1, "A2": A2}
+
+def backward_propagation(parameters, cache, X, Y):
+    m = X.shape[1]
+    A1, A2 = cache["A1"], cache["A2"]
+    dZ2 = A2 - Y
+    dW2 = 1 / m * np.dot(dZ2, A1.T)
+    db2 = 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+    dZ1 = np.dot(parameters["W2"].T, dZ2) * (1 - np.power(A1, 2))
+    dW1 = 1 / m * np.dot(dZ1, X.T)
+    db1 = 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+    return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}
+"""
+SCORES = """
+def softmax_forward(x, w):
+    z = x @ w
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p
+
+def cross_entropy(predicted, targets):
+    return -np.sum(targets * np.log(predicted)) / len(targets)
+
+def softmax_backward(p, y, x):
+    return {"dw": x.T @ ((p - y) / len(y))}
+"""
+DECAY = """
+def net_forward(X, w, b):
+    A = X @ w + b
+    return A, (X, w)
+
+def squares_cost(A, Y, w, lambd):
+    return np.sum((A - Y) ** 2) / len(Y) + lambd / 2 * np.sum(w**2)
+
+def plain_cost(A, Y):
+    return np.sum((A - Y) ** 2) / len(Y)
+
+def net_backward(A, Y, cache, lambd):
+    X, w = cache
+    dA = 2 * (A - Y) / len(Y)
+    return {"dw": X.T @ dA + lambd * w, "db": dA.sum(axis=0)}
+"""
+MEAN = """
+def mean_cost(A2, Y):
+    return np.mean((A2 - Y) ** 2)
+"""
+TRAIN = """
+def train(X, Y, parameters):
+    A2, cache = forward_propagation(X, parameters)
+    print(compute_cost(A2, Y))
+    return backward_propagation(parameters, cache, X, Y)
+"""
+
+RIGHT = {
+    "labels in the cost": (NET + COST, "compute_cost after it, as backward takes Y;"),
+    "two costs, one used": (NET + MEAN + COST + TRAIN, "compute_cost after it, as backward takes Y;"),
+    "labels of another name": (SCORES, "cross_entropy after it, as backward takes y;"),
+    "weight decay": (DECAY, "squares_cost after it, as backward takes Y and lambd;"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), RIGHT.values(), ids=RIGHT)
+def test_a_cost_whose_labels_the_backward_pass_takes_is_judged_with_the_forward_pass(check, text, said):
+    status, printed = check(text)
+    assert status == 0
+    assert said in printed
+
+
+WRONG = {
+    "no mean": (NET + COST, "dW1 = 1 / m *", "dW1 =", "dW1 is wrong"),
+    "another slope": (NET + COST, "(1 - np.power(A1, 2))", "(1 - A1)", "db1 is wrong"),
+    "another sign": (NET + COST, "A2 - Y", "Y - A2", "db2 is wrong"),
+    "not divided": (SCORES, "((p - y) / len(y))", "(p - y)", "dw is wrong"),
+    "decay twice": (DECAY, "+ lambd * w", "+ 2 * lambd * w", "dw is wrong"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "mistake", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_of_both_is_told(check, text, line, mistake, said):
+    assert line in text
+    status, printed = check(text.replace(line, mistake))
+    assert status == 1
+    assert said in printed
+
+
+UNKNOWN = {"no cost": NET, "two costs": NET + COST + MEAN, "a cost of something else": NET + COST.replace("Y", "rate")}
+
+
+@pytest.mark.parametrize("text", UNKNOWN.values(), ids=UNKNOWN)
+def test_without_exactly_one_cost_that_takes_them_nothing_is_judged(check, text):
+    status, printed = check(text)
+    assert status == 2
+    assert "the backward pass of propagation takes Y, of which the forward pass knows nothing" in printed
