@@ -23,7 +23,7 @@ from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
 from .running import Run
-from .statements import computed_names, gradient_lines, heads, lines_before, returned_lines, returned_names
+from .statements import computed_names, gradient_lines, heads, lines_before, returned_lines, written_names
 from .together import Once, told_once
 from .wording import in_words_of, said_in_words_of, sizes_of
 
@@ -94,7 +94,7 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
         ran: its call.
         inputs: the names of what it returns the gradients of, in order.
     """
-    own = returned_names(backward, inputs, ran.lines)
+    own = written_names(backward, inputs, ran.lines)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
     passed = {stage.name for stage in report.stages.values() if stage.status in (Status.ANOTHER, Status.HARMLESS)}
     passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}

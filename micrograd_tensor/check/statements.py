@@ -193,6 +193,16 @@ def returned_names(
     return {key: x.id for key, x in returned.items() if isinstance(x, ast.Name) and key not in named}
 
 
+def written_names(
+    backward: Callable[..., Any], inputs: Sequence[str], taken: Container[int] | None = None
+) -> dict[str, str]:
+    """For each gradient that a function calls otherwise the name that it has there.
+
+    Of those that it returns by their places; and of attributes, where whoever calls it tells by ``called``.
+    """
+    return returned_names(backward, inputs, taken) | getattr(backward, "called", {})
+
+
 def returned_lines(
     function: Callable[..., Any], inputs: Sequence[str], taken: Container[int] | None = None
 ) -> dict[str, Statement]:

@@ -194,9 +194,10 @@ def _seen(report: Report, graph: Graph, left_out: list[str]) -> Stages:
 
 
 def _said(task: Task, report: Report, ran: Run, left_out: list[str]) -> list[str]:
-    """What was left out, and what was guessed where something is wrong that may be so for that, in sentences."""
+    """How it was read, what was left out, and what was guessed where something may be wrong for that, in sentences."""
     none = {name: key for name, key in spelled(ran.names, left_out)[0].items() if ran.names[key] is None}
-    said = [f"backward computes no d{name}, so it was left out." for name in left_out if name not in none]
+    said = [*task.read_as]
+    said += [f"backward computes no d{name}, so it was left out." for name in left_out if name not in none]
     said += [f"backward gives None for {key}, so it was left out." for key in none.values()]
     if task.guessed and (report.wrong if task.unlike else may_be_for_shapes(ran.error)):
         said.append(f"{task.guessed[0].upper()}{task.guessed[1:]}.")

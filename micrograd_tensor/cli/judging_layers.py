@@ -81,6 +81,9 @@ def judge_layer(
                     f"yours are equal, as in {option(other.shapes)}, or not, as in {option(other.told_apart)}; then "
                     "it is judged"
                 )
+        elif other.instead:
+            if not judged[1].wrong and _is_defined(other):
+                raise UnusableError(f"{path}: {other.instead}; then it is judged")
         elif _is_defined(other) and _hides_no_more(_hidden(other), hidden):  # else it is right where it matters not
             if not judged[1].wrong:
                 if _branches(first, judged):  # what is wrong did not run
@@ -121,7 +124,7 @@ def _wrong_in_a_branch(right: Judged, tasks: Iterable[Task], path: Path, rtol: f
     if ran.lines is None or not any(ran.lines.isdisjoint(one) for one in made):
         return None
     wrong: Task | None = None
-    for other in filter(_is_defined, tasks):
+    for other in (one for one in tasks if one.reading == task.reading and _is_defined(one)):
         with suppress(UnusableError):
             judged = other, *judge(other, path, rtol, why=False, point=False)
             if judged[2].error is not None or not is_finite(other.captured, judged[1]) or not _branches(judged, right):
@@ -195,7 +198,7 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
             other = task.again(partial(_with_fewer_axes, shapes=others))
             other = replace(other, said=f"{task.said}, {way}", doubts=dict.fromkeys(wrong, why))
             again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
-            if not again[1].wrong:
+            if again[2].error is None and not again[1].wrong:
                 return again
     return None
 

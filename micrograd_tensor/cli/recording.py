@@ -27,7 +27,6 @@ from ..check.recorded_array import Array
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
 from ..check.running import Watch, called, copied, kept_once, replaced_kept
-from ..check.running import run as run_backward
 from ..check.statements import assignments, settled
 from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
@@ -39,7 +38,9 @@ from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
 from .held import places
 from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
-from .roles import is_labels, role_of
+from .predictions import may_be_predicted
+from .readings import Reading, may_be_averaged, said_of, why_instead
+from .roles import role_of
 from .seeded import seeded
 from .shapes import LABELS, NUMBERS, Guess
 from .shapes_option import numbers_as_option, said_as_option
@@ -59,10 +60,12 @@ def recorded(
     exact: bool = False,
     dout: Any = None,
     call: str = "",
+    reading: Reading | None = None,
 ) -> Iterator[Task]:
     """Run a layer's forward pass at inputs that are given, or made from their shapes, or found by trying.
 
-    The first run is the likeliest; the others, if any, are at other kinds of numbers, such as labels that are one-hot.
+    The first run is the likeliest; the others, if any, are at other kinds of numbers, such as labels that are one-hot,
+    and after these those with other things that a loss may be.
 
     Args:
         module: the file.
@@ -73,34 +76,63 @@ def recorded(
         exact: whether all inputs are given.
         dout: the upstream gradient of its only output; None: drawn at random.
         call: of a function of the file that made the weights whose shapes are given; or "".
+        reading: what its backward pass takes, and of what its gradients are; None: what fits.
 
     Raises:
         UnusableError: where it does not run, or something leaves the graph, with the line.
     """
     layer = keeping(layer)
-    trials = Trials(layer, given, seed, exact)
+    ways = may_be_predicted(layer) if reading is None else [reading.predicted]
+    readings = [Trials(layer, given, seed, exact, predicted) for predicted in ways]
     own = frozenset(name for name, value in given.items() if isinstance(value, np.ndarray))
     record = functools.partial(_recorded, module, layer, path, seed, exact=exact, given=own, dout=dout, call=call)
-    chosen = trials.chosen()
+    trials, chosen = _chosen(readings)
     if chosen is None:
         error = trials.broken or (trials.last if exact and not (trials.instead or trials.unknown) else None)
         if error is not None:
             with blamed(path, "fails in forward"):
                 raise error
         raise UnusableError(f"{path}: {_why_it_runs_at_none(layer, trials)}")
-    kind = chosen.guess.kind
+    guess = chosen.guess
+    averaged, *others = may_be_averaged(layer, chosen) if reading is None else [reading.averaged]
     apart, told = trials.told_apart(chosen), ""
     if apart is not None:
         told = _as_option(apart.guess)
         with suppress(UnusableError):
-            yield record(apart)
-    made = replace(record(chosen), told_apart=told)
+            yield record(apart, averaged=averaged)
+    made = replace(record(chosen, averaged=averaged), told_apart=told)
     del apart, chosen  # with all that they hold
     yield made
-    if not exact:
-        for trial in trials.others(kind):
+
+    def of_other_kinds(averaged: bool) -> Iterator[Task]:
+        for trial in trials.others(guess.kind) if not exact else ():
             with suppress(UnusableError):
-                yield record(trial)
+                yield record(trial, averaged=averaged)
+
+    yield from of_other_kinds(averaged)
+    for averaged in others:
+        if (trial := trials.at(guess)) is not None:
+            yield record(trial, averaged=averaged)
+            yield from of_other_kinds(averaged)
+    for other in readings:
+        trial = other.at(guess) if other is not trials else None
+        if trial is not None and trial.fits:
+            for averaged in may_be_averaged(layer, trial):
+                with suppress(UnusableError):
+                    yield replace(record(trial, averaged=averaged), instead=why_instead(trial))
+
+
+def _chosen(readings: list[Trials]) -> tuple[Trials, Trial | None]:
+    """The first way to run a layer, of some readings, that fits, or is usual and runs; or else that comes furthest."""
+    found = list[tuple[Trials, Trial | None]]()
+    for trials in readings:
+        chosen = trials.chosen()
+        if chosen is not None and (chosen.fits or (chosen.given is None and chosen.gradients is not None)):
+            return trials, chosen
+        found.append((trials, chosen))
+    found.sort(key=lambda one: one[0].predicted)
+    ran = [(trials, chosen) for trials, chosen in found if chosen is not None]
+    return next((one for one in ran if one[1].gradients is not None), [*ran, *found][0])
 
 
 def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
@@ -166,6 +198,7 @@ def _recorded(
     given: Container[str],
     dout: Any,
     call: str,
+    averaged: bool,
 ) -> Task:
     arguments = trial.guess.arguments
     _require_layers(layer, trial.own, path)
@@ -175,21 +208,26 @@ def _recorded(
             leaves = {name: _leaf(name, value) for name, value in arguments.items()}
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
-    takes = Taking.of(backward, trial.returned, arguments, trial.local, layer.cost is not None)
+    takes = trial.takes
     outputs = _tensors(made, takes, path, layer, "" if exact else _as_option(trial.guess))
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
-    names = _names(outputs, takes.cache_of(made, {**leaves, **local}), settled_ones, takes, layer.function, own)
+    unnamed = {trial.given.argument: None} if trial.given else {}
+    cache = takes.cache_of(made, {**leaves, **local, **unnamed})
+    names = [*_names(outputs, cache, settled_ones, takes, layer.function, own)]
     records = ancestors(outputs)
-    _name(outputs, records, [*names], layer.function, "out" if takes.gradients else "loss")
+    if averaged:  # a loss for each example is only a step on the way to their mean
+        names = [(name, x) for name, x in names if not (isinstance(x, Array) and x.recorded is outputs[0])]
+    _name(() if averaged else outputs, records, names, layer.function, "out" if takes.gradients else "loss")
     outputs = rolled(outputs, records)
     del records  # which hold each step of each loop
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
+    outputs = (outputs[0].mean().named("loss"),) if averaged else outputs
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
     if not takes.gradients:
         shapes = {value.shape for value in arguments.values() if isinstance(value, np.ndarray)}
-        if any(out.shape and out.shape not in shapes for out in outputs):
+        if not trial.losses and any(out.shape and out.shape not in shapes for out in outputs):
             raise UnusableError(
                 f"{path}: the backward pass of {layer.name} takes no gradient of what its forward pass returns, "
                 f"of shape {outputs[0].shape}; take one, such as dout, or return the loss"
@@ -203,7 +241,7 @@ def _recorded(
             upstream = [np.asarray(np.broadcast_to(dout, outputs[0].shape), outputs[0].dtype)]
     captured = graph(list(outputs), upstream)
     values = [node.value for node in captured.nodes]
-    cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.local}), values)
+    cache = copied(takes.cache_of(trial.returned, {**arguments, **trial.known}), values)
     if cache is None and takes.with_cache:
         cache = arguments | {node.name: np.array(node.value) for node in captured.nodes if node.name}
     cache, arguments = kept_once(cache, values), kept_once(arguments, values)
@@ -211,22 +249,12 @@ def _recorded(
     dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
     inputs = {node.name or "": node.shape for node in captured.nodes if node.is_leaf and node.requires_grad}
     ignored = tuple(inspect.signature(forward if backward is None else backward).parameters)
+    reading = Reading(trial.given is not None, averaged)
     adapted: Callable[..., Any]
     if backward is None:
         adapted = Adapted(forward, _gradients_beside(forward, arguments), inputs, None)
     else:
         adapted = takes.adapted(backward, inputs, trial.own, arguments)
-        if trial.gradients is None and any(map(is_labels, takes.values)):
-            first = next(iter(arguments))
-            with quietly(seed, vars(module)):
-                of_value = run_backward(adapted, arguments[first], cache, [*inputs], within=False)
-            if of_value.error is None:  # as where the losses of all examples are averaged elsewhere
-                raise UnusableError(
-                    f"{path}: the backward pass of {layer.name} runs where its {takes.gradients[0]} is {first}, and "
-                    f"not where it is the gradient of what its forward pass returns, of shape {outputs[0].shape}, so "
-                    "it is not known of which loss its gradient is; return that loss, a single number, from the "
-                    f"forward pass, and its gradient d{first} from the backward pass, which takes {first}"
-                )
     return Task(
         captured,
         dout,
@@ -236,7 +264,7 @@ def _recorded(
         ignored,
         layer.function_forward,
         run_both=functools.partial(_run_both, layer, takes, arguments, inputs, dout, cache, seed),
-        again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True)),
+        again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True, reading=reading)),
         said=_said(layer, trial, seed, given, call),
         guessed="" if exact else _guessed(trial),
         unlike=frozenset(trial.unlike),
@@ -252,6 +280,8 @@ def _recorded(
         square=trial.square,
         apart=_as_option(trial.apart) if trial.apart is not None else "",
         excerpt=trial.own is not None,
+        reading=reading,
+        read_as=said_of(layer, trial, averaged),
     )
 
 

@@ -213,20 +213,33 @@ _SUMMED = re.compile(r"softmax|logsumexp|axis|keepdims|/\s*\w+\.sum\(")
 """What tells, beside an exponential, that its arguments compete, as those of a softmax do."""
 
 
+_SHARES = re.compile(r"clip\(.*\b1(\.0*)?\s*-\s*[\w.]+")
+"""What tells that what is predicted lies between 0 and 1, as it is kept there."""
+_PICKED = r"sum\(\s*(?:\w+\s*\*\s*{0}|{0}\s*\*\s*\w+)\s*,\s*axis\s*=\s*(-?\d)"
+"""What tells that labels are one-hot, and along which axis: what they are multiplied with is added up, not its log."""
+
+
 def _kinds(forward: str, labels: Sequence[str]) -> list[Kind]:
-    """The kinds of numbers, the likeliest first: labels that are factors beside logarithms are one-hot, or 0 and 1."""
+    """The kinds of numbers, the likeliest first: labels that are factors beside logarithms are one-hot, or 0 and 1.
+
+    They are one-hot where what they are multiplied with is added up before its logarithm, as they pick one of it then.
+    """
+    numbers = NUMBERS[::-1] if _SHARES.search(forward) else NUMBERS
     factors = [rf"\b{n}\b(\.T)?\s*[*@]|[*@]\s*{n}\b|(multiply|dot)\(\s*{n}\b" for n in labels]
     if not re.search(r"\blog|softmax|entropy", forward) or not any(re.search(x, forward) for x in factors):
-        return [Kind(label, number) for number in NUMBERS for label in (LABELS if labels else LABELS[:1])]
-    whole, numbers, rows, columns, bits = LABELS
+        return [Kind(label, number) for number in numbers for label in (LABELS if labels else LABELS[:1])]
+    whole, any_numbers, rows, columns, bits = LABELS
+    picked = [axis for n in labels for axis in re.findall(_PICKED.format(n), forward)]
     of_two = any(re.search(rf"\b1(\.0?)?\s*-\s*{n}\b", forward) for n in labels)
-    if of_two or not (re.search(r"exp\b|softmax", forward) and re.search(_SUMMED, forward)):
+    if picked and not of_two:
+        order = (columns, rows, bits) if picked[0] == "0" else (rows, columns, bits)
+    elif of_two or not (re.search(r"exp\b|softmax", forward) and re.search(_SUMMED, forward)):
         order = bits, rows, columns
     elif re.search(r"axis\s*=\s*0", forward) and not re.search(r"axis\s*=\s*-?1", forward):
         order = columns, rows, bits
     else:
         order = rows, columns, bits
-    return [Kind(label, number) for label in (*order, whole, numbers) for number in NUMBERS]
+    return [Kind(label, number) for label in (*order, whole, any_numbers) for number in numbers]
 
 
 _PRODUCTS = re.compile(r"@|\b(dot|matmul|einsum|tensordot)\(")

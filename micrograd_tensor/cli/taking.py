@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..check.given import spelled
 from ..check.running import copied
 from ..check.syntax import source_of
 from .held import holds_gradients, is_float_array, kept, places
-from .roles import is_labels
+from .roles import is_labels, is_parameter
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
 """How the argument of a backward pass is called that is no gradient."""
@@ -25,6 +25,8 @@ _GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|d\w{1,12}|.*grad.*|g|g_\w+|up|upstream
 
 _HELD_GRADIENTS = re.compile(r"_?(d|g|grads?|gradients?|nabla)_?[A-Za-z]{0,2}\d*")
 """How an attribute is called that is a gradient, whatever its parameter is called."""
+_OF_INPUTS = re.compile(r"_?(d|g|grads?|gradients?)_?(of_|wrt_)?in(put)?s?|in(put)?s?_?(grads?|gradients?)")
+"""How one is called that is the gradient of what the layer gets, whatever that is called."""
 _RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
 _RATE = 0.1
 """What a backward pass gets that updates weights at once."""
@@ -200,7 +202,7 @@ class Taking:
             kept = cache if self.values else {self.cache: cache} if self.cache is not None else {}
             return backward(**named, **kept, **beside)
 
-        return Adapted(backward, call, inputs, own)
+        return Adapted(backward, call, inputs, own, arguments)
 
 
 class Adapted:
@@ -213,18 +215,27 @@ class Adapted:
         call: how it is called with an upstream gradient and a cache.
         inputs: the shapes of what gradients are asked for, by name.
         own: the object whose method it is, or None.
+        taken: the names of what the forward pass takes, in order.
 
     Attributes:
         moved: by how much the last call has changed weights of the object, by their names.
+        called: what the attributes are called that are gradients under other names, as ``dinputs`` that of ``x``, by
+            ``d`` + the names of what they are of.
     """
 
     def __init__(
-        self, function: Any, call: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], own: Any
+        self,
+        function: Any,
+        call: Callable[..., Any],
+        inputs: Mapping[str, tuple[int, ...]],
+        own: Any,
+        taken: Iterable[str] = (),
     ) -> None:
         self.__wrapped__ = function
         self.__signature__ = inspect.signature(_two)
-        self._call, self._inputs, self._own = call, inputs, own
+        self._call, self._inputs, self._own, self._taken = call, inputs, own, tuple(taken)
         self.moved: dict[str, Any] = {}
+        self.called: dict[str, str] = {}
 
     def __call__(self, dout: Any, cache: Any = None) -> Any:
         """What the user's function returns, or what it has left in its object, in the order of the inputs."""
@@ -244,7 +255,10 @@ class Adapted:
             else:
                 held[name] = value
         keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
-        keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
+        others = self._of_inputs(held, [name for name in self._inputs if name not in keys])
+        others |= self._by_shape(held, [name for name in self._inputs if name not in {**keys, **others}])
+        self.called = {f"d{name}": key for name, key in others.items()}
+        keys |= others
         rest = [name for name in self._inputs if name not in keys]
         if len(rest) != len(several) and keys:
             return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
@@ -252,6 +266,12 @@ class Adapted:
             return returned
         found = {name: held[key] for name, key in keys.items()} | dict(zip(rest, several, strict=True))
         return tuple(found[name] for name in self._inputs)
+
+    def _of_inputs(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+        """What is called the gradient of inputs, for the first of these that is neither learned nor compared with."""
+        called = [key for key, x in held.items() if re.fullmatch(_OF_INPUTS, key) and is_float_array(x)]
+        taken = [n for n in self._taken if n in names and not (is_parameter(n) or is_labels(n))]
+        return {taken[0]: called[0]} if len(called) == 1 and taken else {}
 
     def _by_shape(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
         """What is called a gradient, but not of an input, for those inputs whose shapes no other of both has.

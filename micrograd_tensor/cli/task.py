@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..graph import Graph
+from .readings import Reading
 from .varied import Vary
 
 
@@ -40,6 +41,9 @@ class Task:
         square: the names of the matrices that have to be as wide as high.
         apart: others likewise, with more lengths of their own, at which the forward pass alone runs; or "".
         told_apart: others likewise, at which both passes run and which came before it; or "".
+        reading: what the backward pass takes, and of what its gradients are, as far as that may be read otherwise.
+        read_as: the same in sentences, where that is not usual.
+        instead: why what is right so is not judged, as another reading is likelier; or "".
         excerpt: whether its passes are methods of a class, which is used in a program that may be cut short here.
     """
 
@@ -67,6 +71,9 @@ class Task:
     square: frozenset[str] = frozenset()
     apart: str = ""
     told_apart: str = ""
+    reading: Reading | None = None
+    read_as: tuple[str, ...] = ()
+    instead: str = ""
     excerpt: bool = False
 
     def varied(self, vary: Vary, said: str) -> Task:

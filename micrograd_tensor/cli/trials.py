@@ -34,7 +34,8 @@ from .global_weights import global_names, held_in_module
 from .held import places
 from .layers import Layer, parameters_of, parameters_of_constructor, texts_in
 from .lengths import told_apart
-from .roles import is_parameter
+from .predictions import Given, as_given, given_to
+from .roles import is_labels, is_parameter
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
 from .shapes_option import option, said_as_option
@@ -64,6 +65,8 @@ class Trial:
         local: the local variables of the forward pass.
         gradients: the shapes of what the backward pass computed for inputs, by their names; None where it did not run.
         inputs: the shapes of the inputs.
+        takes: what the arguments of its backward pass are.
+        given: what that takes in the place of an upstream gradient, or None.
         doubts: by the name of an input whose shape was taken from its gradient, what else may be meant, in a sentence.
         searched: whether no usual shapes fitted together, so that these were searched for.
         apart: arguments with more lengths of their own, at which the forward pass alone runs; or None.
@@ -76,6 +79,8 @@ class Trial:
     local: Mapping[str, Any]
     gradients: Mapping[str, tuple[int, ...]] | None
     inputs: Mapping[str, tuple[int, ...]]
+    takes: Taking
+    given: Given | None = None
     doubts: Mapping[str, str] = field(default_factory=dict)
     searched: bool = False
     apart: Guess | None = None
@@ -86,6 +91,29 @@ class Trial:
         """The inputs whose gradients have another shape, and which."""
         return {n: shape for n, shape in (self.gradients or {}).items() if shape != self.inputs[n]}
 
+    @property
+    def fits(self) -> bool:
+        """Whether its backward pass ran, and its gradients have the shapes of their inputs."""
+        return self.gradients is not None and not self.unlike
+
+    @property
+    def losses(self) -> bool:
+        """Whether it returned a loss for each example, or element, and its backward pass takes no gradient of these.
+
+        But what is predicted, and what that is compared with.
+        """
+        takes = self.takes
+        labels = [*map(is_labels, takes.values)]
+        if takes.gradients or takes.cache or takes.split or takes.cost or not any(labels) or labels.count(False) != 1:
+            return False
+        shape = np.shape(self.returned)
+        return bool(shape) and any(shape == own[: len(shape)] for own in self.inputs.values())
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What its backward pass may take by name."""
+        return {**self.guess.arguments, **self.local} | ({self.given.argument: self.given.value} if self.given else {})
+
 
 class Trials:
     """The ways to run a layer, one after another.
@@ -95,8 +123,10 @@ class Trials:
         given: values, or shapes, of some of its parameters.
         seed: of the inputs.
         exact: whether these are all of them.
+        predicted: whether its backward pass takes a prediction in the place of an upstream gradient.
 
     Attributes:
+        predicted: whether it does.
         last: the last error of the forward pass.
         broken: one that it raises for whatever inputs, as for a name that there is not.
         instead: what it returned, in a few words, where it ran and that was no array of floats.
@@ -104,8 +134,11 @@ class Trials:
         unknown: what the backward pass takes that is neither an argument nor a result of the forward pass.
     """
 
-    def __init__(self, layer: Layer, given: Mapping[str, Any], seed: int, exact: bool = False) -> None:
+    def __init__(
+        self, layer: Layer, given: Mapping[str, Any], seed: int, exact: bool = False, predicted: bool = False
+    ) -> None:
         self._layer, self._seed, self._given, self._exact = layer, seed, given, exact
+        self.predicted = predicted
         self.parameters = parameters_of(layer)
         self.last: BaseException | None = None
         self.broken: BaseException | None = None
@@ -132,11 +165,16 @@ class Trials:
                 found = trial if found is None or self._is_loss(trial) else found
                 if self._is_loss(trial):
                     break
-        if back and not self._taking(back[0]).gradients and not self._is_number(back[0]):
+        if back and not (back[0].takes.gradients or back[0].losses or self._is_number(back[0])):
             found = self._with_numbers(back[0]) or found
         found = found or (self._as_returned(back[0]) if back else None) or next(iter([*back, *ran]), None)
         self._of_columns = found is not None and self._is_column(found)
         return found and self.again(found)
+
+    def at(self, guess: Guess) -> Trial | None:
+        """The layer at some arguments; None where its forward pass does not run at them."""
+        trial = self._tried(guess)
+        return trial and self.again(trial)
 
     def again(self, trial: Trial) -> Trial:
         """The same once more, where its object may keep what the backward pass has added up."""
@@ -177,7 +215,7 @@ class Trials:
             trial = self._tried(guess) if kinds(guess.kind) else None
             if trial is None:
                 continue
-            outputs = self._taking(trial).outputs_of(trial.returned)
+            outputs = trial.takes.outputs_of(trial.returned)
             apt = all(np.isfinite(out).all() for out in outputs) and any(np.any(out) for out in outputs)
             if apt and self._is_column(trial):
                 columns.append(trial)
@@ -300,11 +338,17 @@ class Trials:
             return None
         inputs = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
         inputs |= {n: shape for n, shape in held.items() if n not in inputs}
-        trial = Trial(guess, own, returned, local, None, inputs)
-        takes = self._taking(trial)
+        _, backward = layer.bound(own)
+        takes, given = Taking.of(backward, returned, self.parameters, local, layer.cost is not None), None
         if takes.unknown:
             self.unknown = takes.unknown
             return None
+        if self.predicted:
+            given = given_to(layer, takes, own, guess.arguments, returned)
+            if given is None:
+                return None
+            takes = as_given(takes, given)
+        trial = Trial(guess, own, returned, local, None, inputs, takes, given)
         if not all(isinstance(out, np.ndarray | np.generic | float) for out in takes.outputs_of(returned)):
             self.unknown = takes.gradients[1:]
             return None
@@ -329,7 +373,7 @@ class Trials:
         return self._layer.backward is not None or self._is_number(trial)
 
     def _is_number(self, trial: Trial) -> bool:
-        return all(np.size(out) == 1 for out in self._taking(trial).outputs_of(trial.returned))
+        return all(np.size(out) == 1 for out in trial.takes.outputs_of(trial.returned))
 
     def _has_gradients(self, trial: Trial) -> bool:
         """Whether gradients are known by name, or else those beside a loss have shapes of inputs."""
@@ -338,10 +382,6 @@ class Trials:
         beside = rest_of(trial.returned)
         every = beside if isinstance(beside, tuple | list) else [beside]
         return not Counter(map(np.shape, every)) - Counter(trial.inputs.values())
-
-    def _taking(self, trial: Trial) -> Taking:
-        _, backward = self._layer.bound(trial.own)
-        return Taking.of(backward, trial.returned, self.parameters, trial.local, self._layer.cost is not None)
 
     def _gradients(self, trial: Trial) -> dict[str, tuple[int, ...]] | None:
         """The shapes of what the backward pass computes for inputs; None where it raises."""
@@ -355,8 +395,8 @@ class Trials:
             return {n: np.shape(named[k]) for n, k in spelled(named, inputs)[0].items()} | {
                 n: np.shape(named[n]) for n in inputs if n in named
             }
-        takes = self._taking(trial)
-        cache = takes.cache_of(trial.returned, {**trial.guess.arguments, **trial.local})
+        takes = trial.takes
+        cache = takes.cache_of(trial.returned, trial.known)
         if takes.with_cache and cache is None:
             cache = {**trial.guess.arguments, **trial.local}
         upstream = tuple(np.ones_like(out) for out in takes.outputs_of(trial.returned))
@@ -374,6 +414,8 @@ class Trials:
         found = {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
         if "dreturned0" in ran.names:  # what has the shape of no input
             found.setdefault(next(iter(inputs)), np.shape(ran.names["dreturned0"]))
+        if trial.given is not None and isinstance(ran.returned, np.ndarray):
+            found.setdefault(trial.given.of, ran.returned.shape)
         return found
 
     def _with_numbers(self, trial: Trial) -> Trial | None:

@@ -23,7 +23,7 @@ import numpy as np
 from ...graph.status import Status
 from ..found import ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from ..running import python_function
-from ..statements import lines_to, returned_gradients, returned_names
+from ..statements import lines_to, returned_gradients, written_names
 from .points import Call, JudgedElsewhere, Places, RecordedElsewhere
 from .search import Search
 from .source import FunctionSource
@@ -66,7 +66,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     with redirect_stdout(StringIO()):  # it runs many times
         visits = Visits(source, call)
         trials = Trials(visits, {**due, **with_first}, places)
-        if len(_forgotten(visits, trials, due, returned_names(function, call.inputs, taken))) == len(due):
+        if len(_forgotten(visits, trials, due, written_names(call.backward, call.inputs, taken))) == len(due):
             return None  # each for itself
         fix = None
         if first and first not in due:  # before all others the lines that make the first of them, which is right then
@@ -144,7 +144,7 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
     if source is None or not due:
         return {}
     names = {report.keys[name]: name for name in report.wrong}
-    own_names = returned_names(function, call.inputs, taken)
+    own_names = written_names(call.backward, call.inputs, taken)
     places, visits = JudgedElsewhere(elsewhere, report), Visits(source, call)
     trials = Trials(visits, due, places)
     before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
