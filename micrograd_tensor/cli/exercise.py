@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -77,11 +77,21 @@ def read(module: ModuleType, path: Path, seed: int, vary: Vary | None = None) ->
     return Task(captured, dout, upstream is None, cache, backward, ignored, forward, run_both, again)
 
 
-def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any]) -> Iterator[Task]:
+def read_layer(
+    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any], without: Iterable[str] = ()
+) -> Iterator[Task]:
     """Run a layer in plain NumPy: at what its file's ``inputs()`` gives for it, or at inputs of given or found shapes.
 
     Where inputs were found, the likeliest are first, and a layer that is right at one of them is right: it may be meant
     for labels that are one-hot, or for numbers between 0 and 1.
+
+    Args:
+        module: the loaded file.
+        layer: which of its layers.
+        path: the file, for messages.
+        seed: as for `read`.
+        shapes: those that are given, and values, by name.
+        without: the numbers in whose place 0 is put.
 
     Raises:
         UnusableError: as `read` does.
@@ -100,7 +110,7 @@ def read_layer(module: ModuleType, layer: Layer, path: Path, seed: int, shapes: 
             f"of those of {made.call}; write inputs(), which returns {listed([*parameters_of(layer)])} as they are "
             "meant; then it is judged"
         )
-    layer, given = (made.layer, made.given) if made is not None else spread(layer, given)
+    layer, given = (made.layer, made.given) if made is not None else spread(layer, given | dict.fromkeys(without, 0))
     return recorded(module, layer, path, seed, given, exact, upstream, made.call if made is not None else "")
 
 

@@ -23,6 +23,7 @@ from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .meant import why_meant
+from .penalties import penalties, said_of_penalties
 from .roles import is_parameter
 from .shapes_option import option, said_as_option
 from .task import Task
@@ -45,15 +46,27 @@ def judge_layer(
     shapes: Mapping[str, Any],
     rtol: float | None = None,
 ) -> Judged:
-    """Judge a layer, where its inputs were found by trying at the first of them at which it is right, if there is one.
-
-    Else at those at which the fewest of its gradients are wrong.
+    """Judge a layer, but for penalties of which its forward pass knows nothing.
 
     Raises:
         UnusableError: as `exercise.read_layer` and `judge` do.
     """
     tasks = exercise.read_layer(module, layer, path, seed, shapes)
     task = next(tasks)
+    if not (alone := penalties(task)):
+        return _judged(task, tasks, path, shapes, rtol)
+    tasks = exercise.read_layer(module, layer, path, seed, shapes, without=alone)
+    task, report, ran = _judged(next(tasks), tasks, path, shapes, rtol)
+    return task, replace(report, remarks=(*report.remarks, said_of_penalties(alone))), ran
+
+
+def _judged(
+    task: Task, tasks: Iterable[Task], path: Path, shapes: Mapping[str, Any], rtol: float | None = None
+) -> Judged:
+    """What came of a layer: where its inputs were found by trying at the first of them at which it is right, if any.
+
+    Else at those at which the fewest of its gradients are wrong.
+    """
     first = task, *judge(task, path, rtol)
     if not first[1].wrong and task.apart:
         raise UnusableError(

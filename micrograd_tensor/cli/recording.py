@@ -47,6 +47,7 @@ from .shapes_option import numbers_as_option, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of
+from .unread_numbers import unread_numbers
 from .unusable import UnusableError
 from .user_file import blamed
 
@@ -272,6 +273,7 @@ def _recorded(
         untaken=not takes.gradients,
         upstreams=takes.gradients,
         numbers=_numbers(layer, arguments),
+        unread=unread_numbers(layer, arguments),
         put={} if exact else _put_there(layer, arguments, trial.guess.free),
         free=frozenset(trial.guess.free),
         found=not exact,
@@ -296,10 +298,9 @@ def _require_layers(layer: Layer, own: Any, path: Path) -> None:
         )
 
 
-def _numbers(layer: Layer, given: Container[str]) -> dict[str, float]:
+def _numbers(layer: Layer, given: Mapping[str, Any]) -> dict[str, float]:
     """See `Task.numbers`."""
-    every = _defaults(layer, given)
-    return {name: x for name, x in every.items() if isinstance(x, float) and role_of(name) != "eps"}
+    return {name: x for name, x in _defaults(layer, given).items() if isinstance(x, float) and role_of(name) != "eps"}
 
 
 def _put_there(layer: Layer, given: Mapping[str, Any], free: Container[str]) -> dict[str, Any]:
@@ -308,9 +309,10 @@ def _put_there(layer: Layer, given: Mapping[str, Any], free: Container[str]) -> 
     return _defaults(layer, given) | numbers
 
 
-def _defaults(layer: Layer, given: Container[str]) -> dict[str, Any]:
-    """What is there by default."""
-    return {name: p.default for name, p in parameters_of(layer).items() if name not in given}
+def _defaults(layer: Layer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is there by default, but for numbers that forward does not read."""
+    unread = unread_numbers(layer, given)
+    return {name: p.default for name, p in parameters_of(layer).items() if name not in {**given, **unread}}
 
 
 def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:

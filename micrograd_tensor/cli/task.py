@@ -35,6 +35,7 @@ class Task:
         upstreams: the arguments of the backward pass that are upstream gradients, as far as they are known.
         numbers: those that are there by default and which other factors may be, too, by name.
         put: the numbers and settings that are there by default, or were put there, by name.
+        unread: the numbers that a class is made with and its forward pass does not read, by name.
         free: the names of the arguments that were drawn or put there, which may be others.
         shapes: of the inputs that were found, as an option.
         searched: whether no usual ones fitted together, so that these were searched for.
@@ -65,6 +66,7 @@ class Task:
     upstreams: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     put: Mapping[str, Any] = field(default_factory=dict)
+    unread: Mapping[str, int | float] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
     shapes: str = ""
     searched: bool = False
