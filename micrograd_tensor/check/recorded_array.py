@@ -72,9 +72,9 @@ class _Buffer:
             used, place = self._needed(self.source)
             made = _tiled(used, place.reshape(self.shape))
             if made is None:
-                flat = [piece.reshape(-1) for piece in used]
+                flat = [_in_shape(piece, (piece.size,)) for piece in used]
                 made = (flat[0] if len(flat) == 1 else shapes.concatenate(flat))[place]
-            self.pieces, self._starts, self.source = [made.reshape(self.shape)], [0], None
+            self.pieces, self._starts, self.source = [_in_shape(made, self.shape)], [0], None
         return self.pieces[0]
 
     def part(self, places: Any) -> Tensor | None:
@@ -86,7 +86,7 @@ class _Buffer:
             return None
         size = math.prod(used[0].shape)
         if place.size == size and _in_order(used, place, size):
-            return used[0].reshape(places.shape)
+            return _in_shape(used[0], places.shape)
         return used[0].reshape(-1)[place.reshape(places.shape)]
 
     def write(self, places: Any, value: Tensor) -> None:
@@ -113,6 +113,11 @@ class _Buffer:
         moved = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int) if len(used) else np.zeros(0, int)
         place = source - starts[which] + moved[np.searchsorted(used, which)]
         return [self.pieces[k] for k in used], place
+
+
+def _in_shape(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A Tensor with a shape; itself where it has it, for it is the user's reshapes that are recorded as they stand."""
+    return value if value.shape == shape else value.reshape(shape)
 
 
 def _in_order(pieces: list[Tensor], place: Any, size: int) -> bool:
@@ -143,7 +148,7 @@ def _tiled(pieces: list[Tensor], place: Any) -> Tensor | None:
         return None
     if len({piece.shape for piece in pieces}) == 1:
         return pieces[0] if len(pieces) == 1 else shapes.stack(pieces)
-    return shapes.concatenate([piece.reshape(-1) for piece in pieces])
+    return shapes.concatenate([_in_shape(piece, (piece.size,)) for piece in pieces])
 
 
 class Array(NDArrayOperatorsMixin):
@@ -310,6 +315,8 @@ class Array(NDArrayOperatorsMixin):
             return _WRITERS[name](*args, **settings)
         if name == "copy":
             return args[0].copy()
+        if name == "select":
+            return _selected(*args, **settings)
         if name in ("shape", "ndim", "size"):
             return getattr(np, name)(plain(args[0]), *args[1:], **settings)
         out = settings.pop("out", None)
@@ -469,6 +476,14 @@ def _added_at(ufunc: Any, target: Any, index: Any, rest: list[Any]) -> None:
     target._become(old + added if ufunc is np.add else old - added)
 
 
+def _selected(conditions: Any, choices: Any, default: Any = 0) -> Any:
+    """``np.select``: of each element the first choice whose condition holds."""
+    made = default
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        made = np.where(condition, choice, made)
+    return made
+
+
 def _copyto(target: Array, value: Any, casting: str = "same_kind", where: Any = True) -> None:  # noqa: ARG001
     if where is True:
         target[...] = value
@@ -491,8 +506,18 @@ def _fill_diagonal(target: Array, value: Any) -> None:
     target[(places,) * target.ndim] = value
 
 
+def _put_along_axis(target: Array, indices: Any, values: Any, axis: int | None) -> None:
+    if axis is None:
+        target.flat[plain(indices)] = values
+        return
+    index: list[Any] = [*np.ogrid[tuple(map(slice, target.shape))]]
+    index[axis] = plain(indices)
+    target[tuple(index)] = values
+
+
 _WRITERS: dict[str, Callable[..., None]] = {
     "copyto": _copyto, "putmask": _putmask, "put": _put, "fill_diagonal": _fill_diagonal,
+    "put_along_axis": _put_along_axis,
 }  # fmt: skip
 """Functions of NumPy that write into their argument."""
 

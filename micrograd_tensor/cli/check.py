@@ -169,7 +169,8 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
         names = ", ".join((*(one.name for one in judged), *left_out))
         raise UnusableError(f"check: {given.file} has several layers ({names}); a report is of one, {given.file}:NAME")
-    status = max(_told(one, given, to_stdout) for one in judged)
+    statuses = {one.name: _told(one, given, to_stdout) for one in judged}
+    status = max(statuses.values())
     for name, why in left_out.items():
         console().say(f"{name} was left out: {why}\n", "yellow")
     for name, why in lone.items():
@@ -180,6 +181,10 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
             f"Not judged: {listed(list(left_out))}, {len(left_out)} of {len(judged) + len(left_out)} layers.",
             "bold red",
         )
+    if len(judged) > 1 and status:
+        wrong = [name for name, its in statuses.items() if its]
+        others = "; the others are right" if len(wrong) < len(judged) else ""
+        console().say(f"See above: {listed(wrong)}, {len(wrong)} of {len(judged)} judged layers{others}.", "bold red")
     return max(status, int(bool(left_out) or any(map(is_backward, lone))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,8 @@ import numpy as np
 from ..check.branches import on_one_side, untaken
 from ..check.running import python_function
 from ..check.statements import assignments, lines_of_returns
+from ..engine.row import Linear
+from ..graph import named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
@@ -24,12 +27,12 @@ from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
 from .meant import why_meant
 from .penalties import penalties, said_of_penalties
-from .roles import is_parameter
+from .roles import is_labels, is_parameter
 from .shapes_option import option, said_as_option
 from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
-from .varied import scaled
+from .varied import alike, scaled
 
 _GROSS = 1e-3
 """A smaller error, in parts of the largest term, at inputs that are larger than people's is that of a guard.
@@ -67,6 +70,7 @@ def _judged(
 
     Else at those at which the fewest of its gradients are wrong.
     """
+    task = _with_labels_of_all(task) or task
     first = task, *judge(task, path, rtol)
     if not first[1].wrong and task.apart:
         raise UnusableError(
@@ -115,6 +119,32 @@ def _judged(
     if why := why_meant(first, path, shapes, rtol):
         raise UnusableError(f"{path}: {why}; then it is judged")
     return _at_one_axis(first, path, shapes, rtol) or first
+
+
+def _with_labels_of_all(task: Task) -> Task | None:
+    """The same with labels as large as what they are taken from, where those that were guessed are broadcast to it.
+
+    None where none are. So are targets of what weights in an object make, whose shapes the names do not tell.
+    """
+    shapes = dict[str, tuple[int, ...]]()
+    for name, leaf in named_nodes(task.captured).items():
+        if leaf.is_leaf and name in task.free and is_labels(name) and leaf.dtype.kind == "f" and leaf.shape:
+            users = (user for user, _ in task.captured.users[leaf] if isinstance(user.reading, Linear))
+            larger = (x.shape for x in users if any(getattr(y, "shape", ()) == x.shape for y in x.operands))
+            for shape in (x for x in larger if len(x) > len(leaf.shape)):
+                shapes[name] = shape
+    said = task.said
+    for name, shape in shapes.items():
+        said = re.sub(rf"\b{name} \([\d, ]*\)", f"{name} {shape}", said)
+    with suppress(UnusableError):
+        return task.varied(partial(_in_shapes, shapes=shapes), said) if shapes else None
+    return None
+
+
+def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The arguments, some with other numbers of their kind, of a shape."""
+    rng = np.random.default_rng(8)
+    return {name: alike(x, shapes[name], rng) if name in shapes else x for name, x in given.items()}
 
 
 def _hidden(task: Task) -> tuple[float, float]:
@@ -189,7 +219,8 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
     """A loss that is right for arrays of one axis, not judged before it is said whether its arrays have one; else None.
 
     As a mean that is divided by ``len(y)``: the arrays of more axes at which it is wrong were guessed. In their place
-    stand all their elements in a row; or one column of weights, and of all that is as wide.
+    stand all their elements in a row; or one column of weights, and of all that is as wide. Where less is wrong then,
+    it is told at these.
     """
     task, report, _ = judged
     found = {name: shape for name, shape in inputs_of(task.captured).items() if shape}
@@ -210,9 +241,12 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
         with suppress(UnusableError):
             other = task.again(partial(_with_fewer_axes, shapes=others))
             other = replace(other, said=f"{task.said}, {way}", doubts=dict.fromkeys(wrong, why))
-            again = other, *judge(other, path, rtol, why=False)  # it counts only where nothing is wrong
+            again = other, *judge(other, path, rtol, why=False)  # it counts only where less is wrong
             if again[2].error is None and not again[1].wrong:
                 return again
+            if again[2].error is None and {*report.wrong} > {*again[1].wrong}:
+                other = replace(other, doubts={})
+                return other, *judge(other, path, rtol)
     return None
 
 

@@ -203,7 +203,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
                 found[name] = Layer(name, *paired[0], made)
     made_of = [layer.made_by for layer in found.values() if layer.made_by is not None]
     blank = {n for n, x in found.items() if x.made_by is not None and x.backward and _is_blank(x.function)}
-    derived = {n for n in blank if any(x is not found[n].made_by and issubclass(x, found[n].made_by) for x in made_of)}  # type: ignore[arg-type]  # blank ones are classes
+    derived = {n for n in blank if any(found[n].made_by in x.__mro__[1:] for x in made_of)}
     return {name: layer for name, layer in found.items() if name not in derived}
 
 
@@ -211,7 +211,7 @@ def has_passes_of(layer: Layer, base: Layer) -> bool:
     """Whether a layer is a class derived from another one whose passes run in it, so that they are judged with it."""
     if layer.made_by is None or base.made_by is None or layer.made_by is base.made_by:
         return False
-    if not issubclass(layer.made_by, base.made_by):
+    if base.made_by not in layer.made_by.__mro__:  # no protocol says that
         return False
     for way in filter(None, (base.forward, base.backward)):
         own, theirs = getattr(layer.made_by, way), getattr(base.made_by, way)

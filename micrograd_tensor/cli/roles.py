@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ROLES = (
-    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads|heads|reduction(_?ratio)?)"),
+    ("groups", r"G|(?i:groups?|(n|num)_?groups|(n|num)_?heads?|heads|reduction(_?ratio)?)"),
     ("labels", r"(?i)y|ys|labels?|targets?|idx|ids|t|y_?(true|b|batch)|truth|captions?|y_?one_?hot|one_?hot"
      r"|tokens?(_?ids)?|ind(ices|ex)|words|actuals?|expected|desired|gt|ground_?truth|y_?train|segment_?ids|actions?"),
     ("one for each", r"(?i)same|similar|adv(antages?)?|rewards?|returns?|sample_?weights?"),
@@ -20,7 +20,8 @@ _ROLES = (
     ("input weights", r"(?i)w_?(x|i|xh|ih)"),
     ("hidden weights", r"(?i:w_?(h|hh))|U_?[a-z]"),
     ("hidden state", r"(?i:(prev_?|last_?|pre)?h_?(0|prev|in)?|(prev_?|last_?)c|c_?(0|prev|in))|a_?(0|prev)"),
-    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"),
+    ("weights", r"(?i)w_?\w*|weights?|theta|kernels?|filters?|f|coefs?|coefficients?"
+     r"|cent(er|re|roid)s|prototypes?|codebook|anchors"),
     ("parameters", r"(?i).*param(s|eters)?|config|cfg|conf"),
     ("step", r"(?i)strides?|steps?|s"),
     ("dilation", r"(?i)dilat(ion|ed?)s?"),

@@ -20,7 +20,7 @@ _SIZES = (
      r"|units|shape|channels|features)|fan_?in|(n|num)_?(features|inputs|channels)|features|dims?|d|d_?model|size"
      r"|normalized_shape|n?_?emb(ed|d)?(ding)?_?(dim|size)?|n_?in|n_?x|in_?ch|c_?in|n_?visible"),
     ("hidden", r"(?i)(n_?|num_?|d_?)?hid(den)?(s|_?(size|dims?|units|layer|layer_?size))?|H|n_?h|units_?hidden"
-     r"|d_?ffn?|(ffn?|inner|mlp|latent)_?(dims?|size)"),
+     r"|d_?ffn?|d_?h|(ffn?|inner|mlp|latent)_?(dims?|size)"),
     ("out", r"(?i)(n|num|d|dim)?_?out(puts?|_?(features|channels|size|dims?|units))?"
      r"|output_?(size|dims?|units|channels)|fan_?out|(n_?|num_?)?class(es)?|C|units|(n|num)_?(outputs|filters|neurons|units)|filters|neurons|n_?out"
      r"|n_?y|out_?ch|c_?out|d_?(head|k|v)|head_?(dim|size)"),
@@ -55,8 +55,8 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (3,)},
     {"input": (7, 5), "weights": (5,), "bias": (5,), "labels": ((7,), 5)},
     {"input": (7, 5), "weights": (5,), "bias": (), "labels": ((7,), 2)},
-    {"input": (7, 5), "weights": (3, 5), "bias": (3,), "labels": ((7,), 3), "weights 1": (4, 5), "bias 1": (4,),
-     "weights 2": (3, 4), "bias 2": (3,)},
+    {"input": (7, 5), "weights": (3, 5), "bias": (3,), "gamma": (3,), "labels": ((7,), 3), "weights 1": (4, 5),
+     "bias 1": (4,), "weights 2": (3, 4), "bias 2": (3,)},
     {"input": (5, 7), "weights": (3, 5), "bias": (3, 1), "gamma": (5, 1), "labels": ((7,), 3), "weights 1": (4, 5),
      "bias 1": (4, 1), "weights 2": (3, 4), "bias 2": (3, 1), "hidden state": (3, 7), "input weights": (3, 5),
      "hidden weights": (3, 3)},
@@ -167,6 +167,8 @@ def guesses(
         yield Guess({name: value for name, value in given.items() if name in needed})
         return
     roles = {name: _role(name, needed) for name in needed}
+    if roles and all(role in _FIXED for role in roles.values()):  # as of s ** 3
+        roles |= dict.fromkeys([name for name in roles if name not in sizes][:1], "input")
     roles |= {name: "input" for name in learned if roles[name] in _FIXED}
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
@@ -178,6 +180,7 @@ def guesses(
     several = [name for name in labelled if prod(given.get(name, (2,))) > 1]
     asked = any(_texts_and_numbers(compared or {}, name)[1] for name in labelled)
     axes = max((int(n) + 1 for found in _AXES.findall(forward) for n in re.findall(r"\d+", found)), default=0)
+    first = next((given[n] for n in needed if roles[n] == "input" and _is_shape(given.get(n))), ())
     scores = bool(labelled) and not weighted and not any(_what_size(name) == "in" for name in sizes)
     for kind in _kinds(forward, several):
         for these in every:
@@ -199,7 +202,8 @@ def guesses(
                     elif texts and parameter.default is parameter.empty:
                         arguments[name] = texts[0]
                     elif parameter.default is parameter.empty or name in wanted:
-                        arguments[name] = _guessed(these[name], layout, rng, weighted, kind, few, settings)
+                        beside = _for_given(layout, first) if these[name] == "labels" else layout
+                        arguments[name] = _guessed(these[name], beside, rng, weighted, kind, few, settings)
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))
@@ -443,6 +447,14 @@ def _mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     drawn = (rng.integers(0, 2, shape).astype(float) for _ in range(_TRIES))
     masks = ((sum(np.ptp(mask.sum(axis=axis)) > 0 for axis in range(mask.ndim)), mask) for mask in drawn)
     return max(masks, key=lambda one: one[0])[1] if np.prod(shape) else np.zeros(shape)
+
+
+def _for_given(layout: Mapping[str, Any], given: tuple[int, ...]) -> Mapping[str, Any]:
+    """A layout with labels for an input of a shape that is given, if it is one of examples: one for each."""
+    if len(given) != 2:
+        return layout
+    classes = layout.get("labels", ((), 0))[1]
+    return {**layout, "input": given, **({"labels": (given[:1], classes)} if "labels" in layout else {})}
 
 
 def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> Any:

@@ -150,9 +150,20 @@ def of_another_type(np, x):
     return x * (1 - mask) * 0.1 + np.asarray(x, np.float64) * mask
 
 
+def along_an_axis(np, x):
+    h = np.zeros((4, 3))
+    np.put_along_axis(h, np.array([[0], [2], [1], [1]]), x[:, :1], axis=1)
+    np.put_along_axis(h, np.array([[3, 0, 1]]), x[1:2] * x[0], 0)
+    return h * x
+
+
+def selected(np, x):
+    return np.select([x > 1, x > 0], [x * x, x], default=np.exp(x)) + np.select([x < 0], [x])
+
+
 FUNCTIONS = [
-    item_by_item, added_to_items, boolean_mask, integer_indices, slices, running, views, in_place, overwritten,
-    added_at, out_argument, stacked, filled, stable_sigmoid, numbers, in_a_list, reshaped,
+    along_an_axis, selected, item_by_item, added_to_items, boolean_mask, integer_indices, slices, running, views,
+    in_place, overwritten, added_at, out_argument, stacked, filled, stable_sigmoid, numbers, in_a_list, reshaped,
     of_another_type,
 ]  # fmt: skip
 

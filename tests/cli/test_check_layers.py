@@ -679,3 +679,34 @@ def test_what_an_error_cut_short_is_not_wrong(row, tmp_path):
             assert "it is right" in str(told)  # noqa: PT017 -- most often there is a report
         else:
             assert not report.wrong, report.text(width=110)
+
+
+def test_of_several_layers_those_that_are_not_right_are_named_at_the_end(check):
+    layer = "def {0}_forward(x):\n    return x**2, x\n\ndef {0}_backward(dout, x):\n    return {1}dout * x\n\n"
+    text = "".join(layer.format(name, factor) for name, factor in (("a", "2 * "), ("b", ""), ("c", "2 * ")))
+    status, said, _ = check(text)
+    assert status == 1
+    assert said.endswith("See above: b, 1 of 3 judged layers; the others are right.\n")
+    assert "See above" not in check(text.replace("return dout", "return 2 * dout"))[1]
+    assert check(layer.format("a", "") + layer.format("b", ""))[1].endswith(
+        "See above: a and b, 2 of 2 judged layers.\n"
+    )
+
+
+def test_a_protocol_is_no_layer_and_no_other_is_lost_for_it(check):
+    text = """
+from typing import Protocol
+
+class Module(Protocol):
+    def forward(self, x): ...
+    def backward(self, grad): ...
+
+class Square:
+    def forward(self, x):
+        self.x = x
+        return x**2
+
+    def backward(self, grad):
+        return 2 * grad * self.x
+"""
+    assert "The gradient is right." in check(text)[1]

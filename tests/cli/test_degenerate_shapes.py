@@ -418,3 +418,44 @@ def test_a_single_column_that_nothing_speaks_for_hides_no_wrong_axis(check, text
     status, said = check(text.replace("(p * da).sum(axis=1)", "(p * da).sum(axis=0)"))
     assert status == 1
     assert "emit (3, 5), trans (5, 5)" in said
+
+
+MARGIN = """
+def margin_loss(x, y):
+    n = len(y)
+    z = 4.0 * x
+    z[np.arange(n), y] -= 1.4
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(n), y]).mean()
+    dx = p.copy()
+    dx[np.arange(n), y] -= 1
+    dx *= 4.0 / n
+    return loss, dx
+"""
+
+
+def test_what_is_written_to_an_index_is_not_taken_for_reshaped(check):
+    status, printed = check(MARGIN)
+    assert status == 0, printed
+    assert "x (7, 5)," in printed
+    assert check(MARGIN.replace("4.0 / n", "4.0"))[0] == 1
+
+
+MIXTURE = """
+def mixture_loss(x, means):
+    d = x[:, None] - means
+    r = np.exp(-d**2)
+    lse = np.log(r.sum(axis=1))
+    loss = -np.mean(lse)
+    share = r / r.sum(axis=1, keepdims=True)
+    dmeans = -2 * (share * d).sum(axis=0) / len(x)
+    dx = 2 * (share * d).sum(axis=1) / len(x)
+    return loss, dx, dmeans
+"""
+
+
+def test_what_is_wrong_at_one_axis_is_told_there_and_no_right_neighbour_with_it(check):
+    assert check(MIXTURE, "--shapes", "x=7,means=3")[0] == 0
+    status, printed = check(MIXTURE.replace("dmeans = -2 *", "dmeans = 2 *"))
+    assert status == 1
+    assert "1 gradient is wrong: dmeans." in printed

@@ -694,3 +694,64 @@ def grouped_backward(dout, cache):
     assert status == 2
     assert "depends on no argument of floats at the inputs that were found, " in printed
     assert check(text, "--shapes", "w=4x3")[0] == 0
+
+
+def test_targets_of_what_an_object_computes_have_no_shape_that_is_broadcast(check):
+    text = """
+class Net:
+    def __init__(self, d_in, d_h, d_out):
+        self.W1, self.W2 = np.random.randn(d_in, d_h), np.random.randn(d_h, d_out)
+        self.b = np.random.randn(d_out)
+
+    def predict(self, X):
+        self.h = np.tanh(X @ self.W1)
+        self.out = self.h @ self.W2 + self.b
+        return self.out
+
+    def loss(self, X, y):
+        return np.mean((self.predict(X) - y) ** 2)
+
+    def gradients(self, X, y):
+        self.predict(X)
+        dout = 2 * (self.out - y) / y.size
+        dh = dout @ self.W2.T * (1 - self.h**2)
+        return {"W1": X.T @ dh, "W2": self.h.T @ dout, "b": dout.sum(axis=0)}
+"""
+    assert check(text)[0] == 0
+    for shapes in ("X=7x5", "d_in=(5),d_h=(4),d_out=(3),X=7x5"):
+        status, printed = check(text, "--shapes", shapes)
+        assert "is wrong" not in printed
+        assert status == 0 or "say what they are" in printed
+    assert check(text, "--shapes", "d_in=(5),d_h=(4),d_out=(3),X=7x5,y=7x3")[0] == 0
+    wrong = text.replace("2 * (self.out - y)", "(self.out - y)")
+    assert check(wrong, "--shapes", "d_in=(5),d_h=(4),d_out=(3),X=7x5,y=7x3")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+def rbf_forward(x, centers, gamma):
+    diff = x[:, None, :] - centers[None]
+    d2 = (diff**2).sum(axis=2)
+    phi = np.exp(-gamma * d2)
+    return phi, (diff, d2, phi, gamma)
+
+def rbf_backward(dphi, cache):
+    diff, d2, phi, gamma = cache
+    da = dphi * phi
+    ddiff = -2 * diff * (da * gamma)[:, :, None]
+    return ddiff.sum(axis=1), -ddiff.sum(axis=0), -(da * d2).sum(axis=0)
+""",
+        """
+def cube_forward(s):
+    return s**3, s
+
+def cube_backward(dout, s):
+    return dout * 3 * s**2
+""",
+    ],
+)
+def test_right_layers_of_unusual_inputs_are_right(check, text):
+    assert check(text)[0] == 0
+    assert check(text.replace("* 3 *", "*").replace("-2 *", "-"))[0] == 1

@@ -33,6 +33,9 @@ MAX_RULE = 240
 MARGIN = 5.0
 """Another kind that gives the same numbers anywhere is told too unless it weighs more by more than this."""
 
+_CLOSE = 1e-3
+"""A larger error is no match, however much rounding is allowed where terms are small."""
+
 _SLIPS = {
     "missing factor": "factor",
     "missing mask": "factor",
@@ -171,9 +174,11 @@ def _proof(case: Case, hypothesis: Hypothesis) -> str:
     errors = [_error(ran[node], wrong.used[node], wrong.graph.gradients[node].value) for node in others]
     given = case.given.reshape(made.shape) if made.size == case.given.size else case.given
     errors.append(_error(made, given))
-    limit = max(64 * wrong.eps, 1e-10)
+    limit = min(max(64 * wrong.eps, 1e-10), _CLOSE)
     close = [error for error in errors if error <= limit]
     worst = f"{max(close, default=0.0):.0e}"
+    if not close:
+        return ""
     if len(errors) == 1:
         return f"the recorded rules with this one mistake give {name} to {worst}"
     if len(close) == len(errors):
