@@ -309,6 +309,7 @@ class Found:
         sizes: what the user calls the lengths of axes.
         fixes: for a wrong gradient the user's own line as it should be, where a small change of it was found that makes
             the function compute what is expected.
+        written: what the user's source has for values and gradients that it calls otherwise; "" for nothing.
         remarks: what happened while the user's code ran, such as an exception or a changed cache, in sentences.
         rtol: the largest error that counts as right, if one was given; None where rounding decides.
         graph: what the gradients were compared with.
@@ -330,6 +331,7 @@ class Found:
     before: Mapping[str, Lines] = field(default_factory=dict)
     sizes: Mapping[int, str] = field(default_factory=dict)
     fixes: Mapping[str, Fix] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     rtol: float | None = None
     graph: Graph | None = field(default=None, repr=False)

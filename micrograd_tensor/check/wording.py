@@ -54,6 +54,16 @@ def in_words_of(lines: str, sizes: Mapping[int, str], names: Mapping[str, str]) 
     return "\n".join(worded)
 
 
+def as_written(lines: str, names: Mapping[str, str]) -> str:
+    """Lines of NumPy with what is written for some names; "" where nothing is written for one of them.
+
+    >>> as_written("dx = dy * y", {"dx": "self.dx", "y": "self.y"}), as_written("dx = dy * y", {"y": ""})
+    ('self.dx = dy * self.y', '')
+    """
+    absent = [name for name, other in names.items() if not other]
+    return "" if any(re.search(rf"\b{re.escape(name)}\b", lines) for name in absent) else in_words_of(lines, {}, names)
+
+
 def said_in_words_of(text: str, sizes: Mapping[int, str]) -> str:
     """A sentence with names for the lengths that the recorded ops divide by.
 

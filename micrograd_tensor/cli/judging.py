@@ -44,6 +44,7 @@ from .task import Task
 from .unusable import UnusableError
 from .user_file import blamed, explained
 from .varied import Vary, variations
+from .written import in_the_source
 
 
 def judge(
@@ -94,6 +95,7 @@ def judge(
         unused=_unused(report, ran, graph, hand, known=not missing),
         findings=_findings(task, report),
     )
+    found = in_the_source(found, task) if found.wrong and why else found
     if meant := _averaged(found, ran, graph) | passed_straight(found, ran, graph):
         stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}

@@ -282,6 +282,7 @@ def _recorded(
         square=trial.square,
         apart=_as_option(trial.apart) if trial.apart is not None else "",
         excerpt=trial.own is not None,
+        given={trial.given.called.rpartition(".")[2]: trial.given.argument} if trial.given else {},
         reading=reading,
         read_as=said_of(layer, trial, averaged),
     )

@@ -42,6 +42,7 @@ class Task:
         square: the names of the matrices that have to be as wide as high.
         apart: others likewise, with more lengths of their own, at which the forward pass alone runs; or "".
         told_apart: others likewise, at which both passes run and which came before it; or "".
+        given: what backward calls a value that it is given in the place of an upstream gradient, by its name.
         reading: what the backward pass takes, and of what its gradients are, as far as that may be read otherwise.
         read_as: the same in sentences, where that is not usual.
         instead: why what is right so is not judged, as another reading is likelier; or "".
@@ -73,6 +74,7 @@ class Task:
     square: frozenset[str] = frozenset()
     apart: str = ""
     told_apart: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
     reading: Reading | None = None
     read_as: tuple[str, ...] = ()
     instead: str = ""

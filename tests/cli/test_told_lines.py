@@ -269,3 +269,66 @@ def test_right_ones_are_right(check, text):
     status, said = check(text, "--shapes", SHAPES[text])
     assert status == 0
     assert "✗" not in said
+
+
+SIGMOID = """
+class Sigmoid:
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = 1 / (1 + np.exp(-inputs))
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues * (1 - self.output) * self.output
+"""
+RELU = """
+class ReLU:
+    def forward(self, x):
+        self._x = x
+        self.output = np.maximum(0, x)
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues.copy()
+        self.dinputs[self._x <= 0] = 0
+"""
+SOFTMAX = """
+class Softmax:
+    def forward(self, inputs):
+        exp_values = np.exp(inputs - np.max(inputs, axis=1, keepdims=True))
+        self.output = exp_values / np.sum(exp_values, axis=1, keepdims=True)
+
+    def backward(self, dvalues):
+        self.dinputs = np.empty_like(dvalues)
+        for index, (own, up) in enumerate(zip(self.output, dvalues)):
+            own = own.reshape(-1, 1)
+            jacobian = np.diagflat(own) - np.dot(own, own.T)
+            self.dinputs[index] = np.dot(jacobian, up)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "fix"),
+    [
+        (
+            SIGMOID,
+            "(1 - self.output) * self.output",
+            "(1 - self.inputs) * self.inputs",
+            "self.output * (1 - self.output)",
+        ),
+        (RELU, "[self._x <= 0]", "[dvalues <= 0]", "(self._x > 0)"),
+    ],
+)
+def test_a_fix_says_what_is_written_in_a_class(check, text, right, wrong, fix):
+    assert check(text)[0] == 0
+    status, printed = check(text.replace(right, wrong), "--hints=3")
+    assert status == 1
+    assert f"the fix   self.dinputs = dvalues * {fix}\n" in printed
+    assert "computed from your dvalues." in printed
+    assert "doutput" not in printed
+
+
+def test_no_fix_is_shown_with_what_is_not_written_there(check):
+    assert check(SOFTMAX)[0] == 0
+    status, printed = check(SOFTMAX.replace("np.dot(jacobian, up)", "np.dot(jacobian, own)[:, 0]"), "--hints=3")
+    assert status == 1
+    assert "is wrong" in printed
+    assert "the fix" not in printed

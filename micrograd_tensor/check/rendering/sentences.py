@@ -14,7 +14,7 @@ from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.telling import MAX_RULE, what_belongs_there
-from ..wording import in_words_of
+from ..wording import as_written, in_words_of
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
@@ -219,7 +219,7 @@ class Mistake:
         self._own = report.wrong_stages.get(key)
         self._follow = () if forward else report.follow.get(name, ())
         self._fix = None if forward else report.fixes.get(name)
-        self._sizes = report.sizes
+        self._sizes, self._written = report.sizes, report.written
         self._called = {f"d{n}": k for n, k in report.keys.items() if k.isidentifier()}
         self.name = f"{self._d}{shown(name)}"
         self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
@@ -244,7 +244,7 @@ class Mistake:
             rule = rule if len(rule) <= MAX_RULE else ""
         else:
             fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
-            fix = in_words_of(fix, self._sizes, self._called)
+            fix = as_written(in_words_of(fix, self._sizes, self._called), self._written)
         return (
             Hint(1, "where", statements, tuple(self._where())),
             Hint(2, "what kind", (), tuple(self._kind())),
@@ -282,7 +282,8 @@ class Mistake:
         another = {name for name, stage in self._stages.items() if stage.status == Status.ANOTHER}
         absent = [f"{self._d}{shown(name)}" for name in sources if name in not_given]
         losses = set() if self._forward else self._losses()  # whose gradient is 1, and nobody's own
-        own = [f"{self._d}{shown(name)}" for name in sources if name not in not_given | another | losses]
+        keys = [f"{self._d}{shown(name)}" for name in sources if name not in not_given | another | losses]
+        own = [self._written.get(key) or key for key in keys]
         computed = f"the expected numbers were computed from your {listed(own)}"
         if absent:
             before = f"T{computed[1:]}. They also depend on" if own else "It depends on"
