@@ -166,7 +166,8 @@ def lines_of_loss(function: Callable[..., Any]) -> set[int]:
     What is changed in place later, as the probabilities that become the gradient of the scores, is none of it.
     """
     source = source_of(function)
-    losses = [x.value.elts[0] for x in _returns(source) if isinstance(x.value, ast.Tuple)] if source is not None else []
+    every = [x.value.elts for x in _returns(source) if isinstance(x.value, ast.Tuple)] if source is not None else []
+    losses = [several[place_of_loss(several)] for several in every]
     names = {name for loss in losses for name in names_read(loss)}
     making = [made.first for made in assignments(function) if names.intersection(made.names) and made.reads]
     if source is None or not making:
@@ -178,6 +179,19 @@ def lines_of_loss(function: Callable[..., Any]) -> set[int]:
         for line in lines_to(function, names)
         if line < min(making) or line in making or (line in whole and line < max(making))
     }
+
+
+def place_of_loss(returned: Sequence[ast.expr]) -> int:
+    """Which of several results is a loss: the first, unless another one alone is called so.
+
+    >>> place_of_loss(ast.parse("grads, cost", mode="eval").body.elts)
+    1
+    """
+    named = [k for k, x in enumerate(returned) if isinstance(x, ast.Name) and re.fullmatch(_LOSS, x.id)]
+    return named[0] if len(named) == 1 else 0
+
+
+_LOSS = re.compile(r"[LJE]|(?i:(\w*_)?(loss|cost))")
 
 
 def _is_plain(target: ast.expr) -> bool:
@@ -228,6 +242,7 @@ def returned_gradients(
     """
     source = source_of(function)
     returned: list[Any] = [node.value for node in _returns(source, taken)] if source is not None else []
+    returned = [_without_later_loss(x) for x in returned]
     match returned:
         case [ast.Tuple() | ast.List() as every] if len(several := [*_flat(every)]) - len(inputs) in (0, 1):
             return {f"d{name}": x for name, x in zip(inputs, several[len(several) - len(inputs) :], strict=True)}
@@ -238,6 +253,14 @@ def returned_gradients(
             several = [*_flat(one)] if len(left) > 1 else [one]
             return {f"d{name}": x for name, x in zip(left, several, strict=True)} if len(left) == len(several) else {}
     return {}
+
+
+def _without_later_loss(returned: ast.expr) -> ast.expr:
+    """What is returned without a loss that comes after gradients."""
+    if not isinstance(returned, ast.Tuple) or not (place := place_of_loss(returned.elts)):
+        return returned
+    rest = [*returned.elts[:place], *returned.elts[place + 1 :]]
+    return ast.copy_location(ast.Tuple(rest, returned.ctx) if len(rest) > 1 else rest[0], returned)
 
 
 def _unassigned(function: Callable[..., Any], inputs: Sequence[str]) -> list[str]:

@@ -28,8 +28,9 @@ from .layers import Layer
 from .meant import why_meant
 from .penalties import penalties, said_of_penalties
 from .roles import is_labels, is_parameter
-from .shapes_option import option, said_as_option
+from .shapes_option import Value, option, said_as_option
 from .task import Task
+from .trials import other_texts
 from .unusable import UnusableError
 from .user_file import explained
 from .varied import alike, scaled
@@ -49,11 +50,39 @@ def judge_layer(
     shapes: Mapping[str, Any],
     rtol: float | None = None,
 ) -> Judged:
-    """Judge a layer, but for penalties of which its forward pass knows nothing.
+    """Judge a layer, and where it is right with each other text that it compares an argument with.
 
     Raises:
         UnusableError: as `exercise.read_layer` and `judge` do.
     """
+    judged = _without_penalties(module, layer, path, seed, shapes, rtol)
+    task, report, ran = judged
+    if report.wrong or ran.error is not None or not task.found:
+        return judged
+    right, said = [task], list[str]()
+    for name, text in other_texts(layer, shapes):
+        with suppress(UnusableError):  # then its lines are told as such that did not run
+            again = _without_penalties(module, layer, path, seed, {**shapes, name: Value(text)}, rtol)
+            if again[1].wrong:
+                shown = f"{again[0].said}; with {name}={text!r}, as by --shapes {name}={text}"
+                return replace(again[0], said=shown), *again[1:]
+            if again[2].error is None and report.unjudged.keys() == again[1].unjudged.keys():
+                right.append(again[0])
+                said.append(f"{name}={text!r}")
+    if not said:
+        return judged
+
+    def run_both() -> None:
+        for one in right:
+            one.run_both()
+
+    return replace(task, said=f"{task.said}; then with {listed(said)}", run_both=run_both), report, ran
+
+
+def _without_penalties(
+    module: ModuleType, layer: Layer, path: Path, seed: int, shapes: Mapping[str, Any], rtol: float | None
+) -> Judged:
+    """Judge a layer, but for penalties of which its forward pass knows nothing."""
     tasks = exercise.read_layer(module, layer, path, seed, shapes)
     task = next(tasks)
     if not (alone := penalties(task)):

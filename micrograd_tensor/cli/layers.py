@@ -7,6 +7,7 @@ function that returns its result and its backward pass; or a function or a metho
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import linecache
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from ..check.nested import leaves
+from ..check.statements import place_of_loss
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
 from .costs import followed_by_cost
@@ -182,7 +184,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             stem = re.sub(r"_(forward|fwd)$", "", name)
             found[stem] = Layer(stem, backward, inner)
         elif backward not in pairs.values() and _returns_loss(name, backward):
-            found[name] = Layer(name, backward, None)
+            found[name] = Layer(name, _with_loss_first(backward), None)
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
             if (static := static_passes(made)) is not None:
@@ -310,7 +312,32 @@ def _returns_loss(name: str, function: Callable[..., Any]) -> bool:
     several = [value.elts for value in returned if isinstance(value, ast.Tuple) and len(value.elts) > 1]
     if re.fullmatch(_LOSS, name):
         return bool(several)
-    return any(_is_called(first, _LOSSES) and any(_is_called(x, _GRADIENTS) for x in rest) for first, *rest in several)
+    if any(_is_called(first, _LOSSES) and any(_is_called(x, _GRADIENTS) for x in rest) for first, *rest in several):
+        return True
+    return bool(several) and all(_place_after_gradients(every) for every in several)
+
+
+def _place_after_gradients(returned: list[ast.expr]) -> int:
+    """Which of several results is a loss, if all others are gradients and it is not the first; else 0."""
+    place = place_of_loss(returned)
+    others = [x for k, x in enumerate(returned) if k != place]
+    return place if all(_is_called(x, _GRADIENTS) for x in others) else 0
+
+
+def _with_loss_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that returns its loss before its gradients, where it returns it after these."""
+    source = source_of(function)
+    returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
+    places = {_place_after_gradients(x.elts) if isinstance(x, ast.Tuple) else 0 for x in returned}
+    if len(places) != 1 or not (place := places.pop()):
+        return function
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        several = function(*arguments, **named)
+        return several[place], *several[:place], *several[place + 1 :]
+
+    return called
 
 
 def _is_called(value: ast.expr, pattern: re.Pattern[str]) -> bool:

@@ -13,7 +13,7 @@ import itertools
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,7 +28,7 @@ from ..check.recorded_array import plain
 from ..check.running import Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
-from ..check.syntax import source_of
+from ..check.syntax import source_of, text_of
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
@@ -532,6 +532,27 @@ def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
                 found.setdefault(name, []).append(-n)
             case ast.Compare(ast.Name(name), [ast.Eq() | ast.NotEq()], [ast.Name(other)]) if other in defaults:
                 found.setdefault(name, []).append(defaults[other])
+    return found
+
+
+def other_texts(layer: Layer, given: Container[str]) -> list[tuple[str, str]]:
+    """The texts that arguments are compared with and are not where nothing is said, if the backward pass knows of them.
+
+    The first text that an argument is compared with is there, or its default. A pass that is not for training is none
+    of the backward pass's.
+    """
+    found, parameters, known = (
+        list[tuple[str, str]](),
+        parameters_of(layer),
+        inspect.signature(layer.function).parameters,
+    )
+    for name, values in compared_with(layer).items():
+        texts = [x for x in dict.fromkeys(values) if isinstance(x, str)]
+        if name in parameters and name not in given and texts:
+            default = parameters[name].default
+            there = texts[0] if default is inspect.Parameter.empty else default
+            written = text_of(layer.function)
+            found += [(name, x) for x in texts if x != there and (name in known or repr(x)[1:-1] in written)]
     return found
 
 

@@ -39,11 +39,32 @@ def step(x, y, w):
     grad_w = 2 * x.T @ r / len(y)
     return J, grad_w
 """
+LOGISTIC = """
+def propagate(w, b, X, Y):
+    m = X.shape[1]
+    A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    cost = -1 / m * np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+    dw = 1 / m * np.dot(X, (A - Y).T)
+    db = 1 / m * np.sum(A - Y)
+    grads = {"dw": dw, "db": db}
+    return grads, cost
+
+def optimize(w, b, X, Y):
+    params, costs = {"w": w, "b": b}, []
+    for _ in range(10):
+        grads, cost = propagate(w, b, X, Y)
+        costs.append(cost)
+        w, b = w - 0.1 * grads["dw"], b - 0.1 * grads["db"]
+    return params, grads, costs
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "right", "wrong"),
     [
+        (LOGISTIC, "(A - Y).T", "(Y - A).T"),
+        (LOGISTIC, "db = 1 / m *", "db ="),
+        (LOGISTIC.replace("return grads, cost", "return dw, db, cost"), "db = 1 / m *", "db ="),
         (WORDS, "dC[Xb[k, j]] += demb", "dC[Xb[k, j]] = demb"),
         (WORDS, "h.T @ dlogits", "h.T @ probs"),
         (WORDS, "dlogits /= n", "dlogits /= 1"),
