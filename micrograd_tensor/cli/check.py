@@ -37,9 +37,11 @@ from ..graph import Graph, nearest
 from ..notation.printable import listed
 from . import exercise, outputs
 from .arguments import finite_number, whole_number
+from .beside import beside_layers, parts_of_right
 from .console import console
 from .dictionaries import spread
 from .judging import judge, may_be_for_shapes
+from .judging_derivatives import judge_derivative
 from .judging_layers import judge_layer
 from .layers import Layer, has_passes_of, is_backward, is_plain, layers_of, parameters_of, unpaired
 from .not_run import not_run
@@ -127,7 +129,7 @@ def run(given: argparse.Namespace) -> int:
         raise UnusableError("check: give FILE.py, or --new NAME for a file to begin with")
     if given.output is not None:
         raise UnusableError("check: -o goes with --new; --html and --json say where to write a report")
-    match = re.fullmatch(r"(?P<file>.*\.(?:py|ipynb)):(?P<name>\w*)", given.file, re.DOTALL)
+    match = re.fullmatch(r"(?P<file>.*\.(?:py|ipynb)):(?P<name>[\w.]*)", given.file, re.DOTALL)
     given.file, wanted = (Path(match["file"]), match["name"]) if match else (Path(given.file), "")
     return _watched(given, wanted) if given.watch else _once(given, wanted)
 
@@ -166,6 +168,7 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     with outputs.aside(given), user_file(given.file, given.seed) as module:
         judged, left_out = _judge_all(module, given, wanted)
         lone = {} if wanted else _lone(module)
+        beside = beside_layers(module, layers_of(module)) if is_plain(module) and not wanted else {}
     if len(judged) + len(left_out) > 1 and (to_stdout or any((given.html, given.json, given.player))):
         names = ", ".join((*(one.name for one in judged), *left_out))
         raise UnusableError(f"check: {given.file} has several layers ({names}); a report is of one, {given.file}:NAME")
@@ -173,7 +176,7 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
     status = max(statuses.values())
     for name, why in left_out.items():
         console().say(f"{name} was left out: {why}\n", "yellow")
-    for name, why in lone.items():
+    for name, why in {**lone, **beside}.items():
         if not to_stdout:
             console().say(f"{name} was not judged: {why}", "yellow")
     if left_out:
@@ -185,7 +188,7 @@ def _once(given: argparse.Namespace, wanted: str) -> int:
         wrong = [name for name, its in statuses.items() if its]
         others = "; the others are right" if len(wrong) < len(judged) else ""
         console().say(f"See above: {listed(wrong)}, {len(wrong)} of {len(judged)} judged layers{others}.", "bold red")
-    return max(status, int(bool(left_out) or any(map(is_backward, lone))))
+    return max(status, int(bool(left_out or beside) or any(map(is_backward, lone))))
 
 
 def _lone(module: ModuleType) -> dict[str, str]:
@@ -213,7 +216,7 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     path: Path = given.file
     layers = layers_of(module) if is_plain(module) else {}
     if wanted and wanted not in layers:
-        wanted = next((name for name in layers if f"{name}_forward" == wanted or f"{name}_backward" == wanted), wanted)
+        wanted = next((name for name, x in layers.items() if wanted in _called_too(name, x)), wanted)
     if wanted and wanted not in layers:
         there = f"it has {listed(list(layers))}" if layers else "it has no NAME_forward with a NAME_backward"
         raise UnusableError(f"{path} has no layer {wanted!r}; {there}")
@@ -232,7 +235,8 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
     for name, layer in chosen.items():
         shown = "" if name == "forward" and len(chosen) == 1 else name
         try:
-            found.append(_of(shown, *judge_layer(module, layer, path, given.seed, given.shapes, given.rtol)))
+            judged = judge_derivative if layer.reading else judge_layer
+            found.append(_of(shown, *judged(module, layer, path, given.seed, given.shapes, given.rtol)))
         except UnusableError as error:
             if len(chosen) == 1:
                 raise
@@ -241,8 +245,14 @@ def _judge_all(module: ModuleType, given: argparse.Namespace, wanted: str) -> tu
         reasons = "\n".join(f"{name}: {why}" for name, why in left_out.items())
         raise UnusableError(f"{path}: none of its layers could be judged; name one, and its --shapes\n{reasons}")
     with_others = {n for n in left_out if any(has_passes_of(chosen[one.name], chosen[n]) for one in found if one.name)}
+    with_others |= parts_of_right(chosen, [one.name for one in found if one.report.ok])
     left_out = {name: why for name, why in left_out.items() if name not in with_others}
-    return found, left_out
+    return [one for one in found if one.report.ok or one.name not in with_others], left_out
+
+
+def _called_too(name: str, layer: Layer) -> tuple[str, ...]:
+    """What a layer is called, too, when it is asked for."""
+    return f"{name}_forward", f"{name}_backward", *([layer.function.__qualname__] if layer.reading else [])
 
 
 def _require_known(shapes: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:

@@ -142,7 +142,7 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     graph, inputs = task.captured, [*inputs_of(task.captured)]
     known = [node.value for node in (*graph.gradients.values(), *graph.contributions.values())]
     ran = run_backward(task.backward, task.dout, task.cache, inputs, known=known)
-    asked, doubts = _returned_for(ran, inputs, graph)
+    asked, doubts = _returned_for(task, ran, inputs)
     written = returned_gradients(task.backward, inputs, ran.lines).values()
     variables = bool(written) and all(isinstance(x, ast.Name) for x in written)  # whose line is mended
     taken = inspect.signature(task.forward).parameters
@@ -330,7 +330,7 @@ def _is_recorded(value: Any, graph: Graph) -> bool:
     return any(node.shape == np.shape(value) and np.array_equal(node.value, value) for node in graph.nodes)
 
 
-def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str], dict[str, str]]:
+def _returned_for(task: Task, ran: Run, inputs: list[str]) -> tuple[list[str], dict[str, str]]:
     """The inputs that the returned arrays are the gradients of, in their order, where there are fewer of them.
 
     Unless each is the variable that is called so, and others of that kind are not returned. And what else some may be,
@@ -340,15 +340,17 @@ def _returned_for(ran: Run, inputs: list[str], graph: Graph) -> tuple[list[str],
     arrays = [x for x in several if not isinstance(x, Mapping)]  # which has names of its own
     if not 0 < len(arrays) < len(inputs) or not all(isinstance(x, np.ndarray | np.floating) for x in arrays):
         return inputs, {}
-    named, doubts = named_nodes(graph), dict[str, str]()
+    graph, doubts = task.captured, dict[str, str]()
+    named = named_nodes(graph)
     own = {name: ran.names[key] for name, key in spelled(ran.names, inputs)[0].items()}
     found = [next((n for n, x in own.items() if x is array or _alike(x, array)), "") for array in arrays]
     if all(found) and not own.keys() <= {*found}:
         return inputs, {}
     due = {name: graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients}
+    predicted = [] if task.upstreams else [n for n in inputs if not is_labels(n)]  # a loss has its slope in these
     for k, array in enumerate(arrays):
-        left = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
-        # A loss has its slope in what is predicted; of what is returned as dx / n, dx is a step on the way there.
+        left = [n for n in predicted or inputs if n not in found and named[n].shape == np.shape(array)]
+        # What is meant is predicted and no label; of what is returned as dx / n, dx is a step on the way there.
         left.sort(key=lambda name: name not in own)
         left = [n for n in left if not is_labels(n)] or left
         equal = [n for n in left if n in due and np.allclose(due[n], array, rtol=1e-6)]

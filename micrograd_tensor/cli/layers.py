@@ -23,6 +23,7 @@ from ..check.statements import place_of_loss
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
 from .costs import followed_by_cost
+from .derivatives import Reading, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
 from .held import is_object
 from .static_passes import static_passes
 
@@ -37,6 +38,7 @@ class Layer:
         backward: likewise; None where forward returns a loss and its gradients.
         made_by: the class, or None.
         cost: the function that its forward pass ends with, where that is another one of the file; or None.
+        reading: what the first argument of its backward pass is taken for, if that is a derivative.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Layer:
     backward: Any
     made_by: type | None = None
     cost: Any = None
+    reading: Reading = ""
 
     @property
     def text(self) -> str:
@@ -61,6 +64,11 @@ class Layer:
         if self.backward is None:
             return self.function_forward
         return self.backward if self.made_by is None else getattr(self.made_by, self.backward)  # type: ignore[no-any-return]  # as given
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Of a derivative, its arguments and which of its function's they are."""
+        return sources_of(self.function_forward, self.function, self.reading) if self.reading else {}
 
     def ran(self, own: Any, arguments: Mapping[str, Any]) -> Any:
         """What its forward pass returns for those of some arguments that it takes, or else leaves in its object."""
@@ -172,14 +180,21 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         if (forward := next(named, None)) is not None:
             pairs[name] = forward
     costs = [f for n, f in functions.items() if re.fullmatch(_LOSS, n) and not re.search(_BACKWARD, n)]
-    costs = [f for f in costs if f not in pairs.values() and not _returns_loss(f.__name__, f)]
+    costs = [f for f in costs if not is_derivative(f.__name__) and f not in pairs.values()]
+    costs = [f for f in costs if not _returns_loss(f.__name__, f)]
+    derivatives = {name: of for name, of in derivative_pairs(functions).items() if name not in pairs}
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
             continue
         if name in pairs:
             stem = "_".join(filter(None, re.sub(_BACKWARD, "", name).split("_"))) or "forward"
             passes, cost = followed_by_cost(pairs[name], backward, costs, functions.values())
-            found[stem] = Layer(stem, passes, backward, cost=cost)
+            reading = reading_of(pairs[name], backward) if is_derivative(name) and cost is None else ""
+            found[stem] = Layer(stem, passes, backward, cost=cost, reading=reading)
+        elif name in derivatives:
+            stem, forward = derivatives[name], functions[derivatives[name]]
+            stem = name if stem in found else stem
+            found[stem] = Layer(stem, forward, backward, reading=reading_of(forward, backward))
         elif (inner := returned_backward(backward)) is not None:
             stem = re.sub(r"_(forward|fwd)$", "", name)
             found[stem] = Layer(stem, backward, inner)
@@ -187,12 +202,19 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
             found[name] = Layer(name, _with_loss_first(backward), None)
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
+            derived_by = _derivatives_in(made)
+            found |= {x.name: x for x in derived_by if x.name != name}
             if (static := static_passes(made)) is not None:
-                found[name] = Layer(name, *static)
+                if not _is_blank(vars(made)["forward"].__func__):
+                    found[name] = Layer(name, *static)
                 continue
             methods = {way for base in made.__mro__[:-1] for way, x in vars(base).items() if inspect.isfunction(x)}
             forwards = [way for way in _FORWARDS if way in methods]
             backwards = [way for way in _BACKWARDS if way in methods]
+            whole = next((x for x in derived_by if x.name == name), None)
+            if whole is not None and not any(way in methods for way in ("forward", "backward")):
+                found[name] = whole
+                continue
             if forwards and backwards and not _is_blank(getattr(made, forwards[0])):
                 found[name] = Layer(name, forwards[0], backwards[0], made)
                 continue
@@ -207,6 +229,25 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
     blank = {n for n, x in found.items() if x.made_by is not None and x.backward and _is_blank(x.function)}
     derived = {n for n in blank if any(found[n].made_by in x.__mro__[1:] for x in made_of)}
     return {name: layer for name, layer in found.items() if name not in derived}
+
+
+def _derivatives_in(made: type) -> list[Layer]:
+    """The methods of a class that are derivatives of others; where one is that of the class, it has its name."""
+    methods, static = dict[str, Any](), dict[str, Any]()
+    for base in reversed(made.__mro__[:-1]):
+        methods |= {way: x for way, x in vars(base).items() if inspect.isfunction(x)}
+        static |= {way: x.__func__ for way, x in vars(base).items() if isinstance(x, staticmethod)}
+    found = list[Layer]()
+    for functions in (methods, static):
+        for back, way in derivative_pairs(functions).items():
+            forward, backward = functions[way], functions[back]
+            if {way, back}.isdisjoint(vars(made)) or _is_blank(forward) or _is_blank(backward):
+                continue
+            name = f"{made.__name__}.{way}" if derivative_of(back) else made.__name__
+            reading = reading_of(forward, backward)
+            of_object = Layer(name, way, back, made, reading=reading)
+            found.append(of_object if functions is methods else Layer(name, forward, backward, reading=reading))
+    return found
 
 
 def has_passes_of(layer: Layer, base: Layer) -> bool:

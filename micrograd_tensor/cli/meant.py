@@ -52,6 +52,7 @@ def why_meant(judged: Judged, path: Path, given: Container[str], rtol: float | N
                 other = task.again(partial(_with, name=name, change=kind.change))
                 again, elsewhere = judge(other, path, rtol, why=False, point=False)
                 right = elsewhere.error is None and not again.wrong and is_finite(other.captured, again)
+                right = right and report.keys.keys() <= again.keys.keys()  # else it may not have been judged
                 if right and len(untaken(other.captured)) <= hidden:
                     return (
                         f"it is right where {name} {kind.what}, and wrong where it {instead}; say which: {kind.way}, "

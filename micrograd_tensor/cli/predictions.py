@@ -47,7 +47,7 @@ def may_be_predicted(layer: Layer) -> list[bool]:
 
     It may where its other arguments are forward's own, and labels are among these.
     """
-    if layer.backward is None or layer.cost is not None:
+    if layer.backward is None or layer.cost is not None or layer.reading:
         return [False]
     forward, backward = (_bound(layer, function) for function in (layer.function_forward, layer.function))
     taken = [*inspect.signature(forward).parameters]

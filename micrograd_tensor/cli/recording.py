@@ -34,6 +34,7 @@ from ..engine.walk import ancestors
 from ..graph import graph
 from ..notation.printable import listed
 from .costs import unknown_to
+from .derivatives import sources_of
 from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
 from .held import places
@@ -48,7 +49,7 @@ from .taking import Adapted, Taking, is_cache
 from .task import Task
 from .trials import Trial, Trials, made_anew, quietly, rest_of
 from .unread_numbers import unread_numbers
-from .unusable import UnusableError
+from .unusable import MixedError, UnusableError
 from .user_file import blamed
 
 
@@ -219,13 +220,21 @@ def _recorded(
     records = ancestors(outputs)
     if averaged:  # a loss for each example is only a step on the way to their mean
         names = [(name, x) for name, x in names if not (isinstance(x, Array) and x.recorded is outputs[0])]
-    _name(() if averaged else outputs, records, names, layer.function, "out" if takes.gradients else "loss")
+    _name(
+        () if averaged else outputs,
+        records,
+        names,
+        layer.function,
+        "out" if takes.gradients or layer.reading else "loss",
+    )
     outputs = rolled(outputs, records)
     del records  # which hold each step of each loop
     _compare(outputs, takes.outputs_of(trial.returned), path, layer)
     outputs = (outputs[0].mean().named("loss"),) if averaged else outputs
     rng = np.random.default_rng([seed, 1])
     upstream = [np.asarray(rng.standard_normal(out.shape), out.dtype) for out in outputs]
+    if layer.reading and len(layer.sources) == 1:
+        _require_elementwise(layer, trial, path)
     if not takes.gradients:
         shapes = {value.shape for value in arguments.values() if isinstance(value, np.ndarray)}
         if not trial.losses and any(out.shape and out.shape not in shapes for out in outputs):
@@ -296,6 +305,25 @@ def _require_layers(layer: Layer, own: Any, path: Path) -> None:
         raise UnusableError(
             f"{path}: {layer.name} holds no layers, as self.{empty} is empty, so nothing of it is judged: its loop "
             f"over them runs zero times; {way}check a class that makes one with layers in it"
+        )
+
+
+def _require_elementwise(layer: Layer, trial: Trial, path: Path) -> None:
+    """Refuse a derivative of what mixes the elements of its input, as softmax does: it is a matrix, and no slope."""
+    name = next(iter(sources_of(layer.function_forward, layer.function, "input").values()))
+    forward, _ = layer.bound(trial.own)
+    arguments = {n: copied(x) for n, x in wanted_by(forward, trial.guess.arguments).items()}
+    array, before = arguments[name], np.asarray(trial.returned)
+    if not np.size(before) > 1:
+        return
+    array.flat[0] += 0.1
+    with quietly(0, global_names(layer)):
+        changed = np.asarray(forward(**arguments)) != before
+    if before.shape != array.shape or np.any(changed.flat[1:]):
+        raise MixedError(
+            f"{path}: each number that {layer.function_forward.__name__} returns depends on several of {name}, so its "
+            f"derivative is no slope of each by itself, and {layer.function.__name__} is not judged; write a backward "
+            "pass, which takes the upstream gradient"
         )
 
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,7 @@ class Taking:
         plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
         unknown: the names of those that are labels, of which the forward pass knows nothing.
         cost: whether the forward pass returned a cost and what that is of, before what else it returned.
+        sources: for each of the values what the forward pass calls it, where that is known; "" for its result.
     """
 
     gradients: tuple[str, ...]
@@ -82,6 +83,7 @@ class Taking:
     plain: bool
     unknown: tuple[str, ...] = ()
     cost: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -91,6 +93,7 @@ class Taking:
         arguments: Collection[str] = (),
         local: Collection[str] = (),
         cost: bool = False,
+        sources: Mapping[str, str] | None = None,
     ) -> Taking:
         """Read it from the function's signature.
 
@@ -100,10 +103,13 @@ class Taking:
             arguments: the names of the forward pass's arguments.
             local: those of its local variables.
             cost: whether it returned a cost, of which the backward pass takes no gradient, and what that is of.
+            sources: of a derivative, its arguments and what the forward pass calls them: see `sources_of`.
         """
         several, forward = isinstance(returned, tuple), {*arguments, *local}
         if backward is None:
             return cls((), None, (), False, True, False)
+        if sources:
+            return cls((), None, (*sources,), False, several, False, sources=sources)
         parameters = inspect.signature(backward).parameters.values()
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         names = [p.name for p in positional if p.default is p.empty] or [p.name for p in positional[:1]]
@@ -173,7 +179,8 @@ class Taking:
         found = dict(zip(self.values, rest, strict=False)) if self.returned else {}
         for name in self.values:
             if name not in found:
-                found[name] = named.get(name, _RATE if is_rate(name) else of)
+                known = _RATE if is_rate(name) else of
+                found[name] = named.get(self.sources.get(name, name), known)
         return found | ({self.cache: kept} if self.cache is not None else {})
 
     def adapted(
@@ -200,7 +207,10 @@ class Taking:
         def call(dout: Any, cache: Any = None) -> Any:
             named = dict(zip(self.gradients, dout if len(self.gradients) > 1 else (dout,), strict=False))
             kept = cache if self.values else {self.cache: cache} if self.cache is not None else {}
-            return backward(**named, **kept, **beside)
+            found = backward(**named, **kept, **beside)
+            if self.sources and np.ndim(found) == 0 and np.ndim(dout):  # the slope of 2 * x is 2 everywhere
+                found = np.full(np.shape(dout), found, float)
+            return found
 
         return Adapted(backward, call, inputs, own, arguments)
 

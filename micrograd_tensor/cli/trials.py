@@ -339,7 +339,8 @@ class Trials:
         inputs = {n: x.shape for n, x in guess.arguments.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
         inputs |= {n: shape for n, shape in held.items() if n not in inputs}
         _, backward = layer.bound(own)
-        takes, given = Taking.of(backward, returned, self.parameters, local, layer.cost is not None), None
+        takes = Taking.of(backward, returned, self.parameters, local, layer.cost is not None, layer.sources)
+        given = None
         if takes.unknown:
             self.unknown = takes.unknown
             return None

@@ -16,6 +16,10 @@ class UnusableError(Exception):
     """Input or output that the command cannot use; the message says what is wrong, and where."""
 
 
+class MixedError(UnusableError):
+    """A function each of whose numbers depends on several of its input, so that its derivative is no slope."""
+
+
 def as_options(message: str) -> str:
     """A message of the library's, its arguments spelled as the command's options.
 

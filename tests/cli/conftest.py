@@ -13,9 +13,9 @@ def check(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "500")
 
-    def run(text, *options):
+    def run(text, *options, name=""):
         Path("mine.py").write_text(f"import numpy as np\n{text}", encoding="utf-8")
-        status = main(["check", "mine.py", *options])
+        status = main(["check", f"mine.py{name and ':'}{name}", *options])
         said = capsys.readouterr()
         return status, said.out + said.err
 

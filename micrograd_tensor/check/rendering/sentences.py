@@ -303,9 +303,9 @@ class Mistake:
         return f"The mistake is in {'one of these lines, or one is missing' if several else 'this line'}{because}."
 
     def _losses(self) -> set[str]:
-        """The outputs whose upstream gradient is the number 1."""
+        """The outputs whose upstream gradient is 1."""
         upstreams = self._graph.upstreams.items() if self._graph is not None else ()
-        return {n.name or "" for n, up in upstreams if up.value is not None and up.shape == () and up.value == 1}
+        return {n.name or "" for n, up in upstreams if up.value is not None and np.all(up.value == 1)}
 
     def _kind(self) -> Iterator[str]:
         if not self.found and self._fix is not None:

@@ -1,0 +1,97 @@
+"""Beside the layers: derivatives that layers call, and what calls derivatives and belongs to no layer."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import re
+from collections.abc import Collection, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from ..check.syntax import source_of
+from ..notation.printable import listed
+from .derivatives import derivative_of, is_of_known
+from .layers import Layer
+
+_TRIES = re.compile(r"(?i)(^|_)(test|check|plot|draw|show|compare|numerical|inputs)")
+"""How functions are called that only try or show derivatives."""
+
+
+def parts_of_right(layers: Mapping[str, Layer], right: Collection[str]) -> set[str]:
+    """The derivatives that other layers call, all of which are right: so they are right as they are used.
+
+    Args:
+        layers: by name.
+        right: the names of those that were found to be right.
+    """
+    used = {name: mentioned_by(layer) for name, layer in layers.items() if not layer.reading}
+    found = set[str]()
+    for name, layer in layers.items():
+        by = {n for n, names in used.items() if layer.function.__name__ in names} if layer.reading else set()
+        if by and by <= {*right}:
+            found.add(name)
+    return found
+
+
+def mentioned_by(layer: Layer) -> set[str]:
+    """The names in the passes of a layer and in the functions that they call; of a class, in all its methods."""
+    functions = [layer.function_forward, layer.function, *([layer.cost] if layer.cost is not None else [])]
+    there, names = inspect.unwrap(functions[0]).__globals__, set[str]()
+    for base in layer.made_by.__mro__ if layer.made_by is not None else ():
+        functions += [x for x in vars(base).values() if inspect.isfunction(x)]
+    while functions:
+        source = source_of(functions.pop())
+        new = {*_mentioned(source.tree)} - names if source is not None else set()
+        names |= new
+        functions += [there[name] for name in new if inspect.isfunction(there.get(name))]
+    return names
+
+
+def beside_layers(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, str]:
+    """What belongs to backward passes, as it calls derivatives or is one, but to no layer; and what is said of it."""
+    functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__}
+    derivatives = {x.function.__name__ for x in layers.values() if x.reading} - {"<lambda>"}
+    lone = {name for name in functions if is_of_known(name)} - derivatives
+    passes = {f.__name__ for x in layers.values() for f in (x.function_forward, x.function)}
+    known = passes.union(*(mentioned_by(layer) for layer in layers.values() if not layer.reading))
+    classes = {name for name, layer in layers.items() if not layer.reading}
+    found = {
+        name: f"no function here is {derivative_of(name)}, of which it is the derivative by its name"
+        for name in functions
+        if name in lone - known
+    }
+    tree = ast.parse("".join(linecache.getlines(module.__file__ or "")))
+    for name, node in _parts(tree, classes):
+        called = sorted({*_called(node)} & {*derivatives, *lone})
+        if called and name not in known | lone and not _TRIES.search(name.rpartition(".")[2]):
+            found[name] = f"it calls {listed(called)}, so it belongs to a backward pass, but to none of a known layer"
+    return found
+
+
+def _parts(tree: ast.Module, classes: Collection[str]) -> Iterator[tuple[str, ast.AST]]:
+    """The functions of a file, the methods of its other classes, and its loops outside of these."""
+    for node in tree.body:
+        inner = node.body if isinstance(node, ast.If | ast.With) else [node]
+        for one in inner:
+            if isinstance(one, ast.FunctionDef):
+                yield one.name, one
+            elif isinstance(one, ast.For | ast.While):
+                yield f"the loop in line {one.lineno}", one
+            elif isinstance(one, ast.ClassDef) and one.name not in classes:
+                yield from ((f"{one.name}.{x.name}", x) for x in one.body if isinstance(x, ast.FunctionDef))
+
+
+def _mentioned(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name) | ast.Attribute(attr=name):
+                yield name
+
+
+def _called(tree: ast.AST) -> Iterator[Any]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Name(name) | ast.Attribute(attr=name)):
+                yield name
