@@ -125,12 +125,17 @@ def recorded(
 
 
 def _chosen(readings: list[Trials]) -> tuple[Trials, Trial | None]:
-    """The first way to run a layer, of some readings, that fits, or is usual and runs; or else that comes furthest."""
+    """The first way to run a layer, of some readings, that fits, or is usual and runs; or else that comes furthest.
+
+    No prediction is what becomes 0 where it is 0: of predictions that are 0 a loss still has a slope.
+    """
     found = list[tuple[Trials, Trial | None]]()
     for trials in readings:
         chosen = trials.chosen()
         if chosen is not None and (chosen.fits or (chosen.given is None and chosen.gradients is not None)):
-            return trials, chosen
+            usual = next((one for one in readings if trials.predicted and not one.predicted), None)
+            other = usual.passing_on(chosen.guess) if usual is not None else None
+            return (usual, other) if usual is not None and other is not None else (trials, chosen)
         found.append((trials, chosen))
     found.sort(key=lambda one: one[0].predicted)
     ran = [(trials, chosen) for trials, chosen in found if chosen is not None]

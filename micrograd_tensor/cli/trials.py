@@ -24,8 +24,9 @@ import numpy as np
 
 from ..check.found import broadcasts
 from ..check.given import is_array, spelled
+from ..check.nested import arrays_in
 from ..check.recorded_array import plain
-from ..check.running import Watch, copied, replaced_kept
+from ..check.running import Run, Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
@@ -175,6 +176,18 @@ class Trials:
         """The layer at some arguments; None where its forward pass does not run at them."""
         trial = self._tried(guess)
         return trial and self.again(trial)
+
+    def passing_on(self, guess: Guess) -> Trial | None:
+        """The layer at some arguments, where it fits and backward makes 0 of an upstream gradient of 0; else None."""
+        trial = self.at(guess)
+        if trial is None or not trial.fits:
+            return None
+        _, backward = self._layer.bound(trial.own)
+        ran = self._ran(backward, trial, 0.0) if backward is not None else None
+        if ran is None:
+            return None
+        made = [ran.names[key] for key in spelled(ran.names, trial.inputs)[0].values()] + arrays_in([ran.returned])
+        return None if any(np.any(x) for x in made if x is not None) else trial
 
     def again(self, trial: Trial) -> Trial:
         """The same once more, where its object may keep what the backward pass has added up."""
@@ -396,20 +409,8 @@ class Trials:
             return {n: np.shape(named[k]) for n, k in spelled(named, inputs)[0].items()} | {
                 n: np.shape(named[n]) for n in inputs if n in named
             }
-        takes = trial.takes
-        cache = takes.cache_of(trial.returned, trial.known)
-        if takes.with_cache and cache is None:
-            cache = {**trial.guess.arguments, **trial.local}
-        upstream = tuple(np.ones_like(out) for out in takes.outputs_of(trial.returned))
-        dout = upstream[0] if len(upstream) == 1 else upstream
-        with quietly(self._seed, global_names(self._layer)):
-            try:
-                adapted = takes.adapted(backward, inputs, trial.own, trial.guess.arguments)
-                ran = run_backward(adapted, dout, cache, list(inputs), within=False)
-            except SystemExit:
-                return None
-        if ran.error is not None:
-            self._stopped = ran.error
+        ran = self._ran(backward, trial)
+        if ran is None:
             return None
         keys, _ = spelled(ran.names, inputs)
         found = {n: np.shape(ran.names[key]) for n, key in keys.items() if ran.names[key] is not None}
@@ -418,6 +419,23 @@ class Trials:
         if trial.given is not None and isinstance(ran.returned, np.ndarray):
             found.setdefault(trial.given.of, ran.returned.shape)
         return found
+
+    def _ran(self, backward: Callable[..., Any], trial: Trial, upstream: float = 1.0) -> Run | None:
+        """What a backward pass does with upstream gradients of one number; None where it raises."""
+        takes = trial.takes
+        cache = takes.cache_of(trial.returned, trial.known)
+        if takes.with_cache and cache is None:
+            cache = {**trial.guess.arguments, **trial.local}
+        douts = tuple(np.full_like(out, upstream) for out in takes.outputs_of(trial.returned))
+        dout = douts[0] if len(douts) == 1 else douts
+        with quietly(self._seed, global_names(self._layer)):
+            try:
+                adapted = takes.adapted(backward, trial.inputs, trial.own, trial.guess.arguments)
+                ran = run_backward(adapted, dout, cache, list(trial.inputs), within=False)
+            except SystemExit:
+                return None
+        self._stopped = ran.error or self._stopped
+        return ran if ran.error is None else None
 
     def _with_numbers(self, trial: Trial) -> Trial | None:
         """A loss with single numbers for one or two of its inputs, if it is a single number itself then; or None.

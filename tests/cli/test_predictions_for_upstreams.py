@@ -230,16 +230,19 @@ class Squared(Loss):
         return 2 * (self.x - y) * {up}[:, None]
 """
 )
+BY_ELEMENT = UPSTREAM.replace("np.sum((x - y) ** 2, axis=1)", "(x - y) ** 2").replace("[:, None]", "")
 
 
 @pytest.mark.parametrize("up", ["dout", "dvalues"])
-def test_an_upstream_gradient_stays_one(check, up):
-    status, printed = check(UPSTREAM.format(up=up))
+@pytest.mark.parametrize("text", [UPSTREAM, BY_ELEMENT])
+def test_an_upstream_gradient_stays_one(check, text, up):
+    status, printed = check(text.format(up=up))
     assert status == 0, printed
     assert "backward was given" not in printed
-    status, printed = check(UPSTREAM.format(up=up).replace("2 * (self.x", "3 * (self.x"))
+    status, printed = check(text.format(up=up).replace("2 * (self.x", "3 * (self.x"))
     assert status == 1
     assert "1 gradient is wrong: dx." in printed
+    assert "backward was given" not in printed
 
 
 def test_what_is_right_with_a_prediction_that_is_called_as_a_gradient_is_not_judged_before_it_is_said(check):
