@@ -127,14 +127,29 @@ def no_layers(layer: Layer, own: Any) -> str:
 
     As ``self.layers`` in ``for layer in self.layers: x = layer.forward(x)``.
     """
-    source = source_of(layer.function_forward) if hasattr(own, "__dict__") else None
-    empty = {name for name, x in vars(own).items() if isinstance(x, list | tuple | dict) and not x} if source else set()
+    held = vars(own) if hasattr(own, "__dict__") else {}
+    empty = {name for name, x in held.items() if isinstance(x, list | tuple | dict) and not x}
+    return next((name for name in _called_in_order(layer) if name in empty), "")
+
+
+def arguments_of_layers(layer: Layer) -> list[str]:
+    """The arguments of a class's constructor that are the layers which its forward pass calls one after another."""
+    constructor = source_of(layer.made_by.__init__) if layer.made_by is not None else None  # type: ignore[misc]  # its own
+    attributes, found = {*_called_in_order(layer)}, dict[str, None]()
+    for node in constructor.nodes if constructor is not None else ():
+        match node:
+            case ast.Assign([ast.Attribute(attr=name)], value) | ast.AnnAssign(ast.Attribute(attr=name), _, value):
+                if name in attributes and value is not None:
+                    found |= {x.id: None for x in ast.walk(value) if isinstance(x, ast.Name)}
+    return [name for name in parameters_of_constructor(layer) if name in found]
+
+
+def _called_in_order(layer: Layer) -> Iterator[str]:
+    """The attributes over which the forward pass of a class loops and calls each."""
+    source = source_of(layer.function_forward) if layer.made_by is not None else None
     for node in source.nodes if source is not None else ():
-        if isinstance(node, ast.For | ast.comprehension):
-            held = (x.attr for x in ast.walk(node.iter) if isinstance(x, ast.Attribute))
-            if (name := next((x for x in held if x in empty), None)) is not None and _calls(node):
-                return name
-    return ""
+        if isinstance(node, ast.For | ast.comprehension) and _calls(node):
+            yield from (x.attr for x in ast.walk(node.iter) if isinstance(x, ast.Attribute))
 
 
 def _calls(loop: ast.For | ast.comprehension) -> bool:

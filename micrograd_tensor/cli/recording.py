@@ -38,7 +38,7 @@ from .derivatives import sources_of
 from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
 from .held import places
-from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
+from .layers import Layer, arguments_of_layers, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .predictions import may_be_predicted
 from .readings import Reading, may_be_averaged, said_of, why_instead
 from .roles import role_of
@@ -170,6 +170,12 @@ def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
         return (
             f"{layer.name} puts the keys of {listed(joined)} together, so it is not known which there are; write "
             f"inputs(), which returns them all, as in return {{{every}}}; then it is judged"
+        )
+    if of_layers := arguments_of_layers(layer):
+        every = ", ".join(f'"{name}": {"[Linear(5, 3), …]" if name in of_layers else "…"}' for name in needed)
+        return (
+            f"{layer.name} takes {listed(of_layers)}, which its forward pass calls one after another, so it is not "
+            f"known what is in there; write inputs(), which gives it some, as in return {{{every}}}; then it is judged"
         )
     names = ",".join(f"{name}=…" for name in needed)
     tried = f", at {trials.tried} among others" if trials.tried else ""

@@ -30,6 +30,7 @@ from ..check.running import Run, Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
 from ..check.syntax import source_of, text_of
+from .first_forward import after_first_forward
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import places
@@ -519,6 +520,7 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     """
     own = layer.made(arguments)
     held_as_arrays(layer, own)
+    after_first_forward(layer, own, arguments)
     rng = np.random.default_rng([seed, 3])
     kept = [key for made in assignments(layer.function) for key in made.kept]
     held = [*places(own)]

@@ -46,6 +46,16 @@ def test_one_that_holds_no_layers_is_not_judged(check, container, reverse):
     assert ("inputs()" in printed) == ("*layers" in container)
 
 
+@pytest.mark.parametrize("held", ["list(layers)", "layers"])
+@pytest.mark.parametrize("around", ["", "\nclass Twice:\n    def forward(self, x):\n        return 2 * x\n"])
+def test_one_whose_layers_are_not_known_asks_for_inputs(check, held, around):
+    status, printed = check(LIST.replace("list(layers)", held) + around)
+    assert status == 2
+    assert "Sequential takes layers, which its forward pass calls one after another" in printed
+    assert 'write inputs(), which gives it some, as in return {"layers": [Linear(5, 3), …], "x": …}' in printed
+    assert "--shapes" not in printed
+
+
 @pytest.mark.parametrize("container", [SEQUENTIAL, LIST])
 @pytest.mark.parametrize(("reverse", "status"), [("reversed(self.layers)", 0), ("self.layers", 1)])
 def test_one_is_judged_with_the_layers_that_it_is_given(tmp_path, capsys, container, reverse, status):
