@@ -31,6 +31,7 @@ _ROLES = (
     ("eps", r"(?i)eps(ilon)?"),
     ("rate", r"(?i)reg(ularization)?|lam(bda|bd)?_?|l2(_?(reg|lambda))?|weight_?decay"
      r"|(keep_?|drop_?(out_?)?)?(prob|rate)|(keep|drop)_?p|drop(out)?_?p?"),
+    ("training", r"(?i)(is_?)?training(_?mode)?|is_?train|train_?mode"),
     ("generator", r"(?i)p?rng|(random_?)?generator|random_state"),
     ("number", r"a|c|k|(?i:alpha|slope|negative_?slope|leak|temp(erature)?|tau|delta|margin)"),
 )  # fmt: skip

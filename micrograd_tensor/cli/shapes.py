@@ -86,7 +86,7 @@ _LAYOUTS: tuple[dict[str, Any], ...] = (
 """Shapes that fit together, by what a parameter is; with a number, of whole numbers below it."""
 
 _FIXED: Mapping[str, Any] = {"step": 1, "dilation": 1, "padding": 1, "groups": 2, "sizes": 2, "eps": 1e-5, "rate": 0.3,
-    "generator": np.random.default_rng(0)}  # fmt: skip
+    "training": True, "generator": np.random.default_rng(0)}  # fmt: skip
 """What is no array, by what a parameter is: single numbers, and a generator, of which each run gets a copy."""
 _PARAMETERS: Mapping[str, Any] = {
     "mode": "train", "eps": 1e-5, "momentum": 0.9, "stride": 2, "pad": 0, "pool_height": 2, "pool_width": 2, "p": 0.3,

@@ -53,3 +53,27 @@ def test_a_layer_that_draws_is_judged(check, layer, right, wrong, before, parame
     assert status == 1
     assert "constant factor" in printed
     assert right in printed
+
+
+def test_what_is_called_training_is_on(check):
+    text = """
+class Dropout:
+    def __init__(self, rate):
+        self.rate = 1 - rate
+
+    def forward(self, inputs, training):
+        if not training:
+            self.output = inputs.copy()
+            return
+        self.binary_mask = np.random.binomial(1, self.rate, size=inputs.shape) / self.rate
+        self.output = inputs * self.binary_mask
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues * self.binary_mask
+"""
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "training True" in printed
+    status, printed = check(text.replace("dvalues * self.binary_mask", "dvalues * self.binary_mask / self.rate"))
+    assert status == 1
+    assert "1 gradient is wrong: dinputs." in printed
