@@ -96,7 +96,7 @@ def judge(
         findings=_findings(task, report),
     )
     found = in_the_source(found, task) if found.wrong and why else found
-    if meant := _averaged(found, ran, graph) | passed_straight(found, ran, graph):
+    if meant := _averaged(found, ran, graph, task) | passed_straight(found, ran, graph):
         stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
@@ -258,17 +258,26 @@ def _steps_on_the_way(report: Report, ran: Run, graph: Graph, hand: Mapping[str,
     return {key for key in ran.helpers if not spelled([key], named_nodes(graph))[0]}
 
 
-def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
+_MEAN = re.compile(r"\b1\.?0?\s*/\s*\w+\s*\)?\s*\*")
+"""How the gradient of a mean is written that is one of a sum, as ``1 / m * np.sum(dZ)``."""
+
+
+def _averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, str]:
     """The weights whose gradients are means over the examples where others are sums, and what that may mean.
 
     A backward pass of one layer may divide them by the number of examples, where the upstream gradient is meant for the
-    sum of their losses. Or these divisions are mistakes: that cannot be told from one layer.
+    sum of their losses. Or these divisions are mistakes: that cannot be told from one layer. Where some are divided and
+    others are not, so that one or the other is wrong, it is not known which.
     """
     named = named_nodes(graph)
     given = {name: np.asarray(ran.names.get(key, np.nan)) for name, key in report.keys.items() if named[name].is_leaf}
     weights = [name for name in given if is_parameter(name)]
     rest = [name for name in given if name not in weights]
-    if len(weights) < 2 or not rest or not set(weights) <= set(report.wrong):
+    means = [name for name in weights if name in report.wrong]
+    sums = [name for name in weights if name not in means]
+    if len(weights) < 2 or not (rest and means):
+        return {}
+    if sums and not (_writes_means(task) and all(report.stages[n].status == Status.RIGHT for n in (*sums, *rest))):
         return {}
 
     def are_means(names: list[str], n: int) -> list[bool]:
@@ -276,15 +285,31 @@ def _averaged(report: Report, ran: Run, graph: Graph) -> dict[str, str]:
         return [given[m].shape == d.shape and np.allclose(n * given[m], d) for m, d in zip(names, due, strict=True)]
 
     for n in {n for out in graph.outputs for n in out.shape if n > 1}:
-        if all(are_means(weights, n)) and not any(are_means(rest, n)):
+        if not all(are_means(means, n)) or any(are_means(rest, n)):
+            continue
+        if sums:
+            keys, others = (listed([report.keys[name] for name in names]) for names in (means, sums))
+            are, are_not = ("is" if len(names) == 1 else "are" for names in (means, sums))
+            why = (
+                f"{others} and {keys} disagree: {keys} {are} divided by {n}, and {others} {are_not} not. If they are "
+                f"meant for the mean over {n} examples, as in some courses, the division is missing in {others}, and "
+                f"else it is one too many in {keys}"
+            )
+        else:
             keys, others = (listed([report.keys[name] for name in names]) for names in (weights, rest))
             why = (
                 f"{keys} are 1/{n} of the gradients, and {others} is not. That is right where the upstream gradient is "
                 f"that of a sum over {n} examples and these are meant for their mean, as in some courses; else the "
                 "division is wrong"
             )
-            return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
+        return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
     return {}
+
+
+def _writes_means(task: Task) -> bool:
+    """Whether in the file of a backward pass a sum is divided as in courses."""
+    code = getattr(python_function(task.backward), "__code__", None)
+    return code is not None and _MEAN.search("".join(linecache.getlines(code.co_filename))) is not None
 
 
 def _of_sums(report: Report, graph: Graph, hand: Mapping[str, Any]) -> tuple[int, list[str]]:

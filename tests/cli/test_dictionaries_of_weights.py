@@ -139,3 +139,39 @@ def linear_backward(dout, cache):
     assert status == 1
     assert "dw is wrong" in said
     assert "sign" in said
+
+
+STEPS = """
+def cell_forward(xt, a_prev, parameters):
+    return np.tanh(parameters["Wax"] @ xt + parameters["Waa"] @ a_prev + parameters["ba"])
+
+def rnn_forward(x, a0, parameters):
+    a, caches = np.zeros((a0.shape[0], x.shape[1], x.shape[2])), []
+    for t in range(x.shape[2]):
+        a_next = cell_forward(x[:, :, t], a0, parameters)
+        a[:, :, t] = a_next
+        caches.append((a_next, a0, x[:, :, t], parameters))
+        a0 = a_next
+    return a, caches
+
+def rnn_backward(da, caches):
+    dx, dWax, dWaa, dba = np.zeros((caches[0][2].shape[0], *da.shape[1:])), 0, 0, 0
+    da_prev = np.zeros(da.shape[:2])
+    for t in reversed(range(da.shape[2])):
+        a_next, a_prev, xt, parameters = caches[t]
+        dz = (1 - a_next**2) * (da[:, :, t] + da_prev)
+        dx[:, :, t] = parameters["Wax"].T @ dz
+        da_prev = parameters["Waa"].T @ dz
+        dWax, dWaa, dba = dWax + dz @ xt.T, dWaa + dz @ a_prev.T, dba + dz.sum(axis=1, keepdims=True)
+    return {"dx": dx, "da0": da_prev, "dWax": dWax, "dWaa": dWaa, "dba": dba}
+"""
+
+
+def test_entries_are_known_that_only_the_functions_read_that_are_called(check):
+    shapes = "--shapes", "x=3x8x4,a0=5x8,Wax=5x3,Waa=5x5,ba=5x1"
+    status, printed = check(STEPS, *shapes)
+    assert status == 0
+    assert "All 5 gradients are right" in printed
+    status, printed = check(STEPS.replace("dz @ a_prev.T", "dz @ a_next.T"), *shapes)
+    assert status == 1
+    assert "dWaa is wrong" in printed
