@@ -165,6 +165,8 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
         function = python_function(task.backward)
         slopes = (key for key in ran.helpers if names_to(function, [key]).isdisjoint(task.upstreams))
         ran = replace(ran, slopes=frozenset(slopes))
+    places = {f"cache[{argument!r}]": argument for argument in task.given.values()}  # the file has no such cache
+    ran = replace(ran, changed=tuple(places.get(place, place) for place in ran.changed))
     return ran, asked, doubts
 
 

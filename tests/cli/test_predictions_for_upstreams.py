@@ -285,3 +285,10 @@ def test_an_error_is_told(check):
     status, printed = check(SQUARED.replace("/ samples", "/ None"))
     assert status == 1
     assert "But backward is not right yet: it stops with an error." in printed
+
+
+def test_a_prediction_that_is_written_into_is_told_by_its_name(check):
+    status, printed = check(COMBINED.replace("dvalues.copy()", "dvalues"))
+    assert status == 1
+    assert "✓ right" in printed
+    assert "But backward is not right yet: it changes dvalues, which it was given." in printed
