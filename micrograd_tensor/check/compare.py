@@ -13,6 +13,7 @@ from ..engine.errors import GradientError
 from ..engine.tensor import Tensor
 from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
+from .calls import calling_lines
 from .found import ByName, Fix, Lines, Stages, WrongStage
 from .given import Given, as_graph, inputs_of, read, run_on
 from .invariants import check_invariants
@@ -22,7 +23,7 @@ from .oracles import oracles
 from .point import lint
 from .report import Report
 from .rounding import Tolerances, coarser, difference, recorded_tolerances
-from .running import Run
+from .running import Run, python_function
 from .statements import computed_names, gradient_lines, heads, lines_before, returned_lines, written_names
 from .together import Once, told_once
 from .wording import in_words_of, said_in_words_of, sizes_of
@@ -85,7 +86,13 @@ def compare(
     return _compared(as_graph(outputs, upstream), hand, forward, rtol, point)
 
 
-def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: Sequence[str]) -> Report:
+def with_lines(
+    report: Report,
+    backward: Callable[..., Any],
+    ran: Run,
+    inputs: Sequence[str],
+    forward: Callable[..., Any] | None = None,
+) -> Report:
     """A report that knows where the source of a backward pass assigns each gradient.
 
     Args:
@@ -93,6 +100,7 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
         backward: the function.
         ran: its call.
         inputs: the names of what it returns the gradients of, in order.
+        forward: the forward pass, whose functions are taken for right; None where it is not known.
     """
     own = written_names(backward, inputs, ran.lines)
     keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
@@ -129,7 +137,9 @@ def with_lines(report: Report, backward: Callable[..., Any], ran: Run, inputs: S
         before = earlier.get(name, ())
         doubtful = [line for line, _ in (*lines.get(name, ()), *before)]
         earlier[name] = tuple(sorted({*before, *heads(backward, doubtful, proven)}))
-    return replace(report, lines=lines, before={n: lines for n, lines in earlier.items() if lines})
+    calling = frozenset(calling_lines(backward, forward)) if report.wrong else frozenset[int]()
+    plain = "mt" not in getattr(python_function(backward), "__globals__", {"mt": ...})
+    return replace(report, lines=lines, before={n: x for n, x in earlier.items() if x}, calling=calling, plain=plain)
 
 
 def _fits(report: Report, name: str, x: Any) -> bool:

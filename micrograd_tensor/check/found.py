@@ -306,6 +306,8 @@ class Found:
         lines: where the user's source assigns each gradient, by the tensor's name: the statements and the numbers of
             their lines. Empty where the source is not known.
         before: likewise the statements on the way to a wrong gradient that assign what was not judged.
+        calling: the numbers of those lines that call functions of the user's, in which the mistake may be, too.
+        plain: whether the source knows NumPy and nothing of this package.
         sizes: what the user calls the lengths of axes.
         fixes: for a wrong gradient the user's own line as it should be, where a small change of it was found that makes
             the function compute what is expected.
@@ -329,6 +331,8 @@ class Found:
     follow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: Mapping[str, Lines] = field(default_factory=dict)
     before: Mapping[str, Lines] = field(default_factory=dict)
+    calling: frozenset[int] = frozenset()
+    plain: bool = False
     sizes: Mapping[int, str] = field(default_factory=dict)
     fixes: Mapping[str, Fix] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)

@@ -156,7 +156,7 @@ def run(
     changed = tuple(name for name, hashed in before.items() if after.get(name) != hashed)
     local = watch.local
     names, given, remarks = _names(returned, error, local, inputs)
-    elsewhere = tuple(name for name, value in names.items() if name in local and not _same(value, local[name]))
+    elsewhere = tuple(name for name, value in names.items() if name in local and not watch.made(name, value))
     between = {name for name, value in names.items() if value is local.get(name) and name[1:] not in inputs}
     restored, shared = watch.restored(between)
     names |= restored
@@ -287,6 +287,10 @@ class Watch:
         if before is not None and before.dtype.kind == "f":
             self.held.setdefault(name, deque(maxlen=_MAX_HELD)).append(before)
         self._kept[name] = value
+
+    def made(self, name: str, value: Any) -> bool:
+        """Whether a value is what a local name holds, or did after its own last assignment, before it was put back."""
+        return _same(value, self.local[name]) or _same(value, self._kept.get(name))
 
     def restored(self, stages: Container[str]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
         """The arrays, among some names, that were changed under other names: as they were before, and those names."""

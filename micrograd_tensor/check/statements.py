@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from weakref import WeakKeyDictionary
 
 from .found import Lines
@@ -280,8 +280,20 @@ def _flat(written: ast.expr) -> Iterator[ast.expr]:
 
 def _returns(source: Source, taken: Container[int] | None = None) -> list[ast.Return]:
     """The statements that return something, on lines that were taken."""
-    every = [node for node in source.nodes if isinstance(node, ast.Return) and node.value is not None]
+    every = [node for node in source.nodes if returns_something(node)]
     return [node for node in every if taken is None or source.lines(node)[0] in taken]
+
+
+def returns_something(node: ast.AST) -> TypeGuard[ast.Return]:
+    """Whether a node is a statement that returns something but ``None``, a truth value, or the object itself.
+
+    >>> [returns_something(x) for x in ast.parse("return dx; return; return None; return True; return self").body]
+    [True, False, False, False, False]
+    """
+    match node:
+        case ast.Return(None | ast.Constant(None | bool()) | ast.Name("self")):
+            return False
+    return isinstance(node, ast.Return)
 
 
 def lines_of_returns(function: Callable[..., Any]) -> list[range]:

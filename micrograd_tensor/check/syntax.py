@@ -8,8 +8,11 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from io import StringIO
 from textwrap import dedent
+from tokenize import COMMENT, TokenError, TokenInfo, generate_tokens
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -38,13 +41,43 @@ class Source(NamedTuple):
 
     def written(self, node: ast.AST) -> str:
         """A part of it as it is written, on one line."""
-        return " ".join((ast.get_source_segment(self.text, node) or "").split())
+        return on_one_line(ast.get_source_segment(self.text, node) or "")
 
     def head(self, node: ast.For | ast.While | ast.If) -> str:
-        """The first line of a loop or a branch."""
-        empty = copy.copy(node)
-        empty.body, empty.orelse = [], []
-        return ast.unparse(empty).strip()
+        """What a loop or a branch begins with, as it is written, up to its colon, on one line."""
+        depth, found = 0, list[TokenInfo]()
+        for token in _tokens(ast.get_source_segment(self.text, node) or ""):
+            depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+            found.append(token)
+            if token.string == ":" and not depth:
+                break
+        return _joined(found)
+
+
+def on_one_line(text: str) -> str:
+    r"""Lines of source as one line, without the comments and the backslashes that they end with.
+
+    >>> on_one_line("a = b - \\\n    c  # of it")
+    'a = b - c'
+    >>> on_one_line("a = sum(  # of all\n    b['# 1'],\n)")
+    "a = sum( b['# 1'], )"
+    """
+    return _joined(_tokens(text)) if "\n" in text or "#" in text else " ".join(text.split())
+
+
+def _tokens(text: str) -> Iterator[TokenInfo]:
+    """The tokens of a piece of source, as far as it can be read, without comments and ends of lines."""
+    with suppress(TokenError, IndentationError):
+        yield from (x for x in generate_tokens(StringIO(text).readline) if x.string.strip() and x.type != COMMENT)
+
+
+def _joined(tokens: Iterable[TokenInfo]) -> str:
+    """Tokens with a space between them where there was one, or the end of a line."""
+    made, end = "", (1, 0)
+    for token in tokens:
+        made += " " * (bool(made) and token.start != end) + token.string
+        end = token.end
+    return made
 
 
 def source_of(function: Callable[..., Any]) -> Source | None:

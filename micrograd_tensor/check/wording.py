@@ -64,6 +64,23 @@ def as_written(lines: str, names: Mapping[str, str]) -> str:
     return "" if any(re.search(rf"\b{re.escape(name)}\b", lines) for name in absent) else in_words_of(lines, {}, names)
 
 
+def in_numpy(lines: str) -> str:
+    """Lines that read no more than NumPy and names of the user's; "" where they need other functions, or numbers.
+
+    >>> in_numpy("dx = dy * mt.sigmoid(x)"), in_numpy("dx = dy * mt.erf(x)"), in_numpy("dx[np.array([2, 0])] = dy")
+    ('dx = dy * (1 / (1 + np.exp(-x)))', '', '')
+    >>> in_numpy("dx = dy * (4 * mt.sigmoid(2 * z) * mt.sigmoid(-(2 * z)))")
+    'dx = dy * (1 - np.tanh(z) ** 2)'
+    """
+    if "mt." not in lines and "np.array(" not in lines:
+        return lines
+    try:
+        made = ast.unparse(_InNumpy().visit(ast.parse(lines)))
+    except SyntaxError:  # a rule in mathematics
+        return lines
+    return "" if "mt." in made or "np.array(" in made else made
+
+
 def said_in_words_of(text: str, sizes: Mapping[int, str]) -> str:
     """A sentence with names for the lengths that the recorded ops divide by.
 
@@ -106,3 +123,28 @@ class _Worded(ast.NodeTransformer):
     def _length(self, node: ast.expr) -> ast.expr:
         known = isinstance(node, ast.Constant) and type(node.value) is int and node.value in self._sizes
         return ast.Name(self._sizes[node.value], ast.Load()) if known else node  # type: ignore[attr-defined]
+
+
+class _InNumpy(ast.NodeTransformer):
+    """Writes the sigmoid out, and the slope of a tanh as it is taught."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        match node:
+            case ast.BinOp(ast.BinOp(_, _, ast.Call(_, [ast.BinOp(ast.Constant(2), ast.Mult(), x)])), ast.Mult(), _):
+                inner = ast.unparse(ast.BinOp(ast.Constant(2), ast.Mult(), x))
+                if ast.unparse(node) == f"4 * mt.sigmoid({inner}) * mt.sigmoid(-({inner}))":
+                    square = ast.BinOp(_call("np.tanh", self.visit(x)), ast.Pow(), ast.Constant(2))
+                    return ast.BinOp(ast.Constant(1), ast.Sub(), square)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        match self.generic_visit(node):
+            case ast.Call(ast.Attribute(ast.Name("mt"), "sigmoid"), [x]):
+                turned = x.operand if isinstance(x, ast.UnaryOp) else ast.UnaryOp(ast.USub(), x)
+                below = ast.BinOp(ast.Constant(1), ast.Add(), _call("np.exp", turned))
+                return ast.BinOp(ast.Constant(1), ast.Div(), below)
+        return node
+
+
+def _call(function: str, x: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), [x], [])

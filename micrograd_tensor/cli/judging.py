@@ -83,14 +83,13 @@ def judge(
     lost = _lost(report, ran, graph) if task.said else {}  # an exercise may be its local variables
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs_of(graph)) else []
     found = replace(
-        with_lines(report, task.backward, ran, asked),
+        with_lines(report, task.backward, ran, asked, task.forward),
         stages=_seen(report, graph, left_out),
         remarks=(
             *_said(task, report, ran, [name for name in left_out if name not in lost]),
             *_remarks(ran, path),
             *_said_of_lost(task, lost, ran),
             *_shared(ran, report),
-            *_rebound(task, ran, report),
         ),
         unused=_unused(report, ran, graph, hand, known=not missing),
         findings=_findings(task, report),
@@ -118,7 +117,8 @@ def judge(
     if not (found.wrong and why):
         return found, ran
     fixes = {name: fix for name, fix in found.fixes.items() if name in found.wrong}
-    return with_fixes(found, fixes or repaired(found, call, places, ran.lines)), ran
+    found = with_fixes(found, fixes or repaired(found, call, places, ran.lines))
+    return replace(found, remarks=(*found.remarks, *_rebound(task, ran, found))), ran
 
 
 def _undone(task: Task, ran: Run, lost: list[str], up: list[str], nothing: list[str]) -> list[str]:
@@ -466,14 +466,26 @@ def _shared(ran: Run, report: Report) -> list[str]:
 
 
 def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
-    """If something is wrong: whether the upstream gradient's name was assigned anew, a possible reason."""
+    """Whether a wrong gradient is computed after the upstream gradient's name was assigned anew, a possible reason.
+
+    It is none where a line was found that is wrong, or where the same numbers are only in another order.
+    """
     name = next(iter(task.ignored), "")
     of_a_loss = not isinstance(task.dout, tuple) and np.shape(task.dout) == ()
     value = ran.names.get(name)
-    if report.ok or "dout" in ran.changed or value is None or fingerprint(value) == fingerprint(task.dout):
+    if "dout" in ran.changed or value is None or _holds_the_same(value, task.dout):
         return []
     if of_a_loss and (isinstance(value, tuple | list | Mapping) or np.shape(value)):  # as its cache is
         return []
-    if all(name not in made.names for made in assignments(task.backward)):
+    again = min((made.first for made in assignments(task.backward) if name in made.names), default=None)
+    unknown = [key for key in report.wrong if key not in report.fixes]
+    after = {text for key in unknown for line, text in report.lines.get(key, ()) if again and line > again}
+    if not any(re.search(rf"\b{name}\b", text) for text in after):
         return []
     return [f"backward reassigns {name}; from there on {name} is no longer the upstream gradient. Use another name."]
+
+
+def _holds_the_same(value: Any, dout: Any) -> bool:
+    """Whether two arrays hold the same numbers, in whatever order."""
+    several = [np.sort(np.ravel(x)) for x in (value, dout) if isinstance(x, np.ndarray | np.generic | float)]
+    return len(several) == 2 and np.array_equal(*several)

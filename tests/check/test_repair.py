@@ -795,6 +795,8 @@ LINES = [
     "dz = np.hstack([df, dg])  * -1",
     "db = (dout\n      * x).sum(0)",
     "dsq = 1. / N * np.ones((N, D)) * dvar",
+    "db = dout.sum(0) - \\\n    x",
+    "db = (dout  # of all\n      * x)",
 ]
 
 

@@ -49,6 +49,7 @@ SAID = [
     ("dx = dy[:-1]", "dx = dy[1:]", "dy[:-1] stands where dy[1:] is due"),
     ("dx = b * a * dy", "dx = b * a * dy * a", "the factor a is missing, beside b * a * dy"),
     ("dx = dy * (1 - a)", "dx = dy * a * (1 - a)", "the factor a is missing, beside dy * (1 - a)"),
+    ("dx = dy", "dx = dy * a * (1 - a)", "the factor a * (1 - a) is missing"),
     ("dx = dy.sum(axis=(3, 4))", "dx = dy.sum(axis=(2, 3, 4))", "axis=(3, 4) stands where axis=(2, 3, 4) is due"),
     ("dx /= N", "pass", "dx is not to be divided by N"),
     ("dx -= dy", "pass", "dy is not to be subtracted from dx"),

@@ -405,9 +405,26 @@ def test_rebinding_dout_is_nobodys_mistake(check):
 def test_rebinding_dout_is_told_where_something_is_wrong(check):
     said = "backward reassigns dout"
     assert said not in check(SMALL.replace("    dproduct = dout", "    dout = 1.0 * dout\n    dproduct = dout"))[1]
-    status, out, _ = check(SMALL.replace("    dproduct = dout", "    dout = 2.0 * dout\n    dproduct = dout"))
+    status, out, _ = check(
+        SMALL.replace("    dproduct = dout", "    dout = np.sinh(3 + dout) * dout**3\n    dproduct = dout")
+    )
     assert status == 1
     assert said in out
+
+
+@pytest.mark.parametrize(
+    ("again", "wrong"),
+    [
+        ("dout = 2.0 * dout", ""),  # whose line is told
+        ("dout = dout.reshape(5, 4)", "np.sinh(3 + x) * "),
+        ("dout = dout[::-1][::-1]", "np.sinh(3 + x) * "),
+    ],
+)
+def test_rebinding_dout_is_not_told_where_it_is_no_reason(check, again, wrong):
+    text = SMALL.replace("    dproduct = dout", f"    {again}\n    dproduct = dout")
+    status, out, _ = check(text.replace("dx = ", f"dx = {wrong}"))
+    assert status == 1
+    assert "reassigns" not in out
 
 
 def test_gradients_returned_in_the_wrong_order_are_told_and_only_the_line_that_returns_them_is_blamed(check):

@@ -143,9 +143,82 @@ class Cell:
         self.db = da.sum(axis=0)
         return da @ self.Wx.T, da @ self.Wh.T
 """
+TABLE = """
+class Embedding:
+    def __init__(self, W):
+        self.params, self.grads = [W], [np.zeros_like(W)]
+
+    def forward(self, ids):
+        W, = self.params
+        self.ids = ids
+        return W[ids]
+
+    def backward(self, dout):
+        dW, = self.grads
+        dW[...] = 0
+        np.add.at(dW, self.ids, dout)
+        return None
+"""
+GIVEN = """
+class Activation:
+    def __init__(self, f, f_prime):
+        self.f, self.f_prime = f, f_prime
+
+    def forward(self, x):
+        self.x = x
+        return self.f(x)
+
+    def backward(self, grad):
+        return self.f_prime(self.x) * grad
+
+def tanh(x):
+    return np.tanh(x)
+
+def tanh_prime(x):
+    y = tanh(x)
+    return 1 - y ** 2
+
+class Tanh(Activation):
+    def __init__(self):
+        super().__init__(tanh, tanh_prime)
+"""
+METHOD = """
+class Scaled:
+    def __init__(self, w):
+        self.w = w
+
+    def slope(self):
+        t = np.tanh(self.x)
+        return self.w * (1 - t ** 2)
+
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x) * self.w
+
+    def backward(self, dout):
+        self.dw = (dout * np.tanh(self.x)).sum(axis=0)
+        return dout * self.slope()
+"""
+ROWS = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+
+    def backward(self, dvalues):
+        self.dx = np.empty_like(dvalues)
+        for k, (p, g) in enumerate(zip(self.p, dvalues)):
+            p = p.reshape(-1, 1)
+            jacobian = np.diagflat(p) - \\
+                       p @ p.T  # of one row
+            self.dx[k] = jacobian @ g
+        return self.dx
+"""
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
 SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
 SHAPES |= {LOGISTIC: "logits=7x5", CELL: "x=7x5,h=7x4,Wx=5x4,Wh=4x4,b=4", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
+SHAPES |= {TABLE: "W=5x3,ids=7<5", GIVEN: "x=7x5", METHOD: "x=7x5,w=5", ROWS: "x=7x5"}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
@@ -161,6 +234,9 @@ TOLD = [
     ),
     (CELL, "1 - out ** 2", "1 - out", "lost square: out is not squared"),  # the rest is returned, in no variables
     (CELL, "da @ self.Wh.T", "da @ self.Wh", "transposed: "),
+    (TABLE, "np.add.at(dW, self.ids, dout)", "dW[self.ids] = dout", "repeats lost: "),
+    (GIVEN, "1 - y ** 2", "1 - x ** 2", "exchanged operand: x stands where y is due"),
+    (METHOD, "(1 - t ** 2)", "(1 - t)", "lost square: t is not squared"),
 ]
 
 
@@ -332,3 +408,68 @@ def test_no_fix_is_shown_with_what_is_not_written_there(check):
     assert status == 1
     assert "is wrong" in printed
     assert "the fix" not in printed
+
+
+def test_a_line_that_goes_on_in_the_next_one_is_told_as_one(check):
+    status, said = check(ROWS.replace("p @ p.T", "p.T @ p"), "--shapes", SHAPES[ROWS], "--hints=3")
+    assert status == 1
+    assert "1 where     line 13: jacobian = np.diagflat(p) - p.T @ p\n" in said
+    assert "3 the fix   line 13: jacobian = np.diagflat(p) - p @ p.T\n" in said
+
+
+HELPED = """
+def slope(x):
+    return np.sinh(3 + x) * np.cos(x)
+
+def f_forward(x, mode="relu"):
+    if mode == "tanh":
+        return x**2, (x, mode)
+    elif mode == "relu":
+        return x**3, (x, mode)
+
+def f_backward(dout, cache):
+    x, mode = cache
+    if mode == "tanh":
+        dx = 2 * x * dout
+    elif mode == "relu":
+        dx = slope(x) * dout
+    return dx
+"""
+
+
+@pytest.mark.parametrize(
+    ("slope", "line", "inner"),
+    [
+        ("slope(x)", "slope(x)", ", or in what they call, or one is missing"),
+        ("np.sinh(3 + x) * np.cos(x)", "np.sinh(3 + x) * np.cos(x)", ", or one is missing"),
+    ],
+)
+def test_what_a_line_calls_may_be_wrong_too(check, slope, line, inner):
+    status, said = check(HELPED.replace("slope(x) *", f"{slope} *"), "--shapes", "x=7x5")
+    assert status == 1
+    assert f"dx = {line} * dout\n" in said
+    assert f"The mistake is in one of these lines{inner}:" in said
+    assert ("There may be two." in said) == ("call" in inner)
+
+
+def test_the_head_of_a_branch_is_told_as_it_is_written(check):
+    said = check(HELPED, "--shapes", "x=7x5")[1]
+    assert 'elif mode == "relu":\n' in said
+
+
+def test_a_fix_for_a_file_of_numpy_names_nothing_else(check):
+    """A tanh that is nearly 1 is derived by sigmoids, which NumPy does not have."""
+    text = """
+def f_forward(x, w):
+    h = x @ w
+    return np.tanh(40 * h), (x, w, h)
+
+def f_backward(dout, cache):
+    x, w, h = cache
+    dh = np.sinh(3 + dout) * np.cos(h)
+    return dh @ w.T, x.T @ dh
+"""
+    status, said = check(text, "--shapes", "x=7x5,w=5x4", "--hints=3")
+    assert status == 1
+    assert "np.tanh(" in said.partition("the fix")[2]
+    assert "mt." not in said

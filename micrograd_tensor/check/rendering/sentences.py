@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from ...notation import counted
 from ...notation.printable import listed
 from ..found import Diagnosis, Found, Stage
 from ..mistakes.telling import MAX_RULE, what_belongs_there
-from ..wording import as_written, in_words_of
+from ..wording import as_written, in_numpy, in_words_of
 
 HINTS = 3
 """The number of hints to a wrong stage: where it is, what kind of mistake, and the fix."""
@@ -219,10 +220,12 @@ class Mistake:
         self._own = report.wrong_stages.get(key)
         self._follow = () if forward else report.follow.get(name, ())
         self._fix = None if forward else report.fixes.get(name)
-        self._sizes, self._written = report.sizes, report.written
+        self._sizes, self._written, self._plain = report.sizes, report.written, report.plain
+        self._calls = any(line in report.calling for line, _ in (*self._lines, *self._before))
         self._called = {f"d{n}": k for n, k in report.keys.items() if k.isidentifier()}
         self.name = f"{self._d}{shown(name)}"
-        self.found: Sequence[Diagnosis] = report.diagnosis.get(key, ())
+        found = report.diagnosis.get(key, ())
+        self.found: Sequence[Diagnosis] = [replace(x, fix=in_numpy(x.fix)) for x in found] if self._plain else found
 
     def hints(self) -> tuple[Hint, Hint, Hint]:
         """The three graded hints: where it is, what kind of mistake, and the fix, or else the rule, with its proof."""
@@ -244,7 +247,8 @@ class Mistake:
             rule = rule if len(rule) <= MAX_RULE else ""
         else:
             fix, rule = what_belongs_there(self._own) if self._own is not None else ("", "")
-            fix = as_written(in_words_of(fix, self._sizes, self._called), self._written)
+            fix = in_words_of(in_numpy(fix) if self._plain else fix, self._sizes, self._called)
+            fix = as_written(fix, self._written)
         return (
             Hint(1, "where", statements, tuple(self._where())),
             Hint(2, "what kind", (), tuple(self._kind())),
@@ -297,10 +301,12 @@ class Mistake:
             return f"The mistake is on the way here{since}{because}."
         if self._helpers:
             return f"The mistake is in this line, or before it where {listed(self._helpers)} is computed{because}."
+        several = len({*self._before, *self._lines}) > 1
+        inner = f", or in what {'they call' if several else 'it calls'}" if self._calls else ""
         if not self._lines:
-            return f"The mistake is in this line, or before it{since}{because}."
-        several = self._before or len(self._lines) > 1
-        return f"The mistake is in {'one of these lines, or one is missing' if several else 'this line'}{because}."
+            return f"The mistake is in this line{inner}, or before it{since}{because}."
+        there = f"one of these lines{inner}, or one is missing" if several else f"this line{inner}"
+        return f"The mistake is in {there}{because}."
 
     def _losses(self) -> set[str]:
         """The outputs whose upstream gradient is 1."""
@@ -313,7 +319,13 @@ class Mistake:
             return
         if not self.found:
             lines = len(self._lines) + len(self._before)
-            there = "" if not lines or self._helpers else " in this line" if lines == 1 else " in these lines"
+            there = (
+                ""
+                if not lines or self._helpers or self._calls
+                else " in this line"
+                if lines == 1
+                else " in these lines"
+            )
             yield f"None of the known mistakes alone gives these numbers. There may be two{there}."
             return
         likeliest, *others = self.found

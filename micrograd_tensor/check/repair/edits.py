@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..syntax import replaced
+from ..syntax import on_one_line, replaced
 
 Statement: TypeAlias = "ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.For"
 
@@ -131,7 +131,7 @@ class Edit:
                 if _dump(whole, "exec") == due:
                     made = whole
                     break
-        return " ".join(made.split())
+        return on_one_line(made)
 
 
 def edits(

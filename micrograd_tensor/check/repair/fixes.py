@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.status import Status
+from ..calls import called_by
 from ..found import ByName, Diagnosis, Fix, Found, Stages, WrongStage
 from ..running import python_function
 from ..statements import lines_to, returned_gradients, written_names
@@ -75,7 +76,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
                 fix = fix or search.fix([*statements, *source.loops(common)])
         search = Search(visits, trials, due, until)
         fix = fix or search.fix([*source.at(to_all), *source.loops(to_all), *source.returns()])
-        return _in_helpers(function, call, due, places, until + seconds / 4, fix) or fix
+        return _in_helpers(visits, due, places, until + seconds / 4, fix) or fix
 
 
 def _seconds() -> float:
@@ -83,8 +84,7 @@ def _seconds() -> float:
 
 
 def _in_helpers(
-    function: FunctionType,
-    call: Call,
+    visits: Visits,
     due: Mapping[str, WrongStage],
     places: RecordedElsewhere,
     until: float,
@@ -94,35 +94,20 @@ def _in_helpers(
 
     None where no change is found that is as small as another one.
     """
+    function, call, held = visits.source.function, visits.call, visits.held
     forward = python_function(call.forward) if call.forward is not None else None
-    known = _called_by(forward) if isinstance(forward, FunctionType) else []
-    for helper in _called_by(function):
+    known = called_by(forward, held) if isinstance(forward, FunctionType) else []
+    for helper in called_by(function, held):
         source = FunctionSource.of(helper) if helper not in known and helper is not forward else None
         if source is None:
             continue
-        visits = Visits(source, call)
-        search = Search(visits, Trials(visits, due, places), due, until)
+        within = Visits(source, call)
+        search = Search(within, Trials(within, due, places), due, until)
         search.most = math.inf if other is None else other.weight
         fix = search.fix([*source.every, *source.returns()])
         if fix is not None:
             return fix
     return None
-
-
-def _called_by(function: FunctionType) -> list[FunctionType]:
-    """The other functions of its file that a function may call, also through others."""
-    found: list[FunctionType] = []
-    stack = [function]
-    while stack:
-        own = stack.pop()
-        for name in own.__code__.co_names:
-            other = own.__globals__.get(name)
-            if not isinstance(other, FunctionType) or other is function or other in found:
-                continue
-            if other.__code__.co_filename == function.__code__.co_filename:
-                found.append(other)
-                stack.append(other)
-    return found
 
 
 @np.errstate(all="ignore")
@@ -175,7 +160,7 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
                     fix = search.simpler(fix, [*on_the_way, *assigning])
                 else:
                     fix = search.fix(on_the_way) or search.fix(source.loops(lines[key]))
-            fix = _in_helpers(function, call, {key: own}, places, until + seconds / 2, fix) or fix
+            fix = _in_helpers(visits, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
     return found
 

@@ -328,7 +328,8 @@ class Search:
             value = self._value(edit, expression)
             return is_numeric(value) and np.ndim(value) == 0
 
-        return slip_of(edit, is_number)
+        slip = slip_of(edit, is_number)
+        return slip._replace(text=self.source.quoted(slip.text, edit.before))
 
     def _takes_one_for_a_length(self, edit: Edit) -> bool:
         """Whether an edit makes a length 1, as that of an axis that is kept: then no division is meant."""

@@ -339,7 +339,8 @@ def _product(old: ast.expr, new: ast.expr, is_number: IsNumber) -> Slip:
             lost.append((op, x))
     if not lost or had - due:
         return Slip("", f"{_part(old)} stands where {_part(new)} is due")
-    said, inner = " * ".join(_part(x) for _, x in lost), ast.unparse(old)
+    said = " * ".join(_factor(x) if lost[1:] else _part(x) for _, x in lost)
+    inner = ast.unparse(old)
     op, factor = lost[0]
     if isinstance(factor, ast.Compare):
         return Slip("missing mask", f"the mask {said} is missing")
@@ -367,6 +368,12 @@ def _part(x: ast.AST) -> str:
     """A part of a line, cut where it is too long to be repeated."""
     text = ast.unparse(x)
     return text if len(text) <= _MAX_PART else f"{text[: _MAX_PART - 1]}…"
+
+
+def _factor(x: ast.expr) -> str:
+    """A part of a line as it is written in a product: a sum and a comparison are in parentheses there."""
+    sums = isinstance(x, ast.BinOp) and isinstance(x.op, ast.Add | ast.Sub)
+    return f"({_part(x)})" if sums or isinstance(x, ast.Compare) else _part(x)
 
 
 def _within(edit: Edit, old: ast.expr) -> str:

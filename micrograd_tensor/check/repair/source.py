@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from ..statements import assigned, begins, kept, returned_gradients, written_into
+from ..statements import assigned, begins, kept, returned_gradients, returns_something, written_into
 from ..syntax import Source, source_of
 from .edits import Statement, parts_of
 
@@ -36,7 +36,7 @@ class FunctionSource:
                 return cls(function, source, tree, taken)  # type: ignore[arg-type]  # it is known then
         return None
 
-    def line(self, statement: Statement) -> int:
+    def line(self, statement: ast.stmt) -> int:
         """Its number in the file."""
         return self._source.lines(statement)[0]
 
@@ -50,6 +50,13 @@ class FunctionSource:
         if isinstance(statement, ast.For):
             return self._source.head(statement)
         return self._source.written(statement)
+
+    def quoted(self, text: str, statement: Statement) -> str:
+        """A sentence about a statement with the quotation marks that it has."""
+        for x in ast.walk(statement):
+            if isinstance(x, ast.Constant) and isinstance(x.value, str):
+                text = text.replace(ast.unparse(x), self.text_of(x))
+        return text
 
     @cached_property
     def places(self) -> set[str]:
@@ -78,7 +85,7 @@ class FunctionSource:
 
     def returns(self) -> list[Statement]:
         """The statements that return something, on lines that were taken."""
-        every = [x for x in ast.walk(self._tree) if isinstance(x, ast.Return) and x.value is not None]
+        every = [x for x in ast.walk(self._tree) if returns_something(x)]
         return [x for x in every if self._taken is None or self.line(x) in self._taken]
 
     def assigning(self, key: str, lines: Container[int], of_input: bool) -> list[Statement]:

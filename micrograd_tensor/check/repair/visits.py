@@ -42,6 +42,11 @@ class Visits:
             self._found |= self._looked_at({line: self._times[line] for line in new})
 
     @cached_property
+    def held(self) -> list[Any]:
+        """What the names of the function hold before its last statement."""
+        return [x for names in self.before(self.source.line(self.source.last))[-1:] for x in names.values()]
+
+    @cached_property
     def _times(self) -> Counter[int]:
         """How often each line runs: in a long loop, copies for each time would take longer than all else."""
         times = Counter[int]()
