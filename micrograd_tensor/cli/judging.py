@@ -488,4 +488,4 @@ def _rebound(task: Task, ran: Run, report: Report) -> list[str]:
 def _holds_the_same(value: Any, dout: Any) -> bool:
     """Whether two arrays hold the same numbers, in whatever order."""
     several = [np.sort(np.ravel(x)) for x in (value, dout) if isinstance(x, np.ndarray | np.generic | float)]
-    return len(several) == 2 and np.array_equal(*several)
+    return len(several) == 2 and np.array_equal(several[0], several[1])

@@ -12,7 +12,7 @@ import pytest
 
 import micrograd_tensor as mt
 from micrograd_tensor.check.mistakes.catalogue import KINDS
-from micrograd_tensor.check.repair import trials
+from micrograd_tensor.check.repair import search, trials
 from micrograd_tensor.check.repair import visits as visiting
 from micrograd_tensor.check.repair.edits import edits
 from micrograd_tensor.check.repair.missing import terms
@@ -986,7 +986,7 @@ LATE = [
 
 @pytest.mark.parametrize(("right", "wrong"), LATE)
 def test_a_long_call_is_made_again_a_few_times_only(right, wrong, tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_LONG", 0.0)
+    monkeypatch.setattr(trials, "LONG", 0.0)
     path = tmp_path / "mine.py"
     path.write_text(LONG.replace(right, wrong), encoding="utf-8")
     with user_file(path) as module:
@@ -996,6 +996,45 @@ def test_a_long_call_is_made_again_a_few_times_only(right, wrong, tmp_path, monk
     assert [right in fix.text for fix in report.fixes.values()] == [True]
     assert calls.count(50 * 40) < 10
     assert len(calls) > 10
+
+
+def test_where_calls_are_long_changes_of_the_kind_that_the_numbers_tell_are_tried_first(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(trials, "computed", lambda *call: calls.append(call) or computed(*call))
+    monkeypatch.setattr(search, "LONG", 0.0)
+    report = judged_text(
+        """
+def inputs():
+    rng = np.random.default_rng(0)
+    return {"x": rng.normal(size=(6, 17)), "w": rng.normal(size=4)}
+
+def f_forward(x, w):
+    p = np.pad(x, ((0, 0), (1, 1)))
+    out = np.zeros((6, 16))
+    for i in range(6):
+        for t in range(16):
+            out[i, t] = p[i, t : t + 4] @ w
+    return out, (x, w, p)
+
+def f_backward(dout, cache):
+    x, w, p = cache
+    dx, dw = np.zeros(x.shape), np.zeros(w.shape)
+    dp = np.pad(dx, ((0, 0), (1, 1)))
+    for i in range(6):
+        d = dp[i]
+        for t in range(16):
+            first = t
+            last = first + 4
+            d[first:last] = w * dout[i, t]
+            dw += p[i, first:last] * dout[i, t]
+        dx[i] = d[1:-1]
+    return dx, dw
+""",
+        tmp_path,
+    )
+    [fix] = report.fixes.values()
+    assert fix.text == "d[first:last] += w * dout[i, t]"
+    assert len(calls) < 30
 
 
 def test_what_a_line_alone_tells_is_not_tried_in_whole_calls(tmp_path, monkeypatch):

@@ -33,7 +33,8 @@ from .visits import Visits
 
 MAX_SECONDS, TRACED = 2.0, 4
 """How long is looked for changes of lines, and how much longer where a tracer, as one of coverage, slows the search."""
-_OF_SUMS = ("missing sum", "wrong axis", "sum over everything")
+_ALIKE = (("missing sum", "wrong axis", "sum over everything"), ("repeats lost", "overwritten contribution"))
+"""Kinds of which the numbers say one where the line is of another."""
 _VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
 """Kinds that say what the numbers look like, and not what was done."""
 
@@ -180,7 +181,7 @@ def _forgotten(
 
 def _alike(kind: str) -> tuple[str, ...]:
     """The kinds that a change may be of where the numbers say this one."""
-    return _OF_SUMS if kind in _OF_SUMS else (kind,)
+    return next((kinds for kinds in _ALIKE if kind in kinds), (kind,))
 
 
 def with_fixes(report: Any, fixes: Mapping[str, Fix]) -> Any:

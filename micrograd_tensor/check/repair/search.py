@@ -22,7 +22,7 @@ from .missing import masks, ratios, terms
 from .points import has_shape
 from .slips import Slip, slip_of
 from .source import MAX_ROOTS, changed_variable, is_numeric, is_place, variable_of
-from .trials import Trials, is_due
+from .trials import LONG, Trials, is_due
 from .visits import Visits
 
 _LACKING = ("missing factor", "missing mask", "dropped term")
@@ -98,8 +98,18 @@ class Search:
             elif not isinstance(statement, ast.Return | ast.For) and (called or key) not in visits[0]:
                 others += every  # it may be an attribute or an entry
         # Of changes about as small that of the last line: what comes before it is right as far as it is known.
-        found = self._likeliest(self._in_order(sorted(others, key=_about)))
+        others.sort(key=_about)
+        found = self._likeliest(self._likely_first(others)) or self._likeliest(self._in_order(others))
         return found or self._first(lacking)
+
+    def _likely_first(self, every: Iterable[Edit]) -> list[Edit]:
+        """The small changes of a likely kind, where a call takes so long that few others can be tried.
+
+        Of the changes that are right it is one of these in any case, if there is one.
+        """
+        if self._visits.seconds <= LONG:
+            return []
+        return [edit for edit in every if edit.weight <= _SIMPLE and self._slip(edit).kind in self.likely]
 
     def _scaled(self, statements: Iterable[Statement]) -> Iterator[Edit]:
         """Divisions by a length, after what changes an array in part or step by step: no change of that divides all."""

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from ..statements import assigned, begins, kept, returned_gradients, returns_something, written_into
+from ..statements import assigned, assignments, begins, kept, returned_gradients, returns_something, written_into
 from ..syntax import Source, source_of
 from .edits import Statement, parts_of
 
@@ -74,6 +74,11 @@ class FunctionSource:
         """All statements that assign something, or write into it by a call."""
         return [node for node in ast.walk(self._tree) if _assigns(node)]
 
+    @cached_property
+    def _names(self) -> dict[int, tuple[str, ...]]:
+        """What is assigned on each line, also through a part of an array that has a name of its own."""
+        return {made.first: made.names for made in assignments(self.function)}
+
     def assigns(self, place: ast.expr | None) -> bool:
         """Whether an expression is a name that it assigns."""
         return isinstance(place, ast.Name) and any(place.id in assigned(x) for x in self.every)
@@ -91,7 +96,7 @@ class FunctionSource:
     def assigning(self, key: str, lines: Container[int], of_input: bool) -> list[Statement]:
         """The statements that assign a gradient; of an input also the one that returns it, if it is the only one."""
         returns = self.returns()
-        found = [x for x in self.at(lines) if key in (*assigned(x), *kept(x))]
+        found = [x for x in self.at(lines) if key in (*assigned(x), *kept(x), *self._names.get(self.line(x), ()))]
         if len(returns) != 1 or not of_input:
             return found
         return [*returns, *found] if found else [*returns]

@@ -16,7 +16,7 @@ from .arriving import Arriving
 from .points import Call, Place, RecordedElsewhere, is_about
 from .visits import Visits
 
-_LONG = 0.01
+LONG = 0.01
 """The seconds of a call from which on changes are tried elsewhere first: long inputs are varied to shorter ones."""
 
 
@@ -48,7 +48,7 @@ class Trials:
         """
         wanted = frozenset(keys)
         points = [self._right_here, self._right_elsewhere]
-        if self._visits.seconds > _LONG:  # elsewhere it is shorter, and nearly all changes are wrong there, too
+        if self._visits.seconds > LONG:  # elsewhere it is shorter, and nearly all changes are wrong there, too
             points.reverse()
         return all(is_right(text, wanted) for is_right in points)
 
