@@ -212,9 +212,12 @@ def written_names(
 ) -> dict[str, str]:
     """For each gradient that a function calls otherwise the name that it has there.
 
-    Of those that it returns by their places; and of attributes, where whoever calls it tells by ``called``.
+    Of those that it returns by their places; and of attributes, where whoever calls it tells by ``called``, unless it
+    has a variable for what it keeps in a list.
     """
-    return returned_names(backward, inputs, taken) | getattr(backward, "called", {})
+    named = {name for made in assignments(backward) for name in (*made.names, *made.kept)}
+    called = {key: x for key, x in getattr(backward, "called", {}).items() if x in named or key not in named}
+    return returned_names(backward, inputs, taken) | called
 
 
 def returned_lines(

@@ -215,10 +215,54 @@ class Softmax:
             self.dx[k] = jacobian @ g
         return self.dx
 """
+GATED = """
+def gated_forward(x):
+    a, b = np.split(x, 2, axis=-1)
+    s = 1 / (1 + np.exp(-b))
+    t = np.tanh(a)
+    return t * s, (s, t)
+
+def gated_backward(dout, cache):
+    s, t = cache
+    da = dout * s * (1 - t ** 2)
+    db = dout * t * s * (1 - s)
+    return np.concatenate([da, db], axis=-1)
+"""
+LETTERS = """
+def letters_loss(W, V, inputs, targets):
+    loss, hs, ps = 0, {}, {}
+    for t in range(len(inputs)):
+        hs[t] = np.tanh(W[inputs[t]])
+        e = np.exp(hs[t] @ V)
+        ps[t] = e / e.sum()
+        loss += -np.log(ps[t][targets[t]])
+    dW, dV = np.zeros_like(W), np.zeros_like(V)
+    for t in reversed(range(len(inputs))):
+        dy = np.copy(ps[t])
+        dy[targets[t]] -= 1
+        dV += np.outer(hs[t], dy)
+        dW[inputs[t]] += (dy @ V.T) * (1 - hs[t] * hs[t])
+    return loss, dW, dV
+"""
+COLUMNS = LETTERS.replace("[targets[t]])", "[0, targets[t]])").replace("hs[t] @ V)", "hs[t].reshape(1, -1) @ V)")
+COLUMNS = COLUMNS.replace("np.copy(ps[t])", "np.copy(ps[t]).ravel()")
+GUARDED = """
+def picked_loss(x, y):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    n = x.shape[0]
+    loss = -np.sum(np.log(p[np.arange(n), y] + 1e-7)) / n
+    rows = np.zeros(x.shape)
+    rows[np.arange(n), y] = 1
+    dx = (p - rows) / n
+    return loss, dx
+"""
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
 SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
 SHAPES |= {LOGISTIC: "logits=7x5", CELL: "x=7x5,h=7x4,Wx=5x4,Wh=4x4,b=4", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
 SHAPES |= {TABLE: "W=5x3,ids=7<5", GIVEN: "x=7x5", METHOD: "x=7x5,w=5", ROWS: "x=7x5"}
+SHAPES |= {GATED: "x=2x3x6", LETTERS: "W=6x4,V=4x6,inputs=5<6,targets=5<6", GUARDED: "x=7x5,y=7<5"}
+SHAPES |= {COLUMNS: SHAPES[LETTERS]}
 TOLD = [
     (LAYER_NORM, "g = dout * gamma", "g = dout", "missing factor: the factor gamma is missing"),
     (PENALIZED, "dmu = dz + self.mu / N", "dmu = dz", "dropped term: self.mu / N is not added to dz"),
@@ -237,6 +281,13 @@ TOLD = [
     (TABLE, "np.add.at(dW, self.ids, dout)", "dW[self.ids] = dout", "repeats lost: "),
     (GIVEN, "1 - y ** 2", "1 - x ** 2", "exchanged operand: x stands where y is due"),
     (METHOD, "(1 - t ** 2)", "(1 - t)", "lost square: t is not squared"),
+    (GATED, "db], axis=-1)", "db], axis=0)", "wrong axis: axis=0 stands where axis=-1 is due"),
+    (GATED, "dout * t * s * (1 - s)", "dout * t * t * (1 - s)", "exchanged operand: t stands where s is due"),
+    (GATED, "s * (1 - t ** 2)", "s * (1 - s ** 2)", "exchanged operand: s stands where t is due"),
+    (METHOD, "(dout * np.tanh(self.x))", "(self.x * np.tanh(self.x))", "exchanged operand: self.x stands where dout"),
+    (LETTERS, "dy[targets[t]] -= 1", "dy[inputs[t]] -= 1", "dy[inputs[t]] stands where dy[targets[t]] is due"),
+    (COLUMNS, "dy[targets[t]] -= 1", "dy[inputs[t]] -= 1", "dy[inputs[t]] stands where dy[targets[t]] is due"),
+    (GUARDED, "dx = (p - rows) / n", "dx = p - rows", "constant factor: the division of p - rows by n is missing"),
 ]
 
 
@@ -387,7 +438,7 @@ class Softmax:
         (
             SIGMOID,
             "(1 - self.output) * self.output",
-            "(1 - self.inputs) * self.inputs",
+            "np.sinh(3 + self.inputs) * np.cos(self.output)",
             "self.output * (1 - self.output)",
         ),
         (RELU, "[self._x <= 0]", "[dvalues <= 0]", "(self._x > 0)"),

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, permutations
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -48,7 +48,12 @@ _MEANT = 0.6
 """By how much a change is smaller that makes use of what nothing is made of yet."""
 _FUNCTIONS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum"}
 _FUNCTIONS |= {"zeros_like": "ones_like", "ones_like": "zeros_like", "ones": "zeros"}
+_FUNCTIONS |= {"hstack": "vstack", "vstack": "hstack", "repeat": "tile", "tile": "repeat"}
+ALONG = {"concatenate": 1, "stack": 1, "split": 2, "array_split": 2, "flip": 1, "roll": 2, "cumsum": 1, "repeat": 2}
+"""Functions that go along one axis, and the place of that among their arguments; without it another one is meant."""
 _AXES = ("0", "1", "-1", "2", "(0, 1)", "(0, 2)", "(0, 2, 3)", "(1, 2)", "(2, 3)")
+_PLACE = re.compile(r"[^\W\d]\w*(\[.*\])?")
+"""An index that is a name, or an element of something."""
 _MODULES = ("np", "numpy")
 _STEPS = ("sign", "maximum", "minimum", "clip", "round", "floor", "ceil", "argmax", "argmin", "isin", "isclose")
 """Functions whose results may be the same for other numbers."""
@@ -166,6 +171,7 @@ def edits(
         # Returning something else is no change of what is computed.
         if not (place in several and instead in atoms and not _occurs(_read(instead), place))
     ]
+    found += [Edit(statement, *edit) for edit in _exchanged_throughout(computed, atoms)]
     if returned is not None:
         begin, end = "[]" if isinstance(returned, ast.List) else ("", "")
         orders = (", ".join(map(ast.unparse, order)) for order in _other_orders(several))
@@ -186,6 +192,40 @@ def edits(
     if computed is not value:
         found += [Edit(statement, x, y, 1.05) for x, y in _written_otherwise(value, indices)]
     return sorted(found, key=lambda edit: edit.weight)
+
+
+def _exchanged_throughout(value: ast.expr, atoms: Sequence[str]) -> Iterator[tuple[ast.expr, str, float]]:
+    """A name that occurs several times with another one in its place wherever it does, as of one gate for another.
+
+    >>> [text for _, text, _ in _exchanged_throughout(_read("x + dr * z * (1 - z)"), ["r", "z"])]
+    ['dr * r * (1 - r)']
+    """
+    count = _names_in(value)
+    for name in (name for name in atoms if count[name] > 1):
+        inner = (x for x in ast.walk(value) if isinstance(x, ast.BinOp | ast.Call | ast.Subscript | ast.Compare))
+        for place in [x for x in inner if _names_in(x)[name] == count[name]][-1:]:  # the smallest comes last
+            yield from ((place, exchanged(place, name, x), 1.05 + 0.01 * k) for k, x in enumerate(atoms) if x != name)
+
+
+def _names_in(x: ast.expr) -> Counter[str]:
+    """How often each name and attribute occurs in an expression."""
+    return Counter(ast.unparse(y) for y in ast.walk(x) if isinstance(y, ast.Name | ast.Attribute))
+
+
+def exchanged(value: ast.expr, name: str, other: str) -> str:
+    """An expression with another one wherever a name stands in it."""
+    return ast.unparse(_Exchanged(name, _read(other)).visit(_read(ast.unparse(value))))
+
+
+class _Exchanged(ast.NodeTransformer):
+    """Writes another expression wherever a name stands."""
+
+    def __init__(self, name: str, other: ast.expr) -> None:
+        self._name, self._other = name, other
+
+    def visit(self, node: ast.AST) -> Any:
+        is_it = isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == self._name
+        return self._other if is_it else self.generic_visit(node)
 
 
 def _other_orders(several: Sequence[ast.expr]) -> Iterator[tuple[ast.expr, ...]]:
@@ -285,8 +325,8 @@ def _places(value: ast.expr) -> Iterator[tuple[ast.expr, _Within]]:
         inner: list[ast.expr] = [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
         if isinstance(node, ast.Call):
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-            sized = owner is not None and _is_module(owner) and node.func.attr in _SIZED  # type: ignore[attr-defined]
-            inner = [*([owner] if owner is not None and not _is_module(owner) else []), *node.args[int(sized) :]]
+            sized = owner is not None and is_module(owner) and node.func.attr in _SIZED  # type: ignore[attr-defined]
+            inner = [*([owner] if owner is not None and not is_module(owner) else []), *node.args[int(sized) :]]
         elif isinstance(node, ast.Subscript):
             inner = [node.value]
         elif isinstance(node, ast.JoinedStr):  # a text is no number, and its parts have no places of their own
@@ -303,7 +343,7 @@ def _decides(function: ast.expr) -> bool:
     """Whether a function is not known to tell one number from each other: the user's own, or one with steps."""
     if not isinstance(function, ast.Attribute):
         return True
-    return function.attr in _STEPS or not hasattr(np if _is_module(function.value) else np.ndarray, function.attr)
+    return function.attr in _STEPS or not hasattr(np if is_module(function.value) else np.ndarray, function.attr)
 
 
 def _instead(
@@ -361,6 +401,7 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.0, ast.unparse(inner)
         case ast.BinOp(ast.Constant(1) as one, ast.Sub(), right):
             yield 1.0, ast.unparse(right)
+            yield from ((1.0, text) for text in _closed_before(place))
             if isinstance(right, ast.Name | ast.Attribute | ast.Subscript):  # as of a tanh
                 yield 1.0, f"{ast.unparse(one)} - {ast.unparse(right)} ** 2"
             yield from ((1.1, text) for text in slopes_of_sigmoid(place))
@@ -382,6 +423,21 @@ def _other(place: ast.expr, text: str, atoms: Sequence[str], divisor: bool) -> I
             yield 1.3, ast.unparse(left)
         case ast.Call():
             yield from _calls(place)
+
+
+def _closed_before(difference: ast.BinOp) -> Iterator[str]:
+    """The slope of a tanh times what it is beside, where the parenthesis is closed too late.
+
+    >>> [*_closed_before(ast.parse("1 - t * dt ** 2", mode="eval").body)]
+    ['(1 - t ** 2) * dt']
+    >>> [*_closed_before(ast.parse("1 - t ** 2 * dt", mode="eval").body)]
+    ['(1 - t ** 2) * dt']
+    """
+    match difference:
+        case ast.BinOp(one, _, ast.BinOp(x, ast.Mult(), ast.BinOp(factor, ast.Pow(), power))) | ast.BinOp(
+            one, _, ast.BinOp(ast.BinOp(x, ast.Pow(), power), ast.Mult(), factor)
+        ):
+            yield f"({ast.unparse(one)} - {held(x)} ** {ast.unparse(power)}) * {held(factor)}"
 
 
 def slopes_of_sigmoid(difference: ast.expr) -> Iterator[str]:
@@ -465,6 +521,10 @@ def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[st
             found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
     length = 1 if isinstance(getattr(index, "value", None), int) else len(parts)
     found += [", ".join(others) for others in indices if others and len(others) == length]
+    if length == 1 and isinstance(
+        index, ast.Name | ast.Subscript
+    ):  # a place, as others have beside one on another axis
+        found += [x for others in indices for x in others if _PLACE.fullmatch(x)]
     return [x for x in dict.fromkeys(found) if x != text]
 
 
@@ -544,7 +604,7 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
         return
     called, arguments = function.attr, [ast.unparse(x) for x in place.args]
     owner = held(function.value)
-    module = _is_module(function.value)
+    module = is_module(function.value)
     own, rest = (arguments[:1], arguments[1:]) if module else ([owner], arguments)
     keywords = {keyword.arg or "": ast.unparse(keyword.value) for keyword in place.keywords}
     axis = keywords.pop("axis", rest[0] if rest else None)
@@ -571,12 +631,26 @@ def _calls(place: ast.Call) -> Iterator[tuple[float, str]]:
     if called in ("dot", "matmul") and own and rest:
         yield from _operations(f"({own[0]})", ast.MatMult(), f"({rest[0]})")
         yield 1.4, f"({own[0]}) * ({rest[0]})"
+    if called in ALONG and not rest[ALONG[called] - 1 :]:  # else it is a number that is changed
+        single = (x for x in _AXES if x[0] != "(" and x != axis_of(place))
+        yield from ((1.0, ast.unparse(_with_axis(place, x))) for x in single)
     if called in ("sum", "mean", "max", "min"):
         others = dict.fromkeys([*_AXES, *_one_axis_more(axis)])
         yield from ((1.0, again(called, other, keep)) for other in others if other != axis)
         yield 1.0, again(called, axis, None if keep else "True")
         if axis is not None:
             yield 1.2, again(called, None, None)
+
+
+def axis_of(call: ast.Call) -> str | None:
+    """The axis that a function goes along, as it is written by its name; None where it is not."""
+    return next((ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "axis"), None)
+
+
+def _with_axis(call: ast.Call, axis: str) -> ast.Call:
+    """A call along another axis."""
+    others = [keyword for keyword in call.keywords if keyword.arg != "axis"]
+    return ast.Call(call.func, call.args, [*others, ast.keyword("axis", _read(axis))])
 
 
 def _one_axis_more(axis: str | None) -> Iterator[str]:
@@ -602,7 +676,8 @@ def _occurs(x: ast.expr, within: ast.expr) -> bool:
     return any(isinstance(y, ast.expr) and ast.unparse(y) == text for y in ast.walk(within))
 
 
-def _is_module(owner: ast.expr) -> bool:
+def is_module(owner: ast.expr) -> bool:
+    """Whether an expression is NumPy, not an array."""
     return isinstance(owner, ast.Name) and owner.id in _MODULES
 
 

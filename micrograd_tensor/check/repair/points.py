@@ -12,6 +12,9 @@ from ..expected import expect
 from ..found import Found, WrongStage
 from ..judge import USED_AGAIN
 
+_GUARDS, _MOST = 10.0, 1e-4
+"""How much more a guard may be at other points than at the first, and what is allowed there at most."""
+
 
 class Call(NamedTuple):
     """A call of a backward pass, which can be made again: the function, its two arguments, and the inputs' names.
@@ -59,7 +62,7 @@ class RecordedElsewhere:
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
         """Whether a gradient among what was computed at a point is the recorded one."""
         node, value = named_nodes(place.graph).get(own.node.name or ""), names.get(key)
-        return node is not None and is_about(value, place.graph.gradients[node].value)
+        return node is not None and is_about(value, place.graph.gradients[node].value, _share_allowed(own))
 
 
 class JudgedElsewhere(RecordedElsewhere):
@@ -86,17 +89,29 @@ class JudgedElsewhere(RecordedElsewhere):
         if node is None:
             return False
         due = expect(place.graph, given, {n: n.value for n in place.graph.nodes}).gradients[node]
-        return is_about(names.get(key), due)
+        return is_about(names.get(key), due, _share_allowed(own))
 
 
-def is_about(value: Any, expected: Any) -> bool:
-    """Whether a gradient is about as expected: it was right to rounding at the first point."""
+def _share_allowed(own: WrongStage) -> float:
+    """By what share of its largest element a gradient may be off at other points, by what is allowed at the first.
+
+    That is more than rounding where a guard may be left out, as the 1e-7 in ``np.log(p + 1e-7)``, which there is more.
+    """
+    largest = _largest(np.asarray(own.expected))
+    return min(_GUARDS * float(np.max(own.tolerance, initial=0.0)) / largest, _MOST) if largest else 0.0
+
+
+def _largest(due: Any) -> float:
+    return float(np.abs(due[np.isfinite(due)]).max(initial=0.0))
+
+
+def is_about(value: Any, expected: Any, share: float = 0.0) -> bool:
+    """Whether a gradient is about as expected: it was right to rounding at the first point, or to a share of it."""
     due = np.asarray(expected)
     if not has_shape(value, due.shape):
         return False
-    largest = float(np.abs(due[np.isfinite(due)]).max(initial=0.0))
-    loose = 1e-8 if np.result_type(value, due).itemsize >= 8 else 1e-3
-    return bool(np.all((np.abs(value - due) <= loose * largest) | (value == due)))
+    loose = max(1e-8 if np.result_type(value, due).itemsize >= 8 else 1e-3, share)
+    return bool(np.all((np.abs(value - due) <= loose * _largest(due)) | (value == due)))
 
 
 def has_shape(value: Any, shape: tuple[int, ...]) -> bool:

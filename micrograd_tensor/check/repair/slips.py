@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..syntax import called
-from .edits import Edit, parts_of, slopes_of_sigmoid, slopes_of_tanh
+from .edits import ALONG, Edit, axis_of, exchanged, is_module, parts_of, slopes_of_sigmoid, slopes_of_tanh
 
 _SMALL = 1e-2
 _MAX_PART = 60
@@ -55,6 +55,8 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     if edit.place is None:
         return _of_statement(edit, is_number)
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
+    if names := _exchanged_name(old, new):
+        return Slip("exchanged operand", f"{names[0]} stands where {names[1]} is due, in {_part(old)}")
     if isinstance(edit.before, ast.For):
         return Slip("", f"the steps are those of {_part(old)}, where {_part(new)} is due")
     match old, new:
@@ -117,6 +119,14 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     return found
 
 
+def _exchanged_name(old: ast.expr, new: ast.expr) -> tuple[str, str] | None:
+    """The name that another one stands for wherever it occurs, several times, and that one; None if it is not so."""
+    every = Counter(ast.unparse(x) for x in ast.walk(old) if isinstance(x, ast.Name | ast.Attribute))
+    there = {ast.unparse(x): None for x in ast.walk(new) if isinstance(x, ast.expr) and _is_atom(x)}
+    pairs = ((name, other) for name, n in every.items() if n > 1 and name not in there for other in there)
+    return next((pair for pair in pairs if exchanged(old, *pair) == ast.unparse(new)), None)
+
+
 def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
     """Another number."""
     before, after = old.value, getattr(new, "value", None)
@@ -124,7 +134,7 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
     if isinstance(new, ast.UnaryOp) and _same(new.operand, old):
         return Slip("sign", said)
     for x in ast.walk(edit.before):
-        if isinstance(x, ast.Call) and old in x.args and called(x) in _REDUCTIONS:
+        if isinstance(x, ast.Call) and old in x.args and _is_axis(x, x.args.index(old)):
             return Slip("wrong axis", f"axis {_part(old)} stands where axis {_part(new)} is due, in {_part(x)}")
         if isinstance(x, ast.BinOp) and isinstance(x.op, ast.Pow) and x.right is old:
             return Slip(
@@ -132,6 +142,12 @@ def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
             )
     small = (isinstance(after, float) and 0 < abs(after) <= _SMALL) or 0 < abs(before) <= _SMALL  # type: ignore[arg-type]
     return Slip("another eps" if small else "constant factor", f"{said}{_within(edit, old)}")
+
+
+def _is_axis(call: ast.Call, at: int) -> bool:
+    """Whether an argument of a call of NumPy, or of an array's method, is the axis that it goes along or over."""
+    before = 0 if isinstance(call.func, ast.Attribute) and is_module(call.func.value) else 1
+    return called(call) in _REDUCTIONS or ALONG.get(called(call)) == at + before
 
 
 def _of_indices(one: ast.expr, other: ast.expr) -> str:
@@ -274,6 +290,11 @@ def _as_product(call: ast.Call) -> ast.BinOp | None:
 def _of_calls(old: ast.Call, new: ast.Call) -> Slip | None:
     """Another function, or the same one over other axes."""
     names = [called(old), called(new)]
+    if names[0] == names[1] and names[0] in ALONG:
+        one, other = axis_of(old), axis_of(new)
+        if one is None:
+            return Slip("wrong axis", f"axis={other} is missing, in {_part(old)}")
+        return Slip("wrong axis", f"axis={one} stands where axis={other} is due, in {_part(old)}")
     if names[0] != names[1]:
         same = [ast.unparse(x) for x in (*old.args, *old.keywords)] == [
             ast.unparse(x) for x in (*new.args, *new.keywords)
