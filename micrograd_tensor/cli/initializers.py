@@ -36,6 +36,7 @@ class Made(NamedTuple):
         layer: with each of these as an argument.
         given: values and shapes of arguments, as `values_of` reads them.
         call: how they were made, such as ``initialize_parameters(5, 4, 3)``.
+        stopped: whether the backward pass gave no gradients of them, as where it stopped with an error.
         unlike: whether gradients have other shapes than they.
         instead: another call, with which they have not; or "".
     """
@@ -43,28 +44,32 @@ class Made(NamedTuple):
     layer: Layer
     given: dict[str, Any]
     call: str
+    stopped: bool
     unlike: bool
     instead: str = ""
 
 
 def made_by_initializer(layer: Layer, seed: int) -> Made | None:
-    """The layer with weights of the first sizes with which both of its passes run; None where there are none.
+    """The layer with weights of the first sizes with which both of its passes run, or else its forward pass, if any.
 
     If it runs with several outputs, but has gradients of the shapes of its weights with a single one only, it is not
     known which it is for.
     """
     if layer.made_by is not None:
         return None
+    stopped = list[Made]()
     for widths in _WIDTHS:
-        several = _made(layer, widths, seed)
-        if several is not None and not several.unlike:
-            return several
-        single = _made(layer, (*widths[:-1], 1), seed)
+        every = [_made(layer, widths, seed)]
+        if every[0] is not None and not (every[0].stopped or every[0].unlike):
+            return every[0]
+        every.append(_made(layer, (*widths[:-1], 1), seed))
+        stopped += [one for one in every if one is not None and one.stopped]
+        several, single = (one if one is not None and not one.stopped else None for one in every)
         if several is not None:
             return several._replace(instead=single.call if single is not None and not single.unlike else "")
         if single is not None:
             return single
-    return None
+    return stopped[0] if stopped else None
 
 
 def _made(layer: Layer, widths: tuple[int, ...], seed: int) -> Made | None:
@@ -86,11 +91,11 @@ def _made(layer: Layer, widths: tuple[int, ...], seed: int) -> Made | None:
         for shapes in _shapes(widths) if labels else dict.fromkeys((x,) for x, _ in _shapes(widths)):
             given = drawn | dict(zip((*inputs, *labels), shapes, strict=True))
             trial = Trials(keeping(net), given, seed).chosen()
-            if trial is not None and trial.gradients:
-                found.append(Made(net, given, call, bool(trial.unlike)))
-                if not trial.unlike:
+            if trial is not None:
+                found.append(Made(net, given, call, not trial.gradients, bool(trial.unlike)))
+                if trial.gradients and not trial.unlike:
                     return found[-1]
-    return found[0] if found else None
+    return min(found, key=lambda one: one.stopped) if found else None
 
 
 def _is_text(key: ast.expr) -> bool:

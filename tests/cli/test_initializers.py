@@ -109,6 +109,13 @@ def test_what_is_right_for_a_single_output_alone_is_not_judged_before_it_is_said
     assert "that initialize_parameters_deep([5, 4, 6, 1]) makes, and not of those of" in printed
 
 
+def test_a_backward_pass_that_stops_with_an_error_there_is_told_so(check):
+    status, printed = check(MAKES + DEEP.replace("np.dot(dZ, A_prev.T)", "np.dot(dZ, A_prev)"))
+    assert status == 1
+    assert "backward stops with an error" in printed
+    assert "initialize_parameters_deep([5, 4, 6, 3]) makes" in printed
+
+
 def test_without_such_a_function_inputs_are_asked_for(check):
     status, printed = check(DEEP)
     assert status == 2
