@@ -71,6 +71,42 @@ def followed_by_cost(
     return joined, cost
 
 
+def class_with_cost(
+    made: type, forward: str, backward: str, costs: Iterable[Function]
+) -> tuple[type, str, Function | None]:
+    """A class, the name of its forward pass, and the cost that comes after that; None for it where there is none.
+
+    The cost is a method that takes what only the backward pass does, or one of the functions of the file; where it
+    takes the inputs itself, it is the forward pass.
+
+    Args:
+        made: the class.
+        forward: the name of a method.
+        backward: likewise.
+        costs: the methods and functions that are called as costs.
+    """
+    passes, of_backward = getattr(made, forward), getattr(made, backward)
+    unknown = {*unknown_to(passes, of_backward)}
+    taken = {*inspect.signature(passes).parameters}
+    for cost in costs if unknown else ():
+        its = {*inspect.signature(cost).parameters}
+        if "self" in its and unknown <= its <= taken | unknown:
+            return made, cost.__name__, None
+    joined, cost_after = followed_by_cost(passes, of_backward, costs, ())
+    if cost_after is None:
+        return made, forward, None
+
+    @functools.wraps(joined)
+    def method(self: Any, **arguments: Any) -> Any:
+        return joined(self=self, **arguments)
+
+    own, *rest = inspect.signature(joined).parameters.values()
+    first = own.replace(kind=own.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]  # as inspect documents
+    name = f"{forward}_and_{cost_after.__name__}"
+    return type(made.__name__, (made,), {name: method, "__module__": made.__module__}), name, cost_after
+
+
 def unknown_to(forward: Function, backward: Function) -> list[str]:
     """What a backward pass needs that a forward pass does not know; nothing where it takes an upstream gradient."""
     known = {*inspect.signature(forward).parameters, *inspect.unwrap(forward).__code__.co_varnames}

@@ -54,7 +54,7 @@ def _arrays(value: Any) -> list[str]:
 def _read(layer: Layer, name: str) -> list[str]:
     """The entries of an argument that the forward pass reads by name, if some of them are called as parameters are."""
     read, written = dict[str, None](), set[str]()
-    for function in filter(None, (layer.forward, layer.cost)):
+    for function in filter(None, (layer.function_forward, layer.cost)):
         for key, to in subscripts(function, name):
             match key, to:
                 case ast.Constant(str() as text), ast.Load():
@@ -67,7 +67,7 @@ def _read(layer: Layer, name: str) -> list[str]:
 
 def keys_of(layer: Layer, name: str) -> list[ast.expr]:
     """What an argument of the forward pass is subscripted by."""
-    functions = (layer.forward, layer.cost) if layer.cost is not None else (layer.forward,)
+    functions = filter(None, (layer.function_forward, layer.cost))
     return [key for function in functions for key, _ in subscripts(function, name)]
 
 

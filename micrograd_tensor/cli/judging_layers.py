@@ -17,7 +17,7 @@ import numpy as np
 from ..check.branches import on_one_side, untaken
 from ..check.running import python_function
 from ..check.statements import assignments, lines_of_returns
-from ..engine.row import Linear
+from ..engine.row import Linear, Product
 from ..graph import named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
@@ -114,7 +114,7 @@ def _judged(
             return elsewhere
         return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = _hidden(task) if is_finite(task.captured, first[1]) else (np.inf, np.inf)
-    wrong = {*first[1].wrong}
+    wrong = _not_right(first)
     for other in tasks:
         try:
             judged = other, *judge(other, path, rtol, why=False, point=False)
@@ -135,8 +135,8 @@ def _judged(
                 if _branches(first, judged):  # what is wrong did not run
                     continue
                 return judged_again((other, *judge(other, path, rtol)), path, rtol)
-            if not defined or wrong > {*judged[1].wrong}:  # the rest may be right for labels of this kind
-                task, wrong, defined = other, {*judged[1].wrong}, True
+            if not defined or wrong > _not_right(judged):  # the rest may be right for labels of this kind
+                task, wrong, defined = other, _not_right(judged), True
     if not defined:
         raise UnusableError(
             f"{path}: what the forward pass returns is no finite number at the inputs that were found, {task.shapes}; "
@@ -158,9 +158,9 @@ def _with_labels_of_all(task: Task) -> Task | None:
     shapes = dict[str, tuple[int, ...]]()
     for name, leaf in named_nodes(task.captured).items():
         if leaf.is_leaf and name in task.free and is_labels(name) and leaf.dtype.kind == "f" and leaf.shape:
-            users = (user for user, _ in task.captured.users[leaf] if isinstance(user.reading, Linear))
+            users = (user for user, _ in task.captured.users[leaf] if isinstance(user.reading, Linear | Product))
             larger = (x.shape for x in users if any(getattr(y, "shape", ()) == x.shape for y in x.operands))
-            for shape in (x for x in larger if len(x) > len(leaf.shape)):
+            for shape in (x for x in larger if x != leaf.shape):
                 shapes[name] = shape
     said = task.said
     for name, shape in shapes.items():
@@ -174,6 +174,11 @@ def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) 
     """The arguments, some with other numbers of their kind, of a shape."""
     rng = np.random.default_rng(8)
     return {name: alike(x, shapes[name], rng) if name in shapes else x for name, x in given.items()}
+
+
+def _not_right(judged: Judged) -> set[str]:
+    """What is wrong, or follows from it."""
+    return {n for n, x in judged[1].stages.items() if x.status in (Status.WRONG, Status.RIGHT_GIVEN)}
 
 
 def _hidden(task: Task) -> tuple[float, float]:
@@ -273,7 +278,7 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
             again = other, *judge(other, path, rtol, why=False)  # it counts only where less is wrong
             if again[2].error is None and not again[1].wrong:
                 return again
-            if again[2].error is None and {*report.wrong} > {*again[1].wrong}:
+            if again[2].error is None and _not_right(judged) > _not_right(again):
                 other = replace(other, doubts={})
                 return other, *judge(other, path, rtol)
     return None

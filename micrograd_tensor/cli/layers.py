@@ -22,7 +22,7 @@ from ..check.nested import leaves
 from ..check.statements import place_of_loss
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
-from .costs import followed_by_cost
+from .costs import class_with_cost, followed_by_cost
 from .derivatives import Reading, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
 from .held import is_object
 from .static_passes import static_passes
@@ -194,9 +194,7 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         named = (called[way] for way in _forwards(name) if called.get(way, backward) is not backward)
         if (forward := next(named, None)) is not None:
             pairs[name] = forward
-    costs = [f for n, f in functions.items() if re.fullmatch(_LOSS, n) and not re.search(_BACKWARD, n)]
-    costs = [f for f in costs if not is_derivative(f.__name__) and f not in pairs.values()]
-    costs = [f for f in costs if not _returns_loss(f.__name__, f)]
+    costs = [f for n, f in functions.items() if _is_cost(n, f) and f not in pairs.values()]
     derivatives = {name: of for name, of in derivative_pairs(functions).items() if name not in pairs}
     for name, backward in functions.items():
         if backward.__module__ != module.__name__:
@@ -231,7 +229,11 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
                 found[name] = whole
                 continue
             if forwards and backwards and not _is_blank(getattr(made, forwards[0])):
-                found[name] = Layer(name, forwards[0], backwards[0], made)
+                own = [
+                    f for way, f in vars(made).items() if way in methods and _is_cost(way, f) and way not in forwards
+                ]
+                owner, way, cost = class_with_cost(made, forwards[0], backwards[0], [*own, *costs])
+                found[name] = Layer(name, way, backwards[0], owner, cost)
                 continue
             losses = [way for way, x in vars(made).items() if inspect.isfunction(x) and _returns_loss(way, x)]
             if losses:
@@ -394,6 +396,13 @@ def _with_loss_first(function: Callable[..., Any]) -> Callable[..., Any]:
         return several[place], *several[:place], *several[place + 1 :]
 
     return called
+
+
+def _is_cost(name: str, function: Callable[..., Any]) -> bool:
+    """Whether a function is called as a loss, and returns that alone."""
+    if not re.fullmatch(_LOSS, name) or re.search(_BACKWARD, name) or is_derivative(name):
+        return False
+    return not _returns_loss(name, function)
 
 
 def _is_called(value: ast.expr, pattern: re.Pattern[str]) -> bool:

@@ -386,8 +386,8 @@ def _said(layer: Layer, trial: Trial, seed: int, given: Container[str], call: st
     inputs = "; ".join(f"{way}: {', '.join(some)}" for way, some in ways.items() if some)
     after = ""
     if layer.cost is not None:
-        taken = inspect.signature(layer.forward).parameters
-        added = [n for n in unknown_to(inspect.unwrap(layer.forward), layer.backward) if n in taken]
+        taken = inspect.signature(layer.function_forward).parameters
+        added = [n for n in unknown_to(inspect.unwrap(layer.function_forward), layer.function) if n in taken]
         after = f", and {layer.cost.__name__} after it, as backward takes {listed(added)}"
     made = f"; the shapes of weights are those that {call} makes" if call else ""
     how = f"recorded as it stands, with what it assigns to items of arrays{after}"

@@ -32,8 +32,8 @@ _SIZES = (
 """What a number is that a class is made with, by its name."""
 _TRIES = 8
 """So many masks are drawn at most."""
-_LARGE = 10
-"""A default size from which on a smaller one is taken."""
+_LARGE = 9
+"""A larger default size is taken for a smaller one."""
 
 _LAYOUTS: tuple[dict[str, Any], ...] = (
     {"input": (7, 5), "weights": (5, 3), "bias": (3,), "gamma": (5,), "hidden state": (7, 3), "input weights": (5, 3),
@@ -181,6 +181,7 @@ def guesses(
     asked = any(_texts_and_numbers(compared or {}, name)[1] for name in labelled)
     axes = max((int(n) + 1 for found in _AXES.findall(forward) for n in re.findall(r"\d+", found)), default=0)
     first = next((given[n] for n in needed if roles[n] == "input" and _is_shape(given.get(n))), ())
+    of_outputs = any(_what_size(name) == "out" for name in sizes)
     scores = bool(labelled) and not weighted and not any(_what_size(name) == "in" for name in sizes)
     for kind in _kinds(forward, several):
         for these in every:
@@ -203,7 +204,8 @@ def guesses(
                         arguments[name] = texts[0]
                     elif parameter.default is parameter.empty or name in wanted:
                         beside = _for_given(layout, first) if these[name] == "labels" else layout
-                        arguments[name] = _guessed(these[name], beside, rng, weighted, kind, few, settings)
+                        of_weights = weighted or (these[name] == "labels" and of_outputs)
+                        arguments[name] = _guessed(these[name], beside, rng, of_weights, kind, few, settings)
                         free.add(name)
                 alone = {name for name in free if these[name] in ("number", "rate")}
                 yield Guess(arguments, kind, frozenset(free), frozenset(alone))

@@ -115,3 +115,54 @@ def test_without_exactly_one_cost_that_takes_them_nothing_is_judged(check, text)
     status, printed = check(text)
     assert status == 2
     assert "the backward pass of propagation takes Y, of which the forward pass knows nothing" in printed
+
+
+NETWORK = """
+class Network:
+    def __init__(self, input_size=784, hidden_size=64, output_size=10, lr=0.1):
+        self.W1, self.b1 = np.random.randn(input_size, hidden_size), np.zeros((1, hidden_size))
+        self.W2, self.b2 = np.random.randn(hidden_size, output_size), np.zeros((1, output_size))
+        self.lr = lr
+
+    def forward(self, X):
+        self.a1 = np.maximum(0, X @ self.W1 + self.b1)
+        z2 = self.a1 @ self.W2 + self.b2
+        e = np.exp(z2 - z2.max(axis=1, keepdims=True))
+        self.a2 = e / e.sum(axis=1, keepdims=True)
+        return self.a2
+
+    def compute_loss(self, y_true, y_pred):
+        return -np.sum(y_true * np.log(y_pred + 1e-9)) / y_true.shape[0]
+
+    def backward(self, X, y):
+        m = X.shape[0]
+        dz2 = self.a2 - y
+        dW2 = self.a1.T @ dz2 / m
+        db2 = dz2.sum(axis=0, keepdims=True) / m
+        dz1 = dz2 @ self.W2.T * (self.a1 > 0)
+        dW1 = X.T @ dz1 / m
+        db1 = dz1.sum(axis=0, keepdims=True) / m
+        for p, d in ((self.W1, dW1), (self.b1, db1), (self.W2, dW2), (self.b2, db2)):
+            p -= self.lr * d
+"""
+OF_ITSELF = NETWORK.replace("compute_loss(self, y_true, y_pred):", "compute_loss(self, X, y):").replace(
+    "-np.sum(y_true * np.log(y_pred + 1e-9)) / y_true.shape[0]",
+    "-np.sum(y * np.log(self.forward(X) + 1e-9)) / y.shape[0]",
+)
+APART = "def cross_entropy(p, y):\n    return -np.sum(y * np.log(p)) / len(y)\n" + NETWORK.replace(
+    "compute_loss", "show"
+)
+
+
+@pytest.mark.parametrize("text", [NETWORK, OF_ITSELF, APART], ids=["a method", "of the inputs", "a function"])
+def test_the_cost_of_a_class_is_a_method_or_a_function(check, text):
+    status, said = check(text)
+    assert status == 0, said
+    for right, wrong in (
+        ("self.a2 - y\n", "y - self.a2\n"),
+        ("X.T @ dz1 / m", "X.T @ dz1"),
+        (" * (self.a1 > 0)", ""),
+        ("p -= self.lr", "p += self.lr"),
+    ):
+        assert text.count(right) == 1
+        assert check(text.replace(right, wrong))[0] == 1
