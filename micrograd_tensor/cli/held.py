@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, MutableSequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
 
@@ -44,6 +44,7 @@ class Place:
         key: its name, or its number, there.
         gradient: whether it is one, of another array there.
         boxed: whether it is the numbers of an object that is a parameter.
+        also: the other places of the same array, as of a weight in a dictionary and in the layer that uses it.
     """
 
     called: str
@@ -52,6 +53,12 @@ class Place:
     key: Any
     gradient: bool = False
     boxed: bool = False
+    also: tuple[Place, ...] = ()
+
+    def put(self, value: Any) -> None:
+        """Put another value there, and in the other places."""
+        for place in (self, *self.also):
+            place.names[place.key] = value
 
     @property
     def is_there(self) -> bool:
@@ -79,6 +86,21 @@ def places(own: Any) -> Iterator[Place]:
     seen = {id(own)}
     for key, value in inner:
         yield from _within(value, key, key, seen, own_dictionary=isinstance(value, dict))
+
+
+def leaves_of(own: Any) -> list[Place]:
+    """The arrays that an object holds and that are no gradients, each once though it be in several collections."""
+    found = list[list[Place]]()
+    for place in places(own):
+        if place.gradient:
+            continue
+        same = (one for one in found if one[0].value is place.value)
+        known = next((one for one in same if all(x.names is not place.names for x in one)), None)
+        if known is not None:
+            known.append(place)
+        else:
+            found.append([place])
+    return [replace(first, also=(*others,)) for first, *others in found]
 
 
 def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary: bool = False) -> Iterator[Place]:

@@ -37,7 +37,7 @@ from .costs import unknown_to
 from .derivatives import sources_of
 from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
-from .held import places
+from .held import leaves_of
 from .layers import Layer, arguments_of_layers, no_layers, parameters_of, parameters_of_constructor, wanted_by
 from .predictions import may_be_predicted
 from .readings import Reading, may_be_averaged, said_of, why_instead
@@ -47,7 +47,7 @@ from .shapes import LABELS, NUMBERS, Guess
 from .shapes_option import numbers_as_option, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
-from .trials import Trial, Trials, made_anew, quietly, rest_of
+from .trials import Trial, Trials, made_anew, quietly, rest_of, without_reassigned
 from .unread_numbers import unread_numbers
 from .unusable import MixedError, UnusableError
 from .user_file import blamed
@@ -226,7 +226,7 @@ def _recorded(
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
     unnamed = {trial.given.argument: None} if trial.given else {}
-    cache = takes.cache_of(made, {**leaves, **local, **unnamed})
+    cache = takes.cache_of(made, {**leaves, **without_reassigned(forward, local, leaves), **unnamed})
     names = [*_names(outputs, cache, settled_ones, takes, layer.function, own)]
     records = ancestors(outputs)
     if averaged:  # a loss for each example is only a step on the way to their mean
@@ -425,9 +425,8 @@ def _as_option(guess: Guess) -> str:
 def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:
     """A layer's object, what its forward pass returns and its local variables, on `Array` s."""
     own = made_anew(layer, leaves, seed)
-    for place in places(own):
-        if not place.gradient:
-            place.names[place.key] = _recorded_attribute(place.called, place.value)
+    for place in leaves_of(own):
+        place.put(_recorded_attribute(place.called, place.value))
     forward, _ = layer.bound(own)
     watch = Watch(forward, within=False)
     with replaced(layer, _recorded_attribute), watch:

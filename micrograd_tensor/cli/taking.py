@@ -72,7 +72,7 @@ class Taking:
         plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
         unknown: the names of those that are labels, of which the forward pass knows nothing.
         cost: whether the forward pass returned a cost and what that is of, before what else it returned.
-        sources: for each of the values what the forward pass calls it, where that is known; "" for its result.
+        sources: what the forward pass calls values, where they are known by another name; "" for its result.
     """
 
     gradients: tuple[str, ...]
@@ -140,7 +140,10 @@ class Taking:
                 gradients = [name for name in rest if name in gradients or name in unknown]
                 others = [name for name in others if name not in unknown]
         plain = names[: 1 + (cache is not None)] == [*gradients, *([cache] if cache else [])] and not others
-        return cls(tuple(gradients), cache, tuple(others), in_order, several, plain and len(gradients) == 1)
+        result = [name for name in others if gradients in ([f"d{name}"], [f"d_{name}"]) and name not in arguments]
+        of = dict.fromkeys(result if not several else (), "")  # p beside dp, though forward may have had another p, too
+        plain = plain and len(gradients) == 1
+        return cls(tuple(gradients), cache, tuple(others), in_order, several, plain, sources=of)
 
     def unread(self, backward: Callable[..., Any]) -> Any:
         """What a backward pass takes for its upstream gradient and never reads, as ``dout=1`` of a loss; else None."""
@@ -257,6 +260,10 @@ class Adapted:
             return found
 
     def _found(self, returned: Any) -> Any:
+        if isinstance(returned, Mapping) and (
+            spelled(returned, self._inputs)[0] or returned.keys() & self._inputs.keys()
+        ):
+            return returned  # gradients by name
         several = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
         held: dict[str, Any] = {place.called: place.value for place in places(self._own)}
         for name, value in getattr(self._own, "__dict__", {}).items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import linecache
 import re
 import warnings
 from collections import Counter
@@ -33,7 +34,7 @@ from ..check.syntax import source_of, text_of
 from .first_forward import after_first_forward
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
-from .held import places
+from .held import leaves_of
 from .layers import Layer, parameters_of, parameters_of_constructor, texts_in
 from .lengths import told_apart
 from .predictions import Given, as_given, given_to
@@ -201,6 +202,8 @@ class Trials:
     def others(self, chosen: Kind) -> Iterator[Trial]:
         """Trials with numbers of other kinds, for what is right for one-hot labels or for probabilities only."""
         text = self._layer.text
+        if self._layer.made_by is not None and ".forward(" in text:  # of a loss that it holds
+            text = "".join(linecache.getlines(inspect.unwrap(self._layer.function_forward).__code__.co_filename))
         labels, shares = re.search(_LOGARITHM, text), re.search(_OF_SHARES, text) and re.search(_CLIPPED, text)
         kinds = {chosen}
 
@@ -331,7 +334,7 @@ class Trials:
                 own = made_anew(self._layer, {}, self._seed)
         except (Exception, SystemExit):  # the user's code may raise anything
             return []
-        return [place.value.shape for place in places(own) if not place.gradient]
+        return [place.value.shape for place in leaves_of(own)]
 
     def _tried(self, guess: Guess) -> Trial | None:
         layer = self._layer
@@ -375,13 +378,13 @@ class Trials:
         """The object, what its forward pass returns, its variables, and the shapes that the object begins with."""
         layer = self._layer
         own = made_anew(layer, arguments, self._seed)
-        held = {place.called: place.value.shape for place in places(own) if not place.gradient}
+        held = {place.called: place.value.shape for place in leaves_of(own)}
         held |= {name: x.shape for name, x in held_in_module(layer).items()}
         forward, _ = layer.bound(own)
         watch = Watch(forward, within=False)
         with watch:
             returned = layer.ran(own, arguments)
-        return own, returned, watch.local, held
+        return own, returned, without_reassigned(forward, watch.local, arguments), held
 
     def _is_loss(self, trial: Trial) -> bool:
         """Whether a result without an upstream gradient is a single number, as the product of three matrices is not."""
@@ -523,21 +526,31 @@ def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
     after_first_forward(layer, own, arguments)
     rng = np.random.default_rng([seed, 3])
     kept = [key for made in assignments(layer.function) for key in made.kept]
-    held = [*places(own)]
+    held = leaves_of(own)
     derived, _ = spelled(kept, [place.called for place in held])  # as `a` where backward fills in `grad_a`
     for place in held:
-        learned = (is_parameter(place.short) or place.boxed or place.called in derived) and not place.gradient
+        learned = is_parameter(place.short) or place.boxed or place.called in derived
         array = plain(place.value)
         if not (learned and place.called not in arguments and array.size):
             continue
         largest = np.abs(array).max()
         of_one = array.min() == array.max()  # as γ of a layer scale, or the slope of a PReLU
         if np.isin(array, (0, 1)).all():
-            place.names[place.key] = np.asarray(rng.standard_normal(array.shape), array.dtype)
+            place.put(np.asarray(rng.standard_normal(array.shape), array.dtype))
         elif of_one or largest < _SMALL:
             sizes = rng.uniform(0.5, 1.5, array.shape) if of_one else 1
-            place.names[place.key] = np.asarray(array / (largest if largest < _SMALL else 1) * sizes, array.dtype)
+            place.put(np.asarray(array / (largest if largest < _SMALL else 1) * sizes, array.dtype))
     return own
+
+
+def without_reassigned(
+    forward: Callable[..., Any], local: dict[str, Any], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The local variables but those that are arguments assigned anew: who calls backward has the arguments alone."""
+    source = source_of(forward)
+    assigned = (node.targets for node in (source.nodes if source is not None else ()) if isinstance(node, ast.Assign))
+    again = {x.id for targets in assigned for x in targets if isinstance(x, ast.Name) and x.id in arguments}
+    return {name: x for name, x in local.items() if name not in again}
 
 
 def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:

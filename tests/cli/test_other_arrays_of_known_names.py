@@ -238,3 +238,19 @@ def inputs():
     status, said = check(text.replace("xg = xn.reshape(N, G, -1)", "xg = (xn * 3 / 3).reshape(N, G, -1)"))
     assert status == 1
     assert "1 gradient is wrong: dx." in said
+
+
+@pytest.mark.parametrize(("line", "status"), [("p * (dp - delta)", 0), ("p * (dp + delta)", 1)])
+def test_what_an_upstream_gradient_is_called_of_is_the_result_though_forward_calls_another_array_so(
+    check, line, status
+):
+    found, printed = check(f"""
+def softmax_fwd(x):
+    p = np.exp(x - x.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+def softmax_bwd(dp, p):
+    delta = (p * dp).sum(axis=-1, keepdims=True)
+    return {line}
+""")
+    assert found == status, printed

@@ -431,3 +431,55 @@ def test_sizes_are_known_by_their_names(check, names):
     text = SIZED.format(*names.split())
     assert check(text)[0] == 0
     assert check(text.replace("self.x.T @ dout", "2 * self.x.T @ dout"))[0] == 1
+
+
+TWO_LAYERS = (
+    LINEAR.replace("n_in, n_out):", "W, b):").replace("np.random.randn(n_in, n_out), np.zeros(n_out)", "W, b")
+    + """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+        return -np.sum(t * np.log(self.y)) / len(x)
+
+    def backward(self, dout=1):
+        return (self.y - self.t) / len(self.t)
+
+class TwoLayerNet:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.params = {"W1": 0.01 * np.random.randn(input_size, hidden_size), "b1": np.zeros(hidden_size)}
+        self.params |= {"W2": 0.01 * np.random.randn(hidden_size, output_size), "b2": np.zeros(output_size)}
+        self.layers = {"Affine1": Linear(self.params["W1"], self.params["b1"])}
+        self.layers["Affine2"] = Linear(self.params["W2"], self.params["b2"])
+        self.last = SoftmaxWithLoss()
+
+    def loss(self, x, t):
+        x = self.layers["Affine2"].forward(np.tanh(self.layers["Affine1"].forward(x)))
+        return self.last.forward(x, t)
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.layers["Affine2"].backward(self.last.backward(1))
+        self.layers["Affine1"].backward(dout * (1 - self.layers["Affine2"].x ** 2))
+        first, second = self.layers["Affine1"], self.layers["Affine2"]
+        return {"W1": first.dW, "b1": first.db, "W2": second.dW, "b2": second.db}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("", "", []),
+        ('"b1": first.db', '"b1": 2 * first.db', ["db1"]),
+        ('"W2": second.dW', '"W2": -second.dW', ["dW2"]),
+        (" ** 2)", ")", ["db1"]),
+    ],
+)
+def test_one_array_in_two_places_is_one_weight(check, old, new, wrong):
+    assert old in TWO_LAYERS
+    status, printed = check(TWO_LAYERS.replace(old, new), name="TwoLayerNet")
+    assert status == bool(wrong), printed
+    for name in ("dW1", "db1", "dW2", "db2"):
+        row = next(line for line in printed.splitlines() if line.startswith(f"│ {name} "))
+        assert ("✗" in row) == (name in wrong), row
