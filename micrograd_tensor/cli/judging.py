@@ -279,7 +279,9 @@ def _averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, s
     sums = [name for name in weights if name not in means]
     if len(weights) < 2 or not (rest and means):
         return {}
-    if sums and not (_writes_means(task) and all(report.stages[n].status == Status.RIGHT for n in (*sums, *rest))):
+    if sums and any(report.stages[n].status != Status.RIGHT for n in (*sums, *rest)):
+        return {}
+    if sums and not _writes_means(task, {name: report.keys[name] for name in means}, ran):
         return {}
 
     def are_means(names: list[str], n: int) -> list[bool]:
@@ -308,10 +310,10 @@ def _averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, s
     return {}
 
 
-def _writes_means(task: Task) -> bool:
-    """Whether in the file of a backward pass a sum is divided as in courses."""
-    code = getattr(python_function(task.backward), "__code__", None)
-    return code is not None and _MEAN.search("".join(linecache.getlines(code.co_filename))) is not None
+def _writes_means(task: Task, keys: Mapping[str, str], ran: Run) -> bool:
+    """Whether the lines that make some gradients divide sums as in courses, each by its name; ``np.mean`` is a slip."""
+    made = gradient_lines(task.backward, keys, keys, ran.lines)
+    return all(any(_MEAN.search(text) for _, text in made.get(name, ())) for name in keys)
 
 
 def _of_sums(report: Report, graph: Graph, hand: Mapping[str, Any]) -> tuple[int, list[str]]:

@@ -59,8 +59,8 @@ def test_what_is_right_with_what_is_likely_to_be_meant_is_not_judged_before_that
 
 
 KERNELS = """
-def rbf_forward(x, centers, log_gamma):
-    diff = x[:, None, :] - centers[None]
+def rbf_forward(x, others, log_gamma):
+    diff = x[:, None, :] - others[None]
     d2 = np.sum(diff**2, axis=-1)
     return np.exp(-np.exp(log_gamma) * d2), (diff, d2, np.exp(log_gamma))
 
@@ -78,8 +78,8 @@ def test_what_is_right_without_an_axis_that_was_guessed_is_not_called_wrong(chec
     said = " ".join(said.split())
     assert status == 2
     fewer, guessed = re.search(r'say which: --shapes "?(\S+?)"?, or --shapes "?(\S+?)"?; then', said).groups()
-    assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{fewer}")[0] == 0
-    assert check(KERNELS, "--shapes", f"x=3x4,centers=5x4,{guessed}")[0] == 1
+    assert check(KERNELS, "--shapes", f"x=3x4,others=5x4,{fewer}")[0] == 0
+    assert check(KERNELS, "--shapes", f"x=3x4,others=5x4,{guessed}")[0] == 1
     assert check(KERNELS.replace("d2, axis=0) * g", "d2, axis=0)"))[0] == 1
 
 
