@@ -33,7 +33,11 @@ from .visits import Visits
 
 MAX_SECONDS, TRACED = 2.0, 4
 """How long is looked for changes of lines, and how much longer where a tracer, as one of coverage, slows the search."""
-_ALIKE = (("missing sum", "wrong axis", "sum over everything"), ("repeats lost", "overwritten contribution"))
+_ALIKE = (
+    ("missing sum", "wrong axis", "sum over everything"),
+    ("repeats lost", "overwritten contribution"),
+    ("constant factor", "mean for sum", "sum for mean"),
+)
 """Kinds of which the numbers say one where the line is of another."""
 _VAGUE = ("two mistakes", "in places", "wrong way", "not determined")
 """Kinds that say what the numbers look like, and not what was done."""
