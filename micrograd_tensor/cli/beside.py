@@ -8,9 +8,8 @@ import linecache
 import re
 from collections.abc import Collection, Iterator, Mapping
 from types import ModuleType
-from typing import Any
 
-from ..check.syntax import source_of
+from ..check.syntax import called, source_of
 from ..notation.printable import listed
 from .derivatives import derivative_of, is_of_known
 from .layers import Layer
@@ -64,9 +63,9 @@ def beside_layers(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, 
     }
     tree = ast.parse("".join(linecache.getlines(module.__file__ or "")))
     for name, node in _parts(tree, classes):
-        called = sorted({*_called(node)} & {*derivatives, *lone})
-        if called and name not in known | lone and not _TRIES.search(name.rpartition(".")[2]):
-            found[name] = f"it calls {listed(called)}, so it belongs to a backward pass, but to none of a known layer"
+        made = sorted({called(x) for x in ast.walk(node)} & {*derivatives, *lone})
+        if made and name not in known | lone and not _TRIES.search(name.rpartition(".")[2]):
+            found[name] = f"it calls {listed(made)}, so it belongs to a backward pass, but to none of a known layer"
     return found
 
 
@@ -87,11 +86,4 @@ def _mentioned(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Name(name) | ast.Attribute(attr=name):
-                yield name
-
-
-def _called(tree: ast.AST) -> Iterator[Any]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(ast.Name(name) | ast.Attribute(attr=name)):
                 yield name

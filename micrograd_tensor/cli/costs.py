@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..check.syntax import called, source_of
+from ..check.syntax import names_called, source_of
 from .roles import is_labels
 from .taking import is_cache, is_gradient, is_rate
 
@@ -50,7 +50,7 @@ def followed_by_cost(
     unknown = unknown_to(forward, backward)
     calls = [(cost, call) for cost in costs if (call := _call(forward, backward, cost, unknown)) is not None]
     if len(calls) > 1:
-        beside = {name for names in map(_called, functions) if backward.__name__ in names for name in names}
+        beside = {name for names in map(names_called, functions) if backward.__name__ in names for name in names}
         calls = [one for one in calls if one[0].__name__ in beside]
     if len(calls) != 1:
         return forward, None
@@ -131,12 +131,6 @@ def _call(forward: Function, backward: Function, cost: Function, unknown: list[s
         return None
     others.pop(outputs[0], None)
     return _Call(outputs[0], results.index(outputs[0]) if outputs[0] in results else 0, others)
-
-
-def _called(function: Function) -> set[str]:
-    """The names of the functions that a function calls."""
-    source = source_of(function)
-    return {called(node) for node in source.nodes} if source is not None else set()
 
 
 def _results(forward: Function) -> list[str]:

@@ -6,15 +6,12 @@ function takes or, as in ``s * (1 - s)``, what it returns.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from ..check.syntax import source_of
-
-Reading: TypeAlias = Literal["", "input", "output"]
+Argument: TypeAlias = Literal["", "input", "output"]
 """What the first argument of a derivative is, of the function's; "" where a backward pass is none."""
 
 _DERIVATIVE = re.compile(r"deriv(ative)?s?|der|primes?|grad(ient)?|slope|diff(erential)?|dash")
@@ -101,7 +98,7 @@ def is_derivative(name: str) -> bool:
     return any(_DERIVATIVE.fullmatch(word) for word in _words(name))
 
 
-def reading_of(forward: Callable[..., Any], backward: Callable[..., Any]) -> Reading:
+def reading_of(forward: Callable[..., Any], backward: Callable[..., Any]) -> Argument:
     """What a backward pass takes, in the reading to begin with, if it is a derivative of one argument; else "".
 
     It is one of two, too, if these are called otherwise than the function's, so that they go by their places.
@@ -130,18 +127,10 @@ def _required(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.default is p.empty] or [p.name for p in parameters[:1]]
 
 
-def sources_of(forward: Callable[..., Any], derivative: Callable[..., Any], reading: Reading) -> dict[str, str]:
+def sources_of(forward: Callable[..., Any], derivative: Callable[..., Any], reading: Argument) -> dict[str, str]:
     """For each argument of a derivative which one of the function's it is; "" for what that returns."""
     taken, own = _required(forward), _required(derivative)
     every = inspect.signature(forward).parameters
     named = set(own) <= set(every)
     found = {name: name if named else of for name, of in zip(own, taken, strict=False)}
     return found | {own[0]: ""} if reading == "output" else found
-
-
-def called_by(function: Callable[..., Any]) -> set[str]:
-    """The names of the functions and methods that a function calls."""
-    source = source_of(function)
-    nodes = source.nodes if source is not None else ()
-    called = (node.func for node in nodes if isinstance(node, ast.Call))
-    return {x.id if isinstance(x, ast.Name) else x.attr for x in called if isinstance(x, ast.Name | ast.Attribute)}

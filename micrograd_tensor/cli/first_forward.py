@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections import deque
+from collections.abc import Mapping, MutableMapping
 from copy import copy
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..check.recorded_array import Array, plain
 from ..check.syntax import text_of
-from .held import is_object
+from .held import collections_in
 from .layers import Layer, wanted_by
 
 _ASKS = re.compile(r"\bif\b.*(is None|hasattr\(self|not self\.|not in self\.|(built|init\w*)\b)")
@@ -41,18 +42,20 @@ def after_first_forward(layer: Layer, own: Any, arguments: Mapping[str, Any]) ->
         inspect.signature(forward).bind(**given)
     except TypeError:  # not all is known yet
         return
-    before = {id(x): (x, copy(x)) for x in _collections(own)}
+    before = {id(x): (x, copy(x)) for x in collections_in(own)}
     layer.ran(own, given)
-    first = {id(x): (x, copy(x)) for x in _collections(own)}
+    first = {id(x): (x, copy(x)) for x in collections_in(own)}
     numbers = [(x, x.copy()) for one, _ in first.values() for x in _values(one) if isinstance(x, np.ndarray)]
     layer.ran(own, given)
     changed = {id(x) for x, then in numbers if not np.array_equal(x, then, equal_nan=x.dtype.kind == "f")}
     passing = {*map(id, given.values()), *changed}
     for key, (one, after) in first.items():
         _, then = before.get(key, (one, None))
-        if isinstance(one, list):
+        if isinstance(one, list | deque):
             made = len(after) - (len(one) - len(after))  # as many as there were before both passes
-            one[:] = one[: max(made, 0)] if then is None else then
+            kept = [*one][: max(made, 0)] if then is None else [*then]
+            one.clear()
+            one.extend(kept)
         else:
             _restore(one, after, then, passing)
 
@@ -69,20 +72,6 @@ def _restore(names: MutableMapping[Any, Any], after: Any, then: Any, passing: se
             del names[key]
         else:
             names[key] = was
-
-
-def _collections(own: Any) -> Iterator[Any]:
-    """The attributes of an object and of those in it, and its lists and dictionaries, each once."""
-    seen, left = set[int](), [own]
-    while left:
-        one = left.pop()
-        names = vars(one) if is_object(one) else one
-        if not isinstance(names, dict | list | tuple) or id(names) in seen:
-            continue
-        seen.add(id(names))
-        if not isinstance(names, tuple):
-            yield names
-        left += _values(names)
 
 
 def _values(names: Any) -> list[Any]:

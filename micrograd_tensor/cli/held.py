@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, MutableSequence
+from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -157,21 +157,18 @@ def is_object(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, _NO_OBJECTS) and not foreign
 
 
-def _collections(value: Any, seen: set[int]) -> Iterator[Any]:
-    """The lists, queues and dictionaries in an object, and in those in it."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    inner: Iterable[Any] = ()
-    if isinstance(value, list | deque | dict):
-        yield value
-        inner = [*value.values()] if isinstance(value, dict) else [*value]
-    elif isinstance(value, tuple):
-        inner = value
-    elif is_object(value):
-        inner = [*vars(value).values()]
-    for one in inner:
-        yield from _collections(one, seen)
+def collections_in(own: Any) -> Iterator[Any]:
+    """The attributes of an object and of those in it, and its lists, queues and dictionaries, each once."""
+    seen, left = set[int](), [own]
+    while left:
+        one = left.pop()
+        names = vars(one) if is_object(one) else one
+        if not isinstance(names, dict | list | deque | tuple) or id(names) in seen:
+            continue
+        seen.add(id(names))
+        if not isinstance(names, tuple):
+            yield names
+        left += names.values() if isinstance(names, dict) else names
 
 
 @contextmanager
@@ -182,7 +179,7 @@ def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     they have been changed, by their names.
     """
     before = [(place, place.value, place.value.copy()) for place in places(own) if isinstance(place.value, np.ndarray)]
-    collections = [(x, copy(x)) for x in _collections(own, set())]
+    collections = [(x, copy(x)) for x in collections_in(own)]
 
     def moved() -> dict[str, Any]:
         there = ((place, numbers) for place, _, numbers in before if place.is_there)

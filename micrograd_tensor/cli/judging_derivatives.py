@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..check.syntax import names_called
 from ..notation.printable import listed
-from .derivatives import Reading, called_by, sources_of
+from .derivatives import Argument, sources_of
 from .judged_again import Judged
 from .judging_layers import judge_layer
 from .layers import Layer
@@ -40,7 +41,7 @@ def judge_derivative(
     Raises:
         UnusableError: as `judge_layer` does.
     """
-    came = dict[Reading, Judged]()
+    came = dict[Argument, Judged]()
     refused: UnusableError | None = None
     for reading in _readings(layer):
         read = replace(layer, reading=reading)
@@ -90,7 +91,7 @@ def _judge(
     raise errors[-2:][0]
 
 
-def _readings(layer: Layer) -> list[Reading]:
+def _readings(layer: Layer) -> list[Argument]:
     """How a derivative may be read, the likeliest first: of several arguments in one way only."""
     if len(layer.sources) > 1:
         return ["input"]
@@ -99,7 +100,7 @@ def _readings(layer: Layer) -> list[Reading]:
 
 def _calls_function(layer: Layer) -> bool:
     """Whether a derivative calls its function, or another that a derivative of an output has no need of."""
-    return not called_by(layer.function).isdisjoint({*_OF_INPUTS, layer.function_forward.__name__})
+    return not names_called(layer.function).isdisjoint({*_OF_INPUTS, layer.function_forward.__name__})
 
 
 def _looks_like_output(layer: Layer) -> bool:

@@ -23,7 +23,7 @@ from ..check.statements import place_of_loss
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
 from .costs import class_with_cost, followed_by_cost
-from .derivatives import Reading, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
+from .derivatives import Argument, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
 from .held import is_object
 from .static_passes import static_passes
 
@@ -46,7 +46,7 @@ class Layer:
     backward: Any
     made_by: type | None = None
     cost: Any = None
-    reading: Reading = ""
+    reading: Argument = ""
 
     @property
     def text(self) -> str:
