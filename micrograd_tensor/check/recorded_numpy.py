@@ -200,6 +200,7 @@ def recording_numpy(modules: Sequence[ModuleType]) -> Iterator[None]:
         yield
     finally:
         for names in counting:
-            del names["float"]
+            if names.get("float") is RecordedFloat:  # one module may have two names
+                del names["float"]
         for names, name, value in before:
             names[name] = value

@@ -25,6 +25,7 @@ from .closures import returned_backward
 from .costs import class_with_cost, followed_by_cost
 from .derivatives import Argument, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
 from .held import is_object
+from .roles import is_labels
 from .static_passes import static_passes
 
 
@@ -50,8 +51,14 @@ class Layer:
 
     @property
     def text(self) -> str:
-        """The text of its forward pass."""
-        return text_of(self.function_forward) + (text_of(self.cost) if self.cost is not None else "")
+        """The text of its forward pass, and of its cost, where labels are called as the backward pass calls them."""
+        text = text_of(self.function_forward)
+        if self.cost is None:
+            return text
+        functions = (self.function_forward, self.cost)
+        own, its = ([n for n in inspect.signature(f).parameters if is_labels(n)] for f in functions)
+        of_cost = text_of(self.cost)
+        return text + (re.sub(rf"\b{its[0]}\b", own[0], of_cost) if len(own) == len(its) == 1 else of_cost)
 
     @property
     def function_forward(self) -> Callable[..., Any]:

@@ -211,7 +211,7 @@ class Taking:
             named = dict(zip(self.gradients, dout if len(self.gradients) > 1 else (dout,), strict=False))
             kept = cache if self.values else {self.cache: cache} if self.cache is not None else {}
             found = backward(**named, **kept, **beside)
-            if self.sources and np.ndim(found) == 0 and np.ndim(dout):  # the slope of 2 * x is 2 everywhere
+            if self.sources and np.isscalar(found) and np.ndim(dout):  # the slope of 2 * x is 2 everywhere
                 found = np.full(np.shape(dout), found, float)
             return found
 
