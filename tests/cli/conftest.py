@@ -1,5 +1,6 @@
 """Files of layers, written and checked by the command."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,12 @@ def check(tmp_path, monkeypatch, capsys):
         return status, said.out + said.err
 
     return run
+
+
+@pytest.fixture
+def untraced():
+    """No tracer, such as that of coverage: where there is one, arrays of names that are used again are not known."""
+    before = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(before)

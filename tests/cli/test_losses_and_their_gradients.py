@@ -238,6 +238,7 @@ def test_stages_that_are_a_multiple_of_their_gradients_are_other_arrays_where_th
     assert "dZ2: it is 7 times the gradient" in printed
 
 
+@pytest.mark.usefixtures("untraced")
 def test_so_are_those_whose_names_are_used_again(check):
     mask = "    D1 = np.arange(A1.size).reshape(A1.shape) % 3 > 0\n    A1 = A1 * D1 / 0.7\n"
     text = NET.replace("    Z2 =", f"{mask}    Z2 =").replace("(Z1, A1,", "(D1, Z1, A1,")

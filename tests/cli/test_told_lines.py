@@ -291,6 +291,7 @@ TOLD = [
 ]
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(("text", "right", "wrong", "says"), TOLD)
 def test_it_is_the_line_that_was_written_wrong(check, text, right, wrong, says):
     assert text.count(right) == 1
