@@ -187,11 +187,17 @@ def place_of_loss(returned: Sequence[ast.expr]) -> int:
     >>> place_of_loss(ast.parse("grads, cost", mode="eval").body.elts)
     1
     """
-    named = [k for k, x in enumerate(returned) if isinstance(x, ast.Name) and re.fullmatch(_LOSS, x.id)]
+    named = [k for k, x in enumerate(returned) if isinstance(x, ast.Name) and is_loss(x.id)]
     return named[0] if len(named) == 1 else 0
 
 
-_LOSS = re.compile(r"[LJE]|(?i:(\w*_)?(loss|cost))")
+def is_loss(name: str) -> bool:
+    """Whether a variable is called as a loss is.
+
+    >>> is_loss("J"), is_loss("total_loss"), is_loss("dloss")
+    (True, True, False)
+    """
+    return re.fullmatch(r"[LJE]|(?i:(\w*_)?(loss|cost)(_\w+)?|nll|objective|(cross_?)?entropy)", name) is not None
 
 
 def _is_plain(target: ast.expr) -> bool:

@@ -38,7 +38,8 @@ from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from .descent import said_of_steps
-from .roles import is_labels, is_parameter
+from .means import averaged, of_sums, said_of_sums
+from .roles import is_labels
 from .straight_through import passed_straight
 from .task import Task
 from .unusable import UnusableError
@@ -95,23 +96,19 @@ def judge(
         findings=_findings(task, report),
     )
     found = in_the_source(found, task) if found.wrong and why else found
-    if meant := _averaged(found, ran, graph, task) | passed_straight(found, ran, graph):
+    if meant := averaged(found, ran, graph, task) | passed_straight(found, ran, graph):
         stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())
     steps = _steps_on_the_way(report, ran, graph, hand)
-    n, summed = _of_sums(found, graph, hand) if task.untaken else (1, [])
+    n, summed = of_sums(found, graph, hand) if task.untaken else (1, [])
     unjudged = {key: why for key, why in found.unjudged.items() if key not in {*steps, *summed}}
     unjudged |= {report.keys[name]: why for name, why in {**task.doubts, **doubts}.items() if name in report.keys}
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     steps_taken = {} if found.wrong else getattr(task.backward, "moved", {})
     said, up = said_of_steps(steps_taken, graph, task.upstreams)
-    if summed:
-        are, gradients = ("is", "gradient") if len(summed) == 1 else ("are", "gradients")
-        said = [*said, f"{listed(summed)} {are} {n} times the {gradients}, as of the sum over {n} examples and not of "
-                "their mean. What comes of it is divided by that, and right."]  # fmt: skip
-    found = replace(found, remarks=(*found.remarks, *said))
+    found = replace(found, remarks=(*found.remarks, *said, *said_of_sums(summed, n)))
     nothing = [key for key, name in none.items() if name not in lost]
     ran = replace(ran, undone=(*ran.undone, *_undone(task, ran, [*lost.values()], up, nothing)))
     if not (found.wrong and why):
@@ -258,79 +255,6 @@ def _steps_on_the_way(report: Report, ran: Run, graph: Graph, hand: Mapping[str,
     if not (returned and all(returned)):
         return set()
     return {key for key in ran.helpers if not spelled([key], named_nodes(graph))[0]}
-
-
-_MEAN = re.compile(r"\b1\.?0?\s*/\s*\w+\s*\)?\s*\*")
-"""How the gradient of a mean is written that is one of a sum, as ``1 / m * np.sum(dZ)``."""
-
-
-def _averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, str]:
-    """The weights whose gradients are means over the examples where others are sums, and what that may mean.
-
-    A backward pass of one layer may divide them by the number of examples, where the upstream gradient is meant for the
-    sum of their losses. Or these divisions are mistakes: that cannot be told from one layer. Where some are divided and
-    others are not, so that one or the other is wrong, it is not known which.
-    """
-    named = named_nodes(graph)
-    given = {name: np.asarray(ran.names.get(key, np.nan)) for name, key in report.keys.items() if named[name].is_leaf}
-    weights = [name for name in given if is_parameter(name)]
-    rest = [name for name in given if name not in weights]
-    means = [name for name in weights if name in report.wrong]
-    sums = [name for name in weights if name not in means]
-    if len(weights) < 2 or not (rest and means):
-        return {}
-    if sums and any(report.stages[n].status != Status.RIGHT for n in (*sums, *rest)):
-        return {}
-    if sums and not _writes_means(task, {name: report.keys[name] for name in means}, ran):
-        return {}
-
-    def are_means(names: list[str], n: int) -> list[bool]:
-        due = [graph.gradients[named[name]].value for name in names]
-        return [given[m].shape == d.shape and np.allclose(n * given[m], d) for m, d in zip(names, due, strict=True)]
-
-    for n in {n for out in graph.outputs for n in out.shape if n > 1}:
-        if not all(are_means(means, n)) or any(are_means(rest, n)):
-            continue
-        if sums:
-            keys, others = (listed([report.keys[name] for name in names]) for names in (means, sums))
-            are, are_not = ("is" if len(names) == 1 else "are" for names in (means, sums))
-            why = (
-                f"{others} and {keys} disagree: {keys} {are} divided by {n}, and {others} {are_not} not. If they are "
-                f"meant for the mean over {n} examples, as in some courses, the division is missing in {others}, and "
-                f"else it is one too many in {keys}"
-            )
-        else:
-            keys, others = (listed([report.keys[name] for name in names]) for names in (weights, rest))
-            why = (
-                f"{keys} are 1/{n} of the gradients, and {others} is not. That is right where the upstream gradient is "
-                f"that of a sum over {n} examples and these are meant for their mean, as in some courses; else the "
-                "division is wrong"
-            )
-        return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
-    return {}
-
-
-def _writes_means(task: Task, keys: Mapping[str, str], ran: Run) -> bool:
-    """Whether the lines that make some gradients divide sums as in courses, each by its name; ``np.mean`` is a slip."""
-    made = gradient_lines(task.backward, keys, keys, ran.lines)
-    return all(any(_MEAN.search(text) for _, text in made.get(name, ())) for name in keys)
-
-
-def _of_sums(report: Report, graph: Graph, hand: Mapping[str, Any]) -> tuple[int, list[str]]:
-    """Of a loss that is a mean over n examples: n, and what no stage is called as and is n times a gradient on the way.
-
-    So are ``dA2`` and ``dA1`` where only the gradients of weights, which have to be right, are divided by n.
-    """
-    named, arrays = named_nodes(graph), {key: np.asarray(hand[key]) for key in report.unjudged if key in hand}
-    if report.wrong or not any(is_parameter(name) and named[name].is_leaf for name in report.keys):
-        return 1, []
-    weights = {node for name, node in named.items() if node.is_leaf and is_parameter(name)}
-    due = [gradient.value for node, gradient in graph.gradients.items() if node not in weights and node.shape]
-    for n in sorted({n for x in arrays.values() for n in x.shape if n > 1}):
-        times = [k for k, x in arrays.items() if any(x.shape == d.shape and np.allclose(x, n * d) for d in due)]
-        if times:
-            return n, times
-    return 1, []
 
 
 def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:

@@ -18,10 +18,11 @@ from ..check.branches import on_one_side, untaken
 from ..check.running import python_function
 from ..check.statements import assignments, lines_of_returns
 from ..engine.row import Linear, Product
-from ..graph import named_nodes
+from ..graph import Graph, Node, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from . import exercise
+from .compared import other_texts
 from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes
 from .layers import Layer
@@ -30,7 +31,6 @@ from .penalties import penalties, said_of_penalties
 from .roles import is_labels, is_parameter
 from .shapes_option import Value, option, said_as_option
 from .task import Task
-from .trials import other_texts
 from .unusable import UnusableError
 from .user_file import explained
 from .varied import alike, scaled
@@ -64,7 +64,7 @@ def judge_layer(
         with suppress(UnusableError):  # then its lines are told as such that did not run
             again = _without_penalties(module, layer, path, seed, {**shapes, name: Value(text)}, rtol)
             if again[1].wrong:
-                shown = f"{again[0].said}; with {name}={text!r}, as by --shapes {name}={text}"
+                shown = f"{again[0].said}; with {name}={text!r}, as by {option(f'{name}={text}')}"
                 return replace(again[0], said=shown), *again[1:]
             if again[2].error is None and report.unjudged.keys() == again[1].unjudged.keys():
                 right.append(again[0])
@@ -155,19 +155,22 @@ def _with_labels_of_all(task: Task) -> Task | None:
 
     None where none are. So are targets of what weights in an object make, whose shapes the names do not tell.
     """
-    shapes = dict[str, tuple[int, ...]]()
-    for name, leaf in named_nodes(task.captured).items():
-        if leaf.is_leaf and name in task.free and is_labels(name) and leaf.dtype.kind == "f" and leaf.shape:
-            users = (user for user, _ in task.captured.users[leaf] if isinstance(user.reading, Linear | Product))
-            larger = (x.shape for x in users if any(getattr(y, "shape", ()) == x.shape for y in x.operands))
-            for shape in (x for x in larger if x != leaf.shape):
-                shapes[name] = shape
+    leaves = {name: x for name, x in named_nodes(task.captured).items() if name in task.free and is_labels(name)}
+    every = {name: _broadcast_to(leaf, task.captured) for name, leaf in leaves.items()}
+    shapes = {name: shape for name, shape in every.items() if shape is not None}
     said = task.said
     for name, shape in shapes.items():
         said = re.sub(rf"\b{name} \([\d, ]*\)", f"{name} {shape}", said)
     with suppress(UnusableError):
         return task.varied(partial(_in_shapes, shapes=shapes), said) if shapes else None
     return None
+
+
+def _broadcast_to(leaf: Node, graph: Graph) -> tuple[int, ...] | None:
+    """The shape of an array of floats that an input is broadcast to, where it is added to that or multiplied by it."""
+    users = (user for user, _ in graph.users[leaf] if isinstance(user.reading, Linear | Product))
+    larger = (x for x in users if x.shape != leaf.shape and any(getattr(y, "shape", ()) == x.shape for y in x.operands))
+    return next((x.shape for x in larger if leaf.is_leaf and leaf.dtype.kind == "f" and leaf.shape), None)
 
 
 def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -7,24 +7,23 @@ function that returns its result and its backward pass; or a function or a metho
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import itertools
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from ..check.nested import leaves
-from ..check.statements import place_of_loss
 from ..check.syntax import source_of, text_of
 from .closures import returned_backward
 from .costs import class_with_cost, followed_by_cost
 from .derivatives import Argument, derivative_of, derivative_pairs, is_derivative, reading_of, sources_of
 from .held import is_object
+from .losses import is_called_as_loss, returns_loss, with_loss_first
 from .roles import is_labels
 from .static_passes import static_passes
 
@@ -218,41 +217,46 @@ def layers_of(module: ModuleType) -> dict[str, Layer]:
         elif (inner := returned_backward(backward)) is not None:
             stem = re.sub(r"_(forward|fwd)$", "", name)
             found[stem] = Layer(stem, backward, inner)
-        elif backward not in pairs.values() and _returns_loss(name, backward):
-            found[name] = Layer(name, _with_loss_first(backward), None)
+        elif backward not in pairs.values() and returns_loss(name, backward):
+            found[name] = Layer(name, with_loss_first(backward), None)
     for name, made in vars(module).items():
         if inspect.isclass(made) and made.__module__ == module.__name__:
-            derived_by = _derivatives_in(made)
-            found |= {x.name: x for x in derived_by if x.name != name}
-            if (static := static_passes(made)) is not None:
-                if not _is_blank(vars(made)["forward"].__func__):
-                    found[name] = Layer(name, *static)
-                continue
-            methods = {way for base in made.__mro__[:-1] for way, x in vars(base).items() if inspect.isfunction(x)}
-            forwards = [way for way in _FORWARDS if way in methods]
-            backwards = [way for way in _BACKWARDS if way in methods]
-            whole = next((x for x in derived_by if x.name == name), None)
-            if whole is not None and not any(way in methods for way in ("forward", "backward")):
-                found[name] = whole
-                continue
-            if forwards and backwards and not _is_blank(getattr(made, forwards[0])):
-                own = [
-                    f for way, f in vars(made).items() if way in methods and _is_cost(way, f) and way not in forwards
-                ]
-                owner, way, cost = class_with_cost(made, forwards[0], backwards[0], [*own, *costs])
-                found[name] = Layer(name, way, backwards[0], owner, cost)
-                continue
-            losses = [way for way, x in vars(made).items() if inspect.isfunction(x) and _returns_loss(way, x)]
-            if losses:
-                found[name] = Layer(name, losses[0], None, made)
-                continue
-            paired = [(way, back) for back in vars(made) for way in _forwards(back) if way in methods - {back}]
-            if paired:
-                found[name] = Layer(name, *paired[0], made)
+            found |= {x.name: x for x in _of_class(name, made, costs)}
     made_of = [layer.made_by for layer in found.values() if layer.made_by is not None]
     blank = {n for n, x in found.items() if x.made_by is not None and x.backward and _is_blank(x.function)}
     derived = {n for n in blank if any(found[n].made_by in x.__mro__[1:] for x in made_of)}
     return {name: layer for name, layer in found.items() if name not in derived}
+
+
+def _of_class(name: str, made: type, costs: Iterable[Callable[..., Any]]) -> Iterator[Layer]:
+    """The layers that a class is: one, and its methods that are derivatives of others.
+
+    Args:
+        name: of the class.
+        made: the class.
+        costs: the functions of its file that are called as costs.
+    """
+    derivatives = _derivatives_in(made)
+    yield from (x for x in derivatives if x.name != name)
+    if (static := static_passes(made)) is not None:
+        if not _is_blank(vars(made)["forward"].__func__):
+            yield Layer(name, *static)
+        return
+    methods = {way for base in made.__mro__[:-1] for way, x in vars(base).items() if inspect.isfunction(x)}
+    forwards, backwards = ([way for way in ways if way in methods] for ways in (_FORWARDS, _BACKWARDS))
+    whole = next((x for x in derivatives if x.name == name), None)
+    losses = [way for way, x in vars(made).items() if inspect.isfunction(x) and returns_loss(way, x)]
+    paired = [(way, back) for back in vars(made) for way in _forwards(back) if way in methods - {back}]
+    if whole is not None and methods.isdisjoint({"forward", "backward"}):
+        yield whole
+    elif forwards and backwards and not _is_blank(getattr(made, forwards[0])):
+        own = [f for way, f in vars(made).items() if way in methods - {*forwards} and _is_cost(way, f)]
+        owner, way, cost = class_with_cost(made, forwards[0], backwards[0], [*own, *costs])
+        yield Layer(name, way, backwards[0], owner, cost)
+    elif losses:
+        yield Layer(name, losses[0], None, made)
+    elif paired:
+        yield Layer(name, *paired[0], made)
 
 
 def _derivatives_in(made: type) -> list[Layer]:
@@ -329,11 +333,6 @@ def _other(word: str) -> str:
     return of.capitalize() if word[0].isupper() else of
 
 
-_LOSS = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
-_LOSSES = re.compile(r"[LJE]|(?i:.*(loss|cost).*|nll|objective|(cross_?)?entropy)")
-"""How a variable is called that is a loss."""
-_GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|dx|dw|db|d\w*(logits|scores|out)|(?i:.*grad(ient)?s?(_\w+)?|nabla\w*)")
-"""How variables are called that are gradients, or collections of them."""
 _FORWARDS = ("forward", "forward_pass", "forward_propagation", "feed_forward", "feedforward", "fwd", "__call__", "loss")
 _BACKWARDS = (
     "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "bwd", "grad", "gradient",
@@ -370,52 +369,11 @@ def _is_blank(method: Callable[..., Any]) -> bool:
     )
 
 
-def _returns_loss(name: str, function: Callable[..., Any]) -> bool:
-    """Whether a function returns a loss and its gradients: by its name, or by those of the variables it returns."""
-    source = source_of(function)
-    returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
-    several = [value.elts for value in returned if isinstance(value, ast.Tuple) and len(value.elts) > 1]
-    if re.fullmatch(_LOSS, name):
-        return bool(several)
-    if any(_is_called(first, _LOSSES) and any(_is_called(x, _GRADIENTS) for x in rest) for first, *rest in several):
-        return True
-    return bool(several) and all(_place_after_gradients(every) for every in several)
-
-
-def _place_after_gradients(returned: list[ast.expr]) -> int:
-    """Which of several results is a loss, if all others are gradients and it is not the first; else 0."""
-    place = place_of_loss(returned)
-    others = [x for k, x in enumerate(returned) if k != place]
-    return place if all(_is_called(x, _GRADIENTS) for x in others) else 0
-
-
-def _with_loss_first(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that returns its loss before its gradients, where it returns it after these."""
-    source = source_of(function)
-    returned = [x.value for x in source.nodes if isinstance(x, ast.Return)] if source is not None else []
-    places = {_place_after_gradients(x.elts) if isinstance(x, ast.Tuple) else 0 for x in returned}
-    if len(places) != 1 or not (place := places.pop()):
-        return function
-
-    @functools.wraps(function)
-    def called(*arguments: Any, **named: Any) -> Any:
-        several = function(*arguments, **named)
-        return several[place], *several[:place], *several[place + 1 :]
-
-    return called
-
-
 def _is_cost(name: str, function: Callable[..., Any]) -> bool:
     """Whether a function is called as a loss, and returns that alone."""
-    if not re.fullmatch(_LOSS, name) or re.search(_BACKWARD, name) or is_derivative(name):
+    if not is_called_as_loss(name) or re.search(_BACKWARD, name) or is_derivative(name):
         return False
-    return not _returns_loss(name, function)
-
-
-def _is_called(value: ast.expr, pattern: re.Pattern[str]) -> bool:
-    """Whether a variable, or one in what is returned, is called so."""
-    names = [value] if isinstance(value, ast.Name) else value.elts if isinstance(value, ast.Tuple | ast.List) else []
-    return any(isinstance(x, ast.Name) and pattern.fullmatch(x.id) is not None for x in names)
+    return not returns_loss(name, function)
 
 
 def is_plain(module: ModuleType) -> bool:

@@ -32,22 +32,19 @@ from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
-from ..notation.printable import listed
-from .costs import unknown_to
 from .derivatives import sources_of
-from .dictionaries import is_put_together, keys_of
 from .global_weights import global_names, keeping, replaced
 from .held import leaves_of
-from .layers import Layer, arguments_of_layers, no_layers, parameters_of, parameters_of_constructor, wanted_by
+from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, wanted_by
+from .made_anew import made_anew
 from .predictions import may_be_predicted
 from .readings import Reading, may_be_averaged, said_of, why_instead
 from .roles import role_of
+from .said_of_trials import as_option, said_of_guess, said_of_trial, why_it_runs_at_none
 from .seeded import seeded
-from .shapes import LABELS, NUMBERS, Guess
-from .shapes_option import numbers_as_option, said_as_option
 from .taking import Adapted, Taking, is_cache
 from .task import Task
-from .trials import Trial, Trials, made_anew, quietly, rest_of, without_reassigned
+from .trials import Trial, Trials, quietly, rest_of, without_reassigned
 from .unread_numbers import unread_numbers
 from .unusable import MixedError, UnusableError
 from .user_file import blamed
@@ -94,12 +91,12 @@ def recorded(
         if error is not None:
             with blamed(path, "fails in forward"):
                 raise error
-        raise UnusableError(f"{path}: {_why_it_runs_at_none(layer, trials)}")
+        raise UnusableError(f"{path}: {why_it_runs_at_none(layer, trials)}")
     guess = chosen.guess
     averaged, *others = may_be_averaged(layer, chosen) if reading is None else [reading.averaged]
     apart, told = trials.told_apart(chosen), ""
     if apart is not None:
-        told = _as_option(apart.guess)
+        told = as_option(apart.guess)
         with suppress(UnusableError):
             yield record(apart, averaged=averaged)
     made = replace(record(chosen, averaged=averaged), told_apart=told)
@@ -142,51 +139,6 @@ def _chosen(readings: list[Trials]) -> tuple[Trials, Trial | None]:
     return next((one for one in ran if one[1].gradients is not None), [*ran, *found][0])
 
 
-def _why_it_runs_at_none(layer: Layer, trials: Trials) -> str:
-    """Why a layer ran at no inputs, and what to do about it."""
-    if trials.instead:
-        return (
-            f"the forward pass of {layer.name} returned {trials.instead}, where an array of floats of NumPy's belongs; "
-            "compute its result with np, from its arguments, and return it"
-        )
-    pair = layer.made_by is None and layer.backward is not None and layer.cost is None
-    unknown = trials.unknown or (unknown_to(layer.forward, layer.backward) if pair else ())
-    if unknown:
-        return (
-            f"the backward pass of {layer.name} takes {listed([*unknown])}, of which the forward pass knows "
-            "nothing; give it to both, and return from forward what is differentiated, such as the loss"
-        )
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    several = [str(p) for p in trials.parameters.values() if p.kind in kinds]
-    if several and len(several) == len(trials.parameters):
-        return (
-            f"{layer.name} takes {listed(several)}, so it is not known how many inputs it has; give each a name of its "
-            "own, such as (x, w, b)"
-        )
-    needed = [n for n, p in trials.parameters.items() if p.default is p.empty and p.kind not in kinds]
-    joined = [n for n in needed if layer.made_by is None and any(map(is_put_together, keys_of(layer, n)))]
-    if joined:
-        every = ", ".join(f'"{name}": {{…}}' if name in joined else f'"{name}": …' for name in needed)
-        return (
-            f"{layer.name} puts the keys of {listed(joined)} together, so it is not known which there are; write "
-            f"inputs(), which returns them all, as in return {{{every}}}; then it is judged"
-        )
-    if of_layers := arguments_of_layers(layer):
-        every = ", ".join(f'"{name}": {"[Linear(5, 3), …]" if name in of_layers else "…"}' for name in needed)
-        return (
-            f"{layer.name} takes {listed(of_layers)}, which its forward pass calls one after another, so it is not "
-            f"known what is in there; write inputs(), which gives it some, as in return {{{every}}}; then it is judged"
-        )
-    names = ",".join(f"{name}=…" for name in needed)
-    tried = f", at {trials.tried} among others" if trials.tried else ""
-    said = f": {trials.last}" if str(trials.last or "") else ""
-    reason = f" ({type(trials.last).__name__}{said})" if trials.last is not None else ""
-    return (
-        f"no inputs were found with which {layer.name} runs{reason}{tried}; say what they are: --shapes {names}, with "
-        "x=4x5 for a shape, y=4<3 for whole numbers below 3, stride=(1) for a value"
-    )
-
-
 @contextmanager
 def _collected_later() -> Iterator[None]:
     """Within the block no circles of references are looked for: what a loop records is all in use until it is over."""
@@ -222,7 +174,7 @@ def _recorded(
             own, made, local = _run_recorded(layer, leaves, seed)
     forward, backward = layer.bound(trial.own)
     takes = trial.takes
-    outputs = _tensors(made, takes, path, layer, "" if exact else _as_option(trial.guess))
+    outputs = _tensors(made, takes, path, layer, "" if exact else as_option(trial.guess))
     sure = settled(forward)
     settled_ones = {name: value for name, value in local.items() if name in sure}
     unnamed = {trial.given.argument: None} if trial.given else {}
@@ -286,8 +238,8 @@ def _recorded(
         layer.function_forward,
         run_both=functools.partial(_run_both, layer, takes, arguments, inputs, dout, cache, seed),
         again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True, reading=reading)),
-        said=_said(layer, trial, seed, given, call),
-        guessed="" if exact else _guessed(trial),
+        said=said_of_trial(layer, trial, seed, given, call),
+        guessed="" if exact else said_of_guess(trial),
         unlike=frozenset(trial.unlike),
         doubts=dict(trial.doubts),
         untaken=not takes.gradients,
@@ -297,10 +249,10 @@ def _recorded(
         put={} if exact else _put_there(layer, arguments, trial.guess.free),
         free=frozenset(trial.guess.free),
         found=not exact,
-        shapes=_as_option(trial.guess),
+        shapes=as_option(trial.guess),
         searched=trial.searched,
         square=trial.square,
-        apart=_as_option(trial.apart) if trial.apart is not None else "",
+        apart=as_option(trial.apart) if trial.apart is not None else "",
         excerpt=trial.own is not None,
         given={trial.given.called.rpartition(".")[2]: trial.given.argument} if trial.given else {},
         reading=reading,
@@ -371,55 +323,6 @@ def _gradients_beside(function: Callable[..., Any], arguments: Mapping[str, Any]
         return rest_of(returned)
 
     return gradients
-
-
-def _said(layer: Layer, trial: Trial, seed: int, given: Container[str], call: str) -> str:
-    arrays = {name: value for name, value in trial.guess.arguments.items() if isinstance(value, np.ndarray)}
-    kind = trial.guess.kind
-    kinds = [f"labels {kind.labels}"] if kind.labels not in LABELS[:2] else []
-    kinds += [f"numbers {kind.numbers}"] if kind.numbers != NUMBERS[0] else []
-    numbers = {n: trial.guess.arguments[n] for n in sorted(trial.guess.free) if n in trial.guess.arguments}
-    kinds = [f"{n} {x}" for n, x in numbers.items() if isinstance(x, int | float | dict)] + kinds
-    drawn = {f"drawn from seed {seed}": [n for n in arrays if n not in given], "given by inputs()": [*arrays]}
-    ways = {way: [f"{n} {arrays.pop(n).shape}" for n in names if n in arrays] for way, names in drawn.items()}
-    ways[next(iter(ways))] += kinds
-    inputs = "; ".join(f"{way}: {', '.join(some)}" for way, some in ways.items() if some)
-    after = ""
-    if layer.cost is not None:
-        taken = inspect.signature(layer.function_forward).parameters
-        added = [n for n in unknown_to(inspect.unwrap(layer.function_forward), layer.function) if n in taken]
-        after = f", and {layer.cost.__name__} after it, as backward takes {listed(added)}"
-    made = f"; the shapes of weights are those that {call} makes" if call else ""
-    how = f"recorded as it stands, with what it assigns to items of arrays{after}"
-    return f"{how}; inputs {inputs}{made}" if inputs else ""
-
-
-def _guessed(trial: Trial) -> str:
-    """What is to be said where guessed shapes may be wrong, as gradients have others or there are none; or ""."""
-    unlike = sorted(trial.unlike.keys() & trial.guess.free)
-    free = {name: shape for name, shape in trial.inputs.items() if name in trial.guess.free}
-    if unlike:
-        have = "have other shapes than their inputs" if len(unlike) > 1 else "has another shape than its input"
-        what = f"{listed([f'd{name}' for name in unlike])} {have}"
-    elif free and trial.gradients is None:
-        what = "backward stops with an error"
-    else:
-        return ""
-    names = ",".join(f"{name}=…" for name in free)
-    return (
-        f"the shapes of the inputs were guessed, and at these {what}; they were {said_as_option(free)}, and if yours "
-        f"are others, say them: --shapes {names}, with x=4x5 for a shape"
-    )
-
-
-def _as_option(guess: Guess) -> str:
-    """All that was guessed, as ``--shapes`` takes it."""
-    free = {name: value for name, value in guess.arguments.items() if name in guess.free}
-    numbers = {name: value for name, value in free.items() if not isinstance(value, np.ndarray)}
-    arrays = {name: value for name, value in free.items() if isinstance(value, np.ndarray)}
-    below = {name: f"<{x.max(initial=1) + 1}" if x.dtype.kind == "i" else "" for name, x in arrays.items()}
-    shapes = [f"{said_as_option({name: x.shape})}{below[name]}" for name, x in arrays.items()]
-    return ",".join([*shapes, numbers_as_option(numbers)] if numbers else shapes)
 
 
 def _run_recorded(layer: Layer, leaves: Mapping[str, Any], seed: int) -> tuple[Any, Any, dict[str, Any]]:

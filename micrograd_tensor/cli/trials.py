@@ -14,7 +14,7 @@ import linecache
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,23 +26,22 @@ import numpy as np
 from ..check.found import broadcasts
 from ..check.given import is_array, spelled
 from ..check.nested import arrays_in
-from ..check.recorded_array import plain
 from ..check.running import Run, Watch, copied, replaced_kept
 from ..check.running import run as run_backward
 from ..check.statements import assignments
-from ..check.syntax import source_of, text_of
-from .first_forward import after_first_forward
+from ..check.syntax import source_of
+from .compared import compared_with
 from .fitting import DONE, Far, fitted, how_far
 from .global_weights import global_names, held_in_module
 from .held import leaves_of
 from .layers import Layer, parameters_of, parameters_of_constructor, texts_in
 from .lengths import told_apart
+from .made_anew import made_anew
 from .predictions import Given, as_given, given_to
 from .roles import is_labels, is_parameter
 from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
 from .shapes_option import option, said_as_option
-from .single_numbers import held_as_arrays
 from .taking import Taking
 
 _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mean\(|sum\(|var\(|std\(|for .* in")
@@ -53,8 +52,6 @@ _OF_SHARES, _CLIPPED = re.compile(r"\blog|entropy"), re.compile(r"\bclip\b|maxim
 """What tells, both together, that numbers may be meant to lie between 0 and 1 and are kept there."""
 _VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
 """Names of parameters that are seldom single numbers."""
-_SMALL = 0.1
-"""Weights are small where none is as large as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,34 +512,6 @@ def rest_of(returned: Any) -> Any:
     return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
 
-def made_anew(layer: Layer, arguments: Mapping[str, Any], seed: int) -> Any:
-    """A new object of a layer's class, in which what is learned and begins with one number everywhere is drawn anew.
-
-    At γ = 1 or b = 0 a wrong backward pass can look right; and where weights begin so small that beside b they do not
-    matter, as is usual, which units are on depends on b alone. So these are made as large as 1.
-    """
-    own = layer.made(arguments)
-    held_as_arrays(layer, own)
-    after_first_forward(layer, own, arguments)
-    rng = np.random.default_rng([seed, 3])
-    kept = [key for made in assignments(layer.function) for key in made.kept]
-    held = leaves_of(own)
-    derived, _ = spelled(kept, [place.called for place in held])  # as `a` where backward fills in `grad_a`
-    for place in held:
-        learned = is_parameter(place.short) or place.boxed or place.called in derived
-        array = plain(place.value)
-        if not (learned and place.called not in arguments and array.size):
-            continue
-        largest = np.abs(array).max()
-        of_one = array.min() == array.max()  # as γ of a layer scale, or the slope of a PReLU
-        if np.isin(array, (0, 1)).all():
-            place.put(np.asarray(rng.standard_normal(array.shape), array.dtype))
-        elif of_one or largest < _SMALL:
-            sizes = rng.uniform(0.5, 1.5, array.shape) if of_one else 1
-            place.put(np.asarray(array / (largest if largest < _SMALL else 1) * sizes, array.dtype))
-    return own
-
-
 def without_reassigned(
     forward: Callable[..., Any], local: dict[str, Any], arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -551,43 +520,6 @@ def without_reassigned(
     assigned = (node.targets for node in (source.nodes if source is not None else ()) if isinstance(node, ast.Assign))
     again = {x.id for targets in assigned for x in targets if isinstance(x, ast.Name) and x.id in arguments}
     return {name: x for name, x in local.items() if name not in again}
-
-
-def compared_with(layer: Layer) -> dict[str, list[str | int | float]]:
-    """For each parameter the texts and numbers that the forward pass asks whether it is equal to, as ignored labels."""
-    source = source_of(layer.function_forward)
-    defaults = {n: p.default for n, p in parameters_of(layer).items() if type(p.default) is int}
-    found: dict[str, list[str | int | float]] = {}
-    for node in source.nodes if source is not None else ():
-        match node:
-            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.Constant(str() | int() | float() as value)]):
-                found.setdefault(name, []).append(value)
-            case ast.Compare(ast.Name(name), [ast.Eq()], [ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as n))]):
-                found.setdefault(name, []).append(-n)
-            case ast.Compare(ast.Name(name), [ast.Eq() | ast.NotEq()], [ast.Name(other)]) if other in defaults:
-                found.setdefault(name, []).append(defaults[other])
-    return found
-
-
-def other_texts(layer: Layer, given: Container[str]) -> list[tuple[str, str]]:
-    """The texts that arguments are compared with and are not where nothing is said, if the backward pass knows of them.
-
-    The first text that an argument is compared with is there, or its default. A pass that is not for training is none
-    of the backward pass's.
-    """
-    found, parameters, known = (
-        list[tuple[str, str]](),
-        parameters_of(layer),
-        inspect.signature(layer.function).parameters,
-    )
-    for name, values in compared_with(layer).items():
-        texts = [x for x in dict.fromkeys(values) if isinstance(x, str)]
-        if name in parameters and name not in given and texts:
-            default = parameters[name].default
-            there = texts[0] if default is inspect.Parameter.empty else default
-            written = text_of(layer.function)
-            found += [(name, x) for x in texts if x != there and (name in known or repr(x)[1:-1] in written)]
-    return found
 
 
 def _no_floats(returned: Any) -> str:

@@ -319,13 +319,8 @@ class Mistake:
             return
         if not self.found:
             lines = len(self._lines) + len(self._before)
-            there = (
-                ""
-                if not lines or self._helpers or self._calls
-                else " in this line"
-                if lines == 1
-                else " in these lines"
-            )
+            there = " in this line" if lines == 1 else " in these lines" if lines else ""
+            there = "" if self._helpers or self._calls else there
             yield f"None of the known mistakes alone gives these numbers. There may be two{there}."
             return
         likeliest, *others = self.found

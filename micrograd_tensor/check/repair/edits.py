@@ -200,14 +200,14 @@ def _exchanged_throughout(value: ast.expr, atoms: Sequence[str]) -> Iterator[tup
     >>> [text for _, text, _ in _exchanged_throughout(_read("x + dr * z * (1 - z)"), ["r", "z"])]
     ['dr * r * (1 - r)']
     """
-    count = _names_in(value)
+    count = names_in(value)
     for name in (name for name in atoms if count[name] > 1):
         inner = (x for x in ast.walk(value) if isinstance(x, ast.BinOp | ast.Call | ast.Subscript | ast.Compare))
-        for place in [x for x in inner if _names_in(x)[name] == count[name]][-1:]:  # the smallest comes last
+        for place in [x for x in inner if names_in(x)[name] == count[name]][-1:]:  # the smallest comes last
             yield from ((place, exchanged(place, name, x), 1.05 + 0.01 * k) for k, x in enumerate(atoms) if x != name)
 
 
-def _names_in(x: ast.expr) -> Counter[str]:
+def names_in(x: ast.expr) -> Counter[str]:
     """How often each name and attribute occurs in an expression."""
     return Counter(ast.unparse(y) for y in ast.walk(x) if isinstance(y, ast.Name | ast.Attribute))
 
@@ -521,9 +521,7 @@ def _other_indices(index: ast.expr, indices: Sequence[Sequence[str]]) -> list[st
             found.append("".join(swap.get(word, word) for word in re.split(r"\b", text)))
     length = 1 if isinstance(getattr(index, "value", None), int) else len(parts)
     found += [", ".join(others) for others in indices if others and len(others) == length]
-    if length == 1 and isinstance(
-        index, ast.Name | ast.Subscript
-    ):  # a place, as others have beside one on another axis
+    if length == 1 and isinstance(index, ast.Name | ast.Subscript):  # of which others have one on each axis
         found += [x for others in indices for x in others if _PLACE.fullmatch(x)]
     return [x for x in dict.fromkeys(found) if x != text]
 

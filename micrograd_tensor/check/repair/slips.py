@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..syntax import called
-from .edits import ALONG, Edit, axis_of, exchanged, is_module, parts_of, slopes_of_sigmoid, slopes_of_tanh
+from .edits import ALONG, Edit, axis_of, exchanged, is_module, names_in, parts_of, slopes_of_sigmoid, slopes_of_tanh
 
 _SMALL = 1e-2
 _MAX_PART = 60
@@ -121,7 +121,7 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
 
 def _exchanged_name(old: ast.expr, new: ast.expr) -> tuple[str, str] | None:
     """The name that another one stands for wherever it occurs, several times, and that one; None if it is not so."""
-    every = Counter(ast.unparse(x) for x in ast.walk(old) if isinstance(x, ast.Name | ast.Attribute))
+    every = names_in(old)
     there = {ast.unparse(x): None for x in ast.walk(new) if isinstance(x, ast.expr) and _is_atom(x)}
     pairs = ((name, other) for name, n in every.items() if n > 1 and name not in there for other in there)
     return next((pair for pair in pairs if exchanged(old, *pair) == ast.unparse(new)), None)
