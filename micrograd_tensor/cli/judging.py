@@ -300,12 +300,13 @@ def _returned_for(task: Task, ran: Run, inputs: list[str]) -> tuple[list[str], d
     if all(found) and not own.keys() <= {*found}:
         return inputs, {}
     due = {name: graph.gradients[named[name]].value for name in inputs if named[name] in graph.gradients}
-    predicted = [] if task.upstreams else [n for n in inputs if not is_labels(n)]  # a loss has its slope in these
+    predicted = [n for n in inputs if not is_labels(n)]
     for k, array in enumerate(arrays):
-        left = [n for n in predicted or inputs if n not in found and named[n].shape == np.shape(array)]
-        # What is meant is predicted and no label; of what is returned as dx / n, dx is a step on the way there.
-        left.sort(key=lambda name: name not in own)
-        left = [n for n in left if not is_labels(n)] or left
+        fitting = [n for n in inputs if n not in found and named[n].shape == np.shape(array)]
+        # A loss has its slope in what is predicted; of what is returned as dx / n, dx is a step on the way there.
+        fitting.sort(key=lambda name: name not in own)
+        of_loss = bool(predicted) and not task.upstreams
+        left = [n for n in fitting if n in predicted] or ([] if of_loss else fitting)
         equal = [n for n in left if n in due and np.allclose(due[n], array, rtol=1e-6)]
         found[k] = found[k] or next(iter([*equal, *left]), f"returned{k}")
         if equal and left[0] in due and np.allclose(due[left[0]], -array, rtol=1e-6):  # as of a difference

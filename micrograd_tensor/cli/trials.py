@@ -48,8 +48,8 @@ _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mea
 """What tells that a forward pass does more than look at each element by itself."""
 _LOGARITHM = re.compile(r"\blog|exp\b|softmax|entropy")
 """What tells that labels may be meant to add up to 1."""
-_OF_SHARES, _CLIPPED = re.compile(r"\blog|entropy"), re.compile(r"\bclip\b|maximum|minimum|abs\(")
-"""What tells, both together, that numbers may be meant to lie between 0 and 1 and are kept there."""
+_CLIPPED = re.compile(r"\bclip\b|maximum|minimum|abs\(")
+"""What tells, beside a logarithm, that numbers may be meant to lie between 0 and 1 and are kept there."""
 _VECTORS = re.compile(r"(?i)gammas?|g|gain|gam")
 """Names of parameters that are seldom single numbers."""
 
@@ -201,7 +201,7 @@ class Trials:
         text = self._layer.text
         if self._layer.made_by is not None and ".forward(" in text:  # of a loss that it holds
             text = "".join(linecache.getlines(inspect.unwrap(self._layer.function_forward).__code__.co_filename))
-        labels, shares = re.search(_LOGARITHM, text), re.search(_OF_SHARES, text) and re.search(_CLIPPED, text)
+        labels, shares = re.search(_LOGARITHM, text), re.search(_LOGARITHM, text) and re.search(_CLIPPED, text)
         kinds = {chosen}
 
         def is_new(kind: Kind) -> bool:

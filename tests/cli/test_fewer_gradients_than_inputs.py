@@ -216,8 +216,11 @@ class DiceLoss:
 """
 
 
-def test_what_is_the_gradient_of_the_labels_is_not_that_of_the_prediction(check):
-    assert check(DICE)[0] == 0
-    status, printed = check(DICE.replace("2 * self.target", "2 * self.pred"))
+@pytest.mark.parametrize("upstream", ["self", "self, dout=1.0"])
+def test_what_is_the_gradient_of_the_labels_is_not_that_of_the_prediction(check, upstream):
+    text = DICE.replace("backward(self)", f"backward({upstream})")
+    text = text.replace("return -(", "return -dout * (") if "dout" in upstream else text
+    assert check(text)[0] == 0
+    status, printed = check(text.replace("2 * self.target", "2 * self.pred"))
     assert status == 1
     assert "dpred is wrong" in printed

@@ -152,28 +152,30 @@ def scaled_backward(dout, cache):
 """
 FLASH = """
 def attn_forward(q, k, v, scale=0.5):
-    s = q @ k.T * scale
+    s = np.einsum('bid,bjd->bij', q, k) * scale
     m = s.max(-1, keepdims=True)
     p = np.exp(s - m)
     l = p.sum(-1, keepdims=True)
-    o = (p / l) @ v
-    return o, (q, k, v, o, (m + np.log(l))[..., 0], scale)
+    o = np.einsum('bij,bjd->bid', p / l, v)
+    L = (m + np.log(l))[..., 0]
+    return o, L
 
-def attn_backward(do, cache):
-    q, k, v, o, L, scale = cache
-    s = q @ k.T * scale
+def attn_backward(do, q, k, v, o, L, scale=0.5):
+    s = np.einsum('bid,bjd->bij', q, k) * scale
     p = np.exp(s - L[..., None])
     delta = (o * do).sum(-1)
-    dv = p.T @ do
-    dp = do @ v.T
+    dv = np.einsum('bij,bid->bjd', p, do)
+    dp = np.einsum('bid,bjd->bij', do, v)
     ds = p * (dp - delta[..., None]) * scale
-    return ds @ k, ds.T @ q, dv
+    dq = np.einsum('bij,bjd->bid', ds, k)
+    dk = np.einsum('bij,bid->bjd', ds, q)
+    return dq, dk, dv
 """
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
 SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
-SHAPES |= {FLASH: "q=7x4,k=6x4,v=6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
+SHAPES |= {FLASH: "q=2x7x4,k=2x6x4,v=2x6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
 MISTAKES = [
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
     (STEPS, "steps[t][1].T @ da", "steps[t][1].T @ dh"),
@@ -198,7 +200,7 @@ MISTAKES = [
     (FLAT, "dx = (dout", "dx = (2 * dout"),
     (FLASH, "delta = (o * do)", "delta = (o + do)"),
     (FLASH, "(dp - delta[..., None]) * scale", "(dp - delta[..., None])"),
-    (FLASH, "ds.T @ q", "2 * ds.T @ q"),
+    (FLASH, "dk = np", "dk = 2 * np"),
 ]
 
 

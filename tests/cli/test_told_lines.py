@@ -128,11 +128,11 @@ def sequence_loss(x, y, mask):
 MASKED = SEQUENCES.format("\n    dscores *= m[:, None]")
 CELL = """
 class Cell:
-    def __init__(self, Wx, Wh, b):
-        self.Wx, self.Wh, self.b = Wx, Wh, b
+    def __init__(self, Wx, Wh):
+        self.Wx, self.Wh = Wx, Wh
 
     def forward(self, x, h):
-        out = np.tanh(x @ self.Wx + h @ self.Wh + self.b)
+        out = np.tanh(x @ self.Wx + h @ self.Wh)
         self.cache = x, h, out
         return out
 
@@ -140,7 +140,6 @@ class Cell:
         x, h, out = self.cache
         da = dout * (1 - out ** 2)
         self.dWx, self.dWh = x.T @ da, h.T @ da
-        self.db = da.sum(axis=0)
         return da @ self.Wx.T, da @ self.Wh.T
 """
 TABLE = """
@@ -259,7 +258,7 @@ def picked_loss(x, y):
 """
 SHAPES = {LAYER_NORM: "x=7x5,gamma=5", PENALIZED: "x=7x5", STENCIL: "x=4x6,w=3"}
 SHAPES |= {FLAT: "x=4x3,w=4x3,i=5<12", GROUPED: "x=3x4x5,gamma=1x4x1", SPLIT: "p=3x2x5x5,x=3x5x6,w=6x6"}
-SHAPES |= {LOGISTIC: "logits=7x5", CELL: "x=7x5,h=7x4,Wx=5x4,Wh=4x4,b=4", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
+SHAPES |= {LOGISTIC: "logits=7x5", CELL: "x=7x5,h=7x4,Wx=5x4,Wh=4x4", MASKED: "x=2x3x4,y=2x3<4,mask=2x3<2"}
 SHAPES |= {TABLE: "W=5x3,ids=7<5", GIVEN: "x=7x5", METHOD: "x=7x5,w=5", ROWS: "x=7x5"}
 SHAPES |= {GATED: "x=2x3x6", LETTERS: "W=6x4,V=4x6,inputs=5<6,targets=5<6", GUARDED: "x=7x5,y=7<5"}
 SHAPES |= {COLUMNS: SHAPES[LETTERS]}
