@@ -42,6 +42,7 @@ from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
 from .straight_through import passed_straight
 from .task import Task
+from .unordered import told_by_variables, values_among, without_places
 from .unusable import UnusableError
 from .user_file import blamed, explained
 from .varied import Vary, variations
@@ -143,13 +144,17 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     written = returned_gradients(task.backward, inputs, ran.lines).values()
     variables = bool(written) and all(isinstance(x, ast.Name) for x in written)  # whose line is mended
     taken = inspect.signature(task.forward).parameters
-    ordered = _in_another_order(ran, inputs, graph, taken) if task.said and not variables else []
-    asked = ordered or asked
+    told = told_by_variables(task.backward, asked, taken, ran.lines)
+    values = values_among(task.backward, asked, returned_flat(ran.returned), graph, ran.lines) if told else set[int]()
+    ordered = _in_another_order(ran, inputs, graph, taken) if task.said and not (variables or told) else []
+    asked = ordered or [f"returned{k}" if k in values else name for k, name in enumerate(told)] or asked
     if asked != inputs:
         with redirect_stdout(StringIO()):  # which has been shown
             ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
-    if ordered:
-        due_order = [name for name in inputs if name in ordered]
+        ran = without_places(ran, values)
+    of_arguments = [name for name in ordered if name in taken]  # what is none has no order
+    due_order = [name for name in inputs if name in ordered]
+    if of_arguments != [name for name in due_order if name in taken]:
         moved = [(n, due) for n, due in zip(ordered, due_order, strict=True) if n != due]
         found, due = (listed([f"d{name}" for name in names]) for names in zip(*moved, strict=True))
         said = f"backward returns its gradients in another order than forward takes the inputs: {found} for {due}."

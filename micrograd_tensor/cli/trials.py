@@ -43,6 +43,7 @@ from .seeded import seeded
 from .shapes import NUMBERS, Guess, Kind, alike_by_chance, guesses, reshaped
 from .shapes_option import option, said_as_option
 from .taking import Taking
+from .unordered import told_by_variables
 
 _REDUCED = re.compile(r"axis|@|\bdot\b|matmul|einsum|tensordot|\.T\b|\.shape|mean\(|sum\(|var\(|std\(|for .* in")
 """What tells that a forward pass does more than look at each element by itself."""
@@ -432,7 +433,9 @@ class Trials:
         with quietly(self._seed, global_names(self._layer)):
             try:
                 adapted = takes.adapted(backward, trial.inputs, trial.own, trial.guess.arguments)
-                ran = run_backward(adapted, dout, cache, list(trial.inputs), within=False)
+                inputs, taken = list(trial.inputs), inspect.signature(self._layer.function_forward).parameters
+                order = told_by_variables(adapted, inputs, taken) or inputs
+                ran = run_backward(adapted, dout, cache, order, within=False)
             except SystemExit:
                 return None
         self._stopped = ran.error or self._stopped
