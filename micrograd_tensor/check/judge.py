@@ -259,6 +259,7 @@ class Backward(_Judge):
             for some in [meant] if len(meant) < 2 else [meant, *({name: meant[name]} for name in meant)]:
                 judged = judged._without(some)
         judged = judged._without(dict.fromkeys(judged._leading_to_right(helpers)))
+        judged = judged._without_made_up_for(helpers)
         for name in judged.wrong if len(judged.wrong) > 1 else ():  # what the rest is made from may be wrong as well
             node = self.names[name]
             for value in () if node.is_leaf or node in self.graph.outputs else earlier.get(name, ()):
@@ -424,6 +425,30 @@ class Backward(_Judge):
         inner = {name: self.names[name] for name in self.given if name in helpers and not self.names[name].is_leaf}
         other = [name for name in inner if not self.is_recorded(name, self.given[name])]
         return [name for name in other if self._leads_to_right(inner[name])]
+
+    def _without_made_up_for(self, helpers: Container[str]) -> Backward:
+        """Judged anew without the local variables that are wrong and for which what is made of them makes up.
+
+        As ``dmu = dxc.sum(0)``, where ``dxc - dmu / n`` comes next: that is right without it, or is explained as well.
+        """
+        for name in self.wrong:
+            node, others = self.names[name], [other for other in self.wrong if other != name]
+            made = [other for other in others if node in self._sources(self.names[other])]
+            if name not in helpers or node.is_leaf or node in self.graph.outputs or not made:
+                continue
+            again = self._without({name: None})
+            if again is self:
+                continue
+            is_opposite = self._is_expected(node, -self.given[name])
+            if len(again.wrong) < len(others) or (
+                is_opposite and all(again._lightest(other) <= self._lightest(other) for other in made)
+            ):
+                return again._without_made_up_for(helpers)
+        return self
+
+    def _lightest(self, name: str) -> float:
+        """How likely what explains a wrong stage is at best: the smaller, the likelier; infinite where nothing does."""
+        return min((match.weight for match in self.explained(name).matches), default=np.inf)
 
     def _leads_to_right(self, node: Node) -> bool:
         """Whether the gradients of the inputs that a node is made from are right: of all that were given, and of any.

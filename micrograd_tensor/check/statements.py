@@ -273,9 +273,17 @@ def _without_later_loss(returned: ast.expr) -> ast.expr:
 
 
 def _unassigned(function: Callable[..., Any], inputs: Sequence[str]) -> list[str]:
-    """The inputs whose gradients it does not assign, as a method does to attributes; the only one in any case."""
-    named = {name for made in assignments(function) for name in (*made.names, *made.kept)}
-    return [name for name in inputs if f"d{name}" not in named] if len(inputs) > 1 else [*inputs]
+    """The inputs whose gradients it does not assign, as a method does to attributes; the only one in any case.
+
+    Where it assigns all of them, those of which it does so to variables alone.
+    """
+    if len(inputs) == 1:
+        return [*inputs]
+    every = assignments(function)
+    kept = {name for made in every for name in made.kept}
+    left = [name for name in inputs if f"d{name}" not in kept]
+    named = {name for made in every for name in made.names}
+    return [name for name in left if f"d{name}" not in named] or left
 
 
 def _flat(written: ast.expr) -> Iterator[ast.expr]:

@@ -477,9 +477,9 @@ def _names(
             yield from zip(names_there, cache, strict=False)
     if isinstance(cache, Mapping):
         yield from ((name, value) for name, value in cache.items() if isinstance(name, str))
-    yield from local.items()
-    if hasattr(own, "__dict__"):
-        yield from ((name.lstrip("_"), value) for name, value in vars(own).items())
+    kept = {name.lstrip("_"): value for name, value in vars(own).items()} if hasattr(own, "__dict__") else {}
+    yield from {**local, **{name: x for name, x in kept.items() if isinstance(x, Array)}}.items()  # backward has these
+    yield from kept.items()
 
 
 def _unpacked(backward: Callable[..., Any], cache: str) -> list[list[str]]:

@@ -171,12 +171,85 @@ def attn_backward(do, q, k, v, o, L, scale=0.5):
     dk = np.einsum('bij,bid->bjd', ds, q)
     return dq, dk, dv
 """
+NEGATED = """
+def normalized_forward(x, gamma):
+    mu = x.mean(axis=0)
+    xc = x - mu
+    var = np.mean(xc ** 2, axis=0)
+    std = np.sqrt(var + 1e-7)
+    xn = xc / std
+    return gamma * xn, (xc, std, xn, gamma)
+
+def normalized_backward(dout, cache):
+    xc, std, xn, gamma = cache
+    N, D = dout.shape
+    dgamma = np.sum(xn * dout, axis=0)
+    dxn = dout * gamma
+    dxc = dxn / std
+    dstd = -np.sum(dxn * xc / (std * std), axis=0)
+    dvar = 0.5 * dstd / std
+    dxc += (2.0 / N) * xc * dvar
+    dmu = np.sum(dxc, axis=0)
+    dx = dxc - dmu / N
+    return dx, dgamma
+"""
+DOUBLED = (
+    NEGATED.replace("0.5 * dstd / std", "dstd / std")
+    .replace("(2.0 / N)", "(1 / N)")
+    .replace("dmu = np.sum", "dmu = -np.sum")
+    .replace("dxc - dmu", "dxc + dmu")
+)
+POOLED = """
+class Pooled:
+    def __init__(self, dim):
+        self.w = np.random.randn(dim, 1)
+
+    def forward(self, x):
+        a = np.exp(x @ self.w)
+        self.a = a / a.sum(axis=1, keepdims=True)
+        self.x = x
+        return (self.a * x).sum(axis=1)
+
+    def backward(self, dout):
+        d = dout[:, None, :]
+        da = (d * self.x).sum(axis=2, keepdims=True)
+        ds = self.a * (da - (self.a * da).sum(axis=1, keepdims=True))
+        self.dw = (self.x * ds).sum(axis=(0, 1))[:, None]
+        dx = self.a * d
+        return dx + ds @ self.w.T
+"""
+FLATTENED = """
+class Flattened:
+    def __init__(self, c):
+        self.gamma, self.beta = np.ones(c), np.zeros(c)
+
+    def forward(self, x):
+        N, C, H, W = x.shape
+        xf = x.transpose(0, 2, 3, 1).reshape(-1, C)
+        self.std = np.sqrt(xf.var(0) + 1e-5)
+        self.xn = (xf - xf.mean(0)) / self.std
+        return (self.gamma * self.xn + self.beta).reshape(N, H, W, C).transpose(0, 3, 1, 2)
+
+    def backward(self, dout):
+        N, C, H, W = dout.shape
+        d = dout.transpose(0, 2, 3, 1).reshape(-1, C)
+        M = N * H * W
+        self.dbeta = d.sum(0)
+        self.dgamma = (d * self.xn).sum(0)
+        dx = self.gamma / (M * self.std) * (M * d - self.dbeta - self.xn * self.dgamma)
+        return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)
+"""
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
 SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
 SHAPES |= {FLASH: "q=2x7x4,k=2x6x4,v=2x6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
+SHAPES |= {NEGATED: "x=7x5,gamma=5", DOUBLED: "x=7x5,gamma=5", POOLED: "x=3x7x5", FLATTENED: "x=4x3x2x5"}
 MISTAKES = [
+    (POOLED, "da).sum(axis=1", "da).sum(axis=2"),
+    (POOLED, "return dx + ds", "return dx - ds"),
+    (FLATTENED, "self.xn * self.dgamma)", "self.dgamma)"),
+    (FLATTENED, "self.dbeta - self.xn", "self.dbeta + self.xn"),
     (GROUP_NORM, "- xg * (dxn", "+ xg * (dxn"),
     (STEPS, "steps[t][1].T @ da", "steps[t][1].T @ dh"),
     (STEPS_OF_OUT, "dx[t] = da", "dx[t] = dh"),
@@ -220,6 +293,24 @@ def test_of_wrong_code_the_line_is_told_and_no_other(check, text, right, wrong):
     lines = {int(k) for k in re.findall(r"(?:where|^)\s+line (\d+):", said, re.MULTILINE)}
     assert lines == {1 + text[: text.index(wrong)].count("\n") + 1}, said
     assert "forward value is wrong" not in said  # which backward has from its cache, or computes in a line of its own
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "name"),
+    [
+        (NEGATED, "dxn = dout * gamma", "dxn = dout * xn * xn", "dxn"),
+        (NEGATED, "(2.0 / N) * xc", "(3.3 / N) * xn * xc", "dxc"),
+        (NEGATED, "dmu / N", "xn * dmu / 3.3", "dx"),
+        (DOUBLED, "dxn = dout * gamma", "dxn = dout * xn * xn", "dxn"),
+    ],
+)
+def test_a_multiple_of_a_gradient_for_which_the_next_line_makes_up_is_not_wrong(check, text, right, wrong, name):
+    said = check(text.replace(right, wrong, 1), "--shapes", SHAPES[text])[1]
+    assert f"1 gradient is wrong: {name}." in said
+
+
+def test_what_an_object_keeps_has_its_name_in_it_though_forward_calls_another_array_so(check):
+    assert re.search(r"da .* ✓ right", check(POOLED, "--shapes", SHAPES[POOLED])[1])
 
 
 def test_an_array_of_backward_is_no_value_of_forward_of_the_same_name(check):
