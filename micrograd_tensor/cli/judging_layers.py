@@ -151,12 +151,16 @@ def _judged(
 
 
 def _with_labels_of_all(task: Task) -> Task | None:
-    """The same with labels as large as what they are taken from, where those that were guessed are broadcast to it.
+    """The same with labels of the shape of what they are taken from, where those that were guessed have another one.
 
-    None where none are. So are targets of what weights in an object make, whose shapes the names do not tell.
+    None where none have. So are targets of what weights in an object make, whose shapes the names do not tell.
     """
     leaves = {name: x for name, x in named_nodes(task.captured).items() if name in task.free and is_labels(name)}
     every = {name: _broadcast_to(leaf, task.captured) for name, leaf in leaves.items()}
+    others = [name for name in task.free - leaves.keys() if is_labels(name)]
+    whole = [x for x in task.captured.nodes if x.name is None and x.dtype.kind == "i"]
+    if len(others) == 1:  # of whole numbers, which have no names in the graph
+        every[others[0]] = next(filter(None, (_broadcast_to(leaf, task.captured) for leaf in whole)), None)
     shapes = {name: shape for name, shape in every.items() if shape is not None}
     said = task.said
     for name, shape in shapes.items():
@@ -167,10 +171,12 @@ def _with_labels_of_all(task: Task) -> Task | None:
 
 
 def _broadcast_to(leaf: Node, graph: Graph) -> tuple[int, ...] | None:
-    """The shape of an array of floats that an input is broadcast to, where it is added to that or multiplied by it."""
+    """The shape of what an array is added to or multiplied by, where the two have different shapes."""
+    if not (leaf.is_leaf and leaf.shape):
+        return None
     users = (user for user, _ in graph.users[leaf] if isinstance(user.reading, Linear | Product))
-    larger = (x for x in users if x.shape != leaf.shape and any(getattr(y, "shape", ()) == x.shape for y in x.operands))
-    return next((x.shape for x in larger if leaf.is_leaf and leaf.dtype.kind == "f" and leaf.shape), None)
+    others = (x.shape for user in users for x in user.operands if isinstance(x, Node) and x is not leaf)
+    return next((shape for shape in others if shape and shape != leaf.shape), None)
 
 
 def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -290,7 +290,8 @@ def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:
             yield {**_LAYOUTS[2], "input": (3, shape[1], 6, 8), "labels": ((3,), shapes[-1][-1])}
             continue
         for n, classes in dict.fromkeys([(shape[0], shapes[-1][-1]), (shape[-1], shapes[-1][0])]):
-            yield {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
+            layout = {**_LAYOUTS[0], "input": (7, n), "gamma": (n,), "mask": (7, n), "labels": ((7,), classes)}
+            yield layout | {"targets": (7, classes)}
         if len(shape) == 1:
             yield {**_LAYOUTS[2], "input": (3, *shape, 6, 8), "gamma": shape}
     if shapes and len(shapes[0]) == 2:  # letters, one after another
@@ -464,6 +465,8 @@ def _shape_of_labels(layout: Mapping[str, Any], weighted: bool, kind: Kind) -> A
     inputs, (examples, classes) = layout["input"], layout.get("labels", ((), 0))
     if kind.labels == "0 and 1" and classes == 2:
         return examples
+    if "targets" in layout:
+        return layout["targets"]
     if not weighted or kind.labels in LABELS[:2] or len(examples) != 1 or len(inputs) != 2:
         return inputs
     return (*examples, classes) if examples[0] == inputs[0] else (classes, *examples)

@@ -124,7 +124,8 @@ class Taking:
         foreign = [name for name in rest if is_labels(name) and name not in forward] if not gradients else []
         if foreign:  # the gradient of which loss it is the forward pass does not say
             return cls((), cache, tuple(x for x in rest if x not in foreign), False, several, False, (*foreign,))
-        if not gradients and not (known and (len(rest) > 1 or "grad" in backward.__name__)):
+        compared = len(arguments) > 1 and all(map(is_labels, rest))  # as backward(y) of loss(x, y)
+        if not gradients and not (known and (len(rest) > 1 or compared or "grad" in backward.__name__)):
             gradients = rest[:1]
         others = [name for name in rest if name not in gradients]
         left = len(returned) - max(len(gradients), 1) if several else 0

@@ -452,6 +452,66 @@ def contrastive_loss(z1, z2, same):
         "z1 (7, 5), z2 (7, 5), same (7,)",
         "(same / len(z1))",
     ),
+    "targets of what weights in an object make": (
+        """
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(3, 4), np.random.randn(4, 1)
+
+    def loss(self, x, y):
+        h = np.tanh(x @ self.W1)
+        diff = h @ self.W2 - y
+        dout = 2 * diff / diff.size
+        dh = dout @ self.W2.T * (1 - h ** 2)
+        return np.mean(diff ** 2), {"W1": x.T @ dh, "W2": h.T @ dout}
+""",
+        "x (7, 3), y (7, 1)",
+        "h.T @ dout",
+    ),
+    "targets that the backward pass takes again": (
+        """
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(3, 4), np.random.randn(4, 5)
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.tanh(x @ self.W1)
+        self.out = self.h @ self.W2
+        return self.out
+
+    def cost(self, x, y):
+        return 0.5 * np.sum((self.forward(x) - y) ** 2) / len(y)
+
+    def backward(self, y):
+        dout = (self.out - y) / len(y)
+        self.dW2 = self.h.T @ dout
+        dh = dout @ self.W2.T * (1 - self.h ** 2)
+        self.dW1 = self.x.T @ dh
+        return dh @ self.W1.T
+""",
+        "x (7, 3), y (7, 5)",
+        "self.h.T @ dout",
+    ),
+    "targets of a convolution": (
+        """
+def conv_loss(x, kernels, bias, y):
+    n, length = x.shape
+    k = kernels.shape[1]
+    out = np.zeros((n, kernels.shape[0], length - k + 1))
+    for i in range(length - k + 1):
+        out[:, :, i] = x[:, i:i + k] @ kernels.T + bias
+    loss = ((out - y) ** 2).sum() / y.size
+    d = 2 * (out - y) / y.size
+    dx, dkernels = np.zeros_like(x), np.zeros_like(kernels)
+    for i in range(length - k + 1):
+        dx[:, i:i + k] += d[:, :, i] @ kernels
+        dkernels += d[:, :, i].T @ x[:, i:i + k]
+    return loss, dx, dkernels, d.sum(axis=(0, 2))
+""",
+        "y (7, 3, 1)",
+        "d.sum(axis=(0, 2))",
+    ),
 }  # fmt: skip
 
 
