@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..check.report import Report
+from ..check.running import Run
 from ..graph import Graph, named_nodes
 from ..notation.printable import listed
 
@@ -42,6 +44,29 @@ def said_of_steps(moved: Mapping[str, Any], graph: Graph, upstreams: Sequence[st
             "momentum: of that nothing is judged."
         )
     return said, up
+
+
+def kept_as_steps(report: Report, ran: Run, graph: Graph, perhaps: Mapping[str, str]) -> dict[str, str]:
+    """What is kept as a step that weights may take, where it is a multiple of the gradient, and what is said of it.
+
+    Args:
+        report: of the gradients.
+        ran: the backward pass.
+        graph: the recorded one.
+        perhaps: by the name of an input, what is called as its gradient or as a step that is made of that.
+    """
+    named, meant = named_nodes(graph), dict[str, str]()
+    for name, key in perhaps.items():
+        given = ran.names.get(report.keys.get(name, ""))
+        if name not in report.wrong or given is None:
+            continue
+        share = _share(given, graph.gradients[named[name]].value)
+        if not np.isnan(share):
+            meant[name] = (
+                f"it is {share:.3g} times the gradient of {name}, and {key} may be called so as a step that {name} "
+                f"takes; call it d{name} if it is to be the gradient"
+            )
+    return meant
 
 
 def _share(moved: Any, gradient: Any) -> float:

@@ -37,7 +37,7 @@ from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
-from .descent import said_of_steps
+from .descent import kept_as_steps, said_of_steps
 from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
 from .straight_through import passed_straight
@@ -97,7 +97,8 @@ def judge(
         findings=_findings(task, report),
     )
     found = in_the_source(found, task) if found.wrong and why else found
-    if meant := averaged(found, ran, graph, task) | passed_straight(found, ran, graph):
+    steps_kept = kept_as_steps(found, ran, graph, getattr(task.backward, "perhaps", {}))
+    if meant := averaged(found, ran, graph, task) | passed_straight(found, ran, graph) | steps_kept:
         stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}
         found = replace(found, stages=stages, unjudged=unjudged, invariants=())

@@ -27,6 +27,10 @@ _HELD_GRADIENTS = re.compile(r"_?(d|g|grads?|gradients?|nabla)_?[A-Za-z]{0,2}\d*
 """How an attribute is called that is a gradient, whatever its parameter is called."""
 _OF_INPUTS = re.compile(r"_?(d|g|grads?|gradients?)_?(of_|wrt_)?in(put)?s?|in(put)?s?_?(grads?|gradients?)")
 """How one is called that is the gradient of what the layer gets, whatever that is called."""
+_OTHERWISE = r"(?i)_?(?:(?:delta|nabla|upd|update)_?{0}|{0}_(?:g|d|delta|nabla|upd|update))"
+"""How the gradient of a parameter is called besides."""
+_STEPS = re.compile(r"(?i)delta|upd")
+"""What tells that it may be a step that is made of the gradient: which one, its values tell."""
 _RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
 _RATE = 0.1
 """What a backward pass gets that updates weights at once."""
@@ -233,6 +237,7 @@ class Adapted:
 
     Attributes:
         moved: by how much the last call has changed weights of the object, by their names.
+        perhaps: the attributes that are gradients, or steps that are made of them, by the names of what they are of.
         called: what the attributes are called that are gradients under other names, as ``dinputs`` that of ``x``, by
             ``d`` + the names of what they are of.
     """
@@ -249,6 +254,7 @@ class Adapted:
         self.__signature__ = inspect.signature(_two)
         self._call, self._inputs, self._own, self._taken = call, inputs, own, tuple(taken)
         self.moved: dict[str, Any] = {}
+        self.perhaps: dict[str, str] = {}
         self.called: dict[str, str] = {}
 
     def __call__(self, dout: Any, cache: Any = None) -> Any:
@@ -273,10 +279,11 @@ class Adapted:
             else:
                 held[name] = value
         keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
-        others = self._of_inputs(held, [name for name in self._inputs if name not in keys])
-        others |= self._by_shape(held, [name for name in self._inputs if name not in {**keys, **others}])
-        self.called = {f"d{name}": key for name, key in others.items()}
-        keys |= others
+        keys |= self._of_inputs(held, [name for name in self._inputs if name not in keys])
+        keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
+        keys |= self._otherwise(held, [name for name in self._inputs if name not in keys])
+        self.perhaps = {name: key for name, key in keys.items() if re.search(_STEPS, key)}
+        self.called = {f"d{name}": key for name, key in keys.items() if key != f"d{name}"}
         rest = [name for name in self._inputs if name not in keys]
         if len(rest) != len(several) and keys:
             return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
@@ -302,6 +309,16 @@ class Adapted:
             shape = self._inputs[name]
             fitting = [key for key in called if held[key].shape == shape]
             if len(fitting) == 1 and sum(self._inputs[other] == shape for other in self._inputs) == 1:
+                found[name] = fitting[0]
+        return found
+
+    def _otherwise(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+        """What is called as a gradient of inputs in other ways, and has their shapes."""
+        found = {}
+        for name in names:
+            pattern = _OTHERWISE.format(re.escape(name))
+            called = [key for key, x in held.items() if re.fullmatch(pattern, key) and is_float_array(x)]
+            if fitting := [key for key in called if held[key].shape == self._inputs[name]]:
                 found[name] = fitting[0]
         return found
 

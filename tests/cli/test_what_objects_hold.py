@@ -483,3 +483,42 @@ def test_one_array_in_two_places_is_one_weight(check, old, new, wrong):
     for name in ("dW1", "db1", "dW2", "db2"):
         row = next(line for line in printed.splitlines() if line.startswith(f"│ {name} "))
         assert ("✗" in row) == (name in wrong), row
+
+
+DENSE = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        self.out = np.tanh(x @ self.W)
+        return self.out
+
+    def backward(self, g):
+        gz = g * (1 - self.out ** 2)
+        self.dW = self.x.T @ gz
+        return gz @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["grad_W", "W_grad", "d_W", "dL_dW", "gW", "g_W", "W_g", "nabla_W", "delta_W", "W_update"]
+)
+def test_a_gradient_that_is_called_otherwise_has_its_line(check, name):
+    text = DENSE.replace("dW", name)
+    assert "All 2 gradients are right." in check(text)[1]
+    status, printed = check(text.replace("@ gz\n", "@ (gz * gz)\n"), "--hints", "3")
+    assert status == 1
+    assert f"line 14: self.{name} = self.x.T @ (gz * gz)" in printed
+    assert f"the fix   line 14: self.{name} = self.x.T @ gz" in printed
+
+
+@pytest.mark.parametrize("name", ["delta_W", "W_update"])
+def test_a_step_that_is_kept_is_no_gradient(check, name):
+    status, printed = check(DENSE.replace("self.dW =", f"self.{name} = -0.1 *"))
+    assert status == 1
+    assert "is wrong" not in printed
+    assert f"it is -0.1 times the gradient of W, and {name} may be called so as a step that W takes" in " ".join(
+        printed.split()
+    )
