@@ -87,9 +87,9 @@ def _told_apart(
     """The shapes with axes of lengths of their own, where it still runs that far.
 
     Of the axes of one length those of all weights get another one, or of all else, one alone, or both of a matrix; and
-    with them all those with which it then comes further. So what is summed over, or goes along from array to array,
-    may have one length in many. States of a recurrence keep one shape. What is found to go along with all that is as
-    long is added to ``bound``.
+    with them all those with which it then comes further; else one alone is twice as long. So what is summed over, or
+    goes along from array to array, may have one length in many. States of a recurrence keep one shape. What is found
+    to go along with all that is as long is added to ``bound``.
     """
     places = [(name, axis) for name, shape in shapes.items() for axis, n in enumerate(_axes(shape)) if n > 1]
     learned = [place for place in places if is_parameter(place[0])]
@@ -105,17 +105,17 @@ def _told_apart(
         own, taken = {_length(shapes, at) for at in few}, {_length(shapes, at) for at in places}
         if len(own) > 1 or all(at in few for at in places if _length(shapes, at) in own) or bound & {*few}:
             continue
-        for least, step in ((3, 1), (4, 4)):
-            length = next(n for n in itertools.count(least, step) if n not in taken)
-            along = _changed_along(shapes, tied, dict.fromkeys(few, length), run, far)
-            if along is None:
-                continue
-            new = _with(shapes, along)
-            if _equal_pairs(new, places) < _equal_pairs(shapes, places):
-                shapes = new
-            elif some not in whole:
-                bound.update(along)
-            break
+        starts = ((3, 1), (4, 4))
+        others = dict.fromkeys(next(n for n in itertools.count(*one) if n not in taken) for one in starts)
+        tries = (_changed_along(shapes, tied, dict.fromkeys(few, length), run, far) for length in others)
+        along = next((one for one in tries if one is not None), None)
+        new, twice = _with(shapes, along or {}), _with(shapes, {at: 2 * _length(shapes, at) for at in few})
+        if _equal_pairs(new, places) < _equal_pairs(shapes, places):
+            shapes = new
+        elif some in alone and _equal_pairs(twice, places) < _equal_pairs(shapes, places) and run(twice)[0] >= far:
+            shapes = twice  # as there are more queries than keys, some for each
+        elif along is not None and some not in whole:
+            bound.update(along)
     return shapes
 
 

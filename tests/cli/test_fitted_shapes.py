@@ -259,6 +259,32 @@ def cross_backward(dout, cache):
     dq, dk = ds @ k, ds.T @ q
     return dq @ Wq.T, dk @ Wk.T + dv @ Wv.T, xq.T @ dq, xkv.T @ dk, xkv.T @ dv, dWo
 """
+GROUPED = """
+def gqa_forward(Q, K, V):
+    Hq, T, d = Q.shape
+    group = Hq // K.shape[0]
+    O, P = np.zeros_like(Q), []
+    for h in range(Hq):
+        S = Q[h] @ K[h // group].T / np.sqrt(d)
+        p = np.exp(S - S.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        O[h] = p @ V[h // group]
+        P.append(p)
+    return O, (Q, K, V, P, group)
+
+def gqa_backward(dO, cache):
+    Q, K, V, P, group = cache
+    Hq, T, d = Q.shape
+    dQ, dK, dV = np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V)
+    for h in range(Hq):
+        g = h // group
+        dV[g] += P[h].T @ dO[h]
+        dP = dO[h] @ V[g].T
+        dS = P[h] * (dP - np.sum(dP * P[h], axis=1, keepdims=True)) / np.sqrt(d)
+        dQ[h] = dS @ K[g]
+        dK[g] += dS.T @ Q[h]
+    return dQ, dK, dV
+"""
 GUESSED = {  # a layer, a part of it, and what is the same where lengths are equal by chance
     "queries as wide as values": (
         SCALED,
@@ -271,6 +297,7 @@ GUESSED = {  # a layer, a part of it, and what is the same where lengths are equ
         "keepdims=True)) / np.sqrt(len(xkv))",
         "keepdims=True)) / np.sqrt(len(xq))",
     ),
+    "as many keys as queries": (GROUPED, "dK[g] += dS.T", "dK[g] = dS.T"),
 }
 
 
