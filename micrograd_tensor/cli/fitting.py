@@ -12,7 +12,7 @@ import itertools
 import linecache
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +49,7 @@ def fitted(
     run: Callable[[Guess], tuple[Far, str]],
     seed: int,
     vectors: bool = False,
+    learned: Container[str] = (),
 ) -> Guess | None:
     """Arguments at which a layer runs, with other shapes of those of a guess that were guessed; None if none are found.
 
@@ -58,6 +59,7 @@ def fitted(
         run: how far the layer comes with arguments, and the lines at which it stops.
         seed: of the numbers.
         vectors: whether the first input may as well have one axis.
+        learned: the names of those whose gradients are computed, which are no numbers of anything.
     """
     unpacked, starts = _unpacked(source), list[_Start]()
     for guess in usual:
@@ -73,7 +75,7 @@ def fitted(
                 starts.append(_Start(guess, shapes, known, *run(reshaped(guess, shapes, seed))))
     runs, run = itertools.count(), until(time.thread_time() + SECONDS, run)
     for start in sorted(starts, key=lambda start: start.reached, reverse=True)[:_STARTS]:
-        found = _from(start, run, seed, runs)
+        found = _from(start, run, seed, runs, learned)
         if found is not None:
             return found
     return None
@@ -94,10 +96,16 @@ class _Start(NamedTuple):
     lines: str
 
 
-def _from(start: _Start, run: Callable[[Guess], tuple[Far, str]], seed: int, runs: Iterator[int]) -> Guess | None:
+def _from(
+    start: _Start,
+    run: Callable[[Guess], tuple[Far, str]],
+    seed: int,
+    runs: Iterator[int],
+    learned: Container[str],
+) -> Guess | None:
     first, shapes, known, best, lines = start
     while best < DONE:
-        for changed in _changes(shapes, known, {*re.findall(r"\w+", lines)}):
+        for changed in _changes(shapes, known, {*re.findall(r"\w+", lines)}, learned):
             if next(runs) >= _RUNS:
                 return None
             reached, at = run(reshaped(first, {**shapes, **changed}, seed))
@@ -159,10 +167,13 @@ def _unpacked(source: Source | None) -> dict[str, tuple[int, ...]]:
     return {name: tuple(lengths.get(n) or next(rest, 9) for n in names) for name, names in found.items()}
 
 
-def _changes(shapes: Mapping[str, Any], known: Mapping[str, Any], used: set[str]) -> Iterator[dict[str, Any]]:
+def _changes(
+    shapes: Mapping[str, Any], known: Mapping[str, Any], used: set[str], learned: Container[str]
+) -> Iterator[dict[str, Any]]:
     """Other shapes of an array, for each in turn: of those in the lines that fail first, of these the last first.
 
-    Then another length of all weights that have one, of those arrays whose lengths are known by name, and numbers.
+    Then another length of all weights that have one, of those arrays whose lengths are known by name, and numbers, or
+    vectors of what is learned.
     """
     floats = [shape for shape in shapes.values() if not is_whole(shape)]
     every = sorted({n for shape in floats for n in shape if n > 1})
@@ -175,7 +186,8 @@ def _changes(shapes: Mapping[str, Any], known: Mapping[str, Any], used: set[str]
     for n, m in ((n, m) for n in every for m in every if n != m):
         yield {name: _renamed(n, m, shape) for name, shape in weights.items()}
     yield from ({name: other} for name in known for other in sorted(_with_another(known[name], every), key=_repeated))
-    yield from ({name: Value(2)} for name in arrays if name != next(iter(shapes)))
+    for name in (name for name in arrays if name != next(iter(shapes))):
+        yield from ({name: (n,)} for n in every) if name in learned else [{name: Value(2)}]
 
 
 def _others(name: str, shape: Any, every: list[int], several: list[int]) -> list[Any]:

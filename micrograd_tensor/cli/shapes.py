@@ -27,7 +27,9 @@ _SIZES = (
     ("hidden layers", r"(?i)hidden_?(layer_?)?(dims|sizes|layers)"),
     ("layers", r"(?i)(layers?_?)?(dims|sizes|layout)|layers|architecture|structure|topology"),
     ("words", r"(?i)vocab(ulary)?(_?size)?|num_?embeddings|n_?(tokens|words|vocab)|V"),
+    ("positions", r"(?i)(max|block|context|seq(uence)?)_?(len(gth)?|size|steps|seq_?len(gth)?|pos(itions?)?)|n_?ctx"),
     ("kernel", r"(?i)(k(ernel)?|filter)_?(size|h|w|height|width)|ksize|kernel|k|fh|fw"),
+    ("many", r"(?i)(n|num|number_of)_(?!heads?|groups?)[a-z]\w*"),
 )  # fmt: skip
 """What a number is that a class is made with, by its name."""
 _TRIES = 8
@@ -390,7 +392,9 @@ def _size(
         "out": shape[-1] if scores else weights[0] if images or columns else weights[-1] if weights else 1,
         "hidden layers": [4],
         "words": 6,
+        "positions": 9,
         "kernel": 3,
+        "many": 4,
     }
     known["layers"] = [known["in"], 4, known["out"]]
     return known.get(what)

@@ -257,7 +257,9 @@ class Trials:
         """The layer at shapes that are found from how far it comes with others, where it ran at no usual ones."""
         source, last = source_of(self._layer.function_forward), self.last
         usual = itertools.takewhile(lambda one: one.kind == Kind(), self._guesses())
-        found = fitted(usual, source, self._how_far, self._seed, vectors=self._layer.backward is None)
+        made = [name for one in assignments(self._layer.function) for name in (*one.names, *one.kept)]
+        learned = spelled(made, self.parameters)[0]
+        found = fitted(usual, source, self._how_far, self._seed, self._layer.backward is None, learned)
         self.last = last
         trial = self._tried(found) if found is not None else None
         return replace(trial, searched=True) if trial is not None else None

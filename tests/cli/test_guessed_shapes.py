@@ -441,6 +441,20 @@ FITTING = {
         "logits (7, 5), actions (7,), advantages (7,)",
         "dout * advantages",
     ),
+    "a vector beside arrays": (
+        pair(
+            "u, h, D",
+            ["T, d = u.shape", "out = np.zeros((T, d))", "for t in range(T):",
+             "    out[t] = np.tanh(h[t]) @ np.ones((d, d)) + D * u[t]"],
+            "u, h, D",
+            ["du, dh, dD = np.zeros_like(u), np.zeros_like(h), np.zeros_like(D)", "for t in range(len(u)):",
+             "    du[t] = dout[t] * D", "    dD += dout[t] * u[t]",
+             "    dh[t] = np.ones((u.shape[1], u.shape[1])) @ dout[t] * (1 - np.tanh(h[t]) ** 2)",
+             "return du, dh, dD"],
+        ),
+        "D (5,)",
+        "dout[t] * D",
+    ),
     "pairs that are alike or not": (
         """
 def contrastive_loss(z1, z2, same):

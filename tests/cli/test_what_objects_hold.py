@@ -425,12 +425,42 @@ class Gate:
 
 
 @pytest.mark.parametrize(
-    "names", ["nx nh", "n_x n_y", "in_ch out_ch", "c_in c_out", "d_model d_head", "dim latent_dim"]
+    "names",
+    [
+        "nx nh",
+        "n_x n_y",
+        "in_ch out_ch",
+        "c_in c_out",
+        "d_model d_head",
+        "dim latent_dim",
+        "dim n_experts",
+        "dim num_codes",
+    ],
 )
 def test_sizes_are_known_by_their_names(check, names):
     text = SIZED.format(*names.split())
     assert check(text)[0] == 0
     assert check(text.replace("self.x.T @ dout", "2 * self.x.T @ dout"))[0] == 1
+
+
+@pytest.mark.parametrize("names", ["max_len dim", "block_size n_embd", "context_length d_model", "max_positions d"])
+def test_of_positions_there_are_as_many_as_are_needed(check, names):
+    length, size = names.split()
+    text = f"""
+class Positions:
+    def __init__(self, {names.replace(" ", ", ")}):
+        self.P = np.random.randn({length}, {size})
+
+    def forward(self, x):
+        return x + self.P[:x.shape[1]]
+
+    def backward(self, dout):
+        self.dP = np.zeros_like(self.P)
+        self.dP[:dout.shape[1]] = dout.sum(axis=0)
+        return dout
+"""
+    assert check(text)[0] == 0
+    assert check(text.replace("dout.sum(axis=0)", "dout.mean(axis=0)"))[0] == 1
 
 
 TWO_LAYERS = (
