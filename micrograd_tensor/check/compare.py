@@ -103,10 +103,11 @@ def with_lines(
         forward: the forward pass, whose functions are taken for right; None where it is not known.
     """
     own = written_names(backward, inputs, ran.lines)
-    keys = {n: own.get(key, key) for n, key in report.keys.items() if key in own or key not in ran.elsewhere}
+    given = {name: key for name, key in report.keys.items() if name in report.stages}  # of outputs there may be none
+    keys = {n: own.get(key, key) for n, key in given.items() if key in own or key not in ran.elsewhere}
     passed = {stage.name for stage in report.stages.values() if stage.status in (Status.ANOTHER, Status.HARMLESS)}
     passed |= {stage.name for stage in report.stages.values() if USED_AGAIN in stage.note}
-    settled = {name: key for name, key in report.keys.items() if name not in passed}
+    settled = {name: key for name, key in given.items() if name not in passed}
     # Another name for a gradient may be meant for that of something else, of which a factor is forgotten.
     known = computed_names(backward, ran.lines).intersection(
         key for key, x in report.matched.items() if x.startswith(_GRADIENT)

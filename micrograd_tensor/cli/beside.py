@@ -16,6 +16,15 @@ from .layers import Layer
 
 _TRIES = re.compile(r"(?i)(^|_)(test|check|plot|draw|show|compare|numerical|inputs)")
 """How functions are called that only try or show derivatives."""
+_COMPUTES = re.compile(
+    r"(?i)(^|_)(back_?(ward|prop)s?|backpropagat(e|ion)|bptt|d?grad(ient)?s?)(_|$)|^delta$|(?-i:Grad)"
+)
+"""How one is called that computes gradients."""
+_USES = re.compile(
+    r"(?!(?i:back))(.*(?<![a-z]))?((?i:zero|clip|apply|update|reset|scale|norm(s|alize)?|num(eric)?|descent|ascent|step|print|log"
+    r"|accumulate|average|all_?reduce|has|is|set|train|fit|optimize|minimize|run|main))(?![a-z])"
+)
+"""How one is called that does something else with gradients, or with what computes them."""
 
 
 def parts_of_right(layers: Mapping[str, Layer], right: Collection[str]) -> set[str]:
@@ -64,9 +73,23 @@ def beside_layers(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, 
     tree = ast.parse("".join(linecache.getlines(module.__file__ or "")))
     for name, node in _parts(tree, classes):
         made = sorted({called(x) for x in ast.walk(node)} & {*derivatives, *lone})
-        if made and name not in known | lone and not _TRIES.search(name.rpartition(".")[2]):
+        last = name.rpartition(".")[2]
+        if name in known | lone or _TRIES.search(last):
+            continue
+        if made:
             found[name] = f"it calls {listed(made)}, so it belongs to a backward pass, but to none of a known layer"
+        elif last not in known and isinstance(node, ast.FunctionDef) and _computes_gradients(node):
+            found[name] = "by its name it computes gradients, but it is the backward pass of no known layer"
     return found
+
+
+def _computes_gradients(function: ast.FunctionDef) -> bool:
+    """Whether a function is called as one that computes gradients, and computes something of what it is given."""
+    if not _COMPUTES.search(function.name) or _USES.match(function.name):
+        return False
+    arguments = [x.arg for x in function.args.args if x.arg not in ("self", "cls")]
+    computed = any(isinstance(x, ast.BinOp) for x in ast.walk(function))
+    return bool(arguments) and computed
 
 
 def _parts(tree: ast.Module, classes: Collection[str]) -> Iterator[tuple[str, ast.AST]]:

@@ -12,7 +12,9 @@ from ..check.statements import is_loss, place_of_loss
 from ..check.syntax import source_of
 
 _CALLED = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
-_GRADIENTS = re.compile(r"d[A-Z]\w*|d_\w+|dx|dw|db|d\w*(logits|scores|out)|(?i:.*grad(ient)?s?(_\w+)?|nabla\w*)")
+_GRADIENTS = re.compile(
+    r"d[A-Z]\w*|d_\w+|dx|dw|db|d\w*(logits|scores|out)|grad[A-Z]\w*|(?i:.*grad(ient)?s?(_\w+)?|nabla\w*)"
+)
 """How variables are called that are gradients, or collections of them."""
 
 

@@ -156,6 +156,9 @@ def test_what_is_right_as_layers_use_it_is_not_held_against_them(check):
         ("class Net:\n    def fit(self, x, y):\n        return (x - y) * sigmoid_prime(x)", "Net.fit"),
         ("for _ in range(2):\n    step = sigmoid_prime(np.ones(2))", "the loop in line"),
         ("def tanh_grad(y):\n    return 1 - y", "tanh_grad"),
+        ("class Net:\n    def get_input_grad(self, y, g):\n        return g * y", "Net.get_input_grad"),
+        ("class Net:\n    def back_prop(self, x, y):\n        self.step = x - y", "Net.back_prop"),
+        ("def computeGradients(x, y):\n    return x * y", "computeGradients"),
     ],
 )
 def test_what_belongs_to_no_layer_is_named(check, rest, named):
@@ -170,6 +173,10 @@ def test_what_belongs_to_no_layer_is_named(check, rest, named):
     [
         "def test_sigmoid_prime():\n    assert sigmoid_prime(0.0) == 0.25",
         "def clip_grad(g):\n    return np.clip(g, -1, 1)",
+        "def clipGradients(g, most):\n    return g / most",
+        "def gradient_descent(x, g, rate):\n    return x - rate * g",
+        "class Net:\n    def zero_grad(self, like):\n        self.grad = 0 * like",
+        "class Net:\n    def get_grads(self):\n        return 2 * self.grad",
         "def d_loss(real, fake):\n    return real - fake\n\ndef loss(x):\n    return np.sum(x**2)",
         "def dot(a, b):\n    return a @ b\n\ndef t(x):\n    return x + 1",
     ],
@@ -178,6 +185,22 @@ def test_what_is_only_called_alike_is_no_derivative(check, rest):
     found, printed = check(f"{RIGHT['of the input'][0]}\n\n{rest}\n")
     assert found == 0, printed
     assert printed.count("The gradient is right.") == 1
+
+
+def test_an_output_and_a_slope_that_are_called_alike_are_judged(check):
+    text = """
+def sigmoid(x):
+    s = 1 / (1 + np.exp(-x))
+    return s
+
+def sigmoid_grad(s):
+    ds = {}
+    return ds
+"""
+    assert check(text.format("s * (1 - s)"))[0] == 0
+    found, printed = check(text.format("s * (1 + s)"))
+    assert found == 1
+    assert "ds = s * (1 + s)" in printed
 
 
 def test_an_abstract_base_of_static_passes_is_no_layer(check):

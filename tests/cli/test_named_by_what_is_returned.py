@@ -69,6 +69,7 @@ def optimize(w, b, X, Y):
         (WORDS, "h.T @ dlogits", "h.T @ probs"),
         (WORDS, "dlogits /= n", "dlogits /= 1"),
         (STEP, "2 * x.T", "x.T"),
+        (STEP.replace("grad_w", "gradW"), "2 * x.T", "x.T"),
         (STEP.replace("return J, grad_w", "return J, {'w': grad_w}").replace("def step", "def cost_of"), "2 *", "1 *"),
     ],
 )
