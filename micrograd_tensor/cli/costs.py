@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..check.syntax import names_called, source_of
+from .attributes import constructor_of, named_by, told_by
 from .roles import is_labels
 from .taking import is_cache, is_gradient, is_rate
 
@@ -23,7 +24,7 @@ class _Call(NamedTuple):
     """How a cost is called after a forward pass.
 
     Attributes:
-        output: the parameter that takes a result of the forward pass.
+        output: the parameter that takes a result of the forward pass; "" where the cost finds it in its object.
         place: which of its results that is.
         others: for each other parameter the name of the argument that it takes.
     """
@@ -55,20 +56,7 @@ def followed_by_cost(
     if len(calls) != 1:
         return forward, None
     [(cost, call)] = calls
-    taken, of_backward = (inspect.signature(x).parameters for x in (forward, backward))
-
-    @functools.wraps(forward)
-    def joined(**arguments: Any) -> Any:
-        returned = forward(**{name: x for name, x in arguments.items() if name in taken})
-        results = returned if isinstance(returned, tuple) else (returned,)
-        others = {name: arguments[own] for name, own in call.others.items() if own in arguments}
-        value = cost(**{call.output: results[call.place], **others})
-        return value, results[call.place], *results[: call.place], *results[call.place + 1 :]
-
-    added = [of_backward[name] for name in call.others.values() if name not in taken]
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*taken.values(), *added)]
-    joined.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # as inspect documents
-    return joined, cost
+    return _joined(forward, backward, cost, call), cost
 
 
 def class_with_cost(
@@ -77,7 +65,8 @@ def class_with_cost(
     """A class, the name of its forward pass, and the cost that comes after that; None for it where there is none.
 
     The cost is a method that takes what only the backward pass does, or one of the functions of the file; where it
-    takes the inputs itself, it is the forward pass.
+    takes the inputs itself, it is the forward pass. Where the backward pass takes nothing, it is the method that takes
+    nothing either, and reads what the backward pass reads in the object and the forward pass does not.
 
     Args:
         made: the class.
@@ -92,9 +81,14 @@ def class_with_cost(
         its = {*inspect.signature(cost).parameters}
         if "self" in its and unknown <= its <= taken | unknown:
             return made, cost.__name__, None
-    joined, cost_after = followed_by_cost(passes, of_backward, costs, ())
-    if cost_after is None:
-        return made, forward, None
+    held = [cost for cost in costs if read_with_cost(made, passes, of_backward, cost)]
+    if len(held) == 1:
+        joined, cost_after = _joined(passes, of_backward, held[0], _Call("", 0, {"self": "self"})), held[0]
+    else:
+        joined, after = followed_by_cost(passes, of_backward, costs, ())
+        if after is None:
+            return made, forward, None
+        cost_after = after
 
     @functools.wraps(joined)
     def method(self: Any, **arguments: Any) -> Any:
@@ -107,12 +101,64 @@ def class_with_cost(
     return type(made.__name__, (made,), {name: method, "__module__": made.__module__}), name, cost_after
 
 
+def read_with_cost(made: type, forward: Function, backward: Function, cost: Function) -> list[str]:
+    """The attributes that a backward pass and a method without arguments read, and the forward pass does not.
+
+    None where the backward pass takes something, such as an upstream gradient.
+    """
+    if [name for name, p in inspect.signature(cost).parameters.items() if p.default is p.empty] != ["self"]:
+        return []
+    read = named_by(made, [cost]) or ()
+    return [name for name in read_by_backward(made, forward, backward) if name in read]
+
+
+def read_by_backward(made: type, forward: Function, backward: Function, labels: bool = False) -> list[str]:
+    """The attributes that tell of what a constructor takes, and that a backward pass reads and no forward pass does.
+
+    None where the backward pass takes something, such as an upstream gradient.
+
+    Args:
+        made: the class.
+        forward: a method.
+        backward: likewise.
+        labels: whether to tell only those that tell of labels.
+    """
+    taken, of_backward = (inspect.signature(inspect.unwrap(x)).parameters for x in (forward, backward))
+    own = [name for name in of_backward if name not in taken]
+    needed = [name for name in own if of_backward[name].default is inspect.Parameter.empty and not is_rate(name)]
+    known, read = (named_by(made, [inspect.unwrap(x)]) for x in (forward, backward))
+    source = constructor_of(made)
+    if known is None or read is None or source is None or needed or any(map(is_gradient, own)):
+        return []
+    arguments = [name for name in inspect.signature(made).parameters if is_labels(name) or not labels]
+    told = {attribute: None for name in arguments for attribute in sorted(told_by(source, name)[0])}
+    return [attribute for attribute in told if attribute in read - known]
+
+
 def unknown_to(forward: Function, backward: Function) -> list[str]:
     """What a backward pass needs that a forward pass does not know; nothing where it takes an upstream gradient."""
     known = {*inspect.signature(forward).parameters, *inspect.unwrap(forward).__code__.co_varnames}
     needed = [name for name, p in inspect.signature(backward).parameters.items() if p.default is p.empty]
     unknown = [name for name in needed if not (name in known or is_cache(name) or is_rate(name))]
     return [] if any(map(is_gradient, unknown)) else unknown
+
+
+def _joined(forward: Function, backward: Function, cost: Function, call: _Call) -> Function:
+    """A forward pass with a cost after it; it takes what the cost takes besides as the backward pass does."""
+    taken, of_backward = (inspect.signature(x).parameters for x in (forward, backward))
+
+    @functools.wraps(forward)
+    def joined(**arguments: Any) -> Any:
+        returned = forward(**{name: x for name, x in arguments.items() if name in taken})
+        results = returned if isinstance(returned, tuple) else (returned,)
+        others = {name: arguments[own] for name, own in call.others.items() if own in arguments}
+        output = {call.output: results[call.place]} if call.output else {}
+        return cost(**output, **others), results[call.place], *results[: call.place], *results[call.place + 1 :]
+
+    added = [of_backward[name] for name in call.others.values() if name not in taken]
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*taken.values(), *added)]
+    joined.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # as inspect documents
+    return joined
 
 
 def _call(forward: Function, backward: Function, cost: Function, unknown: list[str]) -> _Call | None:

@@ -250,7 +250,7 @@ def _of_class(name: str, made: type, costs: Iterable[Callable[..., Any]]) -> Ite
     if whole is not None and methods.isdisjoint({"forward", "backward"}):
         yield whole
     elif forwards and backwards and not _is_blank(getattr(made, forwards[0])):
-        own = [f for way, f in vars(made).items() if way in methods - {*forwards} and _is_cost(way, f)]
+        own = [f for way, f in vars(made).items() if way in methods - {forwards[0]} and _is_cost(way, f)]
         owner, way, cost = class_with_cost(made, forwards[0], backwards[0], [*own, *costs])
         yield Layer(name, way, backwards[0], owner, cost)
     elif losses:

@@ -32,6 +32,8 @@ from ..engine.errors import GradientError, GradientWarning
 from ..engine.tensor import Tensor, tensor
 from ..engine.walk import ancestors
 from ..graph import graph
+from ..notation.printable import listed
+from .costs import read_by_backward
 from .derivatives import sources_of
 from .global_weights import global_names, keeping, replaced
 from .held import leaves_of
@@ -39,7 +41,7 @@ from .layers import Layer, no_layers, parameters_of, parameters_of_constructor, 
 from .made_anew import made_anew
 from .predictions import may_be_predicted
 from .readings import Reading, may_be_averaged, said_of, why_instead
-from .roles import role_of
+from .roles import is_labels, role_of
 from .said_of_trials import as_option, said_of_guess, said_of_trial, why_it_runs_at_none
 from .seeded import seeded
 from .taking import Adapted, Taking, is_cache
@@ -80,6 +82,7 @@ def recorded(
     Raises:
         UnusableError: where it does not run, or something leaves the graph, with the line.
     """
+    _require_loss(layer, path)
     layer = keeping(layer)
     ways = may_be_predicted(layer) if reading is None else [reading.predicted]
     readings = [Trials(layer, given, seed, exact, predicted) for predicted in ways]
@@ -258,6 +261,20 @@ def _recorded(
         reading=reading,
         read_as=said_of(layer, trial, averaged),
     )
+
+
+def _require_loss(layer: Layer, path: Path) -> None:
+    """Refuse a class whose backward pass alone reads the labels that the object was made with."""
+    if layer.made_by is None or layer.backward is None or layer.cost is not None:
+        return
+    if any(map(is_labels, inspect.signature(layer.function_forward).parameters)):
+        return
+    if read := read_by_backward(layer.made_by, layer.function_forward, layer.function, labels=True):
+        raise UnusableError(
+            f"{path}: {layer.backward} of {layer.name} reads {listed([f'self.{name}' for name in read])}, of which "
+            f"{layer.forward} knows nothing, so it is not known of which loss its gradients are; give the class one "
+            "method, such as loss(self), that returns it; then it is judged"
+        )
 
 
 def _require_layers(layer: Layer, own: Any, path: Path) -> None:

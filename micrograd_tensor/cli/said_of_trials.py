@@ -8,7 +8,7 @@ from collections.abc import Container
 import numpy as np
 
 from ..notation.printable import listed
-from .costs import unknown_to
+from .costs import read_with_cost, unknown_to
 from .dictionaries import is_put_together, keys_of
 from .layers import Layer, arguments_of_layers
 from .shapes import LABELS, NUMBERS, Guess
@@ -38,9 +38,11 @@ def said_of_trial(layer: Layer, trial: Trial, seed: int, given: Container[str], 
     inputs = "; ".join(f"{way}: {', '.join(some)}" for way, some in ways.items() if some)
     after = ""
     if layer.cost is not None:
-        taken = inspect.signature(layer.function_forward).parameters
-        added = [n for n in unknown_to(inspect.unwrap(layer.function_forward), layer.function) if n in taken]
-        after = f", and {layer.cost.__name__} after it, as backward takes {listed(added)}"
+        taken, forward = inspect.signature(layer.function_forward).parameters, inspect.unwrap(layer.function_forward)
+        added = [n for n in unknown_to(forward, layer.function) if n in taken]
+        held = read_with_cost(layer.made_by, forward, layer.function, layer.cost) if layer.made_by is not None else []
+        why = f"takes {listed(added)}" if added else f"reads {listed([f'self.{name}' for name in held])}"
+        after = f", and {layer.cost.__name__} after it, as backward {why}"
     made = f"; the shapes of weights are those that {call} makes" if call else ""
     how = f"recorded as it stands, with what it assigns to items of arrays{after}"
     return f"{how}; inputs {inputs}{made}" if inputs else ""

@@ -1,4 +1,4 @@
-"""A forward pass, a cost and a backward pass that are three functions: the first two are judged as one."""
+"""A forward pass, a cost and a backward pass that are three functions or methods: the first two are judged as one."""
 
 from __future__ import annotations
 
@@ -168,3 +168,76 @@ def test_the_cost_of_a_class_is_a_method_or_a_function(check, text):
         status, said = check(text.replace(right, wrong))
         assert status == 1
         assert text == OF_ITSELF or "labels one-hot" in said
+
+
+HELD = """
+import numpy as np
+
+class Network:
+    def __init__(self, X, Y, n_h=4, lr=0.5, reg=0.1):
+        self.X, self.Y, self.lr, self.reg = X, Y, lr, reg
+        self.W1 = np.random.randn(n_h, X.shape[0]) * 0.01
+        self.W2 = np.random.randn(Y.shape[0], n_h) * 0.01
+        self.b2 = np.zeros((Y.shape[0], 1))
+
+    def forward(self):
+        self.A1 = np.tanh(self.W1 @ self.X)
+        self.A2 = 1 / (1 + np.exp(-(self.W2 @ self.A1 + self.b2)))
+        return self.A2
+
+    def cost(self):
+        m = self.X.shape[1]
+        return -np.sum(self.Y * np.log(self.A2) + (1 - self.Y) * np.log(1 - self.A2)) / m
+
+    def backward(self):
+        m = self.X.shape[1]
+        dZ2 = self.A2 - self.Y
+        self.dW2 = dZ2 @ self.A1.T / m
+        self.db2 = np.sum(dZ2, axis=1, keepdims=True) / m
+        dZ1 = self.W2.T @ dZ2 * (1 - self.A1**2)
+        self.dW1 = dZ1 @ self.X.T / m
+"""
+UPDATED = HELD.replace("def backward(self)", "def backward(self, lr)") + "        self.W1 -= lr * self.dW1\n"
+CALLED_LOSS = HELD.replace("def cost", "def loss")
+RUNS_IT = HELD.replace("        return -np.sum", "        self.forward()\n        return -np.sum")
+DECAYS = HELD.replace("Y) * np.log(1 - self.A2)) / m", "Y) * np.log(1 - self.A2)) / m + self.reg * np.sum(self.W1**2)")
+DECAYS = DECAYS.replace("@ self.X.T / m", "@ self.X.T / m + 2 * self.reg * self.W1")
+INPUTS_APART = HELD.replace("def forward(self):", "def forward(self, X):\n        self.X = X")
+INPUTS_APART = INPUTS_APART.replace("self, X, Y, n_h=4", "self, n_x, Y, n_h=4").replace("X.shape[0]) *", "n_x) *")
+INPUTS_APART = INPUTS_APART.replace("self.X, self.Y, self.lr", "self.Y, self.lr").replace(" = X, Y, lr", " = Y, lr")
+
+OF_OBJECT = {
+    "labels in the object": (HELD, "cost after it, as backward reads self.Y;"),
+    "a step's size is given": (UPDATED, "cost after it, as backward reads self.Y;"),
+    "called as passes may be": (CALLED_LOSS, "loss after it, as backward reads self.Y;"),
+    "runs the forward pass": (RUNS_IT, "cost after it, as backward reads self.Y;"),
+    "weight decay": (DECAYS, "cost after it, as backward reads self.Y and self.reg;"),
+    "inputs are given": (INPUTS_APART, "cost after it, as backward reads self.Y;"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), OF_OBJECT.values(), ids=OF_OBJECT)
+def test_a_cost_without_arguments_is_of_the_labels_in_its_object(check, text, said):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert said in " ".join(printed.split())
+    for right, wrong in (("self.A2 - self.Y", "self.Y - self.A2"), ("(1 - self.A1**2)", "(1 - self.A1)")):
+        assert text.count(right) == 1
+        status, printed = check(text.replace(right, wrong))
+        assert status == 1
+        assert "dW1 is wrong" in printed or "dW1: it follows" in printed, printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HELD.replace("def cost", "def show"),
+        HELD + "\n    def loss(self):\n        return np.mean((self.A2 - self.Y) ** 2)\n",
+        HELD.replace("def cost(self)", "def cost(self, weights_of_classes)"),
+    ],
+    ids=["no cost", "two costs", "a cost that takes something else"],
+)
+def test_of_labels_in_an_object_without_exactly_one_cost_nothing_is_judged(check, text):
+    status, printed = check(text)
+    assert status == 2
+    assert "backward of Network reads self.Y, of which forward knows nothing" in " ".join(printed.split())
