@@ -32,6 +32,7 @@ class Fix(NamedTuple):
         said: what is wrong, in the author's names.
         weight: how large the change is.
         follows: what the line is to be written after, as "this line"; "" where it stands in that one's place.
+        whole: whether all gradients of inputs are right with it.
     """
 
     line: int
@@ -41,6 +42,7 @@ class Fix(NamedTuple):
     said: str = ""
     weight: float = 0.0
     follows: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

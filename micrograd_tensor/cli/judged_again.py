@@ -19,13 +19,13 @@ from ..check.syntax import text_of
 from ..graph import Graph, named_nodes
 from .degenerate import hidden, with_axes, with_lengths, with_windows
 from .hiding import every_other, lengths, oblong, shown
-from .judging import inputs_of, judge, may_be_for_shapes, other_numbers, with_numbers
+from .judging import inputs_of, judge, may_be_for_shapes
 from .roles import is_parameter
 from .shapes_option import numbers_as_option, option, said_as_option
 from .straight_through import steps_of
 from .task import Task
 from .unusable import UnusableError
-from .varied import doublings, lengthened, smaller
+from .varied import doublings, lengthened, other_numbers, smaller, with_numbers
 
 Judged: TypeAlias = tuple[Task, Report, Run]
 

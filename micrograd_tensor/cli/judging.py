@@ -6,9 +6,8 @@ import ast
 import inspect
 import linecache
 import re
-import warnings
-from collections.abc import Container, Iterator, Mapping
-from contextlib import redirect_stdout, suppress
+from collections.abc import Container, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -21,7 +20,7 @@ from ..check.found import Finding, Stages
 from ..check.given import spelled
 from ..check.nested import arrays_in
 from ..check.repair.fixes import mended, repaired, with_fixes
-from ..check.repair.points import Call, Place, Places
+from ..check.repair.points import Call, Places
 from ..check.report import Report
 from ..check.running import Run, fingerprint, python_function, returned_flat
 from ..check.running import run as run_backward
@@ -38,6 +37,7 @@ from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
 from .descent import kept_as_steps, said_of_steps
+from .elsewhere import elsewhere
 from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
 from .straight_through import passed_straight
@@ -45,7 +45,6 @@ from .task import Task
 from .unordered import told_by_variables, values_among, without_places
 from .unusable import UnusableError
 from .user_file import blamed, explained
-from .varied import Vary, variations
 from .written import in_the_source
 
 
@@ -69,7 +68,7 @@ def judge(
         ran, asked, doubts = _run(task)
     hand = _compared(task, ran)
     call = Call(task.backward, task.dout, task.cache, asked, task.forward)
-    places = Places(_elsewhere(task, asked))
+    places = Places(elsewhere(task, asked))
     try:  # its cache holds what was recorded, whatever it calls it
         report = compare_run(
             graph,
@@ -261,27 +260,6 @@ def _steps_on_the_way(report: Report, ran: Run, graph: Graph, hand: Mapping[str,
     if not (returned and all(returned)):
         return set()
     return {key for key in ran.helpers if not spelled([key], named_nodes(graph))[0]}
-
-
-def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Other numbers in their place, which no factor is by chance."""
-    return {name: 0.7 * x or 0.3 for name, x in numbers.items()}
-
-
-def with_numbers(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
-    """Varies arguments, and puts other numbers there."""
-    return lambda given: {**vary(given), **numbers}
-
-
-def _elsewhere(task: Task, inputs: list[str]) -> Iterator[Place]:
-    """The same exercise at other inputs, where it runs at them."""
-    for ways in variations(seed=0):
-        for vary in ways:
-            with suppress(UnusableError), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                other = task.again(with_numbers(other_numbers(task.numbers), vary))
-                yield Place(Call(other.backward, other.dout, other.cache, inputs, other.forward), other.captured)
-                break
 
 
 def _is_recorded(value: Any, graph: Graph) -> bool:

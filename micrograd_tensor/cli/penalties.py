@@ -16,9 +16,10 @@ import numpy as np
 from ..check.given import spelled
 from ..check.running import run as run_backward
 from ..notation.printable import listed
-from .judging import inputs_of, with_numbers
+from .judging import inputs_of
 from .task import Task
 from .unusable import UnusableError
+from .varied import with_numbers
 
 
 def penalties(task: Task) -> list[str]:

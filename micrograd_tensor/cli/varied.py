@@ -68,6 +68,29 @@ def doublings(shapes: Iterable[Sequence[int]]) -> list[dict[int, int]]:
     return [dict.fromkeys(some, 2) for some in ([lengths] if few else [lengths[::2], lengths[1::2]]) if some]
 
 
+def apart(shapes: Iterable[Sequence[int]]) -> list[dict[int, int]]:
+    """The lengths to be doubled so that of any two at one of these only one is, where that makes not too many elements.
+
+    >>> apart([(2, 3, 4), (4, 4)]), apart([(7, 5), (7,)])
+    ([{2: 2, 4: 2}, {3: 2, 4: 2}], [{7: 2}, {5: 2}])
+    """
+    shapes = [*shapes]
+    codes = {n: k for k, n in enumerate(dict.fromkeys(n for shape in shapes for n in shape if n > 1), 1)}
+    bits = range(len(codes).bit_length()) if len(codes) > 1 else ()
+    ways = [{n: 2 for n, code in codes.items() if code >> bit & 1} for bit in bits]
+    return [some for some in ways if sum(prod(n * some.get(n, 1) for n in x) for x in shapes) <= _MAX_ELEMENTS]
+
+
+def other_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Other numbers in their place, which no factor is by chance."""
+    return {name: 0.7 * x or 0.3 for name, x in numbers.items()}
+
+
+def with_numbers(numbers: Mapping[str, float], vary: Vary = dict) -> Vary:
+    """Varies arguments, and puts other numbers there."""
+    return lambda given: {**vary(given), **numbers}
+
+
 def varied(
     arguments: Mapping[str, Any],
     seed: int,

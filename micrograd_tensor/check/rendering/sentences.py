@@ -263,7 +263,7 @@ class Mistake:
     def _where(self) -> Iterator[str]:
         stage = self._stage
         if stage.given_shape is not None and stage.given_shape != stage.shape:
-            yield f"Its shape is {stage.given_shape}; {stage.shape} is expected."
+            yield self._of_shape(stage.given_shape)
         if stage.worst is not None:
             index, mine, expected = stage.worst
             mine, expected = apart(mine, expected)
@@ -279,6 +279,15 @@ class Mistake:
             yield f"One mistake makes this and {others} wrong, so it lies before them, on the way to all of them."
         elif sources:
             yield self._made_from(sources)
+
+    def _of_shape(self, given_shape: tuple[int, ...]) -> str:
+        """What is given, where it has another shape: one number may stand for all of an array."""
+        own, expected = self._own, np.asarray(self._own.expected if self._own is not None else 0.0)
+        one = bool(expected.size) and bool(np.all(expected == expected.flat[0]))
+        if one and own is not None and not (given_shape or own.node.is_leaf):
+            mine, due = apart(float(own.given), float(expected.flat[0]))
+            return f"It is {mine} by hand, for all of shape {self._stage.shape}; {due} is expected."
+        return f"Its shape is {given_shape}; {self._stage.shape} is expected."
 
     def _made_from(self, sources: Sequence[str]) -> str:
         """What the expected numbers were computed from, which narrows down where the mistake can be."""
@@ -336,7 +345,8 @@ class Mistake:
     def _proof(self) -> Iterator[str]:
         if self._fix is not None:
             run = "with" if self._fix.text else "without"
-            yield f"Proof: run {run} this line, backward gives the expected numbers."
+            gives = "expected numbers" if self._fix.whole else f"expected {self.name}"
+            yield f"Proof: run {run} this line, backward gives the {gives}."
         elif self.found and (self.found[0].fix or len(self.found[0].rule) <= MAX_RULE):
             if self.found[0].proof:
                 yield f"Proof: {self.found[0].proof}"

@@ -176,6 +176,7 @@ def edits(
         begin, end = "[]" if isinstance(returned, ast.List) else ("", "")
         orders = (", ".join(map(ast.unparse, order)) for order in _other_orders(several))
         found += [Edit(statement, None, f"return {begin}{order}{end}", 1.0) for order in orders]
+    found += [Edit(statement, None, instead, 1.0) for instead in _unpacked_otherwise(statement)]
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
     for mask in (x for target in targets if target is not None for x in ast.walk(target)):
         if isinstance(mask, ast.Compare):
@@ -197,13 +198,18 @@ def edits(
 def _exchanged_throughout(value: ast.expr, atoms: Sequence[str]) -> Iterator[tuple[ast.expr, str, float]]:
     """A name that occurs several times with another one in its place wherever it does, as of one gate for another.
 
+    Or with what is left of it to 1, and it where that stands.
+
     >>> [text for _, text, _ in _exchanged_throughout(_read("x + dr * z * (1 - z)"), ["r", "z"])]
-    ['dr * r * (1 - r)']
+    ['dr * (1 - z) * z', 'dr * r * (1 - r)']
     """
     count = names_in(value)
     for name in (name for name in atoms if count[name] > 1):
         inner = (x for x in ast.walk(value) if isinstance(x, ast.BinOp | ast.Call | ast.Subscript | ast.Compare))
         for place in [x for x in inner if names_in(x)[name] == count[name]][-1:]:  # the smallest comes last
+            turned = complemented(place, name)
+            if all(f"1 - {name}" in text for text in (ast.unparse(place), turned)):
+                yield place, turned, 1.0
             yield from ((place, exchanged(place, name, x), 1.05 + 0.01 * k) for k, x in enumerate(atoms) if x != name)
 
 
@@ -215,6 +221,30 @@ def names_in(x: ast.expr) -> Counter[str]:
 def exchanged(value: ast.expr, name: str, other: str) -> str:
     """An expression with another one wherever a name stands in it."""
     return ast.unparse(_Exchanged(name, _read(other)).visit(_read(ast.unparse(value))))
+
+
+def complemented(value: ast.expr, name: str) -> str:
+    """An expression with ``1 - x`` wherever a name ``x`` stands, and the name where that does.
+
+    >>> complemented(_read("(1 - z) * h - z * n"), "z")
+    'z * h - (1 - z) * n'
+    """
+    return ast.unparse(_Complemented(name).visit(_read(ast.unparse(value))))
+
+
+class _Complemented(ast.NodeTransformer):
+    """Writes what is left of a name to 1 wherever it stands, and the name where that does."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit(self, node: ast.AST) -> Any:
+        match node:
+            case ast.BinOp(ast.Constant(1), ast.Sub(), x) if ast.unparse(x) == self._name:
+                return x
+            case ast.Name() | ast.Attribute() if ast.unparse(node) == self._name:
+                return _read(f"1 - {self._name}")
+        return self.generic_visit(node)
 
 
 class _Exchanged(ast.NodeTransformer):
@@ -241,6 +271,30 @@ def _other_orders(several: Sequence[ast.expr]) -> Iterator[tuple[ast.expr, ...]]
             orders.append((*rest[:j], i, *rest[j:]))
     moved = {order: sum(k != at for at, k in enumerate(order)) for order in orders}
     yield from (tuple(several[k] for k in order) for order in sorted(moved, key=moved.__getitem__) if moved[order])
+
+
+def _unpacked_otherwise(statement: Statement) -> Iterator[str]:
+    """The statement with what two of several names are assigned in each other's place.
+
+    >>> [*_unpacked_otherwise(ast.parse("a, b = x[:n], x[n:]").body[0])]
+    ['a, b = x[n:], x[:n]']
+    >>> [*_unpacked_otherwise(ast.parse("a, b = np.split(x, 2)").body[0])]
+    ['b, a = np.split(x, 2)']
+    """
+    match statement:
+        case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
+            own = ", ".join(map(ast.unparse, names))
+            yield from (f"{own} = {', '.join(map(ast.unparse, order))}" for order in _swapped(values))
+        case ast.Assign([ast.Tuple(names)], ast.Call() as call):
+            made = ast.unparse(call)
+            yield from (f"{', '.join(map(ast.unparse, order))} = {made}" for order in _swapped(names))
+
+
+def _swapped(several: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
+    """Several in all orders in which two are in each other's place."""
+    for i, j in combinations(range(len(several)), 2):
+        swap = {i: j, j: i}
+        yield [several[swap.get(k, k)] for k in range(len(several))]
 
 
 def _where_written(statement: Statement) -> Iterator[tuple[ast.expr, _Within]]:

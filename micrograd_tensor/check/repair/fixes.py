@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graph import Graph, named_nodes
 from ...graph.status import Status
 from ..calls import called_by
 from ..found import ByName, Diagnosis, Fix, Found, Stages, WrongStage
@@ -68,7 +69,7 @@ def mended(due: Mapping[str, WrongStage], call: Call, elsewhere: Places, taken: 
     to_all = set.intersection(*(ways[key] for key in due))
     seconds = 2 * _seconds()  # what else can be found out of several takes longer
     until = time.thread_time() + seconds
-    places = RecordedElsewhere(elsewhere)
+    places = RecordedElsewhere(elsewhere, {x.node.name or "": key for key, x in due.items() if x.node.is_leaf})
     with redirect_stdout(StringIO()):  # it runs many times
         visits = Visits(source, call)
         trials = Trials(visits, {**due, **with_first}, places)
@@ -135,7 +136,8 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
         return {}
     names = {report.keys[name]: name for name in report.wrong}
     own_names = written_names(call.backward, call.inputs, taken)
-    places, visits = JudgedElsewhere(elsewhere, report), Visits(source, call)
+    visits = Visits(source, call)
+    places = JudgedElsewhere(elsewhere, _of_inputs(report, next(iter(due.values())).graph), report)
     trials = Trials(visits, due, places)
     before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
     lines = {key: {line for line, _ in report.lines.get(names[key], ())} for key in due}
@@ -168,6 +170,14 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
             fix = _in_helpers(visits, {key: own}, places, until + seconds / 2, fix) or fix
             found |= {names[key]: fix} if fix is not None else {}
     return found
+
+
+def _of_inputs(report: Found, graph: Graph) -> dict[str, str]:
+    """What the gradients of inputs are called, by the input, as far as they are judged and have its shape."""
+    shown = (x for x in report.stages.values() if x.name in report.keys and x.given_shape in (None, x.shape))
+    leaves = {name for name, node in named_nodes(graph).items() if node.is_leaf and node in graph.gradients}
+    judged = (x.name for x in shown if x.status.counts_as_right or x.status in (Status.WRONG, Status.RIGHT_GIVEN))
+    return {name: report.keys[name] for name in judged if name in leaves}
 
 
 def _forgotten(

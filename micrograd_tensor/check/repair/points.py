@@ -56,8 +56,15 @@ class RecordedElsewhere:
     of_all = True
     """Whether a change is to make all gradients right, so that the recorded ones are due at the first point, too."""
 
-    def __init__(self, every: Places) -> None:
-        self.every = every
+    def __init__(self, every: Places, inputs: Mapping[str, str]) -> None:
+        """``inputs``: what the gradients of inputs are called that are to be right in the end, by the input."""
+        self.every, self.inputs = every, inputs
+
+    def all_right(self, graph: Graph, names: Mapping[str, Any], own: WrongStage) -> bool:
+        """Whether the gradients of all inputs among what was computed are the recorded ones, whatever led to them."""
+        stages, share = named_nodes(graph), _share_allowed(own)
+        due = {key: graph.gradients.get(stages[name]) for name, key in self.inputs.items() if name in stages}
+        return bool(due) and all(x is not None and is_about(names.get(key), x.value, share) for key, x in due.items())
 
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
         """Whether a gradient among what was computed at a point is the recorded one."""
@@ -70,8 +77,8 @@ class JudgedElsewhere(RecordedElsewhere):
 
     of_all = False
 
-    def __init__(self, every: Places, report: Found) -> None:
-        super().__init__(every)
+    def __init__(self, every: Places, inputs: Mapping[str, str], report: Found) -> None:
+        super().__init__(every, inputs)
         self._report = report
 
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:

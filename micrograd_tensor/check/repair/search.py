@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import time
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby, product
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..found import SLACK, Fix, WrongStage
 from ..nested import leaves
-from ..running import copied, traced_by
+from ..running import copied, python_function, traced_by
+from ..statements import names_read
 from ..syntax import called, replaced
 from .edits import Edit, Statement, edits, held
 from .missing import masks, ratios, terms
 from .points import has_shape
 from .slips import Slip, slip_of
-from .source import MAX_ROOTS, changed_variable, is_numeric, is_place, variable_of
+from .source import MAX_ROOTS, FunctionSource, changed_variable, is_numeric, is_place, variable_of
 from .trials import LONG, Trials, is_due
 from .visits import Visits
 
@@ -77,7 +80,7 @@ class Search:
                 continue
             visits = self._visits.before(self.source.line(statement))
             every = edits(statement, *self.source.atoms(statement, visits[-1]))
-            every += [*self._not_added(statement), *self._at_another_place(statement)]
+            every += [*self._not_added(statement), *self._at_another_place(statement), *self._as_forward(statement)]
             elsewhere = [x for x in lacking if x.before not in statements] if statement is statements[-1] else []
             every += [*(x for x in lacking if x.before is statement), *elsewhere]
             every = sorted((x for x in every if x.weight <= self.most), key=lambda edit: edit.weight)
@@ -193,6 +196,28 @@ class Search:
                     there = ast.unparse(replaced(target, x, ast.parse(text, mode="eval").body))
                     for sign in "+-":
                         yield Edit(statement, None, f"{there} {sign}= {ast.unparse(statement.value)}", 2.0, True)
+
+    def _as_forward(self, statement: Statement) -> Iterator[Edit]:
+        """What the forward pass has under the name that a line assigns, if all its names are known there."""
+        visits = self._visits.before(self.source.line(statement))
+        match statement:
+            case ast.Assign([ast.Name(name)], value) if visits:
+                known = {*visits[-1], *self.source.function.__globals__, *vars(builtins)}
+                for text in self._of_forward.get(name, ()):
+                    if text != ast.unparse(value) and known.issuperset(names_read(ast.parse(text))):
+                        yield Edit(statement, value, text, 1.0)
+
+    @cached_property
+    def _of_forward(self) -> dict[str, list[str]]:
+        """What the forward pass assigns to its names, as it is written."""
+        function = python_function(self._visits.call.forward) if self._visits.call.forward is not None else None
+        source = FunctionSource.of(function) if isinstance(function, FunctionType) else None
+        found: dict[str, list[str]] = {}
+        for statement in source.every if source is not None and source.text != self.source.text else ():
+            match statement:
+                case ast.Assign([ast.Name(name)], value):
+                    found.setdefault(name, []).append(ast.unparse(value))
+        return found
 
     def _not_added(self, statement: Statement) -> Iterator[Edit]:
         """What a line may have to add, where it gives a sum of some of what arrives at a node, and not of all.
@@ -321,8 +346,10 @@ class Search:
                 is_passed_on = False
         if is_passed_on and self.source.assigns(edit.place):
             return None
-        if not self._trials.right(edit.put(self.source.text), self.due) or self._takes_one_for_a_length(edit):
+        whole = edit.put(self.source.text)
+        if not self._trials.right(whole, self.due) or self._takes_one_for_a_length(edit):
             return None
+        completes = self._trials.completes(whole, next(iter(self.due)))
         slip = self._slip(edit)
         line = self.source.line(edit.before)
         text = edit.written(self.source.text) if not isinstance(edit.after, ast.Pass) else ""
@@ -330,8 +357,8 @@ class Search:
             loop = isinstance(edit.before, ast.For | ast.While)
             after = "this one, outside the loop" if loop else "this one"
             before = self.source.end(edit.before)
-            return Fix(before[0], text, before[1], slip.kind, slip.text, edit.weight, after)
-        return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight)
+            return Fix(before[0], text, before[1], slip.kind, slip.text, edit.weight, after, completes)
+        return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight, "", completes)
 
     def _slip(self, edit: Edit) -> Slip:
         def is_number(expression: str) -> bool:

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..syntax import called
-from .edits import ALONG, Edit, axis_of, exchanged, is_module, names_in, parts_of, slopes_of_sigmoid, slopes_of_tanh
+from .edits import (
+    ALONG,
+    Edit,
+    axis_of,
+    complemented,
+    exchanged,
+    is_module,
+    names_in,
+    parts_of,
+    slopes_of_sigmoid,
+    slopes_of_tanh,
+)
 
 _SMALL = 1e-2
 _MAX_PART = 60
@@ -57,6 +68,9 @@ def slip_of(edit: Edit, is_number: IsNumber) -> Slip:
     old, new = edit.place, ast.parse(edit.instead, mode="eval").body
     if names := _exchanged_name(old, new):
         return Slip("exchanged operand", f"{names[0]} stands where {names[1]} is due, in {_part(old)}")
+    if name := _complemented_name(old, new):
+        said = f"{name} stands where 1 - {name} is due, and the other way round, in {_part(old)}"
+        return Slip("complement", said)
     if isinstance(edit.before, ast.For):
         return Slip("", f"the steps are those of {_part(old)}, where {_part(new)} is due")
     match old, new:
@@ -127,6 +141,12 @@ def _exchanged_name(old: ast.expr, new: ast.expr) -> tuple[str, str] | None:
     return next((pair for pair in pairs if exchanged(old, *pair) == ast.unparse(new)), None)
 
 
+def _complemented_name(old: ast.expr, new: ast.expr) -> str:
+    """The name that stands where what is left of it to 1 is due, and the other way round; "" if it is not so."""
+    names = (name for name, n in names_in(old).items() if n > 1)
+    return next((name for name in names if complemented(old, name) == ast.unparse(new)), "")
+
+
 def _of_number(edit: Edit, old: ast.Constant, new: ast.expr) -> Slip:
     """Another number."""
     before, after = old.value, getattr(new, "value", None)
@@ -165,6 +185,9 @@ def _of_indices(one: ast.expr, other: ast.expr) -> str:
 def _of_statement(edit: Edit, is_number: IsNumber) -> Slip:
     before, after = edit.before, edit.after
     match before, after:
+        case ast.Assign([ast.Tuple() as one], value), ast.Assign([ast.Tuple() as other], instead):
+            one, other = (value, instead) if _same(one, other) else (one, other)
+            return Slip("exchanged operand", f"{_part(one)} stands where {_part(other)} is due")
         case (ast.AugAssign(target=one), ast.AugAssign(target=other)) | (
             ast.Assign(targets=[one]),
             ast.Assign(targets=[other]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from types import CodeType, FunctionType
@@ -52,6 +52,11 @@ class Trials:
             points.reverse()
         return all(is_right(text, wanted) for is_right in points)
 
+    def completes(self, text: str, key: str) -> bool:
+        """Whether a source of the function that is right in a gradient gives what was recorded for all inputs, too."""
+        own, names = self._due[key], self._ran(text, self._visits.call)
+        return not self._places.inputs or self._places.all_right(own.graph, names, own)
+
     def _right_here(self, text: str, wanted: frozenset[str]) -> bool:
         if wanted == self._due.keys():  # most changes are wrong in the first gradient: the others need no look
             names = self._ran(text, self._visits.call)
@@ -79,9 +84,12 @@ class Trials:
     def _keeps(self, names: Mapping[str, Any]) -> bool:
         return all(is_about(names.get(key), value) for key, value in self._kept.items())
 
-    def _there(self, text: str, place: Place, wanted: Iterable[str]) -> bool:
+    def _there(self, text: str, place: Place, wanted: Collection[str]) -> bool:
         names = self._ran(text, place.call)
-        return all(self._places.right(place, names, key, self._due[key]) for key in wanted)
+        if all(self._places.right(place, names, key, self._due[key]) for key in wanted):
+            return True
+        # A name may be that of another array, which is equal to the gradient at the first point alone.
+        return self._places.all_right(place.graph, names, self._due[next(iter(wanted))])
 
     def _ran(self, text: str, call: Call) -> Mapping[str, Any]:
         """What is computed in a call, by name; nothing where it fails."""
@@ -106,10 +114,15 @@ def _recorded(own: WrongStage) -> Any:
 
 
 def is_due(value: Any, expected: Any, own: WrongStage) -> bool:
-    """Whether a gradient is as expected, within what is allowed at a stage."""
+    """Whether a gradient is as expected, within what is allowed at a stage.
+
+    Between inputs and output it may be one number for all, as it was given.
+    """
     if not isinstance(value, np.ndarray | np.generic | float):
         return False
     array, due = np.asarray(value), np.asarray(expected)
+    if due.shape and array.shape == () == np.shape(own.given) and not own.node.is_leaf:
+        array = np.broadcast_to(array, due.shape)
     if array.shape != due.shape or array.dtype.kind not in "fc" or not array.size:
         return False
     allowed = np.broadcast_to(SLACK * np.asarray(own.tolerance), due.shape)
