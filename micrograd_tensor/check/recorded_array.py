@@ -172,22 +172,22 @@ class Array(NDArrayOperatorsMixin):
     array([5., 7.])
     """
 
-    __slots__ = ("_at", "_buffer", "_item", "_read", "_way")
+    __slots__ = ("_at", "_base", "_buffer", "_item", "_read", "_way")
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any) -> None:
         self._buffer = _Buffer(value if isinstance(value, Tensor) else tensor(value))
         self._at: Any = None  # its places in the buffer; None: all of them, as they are
         self._read: tuple[int, Tensor] | None = None
-        self._way: Callable[[Tensor], Tensor] = _itself
+        self._base: Array | None = None  # what it is a view of
+        self._way: Callable[[Tensor], Tensor] = _itself  # how it is read from what that holds
         self._item: Any = None  # the whole numbers that it is indexed by in the buffer, where it is an item of that
 
     def _view(self, places: Any, way: Callable[[Tensor], Tensor], item: Any = None) -> Array:
         """Some places of this array, and how they are read from a Tensor of its shape."""
         made = Array.__new__(Array)
         made._buffer, made._at, made._read, made._item = self._buffer, places, None, item
-        before = self._way
-        made._way = way if before is _itself else lambda whole: way(before(whole))
+        made._base, made._way = self, way
         return made
 
     @property
@@ -201,7 +201,7 @@ class Array(NDArrayOperatorsMixin):
     def recorded(self) -> Tensor:
         """What it holds, as one Tensor."""
         buffer = self._buffer
-        if self._way is _itself:
+        if self._base is None:
             return buffer.whole
         if self._read is None or self._read[0] != buffer.version:
             self._read = buffer.version, self._recorded()
@@ -211,17 +211,18 @@ class Array(NDArrayOperatorsMixin):
         if self._item in self._buffer.items:
             return self._buffer.items[self._item]
         part = self._buffer.part(self._places)
-        made = self._from(self._buffer.whole) if part is None else part
+        made = self._of_base() if part is None else part
         if self._item is not None:
             self._buffer.items[self._item] = made
         return made
 
-    def _from(self, whole: Tensor) -> Tensor:
-        """Its elements of the buffer's."""
+    def _of_base(self) -> Tensor:
+        """Its elements of what it is a view of, so that what that is used for and what its views are come together."""
+        whole = self._base.recorded if self._base is not None else self._buffer.whole
         try:
             return self._way(whole)
         except (TypeError, GradientError):  # a way of NumPy's that Tensors do not have
-            return whole.reshape(-1)[self._places]
+            return self._buffer.whole.reshape(-1)[self._places]
 
     # ----------------------------------------------------------------------------------------------- reading, writing
 
@@ -233,7 +234,7 @@ class Array(NDArrayOperatorsMixin):
             parts = index if type(index) is tuple else (index,)
         if kinds <= shapes.SIMPLE or all(map(_is_simple, parts)):  # which reads a view
             places = self._places[index]
-            item = parts if kinds == _NUMBERS and self._way is _itself else None
+            item = parts if kinds == _NUMBERS and self._base is None else None
             view = self._view(np.asarray(places), operator.itemgetter(index), item)
             return view if isinstance(places, np.ndarray) else Array(view.recorded)
         if self._buffer.source is not None:
@@ -270,7 +271,7 @@ class Array(NDArrayOperatorsMixin):
             raise TypeError(f"Cannot cast from {new.dtype} to {self.dtype} in place; make the array of floats")
         if new.shape != self.shape:
             new = broadcast_to(new, shape=self.shape)
-        if self._way is _itself:
+        if self._base is None:
             self._buffer.hold(self._cast(new))
         else:
             self._buffer.write(self._places, self._cast(new))
@@ -339,12 +340,14 @@ class Array(NDArrayOperatorsMixin):
     @property
     def shape(self) -> tuple[int, ...]:
         """Length along each axis; setting it reshapes in place."""
-        return self._buffer.shape if self._way is _itself else self._places.shape
+        return self._buffer.shape if self._base is None else self._places.shape
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        view = self._view(self._places.reshape(shape), lambda t: t.reshape(shape))
-        self._at, self._way, self._read, self._item = view._at, view._way, None, None
+        before = self._view(self._places, self._way)
+        before._base = self._base
+        view = before._view(self._places.reshape(shape), lambda t: t.reshape(shape))
+        self._at, self._base, self._way, self._read, self._item = view._at, before, view._way, None, None
 
     @property
     def ndim(self) -> int:

@@ -150,3 +150,12 @@ def test_strided_windows_are_recorded():
     assert np.array_equal(windows.recorded.numpy(), expected)
     gradient = mt.grad(windows.sum().recorded, [leaf])[0].numpy()
     assert gradient.tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [1, 2, 2, 1]]
+
+
+def test_what_is_used_by_itself_and_through_a_view_is_recorded_once():
+    x = mt.tensor(np.arange(6.0), name="x", requires_grad=True)
+    f = Array(x).reshape(2, 3)
+    product = (f @ f.T).recorded
+    graph = mt.graph(product, np.ones((2, 2)))
+    [node] = [node for node in graph.nodes if node.shape == (2, 3) and len(graph.contributions_to(node)) == 2]
+    assert np.array_equal(graph.gradients[node].value, 2 * np.ones((2, 2)) @ np.arange(6.0).reshape(2, 3))

@@ -229,7 +229,7 @@ def test_random_loops_keep_numbers_and_gradients(seeds):
         assert np.allclose(new.numpy(), loop(np, X.copy()), rtol=1e-12, atol=1e-14), seed
         check_same(out, new, leaf)
         before, after = before + len(mt.graph(out).nodes), after + len(mt.graph(new).nodes)
-    assert after < 0.8 * before  # an item that is read again is recorded once in both
+    assert after < 0.83 * before  # what is read again, by itself or through a view, is recorded once in both
 
 
 # -------------------------------------------------------------------------------------------------- what becomes of it

@@ -239,13 +239,27 @@ class Flattened:
         dx = self.gamma / (M * self.std) * (M * d - self.dbeta - self.xn * self.dgamma)
         return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)
 """
+GRAM = """
+def gram_loss(F, A):
+    C, H, W = F.shape
+    f = F.reshape(C, H * W)
+    diff = f @ f.T / f.size - A
+    loss = np.sum(diff ** 2)
+    dG = 2 * diff
+    df = (dG + dG.T) @ f / f.size
+    return loss, df.reshape(C, H, W)
+"""
 
 SHAPES = {GROUP_NORM: "x=3x4x5x6,gamma=1x4x1x1,beta=1x4x1x1", CENTERED: "x=7x4,w=4x5", FLAT: "x=7x2x3,w=6x5"}
 SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", GATED: "A=7x4,w=4x4"}
 SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
 SHAPES |= {FLASH: "q=2x7x4,k=2x6x4,v=2x6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
 SHAPES |= {NEGATED: "x=7x5,gamma=5", DOUBLED: "x=7x5,gamma=5", POOLED: "x=3x7x5", FLATTENED: "x=4x3x2x5"}
+SHAPES |= {GRAM: "F=3x4x5,A=3x3"}
 MISTAKES = [
+    (GRAM, "(dG + dG.T) @ f", "dG @ f"),
+    (GRAM, "(dG + dG.T) @ f / f.size", "(dG + dG.T) @ f"),
+    (GRAM, "(dG + dG.T)", "(dG - dG.T)"),
     (POOLED, "da).sum(axis=1", "da).sum(axis=2"),
     (POOLED, "return dx + ds", "return dx - ds"),
     (FLATTENED, "self.xn * self.dgamma)", "self.dgamma)"),
