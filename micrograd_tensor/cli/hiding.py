@@ -95,10 +95,10 @@ def lengths(free: Container[str]) -> list[Vary]:
     """
     ways = [(first, *more) for first in (2, 1) for more in ((1, 1), (1, 0), (0, 1))]
     longer = [partial(_longer, free=free, first=first, more=more) for first, *more in ways]
-    return [dict, *longer, partial(_doubled, free=free)]
+    return [dict, *longer, partial(doubled, free=free)]
 
 
-def _doubled(arguments: Mapping[str, Any], free: Container[str]) -> dict[str, Any]:
+def doubled(arguments: Mapping[str, Any], free: Container[str]) -> dict[str, Any]:
     """The arguments, those that were drawn twice as long along each axis, as two groups or heads may need it."""
     every = varied(arguments, seed=0, times=2)
     return {name: every[name] if name in free else x for name, x in arguments.items()}

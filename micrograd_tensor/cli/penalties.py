@@ -34,6 +34,8 @@ def _adds_for(name: str, task: Task) -> bool:
         (here, alone), (there, nothing) = ([_computed(one, times) for times in (1, 0)] for one in (task, without))
         if not here.keys() == alone.keys() == there.keys() == nothing.keys():
             return False
+        if any(x.shape != there[n].shape for n, x in here.items()):  # as where a size is 0
+            return False
         added = [(here[n] - there[n], alone[n] - nothing[n]) for n in here]
         return any(map(np.any, alone.values())) and all(np.allclose(x, y, rtol=1e-6, atol=1e-9) for x, y in added)
     return False

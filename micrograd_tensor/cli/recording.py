@@ -467,9 +467,9 @@ def _name(
         if unnamed and name not in taken and name.isidentifier():
             t.named(name)
             taken.add(name)
-    for out in outputs:
+    for k, out in enumerate(outputs):
         if out.name is None:
-            name = usual if len(outputs) == 1 else f"{usual}{outputs.index(out)}"
+            name = usual if len(outputs) == 1 else f"{usual}{k}"
             out.named(name if name not in taken else f"{name}_")
 
 

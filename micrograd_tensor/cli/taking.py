@@ -76,7 +76,8 @@ class Taking:
         plain: whether the function is called as ``backward(dout, cache)`` or ``backward(dout)`` as it is.
         unknown: the names of those that are labels, of which the forward pass knows nothing.
         cost: whether the forward pass returned a cost and what that is of, before what else it returned.
-        sources: what the forward pass calls values, where they are known by another name; "" for its result.
+        sources: what the forward pass calls values, where they are known by another name; "" for its result, and "1"
+            for what it returns beside that, the first of it.
     """
 
     gradients: tuple[str, ...]
@@ -131,22 +132,29 @@ class Taking:
         compared = len(arguments) > 1 and all(map(is_labels, rest))  # as backward(y) of loss(x, y)
         if not gradients and not (known and (len(rest) > 1 or compared or "grad" in backward.__name__)):
             gradients = rest[:1]
-        others = [name for name in rest if name not in gradients]
+        # p beside dp, though forward may have had another p, too
+        of_result = [n for n in rest if n not in arguments and gradients in ([f"d{n}"], [f"d_{n}"])]
+        of = dict.fromkeys(of_result, "")
+        others = [name for name in rest if name not in (*gradients, *of_result)]
         left = len(returned) - max(len(gradients), 1) if several else 0
         in_order = several and cache is None and len(others) == left
-        if in_order and left == 1 and not (others[0] in forward and isinstance(returned[-1], tuple | dict)):
+        own = local if isinstance(local, Mapping) else {}
+        by_name = in_order and left == 1 and others[0] in own and own[others[0]] is not returned[-1]
+        by_name = by_name and (others[0] in arguments or isinstance(returned[-1], tuple | dict))
+        if in_order and left == 1 and not by_name:
             cache, others, in_order = others[0], [], False
         elif not in_order or left == 1:
             in_order = False
             unknown = [name for name in others if name not in forward]
-            if unknown and len(others) == 1 and cache is None and several:
+            if several and _are_results(unknown, gradients, left):
+                of |= {name: str(k + 1) for k, name in enumerate(unknown)}
+            elif unknown and len(others) == 1 and cache is None and several:
                 cache, others = others[0], []
             elif several and unknown:
                 gradients = [name for name in rest if name in gradients or name in unknown]
                 others = [name for name in others if name not in unknown]
+        others = [name for name in rest if name in (*others, *of_result)]
         plain = names[: 1 + (cache is not None)] == [*gradients, *([cache] if cache else [])] and not others
-        result = [name for name in others if gradients in ([f"d{name}"], [f"d_{name}"]) and name not in arguments]
-        of = dict.fromkeys(result if not several else (), "")  # p beside dp, though forward may have had another p, too
         plain = plain and len(gradients) == 1
         return cls(tuple(gradients), cache, tuple(others), in_order, several, plain, sources=of)
 
@@ -188,7 +196,8 @@ class Taking:
         for name in self.values:
             if name not in found:
                 known = _RATE if is_rate(name) else of
-                found[name] = named.get(self.sources.get(name, name), known)
+                source = self.sources.get(name, name)
+                found[name] = returned[int(source)] if source.isdigit() else named.get(source, known)
         return found | ({self.cache: kept} if self.cache is not None else {})
 
     def adapted(
@@ -221,6 +230,16 @@ class Taking:
             return found
 
         return Adapted(backward, call, inputs, own, arguments)
+
+
+def _are_results(names: list[str], gradients: list[str], beside: int) -> bool:
+    """Whether what a backward pass takes beside a gradient are the other results of the forward pass, and no gradients.
+
+    As ``o, lse`` are in ``attention_backward(do, q, k, v, o, lse)``.
+    """
+    if len(names) != beside or not names or len(gradients) != 1 or not is_gradient(gradients[0]):
+        return False
+    return not any(is_gradient(name) or name[0] == gradients[0][0] for name in names)
 
 
 class Adapted:
