@@ -89,7 +89,20 @@ def with_axes(task: Task, shapes: Shapes) -> Task | None:
     return None
 
 
-def _at(task: Task, shapes: Shapes, sizes: Mapping[int, int]) -> Task | None:
+def with_first_axis(task: Task, shapes: Shapes) -> Task | None:
+    """The same at inputs of three axes, with another before the two that they have; None where it does not run.
+
+    Args:
+        task: what is judged.
+        shapes: of the inputs that were drawn, which may have others.
+    """
+    known = {n for node in task.captured.nodes for n in node.shape}
+    length = next(n for n in itertools.count(3) if n not in known)
+    deeper = {name: (length, *shape) for name, shape in shapes.items() if not is_parameter(name) and len(shape) == 2}
+    return _at(task, deeper, {}, "of three axes, as backward sums over two") if deeper else None
+
+
+def _at(task: Task, shapes: Shapes, sizes: Mapping[int, int], why: str = "") -> Task | None:
     """The same with other shapes of some inputs, and other sizes; None where it does not run with them."""
     said, before = task.said, list[str]()
     for name, shape in shapes.items():
@@ -98,7 +111,8 @@ def _at(task: Task, shapes: Shapes, sizes: Mapping[int, int]) -> Task | None:
         said = place.sub(f"{name} {shape}", said)
     with suppress(UnusableError):
         vary = partial(_reshaped, shapes=shapes, sizes=sizes)
-        return task.varied(vary, f"{said}; at {', '.join(before)} backward is right")
+        why = why or f"at {', '.join(before)} backward is right"
+        return task.varied(vary, f"{said}; {why}")
     return None
 
 

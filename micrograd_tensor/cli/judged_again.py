@@ -19,7 +19,8 @@ from ..check.syntax import text_of
 from ..graph import Graph, named_nodes
 from .degenerate import hidden, with_axes, with_lengths, with_windows
 from .hiding import every_other, lengths, oblong, shown
-from .judging import inputs_of, judge, may_be_for_shapes
+from .judging import drawn_inputs, inputs_of, judge, may_be_for_shapes
+from .more_axes import said_of_more
 from .roles import is_parameter
 from .shapes_option import numbers_as_option, option, said_as_option
 from .straight_through import steps_of
@@ -49,7 +50,9 @@ def judged_again(judged: Judged, path: Path, rtol: float | None) -> Judged:
         if judged[2].error is None and judged[1].ok:
             judged = again(judged, path, rtol)
     _require_seen(judged, path)
-    return judged
+    task, report, ran = judged
+    said = said_of_more(task, path, rtol) if ran.error is None and report.ok else []
+    return task, replace(report, remarks=(*report.remarks, *said)), ran
 
 
 def _require_seen(judged: Judged, path: Path) -> None:
@@ -65,9 +68,9 @@ def _require_seen(judged: Judged, path: Path) -> None:
         given = name in report.keys and shape
         if given and named[name] in gradients and not np.any(gradients[named[name]].value):
             raise UnusableError(
-                f"{path}: the gradient of {name} is 0 at the inputs that were found, {said_as_option(_drawn(task))}, "
-                "so mistakes in it show nowhere; give some at which it is not: write inputs(), which returns them, or "
-                "say --shapes; then it is judged"
+                f"{path}: the gradient of {name} is 0 at the inputs that were found, "
+                f"{said_as_option(drawn_inputs(task))}, so mistakes in it show nowhere; give some at which it is not: "
+                "write inputs(), which returns them, or say --shapes; then it is judged"
             )
 
 
@@ -78,7 +81,7 @@ def _of_more_windows(judged: Judged, path: Path, rtol: float | None) -> Judged:
         UnusableError: where backward does not run with them, or gives gradients of other shapes.
     """
     task, *_ = judged
-    other = with_windows(task, _drawn(task))
+    other = with_windows(task, drawn_inputs(task))
     if other is None:
         return judged
     longer = other, *judge(other, path, rtol)
@@ -95,7 +98,7 @@ def _of_more_axes(judged: Judged, path: Path, rtol: float | None) -> Judged:
         UnusableError: where backward does not run with them.
     """
     task, *_ = judged
-    other = with_axes(task, _drawn(task))
+    other = with_axes(task, drawn_inputs(task))
     if other is None:
         return judged
     deeper = other, *judge(other, path, rtol)
@@ -110,7 +113,7 @@ def _of_more_examples(judged: Judged, path: Path, rtol: float | None) -> Judged:
     Not where gradients have other shapes then: a layer may be for one example, as one with ``np.outer`` is.
     """
     task, *_ = judged
-    other = with_lengths(task, _drawn(task))
+    other = with_lengths(task, drawn_inputs(task))
     if other is None:
         return judged
     longer = other, *judge(other, path, rtol)
@@ -164,17 +167,12 @@ def _is_telling(judged: Judged) -> bool:
     return report.ok or (bool(report.wrong) and is_finite(task.captured, report))
 
 
-def _drawn(task: Task) -> dict[str, tuple[int, ...]]:
-    """The shapes of the inputs that were drawn."""
-    return {name: shape for name, shape in inputs_of(task.captured).items() if name in task.free}
-
-
 def _of_these_shapes(here: Task, there: Task, path: Path, why: str) -> UnusableError:
     """What is said where it is right at the shapes that were found, and it is not known whether others are meant."""
-    shapes = {name: inputs_of(there.captured)[name] for name in _drawn(here)}
+    shapes = {name: inputs_of(there.captured)[name] for name in drawn_inputs(here)}
     return UnusableError(
         f"{path}: it is right at the shapes of inputs that were found, and at others, at which forward runs, backward "
-        f"{why}; say whether yours are as here, {option(said_as_option(_drawn(here)))}, or may be others, "
+        f"{why}; say whether yours are as here, {option(said_as_option(drawn_inputs(here)))}, or may be others, "
         f"{option(said_as_option(shapes))}; then it is judged"
     )
 
@@ -248,7 +246,7 @@ def _told(task: Task, others: Mapping[str, Any], wrong: list[Judged], path: Path
         return there, *judge(there, path, rtol)
     here = {name: task.put[name] for name in others}
     before, after = (inputs_of(at.captured) for at in (task, there))
-    longer = {name: after[name] for name in _drawn(task) if after[name] != before[name]}
+    longer = {name: after[name] for name in drawn_inputs(task) if after[name] != before[name]}
     raise _of_these_alone(path, here, others, longer)
 
 

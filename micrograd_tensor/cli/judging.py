@@ -135,6 +135,16 @@ def inputs_of(graph: Graph) -> dict[str, tuple[int, ...]]:
     return {name: x.shape for name, x in named_nodes(graph).items() if x.is_leaf and x.requires_grad}
 
 
+def drawn_inputs(task: Task) -> dict[str, tuple[int, ...]]:
+    """The shapes of the inputs that were drawn."""
+    return {name: shape for name, shape in inputs_of(task.captured).items() if name in task.free}
+
+
+def not_right(report: Report) -> set[str]:
+    """What is wrong, or follows from it."""
+    return {n for n, stage in report.stages.items() if stage.status in (Status.WRONG, Status.RIGHT_GIVEN)}
+
+
 def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
     """The backward pass as it ran, the inputs whose gradients it returns, and what else some may be."""
     graph, inputs = task.captured, [*inputs_of(task.captured)]

@@ -26,9 +26,10 @@ from . import exercise
 from .compared import other_texts
 from .hiding import doubled
 from .judged_again import Judged, is_finite, judged_again
-from .judging import inputs_of, judge, may_be_for_shapes
+from .judging import inputs_of, judge, may_be_for_shapes, not_right
 from .layers import Layer
 from .meant import why_meant
+from .more_axes import where_more_are_right
 from .penalties import penalties, said_of_penalties
 from .roles import is_labels, is_parameter
 from .shapes_option import Value, option, said_as_option
@@ -103,6 +104,8 @@ def _judged(
     """
     task = _with_labels_of_all(task) or task
     first = task, *judge(task, path, rtol)
+    if (deeper := where_more_are_right(task, first[1], path, rtol)) is not None:
+        task, first = deeper, (deeper, *judge(deeper, path, rtol))
     if not first[1].wrong and task.apart:
         raise UnusableError(
             f"{path}: it is right at the shapes of inputs that were found, where some lengths may be equal by chance: "
@@ -116,7 +119,7 @@ def _judged(
             return elsewhere
         return judged_again(_at_its_branches(first, path, rtol) if task.found else first, path, rtol)
     hidden = _hidden(task) if is_finite(task.captured, first[1]) else (np.inf, np.inf)
-    wrong = _not_right(first)
+    wrong = not_right(first[1])
     for other in tasks:
         try:
             judged = other, *judge(other, path, rtol, why=False, point=False)
@@ -137,8 +140,8 @@ def _judged(
                 if _branches(first, judged):  # what is wrong did not run
                     continue
                 return judged_again((other, *judge(other, path, rtol)), path, rtol)
-            if not defined or wrong > _not_right(judged):  # the rest may be right for labels of this kind
-                task, wrong, defined = other, _not_right(judged), True
+            if not defined or wrong > not_right(judged[1]):  # the rest may be right for labels of this kind
+                task, wrong, defined = other, not_right(judged[1]), True
     if not defined:
         raise UnusableError(
             f"{path}: what the forward pass returns is no finite number at the inputs that were found, {task.shapes}; "
@@ -201,11 +204,6 @@ def _in_shapes(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) 
     """The arguments, some with other numbers of their kind, of a shape."""
     rng = np.random.default_rng(8)
     return {name: alike(x, shapes[name], rng) if name in shapes else x for name, x in given.items()}
-
-
-def _not_right(judged: Judged) -> set[str]:
-    """What is wrong, or follows from it."""
-    return {n for n, x in judged[1].stages.items() if x.status in (Status.WRONG, Status.RIGHT_GIVEN)}
 
 
 def _hidden(task: Task) -> tuple[float, float]:
@@ -305,7 +303,7 @@ def _at_one_axis(judged: Judged, path: Path, shapes: Mapping[str, Any], rtol: fl
             again = other, *judge(other, path, rtol, why=False)  # it counts only where less is wrong
             if again[2].error is None and not again[1].wrong:
                 return again
-            if again[2].error is None and _not_right(judged) > _not_right(again):
+            if again[2].error is None and not_right(judged[1]) > not_right(again[1]):
                 other = replace(other, doubts={})
                 return other, *judge(other, path, rtol)
     return None
