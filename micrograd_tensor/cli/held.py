@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -134,6 +134,17 @@ def _within(value: Any, called: str, short: str, seen: set[int], own_dictionary:
     for key, x in list(names.items()):
         if isinstance(key, str | int) and key not in arrays:
             yield from _within(x, f"{called}_{key}", str(key), seen)
+
+
+def held_otherwise(own: Any, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes of an object that hold one of some arguments, each with the name of that, which is another."""
+    arrays = {name: x for name, x in arguments.items() if is_float_array(x)}
+    found = dict[str, str]()
+    for key, value in getattr(own, "__dict__", {}).items():
+        same = [name for name, x in arrays.items() if is_float_array(value) and np.array_equal(value, x)]
+        if len(same) == 1 and key not in arrays:
+            found[key] = same[0]
+    return found
 
 
 def holds_gradients(name: str) -> bool:

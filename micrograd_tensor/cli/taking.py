@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..check.given import spelled
 from ..check.running import copied
 from ..check.syntax import source_of
-from .held import holds_gradients, is_float_array, kept, places
+from .held import held_otherwise, holds_gradients, is_float_array, kept, places
 from .roles import is_labels, is_parameter
 
 _CACHES = re.compile(r"(?i).*cache.*|ctx|saved|memory|memo|context|tape|stuff|vals?|values|.*params?")
@@ -252,7 +252,7 @@ class Adapted:
         call: how it is called with an upstream gradient and a cache.
         inputs: the shapes of what gradients are asked for, by name.
         own: the object whose method it is, or None.
-        taken: the names of what the forward pass takes, in order.
+        taken: what the forward pass and the constructor take, by name.
 
     Attributes:
         moved: by how much the last call has changed weights of the object, by their names.
@@ -267,11 +267,12 @@ class Adapted:
         call: Callable[..., Any],
         inputs: Mapping[str, tuple[int, ...]],
         own: Any,
-        taken: Iterable[str] = (),
+        taken: Mapping[str, Any] | None = None,
     ) -> None:
         self.__wrapped__ = function
         self.__signature__ = inspect.signature(_two)
-        self._call, self._inputs, self._own, self._taken = call, inputs, own, tuple(taken)
+        self._call, self._inputs, self._own, self._taken = call, inputs, own, tuple(taken or ())
+        self._held_otherwise = held_otherwise(own, taken or {})
         self.moved: dict[str, Any] = {}
         self.perhaps: dict[str, str] = {}
         self.called: dict[str, str] = {}
@@ -301,9 +302,13 @@ class Adapted:
         keys |= self._of_inputs(held, [name for name in self._inputs if name not in keys])
         keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
         keys |= self._otherwise(held, [name for name in self._inputs if name not in keys])
+        keys |= self._of_arguments(held, [name for name in self._inputs if name not in keys])
         self.perhaps = {name: key for name, key in keys.items() if re.search(_STEPS, key)}
         self.called = {f"d{name}": key for name, key in keys.items() if key != f"d{name}"}
         rest = [name for name in self._inputs if name not in keys]
+        known = [held[key] for key in keys.values()]
+        if not rest or len(several) < len(self._inputs):  # what is stored and returned is the gradient of one alone
+            several = tuple(x for x in several if not any(x is y for y in known))
         if len(rest) != len(several) and keys:
             return {f"d{name}": held[key] for name, key in keys.items()} | self._fitting(several, rest)
         if len(rest) != len(several):
@@ -316,6 +321,12 @@ class Adapted:
         called = [key for key, x in held.items() if re.fullmatch(_OF_INPUTS, key) and is_float_array(x)]
         taken = [n for n in self._taken if n in names and not (is_parameter(n) or is_labels(n))]
         return {taken[0]: called[0]} if len(called) == 1 and taken else {}
+
+    def _of_arguments(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+        """What is called the gradient of an attribute that holds an argument, as ``param_grad`` of ``W``."""
+        otherwise = {key: name for key, name in self._held_otherwise.items() if name in names}
+        keys, _ = spelled([key for key in held if isinstance(key, str)], otherwise)
+        return {otherwise[attribute]: key for attribute, key in keys.items()}
 
     def _by_shape(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
         """What is called a gradient, but not of an input, for those inputs whose shapes no other of both has.
