@@ -1,5 +1,7 @@
 """What an object stores as a gradient and returns, too, is the gradient of one input alone."""
 
+import re
+
 import pytest
 
 OPERATIONS = """
@@ -80,28 +82,29 @@ class MeanSquaredError(Loss):
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "right", "wrong", "of"),
+    ("text", "shapes", "right", "wrong", "of"),
     [
-        (MULTIPLY, "Multiply", "np.dot(self.input_.T", "2 * np.dot(self.input_.T", "dW"),
-        (MULTIPLY, "Multiply", "np.dot(output_grad, self.param.T)", "np.dot(-output_grad, self.param.T)", "dinput_"),
-        (ADD, "Add", "return np.sum", "return -np.sum", "dB"),
-        (ADD, "Add", "self.input_) * output_grad", "self.input_) / output_grad", "dinput_"),
-        (SIGMOID, "Sigmoid", "(1 - self.output)", "(1 + self.output)", "dinput_"),
+        (MULTIPLY, "", "np.dot(self.input_.T", "2 * np.dot(self.input_.T", "dW"),
+        (MULTIPLY, "", "np.dot(output_grad, self.param.T)", "np.dot(-output_grad, self.param.T)", "dinput_"),
+        (ADD, "B=1x5,input_=7x5", "return np.sum", "return -np.sum", "dB"),
+        (ADD, "B=1x5,input_=7x5", "self.input_) * output_grad", "self.input_) / output_grad", "dinput_"),
+        (SIGMOID, "", "(1 - self.output)", "(1 + self.output)", "dinput_"),
         (
             SQUARED,
-            "MeanSquaredError",
+            "",
             "2 * (self.prediction - self.target)",
             "-2 * (self.prediction - self.target)",
             "dpredic",
         ),
     ],
 )
-def test_what_is_stored_and_returned_is_the_gradient_of_one_input(check, text, name, right, wrong, of):
+def test_what_is_stored_and_returned_is_the_gradient_of_one_input(check, text, shapes, right, wrong, of):
+    name = re.findall(r"class (\w+)", text)[-1]
     status, said = check(text, name=name)
     assert status == 0, said
     assert "dreturned" not in said
     assert text.count(right) == 1
-    status, said = check(text.replace(right, wrong), name=name)
+    status, said = check(text.replace(right, wrong), *(["--shapes", shapes] if shapes else []), name=name)
     assert status == 1
     assert f"1 gradient is wrong: {of}" in said or f"The gradient is wrong: {of}" in said
     assert f"line {2 + text[: text.index(right)].count(chr(10))}" in said
