@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,44 @@ _ERRORS = re.compile(r"(?i)\w*(err(or)?s?|diff|deltas?)")
 """How a target less an output is called, which is a gradient with the other sign."""
 
 
-def said_of_steps(moved: Mapping[str, Any], graph: Graph, upstreams: Sequence[str]) -> tuple[list[str], list[str]]:
+def said_of_steps(
+    moved: Mapping[str, Any],
+    graph: Graph,
+    upstreams: Sequence[str],
+    alone: Container[str] = (),
+    rate: float | None = None,
+) -> tuple[list[str], list[str]]:
     """What is to be said of steps that weights took, in sentences; and the weights that went the wrong way.
 
     Args:
         moved: by the name of an input, by how much it was changed.
         graph: the recorded one.
         upstreams: the arguments that are upstream gradients.
+        alone: the names of those whose gradients are not there besides, so that nothing else tells their factors.
+        rate: the learning rate that backward was given; None where it takes none.
     """
     named = named_nodes(graph)
     due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
     shares = {name: _share(moved[name], gradient) for name, gradient in due.items()}
     up = [name for name, share in shares.items() if share > 0]
     other = [name for name, share in shares.items() if np.isnan(share)]
+    down = {name: share for name, share in shares.items() if share < 0 and name in alone}
+    as_given = {name for name, share in down.items() if rate is not None and np.isclose(-share, rate)}
+    at = "" if rate is None else f", at a learning rate of {rate:g}"
+    said = []
+    if as_given:
+        said.append(f"backward changes {listed(sorted(as_given))} by -{rate:g} times the gradient{at}.")
+    said += [
+        f"backward changes {name} by {share:.3g} times the gradient{at}: whether this is the factor that is meant, "
+        "nothing tells."
+        for name, share in down.items()
+        if name not in as_given
+    ]
     errors = [name for name in upstreams if _ERRORS.fullmatch(name)]
     if up and errors:
         why = f"which is right where {errors[0]} is the target less the output, a gradient with the other sign."
-        return [f"backward adds a multiple of its gradient to {name}, {why}" for name in up], []
-    said = [
+        return [*said, *(f"backward adds a multiple of its gradient to {name}, {why}" for name in up)], []
+    said += [
         f"backward adds a multiple of its gradient to {name}, which so goes up where descent goes down; subtract it."
         for name in up
     ]

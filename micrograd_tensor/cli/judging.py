@@ -41,6 +41,7 @@ from .elsewhere import elsewhere
 from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
 from .straight_through import passed_straight
+from .taking import RATE, is_rate
 from .task import Task
 from .unordered import told_by_variables, values_among, without_places
 from .unusable import UnusableError
@@ -83,11 +84,12 @@ def judge(
     missing = [name for name in inputs_of(graph) if _is_missing(report, name)]
     lost = _lost(report, ran, graph) if task.said else {}  # an exercise may be its local variables
     left_out = missing if task.said and ran.error is None and len(missing) < len(inputs_of(graph)) else []
+    stepped = getattr(task.backward, "moved", {}) if not report.wrong else {}
     found = replace(
         with_lines(report, task.backward, ran, asked, task.forward),
         stages=_seen(report, graph, left_out),
         remarks=(
-            *_said(task, report, ran, [name for name in left_out if name not in lost]),
+            *_said(task, report, ran, [name for name in left_out if name not in {*lost, *stepped}]),
             *_remarks(ran, path),
             *_said_of_lost(task, lost, ran),
             *_shared(ran, report),
@@ -108,7 +110,8 @@ def judge(
     none = {key: name for name, key in spelled(ran.names, left_out)[0].items() if key in unjudged}
     found = replace(found, unjudged={key: why for key, why in unjudged.items() if key not in none})
     steps_taken = {} if found.wrong else getattr(task.backward, "moved", {})
-    said, up = said_of_steps(steps_taken, graph, task.upstreams)
+    rate = RATE if any(map(is_rate, inspect.signature(python_function(task.backward)).parameters)) else None
+    said, up = said_of_steps(steps_taken, graph, task.upstreams, alone=left_out, rate=rate)
     found = replace(found, remarks=(*found.remarks, *said, *said_of_sums(summed, n)))
     nothing = [key for key, name in none.items() if name not in lost]
     ran = replace(ran, undone=(*ran.undone, *_undone(task, ran, [*lost.values()], up, nothing)))

@@ -32,7 +32,7 @@ _OTHERWISE = r"(?i)_?(?:(?:delta|nabla|upd|update)_?{0}|{0}_(?:g|d|delta|nabla|u
 _STEPS = re.compile(r"(?i)delta|upd")
 """What tells that it may be a step that is made of the gradient: which one, its values tell."""
 _RATES = re.compile(r"(?i)lr|eta|(learning_?)?rate|step_?size")
-_RATE = 0.1
+RATE = 0.1
 """What a backward pass gets that updates weights at once."""
 
 
@@ -195,7 +195,7 @@ class Taking:
         found = dict(zip(self.values, rest, strict=False)) if self.returned else {}
         for name in self.values:
             if name not in found:
-                known = _RATE if is_rate(name) else of
+                known = RATE if is_rate(name) else of
                 source = self.sources.get(name, name)
                 found[name] = returned[int(source)] if source.isdigit() else named.get(source, known)
         return found | ({self.cache: kept} if self.cache is not None else {})

@@ -178,6 +178,36 @@ def test_a_step_that_is_no_multiple_of_the_gradient_is_said_not_to_be_judged(che
     assert "wrong" not in printed
 
 
+RATED = """
+class Layer:
+    def __init__(self, n_in, n_out):
+        self.w, self.b = np.random.randn(n_in, n_out), np.random.randn(1, n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+
+    def backward(self, output_error, learning_rate):
+        input_error = output_error @ self.w.T
+        w_error = self.x.T @ output_error
+        self.w -= learning_rate * w_error
+        self.b -= learning_rate * output_error.sum(axis=0, keepdims=True)
+        return input_error
+"""
+
+
+def test_the_factor_of_a_step_is_said_where_no_gradient_is_there_besides(check):
+    status, printed = check(RATED)
+    assert status == 0
+    assert "backward changes b and w by -0.1 times the gradient, at a learning rate of 0.1." in printed
+    assert "left out" not in printed
+    _, printed = check(RATED.replace(".sum(axis=0", ".mean(axis=0"))
+    said = "backward changes b by -0.0143 times the gradient, at a learning rate of 0.1: whether this is the factor"
+    assert said in " ".join(printed.split())
+    _, printed = check(RATED.replace("learning_rate *", "0.3 *").replace(", learning_rate)", ")"))
+    assert "backward changes w by -0.3 times the gradient" in printed
+
+
 def test_nothing_is_said_of_a_step_with_a_gradient_that_is_wrong(check):
     status, printed = check(STEPS.replace("dw = self.x.T @ dout", "dw = 2 * self.x.T @ dout + 1"))
     assert status == 1

@@ -82,6 +82,36 @@ class Dense:
         self.grad_weights = self._inputs.T @ grad_output
         return grad_output @ self.weights.T
 """
+BY_NORM = """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        dW, dx = self.x.T @ dy, dy @ self.W.T
+        norm = np.linalg.norm(dW)
+        if norm > 0.5:
+            dW = dW * (0.5 / norm)
+        self.dW = dW
+        return dx
+"""
+EACH = BY_NORM.replace("norm = np.linalg.norm(dW)", "for g in (dW, dx):").replace(
+    "        if norm > 0.5:\n            dW = dW * (0.5 / norm)\n", "            np.clip(g, -0.1, 0.1, out=g)\n"
+)
+
+
+@pytest.mark.parametrize("text", [BY_NORM, EACH])
+def test_gradients_that_are_limited_are_judged_below_the_limit(check, text):
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "backward limits how large gradients are; of that nothing is judged" in " ".join(printed.split())
+    status, printed = check(text.replace("self.x.T @ dy", "2 * self.x.T @ dy"))
+    assert status == 1
+    assert "1 gradient is wrong: dW." in printed
 
 
 @pytest.mark.parametrize(
