@@ -1,6 +1,7 @@
 """Layers whose inputs nobody gave: right ones are never wrong for what was guessed, and wrong ones never pass."""
 
 import re
+from textwrap import indent
 
 import numpy as np
 import pytest
@@ -660,7 +661,17 @@ class Dropout:
     assert status == 0, printed
 
 
-def test_a_label_that_is_left_out_is_among_those_that_are_drawn(check):
+@pytest.mark.parametrize(
+    ("which", "first"),
+    [
+        ("!= ignore_index", "def nll_loss(logp, targets, ignore_index=-100):"),
+        ("!= -1", "def nll_loss(logp, targets):"),
+        (">= 0", "def nll_loss(logp, targets):"),
+        ("!= IGNORED", "IGNORED = -100\n\ndef nll_loss(logp, targets):"),
+        ("!= self.ignored", "def nll_loss(logp, targets):"),
+    ],
+)
+def test_a_label_that_is_left_out_is_among_those_that_are_drawn(check, which, first):
     text = """
 def nll_loss(logp, targets, ignore_index=-100):
     rows = np.arange(len(targets))
@@ -672,6 +683,10 @@ def nll_loss(logp, targets, ignore_index=-100):
     dlogp *= valid[:, None] / valid.sum()
     return loss, dlogp
 """
+    text = text.replace("def nll_loss(logp, targets, ignore_index=-100):", first).replace("!= ignore_index", which)
+    if "self" in which:
+        made = "class Loss:\n    def __init__(self, ignored=-1):\n        self.ignored = ignored\n\n"
+        text = made + indent(text.replace("(logp", "(self, logp"), "    ")
     status, printed = check(text)
     assert status == 0, printed
     assert check(text.replace("valid[:, None] / valid.sum()", "valid[:, None] / len(targets)"))[0] == 1
