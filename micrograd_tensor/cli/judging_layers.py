@@ -171,7 +171,7 @@ def _below_limits(judged: Judged, path: Path, rtol: float | None) -> Judged | No
     with suppress(UnusableError):
         other = replace(task.smaller(), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
         report, ran = judge(other, path, rtol)
-        if ran.error is None and not_right((other, report, ran)) < not_right(judged):
+        if ran.error is None and not_right(report) < not_right(judged[1]):
             why = (
                 "backward limits how large gradients are; of that nothing is judged: the upstream gradient is "
                 f"{SMALL:g} times as large as it was drawn, so that they come to no limit."

@@ -686,7 +686,7 @@ def nll_loss(logp, targets, ignore_index=-100):
     text = text.replace("def nll_loss(logp, targets, ignore_index=-100):", first).replace("!= ignore_index", which)
     if "self" in which:
         made = "class Loss:\n    def __init__(self, ignored=-1):\n        self.ignored = ignored\n\n"
-        text = made + indent(text.replace("(logp", "(self, logp"), "    ")
+        text = made + indent(text.replace("loss(logp", "loss(self, logp"), "    ")
     status, printed = check(text)
     assert status == 0, printed
     assert check(text.replace("valid[:, None] / valid.sum()", "valid[:, None] / len(targets)"))[0] == 1
