@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..engine.errors import GradientError
+from ..engine.errors import GradientError, GradientWarning, describe
 from ..engine.interop import protocols
 from ..engine.table import shapes
 from ..engine.table.elementwise import where
 from ..engine.table.reductions import broadcast_to
 from ..engine.tensor import Tensor, tensor
 from .nested import each
+from .recorded_constants import Constant
 
 MAKERS = frozenset({"zeros", "empty", "ones", "full", "zeros_like", "empty_like", "ones_like", "full_like"})
 """Functions of NumPy that make an array to be filled."""
@@ -325,6 +327,11 @@ class Array(NDArrayOperatorsMixin):
         return made if out is None else out._become(made)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.recorded.requires_grad:
+            raise GradientError(
+                f"an array that is made of {describe(self.recorded)} would not record it: fill one that np.zeros has "
+                "made, and write np.dot(a, x) for a.dot(x)"
+            )
         return np.array(self.recorded.__array__(), dtype)
 
     def __getattr__(self, name: str) -> Any:
@@ -417,7 +424,7 @@ class Array(NDArrayOperatorsMixin):
     def item(self, *place: int) -> Any:
         """The only element, or one of them, as a number, which leaves the graph."""
         one = self[place].recorded if place else self.recorded
-        return float(one) if one.requires_grad else one.item()
+        return self._number(one, "item") if one.requires_grad else one.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of numbers, which leave the graph."""
@@ -435,10 +442,22 @@ class Array(NDArrayOperatorsMixin):
         return bool(plain(self))
 
     def __float__(self) -> float:
-        return float(self.recorded)
+        return float(self._number(self.recorded, "float"))
 
     def __int__(self) -> int:
-        return int(self.recorded)
+        return int(self._number(self.recorded, "int"))
+
+    @staticmethod
+    def _number(one: Tensor, called: str) -> Any:
+        """The only element, which is recorded no more."""
+        if one.requires_grad:
+            warnings.warn(
+                f"{called}() of {describe(one)} gives a number that is not recorded; keep the array, and take NumPy's "
+                "functions for those of math",
+                GradientWarning,
+                stacklevel=3,
+            )
+        return one.item()
 
     def __index__(self) -> int:
         return operator.index(plain(self))
@@ -533,6 +552,8 @@ def as_tensor(value: Any) -> Tensor:
 
 def unwrapped(value: Any) -> Any:
     """With what is recorded in place of each `Array` in it."""
+    if isinstance(value, Constant):
+        return value.view(np.ndarray)
     return value.recorded if isinstance(value, Array) else each(value, unwrapped)
 
 
@@ -543,6 +564,8 @@ def wrapped(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """The numbers alone."""
+    if isinstance(value, Constant):
+        return value.view(np.ndarray)
     return value.recorded.numpy() if isinstance(value, Array) else each(value, plain)
 
 

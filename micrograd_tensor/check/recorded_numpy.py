@@ -18,11 +18,14 @@ from numpy.lib.stride_tricks import as_strided
 from ..engine.table import shapes
 from ..engine.tensor import Tensor
 from .recorded_array import MAKERS, Array, as_tensor, plain
+from .recorded_constants import constant
 from .recorded_floats import RecordedFloat
 from .recorded_scipy import recorded_scipy
 
 _TAKERS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "copy")
 """Functions of NumPy that make an array of what they are given."""
+_CONSTANTS = ("eye", "identity", "arange", "linspace")
+"""Functions of NumPy that make one of numbers of their own."""
 
 
 class RecordedNumpy(ModuleType):
@@ -36,17 +39,17 @@ class RecordedNumpy(ModuleType):
         found = getattr(self._module, name)
         if isinstance(found, ModuleType) and name in ("lib", "stride_tricks"):
             found = RecordedNumpy(found)
-        elif name in MAKERS:
-            found = _making(found)
+        elif name in MAKERS or name in _CONSTANTS:
+            found = _making(found, Array if name in MAKERS else constant)
         else:
             found = _taking(name, found) if name in _TAKERS else _OWN.get(name, found)
         setattr(self, name, found)  # at hand for the next turn of a loop
         return found
 
 
-def _making(function: Callable[..., Any]) -> Callable[..., Any]:
-    def make(*args: Any, **settings: Any) -> Array:
-        return Array(function(*map(plain, args), **{key: plain(value) for key, value in settings.items()}))
+def _making(function: Callable[..., Any], kind: Callable[[Any], Any]) -> Callable[..., Any]:
+    def make(*args: Any, **settings: Any) -> Any:
+        return kind(function(*map(plain, args), **{key: plain(value) for key, value in settings.items()}))
 
     return make
 
@@ -60,7 +63,7 @@ def _taking(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             made = Array(_stacked(value))
         else:
             found = function(value, *args, **settings)
-            return Array(found) if found.dtype.kind == "f" else found
+            return Array(found) if found.dtype.kind == "f" else constant(found)
         dtype = settings.get("dtype", args[0] if args and name != "copy" else None)
         return made if dtype is None or made.dtype == dtype else made.astype(dtype)
 

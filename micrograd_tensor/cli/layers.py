@@ -333,9 +333,13 @@ def _other(word: str) -> str:
     return of.capitalize() if word[0].isupper() else of
 
 
-_FORWARDS = ("forward", "forward_pass", "forward_propagation", "feed_forward", "feedforward", "fwd", "__call__", "loss")
+_FORWARDS = (
+    "forward", "forward_pass", "forward_propagation", "forward_prop", "feed_forward", "feedforward", "fwd", "__call__",
+    "loss",
+)  # fmt: skip
 _BACKWARDS = (
-    "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "bwd", "grad", "gradient",
+    "backward", "backprop", "backward_pass", "backward_propagation", "backpropagation", "back_propagation",
+    "backward_prop", "back_prop", "backprop_through_time", "bptt", "bwd", "grad", "gradient",
 )  # fmt: skip
 _PASS = re.compile(r"(?<![a-zA-Z])((for|back)ward|[fb]wd)(?![a-z])|((For|Back)ward|[FB]wd)(?![a-z])")
 """The word that tells that a function is one pass of a layer."""

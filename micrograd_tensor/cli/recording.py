@@ -24,6 +24,7 @@ import numpy as np
 
 from ..check.given import spelled
 from ..check.recorded_array import Array
+from ..check.recorded_constants import constant
 from ..check.recorded_numpy import recording_numpy
 from ..check.rolled import rolled
 from ..check.running import Watch, called, copied, kept_once, replaced_kept
@@ -203,7 +204,7 @@ def _recorded(
         _require_elementwise(layer, trial, path)
     if not takes.gradients:
         shapes = {value.shape for value in arguments.values() if isinstance(value, np.ndarray)}
-        if not trial.losses and any(out.shape and out.shape not in shapes for out in outputs):
+        if not trial.losses and any(out.size > 1 and out.shape not in shapes for out in outputs):
             raise UnusableError(
                 f"{path}: the backward pass of {layer.name} takes no gradient of what its forward pass returns, "
                 f"of shape {outputs[0].shape}; take one, such as dout, or return the loss"
@@ -376,12 +377,12 @@ def _run_both(
 
 
 def _leaf(name: str, value: Any) -> Any:
-    """An array of floats as an `Array` that gradients flow to; whole numbers and anything else as they are."""
+    """An array of floats as an `Array` that gradients flow to, others as constants; anything else as it is."""
     if isinstance(value, Tensor):
         value = value.numpy()
     if isinstance(value, np.ndarray | np.floating) and np.asarray(value).dtype.kind == "f":
         return Array(tensor(np.asarray(value), name=name, requires_grad=True))
-    return copied(value)
+    return constant(copied(value))
 
 
 def _recorded_attribute(name: str, value: Any) -> Any:

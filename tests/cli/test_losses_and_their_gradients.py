@@ -38,6 +38,91 @@ def costFunctionReg(theta, X, y, lam=1.0):
 """,
         ["X.T @ (h - y) / m", "lam / m * theta[1:]\n"],
     ),
+    "the methods of arrays of labels": (
+        """
+def costFunctionReg(theta, X, y, lam=1.0):
+    m = y.size
+    h = 1 / (1 + np.exp(-X.dot(theta)))
+    J = (-y.dot(np.log(h)) - (1 - y).dot(np.log(1 - h))) / m + lam / (2 * m) * np.sum(theta[1:] ** 2)
+    grad = (h - y).dot(X) / m
+    grad[1:] += lam / m * theta[1:]
+    return J, grad
+""",
+        ["(h - y).dot(X) / m", "lam / m * theta[1:]\n"],
+    ),
+    "those of what is made of labels": (
+        """
+def softmax_cost(W, X, y):
+    Y = np.eye(W.shape[1])[y]
+    P = np.exp(X.dot(W))
+    P = P / P.sum(axis=1, keepdims=True)
+    J = -np.trace(Y.T.dot(np.log(P))) / len(X)
+    return J, X.T.dot(P - Y) / len(X)
+""",
+        ["X.T.dot(P - Y) / len(X)"],
+    ),
+    "one number in an array of two axes": (
+        """
+class MSELoss:
+    def forward(self, A, Y):
+        self.A, self.Y, (self.N, self.C) = A, Y, A.shape
+        se = (A - Y) * (A - Y)
+        return np.ones((1, self.N)) @ se @ np.ones((self.C, 1)) / (self.N * self.C)
+
+    def backward(self):
+        return 2 * (self.A - self.Y) / (self.N * self.C)
+""",
+        ["2 * (self.A - self.Y) / (self.N * self.C)"],
+    ),
+    "one number in an array of one axis": (
+        """
+class LossOfOne:
+    def forward(self, predicted, actual):
+        self.predicted, self.actual = predicted, actual
+        return np.sum((predicted - actual) ** 2).reshape(1)
+
+    def backward(self):
+        return 2 * (self.predicted - self.actual)
+""",
+        ["2 * (self.predicted - self.actual)"],
+    ),
+    "through time, by its letters": (
+        """
+class RNN:
+    def __init__(self, word_dim=8, hidden_dim=4):
+        self.word_dim, self.hidden_dim = word_dim, hidden_dim
+        self.U = np.random.uniform(-0.5, 0.5, (hidden_dim, word_dim))
+        self.V = np.random.uniform(-0.5, 0.5, (word_dim, hidden_dim))
+        self.W = np.random.uniform(-0.5, 0.5, (hidden_dim, hidden_dim))
+
+    def forward_propagation(self, x):
+        s, o = np.zeros((len(x) + 1, self.hidden_dim)), np.zeros((len(x), self.word_dim))
+        for t in range(len(x)):
+            s[t] = np.tanh(self.U[:, x[t]] + self.W.dot(s[t - 1]))
+            z = np.exp(self.V.dot(s[t]))
+            o[t] = z / np.sum(z)
+        return o, s
+
+    def calculate_loss(self, x, y):
+        o, s = self.forward_propagation(x)
+        return -np.sum(np.log(o[np.arange(len(y)), y]))
+
+    def bptt(self, x, y):
+        o, s = self.forward_propagation(x)
+        dLdU, dLdV, dLdW = np.zeros(self.U.shape), np.zeros(self.V.shape), np.zeros(self.W.shape)
+        delta_o = o
+        delta_o[np.arange(len(y)), y] -= 1.0
+        for t in range(len(y))[::-1]:
+            dLdV += np.outer(delta_o[t], s[t])
+            delta_t = self.V.T.dot(delta_o[t]) * (1 - s[t] ** 2)
+            for step in range(t + 1)[::-1]:
+                dLdW += np.outer(delta_t, s[step - 1])
+                dLdU[:, x[step]] += delta_t
+                delta_t = self.W.T.dot(delta_t) * (1 - s[step - 1] ** 2)
+        return dLdU, dLdV, dLdW
+""",
+        ["np.outer(delta_o[t], s[t])", "self.W.T.dot(delta_t)"],
+    ),
     "a class with loss and grad": (
         """
 class Loss:
