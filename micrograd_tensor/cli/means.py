@@ -5,6 +5,7 @@ Where a loss is a mean over n examples, those of the weights may be divided by n
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +34,7 @@ def averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, st
     """
     named = named_nodes(graph)
     given = {name: np.asarray(ran.names.get(key, np.nan)) for name, key in report.keys.items() if named[name].is_leaf}
-    weights = [name for name in given if is_parameter(name)]
+    weights = [name for name in given if is_parameter(name) or _is_parameter_within(name, task)]
     rest = [name for name in given if name not in weights]
     means = [name for name in weights if name in report.wrong]
     sums = [name for name in weights if name not in means]
@@ -68,6 +69,11 @@ def averaged(report: Report, ran: Run, graph: Graph, task: Task) -> dict[str, st
             )
         return {name: why if name == weights[0] else f"as {report.keys[weights[0]]}" for name in weights}
     return {}
+
+
+def _is_parameter_within(name: str, task: Task) -> bool:
+    """Whether something is what a layer within another learns, as ``layers0_W``, and no argument of a forward pass."""
+    return is_parameter(name.rpartition("_")[2]) and name not in inspect.signature(task.forward).parameters
 
 
 def _writes_means(task: Task, keys: Mapping[str, str], ran: Run) -> bool:

@@ -294,6 +294,56 @@ def test_means_that_are_no_means_of_all_weights_are_wrong(check, old, new, wrong
     assert f"✗ {wrong} is wrong" in printed or f"{wrong}: it follows from the mistake" in printed
 
 
+AVERAGING_LAYERS = """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.zeros((n_out, n_in)), np.zeros((n_out, 1))
+
+    def forward(self, A):
+        self.A, self.N = A, A.shape[0]
+        return A @ self.W.T + np.ones((self.N, 1)) @ self.b.T
+
+    def backward(self, dLdZ):
+        dLdW = dLdZ.T @ self.A
+        dLdb = dLdZ.T @ np.ones((self.N, 1))
+        self.dLdW = dLdW / self.N
+        self.dLdb = dLdb / self.N
+        return dLdZ @ self.W
+
+class MLP:
+    def __init__(self):
+        self.layers = [Linear(2, 4), Linear(4, 3)]
+
+    def forward(self, A0):
+        self.A1 = np.tanh(self.layers[0].forward(A0))
+        return self.layers[1].forward(self.A1)
+
+    def backward(self, dLdZ1):
+        dLdA1 = self.layers[1].backward(dLdZ1)
+        return self.layers[0].backward(dLdA1 * (1 - self.A1 ** 2))
+"""
+AVERAGING_ATTRIBUTES = (
+    AVERAGING_LAYERS.replace("layers[0]", "first")
+    .replace("layers[1]", "fc")
+    .replace("layers = [", "first, self.fc = [")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "of"), [(AVERAGING_LAYERS, ("layers0", "layers1")), (AVERAGING_ATTRIBUTES, ("first", "fc"))]
+)
+def test_of_a_network_whose_layers_take_means_the_same_is_said_as_of_its_layers(check, text, of):
+    found, printed = check(text)
+    assert found == 1
+    assert "wrong here" not in printed
+    said = " ".join(printed.split())
+    assert "dW and db are 1/7 of the gradients, and dA is not." in said
+    every = [f"d{one}_{name}" for one in of for name in "Wb"]
+    assert f"{', '.join(every[:-1])} and {every[-1]} are 1/7 of the gradients, and dA0 is not." in said
+    for right, wrong in (("/ self.N", "/ 2"), ("dLdZ @ self.W", "2 * dLdZ @ self.W")):
+        assert "wrong here" in check(text.replace(right, wrong), name="MLP")[1]
+
+
 NET = """
 def forward_propagation(X, Y, W1, b1, W2, b2):
     m = X.shape[1]
