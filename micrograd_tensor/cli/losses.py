@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ..check.statements import is_loss, place_of_loss
 from ..check.syntax import source_of
 
-_CALLED = re.compile(r"(?i).*(loss|cost|objective|entropy).*")
+_CALLED = re.compile(r"(?i).*(loss|cost|objective|entropy|divergence|nll|elbo).*")
 _GRADIENTS = re.compile(
     r"d[A-Z]\w*|d_\w+|dx|dw|db|d\w*(logits|scores|out)|grad[A-Z]\w*|(?i:.*grad(ient)?s?(_\w+)?|nabla\w*)"
 )
@@ -40,8 +41,11 @@ def returns_loss(name: str, function: Callable[..., Any]) -> bool:
     several = [x.elts for x in _returned(function) if isinstance(x, ast.Tuple) and len(x.elts) > 1]
     if is_called_as_loss(name):
         return bool(several)
-    if any(_is_loss(first) and any(map(_are_gradients, rest)) for first, *rest in several):
-        return True
+    of_arguments = {f"d{end}{x}" for x in inspect.signature(function).parameters for end in ("", "_")}
+    for first, *rest in several:
+        named = {x.id for x in rest if isinstance(x, ast.Name)}
+        if _is_loss(first) and (any(map(_are_gradients, rest)) or named & of_arguments):
+            return True
     return bool(several) and all(map(_place_after_gradients, several))
 
 

@@ -172,6 +172,9 @@ def guesses(
     if roles and all(role in _FIXED for role in roles.values()):  # as of s ** 3
         roles |= dict.fromkeys([name for name in roles if name not in sizes][:1], "input")
     roles |= {name: "input" for name in learned if roles[name] in _FIXED}
+    short = {name for name in needed if name in ("p", "s", "S") and roles[name] in _FIXED and name not in given}
+    if short and not _SLIDES.search(forward):
+        roles |= dict.fromkeys(short, "input")
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
@@ -215,6 +218,8 @@ def guesses(
                     break
 
 
+_SLIDES = re.compile(r"(?i)pad|strid|pool|conv|drop|rand|kernel|window")
+"""What tells that ``p`` may be a padding, or a share, and ``s`` a stride, rather than arrays."""
 _AXES = re.compile(r"axis\s*=\s*(\d+|\([\d\s,]+\))")
 """Axes that a forward pass names, counted from the front: its inputs are likely to have no more than these."""
 _SUMMED = re.compile(r"softmax|logsumexp|axis|keepdims|/\s*\w+\.sum\(")

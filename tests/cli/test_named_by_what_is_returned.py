@@ -39,6 +39,11 @@ def step(x, y, w):
     grad_w = 2 * x.T @ r / len(y)
     return J, grad_w
 """
+DIVERGENCE = """
+def kl_divergence(mu, logvar):
+    kl = -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar))
+    return kl, mu, 0.5 * (np.exp(logvar) - 1)
+"""
 LOGISTIC = """
 def propagate(w, b, X, Y):
     m = X.shape[1]
@@ -70,6 +75,8 @@ def optimize(w, b, X, Y):
         (WORDS, "dlogits /= n", "dlogits /= 1"),
         (STEP, "2 * x.T", "x.T"),
         (STEP.replace("grad_w", "gradW"), "2 * x.T", "x.T"),
+        (STEP.replace("grad_w", "dtheta").replace("w", "theta"), "2 * x.T", "x.T"),
+        (DIVERGENCE, "return kl, mu", "return kl, -mu"),
         (STEP.replace("return J, grad_w", "return J, {'w': grad_w}").replace("def step", "def cost_of"), "2 *", "1 *"),
     ],
 )
