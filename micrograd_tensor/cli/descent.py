@@ -11,6 +11,7 @@ import numpy as np
 from ..check.report import Report
 from ..check.running import Run
 from ..graph import Graph, named_nodes
+from ..graph.status import Status
 from ..notation.printable import listed
 
 _ERRORS = re.compile(r"(?i)\w*(err(or)?s?|diff|deltas?)")
@@ -85,6 +86,31 @@ def kept_as_steps(report: Report, ran: Run, graph: Graph, perhaps: Mapping[str, 
             meant[name] = (
                 f"it is {share:.3g} times the gradient of {name}, and {key} may be called so as a step that {name} "
                 f"takes; call it d{name} if it is to be the gradient"
+            )
+    return meant
+
+
+def added_as_steps(report: Report, ran: Run, graph: Graph, moved: Mapping[str, Any]) -> dict[str, str]:
+    """What is a gradient with the other sign, where weights go down by what is added to them; and what is said of it.
+
+    Args:
+        report: of the gradients.
+        ran: the backward pass.
+        graph: the recorded one.
+        moved: by the name of an input, by how much it was changed.
+    """
+    named, meant = named_nodes(graph), dict[str, str]()
+    due = {name: graph.gradients[named[name]].value for name in moved if named.get(name) in graph.gradients}
+    for name, gradient in due.items():
+        if not _share(moved[name], gradient) < 0:
+            return {}  # one that goes up is told
+        given = ran.names.get(report.keys.get(name, ""))
+        if given is None or report.stages[name].status not in (Status.WRONG, Status.RIGHT_GIVEN):
+            continue
+        if np.isclose(_share(given, gradient), -1):
+            meant[name] = (
+                f"it is -1 times the gradient of {name}, and {name} goes down by what backward adds to it; "
+                "subtract a gradient, or call what is added otherwise"
             )
     return meant
 

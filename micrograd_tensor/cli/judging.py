@@ -36,7 +36,7 @@ from ..engine.errors import DTypeError, GradientError
 from ..graph import Graph, named_nodes
 from ..graph.status import Status
 from ..notation.printable import listed
-from .descent import kept_as_steps, said_of_steps
+from .descent import added_as_steps, kept_as_steps, said_of_steps
 from .elsewhere import elsewhere
 from .means import averaged, of_sums, said_of_sums
 from .roles import is_labels
@@ -99,6 +99,7 @@ def judge(
     )
     found = in_the_source(found, task) if found.wrong and why else found
     steps_kept = kept_as_steps(found, ran, graph, getattr(task.backward, "perhaps", {}))
+    steps_kept |= added_as_steps(found, ran, graph, getattr(task.backward, "moved", {}))
     if meant := averaged(found, ran, graph, task) | passed_straight(found, ran, graph) | steps_kept:
         stages = Stages([stage for stage in found.stages.values() if stage.name not in meant])
         unjudged = {report.keys[name]: why for name, why in meant.items()}

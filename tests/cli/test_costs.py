@@ -241,3 +241,44 @@ def test_of_labels_in_an_object_without_exactly_one_cost_nothing_is_judged(check
     status, printed = check(text)
     assert status == 2
     assert "backward of Network reads self.Y, of which forward knows nothing" in " ".join(printed.split())
+
+
+ADDED = """
+class NeuralNetwork:
+    def __init__(self, x, y):
+        self.input, self.y = x, y
+        self.weights1 = np.random.rand(x.shape[1], 4)
+        self.weights2 = np.random.rand(4, 1)
+
+    def feedforward(self):
+        self.layer1 = 1 / (1 + np.exp(-np.dot(self.input, self.weights1)))
+        self.output = 1 / (1 + np.exp(-np.dot(self.layer1, self.weights2)))
+
+    def loss(self):
+        return np.sum((self.y - self.output) ** 2)
+
+    def backprop(self):
+        delta = 2 * (self.y - self.output) * self.output * (1 - self.output)
+        d_weights2 = np.dot(self.layer1.T, delta)
+        d_weights1 = np.dot(self.input.T, np.dot(delta, self.weights2.T) * self.layer1 * (1 - self.layer1))
+        self.weights1 += d_weights1
+        self.weights2 += d_weights2
+"""
+
+
+def test_gradients_of_the_other_sign_that_are_added_are_not_called_wrong(check):
+    status, printed = check(ADDED)
+    assert status == 1
+    assert "is wrong" not in printed
+    assert "it is -1 times the gradient of weights2, and weights2 goes down by" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("weights1 += ", "weights1 -= "), ("(self.y - self.output) * self.output", "(self.y - self.output)")],
+    ids=["one goes up", "another gradient"],
+)
+def test_what_is_added_and_no_gradient_of_the_other_sign_is_wrong(check, right, wrong):
+    status, printed = check(ADDED.replace(right, wrong))
+    assert status == 1
+    assert "is wrong" in printed
