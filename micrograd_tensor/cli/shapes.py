@@ -172,14 +172,15 @@ def guesses(
     if roles and all(role in _FIXED for role in roles.values()):  # as of s ** 3
         roles |= dict.fromkeys([name for name in roles if name not in sizes][:1], "input")
     roles |= {name: "input" for name in learned if roles[name] in _FIXED}
-    short = {name for name in needed if name in ("p", "s", "S") and roles[name] in _FIXED and name not in given}
-    if short and not _SLIDES.search(forward):
-        roles |= dict.fromkeys(short, "input")
+    short = {name for k, name in enumerate(needed) if name == "p" or (name in ("s", "S") and not k)}
+    short = {name for name in short if roles[name] in _FIXED and name not in given}
     weighted = any("weights" in role for role in roles.values())
     vectors = {name: "gamma" if role == "bias" else role for name, role in roles.items()}
     every = [roles] if weighted else [vectors, roles] if vectors != roles else [roles]
     if loss and (others := _of_a_loss(roles, forward)) != roles:
         every = [others, *every]
+    if short and not _SLIDES.search(forward):
+        every.insert(0, {**roles, **dict.fromkeys(short, "input")})
     every += _by_use(roles, [name for name in needed if name not in given], forward)
     labelled = [n for n, role in roles.items() if role == "labels" and (n not in given or _is_shape(given[n]))]
     several = [name for name in labelled if prod(given.get(name, (2,))) > 1]
@@ -187,16 +188,15 @@ def guesses(
     axes = max((int(n) + 1 for found in _AXES.findall(forward) for n in re.findall(r"\d+", found)), default=0)
     first = next((given[n] for n in needed if roles[n] == "input" and _is_shape(given.get(n))), ())
     of_outputs = any(_what_size(name) == "out" for name in sizes)
+    indexed = bool(_indices_in(forward, [name for name in needed if roles[name] == "input"]))
     scores = bool(labelled) and not weighted and not any(_what_size(name) == "in" for name in sizes)
     for kind in _kinds(forward, several):
         for these in every:
-            usual = sorted(_LAYOUTS, key=lambda one: len(one["input"]) != axes) if axes > 2 else _LAYOUTS
+            usual = sorted(_LAYOUTS, key=lambda one: len(one["input"]) != axes) if axes > 2 else [*_LAYOUTS]
+            usual = [*_with_labels(usual, indexed)] if several else usual
             for layout in (one for one in (*_beside(kept), *usual, *_beside(made)) if _has(one, these, given)):
                 if asked and prod(layout.get("labels", ((2,),))[0]) == 1:
                     continue  # it is one thing or the other for all
-                words = layout["input"]  # the labels are these where there are any
-                if several and "labels" not in layout and isinstance(words[0], tuple):
-                    layout = {**layout, "input": words[0], "labels": words}
                 rng, arguments, free = np.random.default_rng(seed), dict[str, Any](), set[str]()
                 for name, parameter in needed.items():
                     texts, few = _texts_and_numbers(compared or {}, name)
@@ -273,7 +273,7 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     after it the bias; without one they may scale and shift. The operands of an outer product are vectors.
     """
     found, unknown = list[dict[str, str]](), [name for name in names if roles[name] == "input"]
-    indices = {n for n in unknown if re.search(rf"\w\[[^\[\]\"']*\b{n}\b[^\[\]\"':]*\]", forward)}
+    indices = _indices_in(forward, unknown)
     if indices and indices < {*unknown}:
         found.append({**roles, **dict.fromkeys(indices, "labels")})
     vectors = re.search(r"\bouter\(\s*(\w+),\s*(\w+)\s*\)", forward)
@@ -287,6 +287,23 @@ def _by_use(roles: Mapping[str, str], names: Sequence[str], forward: str) -> lis
     if "einsum" in forward and "weights" in roles.values():
         found.append({n: "weights of three axes" if role == "weights" else role for n, role in roles.items()})
     return found
+
+
+def _indices_in(forward: str, names: Iterable[str]) -> set[str]:
+    """The names by which a forward pass indexes something."""
+    return {n for n in names if re.search(rf"\w\[[^\[\]\"']*\b{n}\b[^\[\]\"':]*\]", forward)}
+
+
+def _with_labels(layouts: Iterable[dict[str, Any]], indexed: bool) -> Iterator[dict[str, Any]]:
+    """The layouts; the labels are the words where there are any, or, where these are indices, one for each example."""
+    for layout in layouts:
+        words = layout["input"]
+        if "labels" in layout or not isinstance(words[0], tuple):
+            yield layout
+            continue
+        if indexed:
+            yield {**layout, "labels": (words[0][:1], words[1])}
+        yield {**layout, "input": words[0], "labels": words}
 
 
 def _beside(kept: Sequence[tuple[int, ...]]) -> Iterator[dict[str, Any]]:

@@ -442,6 +442,32 @@ FITTING = {
         "logits (7, 5), actions (7,), advantages (7,)",
         "dout * advantages",
     ),
+    "words of a context, and one that is meant": (
+        """
+class Words:
+    def __init__(self, vocab_size, embed_dim):
+        self.W_in = np.random.randn(vocab_size, embed_dim)
+        self.W_out = np.random.randn(embed_dim, vocab_size)
+
+    def forward(self, contexts, target):
+        self.contexts, self.target = contexts, target
+        self.h = self.W_in[contexts].mean(axis=1)
+        e = np.exp(self.h @ self.W_out)
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return -np.mean(np.log(self.p[np.arange(len(target)), target]))
+
+    def backward(self):
+        n, m = self.contexts.shape
+        ds = self.p.copy()
+        ds[np.arange(n), self.target] -= 1
+        ds /= n
+        self.dW_out = self.h.T @ ds
+        self.dW_in = np.zeros_like(self.W_in)
+        np.add.at(self.dW_in, self.contexts, np.repeat((ds @ self.W_out.T)[:, None], m, axis=1) / m)
+""",
+        "contexts (3, 7), target (3,)",
+        "self.h.T @ ds",
+    ),
     "a vector beside arrays": (
         pair(
             "u, h, D",
