@@ -166,13 +166,20 @@ def _run(task: Task) -> tuple[Run, list[str], dict[str, str]]:
         with redirect_stdout(StringIO()):  # which has been shown
             ran = run_backward(task.backward, task.dout, task.cache, asked, known=known)
         ran = without_places(ran, values)
-    of_arguments = [name for name in ordered if name in taken]  # what is none has no order
+    stored = getattr(task.backward, "stored", frozenset[str]())
+    placed = {*taken, *stored}  # what is no argument, nor stored by name, has no order
     due_order = [name for name in inputs if name in ordered]
-    if of_arguments != [name for name in due_order if name in taken]:
+    if [name for name in ordered if name in placed] != [name for name in due_order if name in placed]:
         moved = [(n, due) for n, due in zip(ordered, due_order, strict=True) if n != due]
         found, due = (listed([f"d{name}" for name in names]) for names in zip(*moved, strict=True))
-        said = f"backward returns its gradients in another order than forward takes the inputs: {found} for {due}."
-        ran = replace(ran, remarks=(*ran.remarks, said), undone=("it returns its gradients in another order",))
+        names = {name for pair in moved for name in pair}
+        does = (
+            "stores its gradients in each other's place"
+            if names <= stored
+            else "returns its gradients in another order"
+        )
+        than = "" if names <= stored else " than forward takes the inputs"
+        ran = replace(ran, remarks=(*ran.remarks, f"backward {does}{than}: {found} for {due}."), undone=(f"it {does}",))
     if python_function(task.backward) is python_function(task.forward):
         function = python_function(task.forward)
         every = {line for made in assignments(function) for line in range(made.first, made.last + 1)}

@@ -256,6 +256,7 @@ class Adapted:
 
     Attributes:
         moved: by how much the last call has changed weights of the object, by their names.
+        stored: the names of what the gradients are of that the object holds under names of their own.
         perhaps: the attributes that are gradients, or steps that are made of them, by the names of what they are of.
         called: what the attributes are called that are gradients under other names, as ``dinputs`` that of ``x``, by
             ``d`` + the names of what they are of.
@@ -274,6 +275,7 @@ class Adapted:
         self._call, self._inputs, self._own, self._taken = call, inputs, own, tuple(taken or ())
         self._held_otherwise = held_otherwise(own, taken or {})
         self.moved: dict[str, Any] = {}
+        self.stored = frozenset[str]()
         self.perhaps: dict[str, str] = {}
         self.called: dict[str, str] = {}
 
@@ -302,7 +304,9 @@ class Adapted:
         keys |= self._of_inputs(held, [name for name in self._inputs if name not in keys])
         keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
         keys |= self._otherwise(held, [name for name in self._inputs if name not in keys])
+        keys |= self._in_lists(held, [name for name in self._inputs if name not in keys])
         keys |= self._of_arguments(held, [name for name in self._inputs if name not in keys])
+        self.stored = frozenset(keys)
         self.perhaps = {name: key for name, key in keys.items() if re.search(_STEPS, key)}
         self.called = {f"d{name}": key for name, key in keys.items() if key != f"d{name}"}
         rest = [name for name in self._inputs if name not in keys]
@@ -350,6 +354,17 @@ class Adapted:
             called = [key for key, x in held.items() if re.fullmatch(pattern, key) and is_float_array(x)]
             if fitting := [key for key in called if held[key].shape == self._inputs[name]]:
                 found[name] = fitting[0]
+        return found
+
+    def _in_lists(self, held: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+        """The gradients in a list, of what is at the same places in another list that is as long."""
+        lists = {key: x for key, x in getattr(self._own, "__dict__", {}).items() if isinstance(x, list)}
+        found, ours = dict[str, str](), [key for key in lists if holds_gradients(key)]
+        for name in names if len(ours) == 1 else ():
+            at = re.fullmatch(r"(\w*\D)(\d+)", name)
+            if at is not None and len(lists.get(at[1], ())) == len(lists[ours[0]]):
+                key = f"{ours[0]}{at[2]}"
+                found |= {name: key} if key in held and held[key].shape == self._inputs[name] else {}
         return found
 
     def _fitting(self, several: tuple[Any, ...], names: list[str]) -> dict[str, Any]:

@@ -122,3 +122,50 @@ def exp_loss(x):
     assert status == 0, said
     assert "│ dx " in said
     assert "left out" not in said
+
+
+STORED = """
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(5, 5), np.random.randn(5, 5)
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.tanh(x @ self.W1)
+        return self.h @ self.W2
+
+    def backward(self, dout):
+        da = dout @ self.W2.T * (1 - self.h**2)
+        self.dW1, self.dW2 = self.x.T @ da, self.h.T @ dout
+        return da @ self.W1.T
+"""
+LISTED = """
+class Net:
+    def __init__(self):
+        self.params = [np.random.randn(5, 5), np.random.randn(5, 5)]
+        self.grads = [np.zeros_like(p) for p in self.params]
+
+    def forward(self, x):
+        W1, W2 = self.params
+        self.x = x
+        self.h = np.tanh(x @ W1)
+        return self.h @ W2
+
+    def backward(self, dout):
+        W1, W2 = self.params
+        da = dout @ W2.T * (1 - self.h**2)
+        for kept, new in zip(self.grads, [self.x.T @ da, self.h.T @ dout]):
+            kept[...] = new
+        return da @ W1.T
+"""
+
+
+@pytest.mark.parametrize("text", [STORED, LISTED])
+def test_gradients_that_are_stored_have_their_places(check, text):
+    status, printed = check(text)
+    assert status == 0
+    assert "left out" not in printed
+    status, printed = check(text.replace("self.x.T @ da, self.h.T @ dout", "self.h.T @ dout, self.x.T @ da"))
+    assert status == 1
+    assert "But backward is not right yet: it stores its gradients in each other's place." in printed
+    assert check(text.replace("self.h.T @ dout", "2 * self.h.T @ dout"))[0] == 1
