@@ -112,8 +112,8 @@ def _told_apart(
         new, twice = _with(shapes, along or {}), _with(shapes, {at: 2 * _length(shapes, at) for at in few})
         if _equal_pairs(new, places) < _equal_pairs(shapes, places):
             shapes = new
-        elif some in alone and _equal_pairs(twice, places) < _equal_pairs(shapes, places) and run(twice)[0] >= far:
-            shapes = twice  # as there are more queries than keys, some for each
+        elif some in alone and _may_be_twice(shapes, twice, some[0], places) and run(twice)[0] >= far:
+            shapes = twice
         elif along is not None and some not in whole:
             bound.update(along)
     return shapes
@@ -149,6 +149,11 @@ def _changed_along(
             return None
         reached, lines, lengths = found
     return lengths
+
+
+def _may_be_twice(shapes: Mapping[str, Any], twice: Mapping[str, Any], place: Place, places: list[Place]) -> bool:
+    """Whether an axis of an array of three and more may be twice as long as others, as of queries beside their keys."""
+    return len(_axes(shapes[place[0]])) > 2 and _equal_pairs(twice, places) < _equal_pairs(shapes, places)
 
 
 def _equal_pairs(shapes: Mapping[str, Any], places: Iterable[Place]) -> int:
