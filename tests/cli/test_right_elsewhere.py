@@ -135,6 +135,16 @@ def pool_backward(dout, cache):
         dx[:, a:a + k] += dout[:, i][:, None] / m
     return dx
 """
+PREFERENCES = """
+def dpo_loss(chosen, rejected, beta=0.4):
+    h = beta * (chosen - rejected)
+    return np.mean(np.log1p(np.exp(-h)))
+
+def dpo_grad(chosen, rejected, beta=0.4):
+    h = beta * (chosen - rejected)
+    dh = -1 / (1 + np.exp(h)) / len(h)
+    return dh * beta
+"""
 OF_HEADS = "--shapes=X=2x3x4,Wq=4x4,Wk=4x4"
 LINES = [
     (HINGE, "", "* self.slack) / n", "* (self.margin - self.dist)) / n", "ddist = ({}) / n"),
@@ -145,6 +155,7 @@ LINES = [
     (HALVES, "", "dt, ds =", "ds, dt =", "dt, ds = np.split(dout, 2, axis=1)"),
     (ATTENTION, OF_HEADS, "keepdims=True)) / np.sqrt(d_k)\n    dq", "keepdims=True))\n    dq", "/ np.sqrt(d_k)"),
     (WINDOWS, "", "m = min(k, t - a)\n        dx", "m = k * stride\n        dx", "m = min(k, t - a)"),
+    (PREFERENCES, "", "return dh * beta", "return dh", "return dh * beta"),
 ]
 
 

@@ -24,6 +24,7 @@ from ...graph import Graph, named_nodes
 from ...graph.status import Status
 from ..calls import called_by
 from ..found import ByName, Diagnosis, Fix, Found, Stages, WrongStage
+from ..judge import USED_AGAIN
 from ..running import python_function
 from ..statements import lines_to, returned_gradients, written_names
 from .points import Call, JudgedElsewhere, Places, RecordedElsewhere
@@ -137,7 +138,7 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
     names = {report.keys[name]: name for name in report.wrong}
     own_names = written_names(call.backward, call.inputs, taken)
     visits = Visits(source, call)
-    places = JudgedElsewhere(elsewhere, _of_inputs(report, next(iter(due.values())).graph), report)
+    places = JudgedElsewhere(elsewhere, _right_in_the_end(report, next(iter(due.values())).graph), report)
     trials = Trials(visits, due, places)
     before = {key: {line for line, _ in report.before.get(names[key], ())} for key in due}
     lines = {key: {line for line, _ in report.lines.get(names[key], ())} for key in due}
@@ -172,12 +173,16 @@ def repaired(report: Found, call: Call, elsewhere: Places, taken: Container[int]
     return found
 
 
-def _of_inputs(report: Found, graph: Graph) -> dict[str, str]:
-    """What the gradients of inputs are called, by the input, as far as they are judged and have its shape."""
-    shown = (x for x in report.stages.values() if x.name in report.keys and x.given_shape in (None, x.shape))
-    leaves = {name for name, node in named_nodes(graph).items() if node.is_leaf and node in graph.gradients}
-    judged = (x.name for x in shown if x.status.counts_as_right or x.status in (Status.WRONG, Status.RIGHT_GIVEN))
-    return {name: report.keys[name] for name in judged if name in leaves}
+def _right_in_the_end(report: Found, graph: Graph) -> dict[str, str]:
+    """What the gradients of inputs are called, by the input, and those that are right as they are, likewise."""
+    named, found = named_nodes(graph), dict[str, str]()
+    for stage in report.stages.values():
+        of_input = named[stage.name].is_leaf and (stage.status.counts_as_right or stage.status == Status.WRONG)
+        kept = stage.status == Status.RIGHT and USED_AGAIN not in stage.note
+        known = stage.name in report.keys and named[stage.name] in graph.gradients
+        if known and (of_input or kept) and stage.given_shape in (None, stage.shape):
+            found[stage.name] = report.keys[stage.name]
+    return found
 
 
 def _forgotten(

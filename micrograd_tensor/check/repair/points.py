@@ -56,14 +56,14 @@ class RecordedElsewhere:
     of_all = True
     """Whether a change is to make all gradients right, so that the recorded ones are due at the first point, too."""
 
-    def __init__(self, every: Places, inputs: Mapping[str, str]) -> None:
-        """``inputs``: what the gradients of inputs are called that are to be right in the end, by the input."""
-        self.every, self.inputs = every, inputs
+    def __init__(self, every: Places, in_the_end: Mapping[str, str]) -> None:
+        """``in_the_end``: what those gradients are called that are to be right then, by what they are of."""
+        self.every, self.in_the_end = every, in_the_end
 
     def all_right(self, graph: Graph, names: Mapping[str, Any], own: WrongStage) -> bool:
-        """Whether the gradients of all inputs among what was computed are the recorded ones, whatever led to them."""
+        """Whether those among what was computed are the recorded ones, whatever led to them."""
         stages, share = named_nodes(graph), _share_allowed(own)
-        due = {key: graph.gradients.get(stages[name]) for name, key in self.inputs.items() if name in stages}
+        due = {key: graph.gradients.get(stages[name]) for name, key in self.in_the_end.items() if name in stages}
         return bool(due) and all(x is not None and is_about(names.get(key), x.value, share) for key, x in due.items())
 
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:
@@ -77,8 +77,8 @@ class JudgedElsewhere(RecordedElsewhere):
 
     of_all = False
 
-    def __init__(self, every: Places, inputs: Mapping[str, str], report: Found) -> None:
-        super().__init__(every, inputs)
+    def __init__(self, every: Places, in_the_end: Mapping[str, str], report: Found) -> None:
+        super().__init__(every, in_the_end)
         self._report = report
 
     def right(self, place: Place, names: Mapping[str, Any], key: str, own: WrongStage) -> bool:

@@ -55,7 +55,7 @@ class Trials:
     def completes(self, text: str, key: str) -> bool:
         """Whether a source of the function that is right in a gradient gives what was recorded for all inputs, too."""
         own, names = self._due[key], self._ran(text, self._visits.call)
-        return not self._places.inputs or self._places.all_right(own.graph, names, own)
+        return not self._places.in_the_end or self._places.all_right(own.graph, names, own)
 
     def _right_here(self, text: str, wanted: frozenset[str]) -> bool:
         if wanted == self._due.keys():  # most changes are wrong in the first gradient: the others need no look
