@@ -281,7 +281,8 @@ def _unassigned(function: Callable[..., Any], inputs: Sequence[str]) -> list[str
         return [*inputs]
     every = assignments(function)
     kept = {name for made in every for name in made.kept}
-    left = [name for name in inputs if f"d{name}" not in kept]
+    called = getattr(function, "called", {})
+    left = [name for name in inputs if kept.isdisjoint((f"d{name}", called.get(f"d{name}")))]
     named = {name for made in every for name in made.names}
     return [name for name in left if f"d{name}" not in named] or left
 

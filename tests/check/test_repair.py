@@ -669,7 +669,7 @@ OF_THEIR_OWN = [
     ("steps", "dnext = dz @ U.T", "dnext = dz @ U", "dnext = dz @ U.T"),
     ("steps", "(dhs[t] + dnext)", "dhs[t]", "dz = (dhs[t] + dnext) * (1 - hs[t]**2)"),
     ("steps", "dW += xs[t]", "dW += xs[t - 1]", "dW += xs[t].T @ dz"),
-    ("dropped", "    dh = dh * u\n", "", "dh = dout @ W2.T * u"),
+    ("dropped", "    dh = dh * u\n", "", "dz = dh * (h > 0) * u"),
     ("dropped", "dh = dh * u", "dh = dh * (u > 0)", "dh = dh * u"),
     ("gathered", "(rows, cols), dout * w", "(rows, cols), dout", "np.add.at(dA, (rows, cols), dout * w)"),
     ("gathered", "(rows, cols), dout * w", "(cols, rows), dout * w", "np.add.at(dA, (rows, cols), dout * w)"),

@@ -239,6 +239,27 @@ class Flattened:
         dx = self.gamma / (M * self.std) * (M * d - self.dbeta - self.xn * self.dgamma)
         return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)
 """
+SPELLED = FLATTENED.replace("self.dgamma", "self.grad_gamma").replace("self.dbeta", "self.beta_grad")
+TIED = """
+class Tied:
+    def __init__(self, n, k):
+        self.W = np.random.randn(n, k)
+        self.b = np.zeros(k)
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.tanh(x @ self.W + self.b)
+        return self.h @ self.W.T
+
+    def backward(self, dy):
+        dW_dec = dy.T @ self.h
+        dh = dy @ self.W
+        dz = dh * (1 - self.h ** 2)
+        dW_enc = self.x.T @ dz
+        self.dW = dW_enc + dW_dec
+        self.db = dz.sum(0)
+        return dz @ self.W.T
+"""
 GRAM = """
 def gram_loss(F, A):
     C, H, W = F.shape
@@ -255,8 +276,13 @@ SHAPES |= {STEPS: "x=3x2x4,h0=2x4,w=4x4", STEPS_OF_OUT: "x=3x2x4,h0=2x4,w=4x4", 
 SHAPES |= {HIDDEN: "x=7x4,w=4x5", GATE: "x=7x5", SOFTMAX: "x=7x5", STANDARDIZED: "x=7x5,gamma=5"}
 SHAPES |= {FLASH: "q=2x7x4,k=2x6x4,v=2x6x3", ENTROPY: "theta=4x3,states=7x4,adv=7"}
 SHAPES |= {NEGATED: "x=7x5,gamma=5", DOUBLED: "x=7x5,gamma=5", POOLED: "x=3x7x5", FLATTENED: "x=4x3x2x5"}
-SHAPES |= {GRAM: "F=3x4x5,A=3x3"}
+SHAPES |= {GRAM: "F=3x4x5,A=3x3", SPELLED: "x=4x3x2x5", TIED: "n=(5),k=(3),x=7x5"}
 MISTAKES = [
+    (SPELLED, "self.xn * self.grad_gamma)", "self.grad_gamma)"),
+    (TIED, "self.dW = dW_enc + dW_dec", "self.dW = dW_enc"),
+    (TIED, "self.dW = dW_enc + dW_dec", "self.dW = dW_dec"),
+    (TIED, "dz = dh * (1 - self.h ** 2)", "dz = dh"),
+    (TIED, "dz = dh * (1 - self.h ** 2)", "dz = dh * (1 - self.h)"),
     (GRAM, "(dG + dG.T) @ f", "dG @ f"),
     (GRAM, "(dG + dG.T) @ f / f.size", "(dG + dG.T) @ f"),
     (GRAM, "(dG + dG.T)", "(dG - dG.T)"),

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...graph import Graph, Node
+from ..given import spelled
+from .points import is_about
 
 _MAX_PATHS = 6
 """Of more contributions than these no sums of a part are known: there are too many."""
@@ -36,6 +38,7 @@ class Arriving:
             for part in _parts(graph, node):
                 if np.any(part.value):
                     parts.setdefault(np.shape(part.value), []).append(part)
+        self._named = {node.name: np.asarray(made.value) for node, made in graph.gradients.items() if node.name}
         self._parts = {shape: several[: _MAX_SIZE // several[0].value.size] for shape, several in parts.items()}
         self._numbers = {
             shape: np.reshape([part.value for part in several], (len(several), -1))
@@ -44,6 +47,10 @@ class Arriving:
 
     def __contains__(self, value: Any) -> bool:
         return any(True for _ in self._alike(value))
+
+    def is_called(self, key: str, value: Any) -> bool:
+        """Whether an array is the whole gradient of the value that its name says."""
+        return any(is_about(value, self._named[name]) for name in spelled([key], self._named)[0])
 
     def lacking(self, value: Any) -> Iterator[Any]:
         """Each contribution to a node that is missing from a sum of the others."""

@@ -18,7 +18,7 @@ import numpy as np
 from ..found import SLACK, Fix, WrongStage
 from ..nested import leaves
 from ..running import copied, python_function, traced_by
-from ..statements import names_read
+from ..statements import kept, names_read
 from ..syntax import called, replaced
 from .edits import Edit, Statement, edits, held
 from .missing import masks, ratios, terms
@@ -250,7 +250,8 @@ class Search:
         """Those that change what their line computes, the smallest first; last those that change its shape, too.
 
         A line that is right gives the gradient of a value, most often, or a part of that, so a change that makes it
-        give one counts as smaller than it is; of several of these that of the first line, which spoils the others.
+        give one counts as smaller than it is; of several of these that of the first line, which spoils the others. Last
+        of them are lines that give already what their variable is called.
         """
         waiting, late = deque[Edit](), list[Edit]()
         for weight, alike in groupby(every, key=_about):
@@ -259,7 +260,8 @@ class Search:
             while waiting and _about(waiting[0]) <= weight - _KNOWN:
                 yield waiting.popleft()
             effects = [(edit, self._effect(edit)) for edit in alike]
-            yield from sorted((edit for edit, effect in effects if effect.known), key=lambda edit: edit.before.lineno)
+            known = [(effect.was_right, edit.before.lineno, edit) for edit, effect in effects if effect.known]
+            yield from (edit for *_, edit in sorted(known, key=lambda one: one[:2]))
             late += (edit for edit, effect in effects if effect.reshapes and not effect.known)
             waiting += (edit for edit, effect in effects if effect.changes and not (effect.known or effect.reshapes))
         yield from waiting
@@ -270,7 +272,7 @@ class Search:
         around = self._around(edit.before, edit.place) if edit.place is not None else None
         if around is None or _takes_out(edit.before):
             return _Effect(changes=True)
-        changes = reshapes = known = False
+        changes = reshapes = known = was_right = False
         returns = isinstance(edit.before, ast.Return)  # whatever is right in the end is known there
         try:
             inner = compile(edit.instead, "<edit>", "eval")
@@ -290,7 +292,15 @@ class Search:
                 changes = True
                 reshapes = reshapes or np.shape(before) != np.shape(after)
                 known = known or (k < 2 and not returns and after in self._trials.arriving)
-        return _Effect(changes, reshapes, known)
+                was_right = was_right or (known and self._is_right(edit.before, before))
+        return _Effect(changes, reshapes, known, was_right)
+
+    def _is_right(self, statement: Statement, value: Any) -> bool:
+        """Whether a statement assigns a variable the gradient that this is called."""
+        match statement:
+            case ast.Assign([ast.Name(key)]):
+                return self._trials.arriving.is_called(key, value)
+        return False
 
     def _around(self, statement: Statement, place: ast.expr) -> CodeType | None:
         """The code of what a statement computes, with a name for one place of it; None where it stands elsewhere."""
@@ -339,7 +349,7 @@ class Search:
         # Where a name is only returned, or kept, the lines that assign it are to blame for what it lacks.
         match edit.before:
             case ast.Assign([ast.Attribute() | ast.Subscript()], value):
-                is_passed_on = value is edit.place
+                is_passed_on = value is edit.place and not self._is_part_by_another_name(edit)
             case ast.Return():
                 is_passed_on = self._slip(edit).kind in _LACKING
             case _:
@@ -359,6 +369,13 @@ class Search:
             before = self.source.end(edit.before)
             return Fix(before[0], text, before[1], slip.kind, slip.text, edit.weight, after, completes)
         return Fix(line, text, self.source.text_of(edit.before), slip.kind, slip.text, edit.weight, "", completes)
+
+    def _is_part_by_another_name(self, edit: Edit) -> bool:
+        """Whether an edit changes a name that is kept under another one, and is right for a part of what is due."""
+        own = isinstance(edit.place, ast.Name) and edit.place.id in kept(edit.before)
+        if edit.place is None or own:
+            return False
+        return self._value(edit, ast.unparse(edit.place)) in self._trials.arriving
 
     def _slip(self, edit: Edit) -> Slip:
         def is_number(expression: str) -> bool:
@@ -424,11 +441,13 @@ class _Effect(NamedTuple):
         changes: whether it becomes something else.
         reshapes: whether it gets another shape.
         known: whether it becomes what arrives at a node of the recorded graph, or a part of that.
+        was_right: whether it is the gradient that its variable is called before, too.
     """
 
     changes: bool
     reshapes: bool = False
     known: bool = False
+    was_right: bool = False
 
 
 def _takes_out(statement: Statement) -> bool:
