@@ -200,7 +200,8 @@ def _compared(task: Task, ran: Run) -> dict[str, Any]:
     arguments = () if whole else task.ignored
     keys, others = spelled(ran.names, named)
     alike = {key for key, name in others.items() if keys.get(name) in arguments and key in ran.helpers}  # dh beside dH
-    returned = {*ran.names} - {*ran.helpers, *alike}  # by its place, as where dx comes in and goes out
+    placed = {f"d{name}" for name in inputs_of(graph)} if not isinstance(ran.returned, Mapping) else set[str]()
+    returned = placed - {*ran.helpers, *alike}  # as where dx comes in and goes out
     hand = {name: x for name, x in ran.names.items() if name in returned or name not in (*arguments, *alike)}
     keys, _ = spelled(hand, named)
     bare = isinstance(ran.returned, Mapping) and bool(hand) and hand.keys() <= inputs_of(graph).keys()
