@@ -89,17 +89,20 @@ def with_axes(task: Task, shapes: Shapes) -> Task | None:
     return None
 
 
-def with_first_axis(task: Task, shapes: Shapes) -> Task | None:
-    """The same at inputs of three axes, with another before the two that they have; None where it does not run.
+def with_first_axes(task: Task, shapes: Shapes, axes: int) -> Task | None:
+    """The same at inputs of more axes, with others before those that they have; None where it does not run.
 
     Args:
         task: what is judged.
-        shapes: of the inputs that were drawn, which may have others.
+        shapes: of the inputs that were drawn, which may have others where they have two axes or more.
+        axes: how many they are to have.
     """
     known = {n for node in task.captured.nodes for n in node.shape}
-    length = next(n for n in itertools.count(3) if n not in known)
-    deeper = {name: (length, *shape) for name, shape in shapes.items() if not is_parameter(name) and len(shape) == 2}
-    return _at(task, deeper, {}, "of three axes, as backward sums over two") if deeper else None
+    lengths = [*itertools.islice((n for n in itertools.count(3) if n not in known), axes)]
+    fewer = {name: shape for name, shape in shapes.items() if not is_parameter(name) and 1 < len(shape) < axes}
+    deeper = {name: (*lengths[: axes - len(shape)], *shape) for name, shape in fewer.items()}
+    why = f"of {axes} axes, as backward sums over {axes - 1}"
+    return _at(task, deeper, {}, why) if deeper else None
 
 
 def _at(task: Task, shapes: Shapes, sizes: Mapping[int, int], why: str = "") -> Task | None:

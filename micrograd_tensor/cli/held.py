@@ -191,6 +191,10 @@ def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     """
     before = [(place, place.value, place.value.copy()) for place in places(own) if isinstance(place.value, np.ndarray)]
     collections = [(x, copy(x)) for x in collections_in(own)]
+    inner = [x for one, _ in collections for x in (one.values() if isinstance(one, dict) else one)]
+    known = {id(array) for _, array, _ in before}
+    others = [x for x in inner if isinstance(x, np.ndarray) and x.flags.writeable and id(x) not in known]
+    added_to = [(x, x.copy()) for x in others]  # as gradients in a dictionary
 
     def moved() -> dict[str, Any]:
         there = ((place, numbers) for place, _, numbers in before if place.is_there)
@@ -206,6 +210,8 @@ def kept(own: Any) -> Iterator[Callable[[], dict[str, Any]]]:
             if len(one) < len(then):
                 one.clear()
                 one.update(then) if isinstance(one, dict) else one.extend(then)
+        for array, numbers in added_to:
+            np.copyto(array, numbers)
         for place, array, numbers in before:
             place.names[place.key] = array
             if array.flags.writeable:

@@ -17,7 +17,7 @@ from ..check.report import Report
 from ..check.running import python_function
 from ..check.syntax import called, source_of, text_of
 from ..notation.printable import listed
-from .degenerate import with_first_axis
+from .degenerate import with_first_axes
 from .judging import drawn_inputs, inputs_of, judge, not_right
 from .roles import is_parameter
 from .shapes_option import option, said_as_option
@@ -30,7 +30,7 @@ _SIZED = re.compile(r"\.shape\[\d|\blen\(")
 
 
 def where_more_are_right(task: Task, report: Report, path: Path, rtol: float | None) -> Task | None:
-    """The same at inputs of three axes, where gradients of weights are right there that are wrong at two; or None.
+    """The same at inputs of three axes or more, where gradients of weights are right that are wrong at fewer; or None.
 
     Args:
         task: what is judged.
@@ -42,13 +42,14 @@ def where_more_are_right(task: Task, report: Report, path: Path, rtol: float | N
         UnusableError: where no call of the backward pass sums over two axes, and it has to be said which are meant.
     """
     weights = {name for name in inputs_of(task.captured) if name in report.wrong and is_parameter(name)}
-    other = with_first_axis(task, drawn_inputs(task)) if weights and task.found else None
+    summed = _summed_over(task.backward)
+    other = with_first_axes(task, drawn_inputs(task), max(summed + 1, 3)) if weights and task.found else None
     if other is None:
         return None
     again, ran = judge(other, path, rtol, why=False, point=False)
     if ran.error is not None or not again.keys.keys() >= report.keys.keys() or not not_right(again) < not_right(report):
         return None
-    if not _sums_over_two(task.backward):
+    if summed < 2:
         right = [f"d{name}" for name in inputs_of(task.captured) if name in weights and name not in again.wrong]
         raise UnusableError(
             f"{path}: {listed(right)} {'is' if len(right) == 1 else 'are'} right where inputs have three axes, and "
@@ -62,7 +63,7 @@ def said_of_more(task: Task, path: Path, rtol: float | None) -> list[str]:
     """What is said of what is right at two axes and not at three, where its forward pass names the last one alone."""
     if _axes_named(task.forward) != {"-1"} or _SIZED.search(text_of(task.forward)) or task.untaken or not task.found:
         return []
-    other = with_first_axis(task, drawn_inputs(task))
+    other = with_first_axes(task, drawn_inputs(task), 3)
     if other is None:
         return []
     report, ran = judge(other, path, rtol, why=False, point=False)
@@ -77,9 +78,9 @@ def said_of_more(task: Task, path: Path, rtol: float | None) -> list[str]:
     ]
 
 
-def _sums_over_two(backward: Callable[..., Any]) -> bool:
-    """Whether a call of a function names two axes, as ``dout.sum((0, 1))`` does."""
-    return any("," in axes for axes in _axes_named(backward))
+def _summed_over(backward: Callable[..., Any]) -> int:
+    """The most axes that a call of a function names, as ``dout.sum((0, 1))`` does two."""
+    return max((axes.count(",") + 1 for axes in _axes_named(backward)), default=0)
 
 
 def _axes_named(function: Callable[..., Any]) -> set[str]:

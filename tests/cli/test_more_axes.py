@@ -51,6 +51,30 @@ class Dense:
         self.db += dout.sum((0, 1))
         return dout @ self.W.T
 """
+LAST = """
+class ScaleShift:
+    def __init__(self, channels):
+        self.gamma, self.beta = np.ones(channels), np.zeros(channels)
+        self.grads = {"gamma": np.zeros(channels), "beta": np.zeros(channels)}
+
+    def forward(self, x):
+        self.x = x
+        return self.gamma * x + self.beta
+
+    def backward(self, dy):
+        self.grads["gamma"] += np.sum(dy * self.x, axis=(0, 1, 2))
+        self.grads["beta"] += np.sum(dy, axis=(0, 1, 2))
+        return dy * self.gamma
+"""
+
+
+def test_a_sum_over_three_axes_is_judged_where_there_are_four(check):
+    status, said = check(LAST)
+    assert status == 0, said
+    assert "of 4 axes, as backward sums over 3" in said
+    status, said = check(LAST.replace("np.sum(dy, axis", "-np.sum(dy, axis"))
+    assert status == 1
+    assert "1 gradient is wrong: dbeta." in said
 
 
 @pytest.mark.parametrize(
@@ -67,7 +91,7 @@ def test_a_sum_over_two_axes_is_judged_where_there_are_three(check, text, right,
     status, said = check(text)
     assert status == 0, said
     assert "x (3, 7, 5)" in said
-    assert "of three axes, as backward sums over two" in said
+    assert "of 3 axes, as backward sums over 2" in said
     assert text.count(right) == 1
     status, said = check(text.replace(right, wrong))
     assert status == 1

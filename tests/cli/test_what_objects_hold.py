@@ -232,6 +232,17 @@ class Holder:
         vars(self).update(names)
 
 
+def test_so_is_what_is_added_up_in_a_dictionary_of_gradients():
+    class Layer:
+        def __init__(self):
+            self.grads = {"w": np.zeros(2)}
+
+    layer = Layer()
+    with kept(layer):
+        layer.grads["w"] += 1
+    assert layer.grads["w"].tolist() == [0.0, 0.0]
+
+
 def test_where_arrays_are():
     inner = Holder(W=np.ones(2), dW=np.zeros(2), n=3)
     own = Holder(
