@@ -446,11 +446,12 @@ def names_read(node: ast.AST) -> tuple[str, ...]:
 def _picks(target: ast.expr, steps: Container[str]) -> bool:
     """Whether a target is the elements of an array that a comparison or a mask picks, as a gradient is masked.
 
-    >>> [_picks(ast.parse(text, mode="eval").body, ["i"]) for text in ("dh[h <= 0]", "dh[mask]", "dx[i]", "dx[:, 1:]")]
-    [True, True, False, False]
+    >>> texts = "dh[h <= 0]", "dh[mask]", "self.dW[self.ignored]", "dx[i]", "dx[:, 1:]"
+    >>> [_picks(ast.parse(text, mode="eval").body, ["i"]) for text in texts]
+    [True, True, True, False, False]
     """
     index = target.slice if isinstance(target, ast.Subscript) else ast.Constant(0)
-    is_mask = isinstance(index, ast.Name) and index.id not in steps
+    is_mask = isinstance(index, ast.Attribute) or (isinstance(index, ast.Name) and index.id not in steps)
     return is_mask or any(isinstance(x, ast.Compare | ast.Invert) for x in ast.walk(index))
 
 
