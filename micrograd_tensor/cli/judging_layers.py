@@ -29,11 +29,12 @@ from .judged_again import Judged, is_finite, judged_again
 from .judging import inputs_of, judge, may_be_for_shapes, not_right
 from .layers import Layer
 from .meant import why_meant
+from .meant_upstreams import at_another_upstream
 from .more_axes import where_more_are_right
 from .penalties import penalties, said_of_penalties
 from .roles import is_labels, is_parameter
 from .shapes_option import Value, option, said_as_option
-from .task import SMALL, Task
+from .task import Task
 from .unusable import UnusableError
 from .user_file import explained
 from .varied import alike, scaled
@@ -43,10 +44,6 @@ _GROSS = 1e-3
 
 As is the softplus for which ``z`` is put where ``z > 20``, whose slope is not quite 1 there.
 """
-
-
-_LIMITS = re.compile(r"clip|norm|max|min")
-"""What tells that a backward pass may limit how large gradients are."""
 
 
 def judge_layer(
@@ -156,28 +153,8 @@ def _judged(
         raise UnusableError(f"{path}: {why}")
     if why := why_meant(first, path, shapes, rtol):
         raise UnusableError(f"{path}: {why}; then it is judged")
-    limited = _below_limits(first, path, rtol)
-    return limited or _in_halves(first, path, rtol) or _at_one_axis(first, path, shapes, rtol) or first
-
-
-def _below_limits(judged: Judged, path: Path, rtol: float | None) -> Judged | None:
-    """What is judged at a small upstream gradient, if its backward pass limits how large gradients are; else None.
-
-    None, too, where as much is wrong then.
-    """
-    task = judged[0]
-    if task.smaller is None or len(task.upstreams) != 1 or not _LIMITS.search(text_of(python_function(task.backward))):
-        return None
-    with suppress(UnusableError):
-        other = replace(task.smaller(), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
-        report, ran = judge(other, path, rtol)
-        if ran.error is None and not_right(report) < not_right(judged[1]):
-            why = (
-                "backward limits how large gradients are; of that nothing is judged: the upstream gradient is "
-                f"{SMALL:g} times as large as it was drawn, so that they come to no limit."
-            )
-            return other, replace(report, remarks=(*report.remarks, why)), ran
-    return None
+    meant = at_another_upstream(first, path, rtol)
+    return meant or _in_halves(first, path, rtol) or _at_one_axis(first, path, shapes, rtol) or first
 
 
 def _in_halves(judged: Judged, path: Path, rtol: float | None) -> Judged | None:

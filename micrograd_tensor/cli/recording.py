@@ -46,7 +46,7 @@ from .roles import is_labels, role_of
 from .said_of_trials import as_option, said_of_guess, said_of_trial, why_it_runs_at_none
 from .seeded import seeded
 from .taking import Adapted, Taking, is_cache
-from .task import SMALL, Task
+from .task import Task
 from .trials import Trial, Trials, quietly, rest_of, without_reassigned
 from .unread_numbers import unread_numbers
 from .unusable import MixedError, UnusableError
@@ -242,8 +242,8 @@ def _recorded(
         layer.function_forward,
         run_both=functools.partial(_run_both, layer, takes, arguments, inputs, dout, cache, seed),
         again=lambda vary: next(recorded(module, layer, path, seed, vary(arguments), True, reading=reading)),
-        smaller=lambda: next(
-            recorded(module, layer, path, seed, arguments, True, dout=SMALL * upstream[0], reading=reading)
+        with_upstream=lambda vary: next(
+            recorded(module, layer, path, seed, arguments, True, dout=vary(upstream[0]), reading=reading)
         ),
         said=said_of_trial(layer, trial, seed, given, call),
         guessed="" if exact else said_of_guess(trial),

@@ -10,9 +10,6 @@ from ..graph import Graph
 from .readings import Reading
 from .varied import Vary
 
-SMALL = 1e-3
-"""So many times as large an upstream gradient is in whose place no gradient comes to a limit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -29,7 +26,7 @@ class Task:
         forward: the user's function.
         run_both: runs both once more, as they stand, in an object of their own.
         again: makes the same task at varied inputs; raises `UnusableError` where it does not run at them.
-        smaller: makes the same task with an upstream gradient of its only output that is `SMALL` times as large.
+        with_upstream: makes the same task with another upstream gradient of its only output, made of that.
         said: how the forward pass was run, in a few words; or "".
         guessed: what is to be said of guessed shapes that gradients do not have, in sentences; or "".
         unlike: the inputs whose gradients have another shape.
@@ -62,7 +59,7 @@ class Task:
     forward: Callable[..., Any]
     run_both: Callable[[], Any]
     again: Callable[[Vary], Task]
-    smaller: Callable[[], Task] | None = None
+    with_upstream: Callable[[Callable[[Any], Any]], Task] | None = None
     said: str = ""
     guessed: str = ""
     unlike: frozenset[str] = frozenset()

@@ -114,6 +114,32 @@ def test_gradients_that_are_limited_are_judged_below_the_limit(check, text):
     assert "1 gradient is wrong: dW." in printed
 
 
+AT_ONE = """
+class Softmax:
+    def forward(self, x):
+        self.x, self.exps = x, np.exp(x)
+        return self.exps / self.exps.sum()
+
+    def backprop(self, d_L_d_out):
+        for i, gradient in enumerate(d_L_d_out):
+            if gradient == 0:
+                continue
+            S = self.exps.sum()
+            d_out_d_x = -self.exps[i] * self.exps / (S**2)
+            d_out_d_x[i] = self.exps[i] * (S - self.exps[i]) / (S**2)
+            return gradient * d_out_d_x
+"""
+
+
+def test_what_returns_at_the_first_number_that_is_not_0_is_judged_where_there_is_one(check):
+    status, printed = check(AT_ONE, "--shapes", "x=7")
+    assert status == 0, printed
+    assert "backward passes over numbers of the upstream gradient that are 0" in printed
+    status, printed = check(AT_ONE.replace("(S - self.exps[i])", "(S + self.exps[i])"), "--shapes", "x=7")
+    assert status == 1
+    assert "dx is wrong" in printed
+
+
 @pytest.mark.parametrize(
     ("text", "right", "wrong"),
     [

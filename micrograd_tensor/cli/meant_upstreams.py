@@ -1,0 +1,67 @@
+"""Upstream gradients that a backward pass is meant for, where it is not linear in them.
+
+It may limit how large gradients are, as ``np.clip(dW, -5, 5, out=dW)`` does, or leave a loop at the first number of the
+upstream gradient that is not 0.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..check.running import python_function
+from ..check.syntax import text_of
+from .judged_again import Judged
+from .judging import judge, not_right
+from .unusable import UnusableError
+
+_SMALL = 1e-3
+"""So many times as large an upstream gradient is at which no gradient comes to a limit."""
+
+
+def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judged | None:
+    """What is judged at an upstream gradient that its backward pass is meant for, where less is wrong; else None."""
+    task = judged[0]
+    if task.with_upstream is None or len(task.upstreams) != 1:
+        return None
+    text = text_of(python_function(task.backward))
+    for vary, why in ((made, why) for pattern, made, why in _MEANT if pattern.search(text)):
+        with suppress(UnusableError):
+            other = replace(task.with_upstream(vary), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
+            report, ran = judge(other, path, rtol)
+            if ran.error is None and not_right(report) < not_right(judged[1]):
+                return other, replace(report, remarks=(*report.remarks, why)), ran
+    return None
+
+
+def _smaller(upstream: Any) -> Any:
+    return _SMALL * upstream
+
+
+def _at_one_place(upstream: Any) -> Any:
+    """The same at one place, and 0 elsewhere."""
+    made, place = np.zeros_like(upstream), upstream.size // 2
+    made.flat[place] = upstream.flat[place]
+    return made
+
+
+_MEANT = (
+    (
+        re.compile(r"clip|norm|max|min"),
+        _smaller,
+        "backward limits how large gradients are; of that nothing is judged: the upstream gradient is "
+        f"{_SMALL:g} times as large as it was drawn, so that they come to no limit.",
+    ),
+    (
+        re.compile(r"==\s*0(\.0*)?\s*:\s*continue"),
+        _at_one_place,
+        "backward passes over numbers of the upstream gradient that are 0: it is judged where one alone is not, and of "
+        "others nothing is judged.",
+    ),
+)
+"""What tells of an upstream gradient that is meant, how it is made of another one, and what is said of it."""
