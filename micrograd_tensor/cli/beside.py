@@ -20,6 +20,8 @@ _COMPUTES = re.compile(
     r"(?i)(^|_)(back_?(ward|prop)s?|backpropagat(e|ion)|bptt|d?grad(ient)?s?)(_|$)|^delta$|(?-i:Grad)"
 )
 """How one is called that computes gradients."""
+_OF_WEIGHTS = re.compile(r"d_?[WwbB]_?\w{0,2}|d_?(weights?|bias(es)?|theta)\d*|grad(ient)?s?(_\w+)?|nabla_\w+")
+"""How a variable is called that is the gradient of weights."""
 _USES = re.compile(
     r"(?!(?i:back))(.*(?<![a-z]))?((?i:zero|clip|apply|update|reset|scale|norm(s|alize)?|num(eric)?|descent|ascent|step|print|log"
     r"|accumulate|average|all_?reduce|has|is|set|train|fit|optimize|minimize|run|main))(?![a-z])"
@@ -80,7 +82,24 @@ def beside_layers(module: ModuleType, layers: Mapping[str, Layer]) -> dict[str, 
             found[name] = f"it calls {listed(made)}, so it belongs to a backward pass, but to none of a known layer"
         elif last not in known and isinstance(node, ast.FunctionDef) and _computes_gradients(node):
             found[name] = "by its name it computes gradients, but it is the backward pass of no known layer"
+        elif last not in known and (own := _gradients_in(node)):
+            found[name] = (
+                f"it computes {listed(own)}, gradients by their names, but is the backward pass of no known layer"
+            )
     return found
+
+
+def _gradients_in(part: ast.AST) -> list[str]:
+    """The names of what is called as gradients of weights and computed of products or sums, as in a ``fit``."""
+    found = dict[str, None]()
+    for node in ast.walk(part):
+        match node:
+            case ast.Assign([ast.Name(name)], value) if _OF_WEIGHTS.fullmatch(name):
+                inner = [*ast.walk(value)]
+                products = any(isinstance(x, ast.BinOp) and isinstance(x.op, ast.MatMult) for x in inner)
+                if products or any(called(x) in ("dot", "matmul", "outer", "sum", "mean") for x in inner):
+                    found[name] = None
+    return [*found]
 
 
 def _computes_gradients(function: ast.FunctionDef) -> bool:

@@ -158,6 +158,11 @@ def test_what_is_right_as_layers_use_it_is_not_held_against_them(check):
         ("def tanh_grad(y):\n    return 1 - y", "tanh_grad"),
         ("class Net:\n    def get_input_grad(self, y, g):\n        return g * y", "Net.get_input_grad"),
         ("class Net:\n    def back_prop(self, x, y):\n        self.step = x - y", "Net.back_prop"),
+        ("class Net:\n    def fit(self, x, y):\n        dw = x.T @ (x @ self.w - y)\n        self.w -= dw", "Net.fit"),
+        (
+            "def descend(x, y, w):\n    for _ in range(9):\n        grad = np.mean(x * w - y)\n        w -= grad",
+            "descend",
+        ),
         ("def computeGradients(x, y):\n    return x * y", "computeGradients"),
     ],
 )
@@ -173,6 +178,7 @@ def test_what_belongs_to_no_layer_is_named(check, rest, named):
     [
         "def test_sigmoid_prime():\n    assert sigmoid_prime(0.0) == 0.25",
         "def clip_grad(g):\n    return np.clip(g, -1, 1)",
+        "def train(net, x, y):\n    for _ in range(2):\n        grads = net.backward(x)\n        net.step(grads)",
         "def clipGradients(g, most):\n    return g / most",
         "def gradient_descent(x, g, rate):\n    return x - rate * g",
         "class Net:\n    def zero_grad(self, like):\n        self.grad = 0 * like",
