@@ -166,10 +166,10 @@ def _in_halves(judged: Judged, path: Path, rtol: float | None) -> Judged | None:
         return None
     with suppress(UnusableError):
         other = task.varied(partial(doubled, free=task.free), task.said)
-        again = other, *judge(other, path, rtol)
-        if again[2].error is None and not again[1].wrong:
+        report, ran = judge(other, path, rtol, why=False, point=False)
+        if ran.error is None and not report.wrong:
             said = f"{task.said}; twice as long, {said_as_option(inputs_of(other.captured))}, as it halves lengths"
-            return replace(other, said=said), *again[1:]
+            return replace(other, said=said), *judge(other, path, rtol)
     return None
 
 
@@ -194,11 +194,12 @@ def _with_labels_of_all(task: Task) -> Task | None:
 
 
 def _broadcast_to(leaf: Node, graph: Graph) -> tuple[int, ...] | None:
-    """The shape of what an array is added to or multiplied by, where the two have different shapes."""
+    """The shape of what an array is added to or multiplied by, where it is broadcast there."""
     if not (leaf.is_leaf and leaf.shape):
         return None
-    users = (user for user, _ in graph.users[leaf] if isinstance(user.reading, Linear | Product))
-    others = (x.shape for user in users for x in user.operands if isinstance(x, Node) and x is not leaf)
+    users = [user for user, _ in graph.users[leaf] if isinstance(user.reading, Linear | Product)]
+    larger = (user for user in users if user.shape != leaf.shape)
+    others = (x.shape for user in larger for x in user.operands if isinstance(x, Node) and x is not leaf)
     return next((shape for shape in others if shape and shape != leaf.shape), None)
 
 

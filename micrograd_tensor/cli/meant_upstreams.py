@@ -33,8 +33,9 @@ def at_another_upstream(judged: Judged, path: Path, rtol: float | None) -> Judge
     for vary, why in ((made, why) for pattern, made, why in _MEANT if pattern.search(text)):
         with suppress(UnusableError):
             other = replace(task.with_upstream(vary), said=task.said, drawn=task.drawn, excerpt=task.excerpt)
-            report, ran = judge(other, path, rtol)
+            report, ran = judge(other, path, rtol, why=False, point=False)
             if ran.error is None and not_right(report) < not_right(judged[1]):
+                report, ran = judge(other, path, rtol)
                 return other, replace(report, remarks=(*report.remarks, why)), ran
     return None
 

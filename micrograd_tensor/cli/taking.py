@@ -303,11 +303,12 @@ class Adapted:
         keys, _ = spelled([key for key in held if isinstance(key, str)], self._inputs)
         keys |= self._of_inputs(held, [name for name in self._inputs if name not in keys])
         keys |= self._by_shape(held, [name for name in self._inputs if name not in keys])
-        keys |= self._otherwise(held, [name for name in self._inputs if name not in keys])
+        otherwise = self._otherwise(held, [name for name in self._inputs if name not in keys])
+        self.perhaps = {name: key for name, key in otherwise.items() if re.search(_STEPS, key)}
+        keys |= otherwise
         keys |= self._in_lists(held, [name for name in self._inputs if name not in keys])
         keys |= self._of_arguments(held, [name for name in self._inputs if name not in keys])
         self.stored = frozenset(keys)
-        self.perhaps = {name: key for name, key in keys.items() if re.search(_STEPS, key)}
         self.called = {f"d{name}": key for name, key in keys.items() if key != f"d{name}"}
         rest = [name for name in self._inputs if name not in keys]
         known = [held[key] for key in keys.values()]

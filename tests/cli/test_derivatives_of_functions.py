@@ -97,6 +97,12 @@ def test_wrong_ones_are_wrong_in_the_reading_that_is_meant(check, kind, old, new
     assert line in printed.partition("the fix")[2]
 
 
+def test_a_slope_that_is_one_number_is_that_of_each_element(check):
+    found, printed = check(f"{RIGHT['a number for all'][0]}\n")
+    assert found == 0
+    assert "x (7, 5)" in printed
+
+
 def test_the_slope_of_what_mixes_elements_is_refused(check):
     found, printed = check(
         "def softmax(x):\n    e = np.exp(x)\n    return e / e.sum(axis=-1, keepdims=True)\n\n"

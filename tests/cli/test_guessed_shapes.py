@@ -566,6 +566,21 @@ def test_shapes_that_fit_are_found(check, text, shapes, part):
     assert "wrong" in printed
 
 
+def test_labels_that_weights_of_classes_are_broadcast_to_keep_their_shape(check):
+    text = """
+def weighted_loss(logits, y, w):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    wy = w * y
+    loss = -np.sum(wy * np.log(p)) / len(y)
+    return loss, (p * wy.sum(axis=1, keepdims=True) - wy) / len(y)
+"""
+    status, printed = check(text, "--shapes", "w=5")
+    assert status == 0, printed
+    assert "y (7, 5), w (5,)" in printed
+    assert check(text.replace("- wy)", "- y)"), "--shapes", "w=5")[0] == 1
+
+
 def test_two_shapes_that_differ_are_those_of_a_guess(check):
     text = """
 def likeness_loss(z1, z2, alike):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 LAYER_NORM = """
@@ -524,3 +526,37 @@ def f_backward(dout, cache):
     assert status == 1
     assert "np.tanh(" in said.partition("the fix")[2]
     assert "mt." not in said
+
+
+def test_a_kind_of_mistake_in_a_file_of_numpy_is_mended_in_numpy(check):
+    text = """
+from scipy.special import expit
+
+def swish_forward(x):
+    out = x * expit(x)
+    return out, x
+
+def swish_backward(dout, x):
+    dx = dout * (expit(x) + x)
+    return dx
+"""
+    status, said = check(text, "--hints=3")
+    assert status == 1
+    assert "term1 = 1 / (1 + np.exp(-x))" in said.partition("the fix")[2]
+    assert "mt." not in said
+
+
+def test_what_matches_badly_is_no_proof(check):
+    text = """
+def ppo_clip_loss(logp, logp_old, adv, clip=0.2):
+    ratio = np.exp(logp - logp_old)
+    s1 = ratio * adv
+    s2 = np.clip(ratio, 1 - clip, 1 + clip) * adv
+    loss = -np.mean(np.minimum(s1, s2))
+    dratio = adv
+    dlogp = -dratio * ratio / len(adv)
+    return loss, dlogp
+"""
+    said = check(text, "--hints=3")[1]
+    assert "dratio is wrong" in said
+    assert all(float(error) < 1e-3 for error in re.findall(r"match to (\S+e[+-]\d+)", said))

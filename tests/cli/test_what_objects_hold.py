@@ -420,6 +420,14 @@ def test_what_is_learned_and_begins_as_one_number_is_drawn(check, number):
         assert check(text.replace("return dout * self.gamma", wrong))[0] == 1
 
 
+def test_the_gradient_of_what_is_called_delta_is_no_step(check):
+    text = DENSE.replace("W", "delta")
+    assert "All 2 gradients are right." in check(text)[1]
+    status, printed = check(text.replace("@ gz\n", "@ gz * 2\n"))
+    assert status == 1
+    assert "ddelta is wrong" in printed
+
+
 SIZED = """
 class Gate:
     def __init__(self, {0}, {1}):
