@@ -468,20 +468,6 @@ class Words:
         "contexts (3, 7), target (3,)",
         "self.h.T @ ds",
     ),
-    "a vector beside arrays": (
-        pair(
-            "u, h, D",
-            ["T, d = u.shape", "out = np.zeros((T, d))", "for t in range(T):",
-             "    out[t] = np.tanh(h[t]) @ np.ones((d, d)) + D * u[t]"],
-            "u, h, D",
-            ["du, dh, dD = np.zeros_like(u), np.zeros_like(h), np.zeros_like(D)", "for t in range(len(u)):",
-             "    du[t] = dout[t] * D", "    dD += dout[t] * u[t]",
-             "    dh[t] = np.ones((u.shape[1], u.shape[1])) @ dout[t] * (1 - np.tanh(h[t]) ** 2)",
-             "return du, dh, dD"],
-        ),
-        "D (5,)",
-        "dout[t] * D",
-    ),
     "pairs that are alike or not": (
         """
 def contrastive_loss(z1, z2, same):
@@ -579,6 +565,23 @@ def weighted_loss(logits, y, w):
     assert status == 0, printed
     assert "y (7, 5), w (5,)" in printed
     assert check(text.replace("- wy)", "- y)"), "--shapes", "w=5")[0] == 1
+
+
+def test_what_has_a_gradient_is_no_number_of_anything(check):
+    text = pair(
+        "q, k, v, slopes",
+        ["H, T, d = q.shape", "far = np.arange(T)[None, :] - np.arange(T)[:, None]",
+         "s = q @ k.transpose(0, 2, 1) + slopes[:, None, None] * far", "p = np.exp(s - s.max(-1, keepdims=True))",
+         "p = p / p.sum(-1, keepdims=True)", "out = p @ v"],
+        "q, k, v, slopes, p, far",
+        ["dv, dp = p.transpose(0, 2, 1) @ dout, dout @ v.transpose(0, 2, 1)",
+         "ds = p * (dp - (dp * p).sum(-1, keepdims=True))", "dslopes = (ds * far).sum((1, 2))",
+         "return ds @ k, ds.transpose(0, 2, 1) @ q, dv, dslopes"],
+    )  # fmt: skip
+    status, printed = check(text)
+    assert status == 0, printed
+    assert "slopes (3,)" in printed
+    assert check(text.replace("(ds * far)", "3 * (ds * far)"))[0] != 0
 
 
 def test_two_shapes_that_differ_are_those_of_a_guess(check):
